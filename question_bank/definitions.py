@@ -1,0 +1,195 @@
+"""The vocabulary of a bank: what marketing writes, after reading and before any arithmetic.
+
+Everything here is frozen and compares by value, so that two banks are equal exactly when they say the same thing.
+A ``Text`` is always a map from language to words; a plain string in the file stands for the bank's first language.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Text = Mapping[str, str]
+QuestionType = Literal["single", "multiple", "scale", "number", "text"]
+Objective = Literal["information", "value"]
+
+WORDS = ("++", "+", "0", "-", "--")
+SECONDS_BY_TYPE: Mapping[str, float] = {"single": 5.0, "multiple": 9.0, "scale": 4.0, "number": 7.0, "text": 20.0}
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Probabilities aligned with the options (single), the points (scale), or P(ticked) of each option (multiple)."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many respondents gave each outcome. ``of`` is how many were asked: needed for multiple, else the sum."""
+
+    values: tuple[float, ...]
+    of: float | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of ``++ + 0 - --`` an option, for people without tables."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Normal:
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """``median`` in the unit of the question; ``spread`` is the factor that holds two thirds: median / spread .. median * spread."""
+
+    median: float
+    spread: float
+
+
+Row = Shares | Counts | Words | Normal | LogNormal
+
+
+@dataclass(frozen=True)
+class Persona:
+    id: str
+    name: Text
+    prior: float  # normalised over the personas of the bank
+    value: float = 1.0
+    description: Text | None = None
+    needs: Text | None = None
+    expectations: Mapping[str, float] = field(default_factory=dict)
+    channels: Mapping[str, float] = field(default_factory=dict)
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Option:
+    id: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Question:
+    id: str
+    type: QuestionType
+    text: Text
+    help: Text | None = None
+    topic: str | None = None
+    parent: str | None = None
+    pilot: bool = False
+    seconds: float = 0.0  # filled from SECONDS_BY_TYPE when the file says nothing
+    options: tuple[Option, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    labels: Mapping[int, Text] = field(default_factory=dict)
+    unit: str | None = None
+    likelihood: Mapping[str, Row] = field(default_factory=dict)  # persona -> row; empty for text and pilot questions
+    likelihood_given: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)  # with a parent: persona -> parent outcome -> row
+    no_answer: Mapping[str, float] | None = None
+    ask_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    required: bool = False
+
+    @property
+    def points(self) -> tuple[int, ...]:
+        """The points of a scale, lowest first."""
+        if self.minimum is None or self.maximum is None:
+            return ()
+        return tuple(range(int(self.minimum), int(self.maximum) + 1))
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The names of what may be chosen: option ids, or the points of a scale as strings."""
+        if self.type == "scale":
+            return tuple(str(point) for point in self.points)
+        return tuple(option.id for option in self.options)
+
+
+@dataclass(frozen=True)
+class Signal:
+    id: str
+    match: Mapping[str, str]
+    likelihood: Mapping[str, float]
+    half_life_days: float | None = None
+    at_most: int | None = None
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What is None is not applied: what an author reads in the file is what happens."""
+
+    confidence: float | None = None
+    at_most: int | None = None
+    at_least: int = 1
+    gain_below: float | None = None
+    seconds: float | None = None
+
+
+DEFAULT_STOP = Stop(confidence=0.85, at_most=6, gain_below=0.02)
+
+
+@dataclass(frozen=True)
+class Consent:
+    text: Text
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    text: Text | None = None
+    redirect: str | None = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    id: str
+    title: Text
+    questions: tuple[str, ...]  # ids in bank order, whatever form the file chose
+    objective: Objective = "information"
+    actions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    stop: Stop = DEFAULT_STOP
+    effort: float = 1.0
+    explore: float = 0.0
+    first: tuple[str, ...] = ()
+    consent: Consent | None = None
+    origins: tuple[str, ...] = ()
+    reveal: bool = False
+    result: Mapping[str, Result] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bank:
+    id: str
+    title: Text
+    languages: tuple[str, ...]
+    personas: tuple[Persona, ...]
+    questions: tuple[Question, ...]
+    signals: tuple[Signal, ...] = ()
+    surveys: tuple[Survey, ...] = ()
+    evidence_weight: float = 1.0
+    repeat_weight: float = 0.5
+
+    @property
+    def language(self) -> str:
+        """The default language."""
+        return self.languages[0]
+
+    def question(self, question_id: str) -> Question:
+        """Raises KeyError when the bank has no such question."""
+        return {question.id: question for question in self.questions}[question_id]
+
+    def survey(self, survey_id: str) -> Survey:
+        """Raises KeyError when the bank has no such survey."""
+        return {survey.id: survey for survey in self.surveys}[survey_id]
+
+
+def in_language(text: Text | None, language: str, default: str) -> str | None:
+    """The words in `language`, else in the bank's default language, else in any that was given."""
+    if not text:
+        return None
+    return text.get(language) or text.get(default) or next(iter(text.values()))

@@ -1,0 +1,229 @@
+"""From an answer to evidence: log P(given | persona), and the cells over which a question's gain is counted.
+
+Each answer type is one small frozen class with the same four things: the probability of each outcome cell, the logarithm of
+what an answer says, the logarithm of what silence says, and whether it can tell personas apart at all.
+K is the number of personas throughout. Logarithms here are natural; bits appear in `information` and `explanation`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr, ndtr, ndtri
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+FLOOR = 1e-4
+"""No probability is trusted below this: one careless answer must not rule a persona out for ever."""
+
+ENUMERATED_OPTIONS = 10
+"""Up to so many tick-boxes every combination is counted (1,024 cells); above, `TickSample` estimates."""
+
+_QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+
+
+class Likelihood(Protocol):
+    """What every answer type can say about K personas."""
+
+    @property
+    def cells(self) -> Floats:
+        """(K, cells) probability of each outcome, rows adding up to one, silence last where it is modelled."""
+        ...
+
+    @property
+    def silence(self) -> Floats | None:
+        """(K,) P(no answer | persona), or None where a missing answer tells nothing."""
+        ...
+
+
+def log_silence(silence: Floats | None, personas: int) -> Floats:
+    """(K,) evidence of an explicit no-answer: log P(no answer | persona), zero where it is ignorable."""
+    return np.zeros(personas) if silence is None else np.log(silence)
+
+
+def log_spoken(silence: Floats | None, personas: int) -> Floats:
+    """(K,) what the bare fact of answering says: log (1 - P(no answer | persona))."""
+    return np.zeros(personas) if silence is None else np.log1p(-silence)
+
+
+def _with_silence(answers: Floats, silence: Floats | None) -> Floats:
+    if silence is None:
+        return answers
+    return np.column_stack([answers * (1 - silence)[:, None], silence])
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One of A outcomes: an option of a single choice, or a point of a scale. `table` is (K, A), rows add up to one."""
+
+    table: Floats
+    silence: Floats | None = None
+
+    @property
+    def cells(self) -> Floats:
+        return _with_silence(self.table, self.silence)
+
+    def log_given(self, outcome: int) -> Floats:
+        """(K,) log P(outcome | persona)."""
+        return np.log(self.table[:, outcome]) + log_spoken(self.silence, len(self.table))
+
+
+@dataclass(frozen=True, eq=False)
+class Ticks:
+    """Any of M options, independent given the persona. `ticked` is (K, M), P(option ticked | persona)."""
+
+    ticked: Floats
+    silence: Floats | None = None
+
+    @property
+    def enumerated(self) -> bool:
+        return bool(self.ticked.shape[1] <= ENUMERATED_OPTIONS)
+
+    @property
+    def cells(self) -> Floats:
+        """Every combination of ticks where there are few options, else only whether there is an answer at all."""
+        if not self.enumerated:
+            return _with_silence(np.ones((len(self.ticked), 1)), self.silence)
+        patterns = np.array(list(product([False, True], repeat=self.ticked.shape[1])))
+        chance = np.where(patterns[None], self.ticked[:, None, :], 1 - self.ticked[:, None, :]).prod(axis=2)
+        return _with_silence(chance, self.silence)
+
+    def log_given(self, ticked: Bools, seen: Bools) -> Floats:
+        """(K,) log P(these ticks | persona) over the options that were `seen`; (M,) masks. Unseen options are missing, not "no"."""
+        chance = np.where(ticked, np.log(self.ticked), np.log1p(-self.ticked))
+        said: Floats = chance[:, seen].sum(axis=1) + log_spoken(self.silence, len(self.ticked))
+        return said
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
+
+    `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`.
+    """
+
+    centre: Floats
+    width: Floats
+    logarithmic: bool = False
+    low: float = -np.inf
+    high: float = np.inf
+    silence: Floats | None = None
+
+    @property
+    def _span(self) -> float:
+        """The length over which the floor is spread: the declared range, else four widths around every persona."""
+        reach = np.array([self.centre - 4 * self.width, self.centre + 4 * self.width])
+        hull = np.exp(reach) if self.logarithmic else reach
+        low = self.low if np.isfinite(self.low) else float(hull.min())
+        high = self.high if np.isfinite(self.high) else float(hull.max())
+        return max(high - low, float(np.finfo(float).tiny))
+
+    def _standard(self, value: float | Floats) -> Floats:
+        """(…, K) the value in widths from each centre; minus infinity at and below zero where logarithmic."""
+        given = np.asarray(value, dtype=float)[..., None]
+        if self.logarithmic:
+            with np.errstate(divide="ignore"):
+                given = np.log(np.maximum(given, 0.0))
+        standard: Floats = (given - self.centre) / self.width
+        return standard
+
+    @property
+    def _kept(self) -> Floats:
+        """(K,) probability inside low .. high, by which the truncated law is divided."""
+        return np.maximum(ndtr(self._standard(self.high)) - ndtr(self._standard(self.low)), 1e-12)
+
+    def chance_between(self, low: float, high: float) -> Floats:
+        """(K,) P(low <= number <= high | persona), never below the floor's share of that length."""
+        low, high = max(low, self.low), min(high, self.high)
+        chance = (ndtr(self._standard(high)) - ndtr(self._standard(low))) / self._kept
+        length = min(high - low, self._span) / self._span
+        kept: Floats = np.maximum(chance, FLOOR * length)
+        return kept
+
+    def log_given(self, value: float) -> Floats:
+        """(K,) log density at an exact number."""
+        standard = self._standard(value)
+        stretch = max(abs(value), float(np.finfo(float).tiny)) if self.logarithmic else 1.0
+        with np.errstate(over="ignore"):
+            density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
+        said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_spoken(self.silence, len(self.centre))
+        return said
+
+    def log_between(self, low: float, high: float) -> Floats:
+        """(K,) log P(low <= number <= high | persona); either end may be infinite."""
+        return np.log(self.chance_between(low, high)) + log_spoken(self.silence, len(self.centre))
+
+    @property
+    def edges(self) -> Floats:
+        """Where the cells of the gain begin and end: each persona's 10, 30, 50, 70 and 90 % points, and the two ends."""
+        below = ndtr(self._standard(self.low))
+        points = ndtri(below + _QUANTILES[:, None] * self._kept) * self.width + self.centre
+        inner = np.unique(np.exp(points) if self.logarithmic else points)
+        inside = inner[np.isfinite(inner) & (inner > self.low) & (inner < self.high)]
+        return np.concatenate([[self.low], inside, [self.high]])
+
+    @property
+    def cells(self) -> Floats:
+        edges = self.edges
+        chance = np.column_stack([self.chance_between(a, b) for a, b in pairwise(edges)])
+        return _with_silence(chance / chance.sum(axis=1, keepdims=True), self.silence)
+
+
+@dataclass(frozen=True, eq=False)
+class Quiet:
+    """A question whose answer is no evidence: free text, or a pilot that has no table yet."""
+
+    personas: int
+    silence: Floats | None = None
+
+    @property
+    def cells(self) -> Floats:
+        return _with_silence(np.ones((self.personas, 1)), self.silence)
+
+
+AnyLikelihood = Choice | Ticks | Measure | Quiet
+
+
+def discretised_normal(mean: Floats, sd: Floats, points: Sequence[float]) -> Floats:
+    """(K, A) probability of each whole point under a normal law cut at half points and normalised over the points.
+
+    `mean` and `sd` are (K,). Computed through the log of the distribution function, so that a law far outside the points still
+    puts its mass on the nearest one.
+
+    >>> discretised_normal(np.array([2.0]), np.array([0.5]), [1, 2, 3]).round(3)
+    array([[0.158, 0.685, 0.158]])
+    """
+    at = np.asarray(points, dtype=float)
+    upper, lower = ((at + side - mean[:, None]) / sd[:, None] for side in (0.5, -0.5))
+    mirrored = lower > 0
+    high, low = np.where(mirrored, -lower, upper), np.where(mirrored, -upper, lower)
+    log_high, log_low = log_ndtr(high), log_ndtr(low)
+    with np.errstate(divide="ignore"):
+        log_mass = log_high + np.log1p(-np.exp(log_low - log_high))
+    mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
+    shares: Floats = mass / mass.sum(axis=1, keepdims=True)
+    return shares
+
+
+def floored(rows: Floats, floor: float = FLOOR) -> Floats:
+    """(K, A) rows in which nothing is below `floor` and which still add up to one; rows without small cells stay as they are.
+
+    >>> floored(np.array([[0.0, 0.5, 0.5], [0.2, 0.3, 0.5]]), floor=0.1)
+    array([[0.1 , 0.45, 0.45],
+           [0.2 , 0.3 , 0.5 ]])
+    """
+    result = np.array(rows, dtype=float)
+    for row in result:
+        small = row < floor
+        while small.any() and not small.all():
+            row[small] = floor
+            rest = row[~small]
+            row[~small] = rest * (1 - floor * small.sum()) / rest.sum()
+            if not (row[~small] < floor).any():
+                break
+            small |= row < floor
+    return result

@@ -1,0 +1,136 @@
+"""The arrays of one bank: the prior, and P(outcome | persona) of every question, laid flat side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import entr
+
+from adaptive.likelihood import AnyLikelihood, Choice, Floats, Ticks
+
+Integers = npt.NDArray[np.int64]
+
+SAMPLED_PATTERNS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class TickSample:
+    """A fixed, evenly spread sample of tick patterns of a question with too many options to enumerate.
+
+    `ratios` is (K * S, K): P(pattern | persona j) / P(pattern | persona k) for S patterns drawn under each persona k in turn.
+    `spoken` is (K,) P(any answer | persona).
+    """
+
+    ratios: Floats
+    spoken: Floats
+
+    @classmethod
+    def of(cls, question: Ticks, size: int = SAMPLED_PATTERNS) -> "TickSample":
+        """Patterns from an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
+        personas, options = question.ticked.shape
+        steps = np.sqrt(_primes(options)) % 1
+        points = ((np.arange(1, size + 1)[:, None]) * steps) % 1
+        ticks = points[None] < question.ticked[:, None, :]  # (K, S, M)
+        log_chance = np.where(ticks[:, :, None, :], np.log(question.ticked), np.log1p(-question.ticked)).sum(axis=3)  # (K, S, K)
+        own = np.einsum("ksk->ks", log_chance)
+        spoken = np.ones(personas) if question.silence is None else 1 - question.silence
+        return cls(np.exp(log_chance - own[:, :, None]).reshape(-1, personas), spoken)
+
+    def information(self, beliefs: Floats) -> Floats:
+        """(B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""
+        heard = beliefs * self.spoken
+        total = heard.sum(axis=1, keepdims=True)
+        heard = heard / total
+        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
+        estimate: Floats = -(drawn * np.log(self.ratios @ heard.T).T).sum(axis=1)
+        nats: Floats = np.maximum(estimate, 0.0) * total[:, 0]
+        return nats
+
+
+def _primes(count: int) -> Integers:
+    found: list[int] = []
+    candidate = 2
+    while len(found) < count:
+        if all(candidate % prime for prime in found):
+            found.append(candidate)
+        candidate += 1
+    return np.array(found)
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseTables:
+    """Prior and outcome tables of K personas and Q questions, checked once here and trusted everywhere else.
+
+    `flat` is (K, cells of all questions); question q owns the columns from `starts[q]` to the next start. `noise` is (K, Q): the entropy
+    in nats that an outcome keeps when the persona is known. `seconds` is (Q,) effort; `topics` is (Q,), equal numbers for
+    questions that overlap and -1 for none. Raises ValueError on shapes or rows that do not fit.
+    """
+
+    prior: Floats
+    questions: tuple[AnyLikelihood, ...]
+    flat: Floats
+    starts: Integers
+    noise: Floats
+    seconds: Floats
+    topics: Integers
+    samples: dict[int, TickSample]
+    evidence_weight: float = 1.0
+    repeat_weight: float = 0.5
+
+    @classmethod
+    def of(
+        cls,
+        questions: Sequence[AnyLikelihood | npt.ArrayLike],
+        prior: npt.ArrayLike | None = None,
+        seconds: npt.ArrayLike | None = None,
+        topics: npt.ArrayLike | None = None,
+        evidence_weight: float = 1.0,
+        repeat_weight: float = 0.5,
+    ) -> "ResponseTables":
+        """Lay the questions flat. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none."""
+        known = tuple(q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions)
+        cells = [question.cells for question in known]
+        personas = _personas(cells)
+        belief = np.full(personas, 1 / personas) if prior is None else np.asarray(prior, dtype=float)
+        if belief.shape != (personas,) or (belief <= 0).any():
+            raise ValueError(f"the prior has shape {belief.shape}: give one positive number for each of {personas} personas")
+        widths = [table.shape[1] for table in cells]
+        flat = np.ascontiguousarray(np.concatenate(cells, axis=1))
+        starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
+        return cls(
+            prior=belief / belief.sum(),
+            questions=known,
+            flat=flat,
+            starts=starts,
+            noise=np.add.reduceat(entr(flat), starts, axis=1),
+            seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
+            topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
+            samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, Ticks) and not one.enumerated},
+            evidence_weight=evidence_weight,
+            repeat_weight=repeat_weight,
+        )
+
+    @property
+    def personas(self) -> int:
+        """K."""
+        return len(self.prior)
+
+    @property
+    def informative(self) -> npt.NDArray[np.bool_]:
+        """(Q,) whether any outcome of the question is likelier under one persona than under another."""
+        spread = np.maximum.reduceat(np.ptp(self.flat, axis=0), self.starts) > 1e-12
+        for q in self.samples:
+            spread[q] = True
+        return spread
+
+
+def _personas(cells: Sequence[Floats]) -> int:
+    if not cells:
+        raise ValueError("there are no questions: give at least one")
+    for q, table in enumerate(cells):
+        if table.ndim != 2 or len(table) != len(cells[0]):
+            raise ValueError(f"question {q} has shape {table.shape}: give one row for each of {len(cells[0])} personas")
+        if (table < 0).any() or not np.allclose(table.sum(axis=1), 1, atol=1e-9):
+            raise ValueError(f"question {q} has a row that is not a probability distribution")
+    return len(cells[0])

@@ -1,0 +1,187 @@
+"""From words to arrays: the only bridge between a bank and `adaptive`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_silence
+from adaptive.posterior import Evidence
+from adaptive.selection import SurveyRules
+from adaptive.stopping import StopRule
+from adaptive.tables import ResponseTables
+from question_bank.answers import Value, chosen
+from question_bank.definitions import Bank, LogNormal, Normal, Question, Survey
+from question_bank.rows import floored_probability, shares_of
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one respondent gave to one question: a canonical `value`, or None for an explicit silence."""
+
+    question: str
+    value: Value | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledBank:
+    """A bank with its arrays, ready for the engine. Everything is addressed by the ids of the bank."""
+
+    bank: Bank
+    tables: ResponseTables
+
+    @cached_property
+    def personas(self) -> tuple[str, ...]:
+        return tuple(persona.id for persona in self.bank.personas)
+
+    @cached_property
+    def index(self) -> Mapping[str, int]:
+        """Position of each question id."""
+        return {question.id: q for q, question in enumerate(self.bank.questions)}
+
+    @cached_property
+    def rules(self) -> Mapping[str, SurveyRules]:
+        """Rules of each survey id."""
+        return {survey.id: _rules(self.bank, survey, self.index) for survey in self.bank.surveys}
+
+    @cached_property
+    def signal_rows(self) -> Mapping[str, Floats]:
+        """(K,) log P(seen | persona) of each signal id."""
+        return {
+            signal.id: np.log([floored_probability(signal.likelihood[persona]) for persona in self.personas]) for signal in self.bank.signals
+        }
+
+    def row(self, given: Given) -> Floats:
+        """(K,) log P(what was given | persona). Raises KeyError for a question the bank does not have."""
+        question = self.bank.questions[self.index[given.question]]
+        table = self.tables.questions[self.index[given.question]]
+        if given.value is None:
+            return log_silence(table.silence, self.tables.personas)
+        if isinstance(table, Choice):
+            return table.log_given(question.outcomes.index(str(given.value)))
+        if isinstance(table, Ticks):
+            return _ticks_row(question, table, given.value)
+        if isinstance(table, Measure):
+            return _measure_row(table, given.value)
+        return np.zeros(self.tables.personas)
+
+    def evidence(self, given: Iterable[Given], signals: Floats | None = None) -> Evidence:
+        """The evidence of one respondent (B = 1). The last thing given to a question counts; `signals` is (K,)."""
+        evidence = Evidence.none(self.tables)
+        for one in given:
+            q = self.index[one.question]
+            evidence.answered[0, q] = one.value is not None
+            evidence.silent[0, q] = one.value is None
+            evidence.rows[0, q] = self.row(one)
+        if signals is not None:
+            evidence.signals[0] = signals
+        return evidence
+
+    def opens(self, given: Iterable[Given]) -> Bools:
+        """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
+        answers = {one.question: one.value for one in given}
+        met = np.ones(len(self.bank.questions), dtype=bool)
+        for q, question in enumerate(self.bank.questions):
+            for other, wanted in question.ask_if.items():
+                value = answers.get(other)
+                met[q] &= value is not None and bool(chosen(self.bank.question(other), value) & set(wanted))
+        return met
+
+    def outcomes(self, question_id: str) -> tuple[Given, ...]:
+        """Every answer to a single choice or a scale, and last the silence, for looking ahead; only the silence for other types."""
+        question = self.bank.questions[self.index[question_id]]
+        values: tuple[Value, ...] = question.points if question.type == "scale" else ()
+        if question.type == "single":
+            values = question.outcomes
+        return (*(Given(question_id, value) for value in values), Given(question_id))
+
+
+def compile_bank(bank: Bank) -> CompiledBank:
+    """Arrays of a checked bank. Tables keep their floor of 1e-4; a question without a table tells nothing."""
+    topics = {topic: number for number, topic in enumerate(dict.fromkeys(q.topic for q in bank.questions if q.topic))}
+    marginals: dict[str, AnyLikelihood] = {}
+    tables = ResponseTables.of(
+        [_likelihood(bank, question, marginals) for question in bank.questions],
+        prior=[persona.prior for persona in bank.personas],
+        seconds=[question.seconds for question in bank.questions],
+        topics=[topics.get(question.topic or "", -1) for question in bank.questions],
+        evidence_weight=bank.evidence_weight,
+        repeat_weight=bank.repeat_weight,
+    )
+    return CompiledBank(bank, tables)
+
+
+def _likelihood(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> AnyLikelihood:
+    if question.id not in marginals:
+        marginals[question.id] = _read_table(bank, question, marginals)
+    return marginals[question.id]
+
+
+def _read_table(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> AnyLikelihood:
+    personas = [persona.id for persona in bank.personas]
+    silence = None
+    if question.no_answer is not None:
+        silence = np.array([floored_probability(question.no_answer[persona]) for persona in personas])
+    if question.pilot or question.type == "text":
+        return Quiet(len(personas), None if question.pilot else silence)
+    if question.likelihood_given:
+        return Choice(_marginal(bank, question, marginals), silence)
+    if question.type == "number":
+        return _measure(question, personas, silence)
+    shares = shares_of(question, question.likelihood, personas)
+    return Ticks(shares, silence) if question.type == "multiple" else Choice(shares, silence)
+
+
+def _marginal(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> Floats:
+    """(K, A) P(outcome | persona) with the parent's answer summed out."""
+    parent = bank.question(question.parent or "")
+    weights = _likelihood(bank, parent, marginals)
+    assert isinstance(weights, Choice)  # noqa: S101  (checks.py allows only single and scale as parents)
+    personas = [persona.id for persona in bank.personas]
+    given = [
+        shares_of(question, {persona: question.likelihood_given[persona][outcome] for persona in personas}, personas)
+        for outcome in parent.outcomes
+    ]
+    marginal: Floats = np.einsum("kc,cka->ka", weights.table, np.array(given))
+    return marginal
+
+
+def _measure(question: Question, personas: list[str], silence: Floats | None) -> Measure:
+    rows = [question.likelihood[persona] for persona in personas]
+    logarithmic = isinstance(rows[0], LogNormal)
+    pairs = [(np.log(row.median), np.log(row.spread)) for row in rows if isinstance(row, LogNormal)]
+    pairs += [(row.mean, row.sd) for row in rows if isinstance(row, Normal)]
+    centre, width = np.array(pairs, dtype=float).T
+    low = -np.inf if question.minimum is None else question.minimum
+    high = np.inf if question.maximum is None else question.maximum
+    return Measure(centre, width, logarithmic, low, high, silence)
+
+
+def _ticks_row(question: Question, table: Ticks, value: Value) -> Floats:
+    ticked = value["ticked"] if isinstance(value, dict) else value
+    seen = value["seen"] if isinstance(value, dict) else question.outcomes
+    masks = [np.array([option in ids for option in question.outcomes]) for ids in (ticked, seen)]  # type: ignore[operator]
+    return table.log_given(*masks)
+
+
+def _measure_row(table: Measure, value: Value) -> Floats:
+    if isinstance(value, dict):
+        return table.log_between(value.get("from", -np.inf), value.get("to", np.inf))
+    return table.log_given(float(value))  # type: ignore[arg-type]
+
+
+def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
+    size = len(bank.questions)
+    needs = np.zeros((size, size), dtype=bool)
+    for q, question in enumerate(bank.questions):
+        needs[q, [index[other] for other in question.ask_if]] = True
+    stop = survey.stop
+    return SurveyRules(
+        included=np.array([question.id in survey.questions for question in bank.questions]),
+        required=np.array([question.required for question in bank.questions]),
+        needs=needs,
+        first=tuple(index[question] for question in survey.first),
+        stop=StopRule(stop.confidence, stop.at_most, stop.at_least, stop.gain_below, stop.seconds),
+        effort=survey.effort,
+    )

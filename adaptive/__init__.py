@@ -4,7 +4,7 @@ from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy, expected_information_gain
 from adaptive.likelihood import Choice, Measure, Quiet, Ticks
 from adaptive.posterior import Evidence, believe
-from adaptive.selection import Step, SurveyRules, limit_of, next_questions
+from adaptive.selection import Step, SurveyRules, limit_of, next_questions, suppose
 from adaptive.stopping import REASONS, Progress, StopRule
 from adaptive.tables import ResponseTables
 
@@ -25,5 +25,6 @@ __all__ = [
     "expected_information_gain",
     "limit_of",
     "next_questions",
+    "suppose",
     "weights_of_evidence",
 ]

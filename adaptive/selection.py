@@ -4,6 +4,7 @@ The live service, the answers ahead, `discern simulate` and `discern replay` all
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -140,3 +141,31 @@ def _touched(tables: ResponseTables, evidence: Evidence) -> Bools:
     same = (topics[:, None] == topics[None, :]) & (topics[:, None] >= 0)
     touched: Bools = given @ same
     return touched
+
+
+def suppose(
+    tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
+) -> tuple[Evidence, Progress]:
+    """The futures of one respondent (B = 1) in which `question` gets each of its outcomes, the last being no answer.
+
+    `rows` is (A + 1, K) and `opens` is (A + 1, Q), one line an outcome. The time the question will take is its expected effort.
+    """
+    futures = len(rows)
+
+    def repeated(one: Bools | Floats | Integers) -> Any:
+        return np.repeat(one, futures, axis=0)
+
+    answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
+    answered[:, question] = np.arange(futures) < futures - 1
+    silent[:, question] = ~answered[:, question]
+    done[:, question] = True
+    given = repeated(evidence.rows)
+    given[:, question] = rows
+    progress = Progress(
+        done=done,
+        opens=opens,
+        taken=repeated(progress.taken) + 1,
+        spent=repeated(progress.spent) + tables.seconds[question],
+        limit=repeated(progress.limit),
+    )
+    return Evidence(answered, silent, given, repeated(evidence.signals)), progress

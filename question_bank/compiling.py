@@ -49,7 +49,8 @@ class CompiledBank:
     def signal_rows(self) -> Mapping[str, Floats]:
         """(K,) log P(seen | persona) of each signal id."""
         return {
-            signal.id: np.log([floored_probability(signal.likelihood[persona]) for persona in self.personas]) for signal in self.bank.signals
+            signal.id: np.log([floored_probability(signal.likelihood[persona]) for persona in self.personas])
+            for signal in self.bank.signals
         }
 
     def row(self, given: Given) -> Floats:

@@ -1,0 +1,157 @@
+"""The belief about a contact: recomputed from the log, stored, and turned into what CRMs and browsers may see."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from adaptive.explanation import weights_of_evidence
+from adaptive.information import entropy
+from adaptive.likelihood import Floats
+from adaptive.posterior import Evidence, log_evidence
+from question_bank.answers import ImpossibleValue, canonical
+from question_bank.compiling import CompiledBank, Given
+from survey_service.store.records import Answer, Belief, Contact
+
+MATERIAL_CHANGE = 0.02
+"""A probability that moved by less than this, with the same persona on top, is not worth a message."""
+
+DECIDED_AT = 0.85
+"""Confidence from which a persona counts as decided where the survey gives no threshold of its own."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one act did to the belief about a contact: everything a message about it needs."""
+
+    contact: Contact
+    belief: Belief
+    bank: CompiledBank
+    reason: str
+    occurred_at: datetime
+    is_material: bool
+    newly_decided: bool
+    explanation: Sequence[Mapping[str, Any]]
+
+
+def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
+    """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
+    statement = (
+        select(Answer).where(Answer.contact_id == contact_id, Answer.bank == bank, Answer.state == "current").order_by(col(Answer.id))
+    )
+    return list(session.exec(statement))
+
+
+def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer, Given]]:
+    """The answers that mean something in this version of the bank; those of vanished questions or options are left out."""
+    kept = []
+    for answer in answers:
+        if answer.question not in bank.index:
+            continue
+        if answer.kind != "answer":
+            kept.append((answer, Given(answer.question)))
+            continue
+        try:
+            value = canonical(bank.bank.question(answer.question), answer.value)
+        except ImpossibleValue:
+            continue
+        kept.append((answer, Given(answer.question, value)))
+    return kept
+
+
+def now_believes(
+    session: Session,
+    contact: Contact,
+    bank: CompiledBank,
+    version: int,
+    probabilities: Floats,
+    given: Sequence[tuple[Answer, Given]],
+    *,
+    threshold: float | None,
+    reason: str,
+    now: datetime,
+) -> Change:
+    """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
+
+    The contact's row must be locked: the sequence is counted here.
+    """
+    belief = session.get(Belief, (contact.id, bank.bank.id)) or _untold(contact, bank)
+    order = np.argsort(-probabilities, kind="stable")
+    top = bank.personas[order[0]]
+    confidence = float(probabilities[order[0]])
+    belief.bank_version = version
+    belief.probabilities = {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)}
+    belief.top, belief.confidence = top, confidence
+    belief.margin = confidence - float(probabilities[order[1]])
+    belief.entropy_bits = float(entropy(probabilities))
+    belief.is_decided = confidence >= (DECIDED_AT if threshold is None else threshold)
+    belief.answers = sum(one.value is not None for _, one in given)
+    belief.skipped = len(given) - belief.answers
+    belief.updated_at = contact.updated_at = now
+    contact.sequence += 1
+    belief.sequence = contact.sequence
+    told = belief.told or {}
+    newly_decided = belief.is_decided and (not told.get("is_decided") or told.get("top") != top)
+    is_material = _is_material(belief, told)
+    if is_material:
+        belief.told = {"top": top, "is_decided": belief.is_decided, "probabilities": belief.probabilities}
+    session.add(belief)
+    session.add(contact)
+    return Change(contact, belief, bank, reason, now, is_material, newly_decided, explanation(bank, given))
+
+
+def _untold(contact: Contact, bank: CompiledBank) -> Belief:
+    """The belief before any evidence: the prior, of which nobody was told."""
+    prior = {persona: float(p) for persona, p in zip(bank.personas, bank.tables.prior, strict=True)}
+    told = {"top": max(prior, key=prior.__getitem__), "is_decided": False, "probabilities": prior}
+    return Belief(contact_id=contact.id, bank=bank.bank.id, told=told)
+
+
+def _is_material(belief: Belief, told: Mapping[str, Any]) -> bool:
+    before = told.get("probabilities", {})
+    moved = max((abs(p - before.get(persona, 0.0)) for persona, p in belief.probabilities.items()), default=0.0)
+    return belief.top != told.get("top") or belief.is_decided != told.get("is_decided") or moved >= MATERIAL_CHANGE
+
+
+def explanation(bank: CompiledBank, given: Sequence[tuple[Answer, Given]]) -> list[dict[str, Any]]:
+    """Each answer's weight of evidence in bits for each persona, in the order given.
+
+    Per persona they add up to its posterior minus its prior log odds (see `adaptive.explanation`).
+    """
+    if not given:
+        return []
+    evidence: Evidence = bank.evidence(one for _, one in given)
+    rows = log_evidence(evidence, bank.tables)[0][[bank.index[one.question] for _, one in given]]
+    bits = weights_of_evidence(bank.tables.prior, rows)
+    return [_told(bank, answer, weights) for (answer, _), weights in zip(given, bits, strict=True)]
+
+
+def _told(bank: CompiledBank, answer: Answer, weights: Floats) -> dict[str, Any]:
+    favoured = int(weights.argmax())
+    return {
+        "kind": answer.kind,
+        "question": answer.question,
+        "value": answer.value,
+        "favours": bank.personas[favoured] if weights[favoured] > 0 else None,
+        "log_likelihood_ratio_bits": float(weights[favoured]),
+        "bits": {persona: float(w) for persona, w in zip(bank.personas, weights, strict=True)},
+    }
+
+
+def belief_view(belief: Belief) -> dict[str, Any]:
+    """The belief as the API shows it."""
+    return {
+        "bank": belief.bank,
+        "bank_version": belief.bank_version,
+        "probabilities": belief.probabilities,
+        "top": belief.top,
+        "confidence": belief.confidence,
+        "margin": belief.margin,
+        "entropy_bits": belief.entropy_bits,
+        "is_decided": belief.is_decided,
+        "sequence": belief.sequence,
+        "updated_at": belief.updated_at.isoformat(),
+    }

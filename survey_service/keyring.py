@@ -1,0 +1,43 @@
+"""Everything that is derived from the service's secret keys: encryption, keyed digests and signed tokens."""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from itsdangerous import URLSafeTimedSerializer
+
+
+class Keyring:
+    """The keys, newest first: the first writes, all of them read, so that a key can be rotated without a break."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        self._keys = tuple(secret_keys)
+        self._fernet = MultiFernet([Fernet(urlsafe_b64encode(_derive(key, "encryption"))) for key in self._keys])
+
+    def encrypt(self, text: str) -> str:
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def decrypt(self, text: str) -> str:
+        """Raises cryptography.fernet.InvalidToken when none of the keys fits."""
+        return self._fernet.decrypt(text.encode()).decode()
+
+    def digest(self, text: str) -> str:
+        """The keyed digest under which something secret is stored."""
+        return self.digests(text)[0]
+
+    def digests(self, text: str) -> list[str]:
+        """The digests under every key, to look up what was stored before a rotation."""
+        return [hmac.new(_derive(key, "digest"), text.encode(), sha256).hexdigest() for key in self._keys]
+
+    def signer(self, purpose: str) -> URLSafeTimedSerializer:
+        """Signed, dated tokens for one purpose; a token of another purpose does not pass."""
+        oldest_first = [_derive(key, "signing") for key in reversed(self._keys)]
+        return URLSafeTimedSerializer(oldest_first, salt=purpose, signer_kwargs={"digest_method": sha256, "key_derivation": "hmac"})
+
+
+def _derive(key: str, purpose: str) -> bytes:
+    return HKDF(SHA256(), length=32, salt=None, info=f"discern/{purpose}".encode()).derive(key.encode())

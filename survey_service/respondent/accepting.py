@@ -1,0 +1,94 @@
+"""From what a respondent sent to rows of the log: repeats recognised, every problem named, earlier answers replaced."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from question_bank.answers import ImpossibleValue, Value, canonical
+from question_bank.compiling import Given
+from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
+from survey_service.respondent.state import GivenAnswer, Interview
+from survey_service.store.records import Answer
+
+
+def not_yet_taken(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
+    wanted = [one.answer_id for one in given]
+    taken = session.exec(select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(wanted)))
+    before = {answer.answer_id: answer for answer in taken}
+    for number, one in enumerate(given):
+        known = before.get(one.answer_id)
+        same = known is None or (known.question == one.question and known.kind == one.kind)
+        if not same or one.answer_id in wanted[:number]:
+            raise AnswerIdReused(errors=[{"path": f"answers.{number}.answer_id", "message": "give each answer an id of its own"}])
+    return [one for one in given if one.answer_id not in before]
+
+
+def validated(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value | None]:
+    """The canonical value of each answer, None for a silence. Raises with every problem of every answer named."""
+    values: list[Value | None] = []
+    problems: list[tuple[type[Invalid], str, str]] = []
+    for number, one in enumerate(given):
+        value = None
+        if one.question not in interview.survey.questions:
+            asked = ", ".join(interview.survey.questions)
+            problems.append((UnknownQuestion, f"answers.{number}.question", f'"{one.question}" is not in this survey: it has {asked}'))
+        elif one.question in [other.question for other in given[:number]]:
+            problems.append((Invalid, f"answers.{number}.question", f'"{one.question}" is answered twice: send it once'))
+        elif one.kind == "answer":
+            try:
+                value = canonical(interview.bank.bank.question(one.question), one.value)
+            except ImpossibleValue as wrong:
+                problems.append((ValueImpossible, f"answers.{number}.value", wrong.message))
+        values.append(value)
+    problems = problems or _closed_questions(interview, given, values)
+    if problems:
+        kinds = {kind for kind, _, _ in problems}
+        raise (kinds.pop() if len(kinds) == 1 else Invalid)(errors=[{"path": path, "message": message} for _, path, message in problems])
+    return values
+
+
+def _closed_questions(
+    interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None]
+) -> list[tuple[type[Invalid], str, str]]:
+    together = {one.question: one for _, one in interview.given}
+    together |= {one.question: Given(one.question, value) for one, value in zip(given, values, strict=True)}
+    opens = interview.bank.opens(together.values())
+    return [
+        (
+            QuestionNotOpen,
+            f"answers.{number}.question",
+            f'"{one.question}" is asked only after a certain answer to {_conditions(interview, one)}',
+        )
+        for number, one in enumerate(given)
+        if not opens[interview.bank.index[one.question]]
+    ]
+
+
+def _conditions(interview: Interview, one: GivenAnswer) -> str:
+    return " and ".join(f'"{other}"' for other in interview.bank.bank.question(one.question).ask_if)
+
+
+def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None], now: datetime) -> None:
+    current = {answer.question: answer for answer in interview.answers}
+    for one in given:
+        if one.question in current:
+            current[one.question].state = "replaced"
+            session.add(current[one.question])
+    session.flush()
+    for one, value in zip(given, values, strict=True):
+        session.add(
+            Answer(
+                session_id=interview.row.id,
+                contact_id=interview.contact.id,
+                bank=interview.row.bank,
+                bank_version=interview.row.bank_version,
+                question=one.question,
+                kind=one.kind,
+                value=value,
+                seconds=one.seconds,
+                answer_id=one.answer_id,
+                given_at=now,
+            )
+        )
+        session.flush()

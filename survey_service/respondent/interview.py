@@ -1,0 +1,182 @@
+"""The main path: from one answer to the next question, the stored belief and the message to the CRM, in one transaction.
+
+Plain values and a database session come in, a view goes out; nothing here knows HTTP.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, select
+
+from adaptive import REASONS, Step, limit_of, next_questions
+from survey_service.contacts.beliefs import current_answers, now_believes
+from survey_service.errors import Conflict, NotFound
+from survey_service.respondent.accepting import keep, not_yet_taken, validated
+from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
+from survey_service.respondent.view import view_of
+from survey_service.store.banks import Banks
+from survey_service.store.records import Answer, Contact, SurveySession, new_id
+from survey_service.webhooks import outbox
+
+SESSION_LIFETIME = timedelta(hours=24)
+
+
+def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[dict[str, Any], str]:
+    """Begin a survey for a known or a new anonymous contact; returns the first view and the session's token."""
+    bank, version = banks.current(session, survey_id)
+    contact = _contact(session, given.contact_id, now)
+    token = secrets.token_urlsafe(32)
+    row = SurveySession(
+        id=new_id("ses"),
+        token_digest=digest(token),
+        survey=survey_id,
+        bank=bank.bank.id,
+        bank_version=version,
+        contact_id=contact.id,
+        language=spoken(given.language, bank.bank.languages),
+        channel=given.channel,
+        hidden=given.hidden,
+        page=given.page,
+        limit=len(bank.index),
+        started_at=now,
+        last_at=now,
+        expires_at=now + SESSION_LIFETIME,
+    )
+    session.add(row)
+    session.flush()
+    interview = Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id))
+    _move_on(session, interview, now)
+    return view_of(interview, now), token
+
+
+def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
+    """The view as it stands; writes nothing."""
+    return view_of(open_interview(session, banks, session_id, token, lock=False), now)
+
+
+def record_answers(
+    session: Session, banks: Banks, session_id: str, token: str, given: Sequence[GivenAnswer], now: datetime
+) -> dict[str, Any]:
+    """Take one answer or several, move the belief, tell the CRM if it matters, and say what comes next.
+
+    What was already taken under the same `answer_id` is not taken again. Either all of `given` is kept or none of it.
+    """
+    interview = open_interview(session, banks, session_id, token)
+    fresh = not_yet_taken(session, interview, given)
+    if not fresh:
+        return view_of(interview, now)
+    interview.must_be_open(now)
+    values = validated(interview, fresh)
+    keep(session, interview, fresh, values, now)
+    interview = _again(session, interview)
+    _believe_and_tell(session, interview, "answer", now)
+    return view_of(interview, now)
+
+
+def go_back(session: Session, banks: Banks, session_id: str, token: str, answer_id: str, now: datetime) -> dict[str, Any]:
+    """Withdraw the last answer of the session and ask its question again, with what was given beside it."""
+    interview = open_interview(session, banks, session_id, token)
+    repeated = select(Answer).where(Answer.session_id == session_id, Answer.withdrawn_by == answer_id)
+    if session.exec(repeated).first():
+        return view_of(interview, now)
+    interview.must_be_open(now)
+    if not interview.own:
+        raise Conflict("There is no answer to go back to.")
+    last = interview.own[-1]
+    last.state, last.withdrawn_by = "withdrawn", answer_id
+    session.add(last)
+    session.flush()
+    interview = _again(session, interview)
+    _believe_and_tell(session, interview, "withdrawn", now, back_to=last)
+    return view_of(interview, now, was=last)
+
+
+def finish(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
+    """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
+    interview = open_interview(session, banks, session_id, token)
+    if interview.status(now) == "open":
+        _close(interview, "finished", "respondent", now)
+        session.add(interview.row)
+        _tell_of_the_end(session, interview, now)
+    return view_of(interview, now)
+
+
+def spoken(wanted: str | None, languages: Sequence[str]) -> str:
+    """The language of the bank nearest to a tag such as ``fr-CA``, else the bank's default.
+
+    >>> spoken("fr-CA", ["en", "fr"])
+    'fr'
+    """
+    tag = (wanted or "").lower()
+    for candidate in (tag, tag.split("-")[0]):
+        for language in languages:
+            if candidate and language.lower() == candidate:
+                return language
+    return languages[0]
+
+
+def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:
+    if contact_id is not None:
+        known = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).first()
+        if known is None:
+            raise NotFound("There is no such contact.")
+        return known
+    contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
+    session.add(contact)
+    session.flush()
+    return contact
+
+
+def _again(session: Session, interview: Interview) -> Interview:
+    """The same interview with the log read afresh."""
+    answers = current_answers(session, interview.contact.id, interview.row.bank)
+    return Interview(interview.row, interview.contact, interview.bank, answers)
+
+
+def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime, back_to: Answer | None = None) -> None:
+    step = _move_on(session, interview, now, back_to)
+    change = now_believes(
+        session,
+        interview.contact,
+        interview.bank,
+        interview.row.bank_version,
+        step.belief[0],
+        interview.given,
+        threshold=interview.survey.stop.confidence,
+        reason=reason,
+        now=now,
+    )
+    outbox.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
+    if interview.row.status != "open":
+        _tell_of_the_end(session, interview, now)
+
+
+def _move_on(session: Session, interview: Interview, now: datetime, back_to: Answer | None = None) -> Step:
+    """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
+    rules = interview.bank.rules[interview.row.survey]
+    progress = limit_of(interview.bank.tables, rules, interview.progress)
+    evidence = interview.evidence
+    step = next_questions(interview.bank.tables, rules, evidence, progress)
+    row = interview.row
+    row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
+    if back_to is not None:
+        row.question = back_to.question
+    elif step.chosen[0] >= 0:
+        row.question = interview.bank.bank.questions[step.chosen[0]].id
+        row.limit = int(progress.limit[0])
+    else:
+        missing = rules.included & rules.required & progress.opens[0] & ~evidence.answered[0]
+        _close(interview, "finished" if missing.any() else "complete", REASONS[step.reason[0]], now)
+    session.add(row)
+    return step
+
+
+def _close(interview: Interview, status: str, reason: str | None, now: datetime) -> None:
+    row = interview.row
+    row.status, row.stopped_because, row.question, row.ended_at, row.last_at = status, reason, None, now, now
+
+
+def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:
+    outbox.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)

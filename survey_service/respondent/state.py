@@ -1,0 +1,116 @@
+"""A session as the main path sees it: its row, its contact, its bank, and everything given so far."""
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from sqlmodel import Session, select
+
+from adaptive import Evidence, Progress
+from question_bank.compiling import CompiledBank, Given
+from question_bank.definitions import Survey
+from survey_service.contacts.beliefs import current_answers, readable
+from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
+from survey_service.store.banks import Banks
+from survey_service.store.records import Answer, Contact, SurveySession
+
+ASK_AGAIN = "skip"
+"""Somebody who skipped a question may be asked it again in a later survey; one who does not know or refuses is not."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a respondent arrives. `language` is what they would like; the bank's default stands in for what it does not speak."""
+
+    language: str | None = None
+    channel: str = "web"
+    hidden: dict[str, Any] = field(default_factory=dict)
+    page: str | None = None
+    contact_id: str | None = None
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One answer as the respondent sent it; `value` is raw."""
+
+    answer_id: str
+    question: str
+    kind: str
+    value: object = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Interview:
+    """A session with its bank, its contact and everything the contact has given under this bank."""
+
+    row: SurveySession
+    contact: Contact
+    bank: CompiledBank
+    answers: list[Answer]
+
+    @property
+    def survey(self) -> Survey:
+        return self.bank.bank.survey(self.row.survey)
+
+    def status(self, now: datetime) -> str:
+        """The state of the session now: an open one whose time is over has expired, whether or not anybody wrote that down yet."""
+        return "expired" if self.row.status == "open" and now >= self.row.expires_at else self.row.status
+
+    def must_be_open(self, now: datetime) -> None:
+        """Raises SessionExpired or SessionClosed."""
+        if self.status(now) == "expired":
+            raise SessionExpired
+        if self.row.status != "open":
+            raise SessionClosed
+
+    @property
+    def own(self) -> list[Answer]:
+        """What was given in this session, oldest first."""
+        return [answer for answer in self.answers if answer.session_id == self.row.id]
+
+    @property
+    def given(self) -> list[tuple[Answer, Given]]:
+        return readable(self.answers, self.bank)
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.bank.evidence(one for _, one in self.given)
+
+    @property
+    def progress(self) -> Progress:
+        """What is done and what may open; the limit is what the respondent has been told."""
+        done = np.zeros((1, len(self.bank.index)), dtype=bool)
+        for answer, one in self.given:
+            done[0, self.bank.index[one.question]] = answer.session_id == self.row.id or answer.kind != ASK_AGAIN
+        own = [answer for answer in self.own if answer.question in self.bank.index]
+        effort = self.bank.tables.seconds
+        spent = sum(effort[self.bank.index[a.question]] if a.seconds is None else a.seconds for a in own)
+        return Progress(
+            done=done,
+            opens=self.bank.opens(one for _, one in self.given)[None],
+            taken=np.array([len(own)]),
+            spent=np.array([float(spent)]),
+            limit=np.array([self.row.limit]),
+        )
+
+
+def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, *, lock: bool = True) -> Interview:
+    """The session and its contact, locked against other writers; `token` None trusts the caller. Raises NotFound, BadToken."""
+    both = select(SurveySession, Contact).join(Contact).where(SurveySession.id == session_id)
+    found = session.exec(both.with_for_update() if lock else both).first()
+    if found is None:
+        raise NotFound("There is no such session.")
+    row, contact = found
+    if token is not None and not hmac.compare_digest(row.token_digest, digest(token)):
+        raise BadToken
+    bank = banks.version(session, row.bank, row.bank_version)
+    return Interview(row, contact, bank, current_answers(session, contact.id, row.bank))
+
+
+def digest(token: str) -> str:
+    """Under which a session token is stored. It is 32 random bytes, so a plain hash suffices."""
+    return sha256(token.encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""What the browser is told: the question, what would follow each answer to it, and how far there is to go."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from adaptive import believe, limit_of, next_questions, suppose
+from question_bank.compiling import CompiledBank
+from question_bank.definitions import Question, Result, Text, in_language
+from survey_service.respondent.state import Interview
+from survey_service.store.records import Answer
+
+SILENCE = "skip"
+"""The key of `ahead` that stands for every way of not answering."""
+
+
+def view_of(interview: Interview, now: datetime, was: Answer | None = None) -> dict[str, Any]:
+    """The session view of the API. `was` is the withdrawn answer to the question shown, after going back."""
+    row = interview.row
+    status = interview.status(now)
+    asking = row.question if status == "open" else None
+    ahead = look_ahead(interview, asking) if asking else {}
+    taken = len(interview.own)
+    view = {
+        "session": row.id,
+        "survey": row.survey,
+        "bank_version": row.bank_version,
+        "status": status,
+        "stopped_because": row.stopped_because,
+        "language": row.language,
+        "question": asking and _asked(interview, asking, given=None if was is None else was.value, can_go_back=bool(interview.own)),
+        "ahead": ahead,
+        "next_questions": {name: _asked(interview, name, given=None, can_go_back=True) for name in dict.fromkeys(ahead.values()) if name},
+        "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
+        "result": result_of(interview) if status in ("complete", "finished") else None,
+    }
+    if interview.survey.reveal:
+        view["belief"] = _revealed(interview)
+    return view
+
+
+def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
+    """The question that would follow each outcome of the one asked, None where the survey would end.
+
+    Every option of a single choice and every point of a scale has its entry, and silence has one under "skip" whatever the type.
+    """
+    bank, rules = interview.bank, interview.bank.rules[interview.row.survey]
+    outcomes = bank.outcomes(asking)
+    others = [one for _, one in interview.given if one.question != asking]
+    rows = np.array([bank.row(outcome) for outcome in outcomes])
+    opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
+    evidence, progress = suppose(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
+    step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress))
+    names = [SILENCE if outcome.value is None else str(outcome.value) for outcome in outcomes]
+    follows = [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
+    return dict(zip(names, follows, strict=True))
+
+
+def result_of(interview: Interview) -> dict[str, Any] | None:
+    """What the author wants shown at the end: the persona's own result where the survey is sure enough, else the default."""
+    survey, bank = interview.survey, interview.bank
+    belief = _belief(interview)
+    top = int(belief.argmax())
+    sure = survey.stop.confidence is None or belief[top] >= survey.stop.confidence
+    result: Result | None = survey.result.get(bank.personas[top]) if sure else None
+    result = result or survey.result.get("default")
+    if result is None:
+        return None
+    return {"text": _words(result.text, interview), "redirect": result.redirect}
+
+
+def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
+    """A question in one language, as every client gets it."""
+
+    def words(text: Text | None) -> str | None:
+        return in_language(text, language, default)
+
+    shown: dict[str, Any] = {"id": question.id, "type": question.type, "text": words(question.text), "required": question.required}
+    if question.help:
+        shown["help"] = words(question.help)
+    if question.options:
+        shown["options"] = [{"id": option.id, "text": words(option.text)} for option in question.options]
+    if question.type in ("scale", "number"):
+        shown |= {"min": _plain(question.minimum), "max": _plain(question.maximum)}
+    if question.type == "scale":
+        shown["labels"] = {str(point): words(label) for point, label in question.labels.items()}
+    if question.unit:
+        shown["unit"] = question.unit
+    return shown
+
+
+def _asked(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
+    question = interview.bank.bank.question(question_id)
+    shown = rendered(question, interview.row.language, interview.bank.bank.language)
+    return {**shown, "given": given, "can_go_back": can_go_back}
+
+
+def _plain(number: float | None) -> float | int | None:
+    return int(number) if number is not None and float(number).is_integer() else number
+
+
+def _words(text: Text | None, interview: Interview) -> str | None:
+    return in_language(text, interview.row.language, interview.bank.bank.language)
+
+
+def _belief(interview: Interview) -> np.ndarray:
+    return believe(interview.bank.tables, interview.evidence)[0]
+
+
+def _revealed(interview: Interview) -> Mapping[str, float]:
+    bank: CompiledBank = interview.bank
+    return {persona: float(p) for persona, p in zip(bank.personas, _belief(interview), strict=True)}

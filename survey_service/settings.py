@@ -1,0 +1,114 @@
+"""Settings of one process, read once from the environment. Nothing else in the project reads the environment."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+Network = IPv4Network | IPv6Network
+
+SHORTEST_KEY = 32
+
+
+class SettingsInvalid(Exception):
+    """Some settings are missing or wrong; `problems` has one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process needs to know. `secret_keys` has the newest first: it signs and encrypts; the others still read."""
+
+    database_url: str
+    secret_keys: tuple[str, ...]
+    base_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: int = 0
+    allow_private_targets: tuple[Network, ...] = ()
+    log_level: str = "INFO"
+    retention_days: int | None = None
+    demo_receiver: str | None = None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read every ``DISCERN_`` variable. Raises SettingsInvalid with all problems at once."""
+        found: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, (read, default) in _READERS.items():
+            variable = f"DISCERN_{name.upper()}"
+            try:
+                found[name] = read(environment.get(variable, default))
+            except ValueError as wrong:
+                problems.append(f"{variable}: {wrong}")
+        if problems:
+            raise SettingsInvalid(problems)
+        return cls(**found)
+
+
+def _database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("is not a database address: write sqlite:///path/to/file.db or postgresql+psycopg://user@host/name") from None
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError(f"{url.get_backend_name()} is not supported: use sqlite or postgresql+psycopg")
+    return text
+
+
+def _secret_keys(text: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not keys:
+        raise ValueError("is empty: put a random key there, for example the output of: openssl rand -hex 32")
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"has a key shorter than {SHORTEST_KEY} characters: use the output of: openssl rand -hex 32")
+    return keys
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is not an address: write https://surveys.example.com")
+    return text.rstrip("/")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as wrong:
+        raise ValueError(f"{wrong}: write networks such as 10.1.0.0/16, separated by commas") from None
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) > 10:
+        raise ValueError(f"{text!r} is not a number from 0 to 10: how many proxies of your own stand in front?")
+    return int(text)
+
+
+def _days(text: str) -> int | None:
+    if text and not (text.isdigit() and int(text) > 0):
+        raise ValueError(f"{text!r} is not a number of days: write 365, or leave it out to keep everything")
+    return int(text) if text else None
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError(f"{text!r} is not one of DEBUG, INFO, WARNING, ERROR")
+    return text.upper()
+
+
+_READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "database_url": (_database_url, "sqlite:///var/discern.db"),
+    "secret_keys": (_secret_keys, ""),
+    "base_url": (_base_url, "http://127.0.0.1:8000"),
+    "trusted_proxies": (_count, "0"),
+    "allow_private_targets": (_networks, ""),
+    "log_level": (_level, "INFO"),
+    "retention_days": (_days, ""),
+    "demo_receiver": (lambda text: _base_url(text) if text else None, ""),
+}

@@ -1,0 +1,44 @@
+"""Published banks, compiled once per version and process: a version never changes, so the cache needs no invalidation."""
+
+import json
+from collections import OrderedDict
+
+from sqlmodel import Session
+
+from question_bank.compiling import CompiledBank, compile_bank
+from question_bank.loading import read_bank
+from survey_service.errors import NotFound
+from survey_service.store.records import BankVersion, SurveyRow
+
+KEPT = 64
+
+
+class Banks:
+    """Compiled bank versions by (bank, version)."""
+
+    def __init__(self) -> None:
+        self._compiled: OrderedDict[tuple[str, int], CompiledBank] = OrderedDict()
+
+    def version(self, session: Session, bank: str, version: int) -> CompiledBank:
+        """One immutable version. Raises NotFound."""
+        key = (bank, version)
+        if key not in self._compiled:
+            row = session.get(BankVersion, key)
+            if row is None:
+                raise NotFound(f'There is no version {version} of a bank "{bank}".')
+            self._compiled[key] = compile_bank(read_bank(row.source, f"{bank}.json"))
+            if len(self._compiled) > KEPT:
+                self._compiled.popitem(last=False)
+        return self._compiled[key]
+
+    def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
+        """The bank that a survey id stands for now, with its version. Raises NotFound."""
+        row = session.get(SurveyRow, survey)
+        if row is None:
+            raise NotFound(f'There is no survey "{survey}".')
+        return self.version(session, row.bank, row.version), row.version
+
+
+def source_of(plain: object) -> str:
+    """The canonical JSON text in which a version is stored."""
+    return json.dumps(plain, ensure_ascii=False, sort_keys=False, separators=(",", ":"), allow_nan=False)

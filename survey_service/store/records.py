@@ -1,0 +1,321 @@
+"""The tables. SQLModel does not validate and writes no CHECK: constraints stand here by hand, beside the column they guard."""
+
+import secrets
+import time
+from base64 import b32encode
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC, also from SQLite, which keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def new_id(prefix: str) -> str:
+    """A public id: prefix, milliseconds since 1970 and 80 random bits, so that ids sort by age and cannot be guessed."""
+    moment = int(time.time() * 1000).to_bytes(6, "big")
+    return f"{prefix}_{b32encode(moment + secrets.token_bytes(10)).decode().rstrip('=').lower()}"
+
+
+def moment(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable, index=index))
+
+
+def json_column(default: Any = None, *, nullable: bool = False) -> Any:
+    factory = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(**factory, sa_column=Column(Json, nullable=nullable))
+
+
+class BankVersion(SQLModel, table=True):
+    """One published, immutable version of a bank. `source` is its canonical JSON."""
+
+    __tablename__ = "bank_version"
+    __table_args__ = (CheckConstraint("version >= 1", "version_from_one"),)
+    bank: str = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_type=Integer)
+    fingerprint: str
+    source: str = Field(sa_column=Column(Text, nullable=False))
+    published_at: datetime = moment()
+
+
+class SurveyRow(SQLModel, table=True):
+    """Which bank version a survey id stands for now; survey ids are unique in a service."""
+
+    __tablename__ = "survey"
+    __table_args__ = (ForeignKeyConstraint(["bank", "version"], ["bank_version.bank", "bank_version.version"]),)
+    id: str = Field(primary_key=True)
+    bank: str = Field(index=True)
+    version: int
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of the author or CRM API: only a keyed digest of it is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin')", "scope"),)
+    id: str = Field(primary_key=True)
+    name: str
+    prefix: str
+    digest: str = Field(unique=True)
+    scope: str
+    created_at: datetime = moment()
+    expires_at: datetime | None = moment(nullable=True)
+    revoked_at: datetime | None = moment(nullable=True)
+    last_used_at: datetime | None = moment(nullable=True)
+
+
+class Contact(SQLModel, table=True):
+    """A person, known or anonymous. `sequence` counts the changes told to CRMs; its row is the lock of everything about the person."""
+
+    __tablename__ = "contact"
+    __table_args__ = (CheckConstraint("sequence >= 0", "sequence_not_negative"),)
+    id: str = Field(primary_key=True)
+    sequence: int = Field(default=0, sa_type=BigInteger)
+    email: str | None = None
+    email_sha256: str | None = Field(default=None, index=True)
+    attributes: dict[str, Any] = json_column(dict)
+    consent: dict[str, Any] = json_column(dict)
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class ExternalId(SQLModel, table=True):
+    """A name of the contact in another system."""
+
+    __tablename__ = "external_id"
+    system: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    type: str = "id"
+    contact_id: str = Field(foreign_key="contact.id", index=True)
+
+
+class SurveySession(SQLModel, table=True):
+    """One respondent in one survey, pinned to the bank version it began with.
+
+    status: open -> complete (the survey stopped) | finished (the respondent did, or a required answer is missing) | expired.
+    """
+
+    __tablename__ = "survey_session"
+    __table_args__ = (
+        CheckConstraint("status IN ('open', 'complete', 'finished', 'expired')", "status"),
+        CheckConstraint("(status = 'open') = (ended_at IS NULL)", "ended_when_not_open"),
+        CheckConstraint("status = 'open' OR question IS NULL", "no_question_when_closed"),
+        CheckConstraint(
+            "stopped_because IN ('confidence', 'at_most', 'gain', 'seconds', 'exhausted', 'respondent')",
+            "stopped_because",
+        ),
+        ForeignKeyConstraint(["bank", "bank_version"], ["bank_version.bank", "bank_version.version"]),
+        Index("ix_survey_session_idle", "last_at", postgresql_where=text("status = 'open'"), sqlite_where=text("status = 'open'")),
+    )
+    id: str = Field(primary_key=True)
+    token_digest: str
+    survey: str = Field(index=True)
+    bank: str
+    bank_version: int
+    contact_id: str = Field(foreign_key="contact.id", index=True)
+    language: str
+    channel: str = "web"
+    hidden: dict[str, Any] = json_column(dict)
+    page: str | None = None
+    status: str = "open"
+    stopped_because: str | None = None
+    question: str | None = None
+    limit: int
+    started_at: datetime = moment()
+    last_at: datetime = moment()
+    expires_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
+    abandoned_at: datetime | None = moment(nullable=True)
+
+
+class Answer(SQLModel, table=True):
+    """The log of what was given; nothing in it is ever overwritten.
+
+    state: current -> replaced (a later answer to the same question) | withdrawn (the respondent went back). Only current ones are evidence.
+    """
+
+    __tablename__ = "answer"
+    __table_args__ = (
+        UniqueConstraint("session_id", "answer_id"),
+        UniqueConstraint("session_id", "withdrawn_by"),
+        CheckConstraint("kind IN ('answer', 'skip', 'dont_know', 'refuse')", "kind"),
+        CheckConstraint("state IN ('current', 'replaced', 'withdrawn')", "state"),
+        CheckConstraint("(kind = 'answer') = (value IS NOT NULL)", "value_when_answered"),
+        Index(
+            "uq_answer_current",
+            "contact_id",
+            "bank",
+            "question",
+            unique=True,
+            postgresql_where=text("state = 'current'"),
+            sqlite_where=text("state = 'current'"),
+        ),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    session_id: str = Field(foreign_key="survey_session.id")
+    contact_id: str = Field(foreign_key="contact.id")
+    bank: str
+    bank_version: int
+    question: str
+    kind: str
+    value: Any = json_column(nullable=True)
+    seconds: float | None = None
+    answer_id: str
+    state: str = "current"
+    withdrawn_by: str | None = None
+    given_at: datetime = moment()
+
+
+class Belief(SQLModel, table=True):
+    """What is believed about a contact under one bank: the stored posterior, always recomputable from the log."""
+
+    __tablename__ = "belief"
+    __table_args__ = (CheckConstraint("confidence > 0 AND confidence <= 1", "confidence"),)
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    bank_version: int
+    probabilities: dict[str, float] = json_column(dict)
+    top: str
+    confidence: float
+    margin: float
+    entropy_bits: float
+    is_decided: bool = False
+    answers: int = 0
+    skipped: int = 0
+    signals: int = 0
+    sequence: int = Field(default=0, sa_type=BigInteger)
+    told: dict[str, Any] | None = json_column(nullable=True)
+    updated_at: datetime = moment()
+
+
+class Endpoint(SQLModel, table=True):
+    """Where webhooks go. Secrets are encrypted with the service's keys; `secrets` has the newest first."""
+
+    __tablename__ = "endpoint"
+    __table_args__ = (
+        CheckConstraint("state IN ('active', 'disabled')", "state"),
+        CheckConstraint("\"when\" IN ('every_answer', 'material', 'idle', 'final')", "moment"),
+    )
+    id: str = Field(primary_key=True)
+    url: str
+    events: list[str] = json_column(list)
+    when: str = "material"
+    secrets: list[dict[str, Any]] = json_column(list)
+    secret_prefix: str
+    description: str = ""
+    include_pii: bool = False
+    state: str = "active"
+    disabled_because: str | None = None
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class Delivery(SQLModel, table=True):
+    """One message to one endpoint: the outbox.
+
+    state: pending -> delivered | dead (schedule used up, or refused for good) | superseded (a newer state of the contact took its place)
+    | dropped (endpoint disabled, contact erased). `body` is NULL until the first claim and frozen from then on.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("state IN ('pending', 'delivered', 'dead', 'superseded', 'dropped')", "state"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", "settled_when_not_pending"),
+        CheckConstraint("attempt >= 0", "attempt_not_negative"),
+        Index("ix_delivery_due", "due", "id", postgresql_where=text("state = 'pending'"), sqlite_where=text("state = 'pending'")),
+        Index(
+            "ix_delivery_order",
+            "endpoint_id",
+            "contact_id",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
+    contact_id: str | None = Field(default=None, sa_column=Column(ForeignKey("contact.id"), nullable=True, index=True))
+    event_id: str = Field(index=True)
+    event_type: str
+    sequence: int | None = Field(default=None, sa_type=BigInteger)
+    coalescible: bool = False
+    facts: dict[str, Any] = json_column(dict)
+    body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    state: str = "pending"
+    due: datetime = moment()
+    due_at_latest: datetime | None = moment(nullable=True)
+    lease_until: datetime | None = moment(nullable=True)
+    attempt: int = 0
+    last_error: str | None = None
+    created_at: datetime = moment()
+    settled_at: datetime | None = moment(nullable=True)
+
+
+class DeliveryAttempt(SQLModel, table=True):
+    """One request of a delivery: written before it is sent, completed after; a row without an outcome is a crash."""
+
+    __tablename__ = "delivery_attempt"
+    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    delivery_id: int = Field(sa_column=Column(BigId, ForeignKey("delivery.id"), nullable=False))
+    number: int
+    started_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)
+    outcome: str | None = None
+    status: int | None = None
+    error: str | None = None
+    excerpt: str | None = None
+    manual: bool = False
+
+
+class Acknowledged(SQLModel, table=True):
+    """The last state of a contact that an endpoint has confirmed: the `previous` of its next message."""
+
+    __tablename__ = "acknowledged"
+    endpoint_id: str = Field(primary_key=True, foreign_key="endpoint.id")
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    sequence: int = Field(sa_type=BigInteger)
+    state: dict[str, Any] = json_column(dict)

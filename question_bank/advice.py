@@ -1,0 +1,110 @@
+"""What is allowed and probably not meant: warnings about a bank in which nothing is wrong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from question_bank.definitions import Bank, Question, Row, Survey
+from question_bank.problems import Finding, listed
+from question_bank.rows import shares_of
+
+LEAST_PRIOR = 0.01
+DIGITS = 12  # rows that agree to so many digits are equal
+
+Tells = tuple[Any, ...]
+
+
+def advise(bank: Bank, data: Any) -> list[Finding]:
+    """Everything doubtful in a bank. `data` is the file as written, for what definitions no longer show."""
+    told = {question.id: _told(question, bank) for question in bank.questions}
+    rules = (_personas(bank, told), _questions(bank, told), _ignored_tables(data), _reach(bank), _origins(bank))
+    return [finding for rule in rules for finding in rule]
+
+
+def _told(question: Question, bank: Bank) -> list[Tells]:
+    """For each persona, everything the question knows of it: two that are equal cannot be told apart by it."""
+    ids = [persona.id for persona in bank.personas]
+    if question.type == "text" or question.pilot:
+        return [()] * len(ids)
+    tells: list[Tells] = [((question.no_answer or {}).get(persona),) for persona in ids]
+    tables = [question.likelihood] if question.likelihood else _given_each_outcome(question)
+    for rows in tables:
+        if question.type == "number":
+            columns: list[Any] = [rows[persona] for persona in ids]
+        else:
+            columns = [tuple(row) for row in shares_of(question, rows, ids).round(DIGITS).tolist()]
+        tells = [(*before, column) for before, column in zip(tells, columns, strict=True)]
+    return tells
+
+
+def _given_each_outcome(question: Question) -> list[dict[str, Row]]:
+    """The tables of a question with a parent, one for each outcome of the parent."""
+    outcomes = list(next(iter(question.likelihood_given.values()), {}))
+    return [{persona: rows[outcome] for persona, rows in question.likelihood_given.items()} for outcome in outcomes]
+
+
+def _personas(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
+    alike: dict[Tells, list[int]] = {}
+    for index, persona in enumerate(bank.personas):
+        alike.setdefault(tuple(tells[index] for tells in told.values()), []).append(index)
+        if persona.prior < LEAST_PRIOR:
+            wrong = f"is {persona.prior:.2g} of the population: hardly any survey will find it"
+            yield Finding(("personas", index, "prior"), wrong, "join it with another persona, or raise its prior")
+    for group in alike.values():
+        if len(group) > 1:
+            names = listed(f'"{bank.personas[index].id}"' for index in group)
+            yield Finding(
+                ("personas", group[1]), f"no question can tell {names} apart", "join them, or add a question they answer differently"
+            )
+
+
+def _questions(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
+    for index, question in enumerate(bank.questions):
+        if question.type != "text" and not question.pilot and len(set(told[question.id])) == 1:
+            wrong = "tells nothing: every persona answers alike"
+            yield Finding(("questions", index, "likelihood"), wrong, "give the personas different rows, or remove the question")
+        if question.seconds == 0:
+            wrong = "takes no time at all, so it would always come first"
+            yield Finding(("questions", index, "seconds"), wrong, "write the seconds an answer takes, or remove the line")
+
+
+def _ignored_tables(data: Any) -> Iterator[Finding]:
+    for index, question in enumerate(data["questions"]):
+        if question.get("pilot") and "likelihood" in question:
+            wrong = "is not used while pilot is true"
+            yield Finding(("questions", index, "likelihood"), wrong, "remove pilot: true once the table is to be trusted")
+
+
+def _reach(bank: Bank) -> Iterator[Finding]:
+    """Questions that no survey asks, and those whose condition no survey can meet."""
+    if not bank.surveys:
+        yield Finding((), "has no survey, so nothing can be asked", "add surveys: [{id: post-purchase, questions: all}]")
+        return
+    blamed: set[str] = set()
+    for index, survey in enumerate(bank.surveys):
+        for name in survey.questions:
+            outside = [condition for condition in bank.question(name).ask_if if condition not in survey.questions]
+            if outside:
+                blamed.add(name)
+                wrong = f'can never ask "{name}", which waits for {listed(outside)}, not in this survey'
+                yield Finding(("surveys", index, "questions"), wrong, "add what it waits for, or leave it out")
+    reached = {name for survey in bank.surveys for name in _reachable(bank, survey)}
+    for index, question in enumerate(bank.questions):
+        if question.id not in reached and question.id not in blamed:
+            yield Finding(("questions", index), "no survey can reach it", "add it to the questions of a survey, or remove it")
+
+
+def _reachable(bank: Bank, survey: Survey) -> set[str]:
+    """The questions of a survey whose conditions can be met in it, and theirs in turn."""
+    reached: set[str] = set()
+    waiting = [bank.question(name) for name in survey.questions]
+    while ready := [question for question in waiting if set(question.ask_if) <= reached]:
+        reached.update(question.id for question in ready)
+        waiting = [question for question in waiting if question.id not in reached]
+    return reached
+
+
+def _origins(bank: Bank) -> Iterator[Finding]:
+    for index, survey in enumerate(bank.surveys):
+        if "*" in survey.origins:
+            at = ("surveys", index, "origins", survey.origins.index("*"))
+            yield Finding(at, "lets every site on the web embed this survey", "name the sites that may")

@@ -1,0 +1,52 @@
+"""Names that point at something else in the file, and tables with one entry a persona."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from question_bank.draft import Draft
+from question_bank.problems import Finding, Path, listed, nearest
+from question_bank.row_forms import RowFault, probability
+
+
+def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
+    """Blame a name that no persona, question, … of the bank bears, provided all of them could be read."""
+    known = (*draft.ids(kind), *also)
+    if name not in known and draft.knows_all(kind):
+        one = kind.removesuffix("s")
+        yield Finding(path, f'there is no {one} "{name}"', nearest(name, known, f"use one of {listed(known)}"))
+
+
+def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """A table needs an entry for every persona, and no other."""
+    for name in table:
+        yield from unknown(draft, (*path, name), name, "personas")
+    missing = [persona for persona in dict.fromkeys(draft.ids("personas")) if persona not in table]
+    if missing:
+        yield Finding(path, f"says nothing for persona {listed(missing)}", "give every persona an entry")
+
+
+def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """A table persona -> probability."""
+    yield from per_persona(draft, path, table)
+    for persona, value in table.items():
+        if draft.sound(*path, persona):
+            try:
+                probability(value)
+            except RowFault as fault:
+                yield Finding((*path, persona), fault.wrong, fault.todo)
+
+
+def twice(draft: Draft, kind: str) -> Iterator[Finding]:
+    """An id may be used once among its kind."""
+    yield from twice_among(draft.items(kind), kind.removesuffix("s"))
+
+
+def twice_among(items: Iterator[tuple[Path, Mapping[str, Any]]], one: str) -> Iterator[Finding]:
+    """As `twice`, for items wherever they stand."""
+    first: dict[str, int] = {}
+    for path, item in items:
+        name = item.get("id")
+        if name in first:
+            yield Finding((*path, "id"), f'"{name}" is already the id of {one} {first[name]}', "give this one its own id")
+        elif name is not None:
+            first[name] = int(path[-1]) + 1

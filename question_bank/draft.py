@@ -1,0 +1,66 @@
+"""What could be read of a bank that may still be wrong: the ground on which the checks stand."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from question_bank.problems import Path
+
+CHOOSABLE = ("single", "multiple", "scale")
+MOST_POINTS = 21
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The fields that could be read, and the paths of those that could not: a check never blames their followers."""
+
+    data: Mapping[str, Any]
+    broken: frozenset[Path] = frozenset()
+
+    def sound(self, *path: str | int) -> bool:
+        """Whether everything at and below `path` could be read."""
+        return not any(broken[: len(path)] == path for broken in self.broken)
+
+    def items(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Path and fields of each persona, question, signal or survey."""
+        for index, item in enumerate(self.data.get(kind) or ()):
+            yield (kind, index), item
+
+    def ids(self, kind: str) -> tuple[str, ...]:
+        """The ids that could be read, in the order of the file."""
+        return tuple(item["id"] for _, item in self.items(kind) if "id" in item)
+
+    def knows_all(self, kind: str) -> bool:
+        """Whether every id could be read: only then is a name that is not among them wrong for certain."""
+        return (kind,) not in self.broken and all("id" in item for _, item in self.items(kind))
+
+    def by_id(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """Fields by id; the first one wins where an id is used twice."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for _, item in self.items(kind):
+            if "id" in item:
+                found.setdefault(item["id"], item)
+        return found
+
+    @property
+    def language(self) -> str:
+        """The default language: the first one named, else English."""
+        languages = self.data.get("languages") or ["en"]
+        return str(languages[0])
+
+
+def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What may be chosen, as ids; None when the question cannot tell, for want of a type, a bound or an id."""
+    kind = question.get("type")
+    if kind == "scale":
+        low, high = question.get("min"), question.get("max")
+        if low is None or high is None or low % 1 or high % 1 or not 1 <= high - low < MOST_POINTS:
+            return None
+        return tuple(str(point) for point in range(int(low), int(high) + 1))
+    if kind not in CHOOSABLE:
+        return None
+    ids = [option.get("id") for option in question.get("options") or ()]
+    if not ids or None in ids or max(Counter(ids).values()) > 1:
+        return None
+    return tuple(ids)

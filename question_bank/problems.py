@@ -1,0 +1,107 @@
+"""What is wrong with a bank, said so that its author can mend it: where, what, and what to do."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+ITEM_OF = {"personas": "persona", "questions": "question", "options": "option", "signals": "signal", "surveys": "survey"}
+KEY_OF = {"likelihood": "persona", "no_answer": "persona", "result": "persona", "ask_if": "question", "actions": "action"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong at one path. `line` is set only when the path cannot say it, as for a key written twice."""
+
+    path: Path
+    wrong: str
+    todo: str
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A finding as its author reads it; `path` is the same place for machines, such as ``questions.3.likelihood.driver``."""
+
+    file: str
+    line: int
+    where: str
+    wrong: str
+    todo: str
+    path: str
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{self.file}:{self.line}: {place}{self.wrong}\n    → {self.todo}"
+
+
+class BankInvalid(Exception):
+    """This bank cannot be used; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def where_of(path: Path, data: object) -> str:
+    """The way to `path` by ids, as an author would say it: ``question "reasons" > likelihood > persona "driver"``."""
+    steps: list[str] = []
+    for depth, key in enumerate(path):
+        above = path[depth - 1] if depth else ""
+        data = _inside(data, key)
+        if isinstance(key, int):
+            name = _name_of(data) or str(key + 1)
+            if above in ITEM_OF:
+                steps[-1] = f"{ITEM_OF[str(above)]} {name}"
+            else:
+                steps.append(f"item {key + 1}")
+        elif above in KEY_OF:
+            steps.append(f'{KEY_OF[str(above)]} "{key}"')
+        elif depth >= 2 and path[depth - 2] == "actions":
+            steps.append(f'persona "{key}"')
+        elif depth >= 2 and path[depth - 2] == "likelihood":
+            steps.append(f'"{key}"')
+        else:
+            steps.append(key)
+    return " > ".join(steps)
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Ask whether the closest known word was meant, or say `otherwise` when none is close."""
+    close = get_close_matches(word, list(known), n=1)
+    return f'did you mean "{close[0]}"?' if close else otherwise
+
+
+def listed(words: Iterable[str], most: int = 12) -> str:
+    """The words as a short list for a message."""
+    names = list(words)
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def short(value: object, most: int = 40) -> str:
+    """A value as it may appear in a message: quoted when it is words, and never a page long."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "nothing"}[value]
+    if isinstance(value, Mapping):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = text if len(text) <= most else text[:most] + "…"
+    return f'"{text}"' if isinstance(value, str) else text
+
+
+def _inside(data: Any, key: str | int) -> object:
+    if isinstance(key, int):
+        return data[key] if isinstance(data, list) and key < len(data) else None
+    return data.get(key) if isinstance(data, Mapping) else None
+
+
+def _name_of(item: object) -> str | None:
+    name = item.get("id") if isinstance(item, Mapping) else item
+    return f'"{name}"' if isinstance(name, str | int) and not isinstance(name, bool) else None

@@ -1,0 +1,130 @@
+"""What happens after a failure, as tables: no clock, no network."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from survey_service.webhooks.schedule import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure, retry_after_of
+
+NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Failed:
+    retry_after: timedelta | None = None
+    permanent: bool = False
+
+
+@pytest.mark.parametrize(
+    ("attempt", "wait"),
+    [
+        (1, 5 * SECOND),
+        (2, 30 * SECOND),
+        (3, 2 * MINUTE),
+        (4, 10 * MINUTE),
+        (5, 30 * MINUTE),
+        (6, 2 * HOUR),
+        (7, 5 * HOUR),
+        (8, 10 * HOUR),
+        (9, 14 * HOUR),
+        (10, 20 * HOUR),
+        (11, 24 * HOUR),
+        (12, None),
+        (13, None),
+    ],
+)
+def test_twelve_attempts_within_three_days(attempt, wait):
+    """The first is at once, and there is no thirteenth."""
+    assert after_failure(attempt, Failed()) == wait
+
+
+def test_the_schedule_spans_a_long_weekend():
+    """A receiver that breaks on Friday evening is repaired on Monday."""
+    assert sum(SCHEDULE, timedelta()) / HOUR == pytest.approx(75.7, abs=0.05)
+
+
+def test_a_permanent_failure_is_the_last():
+    """However long the receiver asks us to wait."""
+    assert after_failure(1, Failed(retry_after=MINUTE, permanent=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [(None, 5 * SECOND), (0 * SECOND, 5 * SECOND), (3 * SECOND, 5 * SECOND), (120 * SECOND, 120 * SECOND), (24 * HOUR, 6 * HOUR)],
+)
+def test_retry_after_only_pushes_later_and_not_past_six_hours(asked, wait):
+    """A receiver can ask for peace, not for haste, and not for ever."""
+    assert after_failure(1, Failed(retry_after=asked)) == wait
+
+
+def test_the_cap_does_not_shorten_the_schedule():
+    """Where the schedule waits longer than six hours, it goes on doing so."""
+    assert after_failure(11, Failed(retry_after=24 * HOUR)) == 24 * HOUR
+
+
+@given(
+    attempt=some.integers(1, len(SCHEDULE) - 1),
+    asked=some.none() | some.timedeltas(timedelta(0), timedelta(days=30)),
+    jitter=some.floats(0, JITTER),
+)
+def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
+    """Neither earlier than the schedule nor earlier than the receiver asked, within the cap."""
+    wait = after_failure(attempt, Failed(retry_after=asked), jitter=jitter)
+    without = max(SCHEDULE[attempt], min(asked or timedelta(0), LONGEST_RETRY_AFTER))
+
+    assert wait is not None
+    assert without <= wait <= without * 1.2
+
+
+@pytest.mark.parametrize("jitter", [-0.01, 0.21, float("nan")])
+def test_another_jitter_is_a_mistake(jitter):
+    """A negative one would send before the receiver is ready."""
+    with pytest.raises(ValueError, match="jitter"):
+        after_failure(1, Failed(), jitter=jitter)
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("120", 120 * SECOND),
+        (" 120 ", 120 * SECOND),
+        ("0", 0 * SECOND),
+        ("86400", 24 * HOUR),
+        ("Mon, 05 Jan 2026 10:02:00 GMT", 2 * MINUTE),
+        ("Monday, 05-Jan-26 10:02:00 GMT", 2 * MINUTE),
+        ("Mon Jan  5 10:02:00 2026", 2 * MINUTE),
+        ("Sun, 04 Jan 2026 10:00:00 GMT", 0 * SECOND),
+        (None, None),
+        ("", None),
+        ("abc", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+        ("9" * 5000, None),
+        ("Mon, 99 Jan 2026 10:02:00 GMT", None),
+        ("1 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 05 Jan 2026 10:00:00 +99999999999999999999", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(header, wait):
+    """All three date forms of RFC 9110; the past means now; what cannot be read was not said."""
+    assert retry_after_of(header, NOW) == wait
+
+
+@given(some.text() | some.from_regex(r"\w{3}, \d{1,3} Jan \d{1,5} \d\d?:\d\d?:\d\d? [+-]\d{4,12}"))
+def test_no_header_breaks_the_reading_of_it(header):
+    """It comes from a stranger."""
+    wait = retry_after_of(header, NOW)
+
+    assert wait is None or wait >= timedelta(0)
+
+
+def test_a_lease_outlives_the_longest_attempt():
+    """Otherwise a second worker would send what the first is still sending."""
+    from survey_service.webhooks.delivery import TOTAL_SECONDS
+
+    assert 2 * timedelta(seconds=TOTAL_SECONDS) < LEASE

@@ -5,14 +5,13 @@ what an answer says, the logarithm of what silence says, and whether it can tell
 K is the number of personas throughout. Logarithms here are natural; bits appear in `information` and `explanation`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_ndtr, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -186,44 +185,3 @@ class Quiet:
 
 
 AnyLikelihood = Choice | Ticks | Measure | Quiet
-
-
-def discretised_normal(mean: Floats, sd: Floats, points: Sequence[float]) -> Floats:
-    """(K, A) probability of each whole point under a normal law cut at half points and normalised over the points.
-
-    `mean` and `sd` are (K,). Computed through the log of the distribution function, so that a law far outside the points still
-    puts its mass on the nearest one.
-
-    >>> discretised_normal(np.array([2.0]), np.array([0.5]), [1, 2, 3]).round(3)
-    array([[0.158, 0.685, 0.158]])
-    """
-    at = np.asarray(points, dtype=float)
-    upper, lower = ((at + side - mean[:, None]) / sd[:, None] for side in (0.5, -0.5))
-    mirrored = lower > 0
-    high, low = np.where(mirrored, -lower, upper), np.where(mirrored, -upper, lower)
-    log_high, log_low = log_ndtr(high), log_ndtr(low)
-    with np.errstate(divide="ignore"):
-        log_mass = log_high + np.log1p(-np.exp(log_low - log_high))
-    mass = np.exp(log_mass - log_mass.max(axis=1, keepdims=True))
-    shares: Floats = mass / mass.sum(axis=1, keepdims=True)
-    return shares
-
-
-def floored(rows: Floats, floor: float = FLOOR) -> Floats:
-    """(K, A) rows in which nothing is below `floor` and which still add up to one; rows without small cells stay as they are.
-
-    >>> floored(np.array([[0.0, 0.5, 0.5], [0.2, 0.3, 0.5]]), floor=0.1)
-    array([[0.1 , 0.45, 0.45],
-           [0.2 , 0.3 , 0.5 ]])
-    """
-    result = np.array(rows, dtype=float)
-    for row in result:
-        small = row < floor
-        while small.any() and not small.all():
-            row[small] = floor
-            rest = row[~small]
-            row[~small] = rest * (1 - floor * small.sum()) / rest.sum()
-            if not (row[~small] < floor).any():
-                break
-            small |= row < floor
-    return result

@@ -13,7 +13,7 @@ from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
 from question_bank.answers import Value, chosen
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Survey
-from question_bank.rows import floored_probability, shares_of
+from question_bank.rows import FLOOR, shares_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CompiledBank:
     def signal_rows(self) -> Mapping[str, Floats]:
         """(K,) log P(seen | persona) of each signal id."""
         return {
-            signal.id: np.log([floored_probability(signal.likelihood[persona]) for persona in self.personas])
+            signal.id: np.log(np.clip([signal.likelihood[persona] for persona in self.personas], FLOOR, 1 - FLOOR))
             for signal in self.bank.signals
         }
 
@@ -123,7 +123,7 @@ def _read_table(bank: Bank, question: Question, marginals: dict[str, AnyLikeliho
     personas = [persona.id for persona in bank.personas]
     silence = None
     if question.no_answer is not None:
-        silence = np.array([floored_probability(question.no_answer[persona]) for persona in personas])
+        silence = np.clip([question.no_answer[persona] for persona in personas], FLOOR, 1 - FLOOR)
     if question.pilot or question.type == "text":
         return Quiet(len(personas), None if question.pilot else silence)
     if question.likelihood_given:

@@ -63,7 +63,7 @@ _LABEL = re.compile(r"[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-class AddressRefused(Exception):  # noqa: N818  the names of this house are what went wrong
+class AddressRefused(Exception):
     """Nothing can be sent to this address."""
 
     status, code = 422, "address_refused"

@@ -1,0 +1,48 @@
+"""The application: the only place where the parts are joined."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from survey_service import health
+from survey_service.authoring import routes as authoring
+from survey_service.contacts import routes as contacts
+from survey_service.embed import routes as embed
+from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
+from survey_service.keyring import Keyring
+from survey_service.parts import Clock, Parts, utc_now
+from survey_service.respondent import pages
+from survey_service.respondent import routes as respondent
+from survey_service.settings import Settings
+from survey_service.store.banks import Banks
+from survey_service.store.session import Store
+from survey_service.webhooks import routes as webhooks
+
+VERSION = "0.1.0"
+
+
+def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
+    """A ready application. Opens the database lazily, starts nothing."""
+    app = Flask("survey_service")
+    app.extensions["discern"] = Parts(settings, Store(settings.database_url), Banks(), Keyring(settings.secret_keys), clock)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        API_TITLE="Discern",
+        API_VERSION=VERSION,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api/v1",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
+    api = DiscernApi(app)
+    for room in (respondent, authoring, contacts, webhooks):
+        api.register_blueprint(room.blueprint)
+    for room in (pages, embed, health):
+        app.register_blueprint(room.blueprint)
+    if settings.demo_receiver:
+        app.register_blueprint(embed.demo_blueprint)
+    register_errors(app)
+    return app

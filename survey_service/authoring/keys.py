@@ -1,0 +1,72 @@
+"""API keys: made once, shown once, stored as a keyed digest, checked by one look-up."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from flask import g
+from sqlmodel import Session, col, select
+
+from survey_service.errors import ScopeMissing, Unauthorised
+from survey_service.http import bearer
+from survey_service.keyring import Keyring
+from survey_service.parts import parts
+from survey_service.store.records import ApiKey, new_id
+
+MARK = "dk_"
+SCOPES = ("read", "write", "admin")  # each includes the ones before it
+
+
+def create_key(session: Session, keys: Keyring, scope: str, name: str, now: datetime, lifetime: timedelta | None = None) -> str:
+    """A new key, in clear for the only time."""
+    if scope not in SCOPES:
+        raise ValueError(f"{scope!r} is not a scope: choose from {', '.join(SCOPES)}")
+    key = MARK + secrets.token_urlsafe(32)
+    session.add(
+        ApiKey(
+            id=new_id("key"),
+            name=name,
+            prefix=key[:9],
+            digest=keys.digest(key),
+            scope=scope,
+            created_at=now,
+            expires_at=None if lifetime is None else now + lifetime,
+        )
+    )
+    return key
+
+
+def is_api_key(token: str | None) -> bool:
+    """Whether a bearer token claims to be an API key; session tokens never do."""
+    return bool(token) and str(token).startswith(MARK)
+
+
+def check_key(session: Session, keys: Keyring, token: str | None, scope: str, now: datetime) -> ApiKey:
+    """The key behind a token. Raises Unauthorised for an unknown, expired or revoked one, ScopeMissing for one that may too little."""
+    if not token or not is_api_key(token):
+        raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
+    found = session.exec(select(ApiKey).where(col(ApiKey.digest).in_(keys.digests(token)))).first()
+    if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
+        raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
+    if SCOPES.index(found.scope) < SCOPES.index(scope):
+        raise ScopeMissing(f"This needs a key with the scope {scope}; this one has {found.scope}.")
+    return found
+
+
+def requires(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The route is for API keys with this scope."""
+
+    def guard(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            p = parts()
+            with p.store.reading() as session:
+                g.api_key = check_key(session, p.keys, bearer(), scope, p.now()).id
+            return view(*args, **kwargs)
+
+        guarded.scope = scope  # type: ignore[attr-defined]  # the authorisation table of the tests reads it
+        return guarded
+
+    return guard

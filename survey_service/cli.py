@@ -1,0 +1,156 @@
+"""The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from question_bank.definitions import Bank
+from question_bank.loading import check_bank
+from survey_service.settings import Settings, SettingsInvalid
+
+
+@click.group()
+def main() -> None:
+    """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
+
+
+@main.command()
+@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def check(bank: Path, as_json: bool) -> None:
+    """Report every problem of a bank file at once."""
+    report = check_bank(bank.read_bytes(), bank.name)
+    if as_json:
+        click.echo(json.dumps({kind: [_told(one) for one in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False))
+    for one in (*report.errors, *report.warnings):
+        click.echo(f"{'' if one in report.errors else 'warning: '}{one}", err=as_json)
+    click.echo(f"{len(report.errors)} problems, {len(report.warnings)} warnings", err=True)
+    sys.exit(1 if report.errors else 0)
+
+
+@main.command()
+@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def publish(bank: Path) -> None:
+    """Publish a bank file as the next version, in the database of the settings."""
+    from survey_service.authoring.publishing import publish as publish_bank
+    from survey_service.parts import utc_now
+
+    with _store() as store, store.writing() as session:
+        done = publish_bank(session, _bank(bank), utc_now())
+    click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+    from survey_service.store.migrating import migrate as upgrade
+
+    with _store() as store:
+        upgrade(store.engine)
+    click.echo("the database is at the tables of this version", err=True)
+
+
+@main.command()
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
+def serve(bind: str, workers: int, threads: int) -> None:
+    """Serve surveys and the API with gunicorn."""
+    from survey_service.serving import serve as run
+
+    run(_settings(), bind, workers, threads)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Deliver what is due and stop.")
+def worker(once: bool) -> None:
+    """Deliver webhooks."""
+    from survey_service.webhooks.worker import run
+
+    run(_settings(), once=once)
+
+
+@main.group()
+def key() -> None:
+    """API keys."""
+
+
+@key.command("create")
+@click.option("--scope", type=click.Choice(["read", "write", "admin"]), required=True)
+@click.option("--name", default="", help="What it is for.")
+@click.option("--json", "as_json", is_flag=True)
+def create_key(scope: str, name: str, as_json: bool) -> None:
+    """Make an API key and show it, for the only time."""
+    from survey_service.authoring.keys import create_key as make
+    from survey_service.keyring import Keyring
+    from survey_service.parts import utc_now
+
+    settings = _settings()
+    with _store() as store, store.writing() as session:
+        made = make(session, Keyring(settings.secret_keys), scope, name, utc_now())
+    click.echo(json.dumps({"key": made}) if as_json else made)
+
+
+@main.group()
+def endpoint() -> None:
+    """Webhook endpoints."""
+
+
+@endpoint.command("add")
+@click.argument("url")
+@click.option("--event", "events", multiple=True, help="Event type; all when left out.")
+@click.option("--when", type=click.Choice(["every_answer", "material", "idle", "final"]), default="material", show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) -> None:
+    """Add an endpoint and show its signing secret, for the only time."""
+    from survey_service.parts import utc_now
+    from survey_service.webhooks.endpoints import add
+
+    settings = _settings()
+    with _store() as store, store.writing() as session:
+        made, secret = add(session, settings, url=url, events=list(events), when=when, now=utc_now())
+    click.echo(json.dumps({"id": made.id, "secret": secret}) if as_json else f"{made.id} {secret}")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+def demo(port: int) -> None:
+    """Everything at once on this machine, with a demo shop page: for a first look."""
+    from survey_service.demo import run
+
+    run(port)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_env(os.environ)
+    except SettingsInvalid as wrong:
+        _refuse("\n".join(wrong.problems))
+
+
+def _store() -> Any:
+    from contextlib import closing
+
+    from survey_service.store.session import Store
+
+    return closing(Store(_settings().database_url))
+
+
+def _bank(path: Path) -> Bank:
+    report = check_bank(path.read_bytes(), path.name)
+    if report.bank is None:
+        _refuse("\n".join(str(one) for one in report.errors))
+    return report.bank
+
+
+def _told(one: Any) -> dict[str, Any]:
+    return {"file": one.file, "line": one.line, "where": one.where, "wrong": one.wrong, "todo": one.todo, "path": one.path}
+
+
+def _refuse(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(1)

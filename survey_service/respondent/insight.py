@@ -1,0 +1,35 @@
+"""What only the holder of an API key sees of a session: the belief, why it is so, and everything that was given."""
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from survey_service.contacts.beliefs import belief_view, explanation
+from survey_service.respondent.state import open_interview
+from survey_service.store.banks import Banks
+from survey_service.store.records import Answer, Belief
+
+
+def insight_of(session: Session, banks: Banks, session_id: str) -> dict[str, Any]:
+    """`belief` (None before the first answer), `explanation` and `log` of a session. Raises NotFound."""
+    interview = open_interview(session, banks, session_id, None, lock=False)
+    belief = session.get(Belief, (interview.contact.id, interview.row.bank))
+    log = session.exec(select(Answer).where(Answer.session_id == session_id).order_by(col(Answer.id)))
+    return {
+        "belief": belief and belief_view(belief),
+        "explanation": explanation(interview.bank, interview.given),
+        "log": [_entry(answer) for answer in log],
+    }
+
+
+def _entry(answer: Answer) -> dict[str, Any]:
+    return {
+        "answer_id": answer.answer_id,
+        "question": answer.question,
+        "kind": answer.kind if answer.state != "withdrawn" else "withdrawn",
+        "value": answer.value,
+        "seconds": answer.seconds,
+        "state": answer.state,
+        "bank_version": answer.bank_version,
+        "given_at": answer.given_at.isoformat(),
+    }

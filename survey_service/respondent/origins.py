@@ -1,0 +1,67 @@
+"""Which sites may embed a survey: CORS for the API, frame-ancestors for the page. No cookie, so no credentials, is ever involved."""
+
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+from sqlmodel import Session, select
+
+from question_bank.definitions import Survey
+from survey_service.errors import NotFound, OriginNotAllowed
+from survey_service.parts import Parts, parts
+from survey_service.store.records import SurveySession
+
+ANYBODY = "*"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "7200",
+}
+
+
+def check_origin() -> Response | None:
+    """Before a respondent call: refuse a foreign page that the survey does not list; answer its preflight."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin == _own_origin(parts()):
+        return None
+    allowed = allowed_origins(parts(), request.view_args or {})
+    if origin not in allowed and ANYBODY not in allowed:
+        raise OriginNotAllowed
+    g.allowed_origin = ANYBODY if ANYBODY in allowed else origin
+    return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def add_cors(response: Response) -> Response:
+    """After a respondent call: let the page read the answer, errors included."""
+    if allowed := g.get("allowed_origin"):
+        response.headers["Access-Control-Allow-Origin"] = allowed
+        if request.method == "OPTIONS":
+            response.headers.update(PREFLIGHT)
+    response.vary.add("Origin")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def allowed_origins(p: Parts, address: dict[str, str]) -> tuple[str, ...]:
+    """The origins of the survey that a URL names, directly or by a session; none where there is no such thing."""
+    with p.store.reading() as session:
+        try:
+            return _survey(session, p, address).origins
+        except NotFound:
+            return (ANYBODY,)  # so that the page can read the 404
+
+
+def _survey(session: Session, p: Parts, address: dict[str, str]) -> Survey:
+    if "survey" in address:
+        bank, _ = p.banks.current(session, address["survey"])
+        return bank.bank.survey(address["survey"])
+    columns = select(SurveySession.survey, SurveySession.bank, SurveySession.bank_version)
+    found = session.exec(columns.where(SurveySession.id == address.get("session_id"))).first()
+    if found is None:
+        raise NotFound
+    survey, bank_id, version = found
+    return p.banks.version(session, bank_id, version).bank.survey(survey)
+
+
+def _own_origin(p: Parts) -> str:
+    base = urlsplit(p.settings.base_url)
+    return f"{base.scheme}://{base.netloc}"

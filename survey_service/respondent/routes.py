@@ -1,0 +1,88 @@
+"""The respondent API: public, without cookies, one call an act."""
+
+from typing import Any
+
+from survey_service.authoring.keys import check_key, is_api_key
+from survey_service.email_links.tokens import read_identity
+from survey_service.errors import BadToken
+from survey_service.http import ApiBlueprint, bearer
+from survey_service.parts import parts
+from survey_service.respondent import interview
+from survey_service.respondent.insight import insight_of
+from survey_service.respondent.origins import add_cors, check_origin
+from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema
+from survey_service.respondent.state import GivenAnswer, Start
+
+blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
+blueprint.before_request(check_origin)
+blueprint.after_request(add_cors)
+
+
+@blueprint.post("/surveys/<string:survey>/sessions")
+@blueprint.arguments(StartSchema)
+@blueprint.response(201, ViewSchema)
+def start(given: dict[str, Any], survey: str) -> dict[str, Any]:
+    """Begin a survey; the answer has the first question and the session's token."""
+    p = parts()
+    contact_id = read_identity(p.keys, given["identity"]) if "identity" in given else None
+    arrival = Start(
+        language=given.get("language"),
+        channel=given.get("channel", "web"),
+        hidden=given.get("hidden", {}),
+        page=given.get("page"),
+        contact_id=contact_id,
+    )
+    with p.store.writing() as session:
+        view, token = interview.start(session, p.banks, survey, arrival, p.now())
+    return {**view, "token": token}
+
+
+@blueprint.get("/sessions/<string:session_id>")
+@blueprint.response(200, ViewSchema)
+def look(session_id: str) -> dict[str, Any]:
+    """The session as it stands. With an API key also belief, explanation and log."""
+    p, token = parts(), bearer()
+    with p.store.reading() as session:
+        if is_api_key(token):
+            check_key(session, p.keys, token, "read", p.now())
+            view = interview.look(session, p.banks, session_id, None, p.now())
+            return {**view, **insight_of(session, p.banks, session_id)}
+        return interview.look(session, p.banks, session_id, _token({}), p.now())
+
+
+@blueprint.post("/sessions/<string:session_id>/answers")
+@blueprint.arguments(AnswersSchema)
+@blueprint.response(200, ViewSchema)
+def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+    """Take one answer or several; the same `answer_id` again writes nothing."""
+    p, token = parts(), _token(given)
+    answers = [GivenAnswer(**{"value": None, **one}) for one in given["answers"]]
+    with p.store.writing() as session:
+        return interview.record_answers(session, p.banks, session_id, token, answers, p.now())
+
+
+@blueprint.post("/sessions/<string:session_id>/back")
+@blueprint.arguments(BackSchema)
+@blueprint.response(200, ViewSchema)
+def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+    """Withdraw the last answer and ask its question again."""
+    p, token = parts(), _token(given)
+    with p.store.writing() as session:
+        return interview.go_back(session, p.banks, session_id, token, given["answer_id"], p.now())
+
+
+@blueprint.post("/sessions/<string:session_id>/finish")
+@blueprint.arguments(FinishSchema)
+@blueprint.response(200, ViewSchema)
+def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+    """End the survey early; whatever was answered counts."""
+    p, token = parts(), _token(given)
+    with p.store.writing() as session:
+        return interview.finish(session, p.banks, session_id, token, p.now())
+
+
+def _token(given: dict[str, Any]) -> str:
+    token = bearer() or given.get("token")
+    if not token:
+        raise BadToken
+    return str(token)

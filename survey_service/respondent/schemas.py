@@ -1,0 +1,120 @@
+"""The bodies of the respondent API."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
+
+from survey_service.http import StrictSchema
+
+KINDS = ("answer", "skip", "dont_know", "refuse")
+MOST_ANSWERS = 100
+MOST_HIDDEN = 50
+
+
+def _short(most: int, **more: Any) -> fields.String:
+    return fields.String(validate=validate.Length(min=1, max=most), **more)
+
+
+def _hidden(values: dict[str, Any]) -> None:
+    if len(values) > MOST_HIDDEN:
+        raise ValidationError(f"has {len(values)} fields: at most {MOST_HIDDEN} are kept")
+    for name, value in values.items():
+        if len(name) > 100 or not isinstance(value, str | int | float | bool | None) or len(str(value)) > 500:
+            raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
+
+
+class StartSchema(StrictSchema):
+    link = _short(2000, metadata={"description": "Token of an email link"})
+    identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
+    language = _short(35)
+    channel = fields.String(validate=validate.Regexp(r"^[a-z0-9_-]{1,32}$"))
+    hidden = fields.Dict(keys=fields.String(), validate=_hidden)
+    page = _short(2048)
+
+
+class TokenSchema(StrictSchema):
+    token = fields.String(metadata={"description": "The session token, where no Authorization header is sent"})
+
+
+class AnswerSchema(StrictSchema):
+    answer_id = _short(100, required=True, metadata={"description": "Made by the client; the same id again changes nothing"})
+    question = _short(100, required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    value = fields.Raw(allow_none=True)
+    seconds = fields.Float(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
+
+    @validates_schema
+    def _value_with_answer(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("kind") == "answer" and data.get("value") is None:
+            raise ValidationError("is missing: give the answer, or send another kind", "value")
+        if data.get("kind") not in (None, "answer") and data.get("value") is not None:
+            raise ValidationError(f"must be left out where kind is {data['kind']}", "value")
+
+
+class AnswersSchema(TokenSchema):
+    """One answer with its fields at the top, or several under `answers`."""
+
+    answers = fields.List(fields.Nested(AnswerSchema), required=True, validate=validate.Length(min=1, max=MOST_ANSWERS))
+
+    @pre_load
+    def _one_or_many(self, data: Any, **_: Any) -> Any:
+        if not isinstance(data, dict) or "answers" in data:
+            return data
+        one = {name: value for name, value in data.items() if name != "token"}
+        return {"answers": [one], **({"token": data["token"]} if "token" in data else {})}
+
+
+class BackSchema(TokenSchema):
+    answer_id = _short(100, required=True)
+
+
+class FinishSchema(TokenSchema):
+    reason = _short(200)
+
+
+class ChoiceSchema(StrictSchema):
+    id = fields.String(required=True)
+    text = fields.String(required=True)
+
+
+class QuestionSchema(StrictSchema):
+    id = fields.String(required=True)
+    type = fields.String(required=True, validate=validate.OneOf(["single", "multiple", "scale", "number", "text"]))
+    text = fields.String(required=True)
+    help = fields.String()
+    options = fields.List(fields.Nested(ChoiceSchema))
+    min = fields.Float(allow_none=True)
+    max = fields.Float(allow_none=True)
+    labels = fields.Dict(keys=fields.String(), values=fields.String())
+    unit = fields.String()
+    required = fields.Boolean()
+    given = fields.Raw(allow_none=True)
+    can_go_back = fields.Boolean()
+
+
+class ProgressSchema(StrictSchema):
+    answered = fields.Integer(required=True)
+    at_most = fields.Integer(required=True, metadata={"description": "Upper bound of questions still to come; only falls"})
+
+
+class ResultSchema(StrictSchema):
+    text = fields.String(allow_none=True)
+    redirect = fields.String(allow_none=True)
+
+
+class ViewSchema(StrictSchema):
+    session = fields.String(required=True)
+    token = fields.String(metadata={"description": "Only in the answer that starts the session"})
+    survey = fields.String(required=True)
+    bank_version = fields.Integer(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["open", "complete", "finished", "expired"]))
+    stopped_because = fields.String(allow_none=True)
+    language = fields.String(required=True)
+    question = fields.Nested(QuestionSchema, allow_none=True)
+    ahead = fields.Dict(keys=fields.String(), values=fields.String(allow_none=True))
+    next_questions = fields.Dict(keys=fields.String(), values=fields.Nested(QuestionSchema))
+    progress = fields.Nested(ProgressSchema)
+    result = fields.Nested(ResultSchema, allow_none=True)
+    belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
+    explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})
+    log = fields.List(fields.Dict(), metadata={"description": "With an API key: everything that was given"})

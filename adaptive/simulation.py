@@ -1,0 +1,136 @@
+"""Real respondents replayed through the engine that serves the live ones, to see how soon and how truly it knows them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adaptive.calibration import calibration_error
+from adaptive.information import entropy
+from adaptive.likelihood import Bools, Floats
+from adaptive.posterior import Evidence, believe
+from adaptive.selection import SurveyRules, eligible, first_of_the_best, next_questions
+from adaptive.stopping import Progress, StopRule
+from adaptive.tables import Integers, ResponseTables
+
+Chooser = Callable[[Evidence, Progress], Integers]
+"""(B,) next question of each respondent, -1 where there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Respondents:
+    """What N real people gave to every question, as it will be uncovered question by question.
+
+    `answers` holds everything at once; `opens` is (N, Q), conditions met by the person's own answers; `label` is (N,) the persona that
+    is held to be true, or None: then it is the one believed after all answers.
+    """
+
+    answers: Evidence
+    opens: Bools
+    label: Integers | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How good the belief is after so many questions (definitions: docs, "How agreement and calibration are measured")."""
+
+    questions: int
+    agreement: float
+    confidence: float
+    calibration_error: float
+    log_score: float
+    entropy_bits: float
+
+
+def replay(
+    tables: ResponseTables,
+    rules: SurveyRules,
+    people: Respondents,
+    order: str,
+    steps: Sequence[int],
+    rng: np.random.Generator,
+    watch: Callable[[int], None] = lambda _: None,
+) -> list[Measure]:
+    """Ask every respondent one question after another, without stopping, and measure the belief after each of `steps`.
+
+    `order` is adaptive (the live choice), fixed (the best order for everybody, see `best_fixed_order`) or random (another order for each
+    respondent). A question that the respondent left empty counts as asked. `watch` is told each step.
+    """
+    full = believe(tables, _uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
+    label = full.argmax(axis=1) if people.label is None else people.label
+    choose = _chooser(tables, rules, people, order, label, rng)
+    done = np.zeros(people.opens.shape, dtype=bool)
+    measures = []
+    for step in range(max(steps, default=0) + 1):
+        evidence = _uncovered(people.answers, done)
+        if step in steps:
+            measures.append(_measured(step, believe(tables, evidence), full, label, soft=people.label is None))
+        progress = _progress(rules, done, people.opens)
+        chosen = choose(evidence, progress)
+        asked = chosen >= 0
+        done = done.copy()
+        done[np.flatnonzero(asked), chosen[asked]] = True
+        watch(step)
+    return measures
+
+
+def best_fixed_order(tables: ResponseTables, rules: SurveyRules, people: Respondents, label: Integers) -> list[int]:
+    """The order for everybody that, question by question, raises the log score of `label` most on these very respondents.
+
+    It knows the answers in advance: a strong opponent for any rule that does not.
+    """
+    rows = np.where((people.answers.answered | people.answers.silent)[:, :, None], people.answers.rows, 0.0)
+    logits = np.log(tables.prior) + np.zeros((len(label), 1))
+    left = [int(q) for q in np.flatnonzero(rules.included)]
+    order: list[int] = []
+    while left:
+        repeated = np.isin(tables.topics[left], [tables.topics[q] for q in order if tables.topics[q] >= 0])
+        weights = tables.evidence_weight * np.where(repeated, tables.repeat_weight, 1.0)
+        moved = logits[:, None, :] + rows[:, left, :] * weights[:, None]
+        scores = (np.take_along_axis(moved, label[:, None, None], axis=2)[:, :, 0] - np.logaddexp.reduce(moved, axis=2)).mean(axis=0)
+        best = int(scores.argmax())
+        logits = moved[:, best, :]
+        order.append(left.pop(best))
+    return order
+
+
+def _chooser(
+    tables: ResponseTables, rules: SurveyRules, people: Respondents, order: str, label: Integers, rng: np.random.Generator
+) -> Chooser:
+    if order == "adaptive":
+        endless = replace(rules, stop=StopRule(at_least=0))
+        return lambda evidence, progress: next_questions(tables, endless, evidence, progress).chosen
+    if order == "fixed":
+        rank = np.full(len(tables.questions), np.inf)
+        rank[best_fixed_order(tables, rules, people, label)] = np.arange(rules.included.sum())
+        return lambda _, progress: first_of_the_best(np.broadcast_to(-rank, progress.done.shape), eligible(rules, progress))
+    if order == "random":
+        draw = rng.random(people.opens.shape)
+        return lambda _, progress: first_of_the_best(draw, eligible(rules, progress))
+    raise ValueError(f"{order!r} is not an order: choose adaptive, fixed or random")
+
+
+def _uncovered(answers: Evidence, done: Bools) -> Evidence:
+    return replace(answers, answered=answers.answered & done, silent=answers.silent & done)
+
+
+def _progress(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
+    people = len(done)
+    taken = done.sum(axis=1)
+    return Progress(done, opens, taken, np.zeros(people), np.full(people, rules.included.sum() + 1))
+
+
+def _measured(step: int, belief: Floats, full: Floats, label: Integers, *, soft: bool) -> Measure:
+    rows = np.arange(len(belief))
+    stated = belief.argmax(axis=1)
+    right = stated == label
+    # With a label taken from the belief itself, hard agreement reaches 1 by construction and would punish honest doubt.
+    truth = full[rows, stated] if soft else right.astype(float)
+    return Measure(
+        questions=step,
+        agreement=float(right.mean()),
+        confidence=float(belief.max(axis=1).mean()),
+        calibration_error=calibration_error(belief.max(axis=1), truth),
+        log_score=float(np.log(belief[rows, label]).mean()),
+        entropy_bits=float(entropy(belief).mean()),
+    )

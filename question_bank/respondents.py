@@ -1,0 +1,34 @@
+"""The answers of a file as arrays, to be replayed."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adaptive.posterior import Evidence
+from adaptive.simulation import Respondents
+from question_bank.answer_files import AnswerTable
+from question_bank.answers import Value
+from question_bank.compiling import CompiledBank, Given
+
+
+def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
+    """N respondents with everything they gave; conditions are met by their own answers. Equal answers are computed once."""
+    evidence = Evidence.none(bank.tables, len(table.rows))
+    known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+    for n, row in enumerate(table.rows):
+        for question, value in row.items():
+            q, name = bank.index[question], f"{question}\0{value!r}"
+            if name not in known:
+                known[name] = bank.row(Given(question, value))
+            evidence.answered[n, q] = True
+            evidence.rows[n, q] = known[name]
+    label = None
+    if table.labels is not None:
+        label = np.array([bank.personas.index(persona) for persona in table.labels])
+    return Respondents(evidence, _opens(bank, table.rows), label)
+
+
+def _opens(bank: CompiledBank, rows: Sequence[Mapping[str, Value]]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    if not any(question.ask_if for question in bank.bank.questions):
+        return np.ones((len(rows), len(bank.index)), dtype=bool)
+    return np.array([bank.opens(Given(question, value) for question, value in row.items()) for row in rows])

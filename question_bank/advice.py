@@ -1,6 +1,6 @@
 """What is allowed and probably not meant: warnings about a bank in which nothing is wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from question_bank.definitions import Bank, Question, Row, Survey
@@ -79,27 +79,29 @@ def _reach(bank: Bank) -> Iterator[Finding]:
     if not bank.surveys:
         yield Finding((), "has no survey, so nothing can be asked", "add surveys: [{id: post-purchase, questions: all}]")
         return
+    questions = {question.id: question for question in bank.questions}
     blamed: set[str] = set()
     for index, survey in enumerate(bank.surveys):
+        asked = frozenset(survey.questions)
         for name in survey.questions:
-            outside = [condition for condition in bank.question(name).ask_if if condition not in survey.questions]
+            outside = [condition for condition in questions[name].ask_if if condition not in asked]
             if outside:
                 blamed.add(name)
                 wrong = f'can never ask "{name}", which waits for {listed(outside)}, not in this survey'
                 yield Finding(("surveys", index, "questions"), wrong, "add what it waits for, or leave it out")
-    reached = {name for survey in bank.surveys for name in _reachable(bank, survey)}
+    reached = {name for survey in bank.surveys for name in _reachable(questions, survey)}
     for index, question in enumerate(bank.questions):
         if question.id not in reached and question.id not in blamed:
             yield Finding(("questions", index), "no survey can reach it", "add it to the questions of a survey, or remove it")
 
 
-def _reachable(bank: Bank, survey: Survey) -> set[str]:
+def _reachable(questions: Mapping[str, Question], survey: Survey) -> set[str]:
     """The questions of a survey whose conditions can be met in it, and theirs in turn."""
     reached: set[str] = set()
-    waiting = [bank.question(name) for name in survey.questions]
-    while ready := [question for question in waiting if set(question.ask_if) <= reached]:
-        reached.update(question.id for question in ready)
-        waiting = [question for question in waiting if question.id not in reached]
+    waiting, before = survey.questions, None
+    while waiting != before:
+        reached.update(name for name in waiting if set(questions[name].ask_if) <= reached)
+        waiting, before = tuple(name for name in waiting if name not in reached), waiting
     return reached
 
 

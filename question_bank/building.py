@@ -62,7 +62,7 @@ def _question(fields: Fields, draft: Draft) -> Question:
     if "likelihood" in fields and not fields.get("pilot"):
         tables = _tables(fields, outcomes_of(fields) or ())
     if "no_answer" in fields:
-        tables["no_answer"] = _no_answer(fields["no_answer"], draft.ids("personas"))
+        tables["no_answer"] = _no_answer(fields["no_answer"], tuple(draft.by_id("personas")))
     return Question(
         text=_text(fields["text"], draft),
         help=_text_or_none(fields.get("help"), draft),

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from question_bank.problems import Path
 
+KINDS = ("personas", "questions", "signals", "surveys")
 CHOOSABLE = ("single", "multiple", "scale")
 MOST_POINTS = 21
 
@@ -20,28 +22,37 @@ class Draft:
 
     def sound(self, *path: str | int) -> bool:
         """Whether everything at and below `path` could be read."""
-        return not any(broken[: len(path)] == path for broken in self.broken)
+        return path not in self._around_broken
+
+    @cached_property
+    def _around_broken(self) -> frozenset[Path]:
+        return frozenset(broken[:length] for broken in self.broken for length in range(len(broken) + 1))
 
     def items(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Path and fields of each persona, question, signal or survey."""
         for index, item in enumerate(self.data.get(kind) or ()):
             yield (kind, index), item
 
-    def ids(self, kind: str) -> tuple[str, ...]:
-        """The ids that could be read, in the order of the file."""
-        return tuple(item["id"] for _, item in self.items(kind) if "id" in item)
+    def by_id(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        """Fields by every id that could be read, in the order of the file; the first one wins where an id is used twice."""
+        return self._by_id[kind]
 
     def knows_all(self, kind: str) -> bool:
         """Whether every id could be read: only then is a name that is not among them wrong for certain."""
-        return (kind,) not in self.broken and all("id" in item for _, item in self.items(kind))
+        return kind in self._known
 
-    def by_id(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Fields by id; the first one wins where an id is used twice."""
-        found: dict[str, Mapping[str, Any]] = {}
-        for _, item in self.items(kind):
-            if "id" in item:
-                found.setdefault(item["id"], item)
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        found: dict[str, dict[str, Mapping[str, Any]]] = {kind: {} for kind in KINDS}
+        for kind in KINDS:
+            for _, item in self.items(kind):
+                if "id" in item:
+                    found[kind].setdefault(item["id"], item)
         return found
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(kind for kind in KINDS if (kind,) not in self.broken and all("id" in item for _, item in self.items(kind)))
 
     @property
     def language(self) -> str:

@@ -1,5 +1,6 @@
 """The kinds of field a bank file has. Each refuses with one message: ``what is wrong → what to do``."""
 
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
@@ -21,7 +22,7 @@ class BankField(fields.Field[Any]):
     def refuse(self, wrong: str, todo: str) -> ValidationError:
         return ValidationError(f"{wrong} → {todo}")
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002
         return self.read(value)
 
     def read(self, value: Any) -> Any:
@@ -36,7 +37,7 @@ class BankField(fields.Field[Any]):
             except ValidationError as error:
                 wrong[key] = error.messages
         if wrong:
-            raise ValidationError(wrong, valid_data=good)  # type: ignore[arg-type]
+            raise ValidationError(wrong, valid_data=good)
         return good
 
 
@@ -130,11 +131,11 @@ class Number(BankField):
     ) -> None:
         super().__init__(**options)
         self.hint, self.whole = hint, whole
-        self.bounds = (
-            (least, "less than", lambda value, bound: value < bound),
-            (most, "more than", lambda value, bound: value > bound),
-            (above, "not more than", lambda value, bound: value <= bound),
-            (below, "not less than", lambda value, bound: value >= bound),
+        self.bounds: tuple[tuple[float | None, str, Callable[[float, float], bool]], ...] = (
+            (least, "less than", operator.lt),
+            (most, "more than", operator.gt),
+            (above, "not more than", operator.le),
+            (below, "not less than", operator.ge),
         )
 
     def read(self, value: Any) -> float | int:
@@ -175,7 +176,7 @@ class ByKey(BankField):
             raise self.refuse(f"{short(value) if value else 'nothing'} cannot stand here", f"write a map with some of {listed(self.known)}")
         strangers = {key: [self.stranger(key)] for key in value if key not in self.known}
         if strangers:
-            raise ValidationError(strangers)  # type: ignore[arg-type]
+            raise ValidationError(strangers)
         return self.each(value, self.value.deserialize)
 
     def stranger(self, key: str) -> str:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 Path = tuple[str | int, ...]
 
 ITEM_OF = {"personas": "persona", "questions": "question", "options": "option", "signals": "signal", "surveys": "survey"}
 KEY_OF = {"likelihood": "persona", "no_answer": "persona", "result": "persona", "ask_if": "question", "actions": "action"}
+
+MOST_COMPARED = 500
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Problem:
         return f"{self.file}:{self.line}: {place}{self.wrong}\n    → {self.todo}"
 
 
-class BankInvalid(Exception):
+class BankInvalid(Exception):  # noqa: N818
     """This bank cannot be used; `problems` holds everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -72,14 +75,15 @@ def where_of(path: Path, data: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """Ask whether the closest known word was meant, or say `otherwise` when none is close."""
-    close = get_close_matches(word, list(known), n=1)
+    """Ask whether the closest known word was meant, or say `otherwise` when none is close, or too many to compare."""
+    words = list(islice(known, MOST_COMPARED + 1))
+    close = get_close_matches(word, words, n=1) if len(words) <= MOST_COMPARED else []
     return f'did you mean "{close[0]}"?' if close else otherwise
 
 
 def listed(words: Iterable[str], most: int = 12) -> str:
     """The words as a short list for a message."""
-    names = list(words)
+    names = list(islice(words, most + 1))
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 

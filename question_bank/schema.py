@@ -50,7 +50,10 @@ def _one(shape: type[Shape]) -> fields.Nested:
     return fields.Nested(shape, error_messages=NEEDED)
 
 
-NEEDED = {"required": "is missing → add it", "null": "is empty → write a value, or remove the line"}
+NEEDED: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "is missing → add it",
+    "null": "is empty → write a value, or remove the line",
+}
 
 
 class PersonaShape(Shape):
@@ -140,7 +143,7 @@ class BankShape(Shape):
     title = Words()
     languages = fields.List(
         Line(pattern=LANGUAGE, todo="write a tag such as en, fr or pt-BR"),
-        validate=validate.Length(min=1, error="is empty → name one language at least, such as [en]"),
+        validate=validate.Length(min=1, max=100, error="names no language, or too many → name one at least, such as [en]"),
         error_messages={"invalid": "is not a list → write [en] or [en, fr]", **NEEDED},
     )
     personas = _many(PersonaShape, required=True)

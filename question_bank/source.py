@@ -32,7 +32,7 @@ class Source:
         return self.lines.get(path, 1)
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818
     """Reading stopped here."""
 
     def __init__(self, wrong: str, todo: str, line: int = 1, path: Path = ()) -> None:
@@ -44,12 +44,7 @@ def text_of(given: str | bytes) -> str:
     """The text without its byte order mark; raises Unreadable when it is too large or is not text."""
     if len(given) > LARGEST_TEXT or (isinstance(given, str) and len(given.encode(errors="replace")) > LARGEST_TEXT):
         raise Unreadable("is larger than 1 MiB", "split it into several banks")
-    if isinstance(given, bytes):
-        try:
-            given = given.decode()
-        except UnicodeDecodeError as error:
-            raise _not_utf8(given[: error.start].count(b"\n") + 1) from None
-    text = given.removeprefix("\ufeff")
+    text = (_decoded(given) if isinstance(given, bytes) else given).removeprefix("\ufeff")
     odd = UNPRINTABLE.search(text)
     if odd:
         line = text.count("\n", 0, odd.start()) + 1
@@ -61,6 +56,13 @@ def text_of(given: str | bytes) -> str:
     if not text.strip():
         raise Unreadable("is empty", "start with bank: followed by a short name, then personas: and questions:")
     return text
+
+
+def _decoded(given: bytes) -> str:
+    try:
+        return given.decode()
+    except UnicodeDecodeError as error:
+        raise _not_utf8(given[: error.start].count(b"\n") + 1) from None
 
 
 def _not_utf8(line: int) -> Unreadable:
@@ -81,7 +83,7 @@ def number_of(text: str) -> int | float | None:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(text)
-    return number
+    return number + 0.0  # minus zero is zero: two banks that say the same must be equal to the last sign
 
 
 def not_finite(path: Path) -> Finding:

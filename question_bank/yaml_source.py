@@ -162,8 +162,8 @@ def _too_deep(event: yaml.Event) -> Unreadable:
 
 
 def _in_plain_words(error: yaml.MarkedYAMLError) -> Unreadable:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
+    mark = error.problem_mark
+    line = 1 if mark is None else int(mark.line) + 1
     problem = error.problem or "not YAML"
     for said, (wrong, todo) in IN_PLAIN_WORDS.items():
         if said in problem:

@@ -58,7 +58,8 @@ def _range(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Fi
     kind = question.get("type")
     if kind not in ONLY_FOR["min"] or not (draft.sound(*path, "min") and draft.sound(*path, "max")):
         return
-    low, high = question.get("min"), question.get("max")
+    low: Any = question.get("min")
+    high: Any = question.get("max")
     if kind == "scale" and (low is None or high is None):
         yield Finding(path, "a scale needs min and max", "write min: 1 and max: 5")
     elif kind == "scale" and (low % 1 or high % 1):
@@ -117,26 +118,31 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
 
 
 def _circles(draft: Draft, field: str, followed: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:
-    """Questions that wait for each other, each circle told once, at its first question in the file."""
-    ahead = {name: followed(question) for name, question in draft.by_id("questions").items()}
+    """Questions that wait for each other, told at the first of them in the file."""
+    questions = draft.by_id("questions")
+    place = {name: index for index, name in enumerate(questions)}
+    for circle in _circles_in({name: followed(question) for name, question in questions.items()}):
+        first = min(circle, key=place.__getitem__)
+        index = next(path[1] for path, question in draft.items("questions") if question.get("id") == first)
+        wrong = f"goes round in a circle: {listed((*circle, circle[0])).replace(', ', ' > ')}"
+        yield Finding(("questions", index, field), wrong, "remove one of these links")
+
+
+def _circles_in(ahead: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Follow every link once, depth first; a link back onto the way closes a circle. Links to oneself are told elsewhere."""
+    done: set[str] = set()
     told: set[str] = set()
-    for path, question in draft.items("questions"):
-        name = question.get("id")
-        circle = _circle(name, ahead) if name and name not in told else ()
-        if circle:
-            told.update(circle)
-            yield Finding((*path, field), f"goes round in a circle: {' > '.join((*circle, circle[0]))}", "remove one of these links")
-
-
-def _circle(start: str, ahead: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The shortest way from `start` back to itself through other questions, or nothing."""
-    ways = [(start,)]
-    seen = {start}
-    for way in ways:
-        for name in ahead.get(way[-1], ()):
-            if name == start and len(way) > 1:
-                return way
-            if name not in seen:
-                seen.add(name)
-                ways.append((*way, name))
-    return ()
+    for start in ahead:
+        way = {} if start in done else {start: iter(ahead[start])}
+        while way:
+            name, links = next(reversed(way.items()))
+            link = next(links, None)
+            if link is None:
+                done.add(name)
+                del way[name]
+            elif link in way and link != name and not {link, name} <= told:
+                names = tuple(way)
+                told.update(circle := names[names.index(link) :])
+                yield circle
+            elif link in ahead and link not in done and link not in way:
+                way[link] = iter(ahead[link])

@@ -10,17 +10,17 @@ from question_bank.row_forms import RowFault, probability
 
 def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
     """Blame a name that no persona, question, … of the bank bears, provided all of them could be read."""
-    known = (*draft.ids(kind), *also)
-    if name not in known and draft.knows_all(kind):
+    known = draft.by_id(kind)
+    if name not in known and name not in also and draft.knows_all(kind):
         one = kind.removesuffix("s")
-        yield Finding(path, f'there is no {one} "{name}"', nearest(name, known, f"use one of {listed(known)}"))
+        yield Finding(path, f'there is no {one} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
 
 
 def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
     """A table needs an entry for every persona, and no other."""
     for name in table:
         yield from unknown(draft, (*path, name), name, "personas")
-    missing = [persona for persona in dict.fromkeys(draft.ids("personas")) if persona not in table]
+    missing = [persona for persona in draft.by_id("personas") if persona not in table]
     if missing:
         yield Finding(path, f"says nothing for persona {listed(missing)}", "give every persona an entry")
 

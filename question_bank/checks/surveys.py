@@ -1,7 +1,6 @@
 """What is asked together, when it stops, and what the respondent gets."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from question_bank.checks.references import per_persona, twice, unknown
@@ -26,10 +25,11 @@ def survey_rules(draft: Draft) -> Iterator[Finding]:
 def selected(draft: Draft, survey: Mapping[str, Any]) -> tuple[str, ...]:
     """The ids a survey asks, in bank order, whatever form the file chose."""
     chosen = survey.get("questions", "all")
+    wanted = frozenset(chosen)
     if isinstance(chosen, Mapping):
-        topics = chosen["topics"]
+        topics = frozenset(chosen["topics"])
         return tuple(question["id"] for _, question in draft.items("questions") if question.get("topic") in topics and "id" in question)
-    return tuple(name for name in draft.ids("questions") if chosen == "all" or name in chosen)
+    return tuple(name for name in draft.by_id("questions") if chosen == "all" or name in wanted)
 
 
 def _questions(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:
@@ -37,9 +37,7 @@ def _questions(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[
     if isinstance(chosen, tuple):
         for index, name in enumerate(chosen):
             yield from unknown(draft, (*at, index), name, "questions")
-        for name, times in Counter(chosen).items():
-            if times > 1:
-                yield Finding((*at, chosen.index(name)), f'names "{name}" {times} times', "name it once")
+        yield from _repeated(at, chosen)
     elif isinstance(chosen, Mapping):
         topics = {question["topic"]: None for _, question in draft.items("questions") if "topic" in question}
         for index, topic in enumerate(chosen["topics"]):
@@ -53,16 +51,21 @@ def _topics_are_read(draft: Draft) -> bool:
 
 
 def _first(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:
-    asked = selected(draft, survey)
+    asked = frozenset(selected(draft, survey))
     for index, name in enumerate(survey.get("first", ())):
         at = (*path, "first", index)
-        if name in draft.ids("questions"):
-            if name not in asked and draft.sound(*path, "questions"):
-                yield Finding(at, f'"{name}" is not asked by this survey', "add it to questions, or remove it here")
-        else:
-            yield from unknown(draft, at, name, "questions")
-        if name in survey["first"][:index]:
-            yield Finding(at, f'names "{name}" again', "name it once")
+        yield from unknown(draft, at, name, "questions")
+        if name in draft.by_id("questions") and name not in asked and draft.sound(*path, "questions"):
+            yield Finding(at, f'"{name}" is not asked by this survey', "add it to questions, or remove it here")
+    yield from _repeated((*path, "first"), survey.get("first", ()))
+
+
+def _repeated(path: Path, names: Sequence[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield Finding((*path, index), f'names "{name}" again', "name it once")
+        seen.add(name)
 
 
 def _stop(path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:

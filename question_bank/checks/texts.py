@@ -15,7 +15,7 @@ def text_rules(draft: Draft) -> Iterator[Finding]:
         return
     languages = draft.data.get("languages") or [draft.language]
     for index, language in enumerate(languages):
-        if language in languages[:index]:
+        if languages.index(language) < index:
             yield Finding(("languages", index), f'"{language}" is already declared', "remove one of the two")
     for path, text in _texts(draft.data, ()):
         for language in text:

@@ -1,0 +1,204 @@
+"""What makes two versions of a bank the same, and which answers given to one still count in the next."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from question_bank.definitions import (
+    SECONDS_BY_TYPE,
+    Bank,
+    Counts,
+    LogNormal,
+    Normal,
+    Option,
+    Persona,
+    Question,
+    Result,
+    Row,
+    Shares,
+    Signal,
+    Survey,
+    Words,
+)
+
+Plain = dict[str, Any]
+Value = Any  # what a respondent answered: see `survives`
+
+
+def fingerprint(bank: Bank) -> str:
+    """Sha256 over what the bank means: formatting, order of keys and comments do not matter, anything else does."""
+    canonical = json.dumps(to_plain(bank), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256(canonical.encode()).hexdigest()
+
+
+def survives(old: Question | None, new: Question | None, value: Value) -> bool:
+    """Whether an answer to the old question still means the same as an answer to the new one.
+
+    Wording may change; the type and the unit may not, and everything the answer names must still be there. A value is
+    an option id, a list of them or ``{"ticked": […], "seen": […]}``, a number, ``{"from": x, "to": y}`` with either end
+    open, or a string.
+    """
+    if old is None or new is None or (old.type, old.unit) != (new.type, new.unit):
+        return False
+    return KEEPS[new.type](new, value)
+
+
+def _keeps_option(new: Question, value: Value) -> bool:
+    return value in new.outcomes
+
+
+def _keeps_options(new: Question, value: Value) -> bool:
+    named = [*value.get("ticked", ()), *value.get("seen", ())] if isinstance(value, Mapping) else value
+    return isinstance(named, Sequence) and not isinstance(named, str) and set(named) <= set(new.outcomes)
+
+
+def _keeps_point(new: Question, value: Value) -> bool:
+    return _is_number(value) and value in new.points
+
+
+def _keeps_number(new: Question, value: Value) -> bool:
+    ends = [value.get("from"), value.get("to")] if isinstance(value, Mapping) else [value]
+    given = [end for end in ends if end is not None]
+    low = float("-inf") if new.minimum is None else new.minimum
+    high = float("inf") if new.maximum is None else new.maximum
+    return bool(given) and all(_is_number(end) and low <= end <= high for end in given)
+
+
+def _keeps_text(_new: Question, value: Value) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+KEEPS: Mapping[str, Callable[[Question, Value], bool]] = {
+    "single": _keeps_option,
+    "multiple": _keeps_options,
+    "scale": _keeps_point,
+    "number": _keeps_number,
+    "text": _keeps_text,
+}
+
+
+def to_plain(bank: Bank) -> Plain:
+    """The bank as plain data in the shape of the file, ready for JSON; reading it gives an equal bank."""
+    return _written(
+        bank=bank.id,
+        title=dict(bank.title),
+        languages=list(bank.languages),
+        personas=[_persona(persona) for persona in bank.personas],
+        questions=[_question(question) for question in bank.questions],
+        signals=[_signal(signal) for signal in bank.signals],
+        surveys=[_survey(survey) for survey in bank.surveys],
+        evidence_weight=bank.evidence_weight,
+        repeat_weight=bank.repeat_weight,
+    )
+
+
+def _written(**fields: Any) -> Plain:
+    """The fields that say something: not those that are absent, empty, or false."""
+    return {name: value for name, value in fields.items() if value is not None and value is not False and value not in ({}, [])}
+
+
+def _persona(persona: Persona) -> Plain:
+    return _written(
+        id=persona.id,
+        name=dict(persona.name),
+        prior=persona.prior,
+        value=persona.value,
+        description=persona.description and dict(persona.description),
+        needs=persona.needs and dict(persona.needs),
+        expectations=dict(persona.expectations),
+        channels=dict(persona.channels),
+        image=persona.image,
+    )
+
+
+def _question(question: Question) -> Plain:
+    return _written(
+        id=question.id,
+        type=question.type,
+        text=dict(question.text),
+        help=question.help and dict(question.help),
+        topic=question.topic,
+        parent=question.parent,
+        pilot=question.pilot,
+        seconds=None if question.seconds == SECONDS_BY_TYPE[question.type] else question.seconds,
+        min=question.minimum,
+        max=question.maximum,
+        unit=question.unit,
+        labels={str(point): dict(text) for point, text in question.labels.items()},
+        options=[_option(option) for option in question.options],
+        likelihood=_likelihood(question),
+        no_answer=None if question.no_answer is None else dict(question.no_answer),
+        ask_if={name: list(values) for name, values in question.ask_if.items()},
+        required=question.required,
+    )
+
+
+def _option(option: Option) -> Plain:
+    return {"id": option.id, "text": dict(option.text)}
+
+
+def _likelihood(question: Question) -> Plain:
+    if question.likelihood_given:
+        return {
+            persona: {outcome: _row(row, question) for outcome, row in rows.items()} for persona, rows in question.likelihood_given.items()
+        }
+    return {persona: _row(row, question) for persona, row in question.likelihood.items()}
+
+
+def _row(row: Row, question: Question) -> Any:
+    def aligned(values: Sequence[Any]) -> Any:
+        return list(values) if question.type == "scale" else dict(zip(question.outcomes, values, strict=True))
+
+    match row:
+        case Shares(values) | Words(values):
+            return aligned(values)
+        case Counts(values, of):
+            return _written(counts=aligned(values), of=of)
+        case Normal(mean, sd):
+            return {"mean": mean, "sd": sd}
+        case LogNormal(median, spread):
+            return {"median": median, "spread": spread}
+
+
+def _signal(signal: Signal) -> Plain:
+    return _written(
+        id=signal.id,
+        match=dict(signal.match),
+        likelihood=dict(signal.likelihood),
+        half_life_days=signal.half_life_days,
+        at_most=signal.at_most,
+    )
+
+
+def _survey(survey: Survey) -> Plain:
+    stop = survey.stop
+    return _written(
+        id=survey.id,
+        title=dict(survey.title),
+        questions=list(survey.questions),
+        objective=survey.objective,
+        actions={name: dict(worth) for name, worth in survey.actions.items()},
+        stop=_written(
+            confidence=stop.confidence,
+            at_most=stop.at_most,
+            at_least=stop.at_least,
+            gain_below=stop.gain_below,
+            seconds=stop.seconds,
+        ),
+        effort=survey.effort,
+        explore=survey.explore,
+        first=list(survey.first),
+        consent=survey.consent and {"text": dict(survey.consent.text), "required": survey.consent.required},
+        origins=list(survey.origins),
+        reveal=survey.reveal,
+        result={name: _result(result) for name, result in survey.result.items()},
+    )
+
+
+def _result(result: Result) -> Plain:
+    return _written(text=result.text and dict(result.text), redirect=result.redirect)

@@ -10,6 +10,7 @@ from question_bank.problems import Path
 
 KINDS = ("personas", "questions", "signals", "surveys")
 CHOOSABLE = ("single", "multiple", "scale")
+PARENTS = ("single", "scale")
 MOST_POINTS = 21
 
 
@@ -18,11 +19,12 @@ class Draft:
     """The fields that could be read, and the paths of those that could not: a check never blames their followers."""
 
     data: Mapping[str, Any]
-    broken: frozenset[Path] = frozenset()
+    broken: frozenset[Path]
+    written: Mapping[str, Any]  # the same bank before its fields were read
 
     def sound(self, *path: str | int) -> bool:
-        """Whether everything at and below `path` could be read."""
-        return path not in self._around_broken
+        """Whether `path`, all below it, and what it stands in could be read."""
+        return path not in self._around_broken and not any(path[:length] in self.broken for length in range(len(path)))
 
     @cached_property
     def _around_broken(self) -> frozenset[Path]:
@@ -37,9 +39,9 @@ class Draft:
         """Fields by every id that could be read, in the order of the file; the first one wins where an id is used twice."""
         return self._by_id[kind]
 
-    def knows_all(self, kind: str) -> bool:
-        """Whether every id could be read: only then is a name that is not among them wrong for certain."""
-        return kind in self._known
+    def may_exist(self, kind: str, name: str) -> bool:
+        """Whether something of this kind bears the name, or may bear it for all that could be read."""
+        return name in self._by_id[kind] or name in self._unread_ids[kind] or None in self._unread_ids[kind]
 
     @cached_property
     def _by_id(self) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -51,14 +53,27 @@ class Draft:
         return found
 
     @cached_property
-    def _known(self) -> frozenset[str]:
-        return frozenset(kind for kind in KINDS if (kind,) not in self.broken and all("id" in item for _, item in self.items(kind)))
+    def _unread_ids(self) -> dict[str, frozenset[str | None]]:
+        """Ids that are written but wrong; None stands for one that is nowhere to be seen."""
+        return {
+            kind: frozenset([None])
+            if (kind,) in self.broken
+            else frozenset(
+                _id_of(item) for item, (_, read) in zip(self.written.get(kind, ()), self.items(kind), strict=True) if "id" not in read
+            )
+            for kind in KINDS
+        }
 
     @property
     def language(self) -> str:
         """The default language: the first one named, else English."""
         languages = self.data.get("languages") or ["en"]
         return str(languages[0])
+
+
+def _id_of(item: object) -> str | None:
+    name = item.get("id") if isinstance(item, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:

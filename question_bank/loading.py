@@ -42,7 +42,7 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     fields, findings = shaped(source.data)
     unread = {finding.path for finding in source.findings}
     findings = [*source.findings, *(finding for finding in findings if finding.path not in unread)]
-    draft = Draft(fields, frozenset(finding.path for finding in findings if finding.line is None))
+    draft = Draft(fields, frozenset(finding.path for finding in findings if finding.line is None), source.data)
     findings += check(draft)
     if findings:
         return Report(None, _sorted(findings, source, file))

@@ -154,7 +154,7 @@ def _around(value: Any, parts: list[Built]) -> Built:
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    return int(event.start_mark.line) + 1 if event.start_mark else 1
 
 
 def _too_deep(event: yaml.Event) -> Unreadable:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from question_bank.checks.references import per_persona, probabilities, twice
-from question_bank.draft import Draft, outcomes_of
+from question_bank.draft import PARENTS, Draft, outcomes_of
 from question_bank.problems import Finding, Path, listed, nearest, short
 from question_bank.row_forms import RowFault, probability, read_row
 
@@ -42,7 +42,10 @@ def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Fi
 
 def _rows_given(draft: Draft, path: Path, question: Mapping[str, Any], rows: Any) -> Iterator[Finding]:
     """With a parent, a persona has one row for each of the parent's outcomes."""
-    outcomes = outcomes_of(draft.by_id("questions").get(question["parent"], {}))
+    parent = draft.by_id("questions").get(question["parent"], {})
+    outcomes = outcomes_of(parent)
+    if parent is question or parent.get("type") not in PARENTS:
+        return  # told at `parent`; which rows there should be, nobody knows
     if not isinstance(rows, Mapping):
         if draft.sound(*path):
             yield Finding(

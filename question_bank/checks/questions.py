@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from question_bank.checks.references import twice, twice_among, unknown
-from question_bank.draft import CHOOSABLE, MOST_POINTS, Draft, outcomes_of
+from question_bank.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, outcomes_of
 from question_bank.problems import Finding, Path, listed, nearest
 
 MOST_OPTIONS = 40
@@ -89,7 +89,7 @@ def _conditions(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterat
             continue
         yield from unknown(draft, at, name, "questions")
         other = known.get(name, {})
-        if other.get("type") in ("number", "text"):
+        if other.get("type") not in (None, *CHOOSABLE):
             yield Finding(at, f"a {other['type']} question cannot be a condition", f"name a question of type {', '.join(CHOOSABLE)}")
         if not values:
             yield Finding(at, "names no answer", "list the answers that lead here, such as [yes]")
@@ -111,7 +111,7 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
         return
     yield from unknown(draft, at, name, "questions")
     other = draft.by_id("questions").get(name, {})
-    if other.get("type") in ("multiple", "number", "text"):
+    if other.get("type") not in (None, *PARENTS):
         yield Finding(at, f"a {other['type']} question cannot be a parent", "name a question of type single or scale")
     elif other.get("pilot"):
         yield Finding(at, "a pilot question cannot be a parent: it has no table yet", "remove the line until it is fitted")

@@ -9,10 +9,9 @@ from question_bank.row_forms import RowFault, probability
 
 
 def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
-    """Blame a name that no persona, question, … of the bank bears, provided all of them could be read."""
-    known = draft.by_id(kind)
-    if name not in known and name not in also and draft.knows_all(kind):
-        one = kind.removesuffix("s")
+    """Blame a name that no persona, question, … of the bank bears, unless it may be one that could not be read."""
+    if name not in also and not draft.may_exist(kind, name):
+        known, one = draft.by_id(kind), kind.removesuffix("s")
         yield Finding(path, f'there is no {one} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
 
 

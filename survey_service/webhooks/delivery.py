@@ -151,7 +151,8 @@ def _read(response: HTTPResponse) -> bytes:
     """The body as far as it is read: when that is not to its end, the status has already said what matters."""
     body = bytearray()
     try:
-        while piece := response.read1():
+        # In small pieces: http.client sets aside what Content-Length promises, before it has come.
+        while piece := response.read1(LONGEST_EXCERPT):
             body += piece
     except AnswerTooLong:
         return bytes(body)

@@ -60,11 +60,16 @@ def test_a_name_is_asked_once_an_attempt_and_again_at_the_next():
     assert b"\r\nhost: hooks.example:%d\r\n" % receiver.port in request
 
 
-def test_an_address_needs_no_resolver():
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("[::1]", socket.AF_INET6)])
+def test_an_address_needs_no_resolver(host, family):
     """It is vetted as it stands."""
     names = Names()
-    with Receiver(answers(), family=socket.AF_INET6) as receiver:
-        outcome = post(receiver.url("[::1]"), resolve=names)
+    try:
+        receiver = Receiver(answers(), family=family)
+    except OSError:
+        pytest.skip("this machine has no such loopback")
+    with receiver:
+        outcome = post(receiver.url(host), resolve=names)
 
     assert summary(outcome) == (Delivered, 200, None)
     assert names.asked == []

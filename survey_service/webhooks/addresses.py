@@ -7,8 +7,9 @@ refuses what two readers could read differently, and every address behind a name
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from inspect import cleandoc
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+
+from survey_service.errors import DiscernError
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -63,13 +64,10 @@ _LABEL = re.compile(r"[0-9a-z_](?:[0-9a-z_-]{0,61}[0-9a-z_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-class AddressRefused(Exception):
+class AddressRefused(DiscernError):
     """Nothing can be sent to this address."""
 
     status, code = 422, "address_refused"
-
-    def __str__(self) -> str:
-        return cleandoc(type(self).__doc__ or "")
 
 
 class NotAnAddress(AddressRefused):

@@ -13,15 +13,25 @@ from survey_service.store.records import Answer
 
 
 def not_yet_taken(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
+    """Those of `given` that are new. Raises AnswerIdReused where an id already stands for something else."""
     wanted = [one.answer_id for one in given]
     taken = session.exec(select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(wanted)))
     before = {answer.answer_id: answer for answer in taken}
     for number, one in enumerate(given):
         known = before.get(one.answer_id)
-        same = known is None or (known.question == one.question and known.kind == one.kind)
+        same = known is None or (known.question == one.question and known.kind == one.kind and _same_value(interview, known, one))
         if not same or one.answer_id in wanted[:number]:
             raise AnswerIdReused(errors=[{"path": f"answers.{number}.answer_id", "message": "give each answer an id of its own"}])
     return [one for one in given if one.answer_id not in before]
+
+
+def _same_value(interview: Interview, known: Answer, one: GivenAnswer) -> bool:
+    if known.kind != "answer":
+        return True
+    try:
+        return bool(canonical(interview.bank.bank.question(known.question), one.value) == known.value)
+    except ImpossibleValue:
+        return False
 
 
 def validated(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value | None]:
@@ -70,6 +80,7 @@ def _conditions(interview: Interview, one: GivenAnswer) -> str:
 
 
 def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None], now: datetime) -> None:
+    """Write the answers into the log; what they replace stays there as replaced."""
     current = {answer.question: answer for answer in interview.answers}
     for one in given:
         if one.question in current:

@@ -23,31 +23,23 @@ from survey_service.webhooks import outbox
 SESSION_LIFETIME = timedelta(hours=24)
 
 
+def welcome(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
+    """What a new respondent would see first. Writes nothing: robots look at pages, people answer them."""
+    interview = _arrive(session, banks, survey_id, given, now)
+    _move_on(interview, now)
+    return view_of(interview, now)
+
+
 def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[dict[str, Any], str]:
     """Begin a survey for a known or a new anonymous contact; returns the first view and the session's token."""
-    bank, version = banks.current(session, survey_id)
-    contact = _contact(session, given.contact_id, now)
+    interview = _arrive(session, banks, survey_id, given, now)
     token = secrets.token_urlsafe(32)
-    row = SurveySession(
-        id=new_id("ses"),
-        token_digest=digest(token),
-        survey=survey_id,
-        bank=bank.bank.id,
-        bank_version=version,
-        contact_id=contact.id,
-        language=spoken(given.language, bank.bank.languages),
-        channel=given.channel,
-        hidden=given.hidden,
-        page=given.page,
-        limit=len(bank.index),
-        started_at=now,
-        last_at=now,
-        expires_at=now + SESSION_LIFETIME,
-    )
-    session.add(row)
+    interview.row.token_digest = digest(token)
+    _move_on(interview, now)
+    session.add(interview.contact)
     session.flush()
-    interview = Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id))
-    _move_on(session, interview, now)
+    session.add(interview.row)
+    session.flush()
     return view_of(interview, now), token
 
 
@@ -57,7 +49,7 @@ def look(session: Session, banks: Banks, session_id: str, token: str | None, now
 
 
 def record_answers(
-    session: Session, banks: Banks, session_id: str, token: str, given: Sequence[GivenAnswer], now: datetime
+    session: Session, banks: Banks, session_id: str, token: str | None, given: Sequence[GivenAnswer], now: datetime
 ) -> dict[str, Any]:
     """Take one answer or several, move the belief, tell the CRM if it matters, and say what comes next.
 
@@ -75,7 +67,7 @@ def record_answers(
     return view_of(interview, now)
 
 
-def go_back(session: Session, banks: Banks, session_id: str, token: str, answer_id: str, now: datetime) -> dict[str, Any]:
+def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> dict[str, Any]:
     """Withdraw the last answer of the session and ask its question again, with what was given beside it."""
     interview = open_interview(session, banks, session_id, token)
     repeated = select(Answer).where(Answer.session_id == session_id, Answer.withdrawn_by == answer_id)
@@ -93,7 +85,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str, answer_
     return view_of(interview, now, was=last)
 
 
-def finish(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
+def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
     """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
     interview = open_interview(session, banks, session_id, token)
     if interview.status(now) == "open":
@@ -117,16 +109,36 @@ def spoken(wanted: str | None, languages: Sequence[str]) -> str:
     return languages[0]
 
 
+def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
+    """A session that is not stored yet, of a known contact or of a new one."""
+    bank, version = banks.current(session, survey_id)
+    contact = _contact(session, given.contact_id, now)
+    row = SurveySession(
+        id=new_id("ses"),
+        token_digest="",
+        survey=survey_id,
+        bank=bank.bank.id,
+        bank_version=version,
+        contact_id=contact.id,
+        language=spoken(given.language, bank.bank.languages),
+        channel=given.channel,
+        hidden=given.hidden,
+        page=given.page,
+        limit=len(bank.index),
+        started_at=now,
+        last_at=now,
+        expires_at=now + SESSION_LIFETIME,
+    )
+    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id))
+
+
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:
-    if contact_id is not None:
-        known = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).first()
-        if known is None:
-            raise NotFound("There is no such contact.")
-        return known
-    contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
-    session.add(contact)
-    session.flush()
-    return contact
+    if contact_id is None:
+        return Contact(id=new_id("ct"), created_at=now, updated_at=now)
+    known = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).first()
+    if known is None:
+        raise NotFound("There is no such contact.")
+    return known
 
 
 def _again(session: Session, interview: Interview) -> Interview:
@@ -136,7 +148,8 @@ def _again(session: Session, interview: Interview) -> Interview:
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime, back_to: Answer | None = None) -> None:
-    step = _move_on(session, interview, now, back_to)
+    step = _move_on(interview, now, back_to)
+    session.add(interview.row)
     change = now_believes(
         session,
         interview.contact,
@@ -153,7 +166,7 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         _tell_of_the_end(session, interview, now)
 
 
-def _move_on(session: Session, interview: Interview, now: datetime, back_to: Answer | None = None) -> Step:
+def _move_on(interview: Interview, now: datetime, back_to: Answer | None = None) -> Step:
     """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
     rules = interview.bank.rules[interview.row.survey]
     progress = limit_of(interview.bank.tables, rules, interview.progress)
@@ -169,7 +182,6 @@ def _move_on(session: Session, interview: Interview, now: datetime, back_to: Ans
     else:
         missing = rules.included & rules.required & progress.opens[0] & ~evidence.answered[0]
         _close(interview, "finished" if missing.any() else "complete", REASONS[step.reason[0]], now)
-    session.add(row)
     return step
 
 

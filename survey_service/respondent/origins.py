@@ -1,11 +1,12 @@
 """Which sites may embed a survey: CORS for the API, frame-ancestors for the page. No cookie, so no credentials, is ever involved."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from flask import Response, g, request
 from sqlmodel import Session, select
 
-from question_bank.definitions import Survey
+from question_bank.definitions import Bank, Survey
 from survey_service.errors import NotFound, OriginNotAllowed
 from survey_service.parts import Parts, parts
 from survey_service.store.records import SurveySession
@@ -41,25 +42,27 @@ def add_cors(response: Response) -> Response:
     return response
 
 
-def allowed_origins(p: Parts, address: dict[str, str]) -> tuple[str, ...]:
-    """The origins of the survey that a URL names, directly or by a session; none where there is no such thing."""
+def allowed_origins(p: Parts, address: Mapping[str, str]) -> tuple[str, ...]:
+    """The origins of the survey that a URL names, directly or by a session; anybody where there is no such thing."""
     with p.store.reading() as session:
         try:
-            return _survey(session, p, address).origins
+            return survey_at(session, p, address)[1].origins
         except NotFound:
             return (ANYBODY,)  # so that the page can read the 404
 
 
-def _survey(session: Session, p: Parts, address: dict[str, str]) -> Survey:
-    if "survey" in address:
-        bank, _ = p.banks.current(session, address["survey"])
-        return bank.bank.survey(address["survey"])
+def survey_at(session: Session, p: Parts, address: Mapping[str, str]) -> tuple[Bank, Survey]:
+    """The survey of a session in its pinned version, or else the current one of a survey id. Raises NotFound."""
+    if "session_id" not in address:
+        bank = p.banks.current(session, address.get("survey", ""))[0].bank
+        return bank, bank.survey(address["survey"])
     columns = select(SurveySession.survey, SurveySession.bank, SurveySession.bank_version)
-    found = session.exec(columns.where(SurveySession.id == address.get("session_id"))).first()
+    found = session.exec(columns.where(SurveySession.id == address["session_id"])).first()
     if found is None:
         raise NotFound
     survey, bank_id, version = found
-    return p.banks.version(session, bank_id, version).bank.survey(survey)
+    bank = p.banks.version(session, bank_id, version).bank
+    return bank, bank.survey(survey)
 
 
 def _own_origin(p: Parts) -> str:

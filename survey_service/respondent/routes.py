@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from flask import Response, request
+
 from survey_service.authoring.keys import check_key, is_api_key
 from survey_service.email_links.tokens import read_identity
-from survey_service.errors import BadToken
-from survey_service.http import ApiBlueprint, bearer
+from survey_service.errors import BadToken, Invalid
+from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.parts import parts
 from survey_service.respondent import interview
 from survey_service.respondent.insight import insight_of
@@ -19,7 +21,7 @@ blueprint.after_request(add_cors)
 
 
 @blueprint.post("/surveys/<string:survey>/sessions")
-@blueprint.arguments(StartSchema)
+@blueprint.arguments(StartSchema, required=False)
 @blueprint.response(201, ViewSchema)
 def start(given: dict[str, Any], survey: str) -> dict[str, Any]:
     """Begin a survey; the answer has the first question and the session's token."""
@@ -72,13 +74,21 @@ def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/sessions/<string:session_id>/finish")
-@blueprint.arguments(FinishSchema)
+@blueprint.arguments(FinishSchema, required=False)
 @blueprint.response(200, ViewSchema)
 def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """End the survey early; whatever was answered counts."""
     p, token = parts(), _token(given)
     with p.store.writing() as session:
         return interview.finish(session, p.banks, session_id, token, p.now())
+
+
+@blueprint.errorhandler(Invalid)
+def name_fields_as_sent(error: Invalid) -> Response:
+    """An answer sent on its own has its fields at the top: its errors are named so too."""
+    if not isinstance(sent := request.get_json(force=True, silent=True), dict) or "answers" not in sent:
+        error.errors = [{**one, "path": one["path"].removeprefix("answers.0.")} for one in error.errors]
+    return problem_response(error)
 
 
 def _token(given: dict[str, Any]) -> str:

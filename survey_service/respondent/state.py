@@ -3,6 +3,7 @@
 import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -72,11 +73,11 @@ class Interview:
         """What was given in this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
-    @property
+    @cached_property
     def given(self) -> list[tuple[Answer, Given]]:
         return readable(self.answers, self.bank)
 
-    @property
+    @cached_property
     def evidence(self) -> Evidence:
         return self.bank.evidence(one for _, one in self.given)
 

@@ -1,0 +1,50 @@
+"""From the fields of an HTML form to an answer, with a message a person understands where that fails."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+ACTS = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
+LONGEST_TEXT = 4000
+
+
+class NotAnswered(Exception):
+    """The form has no usable answer; `key` names the words to show and `facts` fills them."""
+
+    def __init__(self, key: str, **facts: Any) -> None:
+        super().__init__(key)
+        self.key = key
+        self.facts = facts
+
+
+def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
+    """The raw value of an answer to a rendered `question`. Raises NotAnswered."""
+    given = form.get("value", "").strip()
+    match question["type"]:
+        case "multiple":
+            return [option["id"] for option in question["options"] if option["id"] in form.getlist("value")]
+        case "single":
+            if given not in [option["id"] for option in question["options"]]:
+                raise NotAnswered("choose")
+            return given
+        case "text":
+            if not given:
+                raise NotAnswered("write")
+            if len(given) > LONGEST_TEXT:
+                raise NotAnswered("too_long")
+            return given
+    return _number(question, given)
+
+
+def _number(question: Mapping[str, Any], given: str) -> float:
+    scale = question["type"] == "scale"
+    try:
+        number = float(given.replace("\u00a0", "").replace(" ", "").replace(",", "."))
+    except ValueError:
+        raise NotAnswered("choose" if scale else "number") from None
+    low, high = question["min"], question["max"]
+    inside = (low is None or number >= low) and (high is None or number <= high)  # also False for NaN
+    if not inside or number in (float("inf"), float("-inf")) or (scale and not number.is_integer()):
+        raise NotAnswered("outside", low="…" if low is None else low, high="…" if high is None else high)
+    return number

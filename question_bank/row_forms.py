@@ -99,13 +99,13 @@ def _shares(values: Sequence[Any], kind: QuestionType, places: Sequence[tuple[st
 
 def _words(cells: Mapping[str, Any], raw: Any, outcomes: Sequence[str]) -> Words:
     places = dict(zip(outcomes, _places(raw, outcomes), strict=True))
-    words = []
-    for name in outcomes:
-        word = "0" if cells.get(name, 0) in (0, "0") else cells[name]
-        if word not in WORDS:
-            raise RowFault(f"{short(word)} is not one of {listed(WORDS)}", "use these words, or numbers without quotes", places[name])
-        words.append(word)
-    return Words(tuple(words))
+    words = {name: "0" if cells.get(name, 0) in (0, "0") else cells[name] for name in outcomes}
+    # Among numbers a wrong word is to blame, among words a number.
+    for name in sorted(outcomes, key=lambda name: not isinstance(words[name], str)):
+        if words[name] not in WORDS:
+            wrong = f"{short(words[name])} is not one of {listed(WORDS)}"
+            raise RowFault(wrong, "use these words, or numbers without quotes", places[name])
+    return Words(tuple(words.values()))
 
 
 def _counts(raw: Mapping[str, Any], kind: QuestionType, outcomes: Sequence[str]) -> Counts:

@@ -1,0 +1,79 @@
+"""What is allowed and probably not meant."""
+
+import pytest
+
+from tests.question_bank.a_bank import GOOD, changed, report_of
+
+
+def warnings_of(bank):
+    """Path and words of every warning about a bank without errors."""
+    report = report_of(bank)
+    assert report.errors == ()
+    return [(warning.path, warning.wrong) for warning in report.warnings]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "warned", "wrong"),
+    [
+        ("questions.0.likelihood.driver", [0.5, 0.5], "questions.0.likelihood", "tells nothing"),
+        ("questions.3.likelihood.family", {"mean": 30, "sd": 9}, "questions.3.likelihood", "tells nothing"),
+        ("questions.0.seconds", 0, "questions.0.seconds", "takes no time at all"),
+        ("personas.0.prior", 0.001, "personas.0.prior", "is 0.0014 of the population"),
+        ("surveys.0.origins", ["*"], "surveys.0.origins.0", "lets every site on the web embed this survey"),
+        ("surveys", [], "", "has no survey"),
+        ("surveys.0.questions", ["owns", "reasons", "happy", "age", "more"], "questions.5", "no survey can reach it"),
+    ],
+)
+def test_doubts_are_told_and_do_not_stand_in_the_way(path, value, warned, wrong):
+    """One doubtful thing, one warning, and the bank is there."""
+    ((at, words),) = warnings_of(changed(path, value))
+
+    assert (at, wrong in words) == (warned, True), words
+
+
+def test_skipping_differently_is_telling_something():
+    """Equal rows and unequal no_answer still tell personas apart."""
+    bank = changed("questions.0.likelihood.driver", [0.5, 0.5])
+    bank["questions"][0]["no_answer"] = {"driver": 0.1, "family": 0.2}
+
+    assert warnings_of(bank) == []
+
+
+def test_personas_that_no_question_can_tell_apart_are_named_together():
+    """A twin of the family differs in prior only: no answer will ever find it."""
+    bank = changed("personas.2", {"id": "twin", "prior": 0.5})
+    for question in bank["questions"]:
+        for table in (question.get("likelihood"), question.get("no_answer")):
+            if table:
+                table["twin"] = table["family"]
+    bank["signals"][0]["likelihood"]["twin"] = 0.4
+    bank["surveys"][0]["actions"]["call"]["twin"] = 1
+
+    assert warnings_of(bank) == [("personas.2", 'no question can tell "family", "twin" apart')]
+
+
+def test_a_parent_tells_through_its_answers():
+    """Rows that differ under one answer of the parent only are enough."""
+    bank = changed("questions.2.likelihood.family", {"yes": [0.2, 0.3, 0.5], "no": {"mean": 2, "sd": 2}})
+    assert warnings_of(bank) == []
+
+    bank["questions"][2]["likelihood"]["family"] = GOOD["questions"][2]["likelihood"]["driver"]
+    assert [path for path, _ in warnings_of(bank)] == ["questions.2.likelihood"]
+
+
+def test_a_survey_without_the_condition_of_its_question_can_never_ask_it():
+    """Reasons wait for owns, which this survey does not ask; it is told at the survey, once."""
+    bank = changed("surveys.0.questions", ["reasons", "happy", "age", "more", "colour"])
+    bank["surveys"][0]["first"] = []
+    bank["surveys"].append({"id": "other", "questions": ["owns"]})
+
+    assert warnings_of(bank) == [("surveys.0.questions", 'can never ask "reasons", which waits for owns, not in this survey')]
+
+
+def test_what_waits_for_the_unreachable_is_unreachable():
+    """Colour waits for reasons, which nobody is asked."""
+    bank = changed("questions.5.ask_if", {"reasons": ["power"]})
+    bank["surveys"][0].update(questions=["reasons", "happy", "age", "more", "colour"], first=[])
+    bank["surveys"].append({"id": "other", "questions": ["owns"]})
+
+    assert {path for path, _ in warnings_of(bank)} == {"questions.5", "surveys.0.questions"}

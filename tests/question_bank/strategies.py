@@ -1,0 +1,183 @@
+"""Banks as hypothesis invents them: every field, every form of row, odd words, and always without a mistake."""
+
+from hypothesis import strategies as st
+
+from question_bank.definitions import (
+    SECONDS_BY_TYPE,
+    WORDS,
+    Bank,
+    Consent,
+    Counts,
+    LogNormal,
+    Normal,
+    Option,
+    Persona,
+    Question,
+    Result,
+    Row,
+    Shares,
+    Signal,
+    Stop,
+    Survey,
+    Words,
+)
+from question_bank.row_forms import normalised
+
+words = st.sampled_from(["yes", "no", "null", "true", "1e5", "007", "counts", "mean"])
+slugs = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True) | words
+odd_strings = ["a: b", "- a", "# a", "@a", "yes", "1", "''", "{a}", "a\nb", " a ", "😀\n", "\u2028x", "é, è", "null", 'a\\"b', "\x85x"]
+characters = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+strings = st.sampled_from(odd_strings) | st.text(characters, max_size=20).map(lambda text: text if text.strip() else "a")
+lines = strings.map(lambda text: text.replace("\n", " "))
+numbers = st.floats(-1e6, 1e6).map(lambda number: number + 0.0)
+above_zero = st.floats(1e-6, 1e6)
+probabilities = st.floats(0, 1).map(abs)
+
+
+def distinct_slugs(least: int, most: int) -> st.SearchStrategy[list[str]]:
+    """Ids of one kind of thing."""
+    return st.lists(slugs, min_size=least, max_size=most, unique=True)
+
+
+@st.composite
+def texts(draw, languages) -> dict[str, str]:
+    """Words in the default language, and perhaps in others."""
+    chosen = [languages[0], *draw(st.lists(st.sampled_from(languages), unique=True))]
+    return {language: draw(strings) for language in dict.fromkeys(chosen)}
+
+
+@st.composite
+def rows(draw, question: Question) -> Row:
+    """A row of any form that fits the question."""
+    size = len(question.outcomes)
+    if question.type == "number":
+        spreads = st.builds(LogNormal, above_zero, st.floats(1.001, 50))
+        return draw(st.builds(Normal, numbers, above_zero) | spreads)
+    forms = ["shares", "counts", "words", *(["normal"] if question.type == "scale" else [])]
+    form = draw(st.sampled_from(forms))
+    if form == "normal":
+        return Normal(draw(numbers), draw(above_zero))
+    if form == "words":
+        words = draw(st.lists(st.sampled_from(WORDS), min_size=size, max_size=size))
+        return Words(tuple(words))
+    if form == "counts":
+        counts = tuple(float(count) for count in draw(st.lists(st.integers(1, 500), min_size=size, max_size=size)))
+        return Counts(counts, of=500.0 if question.type == "multiple" else None)
+    shares = draw(st.lists(st.floats(0.01, 1), min_size=size, max_size=size))
+    return Shares(tuple(shares) if question.type == "multiple" else normalised(shares))
+
+
+@st.composite
+def questions(draw, name, personas, languages, before) -> Question:
+    """A question of any type; its condition and parent come earlier in the bank."""
+    kind = draw(st.sampled_from(list(SECONDS_BY_TYPE)))
+    choices = {"single": 2, "multiple": 1}
+    option_ids = draw(distinct_slugs(choices[kind], 4)) if kind in choices else []
+    low = draw(st.integers(-3, 3))
+    minimum, maximum = {"scale": (float(low), float(low + draw(st.integers(1, 5)))), "number": (None, draw(st.none() | numbers))}.get(
+        kind, (None, None)
+    )
+    fields = {
+        "id": name,
+        "type": kind,
+        "text": draw(texts(languages)),
+        "help": draw(st.none() | texts(languages)),
+        "topic": draw(st.none() | lines),
+        "pilot": draw(st.booleans()),
+        "seconds": draw(st.just(SECONDS_BY_TYPE[kind]) | st.floats(0, 100).map(abs)),
+        "options": tuple(Option(option, draw(texts(languages))) for option in option_ids),
+        "minimum": minimum,
+        "maximum": maximum,
+        "labels": {low: draw(texts(languages))} if kind == "scale" and draw(st.booleans()) else {},
+        "unit": draw(st.none() | lines) if kind == "number" else None,
+        "no_answer": draw(st.none() | st.fixed_dictionaries(dict.fromkeys(personas, probabilities))),
+        "required": draw(st.booleans()),
+    }
+    conditions = [question for question in before if question.outcomes]
+    if conditions and draw(st.booleans()):
+        condition = draw(st.sampled_from(conditions))
+        fields["ask_if"] = {condition.id: tuple(draw(st.lists(st.sampled_from(condition.outcomes), min_size=1, unique=True)))}
+    if kind == "text" or fields["pilot"]:
+        return Question(**fields)
+    bare = Question(**fields)
+    parents = [question for question in conditions if question.type != "multiple" and not question.pilot]
+    if parents and draw(st.booleans()):
+        parent = draw(st.sampled_from(parents))
+        given = {persona: {outcome: draw(rows(bare)) for outcome in parent.outcomes} for persona in personas}
+        return Question(**fields, parent=parent.id, likelihood_given=given)
+    return Question(**fields, likelihood={persona: draw(rows(bare)) for persona in personas})
+
+
+@st.composite
+def surveys(draw, name, personas, languages, question_ids) -> Survey:
+    """A survey of some of the questions."""
+    asked = tuple(question for question in question_ids if draw(st.booleans())) or tuple(question_ids[:1])
+    actions = draw(st.dictionaries(strings, st.fixed_dictionaries(dict.fromkeys(personas, numbers)), max_size=2))
+    results = st.builds(Result, texts(languages), st.none() | st.just("https://shop.example/a?b=1#c"))
+    return Survey(
+        id=name,
+        title=draw(texts(languages)),
+        questions=asked,
+        objective="value" if actions else "information",
+        actions=actions,
+        stop=draw(
+            st.builds(
+                Stop,
+                st.none() | st.floats(0.01, 0.99),
+                st.none() | st.integers(3, 9),
+                st.integers(0, 3),
+                st.none() | probabilities,
+                st.none() | above_zero,
+            )
+        ),
+        effort=draw(st.floats(0, 2).map(abs)),
+        explore=draw(probabilities),
+        first=tuple(draw(st.lists(st.sampled_from(asked), unique=True))),
+        consent=draw(st.none() | st.builds(Consent, texts(languages), st.booleans())),
+        origins=tuple(draw(st.lists(st.sampled_from(["*", "https://shop.example", "http://localhost:8000"])))),
+        reveal=draw(st.booleans()),
+        result=draw(st.dictionaries(st.sampled_from(["default", *personas]), results)),
+    )
+
+
+@st.composite
+def banks(draw) -> Bank:
+    """A whole bank without a mistake."""
+    languages = tuple(draw(st.lists(st.sampled_from(["en", "fr", "no", "pt-BR"]), min_size=1, unique=True)))
+    ids = draw(distinct_slugs(2, 3))
+    priors = normalised(draw(st.lists(st.floats(0.01, 1), min_size=len(ids), max_size=len(ids))))
+    shares = st.sampled_from(["advice", "autonomy"])
+    personas = tuple(
+        Persona(
+            id=name,
+            name=draw(texts(languages)),
+            prior=prior,
+            value=draw(st.floats(0, 1e6).map(abs)),
+            description=draw(st.none() | texts(languages)),
+            needs=draw(st.none() | texts(languages)),
+            expectations=draw(st.dictionaries(shares, probabilities)),
+            channels=draw(st.dictionaries(st.sampled_from(["email", "web"]), probabilities)),
+            image=draw(st.none() | lines),
+        )
+        for name, prior in zip(ids, priors, strict=True)
+    )
+    asked: list[Question] = []
+    for name in draw(distinct_slugs(1, 4)):
+        asked.append(draw(questions(name, ids, languages, asked)))
+    matches = st.dictionaries(st.sampled_from(["event", "page", "channel", "topic"]), lines, min_size=1)
+    per_persona = st.fixed_dictionaries(dict.fromkeys(ids, probabilities))
+    signals = [
+        draw(st.builds(Signal, st.just(name), matches, per_persona, st.none() | above_zero, st.none() | st.integers(1, 9)))
+        for name in draw(distinct_slugs(0, 2))
+    ]
+    return Bank(
+        id=draw(slugs),
+        title=draw(texts(languages)),
+        languages=languages,
+        personas=personas,
+        questions=tuple(asked),
+        signals=tuple(signals),
+        surveys=tuple(draw(surveys(name, ids, languages, [question.id for question in asked])) for name in draw(distinct_slugs(0, 2))),
+        evidence_weight=draw(st.floats(0.01, 1.5)),
+        repeat_weight=draw(probabilities),
+    )

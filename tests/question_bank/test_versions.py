@@ -1,0 +1,113 @@
+"""What makes two versions the same, and which answers outlive one."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from question_bank.definitions import Option, Question
+from question_bank.loading import read_bank
+from question_bank.versions import fingerprint, survives, to_plain
+from question_bank.writing import write_bank
+from tests.question_bank.a_bank import GOOD, changed
+from tests.question_bank.strategies import banks
+from tests.question_bank.test_writing import invented
+
+
+@invented
+@given(banks())
+def test_the_plain_form_is_json_and_reads_back_as_the_bank(bank):
+    """Nothing is lost and nothing drifts, however often a bank goes round."""
+    text = json.dumps(to_plain(bank), allow_nan=False)
+
+    again = read_bank(text)
+
+    assert again == bank
+    assert fingerprint(again) == fingerprint(bank)
+
+
+def reversed_keys(data):
+    """The same data with every map the other way round."""
+    if isinstance(data, dict):
+        return {key: reversed_keys(value) for key, value in reversed(data.items())}
+    return [reversed_keys(item) for item in data] if isinstance(data, list) else data
+
+
+def test_a_fingerprint_is_of_the_meaning():
+    """Format, order of keys, comments, and defaults written out make no difference."""
+    bank = read_bank(json.dumps(GOOD))
+    explicit = changed("questions.0.seconds", 5)
+
+    same = [write_bank(bank, {"": "A comment."}), json.dumps(reversed_keys(GOOD), indent=3), json.dumps(explicit)]
+
+    assert {fingerprint(read_bank(text)) for text in same} == {fingerprint(bank)}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("title.fr", "Autos"),
+        ("personas.0.prior", 0.31),
+        ("questions.0.likelihood.driver", [0.8, 0.2]),
+        ("questions.0.required", True),
+        ("questions.1.no_answer.driver", 0.11),
+        ("questions.2.likelihood.driver.no.sd", 1.1),
+        ("surveys.0.stop.at_least", 2),
+        ("surveys.0.consent.required", False),
+        ("evidence_weight", 0.9),
+    ],
+)
+def test_a_fingerprint_changes_with_any_meaning(path, value):
+    """Down to the last number."""
+    assert fingerprint(read_bank(json.dumps(changed(path, value)))) != fingerprint(read_bank(json.dumps(GOOD)))
+
+
+TEXT = {"en": "?"}
+AB = tuple(Option(name, TEXT) for name in "ab")
+SINGLE = Question("q", "single", TEXT, options=AB)
+MULTIPLE = replace(SINGLE, type="multiple")
+SCALE = Question("q", "scale", TEXT, minimum=1, maximum=5)
+NUMBER = Question("q", "number", TEXT, minimum=0, maximum=100, unit="km")
+WORDS = Question("q", "text", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "kept"),
+    [
+        (SINGLE, "a", True),
+        (SINGLE, "c", False),
+        (SINGLE, ["a"], False),
+        (MULTIPLE, ["a", "b"], True),
+        (MULTIPLE, [], True),
+        (MULTIPLE, ["a", "c"], False),
+        (MULTIPLE, "ab", False),
+        (MULTIPLE, {"ticked": ["a"], "seen": ["a", "b"]}, True),
+        (MULTIPLE, {"ticked": ["a"], "seen": ["a", "c"]}, False),
+        (SCALE, 5, True),
+        (SCALE, 6, False),
+        (SCALE, 1.5, False),
+        (SCALE, True, False),
+        (NUMBER, 100, True),
+        (NUMBER, 100.5, False),
+        (NUMBER, "5", False),
+        (NUMBER, {"from": 20, "to": 40}, True),
+        (NUMBER, {"from": 20, "to": None}, True),
+        (NUMBER, {"to": 140}, False),
+        (NUMBER, {"from": None, "to": None}, False),
+        (replace(NUMBER, maximum=None), 1e9, True),
+        (WORDS, "anything", True),
+        (WORDS, 3, False),
+    ],
+)
+def test_an_answer_survives_while_all_it_names_is_still_there(question, value, kept):
+    """Another wording of the question changes nothing."""
+    assert survives(replace(question, text={"en": "Another wording?"}), question, value) is kept
+
+
+def test_an_answer_does_not_survive_its_question():
+    """Nor another type, nor another unit."""
+    assert not survives(None, SINGLE, "a")
+    assert not survives(SINGLE, None, "a")
+    assert not survives(MULTIPLE, SINGLE, "a")
+    assert not survives(replace(NUMBER, unit="miles"), NUMBER, 5)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import Any
 
 from question_bank.problems import Finding, Path
-from question_bank.source import DEEPEST, Source, Unreadable, hidden_characters, not_finite, number_of, written_twice
+from question_bank.source import DEEPEST, Source, Unreadable, hidden, not_finite, number_of, shown, written_twice
 
 SPACE = re.compile(r"[ \t\r\n]*")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
@@ -52,7 +52,9 @@ class _Scanner:
             return self.mapping(at + 1, path) if self.text[at] == "{" else self.sequence(at + 1, path)
         if self.text.startswith('"', at):
             words, at = self.string(at)
-            self.findings.extend(hidden_characters(path, words))
+            if unshown := hidden(path, words):
+                self.findings.append(unshown)
+                return None, at
             return words, at
         return self.constant(at, path)
 
@@ -62,6 +64,7 @@ class _Scanner:
         while not self.text.startswith("}", at):
             start = at
             key, at = self.string(at)
+            key = shown(key, self.line(start))
             below = (*path, key)
             if key in entries:
                 self.findings.append(written_twice(below, self.line(start), self.lines[below]))

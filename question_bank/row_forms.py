@@ -11,6 +11,7 @@ from question_bank.definitions import WORDS, Counts, LogNormal, Normal, Question
 from question_bank.problems import listed, nearest, short
 
 TOLERANCE = 1e-6
+MOST_PEOPLE = 1e10
 EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
 NUMBER_FORMS = "write {mean: 35, sd: 10} or {median: 35, spread: 1.5}"
 SHARE_TODO = "give one probability an option, adding up to 1, or counts: {counts: [18, 4, 2]}"
@@ -117,6 +118,8 @@ def _counts(raw: Mapping[str, Any], kind: QuestionType, outcomes: Sequence[str])
         counts.append(_number(value, ("counts", *at)))
         if counts[-1] < 0:
             raise RowFault(f"{short(value)} is less than nobody", "counts start at 0", ("counts", *at))
+        if counts[-1] > MOST_PEOPLE:
+            raise RowFault(f"{short(value)} is more people than there are", "write how many gave this answer", ("counts", *at))
     if kind != "multiple":
         if "of" in raw:
             raise RowFault("has of, which only counts of a multiple question need", "remove it: the counts add up to it", ("of",))
@@ -126,8 +129,10 @@ def _counts(raw: Mapping[str, Any], kind: QuestionType, outcomes: Sequence[str])
     if "of" not in raw:
         raise RowFault("does not say how many were asked", "add of, such as {counts: [18, 4], of: 20}")
     asked = _number(raw["of"], ("of",))
-    if asked <= 0 or asked < max(counts):
-        raise RowFault(f"says {short(raw['of'])} were asked, fewer than ticked", "of is the number of respondents asked", ("of",))
+    if not 0 < asked <= MOST_PEOPLE or asked < max(counts):
+        raise RowFault(
+            f"says {short(raw['of'])} were asked, which cannot be", "of is how many were asked, no fewer than ticked any option", ("of",)
+        )
     return Counts(tuple(counts), asked)
 
 

@@ -59,7 +59,7 @@ NEEDED: dict[str, str | list[Any] | dict[Any, Any]] = {
 class PersonaShape(Shape):
     id = Slug(required=True)
     name = Words()
-    prior = Number(above=0, hint="write the share of the population, such as 0.3")
+    prior = Number(above=0, most=1e9, hint="write the share of the population, such as 0.3")
     value = Number(least=0, hint="write what one such customer is worth, such as 900")
     description = Words()
     needs = Words()

@@ -1,7 +1,7 @@
 """The text of a bank as plain data, with the line of everything in it; YAML and JSON are read by their own files."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +91,18 @@ def not_finite(path: Path) -> Finding:
     return Finding(path, "is not a finite number", "write an ordinary number such as 0.25")
 
 
-def hidden_characters(path: Path, text: str) -> Iterator[Finding]:
+def hidden(path: Path, text: str) -> Finding | None:
     """Escapes such as ``\\u0000`` can smuggle in what a database, or a browser, refuses to hold."""
     odd = UNPRINTABLE.search(text)
-    if odd:
-        yield Finding(path, f"holds the character {ord(odd[0]):#06x}, which cannot be shown", "delete it")
+    return Finding(path, f"holds the character {ord(odd[0]):#06x}, which cannot be shown", "delete it") if odd else None
+
+
+def shown(key: str, line: int) -> str:
+    """A key as it is; raises Unreadable when it cannot be shown, for then no path through it can."""
+    finding = hidden((), key)
+    if finding:
+        raise Unreadable(f"has a name that {finding.wrong}", finding.todo, line)
+    return key
 
 
 def written_twice(path: Path, line: int, first: int) -> Finding:

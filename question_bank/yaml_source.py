@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from question_bank.problems import Finding, Path
-from question_bank.source import DEEPEST, MOST_VALUES, Source, Unreadable, hidden_characters, not_finite, number_of, written_twice
+from question_bank.source import DEEPEST, MOST_VALUES, Source, Unreadable, hidden, not_finite, number_of, shown, written_twice
 
 CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NOTHING = ("", "~", "null", "Null", "NULL")
@@ -120,7 +120,7 @@ class _Builder:
             raise Unreadable("uses a list or a map as a name", "write a single word before the colon", _line(event))
         if event.value == "<<" and event.implicit[0]:
             raise Unreadable("uses << to merge maps, which banks do not have", "write the fields out", _line(event))
-        return str(event.value)
+        return shown(str(event.value), _line(event))
 
     def _skip(self, event: yaml.Event) -> None:
         """Read past a value without keeping anything of it."""
@@ -134,7 +134,9 @@ class _Builder:
         if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
             self.findings.append(Finding(path, "has a tag (the word after !), which banks do not use", "remove the tag"))
             return None
-        self.findings.extend(hidden_characters(path, text))
+        if unshown := hidden(path, text):
+            self.findings.append(unshown)
+            return None
         if event.tag is not None or not event.implicit[0]:
             return text
         if text in NOTHING:

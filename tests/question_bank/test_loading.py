@@ -1,9 +1,13 @@
 """From the text of a file to a bank, or to everything that is wrong with it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from question_bank.definitions import (
     DEFAULT_STOP,
@@ -59,6 +63,27 @@ def test_a_problem_reads_as_a_line_of_the_file_and_what_to_do():
     )
     assert second.path == "questions.0.likelihood.family"
     assert str(caught.value).split("\n")[2:4] == str(second).split("\n")
+
+
+def places(data: Any, path: str = "") -> Iterator[str]:
+    """Every place in plain data, as a dotted path."""
+    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, below in entries:
+        yield f"{path}{key}"
+        yield from places(below, f"{path}{key}.")
+
+
+ODD = [None, True, 0, -1, 2.5, 1e300, 10**300, "", "x", "++", "a: b", [], [[]], {}, {"": None}, {"x": {"y": []}}, [None, 1, "a"], ABSENT]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(places(GOOD))), st.sampled_from(ODD))
+def test_whatever_is_written_gets_a_report(path, value):
+    """Nonsense anywhere is reported or accepted; it never breaks the reader, and errors stand for the bank."""
+    report = report_of(changed(path, value))
+
+    assert (report.bank is None) == bool(report.errors)
+    assert all(problem.wrong and problem.todo and problem.line == 1 for problem in (*report.errors, *report.warnings))
 
 
 def test_a_good_bank_has_neither_errors_nor_warnings():
@@ -140,9 +165,7 @@ def test_one_number_for_no_answer_holds_for_every_persona():
 def test_a_pilot_question_keeps_no_table():
     """Its table would not be used, so it is left out, and a warning says so."""
     bank = changed("questions.0.pilot", True)
-    bank["questions"][2].update(parent="colour", likelihood=ABSENT)
-    del bank["questions"][2]["parent"], bank["questions"][2]["likelihood"]
-    bank["questions"][2]["pilot"] = True
+    bank["questions"].pop(2)  # which has it for a parent
 
     report = report_of(bank)
 

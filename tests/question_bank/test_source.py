@@ -107,6 +107,8 @@ def test_escapes_cannot_smuggle_in_characters_that_no_database_takes():
     """A NUL or half a surrogate pair written as an escape is refused as well."""
     assert [finding.path for finding in read_json('{"a": "\\u0000", "b": "\\ud800", "c": "\\ud83d\\ude00"}').findings] == [("a",), ("b",)]
     assert [finding.path for finding in read_yaml('{a: "\\0", b: "fine\\n"}').findings] == [("a",)]
+    assert only_error('{\n"a\\ud800": 1}') == (2, "has a name that holds the character 0xd800, which cannot be shown")
+    assert only_error('bank: b\n"\\0": 1') == (2, "has a name that holds the character 0x0000, which cannot be shown")
 
 
 def test_tags_are_refused():

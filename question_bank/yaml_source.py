@@ -137,8 +137,10 @@ class _Builder:
         if unshown := hidden(path, text):
             self.findings.append(unshown)
             return None
-        if event.tag is not None or not event.implicit[0]:
-            return text
+        return text if event.tag is not None or not event.implicit[0] else self._plain(text, path)
+
+    def _plain(self, text: str, path: Path) -> Any:
+        """What a word without quotes stands for."""
         if text in NOTHING:
             return None
         if text in CONSTANTS:

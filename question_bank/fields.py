@@ -22,7 +22,7 @@ class BankField(fields.Field[Any]):
     def refuse(self, wrong: str, todo: str) -> ValidationError:
         return ValidationError(f"{wrong} → {todo}")
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:  # noqa: ARG002
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return self.read(value)
 
     def read(self, value: Any) -> Any:

@@ -40,7 +40,7 @@ class Problem:
         return f"{self.file}:{self.line}: {place}{self.wrong}\n    → {self.todo}"
 
 
-class BankInvalid(Exception):  # noqa: N818
+class BankInvalid(Exception):
     """This bank cannot be used; `problems` holds everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -17,7 +17,7 @@ NUMBER_FORMS = "write {mean: 35, sd: 10} or {median: 35, spread: 1.5}"
 SHARE_TODO = "give one probability an option, adding up to 1, or counts: {counts: [18, 4, 2]}"
 
 
-class RowFault(Exception):  # noqa: N818
+class RowFault(Exception):
     """A row cannot be read. `at` is the cell, below the row, when only one is to blame."""
 
     def __init__(self, wrong: str, todo: str, at: tuple[str | int, ...] = ()) -> None:

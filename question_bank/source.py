@@ -32,7 +32,7 @@ class Source:
         return self.lines.get(path, 1)
 
 
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """Reading stopped here."""
 
     def __init__(self, wrong: str, todo: str, line: int = 1, path: Path = ()) -> None:

@@ -36,6 +36,21 @@ def chosen(question: Question, value: Value) -> frozenset[str]:
     return frozenset([str(value)]) if question.type in ("single", "scale") else frozenset()
 
 
+def to_store(question: Question, value: Value) -> Value:
+    """A canonical value as it is kept for years: ticks say which options there were, because a later version may offer more."""
+    return {"ticked": value, "seen": list(question.outcomes)} if question.type == "multiple" and isinstance(value, list) else value
+
+
+def from_store(question: Question, stored: object) -> Value:
+    """A stored value under this version of its question: options that are gone are left out. Raises ImpossibleValue if nothing is left."""
+    if question.type != "multiple" or not isinstance(stored, Mapping):
+        return canonical(question, stored)
+    kept = {part: [option for option in stored.get(part, ()) if option in question.outcomes] for part in ("ticked", "seen")}
+    if not kept["seen"]:
+        raise ImpossibleValue("none of the options it was about exists any more")
+    return canonical(question, kept)
+
+
 def _single(question: Question, given: object) -> Value:
     if isinstance(given, str) and given in question.outcomes:
         return given

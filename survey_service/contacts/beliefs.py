@@ -12,7 +12,7 @@ from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
 from adaptive.posterior import Evidence, log_evidence
-from question_bank.answers import ImpossibleValue, canonical
+from question_bank.answers import ImpossibleValue, from_store
 from question_bank.compiling import CompiledBank, Given
 from survey_service.store.records import Answer, Belief, Contact
 
@@ -55,7 +55,7 @@ def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer
             kept.append((answer, Given(answer.question)))
             continue
         try:
-            value = canonical(bank.bank.question(answer.question), answer.value)
+            value = from_store(bank.bank.question(answer.question), answer.value)
         except ImpossibleValue:
             continue
         kept.append((answer, Given(answer.question, value)))
@@ -126,15 +126,15 @@ def explanation(bank: CompiledBank, given: Sequence[tuple[Answer, Given]]) -> li
     evidence: Evidence = bank.evidence(one for _, one in given)
     rows = log_evidence(evidence, bank.tables)[0][[bank.index[one.question] for _, one in given]]
     bits = weights_of_evidence(bank.tables.prior, rows)
-    return [_told(bank, answer, weights) for (answer, _), weights in zip(given, bits, strict=True)]
+    return [_told(bank, answer, one, weights) for (answer, one), weights in zip(given, bits, strict=True)]
 
 
-def _told(bank: CompiledBank, answer: Answer, weights: Floats) -> dict[str, Any]:
+def _told(bank: CompiledBank, answer: Answer, given: Given, weights: Floats) -> dict[str, Any]:
     favoured = int(weights.argmax())
     return {
         "kind": answer.kind,
         "question": answer.question,
-        "value": answer.value,
+        "value": given.value,
         "favours": bank.personas[favoured] if weights[favoured] > 0 else None,
         "log_likelihood_ratio_bits": float(weights[favoured]),
         "bits": {persona: float(w) for persona, w in zip(bank.personas, weights, strict=True)},

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from question_bank.answers import ImpossibleValue, Value, canonical
+from question_bank.answers import ImpossibleValue, Value, canonical, from_store, to_store
 from question_bank.compiling import Given
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
 from survey_service.respondent.state import GivenAnswer, Interview
@@ -29,7 +29,8 @@ def _same_value(interview: Interview, known: Answer, one: GivenAnswer) -> bool:
     if known.kind != "answer":
         return True
     try:
-        return bool(canonical(interview.bank.bank.question(known.question), one.value) == known.value)
+        question = interview.bank.bank.question(known.question)
+        return bool(canonical(question, one.value) == from_store(question, known.value))
     except ImpossibleValue:
         return False
 
@@ -96,7 +97,7 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
                 bank_version=interview.row.bank_version,
                 question=one.question,
                 kind=one.kind,
-                value=value,
+                value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
                 seconds=one.seconds,
                 answer_id=one.answer_id,
                 given_at=now,

@@ -80,9 +80,9 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     last.state, last.withdrawn_by = "withdrawn", answer_id
     session.add(last)
     session.flush()
-    interview = _again(session, interview)
-    _believe_and_tell(session, interview, "withdrawn", now, back_to=last)
-    return view_of(interview, now, was=last)
+    interview = _again(session, interview, withdrawn=last)
+    _believe_and_tell(session, interview, "withdrawn", now)
+    return view_of(interview, now)
 
 
 def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
@@ -141,14 +141,15 @@ def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact
     return known
 
 
-def _again(session: Session, interview: Interview) -> Interview:
+def _again(session: Session, interview: Interview, withdrawn: Answer | None = None) -> Interview:
     """The same interview with the log read afresh."""
     answers = current_answers(session, interview.contact.id, interview.row.bank)
-    return Interview(interview.row, interview.contact, interview.bank, answers)
+    interview.row.withdrawn_answer = withdrawn.id if withdrawn else None
+    return Interview(interview.row, interview.contact, interview.bank, answers, withdrawn)
 
 
-def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime, back_to: Answer | None = None) -> None:
-    step = _move_on(interview, now, back_to)
+def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:
+    step = _move_on(interview, now)
     session.add(interview.row)
     change = now_believes(
         session,
@@ -166,7 +167,7 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         _tell_of_the_end(session, interview, now)
 
 
-def _move_on(interview: Interview, now: datetime, back_to: Answer | None = None) -> Step:
+def _move_on(interview: Interview, now: datetime) -> Step:
     """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
     rules = interview.bank.rules[interview.row.survey]
     progress = limit_of(interview.bank.tables, rules, interview.progress)
@@ -174,8 +175,8 @@ def _move_on(interview: Interview, now: datetime, back_to: Answer | None = None)
     step = next_questions(interview.bank.tables, rules, evidence, progress)
     row = interview.row
     row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
-    if back_to is not None:
-        row.question = back_to.question
+    if interview.withdrawn is not None:
+        row.question = interview.withdrawn.question
     elif step.chosen[0] >= 0:
         row.question = interview.bank.bank.questions[step.chosen[0]].id
         row.limit = int(progress.limit[0])

@@ -52,6 +52,7 @@ class Interview:
     contact: Contact
     bank: CompiledBank
     answers: list[Answer]
+    withdrawn: Answer | None = None
 
     @property
     def survey(self) -> Survey:
@@ -109,7 +110,8 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     if token is not None and not hmac.compare_digest(row.token_digest, digest(token)):
         raise BadToken
     bank = banks.version(session, row.bank, row.bank_version)
-    return Interview(row, contact, bank, current_answers(session, contact.id, row.bank))
+    withdrawn = session.get(Answer, row.withdrawn_answer) if row.withdrawn_answer else None
+    return Interview(row, contact, bank, current_answers(session, contact.id, row.bank), withdrawn)
 
 
 def digest(token: str) -> str:

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from adaptive import believe, limit_of, next_questions, suppose
+from question_bank.answers import Value, from_store
 from question_bank.compiling import CompiledBank
 from question_bank.definitions import Question, Result, Text, in_language
 from survey_service.respondent.state import Interview
-from survey_service.store.records import Answer
 
 SILENCE = "skip"
 """The key of `ahead` that stands for every way of not answering."""
 
 
-def view_of(interview: Interview, now: datetime, was: Answer | None = None) -> dict[str, Any]:
-    """The session view of the API. `was` is the withdrawn answer to the question shown, after going back."""
+def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
+    """The session view of the API."""
     row = interview.row
     status = interview.status(now)
     asking = row.question if status == "open" else None
@@ -30,7 +30,7 @@ def view_of(interview: Interview, now: datetime, was: Answer | None = None) -> d
         "status": status,
         "stopped_because": row.stopped_because,
         "language": row.language,
-        "question": asking and _asked(interview, asking, given=None if was is None else was.value, can_go_back=bool(interview.own)),
+        "question": asking and _asked(interview, asking, given=_given(interview, asking), can_go_back=bool(interview.own)),
         "ahead": ahead,
         "next_questions": {name: _asked(interview, name, given=None, can_go_back=True) for name in dict.fromkeys(ahead.values()) if name},
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
@@ -95,6 +95,14 @@ def _asked(interview: Interview, question_id: str, given: Any, can_go_back: bool
     question = interview.bank.bank.question(question_id)
     shown = rendered(question, interview.row.language, interview.bank.bank.language)
     return {**shown, "given": given, "can_go_back": can_go_back}
+
+
+def _given(interview: Interview, asking: str) -> Value | None:
+    """What the respondent gave to this question before going back to it."""
+    was = interview.withdrawn
+    if was is None or was.question != asking or was.value is None:
+        return None
+    return from_store(interview.bank.bank.question(asking), was.value)
 
 
 def _plain(number: float | None) -> float | int | None:

@@ -162,6 +162,7 @@ class SurveySession(SQLModel, table=True):
     status: str = "open"
     stopped_because: str | None = None
     question: str | None = None
+    withdrawn_answer: int | None = Field(default=None, sa_type=BigInteger)  # to `question`, shown beside it after going back
     limit: int
     started_at: datetime = moment()
     last_at: datetime = moment()

@@ -49,7 +49,7 @@ class BodyParser(FlaskParser):
     A page that sends ``text/plain`` needs no CORS preflight, which saves a phone one journey to the server.
     """
 
-    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": RAISE, "query": RAISE}
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": RAISE, "query": RAISE}  # type: ignore[misc]
 
     def load_json(self, req: Any, schema: Schema) -> Any:
         kind = (req.mimetype or "").lower()
@@ -79,7 +79,7 @@ class DiscernApi(Api):
 
     ERROR_SCHEMA = ProblemSchema
 
-    def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
+    def handle_http_exception(self, error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
             return problem_response(TooLarge())
         code = (error.name or "error").lower().replace(" ", "_")
@@ -91,9 +91,9 @@ class DiscernApi(Api):
 
     def _register_responses(self) -> None:
         # Error responses are documented under the default content type, which is not theirs; there is no public setting for it.
-        normal, self.DEFAULT_RESPONSE_CONTENT_TYPE = self.DEFAULT_RESPONSE_CONTENT_TYPE, PROBLEM_JSON
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
         super()._register_responses()
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = normal
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = Api.DEFAULT_RESPONSE_CONTENT_TYPE
 
 
 def register_errors(app: Flask) -> None:

@@ -12,7 +12,7 @@ CONNECTIONS_PER_WORKER = 64
 """Without a cap one worker may take every kept-alive connection while its neighbour idles."""
 
 
-class DiscernServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no type hints
+class DiscernServer(BaseApplication):
     """gunicorn, configured in code; the application is made in each worker, after the fork."""
 
     def __init__(self, settings: Settings, options: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from flask import request
-from sqlalchemy import func
+from sqlalchemy import and_, func
 from sqlmodel import col, select
 
 from question_bank.loading import check_bank
@@ -57,7 +57,7 @@ def publish_bank() -> Any:
 def list_banks(page: dict[str, Any]) -> dict[str, Any]:
     """The latest version of every bank, by id."""
     newest = select(BankVersion.bank, func.max(BankVersion.version).label("version")).group_by(BankVersion.bank).subquery()
-    rows = select(BankVersion).join(newest, (BankVersion.bank == newest.c.bank) & (BankVersion.version == newest.c.version))
+    rows = select(BankVersion).join(newest, and_(col(BankVersion.bank) == newest.c.bank, col(BankVersion.version) == newest.c.version))
     if "after" in page:
         rows = rows.where(BankVersion.bank > page["after"])
     with parts().store.reading() as session:

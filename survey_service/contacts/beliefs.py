@@ -78,36 +78,43 @@ def now_believes(
 
     The contact's row must be locked: the sequence is counted here.
     """
-    belief = session.get(Belief, (contact.id, bank.bank.id)) or _untold(contact, bank)
-    order = np.argsort(-probabilities, kind="stable")
-    top = bank.personas[order[0]]
-    confidence = float(probabilities[order[0]])
-    belief.bank_version = version
-    belief.probabilities = {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)}
-    belief.top, belief.confidence = top, confidence
-    belief.margin = confidence - float(probabilities[order[1]])
-    belief.entropy_bits = float(entropy(probabilities))
-    belief.is_decided = confidence >= (DECIDED_AT if threshold is None else threshold)
+    known = session.get(Belief, (contact.id, bank.bank.id)) or _prior_belief(contact, bank, version)
+    belief = _moved(known, bank, version, probabilities, threshold)
     belief.answers = sum(one.value is not None for _, one in given)
     belief.skipped = len(given) - belief.answers
     belief.updated_at = contact.updated_at = now
     contact.sequence += 1
     belief.sequence = contact.sequence
-    told = belief.told or {}
-    newly_decided = belief.is_decided and (not told.get("is_decided") or told.get("top") != top)
-    is_material = _is_material(belief, told)
+    before = belief.told or {}
+    newly_decided = belief.is_decided and (not before.get("is_decided") or before.get("top") != belief.top)
+    is_material = _is_material(belief, before)
     if is_material:
-        belief.told = {"top": top, "is_decided": belief.is_decided, "probabilities": belief.probabilities}
+        belief.told = {"top": belief.top, "is_decided": belief.is_decided, "probabilities": belief.probabilities}
     session.add(belief)
     session.add(contact)
     return Change(contact, belief, bank, reason, now, is_material, newly_decided, explanation(bank, given))
 
 
-def _untold(contact: Contact, bank: CompiledBank) -> Belief:
-    """The belief before any evidence: the prior, of which nobody was told."""
-    prior = {persona: float(p) for persona, p in zip(bank.personas, bank.tables.prior, strict=True)}
-    told = {"top": max(prior, key=prior.__getitem__), "is_decided": False, "probabilities": prior}
-    return Belief(contact_id=contact.id, bank=bank.bank.id, told=told)
+def _prior_belief(contact: Contact, bank: CompiledBank, version: int) -> Belief:
+    """The belief before any evidence: the prior, which needs no telling."""
+    belief = Belief(
+        contact_id=contact.id, bank=bank.bank.id, bank_version=version, top=bank.personas[0], confidence=1.0, margin=1.0, entropy_bits=0.0
+    )
+    _moved(belief, bank, version, bank.tables.prior, threshold=None)
+    belief.told = {"top": belief.top, "is_decided": False, "probabilities": belief.probabilities}
+    return belief
+
+
+def _moved(belief: Belief, bank: CompiledBank, version: int, probabilities: Floats, threshold: float | None) -> Belief:
+    """The same row, saying what (K,) `probabilities` say."""
+    order = np.argsort(-probabilities, kind="stable")
+    belief.bank_version = version
+    belief.probabilities = {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)}
+    belief.top, belief.confidence = bank.personas[order[0]], float(probabilities[order[0]])
+    belief.margin = belief.confidence - float(probabilities[order[1]])
+    belief.entropy_bits = float(entropy(probabilities))
+    belief.is_decided = belief.confidence >= (DECIDED_AT if threshold is None else threshold)
+    return belief
 
 
 def _is_material(belief: Belief, told: Mapping[str, Any]) -> bool:

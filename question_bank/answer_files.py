@@ -26,7 +26,7 @@ TICKED = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no"
 SHOWN = 20
 
 
-class AnswersInvalid(Exception):
+class AnswersInvalid(ValueError):
     """The answers cannot be read; every problem is named with its place."""
 
     def __init__(self, problems: Sequence[str]) -> None:

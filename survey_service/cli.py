@@ -55,6 +55,31 @@ def migrate() -> None:
 
 
 @main.command()
+@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--answers", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV of real answers.")
+@click.option("--columns", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Column map; default BANK.columns.yaml.")
+@click.option("--survey", help="Questions of this survey only; default the whole bank.")
+@click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
+@click.option("--orders", default="adaptive,fixed,random", show_default=True)
+@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--json", "as_json", is_flag=True)
+def replay(
+    bank: Path, answers: Path, columns: Path | None, survey: str | None, orders: str, steps: str, as_json: bool, **more: Any
+) -> None:
+    """Run real respondents from a file through the engine and measure how soon it knows them."""
+    from survey_service.replaying import Wish, replay_file, told
+
+    beside = bank.with_suffix(".columns.yaml")
+    wish = Wish(survey, more["label"], tuple(orders.split(",")), tuple(steps.split(",")), more["seed"])
+    try:
+        result = replay_file(_bank(bank), answers, columns or (beside if beside.exists() else None), wish)
+    except ValueError as wrong:
+        _refuse(str(wrong))
+    click.echo(json.dumps(result) if as_json else told(result))
+
+
+@main.command()
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
@@ -154,3 +179,7 @@ def _told(one: Any) -> dict[str, Any]:
 def _refuse(message: str) -> NoReturn:
     click.echo(message, err=True)
     sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+.PHONY: run test lint bench lock clean
+
+run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
+	@./requirements/install.sh run
+	@.venv/bin/discern demo
+
+test:  ## everything: unit, PostgreSQL, browser
+	@./requirements/install.sh dev
+	@./requirements/test-machine.sh
+	.venv/bin/python -m pytest
+
+lint:
+	@./requirements/install.sh dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+bench:  ## the figures of the README
+	@./requirements/install.sh dev
+	.venv/bin/python benchmarks/engine.py
+	.venv/bin/python benchmarks/questions.py
+
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
+lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions
+	@./requirements/install.sh dev
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	printf 'hatchling\neditables\n' | $(COMPILE) $(UPGRADE) - -o requirements/build.txt
+	echo uv | $(COMPILE) $(UPGRADE) - -o requirements/uv.txt
+
+clean:  ## everything that was made; the demo's database too
+	rm -rf .venv var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

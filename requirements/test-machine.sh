@@ -1,0 +1,11 @@
+#!/bin/sh
+# What the tests need beyond Python: a PostgreSQL server to start, and Chromium. Found where they are, installed where they are not.
+set -eu
+cd "$(dirname "$0")/.."
+missing=""
+if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then missing="$missing postgresql"; fi
+if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then missing="$missing chromium"; fi
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086  (one word a package)
+    ./requirements/debian.sh $missing
+fi

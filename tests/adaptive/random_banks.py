@@ -1,0 +1,97 @@
+"""Random banks with everything in them, and random things to give to their questions."""
+
+from random import Random
+from typing import Any
+
+from question_bank.definitions import Bank, LogNormal, Normal, Option, Persona, Question, Row, Shares, Stop, Survey
+
+TYPES = ("single", "multiple", "scale", "number", "text")
+
+
+def a_random_bank(dice: Random) -> Bank:
+    """2 to 6 personas and 3 to 12 questions of all types, with skips that tell, topics, conditions, a pilot now and then."""
+    personas = [f"p{k}" for k in range(dice.randint(2, 6))]
+    shares = _shares(dice, len(personas))
+    questions: list[Question] = []
+    for number in range(dice.randint(3, 12)):
+        questions.append(_question(dice, f"q{number}", personas, questions))
+    ids = [question.id for question in questions]
+    survey = Survey(
+        "s",
+        {"en": "S"},
+        tuple(sorted(dice.sample(ids, dice.randint(2, len(ids))), key=ids.index)),
+        stop=Stop(at_least=0),
+        effort=dice.choice([0.0, 0.5, 1.0]),
+    )
+    survey = Survey(**{**survey.__dict__, "first": tuple(dice.sample(survey.questions, dice.choice([0, 0, 1])))})
+    people = tuple(Persona(name, {"en": name}, share) for name, share in zip(personas, shares, strict=True))
+    weights = {"evidence_weight": dice.choice([1.0, 0.85, 0.6]), "repeat_weight": dice.choice([0.5, 0.0, 1.0])}
+    return Bank("b", {"en": "B"}, ("en",), people, tuple(questions), surveys=(survey,), **weights)
+
+
+def _question(dice: Random, name: str, personas: list[str], earlier: list[Question]) -> Question:
+    kind = dice.choices(TYPES, [5, 3, 3, 3, 1])[0]
+    low, high = (1.0, float(dice.randint(3, 7))) if kind == "scale" else (1.0, 100.0)
+    options = tuple(Option(f"o{a}", {"en": f"O{a}"}) for a in range(dice.randint(2, 5))) if kind in ("single", "multiple") else ()
+    logarithmic = dice.random() < 0.5
+    size = len(options) or int(high)
+    conditions = [question for question in earlier if question.type in ("single", "multiple", "scale")]
+    ask_if = {}
+    if conditions and dice.random() < 0.3:
+        other = dice.choice(conditions)
+        ask_if = {other.id: tuple(dice.sample(other.outcomes, dice.randint(1, len(other.outcomes))))}
+    pilot = kind != "text" and dice.random() < 0.08
+    rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic) for persona in personas}
+    return Question(
+        name,
+        kind,  # type: ignore[arg-type]
+        {"en": name},
+        topic=dice.choice([None, None, "t1", "t2"]),
+        pilot=pilot,
+        seconds=dice.choice([2.0, 5.0, 9.5]),
+        options=options,
+        minimum=low if kind in ("scale", "number") else None,
+        maximum=high if kind in ("scale", "number") else None,
+        likelihood={} if pilot or kind == "text" else rows,
+        no_answer={persona: dice.uniform(0.01, 0.6) for persona in personas} if kind != "text" and dice.random() < 0.4 else None,
+        ask_if=ask_if,
+    )
+
+
+def _row(dice: Random, kind: str, size: int, logarithmic: bool) -> Row:
+    if kind == "multiple":
+        return Shares(tuple(dice.uniform(0.02, 0.98) for _ in range(size)))
+    if kind == "number":
+        spread = dice.uniform(1.2, 3.0)
+        return LogNormal(dice.uniform(3, 60), spread) if logarithmic else Normal(dice.uniform(5, 90), dice.uniform(3, 30))
+    return Shares(tuple(_shares(dice, size)))
+
+
+def _shares(dice: Random, size: int) -> list[float]:
+    raw = [dice.uniform(0.05, 1) for _ in range(size)]
+    return [share / sum(raw) for share in raw]
+
+
+def a_random_value(dice: Random, question: Question) -> Any:
+    """A canonical value, or None for a silence."""
+    if dice.random() < 0.2:
+        return None
+    if question.type == "single":
+        return dice.choice(question.outcomes)
+    if question.type == "scale":
+        return dice.choice(question.points)
+    if question.type == "multiple":
+        ticked = [option for option in question.outcomes if dice.random() < 0.5]
+        seen = [option for option in question.outcomes if option in ticked or dice.random() < 0.6]
+        partial = dice.random() < 0.4 and 0 < len(seen) < len(question.outcomes)
+        return {"ticked": ticked, "seen": seen} if partial else ticked
+    if question.type == "number":
+        low, high = sorted(dice.uniform(1, 100) for _ in range(2))
+        return dice.choice([low, {"from": low, "to": high}, {"from": low}, {"to": high}])
+    return "words"
+
+
+def some_answers(dice: Random, bank: Bank) -> dict[str, Any]:
+    """What one random respondent gave so far, to any of the questions."""
+    count = dice.randint(0, len(bank.questions) - 1)
+    return {question.id: a_random_value(dice, question) for question in dice.sample(bank.questions, count)}

@@ -1,0 +1,192 @@
+"""The engine once more, term by term: plain loops over personas and outcomes, straight from the definitions of a bank.
+
+Nothing here imports `adaptive` or the compiled form. It is slow, and short enough to be checked against the formulas by eye.
+"""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise, product
+from statistics import NormalDist
+from typing import Any
+
+from question_bank.definitions import Bank, LogNormal, Normal, Question, Shares, Survey
+
+FLOOR = 1e-4
+Given = Mapping[str, Any]  # question id -> canonical value, None for an explicit silence
+
+
+def chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
+    """P(outcome | persona) of every outcome; None is the silence. Pilots and texts have one outcome: they were answered."""
+    if question.pilot:
+        return {"answered": 1.0}
+    silent = 0.0 if question.no_answer is None else question.no_answer[persona]
+    spoken = _spoken(bank, question, persona)
+    table: dict[Any, float] = {outcome: p * (1 - silent) for outcome, p in spoken.items()}
+    if question.no_answer is not None:
+        table[None] = silent
+    return table
+
+
+def _spoken(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
+    if question.type == "text":
+        return {"answered": 1.0}
+    row = question.likelihood[persona]
+    if question.type == "multiple":
+        assert isinstance(row, Shares)
+        table = {}
+        for ticks in product([False, True], repeat=len(row.values)):
+            p = 1.0
+            for ticked, chance in zip(ticks, row.values, strict=True):
+                p *= chance if ticked else 1 - chance
+            table[ticks] = p
+        return table
+    if question.type == "number":
+        return _cells(bank, question, persona)
+    assert isinstance(row, Shares)
+    return dict(zip(question.outcomes, row.values, strict=True))
+
+
+def _law(question: Question, persona: str) -> tuple[NormalDist, bool]:
+    row = question.likelihood[persona]
+    if isinstance(row, LogNormal):
+        return NormalDist(math.log(row.median), math.log(row.spread)), True
+    assert isinstance(row, Normal)
+    return NormalDist(row.mean, row.sd), False
+
+
+def _cdf(question: Question, persona: str, x: float) -> float:
+    law, logarithmic = _law(question, persona)
+    if logarithmic:
+        return law.cdf(math.log(x)) if x > 0 else 0.0
+    return law.cdf(x)
+
+
+def between(question: Question, persona: str, low: float, high: float) -> float:
+    """P(low <= number <= high | persona), truncated to the range of the question, floored by its share of that length."""
+    assert question.minimum is not None
+    assert question.maximum is not None
+    kept = _cdf(question, persona, question.maximum) - _cdf(question, persona, question.minimum)
+    p = (_cdf(question, persona, high) - _cdf(question, persona, low)) / kept
+    return max(p, FLOOR * (high - low) / (question.maximum - question.minimum))
+
+
+def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
+    """Cells between the 10, 30, 50, 70 and 90 % points of every persona."""
+    assert question.minimum is not None
+    assert question.maximum is not None
+    edges = {question.minimum, question.maximum}
+    for other in bank.personas:
+        law, logarithmic = _law(question, other.id)
+        low, high = _cdf(question, other.id, question.minimum), _cdf(question, other.id, question.maximum)
+        for part in (0.1, 0.3, 0.5, 0.7, 0.9):
+            point = law.inv_cdf(low + part * (high - low))
+            edges.add(math.exp(point) if logarithmic else point)
+    line = sorted(edges)
+    cells = {(a, b): between(question, persona, a, b) for a, b in pairwise(line)}
+    total = sum(cells.values())
+    return {cell: p / total for cell, p in cells.items()}
+
+
+def likelihood(bank: Bank, question: Question, persona: str, value: Any) -> float:
+    """P(what was given | persona)."""
+    if value is None:
+        return 1.0 if question.no_answer is None or question.pilot else question.no_answer[persona]
+    spoken = 1.0 if question.no_answer is None or question.pilot else 1 - question.no_answer[persona]
+    if question.pilot or question.type == "text":
+        return 1.0
+    row = question.likelihood[persona]
+    if question.type == "multiple":
+        assert isinstance(row, Shares)
+        ticked, seen = (value["ticked"], value["seen"]) if isinstance(value, dict) else (value, question.outcomes)
+        for option, chance in zip(question.outcomes, row.values, strict=True):
+            if option in seen:
+                spoken *= chance if option in ticked else 1 - chance
+        return spoken
+    if question.type == "number":
+        return spoken * _number(question, persona, value)
+    assert isinstance(row, Shares)
+    return spoken * dict(zip(question.outcomes, row.values, strict=True))[str(value)]
+
+
+def _number(question: Question, persona: str, value: Any) -> float:
+    assert question.minimum is not None
+    assert question.maximum is not None
+    if isinstance(value, dict):
+        return between(question, persona, value.get("from", question.minimum), value.get("to", question.maximum))
+    law, logarithmic = _law(question, persona)
+    kept = _cdf(question, persona, question.maximum) - _cdf(question, persona, question.minimum)
+    density = law.pdf(math.log(value)) / value if logarithmic else law.pdf(value)
+    return max(density / kept, FLOOR / (question.maximum - question.minimum))
+
+
+def belief(bank: Bank, given: Given) -> dict[str, float]:
+    """p(persona | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`."""
+    weights = {}
+    for question in bank.questions:
+        if question.id in given:
+            weights[question.id] = bank.evidence_weight * (bank.repeat_weight if _repeats(bank, question, given) else 1.0)
+    mass = {}
+    for persona in bank.personas:
+        p = persona.prior
+        for question_id, weight in weights.items():
+            p *= likelihood(bank, bank.question(question_id), persona.id, given[question_id]) ** weight
+        mass[persona.id] = p
+    total = sum(mass.values())
+    return {persona: p / total for persona, p in mass.items()}
+
+
+def _repeats(bank: Bank, question: Question, given: Given) -> bool:
+    """Whether another given question of the topic comes before: answers before silences, then by the order of the bank."""
+    if question.topic is None:
+        return False
+    rank = [other.id for other in bank.questions]
+
+    def place(question_id: str) -> tuple[bool, int]:
+        return given[question_id] is None, rank.index(question_id)
+
+    rivals = [other.id for other in bank.questions if other.topic == question.topic and other.id in given and other.id != question.id]
+    return any(place(rival) < place(question.id) for rival in rivals)
+
+
+def entropy(shares: list[float]) -> float:
+    return -sum(p * math.log2(p) for p in shares if p > 0)
+
+
+def gain(bank: Bank, question: Question, believed: Mapping[str, float]) -> float:
+    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits."""
+    tables = {persona: chances(bank, question, persona) for persona in believed}
+    outcomes = next(iter(tables.values()))
+    expected = [sum(believed[persona] * tables[persona][outcome] for persona in believed) for outcome in outcomes]
+    return entropy(expected) - sum(believed[persona] * entropy(list(tables[persona].values())) for persona in believed)
+
+
+def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
+    """Questions that may be asked now, in bank order."""
+    found = []
+    for question in bank.questions:
+        met = True
+        for other, wanted in question.ask_if.items():
+            value = given.get(other)
+            ticked = value["ticked"] if isinstance(value, dict) else value if isinstance(value, list) else [str(value)]
+            met = met and value is not None and bool(set(ticked) & set(wanted))
+        if question.id in survey.questions and question.id not in given and met:
+            found.append(question)
+    return found
+
+
+def choice(bank: Bank, survey: Survey, given: Given, believed: Mapping[str, float]) -> str | None:
+    """The next question of a survey without stop rules: `first`, then untouched topics, then repeats, by gain per effort."""
+    asking = open_questions(bank, survey, given)
+    for question_id in survey.first:
+        if question_id in [question.id for question in asking]:
+            return question_id
+    gains = {question.id: gain(bank, question, believed) for question in asking}
+    worth = [question for question in asking if gains[question.id] > 1e-12]
+    touched = {bank.question(question_id).topic for question_id in given} - {None}
+    pool = [question for question in worth if question.topic not in touched] or worth
+    best, best_score = None, 0.0
+    for question in pool:
+        score = gains[question.id] / (question.seconds + 2) ** survey.effort
+        if best is None or score > best_score * (1 + 1e-9):
+            best, best_score = question.id, score
+    return best

@@ -1,0 +1,64 @@
+"""How much a question is expected to tell."""
+
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adaptive import ResponseTables, Ticks, entropy, expected_information_gain
+from question_bank.compiling import compile_bank
+from tests.adaptive.random_banks import a_random_bank
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
+    """An answer cannot be expected to confuse, nor to tell more than there is to know."""
+    tables = compile_bank(a_random_bank(Random(seed))).tables
+    beliefs = np.random.default_rng(seed).dirichlet(np.ones(tables.personas) * 0.3, size=20)
+
+    gains = expected_information_gain(beliefs, tables)
+
+    assert (gains >= 0).all()
+    assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()
+
+
+def test_a_question_that_separates_two_equal_personas_is_worth_one_bit():
+    """The textbook case."""
+    tables = ResponseTables.of([[[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]]])
+
+    assert expected_information_gain(np.array([0.5, 0.5]), tables) == pytest.approx([1, 0])
+
+
+@pytest.mark.parametrize("silence", [None, [0.05, 0.4, 0.2, 0.1]])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(seed, silence):
+    """Too many options to enumerate in service are estimated, the same way each time."""
+    rng = np.random.default_rng(seed)
+    ticked = rng.uniform(0.05, 0.6, size=(4, 16))
+    quiet = None if silence is None else np.array(silence)
+    tables = ResponseTables.of([Ticks(ticked, quiet)])
+    belief = rng.dirichlet(np.ones(4))
+
+    patterns = np.array(list(product([False, True], repeat=16)))
+    cells = np.array([np.where(patterns, row, 1 - row).prod(axis=1) for row in ticked])
+    if quiet is not None:
+        cells = np.column_stack([cells * (1 - quiet)[:, None], quiet])
+    exact = entropy(belief @ cells) - belief @ entropy(cells)
+
+    estimate = expected_information_gain(belief, tables)[0]
+    assert estimate == pytest.approx(exact, rel=0.02)
+    assert expected_information_gain(belief, ResponseTables.of([Ticks(ticked, quiet)]))[0] == estimate
+
+
+def test_a_batch_of_beliefs_gives_the_same_gains_as_one_at_a_time():
+    """Ahead-of-time choices and replay use the live numbers."""
+    tables = compile_bank(a_random_bank(Random(4))).tables
+    beliefs = np.random.default_rng(4).dirichlet(np.ones(tables.personas), size=7)
+
+    batch = expected_information_gain(beliefs, tables)
+
+    assert batch == pytest.approx(np.array([expected_information_gain(belief, tables) for belief in beliefs]), abs=1e-12)

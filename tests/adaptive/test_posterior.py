@@ -1,0 +1,123 @@
+"""The belief: from all the evidence, whatever its order."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adaptive import Choice, Evidence, Measure, ResponseTables, Ticks, believe, weights_of_evidence
+from adaptive.explanation import log_odds
+from adaptive.posterior import log_evidence
+from question_bank.compiling import Given, compile_bank
+from tests.adaptive.random_banks import a_random_bank, some_answers
+
+
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_any_order_of_the_same_answers_gives_the_same_belief(seed, shuffler):
+    """Answers are a set: neither their order, nor one given twice, nor a corrected one leaves a trace."""
+    dice = Random(seed)
+    bank = a_random_bank(dice)
+    compiled = compile_bank(bank)
+    answers = [Given(question, value) for question, value in some_answers(dice, bank).items()]
+    shuffled = list(answers)
+    shuffler.shuffle(shuffled)
+    if answers:
+        question = answers[0].question
+        others = [value for value in bank.question(question).outcomes[:1] if bank.question(question).type == "single"]
+        shuffled = [*(Given(question, value) for value in others), *shuffled, shuffled[0]]
+
+    assert believe(compiled.tables, compiled.evidence(shuffled)) == pytest.approx(
+        believe(compiled.tables, compiled.evidence(answers)), abs=1e-12
+    )
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_the_weights_of_evidence_add_up_to_the_change_of_the_log_odds(seed):
+    """Nothing moves the belief that the explanation does not show, to 1e-9 bits."""
+    dice = Random(seed)
+    bank = compile_bank(a_random_bank(dice))
+    evidence = bank.evidence([Given(question, value) for question, value in some_answers(dice, bank.bank).items()])
+
+    bits = weights_of_evidence(bank.tables.prior, log_evidence(evidence, bank.tables)[0])
+
+    posterior = believe(bank.tables, evidence)[0]
+    assert bits.sum(axis=0) == pytest.approx(log_odds(np.log(posterior)) - log_odds(np.log(bank.tables.prior)), abs=1e-9)
+
+
+def test_a_skip_tells_what_the_bank_says_it_tells_and_nothing_when_it_says_nothing():
+    """P(no answer | persona), or no movement at all."""
+    telling = Choice(np.array([[0.5, 0.5], [0.5, 0.5]]), silence=np.array([0.1, 0.4]))
+    tables = ResponseTables.of([telling, [[0.9, 0.1], [0.1, 0.9]]])
+    evidence = Evidence.none(tables)
+    evidence.silent[0, 0], evidence.rows[0, 0] = True, np.log([0.1, 0.4])
+
+    assert believe(tables, evidence)[0] == pytest.approx([0.1 / (0.1 + 0.4), 0.4 / (0.1 + 0.4)])
+
+    evidence.silent[0, 0], evidence.silent[0, 1] = False, True
+    assert believe(tables, evidence)[0] == pytest.approx([0.5, 0.5])
+
+
+def test_the_bare_fact_of_answering_counts_where_silence_would():
+    """Who answers a question that others skip is a little less likely to be one of the others."""
+    row = Choice(np.array([[0.5, 0.5], [0.5, 0.5]]), silence=np.array([0.1, 0.4])).log_given(0)
+
+    assert np.exp(row) == pytest.approx([0.5 * 0.9, 0.5 * 0.6])
+
+
+def test_options_that_were_not_seen_are_missing_and_not_no():
+    """A half-filled tick list is evidence about its first half only."""
+    ticks = Ticks(np.array([[0.2, 0.9], [0.7, 0.1]]))
+
+    row = ticks.log_given(np.array([True, False]), seen=np.array([True, False]))
+
+    assert np.exp(row) == pytest.approx([0.2, 0.7])
+
+
+def test_behaviour_counts_with_the_same_weight_as_answers():
+    """Signals are evidence in the same belief."""
+    tables = ResponseTables.of([[[0.5, 0.5], [0.5, 0.5]]], evidence_weight=0.5)
+    evidence = Evidence.none(tables)
+    evidence.signals[0] = np.log([0.1, 0.4])
+
+    assert believe(tables, evidence)[0] == pytest.approx([1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_tells_nothing(logarithmic):
+    """20 to 40 is as likely as 20 to 30 or 30 to 40; "any number" moves nothing."""
+    centre = np.array([3.0, 3.6]) if logarithmic else np.array([25.0, 40.0])
+    width = np.array([0.4, 0.3]) if logarithmic else np.array([8.0, 12.0])
+    measure = Measure(centre, width, logarithmic, low=1.0, high=120.0)
+
+    assert measure.chance_between(20, 40) == pytest.approx(measure.chance_between(20, 30) + measure.chance_between(30, 40))
+    assert np.exp(measure.log_between(-np.inf, np.inf)) == pytest.approx([1, 1])
+    assert measure.cells.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_no_single_number_rules_a_persona_out():
+    """Far in the tail the floor holds: one careless zero too many is not a proof."""
+    measure = Measure(np.array([20.0, 80.0]), np.array([1.0, 1.0]), low=0.0, high=100.0)
+
+    odds = np.exp(measure.log_given(20.0))
+
+    assert odds[1] / odds[0] == pytest.approx(1e-4 / 100 / 0.3989, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("questions", "prior", "words"),
+    [
+        ([], None, "no questions"),
+        ([[[0.5, 0.5], [0.4, 0.5]]], None, "question 0 has a row"),
+        ([[[0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]]], None, "question 1 has shape"),
+        ([[[0.5, 0.5], [0.5, 0.5]]], [1.0], "the prior has shape"),
+        ([[[0.5, 0.5], [0.5, 0.5]]], [1.0, 0.0], "positive number"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_when_they_are_made(questions, prior, words):
+    """Shapes and rows are checked once, where they enter."""
+    with pytest.raises(ValueError, match=words):
+        ResponseTables.of(questions, prior=prior)

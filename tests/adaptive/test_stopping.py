@@ -1,0 +1,142 @@
+"""When to stop, what comes first, and the promise of how many questions are left."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
+
+SHARP = [[0.95, 0.05], [0.05, 0.95]]
+WEAK = [[0.55, 0.45], [0.45, 0.55]]
+DULL = [[0.5, 0.5], [0.5, 0.5]]
+
+
+def rules_for(tables, stop, *, first=(), required=(), needs=(), effort=0.0):
+    size = len(tables.questions)
+    conditional = np.zeros((size, size), dtype=bool)
+    for question, other in needs:
+        conditional[question, other] = True
+    return SurveyRules(np.ones(size, dtype=bool), np.isin(np.arange(size), required), conditional, tuple(first), stop, effort)
+
+
+def standing(tables, given=None, *, taken=None, spent=0.0, limit=100, closed=()):
+    """Evidence and progress of one respondent who gave outcome `given[q]` (None: a silence) to each question q."""
+    given = given or {}
+    evidence = Evidence.none(tables)
+    for q, outcome in given.items():
+        evidence.answered[0, q], evidence.silent[0, q] = outcome is not None, outcome is None
+        evidence.rows[0, q] = 0.0 if outcome is None else tables.questions[q].log_given(outcome)
+    done = np.isin(np.arange(len(tables.questions)), list(given))[None]
+    opens = ~np.isin(np.arange(len(tables.questions)), list(closed))[None]
+    return evidence, Progress(done, opens, np.array([len(given) if taken is None else taken]), np.array([spent]), np.array([limit]))
+
+
+def decided(tables, rules, evidence, progress):
+    step = next_questions(tables, rules, evidence, progress)
+    return int(step.chosen[0]), REASONS[step.reason[0]]
+
+
+@pytest.mark.parametrize(
+    ("stop", "given", "more", "expected"),
+    [
+        (StopRule(confidence=0.9), {0: 0}, {}, (-1, "confidence")),
+        (StopRule(confidence=0.96), {0: 0}, {}, (1, "")),
+        (StopRule(confidence=0.5, at_least=1), {}, {}, (0, "")),
+        (StopRule(confidence=0.5, at_least=0), {}, {}, (-1, "confidence")),
+        (StopRule(confidence=0.9, at_least=2), {0: 0}, {}, (1, "")),
+        (StopRule(at_most=1), {1: 0}, {"limit": 1}, (-1, "at_most")),
+        (StopRule(gain_below=0.1), {0: 0}, {}, (-1, "gain")),
+        (StopRule(gain_below=0.001), {0: 0}, {}, (1, "")),
+        (StopRule(gain_below=0.1, at_least=2), {0: 0}, {}, (1, "")),
+        (StopRule(seconds=30), {1: 0}, {"spent": 30.0}, (-1, "seconds")),
+        (StopRule(seconds=30), {1: 0}, {"spent": 29.0}, (0, "")),
+        (StopRule(), {0: 0, 1: 1}, {}, (-1, "exhausted")),  # the dull question is never asked for its own sake
+        (StopRule(), {0: None, 1: None}, {}, (-1, "exhausted")),
+    ],
+)
+def test_each_criterion_stops_for_its_own_reason(stop, given, more, expected):
+    """The reason told is the criterion that was met; what is not set is not applied."""
+    tables = ResponseTables.of([SHARP, WEAK, DULL])
+
+    assert decided(tables, rules_for(tables, stop), *standing(tables, given, **more)) == expected
+
+
+def test_questions_of_first_come_in_their_order_whatever_their_gain_and_before_any_stop_for_confidence():
+    """An author who wants satisfaction asked gets it asked, of respondents who are already known too."""
+    tables = ResponseTables.of([SHARP, WEAK, DULL])
+    rules = rules_for(tables, StopRule(confidence=0.6, at_least=0), first=(2, 1))
+
+    assert decided(tables, rules, *standing(tables)) == (2, "")
+    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1})) == (1, "")
+    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1, 1: 0})) == (-1, "confidence")
+
+
+def test_a_required_question_is_asked_before_the_survey_is_content_and_in_the_last_place_it_can_have():
+    """Being sure enough is no reason to leave it out; patience is kept for it."""
+    tables = ResponseTables.of([SHARP, WEAK, DULL])
+    rules = rules_for(tables, StopRule(confidence=0.9, at_most=2), required=[2])
+
+    assert decided(tables, rules, *standing(tables, limit=2)) == (0, "")
+    assert decided(tables, rules, *standing(tables, {0: 0}, limit=2)) == (2, "")
+    assert decided(tables, rules, *standing(tables, {1: 0}, limit=2)) == (2, "")
+    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1}, limit=2)) == (-1, "confidence")
+    assert decided(tables, rules, *standing(tables, {0: 0, 1: 0}, limit=2)) == (-1, "at_most")
+
+
+def test_an_unmet_condition_keeps_a_question_closed():
+    """Neither an unanswered nor a wrongly answered condition opens it."""
+    tables = ResponseTables.of([WEAK, SHARP])
+    rules = rules_for(tables, StopRule(), needs=[(1, 0)])
+
+    assert decided(tables, rules, *standing(tables, closed=[1])) == (0, "")
+    assert decided(tables, rules, *standing(tables, {0: 1}, closed=[1])) == (-1, "exhausted")
+    assert decided(tables, rules, *standing(tables, {0: 0})) == (1, "")
+
+
+def test_a_question_of_an_untouched_topic_comes_before_a_better_one_of_a_touched_topic():
+    """Overlapping questions wait, but not for questions that are not worth asking."""
+    tables = ResponseTables.of([SHARP, SHARP, WEAK], topics=[0, 0, 1])
+    rules = rules_for(tables, StopRule())
+
+    assert decided(tables, rules, *standing(tables, {0: 0})) == (2, "")
+    assert decided(tables, rules_for(tables, StopRule(gain_below=0.01)), *standing(tables, {0: 0})) == (1, "")
+
+
+def test_ties_go_to_the_earlier_question_of_the_bank():
+    """The same bank and the same answers always give the same survey."""
+    tables = ResponseTables.of([DULL, WEAK, [[0.45, 0.55], [0.55, 0.45]], WEAK])
+
+    assert decided(tables, rules_for(tables, StopRule()), *standing(tables)) == (1, "")
+
+
+def test_effort_prefers_the_quick_question_of_two_that_tell_the_same():
+    """Bits per second, unless the author says that time does not matter."""
+    tables = ResponseTables.of([SHARP, SHARP], seconds=[20.0, 3.0])
+
+    assert decided(tables, rules_for(tables, StopRule(), effort=1.0), *standing(tables)) == (1, "")
+    assert decided(tables, rules_for(tables, StopRule(), effort=0.0), *standing(tables)) == (0, "")
+
+
+def test_the_promise_counts_what_could_still_open_and_only_falls():
+    """A closed branch lowers the bound; a correction that opens another one does not raise it again."""
+    tables = ResponseTables.of([WEAK, SHARP, SHARP, DULL])
+    rules = rules_for(tables, StopRule(at_most=9), needs=[(1, 0), (2, 0)])
+    _, start = standing(tables, closed=[1, 2])
+
+    promised = limit_of(tables, rules, start)
+    assert promised.limit == [3]  # the dull question will never be asked
+
+    _, refused = standing(tables, {0: 1}, closed=[1, 2])
+    fallen = limit_of(tables, rules, replace(refused, limit=promised.limit))
+    assert fallen.limit == [1]
+
+    _, corrected = standing(tables, {0: 0})
+    assert limit_of(tables, rules, replace(corrected, limit=fallen.limit)).limit == [1]
+
+
+def test_at_most_caps_the_promise():
+    """A respondent is never told more than the author allows."""
+    tables = ResponseTables.of([SHARP, WEAK])
+
+    assert limit_of(tables, rules_for(tables, StopRule(at_most=1)), standing(tables)[1]).limit == [1]

@@ -1,18 +1,12 @@
 """API keys: made once, shown once, stored as a keyed digest, checked by one look-up."""
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import wraps
-from typing import Any
 
-from flask import g
 from sqlmodel import Session, col, select
 
 from survey_service.errors import ScopeMissing, Unauthorised
-from survey_service.http import bearer
 from survey_service.keyring import Keyring
-from survey_service.parts import parts
 from survey_service.store.records import ApiKey, new_id
 
 MARK = "dk_"
@@ -53,20 +47,3 @@ def check_key(session: Session, keys: Keyring, token: str | None, scope: str, no
     if SCOPES.index(found.scope) < SCOPES.index(scope):
         raise ScopeMissing(f"This needs a key with the scope {scope}; this one has {found.scope}.")
     return found
-
-
-def requires(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The route is for API keys with this scope."""
-
-    def guard(view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            p = parts()
-            with p.store.reading() as session:
-                g.api_key = check_key(session, p.keys, bearer(), scope, p.now()).id
-            return view(*args, **kwargs)
-
-        guarded.scope = scope  # type: ignore[attr-defined]  # the authorisation table of the tests reads it
-        return guarded
-
-    return guard

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func
 from sqlmodel import col, select
 
 from question_bank.loading import check_bank
-from survey_service.authoring.keys import requires
+from survey_service.authoring.guard import requires
 from survey_service.authoring.publishing import latest_version, publish
 from survey_service.authoring.schemas import BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema
 from survey_service.errors import Invalid, NotFound

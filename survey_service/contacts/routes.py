@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from survey_service.authoring.keys import requires
+from survey_service.authoring.guard import requires
 from survey_service.contacts import directory
 from survey_service.contacts.schemas import ContactPutSchema, ContactSchema, IdentitySchema
 from survey_service.email_links.tokens import sign_identity

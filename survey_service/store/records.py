@@ -232,11 +232,15 @@ class Belief(SQLModel, table=True):
 
 
 class Endpoint(SQLModel, table=True):
-    """Where webhooks go. Secrets are encrypted with the service's keys; `secrets` has the newest first."""
+    """Where webhooks go. `secrets` has the newest first, each encrypted with the service's keys; an empty `events` means all.
+
+    state: active <-> disabled (by its owner, or because it answered 410) -> removed, a stone without address or secrets that keeps the
+    history of deliveries readable.
+    """
 
     __tablename__ = "endpoint"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'disabled')", "state"),
+        CheckConstraint("state IN ('active', 'disabled', 'removed')", "state"),
         CheckConstraint("\"when\" IN ('every_answer', 'material', 'idle', 'final')", "moment"),
     )
     id: str = Field(primary_key=True)
@@ -249,6 +253,7 @@ class Endpoint(SQLModel, table=True):
     include_pii: bool = False
     state: str = "active"
     disabled_because: str | None = None
+    paused_until: datetime | None = moment(nullable=True)  # it asked by Retry-After to be left alone
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -257,7 +262,9 @@ class Delivery(SQLModel, table=True):
     """One message to one endpoint: the outbox.
 
     state: pending -> delivered | dead (schedule used up, or refused for good) | superseded (a newer state of the contact took its place)
-    | dropped (endpoint disabled, contact erased). `body` is NULL until the first claim and frozen from then on.
+    | dropped (endpoint disabled or removed, contact erased); dead -> pending when somebody sends it again by hand.
+    `body` is NULL until the first claim and frozen from then on. `place` orders what one endpoint is told about one contact: it is the
+    sequence, until a message is sent again by hand and goes to the end.
     """
 
     __tablename__ = "delivery"
@@ -270,17 +277,26 @@ class Delivery(SQLModel, table=True):
             "ix_delivery_order",
             "endpoint_id",
             "contact_id",
-            "id",
+            "place",
             postgresql_where=text("state = 'pending'"),
             sqlite_where=text("state = 'pending'"),
         ),
+        Index(
+            "ix_delivery_leased",
+            "endpoint_id",
+            postgresql_where=text("lease_until IS NOT NULL"),
+            sqlite_where=text("lease_until IS NOT NULL"),
+        ),
+        CheckConstraint("state = 'pending' OR lease_until IS NULL", "lease_only_when_pending"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
     endpoint_id: str = Field(foreign_key="endpoint.id", index=True)
     contact_id: str | None = Field(default=None, sa_column=Column(ForeignKey("contact.id"), nullable=True, index=True))
     event_id: str = Field(index=True)
     event_type: str
+    bank: str | None = None
     sequence: int | None = Field(default=None, sa_type=BigInteger)
+    place: int = Field(default=0, sa_type=BigInteger)
     coalescible: bool = False
     facts: dict[str, Any] = json_column(dict)
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
@@ -289,6 +305,7 @@ class Delivery(SQLModel, table=True):
     due_at_latest: datetime | None = moment(nullable=True)
     lease_until: datetime | None = moment(nullable=True)
     attempt: int = 0
+    manual: bool = False  # the next attempt was asked for by a person
     last_error: str | None = None
     created_at: datetime = moment()
     settled_at: datetime | None = moment(nullable=True)
@@ -307,7 +324,7 @@ class DeliveryAttempt(SQLModel, table=True):
     outcome: str | None = None
     status: int | None = None
     error: str | None = None
-    excerpt: str | None = None
+    excerpt: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # any bytes, NUL too
     manual: bool = False
 
 

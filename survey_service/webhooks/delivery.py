@@ -20,7 +20,19 @@ SUCCESS, REDIRECT = range(200, 300), range(300, 400)
 GONE, ASK_LATER = 410, (429, 503)
 
 Problem = Literal[
-    "ssrf_blocked", "dns", "connect", "certificate", "tls", "deadline", "broken_off", "too_long", "malformed", "redirect", "status", "gone"
+    "ssrf_blocked",
+    "dns",
+    "connect",
+    "certificate",
+    "tls",
+    "deadline",
+    "broken_off",
+    "too_long",
+    "malformed",
+    "redirect",
+    "status",
+    "gone",
+    "unsigned",  # told by the worker: none of the service's keys reads the endpoint's secret, so nothing was sent
 ]
 
 # The first that fits names the problem: IncompleteRead is an HTTPException, every error of the network an OSError.

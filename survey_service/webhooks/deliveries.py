@@ -1,0 +1,109 @@
+"""What was sent, how each attempt went, and sending it again by hand."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from survey_service.contacts import directory
+from survey_service.errors import Conflict, NotFound
+from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint
+from survey_service.webhooks.endpoints import EndpointDisabled
+
+STATES = ("pending", "delivered", "dead", "superseded", "dropped")
+
+
+class NotToBeRetried(Conflict):
+    """Only what is dead, or waits for its next attempt, can be sent again."""
+
+    code = "not_to_be_retried"
+
+
+def page(
+    session: Session, *, endpoint: str | None, state: str | None, contact: str | None, after: int | None, limit: int
+) -> list[Delivery]:
+    """Up to `limit` deliveries, newest first, older than `after`; `contact` is the id that the CRM gives it."""
+    rows = select(Delivery).order_by(col(Delivery.id).desc()).limit(limit)
+    if endpoint is not None:
+        rows = rows.where(Delivery.endpoint_id == endpoint)
+    if state is not None:
+        rows = rows.where(Delivery.state == state)
+    if contact is not None:
+        known = directory.find(session, contact)
+        rows = rows.where(Delivery.contact_id == (known.id if known else ""))
+    if after is not None:
+        rows = rows.where(col(Delivery.id) < after)
+    return list(session.exec(rows))
+
+
+def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) -> list[dict[str, Any]]:
+    """Deliveries as the API shows them. What a receiver answered is for the operator's eyes: it may be anything."""
+    rows = list(rows)
+    made = select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id).in_([row.id for row in rows]))
+    attempts: dict[int, list[DeliveryAttempt]] = {}
+    for attempt in session.exec(made.order_by(col(DeliveryAttempt.number))):
+        attempts.setdefault(attempt.delivery_id, []).append(attempt)
+    return [_view(row, [_attempt(one, with_excerpts) for one in attempts.get(row.id or 0, [])]) for row in rows]
+
+
+def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
+    """Make a delivery due now: the same id and the same bytes, in one more attempt.
+
+    A dead one goes behind what waits for the same contact, never before or beside it. Raises NotFound, EndpointDisabled, NotToBeRetried.
+    """
+    row = session.get(Delivery, delivery_id)
+    if row is None:
+        raise NotFound(f"There is no delivery {delivery_id}.")
+    contact = None
+    if row.contact_id is not None:  # contact before delivery: places are counted under its lock
+        contact = session.exec(select(Contact).where(Contact.id == row.contact_id).with_for_update()).first()
+    session.refresh(row, with_for_update=True)
+    if session.get_one(Endpoint, row.endpoint_id).state != "active":
+        raise EndpointDisabled
+    if row.state not in ("dead", "pending"):
+        raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
+    if row.lease_until is not None and row.lease_until >= now:
+        raise NotToBeRetried("This delivery is being sent at this moment: look again in a minute.")
+    if row.state == "dead" and contact is not None:
+        contact.sequence += 1
+        row.place = contact.sequence
+        session.add(contact)
+    row.state, row.settled_at, row.lease_until, row.due, row.manual = "pending", None, None, now, True
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "event_id": row.event_id,
+        "event_type": row.event_type,
+        "endpoint": row.endpoint_id,
+        "contact": row.contact_id,
+        "sequence": row.sequence,
+        "state": row.state,
+        "due": row.due.isoformat() if row.state == "pending" else None,
+        "last_error": row.last_error,
+        "created_at": row.created_at.isoformat(),
+        "settled_at": _told(row.settled_at),
+        "attempts": attempts,
+    }
+
+
+def _attempt(one: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
+    told = {
+        "number": one.number,
+        "started_at": one.started_at.isoformat(),
+        "finished_at": _told(one.finished_at),
+        "outcome": one.outcome,
+        "status": one.status,
+        "error": one.error,
+        "manual": one.manual,
+    }
+    return {**told, "excerpt": (one.excerpt or b"").decode(errors="replace")} if with_excerpt else told
+
+
+def _told(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,165 @@
+"""Endpoints: where messages go, and the secrets by which the receiver knows them. A secret is shown once and kept encrypted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from survey_service.errors import Conflict, Invalid, NotFound
+from survey_service.keyring import Keyring
+from survey_service.settings import Settings
+from survey_service.store.records import Delivery, Endpoint, new_id
+from survey_service.webhooks import events, queue
+from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
+from survey_service.webhooks.signing import new_secret
+from survey_service.webhooks.timing import WISHES, Moment
+
+OVERLAP = timedelta(hours=24)
+SHOWN_OF_A_SECRET = 10
+OWNER = "owner"
+
+
+class EndpointDisabled(Conflict):
+    """This endpoint is disabled: nothing is sent to it. Set its state to active first."""
+
+    code = "endpoint_disabled"
+
+
+def add(
+    session: Session,
+    settings: Settings,
+    *,
+    url: str,
+    events: Sequence[str],
+    when: str,
+    now: datetime,
+    description: str = "",
+    include_pii: bool = False,
+) -> tuple[Endpoint, str]:
+    """A new endpoint, and its secret in clear for the only time. No `events` means all of them, those of tomorrow too."""
+    _check({"url": url, "events": events, "when": when}, settings)
+    secret, entry = _secret(settings)
+    endpoint = Endpoint(
+        id=new_id("ep"),
+        url=url,
+        events=list(events),
+        when=when,
+        secrets=[entry],
+        secret_prefix=secret[:SHOWN_OF_A_SECRET],
+        description=description,
+        include_pii=include_pii,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(endpoint)
+    session.flush()
+    return endpoint, secret
+
+
+def find(session: Session, endpoint_id: str, *, lock: bool = False) -> Endpoint:
+    """Raises NotFound, for a removed one too."""
+    # A lock that leaves the key alone: messages to this endpoint may still be written.
+    found = session.get(Endpoint, endpoint_id, with_for_update={"key_share": True} if lock else None)
+    if found is None or found.state == "removed":
+        raise NotFound(f'There is no endpoint "{endpoint_id}".')
+    return found
+
+
+def page(session: Session, after: str | None, limit: int) -> list[Endpoint]:
+    """Up to `limit` endpoints, oldest first, behind the one called `after`."""
+    rows = select(Endpoint).where(Endpoint.state != "removed", col(Endpoint.id) > (after or ""))
+    return list(session.exec(rows.order_by(col(Endpoint.id)).limit(limit)))
+
+
+def change(session: Session, settings: Settings, endpoint_id: str, given: Mapping[str, Any], now: datetime) -> Endpoint:
+    """Set what is given. The next attempt goes by it; messages that are no longer wanted are dropped."""
+    _check(given, settings)
+    endpoint = find(session, endpoint_id, lock=True)
+    if "state" in given:
+        endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
+    if "url" in given or given.get("state") == "active":
+        endpoint.paused_until = None
+    for name, value in given.items():
+        setattr(endpoint, name, value)
+    endpoint.updated_at = now
+    if endpoint.state == "disabled":
+        queue.drop_pending(session, endpoint, now)
+    elif endpoint.events:
+        queue.drop_pending(session, endpoint, now, unless=lambda row: row.event_type in (*endpoint.events, events.PING))
+    session.add(endpoint)
+    return endpoint
+
+
+def remove(session: Session, endpoint_id: str, now: datetime) -> None:
+    """Send nothing more and forget the address and the secrets; what was sent stays on record."""
+    endpoint = find(session, endpoint_id, lock=True)
+    queue.drop_pending(session, endpoint, now)
+    endpoint.state, endpoint.url, endpoint.secrets, endpoint.secret_prefix = "removed", "", [], ""
+    endpoint.updated_at = now
+    session.add(endpoint)
+
+
+def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
+    """A message that only tests the line. While one is on its way, another would tell nothing more."""
+    endpoint = find(session, endpoint_id, lock=True)
+    if endpoint.state != "active":
+        raise EndpointDisabled
+    on_its_way = select(Delivery).where(
+        Delivery.endpoint_id == endpoint.id, Delivery.event_type == events.PING, Delivery.state == "pending"
+    )
+    row = session.exec(on_its_way).first()
+    if row is None:
+        row = queue.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
+        session.flush()
+    return row
+
+
+def rotate(session: Session, settings: Settings, endpoint_id: str, now: datetime, overlap: timedelta = OVERLAP) -> tuple[Endpoint, str]:
+    """A new secret, shown this once. Until `overlap` is over messages carry both signatures; a third secret is never in force."""
+    endpoint = find(session, endpoint_id, lock=True)
+    secret, entry = _secret(settings)
+    outgoing = [{**endpoint.secrets[0], "expires_at": (now + overlap).isoformat()}] if overlap else []
+    endpoint.secrets = [entry, *outgoing]
+    endpoint.secret_prefix, endpoint.updated_at = secret[:SHOWN_OF_A_SECRET], now
+    session.add(endpoint)
+    return endpoint, secret
+
+
+def forget_expired_secrets(session: Session, now: datetime) -> None:
+    """Secrets whose overlap is over sign nothing; here they cease to exist."""
+    for endpoint in session.exec(select(Endpoint).where(Endpoint.state != "removed").with_for_update(key_share=True)):
+        kept = [one for one in endpoint.secrets if is_in_force(one, now)]
+        if len(kept) < len(endpoint.secrets):
+            endpoint.secrets = kept
+            session.add(endpoint)
+
+
+def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a secret still signs."""
+    return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
+
+
+def _secret(settings: Settings) -> tuple[str, dict[str, Any]]:
+    secret = new_secret()
+    return secret, {"encrypted": Keyring(settings.secret_keys).encrypt(secret), "expires_at": None}
+
+
+def _check(given: Mapping[str, Any], settings: Settings) -> None:
+    """Raises Invalid or AddressRefused with every field named."""
+    problems = [
+        {"path": f"events.{number}", "message": f'"{one}" is not an event: choose from {", ".join(events.EVENT_TYPES)}'}
+        for number, one in enumerate(given.get("events", ()))
+        if one not in events.EVENT_TYPES
+    ]
+    if given.get("when", WISHES[0]) not in WISHES:
+        problems.append({"path": "when", "message": f"choose from {', '.join(WISHES)}"})
+    refused: type[Invalid] | type[AddressRefused] = Invalid
+    if "url" in given:
+        try:
+            vet_url(given["url"], Policy(settings.allow_private_targets))
+        except AddressRefused as wrong:
+            problems.append({"path": "url", "message": wrong.detail})
+            refused = type(wrong) if len(problems) == 1 else Invalid
+    if problems:
+        raise refused(errors=problems)

@@ -1,0 +1,140 @@
+"""Endpoints and deliveries over HTTP."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import g
+from sqlmodel import Session
+
+from survey_service.authoring.keys import requires
+from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.http import ApiBlueprint
+from survey_service.parts import parts
+from survey_service.store.records import ApiKey, Endpoint
+from survey_service.webhooks import deliveries, endpoints
+from survey_service.webhooks.schemas import (
+    LARGEST_ID,
+    DeliveryPageSchema,
+    DeliveryQuerySchema,
+    DeliverySchema,
+    EndpointMadeSchema,
+    EndpointPageSchema,
+    EndpointPatchSchema,
+    EndpointPostSchema,
+    EndpointSchema,
+    PingedSchema,
+    RotateSchema,
+)
+
+blueprint = ApiBlueprint("webhooks", __name__, url_prefix="/api/v1", description="Where messages go, and what became of them")
+
+
+@blueprint.post("/endpoints")
+@requires("admin")
+@blueprint.arguments(EndpointPostSchema)
+@blueprint.response(201, EndpointMadeSchema)
+def add(given: dict[str, Any]) -> dict[str, Any]:
+    """Add an endpoint. Its secret is in this answer and in no other."""
+    p = parts()
+    with p.store.writing() as session:
+        endpoint, secret = endpoints.add(session, p.settings, now=p.now(), **given)
+    return {**_view(endpoint), "secret": secret}
+
+
+@blueprint.get("/endpoints")
+@requires("read")
+@blueprint.arguments(PageQuerySchema, location="query")
+@blueprint.response(200, EndpointPageSchema)
+def list_endpoints(page: dict[str, Any]) -> dict[str, Any]:
+    """All endpoints, oldest first."""
+    with parts().store.reading() as session:
+        found = endpoints.page(session, page.get("after"), page["limit"] + 1)
+    items = [_view(one) for one in found[: page["limit"]]]
+    return {"items": items, "next": items[-1]["id"] if len(found) > page["limit"] else None}
+
+
+@blueprint.get("/endpoints/<string:endpoint>")
+@requires("read")
+@blueprint.response(200, EndpointSchema)
+def read(endpoint: str) -> dict[str, Any]:
+    """One endpoint."""
+    with parts().store.reading() as session:
+        return _view(endpoints.find(session, endpoint))
+
+
+@blueprint.patch("/endpoints/<string:endpoint>")
+@requires("admin")
+@blueprint.arguments(EndpointPatchSchema)
+@blueprint.response(200, EndpointSchema)
+def change(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
+    """Change what is named. Disabling drops what has not been delivered."""
+    p = parts()
+    with p.store.writing() as session:
+        return _view(endpoints.change(session, p.settings, endpoint, given, p.now()))
+
+
+@blueprint.delete("/endpoints/<string:endpoint>")
+@requires("admin")
+@blueprint.response(204)
+def remove(endpoint: str) -> None:
+    """Remove an endpoint: what has not been delivered is dropped, what was sent stays on record."""
+    p = parts()
+    with p.store.writing() as session:
+        endpoints.remove(session, endpoint, p.now())
+
+
+@blueprint.post("/endpoints/<string:endpoint>/ping")
+@requires("admin")
+@blueprint.response(202, PingedSchema)
+def ping(endpoint: str) -> dict[str, Any]:
+    """Send a test message; look at its delivery to see how it went."""
+    p = parts()
+    with p.store.writing() as session:
+        row = endpoints.ping(session, endpoint, p.now())
+    return {"delivery": row.id, "event_id": row.event_id}
+
+
+@blueprint.post("/endpoints/<string:endpoint>/rotate")
+@requires("admin")
+@blueprint.arguments(RotateSchema, required=False)
+@blueprint.response(200, EndpointMadeSchema)
+def rotate(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
+    """A new secret. Until the overlap is over, messages carry a signature of each."""
+    p = parts()
+    with p.store.writing() as session:
+        changed, secret = endpoints.rotate(session, p.settings, endpoint, p.now(), timedelta(hours=given["overlap_hours"]))
+    return {**_view(changed), "secret": secret}
+
+
+@blueprint.get("/deliveries")
+@requires("read")
+@blueprint.arguments(DeliveryQuerySchema, location="query")
+@blueprint.response(200, DeliveryPageSchema)
+def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
+    """Messages with their attempts, newest first."""
+    wanted = {name: query.get(name) for name in ("endpoint", "state", "contact", "after")}
+    with parts().store.reading() as session:
+        found = deliveries.page(session, **wanted, limit=query["limit"] + 1)
+        items = deliveries.views(session, found[: query["limit"]], with_excerpts=_is_admin(session))
+    return {"items": items, "next": str(items[-1]["id"]) if len(found) > query["limit"] else None}
+
+
+@blueprint.post(f"/deliveries/<int(max={LARGEST_ID}):delivery>/retry")
+@requires("write")
+@blueprint.response(200, DeliverySchema)
+def retry(delivery: int) -> dict[str, Any]:
+    """Send a message again now: the same webhook-id and body, in one more attempt."""
+    p = parts()
+    with p.store.writing() as session:
+        row = deliveries.send_again(session, delivery, p.now())
+        return deliveries.views(session, [row], with_excerpts=_is_admin(session))[0]
+
+
+def _is_admin(session: Session) -> bool:
+    return session.get_one(ApiKey, g.api_key).scope == "admin"
+
+
+def _view(endpoint: Endpoint) -> dict[str, Any]:
+    told = ("id", "url", "events", "when", "description", "include_pii", "state", "disabled_because", "secret_prefix")
+    moments = {name: getattr(endpoint, name) for name in ("paused_until", "created_at", "updated_at")}
+    return {name: getattr(endpoint, name) for name in told} | {name: one and one.isoformat() for name, one in moments.items()}

@@ -98,4 +98,4 @@ def _watched(order: str, steps: int) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
         return
     with click.progressbar(length=steps, label=order, file=screen) as bar:
-        yield lambda _: bar.update(1)
+        yield lambda _: bar.update(1)  # type: ignore[operator]

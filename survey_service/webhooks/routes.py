@@ -6,7 +6,7 @@ from typing import Any
 from flask import g
 from sqlmodel import Session
 
-from survey_service.authoring.keys import requires
+from survey_service.authoring.guard import requires
 from survey_service.authoring.schemas import PageQuerySchema
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts

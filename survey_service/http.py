@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -56,7 +56,8 @@ class BodyParser(FlaskParser):
         if kind not in JSON_TYPES and not kind.endswith("+json"):
             raise WrongMediaType
         body = req.get_data()
-        return read_json(body) if body.strip() else missing
+        g.body = read_json(body) if body.strip() else missing
+        return g.body
 
     def handle_error(
         self,

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response, g
 
 from survey_service.authoring.keys import check_key, is_api_key
 from survey_service.email_links.tokens import read_identity
-from survey_service.errors import BadToken, Invalid
+from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.parts import parts
 from survey_service.respondent import interview
@@ -83,10 +83,10 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
         return interview.finish(session, p.banks, session_id, token, p.now())
 
 
-@blueprint.errorhandler(Invalid)
-def name_fields_as_sent(error: Invalid) -> Response:
+@blueprint.errorhandler(DiscernError)
+def name_fields_as_sent(error: DiscernError) -> Response:
     """An answer sent on its own has its fields at the top: its errors are named so too."""
-    if not isinstance(sent := request.get_json(force=True, silent=True), dict) or "answers" not in sent:
+    if not isinstance(sent := g.get("body"), dict) or "answers" not in sent:
         error.errors = [{**one, "path": one["path"].removeprefix("answers.0.")} for one in error.errors]
     return problem_response(error)
 

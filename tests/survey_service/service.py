@@ -57,7 +57,11 @@ questions:
     type: text
     text: Anything else?
 surveys:
-  - {id: all, title: Everything, stop: {at_most: 5}, origins: ["https://shop.example"], result: {default: {text: Thanks}, driver: {text: Vroom}}}
+  - id: all
+    title: Everything
+    stop: {at_most: 5}
+    origins: ["https://shop.example"]
+    result: {default: {text: Thanks}, driver: {text: Vroom}}
   - {id: short, title: Short, questions: [owns, happy, km], stop: {confidence: 0.8, at_most: 2}, first: [happy]}
 """
 
@@ -92,7 +96,7 @@ class Service:
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None, **more: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.key if key is None else key}", **more.pop("headers", {})}
-        return self.client.open(path, method=method, json=body, headers=headers, **more)
+        return self.client.open(path, method=method, headers=headers, **({"json": body} if "data" not in more else {}), **more)
 
     def start(self, survey: str = "all", **body: Any) -> "Respondent":
         answer = self.client.post(f"/api/v1/surveys/{survey}/sessions", json=body)

@@ -1,13 +1,13 @@
 """The worker: takes what is due, sends it with no transaction open, writes down how it went; and closes what respondents left open."""
 
 import logging
-import os
 import random
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 from threading import Event
 from typing import Any
 
@@ -20,7 +20,7 @@ from survey_service.parts import Clock, utc_now
 from survey_service.respondent.state import open_interview
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.records import SurveySession
+from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
 from survey_service.webhooks import endpoints, outbox
 from survey_service.webhooks.addresses import Policy
@@ -83,47 +83,70 @@ def sweep(store: Store, banks: Banks, now: datetime) -> int:
 def run(settings: Settings, once: bool = False) -> None:
     """Deliver until SIGTERM or SIGINT, and then finish what is in flight; or, with `once`, all that is due now."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with closing(Store(settings.database_url)) as store, _signals_kept():
+    with closing(Store(settings.database_url)) as store:
         worker = Worker(settings, store)
+        worker.must_read_every_secret()
         if once:
             sweep(store, Banks(), utc_now())
             worker.start(until=utc_now())
-        else:
+            worker.join()
+            return
+        with _on_signal(worker.ask_to_end):
             worker.start()
-            signal.sigwait(SIGNALS)
-            log.info("stopping: finishing what is in flight")
-            worker.stop.set()
-        worker.join()
+            worker.wait()
+            log.info("stopping: what is in flight is finished first")
+            worker.finish()
 
 
 class Worker:
-    """Threads that share nothing but the database, the settings, and the wish to stop."""
+    """Threads that share nothing but the database, the settings, and the wish to end."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
         self._store, self._clock = store, clock
         self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
         self._threads = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
-        self.stop = Event()
+        self._stop = Event()
+        self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
+
+    def must_read_every_secret(self) -> None:
+        """Raises SystemExit when an endpoint's secret was encrypted with a key that is no longer among the settings."""
+        try:
+            unreadable = [one.id for one in _active(self._store) if not _is_readable(one, self._keys)]
+        except DATABASE_AWAY:
+            return  # then nothing can be sent either; every attempt looks again
+        if unreadable:
+            raise SystemExit(
+                f"DISCERN_SECRET_KEYS: no key reads the secrets of {', '.join(unreadable)}: "
+                "put the earlier key back behind the new one, or rotate these endpoints"
+            )
 
     def start(self, until: datetime | None = None) -> None:
-        """`until`: only what was due by then, and then stop."""
+        """`until`: only what was due by then, and then end."""
         self._futures = [self._threads.submit(self._deliver, until) for _ in range(THREADS)]
         if until is None:
             self._futures.append(self._threads.submit(self._sweep))
         for future in self._futures:
-            future.add_done_callback(self._end_with)
+            future.add_done_callback(self.ask_to_end)
+
+    def ask_to_end(self, *_: object) -> None:
+        """May be called from anywhere. A thread that a bug has killed calls it too: half a worker must not pass for a whole one."""
+        self._asked.put(None)
+
+    def wait(self) -> None:
+        """Until somebody asks to end."""
+        self._asked.get()
+
+    def finish(self) -> None:
+        """Take nothing new, and wait for what is in flight."""
+        self._stop.set()
+        self.join()
 
     def join(self) -> None:
         """Wait for every thread; what killed one is raised here."""
         self._threads.shutdown()
         for future in self._futures:
             future.result()
-
-    def _end_with(self, future: Future[None]) -> None:
-        if future.exception() is not None and not self.stop.is_set():
-            self.stop.set()
-            os.kill(os.getpid(), signal.SIGTERM)  # a worker that lost a thread to a bug must not pass for a healthy one
 
     def _deliver(self, until: datetime | None) -> None:
         self._repeat(lambda: step(self._store, self._keys, self._policy, self._clock, due_by=until), POLL_SECONDS, until)
@@ -133,21 +156,21 @@ class Worker:
 
     def _repeat(self, work: Callable[[], bool], pause: float, until: datetime | None = None) -> None:
         absence = 1.0
-        while not self.stop.is_set():
+        while not self._stop.is_set():
             try:
                 found = work()
                 absence = 1.0
             except DATABASE_AWAY as problem:
                 if until is not None:
                     raise
-                log.warning("database=away problem=%s retry_in=%.0fs", type(problem.orig).__name__, absence)
-                self.stop.wait(absence)
+                log.warning("database=away retry_in=%.0fs problem=%r", absence, str(problem.orig).partition("\n")[0])
+                self._stop.wait(absence)
                 absence = min(absence * 2, LONGEST_ABSENCE)
                 continue
             if not found and until is not None:
                 return
             if not found:
-                self.stop.wait(pause)
+                self._stop.wait(pause)
 
 
 def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, deliver: Deliver) -> Outcome:
@@ -190,11 +213,24 @@ def _tell(claimed: outbox.Claimed, outcome: Outcome, in_time: bool) -> None:
     log.info(" ".join(f"{name}={value}" for name, value in facts.items() if value is not None))
 
 
+def _active(store: Store) -> list[Endpoint]:
+    with store.reading() as session:
+        return list(session.exec(select(Endpoint).where(Endpoint.state == "active")))
+
+
+def _is_readable(endpoint: Endpoint, keys: Keyring) -> bool:
+    try:
+        keys.decrypt(endpoint.secrets[0]["encrypted"])
+    except InvalidToken:
+        return False
+    return True
+
+
 @contextmanager
-def _signals_kept() -> Iterator[None]:
-    """The signals to stop wait until they are asked for, instead of breaking into whatever is being done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+def _on_signal(act: Callable[..., None]) -> Iterator[None]:
+    before = {one: signal.signal(one, act) for one in SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

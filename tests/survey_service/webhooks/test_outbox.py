@@ -1,0 +1,261 @@
+"""A message exists exactly when its cause does; older ones give way to newer ones; and what is told adds up."""
+
+from datetime import timedelta
+
+import pytest
+
+from survey_service.store.records import Contact, Delivery
+from tests.survey_service.webhooks.world import OK, failure
+
+ALL: tuple[str, ...] = ()
+DECIDED = "contact.persona.decided"
+
+
+class Changed(Exception):
+    pass
+
+
+def test_a_change_is_told_with_its_probabilities(world):
+    world.endpoint()
+    world.believes(world.contact(), 0.62)
+
+    [sent] = world.work()
+
+    assert sent.message["type"] == "contact.persona.updated"
+    assert sent.message["id"] == sent.headers["webhook-id"]
+    assert sent.data["probabilities"] == {"driver": 0.62, "family": 0.38}
+    assert sent.data["contact"]["external_ids"] == [{"system": "crm", "type": "id", "id": "crm-42"}]
+    assert world.states == ["delivered"]
+
+
+def test_what_is_rolled_back_is_not_told(world):
+    """The message was in the transaction of its cause and went with it."""
+    world.endpoint()
+    contact = world.contact()
+
+    with pytest.raises(Changed), world.store.writing() as session:
+        world.believes_in(session, contact, 0.9)
+        session.flush()
+        assert session.get(Delivery, 1) is not None
+        raise Changed
+
+    assert world.work() == []
+    assert world.deliveries == []
+
+
+def test_each_endpoint_is_told_what_it_wants_to_know(world):
+    """One row an endpoint; none for an event it did not ask for, and none when it is disabled."""
+    updates, _ = world.endpoint()
+    decisions, _ = world.endpoint(events=(DECIDED,))
+    everything, _ = world.endpoint(events=ALL)
+    world.believes(world.contact(), 0.95)
+
+    told = [(row.endpoint_id, row.event_type.rpartition(".")[2]) for row in world.deliveries]
+
+    assert told == [(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")]
+
+
+def test_a_newer_update_takes_the_place_of_those_never_sent_and_says_so(world):
+    """`coalesced` adds up over any number of them: nothing was lost, it was folded."""
+    world.endpoint()
+    contact = world.contact()
+    for driver in (0.4, 0.5, 0.6, 0.7):
+        world.believes(contact, driver)
+
+    [sent] = world.work()
+
+    assert sent.data["coalesced"] == {"updates": 4, "first_sequence": 1}
+    assert sent.data["sequence"] == 4
+    assert sent.data["probabilities"]["driver"] == 0.7
+    assert world.states == ["superseded", "superseded", "superseded", "delivered"]
+
+
+def test_another_contact_and_another_endpoint_keep_theirs(world):
+    world.endpoint()
+    world.endpoint()
+    for name in ("one", "two"):
+        world.believes(world.contact(name), 0.5)
+
+    assert len(world.work()) == 4
+
+
+def test_what_is_in_flight_is_not_superseded(world):
+    """The newer state follows, and its `previous` is what the endpoint acknowledged in the meantime."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    in_flight = world.claim()
+    world.believes(contact, 0.6)
+
+    assert world.claim() is None  # one at a time
+    world.settle(in_flight, OK)
+    [sent] = world.work()
+
+    assert sent.data["previous"] == {"sequence": 1, "persona": "family", "confidence": 0.6, "probabilities": {"driver": 0.4, "family": 0.6}}
+    assert sent.data["coalesced"] == {"updates": 1, "first_sequence": 2}
+    assert world.states == ["delivered", "delivered"]
+
+
+def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(world):
+    """Otherwise a busy contact would set the clock of a failing endpoint back for ever."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.answers = [failure(), failure()]
+    world.work()
+    world.later(seconds=5)
+    world.work()  # failed twice: the third attempt is due in 30 s
+    world.later(seconds=1)
+    world.believes(contact, 0.6)
+
+    old, new = world.deliveries
+
+    assert (old.state, new.state) == ("superseded", "pending")
+    assert (new.attempt, new.due) == (2, world.now + timedelta(seconds=29))
+    assert world.work() == []
+    world.later(seconds=29)
+    [sent] = world.work()
+    assert sent.data["coalesced"] == {"updates": 2, "first_sequence": 1}
+    assert [one.number for one in world.attempts] == [1, 2, 3]
+
+
+def test_material_changes_wait_for_ten_quiet_seconds(world):
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.later(seconds=9)
+    world.believes(contact, 0.5)
+    world.later(seconds=9)
+    assert world.work() == []
+
+    world.later(seconds=1)
+    [sent] = world.work()
+
+    assert sent.data["coalesced"]["updates"] == 2
+
+
+def test_they_wait_for_a_minute_at_most(world):
+    """However busy the contact is."""
+    world.endpoint(when="material")
+    contact = world.contact()
+    began = world.now
+    sent = []
+    for number in range(13):
+        world.believes(contact, 0.4 + 0.03 * number)
+        sent = world.work()
+        if sent:
+            break
+        world.later(seconds=5)
+
+    assert world.now - began == timedelta(seconds=60)
+    assert sent[0].data["coalesced"]["updates"] == 13
+
+
+def test_an_immaterial_change_starts_no_message_but_brings_a_waiting_one_up_to_date(world):
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, 0.31)  # the prior is 0.30
+    assert world.deliveries == []
+
+    world.believes(contact, 0.4)
+    world.believes(contact, 0.41)
+    world.later(seconds=10)
+    [sent] = world.work()
+
+    assert sent.data["probabilities"]["driver"] == 0.41
+
+
+@pytest.mark.parametrize(("driver", "ended"), [(0.95, False), (0.31, True)])
+def test_a_decision_and_the_end_of_the_survey_are_told_at_once(world, driver, ended):
+    """The end also when the last answer changed next to nothing."""
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, driver, ended)
+
+    [sent] = world.work()
+
+    assert sent.data["assignment"]["is_decided"] is (driver > 0.9)
+
+
+def test_a_decision_goes_out_behind_the_update_it_flushes(world):
+    """The receiver sees sequences rise, and `decided` never waits behind a debounce."""
+    world.endpoint(when="idle", events=ALL)
+    contact = world.contact()
+    world.believes(contact, 0.5)
+    world.believes(contact, 0.95)
+
+    told = [(sent.message["type"].rpartition(".")[2], sent.data["sequence"]) for sent in world.work()]
+
+    assert told == [("updated", 2), ("decided", 3)]
+
+
+def test_a_decision_is_never_folded_into_an_update(world):
+    world.endpoint(events=ALL)
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.believes(contact, 0.96)
+
+    told = [sent.message["type"].rpartition(".")[2] for sent in world.work()]
+
+    assert told == ["decided", "updated"]
+
+
+def test_idle_endpoints_hear_half_an_hour_after_the_last_change(world):
+    world.endpoint(when="idle")
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.later(minutes=29)
+    world.believes(contact, 0.5)
+    world.later(minutes=29)
+    assert world.work() == []
+
+    world.later(minutes=1)
+
+    assert [sent.data["coalesced"]["updates"] for sent in world.work()] == [2]
+
+
+def test_final_endpoints_hear_nothing_before_the_end(world):
+    """Then they hear the last state, and of a decision that was made on the way."""
+    world.endpoint(when="final", events=ALL)
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.later(hours=1)
+    assert world.work() == []
+
+    world.believes(contact, 0.96, ended=True)
+
+    assert [sent.message["type"].rpartition(".")[2] for sent in world.work()] == ["updated", "decided"]
+    world.believes(contact, 0.97, ended=True)
+    assert [sent.message["type"].rpartition(".")[2] for sent in world.work()] == ["updated"]
+
+
+def test_every_message_about_a_contact_has_a_sequence_of_its_own(world):
+    """To two endpoints the same one; and the contact's own count is the highest."""
+    world.endpoint(events=ALL)
+    world.endpoint(events=(DECIDED,))
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.believes(contact, 0.2)
+
+    assert [(row.event_type.rpartition(".")[2], row.sequence) for row in world.deliveries] == [
+        ("updated", 1),
+        ("decided", 2),
+        ("decided", 2),
+        ("updated", 3),
+    ]
+    assert world.all(Contact)[0].sequence == 3
+
+
+def test_email_addresses_go_only_to_endpoints_that_ask_for_them(world):
+    """One that changes its mind gets none from the messages that were already waiting."""
+    world.endpoint()
+    with_pii, _ = world.endpoint(include_pii=True)
+    world.believes(world.contact("one"), 0.5)
+
+    plain, full = world.work()
+    assert "email" not in plain.data["contact"]
+    assert full.data["contact"]["email"] == "one@example.com"
+
+    world.believes(world.contact("two"), 0.5)
+    world.change(with_pii, include_pii=False)
+    assert not any(b"two@example.com" in sent.body for sent in world.work())

@@ -1,0 +1,158 @@
+"""The smallest world in which something is told: one bank, some contacts, a clock that stands still, and receivers made of a list."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from sqlmodel import Session, select
+
+from question_bank.compiling import compile_bank
+from survey_service.authoring.publishing import publish
+from survey_service.contacts.beliefs import Change, now_believes
+from survey_service.keyring import Keyring
+from survey_service.parts import utc_now
+from survey_service.settings import Settings
+from survey_service.store.banks import Banks
+from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId
+from survey_service.store.session import Store
+from survey_service.webhooks import endpoints, outbox, worker
+from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
+from tests.question_bank.a_bank import GOOD, report_of
+from tests.survey_service.webhooks.hostile import LOOPBACK
+
+URL = "http://127.0.0.1:9/hook?token=not-for-logs"
+KEY = "k" * 32
+OK = Delivered(200, b"", timedelta(0))
+GONE = Rejected(410, b"", timedelta(0))
+BANK = compile_bank(report_of(GOOD).bank)  # type: ignore[arg-type]
+
+
+def failure(status: int = 500, retry_after: timedelta | None = None) -> Retry:
+    return Retry("status", status, b"oops \x00", timedelta(0), retry_after)
+
+
+@dataclass
+class Sent:
+    """A request as the receiver sees it."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def message(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self.message["data"]
+
+
+@dataclass
+class World:
+    settings: Settings
+    store: Store
+    keys: Keyring
+    now: datetime = field(default_factory=utc_now)
+    sent: list[Sent] = field(default_factory=list)
+    answers: list[Outcome] = field(default_factory=list)  # what the receivers say, in this order, and then always OK
+    banks: Banks = field(default_factory=Banks)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def later(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+    def endpoint(self, when: str = "every_answer", events: tuple[str, ...] = ("contact.persona.updated",), **more: Any) -> tuple[str, str]:
+        """The id and the secret of a new endpoint."""
+        with self.store.writing() as session:
+            made, secret = endpoints.add(
+                session, self.settings, **{"url": URL, "events": list(events), "when": when, "now": self.now, **more}
+            )
+            return made.id, secret
+
+    def change(self, endpoint: str, **given: Any) -> None:
+        with self.store.writing() as session:
+            endpoints.change(session, self.settings, endpoint, given, self.now)
+
+    def contact(self, name: str = "crm-42") -> str:
+        with self.store.writing() as session:
+            contact = Contact(id=f"ct_{name}", created_at=self.now, updated_at=self.now, email=f"{name}@example.com", email_sha256="5a")
+            session.add(contact)
+            session.flush()
+            session.add(ExternalId(system="crm", value=name, contact_id=contact.id))
+            return contact.id
+
+    def believes(self, contact: str, driver: float, ended: bool = False) -> int:
+        """One answer made us believe this. Returns the sequence of the change."""
+        with self.store.writing() as session:
+            return self.believes_in(session, contact, driver, ended).belief.sequence
+
+    def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> Change:
+        contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
+        probabilities = np.array([driver, 1 - driver])
+        change = now_believes(session, contact, BANK, 1, probabilities, [], threshold=0.9, reason="answer", now=self.now)
+        outbox.tell_of_change(session, change, ended, self.now)
+        return change
+
+    def publish(self) -> None:
+        with self.store.writing() as session:
+            publish(session, BANK.bank, self.now)
+
+    def deliver(self, url: str, headers: Any, body: bytes, policy: Any) -> Outcome:
+        self.sent.append(Sent(url, dict(headers), body))
+        return self.answers.pop(0) if self.answers else OK
+
+    def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
+        return worker.step(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0)
+
+    def work(self) -> list[Sent]:
+        """All that is due now; returns what was sent."""
+        before = len(self.sent)
+        while self.step():
+            pass
+        return self.sent[before:]
+
+    def claim(self) -> outbox.Claimed | None:
+        with self.store.writing() as session:
+            return outbox.claim(session, self.now)
+
+    def settle(self, claimed: outbox.Claimed, outcome: Outcome) -> bool:
+        with self.store.writing() as session:
+            return outbox.settle(session, claimed, outcome, self.now)
+
+    def all(self, table: type[Any]) -> list[Any]:
+        with self.store.reading() as session:
+            return list(session.exec(select(table).order_by(*table.__table__.primary_key.columns)))
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return self.all(Delivery)
+
+    @property
+    def states(self) -> list[str]:
+        return [row.state for row in self.deliveries]
+
+    @property
+    def attempts(self) -> list[DeliveryAttempt]:
+        return self.all(DeliveryAttempt)
+
+    def the_endpoint(self) -> Endpoint:
+        (only,) = self.all(Endpoint)
+        return only
+
+
+@contextmanager
+def a_world(database_url: str) -> Iterator[World]:
+    settings = Settings(database_url, (KEY,), allow_private_targets=LOOPBACK.allow_private)  # type: ignore[arg-type]
+    store = Store(database_url)
+    try:
+        yield World(settings, store, Keyring(settings.secret_keys))
+    finally:
+        store.close()
+

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.survey_service.databases import Postgres, PostgresMissing, clone, postgres, sqlite_file
+from tests.survey_service.databases import Postgres, PostgresMissing, clone, create_tables, postgres, sqlite_copy
 
 
 @pytest.fixture(scope="session")
@@ -21,11 +21,19 @@ def postgres_server() -> Iterator[Postgres]:
     running.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and no rows, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    create_tables(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of its own for each test: all tables, no rows."""
     if request.param == "sqlite":
-        yield sqlite_file(tmp_path)
+        yield sqlite_copy(request.getfixturevalue("sqlite_template"), tmp_path)
     else:
         with clone(request.getfixturevalue("postgres_server")) as url:
             yield url

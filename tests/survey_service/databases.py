@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 
 import psycopg
 
-from survey_service.store.records import metadata
+from survey_service.store.migrating import migrate
 from survey_service.store.session import open_engine
 
 INSTALL = "PostgreSQL is not installed: apt-get install postgresql, or put initdb and pg_ctl on the PATH"
@@ -87,14 +87,13 @@ def clone(server: Postgres) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def sqlite_file(folder: Path) -> str:
+def sqlite_copy(template: Path, folder: Path) -> str:
     """The same in a file."""
-    url = f"sqlite:///{folder / 'discern.db'}"
-    create_tables(url)
-    return url
+    return f"sqlite:///{shutil.copy(template, folder / 'discern.db')}"
 
 
 def create_tables(url: str) -> None:
+    """By the migrations, as everywhere else."""
     engine = open_engine(url)
-    metadata.create_all(engine)
+    migrate(engine)
     engine.dispose()

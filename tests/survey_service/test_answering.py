@@ -6,12 +6,7 @@ import pytest
 from adaptive import believe
 from question_bank.compiling import Given, compile_bank
 from question_bank.loading import read_bank
-from tests.survey_service.service import BANK, a_service
-
-
-@pytest.fixture
-def service(database_url):
-    return a_service(database_url)
+from tests.survey_service.service import BANK
 
 
 def expected_belief(**given):

@@ -9,14 +9,9 @@ from sqlmodel import func, select
 
 from survey_service.authoring.keys import create_key
 from survey_service.store.records import Answer, ApiKey, BankVersion, Contact, Delivery, SurveySession
-from tests.survey_service.service import BANK, a_service
+from tests.survey_service.service import BANK
 
 TEN_MISTAKES = Path(__file__).parent.parent / "question_bank" / "ten-mistakes.yaml"
-
-
-@pytest.fixture
-def service(database_url):
-    return a_service(database_url)
 
 
 def stored(service):
@@ -111,9 +106,9 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("body", "status", "code", "paths"), BODIES, ids=[f"{n}-{b[:40]!r}" for n, (b, *_) in enumerate(BODIES)])
-def test_a_bad_answer_gets_its_4xx_and_changes_nothing(service, body, status, code, paths):
+def test_a_bad_answer_gets_its_4xx_and_changes_nothing(one_service, body, status, code, paths):
     """Every field that is wrong is named; the answer before it is still there, and the next one is taken."""
-    someone = service.start()
+    service, someone = one_service, one_service.start()
     someone.answer("happy", 4)
     before = stored(service)
 
@@ -128,8 +123,9 @@ def test_a_bad_answer_gets_its_4xx_and_changes_nothing(service, body, status, co
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/plain; charset=utf-8", "application/json", "application/vnd.x+json", None])
-def test_json_is_read_whatever_the_media_type_says_unless_it_says_something_else(service, kind):
+def test_json_is_read_whatever_the_media_type_says_unless_it_says_something_else(one_service, kind):
     """text/plain needs no preflight."""
+    service = one_service
     someone = service.start()
     body = json.dumps({**GOOD, "token": someone.token})
     path = f"/api/v1/sessions/{someone.session}/answers"
@@ -154,8 +150,9 @@ def test_only_the_own_token_opens_a_session(service):
     assert stored(service)[0][0] == 0
 
 
-def test_what_does_not_exist_is_a_404_in_the_same_shape(service):
+def test_what_does_not_exist_is_a_404_in_the_same_shape(one_service):
     """Unknown addresses, surveys, sessions, banks, versions, contacts."""
+    service = one_service
     assert_problem(service.client.get("/nowhere"), 404)
     assert_problem(service.client.post("/api/v1/surveys/none/sessions", json={}), 404, "not_found")
     assert_problem(service.client.get("/api/v1/sessions/ses_none", headers={"Authorization": "Bearer x"}), 404, "not_found")
@@ -163,8 +160,9 @@ def test_what_does_not_exist_is_a_404_in_the_same_shape(service):
         assert_problem(service.call("GET", f"/api/v1/{path}"), 404, "not_found")
 
 
-def test_a_method_that_is_not_there_is_a_405_that_says_which_are(service):
+def test_a_method_that_is_not_there_is_a_405_that_says_which_are(one_service):
     """With the Allow header that HTTP wants."""
+    service = one_service
     response = service.client.delete("/api/v1/surveys/all/sessions")
     assert_problem(response, 405)
     assert "POST" in response.headers["Allow"]
@@ -220,8 +218,9 @@ def test_a_bank_of_more_than_a_mebibyte_is_refused(service):
         ({"consent": {"profiling": "perhaps"}, "age": 3}, {"consent.profiling", "age"}),
     ],
 )
-def test_a_bad_contact_is_not_stored(service, body, paths):
+def test_a_bad_contact_is_not_stored(one_service, body, paths):
     """Fields are named by their way."""
+    service = one_service
     assert assert_problem(service.call("PUT", "/api/v1/contacts/zoe", body), 422) == paths
     assert_problem(service.call("GET", "/api/v1/contacts/zoe"), 404)
 
@@ -240,8 +239,9 @@ def test_a_key_opens_what_its_scope_says_and_nothing_when_it_is_over(service):
         assert_problem(service.call("GET", "/api/v1/banks", key=key), 401, "unauthorised")
 
 
-def test_the_openapi_document_describes_what_is_there(service):
+def test_the_openapi_document_describes_what_is_there(one_service):
     """Every API route, with the media type of its errors."""
+    service = one_service
     document = service.client.get("/api/v1/openapi.json").json
     assert document["openapi"].startswith("3.1")
     described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods if method != "parameters"}

@@ -155,4 +155,3 @@ def a_world(database_url: str) -> Iterator[World]:
         yield World(settings, store, Keyring(settings.secret_keys))
     finally:
         store.close()
-

@@ -1,0 +1,32 @@
+"""The application on each of the two databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.survey_service.databases import clone, sqlite_copy
+from tests.survey_service.service import Service, a_service
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[Service]:
+    """A service of its own for each test."""
+    made = a_service(database_url)
+    yield made
+    made.parts.store.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for all tests of a file that leave nothing behind which another could see."""
+    if request.param == "sqlite":
+        folder: Path = tmp_path_factory.mktemp("one")
+        made = a_service(sqlite_copy(request.getfixturevalue("sqlite_template"), folder))
+        yield made
+        made.parts.store.close()
+    else:
+        with clone(request.getfixturevalue("postgres_server")) as url:
+            made = a_service(url)
+            yield made
+            made.parts.store.close()

@@ -19,7 +19,7 @@ def requires(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             p = parts()
             with p.store.reading() as session:
-                g.api_key = check_key(session, p.keys, bearer(), scope, p.now())
+                g.api_key = check_key(session, p.keys, bearer(), scope, p.now()).id
             return view(*args, **kwargs)
 
         guarded.scope = scope  # type: ignore[attr-defined]  # the authorisation table of the tests reads it

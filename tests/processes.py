@@ -1,0 +1,164 @@
+"""Real processes: the web server, the worker, and a receiver that judges signatures with somebody else's library."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "a key for tests that is long enough"
+PATIENCE = 30.0
+
+
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """What `condition` returns as soon as it is true. Fails with `what` when that takes too long."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain: {what}"
+        time.sleep(0.02)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as plug:
+        plug.bind(("127.0.0.1", 0))
+        return int(plug.getsockname()[1])
+
+
+def environment(database_url: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")}
+    settings = {"DATABASE_URL": database_url, "SECRET_KEYS": SECRET, "ALLOW_PRIVATE_TARGETS": "127.0.0.0/8", "LOG_LEVEL": "WARNING"}
+    return {**own, "PYTHONPATH": str(ROOT), **{f"DISCERN_{name}": value for name, value in settings.items()}}
+
+
+def discern(*arguments: str, database_url: str) -> subprocess.CompletedProcess[str]:
+    """A `discern` command, run to its end."""
+    command = [sys.executable, "-m", "survey_service.cli", *arguments]
+    return subprocess.run(command, env=environment(database_url), capture_output=True, text=True, timeout=60, check=False)
+
+
+@contextmanager
+def process(*arguments: str, database_url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A `discern` command in its own process group, ended with everything it started."""
+    command = [sys.executable, "-m", "survey_service.cli", *arguments]
+    running = subprocess.Popen(command, env=environment(database_url), start_new_session=True)
+    try:
+        yield running
+    finally:
+        end(running, signal.SIGTERM)
+
+
+def end(running: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
+    """End a process and its children; SIGKILL gives them no time for anything."""
+    if running.poll() is None:
+        os.killpg(running.pid, how)
+    try:
+        running.wait(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise
+
+
+@dataclass
+class Web:
+    """A running web server, spoken to over HTTP."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """Status and JSON. Raises OSError where nobody answers."""
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method, headers={"Content-Type": "application/json"})
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.load(refused)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.call("GET", "/readyz")[0] == 200
+        except (OSError, ValueError):
+            return False
+
+
+@contextmanager
+def web_server(database_url: str, port: int | None = None) -> Iterator[tuple[Web, "subprocess.Popen[bytes]"]]:
+    """gunicorn as `discern serve` starts it, ready to answer."""
+    web = Web(port or free_port())
+    with process("serve", "--bind", f"127.0.0.1:{web.port}", database_url=database_url) as running:
+        until(lambda: web.is_ready() or running.poll() is not None, "the web server answers")
+        assert running.poll() is None, "the web server ended"
+        yield web, running
+
+
+@dataclass
+class Inbox:
+    """What a CRM received: only messages whose signature the public library accepts."""
+
+    secret: str = ""
+    accepted: list[dict[str, Any]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        try:
+            self.accepted.append(Webhook(self.secret).verify(body, headers))
+        except (WebhookVerificationError, ValueError) as wrong:
+            self.refused.append(str(wrong))
+            return 400
+        self.ids.append(headers["webhook-id"])
+        return 204
+
+    def of_type(self, event_type: str) -> list[dict[str, Any]]:
+        return [message for message in self.accepted if message["type"] == event_type]
+
+
+@contextmanager
+def receiver() -> Iterator[Inbox]:
+    """A CRM on a port of its own."""
+    inbox = Inbox()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(inbox.take({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    inbox.url = f"http://127.0.0.1:{server.server_port}/hook"
+    try:
+        yield inbox
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -32,7 +32,7 @@ from survey_service.webhooks.timing import IDLE
 THREADS = 4
 POLL_SECONDS = 0.2
 SWEEP_SECONDS = 30.0
-LONGEST_ABSENCE = 30.0
+FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
 SESSIONS_PER_SWEEP = 200
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -155,15 +155,15 @@ class Worker:
         self._repeat(lambda: bool(sweep(self._store, self._banks, self._clock())), SWEEP_SECONDS)
 
     def _repeat(self, work: Callable[[], bool], pause: float, until: datetime | None = None) -> None:
-        absence = 1.0
+        absence = FIRST_ABSENCE
         while not self._stop.is_set():
             try:
                 found = work()
-                absence = 1.0
+                absence = FIRST_ABSENCE
             except DATABASE_AWAY as problem:
                 if until is not None:
                     raise
-                log.warning("database=away retry_in=%.0fs problem=%r", absence, str(problem.orig).partition("\n")[0])
+                log.warning("database=away retry_in=%.1fs problem=%r", absence, str(problem.orig).partition("\n")[0])
                 self._stop.wait(absence)
                 absence = min(absence * 2, LONGEST_ABSENCE)
                 continue

@@ -19,7 +19,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId
 from survey_service.store.session import Store
-from survey_service.webhooks import endpoints, outbox, worker
+from survey_service.webhooks import deliveries, endpoints, outbox, worker
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from tests.question_bank.a_bank import GOOD, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
@@ -125,6 +125,10 @@ class World:
     def settle(self, claimed: outbox.Claimed, outcome: Outcome) -> bool:
         with self.store.writing() as session:
             return outbox.settle(session, claimed, outcome, self.now)
+
+    def send_again(self, delivery: int) -> None:
+        with self.store.writing() as session:
+            deliveries.send_again(session, delivery, self.now)
 
     def all(self, table: type[Any]) -> list[Any]:
         with self.store.reading() as session:

@@ -1,0 +1,251 @@
+"""One message at a time and contact, in order, by one worker; a late result changes nothing; and the bytes never change."""
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+from standardwebhooks import Webhook
+
+from survey_service.store.records import Acknowledged, Endpoint
+from survey_service.webhooks import queue
+from survey_service.webhooks.schedule import LEASE, SCHEDULE
+from tests.survey_service.webhooks.world import GONE, OK, failure
+
+DECIDED = "contact.persona.decided"
+
+
+def test_messages_about_one_contact_go_one_by_one_in_order(world):
+    """Whatever became due first."""
+    world.endpoint(when="material", events=())
+    contact = world.contact()
+    for driver in (0.95, 0.1, 0.95):
+        world.believes(contact, driver, ended=True)
+    sequences = []
+    while claimed := world.claim():
+        assert world.claim() is None
+        world.settle(claimed, OK)
+        sequences.append(next(row.sequence for row in world.deliveries if row.id == claimed.delivery_id))
+
+    assert sequences == [2, 4, 5, 6]  # three decisions, and the last of the three updates
+
+
+def test_a_message_that_waits_for_its_next_attempt_holds_back_the_later_ones(world):
+    """A decision must not arrive before the decision it replaces."""
+    world.endpoint(events=(DECIDED,))
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.believes(contact, 0.05)
+    world.answers = [failure()]
+    world.work()
+    assert world.work() == []
+
+    world.later(seconds=5)
+
+    assert [sent.data["sequence"] for sent in world.work()] == [2, 4]
+
+
+def test_contacts_do_not_wait_for_each_other(world):
+    world.endpoint()
+    for name in ("one", "two"):
+        world.believes(world.contact(name), 0.5)
+
+    assert world.claim() is not None
+    assert world.claim() is not None
+
+
+def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
+    """It may keep three workers waiting, never all of them."""
+    hanging, _ = world.endpoint()
+    for number in range(5):
+        world.believes(world.contact(str(number)), 0.5)
+    world.later(seconds=1)
+    other, _ = world.endpoint()
+    world.believes(world.contact("more"), 0.5)
+
+    claimed = [world.claim() for _ in range(5)]
+
+    endpoints = [one.endpoint_id for one in claimed if one]
+    assert endpoints.count(hanging) == queue.IN_FLIGHT_PER_ENDPOINT
+    assert endpoints.count(other) == 1
+
+
+def test_a_worker_that_dies_after_claiming_loses_nothing(world):
+    """Another sends it when the lease is over: the same id and bytes. The attempt without an outcome is the trace of the crash."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    lost = world.claim()  # and never settled
+    world.later(seconds=LEASE.total_seconds())
+    assert world.claim() is None
+
+    world.later(seconds=1)
+    [sent] = world.work()
+
+    assert (sent.message["id"], sent.body) == (lost.event_id, lost.body)
+    assert [(one.number, one.outcome) for one in world.attempts] == [(1, None), (2, "delivered")]
+    assert world.states == ["delivered"]
+
+
+@pytest.mark.parametrize("late", [OK, failure(), GONE], ids=["delivered", "retry", "rejected"])
+def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
+    """By then the message belongs to another worker. The late attempt is on record all the same."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    slow = world.claim()
+    world.later(seconds=61)
+    quick = world.claim()
+
+    assert world.settle(slow, late) is False
+
+    assert world.states == ["pending"]
+    assert world.the_endpoint().state == "active"
+    assert world.all(Acknowledged) == []
+    assert world.settle(quick, OK) is True
+    assert world.settle(slow, late) is False
+    assert world.states == ["delivered"]
+    assert all(one.outcome for one in world.attempts)
+
+
+def test_the_bytes_are_frozen_and_each_attempt_is_signed_at_its_own_time(world):
+    """A public verifier accepts all three; only the time and the signature differ."""
+    _, secret = world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.5)
+    world.answers = [failure(), failure()]
+    for seconds in (0, 5, 30):
+        world.later(seconds=seconds)
+        world.work()
+
+    bodies, ids, stamps = ({pick(one) for one in world.sent} for pick in (_body, _id, _stamp))
+    assert (len(world.sent), len(bodies), len(ids), len(stamps)) == (3, 1, 1, 3)
+    for one in world.sent:
+        assert Webhook(secret).verify(one.body, one.headers)["data"]["contact"]["id"] == contact
+
+
+def test_the_schedule_is_followed_to_its_end(world):
+    """Twelve requests in 75.7 hours, none early, and then no thirteenth."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    began = world.now
+    world.answers = [failure()] * 20
+    for wait in SCHEDULE:
+        if wait:
+            world.later(seconds=wait.total_seconds() - 1)
+            assert world.work() == []
+            world.later(seconds=1)
+        assert len(world.work()) == 1
+
+    assert world.states == ["dead"]
+    assert world.now - began == sum(SCHEDULE, timedelta(0))
+    world.later(days=30)
+    assert world.work() == []
+
+
+def test_the_answer_of_the_receiver_is_kept_as_it_came(world):
+    """NUL and half characters too."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.answers = [failure()]
+    world.work()
+
+    assert world.attempts[0].excerpt == b"oops \x00"
+    assert world.deliveries[0].last_error == "status"
+
+
+def test_410_disables_the_endpoint_and_drops_what_waits(world):
+    """Another endpoint is not concerned."""
+    gone, _ = world.endpoint()
+    world.answers = [GONE]
+    for name in ("one", "two"):
+        world.believes(world.contact(name), 0.5)
+    world.step()
+    other, _ = world.endpoint()
+    world.believes(world.contact("three"), 0.5)
+
+    assert world.states == ["dead", "dropped", "pending"]
+    assert len(world.work()) == 1
+    with world.store.reading() as session:
+        states = dict(session.exec(select(Endpoint.id, Endpoint.disabled_because)).all())
+    assert states == {gone: "gone", other: None}
+
+
+def test_retry_after_pauses_the_whole_endpoint(world):
+    """Who is asked to wait two minutes does not come with the next message after one."""
+    world.endpoint()
+    for name in ("one", "two"):
+        world.believes(world.contact(name), 0.5)
+    world.answers = [failure(429, timedelta(seconds=120))]
+    assert len(world.work()) == 1
+    world.later(seconds=119)
+    assert world.work() == []
+
+    world.later(seconds=1)
+
+    assert len(world.work()) == 2
+
+
+def test_an_acknowledgement_never_goes_back(world):
+    """A dead message that is sent again by hand is older than what the endpoint knows."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+    world.believes(contact, 0.6)
+    world.work()
+
+    world.send_again(1)
+    assert [one.data["sequence"] for one in world.work()] == [1]
+
+    [known] = world.all(Acknowledged)
+    assert (known.sequence, known.state["sequence"]) == (2, 2)
+
+
+def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
+    """Beside it, the two could overtake each other."""
+    world.endpoint(events=(DECIDED,))
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+    world.believes(contact, 0.05)
+    in_flight = world.claim()
+    world.send_again(1)
+
+    assert world.claim() is None
+    world.settle(in_flight, OK)
+    again = world.claim()
+
+    assert again.delivery_id == 1
+    assert world.attempts[-1].manual
+
+
+def test_an_older_message_never_enters_a_line_it_has_left(world):
+    """A fresh state does not take the place of what a person wants to see sent again, nor inherit its twelve attempts."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+    world.send_again(1)
+    world.believes(contact, 0.6)
+
+    assert [(row.state, row.attempt) for row in world.deliveries] == [("pending", 12), ("pending", 0)]
+    assert [one.data["sequence"] for one in world.work()] == [1, 3]
+
+
+def _body(sent):
+    return sent.body
+
+
+def _id(sent):
+    return sent.headers["webhook-id"]
+
+
+def _stamp(sent):
+    return sent.headers["webhook-timestamp"]

@@ -1,0 +1,188 @@
+"""The end of a questionnaire, from the main path itself: completed, finished early, left in the middle, expired."""
+
+from datetime import timedelta
+
+import pytest
+
+from survey_service.respondent import interview
+from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.store.records import SurveySession
+from survey_service.webhooks.worker import sweep
+
+RESPONSES = ("survey.response.completed", "survey.response.abandoned")
+UPDATED = ("contact.persona.updated",)
+
+
+class Respondent:
+    def __init__(self, world, contact=None, **start):
+        self.world, self.answers = world, 0
+        world.publish()
+        with world.store.writing() as session:
+            view, self.token = interview.start(session, world.banks, "after", Start(contact_id=contact, **start), world.now)
+        self.session = view["session"]
+
+    def gives(self, question, value=None, kind="answer"):
+        self.answers += 1
+        one = GivenAnswer(str(self.answers), question, kind, value)
+        with self.world.store.writing() as session:
+            return interview.record_answers(session, self.world.banks, self.session, self.token, [one], self.world.now)
+
+    def finishes(self):
+        with self.world.store.writing() as session:
+            interview.finish(session, self.world.banks, self.session, self.token, self.world.now)
+
+    @property
+    def row(self):
+        (row,) = self.world.all(SurveySession)
+        return row
+
+
+@pytest.fixture
+def respondent(world):
+    return Respondent(world, world.contact(), hidden={"order": "1001"}, language="fr", channel="email")
+
+
+def swept(world):
+    return sweep(world.store, world.banks, world.now)
+
+
+def test_every_question_is_listed_with_what_became_of_it(world, respondent):
+    """Free text only for endpoints that ask for it."""
+    world.endpoint(events=RESPONSES)
+    world.endpoint(events=RESPONSES, include_pii=True)
+    respondent.gives("owns", "yes")
+    respondent.gives("age", kind="refuse")
+    respondent.gives("more", "Call me: Zoé 🦊")
+    respondent.finishes()
+
+    plain, full = world.work()
+
+    assert plain.data["questions"] == [
+        {"question": "owns", "type": "single", "state": "answered", "value": "yes"},
+        {"question": "reasons", "type": "multiple", "state": "not_asked"},
+        {"question": "happy", "type": "scale", "state": "not_asked"},
+        {"question": "age", "type": "number", "state": "refuse"},
+        {"question": "more", "type": "text", "state": "answered", "value": None, "withheld": True},
+        {"question": "colour", "type": "single", "state": "not_asked"},
+    ]
+    assert full.data["questions"][4] == {"question": "more", "type": "text", "state": "answered", "value": "Call me: Zoé 🦊"}
+    assert "Zoé".encode() not in plain.body
+    about = {name: plain.data["response"][name] for name in ("survey", "status", "stopped_because", "hidden", "channel", "language")}
+    assert about == {
+        "survey": "after",
+        "status": "finished",
+        "stopped_because": "respondent",
+        "hidden": {"order": "1001"},
+        "channel": "email",
+        "language": "fr",
+    }
+
+
+def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
+    world.endpoint(events=UPDATED)
+    respondent.gives("owns", "yes")
+    respondent.gives("more", "Call me")
+
+    sent = world.work()
+
+    assert [one["question"] for one in sent[-1].data["explanation"]] == ["owns", "more"]
+    assert not any(b"Call me" in one.body for one in sent)
+
+
+@pytest.mark.parametrize("when", ["material", "idle", "final"])
+def test_who_finishes_early_is_told_of_at_once_with_the_last_state(world, respondent, when):
+    """Whatever was waiting for more goes out, and a final endpoint hears for the first time; the completion comes behind."""
+    world.endpoint(when=when, events=())
+    respondent.gives("owns", "yes")
+    assert world.work() == []
+
+    respondent.finishes()
+
+    told = [(one.message["type"], one.data["sequence"]) for one in world.work()]
+    assert [kind for kind, _ in told] == ["contact.persona.updated", "survey.response.completed"]
+    assert told[0][1] < told[1][1]
+
+
+def test_who_finishes_without_an_answer_is_no_news_about_the_persona(world, respondent):
+    world.endpoint(events=())
+    respondent.finishes()
+
+    assert [one.message["type"] for one in world.work()] == ["survey.response.completed"]
+
+
+def test_an_end_that_an_answer_brings_is_told_once(world, respondent):
+    """The last update is not repeated for the end."""
+    world.endpoint(when="final", events=())
+    respondent.gives("owns", "no")
+
+    kinds = [one.message["type"] for one in world.work()]
+
+    assert respondent.row.status != "open"
+    assert [kind.rpartition(".")[2] for kind in kinds] == ["updated", "decided", "completed"]
+
+
+def test_who_leaves_in_the_middle_is_told_of_once(world, respondent):
+    """After half an hour; and once more when they came back and left again."""
+    world.endpoint(events=("survey.response.abandoned",))
+    respondent.gives("owns", "yes")
+    world.later(minutes=29)
+    assert swept(world) == 0
+
+    world.later(minutes=1)
+    assert swept(world) == 1
+    assert swept(world) == 0
+    [sent] = world.work()
+    assert (sent.message["type"], sent.data["response"]["status"]) == ("survey.response.abandoned", "open")
+    assert sent.data["questions"][0]["state"] == "answered"
+
+    respondent.gives("age", kind="refuse")
+    world.later(minutes=30)
+    swept(world)
+    assert len(world.work()) == 1
+
+
+def test_an_expired_session_is_closed(world, respondent):
+    """Quietly: it was told of when it was left. But who wants the final state gets it now."""
+    world.endpoint(when="final", events=())
+    respondent.gives("owns", "yes")
+    world.later(minutes=30)
+    swept(world)
+    assert [one.message["type"] for one in world.work()] == ["survey.response.abandoned"]
+
+    world.later(hours=24)
+    assert swept(world) == 1
+
+    row = respondent.row
+    assert (row.status, row.question, row.ended_at) == ("expired", None, world.now)
+    assert [(one.message["type"], one.data["reason"]) for one in world.work()] == [("contact.persona.updated", "expired")]
+    world.later(hours=24)
+    assert swept(world) == 0
+
+
+def test_an_answer_that_comes_while_the_sweep_looks_keeps_the_session(world, respondent, monkeypatch):
+    """The sweep looks again once it holds the contact's lock."""
+    world.endpoint(events=())
+    world.later(minutes=30)
+    found = world.now
+    world.later(seconds=-1)
+    respondent.gives("owns", "yes")
+    from survey_service.webhooks import worker
+
+    with world.store.writing() as session:
+        worker._close(session, world.banks, respondent.session, found)
+
+    assert respondent.row.abandoned_at is None
+
+
+def test_expired_secrets_cease_to_exist(world):
+    from survey_service.webhooks import endpoints
+
+    endpoint, _ = world.endpoint()
+    with world.store.writing() as session:
+        endpoints.rotate(session, world.settings, endpoint, world.now)
+    assert len(world.the_endpoint().secrets) == 2
+    world.now += timedelta(hours=24)
+
+    swept(world)
+
+    assert len(world.the_endpoint().secrets) == 1

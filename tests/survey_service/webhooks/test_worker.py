@@ -1,0 +1,269 @@
+"""The worker as a process: many hands and no message twice, an end without loss, and a log that gives nothing away."""
+
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy.exc import OperationalError
+
+from survey_service.keyring import Keyring
+from survey_service.settings import Settings
+from survey_service.store.session import Store
+from survey_service.webhooks import worker
+from survey_service.webhooks.worker import Worker, run
+from tests.survey_service.webhooks.hostile import LOOPBACK, Receiver, answers, head
+from tests.survey_service.webhooks.world import KEY, OK, URL, failure
+
+CONTACTS, CHANGES, HANDS = 4, 12, 4
+
+
+class Ledger:
+    """A receiver that watches for two messages about one contact at a time, and fails now and then."""
+
+    def __init__(self) -> None:
+        self.lock, self.random = Lock(), random.Random(7)
+        self.present: set[str] = set()
+        self.overlaps: list[str] = []
+        self.accepted: dict[str, list[int]] = defaultdict(list)
+        self.updates: dict[str, int] = defaultdict(int)
+
+    def deliver(self, url, headers, body, policy):
+        message = worker_json(body)
+        contact = message["contact"]["id"]
+        with self.lock:
+            if contact in self.present:
+                self.overlaps.append(contact)
+            self.present.add(contact)
+            delay, fails = self.random.random() / 200, self.random.random() < 0.2
+        Event().wait(delay)
+        with self.lock:
+            self.present.discard(contact)
+            if fails:
+                return failure()
+            self.accepted[contact].append(message["sequence"])
+            self.updates[contact] += message["coalesced"]["updates"]
+        return OK
+
+
+def worker_json(body):
+    import json
+
+    return json.loads(body)["data"]
+
+
+def test_many_hands_never_hold_two_messages_about_one_contact(world):
+    """While changes keep coming: sequences rise, the last state arrives, and every change is counted once."""
+    world.endpoint()
+    contacts = [world.contact(str(number)) for number in range(CONTACTS)]
+    ledger, done = Ledger(), Event()
+
+    def work():
+        while world.step(ledger.deliver) or not done.is_set():
+            pass
+
+    hands = [Thread(target=work) for _ in range(HANDS)]
+    for hand in hands:
+        hand.start()
+    for number in range(CHANGES):
+        for contact in contacts:
+            world.believes(contact, 0.4 + number / 100)
+    done.set()
+    for hand in hands:
+        hand.join()
+    world.later(days=4)
+    while world.step(ledger.deliver):
+        world.later(days=1)
+
+    assert ledger.overlaps == []
+    for contact in contacts:
+        assert ledger.accepted[contact] == sorted(set(ledger.accepted[contact]))
+        assert ledger.accepted[contact][-1] == CHANGES
+        assert ledger.updates[contact] == CHANGES
+    assert set(world.states) <= {"delivered", "superseded"}
+
+
+def test_once_sends_what_is_due_and_returns(world):
+    """What is due later stays."""
+    with Receiver(answers()) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact("one"), 0.5)
+        world.endpoint(url=receiver.url(), when="idle")
+        world.believes(world.contact("two"), 0.5)
+
+        run(world.settings, once=True)
+
+    assert len(receiver.requests) == 2
+    assert sorted(world.states) == ["delivered", "delivered", "pending"]
+
+
+def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
+    """The message is settled, not sent again by the next worker; nothing new is begun."""
+    arrived, release = Event(), Event()
+
+    def slow(wire, closing):
+        arrived.set()
+        release.wait()
+        wire.sendall(head(Content_Length="0"))
+
+    with Receiver(slow) as receiver:
+        world.endpoint(url=receiver.url(), events=("contact.persona.decided",))
+        contact = world.contact()
+        world.believes(contact, 0.95)
+        world.believes(contact, 0.05)
+        process = start_worker(world.settings)
+        assert arrived.wait(30)
+        process.send_signal(signal.SIGTERM)
+        for line in process.stderr:
+            if "stopping" in line:
+                break
+        release.set()
+        output, problems = process.communicate(timeout=30)
+
+    assert process.returncode == 0, problems
+    assert world.states == ["delivered", "pending"]
+    assert len(receiver.requests) == 1
+
+
+def test_a_killed_worker_leaves_its_message_to_the_next(world):
+    """SIGKILL in the middle of a request: the same id comes again after the lease."""
+    arrived = Event()
+
+    def hang(wire, closing):
+        arrived.set()
+        closing.wait()
+
+    with Receiver(hang) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact(), 0.5)
+        process = start_worker(world.settings)
+        assert arrived.wait(30)
+        process.kill()
+        process.communicate(timeout=30)
+    world.later(seconds=120)
+    [sent] = world.work()
+
+    assert sent.headers["webhook-id"].encode() in receiver.requests[0]
+    assert [one.outcome for one in world.attempts] == [None, "delivered"]
+
+
+def start_worker(settings: Settings) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "DISCERN_DATABASE_URL": settings.database_url,
+        "DISCERN_SECRET_KEYS": KEY,
+        "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8",
+    }
+    command = "import os; from survey_service.settings import Settings; from survey_service.webhooks.worker import run; "
+    return subprocess.Popen(
+        [sys.executable, "-c", command + "run(Settings.from_env(os.environ))"], env=environment, text=True, stderr=subprocess.PIPE
+    )
+
+
+class Unsteady(Store):
+    """A database that is away for its first uses, or broken for good."""
+
+    def __init__(self, url: str, problem: Exception, times: float) -> None:
+        super().__init__(url)
+        self.problem, self.times = problem, times
+        self.met = Event()
+
+    @contextmanager
+    def writing(self):
+        if self.times > 0:
+            self.times -= 1
+            self.met.set()
+            raise self.problem
+        with super().writing() as session:
+            yield session
+
+
+def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
+    """Without a restart, without a loss, and with a line in the log."""
+    monkeypatch.setattr(worker, "FIRST_ABSENCE", 0.01)
+    with Receiver(answers()) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact(), 0.5)
+        store = Unsteady(world.settings.database_url, OperationalError("SELECT secret", {}, Exception("server closed\nDETAIL: x")), 6)
+        hands = Worker(world.settings, store)
+        with caplog.at_level(logging.INFO):
+            hands.start()
+            while world.states != ["delivered"]:
+                Event().wait(0.01)
+            hands.finish()
+        store.close()
+
+    assert "database=away retry_in=0.0s problem='server closed'" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_bug_ends_the_whole_worker(world):
+    """Half a worker must not pass for a healthy one: its supervisor sees it end and starts it again."""
+    store = Unsteady(world.settings.database_url, ZeroDivisionError(), float("inf"))
+    hands = Worker(world.settings, store)
+    hands.start()
+
+    hands.wait()
+    with pytest.raises(ZeroDivisionError):
+        hands.finish()
+    store.close()
+
+
+def test_the_log_gives_nothing_away(world, caplog):
+    """Neither the address with its token, nor a secret, nor an e-mail address, nor what was sent or answered."""
+    _, secret = world.endpoint(include_pii=True)
+    world.believes(world.contact(), 0.5)
+    world.answers = [failure()]
+    with caplog.at_level(logging.DEBUG):
+        world.work()
+        world.later(seconds=5)
+        world.work()
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "discern.worker"]
+    assert [line.partition("outcome=")[2].partition(" in_time")[0] for line in lines] == [
+        "retry problem=status status=500 ms=0",
+        "delivered status=200 ms=0",
+    ]
+    for hidden in (URL, "not-for-logs", secret, secret[6:], "example.com", "oops", "v1,"):
+        assert hidden not in caplog.text
+
+
+def test_secrets_are_never_stored_in_clear(world):
+    """In no row of any table."""
+    _, secret = world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.work()
+
+    stored = repr([one.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for one in world.all(table)])
+    assert secret not in stored
+    assert secret[6:] not in stored
+
+
+def test_without_the_key_nothing_is_sent_unsigned(world):
+    """The worker refuses to start, and one that is running already records why."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    other = Settings(world.settings.database_url, ("x" * 32,), allow_private_targets=LOOPBACK.allow_private)
+
+    with pytest.raises(SystemExit, match="DISCERN_SECRET_KEYS"):
+        run(other)
+    world.keys = Keyring(other.secret_keys)
+    world.work()
+
+    assert world.sent == []
+    assert world.deliveries[0].last_error == "unsigned"
+
+
+def test_a_new_service_key_reads_the_secrets_of_the_old_one(world):
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.keys = Keyring((Fernet.generate_key().decode(), KEY))
+
+    assert len(world.work()) == 1

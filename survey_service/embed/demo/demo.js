@@ -1,0 +1,87 @@
+// The demo's own side of the page. The survey knows nothing of it: this listens to the element's events, and asks like a CRM would.
+const EVERY = 700;
+const crm = document.querySelector("#crm");
+const { survey, receiver, verified, rejected, noReceiver, noHooks } = crm.dataset;
+const memory = location.origin + survey; // where the widget keeps a session, because the page says `remember`
+const part = (id) => document.querySelector(`#${id}`);
+const make = (tag, properties, ...children) => {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+};
+
+// somebody who changes the language would like to be asked in it
+const language = document.documentElement.lang;
+if (sessionStorage.demoLanguage !== language) delete localStorage[memory];
+sessionStorage.demoLanguage = language;
+
+part("restart").onclick = () => {
+  delete localStorage[memory];
+  location.reload();
+};
+
+function showBelief({ personas }) {
+  const top = Math.max(...personas.map((one) => one.probability));
+  const bars = part("belief");
+  personas.forEach(({ id, name, probability }) => {
+    let row = bars.querySelector(`[data-persona="${id}"]`);
+    if (!row) {
+      row = make("li", {}, make("span", { textContent: name }), make("b"), make("i"));
+      row.dataset.persona = id;
+      bars.append(row);
+    }
+    const share = `${(probability * 100).toFixed(0)}%`;
+    row.className = probability === top ? "top" : "";
+    row.querySelector("b").textContent = share;
+    row.querySelector("i").style.setProperty("--share", share);
+  });
+}
+
+function showAnswers({ answers }) {
+  part("no-answers").hidden = answers.length > 0;
+  const list = part("answers");
+  const rows = answers.map(({ question, answer, weight, bits }) =>
+    make("li", { className: bits ? "tells" : "" }, make("span", { textContent: question }), make("br"), make("strong", { textContent: answer }), ` ${weight}`));
+  if (list.textContent !== rows.map((row) => row.textContent).join("")) list.replaceChildren(...rows);
+}
+
+function showHooks(events) {
+  part("no-hooks").textContent = noHooks;
+  part("no-hooks").hidden = events.length > 0;
+  const list = part("hooks");
+  for (const one of events) {
+    if (list.querySelector(`[data-event="${one.id}"]`)) continue;
+    const summary = make("summary", {}, make("code", { textContent: one.type }), make("span", { textContent: `#${one.sequence ?? "–"}` }),
+      make("span", { className: one.verified ? "good" : "bad", textContent: one.verified ? `✓ ${verified}` : `✗ ${rejected}` }),
+      make("time", { textContent: new Date(one.at).toLocaleTimeString(language) }));
+    const row = make("li", {}, make("details", {}, summary, make("pre", { tabIndex: 0, textContent: JSON.stringify(one.body, null, 2) })));
+    row.dataset.event = one.id;
+    list.prepend(row);
+  }
+}
+
+async function json(url) {
+  const reply = await fetch(url, { cache: "no-store" });
+  if (!reply.ok) throw new Error(`${reply.status} from ${url}`);
+  return reply.json();
+}
+
+async function look() {
+  try {
+    const [path, token] = JSON.parse(localStorage[memory] ?? "[]");
+    if (!token) return;
+    const state = await json(`/demo/state?${new URLSearchParams({ session: path.split("/").pop(), token })}`);
+    showBelief(state);
+    showAnswers(state);
+    const { events } = await json(`${receiver}/received?contact=${state.contact}`);
+    showHooks(events);
+  } catch (problem) {
+    part("no-hooks").hidden = false;
+    part("no-hooks").textContent = noReceiver;
+    console.warn(problem.message);
+  } finally {
+    setTimeout(look, EVERY);
+  }
+}
+
+look();

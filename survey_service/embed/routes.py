@@ -1,0 +1,86 @@
+"""The widget, and the demo shop that embeds it."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, render_template, request
+
+from survey_service.embed.assets import Asset, asset
+from survey_service.embed.demo_words import WORDS
+from survey_service.embed.seen_by_crm import seen
+from survey_service.errors import BadToken, NotFound
+from survey_service.parts import parts
+from survey_service.respondent.interview import spoken
+
+DEMO_SURVEY = "website"
+DEMO_FILES = ("demo.css", "demo.js")
+
+blueprint = Blueprint("embed", __name__)
+demo_blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates")
+
+
+@blueprint.get("/embed/v1/widget.js")
+def widget() -> Response:
+    """One ES module. A page of another site may load it, which for a module needs CORS."""
+    response = _sent(asset("widget.js", squeeze=True), "public, max-age=300")
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@demo_blueprint.get("")
+def shop() -> Response:
+    """A page after a purchase: the survey on one side, what becomes of the answers on the other."""
+    wanted = request.args.get("lang") or request.accept_languages.best
+    language = spoken(wanted, tuple(WORDS))
+    receiver = parts().settings.demo_receiver or ""
+    page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver)
+    response = Response(page)
+    response.headers.update(
+        {
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"connect-src 'self' {_origin(receiver)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            "require-trusted-types-for 'script'; trusted-types 'none'",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+    )
+    return response
+
+
+@demo_blueprint.get("/<string:name>")
+def file(name: str) -> Response:
+    """The page's style and script."""
+    if name not in DEMO_FILES:
+        raise NotFound
+    return _sent(asset(f"demo/{name}"), "no-cache")
+
+
+@demo_blueprint.get("/state")
+def state() -> Response | dict[str, Any]:
+    """What a CRM may know of a session; for the demo only, and only with the session's own token."""
+    token = request.args.get("token")
+    if not token:
+        raise BadToken
+    p = parts()
+    with p.store.reading() as session:
+        return seen(session, p.banks, request.args.get("session", ""), token)
+
+
+def _sent(one: Asset, caching: str) -> Response:
+    """The asset in the form that the browser takes, or 304 where it has it already."""
+    zipped = request.accept_encodings["gzip"] > 0
+    response = Response(one.gzipped if zipped else one.plain, content_type=one.kind)
+    if zipped:
+        response.content_encoding = "gzip"
+    response.set_etag(f"{one.etag}-gz" if zipped else one.etag)
+    response.vary.add("Accept-Encoding")
+    response.headers["Cache-Control"] = caching
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response.make_conditional(request)
+
+
+def _origin(url: str) -> str:
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.netloc}"

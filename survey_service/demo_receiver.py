@@ -26,9 +26,9 @@ class NotGenuine(Exception):
     """The signature, the timestamp or the body is not what the specification asks for."""
 
 
-def verified(secret: str, headers: Mapping[str, str | None], body: bytes, now: float) -> dict[str, Any]:
+def verified(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> dict[str, Any]:
     """The message, if it was signed with `secret` within five minutes of `now`. Raises NotGenuine."""
-    message_id, timestamp, signatures = (headers.get(f"webhook-{name}") or "" for name in ("id", "timestamp", "signature"))
+    message_id, timestamp, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
     try:
         age = abs(now - int(timestamp))
         key = base64.b64decode(secret.removeprefix("whsec_"))
@@ -69,8 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         if self.path != "/hook":
             return self._answer(404, {"error": "nothing here"})
+        headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            message = verified(self.server.secret, self.headers, body, time.time())
+            message = verified(self.server.secret, headers, body, time.time())
         except NotGenuine:
             self._keep({"type": "?", "verified": False})
             return self._answer(400, {"error": "not genuine"})

@@ -78,7 +78,8 @@ def _sent(one: Asset, caching: str) -> Response:
     response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = caching
     response.headers["X-Content-Type-Options"] = "nosniff"
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _origin(url: str) -> str:

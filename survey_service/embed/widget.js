@@ -35,7 +35,7 @@ const WORDS = {
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(`
 :host{display:block!important}
-section{all:initial;display:block;overflow-wrap:anywhere;color-scheme:light dark;--ink:var(--discern-ink,light-dark(#1b1f24,#e8eaed));--paper:var(--discern-paper,light-dark(#fff,#17191c));--quiet:var(--discern-quiet,light-dark(#57606a,#aab1b9));--accent:var(--discern-accent,light-dark(#0b57d0,#a8c7fa));color:var(--ink);background:var(--paper);font:medium/1.5 var(--discern-font,system-ui,sans-serif)}
+section{all:initial;display:block;overflow-wrap:anywhere;color-scheme:light dark;--ink:var(--discern-ink,light-dark(#1b1f24,#e8eaed));--paper:var(--discern-paper,light-dark(#fff,#17191c));--quiet:var(--discern-quiet,light-dark(#57606a,#aab1b9));--accent:var(--discern-accent,light-dark(#0b57d0,#a8c7fa));color:var(--ink);background:var(--paper);font:medium/1.5 var(--discern-font,system-ui,sans-serif);padding:var(--discern-padding,1em);border-radius:var(--discern-radius,.5em)}
 :host([theme=light]) section{color-scheme:light}
 [hidden]{display:none}
 *{box-sizing:border-box}
@@ -45,8 +45,9 @@ legend{font-size:1.35em;font-weight:650;line-height:1.25;padding:0}
 label,.t,button{display:flex;gap:.75em;align-items:center;min-height:2.75em;padding:.5em 1em;margin:.5em 0;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--quiet);border-radius:var(--discern-radius,.5em);position:relative}
 label input{width:1.35em;height:1.35em;flex:none;margin:0;accent-color:var(--accent)}
 :checked+span:after{content:"";position:absolute;inset:0;box-shadow:0 0 0 2px var(--accent);border-radius:inherit}
-.s{display:grid;grid-template-columns:repeat(auto-fit,minmax(3.6em,1fr));gap:.5em}
-.s label{flex-direction:column;gap:0;margin:0;padding:.5em 0;text-align:center}
+.s5,.s6{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:.5em}
+.s6{grid-template-columns:repeat(6,minmax(0,1fr))}
+div label{flex-direction:column;gap:0;margin:0;padding:.5em 0;text-align:center}
 .t{width:100%}
 button{display:inline-block;margin-inline-end:.5em}
 fieldset~button:first-of-type{background:var(--accent);color:var(--discern-on-accent,light-dark(#fff,#062e6f))}
@@ -54,7 +55,6 @@ fieldset~button:first-of-type{background:var(--accent);color:var(--discern-on-ac
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px;box-shadow:0 0 0 2px var(--paper)}
 legend{outline:0!important}
 #s:not(:empty){color:light-dark(#b3261e,#f2b8b5);border-inline-start:.25em solid;padding-inline-start:.75em}
-:host([mode]) section{padding:1em}
 dialog{padding:0;width:32em}
 :host([mode=corner]) section{position:fixed;inset:auto 1em 1em auto;max-width:24em;max-height:90vh;overflow:auto;border:1px solid;z-index:9999}
 `);
@@ -253,9 +253,13 @@ export class PersonaSurvey extends HTMLElement {
     this.#back = button("back");
     this.#form = make("form", {
       noValidate: true,
-      oninput: () => (this.#begun = true),
+      oninput: () => {
+        this.#begun = true;
+      },
       // the second half of a double click was meant for the question before
-      onclick: (event) => event.detail > 1 && event.preventDefault(),
+      onclick: (event) => {
+        if (event.detail > 1) event.preventDefault();
+      },
       onsubmit: (event) => {
         event.preventDefault();
         this.#act(event.submitter.value);
@@ -306,7 +310,8 @@ export class PersonaSurvey extends HTMLElement {
     const choice = (type, value, ...text) => make("label", { part: "option" }, make("input", { type, name: "v", value, checked: before.includes(value) }), make("span", {}, ...text));
     if (options) return options.map(({ id, text }) => choice(type == "single" ? "radio" : "checkbox", id, text));
     if (type == "scale") {
-      const points = make("div", { className: "s" });
+      // in rows of five, or of six where five would leave one alone: 5 + 5, 6 + 5
+      const points = make("div", { className: (max - min) % 5 ? "s5" : "s6" });
       for (; min <= max; min++) points.append(choice("radio", `${min}`, `${min} `, make("small", { textContent: labels[min] })));
       return [points];
     }

@@ -53,7 +53,7 @@ function showHooks(events) {
     if (list.querySelector(`[data-event="${one.id}"]`)) continue;
     const summary = make("summary", {}, make("code", { textContent: one.type }), make("span", { textContent: `#${one.sequence ?? "–"}` }),
       make("span", { className: one.verified ? "good" : "bad", textContent: one.verified ? `✓ ${verified}` : `✗ ${rejected}` }),
-      make("time", { textContent: new Date(one.at).toLocaleTimeString(language) }));
+      make("time", { textContent: new Date(one.at).toLocaleTimeString(language === "en" ? "en-GB" : language) }));
     const row = make("li", {}, make("details", {}, summary, make("pre", { tabIndex: 0, textContent: JSON.stringify(one.body, null, 2) })));
     row.dataset.event = one.id;
     list.prepend(row);
@@ -66,7 +66,7 @@ async function json(url) {
   return reply.json();
 }
 
-async function look() {
+async function refresh() {
   try {
     const [path, token] = JSON.parse(localStorage[memory] ?? "[]");
     if (!token) return;
@@ -79,9 +79,13 @@ async function look() {
     part("no-hooks").hidden = false;
     part("no-hooks").textContent = noReceiver;
     console.warn(problem.message);
-  } finally {
-    setTimeout(look, EVERY);
   }
 }
 
-look();
+async function watch() {
+  await refresh();
+  setTimeout(watch, EVERY);
+}
+
+document.querySelector("persona-survey").addEventListener("surveystart", refresh);
+watch();

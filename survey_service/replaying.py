@@ -1,5 +1,6 @@
 """What `discern replay` does: a bank, a file of real answers, and a table of how soon the belief is right."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -93,9 +94,9 @@ def _rules(bank: CompiledBank, survey: str | None) -> SurveyRules:
 @contextmanager
 def _watched(order: str, steps: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on a terminal, silence elsewhere."""
-    screen = click.get_text_stream("stderr")
+    screen = sys.stderr
     if not screen.isatty():
         yield lambda _: None
         return
     with click.progressbar(length=steps, label=order, file=screen) as bar:
-        yield lambda _: bar.update(1)  # type: ignore[operator]
+        yield lambda _: bar.update(1)

@@ -241,7 +241,9 @@ def test_secrets_are_never_stored_in_clear(world):
     world.believes(world.contact(), 0.5)
     world.work()
 
-    stored = repr([one.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for one in world.all(table)])
+    stored = repr(
+        [one.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for one in world.all(table)]
+    )
     assert secret not in stored
     assert secret[6:] not in stored
 

@@ -88,9 +88,7 @@ def _finite(given: object) -> float:
 def _scale(question: Question, given: object) -> Value:
     point = _finite(given)
     if point not in question.points:
-        raise ImpossibleValue(
-            f"{_shown(given)} is not on the scale: give a whole number from {question.points[0]} to {question.points[-1]}"
-        )
+        raise ImpossibleValue(f"{point:g} is not on the scale: give a whole number from {question.points[0]} to {question.points[-1]}")
     return int(point)
 
 

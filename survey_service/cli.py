@@ -3,17 +3,33 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from question_bank.definitions import Bank
 from question_bank.loading import check_bank
+from survey_service.errors import DiscernError
 from survey_service.settings import Settings, SettingsInvalid
 
+if TYPE_CHECKING:
+    from survey_service.store.session import Store
 
-@click.group()
+
+class Commands(click.Group):
+    """What the service refuses, it refuses here with the same words: on stderr, exit 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DiscernError as wrong:
+            _refuse("\n".join([wrong.detail, *(f"{one['path']}: {one['message']}" for one in wrong.errors)]))
+
+
+@click.group(cls=Commands)
 def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
@@ -39,7 +55,7 @@ def publish(bank: Path) -> None:
     from survey_service.authoring.publishing import publish as publish_bank
     from survey_service.parts import utc_now
 
-    with _store() as store, store.writing() as session:
+    with _store(_settings()) as store, store.writing() as session:
         done = publish_bank(session, _bank(bank), utc_now())
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
@@ -49,7 +65,7 @@ def migrate() -> None:
     """Bring the database to the tables of this version."""
     from survey_service.store.migrating import migrate as upgrade
 
-    with _store() as store:
+    with _store(_settings(), migrated=False) as store:
         upgrade(store.engine)
     click.echo("the database is at the tables of this version", err=True)
 
@@ -87,7 +103,10 @@ def serve(bind: str, workers: int, threads: int) -> None:
     """Serve surveys and the API with gunicorn."""
     from survey_service.serving import serve as run
 
-    run(_settings(), bind, workers, threads)
+    settings = _settings()
+    with _store(settings):
+        pass
+    run(settings, bind, workers, threads)
 
 
 @main.command()
@@ -96,7 +115,10 @@ def worker(once: bool) -> None:
     """Deliver webhooks."""
     from survey_service.webhooks.worker import run
 
-    run(_settings(), once=once)
+    settings = _settings()
+    with _store(settings):
+        pass
+    run(settings, once=once)
 
 
 @main.group()
@@ -115,7 +137,7 @@ def create_key(scope: str, name: str, as_json: bool) -> None:
     from survey_service.parts import utc_now
 
     settings = _settings()
-    with _store() as store, store.writing() as session:
+    with _store(settings) as store, store.writing() as session:
         made = make(session, Keyring(settings.secret_keys), scope, name, utc_now())
     click.echo(json.dumps({"key": made}) if as_json else made)
 
@@ -136,7 +158,7 @@ def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) ->
     from survey_service.webhooks.endpoints import add
 
     settings = _settings()
-    with _store() as store, store.writing() as session:
+    with _store(settings) as store, store.writing() as session:
         made, secret = add(session, settings, url=url, events=list(events), when=when, now=utc_now())
     click.echo(json.dumps({"id": made.id, "secret": secret}) if as_json else f"{made.id} {secret}")
 
@@ -157,12 +179,23 @@ def _settings() -> Settings:
         _refuse("\n".join(wrong.problems))
 
 
-def _store() -> Any:
-    from contextlib import closing
+@contextmanager
+def _store(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
+    """The database of the settings, with the tables of this version unless it is to get them now."""
+    from sqlalchemy.exc import OperationalError
 
+    from survey_service.store.migrating import at_head
     from survey_service.store.session import Store
 
-    return closing(Store(_settings().database_url))
+    store = Store(settings.database_url)
+    try:
+        if migrated and not at_head(store.engine):
+            _refuse("the database does not have the tables of this version: run discern migrate")
+        yield store
+    except OperationalError as wrong:
+        _refuse(f"DISCERN_DATABASE_URL: the database does not answer: {wrong.orig}")
+    finally:
+        store.close()
 
 
 def _bank(path: Path) -> Bank:

@@ -1,0 +1,45 @@
+"""Settings come from the environment, and all that is wrong is said at once."""
+
+import pytest
+
+from survey_service.settings import Settings, SettingsInvalid
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_one_key_is_all_it_takes():
+    """Everything else has a default; there is no default secret."""
+    settings = Settings.from_env({"DISCERN_SECRET_KEYS": KEY})
+
+    assert settings.database_url == "sqlite:///var/discern.db"
+    assert settings.secret_keys == (KEY,)
+    assert settings.allow_private_targets == ()
+    with pytest.raises(SettingsInvalid, match="DISCERN_SECRET_KEYS"):
+        Settings.from_env({})
+
+
+def test_every_wrong_setting_is_reported_with_a_hint():
+    """Seven mistakes, seven lines, nothing started."""
+    environment = {
+        "DISCERN_SECRET_KEYS": "short",
+        "DISCERN_DATABASE_URL": "mysql://x/y",
+        "DISCERN_BASE_URL": "surveys.example.com",
+        "DISCERN_TRUSTED_PROXIES": "many",
+        "DISCERN_ALLOW_PRIVATE_TARGETS": "10.0.0.1/8",
+        "DISCERN_LOG_LEVEL": "LOUD",
+        "DISCERN_RETENTION_DAYS": "-3",
+    }
+    with pytest.raises(SettingsInvalid) as wrong:
+        Settings.from_env(environment)
+
+    assert sorted(line.split(":")[0] for line in wrong.value.problems) == sorted(environment)
+    assert all(len(line.split(": ", 1)[1]) > 20 for line in wrong.value.problems)
+    assert "short" not in [word.strip("',") for word in str(wrong.value).split() if word == "'short'"]
+
+
+def test_lists_and_networks_are_read():
+    """Keys newest first; networks with or without a length."""
+    settings = Settings.from_env({"DISCERN_SECRET_KEYS": f"{KEY}, {KEY[::-1]}", "DISCERN_ALLOW_PRIVATE_TARGETS": "10.0.0.0/8,192.168.1.7"})
+
+    assert settings.secret_keys == (KEY, KEY[::-1])
+    assert [str(network) for network in settings.allow_private_targets] == ["10.0.0.0/8", "192.168.1.7/32"]

@@ -1,0 +1,153 @@
+"""The `discern` command, as a person or a script meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from survey_service.cli import main
+from tests.processes import ROOT, discern, environment
+from tests.real_answers import shared_data
+
+EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
+TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
+
+
+def test_check_prints_ten_located_problems_for_ten_mistakes_and_exits_1():
+    """Each with its file, line, way and remedy."""
+    done = discern("check", str(TEN_MISTAKES), database_url="sqlite://")
+
+    assert done.returncode == 1
+    located = [line for line in done.stdout.splitlines() if line.startswith("ten-mistakes.yaml:")]
+    assert len(located) == 10
+    assert done.stdout.count("→") == 10
+    assert "10 problems" in done.stderr
+
+
+def test_check_as_json_is_one_object_on_stdout():
+    """For programs."""
+    done = discern("check", str(TEN_MISTAKES), "--json", database_url="sqlite://")
+
+    report = json.loads(done.stdout)
+    assert len(report["errors"]) == 10
+    assert {"file", "line", "where", "wrong", "todo", "path"} == set(report["errors"][0])
+
+
+def test_the_example_bank_has_no_problem_and_no_warning():
+    """What we ship is what we preach."""
+    done = discern("check", str(EXAMPLE), database_url="sqlite://")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_replay_of_real_answers_prints_its_table():
+    """793 car buyers; the belief after more questions agrees more with the belief after all of them."""
+    answers = shared_data() / "auto.csv"
+    done = discern("replay", str(EXAMPLE), "--answers", str(answers), "--survey", "website", "--json", database_url="sqlite://")
+
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["respondents"] == 793
+    assert set(result["orders"]) == {"adaptive", "fixed", "random"}
+    adaptive = {one["questions"]: one for one in result["orders"]["adaptive"]}
+    random = {one["questions"]: one for one in result["orders"]["random"]}
+    assert set(adaptive[5]) >= {"questions", "agreement", "confidence", "calibration_error", "log_score"}
+    assert adaptive[5]["agreement"] > adaptive[2]["agreement"] > 0.6
+    assert adaptive[5]["agreement"] > random[5]["agreement"] + 0.1
+    assert all(one["calibration_error"] < 0.06 for one in adaptive.values())
+
+    table = discern("replay", str(EXAMPLE), "--answers", str(answers), "--steps", "3", database_url="sqlite://").stdout
+    assert table.startswith("793 respondents\n")
+    assert len(table.splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("satisfaction,colour\n3,red\n", 'answers.csv:1: column "colour": no question has this id'),
+        ("satisfaction\n3\nvery\n11\n", 'answers.csv:3: column "satisfaction": "very" is not a number'),
+        ("satisfaction\n3\nvery\n11\n", 'answers.csv:4: column "satisfaction": 11 is not on the scale'),
+        ("usage\nmoon\n", 'answers.csv:2: column "usage": "moon" is not an option'),
+        ("information\nyes\n", 'answers.csv:1: column "information": a multiple question has one column an option'),
+        ("information.advertising\nmaybe\n", '"maybe" is neither 1 nor 0'),
+        ("usage,usage\nboth,both\n", 'column "usage" stands there twice'),
+        ("usage\nboth,both\n", "answers.csv:2: has 2 cells where the first line names 1 columns"),
+        ("usage\n", "has no answers"),
+        ("", "has no answers"),
+        (b"usage\n\xff\n", "is not UTF-8 text"),
+    ],
+)
+def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, words):
+    """Exit 1, every problem, no traceback."""
+    answers = tmp_path / "answers.csv"
+    answers.write_bytes(content if isinstance(content, bytes) else content.encode())
+    bank = tmp_path / "bank.yaml"
+    bank.write_text(EXAMPLE.read_text())
+
+    done = CliRunner().invoke(main, ["replay", str(bank), "--answers", str(answers)])
+
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_wrong_wishes_are_all_named(tmp_path):
+    """Orders, steps and surveys that do not exist."""
+    answers = tmp_path / "answers.csv"
+    answers.write_text("usage\nboth\n")
+    wishes = ("--orders", "adaptive,sideways", "--steps", "1,-2", "--survey", "none")
+    done = CliRunner().invoke(main, ["replay", str(EXAMPLE), "--answers", str(answers), *wishes])
+
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 3
+
+
+def test_wrong_settings_are_told_before_anything_starts():
+    """All of them, exit 1."""
+    wrong = {**environment("mysql://x"), "DISCERN_SECRET_KEYS": ""}
+    done = subprocess.run([sys.executable, "-m", "survey_service.cli", "migrate"], env=wrong, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "DISCERN_DATABASE_URL" in done.stderr
+    assert "DISCERN_SECRET_KEYS" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_without_tables_is_a_hint_and_not_a_crash(tmp_path):
+    """Forgetting to migrate is the most common mistake."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    for command in (
+        ("serve", "--bind", "127.0.0.1:0"),
+        ("worker", "--once"),
+        ("publish", str(EXAMPLE)),
+        ("key", "create", "--scope", "read"),
+    ):
+        done = discern(*command, database_url=url)
+        assert done.returncode == 1, command
+        assert "discern migrate" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert discern("migrate", database_url=url).returncode == 0
+    assert discern("publish", str(EXAMPLE), database_url=url).stdout == "car-buyers version 1\n"
+    assert discern("publish", str(EXAMPLE), database_url=url).stdout == "car-buyers version 1 (unchanged)\n"
+
+
+def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(tmp_path):
+    """And not for an address inside our own network, unless the operator allows it."""
+    url = f"sqlite:///{tmp_path}/new.db"
+    discern("migrate", database_url=url)
+
+    made = json.loads(discern("endpoint", "add", "http://127.0.0.1:9/hook", "--json", database_url=url).stdout)
+    assert made["secret"].startswith("whsec_")
+    refused = discern("endpoint", "add", "http://10.0.0.1/hook", database_url=url)
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert made["secret"].encode() not in Path(f"{tmp_path}/new.db").read_bytes()
+
+
+def test_usage_errors_exit_2():
+    """As every command does."""
+    assert CliRunner().invoke(main, ["key", "create", "--scope", "king"]).exit_code == 2
+    assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2

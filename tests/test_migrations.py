@@ -1,0 +1,134 @@
+"""The tables that migrations make are the tables of the models, on both databases, and the way back works."""
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from survey_service.store.migrating import _config, at_head, migrate, scripts
+from survey_service.store.records import metadata
+from survey_service.store.session import Store, open_engine
+
+CONTACT = """
+INSERT INTO contact (id, sequence, attributes, consent, created_at, updated_at)
+VALUES ('c', {sequence}, '{{}}', '{{}}', '2026-01-01', '2026-01-01')
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request, tmp_path):
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/folder/that/is/made/x.db"
+        return
+    server = request.getfixturevalue("postgres_server")
+    server.execute("CREATE DATABASE empty")
+    yield server.url("empty")
+    server.execute("DROP DATABASE empty WITH (FORCE)")
+
+
+def test_migrating_an_empty_database_makes_the_tables_of_the_models(empty_url):
+    """Nothing to add, nothing to remove, no type that differs."""
+    engine = open_engine(empty_url)
+    assert not at_head(engine)
+
+    migrate(engine)
+
+    assert at_head(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+    engine.dispose()
+
+
+def test_constraints_are_migrated_too(empty_url, tmp_path):
+    """CHECK constraints are not compared by Alembic, so they are counted here, table by table."""
+    engine = open_engine(empty_url)
+    migrate(engine)
+    inspector = inspect(engine)
+    for table in metadata.tables.values():
+        declared = {str(constraint.name) for constraint in table.constraints if constraint.name and str(constraint.name).startswith("ck_")}
+        found = {constraint["name"] for constraint in inspector.get_check_constraints(table.name)}
+        assert found >= declared, table.name
+        assert {index.name for index in table.indexes} <= {index["name"] for index in inspector.get_indexes(table.name)}
+    engine.dispose()
+
+
+def test_there_and_back_and_there_again(empty_url):
+    """A downgrade leaves nothing behind that stops the next upgrade; migrating twice is once."""
+    engine = open_engine(empty_url)
+    migrate(engine)
+    migrate(engine)
+    with engine.connect().execution_options(discern_writes=True) as connection:
+        command.downgrade(_config(connection), "base")
+        connection.commit()
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    migrate(engine)
+    assert at_head(engine)
+    engine.dispose()
+
+
+def test_there_is_one_line_of_migrations():
+    """Two heads would leave it to chance which tables a database gets."""
+    assert len(ScriptDirectory(str(scripts())).get_heads()) == 1
+
+
+def test_sqlite_keeps_what_it_acknowledged_and_lets_readers_read(tmp_path):
+    """WAL, FULL, and foreign keys, on every connection of the pool."""
+    store = Store(f"sqlite:///{tmp_path}/x.db")
+    with store.reading() as session:
+        pragma = {
+            name: session.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    store.close()
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_postgresql_waits_for_the_disk_even_where_the_server_says_otherwise(postgres_server):
+    """An operator's default of synchronous_commit off does not lose acknowledged answers."""
+    postgres_server.execute("CREATE DATABASE hasty")
+    postgres_server.execute("ALTER DATABASE hasty SET synchronous_commit = off")
+    store = Store(postgres_server.url("hasty"))
+    with store.reading() as session:
+        assert session.connection().exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+    store.close()
+    postgres_server.execute("DROP DATABASE hasty")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO api_key (id, name, prefix, digest, scope, created_at) VALUES ('k', '', '', '', 'king', '2026-01-01')",
+        CONTACT.format(sequence=-1),
+        "INSERT INTO survey (id, bank, version) VALUES ('s', 'none', 1)",
+    ],
+)
+def test_the_database_refuses_what_must_not_be(database_url, statement):
+    """The last line of defence is the table itself."""
+    engine = open_engine(database_url)
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_failed_block_leaves_nothing(database_url):
+    """A use case that raises has written nothing."""
+    store = Store(database_url)
+    insert = text(CONTACT.format(sequence=0))
+    with pytest.raises(ZeroDivisionError), store.writing() as session:
+        session.connection().execute(insert)
+        1 / 0  # noqa: B018
+    with store.reading() as session:
+        assert session.connection().execute(text("SELECT count(*) FROM contact")).scalar() == 0
+    store.close()
+
+
+def test_opening_the_database_is_left_to_the_first_use(tmp_path):
+    """Creating the application touches no file."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    Store(url).close()
+    assert not (tmp_path / "x.db").exists()
+    create_engine(url).dispose()

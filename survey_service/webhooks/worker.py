@@ -94,8 +94,9 @@ def run(settings: Settings, once: bool = False) -> None:
         with _on_signal(worker.ask_to_end):
             worker.start()
             worker.wait()
+            worker.stop()
             log.info("stopping: what is in flight is finished first")
-            worker.finish()
+            worker.join()
 
 
 class Worker:
@@ -137,13 +138,12 @@ class Worker:
         """Until somebody asks to end."""
         self._asked.get()
 
-    def finish(self) -> None:
-        """Take nothing new, and wait for what is in flight."""
+    def stop(self) -> None:
+        """Take nothing new."""
         self._stop.set()
-        self.join()
 
     def join(self) -> None:
-        """Wait for every thread; what killed one is raised here."""
+        """Wait for what is in flight, and for every thread; what killed one is raised here."""
         self._threads.shutdown()
         for future in self._futures:
             future.result()

@@ -33,12 +33,15 @@ def test_what_is_rolled_back_is_not_told(world):
     world.endpoint()
     contact = world.contact()
 
-    with pytest.raises(Changed), world.store.writing() as session:
-        world.believes_in(session, contact, 0.9)
-        session.flush()
-        assert session.get(Delivery, 1) is not None
-        raise Changed
+    def change_and_fail():
+        with world.store.writing() as session:
+            world.believes_in(session, contact, 0.9)
+            session.flush()
+            assert session.get(Delivery, 1) is not None
+            raise Changed
 
+    with pytest.raises(Changed):
+        change_and_fail()
     assert world.work() == []
     assert world.deliveries == []
 
@@ -52,7 +55,7 @@ def test_each_endpoint_is_told_what_it_wants_to_know(world):
 
     told = [(row.endpoint_id, row.event_type.rpartition(".")[2]) for row in world.deliveries]
 
-    assert told == [(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")]
+    assert sorted(told) == sorted([(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")])
 
 
 def test_a_newer_update_takes_the_place_of_those_never_sent_and_says_so(world):
@@ -252,7 +255,7 @@ def test_email_addresses_go_only_to_endpoints_that_ask_for_them(world):
     with_pii, _ = world.endpoint(include_pii=True)
     world.believes(world.contact("one"), 0.5)
 
-    plain, full = world.work()
+    plain, full = sorted(world.work(), key=lambda sent: "email" in sent.data["contact"])
     assert "email" not in plain.data["contact"]
     assert full.data["contact"]["email"] == "one@example.com"
 

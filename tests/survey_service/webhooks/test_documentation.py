@@ -1,0 +1,131 @@
+"""What docs/webhooks.md tells a CRM developer is true: its receivers are run against messages that we sent."""
+
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from survey_service.webhooks.events import EVENT_TYPES
+from survey_service.webhooks.schedule import SCHEDULE
+from survey_service.webhooks.signing import new_secret
+from survey_service.webhooks.timing import WISHES
+
+PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
+
+
+def snippet(language):
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return found
+
+
+@pytest.fixture
+def receive():
+    names: dict = {}
+    exec(compile(snippet("python"), "docs/webhooks.md", "exec"), names)
+    return names["receive"]
+
+
+@pytest.fixture
+def crm():
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE contact_seen (contact TEXT PRIMARY KEY, sequence INTEGER)")
+    database.execute("CREATE TABLE persona (contact TEXT PRIMARY KEY, persona TEXT, confidence REAL)")
+    yield database
+    database.close()
+
+
+def personas(crm):
+    return crm.execute("SELECT persona, confidence FROM persona").fetchall()
+
+
+def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, receive, crm):
+    """Also when messages are repeated, or sent again long after."""
+    _, secret = world.endpoint(events=())
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.work()
+    world.believes(contact, 0.95)
+    world.work()
+    older, *newer = world.sent
+
+    for sent in (older, *newer, *newer, older):
+        assert receive(crm, secret, sent.headers, sent.body) == 204
+        last = personas(crm)
+
+    assert len(newer) == 2  # the update and the decision
+    assert last == [("driver", 0.95)]
+
+
+def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
+    """Not a changed body, not another secret, not rubbish in place of a signature."""
+    _, secret = world.endpoint()
+    world.believes(world.contact(), 0.4)
+    [sent] = world.work()
+
+    refused = [
+        (secret, sent.headers, sent.body.replace(b"0.4", b"0.9")),
+        (new_secret(), sent.headers, sent.body),
+        (secret, {**sent.headers, "webhook-signature": "v1"}, sent.body),
+        (secret, {**sent.headers, "webhook-signature": "v1,é"}, sent.body),
+        (secret, {**sent.headers, "webhook-timestamp": "0"}, sent.body),
+        (secret, {}, sent.body),
+        (secret, sent.headers, b"\xff"),
+    ]
+    assert [receive(crm, *one) for one in refused] == [400] * len(refused)
+    assert personas(crm) == []
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
+def test_the_node_receiver_verifies_what_we_sign_and_nothing_else(world, tmp_path):
+    _, secret = world.endpoint()
+    world.believes(world.contact(), 0.4)
+    [sent] = world.work()
+    (tmp_path / "verify.mjs").write_text(snippet("js"))
+    (tmp_path / "run.mjs").write_text(
+        "import { verify } from './verify.mjs'; import { readFileSync } from 'node:fs';"
+        "const { secret, headers, body } = JSON.parse(readFileSync(0));"
+        "console.log(verify(secret, headers, Buffer.from(body)).id);"
+        "let refused = false; try { verify(secret, headers, Buffer.from(body + ' ')) } catch { refused = true }"
+        "console.log(refused);"
+    )
+    given = json.dumps({"secret": secret, "headers": sent.headers, "body": sent.body.decode()})
+
+    done = subprocess.run(["node", "run.mjs"], cwd=tmp_path, input=given, text=True, capture_output=True, check=False)
+
+    assert done.stdout.split() == [sent.message["id"], "true"], done.stderr
+
+
+def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):
+    """Key for key."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.work()
+    world.believes(contact, 0.6)
+    [sent] = world.work()
+
+    shown = json.loads(snippet("json"))
+
+    assert keys(sent.message) == keys(shown)
+
+
+def keys(value):
+    ids = ("probabilities", "explanation", "consent")
+    return {name: None if name in ids else keys(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+
+
+def test_the_tables_of_the_page_are_complete():
+    for name in (*EVENT_TYPES, *WISHES):
+        assert f"| `{name}` |" in PAGE
+
+
+def test_the_waits_of_the_page_are_those_of_the_schedule():
+    told = re.search(r"tried again, after (.*?)\. While", PAGE, re.DOTALL)
+    unit = {"s": 1, "min": 60, "h": 3600}
+    waits = [int(number) * unit[word] for number, word in re.findall(r"(\d+)\s(s|min|h)\b", told[1])]
+
+    assert waits == [wait.total_seconds() for wait in SCHEDULE[1:]]

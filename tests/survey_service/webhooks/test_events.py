@@ -1,0 +1,135 @@
+"""What a message says, as pure functions: decimals that add up, an explanation that is short, bytes that are JSON."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from survey_service.contacts.beliefs import Change
+from survey_service.store.records import Belief, Contact, ExternalId
+from survey_service.webhooks import events
+from tests.survey_service.webhooks.world import BANK
+
+NOW = datetime(2026, 1, 5, 10, 0, 0, 123456, UTC)
+shares = some.lists(some.floats(1e-9, 1.0), min_size=2, max_size=50).map(lambda p: dict(enumerate(np.array(p) / sum(p))))
+
+
+@given(shares)
+def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
+    """Each within one unit of what it was, none overtaking another."""
+    rounded = events.rounded(probabilities)
+
+    assert sum(Decimal(str(p)) for p in rounded.values()) == 1
+    for one, p in probabilities.items():
+        assert abs(rounded[one] - p) < 1e-4 + 1e-12
+        assert all(rounded[one] <= rounded[other] for other, q in probabilities.items() if q > p)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_what_is_not_a_number_never_gets_into_a_message(wrong):
+    with pytest.raises((ValueError, OverflowError)):
+        events.rounded({"a": wrong, "b": 0.5})
+    with pytest.raises(ValueError, match="JSON"):
+        events.body_of(events.PING, "evt_1", {"occurred_at": "", "hidden": {"x": wrong}}, None)
+
+
+def item(bits, question="owns", value="no"):
+    return {"kind": "answer", "question": question, "value": value, "favours": None, "log_likelihood_ratio_bits": bits, "bits": {}}
+
+
+def a_change(**more):
+    contact = Contact(id="ct_1", email="zoe@example.com", email_sha256="5a", consent={"profiling": True, "version": "2026-01", "x": 1})
+    belief = Belief(
+        contact_id="ct_1",
+        bank="cars",
+        bank_version=3,
+        probabilities={"driver": 0.62003, "family": 0.37997},
+        top="driver",
+        confidence=0.62003,
+        margin=0.24006,
+        entropy_bits=0.957991,
+        is_decided=False,
+        answers=4,
+        skipped=1,
+        signals=7,
+        sequence=17,
+        updated_at=NOW,
+    )
+    facts = {"explanation": [], "reason": "answer", **more}
+    return Change(contact, belief, BANK, occurred_at=NOW, is_material=True, newly_decided=False, **facts)
+
+
+def test_the_payload_has_exactly_this_shape():
+    """The one in the documentation, down to the order of its parts."""
+    names = [ExternalId(system="crm", value="crm-42", contact_id="ct_1"), ExternalId(system="hubspot", type="vid", value="51")]
+    facts = events.without_pii(events.persona_facts(events.UPDATED, a_change(explanation=[item(1.32)]), names, 17))
+    previous = {"sequence": 15, "persona": "family", "confidence": 0.7, "probabilities": {"driver": 0.3, "family": 0.7}}
+
+    body = events.body_of(events.UPDATED, "evt_1", facts, previous)
+
+    expected = {
+        "type": "contact.persona.updated",
+        "timestamp": "2026-01-05T10:00:00.123456Z",
+        "id": "evt_1",
+        "data": {
+            "schema": "contact.persona.updated/1",
+            "sequence": 17,
+            "reason": "answer",
+            "occurred_at": "2026-01-05T10:00:00.123456Z",
+            "contact": {
+                "id": "ct_1",
+                "external_ids": [{"system": "crm", "type": "id", "id": "crm-42"}, {"system": "hubspot", "type": "vid", "id": "51"}],
+                "email_sha256": "5a",
+                "merged_from": [],
+            },
+            "persona_set": {"id": "cars", "version": 3, "personas": ["driver", "family"]},
+            "model": {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None},
+            "assignment": {
+                "persona": "driver",
+                "kind": "answered",
+                "confidence": 0.62,
+                "margin": 0.24,
+                "entropy_bits": 0.958,
+                "is_decided": False,
+            },
+            "probabilities": {"driver": 0.62, "family": 0.38},
+            "previous": previous,
+            "coalesced": {"updates": 1, "first_sequence": 17},
+            "evidence": {"answers": 4, "skipped": 1, "signals": 7, "total": 12, "last_at": "2026-01-05T10:00:00.123456Z"},
+            "explanation": [{"kind": "answer", "question": "owns", "value": "no", "favours": None, "log_likelihood_ratio_bits": 1.32}],
+            "consent": {"profiling": True, "version": "2026-01"},
+        },
+    }
+    assert body == json.dumps(expected, separators=(",", ":")).encode()
+
+
+def test_the_explanation_has_the_five_heaviest_first():
+    """Heavy against a persona is as heavy as in its favour."""
+    bits = [0.1, -3.0, 0.2, 2.0, -0.3, 1.0, 0.0]
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(one) for one in bits]), [], 1)
+
+    assert [one["log_likelihood_ratio_bits"] for one in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
+
+
+def test_free_text_is_never_part_of_an_explanation():
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(0.0, "more", "Call me")]), [], 1)
+
+    assert facts["explanation"][0]["value"] is None
+
+
+def test_moments_are_told_in_utc_whatever_the_zone():
+    assert events.stamp(datetime(2026, 1, 5, 12, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-05T10:00:00.000000Z"
+
+
+def test_a_message_about_fifty_personas_stays_under_twenty_kilobytes():
+    """The size above which receivers may refuse."""
+    personas = {f"persona_with_a_long_name_{number:02}": 0.02 for number in range(50)}
+    change = a_change()
+    change.belief.probabilities, change.belief.top = personas, "persona_with_a_long_name_00"
+    facts = events.persona_facts(events.UPDATED, change, [], 1)
+
+    assert len(events.body_of(events.UPDATED, "evt_1", facts, events.acknowledged_state(facts))) < 20_000

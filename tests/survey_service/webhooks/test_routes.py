@@ -1,0 +1,322 @@
+"""Endpoints and deliveries over HTTP, as the operator of a CRM meets them."""
+
+import pytest
+from flask import Flask
+from standardwebhooks import Webhook
+
+from survey_service.authoring.keys import create_key
+from survey_service.http import DiscernApi, register_errors
+from survey_service.parts import Parts
+from survey_service.webhooks.routes import blueprint
+from survey_service.webhooks.schedule import SCHEDULE
+from tests.survey_service.webhooks.world import GONE, failure
+
+GOOD = {"url": "http://127.0.0.1:9/hook"}
+SCOPES = {
+    ("post", "/endpoints"): "admin",
+    ("get", "/endpoints"): "read",
+    ("get", "/endpoints/x"): "read",
+    ("patch", "/endpoints/x"): "admin",
+    ("delete", "/endpoints/x"): "admin",
+    ("post", "/endpoints/x/ping"): "admin",
+    ("post", "/endpoints/x/rotate"): "admin",
+    ("get", "/deliveries"): "read",
+    ("post", "/deliveries/1/retry"): "write",
+}
+
+
+class Caller:
+    def __init__(self, world):
+        app = Flask("test")
+        app.config.update(API_TITLE="Discern", API_VERSION="1", OPENAPI_VERSION="3.1.0")
+        app.extensions["discern"] = Parts(world.settings, world.store, world.banks, world.keys, world.clock)
+        DiscernApi(app).register_blueprint(blueprint)
+        register_errors(app)
+        self.client = app.test_client()
+        with world.store.writing() as session:
+            self.keys = {scope: create_key(session, world.keys, scope, "", world.now) for scope in ("read", "write", "admin")}
+
+    def __call__(self, method, path, body=None, scope="admin"):
+        headers = {"Authorization": f"Bearer {self.keys[scope]}"} if scope else {}
+        return self.client.open(f"/api/v1{path}", method=method.upper(), json=body, headers=headers)
+
+
+@pytest.fixture
+def call(world):
+    return Caller(world)
+
+
+@pytest.fixture
+def made(call):
+    return call("post", "/endpoints", GOOD).json
+
+
+def dead(world, contact):
+    """A message that no attempt brought through."""
+    world.believes(contact, 0.4, ended=True)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+    return world.deliveries[-1].id
+
+
+@pytest.mark.parametrize(("method", "path"), SCOPES)
+def test_each_route_asks_for_its_scope(call, method, path):
+    """A key below it is told so; no key at all comes before everything else."""
+    needed = SCOPES[method, path]
+
+    assert call(method, path, scope=None).status_code == 401
+    below = {"admin": "write", "write": "read"}.get(needed)
+    if below:
+        assert call(method, path, scope=below).status_code == 403
+    assert call(method, path, scope=needed).status_code in (200, 404, 422)
+
+
+def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
+    """Afterwards its first letters tell one from another."""
+    assert made["secret"].startswith("whsec_")
+    for answer in (call("get", "/endpoints"), call("get", f"/endpoints/{made['id']}"), call("patch", f"/endpoints/{made['id']}", {})):
+        assert answer.status_code == 200
+        assert made["secret"] not in answer.text
+        assert made["secret"][:10] in answer.text
+
+
+def test_an_endpoint_is_added_with_what_most_people_want(made):
+    """All events, material changes, nothing personal."""
+    told = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
+
+    assert told == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ({}, ["url"]),
+        ({"url": 7}, ["url"]),
+        ({"url": "https://10.0.0.1/"}, ["url"]),
+        ({"url": "ftp://example.com"}, ["url"]),
+        ({"url": "https://user@example.com"}, ["url"]),
+        ({**GOOD, "events": ["contact.erase"]}, ["events.0"]),
+        ({"url": "x", "events": ["endpoint.ping", "y"]}, ["events.1", "url"]),
+        ({**GOOD, "events": "all"}, ["events"]),
+        ({**GOOD, "when": "later"}, ["when"]),
+        ({**GOOD, "include_pii": "perhaps"}, ["include_pii"]),
+        ({**GOOD, "description": "x" * 201}, ["description"]),
+        ({**GOOD, "secret": "whsec_mine"}, ["secret"]),
+        ({**GOOD, "state": "active"}, ["state"]),
+        ([], [""]),
+    ],
+)
+def test_every_problem_of_a_body_is_named(call, body, paths):
+    answer = call("post", "/endpoints", body)
+
+    assert answer.status_code == 422
+    assert answer.content_type == "application/problem+json"
+    assert [one["path"] for one in answer.json["errors"]] == paths
+
+
+def test_an_unknown_event_is_refused_with_the_list(call):
+    answer = call("post", "/endpoints", {**GOOD, "events": ["x"]})
+
+    assert "survey.response.abandoned" in answer.json["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/endpoints/{id}", {"state": "removed"}, "state"),
+        ("/endpoints/{id}", {"url": "https://127.0.0.1@example.com"}, "url"),
+        ("/endpoints/{id}", {"events": ["x"]}, "events.0"),
+        ("/endpoints/{id}/rotate", {"overlap_hours": 169}, "overlap_hours"),
+        ("/endpoints/{id}/rotate", {"overlap_hours": -1}, "overlap_hours"),
+    ],
+)
+def test_so_are_those_of_a_change(call, made, path, body, field):
+    answer = call("post" if "rotate" in path else "patch", path.format(**made), body)
+
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, field)
+
+
+def test_a_changed_address_holds_for_what_is_already_waiting(world, call, made):
+    world.believes(world.contact(), 0.4, ended=True)
+    call("patch", f"/endpoints/{made['id']}", {"url": "http://127.0.0.1:9/new"})
+
+    assert [sent.url.rpartition("/")[2] for sent in world.work()] == ["new"]
+
+
+def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call, made):
+    world.believes(world.contact(), 0.95)
+    call("patch", f"/endpoints/{made['id']}", {"events": ["contact.persona.decided"]})
+
+    assert world.states == ["dropped", "pending"]
+
+
+def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call, made):
+    """Neither address nor secret is kept."""
+    world.believes(world.contact(), 0.4, ended=True)
+    assert call("delete", f"/endpoints/{made['id']}").status_code == 204
+
+    assert world.work() == []
+    assert (world.the_endpoint().url, world.the_endpoint().secrets) == ("", [])
+    assert call("get", f"/endpoints/{made['id']}").status_code == 404
+    assert call("delete", f"/endpoints/{made['id']}").status_code == 404
+    assert call("get", "/endpoints").json["items"] == []
+    assert [one["state"] for one in call("get", "/deliveries").json["items"]] == ["dropped"]
+    world.believes("ct_crm-42", 0.8, ended=True)
+    assert len(world.deliveries) == 1
+
+
+def test_a_ping_tests_the_line(world, call, made):
+    """One is enough, however often it is asked for; its delivery tells how it went."""
+    pinged = call("post", f"/endpoints/{made['id']}/ping")
+    assert (pinged.status_code, pinged.json) == (202, call("post", f"/endpoints/{made['id']}/ping").json)
+
+    [sent] = world.work()
+
+    assert sent.message["type"] == "endpoint.ping"
+    assert sent.message["id"] == pinged.json["event_id"]
+    assert Webhook(made["secret"]).verify(sent.body, sent.headers) == sent.message
+    [item] = call("get", "/deliveries").json["items"]
+    assert (item["id"], item["state"], item["contact"]) == (pinged.json["delivery"], "delivered", None)
+
+
+def test_a_disabled_endpoint_is_not_pinged_and_nothing_is_sent_again(world, call, made):
+    number = dead(world, world.contact())
+    call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
+
+    for path in (f"/endpoints/{made['id']}/ping", f"/deliveries/{number}/retry"):
+        assert (call("post", path).status_code, call("post", path).json["code"]) == (409, "endpoint_disabled")
+    call("patch", f"/endpoints/{made['id']}", {"state": "active"})
+    assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202
+
+
+def test_an_endpoint_that_answered_410_says_so(world, call, made):
+    call("post", f"/endpoints/{made['id']}/ping")
+    world.answers = [GONE]
+    world.work()
+
+    told = call("get", f"/endpoints/{made['id']}").json
+    assert (told["state"], told["disabled_because"]) == ("disabled", "gone")
+
+
+def test_while_a_secret_is_replaced_both_verify(world, call, made):
+    """For a day; then only the new one. A third rotation ends the first secret at once."""
+    second = call("post", f"/endpoints/{made['id']}/rotate").json["secret"]
+    assert _verifying(world, call, made, made["secret"], second) == [True, True]
+
+    third = call("post", f"/endpoints/{made['id']}/rotate", {"overlap_hours": 1}).json["secret"]
+    assert _verifying(world, call, made, made["secret"], second, third) == [False, True, True]
+    world.later(hours=1)
+    assert _verifying(world, call, made, second, third) == [False, True]
+
+
+def test_a_secret_that_has_leaked_ends_at_once(world, call, made):
+    new = call("post", f"/endpoints/{made['id']}/rotate", {"overlap_hours": 0}).json["secret"]
+
+    assert _verifying(world, call, made, made["secret"], new) == [False, True]
+
+
+def _verifying(world, call, made, *secrets):
+    call("post", f"/endpoints/{made['id']}/ping")
+    [sent] = world.work()
+    return [_verifies(secret, sent, world) for secret in secrets]
+
+
+def _verifies(secret, sent, world):
+    # The library reads the real clock; the world may be hours ahead. What counts here is the signature.
+    verifier = Webhook(secret)
+    moment = world.now.replace(microsecond=0)
+    signed = verifier.sign(sent.message["id"], moment, sent.body.decode())
+    return signed in sent.headers["webhook-signature"].split(" ")
+
+
+def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
+    """Newest first, page by page; by endpoint, by state, by the contact's name in the CRM."""
+    for name in ("one", "two", "three"):
+        world.believes(world.contact(name), 0.4, ended=True)
+    world.answers = [failure()]
+    world.work()
+
+    first = call("get", "/deliveries?limit=2").json
+    second = call("get", f"/deliveries?limit=2&after={first['next']}").json
+    assert [one["id"] for page in (first, second) for one in page["items"]] == [3, 2, 1]
+    assert second["next"] is None
+    assert [one["id"] for one in call("get", "/deliveries?contact=two").json["items"]] == [2]
+    assert call("get", "/deliveries?contact=nobody").json["items"] == []
+    [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
+    assert [(one["number"], one["status"], one["error"], one["manual"]) for one in pending["attempts"]] == [(1, 500, "status", False)]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "after=x", "after=0", "after=9223372036854775808", "state=lost", "sort=up"])
+def test_a_wrong_question_is_named(call, query):
+    answer = call("get", f"/deliveries?{query}")
+
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, query.partition("=")[0])
+
+
+def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
+    """It may be anything: also a page of somebody's intranet."""
+    world.believes(world.contact(), 0.4, ended=True)
+    world.answers = [failure()]
+    world.work()
+
+    assert call("get", "/deliveries").json["items"][0]["attempts"][0]["excerpt"] == "oops \x00"
+    for scope in ("read", "write"):
+        assert "oops" not in call("get", "/deliveries", scope=scope).text
+
+
+def test_a_dead_message_is_sent_again_by_hand(world, call, made):
+    """The same id and bytes, a new time, one attempt on record as manual; and dead again when it fails."""
+    number = dead(world, world.contact())
+    world.later(hours=1)
+    answer = call("post", f"/deliveries/{number}/retry", scope="write")
+    assert (answer.status_code, answer.json["state"]) == (200, "pending")
+    world.answers = [failure()]
+    world.work()
+    assert world.states == ["dead"]
+
+    call("post", f"/deliveries/{number}/retry")
+    world.work()
+
+    assert world.states == ["delivered"]
+    assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
+    assert world.sent[-1].headers["webhook-timestamp"] != world.sent[0].headers["webhook-timestamp"]
+    assert [one.manual for one in world.attempts][-3:] == [False, True, True]
+
+
+def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
+    """One request, not two: the automatic attempt is the manual one."""
+    world.believes(world.contact(), 0.4, ended=True)
+    world.answers = [failure()]
+    world.work()
+    call("post", "/deliveries/1/retry")
+
+    assert len(world.work()) == 1
+    world.later(days=4)
+    assert world.work() == []
+
+
+def test_only_what_has_not_arrived_is_sent_again(world, call, made):
+    """Nor what is being sent at this moment, nor what never was."""
+    world.believes(world.contact(), 0.4, ended=True)
+    claimed = world.claim()
+    assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"
+    world.settle(claimed, failure())
+    world.work()
+    world.later(seconds=5)
+    world.work()
+
+    answer = call("post", "/deliveries/1/retry")
+    assert (answer.status_code, answer.json["code"]) == (409, "not_to_be_retried")
+    assert call("post", "/deliveries/99/retry").status_code == 404
+    assert call("post", f"/deliveries/{2**63}/retry").status_code == 404
+
+
+def test_endpoints_are_listed_page_by_page(call):
+    ids = [call("post", "/endpoints", GOOD).json["id"] for _ in range(3)]
+    first = call("get", "/endpoints?limit=2").json
+    second = call("get", f"/endpoints?limit=2&after={first['next']}").json
+
+    assert sorted(ids) == [one["id"] for page in (first, second) for one in page["items"]]
+    assert second["next"] is None

@@ -12,6 +12,7 @@ from survey_service.store.records import Contact, Delivery, DeliveryAttempt, End
 from survey_service.webhooks.endpoints import EndpointDisabled
 
 STATES = ("pending", "delivered", "dead", "superseded", "dropped")
+IN_FLIGHT = "This delivery is being sent at this moment: look again in a minute."
 
 
 class NotToBeRetried(Conflict):
@@ -58,13 +59,17 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
     contact = None
     if row.contact_id is not None:  # contact before delivery: places are counted under its lock
         contact = session.exec(select(Contact).where(Contact.id == row.contact_id).with_for_update()).first()
-    session.refresh(row, with_for_update=True)
+    # Not waited for: who holds the row is a worker with news about it, and may be waiting for the contact.
+    mine = select(Delivery).where(Delivery.id == delivery_id).with_for_update(skip_locked=True)
+    row = session.exec(mine.execution_options(populate_existing=True)).first()
+    if row is None:
+        raise NotToBeRetried(IN_FLIGHT)
     if session.get_one(Endpoint, row.endpoint_id).state != "active":
         raise EndpointDisabled
     if row.state not in ("dead", "pending"):
         raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
     if row.lease_until is not None and row.lease_until >= now:
-        raise NotToBeRetried("This delivery is being sent at this moment: look again in a minute.")
+        raise NotToBeRetried(IN_FLIGHT)
     if row.state == "dead" and contact is not None:
         contact.sequence += 1
         row.place = contact.sequence

@@ -48,7 +48,9 @@ class Claimed:
 
 def tell_of_change(session: Session, change: Change, ended: bool, now: datetime) -> None:
     """Tell every endpoint that wants to know; `ended` says that no more will come from this survey."""
-    _tell(session, _listening(session), change, ended, now)
+    endpoints = _listening(session)
+    _tell_of_update(session, endpoints, change, ended, now)
+    _tell_of_decision(session, endpoints, change, ended, now)
 
 
 def tell_of_response(
@@ -77,12 +79,16 @@ def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, r
     for endpoint in endpoints:
         queue.flush(session, endpoint, contact, now)
     untold = [one for one in endpoints if _wants(one, UPDATED) and not queue.has_been_told(session, one, belief)]
+    patient = [one for one in endpoints if _wants(one, DECIDED) and one.when == "final"]
+    if not untold and not patient:
+        return
+    given = readable(current_answers(session, contact.id, bank.bank.id), bank)
+    change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(bank, given))
     if untold:
         belief.sequence = _next_sequence(session, contact)
         session.add(belief)
-        given = readable(current_answers(session, contact.id, bank.bank.id), bank)
-        change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(bank, given))
-        _tell(session, untold, change, True, now)
+        _tell_of_update(session, untold, change, True, now)
+    _tell_of_decision(session, patient, change, True, now)
 
 
 def claim(session: Session, now: datetime, lease: timedelta = LEASE, due_by: datetime | None = None) -> Claimed | None:
@@ -110,11 +116,11 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome, now: datetime, 
     if row is None:
         return False
     if isinstance(outcome, Delivered):
-        row.last_error = None
+        row.last_error = _told(outcome)
         queue.put_away(session, row, "delivered", now)
         _acknowledge(session, row)
         return True
-    row.last_error = outcome.told if isinstance(outcome, Retry) else outcome.problem
+    row.last_error = _told(outcome)
     wait = after_failure(claimed.attempt, outcome, jitter=jitter)
     if wait is None:
         queue.put_away(session, row, "dead", now)
@@ -126,23 +132,26 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome, now: datetime, 
     return True
 
 
-def _tell(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
-    if not endpoints:
-        return
-    names = _names(session, change.contact)
-    facts = events.persona_facts(UPDATED, change, names, change.belief.sequence)
-    for endpoint in endpoints:
-        if _wants(endpoint, UPDATED):
-            _tell_of_update(session, endpoint, change, facts, ended, now)
-    deciding = [one for one in endpoints if _wants(one, DECIDED) and _is_news(session, one, change, ended)]
-    if deciding:
+def _tell_of_update(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
+    wanting = [one for one in endpoints if _wants(one, UPDATED)]
+    if wanting:
+        facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
+        for endpoint in wanting:
+            _replace(session, endpoint, change, facts, ended, now)
+
+
+def _tell_of_decision(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
+    wanting = [one for one in endpoints if _wants(one, DECIDED) and _is_news(session, one, change, ended)]
+    if wanting:
+        names = _names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, _next_sequence(session, change.contact))
-    for endpoint in deciding:
-        queue.flush(session, endpoint, change.contact, now)
-        queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank)
+        for endpoint in wanting:
+            queue.flush(session, endpoint, change.contact, now)
+            queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank)
 
 
-def _tell_of_update(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime) -> None:
+def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime) -> None:
+    """Put an update in the place of those that have not gone out, if it is worth telling at all."""
     earlier = queue.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
     moment = moment_of(
         endpoint.when,
@@ -201,15 +210,21 @@ def _complete(session: Session, claimed: Claimed, outcome: Outcome, now: datetim
     attempt = session.exec(begun).one()
     attempt.finished_at, attempt.status, attempt.excerpt = now, outcome.status, outcome.excerpt
     attempt.outcome = type(outcome).__name__.lower()
-    attempt.error = None if isinstance(outcome, Delivered) else outcome.problem
+    attempt.error = _told(outcome)
     session.add(attempt)
+
+
+def _told(outcome: Outcome) -> str | None:
+    """The problem in words that any API key may read; the log of the operator has the exact one."""
+    return None if isinstance(outcome, Delivered) else outcome.told if isinstance(outcome, Retry) else outcome.problem
 
 
 def _locked_if_it_changes(session: Session, claimed: Claimed, outcome: Outcome) -> Endpoint | None:
     """The endpoint, when this outcome concerns all of its messages. Endpoint before delivery: everybody locks in this order."""
-    if isinstance(outcome, Rejected) or (isinstance(outcome, Retry) and outcome.retry_after):
-        return session.get_one(Endpoint, claimed.endpoint_id, with_for_update={"key_share": True})
-    return None
+    if isinstance(outcome, Delivered) or not (isinstance(outcome, Rejected) or outcome.retry_after):
+        return None
+    endpoint = session.get_one(Endpoint, claimed.endpoint_id, with_for_update={"key_share": True})
+    return endpoint if endpoint.url == claimed.url else None  # what the old address said is no word of the new one
 
 
 def _leave_alone(session: Session, endpoint: Endpoint, outcome: Rejected | Retry, now: datetime) -> None:

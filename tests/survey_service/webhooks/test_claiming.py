@@ -105,15 +105,28 @@ def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
     assert all(one.outcome for one in world.attempts)
 
 
+@pytest.mark.parametrize("outcome", [OK, failure()], ids=["delivered", "retry"])
+def test_what_was_dropped_while_it_was_in_flight_stays_dropped(world, outcome):
+    """The endpoint was removed; nobody wants to know any more how it went."""
+    endpoint, _ = world.endpoint()
+    world.believes(world.contact(), 0.5)
+    claimed = world.claim()
+    world.remove(endpoint)
+
+    assert world.settle(claimed, outcome) is False
+    assert world.states == ["dropped"]
+
+
 def test_the_bytes_are_frozen_and_each_attempt_is_signed_at_its_own_time(world):
-    """A public verifier accepts all three; only the time and the signature differ."""
-    _, secret = world.endpoint()
+    """Whatever is changed meanwhile. A public verifier accepts all three; only the time and the signature differ."""
+    endpoint, secret = world.endpoint(include_pii=True)
     contact = world.contact()
     world.believes(contact, 0.5)
     world.answers = [failure(), failure()]
     for seconds in (0, 5, 30):
         world.later(seconds=seconds)
         world.work()
+        world.change(endpoint, include_pii=False)
 
     bodies, ids, stamps = ({pick(one) for one in world.sent} for pick in (_body, _id, _stamp))
     assert (len(world.sent), len(bodies), len(ids), len(stamps)) == (3, 1, 1, 3)
@@ -168,6 +181,17 @@ def test_410_disables_the_endpoint_and_drops_what_waits(world):
     assert states == {gone: "gone", other: None}
 
 
+def test_410_of_an_address_that_has_been_changed_meanwhile_disables_nothing(world):
+    """It was the old address that is gone."""
+    endpoint, _ = world.endpoint()
+    world.believes(world.contact(), 0.5)
+    claimed = world.claim()
+    world.change(endpoint, url="http://127.0.0.1:9/new")
+    world.settle(claimed, GONE)
+
+    assert world.the_endpoint().state == "active"
+
+
 def test_retry_after_pauses_the_whole_endpoint(world):
     """Who is asked to wait two minutes does not come with the next message after one."""
     world.endpoint()
@@ -181,62 +205,6 @@ def test_retry_after_pauses_the_whole_endpoint(world):
     world.later(seconds=1)
 
     assert len(world.work()) == 2
-
-
-def test_an_acknowledgement_never_goes_back(world):
-    """A dead message that is sent again by hand is older than what the endpoint knows."""
-    world.endpoint()
-    contact = world.contact()
-    world.believes(contact, 0.4)
-    world.answers = [failure()] * len(SCHEDULE)
-    for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
-    world.believes(contact, 0.6)
-    world.work()
-
-    world.send_again(1)
-    assert [one.data["sequence"] for one in world.work()] == [1]
-
-    [known] = world.all(Acknowledged)
-    assert (known.sequence, known.state["sequence"]) == (2, 2)
-
-
-def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
-    """Beside it, the two could overtake each other."""
-    world.endpoint(events=(DECIDED,))
-    contact = world.contact()
-    world.believes(contact, 0.95)
-    world.answers = [failure()] * len(SCHEDULE)
-    for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
-    world.believes(contact, 0.05)
-    in_flight = world.claim()
-    world.send_again(1)
-
-    assert world.claim() is None
-    world.settle(in_flight, OK)
-    again = world.claim()
-
-    assert again.delivery_id == 1
-    assert world.attempts[-1].manual
-
-
-def test_an_older_message_never_enters_a_line_it_has_left(world):
-    """A fresh state does not take the place of what a person wants to see sent again, nor inherit its twelve attempts."""
-    world.endpoint()
-    contact = world.contact()
-    world.believes(contact, 0.4)
-    world.answers = [failure()] * len(SCHEDULE)
-    for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
-    world.send_again(1)
-    world.believes(contact, 0.6)
-
-    assert [(row.state, row.attempt) for row in world.deliveries] == [("pending", 12), ("pending", 0)]
-    assert [one.data["sequence"] for one in world.work()] == [1, 3]
 
 
 def _body(sent):

@@ -103,6 +103,18 @@ def test_who_finishes_early_is_told_of_at_once_with_the_last_state(world, respon
     assert told[0][1] < told[1][1]
 
 
+def test_a_decision_made_on_the_way_is_told_at_the_end_to_who_wants_nothing_else(world):
+    world.endpoint(when="final", events=("contact.persona.decided",))
+    contact = world.contact()
+    respondent = Respondent(world, contact)
+    world.believes(contact, 0.95)
+    assert world.work() == []
+
+    respondent.finishes()
+
+    assert [one.message["type"] for one in world.work()] == ["contact.persona.decided"]
+
+
 def test_who_finishes_without_an_answer_is_no_news_about_the_persona(world, respondent):
     world.endpoint(events=())
     respondent.finishes()

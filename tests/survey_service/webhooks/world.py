@@ -80,6 +80,10 @@ class World:
         with self.store.writing() as session:
             endpoints.change(session, self.settings, endpoint, given, self.now)
 
+    def remove(self, endpoint: str) -> None:
+        with self.store.writing() as session:
+            endpoints.remove(session, endpoint, self.now)
+
     def contact(self, name: str = "crm-42") -> str:
         with self.store.writing() as session:
             contact = Contact(id=f"ct_{name}", created_at=self.now, updated_at=self.now, email=f"{name}@example.com", email_sha256="5a")

@@ -1,17 +1,11 @@
-"""Endpoints and deliveries over HTTP, as the operator of a CRM meets them."""
+"""Endpoints over HTTP, as the operator of a CRM meets them."""
 
 import pytest
-from flask import Flask
 from standardwebhooks import Webhook
 
-from survey_service.authoring.keys import create_key
-from survey_service.http import DiscernApi, register_errors
-from survey_service.parts import Parts
-from survey_service.webhooks.routes import blueprint
-from survey_service.webhooks.schedule import SCHEDULE
-from tests.survey_service.webhooks.world import GONE, failure
+from tests.survey_service.webhooks.calling import ENDPOINT as GOOD
+from tests.survey_service.webhooks.world import GONE
 
-GOOD = {"url": "http://127.0.0.1:9/hook"}
 SCOPES = {
     ("post", "/endpoints"): "admin",
     ("get", "/endpoints"): "read",
@@ -23,42 +17,6 @@ SCOPES = {
     ("get", "/deliveries"): "read",
     ("post", "/deliveries/1/retry"): "write",
 }
-
-
-class Caller:
-    def __init__(self, world):
-        app = Flask("test")
-        app.config.update(API_TITLE="Discern", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-        app.extensions["discern"] = Parts(world.settings, world.store, world.banks, world.keys, world.clock)
-        DiscernApi(app).register_blueprint(blueprint)
-        register_errors(app)
-        self.client = app.test_client()
-        with world.store.writing() as session:
-            self.keys = {scope: create_key(session, world.keys, scope, "", world.now) for scope in ("read", "write", "admin")}
-
-    def __call__(self, method, path, body=None, scope="admin"):
-        headers = {"Authorization": f"Bearer {self.keys[scope]}"} if scope else {}
-        return self.client.open(f"/api/v1{path}", method=method.upper(), json=body, headers=headers)
-
-
-@pytest.fixture
-def call(world):
-    return Caller(world)
-
-
-@pytest.fixture
-def made(call):
-    return call("post", "/endpoints", GOOD).json
-
-
-def dead(world, contact):
-    """A message that no attempt brought through."""
-    world.believes(contact, 0.4, ended=True)
-    world.answers = [failure()] * len(SCHEDULE)
-    for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
-    return world.deliveries[-1].id
 
 
 @pytest.mark.parametrize(("method", "path"), SCOPES)
@@ -181,16 +139,6 @@ def test_a_ping_tests_the_line(world, call, made):
     assert (item["id"], item["state"], item["contact"]) == (pinged.json["delivery"], "delivered", None)
 
 
-def test_a_disabled_endpoint_is_not_pinged_and_nothing_is_sent_again(world, call, made):
-    number = dead(world, world.contact())
-    call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
-
-    for path in (f"/endpoints/{made['id']}/ping", f"/deliveries/{number}/retry"):
-        assert (call("post", path).status_code, call("post", path).json["code"]) == (409, "endpoint_disabled")
-    call("patch", f"/endpoints/{made['id']}", {"state": "active"})
-    assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202
-
-
 def test_an_endpoint_that_answered_410_says_so(world, call, made):
     call("post", f"/endpoints/{made['id']}/ping")
     world.answers = [GONE]
@@ -229,88 +177,6 @@ def _verifies(secret, sent, world):
     moment = world.now.replace(microsecond=0)
     signed = verifier.sign(sent.message["id"], moment, sent.body.decode())
     return signed in sent.headers["webhook-signature"].split(" ")
-
-
-def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
-    """Newest first, page by page; by endpoint, by state, by the contact's name in the CRM."""
-    for name in ("one", "two", "three"):
-        world.believes(world.contact(name), 0.4, ended=True)
-    world.answers = [failure()]
-    world.work()
-
-    first = call("get", "/deliveries?limit=2").json
-    second = call("get", f"/deliveries?limit=2&after={first['next']}").json
-    assert [one["id"] for page in (first, second) for one in page["items"]] == [3, 2, 1]
-    assert second["next"] is None
-    assert [one["id"] for one in call("get", "/deliveries?contact=two").json["items"]] == [2]
-    assert call("get", "/deliveries?contact=nobody").json["items"] == []
-    [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
-    assert [(one["number"], one["status"], one["error"], one["manual"]) for one in pending["attempts"]] == [(1, 500, "status", False)]
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "after=x", "after=0", "after=9223372036854775808", "state=lost", "sort=up"])
-def test_a_wrong_question_is_named(call, query):
-    answer = call("get", f"/deliveries?{query}")
-
-    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, query.partition("=")[0])
-
-
-def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
-    """It may be anything: also a page of somebody's intranet."""
-    world.believes(world.contact(), 0.4, ended=True)
-    world.answers = [failure()]
-    world.work()
-
-    assert call("get", "/deliveries").json["items"][0]["attempts"][0]["excerpt"] == "oops \x00"
-    for scope in ("read", "write"):
-        assert "oops" not in call("get", "/deliveries", scope=scope).text
-
-
-def test_a_dead_message_is_sent_again_by_hand(world, call, made):
-    """The same id and bytes, a new time, one attempt on record as manual; and dead again when it fails."""
-    number = dead(world, world.contact())
-    world.later(hours=1)
-    answer = call("post", f"/deliveries/{number}/retry", scope="write")
-    assert (answer.status_code, answer.json["state"]) == (200, "pending")
-    world.answers = [failure()]
-    world.work()
-    assert world.states == ["dead"]
-
-    call("post", f"/deliveries/{number}/retry")
-    world.work()
-
-    assert world.states == ["delivered"]
-    assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
-    assert world.sent[-1].headers["webhook-timestamp"] != world.sent[0].headers["webhook-timestamp"]
-    assert [one.manual for one in world.attempts][-3:] == [False, True, True]
-
-
-def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
-    """One request, not two: the automatic attempt is the manual one."""
-    world.believes(world.contact(), 0.4, ended=True)
-    world.answers = [failure()]
-    world.work()
-    call("post", "/deliveries/1/retry")
-
-    assert len(world.work()) == 1
-    world.later(days=4)
-    assert world.work() == []
-
-
-def test_only_what_has_not_arrived_is_sent_again(world, call, made):
-    """Nor what is being sent at this moment, nor what never was."""
-    world.believes(world.contact(), 0.4, ended=True)
-    claimed = world.claim()
-    assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"
-    world.settle(claimed, failure())
-    world.work()
-    world.later(seconds=5)
-    world.work()
-
-    answer = call("post", "/deliveries/1/retry")
-    assert (answer.status_code, answer.json["code"]) == (409, "not_to_be_retried")
-    assert call("post", "/deliveries/99/retry").status_code == 404
-    assert call("post", f"/deliveries/{2**63}/retry").status_code == 404
 
 
 def test_endpoints_are_listed_page_by_page(call):

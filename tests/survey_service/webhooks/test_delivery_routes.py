@@ -1,0 +1,111 @@
+"""Deliveries over HTTP: what became of each message, and sending one again."""
+
+import pytest
+
+from survey_service.webhooks.schedule import SCHEDULE
+from tests.survey_service.webhooks.world import failure
+
+
+def dead(world, contact):
+    """A message that no attempt brought through."""
+    world.believes(contact, 0.4, ended=True)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+    return world.deliveries[-1].id
+
+
+def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
+    """Newest first, page by page; by endpoint, by state, by the contact's name in the CRM."""
+    for name in ("one", "two", "three"):
+        world.believes(world.contact(name), 0.4, ended=True)
+    world.answers = [failure()]
+    world.work()
+
+    first = call("get", "/deliveries?limit=2").json
+    second = call("get", f"/deliveries?limit=2&after={first['next']}").json
+    assert [one["id"] for page in (first, second) for one in page["items"]] == [3, 2, 1]
+    assert second["next"] is None
+    assert [one["id"] for one in call("get", "/deliveries?contact=two").json["items"]] == [2]
+    assert call("get", "/deliveries?contact=nobody").json["items"] == []
+    [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
+    assert [(one["number"], one["status"], one["error"], one["manual"]) for one in pending["attempts"]] == [(1, 500, "status", False)]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "after=x", "after=0", "after=9223372036854775808", "state=lost", "sort=up"])
+def test_a_wrong_question_is_named(call, query):
+    answer = call("get", f"/deliveries?{query}")
+
+    assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, query.partition("=")[0])
+
+
+def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
+    """It may be anything: also a page of somebody's intranet."""
+    world.believes(world.contact(), 0.4, ended=True)
+    world.answers = [failure()]
+    world.work()
+
+    assert call("get", "/deliveries").json["items"][0]["attempts"][0]["excerpt"] == "oops \x00"
+    for scope in ("read", "write"):
+        assert "oops" not in call("get", "/deliveries", scope=scope).text
+
+
+def test_a_dead_message_is_sent_again_by_hand(world, call, made):
+    """The same id and bytes, a new time, one attempt on record as manual; and dead again when it fails."""
+    number = dead(world, world.contact())
+    world.later(hours=1)
+    answer = call("post", f"/deliveries/{number}/retry", scope="write")
+    assert (answer.status_code, answer.json["state"]) == (200, "pending")
+    world.answers = [failure()]
+    world.work()
+    assert world.states == ["dead"]
+
+    call("post", f"/deliveries/{number}/retry")
+    world.work()
+
+    assert world.states == ["delivered"]
+    assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
+    assert world.sent[-1].headers["webhook-timestamp"] != world.sent[0].headers["webhook-timestamp"]
+    assert [one.manual for one in world.attempts][-3:] == [False, True, True]
+
+
+def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
+    """One request, not two; when it fails the schedule goes on by itself."""
+    world.believes(world.contact(), 0.4, ended=True)
+    world.answers = [failure(), failure()]
+    world.work()
+    call("post", "/deliveries/1/retry")
+
+    assert len(world.work()) == 1
+    world.later(seconds=30)
+    assert len(world.work()) == 1
+    world.later(days=4)
+    assert world.work() == []
+    assert [one.manual for one in world.attempts] == [False, True, False]
+
+
+def test_only_what_has_not_arrived_is_sent_again(world, call, made):
+    """Nor what is being sent at this moment, nor what never was."""
+    world.believes(world.contact(), 0.4, ended=True)
+    claimed = world.claim()
+    assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"
+    world.settle(claimed, failure())
+    world.work()
+    world.later(seconds=5)
+    world.work()
+
+    answer = call("post", "/deliveries/1/retry")
+    assert (answer.status_code, answer.json["code"]) == (409, "not_to_be_retried")
+    assert call("post", "/deliveries/99/retry").status_code == 404
+    assert call("post", f"/deliveries/{2**63}/retry").status_code == 404
+
+
+def test_a_disabled_endpoint_is_not_pinged_and_nothing_is_sent_again(world, call, made):
+    number = dead(world, world.contact())
+    call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
+
+    for path in (f"/endpoints/{made['id']}/ping", f"/deliveries/{number}/retry"):
+        assert (call("post", path).status_code, call("post", path).json["code"]) == (409, "endpoint_disabled")
+    call("patch", f"/endpoints/{made['id']}", {"state": "active"})
+    assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202

@@ -1,0 +1,79 @@
+"""What nobody gets to see: secrets, addresses, what was sent; in no log and in no table in clear."""
+
+import logging
+
+import pytest
+from cryptography.fernet import Fernet
+
+from survey_service.keyring import Keyring
+from survey_service.settings import Settings
+from survey_service.webhooks.delivery import Retry
+from survey_service.webhooks.worker import run
+from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.webhooks.world import KEY, URL, failure
+
+
+def test_the_log_gives_nothing_away(world, caplog):
+    """Neither the address with its token, nor a secret, nor an e-mail address, nor what was sent or answered."""
+    _, secret = world.endpoint(include_pii=True)
+    world.believes(world.contact(), 0.5)
+    world.answers = [failure()]
+    with caplog.at_level(logging.DEBUG):
+        world.work()
+        world.later(seconds=5)
+        world.work()
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "discern.worker"]
+    assert [line.partition("outcome=")[2].partition(" in_time")[0] for line in lines] == [
+        "retry problem=status status=500 ms=0",
+        "delivered status=200 ms=0",
+    ]
+    for hidden in (URL, "not-for-logs", secret, secret[6:], "example.com", "oops", "v1,"):
+        assert hidden not in caplog.text
+
+
+def test_secrets_are_never_stored_in_clear(world):
+    """In no row of any table."""
+    _, secret = world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.work()
+
+    stored = repr(
+        [one.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for one in world.all(table)]
+    )
+    assert secret not in stored
+    assert secret[6:] not in stored
+
+
+def test_without_the_key_nothing_is_sent_unsigned(world):
+    """The worker refuses to start, and one that is running already records why."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    other = Settings(world.settings.database_url, ("x" * 32,), allow_private_targets=LOOPBACK.allow_private)
+
+    with pytest.raises(SystemExit, match="DISCERN_SECRET_KEYS"):
+        run(other)
+    world.keys = Keyring(other.secret_keys)
+    world.work()
+
+    assert world.sent == []
+    assert world.deliveries[0].last_error == "unsigned"
+
+
+def test_a_new_service_key_reads_the_secrets_of_the_old_one(world):
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.keys = Keyring((Fernet.generate_key().decode(), KEY))
+
+    assert len(world.work()) == 1
+
+
+@pytest.mark.parametrize("problem", ["ssrf_blocked", "dns", "connect"])
+def test_a_forbidden_address_looks_like_one_that_does_not_answer(world, problem):
+    """In everything the API tells: whoever can tell the two apart can map the network we stand in."""
+    world.endpoint()
+    world.believes(world.contact(), 0.5)
+    world.answers = [Retry(problem, None, b"", failure().duration)]
+    world.work()
+
+    assert (world.attempts[0].error, world.deliveries[0].last_error) == ("unreachable", "unreachable")

@@ -1,0 +1,82 @@
+"""A message that was given up is sent again by hand: behind what waits for the same contact, never before or beside it."""
+
+import pytest
+from sqlmodel import select
+
+from survey_service.store.records import Acknowledged, Delivery
+from survey_service.webhooks.deliveries import NotToBeRetried
+from survey_service.webhooks.schedule import SCHEDULE
+from tests.survey_service.webhooks.world import OK, failure
+
+DECIDED = "contact.persona.decided"
+
+
+def exhaust(world):
+    """No attempt brings through what is due now."""
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        world.work()
+
+
+def test_an_acknowledgement_never_goes_back(world):
+    """A dead message that is sent again by hand is older than what the endpoint knows."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    exhaust(world)
+    world.believes(contact, 0.6)
+    world.work()
+
+    world.send_again(1)
+    assert [one.data["sequence"] for one in world.work()] == [1]
+
+    [known] = world.all(Acknowledged)
+    assert (known.sequence, known.state["sequence"]) == (2, 2)
+
+
+def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
+    """Beside it, the two could overtake each other."""
+    world.endpoint(events=(DECIDED,))
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    exhaust(world)
+    world.believes(contact, 0.05)
+    in_flight = world.claim()
+    world.send_again(1)
+
+    assert world.claim() is None
+    world.settle(in_flight, OK)
+    again = world.claim()
+
+    assert again.delivery_id == 1
+    assert world.attempts[-1].manual
+
+
+def test_an_older_message_never_enters_a_line_it_has_left(world):
+    """A fresh state does not take the place of what a person wants to see sent again, nor inherit its twelve attempts."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    exhaust(world)
+    world.send_again(1)
+    world.believes(contact, 0.6)
+
+    assert [(row.state, row.attempt) for row in world.deliveries] == [("pending", 12), ("pending", 0)]
+    assert [one.data["sequence"] for one in world.work()] == [1, 3]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_a_worker_has_in_its_hands_is_not_waited_for(world):
+    """It may itself be waiting for the contact: two who wait for each other would both fail. Nor does a respondent wait for it."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+
+    with world.store.writing() as worker:
+        worker.exec(select(Delivery).with_for_update()).one()
+        with pytest.raises(NotToBeRetried):
+            world.send_again(1)
+        world.believes(contact, 0.5)
+
+    assert world.states == ["pending", "pending"]

@@ -1,0 +1,106 @@
+"""How soon an endpoint hears of a change, by what it asked for; seen from the receiver, with a clock that stands still."""
+
+from datetime import timedelta
+
+import pytest
+
+ALL: tuple[str, ...] = ()
+
+
+def test_material_changes_wait_for_ten_quiet_seconds(world):
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.later(seconds=9)
+    world.believes(contact, 0.5)
+    world.later(seconds=9)
+    assert world.work() == []
+
+    world.later(seconds=1)
+    [sent] = world.work()
+
+    assert sent.data["coalesced"]["updates"] == 2
+
+
+def test_they_wait_for_a_minute_at_most(world):
+    """However busy the contact is."""
+    world.endpoint(when="material")
+    contact = world.contact()
+    began = world.now
+    sent = []
+    for number in range(13):
+        world.believes(contact, 0.4 + 0.03 * number)
+        sent = world.work()
+        if sent:
+            break
+        world.later(seconds=5)
+
+    assert world.now - began == timedelta(seconds=60)
+    assert sent[0].data["coalesced"]["updates"] == 13
+
+
+def test_an_immaterial_change_starts_no_message_but_brings_a_waiting_one_up_to_date(world):
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, 0.31)  # the prior is 0.30
+    assert world.deliveries == []
+
+    world.believes(contact, 0.4)
+    world.believes(contact, 0.41)
+    world.later(seconds=10)
+    [sent] = world.work()
+
+    assert sent.data["probabilities"]["driver"] == 0.41
+
+
+@pytest.mark.parametrize(("driver", "ended"), [(0.95, False), (0.31, True)])
+def test_a_decision_and_the_end_of_the_survey_are_told_at_once(world, driver, ended):
+    """The end also when the last answer changed next to nothing."""
+    world.endpoint(when="material")
+    contact = world.contact()
+    world.believes(contact, driver, ended)
+
+    [sent] = world.work()
+
+    assert sent.data["assignment"]["is_decided"] is (driver > 0.9)
+
+
+def test_a_decision_goes_out_behind_the_update_it_flushes(world):
+    """The receiver sees sequences rise, and `decided` never waits behind a debounce."""
+    world.endpoint(when="idle", events=ALL)
+    contact = world.contact()
+    world.believes(contact, 0.5)
+    world.believes(contact, 0.95)
+
+    told = [(sent.message["type"].rpartition(".")[2], sent.data["sequence"]) for sent in world.work()]
+
+    assert told == [("updated", 2), ("decided", 3)]
+
+
+def test_idle_endpoints_hear_half_an_hour_after_the_last_change(world):
+    world.endpoint(when="idle")
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    world.later(minutes=29)
+    world.believes(contact, 0.5)
+    world.later(minutes=29)
+    assert world.work() == []
+
+    world.later(minutes=1)
+
+    assert [sent.data["coalesced"]["updates"] for sent in world.work()] == [2]
+
+
+def test_final_endpoints_hear_nothing_before_the_end(world):
+    """Then they hear the last state, and of a decision that was made on the way."""
+    world.endpoint(when="final", events=ALL)
+    contact = world.contact()
+    world.believes(contact, 0.95)
+    world.later(hours=1)
+    assert world.work() == []
+
+    world.believes(contact, 0.96, ended=True)
+
+    assert [sent.message["type"].rpartition(".")[2] for sent in world.work()] == ["updated", "decided"]
+    world.believes(contact, 0.97, ended=True)
+    assert [sent.message["type"].rpartition(".")[2] for sent in world.work()] == ["updated"]

@@ -16,7 +16,7 @@ from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody
 
 LARGEST_BODY = 64 * 1024
 LONGEST_INTEGER = 18
-JSON_TYPES = ("application/json", "text/plain", "")
+JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
 PROBLEM_JSON = "application/problem+json"
 
 

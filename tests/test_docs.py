@@ -1,0 +1,77 @@
+"""What the documents tell people to do works when it is done."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, free_port
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+READY = """
+for attempt in $(seq 300); do curl -sf http://127.0.0.1:8000/readyz >ready.json && break; sleep 0.1; done
+test -s ready.json
+"""
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), re.M | re.S)
+
+
+def test_the_walk_in_the_readme_works_as_it_is_written(tmp_path):
+    """Every command, in its order, on a machine where nothing is set up."""
+    script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / "README.md", "bash"))
+    script = script.replace("discern worker &\n", f"discern worker &\n{READY}")
+    script = script.replace(". .venv/bin/activate", "").replace("question_bank/", f"{ROOT}/question_bank/")
+    script = script.replace("127.0.0.1:8000", f"127.0.0.1:{free_port()}")
+    assert script.count("discern serve") == script.count("discern worker") == 1
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")}
+    place = {**own, "PATH": f"{Path(sys.executable).parent}:{own['PATH']}", "PYTHONPATH": str(ROOT)}
+
+    with (tmp_path / "errors").open("w+") as errors:
+        walk = subprocess.Popen(
+            ["bash", "-c", script], cwd=tmp_path, env=place, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+        assert walk.stdout
+        try:
+            printed = read_until_belief(walk.stdout)
+        finally:
+            os.killpg(walk.pid, signal.SIGTERM)
+            walk.wait(timeout=30)
+            walk.stdout.close()
+
+    belief = json.loads(printed)["belief"]
+    assert belief["bank"] == "car-buyers"
+    assert sum(belief["probabilities"].values()) == pytest.approx(1)
+
+
+def read_until_belief(stream) -> str:
+    """The last thing the walk prints: one line of JSON with the belief. The service it started goes on, so the stream does not end."""
+    for line in stream:
+        if b'"explanation"' in line:
+            return line.decode()
+    raise AssertionError("the walk ended without showing the belief")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_pictures_lead_somewhere(document):
+    """Every relative link of every document."""
+    for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (document.parent / target).exists(), f"{document.name} points to {target}"
+
+
+def test_every_setting_in_the_readme_is_read_and_the_other_way_round():
+    """Nothing promised that does nothing; what exists and is for users is written down."""
+    from survey_service.settings import _READERS
+
+    told = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
+    read = {name.upper() for name in _READERS}
+    assert told <= read
+    assert read - told == {"DEMO_RECEIVER", "RETENTION_DAYS"}

@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.special import entr
 
+from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import Floats
+from adaptive.posterior import Evidence, answered_trees
 from adaptive.tables import ResponseTables
 
 
@@ -46,3 +48,15 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
         gain[:, q] += sample.information(beliefs)
     bits: Floats = np.maximum(gain, 0.0) / np.log(2)
     return bits if np.ndim(belief) == 2 else bits[0]
+
+
+def gain_given(belief: Floats, tables: ResponseTables, evidence: Evidence) -> Floats:
+    """(B, Q) expected information gain in bits when what was answered also says what will be answered.
+
+    Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`.
+    """
+    bits = expected_information_gain(belief, tables)
+    for tree in answered_trees(tables, evidence):
+        questions, nats = tree.gain(belief, tables.silence, np.where(evidence.answered, evidence.codes, NOT_GIVEN))
+        bits[:, questions] = np.maximum(nats, 0.0) / np.log(2)
+    return bits

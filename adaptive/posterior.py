@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from adaptive.forest import NOT_GIVEN, Tree
 from adaptive.likelihood import Bools, Floats
 from adaptive.tables import Integers, ResponseTables
 
@@ -21,6 +22,8 @@ class Evidence:
         The respondent said so explicitly: skipped, does not know, refused.
     rows : (B, Q, K)
         log P(what was given | persona); read only where one of the masks is set.
+    codes : (B, Q) int
+        Which outcome of a choice was given, -1 where none was: what questions that depend on this one need to know.
     signals : (B, K)
         log P(behaviour | persona), summed over signals, already capped and faded by age.
     """
@@ -28,6 +31,7 @@ class Evidence:
     answered: Bools
     silent: Bools
     rows: Floats
+    codes: Integers
     signals: Floats
 
     @classmethod
@@ -35,20 +39,23 @@ class Evidence:
         """Nothing known yet about each of `respondents`."""
         shape = (respondents, len(tables.questions))
         nothing = np.zeros(shape, dtype=bool)
-        return cls(nothing, nothing.copy(), np.zeros((*shape, tables.personas)), np.zeros((respondents, tables.personas)))
+        rows, signals = np.zeros((*shape, tables.personas)), np.zeros((respondents, tables.personas))
+        return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
 
 
 def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
     """Exponent on the likelihood of each question, (B, Q): zero where nothing was given.
 
     Within a topic the first answer counts in full and every later one `repeat_weight` as much, because answers to overlapping
-    questions repeat each other. "First" is by bank order, answers before silences: the order of asking cannot matter.
+    questions repeat each other. "First" is by bank order, answers before silences: the order of asking cannot matter. Questions of a
+    tree count in full: there the dependence itself is known.
     """
     given = answered | silent
     weights = np.where(given, tables.evidence_weight, 0.0)
-    topics, sizes = np.unique(tables.topics[(tables.topics >= 0) & given.any(axis=0)], return_counts=True)
+    overlapping = np.where(tables.in_tree, -1, tables.topics)
+    topics, sizes = np.unique(overlapping[(overlapping >= 0) & given.any(axis=0)], return_counts=True)
     for topic in topics[sizes > 1]:
-        members = np.flatnonzero(tables.topics == topic)
+        members = np.flatnonzero(overlapping == topic)
         spoken, quiet = answered[:, members], silent[:, members] & ~answered[:, members]
         earlier_spoken: Integers = np.cumsum(spoken, axis=1) - spoken
         earlier_quiet = np.cumsum(quiet, axis=1) - quiet + spoken.sum(axis=1, keepdims=True)
@@ -58,10 +65,20 @@ def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> 
 
 
 def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
-    """(B, Q + 1, K) weighted log-likelihood that each question, and last all behaviour together, adds to the belief."""
-    weights = evidence_weights(evidence.answered, evidence.silent, tables)
-    questions = np.where(weights[:, :, None] > 0, evidence.rows, 0.0) * weights[:, :, None]
-    return np.concatenate([questions, tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
+    """(B, Q + 1, K) weighted log-likelihood that each question, and last all behaviour together, adds to the belief.
+
+    An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
+    """
+    parts = np.concatenate([_alone(evidence, tables), tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
+    for tree in tables.trees:
+        told = np.zeros((len(evidence.codes), tables.personas))
+        known = np.full_like(evidence.codes, NOT_GIVEN)
+        for q in np.sort(tree.questions[(_codes(evidence)[:, tree.questions] != NOT_GIVEN).any(axis=0)]):
+            known[:, q] = _codes(evidence)[:, q]
+            now = tables.evidence_weight * tree.collect(known)[2]
+            parts[:, q] += now - told
+            told = now
+    return parts
 
 
 def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
@@ -73,5 +90,24 @@ def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
     >>> believe(tables, Evidence.none(tables))
     array([[0.5, 0.5]])
     """
-    belief: Floats = softmax(np.log(tables.prior) + log_evidence(evidence, tables).sum(axis=1), axis=1)
+    logits = np.log(tables.prior) + _alone(evidence, tables).sum(axis=1) + tables.evidence_weight * evidence.signals
+    for tree in answered_trees(tables, evidence):
+        logits = logits + tables.evidence_weight * tree.collect(_codes(evidence))[2]
+    belief: Floats = softmax(logits, axis=1)
     return belief
+
+
+def answered_trees(tables: ResponseTables, evidence: Evidence) -> list[Tree]:
+    """The trees in which anybody has answered anything: elsewhere the tables stand as they are."""
+    return [tree for tree in tables.trees if (_codes(evidence)[:, tree.questions] != NOT_GIVEN).any()]
+
+
+def _codes(evidence: Evidence) -> Integers:
+    return np.where(evidence.answered, evidence.codes, NOT_GIVEN)
+
+
+def _alone(evidence: Evidence, tables: ResponseTables) -> Floats:
+    """(B, Q, K) what each question adds without regard to others: of an answer within a tree only that there is one."""
+    weights = evidence_weights(evidence.answered, evidence.silent, tables)[:, :, None]
+    rows = np.where((tables.in_tree & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)
+    return np.where(weights > 0, rows, 0.0) * weights

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from adaptive.information import expected_information_gain
+from adaptive.forest import NOT_GIVEN
+from adaptive.information import gain_given
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence, believe
 from adaptive.stopping import GO_ON, Progress, StopRule, most_in_all, reason_to_stop
@@ -104,7 +105,7 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     topic is untouched come before repeats of a topic as long as one of them is worth asking.
     """
     belief = believe(tables, evidence)
-    gain = expected_information_gain(belief, tables)
+    gain = gain_given(belief, tables, evidence)
     asking = eligible(rules, progress)
     worth_asking = asking & (gain > max(NOTHING, 0.0 if rules.stop.gain_below is None else rules.stop.gain_below - NOTHING))
     fresh = worth_asking & ~_touched(tables, evidence)
@@ -161,6 +162,8 @@ def suppose(
     done[:, question] = True
     given = repeated(evidence.rows)
     given[:, question] = rows
+    codes = repeated(evidence.codes)
+    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
     progress = Progress(
         done=done,
         opens=opens,
@@ -168,4 +171,4 @@ def suppose(
         spent=repeated(progress.spent) + tables.seconds[question],
         limit=repeated(progress.limit),
     )
-    return Evidence(answered, silent, given, repeated(evidence.signals)), progress
+    return Evidence(answered, silent, given, codes, repeated(evidence.signals)), progress

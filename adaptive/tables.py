@@ -1,12 +1,14 @@
 """The arrays of one bank: the prior, and P(outcome | persona) of every question, laid flat side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
+from adaptive.forest import Tree, trees_of
 from adaptive.likelihood import AnyLikelihood, Choice, Floats, Ticks
 
 Integers = npt.NDArray[np.int64]
@@ -75,6 +77,7 @@ class ResponseTables:
     seconds: Floats
     topics: Integers
     samples: dict[int, TickSample]
+    trees: tuple[Tree, ...] = ()
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
 
@@ -85,11 +88,18 @@ class ResponseTables:
         prior: npt.ArrayLike | None = None,
         seconds: npt.ArrayLike | None = None,
         topics: npt.ArrayLike | None = None,
+        parents: Mapping[int, int] | None = None,
+        given: Mapping[int, Floats] | None = None,
         evidence_weight: float = 1.0,
         repeat_weight: float = 0.5,
     ) -> "ResponseTables":
-        """Lay the questions flat. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none."""
-        known = tuple(q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions)
+        """Lay the questions flat. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none.
+
+        A question of `parents` depends on another one: ``given[q]`` is (K, P, A), P(answer | persona, answer of ``parents[q]``); what
+        stands under q in `questions` gives its silence only.
+        """
+        raw = [q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions]
+        known = tuple(_summed_out(raw, parents or {}, given or {}))
         cells = [question.cells for question in known]
         personas = _personas(cells)
         belief = np.full(personas, 1 / personas) if prior is None else np.asarray(prior, dtype=float)
@@ -107,22 +117,59 @@ class ResponseTables:
             seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
             topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
             samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, Ticks) and not one.enumerated},
+            trees=_trees(known, parents or {}, given or {}),
             evidence_weight=evidence_weight,
             repeat_weight=repeat_weight,
         )
+
+    @cached_property
+    def in_tree(self) -> npt.NDArray[np.bool_]:
+        """(Q,) questions that depend on others, or that others depend on."""
+        return np.isin(np.arange(len(self.questions)), [q for tree in self.trees for q in tree.questions])
+
+    @cached_property
+    def silence(self) -> Floats:
+        """(Q, K) P(no answer | persona), zero where it is not modelled."""
+        return np.array([np.zeros(self.personas) if one.silence is None else one.silence for one in self.questions])
 
     @property
     def personas(self) -> int:
         """K."""
         return len(self.prior)
 
-    @property
+    @cached_property
     def informative(self) -> npt.NDArray[np.bool_]:
         """(Q,) whether any outcome of the question is likelier under one persona than under another."""
         spread = np.maximum.reduceat(np.ptp(self.flat, axis=0), self.starts) > 1e-12
         for q in self.samples:
             spread[q] = True
+        for level in (level for tree in self.trees for level in tree.levels):
+            spread[level.questions] |= np.ptp(level.table, axis=1).max(axis=(1, 2)) > 1e-12
         return spread
+
+
+def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Iterator[AnyLikelihood]:
+    """The questions with P(answer | persona) where there was P(answer | persona, parent's answer). Raises ValueError for a circle."""
+
+    def table(q: int, below: frozenset[int] = frozenset()) -> Floats:
+        if q in below:
+            raise ValueError(f"question {q} depends on itself")
+        if q in parents:
+            summed: Floats = np.einsum("kp,kpa->ka", table(parents[q], below | {q}), given[q])
+            return summed
+        one = questions[q]
+        if not isinstance(one, Choice):
+            raise ValueError(f"question {q} is not a choice: nothing can depend on its answer")
+        return one.table
+
+    for q, one in enumerate(questions):
+        yield Choice(table(q), one.silence) if q in parents else one
+
+
+def _trees(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> tuple[Tree, ...]:
+    heads = {parent for parent in parents.values() if parent not in parents}
+    roots = {q: one.table for q in heads if isinstance(one := questions[q], Choice)}
+    return trees_of(parents, roots, given)
 
 
 def _personas(cells: Sequence[Floats]) -> int:

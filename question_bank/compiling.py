@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_silence
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
@@ -67,6 +68,13 @@ class CompiledBank:
             return _measure_row(table, given.value)
         return np.zeros(self.tables.personas)
 
+    def code(self, given: Given) -> int:
+        """Which outcome of a single choice or a scale was given, -1 for anything else."""
+        question = self.bank.questions[self.index[given.question]]
+        if given.value is None or question.type not in ("single", "scale"):
+            return NOT_GIVEN
+        return question.outcomes.index(str(given.value))
+
     def evidence(self, given: Iterable[Given], signals: Floats | None = None) -> Evidence:
         """The evidence of one respondent (B = 1). The last thing given to a question counts; `signals` is (K,)."""
         evidence = Evidence.none(self.tables)
@@ -75,6 +83,7 @@ class CompiledBank:
             evidence.answered[0, q] = one.value is not None
             evidence.silent[0, q] = one.value is None
             evidence.rows[0, q] = self.row(one)
+            evidence.codes[0, q] = self.code(one)
         if signals is not None:
             evidence.signals[0] = signals
         return evidence
@@ -101,25 +110,23 @@ class CompiledBank:
 def compile_bank(bank: Bank) -> CompiledBank:
     """Arrays of a checked bank. Tables keep their floor of 1e-4; a question without a table tells nothing."""
     topics = {topic: number for number, topic in enumerate(dict.fromkeys(q.topic for q in bank.questions if q.topic))}
-    marginals: dict[str, AnyLikelihood] = {}
+    place = {question.id: q for q, question in enumerate(bank.questions)}
     tables = ResponseTables.of(
-        [_likelihood(bank, question, marginals) for question in bank.questions],
+        [_likelihood(bank, question) for question in bank.questions],
         prior=[persona.prior for persona in bank.personas],
         seconds=[question.seconds for question in bank.questions],
         topics=[topics.get(question.topic or "", -1) for question in bank.questions],
+        parents={
+            place[question.id]: place[question.parent] for question in bank.questions if question.parent and question.likelihood_given
+        },
+        given={place[question.id]: _given_parent(bank, question) for question in bank.questions if question.likelihood_given},
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
     )
     return CompiledBank(bank, tables)
 
 
-def _likelihood(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> AnyLikelihood:
-    if question.id not in marginals:
-        marginals[question.id] = _read_table(bank, question, marginals)
-    return marginals[question.id]
-
-
-def _read_table(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> AnyLikelihood:
+def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
     personas = [persona.id for persona in bank.personas]
     silence = None
     if question.no_answer is not None:
@@ -127,25 +134,19 @@ def _read_table(bank: Bank, question: Question, marginals: dict[str, AnyLikeliho
     if question.pilot or question.type == "text":
         return Quiet(len(personas), None if question.pilot else silence)
     if question.likelihood_given:
-        return Choice(_marginal(bank, question, marginals), silence)
+        return Quiet(len(personas), silence)  # its table is in `given`
     if question.type == "number":
         return _measure(question, personas, silence)
     shares = shares_of(question, question.likelihood, personas)
     return Ticks(shares, silence) if question.type == "multiple" else Choice(shares, silence)
 
 
-def _marginal(bank: Bank, question: Question, marginals: dict[str, AnyLikelihood]) -> Floats:
-    """(K, A) P(outcome | persona) with the parent's answer summed out."""
+def _given_parent(bank: Bank, question: Question) -> Floats:
+    """(K, P, A) P(outcome | persona, parent's outcome)."""
     parent = bank.question(question.parent or "")
-    weights = _likelihood(bank, parent, marginals)
-    assert isinstance(weights, Choice)  # noqa: S101  (checks.py allows only single and scale as parents)
     personas = [persona.id for persona in bank.personas]
-    given = [
-        shares_of(question, {persona: question.likelihood_given[persona][outcome] for persona in personas}, personas)
-        for outcome in parent.outcomes
-    ]
-    marginal: Floats = np.einsum("kc,cka->ka", weights.table, np.array(given))
-    return marginal
+    rows = [{persona: question.likelihood_given[persona][outcome] for persona in personas} for outcome in parent.outcomes]
+    return np.stack([shares_of(question, given, personas) for given in rows], axis=1)
 
 
 def _measure(question: Question, personas: list[str], silence: Floats | None) -> Measure:

@@ -22,6 +22,7 @@ def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
                 known[name] = bank.row(Given(question, value))
             evidence.answered[n, q] = True
             evidence.rows[n, q] = known[name]
+            evidence.codes[n, q] = bank.code(Given(question, value))
     label = None
     if table.labels is not None:
         label = np.array([bank.personas.index(persona) for persona in table.labels])

@@ -31,7 +31,7 @@ def a_random_bank(dice: Random) -> Bank:
 
 def _question(dice: Random, name: str, personas: list[str], earlier: list[Question]) -> Question:
     kind = dice.choices(TYPES, [5, 3, 3, 3, 1])[0]
-    low, high = (1.0, float(dice.randint(3, 7))) if kind == "scale" else (1.0, 100.0)
+    low, high = (1.0, float(dice.randint(3, 5))) if kind == "scale" else (1.0, 100.0)
     options = tuple(Option(f"o{a}", {"en": f"O{a}"}) for a in range(dice.randint(2, 5))) if kind in ("single", "multiple") else ()
     logarithmic = dice.random() < 0.5
     size = len(options) or int(high)
@@ -42,6 +42,8 @@ def _question(dice: Random, name: str, personas: list[str], earlier: list[Questi
         ask_if = {other.id: tuple(dice.sample(other.outcomes, dice.randint(1, len(other.outcomes))))}
     pilot = kind != "text" and dice.random() < 0.08
     rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic) for persona in personas}
+    parent = _parent(dice, earlier) if kind in ("single", "scale") and not pilot else None
+    given = {persona: {outcome: _row(dice, kind, size, False) for outcome in parent.outcomes} for persona in personas} if parent else {}
     return Question(
         name,
         kind,  # type: ignore[arg-type]
@@ -52,10 +54,27 @@ def _question(dice: Random, name: str, personas: list[str], earlier: list[Questi
         options=options,
         minimum=low if kind in ("scale", "number") else None,
         maximum=high if kind in ("scale", "number") else None,
-        likelihood={} if pilot or kind == "text" else rows,
+        parent=parent.id if parent else None,
+        likelihood={} if pilot or kind == "text" or parent else rows,
+        likelihood_given=given,
         no_answer={persona: dice.uniform(0.01, 0.6) for persona in personas} if kind != "text" and dice.random() < 0.4 else None,
         ask_if=ask_if,
     )
+
+
+def _parent(dice: Random, earlier: list[Question]) -> Question | None:
+    """Now and then an earlier question of a tree that is still small enough to be enumerated."""
+    sizes = {question.id: sum(root_of(other, earlier) == root_of(question, earlier) for other in earlier) for question in earlier}
+    fitting = [q for q in earlier if q.type in ("single", "scale") and not q.pilot and sizes[q.id] < 4]
+    return dice.choice(fitting) if fitting and dice.random() < 0.4 else None
+
+
+def root_of(question: Question, questions: list[Question]) -> str:
+    """The id of the question at the top of its tree; its own where it stands alone."""
+    known = {other.id: other for other in questions}
+    while question.parent:
+        question = known[question.parent]
+    return question.id
 
 
 def _row(dice: Random, kind: str, size: int, logarithmic: bool) -> Row:

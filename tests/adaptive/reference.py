@@ -94,6 +94,8 @@ def likelihood(bank: Bank, question: Question, persona: str, value: Any) -> floa
     spoken = 1.0 if question.no_answer is None or question.pilot else 1 - question.no_answer[persona]
     if question.pilot or question.type == "text":
         return 1.0
+    if in_tree(bank, question):
+        return spoken  # what was said is counted with its tree
     row = question.likelihood[persona]
     if question.type == "multiple":
         assert isinstance(row, Shares)
@@ -119,8 +121,41 @@ def _number(question: Question, persona: str, value: Any) -> float:
     return max(density / kept, FLOOR / (question.maximum - question.minimum))
 
 
+def tree_around(bank: Bank, question: Question) -> list[Question]:
+    """The questions that depend on one another with this one, itself included; in bank order, so parents come first."""
+
+    def root(one: Question) -> str:
+        return one.id if one.parent is None else root(bank.question(one.parent))
+
+    return [other for other in bank.questions if root(other) == root(question)]
+
+
+def in_tree(bank: Bank, question: Question) -> bool:
+    return len(tree_around(bank, question)) > 1
+
+
+def tree_chance(bank: Bank, tree: list[Question], persona: str, known: Mapping[str, str]) -> float:
+    """P(the known answers | persona): every way to fill in the unknown ones, added up."""
+    total = 0.0
+    free = [[known[one.id]] if one.id in known else list(one.outcomes) for one in tree]
+    for filling in product(*free):
+        answers = dict(zip([one.id for one in tree], filling, strict=True))
+        p = 1.0
+        for one in tree:
+            row = one.likelihood_given[persona][answers[one.parent]] if one.parent else one.likelihood[persona]
+            assert isinstance(row, Shares)
+            p *= dict(zip(one.outcomes, row.values, strict=True))[answers[one.id]]
+        total += p
+    return total
+
+
+def known_answers(bank: Bank, tree: list[Question], given: Given) -> dict[str, str]:
+    return {one.id: str(given[one.id]) for one in tree if given.get(one.id) is not None}
+
+
 def belief(bank: Bank, given: Given) -> dict[str, float]:
     """p(persona | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`."""
+    trees = {tree_around(bank, question)[0].id: tree_around(bank, question) for question in bank.questions if in_tree(bank, question)}
     weights = {}
     for question in bank.questions:
         if question.id in given:
@@ -130,6 +165,8 @@ def belief(bank: Bank, given: Given) -> dict[str, float]:
         p = persona.prior
         for question_id, weight in weights.items():
             p *= likelihood(bank, bank.question(question_id), persona.id, given[question_id]) ** weight
+        for tree in trees.values():
+            p *= tree_chance(bank, tree, persona.id, known_answers(bank, tree, given)) ** bank.evidence_weight
         mass[persona.id] = p
     total = sum(mass.values())
     return {persona: p / total for persona, p in mass.items()}
@@ -137,14 +174,18 @@ def belief(bank: Bank, given: Given) -> dict[str, float]:
 
 def _repeats(bank: Bank, question: Question, given: Given) -> bool:
     """Whether another given question of the topic comes before: answers before silences, then by the order of the bank."""
-    if question.topic is None:
+    if question.topic is None or in_tree(bank, question):
         return False
     rank = [other.id for other in bank.questions]
 
     def place(question_id: str) -> tuple[bool, int]:
         return given[question_id] is None, rank.index(question_id)
 
-    rivals = [other.id for other in bank.questions if other.topic == question.topic and other.id in given and other.id != question.id]
+    rivals = [
+        other.id
+        for other in bank.questions
+        if other.topic == question.topic and other.id in given and other.id != question.id and not in_tree(bank, other)
+    ]
     return any(place(rival) < place(question.id) for rival in rivals)
 
 
@@ -152,9 +193,21 @@ def entropy(shares: list[float]) -> float:
     return -sum(p * math.log2(p) for p in shares if p > 0)
 
 
-def gain(bank: Bank, question: Question, believed: Mapping[str, float]) -> float:
+def chances_given(bank: Bank, question: Question, persona: str, given: Given) -> dict[Any, float]:
+    """As `chances`, knowing what was answered to the questions that this one depends on."""
+    if not in_tree(bank, question):
+        return chances(bank, question, persona)
+    tree = tree_around(bank, question)
+    known = {other: value for other, value in known_answers(bank, tree, given).items() if other != question.id}
+    silent = 0.0 if question.no_answer is None else question.no_answer[persona]
+    joint = {outcome: tree_chance(bank, tree, persona, {**known, question.id: outcome}) for outcome in question.outcomes}
+    table: dict[Any, float] = {outcome: p / sum(joint.values()) * (1 - silent) for outcome, p in joint.items()}
+    return table if question.no_answer is None else {**table, None: silent}
+
+
+def gain(bank: Bank, question: Question, believed: Mapping[str, float], given: Given) -> float:
     """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits."""
-    tables = {persona: chances(bank, question, persona) for persona in believed}
+    tables = {persona: chances_given(bank, question, persona, given) for persona in believed}
     outcomes = next(iter(tables.values()))
     expected = [sum(believed[persona] * tables[persona][outcome] for persona in believed) for outcome in outcomes]
     return entropy(expected) - sum(believed[persona] * entropy(list(tables[persona].values())) for persona in believed)
@@ -180,7 +233,7 @@ def choice(bank: Bank, survey: Survey, given: Given, believed: Mapping[str, floa
     for question_id in survey.first:
         if question_id in [question.id for question in asking]:
             return question_id
-    gains = {question.id: gain(bank, question, believed) for question in asking}
+    gains = {question.id: gain(bank, question, believed, given) for question in asking}
     worth = [question for question in asking if gains[question.id] > 1e-12]
     touched = {bank.question(question_id).topic for question_id in given} - {None}
     pool = [question for question in worth if question.topic not in touched] or worth

@@ -102,12 +102,13 @@ class Ticks:
 class Measure:
     """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
 
-    `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`.
+    `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or one
+    for all.
     """
 
     centre: Floats
     width: Floats
-    logarithmic: bool = False
+    logarithmic: Bools | bool = False
     low: float = -np.inf
     high: float = np.inf
     silence: Floats | None = None
@@ -116,7 +117,7 @@ class Measure:
     def _span(self) -> float:
         """The length over which the floor is spread: the declared range, else four widths around every persona."""
         reach = np.array([self.centre - 4 * self.width, self.centre + 4 * self.width])
-        hull = np.exp(reach) if self.logarithmic else reach
+        hull = self._plain(reach)
         low = self.low if np.isfinite(self.low) else float(hull.min())
         high = self.high if np.isfinite(self.high) else float(hull.max())
         return max(high - low, float(np.finfo(float).tiny))
@@ -124,11 +125,16 @@ class Measure:
     def _standard(self, value: float | Floats) -> Floats:
         """(…, K) the value in widths from each centre; minus infinity at and below zero where logarithmic."""
         given = np.asarray(value, dtype=float)[..., None]
-        if self.logarithmic:
-            with np.errstate(divide="ignore"):
-                given = np.log(np.maximum(given, 0.0))
-        standard: Floats = (given - self.centre) / self.width
+        with np.errstate(divide="ignore"):
+            scaled = np.where(self.logarithmic, np.log(np.maximum(given, 0.0)), given)
+        standard: Floats = (scaled - self.centre) / self.width
         return standard
+
+    def _plain(self, scaled: Floats) -> Floats:
+        """(…, K) numbers from the scale on which each persona's law is normal."""
+        with np.errstate(over="ignore"):
+            plain: Floats = np.where(self.logarithmic, np.exp(scaled), scaled)
+        return plain
 
     @property
     def _kept(self) -> Floats:
@@ -146,7 +152,7 @@ class Measure:
     def log_given(self, value: float) -> Floats:
         """(K,) log density at an exact number."""
         standard = self._standard(value)
-        stretch = max(abs(value), float(np.finfo(float).tiny)) if self.logarithmic else 1.0
+        stretch = np.where(self.logarithmic, max(abs(value), float(np.finfo(float).tiny)), 1.0)
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
         said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_spoken(self.silence, len(self.centre))
@@ -161,7 +167,7 @@ class Measure:
         """Where the cells of the gain begin and end: each persona's 10, 30, 50, 70 and 90 % points, and the two ends."""
         below = ndtr(self._standard(self.low))
         points = ndtri(below + _QUANTILES[:, None] * self._kept) * self.width + self.centre
-        inner = np.unique(np.exp(points) if self.logarithmic else points)
+        inner = np.unique(self._plain(points))
         inside = inner[np.isfinite(inner) & (inner > self.low) & (inner < self.high)]
         return np.concatenate([[self.low], inside, [self.high]])
 

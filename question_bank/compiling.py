@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
 from question_bank.answers import Value, chosen
-from question_bank.definitions import Bank, LogNormal, Normal, Question, Survey
+from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Survey
 from question_bank.rows import FLOOR, shares_of
 
 
@@ -151,13 +152,16 @@ def _given_parent(bank: Bank, question: Question) -> Floats:
 
 def _measure(question: Question, personas: list[str], silence: Floats | None) -> Measure:
     rows = [question.likelihood[persona] for persona in personas]
-    logarithmic = isinstance(rows[0], LogNormal)
-    pairs = [(np.log(row.median), np.log(row.spread)) for row in rows if isinstance(row, LogNormal)]
-    pairs += [(row.mean, row.sd) for row in rows if isinstance(row, Normal)]
-    centre, width = np.array(pairs, dtype=float).T
+    logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
+    laws = [(np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd) for row in rows if _is_law(row)]
+    centre, width = np.array(laws, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
     return Measure(centre, width, logarithmic, low, high, silence)
+
+
+def _is_law(row: Row) -> TypeGuard[Normal | LogNormal]:
+    return isinstance(row, Normal | LogNormal)
 
 
 def _ticks_row(question: Question, table: Ticks, value: Value) -> Floats:

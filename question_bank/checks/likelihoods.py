@@ -34,7 +34,7 @@ def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Fi
         return
     yield from per_persona(draft, at, table)
     for persona, rows in table.items():
-        if "parent" in question:
+        if "parent" in question and kind in PARENTS:
             yield from _rows_given(draft, (*at, persona), question, rows)
         else:
             yield from _row(draft, (*at, persona), question, rows)

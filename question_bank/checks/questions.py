@@ -106,6 +106,9 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
         return
     if question.get("type") == "text":
         yield Finding(at, "a text question has no table, so no parent", "remove it")
+    elif question.get("type") in ("multiple", "number"):
+        yield Finding(at, f"a {question['type']} question cannot have a parent", "remove it, and give one row a persona")
+        return
     if name == question.get("id"):
         yield Finding(at, "is its own parent", "name another question, or remove the line")
         return

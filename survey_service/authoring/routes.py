@@ -17,6 +17,7 @@ from survey_service.parts import parts
 from survey_service.store.records import BankVersion
 
 LARGEST_BANK = 1024 * 1024
+MOST_PROBLEMS = 200
 
 blueprint = ApiBlueprint("banks", __name__, url_prefix="/api/v1/banks", description="Personas, questions and surveys")
 
@@ -37,7 +38,8 @@ def publish_bank() -> Any:
     request.max_content_length = LARGEST_BANK
     report = check_bank(request.get_data(), "bank")
     if report.bank is None:
-        raise BankRejected(errors=[{"path": one.path, "message": str(one)} for one in report.errors])
+        shown = [{"path": one.path, "message": str(one)} for one in report.errors[:MOST_PROBLEMS]]
+        raise BankRejected(f"The bank has {len(report.errors)} mistakes; nothing was published.", errors=shown)
     p = parts()
     with p.store.writing() as session:
         published = publish(session, report.bank, p.now())

@@ -41,7 +41,7 @@ def _question(dice: Random, name: str, personas: list[str], earlier: list[Questi
         other = dice.choice(conditions)
         ask_if = {other.id: tuple(dice.sample(other.outcomes, dice.randint(1, len(other.outcomes))))}
     pilot = kind != "text" and dice.random() < 0.08
-    rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic) for persona in personas}
+    rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic or dice.random() < 0.2) for persona in personas}
     parent = _parent(dice, earlier) if kind in ("single", "scale") and not pilot else None
     given = {persona: {outcome: _row(dice, kind, size, False) for outcome in parent.outcomes} for persona in personas} if parent else {}
     return Question(

@@ -101,7 +101,7 @@ def questions(draw, name, personas, languages, before) -> Question:
         return Question(**fields)
     bare = Question(**fields)
     parents = [question for question in conditions if question.type != "multiple" and not question.pilot]
-    if parents and draw(st.booleans()):
+    if parents and bare.type in ("single", "scale") and draw(st.booleans()):
         parent = draw(st.sampled_from(parents))
         given = {persona: {outcome: draw(rows(bare)) for outcome in parent.outcomes} for persona in personas}
         return Question(**fields, parent=parent.id, likelihood_given=given)

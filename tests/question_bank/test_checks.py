@@ -52,6 +52,7 @@ MISTAKES = [
     (f"{HAPPY}.parent", "own", f"{HAPPY}.parent", 'there is no question "own"'),
     (f"{HAPPY}.parent", "happy", f"{HAPPY}.parent", "is its own parent"),
     (f"{MORE}.parent", "owns", f"{MORE}.parent", "a text question has no table, so no parent"),
+    (f"{REASONS}.parent", "owns", f"{REASONS}.parent", "a multiple question cannot have a parent"),
     (f"{COLOUR}.parent", "reasons", f"{COLOUR}.parent", "a multiple question cannot be a parent"),
     (f"{COLOUR}.parent", "age", f"{COLOUR}.parent", "a number question cannot be a parent"),
     (f"{HAPPY}.likelihood.driver", [0.2, 0.3, 0.5], f"{HAPPY}.likelihood.driver", "is not a map by the parent's answer"),

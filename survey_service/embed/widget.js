@@ -66,7 +66,7 @@ const make = (tag, properties, ...children) => {
 };
 
 export class PersonaSurvey extends HTMLElement {
-  #path; #token; #view; #question; #number; #most; #since; #begun; #busy; #acted; #failed; #sending;
+  #path; #token; #view; #question; #number; #most; #since; #begun; #busy; #acted; #failed; #sending; #said;
   #queue = [];
   #slot = make("slot");
   #progress = make("p");
@@ -204,7 +204,8 @@ export class PersonaSurvey extends HTMLElement {
     if (!question) return this.#end(view);
     if (question.id != this.#question?.id && (this.#busy || !this.#begun)) return this.#show(question, progress.answered + 1);
     this.#busy = false;
-    this.#say(refused && "choose");
+    // what was said about the field stays, what was said about the line does not
+    this.#say(refused ? "choose" : this.#said != "offline" && this.#said);
   }
 
   #act(word) {
@@ -240,7 +241,7 @@ export class PersonaSurvey extends HTMLElement {
     if (text && (type == "single" || type == "text")) return text;
     // false for what is not a number, too
     if (text && number >= (min ?? number) && number <= (max ?? number)) return number;
-    this.#say(text ? "outside" : "choose", { min, max });
+    this.#say(text ? "outside" : "choose");
     const [input] = this.#field.elements;
     input.ariaInvalid = "true";
     input.focus();
@@ -329,14 +330,16 @@ export class PersonaSurvey extends HTMLElement {
     if (this.#acted) this.#emit("surveycomplete", { status, result });
   }
 
-  #say(word, facts) {
-    this.#progress.textContent = this.#word("progress", { n: this.#number, most: this.#most });
-    this.#status.textContent = word ? this.#word(word, facts) : "";
+  #say(word) {
+    this.#said = word;
+    this.#progress.textContent = this.#word("progress");
+    this.#status.textContent = word ? this.#word(word) : "";
   }
 
-  #word(key, facts) {
-    const words = WORDS[this.#language().slice(0, 2)] ?? WORDS.en;
-    return (this.getAttribute("label-" + key) ?? words[key]).replace(/{(\w+)}/g, (_, name) => facts[name] ?? "…");
+  #word(key) {
+    const text = this.getAttribute("label-" + key) ?? (WORDS[this.#language().slice(0, 2)] ?? WORDS.en)[key];
+    const facts = { n: this.#number, most: this.#most, ...this.#question };
+    return text.replace(/{(\w+)}/g, (_, name) => facts[name] ?? "…");
   }
 
   #language() {

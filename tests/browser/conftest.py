@@ -1,0 +1,61 @@
+"""A browser for all tests, and a fresh profile for each."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.world import Visitor, World, a_world
+
+INSTALL = "Chromium is not installed: apt-get install chromium, or put it on the PATH"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Where it cannot be had, a developer is told so and CI fails."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(INSTALL)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One service for all tests: every visitor is a contact of their own."""
+    with a_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A page with settings of its own: viewport, colour scheme, JavaScript or none."""
+    contexts: list[BrowserContext] = []
+
+    def make(**settings: Any) -> Page:
+        contexts.append(browser.new_context(**{"locale": "en-GB", **settings}))
+        contexts[-1].set_default_timeout(10_000)
+        return contexts[-1].new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def visitor(world: World, new_page: Callable[..., Page]) -> Visitor:
+    return Visitor(world, new_page())

@@ -1,0 +1,96 @@
+"""What `make run` shows: answers on one side, and on the other a belief that moves and messages that can be trusted."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port on which somebody else listens already."""
+    with socket.socket() as plug:
+        plug.bind(("127.0.0.1", 0))
+        plug.listen()
+        yield plug.getsockname()[1]
+
+
+@pytest.fixture
+def demo(tmp_path, taken_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The whole demo as its own process, and its address."""
+    command = [sys.executable, "-c", f"from survey_service.demo import run; run({taken_port})"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        said = []
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if found := re.search(r"http://\S+/demo", line):
+                    break
+            else:
+                pytest.fail("".join(said))
+            assert f"Port {taken_port} is taken" in said[0]
+            yield process, found.group()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=40)
+
+
+def test_the_belief_moves_and_a_signed_message_arrives(demo, new_page, tmp_path):
+    """Somebody answers until the survey stops; then everything ends at once, and its secrets were nobody else's to read."""
+    process, address = demo
+    page = new_page()
+    page.goto(f"{address}?lang=en")
+    shares = page.locator("#belief b")
+    expect(shares).to_have_text(["40%", "28%", "26%", "6%"])
+    survey = page.locator("persona-survey")
+
+    for number in range(1, 6):
+        expect(survey.get_by_text(f"Question {number} of at most")).to_be_visible()
+        survey.locator("input").last.check()
+        survey.get_by_role("button", name="Continue").click()
+        expect(page.locator("#answers li")).to_have_count(number)
+        if survey.get_by_role("button").count() == 0:
+            break
+    expect(survey.get_by_text("Thank you.")).to_be_visible()
+
+    expect(shares).not_to_have_text(["40%", "28%", "26%", "6%"])
+    expect(page.locator("#answers li").first).to_contain_text(re.compile(r"speaks for .+: \+\d\.\d bits|tells nothing"))
+    completed = page.locator("#hooks li", has_text="survey.response.completed")
+    expect(completed).to_contain_text("✓ signature verified")
+    completed.locator("summary").click()
+    expect(completed.locator("pre")).to_contain_text('"order": "AM-20417"')
+    expect(page.locator("#hooks .bad")).to_have_count(0)
+
+    secrets = [tmp_path / "var" / name for name in ("demo-secret-key", "demo-webhook-secret")]
+    assert {file.stat().st_mode & 0o777 for file in secrets} == {0o600}
+    page.context.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    port = int(address.split(":")[2].split("/")[0])
+    with socket.socket() as plug:
+        assert plug.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_where_a_part_dies_the_rest_is_stopped_and_it_is_named(demo, tmp_path):
+    """No half of a demo is left behind."""
+    process, _ = demo
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("this system does not list the children of a process")
+    commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()}
+    receiver = next(pid for pid, command in commands.items() if b"demo_receiver" in command)
+    os.kill(receiver, signal.SIGKILL)
+
+    assert process.wait(40) == 1
+    assert "The receiver has ended; stopping the rest." in process.stdout.read()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in commands)

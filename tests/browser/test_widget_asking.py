@@ -1,0 +1,186 @@
+"""The widget asks, takes what is given, and says what happens."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.world import QUESTIONS, Visitor
+
+
+def test_it_asks_to_the_end_and_tells_the_page_what_happens(visitor, world):
+    """Every event in its order; every answer arrives as it was given, with the time it took."""
+    visitor.visit()
+    visitor.answer_everything()
+
+    answers = world.answers(visitor.session)
+    assert answers[:2] == [("colour", "answer", "blue"), ("mood", "answer", 7)]
+    assert answers[2][2] in (["hook"], {"ticked": ["hook"], "seen": ["roof", "hook", "seat"]})
+    assert answers[3:] == [("age", "answer", 42), ("story", "answer", "No, thank you")]
+    assert [one["question"] for one in visitor.heard("surveyquestion")] == ["colour", "mood", "extras", "age", "story"]
+    assert visitor.heard("surveyanswer")[0] == {"question": "colour", "kind": "answer", "value": "blue"}
+    assert [one["status"] for one in visitor.heard("surveycomplete")] == ["complete"]
+    assert visitor.heard("surveycomplete")[0]["result"]["text"] == "That was everything."
+    assert visitor.heard("surveyerror") == []
+    assert visitor.console == []
+    expect(visitor.survey.get_by_role("link", name="Continue")).to_have_attribute("href", "https://shop.example/next")
+
+
+def test_the_next_question_is_there_before_the_server_has_answered(visitor, world):
+    """The view says what would follow each answer, so nobody waits for the network."""
+    visitor.visit()
+    held, later = [], []
+    visitor.page.route("**/answers", lambda route: route.continue_() if later else held.append(route))
+
+    visitor.chooses("Red")
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    expect(visitor.survey.get_by_text("Question 2 of at most 5")).to_be_visible()
+    visitor.button("Skip").click()
+    expect(visitor.survey.get_by_role("group", name="How is your mood?")).to_be_visible()
+
+    assert world.answers(visitor.session) == []
+    assert len(held) == 1
+    later.append("now")
+    held[0].continue_()
+    visitor.sees("Which extras?")
+    assert world.answers(visitor.session) == [("colour", "answer", "red"), ("mood", "skip", None)]
+
+
+def test_silence_is_kept_apart(visitor, world):
+    """Skip and don't know are two kinds of no value, and neither waits for the server."""
+    visitor.visit()
+    visitor.button("Skip").click()
+    visitor.sees("How is your mood?")
+    visitor.button("I don't know").click()
+    visitor.sees("Which extras?")
+
+    assert world.answers(visitor.session) == [("colour", "skip", None), ("mood", "dont_know", None)]
+
+
+def test_going_back_shows_what_was_given_and_withdraws_it(visitor, world):
+    """Back is always there, and idle only on the first question."""
+    visitor.visit()
+    expect(visitor.button("Back")).to_be_disabled()
+    visitor.chooses("Blue")
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    visitor.button("Back").click()
+    visitor.sees("Which colour?")
+
+    expect(visitor.survey.get_by_label("Blue")).to_be_checked()
+    expect(visitor.button("Back")).to_be_disabled()
+    assert world.answers(visitor.session) == []
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    assert world.answers_in_time(visitor.session, 1) == [("colour", "answer", "blue")]
+
+
+def test_the_buttons_keep_their_places(visitor):
+    """The same four, in the same order, on every question; the count of questions only falls."""
+    visitor.visit()
+    for number, question in enumerate(QUESTIONS, 1):
+        visitor.sees(question)
+        assert visitor.survey.get_by_role("button").all_inner_texts() == ["Continue", "Back", "I don't know", "Skip"]
+        expect(visitor.survey.get_by_text(f"Question {number} of at most 5")).to_be_visible()
+        visitor.button("Skip").click()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "Please answer"), ("seven", "from 18 to 120"), ("7", "from 18 to 120"), ("1e400", "from 18")]
+)
+def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
+    """In words, in the live region, with the focus on what is to be mended; what was written stays."""
+    visitor.visit()
+    for question in QUESTIONS[:3]:
+        visitor.sees(question)
+        visitor.button("Skip").click()
+    visitor.sees("How old are you?")
+    field = visitor.survey.get_by_role("textbox", name="How old are you? years")
+    field.fill(text)
+    visitor.button("Continue").click()
+
+    expect(visitor.status).to_contain_text(message)
+    expect(field).to_be_focused()
+    expect(field).to_have_value(text)
+    assert len(visitor.heard("surveyanswer")) == 3
+
+
+def test_decimals_are_read_as_they_are_written_here(visitor, world):
+    """A comma or a point, and blanks between thousands."""
+    visitor.visit()
+    for question in QUESTIONS[:3]:
+        visitor.sees(question)
+        visitor.button("Skip").click()
+    visitor.sees("How old are you?")
+    visitor.survey.get_by_role("textbox").fill("4 2,5")
+    visitor.button("Continue").click()
+    visitor.sees("Anything else?")
+
+    assert world.answers(visitor.session)[-1] == ("age", "answer", 42.5)
+
+
+def test_nothing_chosen_is_not_an_answer(visitor):
+    """Continue without a choice asks for one, and the focus goes to the options."""
+    visitor.visit()
+    visitor.button("Continue").click()
+
+    expect(visitor.status).to_have_text("Please answer, or skip the question.")
+    expect(visitor.survey.get_by_role("radio", name="Red")).to_be_focused()
+    visitor.chooses("Red")
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    expect(visitor.status).to_be_empty()
+
+
+def test_a_page_may_forbid_an_answer(visitor, world):
+    """A cancelled `surveyanswer` is not sent, and the question stays."""
+    visitor.visit()
+    visitor.page.evaluate("addEventListener('surveyanswer', (event) => event.preventDefault(), {once: true})")
+    visitor.chooses("Red")
+    visitor.button("Continue").click()
+    visitor.sees("Which colour?")
+    assert world.answers(visitor.session) == []
+
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    assert world.answers_in_time(visitor.session, 1) == [("colour", "answer", "red")]
+
+
+def test_two_widgets_do_not_know_each_other(world, new_page):
+    """Each has its own session and its own options."""
+    visitor = Visitor(world, new_page())
+    visitor.page.goto(world.put(world.element() + '<persona-survey survey="every-type" lang="fr"></persona-survey>'))
+    first, second = visitor.survey.nth(0), visitor.survey.nth(1)
+    first.get_by_label("Red").check()
+    second.get_by_label("Bleu").check()
+    expect(first.get_by_label("Red")).to_be_checked()
+    second.get_by_role("button", name="Continuer").click()
+
+    expect(second.get_by_role("group", name="Comment ça va ?")).to_be_visible()
+    expect(first.get_by_role("group", name="Which colour?")).to_be_visible()
+    sessions = [one["session"] for one in visitor.heard("surveystart")]
+    assert len(set(sessions)) == 2
+    assert world.answers_in_time(sessions[1], 1) == [("colour", "answer", "blue")]
+    assert world.answers(sessions[0]) == []
+
+
+def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):
+    """Hidden fields and the page arrive; the query of the page, which may hold anything, does not."""
+    requests = []
+    visitor.page.on("request", lambda request: requests.insert(0, request))
+    address = world.put(world.element('hidden-order="A-7" hidden-plan="gold" label-skip="Pass"'))
+    visitor.page.goto(f"{address}?email=zoe@example.com#secret")
+    expect(visitor.button("Pass")).to_be_visible()
+
+    calls = [request for request in requests if request.url.endswith("/sessions")]
+    assert [call.method for call in calls] == ["POST"]
+    assert calls[0].headers["content-type"].startswith("text/plain")
+    assert calls[0].post_data_json["hidden"] == {"order": "A-7", "plan": "gold"}
+    assert calls[0].post_data_json["page"] == address
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_it_speaks_the_language_of_its_attribute(visitor, language):
+    """The questions come from the bank, the buttons from the widget."""
+    visitor.visit(f'lang="{language}"')
+    visitor.sees({"en": "Which colour?", "fr": "Quelle couleur ?"}[language])
+    expect(visitor.button({"en": "Continue", "fr": "Continuer"}[language])).to_be_visible()

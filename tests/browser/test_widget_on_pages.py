@@ -1,0 +1,139 @@
+"""The widget on the pages of others: hostile styles, strict policies, small screens, other scripts."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.world import QUESTIONS, Visitor
+
+HOSTILE = """<style>
+* { all: unset !important; display: none; color: red !important; font: 3px cursive !important; visibility: hidden !important; }
+body, html { display: block !important; visibility: visible !important; }
+legend, label, button, input { display: none !important; position: fixed !important; z-index: 2147483647 !important; }
+</style>"""
+POLICY = (
+    "default-src 'none'; script-src 'self' {service}; connect-src {service}; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+def test_a_hostile_page_changes_nothing(visitor, world):
+    """Its styles do not reach inside, and the element stays visible."""
+    visitor.visit()
+    visitor.sees("Which colour?")
+    before = [visitor.survey.locator(part).first.bounding_box() for part in ("legend", "label", "button")]
+    visitor.visit(head=HOSTILE)
+    visitor.sees("Which colour?")
+    after = [visitor.survey.locator(part).first.bounding_box() for part in ("legend", "label", "button")]
+
+    assert [box["height"] for box in after] == [box["height"] for box in before]
+    assert visitor.survey.locator("legend").evaluate("(node) => getComputedStyle(node).color") == "rgb(27, 31, 36)"
+    visitor.answer_everything()
+
+
+def test_a_strict_policy_is_not_violated(visitor, world):
+    """Two entries for our host are all it takes, with Trusted Types enforced."""
+    visitor.visit(headers={"Content-Security-Policy": POLICY.format(service=world.service)})
+    visitor.answer_everything()
+
+    assert visitor.page.evaluate("violations") == []
+    assert visitor.console == []
+    assert visitor.survey.locator("section").evaluate("(node) => getComputedStyle(node).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_an_element_of_that_name_is_left_alone(visitor, world):
+    """It is said in the console, and the page's link stays."""
+    visitor.visit(head="<script>customElements.define('persona-survey', class extends HTMLElement {})</script>")
+    with visitor.page.expect_console_message(lambda message: message.type == "error" and "already defined" in message.text):
+        visitor.page.reload()
+    expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
+
+
+def test_the_class_may_be_defined_under_another_name(visitor, world):
+    """`define` is apart from the class, which the module exports."""
+    own = f"<script type='module'>import {{ PersonaSurvey }} from '{world.service}/embed/v1/widget.js';"
+    own += "customElements.define('my-survey', class extends PersonaSurvey {})</script><my-survey survey='every-type'></my-survey>"
+    visitor.page.goto(world.put(own))
+    expect(visitor.page.locator("my-survey").get_by_role("group", name="Which colour?")).to_be_visible()
+
+
+def test_it_leaves_no_trace_in_the_page(visitor, world):
+    """No global, no patched function, no element outside itself, no entry in the history."""
+    page = world.put(world.element(), head="<script>before = [Object.keys(window).length, fetch, history.pushState]</script>")
+    visitor.page.goto(page)
+    visitor.answer_everything()
+    assert visitor.page.evaluate("[before[1] === fetch, before[2] === history.pushState, history.length]") == [True, True, 2]
+    assert visitor.page.evaluate("Object.keys(window).length - before[0]") == 1, "only `before` itself is new"
+    assert visitor.page.evaluate("document.body.querySelectorAll('*').length") == 2, "the element and its link"
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+def test_it_fits_a_small_phone(world, new_page, language):
+    """320 pixels wide, no question scrolls sideways, and none of its parts sticks out."""
+    visitor = Visitor(world, new_page(viewport={"width": 320, "height": 640}))
+    visitor.visit(f'lang="{language}"')
+    for number in range(len(QUESTIONS)):
+        expect(visitor.survey.locator("p").first).to_contain_text(str(number + 1))
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+        boxes = [one.bounding_box() for one in visitor.survey.locator("label, button, .t, small").all()]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes if box)
+        visitor.survey.get_by_role("button").nth(3).click()
+        visitor.page.wait_for_function("(wanted) => heard.filter(([type]) => type == 'surveyanswer').length == wanted", arg=number + 1)
+
+
+def test_it_runs_from_right_to_left(visitor):
+    """In Arabic the first button is on the right, and the words of the page's author replace ours."""
+    visitor.visit('lang="ar" label-continue="متابعة" label-progress="السؤال {n} من {most}"')
+    first, second = (visitor.survey.get_by_role("button").nth(number) for number in (0, 1))
+    expect(visitor.survey.get_by_role("group", name="أي لون؟")).to_be_visible()
+    expect(first).to_have_text("متابعة")
+    expect(visitor.survey.get_by_text("السؤال 1 من 5")).to_be_visible()
+    assert first.bounding_box()["x"] > second.bounding_box()["x"]
+    assert visitor.survey.get_by_label("أحمر").bounding_box()["x"] > 640
+    assert visitor.survey.locator("section").evaluate("(node) => [node.lang, getComputedStyle(node).direction]") == ["ar", "rtl"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "attributes", "paper", "ink"),
+    [
+        ("light", "", "rgb(255, 255, 255)", "rgb(27, 31, 36)"),
+        ("dark", "", "rgb(23, 25, 28)", "rgb(232, 234, 237)"),
+        ("dark", 'theme="light"', "rgb(255, 255, 255)", "rgb(27, 31, 36)"),
+    ],
+)
+def test_it_is_dark_where_the_person_wants_it(world, new_page, scheme, attributes, paper, ink):
+    """And light on a page that is always light."""
+    visitor = Visitor(world, new_page(color_scheme=scheme))
+    visitor.visit(attributes)
+    visitor.sees("Which colour?")
+    style = visitor.survey.locator("section").evaluate("(node) => [getComputedStyle(node).backgroundColor, getComputedStyle(node).color]")
+    assert style == [paper, ink]
+
+
+def test_it_takes_the_colours_of_its_page(visitor):
+    """Custom properties go in, and parts can be styled from outside."""
+    look = (
+        "persona-survey { --discern-accent: rgb(0, 90, 60); --discern-radius: 0px } persona-survey::part(continue) { letter-spacing: 2px }"
+    )
+    visitor.visit(head=f"<style>{look}</style>")
+    expect(visitor.button("Continue")).to_have_css("background-color", "rgb(0, 90, 60)")
+    expect(visitor.button("Continue")).to_have_css("border-radius", "0px")
+    expect(visitor.button("Continue")).to_have_css("letter-spacing", "2px")
+
+
+def test_a_lazy_survey_waits_until_it_is_seen(visitor, world):
+    """Nothing is asked of the server for a visitor who never scrolls down."""
+    visitor.page.goto(world.put("<div class='tall'></div>" + world.element("lazy"), head="<style>.tall { height: 4000px }</style>"))
+    visitor.page.evaluate("customElements.whenDefined('persona-survey').then(() => true)")
+    assert visitor.heard("surveystart") == []
+    visitor.survey.scroll_into_view_if_needed()
+    visitor.sees("Which colour?")
+
+
+def test_moving_the_element_does_not_start_again(visitor):
+    """Frameworks move nodes about; the respondent must not notice."""
+    visitor.visit()
+    visitor.button("Skip").click()
+    visitor.sees("How is your mood?")
+    visitor.page.evaluate("document.body.prepend(document.querySelector('persona-survey'))")
+    visitor.sees("How is your mood?")
+    assert len(visitor.heard("surveystart")) == 1

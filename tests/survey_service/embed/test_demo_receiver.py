@@ -1,0 +1,93 @@
+"""The demo's CRM believes nobody without a signature, and never falls over."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from threading import Thread
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from survey_service.demo_receiver import Crm, NotGenuine, verified
+from survey_service.webhooks.signing import new_secret, sign
+
+BODY = json.dumps({"type": "contact.persona.updated", "data": {"sequence": 3, "contact": {"id": "ct_1"}}}).encode()
+SECRET = new_secret()
+
+
+def headers_of(secret: str = SECRET, body: bytes = BODY, at: float | None = None, event: str = "evt_1"):
+    return dict(sign([secret], event, int(time.time() if at is None else at), body))
+
+
+@pytest.fixture
+def crm() -> Iterator[Crm]:
+    with Crm(0, SECRET) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def call(crm: Crm, method: str, path: str, body: bytes | None = None, headers=None) -> tuple[int, dict]:
+    with closing(HTTPConnection("127.0.0.1", crm.server_port, timeout=5)) as connection:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+
+def test_it_agrees_with_the_public_verifier():
+    """Both take what we sign; neither takes it a byte different."""
+    assert verified(SECRET, headers_of(), BODY, time.time()) == Webhook(SECRET).verify(BODY, headers_of())
+    both = dict(sign([new_secret(), SECRET], "evt_1", int(time.time()), BODY))
+    assert verified(SECRET, both, BODY, time.time())["type"] == "contact.persona.updated"
+    with pytest.raises(NotGenuine):
+        verified(SECRET, headers_of(), BODY + b" ", time.time())
+
+
+def test_a_signed_message_is_kept_once(crm):
+    """A repetition under the same id is acknowledged and not counted."""
+    for _ in range(2):
+        assert call(crm, "POST", "/hook", BODY, headers_of())[0] == 200
+    status, got = call(crm, "GET", "/received?contact=ct_1")
+
+    assert status == 200
+    assert [(one["type"], one["sequence"], one["verified"]) for one in got["events"]] == [("contact.persona.updated", 3, True)]
+    assert call(crm, "GET", "/received?contact=ct_2")[1] == {"events": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (BODY, {}),
+        (BODY, headers_of(new_secret())),
+        (BODY, headers_of(at=time.time() - 3600)),
+        (BODY, {**headers_of(), "webhook-timestamp": "soon"}),
+        (BODY, {**headers_of(), "webhook-signature": "v1,é ,v1a,= v1,"}),
+        (BODY, {**headers_of(), "webhook-id": "evt_2"}),
+        (b"\xff\xfe", headers_of()),
+        (b"[" * 20_000, headers_of()),
+        (b"", {}),
+        (b"[]", headers_of(body=b"[]")),
+    ],
+)
+def test_what_is_not_genuine_is_refused_and_never_breaks_it(crm, body, headers):
+    """400, and it is shown as not verified."""
+    sent = {name: value.encode("utf-8") for name, value in headers.items()}
+    assert call(crm, "POST", "/hook", body, sent)[0] == 400
+    assert [one["verified"] for one in call(crm, "GET", "/received")[1]["events"]] == [False]
+
+
+def test_other_addresses_and_sizes_are_refused(crm):
+    """It takes one kind of request."""
+    assert call(crm, "POST", "/", BODY)[0] == 404
+    assert call(crm, "GET", "/hook")[0] == 404
+    assert call(crm, "POST", "/hook", None, {"Content-Length": "70000"})[0] == 413
+
+
+def test_odd_but_genuine_messages_are_taken(crm):
+    """What is signed is ours, whatever its shape."""
+    for number, body in enumerate((b"{}", b'{"data": 3}', b'{"data": {"contact": []}}')):
+        assert call(crm, "POST", "/hook", body, headers_of(body=body, event=f"evt_{number}"))[0] == 200

@@ -44,12 +44,12 @@ fieldset{border:0;margin:0;padding:0;min-width:0}
 legend{font-size:1.35em;font-weight:650;line-height:1.25;padding:0}
 label,.t,button{display:flex;gap:.75em;align-items:center;min-height:2.75em;padding:.5em 1em;margin:.5em 0;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--quiet);border-radius:var(--discern-radius,.5em);position:relative}
 label input{width:1.35em;height:1.35em;flex:none;margin:0;accent-color:var(--accent)}
-:checked+span:after{content:"";position:absolute;inset:0;box-shadow:0 0 0 2px var(--accent);border-radius:inherit}
+:checked+span:after{content:"";position:absolute;inset:0;box-shadow:0 0 0 2px var(--accent);border-radius:var(--discern-radius,.5em)}
 .s5,.s6{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:.5em}
 .s6{grid-template-columns:repeat(6,minmax(0,1fr))}
 div label{flex-direction:column;gap:0;margin:0;padding:.5em 0;text-align:center}
 .t{width:100%}
-button{display:inline-block;margin-inline-end:.5em}
+button{display:inline-block;margin:.5em 0 0;margin-inline-end:.5em}
 fieldset~button:first-of-type{background:var(--accent);color:var(--discern-on-accent,light-dark(#fff,#062e6f))}
 :disabled{opacity:.5}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px;box-shadow:0 0 0 2px var(--paper)}
@@ -103,7 +103,10 @@ export class PersonaSurvey extends HTMLElement {
     try {
       const view = (await this.#resume()) ?? (await this.#begin());
       // an invitation that was answered is not repeated
-      if (view.question || !this.#leave) this.#take(view);
+      if (!view.question && this.#leave) return;
+      this.#slot.hidden = !this.#dialog;
+      this.#box.hidden = false;
+      this.#take(view);
     } catch (problem) {
       this.#fail(problem);
     }
@@ -192,6 +195,7 @@ export class PersonaSurvey extends HTMLElement {
       }
     }
     this.#sending = false;
+    if (view && this.#queue.length) this.#pump();
   }
 
   // the server's word goes, but a question somebody has begun to answer stays
@@ -199,8 +203,6 @@ export class PersonaSurvey extends HTMLElement {
     const { question, progress } = (this.#view = view);
     const most = progress.answered + progress.at_most;
     this.#most = Math.min(this.#most ?? most, most);
-    this.#slot.hidden = !this.#dialog;
-    this.#box.hidden = false;
     if (!question) return this.#end(view);
     if (question.id != this.#question?.id && (this.#busy || !this.#begun)) return this.#show(question, progress.answered + 1);
     this.#busy = false;

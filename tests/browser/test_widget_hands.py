@@ -134,6 +134,7 @@ def test_an_invitation_in_the_corner_never_takes_the_focus(visitor, world):
     visitor.button("No thanks").click()
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
     visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")
+    expect(visitor.survey.get_by_role("group")).to_have_count(0)
     assert world.status(visitor.session) == "finished"
     assert world.answers(visitor.session) == [("colour", "answer", "red")]
 

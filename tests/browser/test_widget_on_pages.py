@@ -72,12 +72,11 @@ def test_it_fits_a_small_phone(world, new_page, language):
     visitor = Visitor(world, new_page(viewport={"width": 320, "height": 640}))
     visitor.visit(f'lang="{language}"')
     for number in range(len(QUESTIONS)):
-        expect(visitor.survey.locator("p").first).to_contain_text(str(number + 1))
+        expect(visitor.survey.get_by_text(f"Question {number + 1} ")).to_be_visible()
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
         boxes = [one.bounding_box() for one in visitor.survey.locator("label, button, .t, small").all()]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes if box)
         visitor.survey.get_by_role("button").nth(3).click()
-        visitor.page.wait_for_function("(wanted) => heard.filter(([type]) => type == 'surveyanswer').length == wanted", arg=number + 1)
 
 
 def test_it_runs_from_right_to_left(visitor):

@@ -102,7 +102,7 @@ def test_the_demo_shows_a_session_to_nobody_but_its_owner(tmp_path):
     assert [one["name"] for one in seen.json["personas"]] == ["Le conducteur", "La famille"]
     assert seen.json["answers"][0]["question"] == "Avez-vous une voiture ?"
     assert seen.json["answers"][0]["answer"] == "Oui"
-    assert re.fullmatch(r"parle pour Le conducteur : \+\d\.\d bits", seen.json["answers"][0]["weight"])
+    assert re.fullmatch(r"parle pour Le conducteur\s: \+\d\.\d bits", seen.json["answers"][0]["weight"])
     assert [one["answer"] for one in seen.json["answers"][1:]] == ["Fast", "ne sait pas"]
     assert seen.json["answers"][2]["weight"] == "ne dit rien"
     assert sum(one["probability"] for one in seen.json["personas"]) == pytest.approx(1)

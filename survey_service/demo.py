@@ -29,6 +29,7 @@ from survey_service.store.session import Store
 from survey_service.webhooks import endpoints
 
 VAR = Path("var")
+KEY_FILE = VAR / "demo-secret-key"
 EXAMPLE = "car-buyers.yaml"
 OURS = "demo"
 PORTS_TRIED = 50
@@ -43,8 +44,10 @@ def run(port: int) -> None:
     web, hook = _free_ports(port, 2)
     if web != port:
         _say(f"Port {port} is taken: using {web}.")
-    environment = _environment(web, hook)
     secret_file = VAR / "demo-webhook-secret"
+    if not KEY_FILE.exists():
+        secret_file.unlink(missing_ok=True)  # what an earlier key encrypted, nobody can read: the endpoint is made anew
+    environment = _environment(web, hook)
     _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web)
     commands: Mapping[str, Sequence[str]] = {
         "receiver": (sys.executable, "-m", "survey_service.demo_receiver", str(hook), str(secret_file)),
@@ -68,7 +71,7 @@ def _environment(web: int, hook: int) -> dict[str, str]:
     return {
         **others,
         "DISCERN_DATABASE_URL": f"sqlite:///{VAR}/demo.db",
-        "DISCERN_SECRET_KEYS": _once(VAR / "demo-secret-key"),
+        "DISCERN_SECRET_KEYS": _once(KEY_FILE),
         "DISCERN_BASE_URL": f"http://127.0.0.1:{web}",
         "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8",
         "DISCERN_DEMO_RECEIVER": f"http://127.0.0.1:{hook}",

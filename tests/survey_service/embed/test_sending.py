@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,7 @@ from flask.testing import FlaskClient
 from survey_service.app import create_app
 from survey_service.embed import assets
 from survey_service.settings import Settings
-from survey_service.store.migrating import migrate
-from tests.survey_service.service import SECRET, a_service
+from tests.survey_service.service import SECRET
 
 SOURCE = (Path(assets.__file__).parent / "widget.js").read_text()
 
@@ -84,11 +84,10 @@ def test_there_is_no_demo_where_nobody_asked_for_one(client):
     assert client.get("/demo/state").status_code == 404
 
 
-def test_the_demo_shows_a_session_to_nobody_but_its_owner(tmp_path):
+def test_the_demo_shows_a_session_to_nobody_but_its_owner(service):
     """Belief and reasons need the session's own token."""
-    service = a_service(f"sqlite:///{tmp_path}/demo.db")
-    app = create_app(Settings(f"sqlite:///{tmp_path}/demo.db", (SECRET,), demo_receiver="http://127.0.0.1:9"))
-    migrate(app.extensions["discern"].store.engine)
+    app = create_app(replace(service.parts.settings, demo_receiver="http://127.0.0.1:9"))
+    app.extensions["discern"] = replace(app.extensions["discern"], store=service.parts.store)
     client = app.test_client()
     somebody, other = service.start(language="fr"), service.start()
     somebody.answer("owns", "yes")

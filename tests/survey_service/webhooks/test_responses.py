@@ -103,6 +103,14 @@ def test_who_finishes_early_is_told_of_at_once_with_the_last_state(world, respon
     assert told[0][1] < told[1][1]
 
 
+def test_the_end_does_not_wait_for_quiet_where_only_updates_are_wanted(world, respondent):
+    world.endpoint(when="material", events=UPDATED)
+    respondent.gives("owns", "yes")
+    respondent.finishes()
+
+    assert len(world.work()) == 1
+
+
 def test_a_decision_made_on_the_way_is_told_at_the_end_to_who_wants_nothing_else(world):
     world.endpoint(when="final", events=("contact.persona.decided",))
     contact = world.contact()

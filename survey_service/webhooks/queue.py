@@ -94,15 +94,28 @@ def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str |
     return None if last is None else last.facts["assignment"]["persona"]
 
 
+def is_any_due(session: Session, now: datetime, due_by: datetime) -> bool:
+    """A look without a lock: on SQLite there is only one lock to write, and whoever idles must not take it from the respondents."""
+    return session.scalars(_first_due(aliased(Delivery), now, due_by)).first() is not None
+
+
 def next_due(now: datetime, due_by: datetime, lease: timedelta) -> Update:
-    """One statement that takes the next message: the only one of its contact in flight to that endpoint, and never before an older one.
+    """One statement that takes the next message.
 
     It takes nothing twice because the row is locked while it is chosen (PostgreSQL), or because writers go one by one (SQLite).
     """
-    one, older, other = aliased(Delivery), aliased(Delivery), aliased(Delivery)
+    one = aliased(Delivery)
+    chosen = _first_due(one, now, due_by).with_for_update(skip_locked=True, of=one)
+    taken = update(Delivery).where(col(Delivery.id) == chosen.scalar_subquery())
+    return taken.values(lease_until=now + lease, attempt=col(Delivery.attempt) + 1).execution_options(synchronize_session=False)
+
+
+def _first_due(one: type[Delivery], now: datetime, due_by: datetime) -> Select[Any]:
+    """The message that goes next: the only one of its contact in flight to that endpoint, and never before an older one."""
+    older, other = aliased(Delivery), aliased(Delivery)
     line = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
     in_flight = select(func.count()).where(col(other.endpoint_id) == col(one.endpoint_id), col(other.lease_until) >= now)
-    chosen = (
+    return (
         select(col(one.id))
         .where(col(one.state) == "pending", col(one.due) <= due_by, _is_free(one, now))
         .where(~exists().where(line, col(older.state) == "pending", col(older.place) < col(one.place)))
@@ -110,10 +123,7 @@ def next_due(now: datetime, due_by: datetime, lease: timedelta) -> Update:
         .where(in_flight.scalar_subquery() < IN_FLIGHT_PER_ENDPOINT)
         .order_by(col(one.due), col(one.id))
         .limit(1)
-        .with_for_update(skip_locked=True, of=one)
     )
-    taken = update(Delivery).where(col(Delivery.id) == chosen.scalar_subquery())
-    return taken.values(lease_until=now + lease, attempt=col(Delivery.attempt) + 1).execution_options(synchronize_session=False)
 
 
 def _is_free(row: Any, now: datetime) -> ColumnElement[bool]:

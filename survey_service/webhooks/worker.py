@@ -22,7 +22,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
-from survey_service.webhooks import endpoints, outbox
+from survey_service.webhooks import endpoints, outbox, queue
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Outcome, Retry, deliver
 from survey_service.webhooks.schedule import JITTER
@@ -54,6 +54,10 @@ def step(
     due_by: datetime | None = None,
 ) -> bool:
     """Send one message if one is due: "did I find work?". `chance` draws from 0..1."""
+    now = clock()
+    with store.reading() as session:
+        if not queue.is_any_due(session, now, due_by or now):
+            return False
     with store.writing() as session:
         claimed = outbox.claim(session, clock(), due_by=due_by)
     if claimed is None:

@@ -59,7 +59,7 @@ def test_many_hands_never_hold_two_messages_about_one_contact(world):
     ledger, done = Ledger(), Event()
 
     def work():
-        while world.step(ledger.deliver) or not done.is_set():
+        while world.step(ledger.deliver) or not done.wait(0.001):
             pass
 
     hands = [Thread(target=work) for _ in range(HANDS)]
@@ -159,6 +159,16 @@ def start_worker(settings: Settings) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", command + "run(Settings.from_env(os.environ))"], env=environment, text=True, stderr=subprocess.PIPE
     )
+
+
+def test_who_idles_takes_no_lock(world):
+    """SQLite has only one to give, and it belongs to the respondents."""
+    world.endpoint(when="idle")
+    contact = world.contact()
+    world.believes(contact, 0.5)
+
+    with world.store.writing():
+        assert world.step() is False
 
 
 class Unsteady(Store):

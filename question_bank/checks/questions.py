@@ -8,6 +8,7 @@ from question_bank.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, outcomes
 from question_bank.problems import Finding, Path, listed, nearest
 
 MOST_OPTIONS = 40
+SILENCE = "skip"
 ONLY_FOR = {
     "options": ("single", "multiple"),
     "min": ("scale", "number"),
@@ -52,6 +53,10 @@ def _options(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[
     if len(options) > MOST_OPTIONS:
         yield Finding((*path, "options"), f"has {len(options)} options, more than {MOST_OPTIONS}", "join the rare ones")
     yield from twice_among((((*path, "options", index), option) for index, option in enumerate(options)), "option")
+    for index, option in enumerate(options):
+        if kind == "single" and isinstance(option, Mapping) and option.get("id") == SILENCE:
+            wrong = f'"{SILENCE}" stands for not answering, in the API and in every client'
+            yield Finding((*path, "options", index, "id"), wrong, "choose another id, such as passed")
 
 
 def _range(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:

@@ -194,7 +194,8 @@ def _close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
         return
     if row.abandoned_at is None and row.last_at <= now - IDLE:
         row.abandoned_at = now
-        outbox.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
+        if interview.own:  # a page that was opened and left is no response
+            outbox.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
     if row.expires_at <= now:
         row.status, row.question, row.ended_at = "expired", None, now
         outbox.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)

@@ -27,6 +27,7 @@ MISTAKES = [
     ("surveys.0.consent.text", {"fr": "Oui"}, "surveys.0.consent.text", "has no en"),
     ("surveys.0.result.default.text", {"fr": "Merci"}, "surveys.0.result.default.text", "has no en"),
     # options and ranges
+    (f"{COLOUR}.options.0.id", "skip", f"{COLOUR}.options.0.id", '"skip" stands for not answering'),
     (f"{COLOUR}.options", ABSENT, COLOUR, "a single question has no options"),
     (f"{COLOUR}.options", [AN_OPTION], f"{COLOUR}.options", "needs 2 options at least"),
     (f"{COLOUR}.options", [{"id": f"o{n}", "text": "x"} for n in range(41)], f"{COLOUR}.options", "has 41 options"),

@@ -1,0 +1,75 @@
+"""Respondents who leave in the middle, or before the beginning."""
+
+import pytest
+from sqlmodel import select
+
+from survey_service.store.records import Contact, Delivery, SurveySession
+from survey_service.webhooks.endpoints import add
+from survey_service.webhooks.worker import sweep
+
+
+@pytest.fixture
+def listening(service):
+    """A service with an endpoint that wants to hear everything."""
+    with service.parts.store.writing() as session:
+        add(session, service.parts.settings, url="https://crm.example/hook", events=[], when="every_answer", now=service.clock())
+    return service
+
+
+def told(service, event_type):
+    with service.parts.store.reading() as session:
+        return session.exec(select(Delivery).where(Delivery.event_type == event_type)).all()
+
+
+def test_leaving_in_the_middle_is_told_once_with_what_was_answered(listening):
+    """Half an hour of silence is a departure; the session stays open for a day."""
+    someone = listening.start()
+    someone.answer("owns", "yes")
+    for minutes in (20, 15, 30):
+        listening.clock.forward(minutes=minutes)
+        sweep(listening.parts.store, listening.parts.banks, listening.clock())
+
+    (message,) = told(listening, "survey.response.abandoned")
+    states = {question["question"]: question["state"] for question in message.facts["questions"]}
+    assert states["owns"] == "answered"
+    assert states["happy"] == "not_asked"
+    assert someone.answer("happy", 4).status_code == 200
+
+
+def test_a_page_that_was_opened_and_left_is_no_response(listening):
+    """Nobody wants a message for every visitor."""
+    listening.start()
+    listening.clock.forward(hours=30)
+    sweep(listening.parts.store, listening.parts.banks, listening.clock())
+
+    assert told(listening, "survey.response.abandoned") == []
+    with listening.parts.store.reading() as session:
+        assert session.exec(select(SurveySession.status)).all() == ["expired"]
+
+
+def test_looking_at_the_hosted_page_stores_nothing(listening):
+    """Robots look at pages; people answer them."""
+    for _ in range(3):
+        assert listening.client.get("/s/all").status_code == 200
+        assert listening.client.head("/s/all").status_code == 200
+    with listening.parts.store.reading() as session:
+        assert session.exec(select(Contact)).all() == []
+        assert session.exec(select(SurveySession)).all() == []
+
+
+def test_an_answer_and_its_message_are_one_transaction(listening, monkeypatch):
+    """When the message cannot be written the answer is not taken either, and the client knows."""
+    someone = listening.start()
+
+    def full(*_args, **_more):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("survey_service.webhooks.queue.enqueue", full)
+    listening.app.testing = True
+    with pytest.raises(OSError, match="disk full"):
+        someone.answer("owns", "yes")
+    monkeypatch.undo()
+
+    assert someone.insight()["log"] == []
+    assert someone.answer("owns", "yes").status_code == 200
+    assert len(told(listening, "contact.persona.updated")) == 1

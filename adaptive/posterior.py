@@ -21,7 +21,7 @@ class Evidence:
     silent : (B, Q) bool
         The respondent said so explicitly: skipped, does not know, refused.
     rows : (B, Q, K)
-        log P(what was given | persona); read only where one of the masks is set.
+        log P(what was given | persona), finite; counts only where one of the masks is set.
     codes : (B, Q) int
         Which outcome of a choice was given, -1 where none was: what questions that depend on this one need to know.
     signals : (B, K)
@@ -52,6 +52,8 @@ def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> 
     """
     given = answered | silent
     weights = np.where(given, tables.evidence_weight, 0.0)
+    if not tables.has_topics:
+        return weights
     overlapping = np.where(tables.in_tree, -1, tables.topics)
     topics, sizes = np.unique(overlapping[(overlapping >= 0) & given.any(axis=0)], return_counts=True)
     for topic in topics[sizes > 1]:
@@ -69,7 +71,9 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
 
     An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
     """
-    parts = np.concatenate([_alone(evidence, tables), tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
+    weights = evidence_weights(evidence.answered, evidence.silent, tables)
+    alone = weights[:, :, None] * _rows(evidence, tables)
+    parts = np.concatenate([alone, tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
     for tree in tables.trees:
         told = np.zeros((len(evidence.codes), tables.personas))
         known = np.full_like(evidence.codes, NOT_GIVEN)
@@ -90,7 +94,9 @@ def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
     >>> believe(tables, Evidence.none(tables))
     array([[0.5, 0.5]])
     """
-    logits = np.log(tables.prior) + _alone(evidence, tables).sum(axis=1) + tables.evidence_weight * evidence.signals
+    weights = evidence_weights(evidence.answered, evidence.silent, tables)
+    alone = (weights[:, None, :] @ _rows(evidence, tables))[:, 0, :]
+    logits = np.log(tables.prior) + alone + tables.evidence_weight * evidence.signals
     for tree in answered_trees(tables, evidence):
         logits = logits + tables.evidence_weight * tree.collect(_codes(evidence))[2]
     belief: Floats = softmax(logits, axis=1)
@@ -106,8 +112,8 @@ def _codes(evidence: Evidence) -> Integers:
     return np.where(evidence.answered, evidence.codes, NOT_GIVEN)
 
 
-def _alone(evidence: Evidence, tables: ResponseTables) -> Floats:
-    """(B, Q, K) what each question adds without regard to others: of an answer within a tree only that there is one."""
-    weights = evidence_weights(evidence.answered, evidence.silent, tables)[:, :, None]
-    rows = np.where((tables.in_tree & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)
-    return np.where(weights > 0, rows, 0.0) * weights
+def _rows(evidence: Evidence, tables: ResponseTables) -> Floats:
+    """(B, Q, K) what each question says without regard to others: of an answer within a tree only that there is one."""
+    if not tables.trees:
+        return evidence.rows
+    return np.where((tables.in_tree & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)

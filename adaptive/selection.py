@@ -4,6 +4,7 @@ The live service, the answers ahead, `discern simulate` and `discern replay` all
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class SurveyRules:
     stop: StopRule
     effort: float = 1.0
 
+    @cached_property
+    def conditional(self) -> Integers:
+        """The questions that have a condition."""
+        return np.flatnonzero(self.needs.any(axis=1))
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -64,18 +70,27 @@ class Step:
 
 def eligible(rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that may be asked now: in the survey, not done, every condition answered and met."""
-    waiting = (~progress.done.astype(bool)) @ rules.needs.T
-    allowed: Bools = rules.included & ~progress.done & progress.opens & ~waiting
+    allowed: Bools = rules.included & ~progress.done & progress.opens
+    if len(rules.conditional):
+        allowed[:, rules.conditional] &= ~_any_of(~progress.done, rules)
     return allowed
 
 
 def possible(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that some further answers could still bring up; the rest will certainly not be asked."""
-    wanted = tables.informative | rules.required
+    wanted: Bools = tables.informative | rules.required
     wanted[list(rules.first)] = True
-    candidates = rules.included & wanted & ~progress.done
-    may_open = candidates @ rules.needs.T
-    return candidates & (eligible(rules, progress) | may_open)
+    candidates: Bools = rules.included & wanted & ~progress.done
+    may_open = eligible(rules, progress)
+    if len(rules.conditional):
+        may_open[:, rules.conditional] |= _any_of(candidates, rules)
+    return candidates & may_open
+
+
+def _any_of(questions: Bools, rules: SurveyRules) -> Bools:
+    """(B, conditional) whether any question that a conditional one depends on is among (B, Q) `questions`."""
+    found: Bools = questions.astype(float) @ rules.needs[rules.conditional].T.astype(float) > 0
+    return found
 
 
 def limit_of(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Progress:
@@ -108,7 +123,7 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     gain = gain_given(belief, tables, evidence)
     asking = eligible(rules, progress)
     worth_asking = asking & (gain > max(NOTHING, 0.0 if rules.stop.gain_below is None else rules.stop.gain_below - NOTHING))
-    fresh = worth_asking & ~_touched(tables, evidence)
+    fresh = worth_asking & ~_touched(tables, evidence) if tables.has_topics else worth_asking
     pool = np.where(fresh.any(axis=1, keepdims=True), fresh, worth_asking)
     pool = np.where(pool.any(axis=1, keepdims=True), pool, asking & (gain > NOTHING))  # below the floor, until `at_least`
 
@@ -137,10 +152,8 @@ def _leading(rules: SurveyRules, asking: Bools) -> Integers:
 
 def _touched(tables: ResponseTables, evidence: Evidence) -> Bools:
     """(B, Q) questions whose topic already has an answer or an explicit silence."""
-    given = evidence.answered | evidence.silent
-    topics = tables.topics
-    same = (topics[:, None] == topics[None, :]) & (topics[:, None] >= 0)
-    touched: Bools = given @ same
+    given = (evidence.answered | evidence.silent).astype(float)
+    touched: Bools = (given @ tables.topic_members) @ tables.topic_members.T > 0
     return touched
 
 

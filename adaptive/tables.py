@@ -128,6 +128,17 @@ class ResponseTables:
         return np.isin(np.arange(len(self.questions)), [q for tree in self.trees for q in tree.questions])
 
     @cached_property
+    def has_topics(self) -> bool:
+        """Whether any two questions overlap."""
+        return bool((self.topics >= 0).any())
+
+    @cached_property
+    def topic_members(self) -> Floats:
+        """(Q, T) one where the question is of the topic, zero elsewhere."""
+        members: Floats = (self.topics[:, None] == np.arange(self.topics.max() + 1)).astype(float)
+        return members
+
+    @cached_property
     def silence(self) -> Floats:
         """(Q, K) P(no answer | persona), zero where it is not modelled."""
         return np.array([np.zeros(self.personas) if one.silence is None else one.silence for one in self.questions])

@@ -7,7 +7,8 @@ from sqlmodel import Session, col, select
 
 from survey_service.errors import ScopeMissing, Unauthorised
 from survey_service.keyring import Keyring
-from survey_service.store.records import ApiKey, new_id
+from survey_service.store.columns import new_id
+from survey_service.store.records import ApiKey
 
 MARK = "dk_"
 SCOPES = ("read", "write", "admin")  # each includes the ones before it

@@ -11,7 +11,8 @@ from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import belief_view, current_answers, explanation, readable
 from survey_service.errors import NotFound
 from survey_service.store.banks import Banks
-from survey_service.store.records import Belief, Contact, ExternalId, new_id
+from survey_service.store.columns import new_id
+from survey_service.store.records import Belief, Contact, ExternalId
 
 OWN_SYSTEM = "crm"
 """The system whose ids stand in our URLs."""

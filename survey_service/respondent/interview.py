@@ -17,7 +17,8 @@ from survey_service.respondent.accepting import keep, not_yet_taken, validated
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Contact, SurveySession, new_id
+from survey_service.store.columns import new_id
+from survey_service.store.records import Answer, Contact, SurveySession
 from survey_service.webhooks import outbox
 
 SESSION_LIFETIME = timedelta(hours=24)

@@ -1,18 +1,12 @@
 """The tables. SQLModel does not validate and writes no CHECK: constraints stand here by hand, beside the column they guard."""
 
-import secrets
-import time
-from base64 import b32encode
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -20,52 +14,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from survey_service.store.columns import BigId, json_column, moment
+
 metadata: MetaData = SQLModel.metadata
-
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER key
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC, also from SQLite, which keeps no zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def new_id(prefix: str) -> str:
-    """A public id: prefix, milliseconds since 1970 and 80 random bits, so that ids sort by age and cannot be guessed."""
-    moment = int(time.time() * 1000).to_bytes(6, "big")
-    return f"{prefix}_{b32encode(moment + secrets.token_bytes(10)).decode().rstrip('=').lower()}"
-
-
-def moment(*, nullable: bool = False, index: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(UtcDateTime(), nullable=nullable, index=index))
-
-
-def json_column(default: Any = None, *, nullable: bool = False) -> Any:
-    factory = {"default_factory": default} if callable(default) else {"default": default}
-    return Field(**factory, sa_column=Column(Json, nullable=nullable))
 
 
 class BankVersion(SQLModel, table=True):

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 from survey_service.errors import Conflict, Invalid, NotFound
 from survey_service.keyring import Keyring
 from survey_service.settings import Settings
-from survey_service.store.records import Delivery, Endpoint, new_id
+from survey_service.store.columns import new_id
+from survey_service.store.records import Delivery, Endpoint
 from survey_service.webhooks import events, queue
 from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
 from survey_service.webhooks.signing import new_secret

@@ -9,7 +9,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from question_bank.compiling import CompiledBank
-from survey_service.store.records import Belief, Contact, Delivery, Endpoint, new_id
+from survey_service.store.columns import new_id
+from survey_service.store.records import Belief, Contact, Delivery, Endpoint
 from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
 

@@ -5,10 +5,10 @@ import random
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -111,7 +111,7 @@ class Worker:
         self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
         self._threads = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
-        self._stop = Event()
+        self._stop, self._idle = Event(), Lock()
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
     def must_read_every_secret(self) -> None:
@@ -153,12 +153,15 @@ class Worker:
             future.result()
 
     def _deliver(self, until: datetime | None) -> None:
-        self._repeat(lambda: step(self._store, self._keys, self._policy, self._clock, due_by=until), POLL_SECONDS, until)
+        # Idle threads wait in line: together they look as often as one.
+        self._repeat(lambda: step(self._store, self._keys, self._policy, self._clock, due_by=until), POLL_SECONDS, until, self._idle)
 
     def _sweep(self) -> None:
         self._repeat(lambda: bool(sweep(self._store, self._banks, self._clock())), SWEEP_SECONDS)
 
-    def _repeat(self, work: Callable[[], bool], pause: float, until: datetime | None = None) -> None:
+    def _repeat(
+        self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None
+    ) -> None:
         absence = FIRST_ABSENCE
         while not self._stop.is_set():
             try:
@@ -174,7 +177,8 @@ class Worker:
             if not found and until is not None:
                 return
             if not found:
-                self._stop.wait(pause)
+                with line or nullcontext():
+                    self._stop.wait(pause)
 
 
 def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, deliver: Deliver) -> Outcome:

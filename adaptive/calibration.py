@@ -15,6 +15,9 @@ MISSING = -1
 PSEUDO_COUNTS = 8.0
 """Answers of the pooled table that are added to every cell, so that few respondents cannot make a persona look certain."""
 
+REFIT_TOLERANCE = 1e-6
+"""Relative gain of the objective at which a fit that starts near its end stops."""
+
 
 @dataclass(frozen=True, eq=False)
 class LatentClasses:
@@ -57,8 +60,8 @@ def fit_latent_classes(
 
     Raises ValueError for codes outside their levels, and for an item nobody answered.
     """
-    hot = _one_hot(codes, levels)
-    items = np.repeat(np.arange(len(levels)), levels)
+    hot = one_hot(codes, levels)
+    items = items_of(levels)
     asked = hot.sum(axis=0)
     per_item = np.add.reduceat(asked, _starts(levels))
     if (per_item == 0).any():
@@ -68,9 +71,58 @@ def fit_latent_classes(
     runs = [_climb(problem, problem.start(classes, rng), iterations, tolerance) for _ in range(starts)]
     best = max(runs, key=lambda run: run.objective)
     order = np.argsort(-best.prior, kind="stable")
-    cuts = _starts(levels)[1:]
-    tables = tuple(np.split(best.table[order], cuts, axis=1))
+    tables = tuple(split_items(best.table[order], levels))
     return LatentClasses(best.prior[order], tables, best.membership[:, order], best.log_likelihood, best.iterations)
+
+
+@dataclass(frozen=True, eq=False)
+class Personas:
+    """What N respondents taught about K personas, however these were found, with the tables of all items laid side by side.
+
+    `prior` is (K,), half a respondent added to each persona; `table` is (K, cells), shrunk by `pseudo_counts`; `membership` is (N, K).
+    """
+
+    prior: Floats
+    table: Floats
+    membership: Floats
+    pseudo_counts: float
+
+    def attribute(self, hot: Floats) -> tuple[Floats, Floats]:
+        """(B, K) P(persona | answers) of other respondents, and (B,) log P(their answers) in nats, from (B, cells) `hot`."""
+        joint = hot @ np.log(self.table).T + np.log(self.prior)
+        total = logsumexp(joint, axis=1, keepdims=True)
+        return np.exp(joint - total), total[:, 0]
+
+    def log_given(self, hot: Floats, membership: Floats) -> Floats:
+        """(B,) expected log P(answers | persona) in nats under (B, K) `membership`: the score where personas are known."""
+        score: Floats = np.einsum("bk,bk->b", membership, hot @ np.log(self.table).T)
+        return score
+
+
+def learn_personas(
+    hot: Floats, levels: Sequence[int], membership: Floats, pseudo_counts: float, *, settled: bool, iterations: int = 200
+) -> Personas:
+    """Tables from respondents whose personas are known (`settled`: counts, shrunk) or nearly known (EM goes on from there).
+
+    Half an answer is added to each cell of the pooled table and half a respondent to each persona, so that what these respondents never
+    gave can still be given by others; an item none of them answered is even.
+
+    Parameters
+    ----------
+    hot : (N, cells) array
+        From `one_hot`.
+    membership : (N, K) array
+        P(persona) of each respondent; with `settled` it is the truth and comes back as it is.
+    """
+    items = items_of(levels)
+    asked = hot.sum(axis=0) + 0.5
+    pooled = asked / np.bincount(items, asked)[items]
+    problem = _Problem(hot, items, pooled, pseudo_counts)
+    if not settled:
+        membership = _climb(problem, membership, iterations, REFIT_TOLERANCE).membership
+    _, table = problem.tables(membership)
+    prior = membership.sum(axis=0) + 0.5
+    return Personas(prior / prior.sum(), table, membership, pseudo_counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +174,12 @@ def _climb(problem: _Problem, membership: Floats, iterations: int, tolerance: fl
     return _Run(prior, table, membership, likelihood, objective, step)
 
 
-def _one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
+def one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
+    """(N, cells) one at each answer that was given, zero elsewhere; a missing answer is zero in all cells of its item.
+
+    >>> one_hot(np.array([[1, -1], [0, 2]]), [2, 3]).astype(int).tolist()
+    [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]]
+    """
     respondents, items = codes.shape
     if items != len(levels) or (codes < MISSING).any() or (codes >= np.asarray(levels)).any():
         raise ValueError("the codes do not fit the levels")
@@ -130,6 +187,16 @@ def _one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
     row, item = np.nonzero(codes != MISSING)
     hot[row, _starts(levels)[item] + codes[row, item]] = 1.0
     return hot
+
+
+def items_of(levels: Sequence[int]) -> Codes:
+    """(cells,) item of each cell."""
+    return np.repeat(np.arange(len(levels)), levels)
+
+
+def split_items(table: Floats, levels: Sequence[int]) -> list[Floats]:
+    """(K, cells) -> one (K, A) table an item."""
+    return np.split(table, _starts(levels)[1:], axis=1)
 
 
 def _starts(levels: Sequence[int]) -> Codes:

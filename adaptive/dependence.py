@@ -1,0 +1,121 @@
+"""Which questions depend on one another beyond their persona, and how strongly: a forest of pairwise dependences.
+
+Chow and Liu (1968) give the tree, Friedman, Geiger and Goldszmidt (1997) its form given a class (tree-augmented naive Bayes). All pairs
+are counted at once: with the answers laid out as one-hot cells, every table of two answers is a block of one matrix product.
+
+Array names: K personas, Q items, `cells` the answers of all items side by side; `items` is (cells,), the item of each cell.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+from scipy.special import xlogy
+from scipy.stats import norm
+
+from adaptive.calibration import Codes, Personas
+from adaptive.likelihood import Floats
+
+CHANCE = 0.05
+"""Accepted probability that a file without any dependence gets an edge: shared among all pairs (Bonferroni)."""
+
+
+def count_pairs(hot: Floats, membership: Floats) -> Floats:
+    """(K, cells, cells) how many respondents of each persona gave both answers; where either is missing, the respondent counts nowhere.
+
+    `hot` is (N, cells), see `one_hot`; `membership` is (N, K).
+    """
+    return np.stack([(hot * share[:, None]).T @ hot for share in membership.T])
+
+
+def conditional_information(pairs: Floats, items: Codes) -> Floats:
+    """(Q, Q) mutual information of two answers given the persona, in nats; zero on the diagonal.
+
+    ``I(p; q | k) = sum n(k, a, b) / n * log( n(k, a, b) n(k) / (n(k, a) n(k, b)) )`` over the respondents who answered both.
+
+    >>> same = count_pairs(np.array([[1., 0, 1, 0], [0, 1, 0, 1]]), np.ones((2, 1)))
+    >>> conditional_information(same, np.array([0, 0, 1, 1])).round(3).tolist()
+    [[0.0, 0.693], [0.693, 0.0]]
+    """
+    blocks = _blocks(items)
+    first = (pairs @ blocks)[:, :, items]  # n(k, a), among those who answered the other item too
+    second = first.transpose(0, 2, 1)
+    both = (blocks.T @ pairs @ blocks)[:, items][:, :, items]
+    expected = np.where(pairs > 0, first * second / np.maximum(both, np.finfo(float).tiny), 1.0)
+    nats = blocks.T @ (xlogy(pairs, pairs) - xlogy(pairs, expected)).sum(axis=0) @ blocks
+    people = blocks.T @ pairs.sum(axis=0) @ blocks
+    result: Floats = np.maximum(nats / np.maximum(people, np.finfo(float).tiny), 0.0)
+    np.fill_diagonal(result, 0.0)
+    return result
+
+
+def dependent_tables(pairs: Floats, table: Floats, items: Codes, strength: float) -> Floats:
+    """(K, cells, cells) P(second answer | persona, first answer), shrunk to the (K, cells) `table` of the second alone.
+
+    ``(n(k, a, b) + strength * P(b | k)) / (n(k, a) + strength)``: the block of rows p and columns q is the table of q with parent p.
+    """
+    given: Floats = (pairs @ _blocks(items))[:, :, items]
+    shrunk: Floats = (pairs + strength * table[:, None, :]) / (given + strength)
+    return shrunk
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What each dependence was worth on respondents that did not teach it.
+
+    `gain` is (Q, Q) nats in all, row the parent and column the child; `square` the same of the squared gains of single answers.
+    """
+
+    gain: Floats
+    square: Floats
+
+    def __add__(self, other: "HeldOut") -> "HeldOut":
+        return HeldOut(self.gain + other.gain, self.square + other.square)
+
+    @property
+    def holds(self) -> npt.NDArray[np.bool_]:
+        """(Q, Q) whether the mean gain of both directions is above zero by more than chance among so many pairs would bring."""
+        size = len(self.gain)
+        both, noise = self.gain + self.gain.T, np.sqrt((self.square + self.square.T) * 2)
+        kept: npt.NDArray[np.bool_] = both > norm.isf(CHANCE / max(size * (size - 1) / 2, 1)) * noise
+        np.fill_diagonal(kept, False)
+        return kept
+
+
+def held_out_gain(taught: Personas, pairs: Floats, held: Floats, items: Codes, strength: float) -> HeldOut:
+    """How much better P(child | persona, parent) foretells held-out answers than P(child | persona): see `HeldOut`.
+
+    `pairs` are the counts behind the tables, `held` those of the held-out respondents, both (K, cells, cells).
+    """
+    ratio = np.log(dependent_tables(pairs, taught.table, items, strength)) - np.log(taught.table)[:, None, :]
+    blocks = _blocks(items)
+    gain = blocks.T @ (held * ratio).sum(axis=0) @ blocks
+    square = blocks.T @ (held * ratio**2).sum(axis=0) @ blocks
+    return HeldOut(gain, square)
+
+
+def spanning_forest(information: Floats, allowed: npt.NDArray[np.bool_]) -> dict[int, int]:
+    """Child -> parent of the forest with the most (Q, Q) `information` among the `allowed` pairs, each tree rooted at its first question.
+
+    What does not hold is left out before the tree is grown: it must not take the place of an edge that does.
+
+    >>> information = np.array([[0, .3, .2], [.3, 0, .1], [.2, .1, 0]])
+    >>> spanning_forest(information, np.ones((3, 3), dtype=bool))
+    {1: 0, 2: 0}
+    """
+    weights = np.triu(np.where(allowed, information, 0.0), 1)
+    tree = minimum_spanning_tree(csr_array(-weights))
+    parents: dict[int, int] = {}
+    for root in range(len(information)):
+        if root not in parents:
+            order, above = breadth_first_order(tree, root, directed=False)
+            parents |= {int(child): int(above[child]) for child in order[1:] if int(child) not in parents}
+    return dict(sorted(parents.items()))
+
+
+def _blocks(items: Codes) -> Floats:
+    """(cells, Q) one where the cell belongs to the item."""
+    belongs: Floats = (items[:, None] == np.arange(items[-1] + 1)).astype(float)
+    return belongs

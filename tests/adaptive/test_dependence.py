@@ -1,0 +1,181 @@
+"""Dependences between questions: the counts against loops, planted ones found, and what they do to the stated confidence."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from adaptive.calibration import MISSING, items_of, learn_personas, one_hot
+from adaptive.dependence import conditional_information, count_pairs, dependent_tables, spanning_forest
+from adaptive.fitting import evidence_of, fit_with_classes, fit_with_labels
+from adaptive.posterior import believe
+from adaptive.tables import ResponseTables
+
+LEVELS = [2, 3, 4]
+
+
+def some_answers(rng, respondents=60):
+    codes = np.column_stack([rng.integers(0, level, respondents) for level in LEVELS])
+    codes[rng.random(codes.shape) < 0.2] = MISSING
+    return codes, rng.dirichlet(np.ones(2), respondents)
+
+
+def test_conditional_information_is_its_definition_term_by_term():
+    """Over the respondents who answered both questions, each counted by the share of the persona in them."""
+    codes, membership = some_answers(np.random.default_rng(1))
+
+    found = conditional_information(count_pairs(one_hot(codes, LEVELS), membership), items_of(LEVELS))
+
+    for p, q in combinations(range(3), 2):
+        both = (codes[:, p] != MISSING) & (codes[:, q] != MISSING)
+        nats = 0.0
+        for k in range(2):
+            weight, one, other = membership[both, k], codes[both, p], codes[both, q]
+            for a in range(LEVELS[p]):
+                for b in range(LEVELS[q]):
+                    n = weight[(one == a) & (other == b)].sum()
+                    if n:
+                        nats += n * np.log(n * weight.sum() / (weight[one == a].sum() * weight[other == b].sum()))
+        assert found[[p, q], [q, p]] == pytest.approx(nats / both.sum(), abs=1e-12)
+
+
+def test_a_dependent_table_is_shrunk_to_the_table_of_the_question_alone():
+    """(n(k, a, b) + strength P(b | k)) / (n(k, a) + strength), n(k, a) among those who answered both; rows add up to one."""
+    codes, membership = some_answers(np.random.default_rng(2))
+    hot, items = one_hot(codes, LEVELS), items_of(LEVELS)
+    taught = learn_personas(hot, LEVELS, membership, 8, settled=True)
+
+    tables = dependent_tables(count_pairs(hot, membership), taught.table, items, 40)
+
+    block = tables[:, items == 2][:, :, items == 1]  # question 1 given question 2
+    weight = membership[(codes[:, 2] == 3) & (codes[:, 1] != MISSING), 1]
+    n = membership[(codes[:, 2] == 3) & (codes[:, 1] == 0), 1].sum()
+    assert block[1, 3, 0] == pytest.approx((n + 40 * taught.table[1, 2]) / (weight.sum() + 40))
+    assert block.sum(axis=2) == pytest.approx(np.ones((2, 4)))
+
+
+def test_the_forest_takes_the_strongest_allowed_edges_and_no_circle():
+    """A forbidden edge gives its place to the next best one; what stands alone stays alone."""
+    information = np.zeros((4, 4))
+    for (p, q), nats in {(0, 1): 0.3, (1, 2): 0.2, (0, 2): 0.1}.items():
+        information[p, q] = information[q, p] = nats
+    allowed = information > 0
+
+    assert spanning_forest(information, allowed) == {1: 0, 2: 1}
+    allowed[1, 2] = allowed[2, 1] = False
+    assert spanning_forest(information, allowed) == {1: 0, 2: 0}
+    assert spanning_forest(information, np.zeros((4, 4), dtype=bool)) == {}
+
+
+def a_world(rng, respondents, copies=0):
+    """Three personas, ten questions of three answers; `copies` more repeat question 2 nine times out of ten."""
+    personas = rng.integers(0, 3, respondents)
+    tables = np.random.default_rng(100).dirichlet([0.5] * 3, size=(10, 3))
+    codes = np.array([[rng.choice(3, p=tables[q, k]) for q in range(10)] for k in personas])
+    repeats = [np.where(rng.random(respondents) < 0.9, codes[:, 2], rng.integers(0, 3, respondents)) for _ in range(copies)]
+    codes = np.column_stack([codes, *repeats])
+    codes[rng.random(codes.shape) < 0.1] = MISSING
+    return codes, personas
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_planted_dependence_gets_an_edge_and_nothing_else_does(known):
+    """Whether the personas are known or found."""
+    codes, personas = a_world(np.random.default_rng(4), 500, copies=1)
+    levels = [3] * 11
+    found = (
+        fit_with_labels(codes, levels, personas, np.random.default_rng(1))
+        if known
+        else fit_with_classes(codes, levels, 3, np.random.default_rng(1))
+    )
+
+    assert found.dependences.parents == {10: 2}
+    assert found.dependences.given[10].shape == (3, 3, 3)
+    assert found.dependences.won[10] > 50
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_independent_questions_get_no_edge(seed):
+    """45 pairs that share nothing but the persona."""
+    codes, personas = a_world(np.random.default_rng(seed), 300)
+
+    assert fit_with_labels(codes, [3] * 10, personas, np.random.default_rng(1)).dependences.parents == {}
+
+
+def paraphrases(rng, respondents):
+    """Two personas, one opinion told in five ways, and four questions of their own."""
+    personas = rng.integers(0, 2, respondents)
+    opinion = rng.random(respondents) < np.where(personas, 0.7, 0.3)
+    told = [np.where(rng.random(respondents) < 0.95, opinion, ~opinion) for _ in range(5)]
+    own = [rng.random(respondents) < np.where(personas, 0.6, 0.4) for _ in range(4)]
+    return np.column_stack([*told, *own]).astype(int), personas
+
+
+def stated_and_true(tables, codes, personas):
+    belief = believe(tables, evidence_of(codes, tables))
+    return belief.max(axis=1).mean(), (belief.argmax(axis=1) == personas).mean()
+
+
+def test_five_paraphrases_do_not_make_the_belief_sure():
+    """On new respondents the stated confidence is within .05 of the truth; with plain tables it is far above."""
+    found = fit_with_labels(*_learn(paraphrases, 600), np.random.default_rng(1))
+    codes, personas = paraphrases(np.random.default_rng(8), 4000)
+
+    tables = ResponseTables.of(
+        found.tables,
+        found.prior,
+        parents=found.dependences.parents,
+        given=found.dependences.given,
+        evidence_weight=found.evidence_weight,
+    )
+    stated, true = stated_and_true(tables, codes, personas)
+    assert stated == pytest.approx(true, abs=0.05)
+
+    stated, true = stated_and_true(ResponseTables.of(found.tables, found.prior), codes, personas)
+    assert stated > true + 0.1
+
+
+def crowd(rng, respondents):
+    """Two personas; a mood that is not the persona colours all twelve answers: no tree of pairs can say that."""
+    personas = rng.integers(0, 2, respondents)
+    mood = rng.normal(0, 1.5, respondents)
+    lean = np.where(personas, 0.7, -0.7)
+    return (rng.random((respondents, 12)) < 1 / (1 + np.exp(-(lean + mood)))[:, None]).astype(int), personas
+
+
+def test_what_no_tree_can_tell_the_evidence_weight_does():
+    """A mood behind every answer: the weight falls below one, and the stated confidence comes nearer to the truth."""
+    codes, levels, personas = _learn(crowd, 600)
+    found = fit_with_labels(codes, levels, personas, np.random.default_rng(1))
+    fresh = crowd(np.random.default_rng(8), 4000)
+    forest = {"parents": found.dependences.parents, "given": found.dependences.given}
+
+    assert found.evidence_weight < 1
+    stated, true = stated_and_true(ResponseTables.of(found.tables, found.prior, evidence_weight=found.evidence_weight, **forest), *fresh)
+    plain, plainly_true = stated_and_true(ResponseTables.of(found.tables, found.prior), *fresh)
+    assert abs(stated - true) < abs(plain - plainly_true) - 0.05
+
+
+def _learn(world, respondents):
+    codes, personas = world(np.random.default_rng(7), respondents)
+    return codes, [2] * codes.shape[1], personas
+
+
+def test_known_personas_give_shrunken_counts():
+    """(n(k, a) + strength * pooled) / (n(k) + strength), the pooled table with half an answer a cell."""
+    codes, labels = np.array([[0], [0], [1], [1], [1], [MISSING]]), np.array([0, 0, 0, 1, 1, 1])
+
+    taught = learn_personas(one_hot(codes, [2]), [2], np.eye(2)[labels], 4, settled=True)
+
+    pooled = np.array([2.5, 3.5]) / 6
+    assert taught.table == pytest.approx(np.array([(np.array([2, 1]) + 4 * pooled) / 7, (np.array([0, 2]) + 4 * pooled) / 6]))
+    assert taught.prior == pytest.approx([0.5, 0.5])
+
+
+def test_the_same_seed_gives_the_same_fit():
+    """A bank that is fitted twice is one bank."""
+    codes, _ = a_world(np.random.default_rng(4), 150, copies=1)
+    one, two = (fit_with_classes(codes, [3] * 11, 2, np.random.default_rng(3)) for _ in range(2))
+
+    assert (one.pseudo_counts, one.evidence_weight, one.dependences.won) == (two.pseudo_counts, two.evidence_weight, two.dependences.won)
+    assert all((a == b).all() for a, b in zip(one.tables, two.tables, strict=True))

@@ -96,6 +96,26 @@ def replay(
 
 
 @main.command()
+@click.argument("answers", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--personas", type=click.IntRange(2, 50), help="Find so many personas in the answers.")
+@click.option("--label", metavar="COLUMN", help="Or learn the personas that this column names.")
+@click.option("--columns", metavar="NAMES", help="Only these columns are questions, with commas between; default all.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The bank; OUT.columns.yaml goes beside it.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
+def fit(answers: Path, personas: int | None, label: str | None, columns: str | None, out: Path, seed: int, bank_id: str | None) -> None:
+    """Make a bank from a file of answers, one column a question."""
+    from survey_service.fitting import Wish, fit_file
+
+    if (personas is None) == (label is None):
+        raise click.UsageError("give either --personas or --label")
+    try:
+        click.echo(fit_file(answers, out, Wish(personas, label, columns, bank_id, seed)), err=True)
+    except ValueError as wrong:
+        _refuse(str(wrong))
+
+
+@main.command()
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))

@@ -1,0 +1,160 @@
+"""Columns recognised as questions, and a bank made from them that reads back as it was."""
+
+import numpy as np
+import pytest
+
+from question_bank.answer_files import AnswersInvalid, read_answers, read_column_map
+from question_bank.compiling import compile_bank
+from question_bank.fitting import fit_sheet, fitted_bank, notes_of
+from question_bank.loading import check_bank, read_bank
+from question_bank.recognising import read_sheet, slug
+from question_bank.respondents import respondents_of
+from question_bank.writing import write_bank
+from tests.question_bank.planted import planted
+
+
+def column(values, name="q"):
+    """One recognised column; the second one keeps its respondents when a cell is empty."""
+    cells = "\n".join(f'"{value}",{number % 2}' for number, value in enumerate(values))
+    return read_sheet(f"{name},other\n{cells}\n", "a.csv").columns[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "outcomes", "codes"),
+    [
+        (["1", "0", "", "1"], "single", ("0", "1"), [1, 0, -1, 1]),
+        (["1.0", "0.0", "", "1.0"], "single", ("0", "1"), [1, 0, -1, 1]),
+        (["True", "FALSE", "true"], "single", ("false", "true"), [1, 0, 1]),
+        (["Yes", "no", ""], "single", ("no", "yes"), [1, 0, -1]),
+        (["red", "dark blue", " red "], "single", ("dark-blue", "red"), [1, 0, 1]),
+        (["< 130", "> 130", "130"], "single", ("130", "130-2", "130-3"), [1, 2, 0]),
+        (["3", "1", "", "4"], "scale", ("1", "2", "3", "4"), [2, 0, -1, 3]),
+        (["-2", "+2", "1.0"], "scale", ("-2", "-1", "0", "1", "2"), [0, 4, 3]),
+        (["1", "21"], "scale", tuple(map(str, range(1, 22))), [0, 20]),
+    ],
+)
+def test_a_column_is_recognised_by_its_answers(values, kind, outcomes, codes):
+    """An empty cell is a missing answer, never an answer of its own."""
+    found = column(values)
+
+    assert (found.question.type, found.question.outcomes) == (kind, outcomes)
+    assert found.codes.tolist() == codes
+
+
+def test_the_words_of_the_file_stay_and_ids_are_made_from_them():
+    """Accents and signs are for people, ids for machines."""
+    found = column(["Écluse n°1", "Écluse n°2"], "Q7.1 Écluses").question
+
+    assert (found.id, found.text["en"]) == ("q7-1-ecluses", "Q7.1 Écluses")
+    assert [(option.id, option.text["en"]) for option in found.options] == [("ecluse-n1", "Écluse n°1"), ("ecluse-n2", "Écluse n°2")]
+
+
+def test_ids_are_unique_and_the_same_for_every_order_of_lines():
+    """Two fits of shuffled lines give one set of ids."""
+    assert column(["a b", "a-b", "A+B"]).values == column(["A+B", "a-b", "a b"]).values == {"A+B": "a-b", "a b": "a-b-2", "a-b": "a-b-3"}
+    assert slug("¿?", {"x"}) == "x-2"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "a.csv: has no answers"),
+        ("q,r\n", "a.csv: has no answers"),
+        ("q,r\n,\n,\n", "a.csv: has no answers"),
+        ("q,r\n1,2\n", "has one respondent to learn from"),
+        ("q,r\n1,1\n1,2\n", 'a.csv:1: column "q": everybody answered "1"'),
+        ("q,r\n,1\n,2\n", 'a.csv:1: column "q": nobody answered it: leave it out with --columns'),
+        ("q,q\n1,1\n0,2\n", 'column "q" stands there twice'),
+        ("q,\n1,1\n0,2\n", "a.csv:1: column 2 has no name"),
+        ("q,r\n1\n0,2\n", "a.csv:2: has 1 cells where the first line names 2 columns"),
+        ("q,r\n1,18\n0,97\n", 'column "r": holds numbers from 18 to 97, which are no scale'),
+        ("q,r\n1,1.5\n0,2\n", 'column "r": holds numbers from 1.5 to 2'),
+        ("q\n" + "\n".join(f"w{n}" for n in range(41)), 'column "q": has 41 different answers, more than 40'),
+        ('q,r\n"1,2\n' + "x" * 140_000, "is not readable CSV"),
+    ],
+)
+def test_what_cannot_be_a_question_is_told_with_its_place(text, words):
+    """And every problem of the columns at once."""
+    with pytest.raises(AnswersInvalid) as told:
+        read_sheet(text, "a.csv")
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "label", "words"),
+    [
+        (["q", "z"], None, '--columns: there is no column "z": the file has q, r, who'),
+        ([], None, "--columns: names no question"),
+        (["who"], "who", "--columns: names no question"),
+        (None, "whom", '--label: there is no column "whom"'),
+        (None, "r", 'label column "r": holds only "2"'),
+    ],
+)
+def test_wishes_that_the_file_cannot_meet(wanted, label, words):
+    """Named with what there is."""
+    with pytest.raises(AnswersInvalid) as told:
+        read_sheet("q,r,who\n1,2,a\n0,2,b\n", "a.csv", wanted, label)
+    assert words in str(told.value)
+
+
+def test_more_personas_than_different_respondents_are_refused():
+    """Three lines, two of them the same."""
+    sheet = read_sheet("q,r\n1,x\n0,y\n1,x\n", "a.csv")
+    with pytest.raises(AnswersInvalid, match="3 are more than the 2 different respondents"):
+        fit_sheet(sheet, 3, 1)
+
+
+def test_lines_without_answers_or_label_teach_nothing_and_are_counted():
+    """Only the two whole lines are learnt from."""
+    sheet = read_sheet("q,who\n1,a\n,a\n0,\n0,b\n", "a.csv", label="who")
+
+    assert sheet.codes.tolist() == [[1], [0]]
+    assert (sheet.labels.names, sheet.labels.codes.tolist(), sheet.dropped) == (("a", "b"), [0, 1], 2)
+
+
+@pytest.mark.parametrize("label", [None, "Who?"])
+def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
+    """No problem, no difference, the planted parent, and every answer of the file found again through the column map."""
+    text = planted()
+    sheet = read_sheet(text, "a.csv", None if label else [f"Q.{n}" for n in range(9)], label)
+    fit = fit_sheet(sheet, None if label else 2, 1)
+    bank = fitted_bank(sheet, fit, "planted")
+
+    written = write_bank(bank, notes_of(sheet, fit))
+    assert check_bank(written.encode(), "planted.yaml").errors == ()
+    again = read_bank(written, "planted.yaml")
+    assert again == bank
+    assert bank.question("q-8").parent == "q-0"
+    assert [survey.id for survey in bank.surveys] == ["main"]
+    assert sum(persona.prior for persona in bank.personas) == pytest.approx(1, abs=1e-3)
+
+    answers = read_answers(text, again, "a.csv", read_column_map(sheet.column_map(), "map"))
+    people = respondents_of(compile_bank(again), answers)
+    assert (np.where(people.answers.answered, people.answers.codes, -1) == sheet.codes).all()
+
+
+def test_the_tables_of_the_file_are_those_of_the_fit():
+    """To the four places that are written, rows adding up to exactly one."""
+    sheet = read_sheet(planted(), "a.csv", label="Who?")
+    fit = fit_sheet(sheet, None, 1)
+    tables = compile_bank(fitted_bank(sheet, fit, "planted")).tables
+
+    assert tables.questions[3].cells == pytest.approx(fit.tables[3], abs=1e-4)
+    assert tables.trees[0].levels[1].table[0] == pytest.approx(fit.dependences.given[8], abs=1e-4)
+    assert tables.evidence_weight == fit.evidence_weight
+
+
+def test_the_notes_say_what_stands_behind_the_figures():
+    """Respondents, missing share, strength, weight and support."""
+    sheet = read_sheet(planted(), "a.csv", label="Who?")
+    fit = fit_sheet(sheet, None, 1)
+
+    written = write_bank(fitted_bank(sheet, fit, "planted"), notes_of(sheet, fit))
+
+    assert written.startswith(f"# Fitted by `discern fit` from 300 respondents, {(sheet.codes < 0).mean():.1%} of answers missing.")
+    assert f"by {fit.pseudo_counts:g} answers (cross-validated). Questions with a parent: 1" in written
+    assert f"  # support: {(sheet.labels.codes == 0).sum()} of 300 respondents\n  - id: small-ones" in written
+    assert "its parent won" in written
+    assert f"# cross-validated log score after a few random questions\nevidence_weight: {fit.evidence_weight:g}" in written or (
+        fit.evidence_weight == 1
+    )

@@ -146,7 +146,7 @@ class Measure:
         low, high = max(low, self.low), min(high, self.high)
         chance = (ndtr(self._standard(high)) - ndtr(self._standard(low))) / self._kept
         length = min(high - low, self._span) / self._span
-        kept: Floats = np.maximum(chance, FLOOR * length)
+        kept: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
         return kept
 
     def log_given(self, value: float) -> Floats:

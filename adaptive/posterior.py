@@ -48,21 +48,20 @@ def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> 
 
     Within a topic the first answer counts in full and every later one `repeat_weight` as much, because answers to overlapping
     questions repeat each other. "First" is by bank order, answers before silences: the order of asking cannot matter. Questions of a
-    tree count in full: there the dependence itself is known.
+    tree are not discounted: there the dependence itself is known.
     """
     given = answered | silent
     weights = np.where(given, tables.evidence_weight, 0.0)
     if not tables.has_topics:
         return weights
-    overlapping = np.where(tables.in_tree, -1, tables.topics)
-    topics, sizes = np.unique(overlapping[(overlapping >= 0) & given.any(axis=0)], return_counts=True)
+    topics, sizes = np.unique(tables.topics[(tables.topics >= 0) & given.any(axis=0)], return_counts=True)
     for topic in topics[sizes > 1]:
-        members = np.flatnonzero(overlapping == topic)
+        members = np.flatnonzero(tables.topics == topic)
         spoken, quiet = answered[:, members], silent[:, members] & ~answered[:, members]
         earlier_spoken: Integers = np.cumsum(spoken, axis=1) - spoken
         earlier_quiet = np.cumsum(quiet, axis=1) - quiet + spoken.sum(axis=1, keepdims=True)
         repeated = (spoken & (earlier_spoken > 0)) | (quiet & (earlier_quiet > 0))
-        weights[:, members] *= np.where(repeated, tables.repeat_weight, 1.0)
+        weights[:, members] *= np.where(repeated & ~tables.in_tree[members], tables.repeat_weight, 1.0)
     return weights
 
 

@@ -38,6 +38,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
     api = DiscernApi(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
+    api.spec.options["security"] = [{"bearer": []}]
     for room in (respondent, authoring, contacts, webhooks):
         api.register_blueprint(room.blueprint)
     for room in (pages, embed, health):

@@ -1,21 +1,23 @@
 """The edge shared by every API route: bodies read strictly, errors told in one shape, documents described as they are."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody, TooLarge, Unavailable, WrongMediaType, problem
+from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody, NotFound, TooLarge, Unavailable, WrongMediaType, problem
 
 LARGEST_BODY = 64 * 1024
 LONGEST_INTEGER = 18
+NUL = "\x00"
 JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
 PROBLEM_JSON = "application/problem+json"
 
@@ -55,7 +57,7 @@ class BodyParser(FlaskParser):
         kind = (req.mimetype or "").lower()
         if kind not in JSON_TYPES and not kind.endswith("+json"):
             raise WrongMediaType
-        body = req.get_data()
+        body = read_body()
         g.body = read_json(body) if body.strip() else missing
         return g.body
 
@@ -103,7 +105,9 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(
         IntegrityError, lambda _: problem_response(Conflict("Somebody else changed this at the same moment: try again."))
     )
+    app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
     app.register_error_handler(OperationalError, _database_failed)
+    app.before_request(refuse_nul)
 
 
 def problem_response(error: DiscernError) -> Response:
@@ -112,10 +116,24 @@ def problem_response(error: DiscernError) -> Response:
     return response
 
 
-def read_json(body: bytes) -> Any:
-    """JSON text as plain values. Raises MalformedBody for what cannot be stored again: NaN, lone surrogates, NUL, endless nesting."""
+def read_body(limit: int = LARGEST_BODY) -> bytes:
+    """The whole body. Raises TooLarge also where its length was not announced, and MalformedBody where it broke off."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge
+    request.max_content_length = limit + 1
     try:
-        read = json.loads(body, parse_constant=_refuse_constant, parse_int=_read_integer)
+        body = request.get_data()
+    except OSError:
+        raise MalformedBody("The body broke off, or its chunks are not readable.") from None
+    if len(body) > limit:
+        raise TooLarge
+    return body
+
+
+def read_json(body: bytes) -> Any:
+    """JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL, endless nesting."""
+    try:
+        read = json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_float)
         json.dumps(read, ensure_ascii=False).encode()
     except RecursionError:
         raise MalformedBody("The body is nested too deeply.") from None
@@ -123,9 +141,22 @@ def read_json(body: bytes) -> Any:
         raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
     except ValueError as wrong:
         raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
-    if b"\\u0000" in body:
+    if any(NUL in text for text in _texts(read)):
         raise MalformedBody("The body has a NUL character, which cannot be stored.")
     return read
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -134,7 +165,23 @@ def _refuse_constant(name: str) -> Any:
 
 def _read_integer(digits: str) -> int | float:
     """Integers beyond 64 bits become floats, as they do in every browser."""
-    return int(digits) if len(digits) <= LONGEST_INTEGER else float(digits)
+    return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
+    return number
+
+
+def refuse_nul() -> None:
+    """Before every request: no address and no query can have a NUL in it, which one of the databases takes and the other does not."""
+    if NUL in request.path:
+        raise NotFound
+    for name, value in request.args.items(multi=True):
+        if NUL in name + value:
+            raise Invalid(errors=[{"path": name.replace(NUL, ""), "message": "has a NUL character"}])
 
 
 def _listed(messages: Any, path: str = "") -> Any:

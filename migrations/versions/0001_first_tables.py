@@ -199,6 +199,7 @@ def upgrade() -> None:
         sa.Column("page", sa.String(), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("stopped_because", sa.String(), nullable=True),
+        sa.Column("finish_reason", sa.String(), nullable=True),
         sa.Column("question", sa.String(), nullable=True),
         sa.Column("withdrawn_answer", sa.BigInteger(), nullable=True),
         sa.Column("limit", sa.Integer(), nullable=False),

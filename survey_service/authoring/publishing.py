@@ -11,6 +11,7 @@ from question_bank.versions import fingerprint, to_plain
 from survey_service.errors import Conflict
 from survey_service.store.banks import source_of
 from survey_service.store.records import BankVersion, SurveyRow
+from survey_service.store.session import alone
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Published:
 
 def publish(session: Session, bank: Bank, now: datetime) -> Published:
     """Store `bank` as the next version, or find that the latest one says the same. Raises Conflict for a survey id of another bank."""
+    alone(session, f"bank {bank.id}")
     latest = latest_version(session, bank.id)
     print_of_content = fingerprint(bank)
     if latest is not None and latest.fingerprint == print_of_content:

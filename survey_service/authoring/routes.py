@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from flask import request
 from sqlalchemy import and_, func
 from sqlmodel import col, select
 
@@ -12,7 +11,7 @@ from survey_service.authoring.guard import requires
 from survey_service.authoring.publishing import latest_version, publish
 from survey_service.authoring.schemas import BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema
 from survey_service.errors import Invalid, NotFound
-from survey_service.http import ApiBlueprint
+from survey_service.http import ApiBlueprint, read_body
 from survey_service.parts import parts
 from survey_service.store.records import BankVersion
 
@@ -35,8 +34,7 @@ class BankRejected(Invalid):
 @blueprint.doc(requestBody={"required": True, "content": {kind: {"schema": {}} for kind in ("application/yaml", "application/json")}})
 def publish_bank() -> Any:
     """Publish a bank, YAML or JSON. Unchanged content keeps its version."""
-    request.max_content_length = LARGEST_BANK
-    report = check_bank(request.get_data(), "bank")
+    report = check_bank(read_body(LARGEST_BANK), "bank")
     if report.bank is None:
         shown = [{"path": one.path, "message": str(one)} for one in report.errors[:MOST_PROBLEMS]]
         raise BankRejected(f"The bank has {len(report.errors)} mistakes; nothing was published.", errors=shown)

@@ -1,6 +1,6 @@
 """The bodies of the author API."""
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from survey_service.http import StrictSchema
 
@@ -30,4 +30,4 @@ class BankSchema(BankItemSchema):
 
 class PageQuerySchema(StrictSchema):
     after = fields.String(metadata={"description": "`next` of the page before"})
-    limit = fields.Integer(load_default=50, validate=lambda count: 1 <= count <= 200)
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))

@@ -9,11 +9,13 @@ from sqlmodel import Session, col, select
 
 from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import belief_view, current_answers, explanation, readable
-from survey_service.errors import NotFound
+from survey_service.errors import Invalid, NotFound
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.records import Belief, Contact, ExternalId
+from survey_service.store.session import alone
 
+LONGEST_ID = 255
 OWN_SYSTEM = "crm"
 """The system whose ids stand in our URLs."""
 
@@ -26,6 +28,9 @@ def find(session: Session, external_id: str, *, lock: bool = False) -> Contact |
 
 def find_or_make(session: Session, external_id: str, now: datetime) -> tuple[Contact, bool]:
     """The contact, and whether it is new."""
+    if len(external_id) > LONGEST_ID:
+        raise Invalid(f"The id of a contact has {len(external_id)} characters: at most {LONGEST_ID} are kept.")
+    alone(session, f"contact {external_id}")
     known = find(session, external_id, lock=True)
     if known is not None:
         return known, False

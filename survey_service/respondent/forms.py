@@ -1,5 +1,6 @@
 """From the fields of an HTML form to an answer, with a message a person understands where that fails."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ from werkzeug.datastructures import MultiDict
 
 ACTS = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
 LONGEST_TEXT = 4000
+BLANKS = re.compile("[\\s\u00a0\u202f']")
+AMBIGUOUS = re.compile(r"\d[.,]\d{3}(?!\d)")  # 1,500 is one and a half here and fifteen hundred there: ask, do not guess
 
 
 class NotAnswered(Exception):
@@ -20,7 +23,7 @@ class NotAnswered(Exception):
 
 def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
     """The raw value of an answer to a rendered `question`. Raises NotAnswered."""
-    given = form.get("value", "").strip()
+    given = form.get("value", "").replace("\x00", "").strip()
     match question["type"]:
         case "multiple":
             return [option["id"] for option in question["options"] if option["id"] in form.getlist("value")]
@@ -39,8 +42,10 @@ def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
 
 def _number(question: Mapping[str, Any], given: str) -> float:
     scale = question["type"] == "scale"
+    if AMBIGUOUS.search(given):
+        raise NotAnswered("plain")
     try:
-        number = float(given.replace("\u00a0", "").replace(" ", "").replace(",", "."))
+        number = float(BLANKS.sub("", given).replace(",", ".").replace("_", "?"))
     except ValueError:
         raise NotAnswered("choose" if scale else "number") from None
     low, high = question["min"], question["max"]

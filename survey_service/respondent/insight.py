@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from survey_service.contacts.beliefs import belief_view, explanation
+from survey_service.contacts.beliefs import belief_view, explanation, readable
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief
@@ -15,9 +15,10 @@ def insight_of(session: Session, banks: Banks, session_id: str) -> dict[str, Any
     interview = open_interview(session, banks, session_id, None, lock=False)
     belief = session.get(Belief, (interview.contact.id, interview.row.bank))
     log = session.exec(select(Answer).where(Answer.session_id == session_id).order_by(col(Answer.id)))
+    bank = interview.bank if belief is None else banks.version(session, belief.bank, belief.bank_version)
     return {
         "belief": belief and belief_view(belief),
-        "explanation": explanation(interview.bank, interview.given),
+        "explanation": explanation(bank, readable(interview.answers, bank)),
         "log": [_entry(answer) for answer in log],
     }
 

@@ -44,9 +44,16 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     return view_of(interview, now), token
 
 
+def exists(session: Session, session_id: str) -> bool:
+    """Whether a session has begun."""
+    return session.get(SurveySession, session_id) is not None
+
+
 def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
     """The view as it stands; writes nothing."""
-    return view_of(open_interview(session, banks, session_id, token, lock=False), now)
+    interview = open_interview(session, banks, session_id, token, lock=False)
+    _catch_up(interview, now)
+    return view_of(interview, now)
 
 
 def record_answers(
@@ -61,6 +68,7 @@ def record_answers(
     if not fresh:
         return view_of(interview, now)
     interview.must_be_open(now)
+    _catch_up(interview, now)
     values = validated(interview, fresh)
     keep(session, interview, fresh, values, now)
     interview = _again(session, interview)
@@ -86,11 +94,12 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     return view_of(interview, now)
 
 
-def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
+def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> dict[str, Any]:
     """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
     interview = open_interview(session, banks, session_id, token)
     if interview.status(now) == "open":
         _close(interview, "finished", "respondent", now)
+        interview.row.finish_reason = reason
         session.add(interview.row)
         _tell_of_the_end(session, interview, now)
     return view_of(interview, now)
@@ -115,7 +124,7 @@ def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: d
     bank, version = banks.current(session, survey_id)
     contact = _contact(session, given.contact_id, now)
     row = SurveySession(
-        id=new_id("ses"),
+        id=given.session_id or new_id("ses"),
         token_digest="",
         survey=survey_id,
         bank=bank.bank.id,
@@ -168,6 +177,13 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         _tell_of_the_end(session, interview, now)
 
 
+def _catch_up(interview: Interview, now: datetime) -> None:
+    """Ask something else where the question that was asked has closed meanwhile: the contact corrected its condition elsewhere."""
+    asked = interview.row.question
+    if interview.status(now) == "open" and asked and not interview.progress.opens[0, interview.bank.index[asked]]:
+        _move_on(interview, now)
+
+
 def _move_on(interview: Interview, now: datetime) -> Step:
     """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
     rules = interview.bank.rules[interview.row.survey]
@@ -176,7 +192,7 @@ def _move_on(interview: Interview, now: datetime) -> Step:
     step = next_questions(interview.bank.tables, rules, evidence, progress)
     row = interview.row
     row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
-    if interview.withdrawn is not None:
+    if interview.withdrawn is not None and progress.opens[0, interview.bank.index[interview.withdrawn.question]]:
         row.question = interview.withdrawn.question
     elif step.chosen[0] >= 0:
         row.question = interview.bank.bank.questions[step.chosen[0]].id

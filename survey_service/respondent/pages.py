@@ -4,7 +4,10 @@ The first page is shown without storing anything. The first answer starts the se
 ticket, so that nothing depends on storage that an embedding site may block.
 """
 
+import re
 import secrets
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -19,6 +22,7 @@ from survey_service.respondent.forms import ACTS, NotAnswered, value_of
 from survey_service.respondent.origins import survey_at
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.strings import strings
+from survey_service.store.session import alone
 
 FORM_LIFETIME = 24 * 3600
 TICKET_LIFETIME = 30 * 24 * 3600
@@ -47,11 +51,14 @@ def begin(survey: str) -> Response:
         answer = _answer(shown["question"])
     except NotAnswered as wrong:
         return _page(p, shown, problem=wrong.key, facts=wrong.facts)
+    session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
     with p.store.writing() as session:
-        view, token = interview.start(session, p.banks, survey, arrival, p.now())
-        if answer is not None and view["status"] == "open":
-            interview.record_answers(session, p.banks, view["session"], token, [answer], p.now())
-    return _see(p, survey, view["session"])
+        alone(session, session_id)
+        if not interview.exists(session, session_id):
+            view, token = interview.start(session, p.banks, survey, replace(arrival, session_id=session_id), p.now())
+            if answer is not None and view["status"] == "open":
+                interview.record_answers(session, p.banks, session_id, token, [answer], p.now())
+    return _see(p, survey, session_id)
 
 
 @blueprint.get("/<string:survey>/<string:ticket>")
@@ -69,7 +76,7 @@ def act(survey: str, ticket: str) -> Response:
     p, session_id = parts(), _session_of(parts(), survey, ticket)
     with p.store.reading() as session:
         shown = interview.look(session, p.banks, session_id, None, p.now())
-    act_id = request.form.get("answer_id", "")[:100] or secrets.token_urlsafe(9)
+    act_id = _act_id()
     try:
         with p.store.writing() as session:
             if request.form.get("act") == "back":
@@ -102,8 +109,13 @@ def _answer(question: dict[str, Any] | None) -> GivenAnswer | None:
     if question is None or kind is None:
         return None
     value = value_of(question, request.form) if kind == "answer" else None
-    answer_id = request.form.get("answer_id", "")[:100] or secrets.token_urlsafe(9)
-    return GivenAnswer(answer_id, question["id"], kind, value)
+    return GivenAnswer(_act_id(), question["id"], kind, value)
+
+
+def _act_id() -> str:
+    """The id of this press of a button: the same when it was pressed twice."""
+    sent = request.form.get("answer_id", "")
+    return sent if re.fullmatch(r"[\w-]{1,100}", sent) else secrets.token_urlsafe(9)
 
 
 def _arrival() -> Start:
@@ -113,8 +125,8 @@ def _arrival() -> Start:
 
 def _form_is_ours(p: Parts, survey: str) -> bool:
     try:
-        return bool(p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME) == survey)
-    except BadSignature:
+        return bool(p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)[0] == survey)
+    except (BadSignature, LookupError, TypeError):
         return False
 
 
@@ -152,7 +164,7 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: st
         problem=problem and words[problem].format(**(facts or {})),
         consent=in_language(survey.consent.text, language, bank.language) if survey.consent and ticket is None else None,
         given=_given(view["question"], request.form if problem else None),
-        form=p.keys.signer("form").dumps(view["survey"]),
+        form=p.keys.signer("form").dumps([view["survey"], secrets.token_urlsafe(9)]),
         answer_id=secrets.token_urlsafe(9),
         ticket=ticket,
         nonce=nonce,

@@ -80,7 +80,7 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """End the survey early; whatever was answered counts."""
     p, token = parts(), _token(given)
     with p.store.writing() as session:
-        return interview.finish(session, p.banks, session_id, token, p.now())
+        return interview.finish(session, p.banks, session_id, token, p.now(), given.get("reason"))
 
 
 @blueprint.errorhandler(DiscernError)

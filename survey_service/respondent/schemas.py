@@ -23,8 +23,12 @@ def _hidden(values: dict[str, Any]) -> None:
             raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
 
 
+def _unknown_link(_token: str) -> None:
+    raise ValidationError("is not a link of this service: leave it out, or send identity for a known contact")
+
+
 class StartSchema(StrictSchema):
-    link = _short(2000, metadata={"description": "Token of an email link"})
+    link = fields.String(validate=_unknown_link, metadata={"description": "Token of an email link"})
     identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
     language = _short(35)
     channel = fields.String(validate=validate.Regexp(r"^[a-z0-9_-]{1,32}$"))
@@ -115,6 +119,7 @@ class ViewSchema(StrictSchema):
     next_questions = fields.Dict(keys=fields.String(), values=fields.Nested(QuestionSchema))
     progress = fields.Nested(ProgressSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
+    consent = fields.Dict(metadata={"description": "Text and whether it is required; until the first answer, where the survey asks for it"})
     belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
     explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})
     log = fields.List(fields.Dict(), metadata={"description": "With an API key: everything that was given"})

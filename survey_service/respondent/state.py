@@ -31,6 +31,7 @@ class Start:
     hidden: dict[str, Any] = field(default_factory=dict)
     page: str | None = None
     contact_id: str | None = None
+    session_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
         "result": result_of(interview) if status in ("complete", "finished") else None,
     }
+    if interview.survey.consent and not taken:
+        view["consent"] = {"text": _words(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
     if interview.survey.reveal:
         view["belief"] = _revealed(interview)
     return view

@@ -22,14 +22,15 @@ class Banks:
     def version(self, session: Session, bank: str, version: int) -> CompiledBank:
         """One immutable version. Raises NotFound."""
         key = (bank, version)
-        if key not in self._compiled:
+        compiled = self._compiled.get(key)
+        if compiled is None:
             row = session.get(BankVersion, key)
             if row is None:
                 raise NotFound(f'There is no version {version} of a bank "{bank}".')
-            self._compiled[key] = compile_bank(read_bank(row.source, f"{bank}.json"))
+            self._compiled[key] = compiled = compile_bank(read_bank(row.source, f"{bank}.json"))
             if len(self._compiled) > KEPT:
                 self._compiled.popitem(last=False)
-        return self._compiled[key]
+        return compiled
 
     def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
         """The bank that a survey id stands for now, with its version. Raises NotFound."""

@@ -117,6 +117,7 @@ class SurveySession(SQLModel, table=True):
     page: str | None = None
     status: str = "open"
     stopped_because: str | None = None
+    finish_reason: str | None = None
     question: str | None = None
     withdrawn_answer: int | None = Field(default=None, sa_type=BigInteger)  # to `question`, shown beside it after going back
     limit: int

@@ -1,11 +1,12 @@
 """Opening the database, and the two ways to use it: reading, and writing with one commit at the end."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
@@ -38,15 +39,29 @@ class Store:
 def open_engine(url: str) -> Engine:
     """An engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on."""
     parsed = make_url(url)
+    json_text: dict[str, Any] = {"json_serializer": _as_json}
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"}, pool_size=5, max_overflow=15)
+        return create_engine(
+            parsed, connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"}, pool_size=5, max_overflow=15, **json_text
+        )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **json_text)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def alone(session: Session, what: str) -> None:
+    """Until the transaction ends, nobody else is in the middle of `what`. On SQLite a writer is alone anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
+
+
+def _as_json(value: Any) -> str:
+    """Text that every reader of JSON takes: Python would write NaN and Infinity as well."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

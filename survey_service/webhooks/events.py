@@ -79,6 +79,7 @@ def response_facts(
             "survey": row.survey,
             "status": row.status,
             "stopped_because": row.stopped_because,
+            "reason": row.finish_reason,
             "language": row.language,
             "channel": row.channel,
             "hidden": row.hidden,

@@ -98,7 +98,12 @@ def claim(session: Session, now: datetime, lease: timedelta = LEASE, due_by: dat
         return None
     endpoint = session.get_one(Endpoint, row.endpoint_id)
     if row.body is None:
-        row.body = _frozen(session, row, endpoint)
+        try:
+            row.body = _frozen(session, row, endpoint)
+        except ValueError as wrong:  # one message that cannot be written must not stop all the others
+            row.last_error = f"unwritable: {wrong}"[:200]
+            queue.put_away(session, row, "dead", now)
+            return None
     session.add(DeliveryAttempt(delivery_id=row.id, number=row.attempt, started_at=now, manual=row.manual))
     row.manual = False
     session.add(row)

@@ -181,11 +181,7 @@ def _repeats(bank: Bank, question: Question, given: Given) -> bool:
     def place(question_id: str) -> tuple[bool, int]:
         return given[question_id] is None, rank.index(question_id)
 
-    rivals = [
-        other.id
-        for other in bank.questions
-        if other.topic == question.topic and other.id in given and other.id != question.id and not in_tree(bank, other)
-    ]
+    rivals = [other.id for other in bank.questions if other.topic == question.topic and other.id in given and other.id != question.id]
     return any(place(rival) < place(question.id) for rival in rivals)
 
 

@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import yaml
@@ -85,7 +85,7 @@ def read_sheet(text: str, file: str, wanted: Sequence[str] | None = None, label:
     columns = []
     for name in used:
         try:
-            columns.append(_column(name, [cells[name][n] for n in keep], taken))
+            columns.append(_learnt_from(_column(name, cells[name], taken), keep))
         except ValueError as wrong:
             problems.append(f'{file}:1: column "{name}": {wrong}')
     labels = None
@@ -170,6 +170,14 @@ def _column(name: str, cells: Sequence[str], taken: set[str]) -> Column:
     question = Question(question_id, "single", text, seconds=SECONDS_BY_TYPE["single"], options=options)
     values = {cell: options[levels.index(plain[cell])].id for cell in found}
     return Column(name, question, _coded(cells, {cell: levels.index(plain[cell]) for cell in found}), values)
+
+
+def _learnt_from(column: Column, keep: Sequence[int]) -> Column:
+    """The respondents to learn from; what the others answered is an answer of the question too. Raises ValueError like `_column`."""
+    codes = column.codes[keep]
+    if len(np.unique(codes[codes != MISSING])) < 2:
+        raise ValueError(f"those who have a label all gave the same answer, or none: {LEAVE_OUT}")
+    return replace(column, codes=codes)
 
 
 def _whole(cell: str) -> str:

@@ -112,6 +112,17 @@ def test_lines_without_answers_or_label_teach_nothing_and_are_counted():
     assert (sheet.labels.names, sheet.labels.codes.tolist(), sheet.dropped) == (("a", "b"), [0, 1], 2)
 
 
+def test_an_answer_that_only_the_unlabelled_gave_is_an_answer_all_the_same():
+    """The file is read again with the fitted bank as a whole; but where only they differ there is nothing to learn."""
+    sheet = read_sheet("q,who\nred,a\nblue,b\ngreen,\n", "a.csv", label="who")
+    assert sheet.columns[0].question.outcomes == ("blue", "green", "red")
+    assert sheet.codes.tolist() == [[2], [0]]
+    assert fit_sheet(sheet, None, 1).tables[0].shape == (2, 3)
+
+    with pytest.raises(AnswersInvalid, match='column "q": those who have a label all gave the same answer'):
+        read_sheet("q,who\nred,a\nred,b\ngreen,\n", "a.csv", label="who")
+
+
 @pytest.mark.parametrize("label", [None, "Who?"])
 def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
     """No problem, no difference, the planted parent, and every answer of the file found again through the column map."""

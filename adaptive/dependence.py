@@ -19,7 +19,11 @@ from adaptive.calibration import Codes, Personas
 from adaptive.likelihood import Floats
 
 CHANCE = 0.05
-"""Accepted probability that a file without any dependence gets an edge: shared among all pairs (Bonferroni)."""
+"""Accepted probability that a file without any dependence gets an edge: shared among all pairs (Bonferroni).
+
+A laxer test keeps edges that do harm: car buyers (42 questions, 396 respondents to learn from, four halves), agreement at five questions
+.749 with 2 edges, .739 with 11, .725 with 30.
+"""
 
 
 def count_pairs(hot: Floats, membership: Floats) -> Floats:

@@ -56,13 +56,12 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed."""
+    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed; `score` is their log-likelihood."""
 
+    teach: Codes
     taught: Personas
-    pairs: Floats
     held: Codes
     truth: Floats
-    held_pairs: Floats
     score: float
 
 
@@ -75,17 +74,21 @@ class _Answers:
     known: bool
     parts: Codes  # (N,) fold of each respondent
 
-    def fold(self, part: int, pseudo_counts: float) -> _Fold:
+    def folds(self, pseudo_counts: float) -> list[_Fold]:
+        return [self._fold(part, pseudo_counts) for part in range(int(self.parts.max()) + 1)]
+
+    def _fold(self, part: int, pseudo_counts: float) -> _Fold:
         teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
-        hot = self.hot[held]
         taught = learn_personas(self.hot[teach], self.levels, self.membership[teach], pseudo_counts, settled=self.known)
+        truth, scores = taught.attribute(self.hot[held])
         if self.known:
             truth = self.membership[held]
-            score = taught.log_given(hot, truth).sum()
-        else:
-            truth, scores = taught.attribute(hot)
-            score = scores.sum()
-        return _Fold(taught, count_pairs(self.hot[teach], taught.membership), held, truth, count_pairs(hot, truth), float(score))
+            scores = taught.log_given(self.hot[held], truth)
+        return _Fold(teach, taught, held, truth, float(scores.sum()))
+
+    def pairs(self, fold: _Fold) -> Floats:
+        """Counts behind the fold's tables: made anew each time, because those of all folds together would fill the memory."""
+        return count_pairs(self.hot[fold.teach], fold.taught.membership)
 
 
 def fit_with_classes(codes: Codes, levels: Sequence[int], classes: int, rng: np.random.Generator, watch: Watch = lambda _: None) -> Fit:
@@ -121,16 +124,14 @@ def _parts(codes: Codes, rng: np.random.Generator, labels: Codes | None = None) 
 
 
 def _fit(answers: _Answers, rng: np.random.Generator, watch: Watch) -> Fit:
-    parts = range(int(answers.parts.max()) + 1)
     watch("shrinkage")
-    tried = {strength: [answers.fold(part, strength) for part in parts] for strength in STRENGTHS}
+    tried = {strength: answers.folds(strength) for strength in STRENGTHS}
     best = max(STRENGTHS, key=lambda strength: sum(fold.score for fold in tried[strength]))
-    folds = tried[best]
     taught = learn_personas(answers.hot, answers.levels, answers.membership, best, settled=answers.known)
     watch("dependences")
-    dependences = _dependences(answers, taught, folds)
+    dependences = _dependences(answers, taught, tried[best])
     watch("evidence weight")
-    weight = _evidence_weight(answers, dependences, folds, rng)
+    weight = _evidence_weight(answers, dependences, tried[best], rng)
     return Fit(taught.prior, tuple(split_items(taught.table, answers.levels)), taught.membership, best, dependences, weight)
 
 
@@ -139,12 +140,15 @@ def _dependences(answers: _Answers, taught: Personas, folds: Sequence[_Fold]) ->
     items = items_of(answers.levels)
     pairs = count_pairs(answers.hot, taught.membership)
     information = conditional_information(pairs, items)
+    gains = dict.fromkeys(TREE_STRENGTHS, HeldOut(np.zeros_like(information), np.zeros_like(information)))
+    for fold in folds:
+        counts, held = answers.pairs(fold), count_pairs(answers.hot[fold.held], fold.truth)
+        for strength in TREE_STRENGTHS:
+            gains[strength] += held_out_gain(fold.taught, counts, held, items, strength)
     best, worth = Dependences({}, {}, {}, TREE_STRENGTHS[0]), 0.0
-    for strength in TREE_STRENGTHS:
-        nothing = HeldOut(np.zeros_like(information), np.zeros_like(information))
-        gains = sum((held_out_gain(fold.taught, fold.pairs, fold.held_pairs, items, strength) for fold in folds), nothing)
-        parents = spanning_forest(information, gains.holds)
-        won = {child: float(gains.gain[parent, child]) for child, parent in parents.items()}
+    for strength, found in gains.items():
+        parents = spanning_forest(information, found.holds)
+        won = {child: float(found.gain[parent, child]) for child, parent in parents.items()}
         if sum(won.values()) > worth:
             best = Dependences(parents, _given(taught, pairs, answers.levels, parents, strength), won, strength)
             worth = sum(won.values())
@@ -167,7 +171,7 @@ def _evidence_weight(answers: _Answers, dependences: Dependences, folds: Sequenc
     sizes = [size for size in PARTIAL if size < len(answers.levels)] or [len(answers.levels)]
     scores = np.zeros(len(EVIDENCE_WEIGHTS))
     for fold in folds:
-        given = _given(fold.taught, fold.pairs, answers.levels, dependences.parents, dependences.strength)
+        given = _given(fold.taught, answers.pairs(fold), answers.levels, dependences.parents, dependences.strength)
         cells = split_items(fold.taught.table, answers.levels)
         tables = ResponseTables.of(cells, fold.taught.prior, parents=dependences.parents, given=given)
         full = evidence_of(answers.codes[fold.held], tables)

@@ -16,7 +16,15 @@ Tells = tuple[Any, ...]
 def advise(bank: Bank, data: Any) -> list[Finding]:
     """Everything doubtful in a bank. `data` is the file as written, for what definitions no longer show."""
     told = {question.id: _told(question, bank) for question in bank.questions}
-    rules = (_personas(bank, told), _questions(bank, told), _ignored_tables(data), _reach(bank), _origins(bank))
+    rules = (
+        _personas(bank, told),
+        _questions(bank, told),
+        _ignored_tables(data),
+        _reach(bank),
+        _origins(bank),
+        _unasked(bank),
+        _unused(bank),
+    )
     return [finding for rule in rules for finding in rule]
 
 
@@ -110,3 +118,24 @@ def _origins(bank: Bank) -> Iterator[Finding]:
         if "*" in survey.origins:
             at = ("surveys", index, "origins", survey.origins.index("*"))
             yield Finding(at, "lets every site on the web embed this survey", "name the sites that may")
+
+
+def _unasked(bank: Bank) -> Iterator[Finding]:
+    """A text tells nothing about the personas, so gain alone never chooses it."""
+    first = {name for survey in bank.surveys for name in survey.first}
+    for index, question in enumerate(bank.questions):
+        if question.type == "text" and not question.required and question.id not in first:
+            yield Finding(
+                ("questions", index), "is never asked: a text tells nothing", "name it in a survey's first, or write required: true"
+            )
+
+
+def _unused(bank: Bank) -> Iterator[Finding]:
+    """What a survey may say already and the service does not do yet."""
+    for index, survey in enumerate(bank.surveys):
+        if survey.objective == "value":
+            yield Finding(("surveys", index, "objective"), "is read but not used yet: information decides", "leave it, or remove the line")
+        if survey.explore:
+            yield Finding(
+                ("surveys", index, "explore"), "is read but not used yet: nothing is drawn at random", "leave it, or remove the line"
+            )

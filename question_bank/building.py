@@ -104,10 +104,17 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
         actions={name: {key: float(worth) for key, worth in worths.items()} for name, worths in fields.get("actions", {}).items()},
         stop=Stop(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
         consent=Consent(_text(consent["text"], draft), **_given(consent, "required")) if consent else None,
-        origins=tuple(fields.get("origins", ())),
+        origins=tuple(_origin(one) for one in fields.get("origins", ())),
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},
         **_given(fields, "id", "objective", "effort", "explore", "first", "reveal"),
     )
+
+
+def _origin(written: str) -> str:
+    """As a browser sends it: in small letters, without the port that goes without saying."""
+    origin = written.lower()
+    usual = ":443" if origin.startswith("https:") else ":80"
+    return origin.removesuffix(usual)
 
 
 def _result(fields: Fields, draft: Draft) -> Result:

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from question_bank.advice import advise
 from question_bank.building import build
 from question_bank.checks import check
+from question_bank.compiling import compile_bank
 from question_bank.definitions import Bank
 from question_bank.draft import Draft
 from question_bank.json_source import read_json
@@ -47,6 +50,12 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     if findings:
         return Report(None, _sorted(findings, source, file))
     bank = build(draft)
+    try:
+        with np.errstate(all="ignore"):
+            compile_bank(bank)
+    except (ValueError, OverflowError) as fault:
+        beyond = Finding(("questions",), f"cannot be computed: {fault}", "look for numbers that are far too large or too small")
+        return Report(None, (_problem(beyond, source, file),))
     return Report(bank, (), _sorted(advise(bank, source.data), source, file))
 
 

@@ -98,12 +98,12 @@ class SignalShape(Shape):
     match = LinesByKey(MATCHED, required=True)
     likelihood = Table(required=True)
     half_life_days = Number(above=0, hint="write days, such as 60")
-    at_most = Number(least=1, whole=True, hint="write a whole number such as 3")
+    at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number such as 3")
 
 
 class StopShape(Shape):
     confidence = Number(above=0, below=1, hint="write a probability such as 0.85")
-    at_most = Number(least=1, whole=True, hint="write a whole number of questions such as 6")
+    at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number of questions such as 6")
     at_least = Number(least=0, whole=True, hint="write a whole number of questions such as 1")
     gain_below = Number(least=0, hint="write bits, such as 0.02")
     seconds = Number(above=0, hint="write seconds, such as 90")

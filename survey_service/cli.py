@@ -162,6 +162,29 @@ def create_key(scope: str, name: str, as_json: bool) -> None:
     click.echo(json.dumps({"key": made}) if as_json else made)
 
 
+@key.command("list")
+def list_keys() -> None:
+    """Show every API key by its beginning."""
+    from survey_service.authoring.keys import all_keys
+
+    with _store(_settings()) as store, store.reading() as session:
+        for one in all_keys(session):
+            click.echo(f"{one.id} {one.prefix}... {one.scope} {'revoked' if one.revoked_at else 'active'} {one.name}".rstrip())
+
+
+@key.command("revoke")
+@click.argument("key_id")
+def revoke_key(key_id: str) -> None:
+    """Let nobody in with this key any more."""
+    from survey_service.authoring.keys import revoke_key as revoke
+    from survey_service.parts import utc_now
+
+    with _store(_settings()) as store, store.writing() as session:
+        done = revoke(session, key_id, utc_now())
+    if not done:
+        _refuse(f"there is no active key {key_id}: see discern key list")
+
+
 @main.group()
 def endpoint() -> None:
     """Webhook endpoints."""

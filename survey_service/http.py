@@ -17,6 +17,7 @@ from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody
 
 LARGEST_BODY = 64 * 1024
 LONGEST_INTEGER = 18
+LONGEST_SILENCE = 10.0
 NUL = "\x00"
 JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
 PROBLEM_JSON = "application/problem+json"
@@ -107,6 +108,7 @@ def register_errors(app: Flask) -> None:
     )
     app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
     app.register_error_handler(OperationalError, _database_failed)
+    app.before_request(limit_patience)
     app.before_request(refuse_nul)
 
 
@@ -173,6 +175,13 @@ def _read_float(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
     return number
+
+
+def limit_patience() -> None:
+    """Before every request: a client that stops in the middle of its body gives its thread back."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(LONGEST_SILENCE)
 
 
 def refuse_nul() -> None:

@@ -33,6 +33,21 @@ def create_key(session: Session, keys: Keyring, scope: str, name: str, now: date
     return key
 
 
+def revoke_key(session: Session, key_id: str, now: datetime) -> bool:
+    """From now on nobody gets in with this key. False when there is no such key, or it is revoked already."""
+    found = session.get(ApiKey, key_id)
+    if found is None or found.revoked_at is not None:
+        return False
+    found.revoked_at = now
+    session.add(found)
+    return True
+
+
+def all_keys(session: Session) -> list[ApiKey]:
+    """Every key there ever was, oldest first; none of them in clear."""
+    return list(session.exec(select(ApiKey).order_by(col(ApiKey.id))))
+
+
 def is_api_key(token: str | None) -> bool:
     """Whether a bearer token claims to be an API key; session tokens never do."""
     return bool(token) and str(token).startswith(MARK)

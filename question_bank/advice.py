@@ -23,7 +23,6 @@ def advise(bank: Bank, data: Any) -> list[Finding]:
         _reach(bank),
         _origins(bank),
         _unasked(bank),
-        _unused(bank),
     )
     return [finding for rule in rules for finding in rule]
 
@@ -127,15 +126,4 @@ def _unasked(bank: Bank) -> Iterator[Finding]:
         if question.type == "text" and not question.required and question.id not in first:
             yield Finding(
                 ("questions", index), "is never asked: a text tells nothing", "name it in a survey's first, or write required: true"
-            )
-
-
-def _unused(bank: Bank) -> Iterator[Finding]:
-    """What a survey may say already and the service does not do yet."""
-    for index, survey in enumerate(bank.surveys):
-        if survey.objective == "value":
-            yield Finding(("surveys", index, "objective"), "is read but not used yet: information decides", "leave it, or remove the line")
-        if survey.explore:
-            yield Finding(
-                ("surveys", index, "explore"), "is read but not used yet: nothing is drawn at random", "leave it, or remove the line"
             )

@@ -54,7 +54,7 @@ GOOD: dict[str, Any] = {
             "min": 18,
             "likelihood": {"driver": {"mean": 30, "sd": 9}, "family": {"median": 40, "spread": 1.3}},
         },
-        {"id": "more", "type": "text", "text": "Anything else?"},
+        {"id": "more", "type": "text", "text": "Anything else?", "required": True},
         {
             "id": "colour",
             "type": "single",

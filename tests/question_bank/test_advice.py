@@ -77,3 +77,24 @@ def test_what_waits_for_the_unreachable_is_unreachable():
     bank["surveys"].append({"id": "other", "questions": ["owns"]})
 
     assert {path for path, _ in warnings_of(bank)} == {"questions.5", "surveys.0.questions"}
+
+
+def test_a_text_that_nobody_insists_on_is_named():
+    """Gain never chooses it, so it would never be asked."""
+    report = report_of(changed("questions.4.required", False))
+    assert [problem.wrong for problem in report.warnings] == ["is never asked: a text tells nothing"]
+
+
+def test_numbers_that_no_arithmetic_can_take_are_told_and_do_not_crash():
+    """What passes the check can be served."""
+    for row in ({"mean": 100, "sd": 1e308}, {"median": 1e300, "spread": 1e300}):
+        report = report_of(changed("questions.3.likelihood.driver", row))
+        assert report.bank is None
+        assert "cannot be computed" in report.errors[0].wrong
+    assert report_of(changed("surveys.0.stop.at_most", 10**20)).bank is None
+
+
+def test_an_origin_is_kept_as_browsers_send_it():
+    """Small letters, and no port that goes without saying."""
+    bank = report_of(changed("surveys.0.origins", ["https://Shop.Example:443", "http://x.example:80", "http://x.example:8080"])).bank
+    assert bank.surveys[0].origins == ("https://shop.example", "http://x.example", "http://x.example:8080")

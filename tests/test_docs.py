@@ -1,5 +1,7 @@
 """What the documents tell people to do works when it is done."""
 
+import doctest
+import importlib
 import json
 import os
 import re
@@ -69,3 +71,16 @@ def test_every_setting_in_the_readme_is_read_and_the_other_way_round():
     read = {name.upper() for name in _READERS}
     assert told <= read
     assert read - told == {"DEMO_RECEIVER", "RETENTION_DAYS"}
+
+
+def test_the_examples_in_docstrings_run():
+    """A reader tries them first."""
+    tried = 0
+    for package in ("adaptive", "question_bank", "survey_service"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if ">>>" in path.read_text():
+                name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+                failed, count = doctest.testmod(importlib.import_module(name))
+                assert failed == 0, name
+                tried += count
+    assert tried >= 10

@@ -1,0 +1,63 @@
+"""From a bank to arrays."""
+
+import json
+
+import numpy as np
+import pytest
+
+from adaptive import believe
+from question_bank.compiling import Given, compile_bank
+from question_bank.loading import read_bank
+from tests.question_bank.a_bank import GOOD, changed, report_of
+
+
+def compiled(bank=None):
+    report = report_of(bank or GOOD)
+    assert report.bank is not None, report.errors
+    return compile_bank(report.bank)
+
+
+def test_behaviour_is_evidence_in_the_same_belief():
+    """P(seen | persona) of a signal moves the prior as an answer would; certain ones are floored."""
+    bank = compiled()
+    row = bank.signal_rows["brochure"]
+    assert np.exp(row) == pytest.approx([0.1, 0.4])
+    assert believe(bank.tables, bank.evidence([], row))[0] == pytest.approx([0.3 * 0.1 / 0.31, 0.7 * 0.4 / 0.31])
+
+    certain = compiled(changed("signals.0.likelihood", {"driver": 0, "family": 1}))
+    assert np.exp(certain.signal_rows["brochure"]) == pytest.approx([1e-4, 1 - 1e-4])
+
+
+def test_the_outcomes_to_look_ahead_to_end_with_silence():
+    """Every option, every point; only silence where the answers cannot be listed."""
+    bank = compiled()
+    assert bank.outcomes("owns") == (Given("owns", "yes"), Given("owns", "no"), Given("owns"))
+    assert [one.value for one in bank.outcomes("happy")] == [1, 2, 3, None]
+    assert bank.outcomes("reasons") == (Given("reasons"),)
+    assert bank.outcomes("age") == (Given("age"),)
+
+
+def test_a_question_with_a_parent_counts_given_what_its_parent_was_answered():
+    """happy depends on owns: knowing owns changes what happy says."""
+    bank = compiled()
+    alone = believe(bank.tables, bank.evidence([Given("happy", 3)]))[0]
+    both = believe(bank.tables, bank.evidence([Given("owns", "yes"), Given("happy", 3)]))[0]
+
+    shares = {"driver": (0.9, [0.2, 0.3, 0.5]), "family": (0.5, None)}
+    family = np.array([0.25, 1, 4]) / 5.25
+    expected = np.array([0.3 * shares["driver"][0] * 0.5, 0.7 * shares["family"][0] * family[2]])
+    assert both == pytest.approx(expected / expected.sum())
+    assert alone != pytest.approx(both)
+
+
+def test_a_pilot_tells_nothing_however_it_is_answered():
+    """Until it is fitted."""
+    bank = compiled()
+    assert (bank.row(Given("colour", "red")) == 0).all()
+    assert (bank.row(Given("colour")) == 0).all()
+
+
+def test_the_written_bank_compiles_to_the_same_arrays():
+    """What is stored is what was published."""
+    one, two = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
+    assert (one.tables.flat == two.tables.flat).all()

@@ -21,14 +21,14 @@ from survey_service.store.records import Contact, Delivery, DeliveryAttempt, End
 from survey_service.store.session import Store
 from survey_service.webhooks import deliveries, endpoints, outbox, worker
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
-from tests.question_bank.a_bank import GOOD, report_of
+from tests.question_bank.a_bank import changed, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
 
 URL = "http://127.0.0.1:9/hook?token=not-for-logs"
 KEY = "k" * 32
 OK = Delivered(200, b"", timedelta(0))
 GONE = Rejected(410, b"", timedelta(0))
-BANK = compile_bank(report_of(GOOD).bank)  # type: ignore[arg-type]
+BANK = compile_bank(report_of(changed("questions.4.required", False)).bank)  # type: ignore[arg-type]
 
 
 def failure(status: int = 500, retry_after: timedelta | None = None) -> Retry:

@@ -7,7 +7,6 @@ K is the number of personas throughout. Logarithms here are natural; bits appear
 
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +22,6 @@ ENUMERATED_OPTIONS = 10
 """Up to so many tick-boxes every combination is counted (1,024 cells); above, `TickSample` estimates."""
 
 _QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
-
-
-class Likelihood(Protocol):
-    """What every answer type can say about K personas."""
-
-    @property
-    def cells(self) -> Floats:
-        """(K, cells) probability of each outcome, rows adding up to one, silence last where it is modelled."""
-        ...
-
-    @property
-    def silence(self) -> Floats | None:
-        """(K,) P(no answer | persona), or None where a missing answer tells nothing."""
-        ...
 
 
 def log_silence(silence: Floats | None, personas: int) -> Floats:

@@ -18,7 +18,10 @@ CERTAIN = 1e-12
 
 @dataclass(frozen=True)
 class StopRule:
-    """The criteria of one survey; None switches one off. `gain_below` is in bits, `seconds` is the respondent's time."""
+    """The criteria of one survey; what is None is not applied: what an author reads in the file is what happens.
+
+    `gain_below` is in bits, `seconds` is the respondent's time.
+    """
 
     confidence: float | None = None
     at_most: int | None = None

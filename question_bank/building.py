@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from adaptive.stopping import StopRule
 from question_bank.checks.surveys import selected
 from question_bank.definitions import (
     DEFAULT_STOP,
@@ -15,7 +16,6 @@ from question_bank.definitions import (
     Result,
     Row,
     Signal,
-    Stop,
     Survey,
     Text,
 )
@@ -102,7 +102,7 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
         title=_text(fields["title"], draft) if "title" in fields else title,
         questions=selected(draft, fields),
         actions={name: {key: float(worth) for key, worth in worths.items()} for name, worths in fields.get("actions", {}).items()},
-        stop=Stop(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
+        stop=StopRule(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
         consent=Consent(_text(consent["text"], draft), **_given(consent, "required")) if consent else None,
         origins=tuple(_origin(one) for one in fields.get("origins", ())),
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},

@@ -11,7 +11,6 @@ from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_silence
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
-from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
 from question_bank.answers import Value, chosen
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Survey
@@ -182,12 +181,11 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
     needs = np.zeros((size, size), dtype=bool)
     for q, question in enumerate(bank.questions):
         needs[q, [index[other] for other in question.ask_if]] = True
-    stop = survey.stop
     return SurveyRules(
         included=np.array([question.id in survey.questions for question in bank.questions]),
         required=np.array([question.required for question in bank.questions]),
         needs=needs,
         first=tuple(index[question] for question in survey.first),
-        stop=StopRule(stop.confidence, stop.at_most, stop.at_least, stop.gain_below, stop.seconds),
+        stop=survey.stop,
         effort=survey.effort,
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adaptive.stopping import StopRule
+
 Text = Mapping[str, str]
 QuestionType = Literal["single", "multiple", "scale", "number", "text"]
 Objective = Literal["information", "value"]
@@ -119,18 +121,7 @@ class Signal:
     at_most: int | None = None
 
 
-@dataclass(frozen=True)
-class Stop:
-    """What is None is not applied: what an author reads in the file is what happens."""
-
-    confidence: float | None = None
-    at_most: int | None = None
-    at_least: int = 1
-    gain_below: float | None = None
-    seconds: float | None = None
-
-
-DEFAULT_STOP = Stop(confidence=0.85, at_most=6, gain_below=0.02)
+DEFAULT_STOP = StopRule(confidence=0.85, at_most=6, gain_below=0.02)
 
 
 @dataclass(frozen=True)
@@ -152,7 +143,7 @@ class Survey:
     questions: tuple[str, ...]  # ids in bank order, whatever form the file chose
     objective: Objective = "information"
     actions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    stop: Stop = DEFAULT_STOP
+    stop: StopRule = DEFAULT_STOP
     effort: float = 1.0
     explore: float = 0.0
     first: tuple[str, ...] = ()

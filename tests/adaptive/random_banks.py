@@ -3,7 +3,8 @@
 from random import Random
 from typing import Any
 
-from question_bank.definitions import Bank, LogNormal, Normal, Option, Persona, Question, Row, Shares, Stop, Survey
+from adaptive.stopping import StopRule
+from question_bank.definitions import Bank, LogNormal, Normal, Option, Persona, Question, Row, Shares, Survey
 
 TYPES = ("single", "multiple", "scale", "number", "text")
 
@@ -20,7 +21,7 @@ def a_random_bank(dice: Random) -> Bank:
         "s",
         {"en": "S"},
         tuple(sorted(dice.sample(ids, dice.randint(2, len(ids))), key=ids.index)),
-        stop=Stop(at_least=0),
+        stop=StopRule(at_least=0),
         effort=dice.choice([0.0, 0.5, 1.0]),
     )
     survey = Survey(**{**survey.__dict__, "first": tuple(dice.sample(survey.questions, dice.choice([0, 0, 1])))})

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from adaptive.stopping import StopRule
 from question_bank.definitions import (
     SECONDS_BY_TYPE,
     WORDS,
@@ -17,7 +18,6 @@ from question_bank.definitions import (
     Row,
     Shares,
     Signal,
-    Stop,
     Survey,
     Words,
 )
@@ -122,7 +122,7 @@ def surveys(draw, name, personas, languages, question_ids) -> Survey:
         actions=actions,
         stop=draw(
             st.builds(
-                Stop,
+                StopRule,
                 st.none() | st.floats(0.01, 0.99),
                 st.none() | st.integers(3, 9),
                 st.integers(0, 3),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adaptive.stopping import StopRule
 from question_bank.definitions import (
     DEFAULT_STOP,
     Bank,
@@ -18,7 +19,6 @@ from question_bank.definitions import (
     Normal,
     Result,
     Shares,
-    Stop,
     Words,
 )
 from question_bank.loading import BankInvalid, check_bank, read_bank
@@ -122,7 +122,7 @@ def test_a_survey_is_read_whole():
     """What is written under stop is all that applies; consent is required unless it says otherwise."""
     survey = good().survey("after")
 
-    assert survey.stop == Stop(confidence=0.9, at_most=6, at_least=1)
+    assert survey.stop == StopRule(confidence=0.9, at_most=6, at_least=1)
     assert survey.consent == Consent({"en": "Fine?"}, required=True)
     assert survey.result == {"default": Result({"en": "Thanks"}), "driver": Result(redirect="https://shop.example/d")}
     assert survey.actions == {"call": {"driver": 5.0, "family": 40.0}}

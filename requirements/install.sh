@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv with what the lock files say and nothing else: `install.sh run` to serve, `install.sh dev` to test as well.
+# Make .venv with what the lock files say and nothing else: `install.sh run` to serve and fit, `install.sh dev` to test as well.
 set -eu
 cd "$(dirname "$0")/.."
 kind=$1
@@ -18,7 +18,7 @@ fi
 echo "Installing what the lock files say into .venv ..." >&2
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-if [ "$kind" = dev ]; then locks="-r requirements/dev.txt"; else locks="-r requirements/run.txt"; fi
+if [ "$kind" = dev ]; then locks="-r requirements/dev.txt"; else locks="-r requirements/analysis.txt"; fi
 # shellcheck disable=SC2086  (one word a lock file)
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/build.txt $locks
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .

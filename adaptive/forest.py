@@ -1,127 +1,202 @@
-"""Questions that depend on one another: trees in which a question's table is P(answer | persona, parent's answer).
+"""Questions that depend on one another: a forest in which a question's table is P(answer | persona, parent's answer).
 
-Exact message passing (Pearl, 1988), one tree and one persona beside the other: what was not answered is summed out, so neither the
-order of answers nor the gaps between them matter. A forest has one `Tree` for each group of two or more dependent questions; questions
-that stand alone need none.
+Exact message passing (Pearl, 1988), all trees and all personas side by side: what was not answered is summed out, so neither the order
+of answers nor the gaps between them matter. Messages go up only from what was answered; the way down reaches every question.
 
-Array names: B respondents, K personas, n questions of one level of the tree, P answers of the parent, A answers of the question;
-P and A are padded to the widest of their level with probability zero.
+Array names: B respondents, K personas, n questions of one level, P answers of the parent, A answers of the question. K is the last axis
+and the answers come first, so that the inner loops run over long rows; P and A are padded to the widest of their level with probability
+zero.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import entr
 
 from adaptive.likelihood import Floats
+from adaptive.rooting import rooted_at_centres
 
 Codes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 NOT_GIVEN = -1
+
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
     """The questions at one depth, children of one parent side by side.
 
-    `questions` is (n,). `table` is (n, K, P, A); at the root P is 1. `above` is (n,), the place of each parent in the level above.
-    `families` is the first child of each parent that has any, and `parents` their places. `width` is (n,), the answers of each question.
+    `nodes` are their places in the forest; `table` is (P, A, n, K), at the roots P is 1; `above` is (n,), the place of each parent
+    within the level above.
     """
 
-    questions: Codes
+    nodes: slice
     table: Floats
     above: Codes
-    families: Codes
-    parents: Codes
-    width: Codes
 
 
 @dataclass(frozen=True, eq=False)
-class Tree:
-    """One group of dependent questions, from its root down."""
+class Said:
+    """What the answers at and below some questions of one level say.
 
+    `active` is (m,), the places of these questions within the level; `below` is (A, B, m, K), P(answers at and below | own answer), and
+    `sent` is (P, B, m, K), the same given the parent's answer; both up to a factor that all personas share.
+    """
+
+    active: Codes
+    below: Floats
+    sent: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Everything that B respondents' answers say, gathered from the leaves to the roots.
+
+    `log_likelihood` is (B, K): log P(all answers in the forest | persona), up to a constant for each respondent. `said` has one entry a
+    level, None where nobody answered at or below it.
+    """
+
+    log_likelihood: Floats
+    said: tuple[Said | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """All dependent questions of a bank, from the roots down; `questions` is (n,), one entry a place."""
+
+    questions: Codes
     levels: tuple[Level, ...]
 
-    @property
-    def questions(self) -> Codes:
-        return np.concatenate([level.questions for level in self.levels])
+    @cached_property
+    def _lineage(self) -> Bools:
+        """(n, n) the place itself and all places above it."""
+        lines = np.eye(len(self.questions), dtype=bool)
+        for upper, level in zip(self.levels, self.levels[1:], strict=False):
+            lines[level.nodes] |= lines[upper.nodes][level.above]
+        return lines
 
-    def collect(self, codes: Codes) -> tuple[list[Floats], list[Floats], Floats]:
-        """What the answers say, gathered from the leaves to the root.
+    @cached_property
+    def informative(self) -> Bools:
+        """(n,) whether any answer is likelier under one persona than under another, whatever the parent's answer."""
+        return np.concatenate([np.ptp(level.table, axis=3).max(axis=(0, 1)) > 1e-12 for level in self.levels])
 
-        Parameters
-        ----------
-        codes : (B, Q) int array
-            Outcome given to each question, `NOT_GIVEN` where there is none.
-
-        Returns
-        -------
-        below : list of (B, n, K, A)
-            P(answers at and below a question | its own answer), up to a factor that is the same for all personas.
-        sent : list of (B, n, K, P)
-            The message of each question to its parent.
-        log_likelihood : (B, K) array
-            log P(all answers in the tree | persona), up to a constant for each respondent.
-        """
-        below = [_shown(level, codes[:, level.questions]) for level in self.levels]
-        sent: list[Floats] = [np.empty(0)] * len(self.levels)
-        constant = np.zeros((len(codes), 1))
+    def read(self, codes: Codes) -> Reading:
+        """Gather what (B, Q) answers say, `NOT_GIVEN` where there is none."""
+        given = codes[:, self.questions]
+        active = self._lineage[(given != NOT_GIVEN).any(axis=0)].any(axis=0)
+        said: list[Said | None] = [None] * len(self.levels)
         for depth in range(len(self.levels) - 1, -1, -1):
             level = self.levels[depth]
-            message = np.einsum("nkpa,bnka->bnkp", level.table, below[depth], optimize=False)
-            # A common factor for all personas cancels in the belief, and keeps hundreds of answers from underflowing.
-            scale = message.max(axis=(2, 3), keepdims=True)
-            sent[depth] = message / scale
-            constant += np.log(scale[:, :, 0, 0]).sum(axis=1, keepdims=True)
-            if depth:
-                below[depth - 1][:, level.parents] *= np.multiply.reduceat(sent[depth], level.families, axis=1)
-        return below, sent, np.log(sent[0][:, 0, :, 0]) + constant
+            places = np.flatnonzero(active[level.nodes])
+            if len(places):
+                lower = said[depth + 1] if depth + 1 < len(self.levels) else None
+                below = _shown(given[:, level.nodes][:, places], level.table.shape[1], level.table.shape[3])
+                if lower is not None:
+                    _take_in(below, places, lower, self.levels[depth + 1].above)
+                said[depth] = Said(places, below, _times(level.table[:, :, places].swapaxes(0, 1), below))
+        top = said[0]
+        if top is None:
+            return Reading(np.zeros((len(codes), self.levels[0].table.shape[3])), tuple(said))
+        return Reading(np.log(np.maximum(top.sent[0], TINY)).sum(axis=1), tuple(said))
 
-    def predicted(self, codes: Codes) -> tuple[Floats, list[Floats]]:
-        """(B, K) log-likelihood as in `collect`, and for each level (B, n, K, A): P(answer | persona, all answers in the tree)."""
-        below, sent, likelihood = self.collect(codes)
-        result: list[Floats] = []
-        joint: Floats = np.empty(0)
-        for depth, level in enumerate(self.levels):
-            if depth:
-                others = joint[:, level.above] / np.where(sent[depth] > 0, sent[depth], 1.0)  # the parent, but for this child's own say
-                reached = np.einsum("nkpa,bnkp->bnka", level.table, others, optimize=False)
-            else:
-                reached = np.broadcast_to(level.table[:, :, 0, :], below[0].shape)
-            joint = reached * below[depth]
-            joint = joint / joint.sum(axis=3, keepdims=True)
-            result.append(joint)
-        return likelihood, result
+    def predicted(self, reading: Reading) -> Floats:
+        """(A, B, n, K) P(answer | persona, all answers in the forest)."""
+        respondents, personas = reading.log_likelihood.shape
+        shares = np.zeros((max(level.table.shape[1] for level in self.levels), respondents, len(self.questions), personas))
+        joint: Floats = np.ones((1, respondents, 1, personas))  # what stands above the roots: nothing
+        for level, said in zip(self.levels, reading.said, strict=True):
+            others = joint[:, :, level.above]
+            if said is not None and level.nodes.start:  # the parent, but for this child's own say
+                others[:, :, said.active] /= np.maximum(said.sent, TINY)
+            joint = _times(level.table, others)
+            if said is not None:
+                reached = joint[:, :, said.active] * said.below
+                joint[:, :, said.active] = reached / reached.sum(axis=0)
+            shares[: len(joint), :, level.nodes] = joint
+        return shares
 
-    def gain(self, belief: Floats, silence: Floats, codes: Codes) -> tuple[Codes, Floats]:
-        """The questions of the tree, and (B, n) their gain in nats under (B, K) `belief`, given everything answered in the tree.
+    def gain(self, belief: Floats, silence: Floats, reading: Reading) -> Floats:
+        """(B, n) gain in bits of the questions of the forest under (B, K) `belief`, given everything answered in it.
 
-        `silence` is (Q, K), P(no answer | persona), zero where it is not modelled.
+        `silence` is (Q, K), P(no answer | persona), zero where it is not modelled: silence tells of the persona, and so do answers among
+        those who speak (the chain rule of mutual information).
         """
-        _, predicted = self.predicted(codes)
-        gains = []
-        for level, shares in zip(self.levels, predicted, strict=True):
-            quiet = silence[level.questions]  # (n, K)
-            cells = shares * (1 - quiet)[None, :, :, None]
-            expected = np.einsum("bk,bnka->bna", belief, cells, optimize=False)
-            spread = entr(expected).sum(axis=2) + entr(belief @ quiet.T)
-            noise = np.einsum("bk,bnk->bn", belief, entr(cells).sum(axis=3) + entr(quiet)[None], optimize=False)
-            gains.append(spread - noise)
-        return self.questions, np.concatenate(gains, axis=1)
+        quiet = silence[self.questions]
+        if not quiet.any():
+            return _bits(self.predicted(reading), belief)
+        spoken = belief[:, None, :] * (1 - quiet)
+        share = spoken.sum(axis=2)  # (B, n)
+        heard = spoken / share[:, :, None]
+        both: Floats = share * _bits(self.predicted(reading), heard) + _bits(np.stack([quiet, 1 - quiet])[:, None], belief)
+        return both
+
+    def best_action(self, belief: Floats, actions: Floats, silence: Floats, reading: Reading) -> Floats:
+        """(B, n) expected value of the best of (M, K) `actions` after each question is answered or passed over in silence."""
+        quiet = silence[self.questions]
+        worth = (belief[:, None, :] * (1 - quiet))[:, :, None, :] * actions  # (B, n, M, K)
+        answered = (worth @ self.predicted(reading)[..., None])[..., 0].max(axis=3).sum(axis=0)
+        passed: Floats = ((belief[:, None, :] * quiet) @ actions.T).max(axis=2)
+        return answered + passed
+
+    def extremes(self, question: int) -> tuple[Floats, Floats]:
+        """(K, A) the highest and the lowest P(answer | persona, parent's answer) over the parent's answers."""
+        place = int(np.flatnonzero(self.questions == question)[0])
+        level = next(level for level in self.levels if place < level.nodes.stop)
+        table = level.table[:, :, place - level.nodes.start]  # (P, A, K)
+        lowest = np.where(table.sum(axis=1, keepdims=True) > 0, table, np.inf).min(axis=0)
+        return table.max(axis=0).T, lowest.T
+
+    def touched(self, reading: Reading) -> Bools:
+        """(n,) places that anybody answered, or below which anybody did."""
+        touched = np.zeros(len(self.questions), dtype=bool)
+        for level, said in zip(self.levels, reading.said, strict=True):
+            if said is not None:
+                touched[level.nodes.start + said.active] = True
+        return touched
 
 
-def _shown(level: Level, codes: Codes) -> Floats:
-    """(B, n, K, A) one at the answer that was given and zero elsewhere, or one everywhere; zero in the padding."""
-    personas, answers = level.table.shape[1], level.table.shape[3]
-    possible = np.arange(answers) < level.width[:, None]
-    shown = np.where((codes == NOT_GIVEN)[:, :, None], possible, np.arange(answers) == codes[:, :, None])
-    return np.repeat(shown[:, :, None, :].astype(float), personas, axis=2)
+def _shown(given: Codes, answers: int, personas: int) -> Floats:
+    """(A, B, m, K) one at the answer that was given and zero elsewhere, or one everywhere where none was."""
+    shown = (given == NOT_GIVEN) | (given == np.arange(answers)[:, None, None])
+    return np.repeat(shown[..., None].astype(float), personas, axis=3)
 
 
-def trees_of(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> tuple[Tree, ...]:
-    """The trees of a bank.
+def _take_in(below: Floats, places: Codes, lower: Said, above: Codes) -> None:
+    """Multiply what the children sent into what their parents know; in logarithms, because hundreds of children would underflow."""
+    parents = above[lower.active]
+    families = np.flatnonzero(np.diff(parents, prepend=-1))
+    said = np.add.reduceat(np.log(np.maximum(lower.sent, TINY)), families, axis=2)
+    # A common factor for all personas cancels in the belief.
+    said -= said.max(axis=(0, 3), keepdims=True)
+    below[:, :, np.searchsorted(places, parents[families])] *= np.exp(said)
+
+
+def _times(table: Floats, message: Floats) -> Floats:
+    """(A, B, n, K) sum over p of (P, A, n, K) `table` and (P, B, n, K) `message`."""
+    before, after, questions, personas = table.shape
+    flat = table.reshape(before, after, -1), message.reshape(before, message.shape[1], -1)
+    product: Floats = np.einsum("pax,pbx->abx", *flat)
+    return product.reshape(after, message.shape[1], questions, personas)
+
+
+def _bits(shares: Floats, belief: Floats) -> Floats:
+    """(B, n) mutual information of persona and answer, from (A, B, n, K) shares and (B, K) or (B, n, K) beliefs."""
+    expected, noise = (_mean(cells, belief) for cells in (shares, shares * np.log2(np.maximum(shares, TINY))))
+    bits: Floats = noise.sum(axis=0) - (expected * np.log2(np.maximum(expected, TINY))).sum(axis=0)
+    return bits
+
+
+def _mean(cells: Floats, belief: Floats) -> Floats:
+    mean: Floats = (cells @ belief[:, :, None])[..., 0] if belief.ndim == 2 else (cells * belief).sum(axis=3)
+    return mean
+
+
+def forest_of(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> Forest | None:
+    """The forest of a bank, None where no question depends on another.
 
     Parameters
     ----------
@@ -134,37 +209,42 @@ def trees_of(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Map
 
     Raises ValueError for a circle, and for a table whose P is not the number of its parent's answers.
     """
+    _check(parents, roots, given)
+    if not parents:
+        return None
+    parents, roots, given = rooted_at_centres(parents, roots, given)
     children: dict[int, list[int]] = {}
     for question in sorted(parents):
         children.setdefault(parents[question], []).append(question)
-    tables = {question: table[:, None, :] for question, table in roots.items()} | dict(given)
-    trees = tuple(_tree(root, children, tables) for root in sorted(roots))
-    reached = {int(question) for tree in trees for question in tree.questions}
-    if lost := set(given) - reached:
-        raise ValueError(f"questions {sorted(lost)} depend on one another in a circle")
-    return trees
-
-
-def _tree(root: int, children: Mapping[int, Sequence[int]], tables: Mapping[int, Floats]) -> Tree:
+    tables = {question: table[:, None, :] for question, table in roots.items()} | given
+    here, above = sorted(roots), [0] * len(roots)
+    questions: list[int] = []
     levels: list[Level] = []
-    here, above = [root], [0]
     while here:
-        levels.append(_level(here, above, tables, levels[-1].table.shape[3] if levels else 1))
+        levels.append(_level(len(questions), [tables[question] for question in here], above, levels))
+        questions += here
         below = [(child, place) for place, question in enumerate(here) for child in children.get(question, [])]
-        for child, place in below:
-            if tables[child].shape[1] != tables[here[place]].shape[2]:
-                raise ValueError(f"question {child} has a table for {tables[child].shape[1]} answers of its parent, which has others")
         here, above = [child for child, _ in below], [place for _, place in below]
-    return Tree(tuple(levels))
+    return Forest(np.array(questions, dtype=np.int64), tuple(levels))
 
 
-def _level(questions: Sequence[int], above: Sequence[int], tables: Mapping[int, Floats], answers_above: int) -> Level:
-    shapes = [tables[question].shape for question in questions]
-    table = np.zeros((len(questions), shapes[0][0], answers_above, max(shape[2] for shape in shapes)))
-    for place, question in enumerate(questions):
-        _, parent_answers, answers = shapes[place]
-        table[place, :, :parent_answers, :answers] = tables[question]
-    places = np.array(above, dtype=np.int64)
-    parents, families = np.unique(places, return_index=True)
-    width = np.array([shape[2] for shape in shapes], dtype=np.int64)
-    return Level(np.array(questions, dtype=np.int64), table, places, families.astype(np.int64), parents, width)
+def _level(start: int, tables: Sequence[Floats], above: Sequence[int], upper: Sequence[Level]) -> Level:
+    widest = max(table.shape[2] for table in tables)
+    laid = np.zeros((upper[-1].table.shape[1] if upper else 1, widest, len(tables), len(tables[0])))
+    for place, table in enumerate(tables):
+        laid[: table.shape[1], : table.shape[2], place] = table.transpose(1, 2, 0)
+    return Level(slice(start, start + len(tables)), laid, np.array(above, dtype=np.int64))
+
+
+def _check(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> None:
+    answers = {question: table.shape[-1] for question, table in (dict(roots) | dict(given)).items()}
+    reached = set(roots)
+    waiting = sorted(parents)
+    while found := [child for child in waiting if parents[child] in reached]:
+        reached |= set(found)
+        waiting = [child for child in waiting if child not in reached]
+    if waiting:
+        raise ValueError(f"questions {waiting} depend on one another in a circle")
+    for child, parent in sorted(parents.items()):
+        if given[child].shape[1] != answers[parent]:
+            raise ValueError(f"question {child} has a table for {given[child].shape[1]} answers of its parent, which has {answers[parent]}")

@@ -3,9 +3,8 @@
 import numpy as np
 from scipy.special import entr
 
-from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import Floats
-from adaptive.posterior import Evidence, answered_trees
+from adaptive.posterior import Standing
 from adaptive.tables import ResponseTables
 
 
@@ -41,22 +40,22 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     array([1.])
     """
     beliefs = np.atleast_2d(belief)
-    outcome = beliefs @ tables.flat  # (B, cells)
-    spread = np.add.reduceat(entr(outcome), tables.starts, axis=1)  # (B, Q)
-    gain = spread - beliefs @ tables.noise
+    expected = beliefs @ tables.flat_and_noise  # (B, cells + Q)
+    outcome, noise = expected[:, : tables.flat.shape[1]], expected[:, tables.flat.shape[1] :]
+    # entr would say this in one word, and take six times as long.
+    certainty = np.add.reduceat(outcome * np.log2(outcome), tables.starts, axis=1)
+    gain: Floats = np.maximum(-certainty - noise, 0.0)
     for q, sample in tables.samples.items():
-        gain[:, q] += sample.information(beliefs)
-    bits: Floats = np.maximum(gain, 0.0) / np.log(2)
-    return bits if np.ndim(belief) == 2 else bits[0]
+        gain[:, q] += sample.information(beliefs) / np.log(2)
+    return gain if np.ndim(belief) == 2 else gain[0]
 
 
-def gain_given(belief: Floats, tables: ResponseTables, evidence: Evidence) -> Floats:
+def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
     """(B, Q) expected information gain in bits when what was answered also says what will be answered.
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`.
     """
-    bits = expected_information_gain(belief, tables)
-    for tree in answered_trees(tables, evidence):
-        questions, nats = tree.gain(belief, tables.silence, np.where(evidence.answered, evidence.codes, NOT_GIVEN))
-        bits[:, questions] = np.maximum(nats, 0.0) / np.log(2)
+    bits = expected_information_gain(standing.belief, tables)
+    if tables.forest is not None and standing.reading is not None:
+        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(standing.belief, tables.silence, standing.reading), 0.0)
     return bits

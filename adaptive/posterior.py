@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 
-from adaptive.forest import NOT_GIVEN, Tree
+from adaptive.forest import NOT_GIVEN, Reading
 from adaptive.likelihood import Bools, Floats
 from adaptive.tables import Integers, ResponseTables
 
@@ -20,12 +19,15 @@ class Evidence:
         The question has an answer.
     silent : (B, Q) bool
         The respondent said so explicitly: skipped, does not know, refused.
-    rows : (B, Q, K)
-        log P(what was given | persona), finite; counts only where one of the masks is set.
+    rows : (B, Q, K) or (1, Q, K)
+        log P(what was given | persona), finite; counts only where one of the masks is set. One for all B where they differ only in
+        what is `supposed`.
     codes : (B, Q) int
         Which outcome of a choice was given, -1 where none was: what questions that depend on this one need to know.
     signals : (B, K)
         log P(behaviour | persona), summed over signals, already capped and faded by age.
+    supposed : (question, (B, K) rows) or None
+        One more question, whose rows are these and not those of `rows`.
     """
 
     answered: Bools
@@ -33,6 +35,7 @@ class Evidence:
     rows: Floats
     codes: Integers
     signals: Floats
+    supposed: tuple[int, Floats] | None = None
 
     @classmethod
     def none(cls, tables: ResponseTables, respondents: int = 1) -> "Evidence":
@@ -51,7 +54,7 @@ def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> 
     tree are not discounted: there the dependence itself is known.
     """
     given = answered | silent
-    weights = np.where(given, tables.evidence_weight, 0.0)
+    weights: Floats = given * tables.evidence_weight
     if not tables.has_topics:
         return weights
     topics, sizes = np.unique(tables.topics[(tables.topics >= 0) & given.any(axis=0)], return_counts=True)
@@ -61,7 +64,7 @@ def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> 
         earlier_spoken: Integers = np.cumsum(spoken, axis=1) - spoken
         earlier_quiet = np.cumsum(quiet, axis=1) - quiet + spoken.sum(axis=1, keepdims=True)
         repeated = (spoken & (earlier_spoken > 0)) | (quiet & (earlier_quiet > 0))
-        weights[:, members] *= np.where(repeated & ~tables.in_tree[members], tables.repeat_weight, 1.0)
+        weights[:, members] *= np.where(repeated & ~tables.in_forest[members], tables.repeat_weight, 1.0)
     return weights
 
 
@@ -71,48 +74,59 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
     An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
     """
     weights = evidence_weights(evidence.answered, evidence.silent, tables)
-    alone = weights[:, :, None] * _rows(evidence, tables)
-    parts = np.concatenate([alone, tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
-    for tree in tables.trees:
-        told = np.zeros((len(evidence.codes), tables.personas))
-        known = np.full_like(evidence.codes, NOT_GIVEN)
-        for q in np.sort(tree.questions[(_codes(evidence)[:, tree.questions] != NOT_GIVEN).any(axis=0)]):
-            known[:, q] = _codes(evidence)[:, q]
-            now = tables.evidence_weight * tree.collect(known)[2]
+    alone = np.where((tables.in_forest & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)
+    parts = np.concatenate([weights[:, :, None] * alone, tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
+    if tables.forest is not None:
+        codes = _codes(evidence)
+        told = np.zeros((len(codes), tables.personas))
+        known = np.full_like(codes, NOT_GIVEN)
+        for q in np.sort(tables.forest.questions[(codes[:, tables.forest.questions] != NOT_GIVEN).any(axis=0)]):
+            known[:, q] = codes[:, q]
+            now = tables.evidence_weight * tables.forest.read(known).log_likelihood
             parts[:, q] += now - told
             told = now
     return parts
 
 
-def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
-    """Persona probabilities of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``.
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where B respondents stand: their (B, K) `belief`, and what their answers say about dependent questions, None where nothing."""
 
-    Returns (B, K), rows summing to one. With no evidence it is the prior; any order of the same evidence gives the same belief.
+    belief: Floats
+    reading: Reading | None
+
+
+def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
+    """The belief of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``."""
+    weights = evidence_weights(evidence.answered, evidence.silent, tables)
+    logits = tables.log_prior + tables.evidence_weight * evidence.signals
+    reading = None
+    if tables.forest is not None:
+        within = evidence.answered & tables.in_forest
+        if within.any():
+            reading = tables.forest.read(_codes(evidence))
+            logits += tables.evidence_weight * (reading.log_likelihood + within @ np.log1p(-tables.silence))
+            weights = np.where(within, 0.0, weights)
+    logits += weights @ evidence.rows[0] if len(evidence.rows) == 1 else (weights[:, None, :] @ evidence.rows)[:, 0, :]
+    if evidence.supposed is not None:
+        question, rows = evidence.supposed
+        logits += weights[:, question, None] * (rows - evidence.rows[:, question])
+    belief = np.exp(logits - logits.max(axis=1, keepdims=True))
+    belief /= belief.sum(axis=1, keepdims=True)
+    return Standing(belief, reading)
+
+
+def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
+    """Persona probabilities of each respondent, (B, K), rows summing to one: see `stand`.
+
+    With no evidence it is the prior; any order of the same evidence gives the same belief.
 
     >>> tables = ResponseTables.of([[[.9, .1], [.2, .8]]])
     >>> believe(tables, Evidence.none(tables))
     array([[0.5, 0.5]])
     """
-    weights = evidence_weights(evidence.answered, evidence.silent, tables)
-    alone = (weights[:, None, :] @ _rows(evidence, tables))[:, 0, :]
-    logits = np.log(tables.prior) + alone + tables.evidence_weight * evidence.signals
-    for tree in answered_trees(tables, evidence):
-        logits = logits + tables.evidence_weight * tree.collect(_codes(evidence))[2]
-    belief: Floats = softmax(logits, axis=1)
-    return belief
-
-
-def answered_trees(tables: ResponseTables, evidence: Evidence) -> list[Tree]:
-    """The trees in which anybody has answered anything: elsewhere the tables stand as they are."""
-    return [tree for tree in tables.trees if (_codes(evidence)[:, tree.questions] != NOT_GIVEN).any()]
+    return stand(tables, evidence).belief
 
 
 def _codes(evidence: Evidence) -> Integers:
     return np.where(evidence.answered, evidence.codes, NOT_GIVEN)
-
-
-def _rows(evidence: Evidence, tables: ResponseTables) -> Floats:
-    """(B, Q, K) what each question says without regard to others: of an answer within a tree only that there is one."""
-    if not tables.trees:
-        return evidence.rows
-    return np.where((tables.in_tree & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)

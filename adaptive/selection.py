@@ -9,21 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from adaptive.dropout import Hazard
+from adaptive.exploring import Lots, draw_good, draw_pilot
 from adaptive.forest import NOT_GIVEN
-from adaptive.information import gain_given
+from adaptive.information import gain_of
 from adaptive.likelihood import Bools, Floats
-from adaptive.posterior import Evidence, believe
-from adaptive.stopping import GO_ON, Progress, StopRule, most_in_all, reason_to_stop
+from adaptive.posterior import Evidence, Standing, stand
+from adaptive.stopping import GO_ON, NOTHING, Progress, StopRule, most_in_all, reason_to_stop
 from adaptive.tables import Integers, ResponseTables
+from adaptive.value import decided, value_of_information
 
 TIE = 1e-9
 """Scores that differ by less than this share are equal, and the earlier question of the bank wins."""
-
-NOTHING = 1e-12
-"""Bits below which a question is considered to tell nothing."""
-
-EFFORT_OFFSET = 2.0
-"""Seconds added to every question: without them very quick questions are over-exposed (Choe, Kern and Chang, 2018)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +37,12 @@ class SurveyRules:
         ``needs[q, c]``: question q is conditional on the answer to question c.
     first : tuple of int
         Asked first, in this order, whatever their gain.
+    actions : (M, K) or None
+        Value of each action for each persona: then questions are chosen by the value of their information.
+    pilots : (Q,) bool or None
+        Questions without a table yet, asked by lot.
+    hazard : Hazard or None
+        What a question counts is discounted by the chance that the respondent leaves at it.
     """
 
     included: Bools
@@ -48,6 +51,14 @@ class SurveyRules:
     first: tuple[int, ...]
     stop: StopRule
     effort: float = 1.0
+    actions: Floats | None = None
+    pilots: Bools | None = None
+    hazard: Hazard | None = None
+
+    @cached_property
+    def any_required(self) -> bool:
+        """Whether the survey insists on any question."""
+        return bool((self.required & self.included).any())
 
     @cached_property
     def conditional(self) -> Integers:
@@ -59,13 +70,15 @@ class SurveyRules:
 class Step:
     """What to do next for each of B respondents.
 
-    `chosen` is (B,), -1 where the survey ends; `reason` is (B,) a code of `stopping.REASONS`; `belief` is (B, K); `gain` is (B, Q) in bits.
+    `chosen` is (B,), -1 where the survey ends; `reason` is (B,) a code of `stopping.REASONS`; `belief` is (B, K); `gain` is (B, Q) in bits;
+    `chance` is (B,) the probability with which the question was drawn, 1 where it was not drawn by lot.
     """
 
     chosen: Integers
     reason: Integers
     belief: Floats
     gain: Floats
+    chance: Floats
 
 
 def eligible(rules: SurveyRules, progress: Progress) -> Bools:
@@ -99,46 +112,111 @@ def limit_of(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> 
     return replace(progress, limit=most_in_all(rules.stop, open_questions, progress.taken, progress.limit))
 
 
-def score(gain: Floats, tables: ResponseTables, effort: float) -> Floats:
-    """(…, Q) expected bits per second of effort: ``gain / (seconds + 2) ** effort``; effort 0 ignores the time."""
-    return gain / (tables.seconds + EFFORT_OFFSET) ** effort
-
-
 def first_of_the_best(scores: Floats, allowed: Bools) -> Integers:
     """(B,) index of the highest of (B, Q) `scores` among the `allowed`, ties to the smallest index; -1 where nothing is allowed."""
     masked = np.where(allowed, scores, -np.inf)
     best = masked.max(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):
-        tied = allowed & (masked >= best - TIE * np.abs(best))
-    return np.where(allowed.any(axis=1), tied.argmax(axis=1), -1)
+    first: Integers = (masked >= best - TIE * np.abs(best)).argmax(axis=1)
+    first[best[:, 0] == -np.inf] = -1
+    return first
 
 
-def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress) -> Step:
+def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, lots: Lots | None = None) -> Step:
     """The next question of each respondent, or why there is none.
 
     Questions of `first` come before all, then required ones when only their places are left, then the highest score; questions whose
-    topic is untouched come before repeats of a topic as long as one of them is worth asking.
+    topic is untouched come before repeats of a topic as long as one of them is worth asking. With `lots`, some respondents get a
+    question drawn among those worth asking, or a pilot.
     """
-    belief = believe(tables, evidence)
-    gain = gain_given(belief, tables, evidence)
+    standing = stand(tables, evidence)
+    gain = gain_of(tables, standing)
     asking = eligible(rules, progress)
-    worth_asking = asking & (gain > max(NOTHING, 0.0 if rules.stop.gain_below is None else rules.stop.gain_below - NOTHING))
-    fresh = worth_asking & ~_touched(tables, evidence) if tables.has_topics else worth_asking
-    pool = np.where(fresh.any(axis=1, keepdims=True), fresh, worth_asking)
-    pool = np.where(pool.any(axis=1, keepdims=True), pool, asking & (gain > NOTHING))  # below the floor, until `at_least`
+    best = _best(tables, rules, evidence, progress, standing, gain, asking, lots)
+    chosen, chance = best.chosen, best.chance
+    settled = None
+    if rules.actions is not None:
+        settled = decided(tables, standing, rules.actions, possible(tables, rules, progress), progress.limit - progress.taken)
 
-    leading = _leading(rules, asking)
-    required = asking & rules.required
-    some_required = np.asarray(required.any(axis=1))
-    worth = np.where(asking & (gain > NOTHING), gain, -np.inf).max(axis=1)
-    reason = reason_to_stop(rules.stop, belief, worth, leading >= 0, some_required, progress)
+    def reason_if(wanted: Bools) -> Integers:
+        return reason_to_stop(rules.stop, standing.belief, best.left, best.worthwhile, wanted, settled, progress)
 
-    scores = score(gain, tables, rules.effort)
-    chosen = np.where(leading >= 0, leading, first_of_the_best(scores, pool))
-    last_places = required.sum(axis=1) >= progress.limit - progress.taken
-    settled = reason_to_stop(rules.stop, belief, worth, leading >= 0, np.zeros_like(some_required), progress) != GO_ON
-    chosen = np.where(some_required & (last_places | settled), first_of_the_best(scores, required), chosen)
-    return Step(np.where(reason == GO_ON, chosen, -1), reason, belief, gain)
+    first = _leading(rules, asking)
+    wanted = first >= 0
+    if rules.any_required:
+        required = asking & rules.required
+        some = required.any(axis=1)
+        last_places = required.sum(axis=1) >= progress.limit - progress.taken
+        forced = some & (last_places | (reason_if(wanted) != GO_ON))
+        chosen, chance = np.where(forced, first_of_the_best(best.scores, required), chosen), np.where(forced, 1.0, chance)
+        wanted = wanted | some
+    reason = reason_if(wanted)
+    if lots is not None and rules.pilots is not None:
+        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots), lots.draw)
+        by_lot = (pilot >= 0) & ~wanted
+        chosen, chance = np.where(by_lot, pilot, chosen), np.where(by_lot, share, chance)
+    if rules.first:
+        chosen, chance = np.where(first >= 0, first, chosen), np.where(first >= 0, 1.0, chance)
+    chosen = np.where(reason == GO_ON, chosen, -1)
+    return Step(chosen, reason, standing.belief, gain, chance)
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """The question worth most to each respondent, (B,), -1 where none tells anything; `left` and `worthwhile` as in `reason_to_stop`."""
+
+    chosen: Integers
+    chance: Floats
+    left: Bools
+    worthwhile: Bools
+    scores: Floats
+
+
+def _best(
+    tables: ResponseTables,
+    rules: SurveyRules,
+    evidence: Evidence,
+    progress: Progress,
+    standing: Standing,
+    gain: Floats,
+    asking: Bools,
+    lots: Lots | None,
+) -> _Best:
+    pool = asking & (gain > rules.stop.floor)
+    if tables.has_topics:
+        fresh = pool & ~_touched(tables, evidence)
+        pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
+    scores = _worth(tables, rules, standing, gain, pool) / tables.cost(rules.effort)
+    if rules.hazard is not None:
+        scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
+    chosen, chance = first_of_the_best(scores, pool), np.ones(len(pool))
+    worthwhile = left = chosen >= 0
+    if lots is not None and lots.explore.any():
+        drawn, share = draw_good(scores, pool, lots.draw)
+        by_lot = lots.explore & (drawn >= 0)
+        chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, chance)
+    if not worthwhile.all():  # below the floor, until `at_least`
+        chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
+        left = chosen >= 0
+    return _Best(chosen, chance, left, worthwhile, scores)
+
+
+def _worth(tables: ResponseTables, rules: SurveyRules, standing: Standing, gain: Floats, pool: Bools) -> Floats:
+    """(B, Q) what each question counts: its gain, or the value of its information where the survey has actions.
+
+    Where no single answer would change what is done, information decides: value alone looks one step ahead and would stand still.
+    """
+    if rules.actions is None:
+        return gain
+    value = value_of_information(tables, standing, rules.actions)
+    any_value = (value * pool).max(axis=1, keepdims=True) > NOTHING * np.abs(rules.actions).max()
+    return np.where(any_value, value, gain)
+
+
+def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots) -> Bools:
+    """(B, Q) pilots that may be asked now: one a session, after a first question that counts."""
+    due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1)
+    waiting: Bools = asking & pilots & due[:, None]
+    return waiting
 
 
 def _leading(rules: SurveyRules, asking: Bools) -> Integers:
@@ -152,8 +230,10 @@ def _leading(rules: SurveyRules, asking: Bools) -> Integers:
 
 def _touched(tables: ResponseTables, evidence: Evidence) -> Bools:
     """(B, Q) questions whose topic already has an answer or an explicit silence."""
-    given = (evidence.answered | evidence.silent).astype(float)
-    touched: Bools = (given @ tables.topic_members) @ tables.topic_members.T > 0
+    given = evidence.answered | evidence.silent
+    if not tables.has_topics:
+        return given
+    touched: Bools = (given.astype(float) @ tables.topic_members) @ tables.topic_members.T > 0
     return touched
 
 
@@ -170,18 +250,11 @@ def suppose(
         return np.repeat(one, futures, axis=0)
 
     answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
-    answered[:, question] = np.arange(futures) < futures - 1
-    silent[:, question] = ~answered[:, question]
+    answered[:-1, question], answered[-1, question] = True, False
+    silent[:-1, question], silent[-1, question] = False, True
     done[:, question] = True
-    given = repeated(evidence.rows)
-    given[:, question] = rows
     codes = repeated(evidence.codes)
     codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
-    progress = Progress(
-        done=done,
-        opens=opens,
-        taken=repeated(progress.taken) + 1,
-        spent=repeated(progress.spent) + tables.seconds[question],
-        limit=repeated(progress.limit),
-    )
-    return Evidence(answered, silent, given, codes, repeated(evidence.signals)), progress
+    taken, spent = repeated(progress.taken) + 1, repeated(progress.spent) + tables.seconds[question]
+    then = Progress(done, opens, taken, spent, repeated(progress.limit))
+    return Evidence(answered, silent, evidence.rows, codes, repeated(evidence.signals), (question, rows)), then

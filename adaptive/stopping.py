@@ -1,16 +1,20 @@
 """When to stop asking, and an honest bound on what is left."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from adaptive.likelihood import Bools, Floats
 from adaptive.tables import Integers
 
-REASONS = ("", "confidence", "at_most", "gain", "seconds", "exhausted")
+REASONS = ("", "confidence", "at_most", "gain", "seconds", "exhausted", "decision")
 """Names of the codes that `selection.next_questions` returns; code 0 means: go on."""
 
-GO_ON, CONFIDENCE, AT_MOST, GAIN, SECONDS, EXHAUSTED = range(6)
+GO_ON, CONFIDENCE, AT_MOST, GAIN, SECONDS, EXHAUSTED, DECISION = range(7)
+
+NOTHING = 1e-12
+"""Bits below which a question is considered to tell nothing."""
 
 CERTAIN = 1e-12
 """Two confidences closer than this are the same: a threshold that is met exactly is met."""
@@ -28,6 +32,11 @@ class StopRule:
     at_least: int = 1
     gain_below: float | None = None
     seconds: float | None = None
+
+    @cached_property
+    def floor(self) -> float:
+        """Bits that a question must exceed to be worth asking."""
+        return NOTHING if self.gain_below is None else max(NOTHING, self.gain_below - NOTHING)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +64,9 @@ class Progress:
     limit: Integers
 
 
-def reason_to_stop(rule: StopRule, belief: Floats, worth: Floats, open_first: Bools, open_required: Bools, progress: Progress) -> Integers:
+def reason_to_stop(
+    rule: StopRule, belief: Floats, left: Bools, worthwhile: Bools, wanted: Bools, settled: Bools | None, progress: Progress
+) -> Integers:
     """(B,) code of why each respondent should be asked nothing more, 0 where something is still to be asked.
 
     The limits of the respondent's patience (`at_most`, `seconds`) hold against everything. Being sure enough, and having nothing
@@ -64,22 +75,26 @@ def reason_to_stop(rule: StopRule, belief: Floats, worth: Floats, open_first: Bo
     Parameters
     ----------
     belief : (B, K) array
-    worth : (B,) array
-        Gain in bits of the best question that may still be asked, -inf where there is none.
-    open_first, open_required : (B,) bool
+    left, worthwhile : (B,) bool
+        A question that tells anything may still be asked; and one that tells at least `gain_below`.
+    wanted : (B,) bool
         A question listed in `first`, or a required one, is still to be asked.
+    settled : (B,) bool or None
+        No answer can change what will be done; None where nothing depends on it.
     """
-    wanted = open_first | open_required
-    enough = (progress.taken >= rule.at_least) & ~wanted
-    reason = np.where(np.isneginf(worth) & ~wanted, EXHAUSTED, GO_ON)
-    if rule.gain_below is not None:
-        reason = np.where((reason == GO_ON) & enough & (worth < rule.gain_below), GAIN, reason)
+    reason = np.where(left | wanted, GO_ON, EXHAUSTED)
+    enough = progress.taken >= rule.at_least
+    enough &= ~wanted
+    reason[enough & left & ~worthwhile] = GAIN
     if rule.seconds is not None:
-        reason = np.where(progress.spent >= rule.seconds, SECONDS, reason)
-    reason = np.where(progress.taken >= progress.limit, np.where(reason == EXHAUSTED, EXHAUSTED, AT_MOST), reason)
+        reason[progress.spent >= rule.seconds] = SECONDS
+    full = progress.taken >= progress.limit
+    reason[full & (reason != EXHAUSTED)] = AT_MOST
+    if settled is not None:
+        reason[enough & settled & (reason != EXHAUSTED)] = DECISION
     if rule.confidence is not None:
-        reason = np.where(enough & (belief.max(axis=1) >= rule.confidence - CERTAIN), CONFIDENCE, reason)
-    return reason.astype(np.int64)
+        reason[enough & (belief.max(axis=1) >= rule.confidence - CERTAIN)] = CONFIDENCE
+    return reason
 
 
 def most_in_all(rule: StopRule, possible: Bools, taken: Integers, told: Integers | None = None) -> Integers:

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from adaptive.forest import Tree, trees_of
-from adaptive.likelihood import AnyLikelihood, Choice, Floats, Ticks
+from adaptive.forest import TINY, Forest, forest_of
+from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
 
 Integers = npt.NDArray[np.int64]
 
 SAMPLED_PATTERNS = 2048
+
+EFFORT_OFFSET = 2.0
+"""Seconds added to every question: without them very quick questions are over-exposed (Choe, Kern and Chang, 2018)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,15 @@ class TickSample:
         nats: Floats = np.maximum(estimate, 0.0) * total[:, 0]
         return nats
 
+    def best_action(self, beliefs: Floats, actions: Floats) -> Floats:
+        """(B,) expected value of the best of (M, K) `actions` once the ticks, or the silence, are known."""
+        heard = beliefs * self.spoken
+        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
+        joint = heard[:, None, :] * self.ratios  # (B, K * S, K)
+        after = (joint @ actions.T).max(axis=2) / joint.sum(axis=2)
+        silent: Floats = ((beliefs - heard) @ actions.T).max(axis=1)
+        return (drawn * after).sum(axis=1) + silent
+
 
 def _primes(count: int) -> Integers:
     found: list[int] = []
@@ -77,7 +89,7 @@ class ResponseTables:
     seconds: Floats
     topics: Integers
     samples: dict[int, TickSample]
-    trees: tuple[Tree, ...] = ()
+    forest: Forest | None = None
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
 
@@ -117,15 +129,38 @@ class ResponseTables:
             seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
             topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
             samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, Ticks) and not one.enumerated},
-            trees=_trees(known, parents or {}, given or {}),
+            forest=_forest(known, parents or {}, given or {}),
             evidence_weight=evidence_weight,
             repeat_weight=repeat_weight,
         )
 
     @cached_property
-    def in_tree(self) -> npt.NDArray[np.bool_]:
+    def in_forest(self) -> npt.NDArray[np.bool_]:
         """(Q,) questions that depend on others, or that others depend on."""
-        return np.isin(np.arange(len(self.questions)), [q for tree in self.trees for q in tree.questions])
+        return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
+
+    def cost(self, effort: float) -> Floats:
+        """(Q,) what a question costs: ``(seconds + 2) ** effort``; with effort 0 all cost the same."""
+        if effort not in self._costs:
+            self._costs[effort] = (self.seconds + EFFORT_OFFSET) ** effort
+        return self._costs[effort]
+
+    @cached_property
+    def _costs(self) -> dict[float, Floats]:
+        return {}
+
+    @cached_property
+    def log_prior(self) -> Floats:
+        """(K,)"""
+        return np.log(self.prior)
+
+    @cached_property
+    def flat_and_noise(self) -> Floats:
+        """(K, cells + Q) `flat` and, beside it, `noise` in bits: one product with a belief gives all that the gain needs.
+
+        No cell is exactly zero, so that its logarithm exists.
+        """
+        return np.ascontiguousarray(np.concatenate([np.maximum(self.flat, 1e-300), self.noise / np.log(2)], axis=1))
 
     @cached_property
     def has_topics(self) -> bool:
@@ -143,6 +178,28 @@ class ResponseTables:
         """(Q, K) P(no answer | persona), zero where it is not modelled."""
         return np.array([np.zeros(self.personas) if one.silence is None else one.silence for one in self.questions])
 
+    @cached_property
+    def widest_ratios(self) -> Floats:
+        """(Q, K, K) the most that an answer can speak for one persona against another, log P(· | first) - log P(· | second).
+
+        Infinite for a number, whose density has no bound.
+        """
+        return np.stack([self._widest_ratio(q) for q in range(len(self.questions))])
+
+    def _widest_ratio(self, q: int) -> Floats:
+        question = self.questions[q]
+        if isinstance(question, Measure):
+            return np.full((self.personas, self.personas), np.inf)
+        high = low = question.cells
+        if self.forest is not None and self.in_forest[q]:
+            spoken, quiet = 1 - self.silence[q][:, None], self.silence[q][:, None]
+            high, low = (np.hstack([end * spoken, quiet]) for end in self.forest.extremes(q))
+        widest = _log_ratio(high, low)
+        if isinstance(question, Ticks) and not question.enumerated:
+            both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
+            widest += np.sum([_log_ratio(one, one) for one in both], axis=0)
+        return widest
+
     @property
     def personas(self) -> int:
         """K."""
@@ -154,9 +211,15 @@ class ResponseTables:
         spread = np.maximum.reduceat(np.ptp(self.flat, axis=0), self.starts) > 1e-12
         for q in self.samples:
             spread[q] = True
-        for level in (level for tree in self.trees for level in tree.levels):
-            spread[level.questions] |= np.ptp(level.table, axis=1).max(axis=(1, 2)) > 1e-12
+        if self.forest is not None:
+            spread[self.forest.questions] |= self.forest.informative
         return spread
+
+
+def _log_ratio(high: Floats, low: Floats) -> Floats:
+    """(K, K) the highest log ratio of a cell of one persona in (K, A) `high` to the same cell of another in `low`."""
+    ratio: Floats = (np.log(np.maximum(high, TINY))[:, None] - np.log(np.maximum(low, TINY))).max(axis=2)
+    return ratio
 
 
 def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Iterator[AnyLikelihood]:
@@ -177,10 +240,10 @@ def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], 
         yield Choice(table(q), one.silence) if q in parents else one
 
 
-def _trees(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> tuple[Tree, ...]:
+def _forest(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Forest | None:
     heads = {parent for parent in parents.values() if parent not in parents}
     roots = {q: one.table for q in heads if isinstance(one := questions[q], Choice)}
-    return trees_of(parents, roots, given)
+    return forest_of(parents, roots, given)
 
 
 def _personas(cells: Sequence[Floats]) -> int:

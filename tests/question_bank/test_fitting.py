@@ -151,7 +151,12 @@ def test_the_tables_of_the_file_are_those_of_the_fit():
     tables = compile_bank(fitted_bank(sheet, fit, "planted")).tables
 
     assert tables.questions[3].cells == pytest.approx(fit.tables[3], abs=1e-4)
-    assert tables.trees[0].levels[1].table[0] == pytest.approx(fit.dependences.given[8], abs=1e-4)
+    forest = tables.forest
+    for answer in range(sheet.levels[fit.dependences.parents[8]]):
+        codes = np.full((1, len(sheet.levels)), -1)
+        codes[0, fit.dependences.parents[8]] = answer
+        shares = forest.predicted(forest.read(codes))[:, 0, forest.questions.tolist().index(8)]
+        assert shares[: sheet.levels[8]].T == pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4)
     assert tables.evidence_weight == fit.evidence_weight
 
 

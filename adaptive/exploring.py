@@ -1,4 +1,4 @@
-"""Questions asked by lot: among the good ones while a bank is learning, and pilots that have no table yet. Every draw has a known chance."""
+"""Questions asked by lot: good ones while a bank is learning, and pilots that have no table yet. Every draw has a known chance."""
 
 from dataclasses import dataclass
 from hashlib import blake2b

@@ -72,11 +72,22 @@ class Forest:
     levels: tuple[Level, ...]
 
     @cached_property
+    def _above(self) -> Codes:
+        """(n,) the place of each parent in the forest; of a root, its own."""
+        upper = [0, *(level.nodes.start for level in self.levels)]
+        return np.concatenate([level.above + upper[depth] for depth, level in enumerate(self.levels)])
+
+    @cached_property
+    def _starts(self) -> Codes:
+        """Where each level begins, and the last one ends."""
+        return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
+
+    @cached_property
     def _lineage(self) -> Bools:
         """(n, n) the place itself and all places above it."""
         lines = np.eye(len(self.questions), dtype=bool)
-        for upper, level in zip(self.levels, self.levels[1:], strict=False):
-            lines[level.nodes] |= lines[upper.nodes][level.above]
+        for level in self.levels[1:]:
+            lines[level.nodes] |= lines[self._above[level.nodes]]
         return lines
 
     @cached_property
@@ -87,20 +98,22 @@ class Forest:
     def read(self, codes: Codes) -> Reading:
         """Gather what (B, Q) answers say, `NOT_GIVEN` where there is none."""
         given = codes[:, self.questions]
-        active = self._lineage[(given != NOT_GIVEN).any(axis=0)].any(axis=0)
+        active = np.flatnonzero(self._lineage[(given != NOT_GIVEN).any(axis=0)].any(axis=0))
+        bounds = np.searchsorted(active, self._starts)
+        parents = np.searchsorted(active, self._above[active])
+        known = _shown(given[:, active], max(level.table.shape[1] for level in self.levels), self.levels[0].table.shape[3])
         said: list[Said | None] = [None] * len(self.levels)
         for depth in range(len(self.levels) - 1, -1, -1):
-            level = self.levels[depth]
-            places = np.flatnonzero(active[level.nodes])
-            if len(places):
-                lower = said[depth + 1] if depth + 1 < len(self.levels) else None
-                below = _shown(given[:, level.nodes][:, places], level.table.shape[1], level.table.shape[3])
-                if lower is not None:
-                    _take_in(below, places, lower, self.levels[depth + 1].above)
-                said[depth] = Said(places, below, _times(level.table[:, :, places].swapaxes(0, 1), below))
+            level, here = self.levels[depth], slice(bounds[depth], bounds[depth + 1])
+            if here.start < here.stop:
+                below, places = known[: level.table.shape[1], :, here], active[here] - level.nodes.start
+                sent = _times(level.table[:, :, places].swapaxes(0, 1), below)
+                said[depth] = Said(places, below, sent)
+                if depth:
+                    _hand_up(sent, known[: len(sent)], parents[here])
         top = said[0]
         if top is None:
-            return Reading(np.zeros((len(codes), self.levels[0].table.shape[3])), tuple(said))
+            return Reading(np.zeros((len(codes), known.shape[3])), tuple(said))
         return Reading(np.log(np.maximum(top.sent[0], TINY)).sum(axis=1), tuple(said))
 
     def predicted(self, reading: Reading) -> Floats:
@@ -165,14 +178,17 @@ def _shown(given: Codes, answers: int, personas: int) -> Floats:
     return np.repeat(shown[..., None].astype(float), personas, axis=3)
 
 
-def _take_in(below: Floats, places: Codes, lower: Said, above: Codes) -> None:
-    """Multiply what the children sent into what their parents know; in logarithms, because hundreds of children would underflow."""
-    parents = above[lower.active]
-    families = np.flatnonzero(np.diff(parents, prepend=-1))
-    said = np.add.reduceat(np.log(np.maximum(lower.sent, TINY)), families, axis=2)
-    # A common factor for all personas cancels in the belief.
+def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:
+    """Multiply what the questions of one level sent into what is known of their `parents`, brothers side by side.
+
+    In logarithms, because hundreds of children would underflow; a common factor for all personas cancels in the belief.
+    """
+    said = np.log(np.maximum(sent, TINY))
+    if len(parents) > 1:
+        families = np.flatnonzero(np.concatenate([[True], parents[1:] != parents[:-1]]))
+        said, parents = np.add.reduceat(said, families, axis=2), parents[families]
     said -= said.max(axis=(0, 3), keepdims=True)
-    below[:, :, np.searchsorted(places, parents[families])] *= np.exp(said)
+    known[:, :, parents] *= np.exp(said)
 
 
 def _times(table: Floats, message: Floats) -> Floats:

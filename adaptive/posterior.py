@@ -1,6 +1,7 @@
 """The belief: persona probabilities from all the evidence, recomputed each time and never accumulated."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,15 +47,15 @@ class Evidence:
         return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
 
 
-def evidence_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
-    """Exponent on the likelihood of each question, (B, Q): zero where nothing was given.
+def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:
+    """Exponent on the likelihood of each question before the evidence weight, (B, Q): one, less where repeated, zero where nothing.
 
     Within a topic the first answer counts in full and every later one `repeat_weight` as much, because answers to overlapping
     questions repeat each other. "First" is by bank order, answers before silences: the order of asking cannot matter. Questions of a
     tree are not discounted: there the dependence itself is known.
     """
     given = answered | silent
-    weights: Floats = given * tables.evidence_weight
+    weights = given.astype(float)
     if not tables.has_topics:
         return weights
     topics, sizes = np.unique(tables.topics[(tables.topics >= 0) & given.any(axis=0)], return_counts=True)
@@ -73,9 +74,9 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
 
     An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
     """
-    weights = evidence_weights(evidence.answered, evidence.silent, tables)
-    alone = np.where((tables.in_forest & evidence.answered)[:, :, None], np.log1p(-tables.silence), evidence.rows)
-    parts = np.concatenate([weights[:, :, None] * alone, tables.evidence_weight * evidence.signals[:, None, :]], axis=1)
+    weights = repeat_weights(evidence.answered, evidence.silent, tables)
+    alone = np.where((tables.in_forest & evidence.answered)[:, :, None], tables.log_spoken, evidence.rows)
+    parts = tables.evidence_weight * np.concatenate([weights[:, :, None] * alone, evidence.signals[:, None, :]], axis=1)
     if tables.forest is not None:
         codes = _codes(evidence)
         told = np.zeros((len(codes), tables.personas))
@@ -88,8 +89,7 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
     return parts
 
 
-@dataclass(frozen=True, eq=False)
-class Standing:
+class Standing(NamedTuple):
     """Where B respondents stand: their (B, K) `belief`, and what their answers say about dependent questions, None where nothing."""
 
     belief: Floats
@@ -98,20 +98,21 @@ class Standing:
 
 def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
     """The belief of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``."""
-    weights = evidence_weights(evidence.answered, evidence.silent, tables)
-    logits = tables.log_prior + tables.evidence_weight * evidence.signals
-    reading = None
+    weights = repeat_weights(evidence.answered, evidence.silent, tables)
+    said, reading = evidence.signals, None
     if tables.forest is not None:
         within = evidence.answered & tables.in_forest
         if within.any():
             reading = tables.forest.read(_codes(evidence))
-            logits += tables.evidence_weight * (reading.log_likelihood + within @ np.log1p(-tables.silence))
+            said = said + reading.log_likelihood + within @ tables.log_spoken
             weights = np.where(within, 0.0, weights)
-    logits += weights @ evidence.rows[0] if len(evidence.rows) == 1 else (weights[:, None, :] @ evidence.rows)[:, 0, :]
+    said = said + (weights @ evidence.rows[0] if len(evidence.rows) == 1 else (weights[:, None, :] @ evidence.rows)[:, 0, :])
     if evidence.supposed is not None:
         question, rows = evidence.supposed
-        logits += weights[:, question, None] * (rows - evidence.rows[:, question])
-    belief = np.exp(logits - logits.max(axis=1, keepdims=True))
+        said += weights[:, question, None] * (rows - evidence.rows[:, question])
+    logits = tables.log_prior + tables.evidence_weight * said
+    logits -= logits.max(axis=1, keepdims=True)
+    belief = np.exp(logits, out=logits)
     belief /= belief.sum(axis=1, keepdims=True)
     return Standing(belief, reading)
 

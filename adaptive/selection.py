@@ -5,7 +5,7 @@ The live service, the answers ahead, `discern simulate` and `discern replay` all
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,24 +66,23 @@ class SurveyRules:
         return np.flatnonzero(self.needs.any(axis=1))
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
+class Step(NamedTuple):
     """What to do next for each of B respondents.
 
     `chosen` is (B,), -1 where the survey ends; `reason` is (B,) a code of `stopping.REASONS`; `belief` is (B, K); `gain` is (B, Q) in bits;
-    `chance` is (B,) the probability with which the question was drawn, 1 where it was not drawn by lot.
+    `chance` is (B,) the probability with which the question was drawn, 1 where it was not drawn by lot, None where there were no lots.
     """
 
     chosen: Integers
     reason: Integers
     belief: Floats
     gain: Floats
-    chance: Floats
+    chance: Floats | None
 
 
 def eligible(rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that may be asked now: in the survey, not done, every condition answered and met."""
-    allowed: Bools = rules.included & ~progress.done & progress.opens
+    allowed: Bools = (rules.included > progress.done) & progress.opens
     if len(rules.conditional):
         allowed[:, rules.conditional] &= ~_any_of(~progress.done, rules)
     return allowed
@@ -93,7 +92,7 @@ def possible(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> 
     """(B, Q) questions that some further answers could still bring up; the rest will certainly not be asked."""
     wanted: Bools = tables.informative | rules.required
     wanted[list(rules.first)] = True
-    candidates: Bools = rules.included & wanted & ~progress.done
+    candidates: Bools = (rules.included & wanted) > progress.done
     may_open = eligible(rules, progress)
     if len(rules.conditional):
         may_open[:, rules.conditional] |= _any_of(candidates, rules)
@@ -113,11 +112,16 @@ def limit_of(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> 
 
 
 def first_of_the_best(scores: Floats, allowed: Bools) -> Integers:
-    """(B,) index of the highest of (B, Q) `scores` among the `allowed`, ties to the smallest index; -1 where nothing is allowed."""
+    """(B,) index of the highest of (B, Q) `scores` among the `allowed`, ties to the smallest index; -1 where nothing is allowed.
+
+    Scores are not negative.
+    """
     masked = np.where(allowed, scores, -np.inf)
     best = masked.max(axis=1, keepdims=True)
-    first: Integers = (masked >= best - TIE * np.abs(best)).argmax(axis=1)
-    first[best[:, 0] == -np.inf] = -1
+    first: Integers = (masked >= best * (1 - TIE)).argmax(axis=1)
+    nothing = best[:, 0] == -np.inf
+    if np.count_nonzero(nothing):
+        first[nothing] = -1
     return first
 
 
@@ -137,35 +141,36 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     if rules.actions is not None:
         settled = decided(tables, standing, rules.actions, possible(tables, rules, progress), progress.limit - progress.taken)
 
-    def reason_if(wanted: Bools) -> Integers:
-        return reason_to_stop(rules.stop, standing.belief, best.left, best.worthwhile, wanted, settled, progress)
+    def reason_if(wanted: Bools | None) -> Integers:
+        return reason_to_stop(rules.stop, standing.belief, progress, best.left, best.worthwhile, wanted, settled)
 
-    first = _leading(rules, asking)
-    wanted = first >= 0
+    first = _leading(rules, asking) if rules.first else None
+    wanted = None if first is None else first >= 0
     if rules.any_required:
         required = asking & rules.required
         some = required.any(axis=1)
         last_places = required.sum(axis=1) >= progress.limit - progress.taken
         forced = some & (last_places | (reason_if(wanted) != GO_ON))
-        chosen, chance = np.where(forced, first_of_the_best(best.scores, required), chosen), np.where(forced, 1.0, chance)
-        wanted = wanted | some
+        chosen = np.where(forced, first_of_the_best(best.scores, required), chosen)
+        chance = None if chance is None else np.where(forced, 1.0, chance)
+        wanted = some if wanted is None else wanted | some
+    if lots is not None and chance is not None and rules.pilots is not None:
+        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots, wanted), lots.draw)
+        chosen, chance = np.where(pilot >= 0, pilot, chosen), np.where(pilot >= 0, share, chance)
+    if first is not None:
+        chosen = np.where(first >= 0, first, chosen)
+        chance = None if chance is None else np.where(first >= 0, 1.0, chance)
     reason = reason_if(wanted)
-    if lots is not None and rules.pilots is not None:
-        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots), lots.draw)
-        by_lot = (pilot >= 0) & ~wanted
-        chosen, chance = np.where(by_lot, pilot, chosen), np.where(by_lot, share, chance)
-    if rules.first:
-        chosen, chance = np.where(first >= 0, first, chosen), np.where(first >= 0, 1.0, chance)
-    chosen = np.where(reason == GO_ON, chosen, -1)
+    if np.count_nonzero(reason):
+        chosen = np.where(reason == GO_ON, chosen, -1)
     return Step(chosen, reason, standing.belief, gain, chance)
 
 
-@dataclass(frozen=True, eq=False)
-class _Best:
+class _Best(NamedTuple):
     """The question worth most to each respondent, (B,), -1 where none tells anything; `left` and `worthwhile` as in `reason_to_stop`."""
 
     chosen: Integers
-    chance: Floats
+    chance: Floats | None
     left: Bools
     worthwhile: Bools
     scores: Floats
@@ -185,44 +190,43 @@ def _best(
     if tables.has_topics:
         fresh = pool & ~_touched(tables, evidence)
         pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
-    scores = _worth(tables, rules, standing, gain, pool) / tables.cost(rules.effort)
+    worth = gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)
+    scores = worth / tables.cost(rules.effort)
     if rules.hazard is not None:
         scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
-    chosen, chance = first_of_the_best(scores, pool), np.ones(len(pool))
+    chosen, chance = first_of_the_best(scores, pool), None
     worthwhile = left = chosen >= 0
-    if lots is not None and lots.explore.any():
+    if lots is not None:
         drawn, share = draw_good(scores, pool, lots.draw)
         by_lot = lots.explore & (drawn >= 0)
-        chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, chance)
-    if not worthwhile.all():  # below the floor, until `at_least`
+        chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, 1.0)
+    if np.count_nonzero(worthwhile) < len(worthwhile):  # below the floor, until `at_least`
         chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
         left = chosen >= 0
     return _Best(chosen, chance, left, worthwhile, scores)
 
 
-def _worth(tables: ResponseTables, rules: SurveyRules, standing: Standing, gain: Floats, pool: Bools) -> Floats:
-    """(B, Q) what each question counts: its gain, or the value of its information where the survey has actions.
+def _worth(tables: ResponseTables, actions: Floats, standing: Standing, gain: Floats, pool: Bools) -> Floats:
+    """(B, Q) the value of each question's information; where no single answer would change what is done, its gain.
 
-    Where no single answer would change what is done, information decides: value alone looks one step ahead and would stand still.
+    Value alone looks one step ahead, and would stand still.
     """
-    if rules.actions is None:
-        return gain
-    value = value_of_information(tables, standing, rules.actions)
-    any_value = (value * pool).max(axis=1, keepdims=True) > NOTHING * np.abs(rules.actions).max()
+    value = value_of_information(tables, standing, actions)
+    any_value = (value * pool).max(axis=1, keepdims=True) > NOTHING * np.abs(actions).max()
     return np.where(any_value, value, gain)
 
 
-def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots) -> Bools:
-    """(B, Q) pilots that may be asked now: one a session, after a first question that counts."""
+def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots, wanted: Bools | None) -> Bools:
+    """(B, Q) pilots that may be asked now: one a session, after a first question that counts and all that the author wants."""
     due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1)
+    if wanted is not None:
+        due &= ~wanted
     waiting: Bools = asking & pilots & due[:, None]
     return waiting
 
 
 def _leading(rules: SurveyRules, asking: Bools) -> Integers:
     """(B,) the earliest question of `first` that may be asked, -1 where none is left."""
-    if not rules.first:
-        return np.full(len(asking), -1)
     order = np.array(rules.first)
     waiting = asking[:, order]
     return np.where(waiting.any(axis=1), order[waiting.argmax(axis=1)], -1)

@@ -103,7 +103,7 @@ def _chooser(
     if order == "fixed":
         rank = np.full(len(tables.questions), np.inf)
         rank[best_fixed_order(tables, rules, people, label)] = np.arange(rules.included.sum())
-        return lambda _, progress: first_of_the_best(np.broadcast_to(-rank, progress.done.shape), eligible(rules, progress))
+        return lambda _, progress: first_of_the_best(np.broadcast_to(1 / (1 + rank), progress.done.shape), eligible(rules, progress))
     if order == "random":
         draw = rng.random(people.opens.shape)
         return lambda _, progress: first_of_the_best(draw, eligible(rules, progress))

@@ -65,7 +65,7 @@ class Progress:
 
 
 def reason_to_stop(
-    rule: StopRule, belief: Floats, left: Bools, worthwhile: Bools, wanted: Bools, settled: Bools | None, progress: Progress
+    rule: StopRule, belief: Floats, progress: Progress, left: Bools, worthwhile: Bools, wanted: Bools | None, settled: Bools | None
 ) -> Integers:
     """(B,) code of why each respondent should be asked nothing more, 0 where something is still to be asked.
 
@@ -77,19 +77,24 @@ def reason_to_stop(
     belief : (B, K) array
     left, worthwhile : (B,) bool
         A question that tells anything may still be asked; and one that tells at least `gain_below`.
-    wanted : (B,) bool
+    wanted : (B,) bool or None
         A question listed in `first`, or a required one, is still to be asked.
     settled : (B,) bool or None
-        No answer can change what will be done; None where nothing depends on it.
+        No answer can change what will be done.
     """
-    reason = np.where(left | wanted, GO_ON, EXHAUSTED)
     enough = progress.taken >= rule.at_least
-    enough &= ~wanted
-    reason[enough & left & ~worthwhile] = GAIN
+    reason = np.zeros(len(enough), dtype=np.int64)
+    if wanted is not None:
+        enough &= ~wanted
+    if worthwhile is not left:
+        reason[enough & left & ~worthwhile] = GAIN
+    if np.count_nonzero(left) < len(left):
+        reason[~left if wanted is None else ~(left | wanted)] = EXHAUSTED
     if rule.seconds is not None:
         reason[progress.spent >= rule.seconds] = SECONDS
     full = progress.taken >= progress.limit
-    reason[full & (reason != EXHAUSTED)] = AT_MOST
+    if np.count_nonzero(full):
+        reason[full & (reason != EXHAUSTED)] = AT_MOST
     if settled is not None:
         reason[enough & settled & (reason != EXHAUSTED)] = DECISION
     if rule.confidence is not None:

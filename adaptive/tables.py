@@ -9,9 +9,8 @@ import numpy.typing as npt
 from scipy.special import entr
 
 from adaptive.forest import TINY, Forest, forest_of
+from adaptive.layout import Integers, Layout
 from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
-
-Integers = npt.NDArray[np.int64]
 
 SAMPLED_PATTERNS = 2048
 
@@ -155,12 +154,18 @@ class ResponseTables:
         return np.log(self.prior)
 
     @cached_property
-    def flat_and_noise(self) -> Floats:
-        """(K, cells + Q) `flat` and, beside it, `noise` in bits: one product with a belief gives all that the gain needs.
+    def layout(self) -> Layout:
+        """Where the cells of `cells_and_noise` lie."""
+        return Layout.of([question.cells.shape[1] for question in self.questions])
+
+    @cached_property
+    def cells_and_noise(self) -> Floats:
+        """(K, cells + Q) the cells by `layout` and beside them minus `noise` in bits: one product with a belief gives all a gain needs.
 
         No cell is exactly zero, so that its logarithm exists.
         """
-        return np.ascontiguousarray(np.concatenate([np.maximum(self.flat, 1e-300), self.noise / np.log(2)], axis=1))
+        cells = np.maximum(self.layout.lay([question.cells for question in self.questions]), 1e-300)
+        return np.ascontiguousarray(np.concatenate([cells, -self.noise / np.log(2)], axis=1))
 
     @cached_property
     def has_topics(self) -> bool:
@@ -199,6 +204,11 @@ class ResponseTables:
             both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
             widest += np.sum([_log_ratio(one, one) for one in both], axis=0)
         return widest
+
+    @cached_property
+    def log_spoken(self) -> Floats:
+        """(Q, K) log P(any answer | persona)."""
+        return np.log1p(-self.silence)
 
     @property
     def personas(self) -> int:

@@ -26,8 +26,7 @@ def value_of_information(tables: ResponseTables, standing: Standing, actions: Fl
     belief = standing.belief
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
-    best = (weighted @ tables.flat).max(axis=1)  # (B, cells)
-    value = np.add.reduceat(best, tables.starts, axis=1)
+    value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : -len(tables.questions)]).max(axis=1))
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and standing.reading is not None:

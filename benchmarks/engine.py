@@ -9,6 +9,7 @@ import os
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # one thread: a web worker has no more
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.special import entr
 
 from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions, suppose
 
-PERSONAS, OPTIONS, ANSWERED, ROUNDS = 8, 5, 5, 40
+PERSONAS, OPTIONS, ANSWERED, ROUNDS, CALLS = 8, 5, 5, 15, 30
 
 
 def median_seconds(works: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -25,9 +26,9 @@ def median_seconds(works: dict[str, Callable[[], object]]) -> dict[str, float]:
     for _ in range(ROUNDS):
         for name, work in works.items():
             start = perf_counter()
-            for _ in range(5):
+            for _ in range(CALLS):
                 work()
-            times[name].append((perf_counter() - start) / 5)
+            times[name].append((perf_counter() - start) / CALLS)
     return {name: float(np.median(seen)) for name, seen in times.items()}
 
 
@@ -59,10 +60,9 @@ def measure(questions: int) -> None:
     works: dict[str, Callable[[], object]] = {"product": lambda: belief @ flat, "formula": four_lines}
     for name, tables in (("choice", plain), ("choice on a tree", tree)):
         evidence, progress = standing(tables, rng)
-        works[name] = lambda tables=tables, evidence=evidence, progress=progress: next_questions(tables, rules, evidence, progress)
-        works[f"{name}, all answers ahead"] = lambda tables=tables, evidence=evidence, progress=progress: ahead(
-            tables, rules, evidence, progress
-        )
+        works[name] = partial(next_questions, tables, rules, evidence, progress)
+        asked = int(next_questions(tables, rules, evidence, progress).chosen[0])
+        works[f"{name}, all answers ahead"] = partial(ahead, tables, rules, evidence, progress, asked)
     times = median_seconds(works)
     for name, seconds in times.items():
         print(f"{questions:>6} {name:<38}{seconds * 1e6:>9.0f} us{seconds / times['formula']:>9.1f} x the formula")
@@ -82,9 +82,8 @@ def standing(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence
     return evidence, progress
 
 
-def ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress) -> object:
+def ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, asked: int) -> object:
     """The next question for every answer to the one that is asked now, and for none."""
-    asked = int(next_questions(tables, rules, evidence, progress).chosen[0])
     rows = np.vstack([np.log(tables.questions[asked].cells.T), np.zeros(tables.personas)])
     opens = np.ones((OPTIONS + 1, len(tables.questions)), dtype=bool)
     futures, then = suppose(tables, evidence, progress, asked, rows, opens)

@@ -1,6 +1,5 @@
 """How much a question is expected to tell."""
 
-from dataclasses import replace
 from itertools import product
 from random import Random
 
@@ -27,7 +26,7 @@ def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
     one = bank.evidence(answers)
     evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (one.answered, one.silent, one.rows, one.codes, one.signals)))
 
-    gains = gain_of(bank.tables, replace(stand(bank.tables, evidence), belief=beliefs))
+    gains = gain_of(bank.tables, stand(bank.tables, evidence)._replace(belief=beliefs))
 
     assert (gains >= 0).all()
     assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()

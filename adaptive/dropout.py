@@ -7,6 +7,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from adaptive.likelihood import Bools, Floats
+from adaptive.tables import Integers
 
 RIDGE = 1.0
 """Penalty on the squared slopes: a few hundred leavers must not make a question look deadly."""
@@ -24,13 +25,13 @@ class Hazard:
     seconds: float = 0.0
     new_topic: float = 0.0
 
-    def stays(self, taken: Floats, seconds: Floats, new_topic: Bools | Floats) -> Floats:
+    def stays(self, taken: Integers, seconds: Floats, new_topic: Bools) -> Floats:
         """P(the respondent stays), for arrays that broadcast."""
         staying: Floats = expit(-(self.base + self.position * taken + self.seconds * seconds + self.new_topic * new_topic))
         return staying
 
 
-def fit_hazard(taken: Floats, seconds: Floats, new_topic: Floats, left: Bools) -> Hazard:
+def fit_hazard(taken: Integers, seconds: Floats, new_topic: Bools, left: Bools) -> Hazard:
     """The hazard most likely given N questions shown, a small penalty on the slopes; all arguments are (N,), `left` where it was the end.
 
     Raises ValueError where nobody left, or everybody did.

@@ -152,8 +152,8 @@ class Forest:
         quiet = silence[self.questions]
         worth = (belief[:, None, :] * (1 - quiet))[:, :, None, :] * actions  # (B, n, M, K)
         answered = (worth @ self.predicted(reading)[..., None])[..., 0].max(axis=3).sum(axis=0)
-        passed: Floats = ((belief[:, None, :] * quiet) @ actions.T).max(axis=2)
-        return answered + passed
+        best: Floats = answered + ((belief[:, None, :] * quiet) @ actions.T).max(axis=2)
+        return best
 
     def extremes(self, question: int) -> tuple[Floats, Floats]:
         """(K, A) the highest and the lowest P(answer | persona, parent's answer) over the parent's answers."""

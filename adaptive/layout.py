@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from adaptive.likelihood import Floats
 
-Integers = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
     """`questions` is (n,); the block owns the cells of the slice `columns`, ``width * n`` of them."""
 
-    questions: Integers
+    questions: Places
     columns: slice
     width: int
 

@@ -148,7 +148,7 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     wanted = None if first is None else first >= 0
     if rules.any_required:
         required = asking & rules.required
-        some = required.any(axis=1)
+        some = np.asarray(required.any(axis=1))
         last_places = required.sum(axis=1) >= progress.limit - progress.taken
         forced = some & (last_places | (reason_if(wanted) != GO_ON))
         chosen = np.where(forced, first_of_the_best(best.scores, required), chosen)

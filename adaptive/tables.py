@@ -9,8 +9,10 @@ import numpy.typing as npt
 from scipy.special import entr
 
 from adaptive.forest import TINY, Forest, forest_of
-from adaptive.layout import Integers, Layout
+from adaptive.layout import Layout
 from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
+
+Integers = npt.NDArray[np.int64]
 
 SAMPLED_PATTERNS = 2048
 
@@ -58,7 +60,8 @@ class TickSample:
         joint = heard[:, None, :] * self.ratios  # (B, K * S, K)
         after = (joint @ actions.T).max(axis=2) / joint.sum(axis=2)
         silent: Floats = ((beliefs - heard) @ actions.T).max(axis=1)
-        return (drawn * after).sum(axis=1) + silent
+        best: Floats = (drawn * after).sum(axis=1) + silent
+        return best
 
 
 def _primes(count: int) -> Integers:

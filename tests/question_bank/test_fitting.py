@@ -156,7 +156,7 @@ def test_the_tables_of_the_file_are_those_of_the_fit():
         codes = np.full((1, len(sheet.levels)), -1)
         codes[0, fit.dependences.parents[8]] = answer
         shares = forest.predicted(forest.read(codes))[:, 0, forest.questions.tolist().index(8)]
-        assert shares[: sheet.levels[8]].T == pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4)
+        assert pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4) == shares[: sheet.levels[8]].T
     assert tables.evidence_weight == fit.evidence_weight
 
 

@@ -88,7 +88,7 @@ class Measure:
     """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
 
     `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or one
-    for all.
+    for all. `lapse` is the share of numbers that come from anywhere in the range.
     """
 
     centre: Floats
@@ -97,6 +97,7 @@ class Measure:
     low: float = -np.inf
     high: float = np.inf
     silence: Floats | None = None
+    lapse: float = 0.0
 
     @property
     def _span(self) -> float:
@@ -131,6 +132,7 @@ class Measure:
         low, high = max(low, self.low), min(high, self.high)
         chance = (ndtr(self._standard(high)) - ndtr(self._standard(low))) / self._kept
         length = min(high - low, self._span) / self._span
+        chance = (1 - self.lapse) * chance + self.lapse * length
         kept: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
         return kept
 
@@ -140,6 +142,7 @@ class Measure:
         stretch = np.where(self.logarithmic, max(abs(value), float(np.finfo(float).tiny)), 1.0)
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
+        density = (1 - self.lapse) * density + self.lapse / self._span
         said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_spoken(self.silence, len(self.centre))
         return said
 

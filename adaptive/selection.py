@@ -91,6 +91,8 @@ def eligible(rules: SurveyRules, progress: Progress) -> Bools:
 def possible(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that some further answers could still bring up; the rest will certainly not be asked."""
     wanted: Bools = tables.informative | rules.required
+    if rules.pilots is not None:
+        wanted = wanted | rules.pilots
     wanted[list(rules.first)] = True
     candidates: Bools = (rules.included & wanted) > progress.done
     may_open = eligible(rules, progress)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
 from question_bank.checks.surveys import selected
 from question_bank.definitions import (
@@ -37,7 +38,7 @@ def build(draft: Draft) -> Bank:
         questions=tuple(_question(fields, draft) for _, fields in draft.items("questions")),
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
-        **_given(data, "evidence_weight", "repeat_weight"),
+        **_given(data, "evidence_weight", "repeat_weight", "lapse"),
     )
 
 
@@ -103,6 +104,7 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
         questions=selected(draft, fields),
         actions={name: {key: float(worth) for key, worth in worths.items()} for name, worths in fields.get("actions", {}).items()},
         stop=StopRule(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
+        drop_out=Hazard(**fields["drop_out"]) if "drop_out" in fields else None,
         consent=Consent(_text(consent["text"], draft), **_given(consent, "required")) if consent else None,
         origins=tuple(_origin(one) for one in fields.get("origins", ())),
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},

@@ -136,9 +136,16 @@ def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
     if question.likelihood_given:
         return Quiet(len(personas), silence)  # its table is in `given`
     if question.type == "number":
-        return _measure(question, personas, silence)
+        return _measure(question, personas, silence, bank.lapse)
     shares = shares_of(question, question.likelihood, personas)
-    return Ticks(shares, silence) if question.type == "multiple" else Choice(shares, silence)
+    if question.type == "multiple":
+        return Ticks(_lapsed(bank, shares, 2), silence)
+    return Choice(_lapsed(bank, shares, shares.shape[1]), silence)
+
+
+def _lapsed(bank: Bank, shares: Floats, outcomes: int) -> Floats:
+    """Shares among which some were given without reading: each of so many outcomes as often as the other."""
+    return (1 - bank.lapse) * shares + bank.lapse / outcomes
 
 
 def _given_parent(bank: Bank, question: Question) -> Floats:
@@ -146,17 +153,17 @@ def _given_parent(bank: Bank, question: Question) -> Floats:
     parent = bank.question(question.parent or "")
     personas = [persona.id for persona in bank.personas]
     rows = [{persona: question.likelihood_given[persona][outcome] for persona in personas} for outcome in parent.outcomes]
-    return np.stack([shares_of(question, given, personas) for given in rows], axis=1)
+    return _lapsed(bank, np.stack([shares_of(question, given, personas) for given in rows], axis=1), len(question.outcomes))
 
 
-def _measure(question: Question, personas: list[str], silence: Floats | None) -> Measure:
+def _measure(question: Question, personas: list[str], silence: Floats | None, lapse: float) -> Measure:
     rows = [question.likelihood[persona] for persona in personas]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
     laws = [(np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd) for row in rows if _is_law(row)]
     centre, width = np.array(laws, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
-    return Measure(centre, width, logarithmic, low, high, silence)
+    return Measure(centre, width, logarithmic, low, high, silence, lapse)
 
 
 def _is_law(row: Row) -> TypeGuard[Normal | LogNormal]:
@@ -181,6 +188,7 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
     needs = np.zeros((size, size), dtype=bool)
     for q, question in enumerate(bank.questions):
         needs[q, [index[other] for other in question.ask_if]] = True
+    pilots = np.array([question.pilot and question.id in survey.questions for question in bank.questions])
     return SurveyRules(
         included=np.array([question.id in survey.questions for question in bank.questions]),
         required=np.array([question.required for question in bank.questions]),
@@ -188,4 +196,12 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
         first=tuple(index[question] for question in survey.first),
         stop=survey.stop,
         effort=survey.effort,
+        actions=_worths(bank, survey) if survey.objective == "value" else None,
+        pilots=pilots if pilots.any() else None,
+        hazard=survey.drop_out,
     )
+
+
+def _worths(bank: Bank, survey: Survey) -> Floats:
+    """(M, K)"""
+    return np.array([[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
 
 Text = Mapping[str, str]
@@ -146,6 +147,7 @@ class Survey:
     stop: StopRule = DEFAULT_STOP
     effort: float = 1.0
     explore: float = 0.0
+    drop_out: Hazard | None = None
     first: tuple[str, ...] = ()
     consent: Consent | None = None
     origins: tuple[str, ...] = ()
@@ -164,6 +166,7 @@ class Bank:
     surveys: tuple[Survey, ...] = ()
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
+    lapse: float = 0.0
 
     @property
     def language(self) -> str:

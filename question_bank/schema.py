@@ -109,6 +109,13 @@ class StopShape(Shape):
     seconds = Number(above=0, hint="write seconds, such as 90")
 
 
+class DropOutShape(Shape):
+    base = Number(required=True, hint="write log odds, such as -4")
+    position = Number(hint="write log odds a question, such as 0.1")
+    seconds = Number(hint="write log odds a second, such as 0.02")
+    new_topic = Number(hint="write log odds, such as 0.3")
+
+
 class ConsentShape(Shape):
     text = Words(required=True)
     required = Flag()
@@ -128,6 +135,7 @@ class SurveyShape(Shape):
     stop = _one(StopShape)
     effort = Number(least=0, most=2, hint="write 1 for gain per second, 0 to ignore effort")
     explore = Number(least=0, most=1, hint="write a share of sessions such as 0.1")
+    drop_out = _one(DropOutShape)
     first = Slugs()
     consent = _one(ConsentShape)
     origins = fields.List(
@@ -152,6 +160,7 @@ class BankShape(Shape):
     surveys = _many(SurveyShape)
     evidence_weight = Number(above=0, most=1.5, hint="write 1 to trust the tables, less to trust them less")
     repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
+    lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
 
 
 def shaped(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
@@ -94,6 +95,7 @@ def to_plain(bank: Bank) -> Plain:
         surveys=[_survey(survey) for survey in bank.surveys],
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
+        lapse=bank.lapse or None,
     )
 
 
@@ -192,6 +194,7 @@ def _survey(survey: Survey) -> Plain:
         ),
         effort=survey.effort,
         explore=survey.explore,
+        drop_out=survey.drop_out and asdict(survey.drop_out),
         first=list(survey.first),
         consent=survey.consent and {"text": dict(survey.consent.text), "required": survey.consent.required},
         origins=list(survey.origins),

@@ -1,14 +1,13 @@
 """The tables that migrations make are the tables of the models, on both databases, and the way back works."""
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from survey_service.store.migrating import _config, at_head, migrate, scripts
+from survey_service.store.migrating import at_head, downgrade, migrate, scripts
 from survey_service.store.records import metadata
 from survey_service.store.session import Store, open_engine
 
@@ -61,12 +60,46 @@ def test_there_and_back_and_there_again(empty_url):
     engine = open_engine(empty_url)
     migrate(engine)
     migrate(engine)
-    with engine.connect().execution_options(discern_writes=True) as connection:
-        command.downgrade(_config(connection), "base")
-        connection.commit()
+    downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     migrate(engine)
     assert at_head(engine)
+    engine.dispose()
+
+
+LOG = [
+    "INSERT INTO bank_version (bank, version, fingerprint, source, published_at) VALUES ('b', 1, 'f', '{}', '2026-01-01')",
+    CONTACT.format(sequence=0),
+    """INSERT INTO survey_session (id, token_digest, survey, bank, bank_version, contact_id, language, channel, hidden, status,
+       stopped_because, "limit", started_at, last_at, expires_at, ended_at)
+       VALUES ('s', 'd', 's', 'b', 1, 'c', 'en', 'web', '{}', 'complete', 'gain', 6, '2026-01-01', '2026-01-01', '2026-01-02', '2026-01-01')""",
+    """INSERT INTO answer (id, session_id, contact_id, bank, bank_version, question, kind, value, answer_id, state, given_at)
+       VALUES (1, 's', 'c', 'b', 1, 'q', 'answer', '"yes"', 'a', 'current', '2026-01-01')""",
+]
+
+
+def test_what_was_stored_survives_every_migration_there_and_back(empty_url):
+    """A log written under the first tables is still there, whole and referring to what it referred to, under each later ones."""
+    engine = open_engine(empty_url)
+    revisions = [script.revision for script in ScriptDirectory(str(scripts())).walk_revisions()][::-1]
+    migrate(engine, revisions[0])
+    with engine.connect().execution_options(discern_writes=True) as connection:
+        for statement in LOG:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+
+    def log():
+        with engine.connect() as connection:
+            joined = "SELECT s.id, s.stopped_because, a.question FROM answer a JOIN survey_session s ON s.id = a.session_id"
+            return connection.execute(text(joined)).all()
+
+    for revision in revisions[1:]:
+        migrate(engine, revision)
+        assert log() == [("s", "gain", "q")]
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(text("DELETE FROM survey_session"))
+    downgrade(engine, revisions[0])
+    assert log() == [("s", "gain", "q")]
     engine.dispose()
 
 

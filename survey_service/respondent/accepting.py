@@ -99,6 +99,7 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
                 kind=one.kind,
                 value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
                 seconds=one.seconds,
+                chance=interview.row.chance if one.question == interview.row.question else None,
                 answer_id=one.answer_id,
                 given_at=now,
             )

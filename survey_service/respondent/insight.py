@@ -30,6 +30,7 @@ def _entry(answer: Answer) -> dict[str, Any]:
         "kind": answer.kind if answer.state != "withdrawn" else "withdrawn",
         "value": answer.value,
         "seconds": answer.seconds,
+        "chance": answer.chance,
         "state": answer.state,
         "bank_version": answer.bank_version,
         "given_at": answer.given_at.isoformat(),

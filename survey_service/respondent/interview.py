@@ -189,13 +189,14 @@ def _move_on(interview: Interview, now: datetime) -> Step:
     rules = interview.bank.rules[interview.row.survey]
     progress = limit_of(interview.bank.tables, rules, interview.progress)
     evidence = interview.evidence
-    step = next_questions(interview.bank.tables, rules, evidence, progress)
+    step = next_questions(interview.bank.tables, rules, evidence, progress, interview.lots())
     row = interview.row
     row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
     if interview.withdrawn is not None and progress.opens[0, interview.bank.index[interview.withdrawn.question]]:
-        row.question = interview.withdrawn.question
+        row.question, row.chance = interview.withdrawn.question, interview.withdrawn.chance
     elif step.chosen[0] >= 0:
         row.question = interview.bank.bank.questions[step.chosen[0]].id
+        row.chance = _chance(step)
         row.limit = int(progress.limit[0])
     else:
         missing = rules.included & rules.required & progress.opens[0] & ~evidence.answered[0]
@@ -203,9 +204,17 @@ def _move_on(interview: Interview, now: datetime) -> Step:
     return step
 
 
+def _chance(step: Step) -> float | None:
+    """With which the question was drawn; None where it was chosen."""
+    return float(step.chance[0]) if step.chance is not None and step.chance[0] < 1 else None
+
+
 def _close(interview: Interview, status: str, reason: str | None, now: datetime) -> None:
     row = interview.row
-    row.status, row.stopped_because, row.question, row.ended_at, row.last_at = status, reason, None, now, now
+    if reason == "respondent":
+        row.left_at = row.question
+    row.status, row.stopped_because, row.ended_at, row.last_at = status, reason, now, now
+    row.question, row.chance = None, None
 
 
 def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:

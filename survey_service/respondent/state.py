@@ -11,6 +11,7 @@ import numpy as np
 from sqlmodel import Session, select
 
 from adaptive import Evidence, Progress
+from adaptive.exploring import Lots
 from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Survey
 from survey_service.contacts.beliefs import current_answers, readable
@@ -82,6 +83,12 @@ class Interview:
     @cached_property
     def evidence(self) -> Evidence:
         return self.bank.evidence(one for _, one in self.given)
+
+    def lots(self, further: int = 0, futures: int = 1) -> Lots | None:
+        """What is drawn for the question that comes after `further` more, None where the survey leaves nothing to chance."""
+        if not self.survey.explore and self.bank.rules[self.row.survey].pilots is None:
+            return None
+        return Lots.of(self.row.id, len(self.own) + further, self.survey.explore, futures)
 
     @property
     def progress(self) -> Progress:

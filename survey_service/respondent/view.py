@@ -54,7 +54,8 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = suppose(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
-    step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress))
+    lots = interview.lots(further=1, futures=len(rows))
+    step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress), lots)
     names = [SILENCE if outcome.value is None else str(outcome.value) for outcome in outcomes]
     follows = [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
     return dict(zip(names, follows, strict=True))

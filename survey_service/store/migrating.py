@@ -1,6 +1,9 @@
 """Bringing the database to the tables of this version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -20,18 +23,40 @@ def scripts() -> Path:
 
 def migrate(engine: Engine, revision: str = "head") -> None:
     """Upgrade to `revision`, in one transaction a migration. Two processes at once wait for each other."""
-    with engine.connect().execution_options(discern_writes=True) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-            connection.commit()
+    with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
+        command.upgrade(_config(connection), revision)
+        connection.commit()
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Back to the tables of `revision`; what only later tables can hold is lost."""
+    with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
+        command.downgrade(_config(connection), revision)
+        connection.commit()
+
+
+@contextmanager
+def _undisturbed(connection: Connection) -> Iterator[None]:
+    """PostgreSQL: nobody else migrates. SQLite: a table may be replaced by its successor while others refer to it."""
+    if connection.dialect.name != "postgresql":
+        # Outside any transaction: within one the pragma does nothing.
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys=OFF")
         try:
-            command.upgrade(_config(connection), revision)
-            connection.commit()
+            yield
+            if broken := driver.execute("PRAGMA foreign_key_check").fetchall():
+                raise RuntimeError(f"the migration left rows that refer to nothing: {broken[:5]}")
         finally:
-            if engine.dialect.name == "postgresql":
-                connection.rollback()
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
-                connection.commit()
+            driver.execute("PRAGMA foreign_keys=ON")
+        return
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+        connection.commit()
 
 
 def at_head(engine: Engine) -> bool:

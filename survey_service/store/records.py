@@ -99,7 +99,7 @@ class SurveySession(SQLModel, table=True):
         CheckConstraint("(status = 'open') = (ended_at IS NULL)", "ended_when_not_open"),
         CheckConstraint("status = 'open' OR question IS NULL", "no_question_when_closed"),
         CheckConstraint(
-            "stopped_because IN ('confidence', 'at_most', 'gain', 'seconds', 'exhausted', 'respondent')",
+            "stopped_because IN ('confidence', 'at_most', 'gain', 'seconds', 'exhausted', 'decision', 'respondent')",
             "stopped_because",
         ),
         ForeignKeyConstraint(["bank", "bank_version"], ["bank_version.bank", "bank_version.version"]),
@@ -119,6 +119,8 @@ class SurveySession(SQLModel, table=True):
     stopped_because: str | None = None
     finish_reason: str | None = None
     question: str | None = None
+    chance: float | None = None  # with which `question` was drawn; None where it was not drawn by lot
+    left_at: str | None = None  # the question that was open when the respondent left
     withdrawn_answer: int | None = Field(default=None, sa_type=BigInteger)  # to `question`, shown beside it after going back
     limit: int
     started_at: datetime = moment()
@@ -141,6 +143,7 @@ class Answer(SQLModel, table=True):
         CheckConstraint("kind IN ('answer', 'skip', 'dont_know', 'refuse')", "kind"),
         CheckConstraint("state IN ('current', 'replaced', 'withdrawn')", "state"),
         CheckConstraint("(kind = 'answer') = (value IS NOT NULL)", "value_when_answered"),
+        CheckConstraint("chance > 0 AND chance <= 1", "chance"),
         Index(
             "uq_answer_current",
             "contact_id",
@@ -160,6 +163,7 @@ class Answer(SQLModel, table=True):
     kind: str
     value: Any = json_column(nullable=True)
     seconds: float | None = None
+    chance: float | None = None  # with which the question was drawn; None where it was not drawn by lot
     answer_id: str
     state: str = "current"
     withdrawn_by: str | None = None

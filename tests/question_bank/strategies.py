@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
 from question_bank.definitions import (
     SECONDS_BY_TYPE,
@@ -132,6 +133,7 @@ def surveys(draw, name, personas, languages, question_ids) -> Survey:
         ),
         effort=draw(st.floats(0, 2).map(abs)),
         explore=draw(probabilities),
+        drop_out=draw(st.none() | st.builds(Hazard, numbers, numbers, numbers, numbers)),
         first=tuple(draw(st.lists(st.sampled_from(asked), unique=True))),
         consent=draw(st.none() | st.builds(Consent, texts(languages), st.booleans())),
         origins=tuple(draw(st.lists(st.sampled_from(["*", "https://shop.example", "http://localhost:8000"])))),
@@ -180,4 +182,5 @@ def banks(draw) -> Bank:
         surveys=tuple(draw(surveys(name, ids, languages, [question.id for question in asked])) for name in draw(distinct_slugs(0, 2))),
         evidence_weight=draw(st.floats(0.01, 1.5)),
         repeat_weight=draw(probabilities),
+        lapse=draw(st.floats(0, 0.5).map(abs)),
     )

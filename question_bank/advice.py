@@ -23,6 +23,7 @@ def advise(bank: Bank, data: Any) -> list[Finding]:
         _reach(bank),
         _origins(bank),
         _unasked(bank),
+        _actions(bank),
     )
     return [finding for rule in rules for finding in rule]
 
@@ -127,3 +128,10 @@ def _unasked(bank: Bank) -> Iterator[Finding]:
             yield Finding(
                 ("questions", index), "is never asked: a text tells nothing", "name it in a survey's first, or write required: true"
             )
+
+
+def _actions(bank: Bank) -> Iterator[Finding]:
+    for index, survey in enumerate(bank.surveys):
+        if survey.objective == "value" and (best := survey.best_anyway):
+            wrong = f'"{best}" is best whoever it is, so no answer changes what to do and the survey chooses by information'
+            yield Finding(("surveys", index, "actions"), wrong, "give an action that is worth more with some personas only, costs included")

@@ -196,12 +196,13 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
         first=tuple(index[question] for question in survey.first),
         stop=survey.stop,
         effort=survey.effort,
-        actions=_worths(bank, survey) if survey.objective == "value" else None,
+        actions=_worths(bank, survey) if survey.objective == "value" and survey.best_anyway is None else None,
         pilots=pilots if pilots.any() else None,
         hazard=survey.drop_out,
     )
 
 
 def _worths(bank: Bank, survey: Survey) -> Floats:
-    """(M, K)"""
-    return np.array([[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()])
+    """(M + 1, K) value of each action for each persona, and last of doing nothing."""
+    worths = [[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()]
+    return np.array([*worths, [0.0] * len(bank.personas)])

@@ -154,6 +154,15 @@ class Survey:
     reveal: bool = False
     result: Mapping[str, Result] = field(default_factory=dict)
 
+    @property
+    def best_anyway(self) -> str | None:
+        """The action that is best whoever it is, None where it depends; doing nothing is worth 0 and called "nothing"."""
+        worths = {**self.actions, "nothing": dict.fromkeys(next(iter(self.actions.values()), {}), 0.0)}
+        for name, worth in worths.items():
+            if all(worth[persona] >= other[persona] for other in worths.values() for persona in worth):
+                return name
+        return None
+
 
 @dataclass(frozen=True)
 class Bank:

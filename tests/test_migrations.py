@@ -72,7 +72,8 @@ LOG = [
     CONTACT.format(sequence=0),
     """INSERT INTO survey_session (id, token_digest, survey, bank, bank_version, contact_id, language, channel, hidden, status,
        stopped_because, "limit", started_at, last_at, expires_at, ended_at)
-       VALUES ('s', 'd', 's', 'b', 1, 'c', 'en', 'web', '{}', 'complete', 'gain', 6, '2026-01-01', '2026-01-01', '2026-01-02', '2026-01-01')""",
+       VALUES ('s', 'd', 's', 'b', 1, 'c', 'en', 'web', '{}', 'complete', 'gain', 6,
+       '2026-01-01', '2026-01-01', '2026-01-02', '2026-01-01')""",
     """INSERT INTO answer (id, session_id, contact_id, bank, bank_version, question, kind, value, answer_id, state, given_at)
        VALUES (1, 's', 'c', 'b', 1, 'q', 'answer', '"yes"', 'a', 'current', '2026-01-01')""",
 ]

@@ -70,7 +70,7 @@ GOOD: dict[str, Any] = {
             "title": "After",
             "questions": "all",
             "objective": "value",
-            "actions": {"call": {"driver": 5, "family": 40}},
+            "actions": {"call": {"driver": -5, "family": 40}},
             "stop": {"confidence": 0.9, "at_most": 6},
             "first": ["owns"],
             "consent": {"text": "Fine?"},

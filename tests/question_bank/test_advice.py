@@ -98,3 +98,13 @@ def test_an_origin_is_kept_as_browsers_send_it():
     """Small letters, and no port that goes without saying."""
     bank = report_of(changed("surveys.0.origins", ["https://Shop.Example:443", "http://x.example:80", "http://x.example:8080"])).bank
     assert bank.surveys[0].origins == ("https://shop.example", "http://x.example", "http://x.example:8080")
+
+
+def test_an_action_that_is_best_whoever_it_is_makes_the_answers_useless():
+    """Then the survey chooses by information; an action that costs something with one persona ends the doubt."""
+    bank = changed("surveys.0.actions.call", {"driver": 5, "family": 40})
+    at, wrong = warnings_of(bank)[0]
+    assert (at, wrong.split(",")[0]) == ("surveys.0.actions", '"call" is best whoever it is')
+
+    bank = changed("surveys.0.actions.call", {"driver": -5, "family": -1})
+    assert '"nothing" is best' in warnings_of(bank)[0][1]

@@ -125,7 +125,7 @@ def test_a_survey_is_read_whole():
     assert survey.stop == StopRule(confidence=0.9, at_most=6, at_least=1)
     assert survey.consent == Consent({"en": "Fine?"}, required=True)
     assert survey.result == {"default": Result({"en": "Thanks"}), "driver": Result(redirect="https://shop.example/d")}
-    assert survey.actions == {"call": {"driver": 5.0, "family": 40.0}}
+    assert survey.actions == {"call": {"driver": -5.0, "family": 40.0}}
 
 
 @pytest.mark.parametrize(

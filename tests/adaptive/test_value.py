@@ -1,0 +1,138 @@
+"""The value of information against plain loops, and the promise that a settled decision stays settled."""
+
+from itertools import product
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, Ticks, believe, next_questions
+from adaptive.forest import NOT_GIVEN
+from adaptive.posterior import log_evidence, stand
+from adaptive.value import decided, value_of_information
+from question_bank.compiling import Given, compile_bank
+from tests.adaptive.random_banks import a_random_bank, some_answers
+from tests.adaptive.reference import belief as reference_belief
+
+
+def outcomes(compiled, question):
+    """Every answer to a single choice or a scale that a respondent could give, and the silence."""
+    return [outcome.value for outcome in compiled.outcomes(question.id)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_value_is_what_the_best_action_is_expected_to_gain(seed):
+    """Over every answer and the silence: P(outcome) times the best action after it, less the best action now; trees included."""
+    dice, rng = Random(seed), np.random.default_rng(seed)
+    bank = a_random_bank(dice)
+    bank = type(bank)(**{**bank.__dict__, "evidence_weight": 1.0, "repeat_weight": 1.0})
+    compiled = compile_bank(bank)
+    answers = some_answers(dice, bank)
+    actions = rng.normal(size=(3, len(bank.personas)))
+    standing = stand(compiled.tables, compiled.evidence([Given(q, v) for q, v in answers.items()]))
+
+    values = value_of_information(compiled.tables, standing, actions)[0]
+
+    now = np.array(list(reference_belief(bank, answers).values()))
+    for q, question in enumerate(bank.questions):
+        if question.id in answers or question.type not in ("single", "scale") or question.pilot:
+            continue
+        worth = 0.0
+        told = compiled.evidence([Given(one, v) for one, v in answers.items()])
+        before = believe_unnormalised(compiled.tables, told)
+        for value in outcomes(compiled, question):
+            if value is None and compiled.tables.questions[q].silence is None:
+                continue
+            after = compiled.evidence([Given(one, v) for one, v in {**answers, question.id: value}.items()])
+            joint = now * np.exp(believe_unnormalised(compiled.tables, after) - before)
+            worth += (joint @ actions.T).max()
+        assert values[q] == pytest.approx(max(worth - (now @ actions.T).max(), 0), abs=1e-9)
+
+
+def believe_unnormalised(tables, evidence):
+    """(K,) log P(all answers | persona), with the constant that the forest drops put back."""
+    parts = log_evidence(evidence, tables)[0].sum(axis=0)
+    if tables.forest is None:
+        return parts
+    return parts - forest_constant(tables, evidence)
+
+
+def forest_constant(tables, evidence):
+    codes = np.where(evidence.answered, evidence.codes, NOT_GIVEN)
+    stated = tables.forest.read(codes).log_likelihood[0]
+    return (stated - np.log(enumerated(tables, codes)))[0]
+
+
+def enumerated(tables, codes):
+    """(K,) P(answers in the forest | persona) by summing over every combination of the missing ones."""
+    forest = tables.forest
+    places = range(len(forest.questions))
+    widths = [level.table.shape[1] for level in forest.levels for _ in range(level.nodes.start, level.nodes.stop)]
+    given = codes[0, forest.questions]
+    total = np.zeros(tables.personas)
+    for combination in product(*(range(widths[i]) if given[i] == NOT_GIVEN else [given[i]] for i in places)):
+        chance = np.ones(tables.personas)
+        for level, upper in zip(forest.levels, [None, *forest.levels], strict=False):
+            for i in range(level.nodes.start, level.nodes.stop):
+                above = 0 if upper is None else combination[upper.nodes.start + level.above[i - level.nodes.start]]
+                chance = chance * level.table[above, combination[i], i - level.nodes.start]
+        total += chance
+    return total
+
+
+def test_many_tick_boxes_are_valued_by_their_sample():
+    """Eleven options, too many to enumerate: within two percent of the sum over all 2,048 patterns."""
+    rng = np.random.default_rng(3)
+    ticked = rng.uniform(0.1, 0.9, size=(3, 11))
+    actions = rng.normal(size=(3, 3))
+    quiet = np.array([0.1, 0.2, 0.4])
+    standing = stand(tables := ResponseTables.of([Ticks(ticked, quiet)]), Evidence.none(tables))
+
+    patterns = np.array(list(product([0, 1], repeat=11)))
+    chance = np.where(patterns[None], ticked[:, None], 1 - ticked[:, None]).prod(axis=2) * (1 - quiet)[:, None]
+    joint = np.column_stack([chance, quiet]) / 3
+    exact = (actions @ joint).max(axis=0).sum() - (actions.mean(axis=1)).max()
+
+    assert value_of_information(tables, standing, actions)[0, 0] == pytest.approx(exact, rel=0.02)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_what_is_settled_stays_settled_whatever_is_answered(seed):
+    """If the decision is said to be settled, no combination of further answers, as many as are left, makes another action best."""
+    rng = np.random.default_rng(seed)
+    tables = ResponseTables.of(list(rng.dirichlet([2, 2], size=(4, 3))), rng.dirichlet([0.3] * 3), evidence_weight=rng.choice([0.8, 1.0]))
+    actions = rng.normal(size=(3, 3))
+    left = int(rng.integers(0, 4))
+    settled = decided(tables, stand(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
+
+    best = (tables.prior @ actions.T).argmax()
+    changed = False
+    for answers in product([None, 0, 1], repeat=4):
+        if sum(answer is not None for answer in answers) <= left:
+            evidence = Evidence.none(tables)
+            for q, answer in enumerate(answers):
+                if answer is not None:
+                    evidence.answered[0, q] = True
+                    evidence.rows[0, q] = np.log(tables.questions[q].cells[:, answer])
+            changed |= (believe(tables, evidence)[0] @ actions.T).argmax() != best
+    assert not (settled and changed)
+
+
+def test_a_survey_ends_when_nothing_can_change_what_is_done():
+    """One weak question left cannot outweigh a strong answer; before it, it could."""
+    strong, weak = [[0.9, 0.1], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]
+    tables = ResponseTables.of([strong, weak])
+    rules = SurveyRules(np.ones(2, bool), np.zeros(2, bool), np.zeros((2, 2), bool), (), StopRule(), actions=np.array([[1.0, 0], [0, 1.0]]))
+    evidence = Evidence.none(tables)
+    done = np.zeros((1, 2), dtype=bool)
+
+    def step():
+        return next_questions(tables, rules, evidence, Progress(done, np.ones((1, 2), bool), done.sum(axis=1), np.zeros(1), np.array([2])))
+
+    assert step().chosen[0] == 0
+    evidence.answered[0, 0] = done[0, 0] = True
+    evidence.rows[0, 0] = np.log([0.9, 0.1])
+    assert REASONS[step().reason[0]] == "decision"

@@ -1,0 +1,94 @@
+"""What the service leaves to lots, what it logs of them, and surveys that end because the decision is made."""
+
+import pytest
+
+from survey_service.store.records import SurveySession
+from tests.survey_service.service import BANK, a_service
+
+EXPLORING = BANK.replace("  - id: all\n", "  - id: all\n    explore: 1\n")
+PILOTING = BANK.replace(
+    "  - id: why\n",
+    """  - id: colour
+    type: single
+    pilot: true
+    text: Which colour?
+    options: [{id: red, text: Red}, {id: blue, text: Blue}]
+  - id: why
+""",
+)
+DECIDING = BANK.replace(
+    "  - id: all\n", "  - id: all\n    objective: value\n    actions: {call: {driver: -30, family: 3}, gift: {driver: 2, family: 1}}\n"
+)
+
+
+@pytest.fixture
+def serving(database_url):
+    """Services of other banks, closed when the test is over."""
+    made = []
+
+    def serve(bank):
+        made.append(a_service(database_url, bank))
+        return made[-1]
+
+    yield serve
+    for one in made:
+        one.parts.store.close()
+
+
+def test_in_an_exploring_session_what_is_drawn_is_logged_and_shown_ahead(serving):
+    """The chance stands beside the answer to the question that was drawn, and the question ahead is the one that comes."""
+    service = serving(EXPLORING)
+    firsts = set()
+    for _ in range(12):
+        someone = service.start()
+        asked, ahead = someone.view["question"], someone.view["ahead"]
+        firsts.add(asked["id"])
+        someone.silent(asked["id"])
+        assert someone.view["question"]["id"] == ahead["skip"]
+        (entry,) = someone.insight()["log"]
+        assert 0 < entry["chance"] < 1
+    assert len(firsts) > 1
+
+
+def test_a_question_that_was_not_drawn_has_no_chance_in_the_log(service):
+    """Chosen by the rule, or answered without being asked: nothing was left to lots."""
+    someone = service.start()
+    someone.silent(someone.view["question"]["id"])
+    someone.answer("km", 20000)
+    assert [entry["chance"] for entry in someone.insight()["log"]] == [None, None]
+
+
+def test_a_pilot_is_asked_in_some_sessions_after_the_first_answer(serving):
+    """With the chance of one in ten in the log; the belief does not move by it."""
+    service = serving(PILOTING)
+    met = []
+    for _ in range(60):
+        someone = service.start()
+        assert someone.view["question"]["id"] != "colour"
+        someone.silent(someone.view["question"]["id"])
+        if someone.view["question"]["id"] == "colour":
+            before = someone.belief()
+            someone.answer("colour", "red")
+            assert someone.belief() == before
+            met.append(someone.insight()["log"][-1]["chance"])
+    assert met == [0.1] * len(met)
+    assert 0 < len(met) < 30
+
+
+def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
+    """With so much said for the driver the gift stays best whatever else is said: the reason told is the decision."""
+    service = serving(DECIDING)
+    someone = service.start()
+    someone.answer("km", 40000)
+    assert someone.view["status"] == "open"
+    someone.answer("owns", "yes")
+    assert someone.view["stopped_because"] == "decision"
+
+
+def test_where_somebody_left_is_kept(service):
+    """The question that was open when the respondent had enough is the one they were lost at."""
+    someone = service.start()
+    open_question = someone.view["question"]["id"]
+    someone.post("finish", {})
+    with service.parts.store.reading() as session:
+        assert session.get(SurveySession, someone.session).left_at == open_question

@@ -79,9 +79,9 @@ def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
     """With so much said for the driver the gift stays best whatever else is said: the reason told is the decision."""
     service = serving(DECIDING)
     someone = service.start()
-    someone.answer("km", 40000)
-    assert someone.view["status"] == "open"
     someone.answer("owns", "yes")
+    assert someone.view["status"] == "open"
+    someone.answer("km", 40000)
     assert someone.view["stopped_because"] == "decision"
 
 

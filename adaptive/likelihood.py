@@ -136,10 +136,10 @@ class Measure:
         kept: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
         return kept
 
-    def log_given(self, value: float) -> Floats:
-        """(K,) log density at an exact number."""
+    def log_given(self, value: float | Floats) -> Floats:
+        """(…, K) log density at an exact number, or at each of several."""
         standard = self._standard(value)
-        stretch = np.where(self.logarithmic, max(abs(value), float(np.finfo(float).tiny)), 1.0)
+        stretch = np.where(self.logarithmic, np.maximum(np.abs(value), np.finfo(float).tiny)[..., None], 1.0)
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
         density = (1 - self.lapse) * density + self.lapse / self._span
@@ -150,12 +150,16 @@ class Measure:
         """(K,) log P(low <= number <= high | persona); either end may be infinite."""
         return np.log(self.chance_between(low, high)) + log_spoken(self.silence, len(self.centre))
 
+    def quantile(self, share: Floats) -> Floats:
+        """(…, K) the number below which `share` of each persona's truncated law lies."""
+        below = ndtr(self._standard(self.low))
+        points: Floats = ndtri(below + share[..., None] * self._kept) * self.width + self.centre
+        return self._plain(points)
+
     @property
     def edges(self) -> Floats:
         """Where the cells of the gain begin and end: each persona's 10, 30, 50, 70 and 90 % points, and the two ends."""
-        below = ndtr(self._standard(self.low))
-        points = ndtri(below + _QUANTILES[:, None] * self._kept) * self.width + self.centre
-        inner = np.unique(self._plain(points))
+        inner = np.unique(self.quantile(_QUANTILES))
         inside = inner[np.isfinite(inner) & (inner > self.low) & (inner < self.high)]
         return np.concatenate([[self.low], inside, [self.high]])
 

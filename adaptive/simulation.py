@@ -8,6 +8,7 @@ import numpy as np
 from adaptive.calibration import calibration_error
 from adaptive.information import entropy
 from adaptive.likelihood import Bools, Floats
+from adaptive.ordering import best_fixed_order
 from adaptive.posterior import Evidence, believe
 from adaptive.selection import SurveyRules, eligible, first_of_the_best, next_questions
 from adaptive.stopping import Progress, StopRule
@@ -53,16 +54,16 @@ def replay(
 ) -> list[Measure]:
     """Ask every respondent one question after another, without stopping, and measure the belief after each of `steps`.
 
-    `order` is adaptive (the live choice), fixed (the best order for everybody, see `best_fixed_order`) or random (another order for each
+    `order` is adaptive (the live choice), fixed (the best order for everybody, see `ordering`) or random (another order for each
     respondent). A question that the respondent left empty counts as asked. `watch` is told each step.
     """
-    full = believe(tables, _uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
+    full = believe(tables, uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
     label = full.argmax(axis=1) if people.label is None else people.label
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
     measures = []
     for step in range(max(steps, default=0) + 1):
-        evidence = _uncovered(people.answers, done)
+        evidence = uncovered(people.answers, done)
         if step in steps:
             measures.append(_measured(step, believe(tables, evidence), full, label, soft=people.label is None))
         progress = _progress(rules, done, people.opens)
@@ -74,26 +75,6 @@ def replay(
     return measures
 
 
-def best_fixed_order(tables: ResponseTables, rules: SurveyRules, people: Respondents, label: Integers) -> list[int]:
-    """The order for everybody that, question by question, raises the log score of `label` most on these very respondents.
-
-    It knows the answers in advance: a strong opponent for any rule that does not.
-    """
-    rows = np.where((people.answers.answered | people.answers.silent)[:, :, None], people.answers.rows, 0.0)
-    logits = np.log(tables.prior) + np.zeros((len(label), 1))
-    left = [int(q) for q in np.flatnonzero(rules.included)]
-    order: list[int] = []
-    while left:
-        repeated = np.isin(tables.topics[left], [tables.topics[q] for q in order if tables.topics[q] >= 0])
-        weights = tables.evidence_weight * np.where(repeated, tables.repeat_weight, 1.0)
-        moved = logits[:, None, :] + rows[:, left, :] * weights[:, None]
-        scores = (np.take_along_axis(moved, label[:, None, None], axis=2)[:, :, 0] - np.logaddexp.reduce(moved, axis=2)).mean(axis=0)
-        best = int(scores.argmax())
-        logits = moved[:, best, :]
-        order.append(left.pop(best))
-    return order
-
-
 def _chooser(
     tables: ResponseTables, rules: SurveyRules, people: Respondents, order: str, label: Integers, rng: np.random.Generator
 ) -> Chooser:
@@ -102,7 +83,7 @@ def _chooser(
         return lambda evidence, progress: next_questions(tables, endless, evidence, progress).chosen
     if order == "fixed":
         rank = np.full(len(tables.questions), np.inf)
-        rank[best_fixed_order(tables, rules, people, label)] = np.arange(rules.included.sum())
+        rank[best_fixed_order(tables, uncovered(people.answers, people.opens), label, rules.included)] = np.arange(rules.included.sum())
         return lambda _, progress: first_of_the_best(np.broadcast_to(1 / (1 + rank), progress.done.shape), eligible(rules, progress))
     if order == "random":
         draw = rng.random(people.opens.shape)
@@ -110,7 +91,8 @@ def _chooser(
     raise ValueError(f"{order!r} is not an order: choose adaptive, fixed or random")
 
 
-def _uncovered(answers: Evidence, done: Bools) -> Evidence:
+def uncovered(answers: Evidence, done: Bools) -> Evidence:
+    """What is known when only the (N, Q) `done` questions were asked."""
     return replace(answers, answered=answers.answered & done, silent=answers.silent & done)
 
 

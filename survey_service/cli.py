@@ -1,37 +1,24 @@
 """The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
 
 import json
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import click
 
-from question_bank.definitions import Bank
 from question_bank.loading import check_bank
-from survey_service.errors import DiscernError
-from survey_service.settings import Settings, SettingsInvalid
-
-if TYPE_CHECKING:
-    from survey_service.store.session import Store
-
-
-class Commands(click.Group):
-    """What the service refuses, it refuses here with the same words: on stderr, exit 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except DiscernError as wrong:
-            _refuse("\n".join([wrong.detail, *(f"{one['path']}: {one['message']}" for one in wrong.errors)]))
+from survey_service.cli_analysis import replay, simulate
+from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
 
 
 @click.group(cls=Commands)
 def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
+
+
+for analysis in (simulate, replay):
+    main.add_command(analysis)
 
 
 @main.command()
@@ -55,8 +42,8 @@ def publish(bank: Path) -> None:
     from survey_service.authoring.publishing import publish as publish_bank
     from survey_service.parts import utc_now
 
-    with _store(_settings()) as store, store.writing() as session:
-        done = publish_bank(session, _bank(bank), utc_now())
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        done = publish_bank(session, bank_of(bank), utc_now())
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
 
@@ -65,34 +52,9 @@ def migrate() -> None:
     """Bring the database to the tables of this version."""
     from survey_service.store.migrating import migrate as upgrade
 
-    with _store(_settings(), migrated=False) as store:
+    with store_of(settings_of_environment(), migrated=False) as store:
         upgrade(store.engine)
     click.echo("the database is at the tables of this version", err=True)
-
-
-@main.command()
-@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--answers", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV of real answers.")
-@click.option("--columns", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Column map; default BANK.columns.yaml.")
-@click.option("--survey", help="Questions of this survey only; default the whole bank.")
-@click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
-@click.option("--orders", default="adaptive,fixed,random", show_default=True)
-@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
-@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-@click.option("--json", "as_json", is_flag=True)
-def replay(
-    bank: Path, answers: Path, columns: Path | None, survey: str | None, orders: str, steps: str, as_json: bool, **more: Any
-) -> None:
-    """Run real respondents from a file through the engine and measure how soon it knows them."""
-    from survey_service.replaying import Wish, replay_file, told
-
-    beside = bank.with_suffix(".columns.yaml")
-    wish = Wish(survey, more["label"], tuple(orders.split(",")), tuple(steps.split(",")), more["seed"])
-    try:
-        result = replay_file(_bank(bank), answers, columns or (beside if beside.exists() else None), wish)
-    except ValueError as wrong:
-        _refuse(str(wrong))
-    click.echo(json.dumps(result) if as_json else told(result))
 
 
 @main.command()
@@ -112,7 +74,7 @@ def fit(answers: Path, personas: int | None, label: str | None, columns: str | N
     try:
         click.echo(fit_file(answers, out, Wish(personas, label, columns, bank_id, seed)), err=True)
     except ValueError as wrong:
-        _refuse(str(wrong))
+        refuse(str(wrong))
 
 
 @main.command()
@@ -123,8 +85,8 @@ def serve(bind: str, workers: int, threads: int) -> None:
     """Serve surveys and the API with gunicorn."""
     from survey_service.serving import serve as run
 
-    settings = _settings()
-    with _store(settings):
+    settings = settings_of_environment()
+    with store_of(settings):
         pass
     run(settings, bind, workers, threads)
 
@@ -135,8 +97,8 @@ def worker(once: bool) -> None:
     """Deliver webhooks."""
     from survey_service.webhooks.worker import run
 
-    settings = _settings()
-    with _store(settings):
+    settings = settings_of_environment()
+    with store_of(settings):
         pass
     run(settings, once=once)
 
@@ -156,8 +118,8 @@ def create_key(scope: str, name: str, as_json: bool) -> None:
     from survey_service.keyring import Keyring
     from survey_service.parts import utc_now
 
-    settings = _settings()
-    with _store(settings) as store, store.writing() as session:
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
         made = make(session, Keyring(settings.secret_keys), scope, name, utc_now())
     click.echo(json.dumps({"key": made}) if as_json else made)
 
@@ -167,7 +129,7 @@ def list_keys() -> None:
     """Show every API key by its beginning."""
     from survey_service.authoring.keys import all_keys
 
-    with _store(_settings()) as store, store.reading() as session:
+    with store_of(settings_of_environment()) as store, store.reading() as session:
         for one in all_keys(session):
             click.echo(f"{one.id} {one.prefix}... {one.scope} {'revoked' if one.revoked_at else 'active'} {one.name}".rstrip())
 
@@ -179,10 +141,10 @@ def revoke_key(key_id: str) -> None:
     from survey_service.authoring.keys import revoke_key as revoke
     from survey_service.parts import utc_now
 
-    with _store(_settings()) as store, store.writing() as session:
+    with store_of(settings_of_environment()) as store, store.writing() as session:
         done = revoke(session, key_id, utc_now())
     if not done:
-        _refuse(f"there is no active key {key_id}: see discern key list")
+        refuse(f"there is no active key {key_id}: see discern key list")
 
 
 @main.group()
@@ -200,8 +162,8 @@ def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) ->
     from survey_service.parts import utc_now
     from survey_service.webhooks.endpoints import add
 
-    settings = _settings()
-    with _store(settings) as store, store.writing() as session:
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
         made, secret = add(session, settings, url=url, events=list(events), when=when, now=utc_now())
     click.echo(json.dumps({"id": made.id, "secret": secret}) if as_json else f"{made.id} {secret}")
 
@@ -215,46 +177,8 @@ def demo(port: int) -> None:
     run(port)
 
 
-def _settings() -> Settings:
-    try:
-        return Settings.from_env(os.environ)
-    except SettingsInvalid as wrong:
-        _refuse("\n".join(wrong.problems))
-
-
-@contextmanager
-def _store(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
-    """The database of the settings, with the tables of this version unless it is to get them now."""
-    from sqlalchemy.exc import OperationalError
-
-    from survey_service.store.migrating import at_head
-    from survey_service.store.session import Store
-
-    store = Store(settings.database_url)
-    try:
-        if migrated and not at_head(store.engine):
-            _refuse("the database does not have the tables of this version: run discern migrate")
-        yield store
-    except OperationalError as wrong:
-        _refuse(f"DISCERN_DATABASE_URL: the database does not answer: {wrong.orig}")
-    finally:
-        store.close()
-
-
-def _bank(path: Path) -> Bank:
-    report = check_bank(path.read_bytes(), path.name)
-    if report.bank is None:
-        _refuse("\n".join(str(one) for one in report.errors))
-    return report.bank
-
-
 def _told(one: Any) -> dict[str, Any]:
     return {"file": one.file, "line": one.line, "where": one.where, "wrong": one.wrong, "todo": one.todo, "path": one.path}
-
-
-def _refuse(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
 """What `discern replay` does: a bank, a file of real answers, and a table of how soon the belief is right."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from adaptive.selection import SurveyRules
@@ -17,6 +13,7 @@ from question_bank.answer_files import read_answers, read_column_map
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.definitions import Bank
 from question_bank.respondents import respondents_of
+from survey_service.terminal import progress
 
 ORDERS = ("adaptive", "fixed", "random")
 
@@ -41,8 +38,8 @@ def replay_file(bank: Bank, answers: Path, columns: Path | None, wish: Wish) -> 
     people, rules = respondents_of(compiled, table), _rules(compiled, wish.survey)
     result: dict[str, Any] = {"orders": {}, "respondents": len(table.rows)}
     for order in wish.orders:
-        with _watched(order, max(steps) + 1) as watch:
-            measures = replay(compiled.tables, rules, people, order, steps, np.random.default_rng(wish.seed), watch)
+        with progress(order, max(steps) + 1) as watch:
+            measures = replay(compiled.tables, rules, people, order, steps, np.random.default_rng(wish.seed), lambda _: watch(1))
         result["orders"][order] = [asdict(measure) for measure in measures]
     return result
 
@@ -89,14 +86,3 @@ def _rules(bank: CompiledBank, survey: str | None) -> SurveyRules:
     if first is None:
         return SurveyRules(everything, np.zeros_like(everything), np.zeros((len(everything),) * 2, dtype=bool), (), StopRule())
     return replace(first, included=everything, first=())
-
-
-@contextmanager
-def _watched(order: str, steps: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, silence elsewhere."""
-    screen = sys.stderr
-    if not screen.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=steps, label=order, file=screen) as bar:
-        yield lambda _: bar.update(1)

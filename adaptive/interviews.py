@@ -1,0 +1,179 @@
+"""Whole surveys, from the first question to the reason of the end, with many respondents side by side.
+
+Every question is chosen by `selection.next_questions`, as in the live service.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adaptive.drawing import Conditions, draw_respondents
+from adaptive.likelihood import Bools, Floats
+from adaptive.posterior import Evidence
+from adaptive.selection import SurveyRules, limit_of, next_questions
+from adaptive.simulation import Respondents, uncovered
+from adaptive.stopping import REASONS, Progress
+from adaptive.tables import Integers, ResponseTables
+
+ENDINGS = (*REASONS, "respondent")
+"""Names of the codes in `Interviews.reason`: what stopped the survey, or the respondent who left."""
+
+LEFT = len(REASONS)
+
+BLOCK = 256
+"""Respondents interviewed side by side: few enough for their tables to stay in the processor's cache."""
+
+NOBODY = -1
+
+Watch = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Interviews:
+    """What happened to N respondents.
+
+    Attributes
+    ----------
+    asked : (N, S) int
+        The questions each took, in their order; `NOBODY` after the end. S is the longest interview.
+    gain : (N, S)
+        What each was expected to tell when it was chosen, in bits.
+    silent : (N, S) bool
+        It got an explicit silence.
+    reason : (N,) int
+        A code of `ENDINGS`.
+    left_at : (N,) int
+        The question in front of which the respondent left, `NOBODY` for those who stayed.
+    seconds : (N,)
+    belief : (N, K)
+        The belief at the end.
+    """
+
+    asked: Integers
+    gain: Floats
+    silent: Bools
+    reason: Integers
+    left_at: Integers
+    seconds: Floats
+    belief: Floats
+
+    @property
+    def length(self) -> Integers:
+        """(N,) questions that each respondent took."""
+        count: Integers = (self.asked != NOBODY).sum(axis=1)
+        return count
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """Interviews of respondents who were drawn from the tables; `persona` is (N,), who each of them is."""
+
+    persona: Integers
+    interviews: Interviews
+
+
+def simulate(
+    tables: ResponseTables,
+    rules: SurveyRules,
+    conditions: Conditions,
+    respondents: int,
+    rng: np.random.Generator,
+    *,
+    skip: float = 0.0,
+    drop_out: float = 0.0,
+    watch: Watch = lambda _: None,
+) -> Simulated:
+    """Interview so many respondents drawn from the tables (see `draw_respondents`).
+
+    `drop_out` is the chance that a respondent leaves before each further question. `watch` is told how many respondents are done with.
+    """
+    personas, parts = [], []
+    for size in _sizes(respondents):
+        people = draw_respondents(tables, conditions, size, rng, skip)
+        personas.append(np.empty(0, dtype=np.int64) if people.label is None else people.label)
+        parts.append(_interviewed(tables, rules, people, _patience(size, drop_out, rng)))
+        watch(size)
+    return Simulated(np.concatenate(personas), _together(parts))
+
+
+def interview(tables: ResponseTables, rules: SurveyRules, people: Respondents, watch: Watch = lambda _: None) -> Interviews:
+    """Interview real respondents, who never leave. What somebody left empty counts as asked and tells nothing."""
+    parts, start = [], 0
+    for size in _sizes(len(people.opens)):
+        some = slice(start, start + size)
+        few = Respondents(_those(people.answers, some), people.opens[some])
+        parts.append(_interviewed(tables, rules, few, np.full(size, np.inf)))
+        start += size
+        watch(size)
+    return _together(parts)
+
+
+def _sizes(respondents: int) -> list[int]:
+    return [min(BLOCK, respondents - start) for start in range(0, respondents, BLOCK)]
+
+
+def _patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:
+    """(B,) after how many questions each would leave: at every one with the same chance."""
+    return rng.geometric(drop_out, size).astype(float) if drop_out else np.full(size, np.inf)
+
+
+def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents, patience: Floats) -> Interviews:
+    size, questions = people.opens.shape
+    result = Interviews(
+        asked=np.full((size, questions), NOBODY),
+        gain=np.zeros((size, questions)),
+        silent=np.zeros((size, questions), dtype=bool),
+        reason=np.full(size, LEFT),
+        left_at=np.full(size, NOBODY),
+        seconds=np.zeros(size),
+        belief=np.zeros((size, tables.personas)),
+    )
+    who = np.arange(size)
+    answers = people.answers
+    progress = Progress(np.zeros_like(people.opens), people.opens, np.zeros_like(who), np.zeros(size), np.full(size, questions))
+    while len(who):
+        progress = limit_of(tables, rules, progress)
+        step = next_questions(tables, rules, uncovered(answers, progress.done), progress)
+        ended = step.chosen == NOBODY
+        leaves = ~ended & (progress.taken >= patience[who])
+        result.belief[who], result.seconds[who] = step.belief, progress.spent
+        result.reason[who[ended]] = step.reason[ended]
+        result.left_at[who[leaves]] = step.chosen[leaves]
+        stays = ~ended & ~leaves
+        chosen, gain = step.chosen[stays], step.gain[stays]
+        if not stays.all():
+            who, answers, progress = who[stays], _those(answers, stays), _these(progress, stays)
+        everyone = np.arange(len(who))
+        result.asked[who, progress.taken], result.gain[who, progress.taken] = chosen, gain[everyone, chosen]
+        result.silent[who, progress.taken] = answers.silent[everyone, chosen]
+        progress.done[everyone, chosen] = True
+        progress = replace(progress, taken=progress.taken + 1, spent=progress.spent + tables.seconds[chosen])
+    return result
+
+
+def _those(evidence: Evidence, which: Bools | slice) -> Evidence:
+    return Evidence(
+        answered=evidence.answered[which],
+        silent=evidence.silent[which],
+        rows=evidence.rows[which],
+        codes=evidence.codes[which],
+        signals=evidence.signals[which],
+    )
+
+
+def _these(progress: Progress, which: Bools) -> Progress:
+    return Progress(
+        done=progress.done[which],
+        opens=progress.opens[which],
+        taken=progress.taken[which],
+        spent=progress.spent[which],
+        limit=progress.limit[which],
+    )
+
+
+def _together(parts: Sequence[Interviews]) -> Interviews:
+    """All blocks as one, as wide as the longest interview."""
+    whole = Interviews(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Interviews.__dataclass_fields__})
+    width = int(whole.length.max(initial=0))
+    return replace(whole, asked=whole.asked[:, :width], gain=whole.gain[:, :width], silent=whole.silent[:, :width])

@@ -1,0 +1,66 @@
+"""The commands that measure: simulate, replay, refit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from survey_service.terminal import READABLE, bank_of, refuse
+
+
+@click.command()
+@click.argument("bank", type=READABLE)
+@click.option("--survey", help="Which survey of the bank; may be left out where there is only one.")
+@click.option("--respondents", default=2000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--skip",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Chance that a question without no_answer is skipped.",
+)
+@click.option(
+    "--drop-out",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Chance of leaving before each further question.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def simulate(bank: Path, as_json: bool, **wanted: Any) -> None:
+    """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
+    from survey_service.simulating import Wish, figures, simulate_survey, told
+
+    try:
+        done = simulate_survey(bank_of(bank), Wish(**wanted))
+    except ValueError as wrong:
+        refuse(str(wrong))
+    found = figures(done)
+    click.echo(json.dumps(found) if as_json else told(found))
+
+
+@click.command()
+@click.argument("bank", type=READABLE)
+@click.option("--answers", required=True, type=READABLE, help="CSV of real answers.")
+@click.option("--columns", type=READABLE, help="Column map; default BANK.columns.yaml.")
+@click.option("--survey", help="Questions of this survey only; default the whole bank.")
+@click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
+@click.option("--orders", default="adaptive,fixed,random", show_default=True)
+@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--json", "as_json", is_flag=True)
+def replay(
+    bank: Path, answers: Path, columns: Path | None, survey: str | None, orders: str, steps: str, as_json: bool, **more: Any
+) -> None:
+    """Run real respondents from a file through the engine and measure how soon it knows them."""
+    from survey_service.replaying import Wish, replay_file, told
+
+    beside = bank.with_suffix(".columns.yaml")
+    wish = Wish(survey, more["label"], tuple(orders.split(",")), tuple(steps.split(",")), more["seed"])
+    try:
+        result = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
+    except ValueError as wrong:
+        refuse(str(wrong))
+    click.echo(json.dumps(result) if as_json else told(result))

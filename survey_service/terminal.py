@@ -1,0 +1,83 @@
+"""What every `discern` command needs: the settings, the database, a bank, a way to refuse, a progress bar."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from question_bank.definitions import Bank
+from question_bank.loading import check_bank
+from survey_service.errors import DiscernError
+from survey_service.settings import Settings, SettingsInvalid
+
+if TYPE_CHECKING:
+    from survey_service.store.session import Store
+
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+WRITABLE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Commands(click.Group):
+    """What the service refuses, it refuses here with the same words: on stderr, exit 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DiscernError as wrong:
+            refuse("\n".join([wrong.detail, *(f"{one['path']}: {one['message']}" for one in wrong.errors)]))
+
+
+def settings_of_environment() -> Settings:
+    """The settings; refuses with every problem of them."""
+    try:
+        return Settings.from_env(os.environ)
+    except SettingsInvalid as wrong:
+        refuse("\n".join(wrong.problems))
+
+
+@contextmanager
+def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
+    """The database of the settings, with the tables of this version unless it is to get them now."""
+    from sqlalchemy.exc import OperationalError
+
+    from survey_service.store.migrating import at_head
+    from survey_service.store.session import Store
+
+    store = Store(settings.database_url)
+    try:
+        if migrated and not at_head(store.engine):
+            refuse("the database does not have the tables of this version: run discern migrate")
+        yield store
+    except OperationalError as wrong:
+        refuse(f"DISCERN_DATABASE_URL: the database does not answer: {wrong.orig}")
+    finally:
+        store.close()
+
+
+def bank_of(path: Path) -> Bank:
+    """The bank of a file; refuses with every problem of it."""
+    report = check_bank(path.read_bytes(), path.name)
+    if report.bank is None:
+        refuse("\n".join(str(one) for one in report.errors))
+    return report.bank
+
+
+def refuse(message: str) -> NoReturn:
+    """Say on stderr what is wrong, exit 1."""
+    click.echo(message, err=True)
+    sys.exit(1)
+
+
+@contextmanager
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, to be told how much more is done; silence elsewhere."""
+    screen = sys.stderr
+    if not screen.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=length, label=label, file=screen) as bar:
+        yield bar.update

@@ -1,0 +1,97 @@
+"""Respondents drawn from the tables."""
+
+import numpy as np
+import pytest
+from scipy.stats import ks_1samp, lognorm, norm, truncnorm
+
+from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
+from adaptive.drawing import draw_respondents
+from adaptive.posterior import believe
+
+MANY = 40_000
+GIVEN = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.3, 0.7]]])
+
+
+def near(share, expected, of=MANY):
+    return abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / of)
+
+
+def a_bank():
+    """A choice that is silent for some, ticks, a number, a pair in a tree, a text."""
+    return ResponseTables.of(
+        [
+            Choice(np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), np.array([0.05, 0.4])),
+            Ticks(np.array([[0.9, 0.2], [0.3, 0.6]])),
+            Measure(np.array([30.0, 3.0]), np.array([5.0, 0.5]), np.array([False, True]), 0.0, 60.0),
+            Choice(np.array([[0.6, 0.4], [0.2, 0.8]])),
+            Quiet(2),
+            Quiet(2),
+        ],
+        prior=[0.3, 0.7],
+        parents={5: 3},
+        given={5: GIVEN},
+    )
+
+
+def test_answers_come_as_often_as_the_tables_say():
+    """Personas, options, silences, ticks, and a child's answer given its parent's."""
+    tables = a_bank()
+    people = draw_respondents(tables, {}, MANY, np.random.default_rng(1))
+    who, codes, answered = people.label, people.answers.codes, people.answers.answered
+
+    assert near((who == 0).mean(), 0.3)
+    for k, group in enumerate((who == 0, who == 1)):
+        spoken = answered[group, 0]
+        assert near(1 - spoken.mean(), tables.questions[0].silence[k], group.sum())
+        for option in range(3):
+            assert near((codes[group, 0][spoken] == option).mean(), tables.questions[0].table[k, option], spoken.sum())
+        for parent in range(2):
+            there = group & (codes[:, 3] == parent)
+            assert near((codes[there, 5] == 1).mean(), GIVEN[k, parent, 1], there.sum())
+    assert (people.answers.silent == ~answered).all()
+    assert answered[:, 1:].all()
+
+
+def test_numbers_follow_the_truncated_law_of_each_persona():
+    """Normal for one, log-normal for the other; scipy's own laws are the judge."""
+    tables = a_bank()
+    bare = ResponseTables.of([tables.questions[2]], prior=[0.5, 0.5])
+    people = draw_respondents(bare, {}, 4000, np.random.default_rng(2))
+    # The number itself is not kept: it is found again from what it says of both personas, which is monotone in neither alone.
+    drawn = tables.questions[2].quantile(np.random.default_rng(3).random(4000))
+
+    assert ks_1samp(drawn[:, 0], truncnorm(-6, 6, 30, 5).cdf).pvalue > 0.001
+    below = lognorm(0.5, scale=np.exp(3)).cdf(60)
+    assert ks_1samp(drawn[:, 1], lambda x: lognorm(0.5, scale=np.exp(3)).cdf(x) / below).pvalue > 0.001
+    said = people.answers.rows[people.label == 0, 0, 0]
+    assert said.max() <= norm(30, 5).logpdf(30) + 1e-6
+
+
+def test_what_is_drawn_is_what_is_stated():
+    """Mean stated probability of the true persona = mean of the squared beliefs: the posterior is calibrated on its own world."""
+    people = draw_respondents(a_bank(), {}, MANY, np.random.default_rng(4))
+    belief = believe(a_bank(), people.answers)
+
+    stated = belief[np.arange(MANY), people.label].mean()
+    assert stated == pytest.approx((belief**2).sum(axis=1).mean(), abs=0.006)
+
+
+def test_skips_happen_only_where_the_bank_says_nothing_about_them():
+    """A question with its own P(no answer) keeps it."""
+    people = draw_respondents(a_bank(), {}, MANY, np.random.default_rng(5), skip=0.25)
+    silent = people.answers.silent.mean(axis=0)
+
+    assert near(silent[0], 0.3 * 0.05 + 0.7 * 0.4)
+    assert all(near(share, 0.25) for share in silent[1:])
+
+
+def test_a_condition_is_met_by_the_answer_that_was_given():
+    """By an option, by a tick; by silence never."""
+    conditions = {2: {0: np.array([True, False, True])}, 3: {1: np.array([False, True])}}
+    people = draw_respondents(a_bank(), conditions, 500, np.random.default_rng(6), skip=0.5)
+
+    codes, answered = people.answers.codes, people.answers.answered
+    assert (people.opens[:, 2] == (answered[:, 0] & np.isin(codes[:, 0], [0, 2]))).all()
+    assert 0 < people.opens[:, 3].sum() < answered[:, 1].sum()
+    assert not people.opens[~answered[:, 1], 3].any()
+    assert people.opens[:, [0, 1, 4, 5]].all()

@@ -1,0 +1,127 @@
+"""Whole surveys with many respondents side by side."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from adaptive import REASONS, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
+from adaptive.calibration import calibration_error
+from adaptive.findings import confusion, endings, lengths, reliability, usage
+from adaptive.interviews import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
+from adaptive.simulation import Respondents
+from question_bank.compiling import Given, compile_bank
+from tests.adaptive.random_banks import a_random_bank, a_random_value
+
+STOPS = (StopRule(at_least=0), StopRule(at_most=3), StopRule(confidence=0.7, at_least=2), StopRule(gain_below=0.1, seconds=20.0))
+
+
+def one_by_one(bank, rules, gives):
+    """The order, the reason and the belief when a single respondent is asked as the service does it: from what was given so far."""
+    given, order, limit, spent = [], [], len(bank.index), 0.0
+    while True:
+        done = np.isin(np.arange(len(bank.index)), order)[None]
+        progress = Progress(done, bank.opens(given)[None], np.array([len(order)]), np.array([spent]), np.array([limit]))
+        progress = limit_of(bank.tables, rules, progress)
+        step = next_questions(bank.tables, rules, bank.evidence(given), progress)
+        if step.chosen[0] < 0:
+            return order, REASONS[step.reason[0]], step.belief[0]
+        limit = int(progress.limit[0])
+        order.append(int(step.chosen[0]))
+        name = bank.bank.questions[order[-1]].id
+        given.append(Given(name, gives[name]))
+        spent += bank.tables.seconds[order[-1]]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_everybody_is_asked_as_if_they_were_alone_with_the_service(seed):
+    """Any bank, any answers, any stop: side by side or one by one, the same questions, the same end, the same belief."""
+    dice = Random(seed)
+    bank = compile_bank(a_random_bank(dice))
+    rules = bank.rules["s"]
+    rules = SurveyRules(rules.included, rules.required, rules.needs, rules.first, STOPS[seed % len(STOPS)], rules.effort)
+    gives = {question.id: a_random_value(dice, question) for question in bank.bank.questions}
+    everything = [Given(name, value) for name, value in gives.items()]
+    people = Respondents(bank.evidence(everything), bank.opens(everything)[None])
+
+    found = interview(bank.tables, rules, people)
+
+    order, reason, belief = one_by_one(bank, rules, gives)
+    assert found.asked[0].tolist() == order
+    assert ENDINGS[found.reason[0]] == reason
+    np.testing.assert_allclose(found.belief[0], belief, atol=1e-12)
+    assert found.seconds[0] == pytest.approx(bank.tables.seconds[order].sum())
+
+
+def a_world(personas=4, questions=15, options=4):
+    rng = np.random.default_rng(11)
+    return ResponseTables.of([rng.dirichlet(np.ones(options), size=personas) for _ in range(questions)])
+
+
+def free(size, stop):
+    none = np.zeros(size, dtype=bool)
+    return SurveyRules(~none, none, np.zeros((size, size), dtype=bool), (), stop)
+
+
+def test_the_engine_knows_how_much_it_knows_in_its_own_world():
+    """Stated confidence is true within chance, in every bin, though the survey stopped because of it."""
+    done = simulate(a_world(), free(15, StopRule(confidence=0.85, at_most=8)), {}, 4000, np.random.default_rng(3))
+
+    confidence = done.interviews.belief.max(axis=1)
+    right = (done.interviews.belief.argmax(axis=1) == done.persona).astype(float)
+    assert right.mean() == pytest.approx(confidence.mean(), abs=4 * np.sqrt(0.15 * 0.85 / 4000))
+    bins = reliability(confidence, right)
+    assert sum(one.respondents for one in bins) == 4000
+    assert all(abs(one.stated - one.true) < 4 * np.sqrt(0.25 / one.respondents) for one in bins)
+    assert sum(abs(one.stated - one.true) * one.respondents for one in bins) / 4000 == pytest.approx(calibration_error(confidence, right))
+
+
+def test_the_same_seed_gives_the_same_interviews_and_another_does_not():
+    """Also across blocks."""
+
+    def asked(seed):
+        return simulate(a_world(), free(15, StopRule(at_most=4)), {}, BLOCK + 9, np.random.default_rng(seed), drop_out=0.1).interviews.asked
+
+    np.testing.assert_array_equal(asked(1), asked(1))
+    assert (asked(1) != asked(2)).any()
+
+
+def test_respondents_leave_in_front_of_a_further_question_and_never_of_the_first():
+    """With chance .2 at each: a fifth of all after one question, a fifth of the rest after two."""
+    done = simulate(a_world(), free(15, StopRule(at_most=3)), {}, 20_000, np.random.default_rng(4), drop_out=0.2)
+
+    found = done.interviews
+    left = found.reason == LEFT
+    assert lengths(found) == pytest.approx([0, 0.2, 0.16, 0.64], abs=0.015)
+    assert endings(found) == {"at_most": pytest.approx(0.64, abs=0.015), "respondent": pytest.approx(0.36, abs=0.015)}
+    assert ((found.left_at != NOBODY) == left).all()
+    assert not (found.asked == found.left_at[:, None])[left].any()
+    assert usage(found, 15).left.sum() == pytest.approx(left.mean())
+
+
+def test_usage_counts_what_was_asked_where_and_to_what_end():
+    """Against a count by hand, over all respondents and places."""
+    done = simulate(a_world(), free(15, StopRule(confidence=0.8)), {}, 300, np.random.default_rng(5), skip=0.3)
+
+    found, used = done.interviews, usage(done.interviews, 15)
+    for q in range(15):
+        there = [(n, place) for n in range(300) for place in range(found.asked.shape[1]) if found.asked[n, place] == q]
+        assert used.asked[q] == pytest.approx(len(there) / 300)
+        if there:
+            assert used.gain[q] == pytest.approx(np.mean([found.gain[spot] for spot in there]))
+            assert used.place[q] == pytest.approx(np.mean([place + 1 for _, place in there]))
+            assert used.silent[q] == pytest.approx(np.mean([found.silent[spot] for spot in there]))
+    assert 0.2 < found.silent[found.asked != NOBODY].mean() < 0.4
+
+
+def test_the_confusion_table_has_the_true_persona_in_its_lines():
+    """Two of three are persona 0, one of them taken for persona 1."""
+    table = confusion(np.array([[1.0, 0.0], [1.0, 0.0], [0.2, 0.8]]), np.array([0, 1, 1]))
+    np.testing.assert_allclose(table * 3, [[1.0, 1.2], [0.0, 0.8]])
+
+
+def test_a_survey_that_asks_nothing_is_no_crash():
+    """All stop before the first question."""
+    done = simulate(a_world(), free(15, StopRule(at_most=0)), {}, 5, np.random.default_rng(1))
+    assert lengths(done.interviews).tolist() == [1.0]
+    assert done.interviews.asked.shape == (5, 0)

@@ -1,0 +1,39 @@
+"""The best order for everybody."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from adaptive.ordering import best_fixed_order
+from adaptive.posterior import believe
+from adaptive.simulation import uncovered
+from question_bank.answer_files import AnswerTable
+from question_bank.compiling import compile_bank
+from question_bank.respondents import respondents_of
+from tests.adaptive.random_banks import a_random_bank, some_answers
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_each_place_goes_to_the_question_after_which_the_stated_belief_is_best(seed):
+    """Trees, topics and weights included: every choice is checked with the whole belief of the service."""
+    dice = Random(seed)
+    bank = a_random_bank(dice)
+    rows = [{name: value for name, value in some_answers(dice, bank).items() if value is not None} for _ in range(30)]
+    compiled = compile_bank(bank)
+    answers = respondents_of(compiled, AnswerTable(rows)).answers
+    label = np.array([dice.randrange(len(bank.personas)) for _ in rows])
+    included = np.array([dice.random() < 0.8 for _ in bank.questions])
+    included[0] = True
+
+    def score(shown):
+        belief = believe(compiled.tables, uncovered(answers, np.isin(np.arange(len(included)), shown)))
+        return np.log(belief[np.arange(len(rows)), label]).mean()
+
+    order = best_fixed_order(compiled.tables, answers, label, included)
+
+    assert sorted(order) == np.flatnonzero(included).tolist()
+    for place, q in enumerate(order):
+        others = [score([*order[:place], other]) for other in order[place:]]
+        assert score([*order[:place], q]) == pytest.approx(max(others), abs=1e-9)
+    assert best_fixed_order(compiled.tables, answers, label, included, length=1) == order[:1]

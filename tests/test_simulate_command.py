@@ -1,0 +1,118 @@
+"""`discern simulate`, as a person or a script meets it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from question_bank.loading import read_bank
+from survey_service.cli import main
+from survey_service.simulating import Wish, figures, simulate_survey
+from tests.processes import ROOT
+
+EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
+
+EVERYTHING = """
+bank: all
+personas: [{id: a, name: A, prior: 0.6}, {id: b, name: B, prior: 0.4}]
+questions:
+  - {id: one, type: single, text: One, options: [{id: yes, text: Y}, {id: no, text: N}], likelihood: {a: [0.9, 0.1], b: [0.4, 0.6]}}
+  - id: many
+    type: multiple
+    text: Many
+    options: [{id: x, text: X}, {id: y, text: Y}]
+    likelihood: {a: [0.8, 0.3], b: [0.2, 0.4]}
+    ask_if: {one: [yes]}
+  - {id: point, type: scale, text: Point, min: 1, max: 3, parent: one,
+     likelihood: {a: {yes: [0.7, 0.2, 0.1], no: [0.2, 0.2, 0.6]}, b: {yes: [0.1, 0.2, 0.7], no: [0.3, 0.3, 0.4]}}}
+  - {id: size, type: number, text: Size, min: 0, no_answer: {a: 0.1, b: 0.5},
+     likelihood: {a: {mean: 10, sd: 3}, b: {median: 20, spread: 1.5}}}
+  - {id: words, type: text, text: Words}
+surveys: [{id: s, title: S, stop: {at_least: 0}}]
+"""
+
+
+def run(*words):
+    done = CliRunner().invoke(main, ["simulate", *map(str, words)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def found(*words):
+    done = run(*words, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_figures_are_one_json_object_of_a_stable_shape():
+    """As docs/simulate.md describes it; shares add up."""
+    told = found(EXAMPLE, "--survey", "website", "--respondents", 400, "--seed", 3)
+
+    assert set(told) == {
+        *("bank", "survey", "respondents", "seed", "skip", "drop_out", "questions", "seconds", "stopped_because", "accuracy"),
+        *("confidence", "calibration_error", "reliability", "personas", "asked", "never_asked", "lost"),
+    }
+    assert (told["bank"], told["survey"], told["respondents"], told["seed"]) == ("car-buyers", "website", 400, 3)
+    distribution = {int(count): share for count, share in told["questions"]["distribution"].items()}
+    assert sum(distribution.values()) == pytest.approx(1, abs=1e-5)
+    assert sum(count * share for count, share in distribution.items()) == pytest.approx(told["questions"]["mean"], abs=1e-4)
+    assert sum(told["stopped_because"].values()) == pytest.approx(1, abs=1e-5)
+    recalled = sum(one["share"] * one["recall"] for one in told["personas"])
+    assert recalled == pytest.approx(told["accuracy"]["mean"], abs=1e-5)
+    assert sum(one["share"] for one in told["asked"]) == pytest.approx(told["questions"]["mean"], abs=1e-4)
+    assert not {one["question"] for one in told["asked"]} & set(told["never_asked"])
+
+
+def test_the_same_seed_gives_the_same_figures_and_the_table_tells_them():
+    """For a person: how long, how right, why it ended, who, what was asked, and what never was."""
+    first = run(EXAMPLE, "--survey", "website", "--respondents", 300)
+    assert first.stdout == run(EXAMPLE, "--survey", "website", "--respondents", 300).stdout
+    assert first.stdout != run(EXAMPLE, "--survey", "website", "--respondents", 300, "--seed", 2).stdout
+    for words in ("300 respondents", "right persona", "confidence", "devotee", "reasons_value", "never asked: "):
+        assert words in first.stdout
+
+
+def test_all_kinds_of_questions_take_part(tmp_path):
+    """Ticks, numbers, a tree, a condition; a text tells nothing and is never asked."""
+    bank = tmp_path / "all.yaml"
+    bank.write_text(EVERYTHING)
+    told = found(bank, "--respondents", 2000)
+
+    shares = {one["question"]: one["share"] for one in told["asked"]}
+    assert told["never_asked"] == ["words"]
+    assert shares["one"] == shares["point"] == shares["size"] == 1
+    assert shares["many"] == pytest.approx(0.6 * 0.9 + 0.4 * 0.4, abs=0.05)
+    assert {one["question"]: one["silent"] for one in told["asked"]}["size"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.5, abs=0.04)
+    assert told["stopped_because"] == {"exhausted": 1}
+    assert told["calibration_error"] < 0.04
+
+
+def test_skips_cost_accuracy_and_leaving_costs_respondents():
+    """What a marketer wants to try before publishing."""
+    bank = read_bank(EXAMPLE.read_bytes(), EXAMPLE.name)
+    good, bad = (figures(simulate_survey(bank, Wish("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
+
+    assert bad["accuracy"]["mean"] < good["accuracy"]["mean"] - 0.05
+    assert good["lost"] == {"share": 0, "after_questions": {}}
+    assert bad["lost"]["share"] == pytest.approx(bad["stopped_because"]["respondent"])
+    assert sum(bad["lost"]["after_questions"].values()) == pytest.approx(bad["lost"]["share"], abs=1e-5)
+    assert bad["lost"]["after_questions"]["1"] == pytest.approx(0.3, abs=0.04)
+    assert sum(one["left"] for one in bad["asked"]) == pytest.approx(bad["lost"]["share"], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words", "code"),
+    [
+        ((), "--survey: name one: it has post-purchase, website", 1),
+        (("--survey", "none"), '--survey: the bank has no survey "none"', 1),
+        (("--respondents", "0"), "--respondents", 2),
+        (("--drop-out", "1"), "--drop-out", 2),
+        (("--skip", "often"), "--skip", 2),
+    ],
+)
+def test_wrong_wishes_are_explained(wishes, words, code):
+    """Exit 1 for what the bank does not have, 2 for what no bank has; nothing on stdout."""
+    done = run(EXAMPLE, *wishes)
+    assert done.exit_code == code
+    assert words in done.stderr
+    assert done.stdout == ""

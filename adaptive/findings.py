@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive.calibration import calibration_error
 from adaptive.interviews import ENDINGS, NOBODY, Interviews
 from adaptive.likelihood import Floats
 from adaptive.tables import Integers
@@ -34,6 +35,36 @@ class Usage:
     place: Floats
     silent: Floats
     left: Floats
+
+
+@dataclass(frozen=True)
+class AtStop:
+    """What the survey has found out at the moment it stops, as means over the respondents.
+
+    `soft_agreement` is the probability that the belief after all answers gives to the stated persona; `agreement` the share whose stated
+    persona is the one held to be true. The calibration error is against the first, or against labels where there are any.
+    """
+
+    questions: float
+    confidence: float
+    agreement: float
+    soft_agreement: float
+    calibration_error: float
+    stopped_because: dict[str, float]
+
+
+def at_stop(interviews: Interviews, full: Floats, label: Integers, *, labelled: bool) -> AtStop:
+    """`full` is (N, K), the belief after all answers; `label` is (N,), the persona held to be true, `labelled` if known from elsewhere."""
+    stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
+    right, soft = (stated == label).astype(float), full[np.arange(len(full)), stated]
+    return AtStop(
+        questions=float(interviews.length.mean()),
+        confidence=float(confidence.mean()),
+        agreement=float(right.mean()),
+        soft_agreement=float(soft.mean()),
+        calibration_error=calibration_error(confidence, right if labelled else soft),
+        stopped_because=endings(interviews),
+    )
 
 
 def reliability(stated: Floats, true: Floats, bins: int = 10) -> list[Bin]:

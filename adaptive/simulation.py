@@ -57,8 +57,7 @@ def replay(
     `order` is adaptive (the live choice), fixed (the best order for everybody, see `ordering`) or random (another order for each
     respondent). A question that the respondent left empty counts as asked. `watch` is told each step.
     """
-    full = believe(tables, uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
-    label = full.argmax(axis=1) if people.label is None else people.label
+    full, label = held_true(tables, rules, people)
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
     measures = []
@@ -73,6 +72,12 @@ def replay(
         done[np.flatnonzero(asked), chosen[asked]] = True
         watch(step)
     return measures
+
+
+def held_true(tables: ResponseTables, rules: SurveyRules, people: Respondents) -> tuple[Floats, Integers]:
+    """(N, K) belief after all answers to the survey's questions, and (N,) the persona held to be true: the label, else its top."""
+    full = believe(tables, uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
+    return full, full.argmax(axis=1) if people.label is None else people.label
 
 
 def _chooser(

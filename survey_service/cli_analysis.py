@@ -50,17 +50,22 @@ def simulate(bank: Path, as_json: bool, **wanted: Any) -> None:
 @click.option("--orders", default="adaptive,fixed,random", show_default=True)
 @click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-@click.option("--json", "as_json", is_flag=True)
-def replay(
-    bank: Path, answers: Path, columns: Path | None, survey: str | None, orders: str, steps: str, as_json: bool, **more: Any
-) -> None:
+@click.option(
+    "--stop",
+    metavar="CONFIDENCE",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Stop at this confidence, not as the survey says.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def replay(bank: Path, answers: Path, columns: Path | None, orders: str, steps: str, as_json: bool, **more: Any) -> None:
     """Run real respondents from a file through the engine and measure how soon it knows them."""
-    from survey_service.replaying import Wish, replay_file, told
+    from survey_service.replaying import Wish, figures, replay_file, told
 
     beside = bank.with_suffix(".columns.yaml")
-    wish = Wish(survey, more["label"], tuple(orders.split(",")), tuple(steps.split(",")), more["seed"])
+    wish = Wish(orders=tuple(orders.split(",")), steps=tuple(steps.split(",")), **more)
     try:
-        result = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
+        done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
     except ValueError as wrong:
         refuse(str(wrong))
-    click.echo(json.dumps(result) if as_json else told(result))
+    found = figures(done)
+    click.echo(json.dumps(found) if as_json else told(found))

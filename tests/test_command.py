@@ -60,7 +60,27 @@ def test_replay_of_real_answers_prints_its_table():
 
     table = discern("replay", str(EXAMPLE), "--answers", str(answers), "--steps", "3", database_url="sqlite://").stdout
     assert table.startswith("793 respondents\n")
-    assert len(table.splitlines()) == 5
+    assert len(table.splitlines()) == 8
+
+
+def test_replay_also_stops_as_the_survey_does():
+    """The survey `website` asks at most five questions until .85; told to stop at .8, stated and soft agreement are the same within .03."""
+    answers = shared_data() / "auto.csv"
+
+    def at_stop(*wishes):
+        done = discern(
+            "replay", str(EXAMPLE), "--answers", str(answers), *wishes, "--orders", "adaptive", "--json", database_url="sqlite://"
+        )
+        return json.loads(done.stdout)["at_stop"]["adaptive"]
+
+    own = at_stop("--survey", "website")
+    assert own["questions"] < 5
+    assert set(own["stopped_because"]) == {"confidence", "at_most"}
+    assert own["agreement"] > 0.75
+    told = at_stop("--stop", "0.8")
+    assert set(told["stopped_because"]) <= {"confidence", "exhausted"}
+    assert abs(told["confidence"] - told["soft_agreement"]) < 0.03
+    assert told["questions"] > own["questions"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from survey_service.terminal import READABLE, bank_of, refuse
+from survey_service.terminal import READABLE, WRITABLE, bank_of, refuse
+
+REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write a report with pictures: one HTML file.")
 
 
 @click.command()
@@ -28,13 +30,18 @@ from survey_service.terminal import READABLE, bank_of, refuse
     type=click.FloatRange(0, 1, max_open=True),
     help="Chance of leaving before each further question.",
 )
+@REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def simulate(bank: Path, as_json: bool, **wanted: Any) -> None:
+def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
     from survey_service.simulating import Wish, figures, simulate_survey, told
 
     try:
         done = simulate_survey(bank_of(bank), Wish(**wanted))
+        if report is not None:
+            from survey_service.reports.simulated import report_simulation
+
+            report_simulation(done, report)
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)
@@ -56,15 +63,20 @@ def simulate(bank: Path, as_json: bool, **wanted: Any) -> None:
     type=click.FloatRange(0, 1, min_open=True),
     help="Stop at this confidence, not as the survey says.",
 )
+@REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def replay(bank: Path, answers: Path, columns: Path | None, orders: str, steps: str, as_json: bool, **more: Any) -> None:
+def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Run real respondents from a file through the engine and measure how soon it knows them."""
     from survey_service.replaying import Wish, figures, replay_file, told
 
     beside = bank.with_suffix(".columns.yaml")
-    wish = Wish(orders=tuple(orders.split(",")), steps=tuple(steps.split(",")), **more)
+    wish = Wish(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
     try:
         done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
+        if report is not None:
+            from survey_service.reports.replayed import report_replay
+
+            report_replay(done, answers.name, report)
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)

@@ -1,0 +1,73 @@
+"""What distinguishes each persona: the outcomes that speak most for it or against it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
+from adaptive.tables import ResponseTables
+
+Outcome = int | tuple[float, float]
+"""An option or point by its number, a ticked option by its number, or an interval of numbers (either end may be infinite)."""
+
+
+@dataclass(frozen=True)
+class Trait:
+    """How an outcome of a question sets one persona apart from the others.
+
+    `share` is P(outcome | persona), `others` the same for the other personas together; `bits` is the weight of evidence that the outcome
+    carries for the persona when nothing else is known, evidence weight included (Good, 1950).
+    """
+
+    question: int
+    outcome: Outcome
+    share: float
+    others: float
+    bits: float
+
+    @property
+    def telling(self) -> float:
+        """How much the outcome sets the persona apart, both ways (its part of Jeffreys' divergence)."""
+        return (self.share - self.others) * self.bits
+
+
+def traits(tables: ResponseTables) -> list[list[Trait]]:
+    """For each persona its traits, the most telling first: the best outcome of each choice or number, and every option that is ticked."""
+    found: list[list[Trait]] = [[] for _ in range(tables.personas)]
+    for q, question in enumerate(tables.questions):
+        outcomes, chance = _outcomes(tables, question)
+        for k in range(tables.personas):
+            here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
+            if here and not isinstance(question, Ticks):
+                here = [max(here, key=lambda trait: trait.telling)]
+            found[k] += here
+    return [sorted(some, key=lambda trait: -trait.telling) for some in found]
+
+
+def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: int) -> Trait:
+    rest = np.where(np.arange(tables.personas) == k, 0.0, tables.prior)
+    others = float(chance @ rest / rest.sum())
+    return Trait(q, outcome, float(chance[k]), others, tables.evidence_weight * float(np.log2(chance[k] / others)))
+
+
+def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Outcome], Floats]:
+    """The outcomes of a question and (K, A) their probabilities; of an answer, not of silence."""
+    if isinstance(question, Choice):
+        return list(range(question.table.shape[1])), question.table
+    if isinstance(question, Ticks):
+        return list(range(question.ticked.shape[1])), question.ticked
+    if isinstance(question, Measure):
+        parts = list(_quarters(question, tables.prior))
+        return [*parts], np.column_stack([question.chance_between(low, high) for low, high in parts])
+    return [], np.empty((tables.personas, 0))
+
+
+def _quarters(question: Measure, prior: Floats) -> Iterator[tuple[float, float]]:
+    """About four intervals that hold the same share of everybody, ending where a persona's own quantiles lie."""
+    edges = question.edges
+    upto = np.array([float(prior @ question.chance_between(question.low, edge)) for edge in edges[1:-1]])
+    inner = edges[1:-1][np.unique(np.abs(upto[:, None] - np.array([0.25, 0.5, 0.75])).argmin(axis=0))] if len(upto) else upto
+    ends = [question.low, *inner.tolist(), question.high]
+    yield from pairwise(ends)

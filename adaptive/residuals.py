@@ -1,0 +1,82 @@
+"""Bivariate residuals: pairs of questions that go together more, or less, than the tables say (Vermunt and Magidson, 2005)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adaptive.calibration import items_of, one_hot
+from adaptive.forest import NOT_GIVEN
+from adaptive.likelihood import Choice, Floats
+from adaptive.posterior import Evidence
+from adaptive.tables import ResponseTables
+
+
+@dataclass(frozen=True, eq=False)
+class PairResidual:
+    """Two questions, and how often each pair of answers came and should have come.
+
+    `observed` and `expected` are (A, B) counts of the `respondents` who answered both; `residual` is Pearson's chi-square over its
+    (A - 1)(B - 1) degrees of freedom: about 1 where the tables say all there is to say.
+    """
+
+    first: int
+    second: int
+    respondents: int
+    residual: float
+    observed: Floats
+    expected: Floats
+
+    @property
+    def strangest(self) -> tuple[int, int]:
+        """The pair of answers that is furthest from what was expected, in standard deviations."""
+        distance = np.abs(self.observed - self.expected) / np.sqrt(self.expected)
+        first, second = np.unravel_index(int(distance.argmax()), distance.shape)
+        return int(first), int(second)
+
+
+def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: Floats) -> list[PairResidual]:
+    """All pairs of single choices and scales that anybody answered together, the largest residual first.
+
+    ``expected[a, b] = sum_k n_k P(a, b | k)``, n_k being the respondents of persona k (by (N, K) `membership`) who answered both;
+    P(a, b | k) is the product of the two tables, and within a tree what the tree says.
+    """
+    questions = [q for q, one in enumerate(tables.questions) if isinstance(one, Choice)]
+    codes = np.where(answers.answered, answers.codes, NOT_GIVEN)[:, questions]
+    levels = [_table(tables, q).shape[1] for q in questions]
+    if not questions:
+        return []
+    hot, items = one_hot(codes, levels), items_of(levels)
+    observed = hot.T @ hot
+    expected = _expected(tables, questions, items, (codes != NOT_GIVEN).astype(float), membership)
+    found = []
+    for i, first in enumerate(questions):
+        for j in range(i + 1, len(questions)):
+            block = np.ix_(items == i, items == j)
+            respondents = int(observed[block].sum())
+            if respondents:
+                freedom = (levels[i] - 1) * (levels[j] - 1)
+                chi_square = float(((observed[block] - expected[block]) ** 2 / expected[block]).sum())
+                found.append(PairResidual(first, questions[j], respondents, chi_square / freedom, observed[block], expected[block]))
+    return sorted(found, key=lambda pair: -pair.residual)
+
+
+def _table(tables: ResponseTables, q: int) -> Floats:
+    question = tables.questions[q]
+    return question.table if isinstance(question, Choice) else np.empty((tables.personas, 0))
+
+
+def _expected(tables: ResponseTables, questions: list[int], items: np.ndarray, given: Floats, membership: Floats) -> Floats:
+    """(cells, cells) expected counts of every pair of answers."""
+    joint = np.stack([np.outer(cells, cells) for cells in np.concatenate([_table(tables, q) for q in questions], axis=1)])
+    place = {q: i for i, q in enumerate(questions)}
+    for tree in tables.trees:
+        for q in tree.questions.tolist():
+            shown = np.full((_table(tables, q).shape[1], len(tables.questions)), NOT_GIVEN)
+            shown[:, q] = np.arange(len(shown))
+            for level, shares in zip(tree.levels, tree.predicted(shown)[1], strict=True):
+                for n, other in enumerate(level.questions.tolist()):
+                    pair = np.einsum("ka,akb->kab", _table(tables, q), shares[:, n, :, : level.width[n]])
+                    joint[:, (items == place[q])[:, None] & (items == place[other])] = pair.reshape(tables.personas, -1)
+    both = np.stack([(given * share[:, None]).T @ given for share in membership.T])
+    total: Floats = (both[:, items][:, :, items] * joint).sum(axis=0)
+    return total

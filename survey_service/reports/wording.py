@@ -1,0 +1,51 @@
+"""The bank's own words for what a report talks about, in its default language."""
+
+from adaptive.profiles import Outcome, Trait
+from question_bank.definitions import Bank, Question, in_language
+
+ENDINGS = {
+    "confidence": "sure enough of the persona",
+    "at_most": "as many questions as allowed",
+    "gain": "nothing left that is worth asking",
+    "seconds": "time was up",
+    "exhausted": "no question left",
+    "respondent": "the respondent left",
+}
+
+
+def persona_name(bank: Bank, k: int) -> str:
+    return in_language(bank.personas[k].name, bank.language, bank.language) or bank.personas[k].id
+
+
+def question_text(bank: Bank, q: int) -> str:
+    return in_language(bank.questions[q].text, bank.language, bank.language) or bank.questions[q].id
+
+
+def ending(name: str) -> str:
+    """Why an interview ended, for people; a reason without words of its own is shown as it is."""
+    return ENDINGS.get(name, name)
+
+
+def trait_text(bank: Bank, trait: Trait) -> str:
+    """A question and the answer to it."""
+    return f"{question_text(bank, trait.question)} {outcome_text(bank, trait.question, trait.outcome)}"
+
+
+def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
+    """What was answered: an option's text, a point of a scale with its label, an interval with its unit."""
+    question = bank.questions[q]
+    if isinstance(outcome, tuple):
+        return _interval(question, *outcome)
+    if question.type == "scale":
+        point = question.points[outcome]
+        label = in_language(question.labels.get(point), bank.language, bank.language)
+        return f"{point} ({label})" if label else f"{point} of {question.points[0]}–{question.points[-1]}"
+    text = in_language(question.options[outcome].text, bank.language, bank.language) or question.options[outcome].id
+    return f"☑ {text}" if question.type == "multiple" else f"“{text}”"
+
+
+def _interval(question: Question, low: float, high: float) -> str:
+    unit = f" {question.unit}" if question.unit else ""
+    if low == float("-inf"):
+        return f"up to {high:.3g}{unit}"
+    return f"over {low:.3g}{unit}" if high == float("inf") else f"{low:.3g} to {high:.3g}{unit}"

@@ -18,7 +18,9 @@ class Trait:
     """How an outcome of a question sets one persona apart from the others.
 
     `share` is P(outcome | persona), `others` the same for the other personas together; `bits` is the weight of evidence that the outcome
-    carries for the persona when nothing else is known, evidence weight included (Good, 1950).
+    carries for the persona when nothing else is known, evidence weight included (Good, 1950). `telling` is how much it sets the persona
+    apart: what respondents of the persona add to its evidence, in bits, by giving the outcome; for a tick also by not giving it. What a
+    persona says often counts more than what it seldom says.
     """
 
     question: int
@@ -26,11 +28,7 @@ class Trait:
     share: float
     others: float
     bits: float
-
-    @property
-    def telling(self) -> float:
-        """How much the outcome sets the persona apart, both ways (its part of Jeffreys' divergence)."""
-        return (self.share - self.others) * self.bits
+    telling: float
 
 
 def traits(tables: ResponseTables) -> list[list[Trait]]:
@@ -48,8 +46,12 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
 
 def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: int) -> Trait:
     rest = np.where(np.arange(tables.personas) == k, 0.0, tables.prior)
-    others = float(chance @ rest / rest.sum())
-    return Trait(q, outcome, float(chance[k]), others, tables.evidence_weight * float(np.log2(chance[k] / others)))
+    share, others = float(chance[k]), float(chance @ rest / rest.sum())
+    bits = tables.evidence_weight * float(np.log2(share / others))
+    telling = share * bits
+    if isinstance(tables.questions[q], Ticks):
+        telling += (1 - share) * tables.evidence_weight * float(np.log2((1 - share) / (1 - others)))
+    return Trait(q, outcome, share, others, bits, telling)
 
 
 def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Outcome], Floats]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from markupsafe import Markup
 
 from adaptive.findings import Bin
@@ -55,7 +56,7 @@ def reliability(name: str, label: str, bins: Sequence[Bin]) -> Markup:
         )
         low = min([0.5, *(one.stated for one in bins), *(one.true for one in bins)]) - 0.05
         axes.set(xlim=(max(low, 0), 1.02), ylim=(max(low, 0), 1.02), xlabel="stated confidence", ylabel="really right")
-        axes.text(0.97, 0.9, "too sure", ha="right", color=INK, fontsize=11, transform=axes.transAxes)
+        axes.text(0.97, 0.05, "too sure", ha="right", color=INK, fontsize=11, transform=axes.transAxes)
         axes.text(0.03, 0.93, "too modest", color=INK, fontsize=11, transform=axes.transAxes)
         axes.grid(visible=True)
         axes.xaxis.set_major_formatter(_percent)
@@ -71,11 +72,12 @@ def curves(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tup
                 colour, marker, dash = _LINES[order]
                 panel.plot(*zip(*points, strict=True), color=colour, marker=marker, linestyle=dash, label=order, markersize=5)
             panel.set_title(title)
-            panel.set_ylim(0, 1.02)
+            lowest = min(share for points in lines.values() for _, share in points)
+            panel.set_ylim(max(np.floor(lowest * 10 - 0.5) / 10, 0), 1.02)
             panel.grid(visible=True)
             panel.locator_params(axis="x", integer=True)
             panel.yaxis.set_major_formatter(_percent)
-        axes[0].legend(loc="lower right", ncols=3)
+        axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         axes[-1].set_xlabel("questions asked")
     return picture.svg
 

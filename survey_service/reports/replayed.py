@@ -44,14 +44,14 @@ def measured(done: Replayed) -> list[Section]:
     if interviews is None:
         return [soon]
     stated = interviews.belief.argmax(axis=1)
-    truth = np.eye(len(bank.personas))[done.label] if labelled else done.full
-    true = truth[np.arange(len(truth)), stated]
+    right = np.eye(len(bank.personas))[done.label]
+    true = (right if labelled else done.full)[np.arange(len(stated)), stated]
     return [
         sections.how_long(interviews),
         soon,
         sections.honesty(interviews.belief.max(axis=1), true, f"True here means: {held}."),
         sections.taken_for(
-            bank, truth, stated, f"Each line is a persona by {held}; the columns say what was stated when the survey stopped."
+            bank, right, stated, f"Each line is a persona by {held}; the columns say what was stated when the survey stopped."
         ),
         sections.questions(bank, usage(interviews, len(bank.index)), done.rules.included),
     ]

@@ -24,23 +24,27 @@ LENGTHS = 13
 def percent(share: float) -> str:
     """
     >>> percent(0.0004), percent(0.5), percent(0.0)
-    ('<1 %', '50 %', '0 %')
+    ('<1%', '50%', '0%')
     """
-    return "<1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
+    return "<1%" if share > 0 and round(100 * share) == 0 else f"{share:.0%}"
 
 
 def personas(bank: CompiledBank) -> Section:
     """What sets each persona apart."""
     tables = []
     for k, found in enumerate(traits(bank.tables)):
-        rows = [[trait_text(bank.bank, one), percent(one.share), percent(one.others), f"{one.bits:+.1f}"] for one in found[:TRAITS]]
+        rows = [[trait_text(bank.bank, one), percent(one.share), percent(one.others), _signed(one.bits)] for one in found[:TRAITS]]
         caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.prior[k]))} of the respondents"
-        tables.append(Table(caption, ("Answer", "this persona", "the others", "weight, bits"), rows))
+        tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
     reading = (
-        "The answers that set each persona apart most. The weight says how an answer moves the odds: +1 doubles the odds that it is this "
-        "persona, −1 halves them, 0 tells nothing."
+        "The answers that set each persona apart most: how many give them here, and how many among the others. The bits say how such an "
+        "answer moves the odds: +1 doubles the odds that it is this persona, −1 halves them, 0 tells nothing."
     )
     return Section("Who the personas are", reading, tables=tables)
+
+
+def _signed(bits: float) -> str:
+    return f"{bits:+.1f}".replace("-", "−")
 
 
 def how_long(interviews: Interviews) -> Section:
@@ -88,13 +92,13 @@ def taken_for(bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: st
     rows: list[list[str | Cell]] = []
     for name, line in zip(names, table, strict=True):
         of_it = line / line.sum() if line.sum() else line
-        rows.append([name, *(Cell(percent(share), share) for share in of_it.tolist()), percent(float(line.sum()))])
+        rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in of_it.tolist())])
     error = 1 - float(np.trace(table))
     return Section(
         "Which persona is taken for which",
         f"{reading} On the diagonal they are recognised. {percent(error)} of all respondents are taken for another persona than theirs "
         "(classification error).",
-        tables=[Table("Of each persona, stated as", ("really", *names, "share of all"), rows)],
+        tables=[Table("Of each persona, stated as", ("really", *names), rows)],
     )
 
 
@@ -113,7 +117,8 @@ def how_soon(orders: Mapping[str, Sequence[Measure]], truth: str) -> Section:
     ]
     reading = (
         "How right and how sure the service is after each question, if nobody stopped. Adaptive: the next question depends on the answers, "
-        "as in the live survey. Fixed: the best single order for everybody, chosen knowing these very answers. Random: any order. "
+        "as in the live survey, and on the time that it takes. Fixed: the best single order for everybody, "
+        "chosen knowing these very answers. Random: any. "
         f"The steeper the rise, the fewer questions are needed. {truth}"
     )
     head = ("Order", "questions", "right", "confidence", "calibration error", "log score")
@@ -146,7 +151,7 @@ def questions(bank: CompiledBank, used: Usage, included: Bools) -> Section:
     head = ("Question", "id", "asked of", "gain, bits", "place", "no answer")
     reading = (
         "Each bar is the share of respondents who are asked the question; behind it, how much an answer is expected to tell when it is "
-        "asked (1 bit halves the doubt between two equally likely personas to none). A question that is never asked costs nobody time; "
+        "asked (1 bit settles the choice between two equally likely personas). A question that is never asked costs nobody time; "
         "it may still be worth a look at its wording or its table."
     )
     return Section("Which questions earn their place", reading, picture, tables, [Table("Questions by use", head, rows, words=2)])
@@ -184,12 +189,12 @@ def together(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
         a, b = pair.strangest
         both = f"{outcome_text(bank.bank, pair.first, a)} with {outcome_text(bank.bank, pair.second, b)}"
         names = f"{question_text(bank.bank, pair.first)} / {question_text(bank.bank, pair.second)}"
-        rows.append([names, both, f"{pair.observed[a, b]:.0f}", f"{pair.expected[a, b]:.0f}", f"{pair.residual:.1f}"])
+        rows.append([f"{names}: {both}", f"{pair.observed[a, b]:.0f}", f"{pair.expected[a, b]:.0f}", f"{pair.residual:.1f}"])
     large = sum(pair.residual > 4 for pair in pairs)
     reading = (
         "Pairs of questions whose answers come together more, or less, often than the personas explain: how often the strangest pair of "
         "answers was given, and how often the tables expect it. A residual near 1 is chance; a large one means that the two questions "
         f"overlap or that a persona is missing. {large} of {len(pairs)} pairs are above 4."
     )
-    head = ("Questions", "strangest pair of answers", "given", "expected", "residual")
-    return Section("What the personas do not explain", reading, tables=[Table("Largest bivariate residuals", head, rows, words=2)])
+    head = ("Questions, and their strangest pair of answers", "given", "expected", "residual")
+    return Section("What the personas do not explain", reading, tables=[Table("Largest bivariate residuals", head, rows)])

@@ -27,8 +27,8 @@ def ending(name: str) -> str:
 
 
 def trait_text(bank: Bank, trait: Trait) -> str:
-    """A question and the answer to it."""
-    return f"{question_text(bank, trait.question)} {outcome_text(bank, trait.question, trait.outcome)}"
+    """An answer and its question."""
+    return f"{outcome_text(bank, trait.question, trait.outcome)} · {question_text(bank, trait.question)}"
 
 
 def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:

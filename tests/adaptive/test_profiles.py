@@ -1,0 +1,45 @@
+"""What sets personas apart."""
+
+import numpy as np
+import pytest
+
+from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
+from adaptive.explanation import log_odds
+from adaptive.profiles import traits
+
+TABLES = ResponseTables.of(
+    [
+        Choice(np.array([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4], [0.3, 0.3, 0.4]])),
+        Ticks(np.array([[0.9, 0.5], [0.1, 0.5], [0.2, 0.5]])),
+        Measure(np.array([10.0, 30.0, 50.0]), np.array([3.0, 3.0, 3.0]), low=0.0),
+        Quiet(3),
+    ],
+    prior=[0.2, 0.3, 0.5],
+    evidence_weight=0.9,
+)
+
+
+def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
+    """Prior odds against the odds when nothing but this answer is known."""
+    for k, found in enumerate(traits(TABLES)):
+        for trait in found:
+            question = TABLES.questions[trait.question]
+            if isinstance(question, Measure):
+                chance = question.chance_between(*trait.outcome)
+            else:
+                chance = (question.table if isinstance(question, Choice) else question.ticked)[:, trait.outcome]
+            moved = log_odds(np.log(TABLES.prior * chance)) - log_odds(np.log(TABLES.prior))
+            assert trait.bits == pytest.approx(0.9 * moved[k])
+            assert trait.share == pytest.approx(chance[k])
+
+
+def test_the_most_telling_traits_come_first_and_texts_have_none():
+    """One answer a choice, every tick, one interval a number."""
+    first = traits(TABLES)[0]
+    assert [trait.telling for trait in first] == sorted((trait.telling for trait in first), reverse=True)
+    assert sorted(trait.question for trait in first) == [0, 1, 1, 2]
+    numbers = [trait for trait in first if trait.question == 2]
+    assert numbers[0].share > 0.9
+    assert numbers[0].outcome[1] < 30
+    assert [trait.outcome for trait in first if trait.question == 0] == [0]
+    assert min(first, key=lambda trait: trait.telling).bits == pytest.approx(0)

@@ -1,0 +1,174 @@
+"""The reports: one file each, for everybody, on every screen."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from adaptive.fitting import evidence_of
+from adaptive.simulation import Respondents
+from question_bank.compiling import compile_bank
+from question_bank.fitting import fit_sheet, fitted_bank
+from question_bank.recognising import read_sheet
+from survey_service.cli import main
+from survey_service.reports.fitted import report_fit
+from tests.processes import ROOT, environment
+from tests.question_bank.planted import planted
+
+EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
+HOSTILE = """
+bank: b
+personas: [{id: a, name: "<script>alert(1)</script>", prior: 0.6}, {id: b, name: "B & \\"C\\"", prior: 0.4}]
+questions:
+  - id: one
+    type: single
+    text: "Is $x_{1$ < 3 & \\"so\\"? </svg><img src=x onerror=alert(2)>"
+    options: [{id: yes, text: Y}, {id: no, text: "<b>N"}]
+    likelihood: {a: [0.9, 0.1], b: [0.4, 0.6]}
+  - {id: point, type: scale, text: Point, min: 1, max: 3, labels: {1: "<i>"}, likelihood: {a: [0.7, 0.2, 0.1], b: [0.1, 0.2, 0.7]}}
+  - {id: size, type: number, text: Size, unit: "<kg>", likelihood: {a: {mean: 10, sd: 3}, b: {median: 20, spread: 1.5}}}
+surveys: [{id: s, title: S, stop: {at_least: 0}}]
+"""
+EMPTY = {"meta", "img", "br", "link"}
+
+
+class Page(HTMLParser):
+    """What stands in a page; raises AssertionError where a tag is not closed by its own."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def of(self, name: str) -> list[str | None]:
+        return [attributes[name] for _, attributes in self.attributes if name in attributes]
+
+
+def simulated(folder, bank=EXAMPLE, *more):
+    out = folder / "out.html"
+    done = CliRunner().invoke(main, ["simulate", str(bank), "--respondents", "200", "--report", str(out), *more])
+    assert done.exit_code == 0, done.output
+    return out.read_text(encoding="utf-8")
+
+
+def fitted(folder):
+    sheet = read_sheet(planted(), "answers.csv", [f"Q.{n}" for n in range(9)])
+    fit = fit_sheet(sheet, 2, 1)
+    bank = compile_bank(fitted_bank(sheet, fit, "planted"))
+    report_fit(bank, Respondents(evidence_of(sheet.codes, bank.tables), sheet.codes > -2), "answers.csv", folder / "fit.html")
+    return (folder / "fit.html").read_text(encoding="utf-8")
+
+
+def replayed(folder):
+    bank, answers, out = folder / "bank.yaml", folder / "answers.csv", folder / "out.html"
+    bank.write_text(EXAMPLE.read_text())
+    dice = np.random.default_rng(1)
+    lines = [f"{dice.integers(1, 11)},{dice.choice(['both', 'private', ''])}" for _ in range(60)]
+    answers.write_text("satisfaction,usage\n" + "\n".join(lines) + "\n")
+    done = CliRunner().invoke(main, ["replay", str(bank), "--answers", str(answers), "--survey", "website", "--report", str(out)])
+    assert done.exit_code == 0, done.output
+    return out.read_text(encoding="utf-8")
+
+
+def of_simulation(folder):
+    return simulated(folder, EXAMPLE, "--survey", "website", "--drop-out", "0.1")
+
+
+@pytest.mark.parametrize("made", [of_simulation, replayed, fitted])
+def test_a_report_is_one_file_that_needs_nothing_and_excludes_nobody(tmp_path, made):
+    """No script, nothing to fetch, ids once, pictures with words, tables with captions, a heading for each part."""
+    text = made(tmp_path)
+    page = Page(text)
+
+    assert not {"script", "link", "iframe", "img"} & set(page.tags)
+    fetched = [value for name in ("src", "href", "xlink:href", "data") for value in page.of(name)]
+    assert all(value.startswith("#") for value in fetched)
+    assert not re.search(r"@import|url\((?!#)", text)
+    assert max(Counter(page.of("id")).values()) == 1
+    referred = set(re.findall(r'url\(#([^)]+)\)|xlink:href="#([^"]+)"', text))
+    assert {a or b for a, b in referred} <= set(page.of("id"))
+    pictures = [attributes for tag, attributes in page.attributes if tag == "svg"]
+    assert len(pictures) >= 4
+    assert all(one["role"] == "img" and len(one["aria-label"]) > 20 for one in pictures)
+    assert page.tags["caption"] == page.tags["table"] > 3
+    assert page.tags["h1"] == 1
+    assert page.tags["section"] >= 6
+    assert dict(page.attributes[0][1])["lang"] == "en"
+    assert "#0" not in re.sub(r"<style>.*?</style>", "", text, flags=re.S)  # every colour is the style sheet's
+
+
+def test_the_same_simulation_gives_the_same_file(tmp_path):
+    """No dates, no random ids."""
+    assert of_simulation(tmp_path) == of_simulation(tmp_path)
+
+
+def test_words_of_a_bank_are_words_and_nothing_else(tmp_path):
+    """Whatever somebody writes into a name, an option, a unit."""
+    bank = tmp_path / "hostile.yaml"
+    bank.write_text(HOSTILE)
+    page = Page(simulated(tmp_path, bank))
+
+    assert not {"script", "img", "b", "i", "kg"} & set(page.tags)
+    words = " ".join(page.words)
+    for written in ("<script>alert(1)</script>", 'B & "C"', "“<b>N”", "Is $x_{1$ < 3", "1 (<i>)", "<kg>"):
+        assert written in words
+
+
+def test_the_fit_report_names_the_pair_that_repeats_itself(tmp_path):
+    """In the planted answers the last question repeats the first: with a tree that is explained, and no residual stands out for it."""
+    page = Page(fitted(tmp_path))
+    words = " ".join(page.words)
+
+    assert "What the personas do not explain" in words
+    assert "classification error" in words
+    assert "Q.8" in words
+
+
+def test_without_matplotlib_the_report_says_what_to_install(tmp_path):
+    """Exit 1, one sentence; the command itself needs no pictures."""
+    program = "import sys; sys.modules['matplotlib'] = None; from survey_service.cli import main; main()"
+
+    def run(*words):
+        line = [sys.executable, "-c", program, "simulate", str(EXAMPLE), "--survey", "website", "--respondents", "50", *words]
+        return subprocess.run(line, env=environment("sqlite://"), cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert run().returncode == 0
+    done = run("--report", str(tmp_path / "out.html"))
+    assert done.returncode == 1
+    assert done.stderr == "--report: pictures need matplotlib, which is not installed: pip install 'discern-survey[analysis]'\n"
+    assert not (tmp_path / "out.html").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    """Exit 1."""
+    words = ["simulate", str(EXAMPLE), "--survey", "website", "--respondents", "50", "--report", str(tmp_path / "no" / "out.html")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 1
+    assert "cannot be written: No such file or directory" in done.stderr

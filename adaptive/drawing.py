@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from adaptive.forest import NOT_GIVEN
+from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Choice, Floats, Measure, Ticks, log_silence, log_spoken
 from adaptive.posterior import Evidence
 from adaptive.simulation import Respondents
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 Conditions = Mapping[int, Mapping[int, Bools]]
 """The conditions of each conditional question: (A,) the outcomes of another question of which one must have been given."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive.drawing import Conditions, draw_respondents
+from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules, limit_of, next_questions
 from adaptive.simulation import Respondents, uncovered
 from adaptive.stopping import REASONS, Progress
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 ENDINGS = (*REASONS, "respondent")
 """Names of the codes in `Interviews.reason`: what stopped the survey, or the respondent who left."""

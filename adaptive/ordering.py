@@ -3,9 +3,10 @@
 import numpy as np
 
 from adaptive.forest import NOT_GIVEN
+from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence, repeat_weights
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 
 def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers, included: Bools, length: int | None = None) -> list[int]:

@@ -1,5 +1,6 @@
 """Bivariate residuals: pairs of questions that go together more, or less, than the tables say (Vermunt and Magidson, 2005)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,15 +69,22 @@ def _table(tables: ResponseTables, q: int) -> Floats:
 def _expected(tables: ResponseTables, questions: list[int], items: np.ndarray, given: Floats, membership: Floats) -> Floats:
     """(cells, cells) expected counts of every pair of answers."""
     joint = np.stack([np.outer(cells, cells) for cells in np.concatenate([_table(tables, q) for q in questions], axis=1)])
-    place = {q: i for i, q in enumerate(questions)}
-    for tree in tables.trees:
-        for q in tree.questions.tolist():
-            shown = np.full((_table(tables, q).shape[1], len(tables.questions)), NOT_GIVEN)
-            shown[:, q] = np.arange(len(shown))
-            for level, shares in zip(tree.levels, tree.predicted(shown)[1], strict=True):
-                for n, other in enumerate(level.questions.tolist()):
-                    pair = np.einsum("ka,akb->kab", _table(tables, q), shares[:, n, :, : level.width[n]])
-                    joint[:, (items == place[q])[:, None] & (items == place[other])] = pair.reshape(tables.personas, -1)
+    for i, q in enumerate(questions if tables.forest is not None else []):
+        for j, pair in _joint_in_tree(tables, q, questions):
+            joint[:, (items == i)[:, None] & (items == j)] = pair
     both = np.stack([(given * share[:, None]).T @ given for share in membership.T])
     total: Floats = (both[:, items][:, :, items] * joint).sum(axis=0)
     return total
+
+
+def _joint_in_tree(tables: ResponseTables, q: int, questions: list[int]) -> Iterator[tuple[int, Floats]]:
+    """For each question in a tree with q: its place in `questions`, and (K, A * B) P(answer to q, answer to it | persona)."""
+    if tables.forest is None or not tables.in_forest[q]:
+        return
+    table = _table(tables, q)
+    shown = np.full((table.shape[1], len(tables.questions)), NOT_GIVEN)
+    shown[:, q] = np.arange(len(shown))
+    shares = tables.forest.predicted(tables.forest.read(shown))  # (B, A, n, K): given each answer to q
+    for place, other in enumerate(tables.forest.questions.tolist()):
+        width = _table(tables, other).shape[1]
+        yield questions.index(other), np.einsum("ka,bak->kab", table, shares[:width, :, place]).reshape(len(table), -1)

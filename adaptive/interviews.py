@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive.drawing import Conditions, draw_respondents
+from adaptive.exploring import PILOT_SHARE, Lots
 from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence
@@ -22,8 +23,8 @@ ENDINGS = (*REASONS, "respondent")
 
 LEFT = len(REASONS)
 
-BLOCK = 256
-"""Respondents interviewed side by side: few enough for their tables to stay in the processor's cache."""
+BLOCK, BLOCK_ON_TREES = 256, 64
+"""Respondents interviewed side by side: few enough for their arrays to stay in the processor's cache. On trees these are larger."""
 
 NOBODY = -1
 
@@ -83,35 +84,60 @@ def simulate(
     *,
     skip: float = 0.0,
     drop_out: float = 0.0,
+    explore: float = 0.0,
     watch: Watch = lambda _: None,
 ) -> Simulated:
     """Interview so many respondents drawn from the tables (see `draw_respondents`).
 
-    `drop_out` is the chance that a respondent leaves before each further question. `watch` is told how many respondents are done with.
+    `drop_out` is the chance that a respondent leaves before each further question; `explore` the share who get their questions by lot.
+    `watch` is told how many respondents are done with.
     """
     personas, parts = [], []
-    for size in _sizes(respondents):
+    for size in _sizes(tables, respondents):
         people = draw_respondents(tables, conditions, size, rng, skip)
         personas.append(np.empty(0, dtype=np.int64) if people.label is None else people.label)
-        parts.append(_interviewed(tables, rules, people, _patience(size, drop_out, rng)))
+        fate = _Fate(_patience(size, drop_out, rng), _lots(rules, explore, size, rng), rng)
+        parts.append(_interviewed(tables, rules, people, fate))
         watch(size)
     return Simulated(np.concatenate(personas), _together(parts))
 
 
 def interview(tables: ResponseTables, rules: SurveyRules, people: Respondents, watch: Watch = lambda _: None) -> Interviews:
-    """Interview real respondents, who never leave. What somebody left empty counts as asked and tells nothing."""
+    """Interview real respondents, who never leave, without lots. What somebody left empty counts as asked and tells nothing."""
     parts, start = [], 0
-    for size in _sizes(len(people.opens)):
+    for size in _sizes(tables, len(people.opens)):
         some = slice(start, start + size)
         few = Respondents(_those(people.answers, some), people.opens[some])
-        parts.append(_interviewed(tables, rules, few, np.full(size, np.inf)))
+        parts.append(_interviewed(tables, rules, few, _Fate(np.full(size, np.inf))))
         start += size
         watch(size)
     return _together(parts)
 
 
-def _sizes(respondents: int) -> list[int]:
-    return [min(BLOCK, respondents - start) for start in range(0, respondents, BLOCK)]
+def _sizes(tables: ResponseTables, respondents: int) -> list[int]:
+    block = BLOCK if tables.forest is None else BLOCK_ON_TREES
+    return [min(block, respondents - start) for start in range(0, respondents, block)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fate:
+    """What chance holds for B respondents: after how many questions each would leave, (B,), and the lots of their questions."""
+
+    patience: Floats
+    lots: Lots | None = None
+    rng: np.random.Generator | None = None
+
+    def lots_of(self, who: Integers) -> Lots | None:
+        """Drawn anew for each question."""
+        if self.lots is None or self.rng is None:
+            return None
+        return Lots(self.lots.explore[who], self.lots.pilots[who], self.rng.random(len(who)))
+
+
+def _lots(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> Lots | None:
+    if not explore and rules.pilots is None:
+        return None
+    return Lots(rng.random(size) < explore, rng.random(size) < PILOT_SHARE, np.zeros(size))
 
 
 def _patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:
@@ -119,7 +145,7 @@ def _patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:
     return rng.geometric(drop_out, size).astype(float) if drop_out else np.full(size, np.inf)
 
 
-def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents, patience: Floats) -> Interviews:
+def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents, fate: _Fate) -> Interviews:
     size, questions = people.opens.shape
     result = Interviews(
         asked=np.full((size, questions), NOBODY),
@@ -135,9 +161,9 @@ def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents
     progress = Progress(np.zeros_like(people.opens), people.opens, np.zeros_like(who), np.zeros(size), np.full(size, questions))
     while len(who):
         progress = limit_of(tables, rules, progress)
-        step = next_questions(tables, rules, uncovered(answers, progress.done), progress)
+        step = next_questions(tables, rules, uncovered(answers, progress.done), progress, fate.lots_of(who))
         ended = step.chosen == NOBODY
-        leaves = ~ended & (progress.taken >= patience[who])
+        leaves = ~ended & (progress.taken >= fate.patience[who])
         result.belief[who], result.seconds[who] = step.belief, progress.spent
         result.reason[who[ended]] = step.reason[ended]
         result.left_at[who[leaves]] = step.chosen[leaves]

@@ -57,6 +57,7 @@ def simulate_survey(bank: Bank, wish: Wish) -> Simulation:
             np.random.default_rng(wish.seed),
             skip=wish.skip,
             drop_out=wish.drop_out,
+            explore=bank.survey(survey).explore,
             watch=watch,
         )
     return Simulation(compiled, survey, wish, result)

@@ -9,6 +9,7 @@ ENDINGS = {
     "gain": "nothing left that is worth asking",
     "seconds": "time was up",
     "exhausted": "no question left",
+    "decision": "no answer could change what is done",
     "respondent": "the respondent left",
 }
 

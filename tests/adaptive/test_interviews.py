@@ -125,3 +125,15 @@ def test_a_survey_that_asks_nothing_is_no_crash():
     done = simulate(a_world(), free(15, StopRule(at_most=0)), {}, 5, np.random.default_rng(1))
     assert lengths(done.interviews).tolist() == [1.0]
     assert done.interviews.asked.shape == (5, 0)
+
+
+def test_some_are_asked_by_lot_and_all_questions_come_up():
+    """With exploration every question is asked of somebody; without, most are never needed."""
+
+    def asked(explore):
+        done = simulate(a_world(), free(15, StopRule(at_most=3)), {}, 2000, np.random.default_rng(1), explore=explore)
+        return usage(done.interviews, 15).asked
+
+    assert (asked(0.0) > 0).sum() < 15
+    assert (asked(0.5) > 0).all()
+    np.testing.assert_array_equal(asked(0.5), asked(0.5))

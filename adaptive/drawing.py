@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from adaptive.forest import NOT_GIVEN
-from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Choice, Floats, Measure, Ticks, log_silence, log_spoken
 from adaptive.posterior import Evidence
 from adaptive.simulation import Respondents
-from adaptive.tables import ResponseTables
+from adaptive.tables import Integers, ResponseTables
 
 Conditions = Mapping[int, Mapping[int, Bools]]
 """The conditions of each conditional question: (A,) the outcomes of another question of which one must have been given."""
@@ -73,7 +72,8 @@ def _ticks_rows(question: Ticks, ticked: Bools) -> Floats:
 def _number(question: Measure, persona: Integers, rng: np.random.Generator) -> Floats:
     """(N,) numbers from each persona's truncated law, by its inverse."""
     everybody = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12))
-    return np.clip(everybody[np.arange(len(persona)), persona], question.low, question.high)
+    own: Floats = everybody[np.arange(len(persona)), persona]
+    return np.clip(own, question.low, question.high)
 
 
 def _opens(conditions: Conditions, evidence: Evidence, ticks: Mapping[int, Bools]) -> Bools:

@@ -6,8 +6,8 @@ import numpy as np
 
 from adaptive.calibration import calibration_error
 from adaptive.interviews import ENDINGS, NOBODY, Interviews
-from adaptive.layout import Integers
 from adaptive.likelihood import Floats
+from adaptive.tables import Integers
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ import numpy as np
 
 from adaptive.drawing import Conditions, draw_respondents
 from adaptive.exploring import PILOT_SHARE, Lots
-from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules, limit_of, next_questions
 from adaptive.simulation import Respondents, uncovered
 from adaptive.stopping import REASONS, Progress
-from adaptive.tables import ResponseTables
+from adaptive.tables import Integers, ResponseTables
 
 ENDINGS = (*REASONS, "respondent")
 """Names of the codes in `Interviews.reason`: what stopped the survey, or the respondent who left."""

@@ -3,10 +3,9 @@
 import numpy as np
 
 from adaptive.forest import NOT_GIVEN
-from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence, repeat_weights
-from adaptive.tables import ResponseTables
+from adaptive.tables import Integers, ResponseTables
 
 
 def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers, included: Bools, length: int | None = None) -> list[int]:

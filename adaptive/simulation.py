@@ -7,13 +7,12 @@ import numpy as np
 
 from adaptive.calibration import calibration_error
 from adaptive.information import entropy
-from adaptive.layout import Integers
 from adaptive.likelihood import Bools, Floats
 from adaptive.ordering import best_fixed_order
 from adaptive.posterior import Evidence, believe
 from adaptive.selection import SurveyRules, eligible, first_of_the_best, next_questions
 from adaptive.stopping import Progress, StopRule
-from adaptive.tables import ResponseTables
+from adaptive.tables import Integers, ResponseTables
 
 Chooser = Callable[[Evidence, Progress], Integers]
 """(B,) next question of each respondent, -1 where there is none."""

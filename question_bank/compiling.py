@@ -119,7 +119,7 @@ def compile_bank(bank: Bank) -> CompiledBank:
         parents={
             place[question.id]: place[question.parent] for question in bank.questions if question.parent and question.likelihood_given
         },
-        given={place[question.id]: _given_parent(bank, question) for question in bank.questions if question.likelihood_given},
+        given={place[question.id]: given_parent(bank, question) for question in bank.questions if question.likelihood_given},
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
     )
@@ -148,7 +148,7 @@ def _lapsed(bank: Bank, shares: Floats, outcomes: int) -> Floats:
     return (1 - bank.lapse) * shares + bank.lapse / outcomes
 
 
-def _given_parent(bank: Bank, question: Question) -> Floats:
+def given_parent(bank: Bank, question: Question) -> Floats:
     """(K, P, A) P(outcome | persona, parent's outcome)."""
     parent = bank.question(question.parent or "")
     personas = [persona.id for persona in bank.personas]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from question_bank.loading import check_bank
-from survey_service.cli_analysis import replay, simulate
+from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for analysis in (simulate, replay):
+for analysis in (simulate, replay, refit):
     main.add_command(analysis)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from survey_service.terminal import READABLE, WRITABLE, bank_of, refuse
+from survey_service.terminal import READABLE, WRITABLE, bank_of, refuse, settings_of_environment, store_of
 
 REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write a report with pictures: one HTML file.")
 
@@ -81,3 +81,24 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
         refuse(str(wrong))
     found = figures(done)
     click.echo(json.dumps(found) if as_json else told(found))
+
+
+@click.command()
+@click.argument("survey")
+@click.option("--out", type=WRITABLE, help="The draft; default BANK.draft.yaml.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def refit(survey: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Let the stored answers teach the published bank of a survey; writes a draft, publishes nothing."""
+    from survey_service.refitting import comparison, refit_survey, told, write_draft
+    from survey_service.store.banks import Banks
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        try:
+            done = refit_survey(session, Banks(), survey, seed)
+            out = out or Path(f"{done.published.bank.id}.draft.yaml")
+            write_draft(done, out)
+        except ValueError as wrong:
+            refuse(str(wrong))
+    found = comparison(done)
+    click.echo(json.dumps(found) if as_json else told(found, out))

@@ -9,11 +9,11 @@ import numpy as np
 
 from adaptive.findings import AtStop, at_stop
 from adaptive.interviews import Interviews, interview
-from adaptive.layout import Integers
 from adaptive.likelihood import Floats
 from adaptive.selection import SurveyRules
 from adaptive.simulation import Measure, Respondents, held_true, replay
 from adaptive.stopping import StopRule
+from adaptive.tables import Integers
 from question_bank.answer_files import read_answers, read_column_map
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.definitions import DEFAULT_STOP, Bank

@@ -1,0 +1,244 @@
+"""Published tables and new answers together: the tables count as so many respondents of each persona, the answers as what they are.
+
+Expectation maximisation starts from the published tables, so that personas keep their identity. Which questions a respondent got depended
+only on the answers given before, so the likelihood of the answers stays valid as it is (Rubin, 1976: ignorable).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import logsumexp
+
+from adaptive.likelihood import FLOOR, AnyLikelihood, Bools, Choice, Floats, Measure, Ticks, log_silence, log_spoken
+from adaptive.tables import Integers
+
+STRENGTHS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+"""So many respondents of each persona may the published tables count."""
+
+FOLDS = 5
+STEPS = 200
+PERCENT = np.linspace(0.01, 0.99, 99)
+TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a bank says of K personas: (K,) prior, its questions, and (K, P, A) tables given the parent's answer where there is a parent."""
+
+    prior: Floats
+    questions: tuple[AnyLikelihood, ...]
+    parents: Mapping[int, int] = field(default_factory=dict)
+    given: Mapping[int, Floats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What N respondents gave to Q questions.
+
+    `codes` is (N, Q), the outcome of a choice, -1 elsewhere; `silent` is (N, Q), explicitly not answered. `ticks` is, for each multiple
+    choice, (N, M): 1 ticked, 0 not ticked, NaN not seen; `numbers` is, for each number, (N,) with NaN where there is none.
+    """
+
+    codes: Integers
+    silent: Bools
+    ticks: Mapping[int, Floats]
+    numbers: Mapping[int, Floats]
+
+    def some(self, rows: Integers) -> "Answers":
+        """Some respondents only."""
+        ticks, numbers = ({q: given[rows] for q, given in kind.items()} for kind in (self.ticks, self.numbers))
+        return Answers(self.codes[rows], self.silent[rows], ticks, numbers)
+
+    @property
+    def answered(self) -> Bools:
+        """(N, Q)"""
+        there: Bools = self.codes >= 0
+        for q, ticked in self.ticks.items():
+            there[:, q] = ~np.isnan(ticked).all(axis=1)
+        for q, numbers in self.numbers.items():
+            there[:, q] = ~np.isnan(numbers)
+        return there
+
+
+@dataclass(frozen=True, eq=False)
+class Relearned:
+    """`model` is what everybody taught and `membership` (N, K) who they are under it; `strength` was chosen on held-out respondents.
+
+    `before` and `after` are (N,), log P(answers) in nats of each respondent under the published tables, and under those that the other
+    respondents taught.
+    """
+
+    model: Model
+    membership: Floats
+    strength: float
+    before: Floats
+    after: Floats
+
+
+def relearn(published: Model, answers: Answers, rng: np.random.Generator) -> Relearned:
+    """Tables from published ones and answers. How many respondents the published ones count as is what foretells held-out answers best."""
+    people = len(answers.codes)
+    part = rng.permutation(people) % min(FOLDS, people)
+    held = {strength: _held_out(published, answers, part, strength) for strength in STRENGTHS}
+    best = max(STRENGTHS, key=lambda strength: float(held[strength].sum()))
+    model, membership = teach(published, answers, best)
+    before = logsumexp(log_joint(published, answers), axis=1)
+    return Relearned(model, membership, best, before, held[best])
+
+
+def _held_out(published: Model, answers: Answers, part: Integers, strength: float) -> Floats:
+    scores = np.zeros(len(part))
+    for fold in range(int(part.max()) + 1):
+        rows = np.flatnonzero(part == fold)
+        taught, _ = teach(published, answers.some(np.flatnonzero(part != fold)), strength)
+        scores[rows] = logsumexp(log_joint(taught, answers.some(rows)), axis=1)
+    return scores
+
+
+def teach(published: Model, answers: Answers, strength: float) -> tuple[Model, Floats]:
+    """The likeliest model when the published one counts as `strength` respondents of each persona, and (N, K) who the others are."""
+    model, before = published, -np.inf
+    for _ in range(STEPS):
+        joint = log_joint(model, answers)
+        total = logsumexp(joint, axis=1, keepdims=True)
+        model = _maximised(published, answers, np.exp(joint - total), strength)
+        if abs(float(total.sum()) - before) <= TOLERANCE * abs(float(total.sum())):
+            break
+        before = float(total.sum())
+    joint = log_joint(model, answers)
+    return model, np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+
+
+def log_joint(model: Model, answers: Answers) -> Floats:
+    """(N, K) log P(persona, everything given). A question with a parent counts given the parent's answer, where there is one."""
+    total = np.log(model.prior) + np.zeros((len(answers.codes), 1))
+    answered = answers.answered
+    for q, question in enumerate(model.questions):
+        spoken = np.where(answered[:, q, None], log_spoken(question.silence, len(model.prior)), 0.0)
+        total += spoken + np.where(answers.silent[:, q, None], log_silence(question.silence, len(model.prior)), 0.0)
+        total += np.where(answered[:, q, None], _log_given(model, answers, q), 0.0)
+    return total
+
+
+def _log_given(model: Model, answers: Answers, q: int) -> Floats:
+    """(N, K) log P(answer | persona, it answers), anything where there is no answer."""
+    question, codes = model.questions[q], answers.codes[:, q]
+    if isinstance(question, Choice):
+        alone = np.log(question.table[:, codes]).T
+        if q not in model.parents:
+            return alone
+        above = answers.codes[:, model.parents[q]]
+        return np.where((above >= 0)[:, None], np.log(model.given[q][:, above, codes]).T, alone)
+    if isinstance(question, Ticks) and q in answers.ticks:
+        yes, no = np.nan_to_num(answers.ticks[q]), np.nan_to_num(1 - answers.ticks[q])
+        said: Floats = yes @ np.log(question.ticked).T + no @ np.log1p(-question.ticked).T
+        return said
+    if isinstance(question, Measure) and q in answers.numbers:
+        return replace(question, silence=None).log_given(np.nan_to_num(answers.numbers[q]))
+    return np.zeros((len(codes), len(model.prior)))
+
+
+def _maximised(published: Model, answers: Answers, membership: Floats, strength: float) -> Model:
+    """The M step, every figure with the published one as `strength` respondents of each persona."""
+    answered = answers.answered
+    shares = strength * len(published.prior) * published.prior + membership.sum(axis=0)
+    given = {q: _conditional(published, answers, q, membership, strength) for q in published.parents}
+    questions: list[AnyLikelihood] = []
+    for q, question in enumerate(published.questions):
+        silence = _silence(question.silence, answers.silent[:, q], answered[:, q], membership, strength)
+        questions.append(replace(_table(question, answers, q, membership, strength), silence=silence))
+    for q, table in given.items():
+        questions[q] = Choice(_summed(published, questions, given, q, table), questions[q].silence)
+    return Model(shares / shares.sum(), tuple(questions), published.parents, given)
+
+
+def _table(question: AnyLikelihood, answers: Answers, q: int, membership: Floats, strength: float) -> AnyLikelihood:
+    if isinstance(question, Choice):
+        return replace(
+            question, table=_rows(question.table, membership.T @ _one_hot(answers.codes[:, q], question.table.shape[1]), strength)
+        )
+    if isinstance(question, Ticks) and q in answers.ticks:
+        seen = ~np.isnan(answers.ticks[q])
+        ticked = membership.T @ np.nan_to_num(answers.ticks[q]) + strength * question.ticked
+        return replace(question, ticked=np.clip(ticked / (membership.T @ seen + strength), FLOOR, 1 - FLOOR))
+    if isinstance(question, Measure) and q in answers.numbers:
+        return _moments(question, answers.numbers[q], membership, strength)
+    return question
+
+
+def _rows(published: Floats, counts: Floats, strength: float) -> Floats:
+    """(…, A) counts and published rows together, nothing below the floor."""
+    table = (counts + strength * published) / (counts.sum(axis=-1, keepdims=True) + strength)
+    floored = np.maximum(table, FLOOR)
+    rows: Floats = floored / floored.sum(axis=-1, keepdims=True)
+    return rows
+
+
+def _one_hot(codes: Integers, outcomes: int) -> Floats:
+    hot: Floats = (codes[:, None] == np.arange(outcomes)).astype(float)
+    return hot
+
+
+def _conditional(published: Model, answers: Answers, q: int, membership: Floats, strength: float) -> Floats:
+    """(K, P, A) from the respondents who answered the question and its parent."""
+    before = published.given[q]
+    above, here = _one_hot(answers.codes[:, published.parents[q]], before.shape[1]), _one_hot(answers.codes[:, q], before.shape[2])
+    return _rows(before, np.einsum("nk,np,na->kpa", membership, above, here, optimize=True), strength)
+
+
+def _summed(published: Model, questions: Sequence[AnyLikelihood], given: Mapping[int, Floats], q: int, table: Floats) -> Floats:
+    """(K, A) the table of a question when its parent's answer is not known."""
+    parent = published.parents[q]
+    above = questions[parent]
+    if parent in given:
+        share = _summed(published, questions, given, parent, given[parent])
+    else:
+        share = above.table if isinstance(above, Choice) else np.empty((0, 0))
+    alone: Floats = np.einsum("kp,kpa->ka", share, table)
+    return alone
+
+
+def _moments(question: Measure, numbers: Floats, membership: Floats, strength: float) -> Measure:
+    """Mean and standard deviation of the number, or of its logarithm, by persona. Ends of the range are not corrected for."""
+    told = ~np.isnan(numbers)
+    logarithmic = np.broadcast_to(question.logarithmic, question.centre.shape)
+    plain = np.where(told, numbers, 0.0)[:, None]
+    usable = told[:, None] & (~logarithmic | (plain > 0))
+    values = np.where(logarithmic, np.log(np.where(plain > 0, plain, 1.0)), plain)
+    weights = membership * usable
+    size = weights.sum(axis=0) + strength
+    centre = ((weights * values).sum(axis=0) + strength * question.centre) / size
+    square = ((weights * values**2).sum(axis=0) + strength * (question.centre**2 + question.width**2)) / size
+    width = np.sqrt(np.maximum(square - centre**2, (0.01 * question.width) ** 2))
+    return replace(question, centre=centre, width=width)
+
+
+def _silence(published: Floats | None, silent: Bools, answered: Bools, membership: Floats, strength: float) -> Floats | None:
+    """(K,) P(no answer | persona), where the bank has it."""
+    if published is None:
+        return None
+    asked = membership.T @ (silent | answered) + strength
+    share: Floats = np.clip((membership.T @ silent + strength * published) / asked, FLOOR, 1 - FLOOR)
+    return share
+
+
+def distance(before: AnyLikelihood, after: AnyLikelihood) -> Floats:
+    """(K,) total variation between two tables of one question, from 0 (the same) to 1: of a multiple choice the mean over its options."""
+    if isinstance(before, Ticks) and isinstance(after, Ticks):
+        ticks: Floats = np.abs(before.ticked - after.ticked).mean(axis=1)
+        return ticks
+    if isinstance(before, Measure) and isinstance(after, Measure):
+        inner = np.unique([law.quantile(PERCENT) for law in (before, after)])
+        ends = list(pairwise([before.low, *inner.tolist(), before.high]))
+        cells = [np.column_stack([law.chance_between(low, high) for low, high in ends]) for law in (before, after)]
+        return _variation(*cells)
+    if isinstance(before, Choice) and isinstance(after, Choice):
+        return _variation(before.table, after.table)
+    raise TypeError("only tables of the same kind can be compared")
+
+
+def _variation(before: Floats, after: Floats) -> Floats:
+    half: Floats = np.abs(before - after).sum(axis=1) / 2
+    return half

@@ -1,0 +1,136 @@
+"""Published tables and new answers together."""
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from adaptive import Choice, Measure, ResponseTables, Ticks, believe
+from adaptive.drawing import draw_respondents
+from adaptive.relearning import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
+from question_bank.compiling import Given, compile_bank
+from question_bank.relearned import answers_of, model_of
+from tests.adaptive.random_banks import a_random_bank, a_random_value
+
+LOOSE = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_who_somebody_is_comes_out_as_in_the_service_at_full_weight(seed):
+    """Ticks half seen, numbers, silences, trees: where every parent is answered, both say the same of the personas."""
+    dice = Random(seed)
+    bank = a_random_bank(dice)
+    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(one, topic=None) for one in bank.questions))
+    compiled = compile_bank(bank)
+    parents = {one.parent for one in bank.questions if one.parent}
+    gives = []
+    for question in bank.questions:
+        value = a_random_value(dice, question)
+        while (question.id in parents and value is None) or (isinstance(value, dict) and "ticked" not in value):
+            value = a_random_value(dice, question)
+        if question.type != "text" or value is not None:
+            gives.append(Given(question.id, value))
+
+    joint = log_joint(model_of(compiled), answers_of(compiled, [gives]))
+
+    # A text that is answered is no evidence, although its silence may be.
+    expected = believe(compiled.tables, compiled.evidence(gives))
+    loud = [one for one in gives if bank.question(one.question).type == "text" and bank.question(one.question).no_answer]
+    assert not loud
+    np.testing.assert_allclose(softmax(joint, axis=1), expected, atol=1e-9)
+
+
+def a_world(table, questions=8):
+    return ResponseTables.of([table] * questions, prior=[0.5, 0.5])
+
+
+def drawn(tables, people, seed, skip=0.0):
+    found = draw_respondents(tables, {}, people, np.random.default_rng(seed), skip)
+    return found.label, Answers(found.answers.codes, found.answers.silent, {}, {})
+
+
+def test_tables_move_towards_the_answers_and_personas_keep_their_names():
+    """The world is clearer than was published; a fifth of the answers is missing."""
+    who, answers = drawn(a_world(LOOSE["true"]), 1500, 1, skip=0.2)
+    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["published"]).questions)
+
+    learned = relearn(published, answers, np.random.default_rng(2))
+
+    for question in learned.model.questions:
+        np.testing.assert_allclose(question.table, LOOSE["true"], atol=0.05)
+    assert (learned.membership.argmax(axis=1) == who).mean() > 0.95
+    won = learned.after - learned.before
+    assert won.mean() > 5 * won.std() / np.sqrt(len(won))
+    assert learned.strength < STRENGTHS[-1]
+
+
+def test_where_the_tables_are_true_hardly_anything_moves():
+    """Answers drawn from the published tables: these count most, and held-out answers become no likelier."""
+    _, answers = drawn(a_world(LOOSE["true"]), 300, 3)
+    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["true"]).questions)
+
+    learned = relearn(published, answers, np.random.default_rng(4))
+
+    assert learned.strength >= 200
+    pairs = zip(published.questions, learned.model.questions, strict=True)
+    assert max(distance(old, new).max() for old, new in pairs) < 0.04
+    won = learned.after - learned.before
+    assert abs(won.mean()) < 3 * won.std() / np.sqrt(len(won))
+
+
+def test_every_kind_of_table_learns():
+    """A choice tells who is who; ticks, a number, a silence and a child of a tree follow their respondents."""
+    rng = np.random.default_rng(5)
+    who = rng.integers(0, 2, 2000)
+    sure = (rng.random(2000) < np.where(who == 1, 0.001, 0.999)).astype(int)
+    child = (rng.random(2000) < np.where(sure == 1, 0.9, 0.2)).astype(int)
+    ticks = (rng.random((2000, 2)) < np.where(who[:, None] == 1, [0.8, 0.1], [0.3, 0.6])).astype(float)
+    ticks[rng.random((2000, 2)) < 0.3] = np.nan
+    numbers = np.where(who == 1, rng.normal(20, 2, 2000), rng.lognormal(1.0, 0.5, 2000))
+    silent = np.zeros((2000, 4), dtype=bool)
+    silent[:, 2] = rng.random(2000) < np.where(who == 1, 0.4, 0.05)
+    numbers[silent[:, 2]] = np.nan
+    codes = np.full((2000, 4), -1)
+    codes[:, 0], codes[:, 3] = sure, child
+    even = np.array([[0.5, 0.5], [0.5, 0.5]])
+    published = Model(
+        np.array([0.5, 0.5]),
+        (
+            Choice(np.array([[0.01, 0.99], [0.99, 0.01]])),
+            Ticks(even),
+            Measure(np.array([1.5, 15.0]), np.array([0.7, 4.0]), np.array([True, False]), silence=np.array([0.2, 0.2])),
+            Choice(even),
+        ),
+        {3: 0},
+        {3: np.full((2, 2, 2), 0.5)},
+    )
+
+    model, membership = teach(published, Answers(codes, silent, {1: ticks}, {2: numbers}), 5.0)
+
+    assert ((membership[:, 1] > 0.5) == who).mean() > 0.99
+    np.testing.assert_allclose(model.questions[1].ticked, [[0.3, 0.6], [0.8, 0.1]], atol=0.05)
+    np.testing.assert_allclose(model.questions[2].centre, [1.0, 20.0], rtol=0.06)
+    np.testing.assert_allclose(model.questions[2].width, [0.5, 2.0], rtol=0.15)
+    np.testing.assert_allclose(model.questions[2].silence, [0.05, 0.4], atol=0.05)
+    np.testing.assert_allclose(model.given[3][0, 1], [0.1, 0.9], atol=0.05)
+    np.testing.assert_allclose(model.questions[3].table[0], [0.1, 0.9], atol=0.05)
+
+
+def test_a_published_table_worth_endlessly_many_respondents_stays_as_it_is():
+    """Whatever was answered."""
+    _, answers = drawn(a_world(LOOSE["true"]), 200, 6)
+    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["published"]).questions)
+    model, _ = teach(published, answers, 1e12)
+    for old, new in zip(published.questions, model.questions, strict=True):
+        np.testing.assert_allclose(new.table, old.table, atol=1e-6)
+
+
+def test_distance_is_the_share_of_answers_that_would_come_out_otherwise():
+    """For a choice, ticks, a number."""
+    assert distance(Choice(np.array([[0.5, 0.3, 0.2]])), Choice(np.array([[0.2, 0.6, 0.2]]))) == pytest.approx([0.3])
+    assert distance(Ticks(np.array([[0.5, 0.1]])), Ticks(np.array([[0.7, 0.1]]))) == pytest.approx([0.1])
+    law = Measure(np.array([0.0]), np.array([1.0]))
+    assert distance(law, law) == pytest.approx([0.0])
+    assert distance(law, replace(law, centre=np.array([50.0]))) == pytest.approx([1.0], abs=0.02)

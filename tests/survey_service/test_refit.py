@@ -1,0 +1,135 @@
+"""`discern refit`: what the stored answers teach the published bank."""
+
+import json
+
+import numpy as np
+import pytest
+
+from question_bank.loading import read_bank
+from survey_service.refitting import NEEDED_PER_PERSONA, comparison, refit_survey
+from survey_service.store.banks import Banks
+from tests.processes import discern
+from tests.survey_service.service import a_service
+
+BANK = """
+bank: drinks
+personas: [{id: tea, name: Tea, prior: 0.5}, {id: coffee, name: Coffee, prior: 0.5}]
+questions:
+  - {id: morning, type: single, text: In the morning?, options: [{id: pot, text: Pot}, {id: cup, text: Cup}],
+     likelihood: {tea: [0.7, 0.3], coffee: [0.3, 0.7]}}
+  - {id: noon, type: single, text: At noon?, options: [{id: pot, text: Pot}, {id: cup, text: Cup}],
+     likelihood: {tea: [0.7, 0.3], coffee: [0.3, 0.7]}}
+  - {id: night, type: scale, text: At night?, min: 1, max: 3, likelihood: {tea: [0.6, 0.3, 0.1], coffee: [0.1, 0.3, 0.6]}}
+  - {id: never, type: single, text: Never asked, options: [{id: a, text: A}, {id: b, text: B}],
+     likelihood: {tea: ["+", "0"], coffee: [0.5, 0.5]}}
+  - {id: new, type: single, text: New?, pilot: true, options: [{id: a, text: A}, {id: b, text: B}]}
+  - {id: rare, type: multiple, text: Rare?, pilot: true, options: [{id: a, text: A}, {id: b, text: B}]}
+surveys: [{id: drinks, title: Drinks, stop: {at_least: 0}}]
+"""
+
+
+@pytest.fixture
+def service(database_url):
+    """With the small bank of drinks."""
+    made = a_service(database_url, BANK)
+    yield made
+    made.parts.store.close()
+
+
+def answered(service, people):
+    """So many tea and coffee drinkers, clearer than the bank believes; they agree on what is new in their own way."""
+    dice = np.random.default_rng(1)
+    for n in range(people):
+        tea = n % 2 == 0
+        clear = ["pot", "cup"] if tea else ["cup", "pot"]
+        gives = {name: clear[int(dice.random() < 0.05)] for name in ("morning", "noon")}
+        gives["night"] = int(dice.choice([1, 2, 3], p=[0.9, 0.08, 0.02] if tea else [0.02, 0.08, 0.9]))
+        gives["new"] = "a" if (dice.random() < 0.9) == tea else "b"
+        if n < 10:
+            gives["rare"] = ["a"]
+        numbers = service.numbers
+        answers = [{"answer_id": f"a{next(numbers)}", "question": q, "kind": "answer", "value": value} for q, value in gives.items()]
+        assert service.start("drinks").post("answers", {"answers": answers}).status_code == 200
+
+
+def refitted(service):
+    with service.parts.store.reading() as session:
+        return refit_survey(session, Banks(), "drinks", 1)
+
+
+def test_a_draft_is_written_compared_and_not_published(service, database_url, tmp_path):
+    """Clearer answers make clearer tables and fewer questions; wording, ids, rows without answers stay; the service goes on as it was."""
+    answered(service, 60)
+    out = tmp_path / "draft.yaml"
+
+    done = discern("refit", "drinks", "--out", str(out), "--json", database_url=database_url)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["respondents"], found["version"]) == (60, 1)
+    assert found["held_out_log_score"]["gain"] > 3 * found["held_out_log_score"]["standard_error"]
+    assert found["simulated"]["after"]["accuracy"] > found["simulated"]["before"]["accuracy"] + 0.05
+    moved = {one["question"]: one["moved"] for one in found["questions"]}
+    assert moved["never"] == 0
+    assert min(moved[name] for name in ("morning", "noon", "night")) > 0.05
+    assert found["pilots"] == [
+        {"question": "new", "answers": 60, "needed": 40, "has_table": True},
+        {"question": "rare", "answers": 10, "needed": 40, "has_table": False},
+    ]
+    before, draft = read_bank(BANK), read_bank(out.read_text())
+    assert [one.text for one in draft.questions] == [one.text for one in before.questions]
+    assert draft.surveys == before.surveys
+    assert draft.question("never") == before.question("never")
+    assert draft.question("rare").pilot
+    new = draft.question("new")
+    assert not new.pilot
+    assert new.likelihood["tea"].values[0] > 0.7
+    assert new.likelihood["coffee"].values[0] < 0.3
+    with service.parts.store.reading() as session:
+        assert Banks().current(session, "drinks")[1] == 1
+
+    table = discern("refit", "drinks", "--out", str(out), database_url=database_url).stdout
+    for words in (
+        "draft.yaml: a draft from drinks version 1",
+        "60 respondents",
+        "pilot rare: 10 answers, needs 30 more",
+        "nothing is published",
+    ):
+        assert words in table
+    assert discern("publish", str(out), database_url=database_url).stdout == "drinks version 2\n"
+
+
+def test_the_same_answers_give_the_same_draft(service):
+    """And a withdrawn answer is none."""
+    answered(service, 45)
+    first, again = refitted(service), refitted(service)
+    assert first.draft.bank == again.draft.bank
+    assert comparison(first) == comparison(again)
+
+    taken = service.start("drinks")
+    taken.answer("morning", "pot")
+    taken.answer("noon", "cup")
+    assert len(refitted(service).learned.membership) == 46
+    taken.back()
+    assert len(refitted(service).learned.membership) == 45
+
+
+def test_too_few_answers_are_told_with_how_many_are_needed(service, database_url, tmp_path):
+    """Exit 1, no draft."""
+    answered(service, 5)
+    out = tmp_path / "draft.yaml"
+    done = discern("refit", "drinks", "--out", str(out), database_url=database_url)
+
+    assert done.returncode == 1
+    assert "5 respondents have given two answers or more" in done.stderr
+    assert f"a refit needs {2 * NEEDED_PER_PERSONA}" in done.stderr
+    assert "wait for 35 more" in done.stderr
+    assert done.stdout == ""
+    assert not out.exists()
+
+
+def test_a_survey_that_is_not_published_is_named(service, database_url):
+    """Exit 1."""
+    done = discern("refit", "nothing", database_url=database_url)
+    assert done.returncode == 1
+    assert 'There is no survey "nothing".' in done.stderr

@@ -39,18 +39,8 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     >>> expected_information_gain(np.array([.5, .5]), ResponseTables.of([[[1, 0], [0, 1]]])).round(3)
     array([1.])
     """
-    beliefs = belief[None] if belief.ndim == 1 else belief
-    expected = beliefs @ tables.cells_and_noise
-    outcome, noise = expected[:, : -len(tables.questions)], expected[:, -len(tables.questions) :]
-    # entr would say this in one word, and take six times as long.
-    bits = np.log2(outcome)
-    bits *= outcome
-    gain = tables.layout.sum(bits)
-    np.subtract(noise, gain, out=gain)
-    np.maximum(gain, 0.0, out=gain)
-    for q, sample in tables.samples.items():
-        gain[:, q] += sample.information(beliefs) / np.log(2)
-    return gain[0] if belief.ndim == 1 else gain
+    bits = _bits(belief[None] if belief.ndim == 1 else belief, tables)
+    return bits[0] if belief.ndim == 1 else bits
 
 
 def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
@@ -58,7 +48,19 @@ def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`.
     """
-    bits = expected_information_gain(standing.belief, tables)
+    bits = _bits(standing.belief, tables)
     if tables.forest is not None and standing.reading is not None:
         bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(standing.belief, tables.silence, standing.reading), 0.0)
     return bits
+
+
+def _bits(beliefs: Floats, tables: ResponseTables) -> Floats:
+    expected = beliefs @ tables.cells_and_noise
+    outcome = expected[:, : -len(tables.questions)]
+    # entr would say this in one word, and take six times as long.
+    certainty = np.log2(outcome)
+    certainty *= outcome
+    bits: Floats = expected[:, -len(tables.questions) :] - tables.layout.sum(certainty)
+    for q, sample in tables.samples.items():
+        bits[:, q] += sample.information(beliefs) / np.log(2)
+    return np.maximum(bits, 0.0, out=bits)

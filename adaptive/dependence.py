@@ -6,7 +6,7 @@ are counted at once: with the answers laid out as one-hot cells, every table of 
 Array names: K personas, Q items, `cells` the answers of all items side by side; `items` is (cells,), the item of each cell.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.special import xlogy
 from scipy.stats import norm
 
-from adaptive.calibration import Codes, Personas
+from adaptive.coding import Codes
 from adaptive.likelihood import Floats
 
 CHANCE = 0.05
@@ -24,6 +24,16 @@ CHANCE = 0.05
 A laxer test keeps edges that do harm: car buyers (42 questions, 396 respondents to learn from, four halves), agreement at five questions
 .749 with 2 edges, .739 with 11, .725 with 30.
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Dependences:
+    """A forest: the parent of each child, its (K, P, A) table, and the nats that the edge won on held-out respondents."""
+
+    parents: dict[int, int] = field(default_factory=dict)
+    given: dict[int, Floats] = field(default_factory=dict)
+    won: dict[int, float] = field(default_factory=dict)
+    strength: float = 0.0
 
 
 def count_pairs(hot: Floats, membership: Floats) -> Floats:
@@ -88,12 +98,13 @@ class HeldOut:
         return kept
 
 
-def held_out_gain(taught: Personas, pairs: Floats, held: Floats, items: Codes, strength: float) -> HeldOut:
+def held_out_gain(table: Floats, pairs: Floats, held: Floats, items: Codes, strength: float) -> HeldOut:
     """How much better P(child | persona, parent) foretells held-out answers than P(child | persona): see `HeldOut`.
 
-    `pairs` are the counts behind the tables, `held` those of the held-out respondents, both (K, cells, cells).
+    `table` is (K, cells) of the answers alone; `pairs` are the counts behind it, `held` those of the held-out respondents, both
+    (K, cells, cells).
     """
-    ratio = np.log(dependent_tables(pairs, taught.table, items, strength)) - np.log(taught.table)[:, None, :]
+    ratio = np.log(dependent_tables(pairs, table, items, strength)) - np.log(table)[:, None, :]
     blocks = _blocks(items)
     gain = blocks.T @ (held * ratio).sum(axis=0) @ blocks
     square = blocks.T @ (held * ratio**2).sum(axis=0) @ blocks

@@ -7,12 +7,13 @@ A column map says which columns of a foreign file mean which question:
       satisfaction: satisfaction
       sporty: {question: sportiness, values: {good: right, more sport: sportier}}
     ignore: [model, gear]
+    labels: {segment: {Drivers: driver}}   # what the names in a label column mean; other columns are not touched
+    silent: [income]                       # an empty cell of these questions is a silence, as it was when the bank was fitted
+    keep_repeats: true                     # equal lines are different people
 
 Everything that does not fit is reported at once, with its line and column; nothing is guessed.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,19 +21,11 @@ from typing import Any
 import yaml
 
 from question_bank.answers import ImpossibleValue, Value, canonical
+from question_bank.cells import AnswersInvalid, Cells, cells_of
 from question_bank.definitions import Bank, Question
+from question_bank.repeats import repeats_of
 
 TICKED = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
-SHOWN = 20
-
-
-class AnswersInvalid(ValueError):
-    """The answers cannot be read; every problem is named with its place."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        super().__init__("\n".join([*problems[:SHOWN], *more]))
-        self.problems = list(problems)
 
 
 @dataclass(frozen=True)
@@ -47,18 +40,30 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """Foreign column names: which question each means, and which are left out on purpose."""
+    """Foreign column names: which question each means, which are left out on purpose, and what the names in a label column mean."""
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
+    keep_repeats: bool = False
 
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """What each respondent answered: question id -> canonical value, absent where the cell is empty. `labels` go with a label column."""
+    """What each respondent answered: question id -> canonical value, absent where the cell is empty. `labels` go with a label column.
+
+    `asked` are the questions that have a column; of those in `silent`, a missing answer is a silence. `dropped` lines have no label.
+    """
 
     rows: list[dict[str, Value]]
     labels: list[str] | None = None
+    asked: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+    dropped: int = 0
+
+
+ENTRIES: Mapping[str, type] = {"columns": dict, "ignore": list, "labels": dict, "silent": list, "keep_repeats": bool}
 
 
 def read_column_map(text: str, file: str) -> ColumnMap:
@@ -67,46 +72,58 @@ def read_column_map(text: str, file: str) -> ColumnMap:
         read = yaml.safe_load(text)
     except yaml.YAMLError as wrong:
         raise AnswersInvalid([f"{file}: is not readable YAML: {wrong}"]) from None
-    if not isinstance(read, dict) or set(read) - {"columns", "ignore"} or not isinstance(read.get("columns", {}), dict):
-        raise AnswersInvalid([f"{file}: give two entries: columns (a map from column to question) and ignore (a list of columns)"])
-    return ColumnMap(read.get("columns", {}), frozenset(map(str, read.get("ignore", []))))
+    if not isinstance(read, dict) or not all(name in ENTRIES and isinstance(value, ENTRIES[name]) for name, value in read.items()):
+        wanted = "columns (a map from column to question) and ignore (a list of columns)"
+        raise AnswersInvalid([f"{file}: give two entries: {wanted}; and where needed labels, silent and keep_repeats"])
+    if not all(isinstance(names, dict) for names in read.get("labels", {}).values()):
+        wanted = "a map from the names in the column to persona ids, such as {segment: {Drivers: driver}}"
+        raise AnswersInvalid([f"{file}: labels: give {wanted}"])
+    return ColumnMap(
+        read.get("columns", {}),
+        frozenset(map(str, read.get("ignore", []))),
+        {str(column): {str(name): str(persona) for name, persona in names.items()} for column, names in read.get("labels", {}).items()},
+        frozenset(map(str, read.get("silent", []))),
+        read.get("keep_repeats", False),
+    )
 
 
-def read_answers(text: str, bank: Bank, file: str, names: ColumnMap | None = None, label: str | None = None) -> AnswerTable:
-    """Every respondent of a CSV text. Raises AnswersInvalid with every problem."""
-    lines = list(csv.reader(io.StringIO(text.lstrip("\ufeff"))))
-    if len(lines) < 2:
-        raise AnswersInvalid([f"{file}: has no answers: give a line of column names and a line a respondent"])
-    header = lines[0]
-    problems: list[str] = []
-    columns = _columns(header, bank, file, names or ColumnMap(), label, problems)
+def read_answers(source: str | Cells, bank: Bank, file: str, names: ColumnMap | None = None, label: str | None = None) -> AnswerTable:
+    """Every respondent of a file, given as CSV text or as cells. Raises AnswersInvalid with every problem.
+
+    A label column of the column map is left out where it is not asked for; with it, lines without a label are.
+    """
+    cells = cells_of(source, file) if isinstance(source, str) else source
+    known = names or ColumnMap()
+    problems = list(cells.problems())
+    columns = _columns(cells, bank, known, label, problems)
+    if not problems and not known.keep_repeats:
+        problems += repeats_of(cells).problems
     rows: list[dict[str, Value]] = []
     labels: list[str] = []
-    for number, cells in enumerate(lines[1:], 2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            problems.append(f"{file}:{number}: has {len(cells)} cells where the first line names {len(header)} columns")
-            continue
-        rows.append(_row(cells, columns, f"{file}:{number}", problems))
-        if label is not None and label in header:
-            labels.append(_label(cells[header.index(label)], bank, f'{file}:{number}: column "{label}"', problems))
+    for number, row in enumerate(cells.rows):
+        if label is not None and label in cells.header:
+            told = row[cells.header.index(label)]
+            if not told:
+                continue
+            labels.append(_label(told, bank, known.labels.get(label, {}), f'{cells.at(number)}: column "{label}"', problems))
+        rows.append(_row(row, columns, cells.at(number), problems))
+    if not rows and not problems:
+        problems.append(f'{cells.file}: no line has a label in column "{label}"')
     if problems:
         raise AnswersInvalid(problems)
-    return AnswerTable(rows, labels if label is not None else None)
+    asked = frozenset(column.question.id for column in columns if column)
+    return AnswerTable(rows, labels if label is not None else None, asked, known.silent & asked, len(cells.rows) - len(rows))
 
 
-def _columns(header: Sequence[str], bank: Bank, file: str, names: ColumnMap, label: str | None, problems: list[str]) -> list[Column | None]:
+def _columns(cells: Cells, bank: Bank, names: ColumnMap, label: str | None, problems: list[str]) -> list[Column | None]:
     columns: list[Column | None] = []
-    for place, name in enumerate(header):
-        if name in header[:place]:
-            problems.append(f'{file}:1: column "{name}" stands there twice: name each column once')
-        ignored = name == label or name in names.ignore
-        columns.append(None if ignored else _column(name, bank, names, f'{file}:1: column "{name}"', problems))
-    if label is not None and label not in header:
-        problems.append(f'{file}:1: there is no label column "{label}": the columns are {", ".join(header)}')
-    missing = [name for name in names.columns if name not in header]
-    problems += [f'{file}:1: there is no column "{name}", which the column map names' for name in missing]
+    for name in cells.header:
+        ignored = name == label or name in names.ignore or name in names.labels
+        columns.append(None if ignored else _column(name, bank, names, f'{cells.file}:1: column "{name}"', problems))
+    if label is not None and label not in cells.header:
+        problems.append(f'{cells.file}:1: there is no label column "{label}": the columns are {", ".join(cells.header)}')
+    missing = [name for name in names.columns if name not in cells.header]
+    problems += [f'{cells.file}:1: there is no column "{name}", which the column map names' for name in missing]
     return columns
 
 
@@ -176,8 +193,9 @@ def _float(cell: str) -> float:
         raise ImpossibleValue(f'"{cell}" is not a number') from None
 
 
-def _label(cell: str, bank: Bank, where: str, problems: list[str]) -> str:
+def _label(cell: str, bank: Bank, means: Mapping[str, str], where: str, problems: list[str]) -> str:
     personas = [persona.id for persona in bank.personas]
-    if cell not in personas:
-        problems.append(f'{where}: "{cell}" is not a persona: it must be one of {", ".join(personas)}')
-    return cell
+    persona = means.get(cell, cell)
+    if persona not in personas:
+        problems.append(f'{where}: "{cell}" is not a persona: it must be one of {", ".join([*means] or personas)}')
+    return persona

@@ -1,222 +1,201 @@
 """What the columns of a foreign file of answers ask, told from the answers themselves: one column a question, one line a respondent.
 
-0/1, true/false and yes/no, and words that repeat, are a single choice; whole numbers within 21 points are a scale; an empty cell is
-a missing answer. Anything else is refused with its column, all at once; nothing is guessed.
+0/1, true/false and yes/no, and words that repeat, are a single choice; columns ``question.option`` of 0/1 are one multiple question;
+whole numbers within 21 points are a scale, other numbers a number; an empty cell is a missing answer. Anything else is refused with
+its place, all at once; a wish (`Wanted`) goes before what is recognised.
 """
 
-import csv
-import io
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-import yaml
 
-from adaptive.calibration import MISSING, Codes
-from question_bank.answer_files import AnswersInvalid
+from adaptive.coding import MISSING
+from question_bank.cells import AnswersInvalid, Cells, cells_of
+from question_bank.column_kinds import KINDS, MOST_LEVELS, NUMBER, NoQuestion, coded, is_two_sided, learnt_column, ticked
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
+from question_bank.ids import slug
+from question_bank.repeats import repeats_of
+from question_bank.sheets import Column, Labels, Sheet
 
-MOST_LEVELS = 40
-MOST_POINTS = 21
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
-TWO_SIDED = ({"0": "0", "1": "1"}, {"false": "false", "true": "true"}, {"no": "no", "yes": "yes"})
-LEAVE_OUT = "leave it out with --columns"
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """A column that is a question: `codes` is (N,), `values` the outcome that each cell means (empty for a scale, which reads as it is)."""
-
-    name: str
-    question: Question
-    codes: Codes
-    values: Mapping[str, str]
+CLOSE_TO_ONE = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """The column that says who each respondent is: `codes` is (N,), `names` the K personas as the file calls them."""
+@dataclass(frozen=True)
+class Wanted:
+    """What to make of a file: `columns` that are questions (None: all), those `without`, the kind of some, and who is who.
 
-    names: tuple[str, ...]
-    codes: Codes
+    Who is who stands in the column `label`, or as P(persona) in the columns `probabilities`, or nowhere.
+    """
 
+    columns: Sequence[str] | None = None
+    label: str | None = None
+    probabilities: Sequence[str] = ()
+    without: Sequence[str] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    keep_repeats: bool = False
 
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """N respondents who answered something, and whose label is known where there are labels; `dropped` others did not."""
-
-    columns: tuple[Column, ...]
-    labels: Labels | None
-    ignored: tuple[str, ...]
-    dropped: int
-
-    @property
-    def codes(self) -> Codes:
-        """(N, Q) answers, -1 where there is none."""
-        return np.column_stack([column.codes for column in self.columns])
-
-    @property
-    def levels(self) -> list[int]:
-        return [len(column.question.outcomes) for column in self.columns]
-
-    def column_map(self) -> str:
-        """What `discern replay` needs to read the same file with the fitted bank: see `answer_files`."""
-        columns = {
-            one.name: {"question": one.question.id, "values": dict(one.values)} if one.values else one.question.id for one in self.columns
-        }
-        return yaml.safe_dump({"columns": columns, "ignore": list(self.ignored)}, allow_unicode=True, sort_keys=False)
+    def asks(self, name: str) -> bool:
+        """Whether a column is to be a question."""
+        told = (self.label, *self.probabilities, *self.without)
+        return name not in told and self.kinds.get(name) != "ignore" and (self.columns is None or name in self.columns)
 
 
-def read_sheet(text: str, file: str, wanted: Sequence[str] | None = None, label: str | None = None) -> Sheet:
-    """The columns of a CSV text that are questions: all but the label, or those `wanted`. Raises AnswersInvalid with every problem."""
-    header, rows = _cells(text, file)
-    problems = [*_header_problems(header, file), *_wish_problems(header, wanted, label)]
+def read_sheet(source: str | Cells, file: str, wanted: Sequence[str] | Wanted | None = None, label: str | None = None) -> Sheet:
+    """The columns of a file that are questions, and its respondents. Raises AnswersInvalid with every problem.
+
+    `source` is the text of a CSV file, or its cells; `wanted` may be a list of columns, with the `label` beside it.
+    """
+    wish = wanted if isinstance(wanted, Wanted) else Wanted(columns=wanted, label=label)
+    cells = cells_of(source, file) if isinstance(source, str) else source
+    problems = [*cells.problems(), *_wish_problems(cells.header, wish)]
     if problems:
         raise AnswersInvalid(problems)
-    used = [name for name in header if name != label and (wanted is None or name in wanted)]
-    cells = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
-    keep = [n for n in range(len(rows)) if any(cells[name][n] for name in used) and (label is None or cells[label][n])]
+    repeats = repeats_of(cells)
+    problems += [] if wish.keep_repeats else repeats.problems
+    groups = _groups(cells, wish)
+    in_group = {name for names in groups.values() for name in names}
+    used = [name for name in cells.header if wish.asks(name)]
+    labels, known = _labels(cells, wish, problems)
+    keep = [n for n, row in enumerate(cells.rows) if known[n] and any(row[cells.header.index(name)] for name in used)]
     if len(keep) < 2:
         some = "one respondent" if keep else "no respondent"
-        raise AnswersInvalid([f"{file}: has {some} to learn from: personas are learnt from many"])
+        raise AnswersInvalid([*problems, f"{cells.file}: has {some} to learn from: personas are learnt from many"])
+    columns: list[Column] = []
     taken: set[str] = set()
-    columns = []
     for name in used:
+        prefix = name.rpartition(".")[0]
+        if name in in_group and name != groups[prefix][0]:
+            continue
         try:
-            columns.append(_learnt_from(_column(name, cells[name], taken), keep))
-        except ValueError as wrong:
-            problems.append(f'{file}:1: column "{name}": {wrong}')
-    labels = None
-    if label is not None:
-        labels = _labels([cells[label][n] for n in keep])
-        if not 2 <= len(labels.names) <= MOST_LEVELS:
-            found = f'only "{labels.names[0]}"' if len(labels.names) == 1 else f"{len(labels.names)} different values"
-            problems.append(f'{file}:1: label column "{label}": holds {found}: a label names one of 2 to {MOST_LEVELS} personas')
-    if problems:
-        raise AnswersInvalid(problems)
-    return Sheet(tuple(columns), labels, tuple(name for name in header if name not in used), len(rows) - len(keep))
-
-
-def _cells(text: str, file: str) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns, and every line that is not empty."""
-    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
-    header: list[str] = []
-    rows: list[list[str]] = []
-    problems: list[str] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = cells
-            elif len(cells) != len(header):
-                problems.append(f"{file}:{reader.line_num}: has {len(cells)} cells where the first line names {len(header)} columns")
+            if name in in_group:
+                column = _multiple(cells, prefix, groups[prefix], taken)
             else:
-                rows.append(cells)
-    except csv.Error as wrong:
-        problems.append(f"{file}:{reader.line_num}: is not readable CSV: {wrong}")
-    if not rows and not problems:
-        problems.append(f"{file}: has no answers: give a line of column names and a line a respondent")
+                column = learnt_column(cells, name, taken, wish.kinds.get(name))
+            columns.append(_learnt_from(column, keep, labelled=labels is not None))
+        except NoQuestion as wrong:
+            problems += [
+                f'{cells.file}:{1 if row is None else cells.numbers[row]}: column "{name}": {told}' for row, told in wrong.problems
+            ]
     if problems:
         raise AnswersInvalid(problems)
-    return header, rows
+    if labels is not None:
+        labels = Labels(labels.names, labels.membership[keep], labels.column)
+    warnings = repeats.warnings + (repeats.problems if wish.keep_repeats else ())
+    return Sheet(tuple(columns), labels, tuple(name for name in cells.header if name not in used), len(cells.rows) - len(keep), warnings)
 
 
-def _header_problems(header: Sequence[str], file: str) -> Iterator[str]:
-    for place, name in enumerate(header):
-        if not name.strip():
-            yield f"{file}:1: column {place + 1} has no name: give it one"
-        elif name in header[:place]:
-            yield f'{file}:1: column "{name}" stands there twice: name each column once'
-
-
-def _wish_problems(header: Sequence[str], wanted: Sequence[str] | None, label: str | None) -> Iterator[str]:
+def _wish_problems(header: Sequence[str], wish: Wanted) -> Iterator[str]:
     there = f"the file has {', '.join(header)}"
-    if label is not None and label not in header:
-        yield f'--label: there is no column "{label}": {there}'
-    for name in wanted or ():
-        if name not in header:
-            yield f'--columns: there is no column "{name}": {there}'
-    if not any(name != label for name in (header if wanted is None else wanted)):
-        yield "--columns: names no question: name the columns that hold answers"
+    prefixes = {name.rpartition(".")[0] for name in header}
+    asked = {
+        "label": [wish.label] if wish.label is not None else [],
+        "label-probabilities": wish.probabilities,
+        "columns": wish.columns or (),
+        "without": wish.without,
+        "type": [name for name, kind in wish.kinds.items() if not (kind == "multiple" and name in prefixes)],
+    }
+    for option, names in asked.items():
+        for name in names:
+            if name not in header:
+                yield f'--{option}: there is no column "{name}": {there}'
+    for name, kind in wish.kinds.items():
+        if kind not in KINDS:
+            yield f'--type: "{kind}" for {name} is not one of {", ".join(KINDS)}'
+        elif kind == "multiple" and name in header:
+            yield f'--type: "{name}" is one column: a multiple question has one column an option, {name}.option'
+    if len(wish.probabilities) == 1:
+        yield "--label-probabilities: names one persona: name the columns of two or more"
+    if not any(wish.asks(name) for name in header):
+        yield f"--{'columns' if wish.columns is not None else 'without'}: names no question: name the columns that hold answers"
 
 
-def _column(name: str, cells: Sequence[str], taken: set[str]) -> Column:
-    """Raises ValueError for a column that cannot be a question, with what to do."""
-    found = sorted({cell for cell in cells if cell})
-    if not found:
-        raise ValueError(f"nobody answered it: {LEAVE_OUT}")
-    numbers = all(NUMBER.fullmatch(cell) for cell in found)
-    plain = {cell: _whole(cell) for cell in found} if numbers else {cell: cell for cell in found}
-    two_sided = next((pair for pair in TWO_SIDED if {value.lower() for value in plain.values()} <= set(pair)), None)
-    if two_sided:
-        plain = {cell: value.lower() for cell, value in plain.items()}
-    if len(set(plain.values())) == 1:
-        raise ValueError(f'everybody answered "{found[0]}", which tells nothing: {LEAVE_OUT}')
-    text = {"en": " ".join(name.split())}
-    question_id = slug(name, taken)
-    if numbers and not two_sided:
-        low, high = _ends(plain.values())
-        points = {cell: int(value) - low for cell, value in plain.items()}
-        question = Question(question_id, "scale", text, seconds=SECONDS_BY_TYPE["scale"], minimum=float(low), maximum=float(high))
-        return Column(name, question, _coded(cells, points), {})
-    levels = sorted(set(plain.values()))
-    if len(levels) > MOST_LEVELS:
-        raise ValueError(f"has {len(levels)} different answers, more than {MOST_LEVELS}: join the rare ones, or {LEAVE_OUT}")
+def _groups(cells: Cells, wish: Wanted) -> dict[str, list[str]]:
+    """Prefix -> the columns that are options of one multiple question."""
+    groups: dict[str, list[str]] = {}
+    for name in cells.header:
+        prefix, dot, option = name.rpartition(".")
+        if prefix and dot and option and wish.asks(name) and name not in wish.kinds:
+            groups.setdefault(prefix, []).append(name)
+
+    def ticks(prefix: str, names: Sequence[str]) -> bool:
+        if wish.kinds.get(prefix) == "multiple":
+            return True
+        return len(names) > 1 and prefix not in cells.header and all(is_two_sided(cells.column(name)) for name in names)
+
+    return {prefix: names for prefix, names in groups.items() if ticks(prefix, names)}
+
+
+def _multiple(cells: Cells, prefix: str, names: Sequence[str], taken: set[str]) -> Column:
+    """Raises NoQuestion."""
+    columns = {name: cells.column(name) for name in names}
+    problems: list[tuple[int | None, str]] = []
+    for name, values in columns.items():
+        strange = [row for row, value in enumerate(values) if value and not is_two_sided([value])]
+        problems += [(row, f'"{values[row]}" in "{name}" is neither 1 nor 0') for row in strange]
+        if not any(values):
+            problems.append((None, f'nobody saw its option "{name}": leave it out with --without {name}'))
+    if not problems and not any(ticked(value) == 1 for values in columns.values() for value in values):
+        problems.append((None, f"nobody ticked anything: leave out {', '.join(names)} with --without"))
+    if problems:
+        raise NoQuestion(*problems)
     ids: set[str] = set()
-    options = tuple(Option(slug(level, ids), {"en": " ".join(level.split())}) for level in levels)
-    question = Question(question_id, "single", text, seconds=SECONDS_BY_TYPE["single"], options=options)
-    values = {cell: options[levels.index(plain[cell])].id for cell in found}
-    return Column(name, question, _coded(cells, {cell: levels.index(plain[cell]) for cell in found}), values)
+    options = {name: Option(slug(name[len(prefix) + 1 :], ids), {"en": " ".join(name[len(prefix) + 1 :].split())}) for name in names}
+    question = Question(
+        slug(prefix, taken),
+        "multiple",
+        {"en": " ".join(prefix.split())},
+        seconds=SECONDS_BY_TYPE["multiple"],
+        options=tuple(options.values()),
+    )
+    codes = np.column_stack([[ticked(value) for value in values] for values in columns.values()]).astype(np.int64)
+    return Column(prefix, question, codes, {}, options={name: option.id for name, option in options.items()})
 
 
-def _learnt_from(column: Column, keep: Sequence[int]) -> Column:
-    """The respondents to learn from; what the others answered is an answer of the question too. Raises ValueError like `_column`."""
-    codes = column.codes[keep]
-    if len(np.unique(codes[codes != MISSING])) < 2:
-        raise ValueError(f"those who have a label all gave the same answer, or none: {LEAVE_OUT}")
-    return replace(column, codes=codes)
+def _learnt_from(column: Column, keep: Sequence[int], *, labelled: bool) -> Column:
+    """The respondents to learn from; what the others answered is an answer of the question too. Raises NoQuestion."""
+    kept = column.some(list(keep))
+    if not any(len(np.unique(item[item != MISSING])) > 1 for item in kept.ticks.T):
+        who = "those who have a label" if labelled else "the respondents"
+        raise NoQuestion((None, f"{who} all gave the same answer, or none: leave it out with --without {column.name}"))
+    return kept
 
 
-def _whole(cell: str) -> str:
-    """A number as it is compared: 3.0 and +3 are 3."""
-    return str(int(float(cell))) if float(cell).is_integer() else cell
+def _labels(cells: Cells, wish: Wanted, problems: list[str]) -> tuple[Labels | None, list[bool]]:
+    """Who each line is, and whether that is known."""
+    if wish.probabilities:
+        return _soft_labels(cells, wish.probabilities, problems)
+    if wish.label is None:
+        return None, [True] * len(cells.rows)
+    values = cells.column(wish.label)
+    names = sorted({value for value in values if value})
+    if not 2 <= len(names) <= MOST_LEVELS:
+        found = f'only "{names[0]}"' if len(names) == 1 else f"{len(names)} different values"
+        problems.append(f'{cells.file}:1: label column "{wish.label}": holds {found}: a label names one of 2 to {MOST_LEVELS} personas')
+    codes = coded(values, {name: k for k, name in enumerate(names)})
+    membership = np.where(codes[:, None] == np.arange(len(names)), 1.0, 0.0)
+    return Labels(tuple(names), membership, wish.label), [bool(value) for value in values]
 
 
-def _ends(values: Iterable[str]) -> tuple[int, int]:
-    """The lowest and highest of whole numbers. Raises ValueError for what is no scale."""
-    numbers = [float(value) for value in values]
-    low, high = min(numbers), max(numbers)
-    if high - low >= MOST_POINTS or not all(number.is_integer() for number in numbers):
-        raise ValueError(
-            f"holds numbers from {low:g} to {high:g}, which are no scale of at most {MOST_POINTS} points: "
-            f"number questions are not fitted yet: group them into classes, or {LEAVE_OUT}"
-        )
-    return int(low), int(high)
+def _soft_labels(cells: Cells, names: Sequence[str], problems: list[str]) -> tuple[Labels, list[bool]]:
+    columns = [cells.column(name) for name in names]
+    membership = np.zeros((len(cells.rows), len(names)))
+    known = []
+    for row, values in enumerate(zip(*columns, strict=True)):
+        known.append(any(values))
+        if not known[-1]:
+            continue
+        wrong = [(name, value) for name, value in zip(names, values, strict=True) if not _is_probability(value)]
+        if wrong:
+            problems += [f'{cells.at(row)}: column "{name}": "{value}" is not a probability from 0 to 1' for name, value in wrong]
+            continue
+        shares = [float(value) for value in values]
+        if abs(sum(shares) - 1) > CLOSE_TO_ONE:
+            problems.append(f"{cells.at(row)}: the probabilities of {', '.join(names)} add up to {sum(shares):g}, not 1")
+            continue
+        membership[row] = np.array(shares) / sum(shares)
+    return Labels(tuple(names), membership), known
 
 
-def _coded(cells: Sequence[str], code: Mapping[str, int]) -> Codes:
-    return np.array([code[cell] if cell else MISSING for cell in cells], dtype=np.int64)
-
-
-def _labels(cells: Sequence[str]) -> Labels:
-    names = sorted(set(cells))
-    return Labels(tuple(names), _coded(cells, {name: k for k, name in enumerate(names)}))
-
-
-def slug(words: str, taken: set[str]) -> str:
-    """An id made from words, not yet `taken`, and taken from now on.
-
-    >>> slug("Q7.1 Écluses", set())
-    'q7-1-ecluses'
-    """
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:56].rstrip("-_") or "x"
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    taken.add(name)
-    return name
+def _is_probability(value: str) -> bool:
+    return bool(NUMBER.fullmatch(value)) and 0 <= float(value) <= 1

@@ -12,7 +12,10 @@ from question_bank.compiling import CompiledBank, Given
 
 
 def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
-    """N respondents with everything they gave; conditions are met by their own answers. Equal answers are computed once."""
+    """N respondents with everything they gave; conditions are met by their own answers. Equal answers are computed once.
+
+    What is missing of the table's `silent` questions is a silence where the question was open to the respondent.
+    """
     evidence = Evidence.none(bank.tables, len(table.rows))
     known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     for n, row in enumerate(table.rows):
@@ -23,10 +26,15 @@ def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
             evidence.answered[n, q] = True
             evidence.rows[n, q] = known[name]
             evidence.codes[n, q] = bank.code(Given(question, value))
+    opens = _opens(bank, table.rows)
+    for question in table.silent:
+        q = bank.index[question]
+        evidence.silent[:, q] = opens[:, q] & ~evidence.answered[:, q]
+        evidence.rows[evidence.silent[:, q], q] = bank.row(Given(question))
     label = None
     if table.labels is not None:
         label = np.array([bank.personas.index(persona) for persona in table.labels])
-    return Respondents(evidence, _opens(bank, table.rows), label)
+    return Respondents(evidence, opens, label)
 
 
 def _opens(bank: CompiledBank, rows: Sequence[Mapping[str, Value]]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

@@ -12,6 +12,24 @@ from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
 
 
+class Span(click.ParamType[tuple[int, int]]):
+    """A whole number, or the first and last of several: 4 or 2..8."""
+
+    name = "K or FROM..TO"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        first, _, last = str(value).partition("..")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            self.fail(f"{value!r} is not a whole number or a range such as 2..8", param, ctx)
+        low, high = int(first), int(last or first)
+        if not self.least <= low <= high <= self.most:
+            self.fail(f"{value} is not in the range {self.least}..{self.most}", param, ctx)
+        return low, high
+
+
 @click.group(cls=Commands)
 def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
@@ -59,20 +77,24 @@ def migrate() -> None:
 
 @main.command()
 @click.argument("answers", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--personas", type=click.IntRange(2, 50), help="Find so many personas in the answers.")
+@click.option("--personas", type=Span(2, 50), help="Find so many personas in the answers; 2..8 chooses how many.")
 @click.option("--label", metavar="COLUMN", help="Or learn the personas that this column names.")
+@click.option("--label-probabilities", metavar="NAMES", help="Or learn them from these columns of P(persona).")
 @click.option("--columns", metavar="NAMES", help="Only these columns are questions, with commas between; default all.")
+@click.option("--without", metavar="NAMES", multiple=True, help="These columns are no questions.")
+@click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
+@click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The bank; OUT.columns.yaml goes beside it.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
-def fit(answers: Path, personas: int | None, label: str | None, columns: str | None, out: Path, seed: int, bank_id: str | None) -> None:
-    """Make a bank from a file of answers, one column a question."""
-    from survey_service.fitting import Wish, fit_file
+def fit(answers: Path, out: Path, personas: tuple[int, int] | None, **more: Any) -> None:
+    """Make a bank from a file of answers (CSV or Parquet), one column a question."""
+    from survey_service.fitting import Wish, columns_wanted, fit_file
 
-    if (personas is None) == (label is None):
-        raise click.UsageError("give either --personas or --label")
+    if sum(given is not None for given in (personas, more["label"], more["label_probabilities"])) != 1:
+        raise click.UsageError("give one of --personas, --label and --label-probabilities")
     try:
-        click.echo(fit_file(answers, out, Wish(personas, label, columns, bank_id, seed)), err=True)
+        click.echo(fit_file(answers, out, Wish(personas, more["bank_id"], more["seed"], columns_wanted(more))), err=True)
     except ValueError as wrong:
         refuse(str(wrong))
 

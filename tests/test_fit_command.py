@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path, answers):
 @pytest.mark.parametrize(
     ("content", "wishes", "words"),
     [
-        (b"q,r\n\xff,1\n", ("--personas", 2), "is not UTF-8 text"),
+        (b"q,r\n\xff\x81,1\n", ("--personas", 2), "is neither UTF-8, UTF-16 nor Windows-1252 text"),
         (b"", ("--personas", 2), "has no answers"),
         (b"q,r\n1,1\n", ("--personas", 2), "has one respondent"),
         (b"q,r\n1,1\n1,2\n", ("--personas", 2), "everybody answered"),

@@ -1,93 +1,9 @@
-"""Latent classes against the published fits, and what the stated probabilities are worth."""
-
-import csv
+"""What the stated probabilities are worth."""
 
 import numpy as np
 import pytest
 
-from adaptive.calibration import MISSING, calibration_error, fit_latent_classes
-from tests.real_answers import shared_data
-
-PUBLISHED = [
-    ("carcinoma", None, 2, -317.2568),
-    ("carcinoma", None, 3, -293.705),
-    ("carcinoma", None, 4, -289.2858),
-    ("gss82", None, 2, -2783.268),
-    ("gss82", None, 3, -2754.545),
-    ("values", None, 2, -504.4677),
-    ("cheating", ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"], 2, -440.0271),
-]
-
-
-def coded(name, columns):
-    """(N, J) codes with -1 for an empty cell, and the number of levels of each column."""
-    with (shared_data() / "latent-class-golden" / f"{name}.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    columns = columns or list(rows[0])
-    levels = [sorted({row[column] for row in rows if row[column]}) for column in columns]
-    codes = [[found.index(row[column]) if row[column] else MISSING for column, found in zip(columns, levels, strict=True)] for row in rows]
-    return np.array(codes), [len(found) for found in levels]
-
-
-@pytest.mark.parametrize(("name", "columns", "classes", "published"), PUBLISHED)
-def test_the_published_log_likelihoods_are_reached(name, columns, classes, published):
-    """With flat priors the fit is the maximum likelihood fit of the poLCA manual."""
-    codes, levels = coded(name, columns)
-
-    found = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10, iterations=5000)
-
-    assert found.log_likelihood == pytest.approx(published, abs=0.01)
-
-
-def test_missing_answers_are_kept_and_their_respondents_too():
-    """Emptied cells blur the classes a little; nobody is dropped, and no missing cell is a level of its own."""
-    rng = np.random.default_rng(3)
-    truth = rng.integers(0, 2, size=400)
-    codes = (rng.random((400, 8)) < np.where(truth, 0.9, 0.15)[:, None]).astype(int)
-    codes[rng.random(codes.shape) < 0.3] = MISSING
-
-    found = fit_latent_classes(codes, [2] * 8, 2, rng, pseudo_counts=0)
-
-    assert found.membership.shape == (400, 2)
-    guess = found.membership.argmax(axis=1)
-    assert max((guess == truth).mean(), (guess != truth).mean()) > 0.93
-    high, low = sorted((table[:, 1] for table in np.array(found.tables).transpose(1, 0, 2)), key=np.mean, reverse=True)
-    assert high == pytest.approx(np.full(8, 0.9), abs=0.1)
-    assert low == pytest.approx(np.full(8, 0.15), abs=0.1)
-
-
-def test_shrinkage_keeps_a_small_class_near_the_pooled_table():
-    """Six respondents cannot make a cell certain."""
-    codes = np.array([[0, 0]] * 40 + [[1, 1]] * 6)
-
-    loose = fit_latent_classes(codes, [2, 2], 2, np.random.default_rng(0), pseudo_counts=0)
-    kept = fit_latent_classes(codes, [2, 2], 2, np.random.default_rng(0), pseudo_counts=8)
-
-    assert loose.tables[0][1, 1] == pytest.approx(1, abs=1e-6)
-    weight = kept.membership[:, 1]
-    ticked = weight[codes[:, 0] == 1].sum()
-    assert kept.tables[0][1, 1] == pytest.approx((ticked + 8 * 6 / 46) / (weight.sum() + 8), abs=1e-4)
-    assert kept.tables[0][1, 1] < 0.6
-
-
-def test_the_same_seed_finds_the_same_classes():
-    """A bank that is fitted twice is one bank."""
-    codes = np.random.default_rng(5).integers(0, 3, size=(80, 5))
-
-    one, two = (fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), starts=3) for _ in range(2))
-
-    assert one.log_likelihood == two.log_likelihood
-    assert (one.membership == two.membership).all()
-
-
-@pytest.mark.parametrize(
-    ("codes", "levels", "words"),
-    [([[0, 2]], [2, 2], "do not fit"), ([[0, -2]], [2, 2], "do not fit"), ([[0, -1], [1, -1]], [2, 2], "item 1 has no answer")],
-)
-def test_codes_that_cannot_be_fitted_are_refused(codes, levels, words):
-    """Better no fit than one of something else."""
-    with pytest.raises(ValueError, match=words):
-        fit_latent_classes(np.array(codes), levels, 2, np.random.default_rng(0))
+from adaptive.calibration import calibration_error
 
 
 def test_the_calibration_error_weighs_each_bin_by_its_size():

@@ -5,9 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from adaptive.calibration import MISSING, items_of, learn_personas, one_hot
+from adaptive.coding import MISSING, Answers, items_of, one_hot
 from adaptive.dependence import conditional_information, count_pairs, dependent_tables, spanning_forest
 from adaptive.fitting import evidence_of, fit_with_classes, fit_with_labels
+from adaptive.latent_classes import learn_personas
 from adaptive.posterior import believe
 from adaptive.tables import ResponseTables
 
@@ -84,9 +85,9 @@ def test_a_planted_dependence_gets_an_edge_and_nothing_else_does(known):
     codes, personas = a_world(np.random.default_rng(4), 500, copies=1)
     levels = [3] * 11
     found = (
-        fit_with_labels(codes, levels, personas, np.random.default_rng(1))
+        fit_with_labels(Answers.of(codes, levels), personas, np.random.default_rng(1))
         if known
-        else fit_with_classes(codes, levels, 3, np.random.default_rng(1))
+        else fit_with_classes(Answers.of(codes, levels), 3, np.random.default_rng(1))
     )
 
     assert found.dependences.parents == {10: 2}
@@ -99,7 +100,7 @@ def test_independent_questions_get_no_edge(seed):
     """45 pairs that share nothing but the persona."""
     codes, personas = a_world(np.random.default_rng(seed), 300)
 
-    assert fit_with_labels(codes, [3] * 10, personas, np.random.default_rng(1)).dependences.parents == {}
+    assert fit_with_labels(Answers.of(codes, [3] * 10), personas, np.random.default_rng(1)).dependences.parents == {}
 
 
 def paraphrases(rng, respondents):
@@ -121,14 +122,7 @@ def test_five_paraphrases_do_not_make_the_belief_sure():
     found = fit_with_labels(*_learn(paraphrases, 600), np.random.default_rng(1))
     codes, personas = paraphrases(np.random.default_rng(8), 4000)
 
-    tables = ResponseTables.of(
-        found.tables,
-        found.prior,
-        parents=found.dependences.parents,
-        given=found.dependences.given,
-        evidence_weight=found.evidence_weight,
-    )
-    stated, true = stated_and_true(tables, codes, personas)
+    stated, true = stated_and_true(found.engine, codes, personas)
     assert stated == pytest.approx(true, abs=0.05)
 
     stated, true = stated_and_true(ResponseTables.of(found.tables, found.prior), codes, personas)
@@ -145,20 +139,18 @@ def crowd(rng, respondents):
 
 def test_what_no_tree_can_tell_the_evidence_weight_does():
     """A mood behind every answer: the weight falls below one, and the stated confidence comes nearer to the truth."""
-    codes, levels, personas = _learn(crowd, 600)
-    found = fit_with_labels(codes, levels, personas, np.random.default_rng(1))
+    found = fit_with_labels(*_learn(crowd, 600), np.random.default_rng(1))
     fresh = crowd(np.random.default_rng(8), 4000)
-    forest = {"parents": found.dependences.parents, "given": found.dependences.given}
 
     assert found.evidence_weight < 1
-    stated, true = stated_and_true(ResponseTables.of(found.tables, found.prior, evidence_weight=found.evidence_weight, **forest), *fresh)
+    stated, true = stated_and_true(found.engine, *fresh)
     plain, plainly_true = stated_and_true(ResponseTables.of(found.tables, found.prior), *fresh)
     assert abs(stated - true) < abs(plain - plainly_true) - 0.05
 
 
 def _learn(world, respondents):
     codes, personas = world(np.random.default_rng(7), respondents)
-    return codes, [2] * codes.shape[1], personas
+    return Answers.of(codes, [2] * codes.shape[1]), personas
 
 
 def test_known_personas_give_shrunken_counts():
@@ -175,7 +167,7 @@ def test_known_personas_give_shrunken_counts():
 def test_the_same_seed_gives_the_same_fit():
     """A bank that is fitted twice is one bank."""
     codes, _ = a_world(np.random.default_rng(4), 150, copies=1)
-    one, two = (fit_with_classes(codes, [3] * 11, 2, np.random.default_rng(3)) for _ in range(2))
+    one, two = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
 
     assert (one.pseudo_counts, one.evidence_weight, one.dependences.won) == (two.pseudo_counts, two.evidence_weight, two.dependences.won)
     assert all((a == b).all() for a, b in zip(one.tables, two.tables, strict=True))

@@ -1,0 +1,118 @@
+"""Answers to items of categories as arrays: codes, and the same laid out as one-hot cells, all items side by side.
+
+A question is one item, or one an option where several may be ticked. N respondents, Q questions, J items, `cells` answers of all items.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive.likelihood import Bools, Floats
+
+Codes = npt.NDArray[np.int64]
+
+MISSING = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What N respondents gave to Q questions.
+
+    `codes` is (N, J), 0 .. levels[j] - 1, or -1 where missing; `questions` is (J,), the question of each item, in order; `linkable` is
+    (J,), items that may depend on one another; `silent` is (N, Q), the question was put and got no answer (elsewhere a missing answer
+    was never asked for).
+    """
+
+    codes: Codes
+    levels: Sequence[int]
+    questions: Codes
+    linkable: Bools
+    silent: Bools
+
+    @classmethod
+    def of(
+        cls,
+        codes: Codes,
+        levels: Sequence[int],
+        questions: Codes | None = None,
+        linkable: Bools | None = None,
+        silent: Bools | None = None,
+    ) -> "Answers":
+        """One item a question, all linkable, every gap a silence, unless told otherwise. Raises ValueError for codes outside the levels."""
+        owner = np.arange(codes.shape[1]) if questions is None else questions
+        given = _by_question(codes != MISSING, owner)
+        return cls(
+            codes,
+            list(levels),
+            owner,
+            np.ones(codes.shape[1], dtype=bool) if linkable is None else linkable,
+            ~given if silent is None else silent & ~given,
+        ).checked()
+
+    def checked(self) -> "Answers":
+        """Raises ValueError for codes outside their levels."""
+        if self.codes.shape[1] != len(self.levels) or (self.codes < MISSING).any() or (self.codes >= np.asarray(self.levels)).any():
+            raise ValueError("the codes do not fit the levels")
+        return self
+
+    def some(self, rows: Codes) -> "Answers":
+        """Some respondents only."""
+        return replace(self, codes=self.codes[rows], silent=self.silent[rows])
+
+    @property
+    def size(self) -> int:
+        """Q."""
+        return int(self.silent.shape[1])
+
+    @cached_property
+    def answered(self) -> Bools:
+        """(N, Q) something was given."""
+        return _by_question(self.codes != MISSING, self.questions)
+
+    @cached_property
+    def hot(self) -> Floats:
+        """(N, cells), see `one_hot`."""
+        return one_hot(self.codes, self.levels)
+
+    @cached_property
+    def question_of_cell(self) -> Codes:
+        """(cells,)"""
+        return self.questions[items_of(self.levels)]
+
+
+def _by_question(items: Bools, questions: Codes) -> Bools:
+    """(N, J) -> (N, Q): any item of the question."""
+    return np.logical_or.reduceat(items, np.flatnonzero(np.diff(questions, prepend=-1)), axis=1)
+
+
+def one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
+    """(N, cells) one at each answer that was given, zero elsewhere; a missing answer is zero in all cells of its item.
+
+    >>> one_hot(np.array([[1, -1], [0, 2]]), [2, 3]).astype(int).tolist()
+    [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]]
+    """
+    respondents, items = codes.shape
+    if items != len(levels) or (codes < MISSING).any() or (codes >= np.asarray(levels)).any():
+        raise ValueError("the codes do not fit the levels")
+    hot = np.zeros((respondents, sum(levels)))
+    row, item = np.nonzero(codes != MISSING)
+    hot[row, starts_of(levels)[item] + codes[row, item]] = 1.0
+    return hot
+
+
+def items_of(levels: Sequence[int]) -> Codes:
+    """(cells,) item of each cell."""
+    return np.repeat(np.arange(len(levels)), levels)
+
+
+def split_items(table: Floats, levels: Sequence[int]) -> list[Floats]:
+    """(K, cells) -> one (K, A) table an item."""
+    return np.split(table, starts_of(levels)[1:], axis=1)
+
+
+def starts_of(levels: Sequence[int]) -> Codes:
+    """(J,) first cell of each item."""
+    return np.concatenate([[0], np.cumsum(levels)[:-1]]).astype(np.int64)

@@ -1,0 +1,64 @@
+"""Questions that say nearly the same: the answer to one foretells the other far better than the persona does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from adaptive.coding import Codes, items_of
+from adaptive.folds import Fold, Lesson
+from adaptive.likelihood import Bools, Floats
+
+LEFT = 0.5
+"""Two questions repeat each other when knowing one leaves at most this share of what the persona leaves open about the other."""
+ENOUGH = 20
+"""Respondents who must have answered both."""
+
+
+def repeated_questions(lesson: Lesson, folds: Sequence[Fold]) -> tuple[Codes, Floats]:
+    """(Q,) topic of each question, -1 for none, and (Q, Q) the share left open; both by held-out log score.
+
+    Pairs are counted over all personas together: few respondents are enough, where P(answer | persona, other answer) needs many.
+    Only linkable items can repeat each other.
+    """
+    items = np.flatnonzero(lesson.answers.linkable)
+    cells = np.isin(items_of(lesson.answers.levels), items)
+    owner = np.searchsorted(items, items_of(lesson.answers.levels)[cells])
+    blocks = (owner[:, None] == np.arange(len(items))).astype(float)
+    alone, together = np.zeros((len(items),) * 2), np.zeros((len(items),) * 2)
+    size = len(lesson.answers.levels)
+    both = np.zeros_like(alone)
+    for fold in folds:
+        teach, held = lesson.answers.hot[fold.teach][:, cells], lesson.answers.hot[fold.held][:, cells]
+        table = np.log(fold.taught.table[:, : len(cells)][:, cells])
+        answered = held @ blocks
+        alone += answered.T @ (held * (fold.truth @ table)) @ blocks
+        together += blocks.T @ ((held.T @ held) * _log_given(teach, owner, blocks)) @ blocks
+        both += answered.T @ answered
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = np.where((both >= ENOUGH) & (alone < 0), together / alone, np.inf)
+    np.fill_diagonal(left, np.inf)
+    share = np.full((size, size), np.inf)
+    share[np.ix_(items, items)] = np.maximum(left, left.T)
+    return _topics(share <= LEFT, lesson.answers.questions), share
+
+
+def _log_given(hot: Floats, owner: Codes, blocks: Floats) -> Floats:
+    """(cells, cells) log P(column's answer | row's answer) over all personas, one answer of the pooled table added."""
+    pairs = hot.T @ hot
+    pooled = hot.sum(axis=0) + 0.5
+    pooled /= (pooled @ blocks)[owner]
+    given = (pairs @ blocks)[:, owner]
+    logs: Floats = np.log((pairs + pooled) / (given + 1))
+    return logs
+
+
+def _topics(same: Bools, questions: Codes) -> Codes:
+    """(Q,) the connected groups of two or more, numbered from 0; -1 elsewhere."""
+    _, group = connected_components(csr_array(same.astype(float)), directed=False)
+    names, sizes = np.unique(group, return_counts=True)
+    number = {name: place for place, name in enumerate(names[sizes > 1])}
+    topics = np.full(int(questions[-1]) + 1, -1)
+    topics[questions] = [number.get(name, -1) for name in group]
+    return topics

@@ -1,0 +1,103 @@
+"""Respondents dealt into folds, and what the others teach about those set aside: the ground on which everything is chosen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from adaptive.coding import MISSING, Answers, Codes, one_hot, starts_of
+from adaptive.latent_classes import Anchor, Personas, learn_personas
+from adaptive.likelihood import Floats
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a bank says before these answers: (K,) prior, a (K, A) table an item, and where it has them P(no answer) and forests.
+
+    `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item.
+    """
+
+    prior: Floats
+    tables: Sequence[Floats]
+    silence: Mapping[int, Floats] = field(default_factory=dict)
+    parents: Mapping[int, int] = field(default_factory=dict)
+    given: Mapping[int, Floats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed; `score` is their log-likelihood."""
+
+    teach: Codes
+    taught: Personas
+    held: Codes
+    truth: Floats
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
+
+    `voiced` are the questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
+    """
+
+    answers: Answers
+    membership: Floats
+    settled: bool
+    parts: Codes  # (N,) fold of each respondent
+    known: Known | None = None
+    voiced: tuple[int, ...] = ()
+
+    @cached_property
+    def levels(self) -> list[int]:
+        return [*self.answers.levels, *([2] * len(self.voiced))]
+
+    @cached_property
+    def hot(self) -> Floats:
+        """(N, cells) answers, then silences."""
+        heard = np.where(self.answers.answered, 0, np.where(self.answers.silent, 1, MISSING))
+        return np.concatenate([self.answers.hot, one_hot(heard[:, list(self.voiced)], [2] * len(self.voiced))], axis=1)
+
+    def hearing(self, voiced: Sequence[int]) -> "Lesson":
+        """The same lesson in which the silence of some questions counts."""
+        return replace(self, voiced=tuple(voiced))
+
+    def learn(self, pseudo_counts: float, rows: Codes | slice = slice(None)) -> Personas:
+        """What some respondents teach, all unless told otherwise."""
+        hot = self.hot[rows]
+        return learn_personas(hot, self.levels, self.membership[rows], pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+
+    def _anchor(self, hot: Floats) -> Anchor | None:
+        if self.known is None:
+            return None
+        tables = list(self.known.tables)
+        for item, question in enumerate(self.voiced, len(self.answers.levels)):
+            cells = hot[:, starts_of(self.levels)[item] :][:, :2].sum(axis=0) + 0.5
+            silent = self.known.silence.get(question, np.full(len(self.known.prior), cells[1] / cells.sum()))
+            tables.append(np.column_stack([1 - silent, silent]))
+        return Anchor(self.known.prior, np.concatenate(tables, axis=1))
+
+    def folds(self, pseudo_counts: float) -> list[Fold]:
+        return [self._fold(part, pseudo_counts) for part in range(int(self.parts.max()) + 1)]
+
+    def _fold(self, part: int, pseudo_counts: float) -> Fold:
+        teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
+        taught = self.learn(pseudo_counts, teach)
+        truth, scores = taught.attribute(self.hot[held])
+        if self.settled:
+            truth = self.membership[held]
+            scores = taught.log_given(self.hot[held], truth)
+        return Fold(teach, taught, held, truth, float(scores.sum()))
+
+
+def dealt(respondents: int, rng: np.random.Generator, labels: Codes | None = None) -> Codes:
+    """(N,) fold of each respondent, dealt out like cards, label by label."""
+    shuffled = rng.permutation(respondents)
+    order = shuffled if labels is None else shuffled[np.argsort(labels[shuffled], kind="stable")]
+    parts = np.empty(respondents, dtype=np.int64)
+    parts[order] = np.arange(respondents) % min(FOLDS, respondents)
+    return parts

@@ -1,0 +1,230 @@
+"""Personas found in answers: latent classes by expectation maximisation, and tables from those who are known or nearly known."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adaptive.coding import Codes, items_of, one_hot, split_items, starts_of
+from adaptive.likelihood import Floats
+
+PSEUDO_COUNTS = 8.0
+"""Answers of the pooled table that are added to every cell, so that few respondents cannot make a persona look certain."""
+
+REFIT_TOLERANCE = 1e-6
+"""Relative gain of the objective at which a fit that starts near its end stops."""
+
+SHORT_RUN = 25
+"""Steps after which the poorer starts are given up."""
+CLIMBERS = 4
+"""One in so many starts goes on from there to the end."""
+BATCHES = 4
+"""The starts are dealt into so many batches, which may run side by side; fixed, so that the number of processes changes nothing."""
+
+TINY = float(np.finfo(float).tiny)
+
+Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""`map`, or the map of a pool of processes: results come in the order of the tasks."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentClasses:
+    """K classes found in the answers of N respondents to J items.
+
+    `tables[j]` is (K, A_j), P(answer | class); `prior` is (K,), largest class first; `membership` is (N, K); `log_likelihood` is that
+    of the observed answers, in nats, without the shrinkage term; `iterations` is what the winning start needed.
+    """
+
+    prior: Floats
+    tables: tuple[Floats, ...]
+    membership: Floats
+    log_likelihood: float
+    iterations: int
+
+
+def fit_latent_classes(
+    codes: Codes,
+    levels: Sequence[int],
+    classes: int,
+    rng: np.random.Generator,
+    *,
+    starts: int = 20,
+    pseudo_counts: float = PSEUDO_COUNTS,
+    iterations: int = 2000,
+    tolerance: float = 1e-8,
+    spread: Spread = map,
+) -> LatentClasses:
+    """Latent class analysis by expectation maximisation (Goodman, 1974), missing answers kept, several starts.
+
+    Each cell is shrunk to the pooled table: ``(n[k, a] + pseudo_counts * pooled[a]) / (n[k] + pseudo_counts)``. With
+    `pseudo_counts` 0 it is the maximum likelihood fit. Missing answers add nothing to the likelihood of their respondent and are
+    otherwise left out (full information maximum likelihood); nobody is dropped. All starts run a little, the best of them to the end
+    (Biernacki, Celeux and Govaert, 2003).
+
+    Parameters
+    ----------
+    codes : (N, J) int array
+        Answer of each respondent to each item, 0 .. levels[j] - 1, or -1 where missing.
+    levels : sequence of J ints
+        Number of possible answers of each item.
+    spread : callable
+        Runs the batches of starts, such as the map of a pool of processes; the result is the same.
+
+    Raises ValueError for codes outside their levels, and for an item nobody answered.
+    """
+    hot = one_hot(codes, levels)
+    items = items_of(levels)
+    asked = hot.sum(axis=0)
+    per_item = np.add.reduceat(asked, starts_of(levels))
+    if (per_item == 0).any():
+        raise ValueError(f"item {int(np.flatnonzero(per_item == 0)[0])} has no answer at all")
+    problem = _Problem(hot, items, asked / per_item[items], pseudo_counts)
+    chances = rng.spawn(starts)
+    batches = [batch for batch in (chances[first::BATCHES] for first in range(BATCHES)) if batch]
+    runs = list(spread(partial(_best_start, problem, classes, iterations, tolerance), batches))
+    best = max(runs, key=lambda run: run.objective)
+    order = np.argsort(-best.prior, kind="stable")
+    tables = tuple(split_items(best.table[order], levels))
+    return LatentClasses(best.prior[order], tables, best.membership[:, order], best.log_likelihood, best.iterations)
+
+
+@dataclass(frozen=True, eq=False)
+class Anchor:
+    """What was known before these answers: (K,) `prior` and (K, cells) `table`, worth as many respondents as the shrinkage."""
+
+    prior: Floats
+    table: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Personas:
+    """What N respondents taught about K personas, however these were found, with the tables of all items laid side by side.
+
+    `prior` is (K,), half a respondent added to each persona; `table` is (K, cells), shrunk by `pseudo_counts`; `membership` is (N, K).
+    """
+
+    prior: Floats
+    table: Floats
+    membership: Floats
+    pseudo_counts: float
+
+    def attribute(self, hot: Floats) -> tuple[Floats, Floats]:
+        """(B, K) P(persona | answers) of other respondents, and (B,) log P(their answers) in nats, from (B, cells) `hot`."""
+        return _attributed(hot, np.log(self.prior), np.log(self.table))
+
+    def log_given(self, hot: Floats, membership: Floats) -> Floats:
+        """(B,) expected log P(answers | persona) in nats under (B, K) `membership`: the score where personas are known."""
+        score: Floats = np.einsum("bk,bk->b", membership, hot @ np.log(self.table).T)
+        return score
+
+
+def learn_personas(
+    hot: Floats,
+    levels: Sequence[int],
+    membership: Floats,
+    pseudo_counts: float,
+    *,
+    settled: bool,
+    anchor: Anchor | None = None,
+    iterations: int = 200,
+) -> Personas:
+    """Tables from respondents whose personas are known (`settled`: counts, shrunk) or nearly known (EM goes on from there).
+
+    Half an answer is added to each cell of the pooled table and half a respondent to each persona, so that what these respondents never
+    gave can still be given by others; an item none of them answered is even. With an `anchor` the tables are shrunk to what was known
+    instead, and the shares of the personas too.
+
+    Parameters
+    ----------
+    hot : (N, cells) array
+        From `one_hot`.
+    membership : (N, K) array
+        P(persona) of each respondent; with `settled` it is the truth and comes back as it is.
+    """
+    items = items_of(levels)
+    asked = hot.sum(axis=0) + 0.5
+    pooled = asked / np.bincount(items, asked)[items] if anchor is None else anchor.table
+    problem = _Problem(hot, items, pooled, pseudo_counts, None if anchor is None else anchor.prior)
+    if not settled:
+        membership = _climb(problem, membership, iterations, REFIT_TOLERANCE).membership
+    prior, table = problem.tables(membership)
+    if anchor is None:
+        halves = membership.sum(axis=0) + 0.5
+        prior = halves / halves.sum()
+    return Personas(prior, table, membership, pseudo_counts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    prior: Floats
+    table: Floats
+    membership: Floats
+    log_likelihood: float
+    objective: float
+    iterations: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    hot: Floats  # (N, cells)
+    items: Codes  # (cells,) item of each cell
+    pooled: Floats  # (cells,), or (K, cells)
+    pseudo_counts: float
+    known_prior: Floats | None = None  # (K,)
+
+    def start(self, classes: int, rng: np.random.Generator) -> Floats:
+        """(N, K) memberships drawn at random."""
+        return rng.dirichlet(np.ones(classes), size=len(self.hot))
+
+    def tables(self, membership: Floats) -> tuple[Floats, Floats]:
+        """The M step: (K,) class shares and (K, cells) tables."""
+        counts = membership.T @ self.hot + self.pseudo_counts * self.pooled
+        begins = np.flatnonzero(np.diff(self.items, prepend=-1))
+        totals = np.add.reduceat(counts, begins, axis=1)
+        shares = membership.sum(axis=0)
+        if self.known_prior is not None:
+            shares = shares + self.pseudo_counts * self.known_prior
+        return shares / shares.sum(), counts / np.maximum(totals[:, self.items], TINY)
+
+    def expected(self, prior: Floats, table: Floats) -> tuple[Floats, float, float]:
+        """The E step: (N, K) memberships, the log-likelihood, and the objective with the shrinkage term."""
+        log_table, log_prior = np.log(np.maximum(table, 1e-300)), np.log(np.maximum(prior, 1e-300))
+        membership, total = _attributed(self.hot, log_prior, log_table)
+        likelihood = float(total.sum())
+        penalty = float(self.pseudo_counts * (log_table * self.pooled).sum()) if self.pseudo_counts else 0.0
+        if self.known_prior is not None:
+            penalty += float(self.pseudo_counts * (self.known_prior * log_prior).sum())
+        return membership, likelihood, likelihood + penalty
+
+
+def _attributed(hot: Floats, log_prior: Floats, log_table: Floats) -> tuple[Floats, Floats]:
+    joint = hot @ log_table.T + log_prior
+    top = joint.max(axis=1, keepdims=True)
+    shares = np.exp(joint - top)
+    total = shares.sum(axis=1, keepdims=True)
+    return shares / total, (np.log(total) + top)[:, 0]
+
+
+def _best_start(problem: _Problem, classes: int, iterations: int, tolerance: float, chances: Sequence[np.random.Generator]) -> _Run:
+    short = [_climb(problem, problem.start(classes, rng), min(SHORT_RUN, iterations), tolerance) for rng in chances]
+    short.sort(key=lambda run: -run.objective)
+    climbers = short[: -(-len(short) // CLIMBERS)]
+    done = [_climb(problem, run.membership, iterations - run.iterations, tolerance, run) for run in climbers]
+    return max(done, key=lambda run: run.objective)
+
+
+def _climb(problem: _Problem, membership: Floats, iterations: int, tolerance: float, run: _Run | None = None) -> _Run:
+    """From memberships, or on from where a `run` ended."""
+    before, done = (-np.inf, 0) if run is None else (run.objective, run.iterations)
+    for step in range(done + 1, done + iterations + 1):
+        prior, table = problem.tables(membership)
+        membership, likelihood, objective = problem.expected(prior, table)
+        run = _Run(prior, table, membership, likelihood, objective, step)
+        if objective - before < tolerance * abs(objective):
+            break
+        before = objective
+    if run is None:
+        raise ValueError("no step was allowed")
+    return run

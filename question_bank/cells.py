@@ -1,0 +1,126 @@
+"""A file of answers as lines of cells, whatever program wrote it: encodings, separators and decimal commas are told from the file.
+
+UTF-8, UTF-16 and Windows-1252; comma, semicolon, tab or bar; ``sep=;`` on the first line. Everything later speaks of file and line.
+"""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+SHOWN = 20
+SEPARATORS = (",", ";", "\t", "|")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+BINARY = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+class AnswersInvalid(ValueError):
+    """The answers cannot be read; every problem is named with its place."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+        super().__init__("\n".join([*problems[:SHOWN], *more]))
+        self.problems = list(problems)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Names of columns and a line of cells a respondent, outer blanks taken off; `numbers` are the lines' numbers in the file."""
+
+    file: str
+    header: list[str]
+    rows: list[list[str]]
+    numbers: list[int]
+
+    def column(self, name: str) -> list[str]:
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
+
+    def at(self, row: int) -> str:
+        """``file:line`` of a row."""
+        return f"{self.file}:{self.numbers[row]}"
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with the names of the columns."""
+        for place, name in enumerate(self.header):
+            if not name:
+                yield f"{self.file}:1: column {place + 1} has no name: give it one"
+            elif name in self.header[:place]:
+                yield f'{self.file}:1: column "{name}" stands there twice: name each column once'
+
+
+def decoded(content: bytes, file: str) -> str:
+    """The text of a file in UTF-8, UTF-16 or Windows-1252. Raises AnswersInvalid for anything else."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif content[1:2] == b"\0" or content[:1] == b"\0":
+        encodings = ["utf-16-le" if content[1:2] == b"\0" else "utf-16-be"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not BINARY.search(text):
+            return text
+    raise AnswersInvalid([f"{file}: is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8 (or as .parquet)"])
+
+
+def cells_of(text: str, file: str) -> Cells:
+    """The lines of a CSV text that are not empty. Raises AnswersInvalid with every line that does not fit the first one."""
+    text = text.lstrip("\ufeff")
+    first, _, rest = text.partition("\n")
+    declared = re.fullmatch(r'"?sep=(.)"?\r?', first)
+    separator = declared[1] if declared else _separator(text)
+    reader = csv.reader(io.StringIO(rest if declared else text, newline=""), delimiter=separator)
+    skipped = 1 if declared else 0
+    header: list[str] = []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    problems: list[str] = []
+    begins = 1 + skipped
+    try:
+        for line in reader:
+            here, begins = begins, reader.line_num + 1 + skipped
+            cells = [cell.strip() for cell in line]
+            if not any(cells):
+                continue
+            if not header:
+                header = cells
+            elif len(cells) != len(header):
+                problems.append(f"{file}:{here}: has {len(cells)} cells where the first line names {len(header)} columns")
+            else:
+                rows.append(cells)
+                numbers.append(here)
+    except csv.Error as wrong:
+        problems.append(f"{file}:{begins}: is not readable CSV: {wrong}")
+    if not rows and not problems:
+        problems.append(f"{file}: has no answers: give a line of column names and a line a respondent")
+    if problems:
+        raise AnswersInvalid(problems)
+    return Cells(file, header, rows if separator == "," else _with_decimal_points(rows), numbers)
+
+
+def _separator(text: str) -> str:
+    """What cuts the first line into most names."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+
+    def names(separator: str) -> int:
+        return len(next(csv.reader([first], delimiter=separator), []))
+
+    return max(SEPARATORS, key=names)
+
+
+def _with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
+    """Columns of numbers with decimal commas, as spreadsheets of many countries write them, with points instead."""
+    for place in range(len(rows[0])):
+        filled = [row[place] for row in rows if row[place]]
+        commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in filled)
+        if commas and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE.fullmatch(cell) for cell in filled):
+            for row in rows:
+                row[place] = row[place].replace(",", ".")
+    return rows

@@ -5,20 +5,27 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.special import log_softmax
 
 from adaptive.assembling import engine_tables, evidence_from, silence_of
 from adaptive.coding import Codes, split_items
 from adaptive.dependence import Dependences
 from adaptive.folds import Fold, Lesson
-from adaptive.likelihood import Floats
+from adaptive.likelihood import Bools, Floats
 from adaptive.linking import given_tables
 from adaptive.posterior import Evidence, believe
+from adaptive.selection import SurveyRules, next_questions
+from adaptive.stopping import Progress, StopRule
+from adaptive.tables import ResponseTables
 
-EVIDENCE_WEIGHTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6)
+EVIDENCE_WEIGHTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4)
 REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)
 PARTIAL = (3, 5, 8)
 """After how many questions, drawn at random, the belief is scored."""
+LIVE = (3, 5, 8, 13, 21)
+"""After how many questions of the live choice it is scored, where personas are known."""
+MOST_JUDGED = 60
+"""So many respondents of each fold are asked: more would tell little more."""
 NO_REPEATS = 0.5
 """The repeat weight of a bank whose questions do not repeat one another: what an author gets who writes topics by hand."""
 
@@ -44,42 +51,77 @@ def choose_weights(lesson: Lesson, folds: Sequence[Fold], found: Dependences, to
     there, without labels, the belief would be judge in its own cause. Where questions repeat each other, whole topics are drawn too:
     only there a repeat weight shows.
     """
-    repeats = REPEAT_WEIGHTS if (topics >= 0).any() else (NO_REPEATS,)
-    grid = list(product(EVIDENCE_WEIGHTS, repeats))
-    scores: list[list[Floats]] = [[] for _ in grid]
+    linked = np.isin(np.arange(len(topics)), [*found.parents, *found.parents.values()])
+    repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
+    grid = list(product(repeats, EVIDENCE_WEIGHTS))
+    scores: list[Floats] = []
     for fold in folds:
         given = given_tables(lesson, fold.taught, fold.teach, found.parents, found.strength)
         tables = split_items(fold.taught.table, lesson.levels)
         engine = engine_tables(
             lesson.answers.questions, tables, fold.taught.prior, silence_of(lesson, fold.taught), replace(found, given=given), topics
         )
-        full = evidence_from(lesson.answers.some(fold.held), engine, fold.taught.table)
-        truth = fold.truth if lesson.settled else believe(replace(engine, repeat_weight=1.0), full)
-        shown = _partial(full, topics, rng)
-        for place, (weight, repeat) in enumerate(grid):
-            weighed = replace(engine, evidence_weight=weight, repeat_weight=repeat)
-            scores[place].append(np.sum([_log_score(believe(weighed, partial), truth) for partial in shown], axis=0))
-    each = [np.concatenate(parts) for parts in scores]
-    best = max(range(len(grid)), key=lambda place: float(each[place].sum()))
-    return Weights(*grid[best], scores=each[best])
+        judged = rng.permutation(len(fold.held))[:MOST_JUDGED] if lesson.settled else np.arange(len(fold.held))
+        full = evidence_from(lesson.answers.some(fold.held[judged]), engine, fold.taught.table)
+        truth = fold.truth[judged] if lesson.settled else believe(replace(engine, repeat_weight=1.0), full)
+        shown = [uncovered(full, asked) for asked in _shown(engine, full, rng, settled=lesson.settled)]
+        scores.append(np.concatenate([_scores(replace(engine, repeat_weight=repeat), shown, truth) for repeat in repeats]))
+    each = np.concatenate(scores, axis=1)  # (grid, N)
+    best = int(each.sum(axis=1).argmax())
+    return Weights(grid[best][1], grid[best][0], each[best])
 
 
-def _log_score(belief: Floats, truth: Floats) -> Floats:
-    """(B,) expected log of the belief in who it is."""
-    score: Floats = xlogy(truth, np.maximum(belief, np.finfo(float).tiny)).sum(axis=1)
-    return score
+def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) -> Floats:
+    """(weights, B) log scores of the belief under each evidence weight, summed over what was shown.
+
+    The logarithm of the belief is linear in the weight: it is computed once.
+    """
+    prior = np.log(engine.prior)
+    total = np.zeros((len(EVIDENCE_WEIGHTS), len(truth)))
+    for evidence in shown:
+        said = np.log(np.maximum(believe(engine, evidence), np.finfo(float).tiny)) - prior
+        for place, weight in enumerate(EVIDENCE_WEIGHTS):
+            total[place] += (truth * log_softmax(prior + weight * said, axis=1)).sum(axis=1)
+    return total
 
 
-def _partial(full: Evidence, topics: Codes, rng: np.random.Generator) -> list[Evidence]:
-    """The evidence as it is after some questions in an order of chance."""
+def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, settled: bool) -> list[Bools]:
+    """(B, Q) masks of what was asked after some questions in an order of chance; and in the live order where personas are known."""
     asked = full.codes.shape[1]
-    rank = rng.random(full.codes.shape).argsort(axis=1).argsort(axis=1)
+    rank = _ranks(rng, full.codes.shape)
     shown = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
-    if (topics >= 0).any():
-        groups = np.where(topics >= 0, topics, topics.max() + 1 + np.arange(asked))
-        order = rng.random((len(rank), int(groups.max()) + 1)).argsort(axis=1).argsort(axis=1)[:, groups]
+    if (engine.topics >= 0).any():
+        groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
+        order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         shown += [order < size for size in PARTIAL]
-    return [replace(full, answered=full.answered & some, silent=full.silent & some) for some in shown]
+    return shown + (_live(engine, full) if settled else [])
+
+
+def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Codes:
+    ranks: Codes = rng.random(shape).argsort(axis=1).argsort(axis=1)
+    return ranks
+
+
+def _live(engine: ResponseTables, full: Evidence) -> list[Bools]:
+    """What the engine would have asked: the live choice prefers questions whose tables flatter themselves, and goes deeper."""
+    people, asked = full.codes.shape
+    nothing = np.zeros(asked, dtype=bool)
+    rules = SurveyRules(~nothing, nothing, np.zeros((asked, asked), dtype=bool), (), StopRule(at_least=0), effort=0.0)
+    done = np.zeros((people, asked), dtype=bool)
+    shown = []
+    for step in range(1, min(LIVE[-1], asked) + 1):
+        progress = Progress(done, np.ones_like(done), done.sum(axis=1), np.zeros(people), np.full(people, asked + 1))
+        chosen = next_questions(engine, rules, uncovered(full, done), progress).chosen
+        done = done.copy()
+        done[np.flatnonzero(chosen >= 0), chosen[chosen >= 0]] = True
+        if step in LIVE:
+            shown.append(done)
+    return shown
+
+
+def uncovered(full: Evidence, asked: Bools) -> Evidence:
+    """The evidence from the questions that were asked, a (B, Q) mask."""
+    return replace(full, answered=full.answered & asked, silent=full.silent & asked)
 
 
 def calibration_error(stated: Floats, true: Floats, bins: int = 10) -> float:

@@ -66,13 +66,28 @@ def conditional_information(pairs: Floats, items: Codes) -> Floats:
 
 
 def dependent_tables(pairs: Floats, table: Floats, items: Codes, strength: float) -> Floats:
-    """(K, cells, cells) P(second answer | persona, first answer), shrunk to the (K, cells) `table` of the second alone.
+    """(K, cells, cells) P(second answer | persona, first answer), shrunk to what all personas together say of the pair.
 
-    ``(n(k, a, b) + strength * P(b | k)) / (n(k, a) + strength)``: the block of rows p and columns q is the table of q with parent p.
+    ``(n(k, a, b) + strength * m(b | k, a)) / (n(k, a) + strength)`` with ``m`` in proportion to ``P(b | k) * lift(a, b)``: how much
+    oftener the two answers meet than P(a | k) and P(b | k) let expect, over all personas. Few respondents are enough for the lift, many
+    are needed for how it differs between personas. The block of rows p and columns q is the table of q with parent p; `table` is
+    (K, cells), the answers alone.
     """
-    given: Floats = (pairs @ _blocks(items))[:, :, items]
-    shrunk: Floats = (pairs + strength * table[:, None, :]) / (given + strength)
+    blocks = _blocks(items)
+    given: Floats = (pairs @ blocks)[:, :, items]
+    met = table[:, None, :] * _lift(pairs, table, items)
+    met /= (met @ blocks)[:, :, items]
+    shrunk: Floats = (pairs + strength * met) / (given + strength)
     return shrunk
+
+
+def _lift(pairs: Floats, table: Floats, items: Codes) -> Floats:
+    """(cells, cells) how many gave both answers, by how many were to be expected from the tables; one more on both sides."""
+    blocks = _blocks(items)
+    people = (blocks.T @ pairs @ blocks)[:, items][:, :, items]  # (K, cells, cells) who answered both questions
+    expected = (people * table[:, :, None] * table[:, None, :]).sum(axis=0)
+    lift: Floats = (pairs.sum(axis=0) + 1) / (expected + 1)
+    return lift
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from adaptive.coding import Codes, items_of
 from adaptive.folds import Fold, Lesson
 from adaptive.likelihood import Bools, Floats
 
-LEFT = 0.5
+LEFT = 0.55
 """Two questions repeat each other when knowing one leaves at most this share of what the persona leaves open about the other."""
 ENOUGH = 20
 """Respondents who must have answered both."""

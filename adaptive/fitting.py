@@ -132,7 +132,7 @@ def _shrunk(lesson: Lesson, strengths: tuple[float, ...]) -> tuple[float, list[F
 def _trusted(
     lesson: Lesson, taught: Personas, folds: list[Fold], topics: Codes, rng: np.random.Generator, watch: Watch
 ) -> tuple[Dependences, Weights]:
-    """The forest and the weights. Questions that repeat each other may be linked, or only weigh less: what foretells personas better.
+    """The forest and the weights. Questions that repeat each other weigh less, or are linked where that foretells personas clearly better.
 
     With few respondents, P(answer | persona, answer of its twin) cannot be learnt and the twin would count as news.
     """
@@ -147,7 +147,7 @@ def _trusted(
     if (topics < 0).all():
         return linked
     weighed = tried(topics < 0)
-    return weighed if weighed[1].clearly_better_than(linked[1]) else linked
+    return linked if linked[1].clearly_better_than(weighed[1]) else weighed
 
 
 def evidence_of(codes: Codes, tables: ResponseTables) -> Evidence:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from adaptive.class_numbers import ClassNumber, compare_class_numbers
 from adaptive.coding import MISSING, Answers, Codes
 from adaptive.fitting import Fit, Watch, fit_with_classes, fit_with_labels
 from adaptive.latent_classes import Spread
@@ -40,6 +41,14 @@ def check_classes(sheet: Sheet, personas: int) -> None:
         raise AnswersInvalid([f"--personas: {personas} are more than the {distinct} different respondents: ask for fewer"])
     if sheet.codes.shape[1] < 2:
         raise AnswersInvalid(["--personas: one question alone shows no personas: give more columns, or a label"])
+
+
+def compare_sheet(
+    sheet: Sheet, numbers: Sequence[int], seed: int, watch: Watch = lambda _: None, spread: Spread = map
+) -> list[ClassNumber]:
+    """What each number of personas is worth. Raises AnswersInvalid when the answers cannot tell so many apart."""
+    check_classes(sheet, max(numbers))
+    return compare_class_numbers(answers_of(sheet), numbers, np.random.default_rng(seed), watch, spread)
 
 
 def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:

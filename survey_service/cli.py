@@ -87,6 +87,7 @@ def migrate() -> None:
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The bank; OUT.columns.yaml goes beside it.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
+@click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
 def fit(answers: Path, out: Path, personas: tuple[int, int] | None, **more: Any) -> None:
     """Make a bank from a file of answers (CSV or Parquet), one column a question."""
     from survey_service.fitting import Wish, columns_wanted, fit_file
@@ -94,7 +95,7 @@ def fit(answers: Path, out: Path, personas: tuple[int, int] | None, **more: Any)
     if sum(given is not None for given in (personas, more["label"], more["label_probabilities"])) != 1:
         raise click.UsageError("give one of --personas, --label and --label-probabilities")
     try:
-        click.echo(fit_file(answers, out, Wish(personas, more["bank_id"], more["seed"], columns_wanted(more))), err=True)
+        click.echo(fit_file(answers, out, Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"])), err=True)
     except ValueError as wrong:
         refuse(str(wrong))
 

@@ -3,19 +3,29 @@
 import csv
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import click
 
+from adaptive.class_numbers import best_class_number
+from adaptive.folds import FOLDS
+from adaptive.latent_classes import Spread
 from question_bank.fields import SLUG, SLUG_TODO
-from question_bank.fitting import fit_sheet, fitted_bank, notes_of, persona_ids
+from question_bank.fitting import compare_sheet, fit_sheet, fitted_bank, notes_of, persona_ids
 from question_bank.loading import check_bank
 from question_bank.recognising import Wanted, read_sheet
+from question_bank.sheets import Sheet
 from question_bank.writing import write_bank
 from survey_service.answer_sources import read_cells
+
+MUCH = 1_000_000
+"""Cells of one-hot answers from which the starts of one search are worth processes of their own."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Wish:
     bank_id: str | None
     seed: int
     columns: Wanted = field(default_factory=Wanted)
+    jobs: int = 1
 
 
 def columns_wanted(options: Mapping[str, Any]) -> Wanted:
@@ -52,7 +63,9 @@ def fit_file(answers: Path, out: Path, wish: Wish) -> str:
     if not SLUG.fullmatch(bank_id):
         raise ValueError(f'--bank-id: "{bank_id}" is not an id: {SLUG_TODO}')
     sheet = read_sheet(read_cells(answers), answers.name, wish.columns)
-    fit = fit_sheet(sheet, wish.personas[0] if wish.personas else None, wish.seed, _told)
+    with _processes(sheet, wish) as spread:
+        personas, compared = _how_many(sheet, wish, spread)
+        fit = fit_sheet(sheet, personas, wish.seed, _told, spread)
     bank = fitted_bank(sheet, fit, bank_id)
     text = write_bank(bank, notes_of(sheet, fit))
     report = check_bank(text.encode(), out.name)
@@ -66,12 +79,58 @@ def fit_file(answers: Path, out: Path, wish: Wish) -> str:
         )
     except OSError as wrong:
         raise ValueError(f"--out: {wrong.filename} cannot be written: {wrong.strerror}") from None
-    lines = [f"warning: {one}" for one in (*sheet.warnings, *report.warnings)]
+    lines = [*compared, *(f"warning: {one}" for one in (*sheet.warnings, *report.warnings))]
     lines.append(
         f"{out.name}: {len(fit.membership)} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
         f"{len(fit.dependences.parents)} dependences, evidence weight {fit.evidence_weight:g}"
     )
     return "\n".join(lines)
+
+
+def _how_many(sheet: Sheet, wish: Wish, spread: Spread) -> tuple[int | None, list[str]]:
+    """The number of personas that was asked for or is chosen, and a table of what was compared."""
+    if wish.personas is None:
+        return None, []
+    first, last = wish.personas
+    if first == last:
+        return first, []
+    numbers = range(first, last + 1)
+    with _bar(len(numbers) * (FOLDS + 1)) as step:
+        compared = compare_sheet(sheet, numbers, wish.seed, step, spread)
+    best = best_class_number(compared)
+    lines = [f"{'personas':>8}{'log-likelihood':>16}{'parameters':>12}{'BIC':>12}{'held-out score':>16}{'+-':>8}{'smallest':>10}"]
+    lines += [
+        f"{one.classes:>8}{one.log_likelihood:>16.1f}{one.parameters:>12}{one.bic:>12.1f}{one.score:>16.3f}{one.error:>8.3f}{one.smallest:>10.1%}"
+        for one in compared
+    ]
+    lines.append(f"{best.classes} personas: the fewest within one standard error of the best held-out score, respondent by respondent")
+    by_bic = min(compared, key=lambda one: one.bic)
+    if by_bic is not best:
+        lines.append(f"BIC alone would choose {by_bic.classes}")
+    if best.classes == last:
+        lines.append(f"warning: the largest number that was tried was chosen: try more than {last}")
+    return best.classes, lines
+
+
+@contextmanager
+def _processes(sheet: Sheet, wish: Wish) -> Iterator[Spread]:
+    """`map` over processes where there is work for them: the results are the same."""
+    several = wish.personas is not None and (wish.personas[0] < wish.personas[1] or len(sheet.codes) * sum(sheet.levels) > MUCH)
+    if wish.jobs == 1 or not several:
+        yield map
+        return
+    with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
+        yield pool.map
+
+
+@contextmanager
+def _bar(steps: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal, silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=steps, label="comparing", file=sys.stderr) as bar:
+        yield lambda _: bar.update(1)
 
 
 def _told(step: str) -> None:

@@ -69,11 +69,11 @@ def test_the_forest_takes_the_strongest_allowed_edges_and_no_circle():
 
 
 def a_world(rng, respondents, copies=0):
-    """Three personas, ten questions of three answers; `copies` more repeat question 2 nine times out of ten."""
+    """Three personas, ten questions of three answers; `copies` more repeat question 2 seven times out of ten."""
     personas = rng.integers(0, 3, respondents)
     tables = np.random.default_rng(100).dirichlet([0.5] * 3, size=(10, 3))
     codes = np.array([[rng.choice(3, p=tables[q, k]) for q in range(10)] for k in personas])
-    repeats = [np.where(rng.random(respondents) < 0.9, codes[:, 2], rng.integers(0, 3, respondents)) for _ in range(copies)]
+    repeats = [np.where(rng.random(respondents) < 0.7, codes[:, 2], rng.integers(0, 3, respondents)) for _ in range(copies)]
     codes = np.column_stack([codes, *repeats])
     codes[rng.random(codes.shape) < 0.1] = MISSING
     return codes, personas

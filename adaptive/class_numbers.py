@@ -1,0 +1,98 @@
+"""How many personas there are in answers: each number is judged by what it foretells of respondents who did not teach it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from adaptive.coding import MISSING, Answers, Codes, one_hot
+from adaptive.folds import FOLDS, dealt
+from adaptive.latent_classes import PSEUDO_COUNTS, Spread, fit_latent_classes, learn_personas
+from adaptive.likelihood import Floats
+
+STARTS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class ClassNumber:
+    """What K classes are worth for N respondents.
+
+    `log_likelihood` is the greatest with flat priors, `parameters` its free figures, `bic` Schwarz's criterion (1978), less is better;
+    `held_out` is (N,), log P(answers) in nats of each respondent under the shrunken fit of the other folds; `smallest` is a class share.
+    """
+
+    classes: int
+    log_likelihood: float
+    parameters: int
+    bic: float
+    held_out: Floats
+    smallest: float
+
+    @property
+    def score(self) -> float:
+        """Mean held-out log score of a respondent."""
+        return float(self.held_out.mean())
+
+    @property
+    def error(self) -> float:
+        """Standard error of `score`."""
+        return float(self.held_out.std(ddof=1) / np.sqrt(len(self.held_out)))
+
+
+def compare_class_numbers(
+    answers: Answers, numbers: Sequence[int], rng: np.random.Generator, watch: Callable[[str], None] = lambda _: None, spread: Spread = map
+) -> list[ClassNumber]:
+    """Each of `numbers`, fitted to all respondents and to all but each fold. `spread` runs these fits side by side.
+
+    Fits of a fold start afresh: what all respondents say of their classes must not help to foretell them.
+    """
+    parts = dealt(len(answers.codes), rng)
+    tasks = [(number, part) for number in numbers for part in range(-1, FOLDS)]
+    chances = rng.spawn(len(tasks))
+    found: dict[int, list[tuple[float, float, Floats]]] = {number: [] for number in numbers}
+    jobs = [(number, part, chance) for (number, part), chance in zip(tasks, chances, strict=True)]
+    results: Iterable[tuple[float, float, Floats]] = spread(partial(_one_fit, answers.codes, answers.levels, parts), jobs)
+    for (number, part), result in zip(tasks, results, strict=True):
+        watch(f"{number} personas, {'all' if part < 0 else f'fold {part + 1}'}")
+        found[number].append(result)
+    return [_joined(answers, number, parts, fits) for number, fits in found.items()]
+
+
+def best_class_number(compared: Sequence[ClassNumber]) -> ClassNumber:
+    """The fewest classes that fall behind the best held-out score by no more than one standard error of the difference.
+
+    The difference is taken respondent by respondent: what makes some of them hard to foretell for any number does not count
+    (Breiman, Friedman, Olshen and Stone, 1984, for the rule).
+    """
+    best = max(compared, key=lambda one: one.score)
+
+    def close(one: ClassNumber) -> bool:
+        behind = best.held_out - one.held_out
+        return one is best or behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind))
+
+    return min((one for one in compared if close(one)), key=lambda one: one.classes)
+
+
+def _one_fit(codes: Codes, levels: Sequence[int], parts: Codes, job: tuple[int, int, np.random.Generator]) -> tuple[float, float, Floats]:
+    """Log-likelihood and smallest share of the fit to all (part -1); or the log scores of those held out."""
+    classes, part, rng = job
+    if part < 0:
+        fit = fit_latent_classes(codes, levels, classes, rng, starts=STARTS, pseudo_counts=0.0)
+        return fit.log_likelihood, float(fit.prior.min()), np.empty(0)
+    teach = np.flatnonzero(parts != part)
+    known = np.flatnonzero((codes[teach] != MISSING).any(axis=0))
+    fit = fit_latent_classes(codes[np.ix_(teach, known)], [levels[item] for item in known], classes, rng, starts=STARTS)
+    hot = one_hot(codes, levels)
+    taught = learn_personas(hot[teach], levels, fit.membership, PSEUDO_COUNTS, settled=True)
+    return 0.0, 0.0, taught.attribute(hot[parts == part])[1]
+
+
+def _joined(answers: Answers, classes: int, parts: Codes, fits: Sequence[tuple[float, float, Floats]]) -> ClassNumber:
+    (likelihood, smallest, _), *folds = fits
+    held_out = np.empty(len(parts))
+    for part, (_, _, scores) in enumerate(folds):
+        held_out[parts == part] = scores
+    parameters = classes - 1 + classes * sum(level - 1 for level in answers.levels)
+    bic = parameters * float(np.log(len(parts))) - 2 * likelihood
+    return ClassNumber(classes, likelihood, parameters, bic, held_out, smallest)

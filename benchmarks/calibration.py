@@ -1,0 +1,98 @@
+"""Is .90 true when the bank says .90? Tables learnt from few labelled respondents of a made world, judged at the stop on new ones.
+
+    python benchmarks/calibration.py [--draws 10] [--respondents 100,200,400]
+
+Eight personas, sixty questions of five options: once all of their own, once twelve that are asked in five ways each. Respondents are
+asked what the engine chooses until it is .90 sure; then what it stated is compared with how often it was right.
+"""
+
+import argparse
+from dataclasses import dataclass
+
+import numpy as np
+
+from adaptive.coding import Answers, Codes
+from adaptive.fitting import Fit, evidence_of, fit_with_labels
+from adaptive.likelihood import Floats
+from adaptive.posterior import believe
+from adaptive.selection import SurveyRules, next_questions
+from adaptive.stopping import Progress, StopRule
+from adaptive.tables import ResponseTables
+
+PERSONAS, QUESTIONS, OPTIONS = 8, 60, 5
+SURE = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """(K, underlying, A) tables; each underlying question is asked in `ways`, and answered anew in one of `slips` of them."""
+
+    tables: Floats
+    ways: int
+    slips: float = 0.05
+
+    @classmethod
+    def of(cls, rng: np.random.Generator, ways: int) -> "World":
+        return cls(rng.dirichlet(np.ones(OPTIONS), size=(PERSONAS, QUESTIONS // ways)), ways)
+
+    def draw(self, respondents: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
+        """(N, Q) answers and (N,) personas, as many of each as can be."""
+        who = rng.permutation(np.arange(respondents) % PERSONAS)
+        below = self.tables.cumsum(axis=2)[who]  # (N, underlying, A)
+        meant = (rng.random((respondents, below.shape[1], 1)) > below[:, :, :-1]).sum(axis=2)
+        told = np.repeat(meant, self.ways, axis=1)
+        slipped = (rng.random(told.shape) < self.slips) & (self.ways > 1)
+        return np.where(slipped, rng.integers(0, OPTIONS, told.shape), told), who
+
+
+def learnt(world: World, respondents: int, rng: np.random.Generator) -> Fit:
+    codes, who = world.draw(respondents, rng)
+    return fit_with_labels(Answers.of(codes, [OPTIONS] * QUESTIONS), who, rng)
+
+
+def at_the_stop(tables: ResponseTables, codes: Codes) -> tuple[Floats, Codes]:
+    """(N, K) beliefs at .90 or when all is asked, and (N,) questions asked."""
+    size = len(tables.questions)
+    nothing = np.zeros(size, dtype=bool)
+    rules = SurveyRules(~nothing, nothing, np.zeros((size, size), dtype=bool), (), StopRule(confidence=SURE), effort=0.0)
+    full = evidence_of(codes, tables)
+    done = np.zeros(codes.shape, dtype=bool)
+    going = np.arange(len(codes))
+    while len(going):
+        seen = done[going]
+        evidence = type(full)(seen, full.silent[going], full.rows[going], np.where(seen, codes[going], -1), full.signals[going])
+        taken = seen.sum(axis=1)
+        progress = Progress(seen, np.ones_like(seen), taken, np.zeros(len(going)), np.full(len(going), size + 1))
+        chosen = next_questions(tables, rules, evidence, progress).chosen
+        going, chosen = going[chosen >= 0], chosen[chosen >= 0]
+        done[going, chosen] = True
+    final = type(full)(done, full.silent, full.rows, np.where(done, codes, -1), full.signals)
+    return believe(tables, final), done.sum(axis=1)
+
+
+def measured(ways: int, respondents: int, seed: int, judged: int = 1000) -> tuple[float, float, float]:
+    """Stated, true and questions asked at the stop, among the new respondents of whom the bank got sure."""
+    rng = np.random.default_rng(seed)
+    world = World.of(rng, ways)
+    fit = learnt(world, respondents, rng)
+    codes, who = world.draw(judged, rng)
+    belief, asked = at_the_stop(fit.engine, codes)
+    sure = belief.max(axis=1) >= SURE
+    right = belief.argmax(axis=1) == who
+    return float(belief.max(axis=1)[sure].mean()), float(right[sure].mean()), float(asked[sure].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--respondents", default="100,200,400")
+    wish = parser.parse_args()
+    print(f"{'ways':>5}{'respondents':>13}{'stated':>9}{'true':>7}{'off':>7}{'questions':>11}")
+    for ways in (1, 5):
+        for respondents in map(int, wish.respondents.split(",")):
+            stated, true, asked = np.mean([measured(ways, respondents, seed) for seed in range(wish.draws)], axis=0)
+            print(f"{ways:>5}{respondents:>13}{stated:>9.3f}{true:>7.3f}{stated - true:>7.3f}{asked:>11.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

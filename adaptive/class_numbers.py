@@ -82,7 +82,8 @@ def _one_fit(codes: Codes, levels: Sequence[int], parts: Codes, job: tuple[int, 
         return fit.log_likelihood, float(fit.prior.min()), np.empty(0)
     teach = np.flatnonzero(parts != part)
     known = np.flatnonzero((codes[teach] != MISSING).any(axis=0))
-    fit = fit_latent_classes(codes[np.ix_(teach, known)], [levels[item] for item in known], classes, rng, starts=STARTS)
+    sizes = np.asarray(levels)[known].tolist()
+    fit = fit_latent_classes(codes[np.ix_(teach, known)], sizes, classes, rng, starts=STARTS)
     hot = one_hot(codes, levels)
     taught = learn_personas(hot[teach], levels, fit.membership, PSEUDO_COUNTS, settled=True)
     return 0.0, 0.0, taught.attribute(hot[parts == part])[1]

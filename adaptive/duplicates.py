@@ -8,10 +8,12 @@ from scipy.sparse.csgraph import connected_components
 
 from adaptive.coding import Codes, items_of
 from adaptive.folds import Fold, Lesson
-from adaptive.likelihood import Bools, Floats
+from adaptive.likelihood import Floats
 
 LEFT = 0.55
 """Two questions repeat each other when knowing one leaves at most this share of what the persona leaves open about the other."""
+LEFT_IN_TOPIC = 0.7
+"""A question joins those that repeat each other when it leaves at most this share open about one of them."""
 ENOUGH = 20
 """Respondents who must have answered both."""
 
@@ -41,7 +43,7 @@ def repeated_questions(lesson: Lesson, folds: Sequence[Fold]) -> tuple[Codes, Fl
     np.fill_diagonal(left, np.inf)
     share = np.full((size, size), np.inf)
     share[np.ix_(items, items)] = np.maximum(left, left.T)
-    return _topics(share <= LEFT, lesson.answers.questions), share
+    return _topics(share, lesson.answers.questions), share
 
 
 def _log_given(hot: Floats, owner: Codes, blocks: Floats) -> Floats:
@@ -54,11 +56,10 @@ def _log_given(hot: Floats, owner: Codes, blocks: Floats) -> Floats:
     return logs
 
 
-def _topics(same: Bools, questions: Codes) -> Codes:
-    """(Q,) the connected groups of two or more, numbered from 0; -1 elsewhere."""
-    _, group = connected_components(csr_array(same.astype(float)), directed=False)
-    names, sizes = np.unique(group, return_counts=True)
-    number = {name: place for place, name in enumerate(names[sizes > 1])}
+def _topics(share: Floats, questions: Codes) -> Codes:
+    """(Q,) the connected groups in which at least two repeat each other, numbered from 0; -1 elsewhere."""
+    _, group = connected_components(csr_array((share <= LEFT_IN_TOPIC).astype(float)), directed=False)
+    repeating = np.unique(group[(share <= LEFT).any(axis=1)])
     topics = np.full(int(questions[-1]) + 1, -1)
-    topics[questions] = [number.get(name, -1) for name in group]
+    topics[questions] = np.where(np.isin(group, repeating), np.searchsorted(repeating, group), -1)
     return topics

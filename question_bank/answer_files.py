@@ -48,6 +48,17 @@ class ColumnMap:
     silent: frozenset[str] = frozenset()
     keep_repeats: bool = False
 
+    def written(self) -> str:
+        """The YAML that reads back as this map."""
+        entries: dict[str, object] = {"columns": dict(self.columns), "ignore": sorted(self.ignore)}
+        if self.labels:
+            entries["labels"] = {column: dict(names) for column, names in self.labels.items()}
+        if self.silent:
+            entries["silent"] = sorted(self.silent)
+        if self.keep_repeats:
+            entries["keep_repeats"] = True
+        return yaml.safe_dump(entries, allow_unicode=True, sort_keys=False)
+
 
 @dataclass(frozen=True)
 class AnswerTable:

@@ -69,8 +69,10 @@ def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:
     )
 
 
-def filled_questions(questions: Sequence[Question], sheet: Sheet, fit: Fit, personas: Sequence[str]) -> list[Question]:
-    """The questions with the tables of the fit: likelihoods, parents, silences and topics."""
+def filled_questions(
+    questions: Sequence[Question], sheet: Sheet, fit: Fit, personas: Sequence[str], known: Mapping[int, Laws] | None = None
+) -> list[Question]:
+    """The questions with the tables of the fit: likelihoods, parents, silences, topics. `known` are laws of numbers there were before."""
     topics = topic_names(fit.topics, [question.id for question in questions])
     filled = []
     for q, question in enumerate(questions):
@@ -83,7 +85,9 @@ def filled_questions(questions: Sequence[Question], sheet: Sheet, fit: Fit, pers
             given = {one: _rows(parent.outcomes, table[k]) for k, one in enumerate(personas)}
             filled.append(replace(one, parent=parent.id, likelihood={}, likelihood_given=given))
         else:
-            filled.append(replace(one, parent=None, likelihood=_likelihood(sheet, q, fit, personas), likelihood_given={}))
+            filled.append(
+                replace(one, parent=None, likelihood=_likelihood(sheet, q, fit, personas, (known or {}).get(q)), likelihood_given={})
+            )
     return filled
 
 
@@ -96,11 +100,11 @@ def topic_names(topics: Codes, ids: Sequence[str]) -> dict[int, str]:
     return {q: f"like-{first[int(topic)]}"[:64].rstrip("-_") for q, topic in enumerate(topics) if topic >= 0}
 
 
-def _likelihood(sheet: Sheet, q: int, fit: Fit, personas: Sequence[str]) -> Mapping[str, Row]:
+def _likelihood(sheet: Sheet, q: int, fit: Fit, personas: Sequence[str], known: Laws | None) -> Mapping[str, Row]:
     tables = [fit.tables[item] for item in np.flatnonzero(sheet.questions == q)]
     column = sheet.columns[q]
     if column.numbers is not None:
-        return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts), personas)
+        return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts, known), personas)
     if column.options is not None:
         ticked = np.column_stack([table[:, 1] for table in tables])
         return {one: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, one in enumerate(personas)}
@@ -138,7 +142,12 @@ def notes_of(sheet: Sheet, fit: Fit) -> Mapping[str, str]:
         notes["repeat_weight"] = "of a second answer within a topic; cross-validated log score"
     for k, share in enumerate(fit.membership.sum(axis=0)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
-    return notes | {f"questions.{q}": _question_note(sheet, fit, q) for q in range(len(sheet.columns))}
+    return notes | {f"questions.{q}": note for q, note in enumerate(question_notes(sheet, fit))}
+
+
+def question_notes(sheet: Sheet, fit: Fit) -> list[str]:
+    """A comment for each question: the answers behind it, and why it has a parent, a topic or a no_answer."""
+    return [_question_note(sheet, fit, q) for q in range(len(sheet.columns))]
 
 
 def _question_note(sheet: Sheet, fit: Fit, q: int) -> str:

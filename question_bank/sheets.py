@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import yaml
 
 from adaptive.coding import Codes
 from adaptive.likelihood import Bools, Floats
+from question_bank.answer_files import ColumnMap
 from question_bank.definitions import Question
 
 
@@ -94,7 +94,9 @@ class Sheet:
         """(J,) items that may depend on one another: single choices and scales."""
         return np.array([self.columns[q].question.type in ("single", "scale") for q in self.questions])
 
-    def column_map(self, personas: Mapping[str, str] | None = None, silent: tuple[str, ...] = (), *, keep_repeats: bool = False) -> str:
+    def column_map(
+        self, personas: Mapping[str, str] | None = None, silent: tuple[str, ...] = (), *, keep_repeats: bool = False
+    ) -> ColumnMap:
         """What `discern replay` needs to read the same file with the fitted bank, see `answer_files`.
 
         `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are a silence.
@@ -105,11 +107,6 @@ class Sheet:
                 columns |= {name: f"{one.question.id}.{option}" for name, option in one.options.items()}
             else:
                 columns[one.name] = {"question": one.question.id, "values": dict(one.values)} if one.values else one.question.id
-        told: dict[str, object] = {"columns": columns, "ignore": list(self.ignored)}
-        if self.labels is not None and self.labels.column is not None and personas:
-            told["labels"] = {self.labels.column: dict(personas)}
-        if silent:
-            told["silent"] = list(silent)
-        if keep_repeats:
-            told["keep_repeats"] = True
-        return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
+        label = self.labels.column if self.labels is not None else None
+        labels = {label: personas} if label is not None and personas else {}
+        return ColumnMap(columns, frozenset(self.ignored), labels, frozenset(silent), keep_repeats)

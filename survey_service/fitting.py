@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,16 @@ from typing import Any
 import click
 
 from adaptive.class_numbers import best_class_number
+from adaptive.fitting import Fit
 from adaptive.folds import FOLDS
 from adaptive.latent_classes import Spread
+from question_bank.answer_files import ColumnMap, read_answers
+from question_bank.definitions import Bank
 from question_bank.fields import SLUG, SLUG_TODO
 from question_bank.fitting import compare_sheet, fit_sheet, fitted_bank, notes_of, persona_ids
 from question_bank.loading import check_bank
 from question_bank.recognising import Wanted, read_sheet
+from question_bank.refitting import refit_bank, rows_of
 from question_bank.sheets import Sheet
 from question_bank.writing import write_bank
 from survey_service.answer_sources import read_cells
@@ -66,25 +70,39 @@ def fit_file(answers: Path, out: Path, wish: Wish) -> str:
     with _processes(sheet, wish) as spread:
         personas, compared = _how_many(sheet, wish, spread)
         fit = fit_sheet(sheet, personas, wish.seed, _told, spread)
-    bank = fitted_bank(sheet, fit, bank_id)
-    text = write_bank(bank, notes_of(sheet, fit))
+    silent = tuple(sheet.columns[q].question.id for q in sorted(fit.silence))
+    columns = sheet.column_map(persona_ids(sheet), silent, keep_repeats=wish.columns.keep_repeats)
+    told = _written(out, fitted_bank(sheet, fit, bank_id), notes_of(sheet, fit), columns, fit)
+    return "\n".join([*compared, *(f"warning: {one}" for one in sheet.warnings), *told])
+
+
+def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, wish: Wish) -> str:
+    """Like `fit_file`, from the bank there was before: its personas, ids and words are kept, its tables count as earlier answers."""
+    known = replace(names, ignore=names.ignore | set(wish.columns.without), keep_repeats=names.keep_repeats or wish.columns.keep_repeats)
+    table = read_answers(read_cells(answers), before, answers.name, known, wish.columns.label)
+    learnt = refit_bank(before, rows_of(table), table.labels, wish.seed, _told)
+    silent = frozenset(question.id for question in learnt.bank.questions if question.no_answer is not None) & table.asked
+    ignored = known.ignore if wish.columns.label is None else known.ignore | {wish.columns.label}
+    told = _written(out, learnt.bank, learnt.notes, replace(known, silent=silent, ignore=ignored), learnt.fit)
+    return "\n".join(told)
+
+
+def _written(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, fit: Fit) -> list[str]:
+    """Write both files; warnings and a summary. Raises ValueError when it is no sound bank, or cannot be written."""
+    text = write_bank(bank, notes)
     report = check_bank(text.encode(), out.name)
     if report.errors:
         raise ValueError("\n".join(["these answers do not make a bank:", *map(str, report.errors)]))
-    silent = tuple(sheet.columns[q].question.id for q in sorted(fit.silence))
     try:
         out.write_text(text, encoding="utf-8")
-        out.with_suffix(".columns.yaml").write_text(
-            sheet.column_map(persona_ids(sheet), silent, keep_repeats=wish.columns.keep_repeats), encoding="utf-8"
-        )
+        out.with_suffix(".columns.yaml").write_text(columns.written(), encoding="utf-8")
     except OSError as wrong:
         raise ValueError(f"--out: {wrong.filename} cannot be written: {wrong.strerror}") from None
-    lines = [*compared, *(f"warning: {one}" for one in (*sheet.warnings, *report.warnings))]
-    lines.append(
+    summary = (
         f"{out.name}: {len(fit.membership)} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
         f"{len(fit.dependences.parents)} dependences, evidence weight {fit.evidence_weight:g}"
     )
-    return "\n".join(lines)
+    return [*(f"warning: {one}" for one in report.warnings), summary]
 
 
 def _how_many(sheet: Sheet, wish: Wish, spread: Spread) -> tuple[int | None, list[str]]:

@@ -140,7 +140,7 @@ def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
     assert [survey.id for survey in bank.surveys] == ["main"]
     assert sum(persona.prior for persona in bank.personas) == pytest.approx(1, abs=1e-3)
 
-    answers = read_answers(text, again, "a.csv", read_column_map(sheet.column_map(), "map"))
+    answers = read_answers(text, again, "a.csv", read_column_map(sheet.column_map().written(), "map"))
     people = respondents_of(compile_bank(again), answers)
     assert (np.where(people.answers.answered, people.answers.codes, -1) == sheet.codes).all()
 

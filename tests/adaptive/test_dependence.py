@@ -40,18 +40,27 @@ def test_conditional_information_is_its_definition_term_by_term():
         assert found[[p, q], [q, p]] == pytest.approx(nats / both.sum(), abs=1e-12)
 
 
-def test_a_dependent_table_is_shrunk_to_the_table_of_the_question_alone():
-    """(n(k, a, b) + strength P(b | k)) / (n(k, a) + strength), n(k, a) among those who answered both; rows add up to one."""
+def test_a_dependent_table_is_shrunk_to_what_all_personas_say_of_the_pair():
+    """(n(k, a, b) + strength m(b | k, a)) / (n(k, a) + strength), m as P(b | k) times the lift of the pair; rows add up to one."""
     codes, membership = some_answers(np.random.default_rng(2))
     hot, items = one_hot(codes, LEVELS), items_of(LEVELS)
     taught = learn_personas(hot, LEVELS, membership, 8, settled=True)
 
     tables = dependent_tables(count_pairs(hot, membership), taught.table, items, 40)
 
-    block = tables[:, items == 2][:, :, items == 1]  # question 1 given question 2
-    weight = membership[(codes[:, 2] == 3) & (codes[:, 1] != MISSING), 1]
+    first, own = taught.table[:, items == 2], taught.table[:, items == 1]
+    both = (codes[:, 1] != MISSING) & (codes[:, 2] != MISSING)
+
+    def lift(b):
+        met = ((codes[:, 2] == 3) & (codes[:, 1] == b)).sum()
+        expected = sum(membership[both, k].sum() * first[k, 3] * own[k, b] for k in range(2))
+        return (met + 1) / (expected + 1)
+
+    mean = own[1, 0] * lift(0) / sum(own[1, b] * lift(b) for b in range(3))
+    weight = membership[(codes[:, 2] == 3) & (codes[:, 1] != MISSING), 1].sum()
     n = membership[(codes[:, 2] == 3) & (codes[:, 1] == 0), 1].sum()
-    assert block[1, 3, 0] == pytest.approx((n + 40 * taught.table[1, 2]) / (weight.sum() + 40))
+    block = tables[:, items == 2][:, :, items == 1]  # question 1 given question 2
+    assert block[1, 3, 0] == pytest.approx((n + 40 * mean) / (weight + 40))
     assert block.sum(axis=2) == pytest.approx(np.ones((2, 4)))
 
 

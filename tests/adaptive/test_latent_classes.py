@@ -20,9 +20,12 @@ PUBLISHED = [
 ]
 
 
+ELECTION = ["MORALG", "CARESG", "KNOWG", "LEADG", "DISHONG", "INTELG", "MORALB", "CARESB", "KNOWB", "LEADB", "DISHONB", "INTELB"]
+
+
 def coded(name, columns):
     """(N, J) codes with -1 for an empty cell, and the number of levels of each column."""
-    with (shared_data() / "latent-class-golden" / f"{name}.csv").open() as file:
+    with (shared_data() / f"{name}.csv").open() as file:
         rows = list(csv.DictReader(file))
     columns = columns or list(rows[0])
     levels = [sorted({row[column] for row in rows if row[column]}) for column in columns]
@@ -33,11 +36,74 @@ def coded(name, columns):
 @pytest.mark.parametrize(("name", "columns", "classes", "published"), PUBLISHED)
 def test_the_published_log_likelihoods_are_reached(name, columns, classes, published):
     """With flat priors the fit is the maximum likelihood fit of the poLCA manual."""
-    codes, levels = coded(name, columns)
+    codes, levels = coded(f"latent-class-golden/{name}", columns)
 
     found = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10, iterations=5000)
 
     assert found.log_likelihood == pytest.approx(published, abs=0.01)
+
+
+@pytest.mark.parametrize(("classes", "published"), [(2, -17344.92), (3, -16714.66)])
+def test_the_published_log_likelihoods_of_complete_ballots_are_reached(classes, published):
+    """Twelve items of the election survey, 1311 respondents who answered all."""
+    codes, levels = coded("election", ELECTION)
+    whole = codes[(codes != MISSING).all(axis=1)]
+    assert len(whole) == 1311
+
+    found = fit_latent_classes(whole, levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10)
+
+    assert found.log_likelihood == pytest.approx(published, abs=0.01)
+
+
+@pytest.mark.parametrize(("classes", "best_known"), [(2, -22127.91), (3, -21311.54)])
+def test_with_gaps_kept_the_best_known_log_likelihood_is_reached(classes, best_known):
+    """All 1785 respondents; nobody published a value, so half a nat is allowed."""
+    codes, levels = coded("election", ELECTION)
+
+    found = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0)
+
+    assert found.membership.shape == (1785, classes)
+    assert found.log_likelihood == pytest.approx(best_known, abs=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+@pytest.mark.parametrize(
+    ("name", "columns", "classes"),
+    [
+        ("latent-class-golden/carcinoma", None, 3),
+        ("latent-class-golden/values", None, 2),
+        ("latent-class-golden/gss82", None, 2),
+        ("vnf", None, 2),
+    ],
+)
+def test_an_independent_program_finds_nothing_better(name, columns, classes):
+    """StepMix, gaps kept, on the same answers."""
+    from stepmix.stepmix import StepMix
+
+    codes, levels = coded(name, columns)
+    theirs = StepMix(
+        n_components=classes, measurement="categorical_nan", n_init=5, abs_tol=1e-7, rel_tol=1e-9, max_iter=2000, random_state=1,
+        progress_bar=0, verbose=0,
+    )  # fmt: skip
+    given = np.where(codes == MISSING, np.nan, codes)
+    theirs.fit(given)
+
+    ours = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10)
+
+    assert ours.log_likelihood > theirs.score(given) * len(codes) - 0.01
+
+
+def test_batches_of_starts_may_run_anywhere():
+    """Another map over the batches, the same fit: processes change nothing."""
+    codes = np.random.default_rng(5).integers(0, 3, size=(80, 5))
+
+    def backwards(function, tasks):
+        return [function(task) for task in reversed(list(tasks))][::-1]
+
+    one = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7))
+    two = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), spread=backwards)
+
+    assert (one.membership == two.membership).all()
 
 
 def test_missing_answers_are_kept_and_their_respondents_too():

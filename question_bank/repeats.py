@@ -17,7 +17,9 @@ ID_NAME = re.compile(
 ID_SHARE = 0.4
 """Share of different values from which a column that is called like an id is one: a file pasted twice has half."""
 PASTED = 5
-"""So many lines that follow each other come again in the same order."""
+"""A file was pasted twice when so many different lines come again in the same order; a part of it when twice as many do."""
+FEW_PATTERNS = 20
+"""Fewer different lines than this are patterns that people share."""
 MANY = 0.1
 """Share of repeated lines from which they are refused; fewer are a warning."""
 TODO = "keep one line a respondent, or accept it with --keep-repeats"
@@ -76,17 +78,17 @@ def _pasted(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | None:
     if not pairs:
         return None
     longest = (0, 0, 0)
-    runs: dict[int, int] = {}  # row before -> length of the run that ends there and at the row before this one
+    runs: dict[int, int] = {}  # earlier line -> how many lines up to it are equal to those up to this one
     for row, line in enumerate(lines):
         runs = {other: runs.get(other - 1, 0) + 1 for other in places[line] if other < row}
         for other, length in runs.items():
-            longest = max(longest, (length, -other, -row))
-    length, other, row = longest
-    block = lines[-row - length + 1 : -row + 1]
+            longest = max(longest, (min(length, row - other), -row, -other))
+    length, row, other = longest[0], -longest[1], -longest[2]
+    different = len(set(lines[row - length + 1 : row + 1]))
     chance = comb(len(lines), 2) * (pairs / comb(len(lines), 2)) ** length
-    different = len(set(block)) >= min(length, PASTED) - 1
-    long_enough = length >= PASTED and different and (chance < 1e-3 or 2 * length >= len(lines) - 1)
-    return (-other - length + 1, -row - length + 1, length) if long_enough else None
+    part = different >= 2 * PASTED and chance < 1e-3
+    whole = different >= max(PASTED, length / 2) and 2 * length >= len(lines) - 1
+    return (other - length + 1, row - length + 1, length) if part or whole else None
 
 
 def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> Repeats:
@@ -96,7 +98,8 @@ def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> Repeats:
     total = len(lines)
     same = [sum((count / total) ** 2 for count in Counter(column).values()) for column in zip(*lines, strict=True)]
     expected = comb(total, 2) * exp(sum(log(share) for share in same) / 2)
-    if pairs < 3 or pairs < 10 * expected:
+    different = len(set(lines))
+    if pairs < 3 or pairs < 10 * expected or different < max(FEW_PATTERNS, ID_SHARE * total):
         return Repeats()
     places: dict[tuple[str, ...], int] = {}
     shown = [(places[line], row) for row, line in enumerate(lines) if places.setdefault(line, row) != row and line in twins]

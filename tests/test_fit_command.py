@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -78,7 +79,100 @@ def test_wrong_input_is_told_and_leaves_no_file(tmp_path, content, wishes, words
     assert not out.exists()
 
 
-@pytest.mark.parametrize("wishes", [(), ("--personas", 2, "--label", "Who?"), ("--personas", 1)])
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        (),
+        ("--personas", 2, "--label", "Who?"),
+        ("--personas", 1),
+        ("--personas", "8..2"),
+        ("--personas", "many"),
+        ("--from", "{answers}", "--personas", 2),
+        ("--from", "{answers}", "--type", "a=single"),
+    ],
+)
 def test_usage_errors_exit_2(tmp_path, answers, wishes):
-    """One way to personas, not none and not two."""
-    assert run("fit", answers, "--out", tmp_path / "bank.yaml", *wishes).exit_code == 2
+    """One way to personas, not none and not two; and from a bank, what the bank says."""
+    words = [str(wish).replace("{answers}", str(answers)) for wish in wishes]
+    assert run("fit", answers, "--out", tmp_path / "bank.yaml", *words).exit_code == 2
+
+
+def test_how_many_personas_is_told_and_the_same_however_many_processes(tmp_path, answers):
+    """A line a number, the choice, and BIC where it disagrees; the file is the same to the byte."""
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    told = [
+        run("fit", answers, "--personas", "2..3", "--columns", QUESTIONS, "--bank-id", "p", "--jobs", jobs, "--out", out).stderr
+        for jobs, out in ((1, one), (2, two))
+    ]
+
+    assert told[0].replace("one.yaml", "two.yaml") == told[1]
+    assert one.read_bytes() == two.read_bytes()
+    lines = told[0].splitlines()
+    assert lines[0].split()[:3] == ["personas", "log-likelihood", "parameters"]
+    assert [line.split()[0] for line in lines[1:3]] == ["2", "3"]
+    chosen, by_bic = int(lines[3][0]), min(lines[1:3], key=lambda line: float(line.split()[3])).split()[0]
+    assert lines[3][1:].startswith(" personas: the fewest within one standard error")
+    assert (f"BIC alone would choose {by_bic}" in lines) == (chosen != int(by_bic))
+    assert one.read_text().count("  - id: persona-") == chosen
+
+
+def test_a_bank_goes_on_from_itself(tmp_path, answers):
+    """New answers by the names of the same file, with and without its labels; what comes out is replayed on it."""
+    first = tmp_path / "first.yaml"
+    run("fit", answers, "--label", "Who?", "--out", first)
+    fresh = tmp_path / "fresh.csv"
+    fresh.write_text(planted(120, seed=9), encoding="utf-8")
+
+    for wish in ((), ("--label", "Who?")):
+        out = tmp_path / "next.yaml"
+        done = run("fit", fresh, "--from", first, *wish, "--out", out)
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert "next.yaml: 120 respondents, 2 personas, 9 questions" in done.stderr
+        assert "  - id: small-ones" in out.read_text()
+        replayed = run("replay", out, "--answers", fresh, "--label", "Who?", "--orders", "adaptive", "--steps", "5", "--json")
+        assert json.loads(replayed.stdout)["orders"]["adaptive"][0]["agreement"] > 0.8
+
+
+def test_answers_that_the_bank_does_not_know_are_told_with_their_cell(tmp_path, answers):
+    """An unknown option, a column of no question, and a label of no persona."""
+    first, fresh = tmp_path / "first.yaml", tmp_path / "fresh.csv"
+    run("fit", answers, "--label", "Who?", "--out", first)
+    lines = planted(30, seed=9).splitlines()
+    fresh.write_text("\n".join([lines[0] + ",new", *(f"{line},1" for line in lines[1:]), "maybe,1,,,,,,,,Nobody,1"]), encoding="utf-8")
+
+    done = run("fit", fresh, "--from", first, "--label", "Who?", "--out", tmp_path / "next.yaml")
+
+    assert done.exit_code == 1
+    assert 'fresh.csv:1: column "new": no question has this id' in done.stderr
+    assert 'fresh.csv:32: column "Q.0": "maybe" is not among the values' in done.stderr
+    assert 'fresh.csv:32: column "Who?": "Nobody" is not a persona' in done.stderr
+
+
+def test_labels_may_be_probabilities(tmp_path):
+    """One column a persona; half a doubt counts half."""
+    answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
+    lines = [f"{n % 5 + 1},{n // 3 % 4 + 1},{0.9 if n % 5 < 2 else 0.2},{0.1 if n % 5 < 2 else 0.8}" for n in range(60)]
+    answers.write_text("\n".join(["q,r,Buyers,Lookers", *lines]))
+
+    done = run("fit", answers, "--label-probabilities", "Buyers,Lookers", "--keep-repeats", "--out", out)
+
+    assert done.exit_code == 0, done.stderr
+    assert "support: 29 of 60 respondents\n  - id: buyers" in out.read_text()
+
+
+def test_a_telling_silence_goes_to_the_bank_and_to_the_column_map(tmp_path):
+    """Replay then counts an empty cell as the bank does."""
+    rng = np.random.default_rng(1)
+    who = rng.integers(0, 2, 400)
+    cells = [[str(rng.integers(1, 4)) if rng.random() > (0.1, 0.6)[k] else "" for _ in range(6)] + ["ab"[k]] for k in who]
+    answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
+    answers.write_text("\n".join(["q1,q2,q3,q4,q5,q6,who", *(",".join(row) for row in cells)]))
+
+    done = run("fit", answers, "--label", "who", "--out", out)
+
+    assert done.exit_code == 0, done.stderr
+    assert "no_answer: {a: 0.1" in out.read_text()
+    assert "# no_answer: who stays silent tells personas apart" in out.read_text()
+    replayed = run("replay", out, "--answers", answers, "--label", "who", "--orders", "random", "--steps", "6", "--json")
+    assert json.loads(replayed.stdout)["orders"]["random"][0]["agreement"] > 0.85

@@ -1,0 +1,132 @@
+"""Kinds of columns: recognised, wished for, and refused with the cell and what to do."""
+
+import numpy as np
+import pytest
+
+from question_bank.cells import AnswersInvalid
+from question_bank.recognising import Wanted, read_sheet
+
+
+def sheet(columns, **wishes):
+    """A file of some columns, each a list of cells."""
+    rows = zip(*columns.values(), strict=True)
+    text = "\n".join([",".join(columns), *(",".join(f'"{cell}"' for cell in row) for row in rows)])
+    return read_sheet(text, "a.csv", Wanted(**wishes))
+
+
+def problems(columns, **wishes):
+    with pytest.raises(AnswersInvalid) as told:
+        sheet(columns, **wishes)
+    return told.value.problems
+
+
+OTHER = ["1", "2"] * 10
+
+
+def test_numbers_that_are_no_scale_are_a_number_question():
+    """Classes of equal size for the search, the numbers themselves for the tables, room beyond what was seen."""
+    ages = [str(20 + 3 * n) for n in range(18)] + ["", "20"]
+    column = sheet({"age": ages, "q": OTHER}).columns[0]
+
+    assert (column.question.type, column.question.minimum, column.question.maximum) == ("number", 0, 100)
+    assert column.codes.max() == 5
+    assert column.codes[18] == -1
+    assert np.isnan(column.numbers[18])
+    assert (np.diff(column.codes[:18]) >= 0).all()
+    assert column.question.unit is None
+
+
+def test_ticks_with_one_prefix_are_one_multiple_question():
+    """Empty cells are options that were not seen."""
+    found = sheet({"why.Price": ["1", "0"] * 10, "why.Old car": ["yes", ""] * 10, "q": OTHER})
+
+    why = found.columns[0]
+    assert (why.question.id, why.question.type, why.question.outcomes) == ("why", "multiple", ("price", "old-car"))
+    assert why.codes[:2].tolist() == [[1, 1], [0, -1]]
+    assert found.linkable.tolist() == [False, False, True]
+    assert found.questions.tolist() == [0, 0, 1]
+    assert found.column_map().columns == {"why.Price": "why.price", "why.Old car": "why.old-car", "q": "q"}
+
+
+def test_a_prefix_with_other_answers_is_no_multiple_question():
+    """Q1.a, Q1.b, ... may be scales."""
+    found = sheet({"Q.1": ["1", "0"] * 10, "Q.2": ["1", "3"] * 10})
+    assert [column.question.type for column in found.columns] == ["single", "scale"]
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("single", ("1", "2", "10")), ("scale", tuple(map(str, range(1, 11)))), ("number", ())])
+def test_a_wish_goes_before_what_is_recognised(kind, expected):
+    """The same column three ways."""
+    found = sheet({"q": ["1", "10", "2", "1"] * 5, "r": OTHER}, kinds={"q": kind}).columns[0].question
+    assert (found.type, found.outcomes) == (kind, expected)
+
+
+def test_columns_are_left_out_or_made_ticks_by_wish():
+    """--type ignore, --without, and a single option on its own."""
+    columns = {"why.a": ["1", "0"] * 10, "why.b": ["0", "1"] * 10, "q": OTHER, "r": OTHER}
+    assert [one.name for one in sheet(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
+    assert [one.name for one in sheet(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
+    only = sheet({"why.a": ["1", "0"] * 10, "q": OTHER}, kinds={"why": "multiple"}).columns[0]
+    assert only.question.type == "multiple"
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["34", "forty", *map(str, range(20, 38))], 'a.csv:3: column "q": "forty" is not a number like the others'),
+        (["1", "2", "99", "5"] * 5, 'a.csv:4: column "q": "99" (here and on 4 more lines) is far off 1 to 5'),
+        ([f"r{n}" for n in range(20)], "has another value on every line: it looks like an id"),
+        ([str(1000 + n) for n in range(20)], "has another value on every line: it looks like an id"),
+        (["3"] * 20, 'everybody answered "3", which tells nothing: leave it out with --without q'),
+        ([""] * 20, "nobody answered it"),
+    ],
+)
+def test_what_is_no_question_is_told_with_its_cell(cells, words):
+    """And what to do."""
+    (told,) = problems({"q": cells, "r": OTHER})
+    assert words in told
+
+
+def test_every_stray_word_is_named():
+    """Not only the first."""
+    told = problems({"q": ["x", "y", *map(str, range(20, 38))], "r": OTHER})
+    assert [one.split(":")[1] for one in told] == ["2", "3"]
+    assert all("empty the cell if there is no answer, or say --type q=single" in one for one in told)
+
+
+@pytest.mark.parametrize("cells", [["0", "1", "2", "3+"] * 5, ["< 20", "20", "> 20", "20"] * 5, ["a", "b", "7", "c"] * 5])
+def test_bands_and_names_among_numbers_are_choices(cells):
+    """Three children or more is no slip of the pen."""
+    assert sheet({"q": cells, "r": OTHER}).columns[0].question.type == "single"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ({"z": "single"}, '--type: there is no column "z"'),
+        ({"q": "text"}, '--type: "text" for q is not one of single, multiple, scale, number, ignore'),
+        ({"q": "multiple"}, '--type: "q" is one column: a multiple question has one column an option'),
+        ({"q": "number"}, 'column "q": "red" is not a number, which a number question needs'),
+    ],
+)
+def test_wishes_that_the_column_cannot_meet(kinds, words):
+    """Named with the reason."""
+    assert words in problems({"q": ["red", "blue"] * 10, "r": OTHER}, kinds=kinds)[0]
+
+
+def test_a_multiple_question_names_its_strange_cell():
+    """Which is neither 1 nor 0."""
+    told = problems({"w.a": ["1", "0", "2", "1"] * 5, "w.b": ["1", "0"] * 10}, kinds={"w": "multiple"})
+    assert told[0] == 'a.csv:4: column "w.a": "2" in "w.a" is neither 1 nor 0'
+
+
+def test_soft_labels_are_rows_that_add_up_to_one():
+    """Unlabelled lines are left out and counted; what does not add up is named."""
+    found = sheet({"A": ["0.25", "1", ""], "B": ["0.75", "0.0005", ""], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
+    assert found.labels.names == ("A", "B")
+    assert found.labels.membership == pytest.approx(np.array([[0.25, 0.75], [1 / 1.0005, 0.0005 / 1.0005]]))
+    assert found.dropped == 1
+
+    told = problems({"A": ["0.25", "x", "0.5"], "B": ["0.7", "1", "0.5"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
+    assert told[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1"
+    assert told[1] == 'a.csv:3: column "A": "x" is not a probability from 0 to 1'

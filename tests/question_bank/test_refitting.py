@@ -1,0 +1,178 @@
+"""More answers for a bank that has tables: what is known counts, what is not asked stays, words and ids are kept."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from question_bank.answer_files import read_answers
+from question_bank.cells import AnswersInvalid
+from question_bank.compiling import compile_bank
+from question_bank.loading import check_bank, read_bank
+from question_bank.refitting import refit_bank, rows_of
+from question_bank.writing import write_bank
+
+BANK = """
+bank: shop
+title: {en: Shop, fr: Magasin}
+languages: [en, fr]
+personas:
+  - {id: a, name: {en: A}, prior: 0.5, value: 7}
+  - {id: b, name: {en: B}, prior: 0.5}
+questions:
+  - id: colour
+    type: single
+    text: {en: Colour?, fr: Couleur ?}
+    topic: looks
+    options: [{id: red, text: {en: Red}}, {id: blue, text: {en: Blue}}]
+    likelihood: {a: [0.7, 0.3], b: [0.3, 0.7]}
+  - id: mood
+    type: scale
+    text: {en: Mood?}
+    min: 1
+    max: 3
+    likelihood: {a: [0.2, 0.3, 0.5], b: [0.5, 0.3, 0.2]}
+  - id: shade
+    type: single
+    text: {en: Shade?}
+    parent: colour
+    options: [{id: dark, text: {en: Dark}}, {id: light, text: {en: Light}}]
+    likelihood: {a: {red: [0.9, 0.1], blue: [0.2, 0.8]}, b: {red: [0.8, 0.2], blue: [0.1, 0.9]}}
+  - id: why
+    type: multiple
+    text: {en: Why?}
+    options: [{id: price, text: {en: Price}}, {id: style, text: {en: Style}}]
+    likelihood: {a: [0.2, 0.8], b: [0.8, 0.2]}
+    no_answer: {a: 0.1, b: 0.3}
+  - id: age
+    type: number
+    text: {en: Age?}
+    min: 0
+    max: 120
+    unit: years
+    likelihood: {a: {mean: 30, sd: 8}, b: {mean: 55, sd: 8}}
+  - id: never
+    type: single
+    text: {en: Never asked}
+    options: [{id: x, text: {en: X}}, {id: y, text: {en: Y}}]
+    likelihood: {a: [0.25, 0.75], b: [0.5, 0.5]}
+  - {id: words, type: text, text: {en: Words?}}
+surveys:
+  - {id: main, title: {en: Main}, questions: all, stop: {confidence: 0.8}}
+"""
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return read_bank(BANK, "bank.yaml")
+
+
+def people(respondents, seed=1, red=(0.9, 0.1)):
+    """Personas in turn; colours as given, everything else as the bank says."""
+    rng = np.random.default_rng(seed)
+    who = ["ab"[n % 2] for n in range(respondents)]
+    rows = []
+    for persona in who:
+        k = "ab".index(persona)
+        colour = "red" if rng.random() < red[k] else "blue"
+        dark = {"red": (0.9, 0.8), "blue": (0.2, 0.1)}[colour][k]
+        why = [option for option, share in zip(("price", "style"), ((0.2, 0.8), (0.8, 0.2))[k], strict=True) if rng.random() < share]
+        rows.append({
+            "colour": colour,
+            "mood": int(rng.choice([1, 2, 3], p=[(0.2, 0.3, 0.5), (0.5, 0.3, 0.2)][k])),
+            "shade": "dark" if rng.random() < dark else "light",
+            "why": None if rng.random() < (0.1, 0.3)[k] else why,
+            "age": float(np.clip(rng.normal((30, 55)[k], 8), 0, 120)),
+            "words": "hello",
+        })  # fmt: skip
+    return rows, who
+
+
+def share(bank, question, persona, outcome):
+    compiled = compile_bank(bank)
+    q = compiled.index[question]
+    return compiled.tables.questions[q].cells[compiled.personas.index(persona), bank.questions[q].outcomes.index(outcome)]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_tables_move_and_everything_else_stays(bank, labelled):
+    """Whether personas are known or believed: the new habit is learnt, ids, words, trees, surveys and untouched questions are kept."""
+    rows, who = people(600)
+
+    learnt = refit_bank(bank, rows, who if labelled else None, 1)
+
+    assert share(bank, "colour", "a", "red") == pytest.approx(0.7)
+    assert share(learnt.bank, "colour", "a", "red") == pytest.approx(0.9, abs=0.07)
+    assert share(learnt.bank, "colour", "b", "red") == pytest.approx(0.1, abs=0.07)
+    before, after = bank.questions, learnt.bank.questions
+    assert [q.id for q in after] == [q.id for q in before]
+    assert [q.text for q in after] == [q.text for q in before]
+    assert (after[5], after[6]) == (before[5], before[6])
+    assert {learnt.bank.question("shade").parent, learnt.bank.question("colour").parent} >= {"colour"}
+    assert learnt.bank.question("colour").topic == "looks"
+    assert learnt.bank.question("why").no_answer == pytest.approx({"a": 0.1, "b": 0.3}, abs=0.06)
+    assert learnt.bank.question("age").unit == "years"
+    assert learnt.bank.question("age").likelihood["a"].mean == pytest.approx(30, abs=2)
+    assert learnt.bank.surveys == bank.surveys
+    assert learnt.bank.personas[0] == replace(bank.personas[0], prior=learnt.bank.personas[0].prior)
+
+
+def test_a_learnt_bank_reads_back(bank):
+    """Its file has no problem and says the same."""
+    rows, who = people(200)
+    learnt = refit_bank(bank, rows, who, 1)
+
+    written = write_bank(learnt.bank, learnt.notes)
+
+    assert check_bank(written.encode(), "bank.yaml").errors == ()
+    assert read_bank(written, "bank.yaml") == learnt.bank
+    assert written.startswith("# Learnt anew by `discern fit --from` from 200 respondents")
+
+
+def test_few_answers_move_a_bank_little_when_they_say_the_same(bank):
+    """Ten respondents as the bank expects them: its tables count for much more."""
+    rows, who = people(40, seed=3, red=(0.7, 0.3))
+
+    learnt = refit_bank(bank, rows, who, 1)
+
+    assert learnt.fit.pseudo_counts >= 20
+    assert share(learnt.bank, "mood", "a", "3") == pytest.approx(0.5, abs=0.08)
+
+
+def test_respondents_without_a_label_are_left_out(bank):
+    """Of those who have one, all count."""
+    rows, who = people(60)
+    some = [persona if n < 40 else None for n, persona in enumerate(who)]
+    assert len(refit_bank(bank, rows, some, 1).fit.membership) == 40
+
+
+def test_a_question_whose_parent_nobody_answered_keeps_its_table(bank):
+    """There is nothing by which to take it apart."""
+    rows, who = people(100)
+    alone = [{question: value for question, value in row.items() if question != "colour"} for row in rows]
+
+    learnt = refit_bank(bank, alone, who, 1)
+
+    assert learnt.bank.question("shade") == bank.question("shade")
+    assert learnt.bank.question("colour") == bank.question("colour")
+
+
+def test_too_little_to_learn_from_is_told(bank):
+    """One respondent, or none with a known persona."""
+    rows, _ = people(3)
+    with pytest.raises(AnswersInvalid, match="too few"):
+        refit_bank(bank, rows[:1], None, 1)
+    with pytest.raises(AnswersInvalid, match="too few"):
+        refit_bank(bank, rows, [None] * 3, 1)
+
+
+def test_the_same_seed_learns_the_same(bank):
+    """A bank that is refitted twice is one bank."""
+    rows, _ = people(100)
+    assert refit_bank(bank, rows, None, 4).bank == refit_bank(bank, rows, None, 4).bank
+
+
+def test_empty_cells_of_a_file_are_silences_until_they_tell_nothing(bank):
+    """Questions without a column were never asked."""
+    rows = rows_of(read_answers("colour,mood\nred,\nblue,3\n", bank, "a.csv"))
+    assert rows == [{"colour": "red", "mood": None}, {"colour": "blue", "mood": 3}]

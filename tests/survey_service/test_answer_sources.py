@@ -1,0 +1,66 @@
+"""Parquet files read as CSV files do."""
+
+import datetime
+
+import pytest
+
+from question_bank.cells import AnswersInvalid
+from question_bank.recognising import read_sheet
+from survey_service.answer_sources import read_cells
+
+
+def parquet(path, **columns):
+    import pyarrow
+    from pyarrow import parquet as files
+
+    files.write_table(pyarrow.table({name: pyarrow.array(values) for name, values in columns.items()}), path)
+    return path
+
+
+def test_the_types_of_parquet_are_those_of_the_questions(tmp_path):
+    """Booleans, integers, numbers, words, categories and nulls."""
+    import pyarrow
+
+    path = parquet(
+        tmp_path / "a.parquet",
+        owns=[True, False, None, True],
+        stars=[1, 5, None, 3],
+        score=[1.0, 2.0, float("nan"), 4.0],
+        income=[1000.5, 2000.25, 3000.125, None],
+        word=pyarrow.array(["red", "blue", None, "red"]).dictionary_encode(),
+    )
+
+    sheet = read_sheet(read_cells(path), path.name)
+
+    assert [column.question.type for column in sheet.columns] == ["single", "scale", "scale", "number", "single"]
+    assert [column.codes[2] for column in sheet.columns[:3]] == [-1, -1, -1]
+    assert sheet.columns[0].question.outcomes == ("false", "true")
+    assert sheet.columns[4].question.outcomes == ("blue", "red")
+
+
+def test_problems_name_the_row_of_the_table(tmp_path):
+    """Counted from one; rows without any value count too."""
+    path = parquet(tmp_path / "a.parquet", a=["1", None, "x", *"23456789"], b=["p", None, *"pqpqpqpqp"])
+    with pytest.raises(AnswersInvalid, match=r'a.parquet:3: column "a": "x" is not a number'):
+        read_sheet(read_cells(path), path.name)
+
+
+def test_what_cannot_be_read_is_told(tmp_path):
+    """No Parquet file, lists in cells, and an empty table."""
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 but not really")
+    for path, words in (
+        (broken, "is not a readable Parquet file"),
+        (parquet(tmp_path / "lists.parquet", a=[[1], [2]]), 'column "a": holds lists or structures'),
+        (parquet(tmp_path / "empty.parquet", a=[None, None]), "has no answers"),
+    ):
+        with pytest.raises(AnswersInvalid, match=words):
+            read_cells(path)
+
+
+def test_a_moment_is_written_as_words(tmp_path):
+    """And so a time stamp is told as what it is."""
+    days = [datetime.datetime(2026, 1, day, 12, day) for day in range(1, 13)]
+    path = parquet(tmp_path / "a.parquet", when=days, b=list("pqpqpqpqpqpq"))
+    with pytest.raises(AnswersInvalid, match='column "when": has another value on every line'):
+        read_sheet(read_cells(path), path.name)

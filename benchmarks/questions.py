@@ -1,130 +1,225 @@
-"""How soon a fitted bank knows who is answering: four real questionnaires, fitted on one half of the respondents, replayed on the other.
+"""How soon a fitted bank knows who is answering: real questionnaires, fitted on one half of the respondents, replayed on the other.
 
-    python benchmarks/questions.py [--halves 3] [--data ../shared/data] [--sets auto,vnf]
+    python benchmarks/questions.py [--halves 10] [--data ../shared/data] [--sets auto,vnf] [--jobs 2]
+    python benchmarks/questions.py --answers YOURS.csv [--personas 5 | --label COLUMN] [--without id,date]
 
-Three ways to ask, with the same bank: adaptive (the live choice), the best fixed order (learnt on the training half with the very belief
-that the bank states, a strong opponent), and an order drawn at random for each respondent. Agreement is with the persona believed after
-all answers; the calibration error compares stated confidence with what all answers say of the stated persona. One half has a standard
-error of about .015. Effort is left out: what counts here is the number of questions.
+Four ways to ask: adaptive (the live choice), the best fixed order (learnt on the training half with the very belief that the bank states,
+a strong opponent), an order drawn at random for each respondent, and a typing tool: a decision tree that was taught by the training
+half's personas. Agreement is with the persona believed after all answers (or the label); the calibration error compares stated confidence
+with what all answers say of the stated persona. Each split is used both ways round; one half alone has a standard error of about .015.
+Effort is left out: what counts here is the number of questions.
 """
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the halves run side by side instead
+
 import argparse
-import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
 
-from adaptive.fitting import evidence_of
-from adaptive.posterior import believe
+from adaptive.assembling import evidence_from
+from adaptive.coding import Codes
+from adaptive.findings import AtStop, at_stop
+from adaptive.fitting import Fit
+from adaptive.interviews import interview
+from adaptive.ordering import best_fixed_order
 from adaptive.selection import SurveyRules
-from adaptive.simulation import Measure, Respondents, replay
+from adaptive.simulation import Measure, Respondents, held_true, replay
 from adaptive.stopping import StopRule
-from adaptive.tables import Integers, ResponseTables
-from question_bank.compiling import compile_bank
-from question_bank.fitting import fit_sheet, fitted_bank
-from question_bank.recognising import Sheet, read_sheet
+from adaptive.tables import ResponseTables
+from question_bank.fitting import answers_of, fit_sheet
+from question_bank.recognising import Wanted, read_sheet
+from question_bank.sheets import Sheet
 
 STEPS = range(1, 11)
 ORDERS = ("adaptive", "fixed", "random")
+PERSONAS = 5
+STOP = 0.8
+DEPTHS = (3, 5, 7)
+"""Depths of the typing tools: the deeper, the more questions each respondent is asked."""
 
 
 @dataclass(frozen=True)
 class Set:
-    """A questionnaire: how many personas to find, and the columns that are no questions for them, with the reason."""
+    """A questionnaire: the file, and the columns that are no questions for its personas, with the reason."""
 
-    name: str
-    personas: int
-    left_out: Sequence[str]
-    why: str
-
-
-SETS = (
-    Set("auto", 4, ("model", "gender", "occupation", "household"), "what was bought and who one is, known without asking"),
-    Set("vnf", 4, (), ""),
-    Set("election", 3, ("VOTE3", "AGE", "EDUC", "GENDER", "PARTY"), "vote and demography beside the twelve items"),
-    Set("hobbies", 4, ("Sex", "Age", "Marital status", "Profession", "nb.activitees"), "demography, and the sum of the answers"),
-)
+    file: Path
+    wanted: Wanted = field(default_factory=Wanted)
+    why: str = ""
+    personas: int | None = PERSONAS
 
 
-def whole(one: Set, data: Path) -> Sheet:
-    """All respondents of a questionnaire, with the columns that are questions."""
-    path = data / f"{one.name}.csv"
-    text = path.read_text(encoding="utf-8")
-    return read_sheet(text, path.name, [name for name in next(csv.reader([text.splitlines()[0]])) if name not in one.left_out])
+def known_sets(data: Path) -> list[Set]:
+    """The four questionnaires of the data folder."""
+
+    def one(name: str, without: str = "", why: str = "") -> Set:
+        return Set(data / f"{name}.csv", Wanted(without=without.split(",") if without else (), keep_repeats=True), why)
+
+    return [
+        one("auto", "model,gender,occupation,household", "what was bought and who one is, known without asking"),
+        one("vnf"),
+        one("election", "VOTE3,AGE,EDUC,GENDER,PARTY", "vote and demography beside the twelve items"),
+        one("hobbies", "Sex,Age,Marital status,Profession,nb.activitees", "demography, and the sum of the answers"),
+    ]
 
 
-def half(sheet: Sheet, rows: Integers) -> Sheet:
+@dataclass(frozen=True)
+class TypingTool:
+    """A decision tree: how many questions it asks on average, how often it is right, and how often we are after as many."""
+
+    questions: float
+    agreement: float
+    ours: float
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """What one half said of a bank fitted on the other."""
+
+    orders: dict[str, list[Measure]]
+    tools: list[TypingTool]
+    stop: AtStop
+    told: str
+
+
+def some(sheet: Sheet, rows: Codes) -> Sheet:
     """Some respondents of a sheet. Which answers exist is read from all of them: a rare one may be missing in one half."""
-    return replace(sheet, columns=tuple(replace(column, codes=column.codes[rows]) for column in sheet.columns))
+    labels = sheet.labels and replace(sheet.labels, membership=sheet.labels.membership[rows])
+    return replace(sheet, columns=tuple(column.some(rows) for column in sheet.columns), labels=labels)
 
 
-def best_order(tables: ResponseTables, people: Respondents, length: int) -> list[int]:
-    """The order for everybody that, question by question, raises the training log score of the full-belief persona most."""
-    label = believe(tables, people.answers).argmax(axis=1)
-    nobody = np.arange(len(label))
-    order: list[int] = []
-
-    def score(question: int) -> float:
-        shown = np.isin(np.arange(len(tables.questions)), [*order, question])
-        belief = believe(tables, replace(people.answers, answered=people.answers.answered & shown))
-        return float(np.log(belief[nobody, label]).mean())
-
-    while len(order) < min(length, len(tables.questions)):
-        order.append(max((q for q in range(len(tables.questions)) if q not in order), key=score))
-    return order
+def respondents(sheet: Sheet, fit: Fit, tables: ResponseTables) -> Respondents:
+    """Everybody of a sheet, as the engine sees them."""
+    answers = answers_of(sheet)
+    label = None if sheet.labels is None else sheet.labels.codes
+    return Respondents(evidence_from(answers, tables, np.concatenate(fit.tables, axis=1)), np.ones_like(answers.silent), label)
 
 
-def measured(tables: ResponseTables, training: Respondents, people: Respondents, order: str, rng: np.random.Generator) -> list[Measure]:
-    """The fixed order is forced by `first`: the same engine asks it."""
+def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half:
+    """Fit on one half and replay the other; `task` is the number of the split, and which way round."""
+    seed, turned = task
+    shuffled = np.random.default_rng(seed).permutation(len(sheet.codes))
+    train, test = (some(sheet, rows) for rows in np.array_split(shuffled, 2)[:: -1 if turned else 1])
+    fit = fit_sheet(train, personas, seed)
+    tables = fit.engine
+    training, people = (respondents(part, fit, tables) for part in (train, test))
     size = len(tables.questions)
-    free = SurveyRules(
+    rules = SurveyRules(
         np.ones(size, dtype=bool), np.zeros(size, dtype=bool), np.zeros((size, size), dtype=bool), (), StopRule(), effort=0.0
     )
-    steps = [step for step in STEPS if step <= size]
-    if order == "fixed":
-        order, free = "adaptive", replace(free, first=tuple(best_order(tables, training, len(STEPS))))
-    return replay(tables, free, people, order, steps, rng)
+    label = held_true(tables, rules, training)[1]
+    order = best_fixed_order(tables, training.answers, label, rules.included, len(STEPS))
+    steps = [step for step in (0, *STEPS) if step <= size]
+
+    def asked(way: str) -> list[Measure]:
+        rng = np.random.default_rng(seed)
+        if way == "fixed":  # the same engine asks it
+            return replay(tables, replace(rules, first=tuple(order)), people, "adaptive", steps, rng)
+        return replay(tables, rules, people, way, steps, rng)
+
+    orders = {way: asked(way) for way in ORDERS}
+    full, truth = held_true(tables, rules, people)
+    ended = interview(tables, replace(rules, stop=StopRule(confidence=STOP)), people)
+    told = f"{len(fit.dependences.parents)} edges, {len(fit.silence)} silences, shrunk by {fit.pseudo_counts:g}, weight {fit.evidence_weight:g}"
+    return Half(
+        {way: measures[1:] for way, measures in orders.items()},
+        typing_tools((train, label), (test, truth), orders["adaptive"], seed),
+        at_stop(ended, full, truth, labelled=people.label is not None),
+        told,
+    )
 
 
-def one_half(one: Set, sheet: Sheet, seed: int) -> tuple[dict[str, list[Measure]], str]:
-    """Measures by order, and a line about the bank."""
-    shuffled = np.random.default_rng(seed).permutation(len(sheet.codes))
-    train, test = (half(sheet, rows) for rows in np.array_split(shuffled, 2))
-    fit = fit_sheet(train, one.personas, seed)
-    tables = compile_bank(fitted_bank(train, fit, one.name)).tables
-    training, people = (Respondents(evidence_of(part.codes, tables), np.ones_like(part.codes, dtype=bool)) for part in (train, test))
-    found = {order: measured(tables, training, people, order, np.random.default_rng(seed)) for order in ORDERS}
-    return found, f"{len(fit.dependences.parents)} edges, shrunk by {fit.pseudo_counts:g}, weight {fit.evidence_weight:g}"
+def typing_tools(train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[Measure], seed: int) -> list[TypingTool]:
+    """Decision trees of several depths, each with the leaf size that its own cross-validation likes best."""
+    (taught, label), (held, truth) = train, test
+    cells = answers_of(taught)
+    found = []
+    for depth in DEPTHS:
+        search = GridSearchCV(DecisionTreeClassifier(max_depth=depth, random_state=seed), {"min_samples_leaf": [2, 5, 10, 20]}, cv=3)
+        tree = search.fit(cells.hot, label).best_estimator_
+        hot = answers_of(held).hot
+        length = questions_on_the_way(tree, hot, cells.question_of_cell)
+        reached = float(np.interp(length, range(len(ours)), [measure.agreement for measure in ours]))
+        found.append(TypingTool(length, float((tree.predict(hot) == truth).mean()), reached))
+    return found
 
 
-def table(runs: Sequence[dict[str, list[Measure]]]) -> str:
+def questions_on_the_way(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_cell: Codes) -> float:
+    """Different questions that each respondent meets on the way down, on average."""
+    splits = np.where(tree.tree_.feature >= 0, question_of_cell[tree.tree_.feature], -1)
+    path = tree.decision_path(hot)
+    met = [len(set(splits[path.indices[a:b]]) - {-1}) for a, b in zip(path.indptr, path.indptr[1:], strict=False)]
+    return float(np.mean(met))
+
+
+def table(halves: Sequence[Half]) -> str:
     """One line a number of questions: agreement and calibration error of each order, averaged over the halves."""
-    lines = ["  n" + "".join(f"{order:>20}" for order in ORDERS), "   " + "  agreement  cal.err" * len(ORDERS)]
-    for place, step in enumerate(measure.questions for measure in runs[0][ORDERS[0]]):
-        line = f"{step:>3}"
-        for order in ORDERS:
-            both = [(run[order][place].agreement, run[order][place].calibration_error) for run in runs]
-            agreement, error = np.mean(both, axis=0)
-            line += f"{agreement:>11.3f}{error:>9.3f}"
-        lines.append(line)
+    lines = ["  n" + "".join(f"{order:>20}" for order in ORDERS) + "     ahead of fixed", "   " + "  agreement  cal.err" * len(ORDERS)]
+    for place, step in enumerate(measure.questions for measure in halves[0].orders[ORDERS[0]]):
+        figures = {
+            order: np.array([(half.orders[order][place].agreement, half.orders[order][place].calibration_error) for half in halves])
+            for order in ORDERS
+        }
+        lead = figures["adaptive"][:, 0] - figures["fixed"][:, 0]
+        line = "".join(f"{found.mean(axis=0)[0]:>11.3f}{found.mean(axis=0)[1]:>9.3f}" for found in figures.values())
+        lines.append(f"{step:>3}{line}{lead.mean():>+11.3f} +-{lead.std() / np.sqrt(len(lead)):.3f}")
+    for place in range(len(DEPTHS)):
+        tools = [half.tools[place] for half in halves]
+        length, theirs, ours = (float(np.mean([getattr(tool, name) for tool in tools])) for name in ("questions", "agreement", "ours"))
+        lines.append(
+            f"typing tool of depth {DEPTHS[place]}: {length:.2f} questions, agreement {theirs:.3f}; adaptive {ours:.3f} after as many"
+        )
+    stop = [(half.stop.questions, half.stop.confidence, half.stop.soft_agreement, half.stop.agreement) for half in halves]
+    asked, stated, soft, agreement = np.mean(stop, axis=0)
+    lines.append(
+        f"stopping at {STOP:.2f}: {asked:.2f} questions, stated {stated:.3f}, all answers give it {soft:.3f}, agreement {agreement:.3f}"
+    )
     return "\n".join(lines)
 
 
-def main() -> None:
+def wished() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--halves", type=int, default=3)
+    parser.add_argument("--halves", type=int, default=10, help="random splits, each used both ways round")
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parent.parent.parent / "shared" / "data")
-    parser.add_argument("--sets", default=",".join(one.name for one in SETS))
-    wish = parser.parse_args()
-    for one in (one for one in SETS if one.name in wish.sets.split(",")):
-        sheet = whole(one, wish.data)
-        runs = [one_half(one, sheet, seed) for seed in range(1, wish.halves + 1)]
-        print(f"\n{one.name}: {one.personas} personas, {wish.halves} halves; {'; '.join(told for _, told in runs)}")
-        if one.left_out:
-            print(f"left out: {', '.join(one.left_out)} ({one.why})")
-        print(table([found for found, _ in runs]), flush=True)
+    parser.add_argument("--sets", default="auto,vnf,election,hobbies")
+    parser.add_argument("--answers", type=Path, help="another CSV file instead of the known sets")
+    parser.add_argument("--personas", type=int, default=PERSONAS)
+    parser.add_argument("--label", help="column with the persona; then none are looked for")
+    parser.add_argument("--without", default="", help="columns that are no questions, with commas between")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def sets_of(wish: argparse.Namespace) -> list[Set]:
+    if wish.answers is None:
+        known = {one.file.stem: one for one in known_sets(wish.data)}
+        return [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
+    without = [name for name in wish.without.split(",") if name]
+    return [Set(wish.answers, Wanted(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas)]
+
+
+def main() -> None:
+    wish = wished()
+    with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
+        for one in sets_of(wish):
+            sheet = read_sheet(one.file.read_text(encoding="utf-8"), one.file.name, one.wanted)
+            tasks = [(seed, turned) for seed in range(1, wish.halves + 1) for turned in (False, True)]
+            halves = list(pool.map(partial(one_half, sheet, one.personas), tasks))
+            found = f"{one.personas} personas" if one.personas else f'personas by "{wish.label}"'
+            print(f"\n{one.file.stem}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
+            if one.wanted.without:
+                print(f"left out: {', '.join(one.wanted.without)}{f' ({one.why})' if one.why else ''}")
+            print(f"fits: {'; '.join(half.told for half in halves[:4])}; ...")
+            print(table(halves), flush=True)
 
 
 if __name__ == "__main__":

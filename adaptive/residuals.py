@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.calibration import items_of, one_hot
+from adaptive.coding import items_of, one_hot
 from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import Choice, Floats
 from adaptive.posterior import Evidence

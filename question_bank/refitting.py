@@ -15,7 +15,7 @@ from question_bank.answer_files import AnswerTable
 from question_bank.answers import Value
 from question_bank.cells import AnswersInvalid
 from question_bank.column_kinds import classes_of, edges_of
-from question_bank.compiling import compile_bank
+from question_bank.compiling import compile_bank, given_parent
 from question_bank.definitions import Bank, Question
 from question_bank.fitting import PLACES, filled_questions, question_notes
 from question_bank.sheets import Column, Sheet
@@ -121,13 +121,7 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
             items += _pooled(sheet.columns[n], tables.personas)
     index = {bank.questions[q].id: n for n, q in enumerate(places)}
     parents = {n: index[parent] for n, q in enumerate(places) if (parent := bank.questions[q].parent) is not None and parent in index}
-    # A tree holds its tables level by level, padded to the widest.
-    given = {}
-    for level in (level for tree in tables.trees for level in tree.levels[1:]):
-        for place, q in enumerate(level.questions):
-            if int(q) in places and places.index(int(q)) in parents:
-                n = places.index(int(q))
-                given[n] = level.table[place][:, : sheet.columns[parents[n]].levels[0], : level.width[place]]
+    given = {n: given_parent(bank, bank.questions[places[n]]) for n in parents}
     return Known(tables.prior, items, silence, parents, given)
 
 

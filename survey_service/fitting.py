@@ -3,7 +3,7 @@
 import csv
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,7 @@ from question_bank.refitting import refit_bank, rows_of
 from question_bank.sheets import Sheet
 from question_bank.writing import write_bank
 from survey_service.answer_sources import read_cells
+from survey_service.terminal import progress
 
 MUCH = 1_000_000
 """Cells of one-hot answers from which the starts of one search are worth processes of their own."""
@@ -113,8 +114,8 @@ def _how_many(sheet: Sheet, wish: Wish, spread: Spread) -> tuple[int | None, lis
     if first == last:
         return first, []
     numbers = range(first, last + 1)
-    with _bar(len(numbers) * (FOLDS + 1)) as step:
-        compared = compare_sheet(sheet, numbers, wish.seed, step, spread)
+    with progress("comparing", len(numbers) * (FOLDS + 1)) as step:
+        compared = compare_sheet(sheet, numbers, wish.seed, lambda _: step(1), spread)
     best = best_class_number(compared)
     lines = [f"{'personas':>8}{'log-likelihood':>16}{'parameters':>12}{'BIC':>12}{'held-out score':>16}{'+-':>8}{'smallest':>10}"]
     lines += [
@@ -139,16 +140,6 @@ def _processes(sheet: Sheet, wish: Wish) -> Iterator[Spread]:
         return
     with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
         yield pool.map
-
-
-@contextmanager
-def _bar(steps: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on a terminal, silence elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=steps, label="comparing", file=sys.stderr) as bar:
-        yield lambda _: bar.update(1)
 
 
 def _told(step: str) -> None:

@@ -18,6 +18,7 @@ from question_bank.answer_files import read_answers, read_column_map
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.definitions import DEFAULT_STOP, Bank
 from question_bank.respondents import respondents_of
+from survey_service.answer_sources import read_cells
 from survey_service.terminal import progress
 
 ORDERS = ("adaptive", "fixed", "random")
@@ -58,7 +59,7 @@ def replay_file(bank: Bank, answers: Path, columns: Path | None, wish: Wish) -> 
     """Raises ValueError with every problem of the wish, the column map or the answers."""
     steps = _checked(bank, wish)
     names = None if columns is None else read_column_map(columns.read_text(encoding="utf-8"), columns.name)
-    table = read_answers(_text(answers), bank, answers.name, names, wish.label)
+    table = read_answers(read_cells(answers), bank, answers.name, names, wish.label)
     compiled = compile_bank(bank)
     rules, people = rules_of(compiled, wish.survey, wish.stop), respondents_of(compiled, table)
     return replay_respondents(compiled, rules, people, wish.orders, steps, wish.seed)
@@ -137,10 +138,3 @@ def _checked(bank: Bank, wish: Wish) -> list[int]:
 
 def _is_step(step: str) -> bool:
     return step.isdecimal() and step.isascii() and int(step) <= 1000
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as wrong:
-        raise ValueError(f"{path.name}: is not UTF-8 text (byte {wrong.start}): save it as UTF-8") from None

@@ -1,5 +1,6 @@
 """`discern fit`, as a person or a script meets it."""
 
+import csv
 import json
 
 import numpy as np
@@ -176,3 +177,36 @@ def test_a_telling_silence_goes_to_the_bank_and_to_the_column_map(tmp_path):
     assert "# no_answer: who stays silent tells personas apart" in out.read_text()
     replayed = run("replay", out, "--answers", answers, "--label", "who", "--orders", "random", "--steps", "6", "--json")
     assert json.loads(replayed.stdout)["orders"]["random"][0]["agreement"] > 0.85
+
+
+def test_parquet_and_semicolons_are_fitted_and_replayed_alike(tmp_path, answers):
+    """The same answers from three files, the same bank and the same measures."""
+    import pyarrow
+    from pyarrow import parquet
+
+    header, *rows = csv.reader(answers.read_text(encoding="utf-8").splitlines())
+    columns = {name: [row[place] or None for row in rows] for place, name in enumerate(header)}
+    whole = {name: values if name != "Q.1" else [value and int(value) for value in values] for name, values in columns.items()}
+    parquet.write_table(pyarrow.table(whole), tmp_path / "answers.parquet")
+    with (tmp_path / "excel.csv").open("w", encoding="cp1252", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([header, *rows])
+    told = []
+    for path in (answers, tmp_path / "answers.parquet", tmp_path / "excel.csv"):
+        out = tmp_path / f"{path.name}.yaml"
+        assert run("fit", path, "--label", "Who?", "--bank-id", "planted", "--out", out).exit_code == 0
+        replayed = run("replay", out, "--answers", path, "--label", "Who?", "--steps", "3", "--orders", "adaptive", "--json").stdout
+        told.append((out.read_text(), replayed))
+    assert told[0] == told[1] == told[2]
+
+
+def test_replay_refuses_a_file_that_was_pasted_twice(tmp_path, answers):
+    """With the line, like fit."""
+    first, twice = tmp_path / "first.yaml", tmp_path / "twice.csv"
+    run("fit", answers, "--label", "Who?", "--out", first)
+    header, *lines = answers.read_text(encoding="utf-8").splitlines()
+    twice.write_text("\n".join([header, *lines, *lines]), encoding="utf-8")
+
+    for words in (("fit", twice, "--label", "Who?", "--out", tmp_path / "b.yaml"), ("replay", first, "--answers", twice)):
+        done = run(*words)
+        assert done.exit_code == 1
+        assert "twice.csv:302: 300 lines from here on repeat the lines from 2 on" in done.stderr

@@ -87,8 +87,9 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
 @click.argument("survey")
 @click.option("--out", type=WRITABLE, help="The draft; default BANK.draft.yaml.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def refit(survey: str, out: Path | None, seed: int, as_json: bool) -> None:
+def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json: bool) -> None:
     """Let the stored answers teach the published bank of a survey; writes a draft, publishes nothing."""
     from survey_service.refitting import comparison, refit_survey, told, write_draft
     from survey_service.store.banks import Banks
@@ -98,7 +99,11 @@ def refit(survey: str, out: Path | None, seed: int, as_json: bool) -> None:
             done = refit_survey(session, Banks(), survey, seed)
             out = out or Path(f"{done.published.bank.id}.draft.yaml")
             write_draft(done, out)
+            found = comparison(done)
+            if report is not None:
+                from survey_service.reports.refitted import report_refit
+
+                report_refit(done, found, report)
         except ValueError as wrong:
             refuse(str(wrong))
-    found = comparison(done)
     click.echo(json.dumps(found) if as_json else told(found, out))

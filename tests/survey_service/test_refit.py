@@ -88,7 +88,11 @@ def test_a_draft_is_written_compared_and_not_published(service, database_url, tm
     with service.parts.store.reading() as session:
         assert Banks().current(session, "drinks")[1] == 1
 
-    table = discern("refit", "drinks", "--out", str(out), database_url=database_url).stdout
+    page = tmp_path / "report.html"
+    table = discern("refit", "drinks", "--out", str(out), "--report", str(page), database_url=database_url).stdout
+    assert all(
+        f"<h2>{title}</h2>" in page.read_text() for title in ("What it is worth", "What moved", "Pilot questions", "Who the personas are")
+    )
     for words in (
         "draft.yaml: a draft from drinks version 1",
         "60 respondents",

@@ -73,6 +73,8 @@ def _number(question: Measure, persona: Integers, rng: np.random.Generator) -> F
     """(N,) numbers from each persona's truncated law, by its inverse."""
     everybody = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12))
     own: Floats = everybody[np.arange(len(persona)), persona]
+    if question.lapse:
+        own = np.where(rng.random(len(persona)) < question.lapse, rng.uniform(*question.reach, len(persona)), own)
     return np.clip(own, question.low, question.high)
 
 

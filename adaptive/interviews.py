@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive.drawing import Conditions, draw_respondents
+from adaptive.dropout import Hazard
 from adaptive.exploring import PILOT_SHARE, Lots
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence
@@ -82,20 +83,22 @@ def simulate(
     rng: np.random.Generator,
     *,
     skip: float = 0.0,
-    drop_out: float = 0.0,
+    drop_out: float | None = 0.0,
     explore: float = 0.0,
     watch: Watch = lambda _: None,
 ) -> Simulated:
     """Interview so many respondents drawn from the tables (see `draw_respondents`).
 
-    `drop_out` is the chance that a respondent leaves before each further question; `explore` the share who get their questions by lot.
+    `drop_out` is the chance that a respondent leaves before each further question; with None they leave with the `hazard` of the rules,
+    where there is one. `explore` is the share who get their questions by lot.
     `watch` is told how many respondents are done with.
     """
     personas, parts = [], []
     for size in _sizes(tables, respondents):
         people = draw_respondents(tables, conditions, size, rng, skip)
         personas.append(np.empty(0, dtype=np.int64) if people.label is None else people.label)
-        fate = _Fate(_patience(size, drop_out, rng), _lots(rules, explore, size, rng), rng)
+        hazard = rules.hazard if drop_out is None else None
+        fate = _Fate(_patience(size, drop_out or 0.0, rng), _lots(rules, explore, size, rng), rng, hazard)
         parts.append(_interviewed(tables, rules, people, fate))
         watch(size)
     return Simulated(np.concatenate(personas), _together(parts))
@@ -120,17 +123,28 @@ def _sizes(tables: ResponseTables, respondents: int) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Fate:
-    """What chance holds for B respondents: after how many questions each would leave, (B,), and the lots of their questions."""
+    """What chance holds for B respondents: after how many questions each would leave, (B,), or with which hazard, and their lots."""
 
     patience: Floats
     lots: Lots | None = None
     rng: np.random.Generator | None = None
+    hazard: Hazard | None = None
 
     def lots_of(self, who: Integers) -> Lots | None:
         """Drawn anew for each question."""
         if self.lots is None or self.rng is None:
             return None
         return Lots(self.lots.explore[who], self.lots.pilots[who], self.rng.random(len(who)))
+
+    def leaves(self, tables: ResponseTables, who: Integers, progress: Progress, chosen: Integers) -> Bools:
+        """(B,) whether each goes away in front of the question that was chosen."""
+        leaving: Bools = progress.taken >= self.patience[who]
+        if self.hazard is None or self.rng is None:
+            return leaving
+        topic = tables.topics[chosen]
+        new_topic = (topic < 0) | ~((tables.topics == topic[:, None]) & progress.done).any(axis=1)
+        stays = self.hazard.stays(progress.taken.astype(float), tables.seconds[chosen], new_topic)
+        return leaving | (self.rng.random(len(who)) >= stays)
 
 
 def _lots(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> Lots | None:
@@ -162,7 +176,7 @@ def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents
         progress = limit_of(tables, rules, progress)
         step = next_questions(tables, rules, uncovered(answers, progress.done), progress, fate.lots_of(who))
         ended = step.chosen == NOBODY
-        leaves = ~ended & (progress.taken >= fate.patience[who])
+        leaves = ~ended & fate.leaves(tables, who, progress, step.chosen)
         result.belief[who], result.seconds[who] = step.belief, progress.spent
         result.reason[who[ended]] = step.reason[ended]
         result.left_at[who[leaves]] = step.chosen[leaves]

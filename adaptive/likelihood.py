@@ -100,12 +100,16 @@ class Measure:
     lapse: float = 0.0
 
     @property
-    def _span(self) -> float:
-        """The length over which the floor is spread: the declared range, else four widths around every persona."""
-        reach = np.array([self.centre - 4 * self.width, self.centre + 4 * self.width])
-        hull = self._plain(reach)
+    def reach(self) -> tuple[float, float]:
+        """Between which numbers the floor and the lapses are spread: the declared range, else four widths around every persona."""
+        hull = self._plain(np.array([self.centre - 4 * self.width, self.centre + 4 * self.width]))
         low = self.low if np.isfinite(self.low) else float(hull.min())
         high = self.high if np.isfinite(self.high) else float(hull.max())
+        return low, max(high, low)
+
+    @property
+    def _span(self) -> float:
+        low, high = self.reach
         return max(high - low, float(np.finfo(float).tiny))
 
     def _standard(self, value: float | Floats) -> Floats:

@@ -11,7 +11,7 @@ from question_bank.answers import Value
 from question_bank.compiling import CompiledBank, Given, given_parent
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Shares
 from question_bank.fitting import PLACES
-from question_bank.rows import PSEUDO_COUNTS
+from question_bank.rows import FLOOR, PSEUDO_COUNTS
 
 ENOUGH_FOR_A_TABLE = 20
 """Answers per persona from which a pilot question gets a table."""
@@ -89,19 +89,33 @@ def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membershi
     questions = []
     for q, question in enumerate(bank.bank.questions):
         if question.id in enough:
-            table = _piloted(question, answers, q, membership)
+            table = _unlapsed(bank.bank, _piloted(question, answers, q, membership))
             questions.append(replace(question, pilot=False, likelihood=_rows_of(table, bank.personas), parent=None))
         elif heard[q] and q in model.given:
             parent = bank.bank.question(question.parent or "")
-            rows = {one: _shares(parent.outcomes, model.given[q][k]) for k, one in enumerate(bank.personas)}
+            read = _read(bank.bank, model.given[q], model.given[q].shape[2])
+            rows = {one: _shares(parent.outcomes, read[k]) for k, one in enumerate(bank.personas)}
             questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, bank.personas)))
         elif heard[q] and question.likelihood:
-            rows_now = _rows_of(model.questions[q], bank.personas)
+            rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), bank.personas)
             questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, bank.personas)))
         else:
             questions.append(question)
     personas = tuple(replace(one, prior=round(float(model.prior[k]), PLACES)) for k, one in enumerate(bank.bank.personas))
     return replace(bank.bank, personas=personas, questions=tuple(questions))
+
+
+def _unlapsed(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
+    """A table as it is written in the bank, to which compiling adds the lapses again."""
+    if isinstance(table, Choice):
+        return replace(table, table=_read(bank, table.table, table.table.shape[1]))
+    return replace(table, ticked=_read(bank, table.ticked, 2)) if isinstance(table, Ticks) else table
+
+
+def _read(bank: Bank, shares: Floats, outcomes: int) -> Floats:
+    """Shares among those who read the question: what is left when so many have given each of the outcomes without reading."""
+    read = (shares - bank.lapse / outcomes) / (1 - bank.lapse)
+    return np.clip(read, FLOOR, 1 - FLOOR) if bank.lapse else shares
 
 
 def _no_answer(question: Question, model: Model, q: int, personas: Sequence[str]) -> Mapping[str, float] | None:

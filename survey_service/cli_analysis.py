@@ -25,10 +25,8 @@ REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write
 )
 @click.option(
     "--drop-out",
-    default=0.0,
-    show_default=True,
     type=click.FloatRange(0, 1, max_open=True),
-    help="Chance of leaving before each further question.",
+    help="Chance of leaving before each further question; default as the survey's drop_out says, else nobody leaves.",
 )
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")

@@ -20,13 +20,13 @@ PLACES = 6
 
 @dataclass(frozen=True)
 class Wish:
-    """What to simulate, as the command line gives it."""
+    """What to simulate, as the command line gives it; without `drop_out`, respondents leave as the survey's own `drop_out` says."""
 
     survey: str | None
     respondents: int
     seed: int
     skip: float = 0.0
-    drop_out: float = 0.0
+    drop_out: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,13 @@ class Simulation:
     survey: str
     wish: Wish
     result: Simulated
+
+    @property
+    def leaving(self) -> str:
+        """With what chance respondents leave, in words."""
+        if self.wish.drop_out is not None:
+            return f"a chance of {self.wish.drop_out:.0%} before each further question"
+        return "as the survey's drop_out says" if self.bank.rules[self.survey].hazard else "nobody leaves"
 
     @property
     def right(self) -> np.ndarray:

@@ -157,7 +157,7 @@ def questions(bank: CompiledBank, used: Usage, included: Bools) -> Section:
     return Section("Which questions earn their place", reading, picture, tables, [Table("Questions by use", head, rows, words=2)])
 
 
-def lost(bank: CompiledBank, interviews: Interviews, used: Usage, drop_out: float) -> Section:
+def lost(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
     """Where respondents leave."""
     gone = interviews.left_at != NOBODY
     share = float(gone.mean())
@@ -175,7 +175,7 @@ def lost(bank: CompiledBank, interviews: Interviews, used: Usage, drop_out: floa
         [question_text(bank.bank, int(q)), percent(float(used.left[q]))] for q in np.argsort(-used.left, kind="stable") if used.left[q] > 0
     ]
     reading = (
-        f"{percent(share)} of the respondents leave before the survey ends (a chance of {percent(drop_out)} before each further question). "
+        f"{percent(share)} of the respondents leave before the survey ends ({leaving}). "
         "Each column: after how many questions. What they answered until then still counts."
     )
     tables = [Table("In front of which question", ("Question", "respondents lost"), rows)]

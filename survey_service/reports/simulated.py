@@ -30,7 +30,7 @@ def report_simulation(done: Simulation, path: Path) -> None:
     report = Report(
         f"{bank.bank.id}: the survey {done.survey}, simulated",
         f"{done.wish.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask them "
-        f"(seed {done.wish.seed}, skips {done.wish.skip:.0%}, drop-out {done.wish.drop_out:.0%}).",
+        f"(seed {done.wish.seed}, skips {done.wish.skip:.0%}, leaving: {done.leaving}).",
         [
             (f"{found['questions']['mean']:.1f}", "questions on average"),
             (f"{found['seconds']['mean']:.0f} s", "of a respondent's time"),
@@ -45,7 +45,7 @@ def report_simulation(done: Simulation, path: Path) -> None:
             ),
             sections.how_soon(_orders(done), "Right means: the persona that the respondent was drawn from."),
             sections.questions(bank, used, rules.included),
-            sections.lost(bank, interviews, used, done.wish.drop_out),
+            sections.lost(bank, interviews, used, done.leaving),
             sections.personas(bank),
         ],
         ["Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some."],

@@ -1,5 +1,6 @@
 """Whole surveys with many respondents side by side."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from adaptive import REASONS, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
 from adaptive.calibration import calibration_error
+from adaptive.dropout import Hazard
 from adaptive.findings import confusion, endings, lengths, reliability, usage
 from adaptive.interviews import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
 from adaptive.simulation import Respondents
@@ -137,3 +139,26 @@ def test_some_are_asked_by_lot_and_all_questions_come_up():
     assert (asked(0.0) > 0).sum() < 15
     assert (asked(0.5) > 0).all()
     np.testing.assert_array_equal(asked(0.5), asked(0.5))
+
+
+def test_respondents_leave_as_the_hazard_says_unless_told_otherwise():
+    """Two in ten at each question, the first included; with `drop_out` the hazard is left aside."""
+    rules = replace(free(15, StopRule(at_most=3)), hazard=Hazard(base=float(np.log(0.2 / 0.8))))
+
+    def shares(drop_out):
+        return lengths(simulate(a_world(), rules, {}, 20_000, np.random.default_rng(4), drop_out=drop_out).interviews)
+
+    assert shares(None) == pytest.approx([0.2, 0.16, 0.128, 0.512], abs=0.015)
+    assert shares(0.0) == pytest.approx([0, 0, 0, 1])
+
+
+def test_a_hazard_knows_topics_and_seconds():
+    """Against the hazard's own words: those who stay at the second question, when its topic is new and when it is not."""
+    tables = ResponseTables.of([np.array([[0.9, 0.1], [0.1, 0.9]])] * 2, seconds=[3, 8], topics=[0, 0])
+    hazard = Hazard(base=-2.0, seconds=0.2, new_topic=1.5, position=0.3)
+    for topics in ([0, 0], [0, 1], [-1, -1]):
+        rules = replace(free(2, StopRule(at_least=2)), hazard=hazard, first=(0, 1))
+        done = simulate(replace(tables, topics=np.array(topics)), rules, {}, 20_000, np.random.default_rng(5), drop_out=None)
+        begun = done.interviews.length > 0
+        stays = hazard.stays(np.array(1.0), np.array(8.0), np.array(topics != [0, 0]))
+        assert (done.interviews.length[begun] == 2).mean() == pytest.approx(stays, abs=0.015)

@@ -11,7 +11,7 @@ from adaptive import Choice, Measure, ResponseTables, Ticks, believe
 from adaptive.drawing import draw_respondents
 from adaptive.relearning import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
 from question_bank.compiling import Given, compile_bank
-from question_bank.relearned import answers_of, model_of
+from question_bank.relearned import answers_of, model_of, relearned_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
 LOOSE = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}
@@ -134,3 +134,22 @@ def test_distance_is_the_share_of_answers_that_would_come_out_otherwise():
     law = Measure(np.array([0.0]), np.array([1.0]))
     assert distance(law, law) == pytest.approx([0.0])
     assert distance(law, replace(law, centre=np.array([50.0]))) == pytest.approx([1.0], abs=0.02)
+
+
+def test_a_bank_with_lapses_is_written_without_them():
+    """What was learnt holds for all answers; the file says what those say who read, and compiling adds the lapses again."""
+    dice = Random(3)
+    bank = replace(a_random_bank(dice), lapse=0.1)
+    compiled = compile_bank(bank)
+    gives = [[Given(one.id, a_random_value(dice, one)) for one in bank.questions if one.type != "number"] for _ in range(80)]
+    answers = answers_of(compiled, gives)
+    model, membership = teach(model_of(compiled), answers, 20.0)
+
+    again = model_of(compile_bank(relearned_bank(compiled, model, answers, membership)))
+
+    compared = 0
+    for learnt, read in zip(model.questions, again.questions, strict=True):
+        if isinstance(learnt, Choice | Ticks) and type(learnt) is type(read):
+            assert distance(learnt, read).max() < 1e-3
+            compared += 1
+    assert compared > 2

@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from survey_service.terminal import READABLE, WRITABLE, bank_of, refuse, settings_of_environment, store_of
-
-REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write a report with pictures: one HTML file.")
+from survey_service.terminal import READABLE, REPORT, WRITABLE, bank_of, refuse, settings_of_environment, store_of
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from survey_service.terminal import READABLE, WRITABLE, bank_of, refuse
+from survey_service.terminal import READABLE, REPORT, WRITABLE, bank_of, refuse
 
 
 class Span(click.ParamType[tuple[int, int]]):
@@ -46,7 +46,8 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
 @click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
-def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, **more: Any) -> None:
+@REPORT
+def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
     """Make a bank from a file of answers (CSV or Parquet), one column a question."""
     from question_bank.answer_files import ColumnMap, read_column_map
     from survey_service.fitting import Wish, columns_wanted, fit_file, refit_file
@@ -62,9 +63,13 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
         wish = Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"])
         if before is None:
             click.echo(fit_file(answers, out, wish), err=True)
-            return
-        names = before.with_suffix(".columns.yaml")
-        known = read_column_map(names.read_text(encoding="utf-8"), names.name) if names.exists() else ColumnMap()
-        click.echo(refit_file(answers, out, bank_of(before), known, wish), err=True)
+        else:
+            names = before.with_suffix(".columns.yaml")
+            known = read_column_map(names.read_text(encoding="utf-8"), names.name) if names.exists() else ColumnMap()
+            click.echo(refit_file(answers, out, bank_of(before), known, wish), err=True)
+        if report is not None:
+            from survey_service.reports.fitted import report_fitted_file
+
+            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"])
     except ValueError as wrong:
         refuse(str(wrong))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 WRITABLE = click.Path(dir_okay=False, path_type=Path)
+REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write a report with pictures: one HTML file.")
 
 
 class Commands(click.Group):

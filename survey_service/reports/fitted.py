@@ -4,13 +4,25 @@ from pathlib import Path
 
 from adaptive.residuals import bivariate_residuals
 from adaptive.simulation import Respondents
-from question_bank.compiling import CompiledBank
+from question_bank.answer_files import read_answers, read_column_map
+from question_bank.compiling import CompiledBank, compile_bank
+from question_bank.definitions import Bank
+from question_bank.respondents import respondents_of
+from survey_service.answer_sources import read_cells
 from survey_service.replaying import ORDERS, replay_respondents, rules_of
 from survey_service.reports import sections
 from survey_service.reports.page import Report, write
 from survey_service.reports.replayed import headline, measured
 
 FURTHEST = 10
+
+
+def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int) -> None:
+    """Write the report on a bank and the file it was fitted on, read by its column map. Raises ValueError as `report_fit` does."""
+    names = read_column_map(columns.read_text(encoding="utf-8"), columns.name)
+    table = read_answers(read_cells(answers), bank, answers.name, names, label)
+    compiled = compile_bank(bank)
+    report_fit(compiled, respondents_of(compiled, table), answers.name, path, seed)
 
 
 def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path, seed: int = 1) -> None:
@@ -27,6 +39,7 @@ def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path,
         done.full,
         done.full.argmax(axis=1),
         "If every question were answered: each line is a persona by the probabilities of all answers, the columns the likeliest one.",
+        "How clearly the personas differ",
     )
     report = Report(
         f"{bank.bank.id}: the fitted bank",

@@ -85,7 +85,9 @@ def honesty(confidence: Floats, true: Floats, against: str) -> Section:
     return Section("Is the stated confidence true?", reading, picture, figures=[figures])
 
 
-def taken_for(bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str) -> Section:
+def taken_for(
+    bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = "Which persona is taken for which"
+) -> Section:
     """Which persona is taken for which."""
     table = confusion(truth, stated)
     names = [persona_name(bank.bank, k) for k in range(len(table))]
@@ -95,7 +97,7 @@ def taken_for(bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: st
         rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in of_it.tolist())])
     error = 1 - float(np.trace(table))
     return Section(
-        "Which persona is taken for which",
+        title,
         f"{reading} On the diagonal they are recognised. {percent(error)} of all respondents are taken for another persona than theirs "
         "(classification error).",
         tables=[Table("Of each persona, stated as", ("really", *names), rows)],

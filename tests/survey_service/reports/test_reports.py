@@ -141,14 +141,26 @@ def test_words_of_a_bank_are_words_and_nothing_else(tmp_path):
         assert written in words
 
 
-def test_the_fit_report_names_the_pair_that_repeats_itself(tmp_path):
-    """In the planted answers the last question repeats the first: with a tree that is explained, and no residual stands out for it."""
+def test_the_fit_report_shows_how_clearly_personas_differ_and_what_they_leave_unexplained(tmp_path):
+    """Their traits, the classification error, and pairs of questions that go together more than the tables say."""
     page = Page(fitted(tmp_path))
     words = " ".join(page.words)
 
-    assert "What the personas do not explain" in words
-    assert "classification error" in words
-    assert "Q.8" in words
+    for expected in ("How clearly the personas differ", "classification error", "Largest bivariate residuals", "Q.8"):
+        assert expected in words
+
+
+@pytest.mark.parametrize("how", [("--personas", "2", "--columns", ",".join(f"Q.{n}" for n in range(9))), ("--label", "Who?")])
+def test_fit_writes_its_report_beside_the_bank(tmp_path, how):
+    """With found personas, and with labelled ones, against which it then measures."""
+    answers, out = tmp_path / "answers.csv", tmp_path / "report.html"
+    answers.write_text(planted(), encoding="utf-8")
+    done = CliRunner().invoke(main, ["fit", str(answers), *how, "--out", str(tmp_path / "bank.yaml"), "--report", str(out)])
+
+    assert done.exit_code == 0, done.output
+    words = " ".join(Page(out.read_text(encoding="utf-8")).words)
+    assert "Fitted on 300 respondents from answers.csv" in " ".join(words.split())
+    assert ("the label in the file" in words) == (how[0] == "--label")
 
 
 def test_without_matplotlib_the_report_says_what_to_install(tmp_path):

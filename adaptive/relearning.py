@@ -4,9 +4,8 @@ Expectation maximisation starts from the published tables, so that personas keep
 only on the answers given before, so the likelihood of the answers stays valid as it is (Rubin, 1976: ignorable).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 from scipy.special import logsumexp
@@ -19,7 +18,6 @@ STRENGTHS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 FOLDS = 5
 STEPS = 200
-PERCENT = np.linspace(0.01, 0.99, 99)
 TOLERANCE = 1e-7
 
 
@@ -77,11 +75,17 @@ class Relearned:
     after: Floats
 
 
-def relearn(published: Model, answers: Answers, rng: np.random.Generator) -> Relearned:
-    """Tables from published ones and answers. How many respondents the published ones count as is what foretells held-out answers best."""
+def relearn(published: Model, answers: Answers, rng: np.random.Generator, watch: Callable[[int], None] = lambda _: None) -> Relearned:
+    """Tables from published ones and answers. How many respondents the published ones count as is what foretells held-out answers best.
+
+    `watch` is told when one more of `STRENGTHS` has been tried.
+    """
     people = len(answers.codes)
     part = rng.permutation(people) % min(FOLDS, people)
-    held = {strength: _held_out(published, answers, part, strength) for strength in STRENGTHS}
+    held = {}
+    for strength in STRENGTHS:
+        held[strength] = _held_out(published, answers, part, strength)
+        watch(1)
     best = max(STRENGTHS, key=lambda strength: float(held[strength].sum()))
     model, membership = teach(published, answers, best)
     before = logsumexp(log_joint(published, answers), axis=1)
@@ -222,23 +226,3 @@ def _silence(published: Floats | None, silent: Bools, answered: Bools, membershi
     asked = membership.T @ (silent | answered) + strength
     share: Floats = np.clip((membership.T @ silent + strength * published) / asked, FLOOR, 1 - FLOOR)
     return share
-
-
-def distance(before: AnyLikelihood, after: AnyLikelihood) -> Floats:
-    """(K,) total variation between two tables of one question, from 0 (the same) to 1: of a multiple choice the mean over its options."""
-    if isinstance(before, Ticks) and isinstance(after, Ticks):
-        ticks: Floats = np.abs(before.ticked - after.ticked).mean(axis=1)
-        return ticks
-    if isinstance(before, Measure) and isinstance(after, Measure):
-        inner = np.unique([law.quantile(PERCENT) for law in (before, after)])
-        ends = list(pairwise([before.low, *inner.tolist(), before.high]))
-        cells = [np.column_stack([law.chance_between(low, high) for low, high in ends]) for law in (before, after)]
-        return _variation(*cells)
-    if isinstance(before, Choice) and isinstance(after, Choice):
-        return _variation(before.table, after.table)
-    raise TypeError("only tables of the same kind can be compared")
-
-
-def _variation(before: Floats, after: Floats) -> Floats:
-    half: Floats = np.abs(before - after).sum(axis=1) / 2
-    return half

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, select
 
-from adaptive.relearning import Answers, Relearned, distance, relearn
+from adaptive.distance import distance
+from adaptive.relearning import STRENGTHS, Answers, Relearned, relearn
 from question_bank.compiling import CompiledBank, Given, compile_bank
 from question_bank.definitions import Bank
 from question_bank.loading import check_bank
@@ -19,6 +20,7 @@ from survey_service.contacts.beliefs import readable
 from survey_service.simulating import Wish, figures, simulate_survey
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer
+from survey_service.terminal import progress
 
 NEEDED_PER_PERSONA = 20
 """Respondents with two answers or more, per persona, from which a refit is worth anything."""
@@ -51,7 +53,8 @@ def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refi
             f"({NEEDED_PER_PERSONA} for each of {len(bank.personas)} personas): wait for {needed - len(respondents)} more"
         )
     answers = answers_of(bank, respondents)
-    learned = relearn(model_of(bank), answers, np.random.default_rng(seed))
+    with progress(f"refit {survey}", len(STRENGTHS)) as watch:
+        learned = relearn(model_of(bank), answers, np.random.default_rng(seed), watch)
     draft = compile_bank(relearned_bank(bank, learned.model, answers, learned.membership))
     return Refitted(survey, version, bank, draft, answers, learned, pilots_of(bank, answers), seed)
 

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from adaptive import Choice, Measure, ResponseTables, Ticks, believe
+from adaptive import Choice, Measure, ResponseTables, StopRule, SurveyRules, Ticks, believe
+from adaptive.distance import distance
 from adaptive.drawing import draw_respondents
-from adaptive.relearning import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
+from adaptive.interviews import interview
+from adaptive.relearning import STRENGTHS, Answers, Model, log_joint, relearn, teach
+from adaptive.simulation import Respondents
 from question_bank.compiling import Given, compile_bank
 from question_bank.relearned import answers_of, model_of, relearned_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
@@ -153,3 +156,27 @@ def test_a_bank_with_lapses_is_written_without_them():
             assert distance(learnt, read).max() < 1e-3
             compared += 1
     assert compared > 2
+
+
+def test_answers_to_chosen_questions_teach_without_bias():
+    """Each respondent was asked five of twelve questions, chosen by what they had answered: the tables still come closer to the world."""
+    rng = np.random.default_rng(7)
+    world = ResponseTables.of([rng.dirichlet(np.ones(4) * 0.6, size=3) * 0.98 + 0.005 for _ in range(12)], prior=[0.5, 0.3, 0.2])
+    published = ResponseTables.of([0.5 * one.table + 0.5 * one.table.mean(axis=0) for one in world.questions])
+    people = draw_respondents(world, {}, 800, rng).answers
+    rows = np.stack([np.log(one.table).T[people.codes[:, q]] for q, one in enumerate(published.questions)], axis=1)
+    none = np.zeros(12, dtype=bool)
+    rules = SurveyRules(~none, none, np.zeros((12, 12), dtype=bool), (), StopRule(at_most=5))
+    asked = interview(published, rules, Respondents(replace(people, rows=rows), np.ones((800, 12), dtype=bool))).asked
+    codes = np.full((800, 12), -1)
+    who = np.arange(800)[:, None]
+    codes[who, asked] = people.codes[who, asked]
+
+    learned = relearn(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
+
+    often = np.flatnonzero((codes >= 0).sum(axis=0) > 200)
+    assert len(often) >= 5
+    for q in often:
+        assert distance(learned.model.questions[q], world.questions[q]).max() < 0.1
+        assert distance(published.questions[q], world.questions[q]).mean() > 0.12
+    np.testing.assert_allclose(learned.model.prior, world.prior, atol=0.06)

@@ -23,7 +23,7 @@ REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)
 PARTIAL = (3, 5, 8)
 """After how many questions, drawn at random, the belief is scored."""
 LIVE = (3, 5, 8, 13, 21)
-"""After how many questions of the live choice it is scored, where personas are known."""
+"""After how many questions of the live choice it is scored."""
 MOST_JUDGED = 60
 """So many respondents of each fold are asked: more would tell little more."""
 NO_REPEATS = 0.5
@@ -64,7 +64,7 @@ def choose_weights(lesson: Lesson, folds: Sequence[Fold], found: Dependences, to
         judged = rng.permutation(len(fold.held))[:MOST_JUDGED] if lesson.settled else np.arange(len(fold.held))
         full = evidence_from(lesson.answers.some(fold.held[judged]), engine, fold.taught.table)
         truth = fold.truth[judged] if lesson.settled else believe(replace(engine, repeat_weight=1.0), full)
-        shown = [uncovered(full, asked) for asked in _shown(engine, full, rng, settled=lesson.settled)]
+        shown = [uncovered(full, asked) for asked in _shown(engine, full, rng)]
         scores.append(np.concatenate([_scores(replace(engine, repeat_weight=repeat), shown, truth) for repeat in repeats]))
     each = np.concatenate(scores, axis=1)  # (grid, N)
     best = int(each.sum(axis=1).argmax())
@@ -85,8 +85,8 @@ def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) ->
     return total
 
 
-def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, settled: bool) -> list[Bools]:
-    """(B, Q) masks of what was asked after some questions in an order of chance; and in the live order where personas are known."""
+def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
+    """(B, Q) masks of what was asked after some questions in an order of chance, and in the live order."""
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
     shown = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
@@ -94,7 +94,7 @@ def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator, *, 
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         shown += [order < size for size in PARTIAL]
-    return shown + (_live(engine, full) if settled else [])
+    return shown + _live(engine, full)
 
 
 def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Codes:

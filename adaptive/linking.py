@@ -1,11 +1,12 @@
 """The forest of dependences of a lesson: grown from all its respondents, kept where it foretells those set aside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from adaptive.coding import Codes, items_of
 from adaptive.dependence import (
+    CHANCES,
     Dependences,
     HeldOut,
     conditional_information,
@@ -19,6 +20,7 @@ from adaptive.latent_classes import Personas
 from adaptive.likelihood import Bools, Floats
 
 TREE_STRENGTHS = (20.0, 40.0, 80.0)
+CLEARLY = 2.0
 
 
 class Linkable:
@@ -59,7 +61,7 @@ def linkable_questions(lesson: Lesson, allowed: Bools) -> Codes:
 
 
 def learn_forest(lesson: Lesson, taught: Personas, folds: Sequence[Fold], questions: Codes) -> Dependences:
-    """The forest among `questions`, and its strength, that win most on held-out respondents; none where none wins.
+    """The forest among `questions` that wins most on held-out respondents; none where none wins.
 
     The edges that were known before stay, and their tables are shrunk to what was known.
     """
@@ -71,23 +73,52 @@ def learn_forest(lesson: Lesson, taught: Personas, folds: Sequence[Fold], questi
     kept = linkable.places(lesson.known.parents if lesson.known else {})
     for child, parent in kept.items():
         information[child, parent] = information[parent, child] = 2 * information.max() + 1
-    gains = dict.fromkeys(TREE_STRENGTHS, HeldOut(np.zeros_like(information), np.zeros_like(information)))
+    gains: dict[float, list[HeldOut]] = {strength: [] for strength in TREE_STRENGTHS}
     for fold in folds:
         counts, held = linkable.pairs(fold.teach, fold.taught.membership), linkable.pairs(fold.held, fold.truth)
         for strength in TREE_STRENGTHS:
-            gains[strength] += held_out_gain(linkable.table(fold.taught), counts, held, linkable.items, strength)
-    best, worth = Dependences(), -np.inf
-    for strength, found in gains.items():
-        holds = found.holds
+            gains[strength].append(held_out_gain(linkable.table(fold.taught), counts, held, linkable.items, strength))
+
+    def grown(held: HeldOut, chance: float) -> dict[int, int]:
+        holds = held.holds(chance)
         for child, parent in kept.items():
             holds[child, parent] = holds[parent, child] = True
-        parents = spanning_forest(information, holds)
-        won = {int(questions[child]): float(found.gain[parent, child]) for child, parent in parents.items()}
-        if parents and sum(won.values()) > worth:
+        return spanning_forest(information, holds)
+
+    best, worth = Dependences(), -np.inf
+    for strength, by_fold in gains.items():
+        found = sum(by_fold[1:], by_fold[0])
+        chance = _chance_to_beat(by_fold, found, grown)
+        parents = grown(found, chance)
+        won = _won(parents, found)[0]
+        if parents and won > worth:
             named = {int(questions[child]): int(questions[parent]) for child, parent in parents.items()}
-            best = Dependences(named, given_tables(lesson, taught, slice(None), named, strength), won, strength)
-            worth = sum(won.values())
+            edges = {int(questions[child]): float(found.gain[parent, child]) for child, parent in parents.items()}
+            best, worth = Dependences(named, given_tables(lesson, taught, slice(None), named, strength), edges, strength), won
     return best
+
+
+def _chance_to_beat(by_fold: Sequence[HeldOut], found: HeldOut, grown: Callable[[HeldOut, float], dict[int, int]]) -> float:
+    """The strictest of `CHANCES`, unless a laxer one, with the edges that the other folds let pass, wins clearly more on each fold.
+
+    Clearly is by more than two standard errors of the difference.
+    """
+    chosen = CHANCES[0]
+    for laxer in CHANCES[1:]:
+        more = square = 0.0
+        for fold in by_fold:
+            strict, lax = (set(grown(found - fold, chance).items()) for chance in (chosen, laxer))
+            (gained, one), (lost, other) = _won(dict(lax - strict), fold), _won(dict(strict - lax), fold)
+            more, square = more + gained - lost, square + one + other
+        if more > CLEARLY * np.sqrt(square):
+            chosen = laxer
+    return chosen
+
+
+def _won(parents: Mapping[int, int], held: HeldOut) -> tuple[float, float]:
+    """Nats that edges win on held-out respondents, and the sum of the squares of single respondents' nats."""
+    edges = tuple(parents.values()), tuple(parents)
+    return float(held.gain[edges].sum()), float(held.square[edges].sum())
 
 
 def given_tables(lesson: Lesson, taught: Personas, rows: Codes | slice, parents: Mapping[int, int], strength: float) -> dict[int, Floats]:

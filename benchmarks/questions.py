@@ -45,7 +45,9 @@ ORDERS = ("adaptive", "fixed", "random")
 PERSONAS = 5
 STOP = 0.8
 DEPTHS = (3, 5, 7)
-"""Depths of the typing tools: the deeper, the more questions each respondent is asked."""
+"""Depths of the typing tools that are compared at their own length; another is as long as the survey that stops at `STOP`."""
+LEAVES = (2, 5, 10, 20)
+"""Respondents in the smallest leaf of a typing tool; its own cross-validation chooses."""
 
 
 @dataclass(frozen=True)
@@ -128,29 +130,35 @@ def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half
 
     orders = {way: asked(way) for way in ORDERS}
     full, truth = held_true(tables, rules, people)
-    ended = interview(tables, replace(rules, stop=StopRule(confidence=STOP)), people)
-    told = f"{len(fit.dependences.parents)} edges, {len(fit.silence)} silences, shrunk by {fit.pseudo_counts:g}, weight {fit.evidence_weight:g}"
+    interviews = interview(tables, replace(rules, stop=StopRule(confidence=STOP)), people)
+    ended = at_stop(interviews, full, truth, labelled=people.label is not None)
+    found = f"{len(fit.dependences.parents)} edges, {len(fit.silence)} silences"
     return Half(
         {way: measures[1:] for way, measures in orders.items()},
-        typing_tools((train, label), (test, truth), orders["adaptive"], seed),
-        at_stop(ended, full, truth, labelled=people.label is not None),
-        told,
+        typing_tools((train, label), (test, truth), orders["adaptive"], ended, seed),
+        ended,
+        f"{found}, shrunk by {fit.pseudo_counts:g}, weight {fit.evidence_weight:g}",
     )
 
 
-def typing_tools(train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[Measure], seed: int) -> list[TypingTool]:
-    """Decision trees of several depths, each with the leaf size that its own cross-validation likes best."""
+def typing_tools(
+    train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[Measure], ended: AtStop, seed: int
+) -> list[TypingTool]:
+    """Decision trees of several depths, and last the one whose mean length is nearest to the survey's."""
     (taught, label), (held, truth) = train, test
-    cells = answers_of(taught)
+    cells, hot = answers_of(taught), answers_of(held).hot
+
+    def grown(depth: int) -> tuple[float, float]:
+        tree = DecisionTreeClassifier(max_depth=depth, random_state=seed)
+        best = GridSearchCV(tree, {"min_samples_leaf": LEAVES}, cv=3).fit(cells.hot, label).best_estimator_
+        return questions_on_the_way(best, hot, cells.question_of_cell), float((best.predict(hot) == truth).mean())
+
     found = []
-    for depth in DEPTHS:
-        search = GridSearchCV(DecisionTreeClassifier(max_depth=depth, random_state=seed), {"min_samples_leaf": [2, 5, 10, 20]}, cv=3)
-        tree = search.fit(cells.hot, label).best_estimator_
-        hot = answers_of(held).hot
-        length = questions_on_the_way(tree, hot, cells.question_of_cell)
+    for length, agreement in map(grown, DEPTHS):
         reached = float(np.interp(length, range(len(ours)), [measure.agreement for measure in ours]))
-        found.append(TypingTool(length, float((tree.predict(hot) == truth).mean()), reached))
-    return found
+        found.append(TypingTool(length, agreement, reached))
+    longest = min(map(grown, range(3, 16, 2)), key=lambda tool: abs(tool[0] - ended.questions))
+    return [*found, TypingTool(*longest, ended.agreement)]
 
 
 def questions_on_the_way(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_cell: Codes) -> float:
@@ -172,17 +180,16 @@ def table(halves: Sequence[Half]) -> str:
         lead = figures["adaptive"][:, 0] - figures["fixed"][:, 0]
         line = "".join(f"{found.mean(axis=0)[0]:>11.3f}{found.mean(axis=0)[1]:>9.3f}" for found in figures.values())
         lines.append(f"{step:>3}{line}{lead.mean():>+11.3f} +-{lead.std() / np.sqrt(len(lead)):.3f}")
-    for place in range(len(DEPTHS)):
-        tools = [half.tools[place] for half in halves]
-        length, theirs, ours = (float(np.mean([getattr(tool, name) for tool in tools])) for name in ("questions", "agreement", "ours"))
-        lines.append(
-            f"typing tool of depth {DEPTHS[place]}: {length:.2f} questions, agreement {theirs:.3f}; adaptive {ours:.3f} after as many"
-        )
     stop = [(half.stop.questions, half.stop.confidence, half.stop.soft_agreement, half.stop.agreement) for half in halves]
     asked, stated, soft, agreement = np.mean(stop, axis=0)
     lines.append(
-        f"stopping at {STOP:.2f}: {asked:.2f} questions, stated {stated:.3f}, all answers give it {soft:.3f}, agreement {agreement:.3f}"
+        f"stopping at {STOP}: {asked:.2f} questions, stated {stated:.3f}, all answers give it {soft:.3f}, agreement {agreement:.3f}"
     )
+    for place, depth in enumerate([*DEPTHS, None]):
+        tools = [half.tools[place] for half in halves]
+        length, theirs, ours = (float(np.mean([getattr(tool, name) for tool in tools])) for name in ("questions", "agreement", "ours"))
+        name, when = ("as long as that, or the longest", "at its stop") if depth is None else (f"of depth {depth}", "after as many")
+        lines.append(f"typing tool {name}: {length:.2f} questions, agreement {theirs:.3f}; adaptive {ours:.3f} {when}")
     return "\n".join(lines)
 
 

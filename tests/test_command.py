@@ -96,7 +96,7 @@ def test_replay_also_stops_as_the_survey_does():
         ("usage\nboth,both\n", "answers.csv:2: has 2 cells where the first line names 1 columns"),
         ("usage\n", "has no answers"),
         ("", "has no answers"),
-        (b"usage\n\xff\n", "is not UTF-8 text"),
+        (b"usage\n\xff\n", 'column "usage": "ÿ" is not an option'),
     ],
 )
 def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, words):

@@ -78,7 +78,7 @@ def reliability(stated: Floats, true: Floats, bins: int = 10) -> list[Bin]:
     """
     place = np.minimum((stated * bins).astype(int), bins - 1)
     found = []
-    for b in np.unique(place):
+    for b in np.unique(place).tolist():
         there = place == b
         found.append(Bin(b / bins, (b + 1) / bins, int(there.sum()), float(stated[there].mean()), float(true[there].mean())))
     return found

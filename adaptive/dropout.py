@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from adaptive.likelihood import Bools, Floats
@@ -36,6 +35,8 @@ def fit_hazard(taken: Integers, seconds: Floats, new_topic: Bools, left: Bools) 
 
     Raises ValueError where nobody left, or everybody did.
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  (half a second that only a fit should pay)
+
     if not left.any() or left.all():
         raise ValueError("a hazard is learnt from respondents who left and respondents who stayed")
     features = np.column_stack([np.ones(len(left)), taken, seconds, new_topic]).astype(float)

@@ -18,6 +18,8 @@ lint:
 bench:  ## the figures of the README
 	@./requirements/install.sh dev
 	.venv/bin/python benchmarks/engine.py
+	.venv/bin/python benchmarks/simulate.py
+	.venv/bin/python benchmarks/calibration.py
 	.venv/bin/python benchmarks/questions.py
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11

@@ -96,11 +96,7 @@ def test_replay_also_stops_as_the_survey_does():
         ("usage\nboth,both\n", "answers.csv:2: has 2 cells where the first line names 1 columns"),
         ("usage\n", "has no answers"),
         ("", "has no answers"),
-<<<<<<< HEAD
         (b"usage\n\xff\n", 'column "usage": "ÿ" is not an option'),
-=======
-        (b"usage\n\xff\x81\n", "is neither UTF-8, UTF-16 nor Windows-1252 text"),
->>>>>>> 1dd9012 (A file that is no text is told in the words of its reader)
     ],
 )
 def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, words):

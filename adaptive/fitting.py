@@ -24,6 +24,7 @@ from adaptive.tables import ResponseTables
 STRENGTHS = (2.0, 4.0, 8.0, 16.0, 32.0)
 KNOWN_STRENGTHS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 STARTS = 24
+FOLD_STARTS = 6
 
 Watch = Callable[[str], None]
 
@@ -59,12 +60,23 @@ class Fit:
 def fit_with_classes(answers: Answers, classes: int, rng: np.random.Generator, watch: Watch = lambda _: None, spread: Spread = map) -> Fit:
     """Personas are found: latent classes (Goodman, 1974), then everything else by cross-validation.
 
-    The folds start from the memberships that all respondents gave, and climb on their own from there: classes keep their order.
+    Each fold finds its classes without the respondents that it sets aside: started from the classes of all, it would know them already,
+    and what is stated after a few questions would look truer than it is.
     `watch` is told the name of each step before it begins; `spread` runs starts side by side.
     """
     watch("classes")
     found = fit_latent_classes(answers.codes, answers.levels, classes, rng, starts=STARTS, spread=spread)
-    return _fit(Lesson(answers, found.membership, False, dealt(len(answers.codes), rng)), rng, watch)
+    parts = dealt(len(answers.codes), rng)
+    starts = tuple(_found_without(answers, parts == part, classes, rng, found.membership) for part in range(int(parts.max()) + 1))
+    return _fit(Lesson(answers, found.membership, False, parts, starts=starts), rng, watch)
+
+
+def _found_without(answers: Answers, aside: Bools, classes: int, rng: np.random.Generator, membership: Floats) -> Floats:
+    """(N - B, K) memberships found without B respondents; those of all where the others leave an item without an answer."""
+    codes = answers.codes[~aside]
+    if (codes == MISSING).all(axis=0).any():
+        return membership[~aside]
+    return fit_latent_classes(codes, answers.levels, classes, rng, starts=FOLD_STARTS).membership
 
 
 def fit_with_labels(answers: Answers, labels: Codes | Floats, rng: np.random.Generator, watch: Watch = lambda _: None) -> Fit:

@@ -42,7 +42,7 @@ class Fold:
 class Lesson:
     """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
 
-    `voiced` are the questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
+    `starts` are where the search of each fold begins, (N - B, K), None of them where it begins at `membership`. `voiced` are the questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
     """
 
     answers: Answers
@@ -51,6 +51,7 @@ class Lesson:
     parts: Codes  # (N,) fold of each respondent
     known: Known | None = None
     voiced: tuple[int, ...] = ()
+    starts: tuple[Floats, ...] = ()
 
     @cached_property
     def levels(self) -> list[int]:
@@ -66,10 +67,11 @@ class Lesson:
         """The same lesson in which the silence of some questions counts."""
         return replace(self, voiced=tuple(voiced))
 
-    def learn(self, pseudo_counts: float, rows: Codes | slice = slice(None)) -> Personas:
-        """What some respondents teach, all unless told otherwise."""
+    def learn(self, pseudo_counts: float, rows: Codes | slice = slice(None), start: Floats | None = None) -> Personas:
+        """What some respondents teach, all unless told otherwise; `start` are their memberships where these are not the lesson's."""
         hot = self.hot[rows]
-        return learn_personas(hot, self.levels, self.membership[rows], pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+        membership = self.membership[rows] if start is None else start
+        return learn_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
 
     def _anchor(self, hot: Floats) -> Anchor | None:
         if self.known is None:
@@ -86,7 +88,7 @@ class Lesson:
 
     def _fold(self, part: int, pseudo_counts: float) -> Fold:
         teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
-        taught = self.learn(pseudo_counts, teach)
+        taught = self.learn(pseudo_counts, teach, self.starts[part] if self.starts else None)
         truth, scores = taught.attribute(self.hot[held])
         if self.settled:
             truth = self.membership[held]

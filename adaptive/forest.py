@@ -107,7 +107,7 @@ class Forest:
             level, here = self.levels[depth], slice(bounds[depth], bounds[depth + 1])
             if here.start < here.stop:
                 below, places = known[: level.table.shape[1], :, here], active[here] - level.nodes.start
-                sent = _times(level.table[:, :, places].swapaxes(0, 1), below)
+                sent = _times(_some(level.table, places).swapaxes(0, 1), below)
                 said[depth] = Said(places, below, sent)
                 if depth:
                     _hand_up(sent, known[: len(sent)], parents[here])
@@ -124,11 +124,11 @@ class Forest:
         for level, said in zip(self.levels, reading.said, strict=True):
             others = joint[:, :, level.above]
             if said is not None and level.nodes.start:  # the parent, but for this child's own say
-                others[:, :, said.active] /= np.maximum(said.sent, TINY)
+                _weigh(others, said.active, 1 / np.maximum(said.sent, TINY))
             joint = _times(level.table, others)
             if said is not None:
-                reached = joint[:, :, said.active] * said.below
-                joint[:, :, said.active] = reached / reached.sum(axis=0)
+                _weigh(joint, said.active, said.below)
+                _weigh(joint, said.active, 1 / _some(joint, said.active).sum(axis=0))
             shares[: len(joint), :, level.nodes] = joint
         return shares
 
@@ -178,12 +178,26 @@ def _shown(given: Codes, answers: int, personas: int) -> Floats:
     return np.repeat(shown[..., None].astype(float), personas, axis=3)
 
 
+def _some(cells: Floats, places: Codes) -> Floats:
+    """(…, m, K) of (…, n, K) cells; all of them without a copy."""
+    return cells if len(places) == cells.shape[2] else cells[:, :, places]
+
+
+def _weigh(cells: Floats, places: Codes, factor: Floats) -> None:
+    """Multiply the (…, n, K) `cells` at some places, in place; at all of them without a copy."""
+    if len(places) == cells.shape[2]:
+        cells *= factor
+    else:
+        cells[:, :, places] *= factor
+
+
 def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:
     """Multiply what the questions of one level sent into what is known of their `parents`, brothers side by side.
 
     In logarithms, because hundreds of children would underflow; a common factor for all personas cancels in the belief.
     """
-    said = np.log(np.maximum(sent, TINY))
+    said = np.maximum(sent, TINY)
+    np.log(said, out=said)
     if len(parents) > 1:
         families = np.flatnonzero(np.concatenate([[True], parents[1:] != parents[:-1]]))
         said, parents = np.add.reduceat(said, families, axis=2), parents[families]
@@ -201,7 +215,10 @@ def _times(table: Floats, message: Floats) -> Floats:
 
 def _bits(shares: Floats, belief: Floats) -> Floats:
     """(B, n) mutual information of persona and answer, from (A, B, n, K) shares and (B, K) or (B, n, K) beliefs."""
-    expected, noise = (_mean(cells, belief) for cells in (shares, shares * np.log2(np.maximum(shares, TINY))))
+    certainty = np.maximum(shares, TINY)
+    np.log2(certainty, out=certainty)
+    certainty *= shares
+    expected, noise = _mean(shares, belief), _mean(certainty, belief)
     bits: Floats = noise.sum(axis=0) - (expected * np.log2(np.maximum(expected, TINY))).sum(axis=0)
     return bits
 

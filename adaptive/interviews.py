@@ -23,7 +23,7 @@ ENDINGS = (*REASONS, "respondent")
 
 LEFT = len(REASONS)
 
-BLOCK, BLOCK_ON_TREES = 256, 64
+BLOCK, BLOCK_ON_TREES = 256, 16
 """Respondents interviewed side by side: few enough for their arrays to stay in the processor's cache. On trees these are larger."""
 
 NOBODY = -1

@@ -1,7 +1,7 @@
 """How soon a fitted bank knows who is answering: real questionnaires, fitted on one half of the respondents, replayed on the other.
 
     python benchmarks/questions.py [--halves 10] [--data ../shared/data] [--sets auto,vnf] [--jobs 2]
-    python benchmarks/questions.py --answers YOURS.csv [--personas 5 | --label COLUMN] [--without id,date]
+    python benchmarks/questions.py --answers YOURS.csv [--personas 6 | --label COLUMN] [--without id,date]
 
 Four ways to ask: adaptive (the live choice), the best fixed order (learnt on the training half with the very belief that the bank states,
 a strong opponent), an order drawn at random for each respondent, and a typing tool: a decision tree that was taught by the training
@@ -42,7 +42,7 @@ from question_bank.sheets import Sheet
 
 STEPS = range(1, 11)
 ORDERS = ("adaptive", "fixed", "random")
-PERSONAS = 5
+PERSONAS = 6
 STOP = 0.8
 DEPTHS = (3, 5, 7)
 """Depths of the typing tools that are compared at their own length; another is as long as the survey that stops at `STOP`."""

@@ -42,7 +42,8 @@ class Fold:
 class Lesson:
     """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
 
-    `starts` are where the search of each fold begins, (N - B, K), None of them where it begins at `membership`. `voiced` are the questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
+    `starts` are where the search of each fold begins, (N - B, K); where there are none, it begins at `membership`. `voiced` are the
+    questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
     """
 
     answers: Answers

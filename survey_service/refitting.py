@@ -17,6 +17,7 @@ from question_bank.loading import check_bank
 from question_bank.relearned import Pilot, answers_of, model_of, pilots_of, relearned_bank
 from question_bank.writing import write_bank
 from survey_service.contacts.beliefs import readable
+from survey_service.leaving import learned_hazard, with_hazard
 from survey_service.simulating import Wish, figures, simulate_survey
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer
@@ -55,7 +56,9 @@ def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refi
     answers = answers_of(bank, respondents)
     with progress(f"refit {survey}", len(STRENGTHS)) as watch:
         learned = relearn(model_of(bank), answers, np.random.default_rng(seed), watch)
-    draft = compile_bank(relearned_bank(bank, learned.model, answers, learned.membership))
+    draft = compile_bank(
+        with_hazard(relearned_bank(bank, learned.model, answers, learned.membership), survey, learned_hazard(session, bank, survey))
+    )
     return Refitted(survey, version, bank, draft, answers, learned, pilots_of(bank, answers), seed)
 
 
@@ -115,6 +118,7 @@ def comparison(done: Refitted) -> dict[str, Any]:
             for one, new in zip(done.published.bank.personas, done.draft.bank.personas, strict=True)
         ],
         "questions": sorted(_moved(done), key=lambda one: -one["moved"]),
+        "drop_out": (hazard := done.draft.bank.survey(done.survey).drop_out) and asdict(hazard),
         "pilots": [{**asdict(one), "has_table": one.has_enough} for one in done.pilots],
     }
 
@@ -169,6 +173,8 @@ def told(found: Mapping[str, Any], out: Path) -> str:
             for one in found["questions"]
         ),
     ]
+    if leaving := found["drop_out"]:
+        lines.append(f"leaving, log odds: {', '.join(f'{name} {value:+g}' for name, value in leaving.items())}")
     for one in found["pilots"]:
         state = "has a table now" if one["has_table"] else f"needs {one['needed'] - one['answers']} more for a table"
         lines.append(f"pilot {one['question']}: {one['answers']} answers, {state}")

@@ -201,7 +201,8 @@ def _close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
         if interview.own:  # a page that was opened and left is no response
             outbox.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
     if row.expires_at <= now:
-        row.status, row.question, row.ended_at = "expired", None, now
+        row.left_at, row.question, row.chance = row.question, None, None
+        row.status, row.ended_at = "expired", now
         outbox.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
     session.add(row)
 

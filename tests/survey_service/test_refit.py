@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from question_bank.loading import read_bank
+from survey_service.leaving import learned_hazard, with_hazard
 from survey_service.refitting import NEEDED_PER_PERSONA, comparison, refit_survey
 from survey_service.store.banks import Banks
 from tests.processes import discern
@@ -137,3 +138,26 @@ def test_a_survey_that_is_not_published_is_named(service, database_url):
     done = discern("refit", "nothing", database_url=database_url)
     assert done.returncode == 1
     assert 'There is no survey "nothing".' in done.stderr
+
+
+def test_where_respondents_left_teaches_when_the_next_ones_will(service):
+    """Three in ten leave at each further question; who never began counts nowhere, and a few leavers teach nothing."""
+    dice = np.random.default_rng(2)
+
+    def learned():
+        with service.parts.store.reading() as session:
+            bank = Banks().current(session, "drinks")[0]
+            return with_hazard(bank.bank, "drinks", learned_hazard(session, bank, "drinks")).survey("drinks").drop_out
+
+    for people in (10, 140):
+        for _ in range(people):
+            service.start("drinks")
+            someone = service.start("drinks")
+            while someone.view["question"] is not None:
+                someone.silent(someone.view["question"]["id"])
+                if someone.view["question"] is not None and dice.random() < 0.3:
+                    someone.post("finish", {})
+        assert (learned() is None) == (people == 10)
+
+    leaving = [1 - learned().stays(np.array(taken), np.array(5.0), np.array(True)) for taken in (1, 2, 3)]
+    assert leaving == pytest.approx([0.3] * 3, abs=0.12)

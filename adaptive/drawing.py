@@ -15,31 +15,32 @@ Conditions = Mapping[int, Mapping[int, Bools]]
 
 
 def draw_respondents(tables: ResponseTables, conditions: Conditions, size: int, rng: np.random.Generator, skip: float = 0.0) -> Respondents:
-    """`size` respondents whose personas come from the prior and whose answers come from the tables; `label` is the true persona.
+    """`size` respondents whose personas and styles come from the prior, their answers from the tables; `label` is the true persona.
 
     Answers within a tree are drawn from its root down, each given its parent's. Where the bank knows P(no answer | persona) the question
     is left unanswered that often; any other question with chance `skip`, whoever is asked.
     """
-    persona = rng.choice(tables.personas, size=size, p=tables.prior)
-    chance = np.array([np.full(tables.personas, skip) if one.silence is None else one.silence for one in tables.questions])
-    silent = rng.random((size, len(tables.questions))) < chance[:, persona].T
+    who = rng.choice(tables.classes, size=size, p=tables.prior)
+    chance = np.array([np.full(tables.classes, skip) if one.silence is None else one.silence for one in tables.questions])
+    silent = rng.random((size, len(tables.questions))) < chance[:, who].T
     evidence = Evidence.none(tables, size)
-    codes = _dependent(tables, persona, rng)
+    codes = _dependent(tables, who, rng)
     ticks: dict[int, Bools] = {}
     for q, question in enumerate(tables.questions):
-        given = np.zeros((size, tables.personas))
+        given = np.zeros((size, tables.classes))
         if isinstance(question, Choice):
             if not tables.in_forest[q]:
-                codes[:, q] = _drawn(question.table[persona], rng)
-            given = (np.log(question.table) + log_spoken(question.silence, tables.personas)[:, None]).T[codes[:, q]]
+                codes[:, q] = _drawn(question.table[who], rng)
+            given = (np.log(question.table) + log_spoken(question.silence, tables.classes)[:, None]).T[codes[:, q]]
         elif isinstance(question, Ticks):
-            ticks[q] = rng.random((size, question.ticked.shape[1])) < question.ticked[persona]
+            ticks[q] = rng.random((size, question.ticked.shape[1])) < question.ticked[who]
             given = _ticks_rows(question, ticks[q])
         elif isinstance(question, Measure):
-            given = question.log_given(_number(question, persona, rng))
-        evidence.rows[:, q] = np.where(silent[:, q, None], log_silence(question.silence, tables.personas), given)
+            given = question.log_given(_number(question, who, rng))
+        evidence.rows[:, q] = np.where(silent[:, q, None], log_silence(question.silence, tables.classes), given)
     evidence.answered[:], evidence.silent[:] = ~silent, silent
     evidence.codes[:] = np.where(silent, NOT_GIVEN, codes)
+    persona = who if tables.styles is None else tables.styles.persona_of[who]
     return Respondents(evidence, _opens(conditions, evidence, ticks), persona)
 
 

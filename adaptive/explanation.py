@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from adaptive.likelihood import Floats
+from adaptive.marginal import Styles
 
 
 def log_odds(logits: Floats) -> Floats:
@@ -14,7 +15,7 @@ def log_odds(logits: Floats) -> Floats:
     return bits
 
 
-def weights_of_evidence(prior: Floats, evidence: Floats) -> Floats:
+def weights_of_evidence(prior: Floats, evidence: Floats, styles: Styles | None = None) -> Floats:
     """Weight of each piece of evidence for each persona, in bits, given the pieces before it (Good, 1950).
 
     ``W[e, k] = log2 odds(k | pieces up to e) - log2 odds(k | pieces before e)``, so a column adds up to exactly the persona's posterior
@@ -22,8 +23,9 @@ def weights_of_evidence(prior: Floats, evidence: Floats) -> Floats:
 
     Parameters
     ----------
-    prior : (K,) array
-    evidence : (E, K) array
+    prior : (C,) array
+        Of the classes: of the personas, where none has `styles`.
+    evidence : (E, C) array
         Weighted log-likelihood of each piece, in the order in which it is to be told.
 
     Returns
@@ -34,4 +36,6 @@ def weights_of_evidence(prior: Floats, evidence: Floats) -> Floats:
     array([[ 2., -2.]])
     """
     steps = np.vstack([np.log(prior), evidence]).cumsum(axis=0)
+    if styles is not None:
+        steps = styles.log_marginal(steps)
     return np.diff(log_odds(steps), axis=0)

@@ -132,19 +132,19 @@ class Forest:
             shares[: len(joint), :, level.nodes] = joint
         return shares
 
-    def gain(self, belief: Floats, silence: Floats, reading: Reading) -> Floats:
-        """(B, n) gain in bits of the questions of the forest under (B, K) `belief`, given everything answered in it.
+    def gain(self, belief: Floats, silence: Floats, predicted: Floats) -> Floats:
+        """(B, n) gain in bits of the questions of the forest under (B, K) `belief`, with answers as they are `predicted`.
 
         `silence` is (Q, K), P(no answer | persona), zero where it is not modelled: silence tells of the persona, and so do answers among
         those who speak (the chain rule of mutual information).
         """
         quiet = silence[self.questions]
         if not quiet.any():
-            return _bits(self.predicted(reading), belief)
+            return _bits(predicted, belief)
         spoken = belief[:, None, :] * (1 - quiet)
         share = spoken.sum(axis=2)  # (B, n)
         heard = spoken / share[:, :, None]
-        both: Floats = share * _bits(self.predicted(reading), heard) + _bits(np.stack([quiet, 1 - quiet])[:, None], belief)
+        both: Floats = share * _bits(predicted, heard) + _bits(np.stack([quiet, 1 - quiet])[:, None], belief)
         return both
 
     def best_action(self, belief: Floats, actions: Floats, silence: Floats, reading: Reading) -> Floats:

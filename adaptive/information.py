@@ -27,7 +27,7 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     Parameters
     ----------
     belief : (K,) or (B, K) array
-        Probability of each persona; rows sum to one.
+        Probability of each persona, or of each class where personas have styles; rows sum to one.
     tables : ResponseTables
         Flat outcome tables of Q questions.
 
@@ -39,18 +39,37 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     >>> expected_information_gain(np.array([.5, .5]), ResponseTables.of([[[1, 0], [0, 1]]])).round(3)
     array([1.])
     """
-    bits = _bits(belief[None] if belief.ndim == 1 else belief, tables)
+    beliefs = np.atleast_2d(belief)
+    personas = beliefs if tables.styles is None else tables.styles.marginal(beliefs)
+    bits = gain_of(tables, Standing(personas, None, beliefs))
     return bits[0] if belief.ndim == 1 else bits
 
 
 def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
     """(B, Q) expected information gain in bits when what was answered also says what will be answered.
 
-    Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`.
+    Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
+    styles, it is what tells the classes apart, less what only tells the styles of one persona apart (the chain rule):
+    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``.
     """
-    bits = _bits(standing.belief, tables)
+    predicted = None
     if tables.forest is not None and standing.reading is not None:
-        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(standing.belief, tables.silence, standing.reading), 0.0)
+        predicted = tables.forest.predicted(standing.reading)
+    bits = _told(tables, standing.classes, predicted)
+    if tables.styles is not None:
+        within = tables.styles.within(standing.classes)
+        for k in tables.styles.several:
+            only = np.where(tables.styles.persona_of == k, within, 0.0)
+            bits -= standing.belief[:, k, None] * _told(tables, only, predicted)
+        np.maximum(bits, 0.0, out=bits)
+    return bits
+
+
+def _told(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
+    """(B, Q) mutual information in bits of class and outcome; `predicted` is what the forest expects (see `Forest.predicted`)."""
+    bits = _bits(beliefs, tables)
+    if tables.forest is not None and predicted is not None:
+        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.silence, predicted), 0.0)
     return bits
 
 

@@ -31,7 +31,7 @@ def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers,
     adds = {int(q): _said(tables, answers, place == q) for q in np.flatnonzero(included)}
     order: list[int] = []
     while adds and (length is None or len(order) < length):
-        best = max(adds, key=lambda q: _log_score(logits + adds[q], label))
+        best = max(adds, key=lambda q: _log_score(tables, logits + adds[q], label))
         logits = logits + adds.pop(best)
         shown[best] = True
         order.append(best)
@@ -42,7 +42,9 @@ def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers,
     return order
 
 
-def _log_score(logits: Floats, label: Integers) -> float:
+def _log_score(tables: ResponseTables, logits: Floats, label: Integers) -> float:
+    if tables.styles is not None:
+        logits = tables.styles.log_marginal(logits)
     right = np.take_along_axis(logits, label[:, None], axis=1)[:, 0]
     return float((right - np.logaddexp.reduce(logits, axis=1)).mean())
 

@@ -14,6 +14,8 @@ from adaptive.tables import Integers, ResponseTables
 class Evidence:
     """What B respondents have given, side by side. What is missing is False in both masks and counts for nothing.
 
+    K is the number of classes: of personas, where none has styles.
+
     Attributes
     ----------
     answered : (B, Q) bool
@@ -43,7 +45,7 @@ class Evidence:
         """Nothing known yet about each of `respondents`."""
         shape = (respondents, len(tables.questions))
         nothing = np.zeros(shape, dtype=bool)
-        rows, signals = np.zeros((*shape, tables.personas)), np.zeros((respondents, tables.personas))
+        rows, signals = np.zeros((*shape, tables.classes)), np.zeros((respondents, tables.classes))
         return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
 
 
@@ -70,7 +72,7 @@ def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Fl
 
 
 def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
-    """(B, Q + 1, K) weighted log-likelihood that each question, and last all behaviour together, adds to the belief.
+    """(B, Q + 1, K) weighted log-likelihood of each class that each question, and last all behaviour together, adds to the belief.
 
     An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
     """
@@ -79,7 +81,7 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
     parts = tables.evidence_weight * np.concatenate([weights[:, :, None] * alone, evidence.signals[:, None, :]], axis=1)
     if tables.forest is not None:
         codes = _codes(evidence)
-        told = np.zeros((len(codes), tables.personas))
+        told = np.zeros((len(codes), tables.classes))
         known = np.full_like(codes, NOT_GIVEN)
         for q in np.sort(tables.forest.questions[(codes[:, tables.forest.questions] != NOT_GIVEN).any(axis=0)]):
             known[:, q] = codes[:, q]
@@ -90,10 +92,19 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
 
 
 class Standing(NamedTuple):
-    """Where B respondents stand: their (B, K) `belief`, and what their answers say about dependent questions, None where nothing."""
+    """Where B respondents stand: their (B, K) `belief`, and what their answers say about dependent questions, None where nothing.
+
+    `styled` is (B, C), the belief class by class, None where every persona is one class.
+    """
 
     belief: Floats
     reading: Reading | None
+    styled: Floats | None = None
+
+    @property
+    def classes(self) -> Floats:
+        """(B, C) belief of the classes."""
+        return self.belief if self.styled is None else self.styled
 
 
 def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
@@ -114,7 +125,9 @@ def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
     logits -= logits.max(axis=1, keepdims=True)
     belief = np.exp(logits, out=logits)
     belief /= belief.sum(axis=1, keepdims=True)
-    return Standing(belief, reading)
+    if tables.styles is None:
+        return Standing(belief, reading)
+    return Standing(tables.styles.marginal(belief), reading, belief)
 
 
 def believe(tables: ResponseTables, evidence: Evidence) -> Floats:

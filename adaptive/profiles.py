@@ -35,7 +35,8 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
     """For each persona its traits, the most telling first: the best outcome of each choice or number, and every option that is ticked."""
     found: list[list[Trait]] = [[] for _ in range(tables.personas)]
     for q, question in enumerate(tables.questions):
-        outcomes, chance = _outcomes(tables, question)
+        outcomes, by_class = _outcomes(tables, question)
+        chance = tables.by_persona(by_class)
         for k in range(tables.personas):
             here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
             if here and not isinstance(question, Ticks):
@@ -45,7 +46,7 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
 
 
 def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: int) -> Trait:
-    rest = np.where(np.arange(tables.personas) == k, 0.0, tables.prior)
+    rest = np.where(np.arange(tables.personas) == k, 0.0, tables.persona_prior)
     share, others = float(chance[k]), float(chance @ rest / rest.sum())
     bits = tables.evidence_weight * float(np.log2(share / others))
     telling = share * bits
@@ -55,7 +56,7 @@ def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: 
 
 
 def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Outcome], Floats]:
-    """The outcomes of a question and (K, A) their probabilities; of an answer, not of silence."""
+    """The outcomes of a question and (classes, A) their probabilities; of an answer, not of silence."""
     if isinstance(question, Choice):
         return list(range(question.table.shape[1])), question.table
     if isinstance(question, Ticks):
@@ -63,7 +64,7 @@ def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Out
     if isinstance(question, Measure):
         parts = list(_quarters(question, tables.prior))
         return [*parts], np.column_stack([question.chance_between(low, high) for low, high in parts])
-    return [], np.empty((tables.personas, 0))
+    return [], np.empty((tables.classes, 0))
 
 
 def _quarters(question: Measure, prior: Floats) -> Iterator[tuple[float, float]]:

@@ -8,7 +8,7 @@ import numpy as np
 from adaptive.coding import items_of, one_hot
 from adaptive.forest import NOT_GIVEN
 from adaptive.likelihood import Choice, Floats
-from adaptive.posterior import Evidence
+from adaptive.posterior import Evidence, stand
 from adaptive.tables import ResponseTables
 
 
@@ -39,8 +39,11 @@ def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: F
     """All pairs of single choices and scales that anybody answered together, the largest residual first.
 
     ``expected[a, b] = sum_k n_k P(a, b | k)``, n_k being the respondents of persona k (by (N, K) `membership`) who answered both;
-    P(a, b | k) is the product of the two tables, and within a tree what the tree says.
+    P(a, b | k) is the product of the two tables, and within a tree what the tree says. Where personas have styles, k is a style, with the
+    share of its persona that all answers give it.
     """
+    if tables.styles is not None:
+        membership = membership[:, tables.styles.persona_of] * tables.styles.within(stand(tables, answers).classes)
     questions = [q for q, one in enumerate(tables.questions) if isinstance(one, Choice)]
     codes = np.where(answers.answered, answers.codes, NOT_GIVEN)[:, questions]
     levels = [_table(tables, q).shape[1] for q in questions]
@@ -63,7 +66,7 @@ def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: F
 
 def _table(tables: ResponseTables, q: int) -> Floats:
     question = tables.questions[q]
-    return question.table if isinstance(question, Choice) else np.empty((tables.personas, 0))
+    return question.table if isinstance(question, Choice) else np.empty((tables.classes, 0))
 
 
 def _expected(tables: ResponseTables, questions: list[int], items: np.ndarray, given: Floats, membership: Floats) -> Floats:

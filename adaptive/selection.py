@@ -38,7 +38,7 @@ class SurveyRules:
     first : tuple of int
         Asked first, in this order, whatever their gain.
     actions : (M, K) or None
-        Value of each action for each persona: then questions are chosen by the value of their information.
+        Value of each action for each persona, or class: then questions are chosen by the value of their information.
     pilots : (Q,) bool or None
         Questions without a table yet, asked by lot.
     hazard : Hazard or None

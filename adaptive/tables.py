@@ -1,4 +1,8 @@
-"""The arrays of one bank: the prior, and P(outcome | persona) of every question, laid flat side by side."""
+"""The arrays of one bank: the prior, and P(outcome | persona) of every question, laid flat side by side.
+
+A persona may answer in several styles: then each style has a row of its own, and is called a class. Where no persona has styles, every
+persona is one class and K stands for both.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,76 +15,23 @@ from scipy.special import entr
 from adaptive.forest import TINY, Forest, forest_of
 from adaptive.layout import Layout
 from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
+from adaptive.marginal import Styles
+from adaptive.tick_samples import TickSample
 
 Integers = npt.NDArray[np.int64]
-
-SAMPLED_PATTERNS = 2048
 
 EFFORT_OFFSET = 2.0
 """Seconds added to every question: without them very quick questions are over-exposed (Choe, Kern and Chang, 2018)."""
 
 
 @dataclass(frozen=True, eq=False)
-class TickSample:
-    """A fixed, evenly spread sample of tick patterns of a question with too many options to enumerate.
-
-    `ratios` is (K * S, K): P(pattern | persona j) / P(pattern | persona k) for S patterns drawn under each persona k in turn.
-    `spoken` is (K,) P(any answer | persona).
-    """
-
-    ratios: Floats
-    spoken: Floats
-
-    @classmethod
-    def of(cls, question: Ticks, size: int = SAMPLED_PATTERNS) -> "TickSample":
-        """Patterns from an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
-        personas, options = question.ticked.shape
-        steps = np.sqrt(_primes(options)) % 1
-        points = ((np.arange(1, size + 1)[:, None]) * steps) % 1
-        ticks = points[None] < question.ticked[:, None, :]  # (K, S, M)
-        log_chance = np.where(ticks[:, :, None, :], np.log(question.ticked), np.log1p(-question.ticked)).sum(axis=3)  # (K, S, K)
-        own = np.einsum("ksk->ks", log_chance)
-        spoken = np.ones(personas) if question.silence is None else 1 - question.silence
-        return cls(np.exp(log_chance - own[:, :, None]).reshape(-1, personas), spoken)
-
-    def information(self, beliefs: Floats) -> Floats:
-        """(B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""
-        heard = beliefs * self.spoken
-        total = heard.sum(axis=1, keepdims=True)
-        heard = heard / total
-        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
-        estimate: Floats = -(drawn * np.log(self.ratios @ heard.T).T).sum(axis=1)
-        nats: Floats = np.maximum(estimate, 0.0) * total[:, 0]
-        return nats
-
-    def best_action(self, beliefs: Floats, actions: Floats) -> Floats:
-        """(B,) expected value of the best of (M, K) `actions` once the ticks, or the silence, are known."""
-        heard = beliefs * self.spoken
-        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
-        joint = heard[:, None, :] * self.ratios  # (B, K * S, K)
-        after = (joint @ actions.T).max(axis=2) / joint.sum(axis=2)
-        silent: Floats = ((beliefs - heard) @ actions.T).max(axis=1)
-        best: Floats = (drawn * after).sum(axis=1) + silent
-        return best
-
-
-def _primes(count: int) -> Integers:
-    found: list[int] = []
-    candidate = 2
-    while len(found) < count:
-        if all(candidate % prime for prime in found):
-            found.append(candidate)
-        candidate += 1
-    return np.array(found)
-
-
-@dataclass(frozen=True, eq=False)
 class ResponseTables:
     """Prior and outcome tables of K personas and Q questions, checked once here and trusted everywhere else.
 
-    `flat` is (K, cells of all questions); question q owns the columns from `starts[q]` to the next start. `noise` is (K, Q): the entropy
-    in nats that an outcome keeps when the persona is known. `seconds` is (Q,) effort; `topics` is (Q,), equal numbers for
-    questions that overlap and -1 for none. Raises ValueError on shapes or rows that do not fit.
+    With `styles` every K below is the number of classes. `flat` is (K, cells of all questions); question q owns the columns from
+    `starts[q]` to the next start. `noise` is (K, Q): the entropy in nats that an outcome keeps when the persona is known. `seconds` is
+    (Q,) effort; `topics` is (Q,), equal numbers for questions that overlap and -1 for none. Raises ValueError on shapes or rows that
+    do not fit.
     """
 
     prior: Floats
@@ -92,6 +43,7 @@ class ResponseTables:
     topics: Integers
     samples: dict[int, TickSample]
     forest: Forest | None = None
+    styles: Styles | None = None
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
 
@@ -104,21 +56,22 @@ class ResponseTables:
         topics: npt.ArrayLike | None = None,
         parents: Mapping[int, int] | None = None,
         given: Mapping[int, Floats] | None = None,
+        persona_of: npt.ArrayLike | None = None,
         evidence_weight: float = 1.0,
         repeat_weight: float = 0.5,
     ) -> "ResponseTables":
         """Lay the questions flat. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none.
 
         A question of `parents` depends on another one: ``given[q]`` is (K, P, A), P(answer | persona, answer of ``parents[q]``); what
-        stands under q in `questions` gives its silence only.
+        stands under q in `questions` gives its silence only. `persona_of` is the persona of each class, in order, where any has styles.
         """
         raw = [q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions]
         known = tuple(_summed_out(raw, parents or {}, given or {}))
         cells = [question.cells for question in known]
-        personas = _personas(cells)
-        belief = np.full(personas, 1 / personas) if prior is None else np.asarray(prior, dtype=float)
-        if belief.shape != (personas,) or (belief <= 0).any():
-            raise ValueError(f"the prior has shape {belief.shape}: give one positive number for each of {personas} personas")
+        classes = _classes(cells)
+        belief = np.full(classes, 1 / classes) if prior is None else np.asarray(prior, dtype=float)
+        if belief.shape != (classes,) or (belief <= 0).any():
+            raise ValueError(f"the prior has shape {belief.shape}: give one positive number for each of {classes} personas")
         widths = [table.shape[1] for table in cells]
         flat = np.ascontiguousarray(np.concatenate(cells, axis=1))
         starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
@@ -132,6 +85,7 @@ class ResponseTables:
             topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
             samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, Ticks) and not one.enumerated},
             forest=_forest(known, parents or {}, given or {}),
+            styles=None if persona_of is None else Styles.of(np.asarray(persona_of, dtype=np.int64), classes),
             evidence_weight=evidence_weight,
             repeat_weight=repeat_weight,
         )
@@ -184,7 +138,7 @@ class ResponseTables:
     @cached_property
     def silence(self) -> Floats:
         """(Q, K) P(no answer | persona), zero where it is not modelled."""
-        return np.array([np.zeros(self.personas) if one.silence is None else one.silence for one in self.questions])
+        return np.array([np.zeros(self.classes) if one.silence is None else one.silence for one in self.questions])
 
     @cached_property
     def widest_ratios(self) -> Floats:
@@ -197,7 +151,7 @@ class ResponseTables:
     def _widest_ratio(self, q: int) -> Floats:
         question = self.questions[q]
         if isinstance(question, Measure):
-            return np.full((self.personas, self.personas), np.inf)
+            return np.full((self.classes, self.classes), np.inf)
         high = low = question.cells
         if self.forest is not None and self.in_forest[q]:
             spoken, quiet = 1 - self.silence[q][:, None], self.silence[q][:, None]
@@ -214,9 +168,25 @@ class ResponseTables:
         return np.log1p(-self.silence)
 
     @property
-    def personas(self) -> int:
-        """K."""
+    def classes(self) -> int:
+        """Rows of the arrays."""
         return len(self.prior)
+
+    @property
+    def personas(self) -> int:
+        return self.classes if self.styles is None else self.styles.personas
+
+    @cached_property
+    def persona_prior(self) -> Floats:
+        """(personas,) the prior, styles together."""
+        return self.prior if self.styles is None else self.styles.marginal(self.prior)
+
+    def by_persona(self, table: Floats) -> Floats:
+        """(personas, A) what (classes, A) P(outcome | class) say when only the persona is known."""
+        if self.styles is None:
+            return table
+        shares: Floats = self.styles.marginal((self.prior[:, None] * table).T).T / self.persona_prior[:, None]
+        return shares
 
     @cached_property
     def informative(self) -> npt.NDArray[np.bool_]:
@@ -259,7 +229,7 @@ def _forest(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], give
     return forest_of(parents, roots, given)
 
 
-def _personas(cells: Sequence[Floats]) -> int:
+def _classes(cells: Sequence[Floats]) -> int:
     if not cells:
         raise ValueError("there are no questions: give at least one")
     for q, table in enumerate(cells):

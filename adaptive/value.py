@@ -17,13 +17,13 @@ def value_of_information(tables: ResponseTables, standing: Standing, actions: Fl
     Parameters
     ----------
     actions : (M, K) array
-        Value of each action for each persona.
+        Value of each action for each persona, or for each class where personas have styles.
 
     >>> tables, standing = ResponseTables.of([np.eye(2)]), Standing(np.array([[.5, .5]]), None)
     >>> value_of_information(tables, standing, np.array([[10., 0.], [0., 10.]]))
     array([[5.]])
     """
-    belief = standing.belief
+    belief = standing.classes
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
     value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : -len(tables.questions)]).max(axis=1))
@@ -54,10 +54,10 @@ def decided(tables: ResponseTables, standing: Standing, actions: Floats, still_o
         ratios = ratios.copy()
         # What is answered below a question makes its own answers tell more than its table says.
         ratios[:, tables.forest.questions[tables.forest.touched(standing.reading)]] = np.inf
-    best = (standing.belief @ actions.T).argmax(axis=1)
+    best = (standing.classes @ actions.T).argmax(axis=1)
     return np.array(
         [
-            _stays_ahead(actions[a] - actions, standing.belief[b], ratios[b, still_open[b]], int(left[b]), tables.evidence_weight)
+            _stays_ahead(actions[a] - actions, standing.classes[b], ratios[b, still_open[b]], int(left[b]), tables.evidence_weight)
             for b, a in enumerate(best)
         ]
     )

@@ -39,25 +39,36 @@ def test_a_question_that_separates_two_equal_personas_is_worth_one_bit():
     assert expected_information_gain(np.array([0.5, 0.5]), tables) == pytest.approx([1, 0])
 
 
+@pytest.mark.parametrize("persona_of", [[0, 1, 2, 3], [0, 0, 1, 2], [0, 0, 1, 1]])
 @pytest.mark.parametrize("silence", [None, [0.05, 0.4, 0.2, 0.1]])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(seed, silence):
+def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(seed, silence, persona_of):
     """Too many options to enumerate in service are estimated, the same way each time."""
     rng = np.random.default_rng(seed)
     ticked = rng.uniform(0.05, 0.6, size=(4, 16))
     quiet = None if silence is None else np.array(silence)
-    tables = ResponseTables.of([Ticks(ticked, quiet)])
+    tables = ResponseTables.of([Ticks(ticked, quiet)], persona_of=persona_of)
     belief = rng.dirichlet(np.ones(4))
 
     patterns = np.array(list(product([False, True], repeat=16)))
     cells = np.array([np.where(patterns, row, 1 - row).prod(axis=1) for row in ticked])
     if quiet is not None:
         cells = np.column_stack([cells * (1 - quiet)[:, None], quiet])
-    exact = entropy(belief @ cells) - belief @ entropy(cells)
+    joint = np.array([(belief[:, None] * cells)[np.equal(persona_of, k)].sum(axis=0) for k in range(max(persona_of) + 1)])
+    exact = entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1)) - entropy(joint.ravel())
 
     estimate = expected_information_gain(belief, tables)[0]
     assert estimate == pytest.approx(exact, rel=0.02)
-    assert expected_information_gain(belief, ResponseTables.of([Ticks(ticked, quiet)]))[0] == estimate
+    assert expected_information_gain(belief, ResponseTables.of([Ticks(ticked, quiet)], persona_of=persona_of))[0] == estimate
+
+
+def test_a_question_that_only_tells_the_styles_of_a_persona_apart_is_worth_nothing_until_another_answer_counts_with_it():
+    """Alone it says how somebody is, not who; after an answer that speaks for one style of each persona it says who."""
+    how, both = [[1, 0], [0, 1], [1, 0], [0, 1]], [[1, 0], [0, 1], [0, 1], [1, 0]]
+    tables = ResponseTables.of([how, both], persona_of=[0, 0, 1, 1])
+
+    assert expected_information_gain(np.full(4, 0.25), tables) == pytest.approx([0, 0], abs=1e-12)
+    assert expected_information_gain(np.array([0.5, 0, 0.5, 0]), tables) == pytest.approx([0, 1])
 
 
 def test_a_batch_of_beliefs_gives_the_same_gains_as_one_at_a_time():

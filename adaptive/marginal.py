@@ -1,0 +1,65 @@
+"""From classes to personas: a persona whose people answer in several styles is several classes, and what counts is their sum.
+
+Styles make the tables truer and stay inside: belief, gain, stopping and explanations are about the persona.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive.likelihood import Floats
+
+Codes = npt.NDArray[np.int64]
+
+NEVER = float(np.finfo(float).tiny)
+
+
+@dataclass(frozen=True, eq=False)
+class Styles:
+    """`persona_of` is (C,), the persona of each class; the classes of a persona stand side by side, personas in their order."""
+
+    persona_of: Codes
+
+    @classmethod
+    def of(cls, persona_of: Codes, classes: int) -> "Styles | None":
+        """None where every persona is one class. Raises ValueError where classes are out of order, or not so many."""
+        if persona_of.shape != (classes,) or persona_of[0] != 0 or not np.isin(np.diff(persona_of), [0, 1]).all():
+            raise ValueError(f"persona_of has to name the persona of each of {classes} classes, 0 first and none left out")
+        return None if persona_of[-1] == classes - 1 else cls(persona_of)
+
+    @property
+    def personas(self) -> int:
+        return int(self.persona_of[-1]) + 1
+
+    @cached_property
+    def first(self) -> Codes:
+        """(K,) the first class of each persona."""
+        return np.flatnonzero(np.diff(self.persona_of, prepend=-1))
+
+    @cached_property
+    def several(self) -> Codes:
+        """The personas that have more than one style."""
+        return np.flatnonzero(np.bincount(self.persona_of) > 1)
+
+    def marginal(self, classes: Floats) -> Floats:
+        """(…, K) probability of each persona from (…, C) probabilities of the classes."""
+        total: Floats = np.add.reduceat(classes, self.first, axis=-1)
+        return total
+
+    def log_marginal(self, logs: Floats) -> Floats:
+        """The same of logarithms."""
+        total: Floats = np.logaddexp.reduceat(logs, self.first, axis=-1)
+        return total
+
+    def within(self, classes: Floats) -> Floats:
+        """(…, C) P(class | its persona); where a persona is as good as ruled out, its styles are equally likely.
+
+        >>> Styles(np.array([0, 0, 1])).within(np.array([.1, .3, .6]))
+        array([0.25, 0.75, 1.  ])
+        """
+        total = self.marginal(classes)[..., self.persona_of]
+        equal = 1 / np.bincount(self.persona_of)[self.persona_of]
+        shares: Floats = np.where(total > NEVER, classes / np.maximum(total, NEVER), equal)
+        return shares

@@ -29,17 +29,18 @@ def advise(bank: Bank, data: Any) -> list[Finding]:
 
 
 def _told(question: Question, bank: Bank) -> list[Tells]:
-    """For each persona, everything the question knows of it: two that are equal cannot be told apart by it."""
-    ids = [persona.id for persona in bank.personas]
+    """For each persona, or style, everything the question knows of it: two that are equal cannot be told apart by it."""
     if question.type == "text" or question.pilot:
-        return [()] * len(ids)
-    tells: list[Tells] = [((question.no_answer or {}).get(persona),) for persona in ids]
+        return [()] * len(bank.keys)
+    silence = question.no_answer or dict.fromkeys(bank.keys)
+    tells: list[Tells] = [(silence[key],) for key in bank.keys_in(silence)]
     tables = [question.likelihood] if question.likelihood else _given_each_outcome(question)
     for rows in tables:
+        keys = bank.keys_in(rows)
         if question.type == "number":
-            columns: list[Any] = [rows[persona] for persona in ids]
+            columns: list[Any] = [rows[key] for key in keys]
         else:
-            columns = [tuple(row) for row in shares_of(question, rows, ids).round(DIGITS).tolist()]
+            columns = [tuple(row) for row in shares_of(question, rows, keys).round(DIGITS).tolist()]
         tells = [(*before, column) for before, column in zip(tells, columns, strict=True)]
     return tells
 
@@ -51,9 +52,14 @@ def _given_each_outcome(question: Question) -> list[dict[str, Row]]:
 
 
 def _personas(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
-    alike: dict[Tells, list[int]] = {}
+    alike: dict[frozenset[tuple[Tells, float]], list[int]] = {}
+    by_class = list(zip(bank.persona_of, zip(*told.values(), strict=True), bank.shares, strict=True))
     for index, persona in enumerate(bank.personas):
-        alike.setdefault(tuple(tells[index] for tells in told.values()), []).append(index)
+        styles: dict[Tells, float] = {}
+        for k, tells, share in by_class:
+            if k == index:
+                styles[tells] = styles.get(tells, 0.0) + share / persona.prior
+        alike.setdefault(frozenset((tells, round(share, DIGITS)) for tells, share in styles.items()), []).append(index)
         if persona.prior < LEAST_PRIOR:
             wrong = f"is {persona.prior:.2g} of the population: hardly any survey will find it"
             yield Finding(("personas", index, "prior"), wrong, "join it with another persona, or raise its prior")

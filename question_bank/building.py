@@ -17,6 +17,7 @@ from question_bank.definitions import (
     Result,
     Row,
     Signal,
+    Style,
     Survey,
     Text,
 )
@@ -52,10 +53,16 @@ def _personas(draft: Draft) -> tuple[Persona, ...]:
             prior=prior,
             description=_text_or_none(fields.get("description"), draft),
             needs=_text_or_none(fields.get("needs"), draft),
+            styles=_styles(fields.get("styles", ())),
             **_given(fields, "value", "expectations", "channels", "image"),
         )
         for fields, prior in zip(personas, priors, strict=True)
     )
+
+
+def _styles(styles: Sequence[Fields]) -> tuple[Style, ...]:
+    shares = normalised([fields.get("share", 1 / len(styles)) for fields in styles])
+    return tuple(Style(fields["id"], share) for fields, share in zip(styles, shares, strict=True))
 
 
 def _question(fields: Fields, draft: Draft) -> Question:

@@ -48,25 +48,25 @@ class CompiledBank:
 
     @cached_property
     def signal_rows(self) -> Mapping[str, Floats]:
-        """(K,) log P(seen | persona) of each signal id."""
+        """(K,) log P(seen | persona) of each signal id, or | class."""
         return {
-            signal.id: np.log(np.clip([signal.likelihood[persona] for persona in self.personas], FLOOR, 1 - FLOOR))
+            signal.id: np.log(np.clip([signal.likelihood[key] for key in self.bank.keys_in(signal.likelihood)], FLOOR, 1 - FLOOR))
             for signal in self.bank.signals
         }
 
     def row(self, given: Given) -> Floats:
-        """(K,) log P(what was given | persona). Raises KeyError for a question the bank does not have."""
+        """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
         if given.value is None:
-            return log_silence(table.silence, self.tables.personas)
+            return log_silence(table.silence, self.tables.classes)
         if isinstance(table, Choice):
             return table.log_given(question.outcomes.index(str(given.value)))
         if isinstance(table, Ticks):
             return _ticks_row(question, table, given.value)
         if isinstance(table, Measure):
             return _measure_row(table, given.value)
-        return np.zeros(self.tables.personas)
+        return np.zeros(self.tables.classes)
 
     def code(self, given: Given) -> int:
         """Which outcome of a single choice or a scale was given, -1 for anything else."""
@@ -113,13 +113,14 @@ def compile_bank(bank: Bank) -> CompiledBank:
     place = {question.id: q for q, question in enumerate(bank.questions)}
     tables = ResponseTables.of(
         [_likelihood(bank, question) for question in bank.questions],
-        prior=[persona.prior for persona in bank.personas],
+        prior=bank.shares,
         seconds=[question.seconds for question in bank.questions],
         topics=[topics.get(question.topic or "", -1) for question in bank.questions],
         parents={
             place[question.id]: place[question.parent] for question in bank.questions if question.parent and question.likelihood_given
         },
         given={place[question.id]: given_parent(bank, question) for question in bank.questions if question.likelihood_given},
+        persona_of=bank.persona_of,
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
     )
@@ -127,17 +128,16 @@ def compile_bank(bank: Bank) -> CompiledBank:
 
 
 def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
-    personas = [persona.id for persona in bank.personas]
-    silence = None
+    keys, silence = bank.keys_in(question.likelihood), None
     if question.no_answer is not None:
-        silence = np.clip([question.no_answer[persona] for persona in personas], FLOOR, 1 - FLOOR)
+        silence = np.clip([question.no_answer[key] for key in bank.keys_in(question.no_answer)], FLOOR, 1 - FLOOR)
     if question.pilot or question.type == "text":
-        return Quiet(len(personas), None if question.pilot else silence)
+        return Quiet(len(keys), None if question.pilot else silence)
     if question.likelihood_given:
-        return Quiet(len(personas), silence)  # its table is in `given`
+        return Quiet(len(keys), silence)  # its table is in `given`
     if question.type == "number":
-        return _measure(question, personas, silence, bank.lapse)
-    shares = shares_of(question, question.likelihood, personas)
+        return _measure(question, keys, silence, bank.lapse)
+    shares = shares_of(question, question.likelihood, keys)
     if question.type == "multiple":
         return Ticks(_lapsed(bank, shares, 2), silence)
     return Choice(_lapsed(bank, shares, shares.shape[1]), silence)
@@ -149,15 +149,15 @@ def _lapsed(bank: Bank, shares: Floats, outcomes: int) -> Floats:
 
 
 def given_parent(bank: Bank, question: Question) -> Floats:
-    """(K, P, A) P(outcome | persona, parent's outcome)."""
+    """(K, P, A) P(outcome | persona, parent's outcome), one row a class where personas have styles."""
     parent = bank.question(question.parent or "")
-    personas = [persona.id for persona in bank.personas]
-    rows = [{persona: question.likelihood_given[persona][outcome] for persona in personas} for outcome in parent.outcomes]
-    return _lapsed(bank, np.stack([shares_of(question, given, personas) for given in rows], axis=1), len(question.outcomes))
+    tables = [{key: rows[outcome] for key, rows in question.likelihood_given.items()} for outcome in parent.outcomes]
+    keys = bank.keys_in(question.likelihood_given)
+    return _lapsed(bank, np.stack([shares_of(question, given, keys) for given in tables], axis=1), len(question.outcomes))
 
 
-def _measure(question: Question, personas: list[str], silence: Floats | None, lapse: float) -> Measure:
-    rows = [question.likelihood[persona] for persona in personas]
+def _measure(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Measure:
+    rows = [question.likelihood[key] for key in keys]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
     laws = [(np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd) for row in rows if _is_law(row)]
     centre, width = np.array(laws, dtype=float).T
@@ -203,6 +203,6 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
 
 
 def _worths(bank: Bank, survey: Survey) -> Floats:
-    """(M + 1, K) value of each action for each persona, and last of doing nothing."""
+    """(M + 1, K) value of each action for each class, and last of doing nothing."""
     worths = [[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()]
-    return np.array([*worths, [0.0] * len(bank.personas)])
+    return np.array([*worths, [0.0] * len(bank.personas)])[:, bank.persona_of]

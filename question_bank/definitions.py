@@ -59,6 +59,14 @@ Row = Shares | Counts | Words | Normal | LogNormal
 
 
 @dataclass(frozen=True)
+class Style:
+    """One of several ways in which people of one persona answer."""
+
+    id: str
+    share: float  # normalised over the styles of the persona
+
+
+@dataclass(frozen=True)
 class Persona:
     id: str
     name: Text
@@ -69,6 +77,12 @@ class Persona:
     expectations: Mapping[str, float] = field(default_factory=dict)
     channels: Mapping[str, float] = field(default_factory=dict)
     image: str | None = None
+    styles: tuple[Style, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What stands for its classes in a table: ``persona/style`` of each style, or the persona itself."""
+        return tuple(f"{self.id}/{style.id}" for style in self.styles) or (self.id,)
 
 
 @dataclass(frozen=True)
@@ -92,8 +106,8 @@ class Question:
     maximum: float | None = None
     labels: Mapping[int, Text] = field(default_factory=dict)
     unit: str | None = None
-    likelihood: Mapping[str, Row] = field(default_factory=dict)  # persona -> row; empty for text and pilot questions
-    likelihood_given: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)  # with a parent: persona -> parent outcome -> row
+    likelihood: Mapping[str, Row] = field(default_factory=dict)  # persona or persona/style -> row; empty for text, pilot
+    likelihood_given: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)  # with a parent: the same keys -> parent outcome -> row
     no_answer: Mapping[str, float] | None = None
     ask_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: bool = False
@@ -181,6 +195,25 @@ class Bank:
     def language(self) -> str:
         """The default language."""
         return self.languages[0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each class: of each style, or of the persona that has none."""
+        return tuple(key for persona in self.personas for key in persona.keys)
+
+    def keys_in(self, table: Mapping[str, object]) -> list[str]:
+        """For each class the key under which a table speaks of it: its own, or that of its persona."""
+        return [key if key in table else persona.id for persona in self.personas for key in persona.keys]
+
+    @property
+    def persona_of(self) -> list[int]:
+        """For each class the place of its persona."""
+        return [k for k, persona in enumerate(self.personas) for _ in persona.keys]
+
+    @property
+    def shares(self) -> list[float]:
+        """The prior of each class."""
+        return [persona.prior * share for persona in self.personas for share in [style.share for style in persona.styles] or [1.0]]
 
     def question(self, question_id: str) -> Question:
         """Raises KeyError when the bank has no such question."""

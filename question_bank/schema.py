@@ -56,6 +56,11 @@ NEEDED: dict[str, str | list[Any] | dict[Any, Any]] = {
 }
 
 
+class StyleShape(Shape):
+    id = Slug(required=True)
+    share = Number(above=0, most=1e9, hint="write the share of the persona, such as 0.6")
+
+
 class PersonaShape(Shape):
     id = Slug(required=True)
     name = Words()
@@ -66,6 +71,7 @@ class PersonaShape(Shape):
     expectations = NumbersByKey(EXPECTATIONS, least=0, most=1)
     channels = NumbersByKey(CHANNELS, least=0, most=1)
     image = Line()
+    styles = _many(StyleShape)
 
 
 class OptionShape(Shape):

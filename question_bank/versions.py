@@ -115,6 +115,7 @@ def _persona(persona: Persona) -> Plain:
         expectations=dict(persona.expectations),
         channels=dict(persona.channels),
         image=persona.image,
+        styles=[{"id": style.id, "share": style.share} for style in persona.styles],
     )
 
 

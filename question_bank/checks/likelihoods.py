@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from question_bank.checks.references import per_persona, probabilities, twice
+from question_bank.checks.classes import per_class, probabilities
+from question_bank.checks.references import twice
 from question_bank.draft import PARENTS, Draft, outcomes_of
 from question_bank.problems import Finding, Path, listed, nearest, short
 from question_bank.row_forms import RowFault, probability, read_row
@@ -32,7 +33,7 @@ def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Fi
         if not question.get("pilot"):
             yield Finding(path, "has no likelihood", "give one row a persona, or write pilot: true to learn it from answers")
         return
-    yield from per_persona(draft, at, table)
+    yield from per_class(draft, at, table)
     for persona, rows in table.items():
         if "parent" in question and kind in PARENTS:
             yield from _rows_given(draft, (*at, persona), question, rows)

@@ -5,7 +5,6 @@ from typing import Any
 
 from question_bank.draft import Draft
 from question_bank.problems import Finding, Path, listed, nearest
-from question_bank.row_forms import RowFault, probability
 
 
 def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
@@ -22,17 +21,6 @@ def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[
     missing = [persona for persona in draft.by_id("personas") if persona not in table]
     if missing:
         yield Finding(path, f"says nothing for persona {listed(missing)}", "give every persona an entry")
-
-
-def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
-    """A table persona -> probability."""
-    yield from per_persona(draft, path, table)
-    for persona, value in table.items():
-        if draft.sound(*path, persona):
-            try:
-                probability(value)
-            except RowFault as fault:
-                yield Finding((*path, persona), fault.wrong, fault.todo)
 
 
 def twice(draft: Draft, kind: str) -> Iterator[Finding]:

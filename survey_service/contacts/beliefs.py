@@ -100,7 +100,7 @@ def _prior_belief(contact: Contact, bank: CompiledBank, version: int) -> Belief:
     belief = Belief(
         contact_id=contact.id, bank=bank.bank.id, bank_version=version, top=bank.personas[0], confidence=1.0, margin=1.0, entropy_bits=0.0
     )
-    _moved(belief, bank, version, bank.tables.prior, threshold=None)
+    _moved(belief, bank, version, bank.tables.persona_prior, threshold=None)
     belief.told = {"top": belief.top, "is_decided": False, "probabilities": belief.probabilities}
     return belief
 
@@ -132,7 +132,7 @@ def explanation(bank: CompiledBank, given: Sequence[tuple[Answer, Given]]) -> li
         return []
     evidence: Evidence = bank.evidence(one for _, one in given)
     rows = log_evidence(evidence, bank.tables)[0][[bank.index[one.question] for _, one in given]]
-    bits = weights_of_evidence(bank.tables.prior, rows)
+    bits = weights_of_evidence(bank.tables.prior, rows, bank.tables.styles)
     return [_told(bank, answer, one, weights) for (answer, one), weights in zip(given, bits, strict=True)]
 
 

@@ -20,7 +20,7 @@ def seen(session: Session, banks: Banks, session_id: str, token: str) -> dict[st
     interview = open_interview(session, banks, session_id, token, lock=False)
     insight = insight_of(session, banks, session_id)
     bank, language = interview.bank.bank, interview.row.language
-    prior = dict(zip(interview.bank.personas, map(float, interview.bank.tables.prior), strict=True))
+    prior = dict(zip(interview.bank.personas, map(float, interview.bank.tables.persona_prior), strict=True))
     probabilities = insight["belief"]["probabilities"] if insight["belief"] else prior
     names = {one.id: in_language(one.name, language, bank.language) for one in bank.personas}
     return {

@@ -34,7 +34,7 @@ def personas(bank: CompiledBank) -> Section:
     tables = []
     for k, found in enumerate(traits(bank.tables)):
         rows = [[trait_text(bank.bank, one), percent(one.share), percent(one.others), _signed(one.bits)] for one in found[:TRAITS]]
-        caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.prior[k]))} of the respondents"
+        caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.persona_prior[k]))} of the respondents"
         tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
     reading = (
         "The answers that set each persona apart most: how many give them here, and how many among the others. The bits say how such an "

@@ -1,18 +1,25 @@
 """Random banks with everything in them, and random things to give to their questions."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from adaptive.stopping import StopRule
-from question_bank.definitions import Bank, LogNormal, Normal, Option, Persona, Question, Row, Shares, Survey
+from question_bank.definitions import Bank, LogNormal, Normal, Option, Persona, Question, Row, Shares, Style, Survey
 
 TYPES = ("single", "multiple", "scale", "number", "text")
 
 
-def a_random_bank(dice: Random) -> Bank:
-    """2 to 6 personas and 3 to 12 questions of all types, with skips that tell, topics, conditions, a pilot now and then."""
-    personas = [f"p{k}" for k in range(dice.randint(2, 6))]
-    shares = _shares(dice, len(personas))
+def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
+    """2 to 6 personas and 3 to 12 questions of all types, with skips that tell, topics, conditions, a pilot now and then.
+
+    With `styled` some personas have 2 or 3 styles, and some tables tell them apart.
+    """
+    ids = [f"p{k}" for k in range(dice.randint(2, 6))]
+    shares = _shares(dice, len(ids))
+    personas = [Persona(name, {"en": name}, share) for name, share in zip(ids, shares, strict=True)]
+    if styled:
+        personas = [replace(one, styles=_styles(dice) if dice.random() < 0.6 or not k else ()) for k, one in enumerate(personas)]
     questions: list[Question] = []
     for number in range(dice.randint(3, 12)):
         questions.append(_question(dice, f"q{number}", personas, questions))
@@ -25,12 +32,20 @@ def a_random_bank(dice: Random) -> Bank:
         effort=dice.choice([0.0, 0.5, 1.0]),
     )
     survey = Survey(**{**survey.__dict__, "first": tuple(dice.sample(survey.questions, dice.choice([0, 0, 1])))})
-    people = tuple(Persona(name, {"en": name}, share) for name, share in zip(personas, shares, strict=True))
     weights = {"evidence_weight": dice.choice([1.0, 0.85, 0.6]), "repeat_weight": dice.choice([0.5, 0.0, 1.0])}
-    return Bank("b", {"en": "B"}, ("en",), people, tuple(questions), surveys=(survey,), **weights)
+    return Bank("b", {"en": "B"}, ("en",), tuple(personas), tuple(questions), surveys=(survey,), **weights)
 
 
-def _question(dice: Random, name: str, personas: list[str], earlier: list[Question]) -> Question:
+def _styles(dice: Random) -> tuple[Style, ...]:
+    return tuple(Style(f"s{number}", share) for number, share in enumerate(_shares(dice, dice.randint(2, 3))))
+
+
+def keys(dice: Random, personas: list[Persona]) -> list[str]:
+    """The entries of one table: some for all styles of a persona, some style by style."""
+    return [key for one in personas for key in (one.keys if one.styles and dice.random() < 0.8 else (one.id,))]
+
+
+def _question(dice: Random, name: str, personas: list[Persona], earlier: list[Question]) -> Question:
     kind = dice.choices(TYPES, [5, 3, 3, 3, 1])[0]
     low, high = (1.0, float(dice.randint(3, 5))) if kind == "scale" else (1.0, 100.0)
     options = tuple(Option(f"o{a}", {"en": f"O{a}"}) for a in range(dice.randint(2, 5))) if kind in ("single", "multiple") else ()
@@ -42,9 +57,13 @@ def _question(dice: Random, name: str, personas: list[str], earlier: list[Questi
         other = dice.choice(conditions)
         ask_if = {other.id: tuple(dice.sample(other.outcomes, dice.randint(1, len(other.outcomes))))}
     pilot = kind != "text" and dice.random() < 0.08
-    rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic or dice.random() < 0.2) for persona in personas}
+    rows: dict[str, Row] = {persona: _row(dice, kind, size, logarithmic or dice.random() < 0.2) for persona in keys(dice, personas)}
     parent = _parent(dice, earlier) if kind in ("single", "scale") and not pilot else None
-    given = {persona: {outcome: _row(dice, kind, size, False) for outcome in parent.outcomes} for persona in personas} if parent else {}
+    given = (
+        {persona: {outcome: _row(dice, kind, size, False) for outcome in parent.outcomes} for persona in keys(dice, personas)}
+        if parent
+        else {}
+    )
     return Question(
         name,
         kind,  # type: ignore[arg-type]
@@ -58,7 +77,9 @@ def _question(dice: Random, name: str, personas: list[str], earlier: list[Questi
         parent=parent.id if parent else None,
         likelihood={} if pilot or kind == "text" or parent else rows,
         likelihood_given=given,
-        no_answer={persona: dice.uniform(0.01, 0.6) for persona in personas} if kind != "text" and dice.random() < 0.4 else None,
+        no_answer={persona: dice.uniform(0.01, 0.6) for persona in keys(dice, personas)}
+        if kind != "text" and dice.random() < 0.4
+        else None,
         ask_if=ask_if,
     )
 

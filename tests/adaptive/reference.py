@@ -15,11 +15,27 @@ FLOOR = 1e-4
 Given = Mapping[str, Any]  # question id -> canonical value, None for an explicit silence
 
 
+def classes(bank: Bank) -> dict[str, tuple[str, float]]:
+    """Persona and prior of each class: of each style, or of the persona that has none."""
+    found = {}
+    for persona in bank.personas:
+        for style in persona.styles:
+            found[f"{persona.id}/{style.id}"] = persona.id, persona.prior * style.share
+        if not persona.styles:
+            found[persona.id] = persona.id, persona.prior
+    return found
+
+
+def entry(table: Mapping[str, Any], key: str) -> Any:
+    """What a table says of a class: under its own key, or under that of its persona."""
+    return table[key] if key in table else table[key.partition("/")[0]]
+
+
 def chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
-    """P(outcome | persona) of every outcome; None is the silence. Pilots and texts have one outcome: they were answered."""
+    """P(outcome | class) of every outcome; None is the silence. Pilots and texts have one outcome: they were answered."""
     if question.pilot:
         return {"answered": 1.0}
-    silent = 0.0 if question.no_answer is None else question.no_answer[persona]
+    silent = 0.0 if question.no_answer is None else entry(question.no_answer, persona)
     spoken = _spoken(bank, question, persona)
     table: dict[Any, float] = {outcome: p * (1 - silent) for outcome, p in spoken.items()}
     if question.no_answer is not None:
@@ -30,7 +46,7 @@ def chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
 def _spoken(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     if question.type == "text":
         return {"answered": 1.0}
-    row = question.likelihood[persona]
+    row = entry(question.likelihood, persona)
     if question.type == "multiple":
         assert isinstance(row, Shares)
         table = {}
@@ -47,7 +63,7 @@ def _spoken(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
 
 
 def _law(question: Question, persona: str) -> tuple[NormalDist, bool]:
-    row = question.likelihood[persona]
+    row = entry(question.likelihood, persona)
     if isinstance(row, LogNormal):
         return NormalDist(math.log(row.median), math.log(row.spread)), True
     assert isinstance(row, Normal)
@@ -75,9 +91,9 @@ def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     assert question.minimum is not None
     assert question.maximum is not None
     edges = {question.minimum, question.maximum}
-    for other in bank.personas:
-        law, logarithmic = _law(question, other.id)
-        low, high = _cdf(question, other.id, question.minimum), _cdf(question, other.id, question.maximum)
+    for other in classes(bank):
+        law, logarithmic = _law(question, other)
+        low, high = _cdf(question, other, question.minimum), _cdf(question, other, question.maximum)
         for part in (0.1, 0.3, 0.5, 0.7, 0.9):
             point = law.inv_cdf(low + part * (high - low))
             edges.add(math.exp(point) if logarithmic else point)
@@ -90,13 +106,13 @@ def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
 def likelihood(bank: Bank, question: Question, persona: str, value: Any) -> float:
     """P(what was given | persona)."""
     if value is None:
-        return 1.0 if question.no_answer is None or question.pilot else question.no_answer[persona]
-    spoken = 1.0 if question.no_answer is None or question.pilot else 1 - question.no_answer[persona]
+        return 1.0 if question.no_answer is None or question.pilot else entry(question.no_answer, persona)
+    spoken = 1.0 if question.no_answer is None or question.pilot else 1 - entry(question.no_answer, persona)
     if question.pilot or question.type == "text":
         return 1.0
     if in_tree(bank, question):
         return spoken  # what was said is counted with its tree
-    row = question.likelihood[persona]
+    row = entry(question.likelihood, persona)
     if question.type == "multiple":
         assert isinstance(row, Shares)
         ticked, seen = (value["ticked"], value["seen"]) if isinstance(value, dict) else (value, question.outcomes)
@@ -142,7 +158,7 @@ def tree_chance(bank: Bank, tree: list[Question], persona: str, known: Mapping[s
         answers = dict(zip([one.id for one in tree], filling, strict=True))
         p = 1.0
         for one in tree:
-            row = one.likelihood_given[persona][answers[one.parent]] if one.parent else one.likelihood[persona]
+            row = entry(one.likelihood_given, persona)[answers[one.parent]] if one.parent else entry(one.likelihood, persona)
             assert isinstance(row, Shares)
             p *= dict(zip(one.outcomes, row.values, strict=True))[answers[one.id]]
         total += p
@@ -154,22 +170,28 @@ def known_answers(bank: Bank, tree: list[Question], given: Given) -> dict[str, s
 
 
 def belief(bank: Bank, given: Given) -> dict[str, float]:
-    """p(persona | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`."""
+    """p(persona | evidence), the classes of a persona added up."""
+    believed = class_belief(bank, given)
+    return {one.id: sum(p for key, p in believed.items() if classes(bank)[key][0] == one.id) for one in bank.personas}
+
+
+def class_belief(bank: Bank, given: Given) -> dict[str, float]:
+    """p(class | evidence) ∝ prior * product of P(given | persona) ** weight, repeats within a topic at `repeat_weight`."""
     trees = {tree_around(bank, question)[0].id: tree_around(bank, question) for question in bank.questions if in_tree(bank, question)}
     weights = {}
     for question in bank.questions:
         if question.id in given:
             weights[question.id] = bank.evidence_weight * (bank.repeat_weight if _repeats(bank, question, given) else 1.0)
     mass = {}
-    for persona in bank.personas:
-        p = persona.prior
+    for key, (_, prior) in classes(bank).items():
+        p = prior
         for question_id, weight in weights.items():
-            p *= likelihood(bank, bank.question(question_id), persona.id, given[question_id]) ** weight
+            p *= likelihood(bank, bank.question(question_id), key, given[question_id]) ** weight
         for tree in trees.values():
-            p *= tree_chance(bank, tree, persona.id, known_answers(bank, tree, given)) ** bank.evidence_weight
-        mass[persona.id] = p
+            p *= tree_chance(bank, tree, key, known_answers(bank, tree, given)) ** bank.evidence_weight
+        mass[key] = p
     total = sum(mass.values())
-    return {persona: p / total for persona, p in mass.items()}
+    return {key: p / total for key, p in mass.items()}
 
 
 def _repeats(bank: Bank, question: Question, given: Given) -> bool:
@@ -195,18 +217,26 @@ def chances_given(bank: Bank, question: Question, persona: str, given: Given) ->
         return chances(bank, question, persona)
     tree = tree_around(bank, question)
     known = {other: value for other, value in known_answers(bank, tree, given).items() if other != question.id}
-    silent = 0.0 if question.no_answer is None else question.no_answer[persona]
+    silent = 0.0 if question.no_answer is None else entry(question.no_answer, persona)
     joint = {outcome: tree_chance(bank, tree, persona, {**known, question.id: outcome}) for outcome in question.outcomes}
     table: dict[Any, float] = {outcome: p / sum(joint.values()) * (1 - silent) for outcome, p in joint.items()}
     return table if question.no_answer is None else {**table, None: silent}
 
 
-def gain(bank: Bank, question: Question, believed: Mapping[str, float], given: Given) -> float:
-    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits."""
-    tables = {persona: chances_given(bank, question, persona, given) for persona in believed}
-    outcomes = next(iter(tables.values()))
-    expected = [sum(believed[persona] * tables[persona][outcome] for persona in believed) for outcome in outcomes]
-    return entropy(expected) - sum(believed[persona] * entropy(list(tables[persona].values())) for persona in believed)
+def gain(bank: Bank, question: Question, given: Given) -> float:
+    """EIG = H(outcome) - sum over personas of belief * H(outcome | persona), in bits.
+
+    P(outcome | persona) is the sum over its styles of p(style | persona, evidence) * P(outcome | style).
+    """
+    styled, believed = class_belief(bank, given), belief(bank, given)
+    tables = {key: chances_given(bank, question, key, given) for key in styled}
+    outcomes = list(next(iter(tables.values())))
+    by_persona = {
+        persona: [sum(styled[key] / p * tables[key][o] for key in styled if classes(bank)[key][0] == persona) for o in outcomes]
+        for persona, p in believed.items()
+    }
+    expected = [sum(p * by_persona[persona][place] for persona, p in believed.items()) for place in range(len(outcomes))]
+    return entropy(expected) - sum(p * entropy(by_persona[persona]) for persona, p in believed.items())
 
 
 def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
@@ -223,13 +253,13 @@ def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
     return found
 
 
-def choice(bank: Bank, survey: Survey, given: Given, believed: Mapping[str, float]) -> str | None:
+def choice(bank: Bank, survey: Survey, given: Given) -> str | None:
     """The next question of a survey without stop rules: `first`, then untouched topics, then repeats, by gain per effort."""
     asking = open_questions(bank, survey, given)
     for question_id in survey.first:
         if question_id in [question.id for question in asking]:
             return question_id
-    gains = {question.id: gain(bank, question, believed, given) for question in asking}
+    gains = {question.id: gain(bank, question, given) for question in asking}
     worth = [question for question in asking if gains[question.id] > 1e-12]
     touched = {bank.question(question_id).topic for question_id in given} - {None}
     pool = [question for question in worth if question.topic not in touched] or worth

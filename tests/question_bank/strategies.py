@@ -19,6 +19,7 @@ from question_bank.definitions import (
     Row,
     Shares,
     Signal,
+    Style,
     Survey,
     Words,
 )
@@ -69,6 +70,19 @@ def rows(draw, question: Question) -> Row:
 
 
 @st.composite
+def entries(draw, personas) -> list[str]:
+    """The keys of one table: for each persona one for all its styles, or one a style."""
+    return [key for one in personas for key in draw(st.sampled_from([(one.id,), one.keys]))]
+
+
+@st.composite
+def styles(draw) -> tuple[Style, ...]:
+    ids = draw(distinct_slugs(2, 5))
+    shares = normalised(draw(st.lists(st.floats(0.01, 1), min_size=len(ids), max_size=len(ids))))
+    return tuple(Style(name, share) for name, share in zip(ids, shares, strict=True))
+
+
+@st.composite
 def questions(draw, name, personas, languages, before) -> Question:
     """A question of any type; its condition and parent come earlier in the bank."""
     kind = draw(st.sampled_from(list(SECONDS_BY_TYPE)))
@@ -91,7 +105,7 @@ def questions(draw, name, personas, languages, before) -> Question:
         "maximum": maximum,
         "labels": {low: draw(texts(languages))} if kind == "scale" and draw(st.booleans()) else {},
         "unit": draw(st.none() | lines) if kind == "number" else None,
-        "no_answer": draw(st.none() | st.fixed_dictionaries(dict.fromkeys(personas, probabilities))),
+        "no_answer": draw(st.none() | st.fixed_dictionaries(dict.fromkeys(draw(entries(personas)), probabilities))),
         "required": draw(st.booleans()),
     }
     conditions = [question for question in before if question.outcomes]
@@ -104,9 +118,9 @@ def questions(draw, name, personas, languages, before) -> Question:
     parents = [question for question in conditions if question.type != "multiple" and not question.pilot]
     if parents and bare.type in ("single", "scale") and draw(st.booleans()):
         parent = draw(st.sampled_from(parents))
-        given = {persona: {outcome: draw(rows(bare)) for outcome in parent.outcomes} for persona in personas}
+        given = {persona: {outcome: draw(rows(bare)) for outcome in parent.outcomes} for persona in draw(entries(personas))}
         return Question(**fields, parent=parent.id, likelihood_given=given)
-    return Question(**fields, likelihood={persona: draw(rows(bare)) for persona in personas})
+    return Question(**fields, likelihood={persona: draw(rows(bare)) for persona in draw(entries(personas))})
 
 
 @st.composite
@@ -160,16 +174,17 @@ def banks(draw) -> Bank:
             expectations=draw(st.dictionaries(shares, probabilities)),
             channels=draw(st.dictionaries(st.sampled_from(["email", "web"]), probabilities)),
             image=draw(st.none() | lines),
+            styles=draw(st.just(()) | styles()),
         )
         for name, prior in zip(ids, priors, strict=True)
     )
     asked: list[Question] = []
     for name in draw(distinct_slugs(1, 4)):
-        asked.append(draw(questions(name, ids, languages, asked)))
+        asked.append(draw(questions(name, personas, languages, asked)))
     matches = st.dictionaries(st.sampled_from(["event", "page", "channel", "topic"]), lines, min_size=1)
-    per_persona = st.fixed_dictionaries(dict.fromkeys(ids, probabilities))
+    per_class = entries(personas).flatmap(lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, probabilities)))
     signals = [
-        draw(st.builds(Signal, st.just(name), matches, per_persona, st.none() | above_zero, st.none() | st.integers(1, 9)))
+        draw(st.builds(Signal, st.just(name), matches, per_class, st.none() | above_zero, st.none() | st.integers(1, 9)))
         for name in draw(distinct_slugs(0, 2))
     ]
     return Bank(

@@ -18,6 +18,12 @@ MISTAKES = [
     ("surveys.1", GOOD["surveys"][0], "surveys.1.id", "is already the id of survey 1"),
     # personas
     ("personas.1.prior", ABSENT, "personas.1", "has no prior while others have one"),
+    ("personas.0.styles", [{"id": "calm"}], "personas.0.styles", "has 1 styles"),
+    ("personas.0.styles", [{"id": f"s{n}"} for n in range(6)], "personas.0.styles", "has 6 styles"),
+    ("personas.0.styles", [{"id": "calm"}, {"id": "calm"}], "personas.0.styles.1.id", '"calm" is already the id of style 1'),
+    ("personas.0.styles", [{"id": "a", "share": 0.4}, {"id": "b"}], "personas.0.styles.1", "has no share while others have one"),
+    (f"{OWNS}.likelihood.driver/calm", [0.5, 0.5], f"{OWNS}.likelihood.driver/calm", 'persona "driver" has no style "calm"'),
+    (f"{OWNS}.likelihood.driven/calm", [0.5, 0.5], f"{OWNS}.likelihood.driven/calm", 'there is no persona "driven"'),
     # languages
     ("languages", ["en", "fr", "en"], "languages.2", "is already declared"),
     ("title", {"fr": "Voitures"}, "title", "has no en, the first language"),
@@ -207,3 +213,37 @@ def test_a_mistake_does_not_hide_another_one():
         "questions.3.likelihood.driver.sd",
         "surveys.0.first.0",
     }
+
+
+STYLES = [{"id": "calm", "share": 3}, {"id": "sporty", "share": 1}]
+
+
+@pytest.mark.parametrize(
+    ("path", "table", "at", "wrong"),
+    [
+        (f"{OWNS}.likelihood", {"driver/calm": [1, 0], "family": [0, 1]}, f"{OWNS}.likelihood", "says nothing for style driver/sporty"),
+        (f"{OWNS}.likelihood", {"family": [0, 1]}, f"{OWNS}.likelihood", "says nothing for persona driver"),
+        (f"{OWNS}.likelihood.driver/calm", [1, 0], f"{OWNS}.likelihood.driver/calm", "has an entry for all its styles already"),
+        (f"{OWNS}.likelihood.driver/claim", [1, 0], f"{OWNS}.likelihood.driver/claim", 'persona "driver" has no style "claim"'),
+        (f"{REASONS}.no_answer.driver/calm", 0.1, f"{REASONS}.no_answer.driver/calm", "has an entry for all its styles already"),
+        ("signals.0.likelihood.driver/calm", 0.1, "signals.0.likelihood.driver/calm", "has an entry for all its styles already"),
+        (f"{HAPPY}.likelihood.family/calm", {"yes": [1, 0, 0]}, f"{HAPPY}.likelihood.family/calm", 'persona "family" has no style "calm"'),
+        ("surveys.0.actions", {"call": {"driver/calm": 1, "family": 1}}, None, 'there is no persona "driver/calm"'),
+    ],
+)
+def test_a_table_speaks_for_all_styles_of_a_persona_or_for_each(path, table, at, wrong):
+    """One entry to the persona, or one to each of its styles, and never both; what is done and shown stays with the persona."""
+    bank = changed(path, table)
+    bank["personas"][0]["styles"] = STYLES
+
+    problems = report_of(bank).errors
+
+    assert any(wrong in problem.wrong and at in (None, problem.path) for problem in problems), problems
+
+
+def test_styles_that_cannot_be_read_blame_no_table():
+    """One mistake in the styles is one error, however many tables name them."""
+    bank = changed(f"{OWNS}.likelihood", {"driver/calm": [1, 0], "driver/sporty": [0, 1], "family": [0, 1]})
+    bank["personas"][0]["styles"] = [{"id": "calm", "share": -1}, {"id": "sporty", "share": 1}]
+
+    assert [problem.path for problem in report_of(bank).errors] == ["personas.0.styles.0.share"]

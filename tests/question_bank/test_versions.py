@@ -44,11 +44,20 @@ def test_a_fingerprint_is_of_the_meaning():
     assert {fingerprint(read_bank(text)) for text in same} == {fingerprint(bank)}
 
 
+def test_a_bank_without_styles_keeps_the_fingerprint_it_had_before_there_were_any():
+    """Answers stay with their version: what is not used is not written."""
+    bank = read_bank(json.dumps(GOOD))
+
+    assert all("styles" not in persona for persona in to_plain(bank)["personas"])
+    assert fingerprint(bank) == "52a85c3ed6ff69c22b907b901f826268e230fa391240e8c2a83e3ca31490b8c9"
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         ("title.fr", "Autos"),
         ("personas.0.prior", 0.31),
+        ("personas.0.styles", [{"id": "calm"}, {"id": "sporty"}]),
         ("questions.0.likelihood.driver", [0.8, 0.2]),
         ("questions.0.required", True),
         ("questions.1.no_answer.driver", 0.11),

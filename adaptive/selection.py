@@ -5,13 +5,12 @@ The live service, the answers ahead, `discern simulate` and `discern replay` all
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from adaptive.dropout import Hazard
 from adaptive.exploring import Lots, draw_good, draw_pilot
-from adaptive.forest import NOT_GIVEN
 from adaptive.information import gain_of
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence, Standing, stand
@@ -137,75 +136,73 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     standing = stand(tables, evidence)
     gain = gain_of(tables, standing)
     asking = eligible(rules, progress)
-    best = _best(tables, rules, evidence, progress, standing, gain, asking, lots)
-    chosen, chance = best.chosen, best.chance
-    settled = None
-    if rules.actions is not None:
-        settled = decided(tables, standing, rules.actions, possible(tables, rules, progress), progress.limit - progress.taken)
-
-    def reason_if(wanted: Bools | None) -> Integers:
-        return reason_to_stop(rules.stop, standing.belief, progress, best.left, best.worthwhile, wanted, settled)
-
-    first = _leading(rules, asking) if rules.first else None
-    wanted = None if first is None else first >= 0
-    if rules.any_required:
-        required = asking & rules.required
-        some = np.asarray(required.any(axis=1))
-        last_places = required.sum(axis=1) >= progress.limit - progress.taken
-        forced = some & (last_places | (reason_if(wanted) != GO_ON))
-        chosen = np.where(forced, first_of_the_best(best.scores, required), chosen)
-        chance = None if chance is None else np.where(forced, 1.0, chance)
-        wanted = some if wanted is None else wanted | some
-    if lots is not None and chance is not None and rules.pilots is not None:
-        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots, wanted), lots.draw)
-        chosen, chance = np.where(pilot >= 0, pilot, chosen), np.where(pilot >= 0, share, chance)
-    if first is not None:
-        chosen = np.where(first >= 0, first, chosen)
-        chance = None if chance is None else np.where(first >= 0, 1.0, chance)
-    reason = reason_if(wanted)
+    pool = asking & (gain > rules.stop.floor)
+    if tables.has_topics:
+        fresh = pool & ~_touched(tables, evidence)
+        pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
+    scores = (gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)) / tables.cost(rules.effort)
+    if rules.hazard is not None:
+        scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
+    chosen, chance = first_of_the_best(scores, pool), None
+    worthwhile = left = chosen >= 0
+    if np.count_nonzero(worthwhile) < len(worthwhile):  # below the floor, until `at_least`
+        chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
+        left = chosen >= 0
+    if lots is not None:
+        drawn, share = draw_good(scores, pool, lots.draw)
+        by_lot = lots.explore & (drawn >= 0)
+        chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, 1.0)
+    standpoint = _Standpoint(rules, standing.belief, progress, left, worthwhile, _settled(tables, rules, standing, progress))
+    wanted = None
+    if rules.first or rules.any_required or rules.pilots is not None:
+        chosen, chance, wanted = _insisted(standpoint, asking, scores, chosen, chance, lots)
+    reason = standpoint.reason(wanted)
     if np.count_nonzero(reason):
         chosen = np.where(reason == GO_ON, chosen, -1)
     return Step(chosen, reason, standing.belief, gain, chance)
 
 
-class _Best(NamedTuple):
-    """The question worth most to each respondent, (B,), -1 where none tells anything; `left` and `worthwhile` as in `reason_to_stop`."""
+class _Standpoint(NamedTuple):
+    """What decides whether to go on, but for what the author insists on; see `reason_to_stop`."""
 
-    chosen: Integers
-    chance: Floats | None
+    rules: SurveyRules
+    belief: Floats
+    progress: Progress
     left: Bools
     worthwhile: Bools
-    scores: Floats
+    settled: Bools | None
+
+    def reason(self, wanted: Bools | None) -> Integers:
+        return reason_to_stop(self.rules.stop, self.belief, self.progress, self.left, self.worthwhile, wanted, self.settled)
 
 
-def _best(
-    tables: ResponseTables,
-    rules: SurveyRules,
-    evidence: Evidence,
-    progress: Progress,
-    standing: Standing,
-    gain: Floats,
-    asking: Bools,
-    lots: Lots | None,
-) -> _Best:
-    pool = asking & (gain > rules.stop.floor)
-    if tables.has_topics:
-        fresh = pool & ~_touched(tables, evidence)
-        pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
-    worth = gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)
-    scores = worth / tables.cost(rules.effort)
-    if rules.hazard is not None:
-        scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
-    chosen, chance = first_of_the_best(scores, pool), None
-    worthwhile = left = chosen >= 0
-    if lots is not None:
-        drawn, share = draw_good(scores, pool, lots.draw)
-        by_lot = lots.explore & (drawn >= 0)
-        chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, 1.0)
-    if np.count_nonzero(worthwhile) < len(worthwhile):  # below the floor, until `at_least`
-        chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
-        left = chosen >= 0
-    return _Best(chosen, chance, left, worthwhile, scores)
+def _settled(tables: ResponseTables, rules: SurveyRules, standing: Standing, progress: Progress) -> Bools | None:
+    """(B,) whether what will be done can no longer change, None where nothing depends on the answers."""
+    if rules.actions is None:
+        return None
+    return decided(tables, standing, rules.actions, possible(tables, rules, progress), progress.limit - progress.taken)
+
+
+def _insisted(
+    standpoint: _Standpoint, asking: Bools, scores: Floats, chosen: Integers, chance: Floats | None, lots: Lots | None
+) -> tuple[Integers, Floats | None, Bools]:
+    """The question that the author wants instead of the best one, where there is one; its chance; and (B,) whether any is still wanted."""
+    rules, progress = standpoint.rules, standpoint.progress
+    first = _leading(rules, asking)
+    wanted = first >= 0
+    forced = np.zeros_like(wanted)
+    if rules.any_required:
+        required = asking & rules.required
+        some = np.asarray(required.any(axis=1))
+        last_places = required.sum(axis=1) >= progress.limit - progress.taken
+        forced = some & (last_places | (standpoint.reason(wanted) != GO_ON))
+        chosen = np.where(forced, first_of_the_best(scores, required), chosen)
+        wanted = wanted | some
+    if lots is not None and chance is not None and rules.pilots is not None:
+        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots, wanted), lots.draw)
+        chosen, chance = np.where(pilot >= 0, pilot, chosen), np.where(pilot >= 0, share, chance)
+    chosen = np.where(first >= 0, first, chosen)
+    return chosen, None if chance is None else np.where(forced | (first >= 0), 1.0, chance), wanted
 
 
 def _worth(tables: ResponseTables, actions: Floats, standing: Standing, gain: Floats, pool: Bools) -> Floats:
@@ -218,17 +215,17 @@ def _worth(tables: ResponseTables, actions: Floats, standing: Standing, gain: Fl
     return np.where(any_value, value, gain)
 
 
-def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots, wanted: Bools | None) -> Bools:
+def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots, wanted: Bools) -> Bools:
     """(B, Q) pilots that may be asked now: one a session, after a first question that counts and all that the author wants."""
-    due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1)
-    if wanted is not None:
-        due &= ~wanted
+    due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1) & ~wanted
     waiting: Bools = asking & pilots & due[:, None]
     return waiting
 
 
 def _leading(rules: SurveyRules, asking: Bools) -> Integers:
     """(B,) the earliest question of `first` that may be asked, -1 where none is left."""
+    if not rules.first:
+        return np.full(len(asking), -1)
     order = np.array(rules.first)
     waiting = asking[:, order]
     return np.where(waiting.any(axis=1), order[waiting.argmax(axis=1)], -1)
@@ -241,26 +238,3 @@ def _touched(tables: ResponseTables, evidence: Evidence) -> Bools:
         return given
     touched: Bools = (given.astype(float) @ tables.topic_members) @ tables.topic_members.T > 0
     return touched
-
-
-def suppose(
-    tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
-) -> tuple[Evidence, Progress]:
-    """The futures of one respondent (B = 1) in which `question` gets each of its outcomes, the last being no answer.
-
-    `rows` is (A + 1, K) and `opens` is (A + 1, Q), one line an outcome. The time the question will take is its expected effort.
-    """
-    futures = len(rows)
-
-    def repeated(one: Bools | Floats | Integers) -> Any:
-        return np.repeat(one, futures, axis=0)
-
-    answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
-    answered[:-1, question], answered[-1, question] = True, False
-    silent[:-1, question], silent[-1, question] = False, True
-    done[:, question] = True
-    codes = repeated(evidence.codes)
-    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
-    taken, spent = repeated(progress.taken) + 1, repeated(progress.spent) + tables.seconds[question]
-    then = Progress(done, opens, taken, spent, repeated(progress.limit))
-    return Evidence(answered, silent, evidence.rows, codes, repeated(evidence.signals), (question, rows)), then

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from adaptive.forest import TINY, Forest, forest_of
+from adaptive.forest import TINY, Forest
+from adaptive.growing import forest_of
 from adaptive.layout import Layout
 from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
 from adaptive.marginal import Styles

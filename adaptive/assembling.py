@@ -10,6 +10,7 @@ from adaptive.dependence import Dependences
 from adaptive.folds import Lesson
 from adaptive.latent_classes import Personas
 from adaptive.likelihood import Choice, Floats, Ticks
+from adaptive.marginal import Styles
 from adaptive.posterior import Evidence
 from adaptive.tables import ResponseTables
 
@@ -21,6 +22,7 @@ def engine_tables(
     silence: Mapping[int, Floats],
     found: Dependences,
     topics: Codes,
+    styles: Styles | None = None,
 ) -> ResponseTables:
     """Tables of all questions, the evidence still at full weight. A question of several items is a multiple choice.
 
@@ -33,7 +35,8 @@ def engine_tables(
             likelihoods.append(Choice(tables[items[0]], silence.get(q)))
         else:
             likelihoods.append(Ticks(np.column_stack([tables[item][:, 1] for item in items]), silence.get(q)))
-    return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given)
+    persona_of = None if styles is None else styles.persona_of
+    return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given, persona_of=persona_of)
 
 
 def silence_of(lesson: Lesson, taught: Personas) -> dict[int, Floats]:

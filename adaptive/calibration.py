@@ -13,7 +13,7 @@ from adaptive.dependence import Dependences
 from adaptive.folds import Fold, Lesson
 from adaptive.likelihood import Bools, Floats
 from adaptive.linking import given_tables
-from adaptive.posterior import Evidence, believe
+from adaptive.posterior import Evidence, believe, stand
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import ResponseTables
@@ -31,12 +31,24 @@ NO_REPEATS = 0.5
 
 
 @dataclass(frozen=True, eq=False)
+class Judge:
+    """Some held-out respondents of a fold, and (B, K) P(persona) that is held to be true of them."""
+
+    rows: Codes
+    truth: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Weights:
-    """Exponents on all evidence and on repeats within a topic, and the (N,) log scores they reach on held-out respondents."""
+    """Exponents on all evidence and on repeats within a topic, and the (N,) log scores they reach on held-out respondents.
+
+    `judges` are, fold by fold, those by whom they were judged: only scores by the same judges can be compared.
+    """
 
     evidence: float
     repeat: float
     scores: Floats
+    judges: tuple[Judge, ...]
 
     def clearly_better_than(self, other: "Weights") -> bool:
         """By more than two standard errors of the difference."""
@@ -44,44 +56,64 @@ class Weights:
         return bool(gain.sum() > 2 * np.sqrt((gain**2).sum()))
 
 
-def choose_weights(lesson: Lesson, folds: Sequence[Fold], found: Dependences, topics: Codes, rng: np.random.Generator) -> Weights:
+def choose_weights(
+    lesson: Lesson,
+    folds: Sequence[Fold],
+    found: Dependences,
+    topics: Codes,
+    rng: np.random.Generator,
+    judges: Sequence[Judge] | None = None,
+) -> Weights:
     """The exponents under which the belief after a few questions foretells the persona best on held-out respondents (log score).
 
     The persona is the label, or what all answers say at full weight. The weights cannot be chosen from fully answered questionnaires:
     there, without labels, the belief would be judge in its own cause. Where questions repeat each other, whole topics are drawn too:
-    only there a repeat weight shows.
+    only there a repeat weight shows. Other `judges` may be given.
     """
     linked = np.isin(np.arange(len(topics)), [*found.parents, *found.parents.values()])
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
     grid = list(product(repeats, EVIDENCE_WEIGHTS))
     scores: list[Floats] = []
-    for fold in folds:
+    heard: list[Judge] = []
+    for n, fold in enumerate(folds):
         given = given_tables(lesson, fold.taught, fold.teach, found.parents, found.strength)
         tables = split_items(fold.taught.table, lesson.levels)
+        silence = silence_of(lesson, fold.taught)
         engine = engine_tables(
-            lesson.answers.questions, tables, fold.taught.prior, silence_of(lesson, fold.taught), replace(found, given=given), topics
+            lesson.answers.questions, tables, fold.taught.prior, silence, replace(found, given=given), topics, lesson.classes
         )
-        judged = rng.permutation(len(fold.held))[:MOST_JUDGED] if lesson.settled else np.arange(len(fold.held))
-        full = evidence_from(lesson.answers.some(fold.held[judged]), engine, fold.taught.table)
-        truth = fold.truth[judged] if lesson.settled else believe(replace(engine, repeat_weight=1.0), full)
+        judge = _judge(lesson, fold, engine, rng) if judges is None else judges[n]
+        full = evidence_from(lesson.answers.some(fold.held[judge.rows]), engine, fold.taught.table)
         shown = [uncovered(full, asked) for asked in _shown(engine, full, rng)]
-        scores.append(np.concatenate([_scores(replace(engine, repeat_weight=repeat), shown, truth) for repeat in repeats]))
+        scores.append(np.concatenate([_scores(replace(engine, repeat_weight=repeat), shown, judge.truth) for repeat in repeats]))
+        heard.append(judge)
     each = np.concatenate(scores, axis=1)  # (grid, N)
     best = int(each.sum(axis=1).argmax())
-    return Weights(grid[best][1], grid[best][0], each[best])
+    return Weights(grid[best][1], grid[best][0], each[best], tuple(heard))
+
+
+def _judge(lesson: Lesson, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> Judge:
+    """Some with their labels, or all with what their full answers say."""
+    if lesson.settled:
+        rows = rng.permutation(len(fold.held))[:MOST_JUDGED]
+        return Judge(rows, fold.truth[rows] if engine.styles is None else engine.styles.marginal(fold.truth[rows]))
+    rows = np.arange(len(fold.held))
+    full = evidence_from(lesson.answers.some(fold.held), engine, fold.taught.table)
+    return Judge(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 
 def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) -> Floats:
     """(weights, B) log scores of the belief under each evidence weight, summed over what was shown.
 
-    The logarithm of the belief is linear in the weight: it is computed once.
+    The logarithm of the belief in a class is linear in the weight: it is computed once.
     """
     prior = np.log(engine.prior)
     total = np.zeros((len(EVIDENCE_WEIGHTS), len(truth)))
     for evidence in shown:
-        said = np.log(np.maximum(believe(engine, evidence), np.finfo(float).tiny)) - prior
+        said = np.log(np.maximum(stand(engine, evidence).classes, np.finfo(float).tiny)) - prior
         for place, weight in enumerate(EVIDENCE_WEIGHTS):
-            total[place] += (truth * log_softmax(prior + weight * said, axis=1)).sum(axis=1)
+            logs = log_softmax(prior + weight * said, axis=1)
+            total[place] += (truth * (logs if engine.styles is None else engine.styles.log_marginal(logs))).sum(axis=1)
     return total
 
 

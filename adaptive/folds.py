@@ -9,6 +9,8 @@ import numpy as np
 from adaptive.coding import MISSING, Answers, Codes, one_hot, starts_of
 from adaptive.latent_classes import Anchor, Personas, learn_personas
 from adaptive.likelihood import Floats
+from adaptive.marginal import Styles
+from adaptive.style_tables import Split, attribute_styles, learn_styles
 
 FOLDS = 5
 
@@ -17,7 +19,8 @@ FOLDS = 5
 class Known:
     """What a bank says before these answers: (K,) prior, a (K, A) table an item, and where it has them P(no answer) and forests.
 
-    `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item.
+    `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item. Where personas
+    have `styles`, K is the number of classes.
     """
 
     prior: Floats
@@ -25,11 +28,15 @@ class Known:
     silence: Mapping[int, Floats] = field(default_factory=dict)
     parents: Mapping[int, int] = field(default_factory=dict)
     given: Mapping[int, Floats] = field(default_factory=dict)
+    styles: Styles | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed; `score` is their log-likelihood."""
+    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed; `score` is their log-likelihood.
+
+    Where personas have styles, K is the number of classes.
+    """
 
     teach: Codes
     taught: Personas
@@ -43,7 +50,8 @@ class Lesson:
     """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
 
     `starts` are where the search of each fold begins, (N - B, K); where there are none, it begins at `membership`. `voiced` are the
-    questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers.
+    questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers. With a `split` what
+    is learnt are the styles of the personas.
     """
 
     answers: Answers
@@ -53,6 +61,14 @@ class Lesson:
     known: Known | None = None
     voiced: tuple[int, ...] = ()
     starts: tuple[Floats, ...] = ()
+    split: Split | None = None
+
+    @property
+    def classes(self) -> Styles | None:
+        """Which class is of which persona, where these are not the same."""
+        if self.split is not None:
+            return self.split.styles
+        return None if self.known is None else self.known.styles
 
     @cached_property
     def levels(self) -> list[int]:
@@ -68,11 +84,17 @@ class Lesson:
         """The same lesson in which the silence of some questions counts."""
         return replace(self, voiced=tuple(voiced))
 
-    def learn(self, pseudo_counts: float, rows: Codes | slice = slice(None), start: Floats | None = None) -> Personas:
-        """What some respondents teach, all unless told otherwise; `start` are their memberships where these are not the lesson's."""
+    def learn(self, pseudo_counts: float, without: int | None = None) -> Personas:
+        """What all respondents teach, or those of all folds but one."""
+        rows = slice(None) if without is None else np.flatnonzero(self.parts != without)
         hot = self.hot[rows]
-        membership = self.membership[rows] if start is None else start
-        return learn_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+        membership = self.membership[rows] if without is None or not self.starts else self.starts[without]
+        personas = learn_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+        if self.split is None:
+            return personas
+        return learn_styles(
+            hot, self.levels, personas, self.split.styles, self.split.start if without is None else self.split.starts[without]
+        )
 
     def _anchor(self, hot: Floats) -> Anchor | None:
         if self.known is None:
@@ -89,9 +111,11 @@ class Lesson:
 
     def _fold(self, part: int, pseudo_counts: float) -> Fold:
         teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
-        taught = self.learn(pseudo_counts, teach, self.starts[part] if self.starts else None)
+        taught = self.learn(pseudo_counts, part)
         truth, scores = taught.attribute(self.hot[held])
-        if self.settled:
+        if self.settled and self.split is not None:
+            truth, scores = attribute_styles(taught, self.split.styles, self.hot[held], self.membership[held])
+        elif self.settled:
             truth = self.membership[held]
             scores = taught.log_given(self.hot[held], truth)
         return Fold(teach, taught, held, truth, float(scores.sum()))

@@ -53,6 +53,11 @@ class Styles:
         total: Floats = np.logaddexp.reduceat(logs, self.first, axis=-1)
         return total
 
+    def shares(self, logs: Floats) -> Floats:
+        """(…, C) P(class | its persona) from unnormalised logarithms."""
+        shares: Floats = np.exp(logs - self.log_marginal(logs)[..., self.persona_of])
+        return shares
+
     def within(self, classes: Floats) -> Floats:
         """(…, C) P(class | its persona); where a persona is as good as ruled out, its styles are equally likely.
 

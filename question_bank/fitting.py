@@ -12,7 +12,7 @@ from adaptive.latent_classes import Spread
 from adaptive.likelihood import Floats
 from adaptive.measuring import Laws, learn_laws
 from question_bank.cells import AnswersInvalid
-from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Survey
+from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
 from question_bank.ids import slug
 from question_bank.sheets import Sheet
 
@@ -25,13 +25,18 @@ def answers_of(sheet: Sheet) -> Answers:
     return Answers.of(sheet.codes, sheet.levels, sheet.questions, sheet.linkable)
 
 
-def fit_sheet(sheet: Sheet, personas: int | None, seed: int, watch: Watch = lambda _: None, spread: Spread = map) -> Fit:
-    """Find so many `personas`, or learn those of the sheet's labels. Raises AnswersInvalid when the answers cannot tell so many apart."""
+def fit_sheet(
+    sheet: Sheet, personas: int | None, seed: int, watch: Watch = lambda _: None, spread: Spread = map, *, styles: bool = False
+) -> Fit:
+    """Find so many `personas`, or learn those of the sheet's labels; with `styles`, some of them may get several.
+
+    Raises AnswersInvalid when the answers cannot tell so many apart.
+    """
     answers, rng = answers_of(sheet), np.random.default_rng(seed)
     if sheet.labels is not None:
-        return fit_with_labels(answers, sheet.labels.membership, rng, watch)
+        return fit_with_labels(answers, sheet.labels.membership, rng, watch, spread, styles=styles)
     check_classes(sheet, personas or 0)
-    return fit_with_classes(answers, personas or 0, rng, watch, spread)
+    return fit_with_classes(answers, personas or 0, rng, watch, spread, styles=styles)
 
 
 def check_classes(sheet: Sheet, personas: int) -> None:
@@ -53,8 +58,9 @@ def compare_sheet(
 
 def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:
     """The bank: one survey `main` of all questions, personas largest first or named by their labels."""
-    personas = _personas(sheet, fit.prior)
-    questions = filled_questions([column.question for column in sheet.columns], sheet, fit, [persona.id for persona in personas])
+    personas = _personas(sheet, fit)
+    keys = [key for persona in personas for key in persona.keys]
+    questions = filled_questions([column.question for column in sheet.columns], sheet, fit, keys)
     title = {"en": bank_id}
     survey = Survey("main", title, tuple(question.id for question in questions), stop=DEFAULT_STOP)
     return Bank(
@@ -70,24 +76,25 @@ def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:
 
 
 def filled_questions(
-    questions: Sequence[Question], sheet: Sheet, fit: Fit, personas: Sequence[str], known: Mapping[int, Laws] | None = None
+    questions: Sequence[Question], sheet: Sheet, fit: Fit, keys: Sequence[str], known: Mapping[int, Laws] | None = None
 ) -> list[Question]:
-    """The questions with the tables of the fit: likelihoods, parents, silences, topics. `known` are laws of numbers there were before."""
+    """The questions with the tables of the fit: likelihoods, parents, silences, topics.
+
+    `keys` are the entries of a table, one a persona or style; `known` are laws of numbers there were before.
+    """
     topics = topic_names(fit.topics, [question.id for question in questions])
     filled = []
     for q, question in enumerate(questions):
         silence = fit.silence.get(q)
-        no_answer = None if silence is None else {one: round(float(share), PLACES) for one, share in zip(personas, silence, strict=True)}
+        no_answer = None if silence is None else {one: round(float(share), PLACES) for one, share in zip(keys, silence, strict=True)}
         one = replace(question, topic=topics.get(q, question.topic), no_answer=no_answer)
         if q in fit.dependences.parents:
             parent = questions[fit.dependences.parents[q]]
             table = fit.dependences.given[q]
-            given = {one: _rows(parent.outcomes, table[k]) for k, one in enumerate(personas)}
+            given = {one: _rows(parent.outcomes, table[k]) for k, one in enumerate(keys)}
             filled.append(replace(one, parent=parent.id, likelihood={}, likelihood_given=given))
         else:
-            filled.append(
-                replace(one, parent=None, likelihood=_likelihood(sheet, q, fit, personas, (known or {}).get(q)), likelihood_given={})
-            )
+            filled.append(replace(one, parent=None, likelihood=_likelihood(sheet, q, fit, keys, (known or {}).get(q)), likelihood_given={}))
     return filled
 
 
@@ -100,22 +107,26 @@ def topic_names(topics: Codes, ids: Sequence[str]) -> dict[int, str]:
     return {q: f"like-{first[int(topic)]}"[:64].rstrip("-_") for q, topic in enumerate(topics) if topic >= 0}
 
 
-def _likelihood(sheet: Sheet, q: int, fit: Fit, personas: Sequence[str], known: Laws | None) -> Mapping[str, Row]:
+def _likelihood(sheet: Sheet, q: int, fit: Fit, keys: Sequence[str], known: Laws | None) -> Mapping[str, Row]:
     tables = [fit.tables[item] for item in np.flatnonzero(sheet.questions == q)]
     column = sheet.columns[q]
     if column.numbers is not None:
-        return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts, known), personas)
+        if known is None and fit.styles is not None:
+            of_persona = learn_laws(column.numbers, fit.styles.marginal(fit.membership), fit.pseudo_counts)
+            who = fit.styles.persona_of
+            known = Laws(of_persona.centre[who], of_persona.width[who], of_persona.logarithmic[who])
+        return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts, known), keys)
     if column.options is not None:
         ticked = np.column_stack([table[:, 1] for table in tables])
-        return {one: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, one in enumerate(personas)}
-    return _rows(personas, tables[0])
+        return {one: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, one in enumerate(keys)}
+    return _rows(keys, tables[0])
 
 
-def _laws(laws: Laws, personas: Sequence[str]) -> Mapping[str, Row]:
+def _laws(laws: Laws, keys: Sequence[str]) -> Mapping[str, Row]:
     """Figures as fine as a thousandth of what tells personas apart."""
     places = max(3 - int(np.floor(np.log10(laws.width.min()))), 0)
     rows: dict[str, Row] = {}
-    for one, centre, width, logarithmic in zip(personas, laws.centre, laws.width, laws.logarithmic, strict=True):
+    for one, centre, width, logarithmic in zip(keys, laws.centre, laws.width, laws.logarithmic, strict=True):
         if logarithmic:
             rows[one] = LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
         else:
@@ -140,9 +151,21 @@ def notes_of(sheet: Sheet, fit: Fit) -> Mapping[str, str]:
     }
     if (fit.topics >= 0).any():
         notes["repeat_weight"] = "of a second answer within a topic; cross-validated log score"
-    for k, share in enumerate(fit.membership.sum(axis=0)):
+    return notes | persona_notes(fit) | {f"questions.{q}": note for q, note in enumerate(question_notes(sheet, fit))}
+
+
+def persona_notes(fit: Fit) -> dict[str, str]:
+    """How many respondents stand behind each persona, and behind each of its styles."""
+    people, shares = len(fit.membership), fit.membership.sum(axis=0)
+    if fit.styles is None:
+        return {f"personas.{k}": f"support: {share:.0f} of {people} respondents" for k, share in enumerate(shares)}
+    notes = {}
+    for k, share in enumerate(fit.styles.marginal(shares)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
-    return notes | {f"questions.{q}": note for q, note in enumerate(question_notes(sheet, fit))}
+        if k in fit.styles.several:
+            styles = ", ".join(f"{one:.0f}" for one in shares[fit.styles.persona_of == k])
+            notes[f"personas.{k}"] += f"; its styles {styles}: they foretell held-out personas clearly better"
+    return notes
 
 
 def question_notes(sheet: Sheet, fit: Fit) -> list[str]:
@@ -171,12 +194,26 @@ def persona_ids(sheet: Sheet) -> dict[str, str]:
     return {} if sheet.labels is None else {name: slug(name, taken) for name in sheet.labels.names}
 
 
-def _personas(sheet: Sheet, prior: Floats) -> tuple[Persona, ...]:
-    shares = [max(round(float(share), PLACES), 10.0**-PLACES) for share in prior]
-    if sheet.labels is None:
-        return tuple(Persona(f"persona-{k}", {"en": f"Persona {k}"}, share) for k, share in enumerate(shares, 1))
-    ids = persona_ids(sheet)
-    return tuple(Persona(ids[name], {"en": name}, share) for name, share in zip(sheet.labels.names, shares, strict=True))
+def _personas(sheet: Sheet, fit: Fit) -> tuple[Persona, ...]:
+    shares, styles = shares_and_styles(fit)
+    ids = persona_ids(sheet) or {f"Persona {k}": f"persona-{k}" for k in range(1, len(shares) + 1)}
+    names = list(ids) if sheet.labels is None else sheet.labels.names
+    return tuple(Persona(ids[name], {"en": name}, share, styles=some) for name, share, some in zip(names, shares, styles, strict=True))
+
+
+def shares_and_styles(fit: Fit) -> tuple[list[float], list[tuple[Style, ...]]]:
+    """The prior of each persona, and its styles where it has more than one: style-1 is the most frequent where they were found anew."""
+    if fit.styles is None:
+        return [_share(share) for share in fit.prior], [()] * len(fit.prior)
+    within, styles = fit.styles.within(fit.prior), []
+    for k in range(fit.styles.personas):
+        some = within[fit.styles.persona_of == k]
+        styles.append(tuple(Style(f"style-{n}", _share(share)) for n, share in enumerate(some, 1)) if len(some) > 1 else ())
+    return [_share(share) for share in fit.styles.marginal(fit.prior)], styles
+
+
+def _share(share: float) -> float:
+    return max(round(float(share), PLACES), 10.0**-PLACES)
 
 
 def _rows(names: Sequence[str], table: Floats) -> dict[str, Shares]:

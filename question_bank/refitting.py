@@ -16,8 +16,8 @@ from question_bank.answers import Value
 from question_bank.cells import AnswersInvalid
 from question_bank.column_kinds import classes_of, edges_of
 from question_bank.compiling import compile_bank, given_parent
-from question_bank.definitions import Bank, Question
-from question_bank.fitting import PLACES, filled_questions, question_notes
+from question_bank.definitions import Bank, Persona, Question, Style
+from question_bank.fitting import filled_questions, persona_notes, question_notes, shares_and_styles
 from question_bank.sheets import Column, Sheet
 
 Row = Mapping[str, Value | None]
@@ -58,15 +58,22 @@ def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | N
     linkable = sheet.linkable & ~np.array(kept)[sheet.questions]
     answers = Answers.of(sheet.codes, sheet.levels, sheet.questions, linkable, silent)
     fit = refit(answers, _known(bank, places, sheet), codes, np.random.default_rng(seed), watch)
-    filled = filled_questions([bank.questions[q] for q in places], sheet, fit, ids, _laws(bank, places))
+    filled = filled_questions([bank.questions[q] for q in places], sheet, fit, bank.keys, _laws(bank, places))
     questions = list(bank.questions)
     for q, question, stays in zip(places, filled, kept, strict=True):
         questions[q] = replace(bank.questions[q], no_answer=question.no_answer) if stays else replace(question, pilot=False)
-    shares = [max(round(float(share), PLACES), 10.0**-PLACES) for share in fit.prior]
-    personas = tuple(replace(persona, prior=share) for persona, share in zip(bank.personas, shares, strict=True))
+    personas = tuple(
+        _persona(persona, share, styles) for persona, share, styles in zip(bank.personas, *shares_and_styles(fit), strict=True)
+    )
     repeat = fit.repeat_weight if (fit.topics >= 0).any() else bank.repeat_weight
     learnt = replace(bank, personas=personas, questions=tuple(questions), evidence_weight=fit.evidence_weight, repeat_weight=repeat)
     return Relearnt(learnt, fit, _notes(sheet, fit, places))
+
+
+def _persona(persona: Persona, prior: float, styles: Sequence[Style]) -> Persona:
+    """The same persona and styles with their new shares."""
+    kept = zip(persona.styles, styles, strict=True)
+    return replace(persona, prior=prior, styles=tuple(replace(style, share=new.share) for style, new in kept))
 
 
 def _answered(question: Question, rows: Sequence[Row]) -> bool:
@@ -118,11 +125,11 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
         elif isinstance(one, Measure):
             items.append(_shares_of_classes(one, sheet.columns[n]))
         else:
-            items += _pooled(sheet.columns[n], tables.personas)
+            items += _pooled(sheet.columns[n], tables.classes)
     index = {bank.questions[q].id: n for n, q in enumerate(places)}
     parents = {n: index[parent] for n, q in enumerate(places) if (parent := bank.questions[q].parent) is not None and parent in index}
     given = {n: given_parent(bank, bank.questions[places[n]]) for n in parents}
-    return Known(tables.prior, items, silence, parents, given)
+    return Known(tables.prior, items, silence, parents, given, tables.styles)
 
 
 def _shares_of_classes(law: Measure, column: Column) -> Floats:
@@ -134,11 +141,11 @@ def _shares_of_classes(law: Measure, column: Column) -> Floats:
     return result
 
 
-def _pooled(column: Column, personas: int) -> list[Floats]:
+def _pooled(column: Column, classes: int) -> list[Floats]:
     tables = []
     for codes, level in zip(column.ticks.T, column.levels, strict=True):
         counts = np.bincount(codes[codes != MISSING], minlength=level) + 0.5
-        tables.append(np.tile(counts / counts.sum(), (personas, 1)))
+        tables.append(np.tile(counts / counts.sum(), (classes, 1)))
     return tables
 
 
@@ -159,5 +166,4 @@ def _notes(sheet: Sheet, fit: Fit, places: Codes | Sequence[int]) -> Mapping[str
         f"The tables there were before count as {fit.pseudo_counts:g} respondents a persona (cross-validated)."
     )
     notes = {"": head, "evidence_weight": "cross-validated log score after a few questions"}
-    notes |= {f"personas.{k}": f"support: {share:.0f} of {people} respondents" for k, share in enumerate(fit.membership.sum(axis=0))}
-    return notes | {f"questions.{places[n]}": note for n, note in enumerate(question_notes(sheet, fit))}
+    return notes | persona_notes(fit) | {f"questions.{places[n]}": note for n, note in enumerate(question_notes(sheet, fit))}

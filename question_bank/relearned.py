@@ -9,7 +9,7 @@ from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, T
 from adaptive.relearning import Answers, Model
 from question_bank.answers import Value
 from question_bank.compiling import CompiledBank, Given, given_parent
-from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Shares
+from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares
 from question_bank.fitting import PLACES
 from question_bank.rows import FLOOR, PSEUDO_COUNTS
 
@@ -82,27 +82,35 @@ def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membershi
     """The same bank with the figures of `model`; a pilot with enough answers becomes a question that counts.
 
     `membership` is (N, K), who the respondents are: from it come the tables of pilots. A question without answers keeps its rows as they
-    were written.
+    were written. Where personas have styles, K is the number of classes and each style gets rows of its own.
     """
     enough = {one.question for one in pilots_of(bank, answers) if one.has_enough}
     heard: Bools = np.logical_or.reduce(answers.answered, axis=0)
-    questions = []
+    questions, keys = [], bank.bank.keys
     for q, question in enumerate(bank.bank.questions):
         if question.id in enough:
             table = _unlapsed(bank.bank, _piloted(question, answers, q, membership))
-            questions.append(replace(question, pilot=False, likelihood=_rows_of(table, bank.personas), parent=None))
+            questions.append(replace(question, pilot=False, likelihood=_rows_of(table, keys), parent=None))
         elif heard[q] and q in model.given:
             parent = bank.bank.question(question.parent or "")
             read = _read(bank.bank, model.given[q], model.given[q].shape[2])
-            rows = {one: _shares(parent.outcomes, read[k]) for k, one in enumerate(bank.personas)}
-            questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, bank.personas)))
+            rows = {one: _shares(parent.outcomes, read[k]) for k, one in enumerate(keys)}
+            questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, keys)))
         elif heard[q] and question.likelihood:
-            rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), bank.personas)
-            questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, bank.personas)))
+            rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), keys)
+            questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, keys)))
         else:
             questions.append(question)
-    personas = tuple(replace(one, prior=round(float(model.prior[k]), PLACES)) for k, one in enumerate(bank.bank.personas))
+    personas = tuple(_persona(persona, model.prior[np.equal(bank.bank.persona_of, k)]) for k, persona in enumerate(bank.bank.personas))
     return replace(bank.bank, personas=personas, questions=tuple(questions))
+
+
+def _persona(persona: Persona, shares: Floats) -> Persona:
+    """The same persona with its new share, and those of its styles: `shares` are of its classes."""
+    total = float(shares.sum())
+    within = [max(round(float(share) / total, PLACES), 10.0**-PLACES) for share in shares]
+    styles = tuple(replace(style, share=share) for style, share in zip(persona.styles, within, strict=False))
+    return replace(persona, prior=round(total, PLACES), styles=styles)
 
 
 def _unlapsed(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
@@ -118,11 +126,11 @@ def _read(bank: Bank, shares: Floats, outcomes: int) -> Floats:
     return np.clip(read, FLOOR, 1 - FLOOR) if bank.lapse else shares
 
 
-def _no_answer(question: Question, model: Model, q: int, personas: Sequence[str]) -> Mapping[str, float] | None:
+def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) -> Mapping[str, float] | None:
     silence = model.questions[q].silence
     if question.no_answer is None or silence is None:
         return question.no_answer
-    return {one: round(float(share), PLACES) for one, share in zip(personas, silence, strict=True)}
+    return {one: round(float(share), PLACES) for one, share in zip(keys, silence, strict=True)}
 
 
 def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
@@ -144,13 +152,13 @@ def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -
     return Choice((counts + PSEUDO_COUNTS * pooled) / (counts.sum(axis=1, keepdims=True) + PSEUDO_COUNTS))
 
 
-def _rows_of(table: AnyLikelihood, personas: Sequence[str]) -> Mapping[str, Row]:
+def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
     if isinstance(table, Choice):
-        return _shares(personas, table.table)
+        return _shares(keys, table.table)
     if isinstance(table, Ticks):
-        return {one: Shares(tuple(round(float(p), PLACES) for p in row)) for one, row in zip(personas, table.ticked, strict=True)}
+        return {one: Shares(tuple(round(float(p), PLACES) for p in row)) for one, row in zip(keys, table.ticked, strict=True)}
     if isinstance(table, Measure):
-        laws = zip(personas, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
+        laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
         return {one: _law(float(centre), float(width), bool(logarithmic)) for one, centre, width, logarithmic in laws}
     return {}
 

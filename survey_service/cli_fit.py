@@ -43,6 +43,7 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
 @click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
 @click.option("--out", required=True, type=WRITABLE, help="The bank; OUT.columns.yaml goes beside it.")
+@click.option("--styles", is_flag=True, help="Give a persona several styles where that foretells new respondents better.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
 @click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
@@ -55,12 +56,12 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
     if before is None and given != 1:
         raise click.UsageError("give one of --personas, --label and --label-probabilities")
-    if before is not None and (given > (more["label"] is not None) or more["columns"] or more["types"]):
+    if before is not None and (given > (more["label"] is not None) or more["columns"] or more["types"] or more["styles"]):
         raise click.UsageError(
-            "--from takes personas, columns and types from the bank: of these options give at most --label and --without"
+            "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
         )
     try:
-        wish = Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"])
+        wish = Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"], more["styles"])
         if before is None:
             click.echo(fit_file(answers, out, wish), err=True)
         else:

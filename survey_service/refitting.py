@@ -90,7 +90,8 @@ def _notes(done: Refitted) -> Mapping[str, str]:
         f"The tables of version {done.version} count as {done.learned.strength:g} respondents of each persona (cross-validated).\n"
         "Nothing is published: read it, change it, then run `discern publish`."
     }
-    for k, share in enumerate(done.learned.membership.sum(axis=0)):
+    shares, styles = done.learned.membership.sum(axis=0), done.published.tables.styles
+    for k, share in enumerate(shares if styles is None else styles.marginal(shares)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
     return notes | {f"questions.{q}": f"support: {count} answers" for q, count in enumerate(counts) if count}
 
@@ -135,7 +136,7 @@ def _simulated(bank: Bank, done: Refitted) -> dict[str, float]:
 
 def _moved(done: Refitted) -> Iterator[dict[str, Any]]:
     """Each question that has a table before and after: the total variation between them, and where it is largest."""
-    counts = done.answers.answered.sum(axis=0)
+    counts, persona_of = done.answers.answered.sum(axis=0), done.published.bank.persona_of
     for q, (old, new) in enumerate(zip(done.published.tables.questions, done.draft.tables.questions, strict=True)):
         question = done.published.bank.questions[q]
         if question.pilot or (not question.likelihood and not question.likelihood_given):
@@ -146,7 +147,7 @@ def _moved(done: Refitted) -> Iterator[dict[str, Any]]:
             "question": question.id,
             "answers": int(counts[q]),
             "moved": float(done.published.tables.prior @ far),
-            "most": {"persona": done.published.personas[k], "moved": float(far[k])},
+            "most": {"persona": done.published.personas[persona_of[k]], "moved": float(far[k])},
         }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from adaptive.class_numbers import ClassNumber, best_class_number, compare_class_numbers
 from adaptive.coding import Answers, Codes
 from adaptive.folds import FOLDS
-from adaptive.latent_classes import Spread, fit_latent_classes
+from adaptive.latent_classes import PSEUDO_COUNTS, Spread, fit_latent_classes, learn_personas
 from adaptive.likelihood import Floats
 from adaptive.marginal import Styles
 
@@ -33,16 +33,16 @@ def first_guess(answers: Answers, membership: Floats, styles: Styles, rng: np.ra
 
     `membership` is (N, K); each respondent counts for the likeliest persona when its classes are sought, and all are then attributed.
     """
-    logs = np.zeros((len(membership), len(styles.persona_of)))
+    shares = np.ones((len(membership), len(styles.persona_of)))
     who = membership.argmax(axis=1)
     for k in styles.several:
         classes = np.flatnonzero(styles.persona_of == k)
         answered, heard = _heard(answers.some(np.flatnonzero(who == k)))
         if len(answered):
-            found = fit_latent_classes(heard.codes, heard.levels, len(classes), rng, starts=STARTS)
-            everybody = Answers.of(answers.codes[:, answered], heard.levels)
-            logs[:, classes] = everybody.hot @ np.log(np.concatenate(found.tables, axis=1)).T + np.log(found.prior)
-    return styles.shares(logs)
+            found = fit_latent_classes(heard.codes, heard.levels, len(classes), rng, starts=STARTS).membership
+            taught = learn_personas(heard.hot, heard.levels, found, PSEUDO_COUNTS, settled=True)
+            shares[:, classes] = taught.attribute(Answers.of(answers.codes[:, answered], heard.levels).hot)[0]
+    return styles.within(shares)
 
 
 def _best(answers: Answers, rng: np.random.Generator, spread: Spread) -> ClassNumber:

@@ -143,9 +143,10 @@ def notes_of(sheet: Sheet, fit: Fit) -> Mapping[str, str]:
     if found.parents:
         trees = f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
     dropped = f" {sheet.dropped} lines without answers or label were left out." if sheet.dropped else ""
+    styles = " Styles were kept: they foretell held-out personas clearly better." if fit.styles is not None else ""
     notes = {
         "": f"Fitted by `discern fit` from {people} respondents, {(codes == MISSING).mean():.1%} of answers missing.{dropped}\n"
-        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}\n"
+        f"Tables shrunk to the pooled table by {fit.pseudo_counts:g} answers (cross-validated). {trees}{styles}\n"
         "Wording is that of the file, ids are made from it: give names and texts that people read.",
         "evidence_weight": "cross-validated log score after a few random questions",
     }
@@ -164,7 +165,7 @@ def persona_notes(fit: Fit) -> dict[str, str]:
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
         if k in fit.styles.several:
             styles = ", ".join(f"{one:.0f}" for one in shares[fit.styles.persona_of == k])
-            notes[f"personas.{k}"] += f"; its styles {styles}: they foretell held-out personas clearly better"
+            notes[f"personas.{k}"] += f"; its styles: {styles}"
     return notes
 
 

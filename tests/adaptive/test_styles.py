@@ -1,17 +1,37 @@
 """Styles inside a persona: found where they were planted, and nowhere else."""
 
 import numpy as np
+import pytest
 
 from adaptive.coding import Answers
-from adaptive.styles import style_numbers
+from adaptive.marginal import Styles
+from adaptive.styles import first_guess, style_numbers
 
 
-def test_a_persona_with_two_ways_to_answer_has_two_styles():
-    """The first answers twelve yes/no questions in one way or in the opposite, the second in one; of the third there are too few people."""
-    rng = np.random.default_rng(1)
+def two_styles(rng):
+    """The first persona answers twelve yes/no questions in one way or in the opposite, the second in one; of the third there are few."""
     who = np.repeat([0, 1, 2], [150, 150, 20])
     style = rng.integers(0, 2, len(who))
     shares = np.where((who == 0) & (style == 1), 0.2, np.where(who == 2, 0.5, 0.75))
-    codes = (rng.random((len(who), 12)) < shares[:, None]).astype(np.int64)
+    return Answers.of((rng.random((len(who), 12)) < shares[:, None]).astype(np.int64), [2] * 12), who
 
-    assert style_numbers(Answers.of(codes, [2] * 12), np.eye(3)[who], rng) == [2, 1, 1]
+
+def test_a_persona_with_two_ways_to_answer_has_two_styles():
+    """And the others one."""
+    rng = np.random.default_rng(1)
+    answers, who = two_styles(rng)
+
+    assert style_numbers(answers, np.eye(3)[who], rng) == [2, 1, 1]
+
+
+def test_the_first_guess_is_a_distribution_even_where_nobody_of_the_persona_gave_an_answer():
+    """An answer that only others give rules no style out."""
+    rng = np.random.default_rng(1)
+    answers, who = two_styles(rng)
+    answers.codes[who == 0, 0] = 1
+
+    guess = first_guess(answers, np.eye(3)[who], Styles(np.array([0, 0, 1, 2])), rng)
+
+    assert guess[:, :2].sum(axis=1) == pytest.approx(1)
+    assert (guess[:, 2:] == 1).all()
+    assert np.isfinite(guess).all()

@@ -33,6 +33,22 @@ def a_bank():
     )
 
 
+def test_a_style_is_drawn_and_its_persona_is_told():
+    """Inside the persona one half says yes to both questions and the other to neither; the label does not say which."""
+    never = 1e-9
+    table = [[1 - never, never], [never, 1 - never], [0.5, 0.5]]
+    tables = ResponseTables.of([table, table], prior=[0.2, 0.2, 0.6], persona_of=[0, 0, 1])
+
+    people = draw_respondents(tables, {}, MANY, np.random.default_rng(1))
+
+    first, same = people.label == 0, people.answers.codes[:, 0] == people.answers.codes[:, 1]
+    assert set(people.label) == {0, 1}
+    assert near(first.mean(), 0.4)
+    assert same[first].all()
+    assert near(people.answers.codes[first, 0].mean(), 0.5, first.sum())
+    assert near(same[~first].mean(), 0.5, (~first).sum())
+
+
 def test_answers_come_as_often_as_the_tables_say():
     """Personas, options, silences, ticks, and a child's answer given its parent's."""
     tables = a_bank()

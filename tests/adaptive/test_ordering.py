@@ -14,11 +14,11 @@ from question_bank.respondents import respondents_of
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(40))
 def test_each_place_goes_to_the_question_after_which_the_stated_belief_is_best(seed):
-    """Trees, topics and weights included: every choice is checked with the whole belief of the service."""
+    """Trees, topics, weights and styles included: every choice is checked with the whole belief of the service."""
     dice = Random(seed)
-    bank = a_random_bank(dice)
+    bank = a_random_bank(dice, styled=seed >= 25)
     rows = [{name: value for name, value in some_answers(dice, bank).items() if value is not None} for _ in range(30)]
     compiled = compile_bank(bank)
     answers = respondents_of(compiled, AnswerTable(rows)).answers

@@ -43,3 +43,14 @@ def test_the_most_telling_traits_come_first_and_texts_have_none():
     assert numbers[0].outcome[1] < 30
     assert [trait.outcome for trait in first if trait.question == 0] == [0]
     assert min(first, key=lambda trait: trait.telling).bits == pytest.approx(0)
+
+
+def test_the_traits_of_a_persona_with_styles_are_those_of_its_people_together():
+    """Two thirds of the first persona answer like its first style."""
+    tables = ResponseTables.of([[[0.9, 0.1], [0.3, 0.7], [0.2, 0.8]]], prior=[0.4, 0.2, 0.4], persona_of=[0, 0, 1])
+
+    first, second = (found[0] for found in traits(tables))
+
+    assert (first.share, first.others) == pytest.approx((0.9 * 2 / 3 + 0.3 / 3, 0.2))
+    assert (second.share, second.others) == pytest.approx((0.8, 0.1 * 2 / 3 + 0.7 / 3))
+    assert first.bits == pytest.approx(np.log2(0.7 / 0.2))

@@ -44,6 +44,18 @@ def test_expected_counts_are_those_of_the_model():
         assert pair.respondents == both.sum()
 
 
+def test_styles_explain_what_a_persona_of_one_table_leaves_unexplained():
+    """Of two personas made one, each respondent counts for the styles as all answers say: the counts are those of the two."""
+    people = draw_respondents(CHAIN, {}, 400, np.random.default_rng(4), skip=0.2).answers
+    one = ResponseTables.of(TABLES, prior=[0.4, 0.6], parents={1: 0, 2: 1}, given=GIVEN, persona_of=[0, 0])
+
+    apart, together = bivariate_residuals(CHAIN, people, believe(CHAIN, people)), bivariate_residuals(one, people, np.ones((400, 1)))
+
+    assert [(pair.first, pair.second) for pair in together] == [(pair.first, pair.second) for pair in apart]
+    for mine, other in zip(together, apart, strict=True):
+        np.testing.assert_allclose(mine.expected, other.expected, rtol=1e-9)
+
+
 def test_a_pair_that_depends_on_itself_stands_out_until_the_tree_knows_it():
     """Answers drawn from the chain, judged by tables without it and with it."""
     people = draw_respondents(CHAIN, {}, 4000, np.random.default_rng(5)).answers

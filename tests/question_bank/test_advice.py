@@ -108,3 +108,28 @@ def test_an_action_that_is_best_whoever_it_is_makes_the_answers_useless():
 
     bank = changed("surveys.0.actions.call", {"driver": -5, "family": -1})
     assert '"nothing" is best' in warnings_of(bank)[0][1]
+
+
+def test_personas_with_the_same_styles_in_another_order_cannot_be_told_apart():
+    """Unless one style is more frequent in one of them."""
+    bank = {
+        "bank": "b",
+        "personas": [
+            {"id": "a", "styles": [{"id": "x", "share": 1}, {"id": "y", "share": 3}]},
+            {"id": "b", "styles": [{"id": "x", "share": 3}, {"id": "y", "share": 1}]},
+        ],
+        "questions": [
+            {
+                "id": "q",
+                "type": "single",
+                "text": "?",
+                "options": [{"id": "yes", "text": "Yes"}, {"id": "no", "text": "No"}],
+                "likelihood": {"a/x": [0.9, 0.1], "a/y": [0.2, 0.8], "b/x": [0.2, 0.8], "b/y": [0.9, 0.1]},
+            }
+        ],
+        "surveys": [{"id": "s"}],
+    }
+    assert warnings_of(bank) == [("personas.1", 'no question can tell "a", "b" apart')]
+
+    bank["personas"][1]["styles"][0]["share"] = 2
+    assert warnings_of(bank) == []

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from adaptive import ResponseTables
-from adaptive.coding import one_hot
+from adaptive.coding import Answers, one_hot
+from adaptive.fitting import fit_with_labels
 from adaptive.latent_classes import learn_personas
 from adaptive.marginal import Styles
 from adaptive.style_tables import attribute_styles, learn_styles
-from adaptive.styles import first_guess
+from adaptive.styles import first_guess, style_numbers
 from tests.adaptive.test_styles import two_styles
 
 STYLES = Styles(np.array([0, 0, 1, 2]))
@@ -56,6 +57,19 @@ def test_which_style_somebody_has_is_believed_by_bayes_rule():
         ]
         assert classes[n][STYLES.persona_of == persona] == pytest.approx(np.array(joint) / sum(joint))
         assert score[n] == pytest.approx(np.log(sum(joint)))
+
+
+def test_styles_that_do_not_tell_who_somebody_is_are_not_kept():
+    """Half of everybody answers the last ten questions in one way and half in the other, whoever they are: true styles, and no use."""
+    rng = np.random.default_rng(3)
+    who, style = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
+    chance = np.column_stack(
+        [np.where(who[:, None] == 1, 0.65, 0.35).repeat(6, 1), np.where(style[:, None] == 1, 0.85, 0.15).repeat(10, 1)]
+    )
+    answers = Answers.of((rng.random(chance.shape) < chance).astype(np.int64), [2] * 16)
+
+    assert style_numbers(answers, np.eye(2)[who], rng) == [2, 2]
+    assert fit_with_labels(answers, who, rng, styles=True).styles is None
 
 
 @pytest.mark.parametrize("persona_of", [[0, 1], [0, 2, 2], [1, 1, 2], [1, 0, 0]])

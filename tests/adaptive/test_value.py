@@ -13,6 +13,7 @@ from adaptive.forest import NOT_GIVEN
 from adaptive.posterior import log_evidence, stand
 from adaptive.value import decided, value_of_information
 from question_bank.compiling import Given, compile_bank
+from question_bank.loading import read_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 from tests.adaptive.reference import class_belief
 
@@ -136,3 +137,28 @@ def test_a_survey_ends_when_nothing_can_change_what_is_done():
     evidence.answered[0, 0] = done[0, 0] = True
     evidence.rows[0, 0] = np.log([0.9, 0.1])
     assert REASONS[step().reason[0]] == "decision"
+
+
+def test_actions_are_worth_the_same_with_every_style_of_a_persona():
+    """A bank with styles whose survey chooses by value: it asks, and ends when no answer can change what is done."""
+    bank = compile_bank(
+        read_bank("""
+bank: b
+personas: [{id: a, styles: [{id: x}, {id: y}]}, {id: b}]
+questions:
+  - {id: strong, type: single, text: Q, options: [{id: yes, text: Y}, {id: no, text: N}],
+     likelihood: {a/x: [0.95, 0.05], a/y: [0.85, 0.15], b: [0.1, 0.9]}}
+  - {id: weak, type: single, text: Q, options: [{id: yes, text: Y}, {id: no, text: N}], likelihood: {a: [0.6, 0.4], b: [0.4, 0.6]}}
+surveys: [{id: s, objective: value, actions: {call: {a: 5, b: -5}}, stop: {at_least: 1}}]
+""")
+    )
+    rules = bank.rules["s"]
+    assert rules.actions.tolist() == [[5, 5, -5], [0, 0, 0]]
+
+    def step(*given):
+        done = np.isin(np.arange(2), [bank.index[one.question] for one in given])[None]
+        progress = Progress(done, np.ones((1, 2), bool), done.sum(axis=1), np.zeros(1), np.array([2]))
+        return next_questions(bank.tables, rules, bank.evidence(given), progress)
+
+    assert step().chosen[0] == 0
+    assert REASONS[step(Given("strong", "no")).reason[0]] == "decision"

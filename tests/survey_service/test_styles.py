@@ -6,8 +6,10 @@ import math
 import pytest
 from sqlmodel import select
 
+from question_bank.compiling import compile_bank
 from question_bank.loading import read_bank
 from survey_service.refitting import comparison, refit_survey, write_draft
+from survey_service.reports import sections
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief, Delivery
 from tests.adaptive import reference
@@ -80,3 +82,12 @@ def test_stored_answers_teach_a_bank_with_styles(service, tmp_path):
     assert sum(persona.prior for persona in new.personas) == pytest.approx(1)
     assert [one["persona"] for one in found["personas"]] == ["driver", "family"]
     assert not any(style in json.dumps(found) for style in STYLES)
+
+
+def test_a_report_speaks_of_personas():
+    """With the share of the persona, and of all its people together."""
+    drivers, families = sections.personas(compile_bank(read_bank(STYLED))).tables
+
+    assert drivers.caption == "The driver: 50% of the respondents"
+    assert families.caption == "The family: 50% of the respondents"
+    assert not any(style in str(drivers.rows) for style in STYLES)

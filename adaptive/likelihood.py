@@ -34,6 +34,14 @@ def log_spoken(silence: Floats | None, personas: int) -> Floats:
     return np.zeros(personas) if silence is None else np.log1p(-silence)
 
 
+def log_if_meant(said: Floats, trust: float, outcomes: int) -> Floats:
+    """(K,) what an outcome says that was meant with probability `trust` and else picked blindly among so many outcomes.
+
+    ``log(h P(a | k) + (1 - h) / A)`` from `said`, the (K,) log P(a | k): a mixture, so that it tells nothing where trust is 0.
+    """
+    return np.log(trust * np.exp(said) + (1 - trust) / outcomes)
+
+
 def _with_silence(answers: Floats, silence: Floats | None) -> Floats:
     if silence is None:
         return answers

@@ -7,7 +7,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from survey_service.settings import Settings
-from survey_service.store.records import metadata
+from survey_service.store.schema import metadata
 from survey_service.store.session import open_engine
 
 

@@ -1,14 +1,14 @@
 """From words to arrays: the only bridge between a bank and `adaptive`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeGuard
 
 import numpy as np
 
 from adaptive.forest import NOT_GIVEN
-from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_silence
+from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_if_meant, log_silence
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
@@ -19,10 +19,14 @@ from question_bank.rows import FLOOR, shares_of
 
 @dataclass(frozen=True)
 class Given:
-    """What one respondent gave to one question: a canonical `value`, or None for an explicit silence."""
+    """What one respondent gave to one question: a canonical `value`, or None for an explicit silence.
+
+    `trust` is the probability that a person meant it: below 1 for the click of a single choice or a scale that nobody has confirmed.
+    """
 
     question: str
     value: Value | None = None
+    trust: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,8 @@ class CompiledBank:
         """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
+        if given.trust < 1:
+            return log_if_meant(self.row(replace(given, trust=1.0)), given.trust, len(question.outcomes))
         if given.value is None:
             return log_silence(table.silence, self.tables.classes)
         if isinstance(table, Choice):
@@ -71,7 +77,7 @@ class CompiledBank:
     def code(self, given: Given) -> int:
         """Which outcome of a single choice or a scale was given, -1 for anything else."""
         question = self.bank.questions[self.index[given.question]]
-        if given.value is None or question.type not in ("single", "scale"):
+        if given.value is None or given.trust < 1 or question.type not in ("single", "scale"):
             return NOT_GIVEN
         return question.outcomes.index(str(given.value))
 
@@ -84,8 +90,10 @@ class CompiledBank:
             evidence.silent[0, q] = one.value is None
             evidence.rows[0, q] = self.row(one)
             evidence.codes[0, q] = self.code(one)
+            if one.trust < 1 and self.tables.in_forest[q]:  # within a tree only codes are read, and this one is not certain
+                evidence.signals[0] += evidence.rows[0, q] - self.tables.log_spoken[q]
         if signals is not None:
-            evidence.signals[0] = signals
+            evidence.signals[0] += signals
         return evidence
 
     def opens(self, given: Iterable[Given]) -> Bools:

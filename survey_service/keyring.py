@@ -1,14 +1,20 @@
-"""Everything that is derived from the service's secret keys: encryption, keyed digests and signed tokens."""
+"""Everything that is derived from the service's secret keys: encryption, keyed digests, signed and sealed tokens."""
 
 import hmac
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import sha256
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import URLSafeTimedSerializer
+
+
+class NotSealedHere(Exception):
+    """This text was not sealed with any of the keys for this purpose, or somebody changed it."""
 
 
 class Keyring:
@@ -37,6 +43,35 @@ class Keyring:
         """Signed, dated tokens for one purpose; a token of another purpose does not pass."""
         oldest_first = [_derive(key, "signing") for key in reversed(self._keys)]
         return URLSafeTimedSerializer(oldest_first, salt=purpose, signer_kwargs={"digest_method": sha256, "key_derivation": "hmac"})
+
+    def sealer(self, purpose: str) -> "Sealer":
+        """Short tokens for one purpose that nobody else can read or make."""
+        return Sealer([AESSIV(_derive(key, f"sealing/{purpose}")) for key in self._keys])
+
+
+class Sealer:
+    """A few bytes as an opaque token and back (AES-SIV, RFC 5297: the same bytes always give the same token). The first cipher writes."""
+
+    def __init__(self, ciphers: Sequence[AESSIV]) -> None:
+        self._ciphers = ciphers
+
+    def seal(self, content: bytes) -> str:
+        return urlsafe_b64encode(self._ciphers[0].encrypt(content, None)).decode().rstrip("=")
+
+    def open(self, token: str) -> bytes:
+        """Raises NotSealedHere."""
+        try:
+            sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError:
+            raise NotSealedHere from None
+        if urlsafe_b64encode(sealed).decode().rstrip("=") != token:
+            raise NotSealedHere  # another spelling of the same bytes: one address has one form
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(sealed, None)
+            except (InvalidTag, ValueError):
+                continue
+        raise NotSealedHere
 
 
 def _derive(key: str, purpose: str) -> bytes:

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from survey_service.store.migrating import at_head, downgrade, migrate, scripts
-from survey_service.store.records import metadata
+from survey_service.store.schema import metadata
 from survey_service.store.session import Store, open_engine
 
 CONTACT = """

@@ -1,11 +1,18 @@
-"""Signed, dated references to a contact, each for one purpose. They carry no address, no name and no answer."""
+"""References to a contact, each for one purpose: signed identities, and the sealed URLs of emails.
 
+They carry no address, no name and no answer that anybody else could read.
+"""
+
+import struct
+from base64 import b32decode, b32encode
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from itsdangerous import BadSignature, SignatureExpired
 
 from survey_service.errors import Invalid
-from survey_service.keyring import Keyring
+from survey_service.keyring import Keyring, NotSealedHere
 
 IDENTITY_LIFETIME = timedelta(days=1)
 
@@ -36,3 +43,47 @@ def read_identity(keys: Keyring, token: str) -> str:
     except BadSignature:
         raise IdentityInvalid(errors=[{"path": "identity", "message": "is not signed by this service"}]) from None
     return str(contact_id)
+
+
+Kind = Literal["option", "landing", "leave", "trap"]
+
+_LAYOUT = struct.Struct(">16sH")
+_NAMED: dict[Kind, int] = {"landing": 65_535, "leave": 65_534, "trap": 65_533}
+_KINDS = {number: kind for kind, number in _NAMED.items()}
+
+
+class LinkInvalid(Invalid):
+    """This link is not valid: open it again from the email, as a whole."""
+
+    code = "link_invalid"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one URL of a link stands for: the option with this place among the question's, the question, the way out, or the trap."""
+
+    kind: Kind
+    place: int = 0
+
+
+LANDING, LEAVE, TRAP = Target("landing"), Target("leave"), Target("trap")
+
+
+class LinkTokens:
+    """The tokens in the URLs of emails: which link, and what for. Everything else is in the link's row."""
+
+    def __init__(self, keys: Keyring) -> None:
+        self._sealer = keys.sealer("link")
+
+    def write(self, link_id: str, target: Target) -> str:
+        raw = b32decode(link_id.removeprefix("lnk_").upper() + "======")
+        return self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NAMED[target.kind]))
+
+    def read(self, token: str) -> tuple[str, Target]:
+        """The link's id and what the URL stands for. Raises LinkInvalid."""
+        try:
+            raw, number = _LAYOUT.unpack(self._sealer.open(token))
+        except (NotSealedHere, struct.error):
+            raise LinkInvalid(errors=[{"path": "link", "message": "is not a link of this service"}]) from None
+        target = Target(_KINDS[number]) if number in _KINDS else Target("option", number)
+        return f"lnk_{b32encode(raw).decode().rstrip('=').lower()}", target

@@ -62,7 +62,7 @@ def validated(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value 
 def _closed_questions(
     interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None]
 ) -> list[tuple[type[Invalid], str, str]]:
-    together = {one.question: one for _, one in interview.given}
+    together = {one.question: one for one in interview.known}
     together |= {one.question: Given(one.question, value) for one, value in zip(given, values, strict=True)}
     opens = interview.bank.opens(together.values())
     return [

@@ -5,15 +5,18 @@ Plain values and a database session come in, a view goes out; nothing here knows
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, select
 
 from adaptive import REASONS, Step, limit_of, next_questions
+from question_bank.compiling import Given
 from survey_service.contacts.beliefs import current_answers, now_believes
 from survey_service.errors import Conflict, NotFound
 from survey_service.respondent.accepting import keep, not_yet_taken, validated
+from survey_service.respondent.claims import settle
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
@@ -49,11 +52,15 @@ def exists(session: Session, session_id: str) -> bool:
     return session.get(SurveySession, session_id) is not None
 
 
-def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime) -> dict[str, Any]:
-    """The view as it stands; writes nothing."""
+def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, claimed: Given | None = None) -> dict[str, Any]:
+    """The view as it stands, or as it would be if what is `claimed` were confirmed; writes nothing."""
     interview = open_interview(session, banks, session_id, token, lock=False)
-    _catch_up(interview, now)
-    return view_of(interview, now)
+    with session.no_autoflush:
+        if claimed is not None and interview.status(now) == "open":
+            interview = replace(interview, claimed=claimed)
+            _move_on(interview, now)
+        _catch_up(interview, now)
+        return view_of(interview, now)
 
 
 def record_answers(
@@ -70,6 +77,7 @@ def record_answers(
     interview.must_be_open(now)
     _catch_up(interview, now)
     values = validated(interview, fresh)
+    _confirm(session, interview, fresh, now)
     keep(session, interview, fresh, values, now)
     interview = _again(session, interview)
     _believe_and_tell(session, interview, "answer", now)
@@ -119,9 +127,23 @@ def spoken(wanted: str | None, languages: Sequence[str]) -> str:
     return languages[0]
 
 
+def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> None:
+    """An act confirms the click that led here: both count, unless the act is another answer to the same question."""
+    claimed = interview.claimed
+    if claimed is None:
+        return
+    if claimed.question not in [one.question for one in given]:
+        clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value)
+        keep(session, interview, [clicked], [claimed.value], now)
+    settle(session, interview.row)
+
+
 def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
     """A session that is not stored yet, of a known contact or of a new one."""
-    bank, version = banks.current(session, survey_id)
+    if given.pinned is None:
+        bank, version = banks.current(session, survey_id)
+    else:
+        bank, version = banks.version(session, *given.pinned), given.pinned[1]
     contact = _contact(session, given.contact_id, now)
     row = SurveySession(
         id=given.session_id or new_id("ses"),
@@ -139,7 +161,7 @@ def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: d
         last_at=now,
         expires_at=now + SESSION_LIFETIME,
     )
-    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id))
+    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id), claimed=given.claimed)
 
 
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:

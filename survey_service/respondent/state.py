@@ -16,6 +16,7 @@ from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Survey
 from survey_service.contacts.beliefs import current_answers, readable
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
+from survey_service.respondent.claims import claim_of
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Contact, SurveySession
 
@@ -33,6 +34,8 @@ class Start:
     page: str | None = None
     contact_id: str | None = None
     session_id: str | None = None
+    pinned: tuple[str, int] | None = None  # the bank and the version that the respondent has already seen
+    claimed: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Interview:
     bank: CompiledBank
     answers: list[Answer]
     withdrawn: Answer | None = None
+    claimed: Given | None = None  # the click in an email, until an act of the person confirms it
 
     @property
     def survey(self) -> Survey:
@@ -81,14 +85,24 @@ class Interview:
         return readable(self.answers, self.bank)
 
     @cached_property
+    def known(self) -> list[Given]:
+        """What was given, and last what a click claims."""
+        return [one for _, one in self.given] + ([self.claimed] if self.claimed else [])
+
+    @cached_property
     def evidence(self) -> Evidence:
-        return self.bank.evidence(one for _, one in self.given)
+        return self.bank.evidence(self.known)
+
+    @property
+    def taken(self) -> int:
+        """How many questions the respondent has dealt with in this session."""
+        return len(self.own) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
 
     def lots(self, further: int = 0, futures: int = 1) -> Lots | None:
         """What is drawn for the question that comes after `further` more, None where the survey leaves nothing to chance."""
         if not self.survey.explore and self.bank.rules[self.row.survey].pilots is None:
             return None
-        return Lots.of(self.row.id, len(self.own) + further, self.survey.explore, futures)
+        return Lots.of(self.row.id, self.taken + further, self.survey.explore, futures)
 
     @property
     def progress(self) -> Progress:
@@ -99,10 +113,13 @@ class Interview:
         own = [answer for answer in self.own if answer.question in self.bank.index]
         effort = self.bank.tables.seconds
         spent = sum(effort[self.bank.index[a.question]] if a.seconds is None else a.seconds for a in own)
+        if self.claimed is not None:
+            claimed = self.bank.index[self.claimed.question]
+            done[0, claimed], spent = True, spent + effort[claimed]
         return Progress(
             done=done,
-            opens=self.bank.opens(one for _, one in self.given)[None],
-            taken=np.array([len(own)]),
+            opens=self.bank.opens(self.known)[None],
+            taken=np.array([self.taken]),
             spent=np.array([float(spent)]),
             limit=np.array([self.row.limit]),
         )
@@ -119,7 +136,9 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
         raise BadToken
     bank = banks.version(session, row.bank, row.bank_version)
     withdrawn = session.get(Answer, row.withdrawn_answer) if row.withdrawn_answer else None
-    return Interview(row, contact, bank, current_answers(session, contact.id, row.bank), withdrawn)
+    answers = current_answers(session, contact.id, row.bank)
+    begun = any(answer.session_id == row.id for answer in answers)
+    return Interview(row, contact, bank, answers, withdrawn, None if begun else claim_of(session, bank, row))
 
 
 def digest(token: str) -> str:

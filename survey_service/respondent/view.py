@@ -22,7 +22,7 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
     status = interview.status(now)
     asking = row.question if status == "open" else None
     ahead = look_ahead(interview, asking) if asking else {}
-    taken = len(interview.own)
+    taken = interview.taken
     view = {
         "session": row.id,
         "survey": row.survey,
@@ -36,7 +36,7 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
         "result": result_of(interview) if status in ("complete", "finished") else None,
     }
-    if interview.survey.consent and not taken:
+    if interview.survey.consent and not interview.own:
         view["consent"] = {"text": _words(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
     if interview.survey.reveal:
         view["belief"] = _revealed(interview)
@@ -50,7 +50,7 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     """
     bank, rules = interview.bank, interview.bank.rules[interview.row.survey]
     outcomes = bank.outcomes(asking)
-    others = [one for _, one in interview.given if one.question != asking]
+    others = [one for one in interview.known if one.question != asking]
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = suppose(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)

@@ -1,0 +1,40 @@
+"""What the click in an email claims, and how far that is trusted before a person confirms it."""
+
+from sqlmodel import Session, select
+
+from question_bank.answers import Value
+from question_bank.compiling import CompiledBank, Given
+from question_bank.definitions import Question
+from survey_service.store.link_records import Link, LinkSession
+from survey_service.store.records import SurveySession
+
+TRUST = 0.5
+"""How likely a click alone is a person's. Mail filters open links as often as people do, so it is no more than even."""
+
+
+def value_of_option(question: Question, option: str) -> Value:
+    """The answer that a named outcome of a single choice or a scale stands for."""
+    return int(option) if question.type == "scale" else option
+
+
+def claim(bank: CompiledBank, link: Link, option: str) -> Given:
+    """What the click on `option` claims: nothing that counts where something opened the email's links as only machines do."""
+    value = value_of_option(bank.bank.question(link.question), option)
+    return Given(link.question, value, trust=0.0 if link.robot_at else TRUST)
+
+
+def claim_of(session: Session, bank: CompiledBank, row: SurveySession) -> Given | None:
+    """What is claimed in a session that began with a click, until it is confirmed."""
+    both = select(Link, LinkSession).join(LinkSession).where(LinkSession.session_id == row.id)
+    found = session.exec(both).first()
+    if found is None or found[1].claimed is None:
+        return None
+    return claim(bank, found[0], found[1].claimed)
+
+
+def settle(session: Session, row: SurveySession) -> None:
+    """The person has acted: nothing is merely claimed any more."""
+    begun = session.get(LinkSession, row.id)
+    if begun is not None:
+        begun.claimed = None
+        session.add(begun)

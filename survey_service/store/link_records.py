@@ -1,0 +1,61 @@
+"""The tables of email links: what was sent, what was opened, and which sessions came of it."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint
+from sqlmodel import Field, SQLModel
+
+from survey_service.store.columns import moment
+
+
+class Link(SQLModel, table=True):
+    """One email to one contact about one question, with as many URLs as the question has options and a few more.
+
+    It is pinned to the bank version whose words the email shows. `robot_at` is set as soon as something opens it the way only machines
+    do: from then on a click alone is no evidence. revoked_because: erased | not_me.
+    """
+
+    __tablename__ = "link"
+    __table_args__ = (
+        ForeignKeyConstraint(["bank", "bank_version"], ["bank_version.bank", "bank_version.version"]),
+        CheckConstraint("(revoked_at IS NULL) = (revoked_because IS NULL)", "revoked_for_a_reason"),
+        CheckConstraint("revoked_because IN ('erased', 'not_me')", "revoked_because"),
+        CheckConstraint("expires_at > created_at", "expires_later"),
+    )
+    id: str = Field(primary_key=True)
+    contact_id: str = Field(foreign_key="contact.id", index=True)
+    survey: str = Field(index=True)
+    bank: str
+    bank_version: int
+    question: str
+    language: str
+    created_at: datetime = moment()
+    expires_at: datetime = moment()
+    robot_at: datetime | None = moment(nullable=True)
+    revoked_at: datetime | None = moment(nullable=True)
+    revoked_because: str | None = None
+
+
+class LinkOpen(SQLModel, table=True):
+    """How often one URL of a link was fetched, by whomever and however. `option` is empty unless `kind` is option."""
+
+    __tablename__ = "link_open"
+    __table_args__ = (
+        CheckConstraint("opens >= 1", "opened"),
+        CheckConstraint("kind IN ('option', 'landing', 'leave', 'trap')", "kind"),
+    )
+    link_id: str = Field(primary_key=True, foreign_key="link.id")
+    kind: str = Field(primary_key=True)
+    option: str = Field(primary_key=True, default="")
+    opens: int = 1
+    first_at: datetime = moment()
+    last_at: datetime = moment()
+
+
+class LinkSession(SQLModel, table=True):
+    """A session that began with a link. `claimed` is the option of the click, until an act of the person confirms it."""
+
+    __tablename__ = "link_session"
+    session_id: str = Field(primary_key=True, foreign_key="survey_session.id")
+    link_id: str = Field(foreign_key="link.id", index=True)
+    claimed: str | None = None

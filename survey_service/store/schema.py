@@ -1,0 +1,6 @@
+"""Every table there is, for whoever needs the whole schema."""
+
+from survey_service.store import link_records, records
+
+metadata = records.metadata
+ROOMS = (records, link_records)

@@ -6,6 +6,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from survey_service import health
 from survey_service.authoring import routes as authoring
 from survey_service.contacts import routes as contacts
+from survey_service.email_links import pages as link_pages
+from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.keyring import Keyring
@@ -40,9 +42,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
     api.spec.options["security"] = [{"bearer": []}]
-    for room in (respondent, authoring, contacts, webhooks):
+    for room in (respondent, authoring, contacts, links, webhooks):
         api.register_blueprint(room.blueprint)
-    for room in (pages, embed, health):
+    for room in (pages, link_pages, embed, health):
         app.register_blueprint(room.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)

@@ -1,6 +1,6 @@
 """Who is who: contacts by the names that other systems give them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -45,6 +45,35 @@ def find_or_make(session: Session, external_id: str, now: datetime) -> tuple[Con
 def put(session: Session, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
     """Create or update: what is named is set, attributes are merged, and null removes; what is not named stays."""
     contact, is_new = find_or_make(session, external_id, now)
+    change(contact, given, now)
+    session.add(contact)
+    session.flush()
+    return contact, is_new
+
+
+def find_or_make_all(session: Session, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
+    """The contacts by their ids, known or new, in a few statements however many there are."""
+    known = _known(session, external_ids)
+    missing = sorted(set(external_ids) - known.keys())
+    if not missing:
+        return known
+    alone(session, *[f"contact {external_id}" for external_id in missing])
+    known |= _known(session, missing)  # those that somebody else has made meanwhile
+    made = {name: Contact(id=new_id("ct"), created_at=now, updated_at=now) for name in missing if name not in known}
+    session.add_all(made.values())
+    session.flush()
+    session.add_all(ExternalId(system=OWN_SYSTEM, value=name, contact_id=contact.id) for name, contact in made.items())
+    session.flush()
+    return known | made
+
+
+def _known(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
+    named = select(ExternalId.value, Contact).join(Contact).where(ExternalId.system == OWN_SYSTEM)
+    return dict(session.exec(named.where(col(ExternalId.value).in_(external_ids))).all())
+
+
+def change(contact: Contact, given: Mapping[str, Any], now: datetime) -> None:
+    """Set what is named, as `put` does."""
     if "email" in given:
         contact.email = given["email"]
         contact.email_sha256 = None if given["email"] is None else email_hash(given["email"])
@@ -52,11 +81,9 @@ def put(session: Session, external_id: str, given: Mapping[str, Any], now: datet
         merged = {**contact.attributes, **given["attributes"]}
         contact.attributes = {name: value for name, value in merged.items() if value is not None}
     if "consent" in given:
-        contact.consent = {**given["consent"], "recorded_at": now.isoformat()}
+        wish = {name: value for name, value in contact.consent.items() if name == "asking"}  # the contact's own word, until another
+        contact.consent = {**wish, **given["consent"], "recorded_at": now.isoformat()}
     contact.updated_at = now
-    session.add(contact)
-    session.flush()
-    return contact, is_new
 
 
 def email_hash(email: str) -> str:

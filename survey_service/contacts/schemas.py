@@ -20,6 +20,7 @@ def _attributes(values: dict[str, Any]) -> None:
 class ConsentSchema(StrictSchema):
     profiling = fields.Boolean(required=True, metadata={"description": "May a persona be derived and stored?"})
     version = fields.String(validate=validate.Length(max=100))
+    asking = fields.Boolean(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
 class ContactPutSchema(StrictSchema):

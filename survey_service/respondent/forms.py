@@ -1,10 +1,13 @@
 """From the fields of an HTML form to an answer, with a message a person understands where that fails."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
+
+from survey_service.respondent.state import GivenAnswer
 
 ACTS = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
 LONGEST_TEXT = 4000
@@ -38,6 +41,29 @@ def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
                 raise NotAnswered("too_long")
             return given
     return _number(question, given)
+
+
+def answer_of(question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> GivenAnswer | None:
+    """The answer or the silence of a form, None where no such button was pressed. Raises NotAnswered."""
+    kind = ACTS.get(form.get("act", ""))
+    if question is None or kind is None:
+        return None
+    return GivenAnswer(act_id(form), question["id"], kind, value_of(question, form) if kind == "answer" else None)
+
+
+def act_id(form: MultiDict[str, str]) -> str:
+    """The id of this press of a button: the same when it was pressed twice."""
+    sent = form.get("answer_id", "")
+    return sent if re.fullmatch(r"[\w-]{1,100}", sent) else secrets.token_urlsafe(9)
+
+
+def standing(question: Mapping[str, Any] | None, form: MultiDict[str, str] | None) -> list[str]:
+    """What stands in the form already: what was just sent, else what was given before."""
+    if form is not None:
+        return form.getlist("value")
+    given = question and question["given"]
+    values = given if isinstance(given, list) else [] if given is None or isinstance(given, dict) else [given]
+    return [str(value) for value in values]
 
 
 def _number(question: Mapping[str, Any], given: str) -> float:

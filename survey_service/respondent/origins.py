@@ -1,5 +1,6 @@
 """Which sites may embed a survey: CORS for the API, frame-ancestors for the page. No cookie, so no credentials, is ever involved."""
 
+import secrets
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -63,6 +64,27 @@ def survey_at(session: Session, p: Parts, address: Mapping[str, str]) -> tuple[B
     survey, bank_id, version = found
     bank = p.banks.version(session, bank_id, version).bank
     return bank, bank.survey(survey)
+
+
+def new_nonce() -> str:
+    """What allows the style sheet of one page."""
+    return secrets.token_urlsafe(12)
+
+
+def protected(response: Response, nonce: str, origins: tuple[str, ...]) -> Response:
+    """A page that loads nothing, runs nothing, is kept nowhere, and stands only in frames of these origins."""
+    ancestors = " ".join(origins) or "'none'"
+    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    response.headers.update(
+        {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+            "X-Robots-Tag": "noindex",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    return response
 
 
 def _own_origin(p: Parts) -> str:

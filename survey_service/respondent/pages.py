@@ -4,7 +4,6 @@ The first page is shown without storing anything. The first answer starts the se
 ticket, so that nothing depends on storage that an embedding site may block.
 """
 
-import re
 import secrets
 from dataclasses import replace
 from hashlib import sha256
@@ -12,20 +11,19 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from itsdangerous import BadSignature
-from werkzeug.datastructures import MultiDict
 
 from question_bank.definitions import in_language
 from survey_service.errors import DiscernError, NotFound
 from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
-from survey_service.respondent.forms import ACTS, NotAnswered, value_of
-from survey_service.respondent.origins import survey_at
-from survey_service.respondent.state import GivenAnswer, Start
-from survey_service.respondent.strings import strings
+from survey_service.respondent.forms import NotAnswered, act_id, answer_of, standing
+from survey_service.respondent.origins import new_nonce, protected, survey_at
+from survey_service.respondent.state import Start
+from survey_service.respondent.strings import progress, strings
+from survey_service.respondent.tickets import session_of, ticket_of
 from survey_service.store.session import alone
 
 FORM_LIFETIME = 24 * 3600
-TICKET_LIFETIME = 30 * 24 * 3600
 
 blueprint = Blueprint("pages", __name__, url_prefix="/s", template_folder="templates")
 
@@ -48,7 +46,7 @@ def begin(survey: str) -> Response:
     if not _form_is_ours(p, survey):
         return _page(p, shown, problem="stale")
     try:
-        answer = _answer(shown["question"])
+        answer = answer_of(shown["question"], request.form)
     except NotAnswered as wrong:
         return _page(p, shown, problem=wrong.key, facts=wrong.facts)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
@@ -76,14 +74,14 @@ def act(survey: str, ticket: str) -> Response:
     p, session_id = parts(), _session_of(parts(), survey, ticket)
     with p.store.reading() as session:
         shown = interview.look(session, p.banks, session_id, None, p.now())
-    act_id = _act_id()
+    pressed = act_id(request.form)
     try:
         with p.store.writing() as session:
             if request.form.get("act") == "back":
-                interview.go_back(session, p.banks, session_id, None, act_id, p.now())
+                interview.go_back(session, p.banks, session_id, None, pressed, p.now())
             elif request.form.get("act") == "stop":
                 interview.finish(session, p.banks, session_id, None, p.now())
-            elif (answer := _answer(_asked_for(shown))) is not None:
+            elif (answer := answer_of(_asked_for(shown), request.form)) is not None:
                 interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
     except NotAnswered as wrong:
         return _page(p, shown, ticket, problem=wrong.key, facts=wrong.facts)
@@ -95,27 +93,13 @@ def act(survey: str, ticket: str) -> Response:
 @blueprint.errorhandler(NotFound)
 def missing(error: NotFound) -> Response:
     """A page, since a person looks at it."""
-    return _protected(Response(render_template("message.html", lang="en", title=error.detail, nonce=(nonce := _nonce())), 404), nonce, ())
+    return protected(Response(render_template("message.html", lang="en", title=error.detail, nonce=(nonce := new_nonce())), 404), nonce, ())
 
 
 def _asked_for(view: dict[str, Any]) -> dict[str, Any] | None:
     """The question the form was made for, if it is still the one that is due."""
     question: dict[str, Any] | None = view["question"]
     return question if question and question["id"] == request.form.get("question") else None
-
-
-def _answer(question: dict[str, Any] | None) -> GivenAnswer | None:
-    kind = ACTS.get(request.form.get("act", ""))
-    if question is None or kind is None:
-        return None
-    value = value_of(question, request.form) if kind == "answer" else None
-    return GivenAnswer(_act_id(), question["id"], kind, value)
-
-
-def _act_id() -> str:
-    """The id of this press of a button: the same when it was pressed twice."""
-    sent = request.form.get("answer_id", "")
-    return sent if re.fullmatch(r"[\w-]{1,100}", sent) else secrets.token_urlsafe(9)
 
 
 def _arrival() -> Start:
@@ -131,28 +115,22 @@ def _form_is_ours(p: Parts, survey: str) -> bool:
 
 
 def _session_of(p: Parts, survey: str, ticket: str) -> str:
-    try:
-        known, session_id = p.keys.signer("page").loads(ticket, max_age=TICKET_LIFETIME)
-    except (BadSignature, ValueError):
-        raise NotFound("This address is not valid any more. Please open the survey again.") from None
-    if known != survey:
+    session_id = session_of(p.keys, survey, ticket)
+    if session_id is None:
         raise NotFound("This address is not valid any more. Please open the survey again.")
-    return str(session_id)
+    return session_id
 
 
 def _see(p: Parts, survey: str, session_id: str) -> Response:
-    ticket = p.keys.signer("page").dumps([survey, session_id])
-    response = redirect(url_for("pages.look", survey=survey, ticket=ticket), 303)
+    response = redirect(url_for("pages.look", survey=survey, ticket=ticket_of(p.keys, survey, session_id)), 303)
     response.headers["Cache-Control"] = "no-store"
     return response  # type: ignore[return-value]
 
 
 def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: str | None = None, facts: Any = None) -> Response:
-    words, nonce, language = strings(view["language"]), _nonce(), view["language"]
+    words, nonce, language = strings(view["language"]), new_nonce(), view["language"]
     with p.store.reading() as session:
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
-    progress = view["progress"]
-    number, most = progress["answered"] + 1, progress["answered"] + progress["at_most"]
     page = render_template(
         "question.html" if view["question"] else "end.html",
         view=view,
@@ -160,41 +138,13 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: st
         words=words,
         lang=language,
         title=in_language(survey.title, language, bank.language),
-        progress=words["progress" if most > number else "last"].format(number=number, most=most),
+        progress=progress(words, view),
         problem=problem and words[problem].format(**(facts or {})),
         consent=in_language(survey.consent.text, language, bank.language) if survey.consent and ticket is None else None,
-        given=_given(view["question"], request.form if problem else None),
+        given=standing(view["question"], request.form if problem else None),
         form=p.keys.signer("form").dumps([view["survey"], secrets.token_urlsafe(9)]),
         answer_id=secrets.token_urlsafe(9),
         ticket=ticket,
         nonce=nonce,
     )
-    return _protected(Response(page, 422 if problem else 200), nonce, survey.origins)
-
-
-def _given(question: dict[str, Any] | None, form: MultiDict[str, str] | None) -> list[str]:
-    """What stands in the form already: what was just sent, else what was given before going back."""
-    if form is not None:
-        return form.getlist("value")
-    given = question and question["given"]
-    values = given if isinstance(given, list) else [] if given is None or isinstance(given, dict) else [given]
-    return [str(value) for value in values]
-
-
-def _nonce() -> str:
-    return secrets.token_urlsafe(12)
-
-
-def _protected(response: Response, nonce: str, origins: tuple[str, ...]) -> Response:
-    ancestors = " ".join(origins) or "'none'"
-    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
-    response.headers.update(
-        {
-            "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-store",
-            "X-Robots-Tag": "noindex",
-            "X-Content-Type-Options": "nosniff",
-        }
-    )
-    return response
+    return protected(Response(page, 422 if problem else 200), nonce, survey.origins)

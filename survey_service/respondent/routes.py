@@ -5,7 +5,9 @@ from typing import Any
 from flask import Response, g
 
 from survey_service.authoring.keys import check_key, is_api_key
-from survey_service.email_links.tokens import read_identity
+from survey_service.email_links.landing import begin
+from survey_service.email_links.opening import LinkOfAnotherSurvey, find
+from survey_service.email_links.tokens import LinkTokens, read_identity
 from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.parts import parts
@@ -27,15 +29,22 @@ def start(given: dict[str, Any], survey: str) -> dict[str, Any]:
     """Begin a survey; the answer has the first question and the session's token."""
     p = parts()
     contact_id = read_identity(p.keys, given["identity"]) if "identity" in given else None
+    channel = "email" if "link" in given else "web"
     arrival = Start(
         language=given.get("language"),
-        channel=given.get("channel", "web"),
+        channel=given.get("channel", channel),
         hidden=given.get("hidden", {}),
         page=given.get("page"),
         contact_id=contact_id,
     )
     with p.store.writing() as session:
-        view, token = interview.start(session, p.banks, survey, arrival, p.now())
+        if "link" in given:
+            link, target = find(session, LinkTokens(p.keys), given["link"], p.now(), lock=True)
+            if link.survey != survey:
+                raise LinkOfAnotherSurvey(errors=[{"path": "link", "message": f'belongs to the survey "{link.survey}"'}])
+            view, token = begin(session, p.banks, link, target, arrival, p.now())
+        else:
+            view, token = interview.start(session, p.banks, survey, arrival, p.now())
     return {**view, "token": token}
 
 

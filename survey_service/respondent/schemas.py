@@ -23,17 +23,18 @@ def _hidden(values: dict[str, Any]) -> None:
             raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
 
 
-def _unknown_link(_token: str) -> None:
-    raise ValidationError("is not a link of this service: leave it out, or send identity for a known contact")
-
-
 class StartSchema(StrictSchema):
-    link = fields.String(validate=_unknown_link, metadata={"description": "Token of an email link"})
+    link = _short(200, metadata={"description": "Token of an email link: the session is that of its contact"})
     identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
     language = _short(35)
     channel = fields.String(validate=validate.Regexp(r"^[a-z0-9_-]{1,32}$"))
     hidden = fields.Dict(keys=fields.String(), validate=_hidden)
     page = _short(2048)
+
+    @validates_schema
+    def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
+        if "link" in data and "identity" in data:
+            raise ValidationError("says who this is, and so does identity: send one of them", "link")
 
 
 class TokenSchema(StrictSchema):
@@ -119,6 +120,7 @@ class ViewSchema(StrictSchema):
     next_questions = fields.Dict(keys=fields.String(), values=fields.Nested(QuestionSchema))
     progress = fields.Nested(ProgressSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
+    claimed = fields.Dict(metadata={"description": "The click of an email link: question, value, text; the first act confirms it"})
     consent = fields.Dict(metadata={"description": "Text and whether it is required; until the first answer, where the survey asks for it"})
     belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
     explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})

@@ -1,6 +1,7 @@
 """The words of the interface, by language. The words of the survey come from its bank."""
 
 from collections.abc import Mapping
+from typing import Any
 
 STRINGS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -55,3 +56,10 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
 def strings(language: str) -> Mapping[str, str]:
     """The interface in the language of the session, English where it does not speak it."""
     return STRINGS.get(language.lower()) or STRINGS.get(language.lower().split("-")[0]) or STRINGS["en"]
+
+
+def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:
+    """Which question this is, and how many there are at most."""
+    done = view["progress"]["answered"]
+    number, most = done + 1, done + view["progress"]["at_most"]
+    return words["progress" if most > number else "last"].format(number=number, most=most)

@@ -8,7 +8,7 @@ import numpy as np
 
 from adaptive import believe, limit_of, next_questions, suppose
 from question_bank.answers import Value, from_store
-from question_bank.compiling import CompiledBank
+from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Question, Result, Text, in_language
 from survey_service.respondent.state import Interview
 
@@ -36,6 +36,8 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
         "result": result_of(interview) if status in ("complete", "finished") else None,
     }
+    if interview.claimed is not None:
+        view["claimed"] = _claimed(interview, interview.claimed)
     if interview.survey.consent and not interview.own:
         view["consent"] = {"text": _words(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
     if interview.survey.reveal:
@@ -94,10 +96,25 @@ def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
     return shown
 
 
+def in_words(question: Question, value: Value | None, language: str, default: str) -> str:
+    """The answer to a single choice or a scale as the respondent saw it."""
+    if question.type != "scale":
+        return {option.id: in_language(option.text, language, default) or option.id for option in question.options}[str(value)]
+    label = in_language(question.labels.get(int(str(value))), language, default)
+    return f"{value} ({label})" if label else str(value)
+
+
 def _asked(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
     question = interview.bank.bank.question(question_id)
     shown = rendered(question, interview.row.language, interview.bank.bank.language)
     return {**shown, "given": given, "can_go_back": can_go_back}
+
+
+def _claimed(interview: Interview, claimed: Given) -> dict[str, Any]:
+    """The click of an email, for "You chose ... Change"."""
+    question, language, default = interview.bank.bank.question(claimed.question), interview.row.language, interview.bank.bank.language
+    words = in_words(question, claimed.value, language, default)
+    return {"question": rendered(question, language, default), "value": claimed.value, "text": words}
 
 
 def _given(interview: Interview, asking: str) -> Value | None:

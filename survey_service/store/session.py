@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import ARRAY, Connection, Engine, Text, cast, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlmodel import Session
 
@@ -53,10 +53,11 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def alone(session: Session, what: str) -> None:
-    """Until the transaction ends, nobody else is in the middle of `what`. On SQLite a writer is alone anyway."""
+def alone(session: Session, *what: str) -> None:
+    """Until the transaction ends, nobody else is in the middle of any of `what`. On SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
+        names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(names.c.name))))
 
 
 def _as_json(value: Any) -> str:

@@ -1,0 +1,138 @@
+"""What a person sees who came by an email, and what their first act does.
+
+The click alone has stored nothing. The first act (an answer, a silence, "that's right") stores it together with the click.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from question_bank.answers import Value, from_store
+from question_bank.compiling import Given
+from survey_service.email_links.opening import count, option_of
+from survey_service.email_links.tokens import Target
+from survey_service.respondent import interview
+from survey_service.respondent.claims import claim, value_of_option
+from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.respondent.view import in_words, rendered
+from survey_service.store.banks import Banks
+from survey_service.store.link_records import Link, LinkSession
+from survey_service.store.records import Answer, SurveySession
+
+CHANNEL = "email"
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One look at a link.
+
+    `view` is what would be asked next and `about` the question of the email, rendered. `chosen` is the option in question, in words;
+    it is `provisional` until an act confirms it. Where nothing is chosen yet, or it is being changed, `view` `asks_itself`: the email's
+    own question.
+    """
+
+    view: dict[str, Any]
+    about: dict[str, Any]
+    chosen: str | None
+    provisional: bool
+    asks_itself: bool
+
+
+def land(session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False) -> Landing:
+    """What to show. Writes nothing."""
+    bank = banks.version(session, link.bank, link.bank_version)
+    question = bank.bank.question(link.question)
+    about = rendered(question, link.language, bank.bank.language)
+    committed, option = _committed(session, link), option_of(session, banks, link, target)
+    was = None if committed is None or committed.kind != "answer" else from_store(question, committed.value)
+    clicked = None if option is None else value_of_option(question, option)
+    provisional = clicked is not None and clicked != was and not changing
+    view = _next(session, banks, link, claim(bank, link, option) if provisional and option else None, now)
+    if changing or (clicked is None and committed is None):
+        view = {**view, "status": "open", "question": {**about, "given": was, "can_go_back": False}}
+        return Landing(view, about, None, provisional=False, asks_itself=True)
+    chosen = clicked if provisional else was
+    words = None if chosen is None else in_words(question, chosen, link.language, bank.bank.language)
+    return Landing(view, about, words, provisional, asks_itself=False)
+
+
+def act(
+    session: Session, banks: Banks, link: Link, target: Target, given: GivenAnswer | None, act_id: str, now: datetime, *, changing: bool
+) -> str | None:
+    """Keep what was clicked and what was `given` now, together; the session in which they stand. The same act again changes nothing."""
+    bank = banks.version(session, link.bank, link.bank_version)
+    option = option_of(session, banks, link, target)
+    answers = [] if given is None else [given]
+    if option is not None and not changing and not (given and given.question == link.question):
+        value = value_of_option(bank.bank.question(link.question), option)
+        if not _stands(_committed(session, link), value):
+            answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value))
+    known = _session_of_act(session, link, answers, now)
+    if known is None and answers:
+        arrival = arrival_of(link, Start(channel=CHANNEL), None)
+        view, _ = interview.start(session, banks, link.survey, arrival, now)
+        known = str(view["session"])
+        session.add(LinkSession(session_id=known, link_id=link.id))
+        session.flush()
+    if known is not None and answers:
+        interview.record_answers(session, banks, known, None, answers, now)
+    return known
+
+
+def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[dict[str, Any], str]:
+    """Start a session of the link's contact for a client of the API; a click stays a claim until the client's first act."""
+    bank = banks.version(session, link.bank, link.bank_version)
+    option = option_of(session, banks, link, target)
+    count(session, link, target, option, now)
+    claimed = None if option is None or _committed(session, link) is not None else claim(bank, link, option)
+    view, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
+    session.add(LinkSession(session_id=view["session"], link_id=link.id, claimed=option if claimed else None))
+    return view, token
+
+
+def arrival_of(link: Link, arrival: Start, claimed: Given | None) -> Start:
+    """The same arrival, as the contact of the link and in the version of the bank that the email was written from."""
+    return replace(
+        arrival,
+        language=arrival.language or link.language,
+        contact_id=link.contact_id,
+        pinned=(link.bank, link.bank_version),
+        claimed=claimed,
+    )
+
+
+def _next(session: Session, banks: Banks, link: Link, claimed: Given | None, now: datetime) -> dict[str, Any]:
+    sessions = _sessions(session, link)
+    is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
+    if is_open or (sessions and claimed is None):
+        return interview.look(session, banks, sessions[0].id, None, now, claimed)
+    return interview.welcome(session, banks, link.survey, arrival_of(link, Start(channel=CHANNEL), claimed), now)
+
+
+def _sessions(session: Session, link: Link) -> list[SurveySession]:
+    """Newest first."""
+    begun = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)
+    return list(session.exec(begun.order_by(col(SurveySession.started_at).desc(), col(SurveySession.id).desc())))
+
+
+def _session_of_act(session: Session, link: Link, answers: list[GivenAnswer], now: datetime) -> str | None:
+    """The session that has these answers already, else the one that is open; the newest where there is nothing to keep."""
+    sessions = _sessions(session, link)
+    ids = [answer.answer_id for answer in answers]
+    mine = select(Answer.session_id).where(col(Answer.session_id).in_([one.id for one in sessions]), col(Answer.answer_id).in_(ids))
+    if repeated := session.exec(mine).first():
+        return repeated
+    usable = [one.id for one in sessions if not answers or (one.status == "open" and now < one.expires_at)]
+    return usable[0] if usable else None
+
+
+def _committed(session: Session, link: Link) -> Answer | None:
+    """What the person has confirmed to the question of the email, by this link."""
+    mine = select(Answer).join(LinkSession, col(LinkSession.session_id) == col(Answer.session_id)).where(LinkSession.link_id == link.id)
+    return session.exec(mine.where(Answer.question == link.question, Answer.state == "current")).first()
+
+
+def _stands(committed: Answer | None, value: Value) -> bool:
+    return committed is not None and committed.kind == "answer" and committed.value == value

@@ -1,0 +1,80 @@
+"""The two ways out of an email: "this is not me", and "do not ask me again"."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from adaptive import believe
+from survey_service.contacts.beliefs import Change, current_answers, now_believes, readable
+from survey_service.email_links.opening import revoke
+from survey_service.store.banks import Banks
+from survey_service.store.columns import new_id
+from survey_service.store.link_records import Link, LinkSession
+from survey_service.store.records import Answer, Belief, Contact, SurveySession
+from survey_service.webhooks import outbox
+
+
+def leave_alone(session: Session, link: Link, now: datetime) -> None:
+    """The contact does not want to be asked again: every link of theirs says so from now on, and no new one is made."""
+    contact = _locked(session, link)
+    contact.consent = {**contact.consent, "asking": False, "recorded_at": now.isoformat()}
+    contact.updated_at = now
+    session.add(contact)
+
+
+def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
+    """Somebody else reads this mail: the link ends, and what was answered by it is a stranger's and no more the contact's."""
+    revoke(session, link, "not_me", now)
+    begun = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)
+    sessions = session.exec(begun).all()
+    if not sessions:
+        return
+    contact = _locked(session, link)
+    stranger = Contact(id=new_id("ct"), created_at=now, updated_at=now)
+    session.add(stranger)
+    session.flush()
+    for one in sessions:
+        one.contact_id = stranger.id
+        session.add(one)
+    taken_back = _hand_over(session, sessions, stranger)
+    _restore(session, contact, link.bank, taken_back)
+    for person in (contact, stranger) if taken_back else ():
+        change = _believe_again(session, banks, person, link, now)
+        if person is contact:
+            outbox.tell_of_change(session, change, ended=True, now=now)
+
+
+def _locked(session: Session, link: Link) -> Contact:
+    return session.exec(select(Contact).where(Contact.id == link.contact_id).with_for_update()).one()
+
+
+def _hand_over(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
+    """Every answer of the sessions is the stranger's; the questions whose current answers these were."""
+    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([one.id for one in sessions]))).all()
+    for answer in answers:
+        answer.contact_id = stranger.id
+        session.add(answer)
+    session.flush()
+    return [answer.question for answer in answers if answer.state == "current"]
+
+
+def _restore(session: Session, contact: Contact, bank: str, questions: list[str]) -> None:
+    """What the contact had answered before a stranger replaced it counts again."""
+    mine = select(Answer).where(Answer.contact_id == contact.id, Answer.bank == bank, Answer.state == "replaced")
+    for question in questions:
+        before = session.exec(mine.where(Answer.question == question).order_by(col(Answer.id).desc())).first()
+        if before is not None:
+            before.state = "current"
+            session.add(before)
+    session.flush()
+
+
+def _believe_again(session: Session, banks: Banks, contact: Contact, link: Link, now: datetime) -> Change:
+    belief = session.get(Belief, (contact.id, link.bank))
+    version = link.bank_version if belief is None else belief.bank_version
+    bank = banks.version(session, link.bank, version)
+    given = readable(current_answers(session, contact.id, link.bank), bank)
+    probabilities = believe(bank.tables, bank.evidence(one for _, one in given))[0]
+    threshold = bank.bank.survey(link.survey).stop.confidence
+    return now_believes(session, contact, bank, version, probabilities, given, threshold=threshold, reason="withdrawn", now=now)

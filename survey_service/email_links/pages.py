@@ -1,0 +1,166 @@
+"""Where an email leads: a page for people, which shows machines the same and lets them change nothing.
+
+`GET` counts that the address was fetched, however and by whomever, and writes nothing else. Only a form that is sent is an act.
+"""
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+
+from question_bank.definitions import in_language
+from survey_service.email_links import landing, leaving
+from survey_service.email_links.landing import Landing
+from survey_service.email_links.opening import AskedToBeLeftAlone, LinkExpired, LinkRevoked, count, find, option_of
+from survey_service.email_links.strings import STRINGS, strings
+from survey_service.email_links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
+from survey_service.errors import DiscernError
+from survey_service.parts import Parts, parts
+from survey_service.respondent.forms import NotAnswered, act_id, answer_of, standing
+from survey_service.respondent.origins import new_nonce, protected
+from survey_service.respondent.strings import progress
+from survey_service.respondent.strings import strings as page_strings
+from survey_service.respondent.tickets import ticket_of
+from survey_service.respondent.view import rendered
+from survey_service.store.link_records import Link
+
+REFUSALS: dict[type[DiscernError], tuple[str, int]] = {
+    LinkInvalid: ("link_invalid", 404),
+    LinkExpired: ("link_expired", 410),
+    LinkRevoked: ("link_revoked", 410),
+    AskedToBeLeftAlone: ("link_alone", 410),
+}
+
+blueprint = Blueprint("link_pages", __name__, url_prefix="/l", template_folder="templates")
+
+
+@blueprint.get("/<string:token>")
+def look(token: str) -> Response:
+    """What was chosen, and the next question. Counts one opening."""
+    p = parts()
+    with p.store.writing() as session:
+        link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
+        count(session, link, target, option_of(session, p.banks, link, target), p.now())
+    return _leave_page(p, link) if target == LEAVE else _landing_page(p, link, target)
+
+
+@blueprint.post("/<string:token>")
+def act(token: str) -> Response:
+    """The act of a person: it counts, and so does the click before it."""
+    p, wish = parts(), request.form.get("act")
+    with p.store.reading() as session:
+        link, target = find(session, LinkTokens(p.keys), token, p.now())
+    if wish in ("not_me", "leave_alone"):
+        return _leave(p, token, wish)
+    try:
+        answer = answer_of(_asked_for(p, link), request.form)
+    except NotAnswered as wrong:
+        return _landing_page(p, link, target, wrong)
+    if answer is None and wish != "confirm":
+        return _see(request.full_path)
+    session_id = None
+    try:
+        with p.store.writing() as session:
+            link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
+            session_id = landing.act(session, p.banks, link, target, answer, act_id(request.form), p.now(), changing=_is_change())
+    except tuple(REFUSALS):
+        raise
+    except DiscernError:
+        pass  # a second tab, a double click, a page from before: show where the survey really is
+    if session_id is None:
+        return _see(url_for(".look", token=token))
+    return _see(url_for("pages.look", survey=link.survey, ticket=ticket_of(p.keys, link.survey, session_id)))
+
+
+@blueprint.errorhandler(LinkInvalid)
+@blueprint.errorhandler(LinkExpired)
+@blueprint.errorhandler(LinkRevoked)
+@blueprint.errorhandler(AskedToBeLeftAlone)
+def refused(error: DiscernError) -> Response:
+    """A page that says what to do, since a person looks at it."""
+    key, status = REFUSALS[type(error)]
+    language = request.accept_languages.best_match(list(STRINGS)) or "en"
+    return _message(language, strings(language)[key], status)
+
+
+def _leave(p: Parts, token: str, wish: str) -> Response:
+    with p.store.writing() as session:
+        link, _ = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
+        if wish == "not_me":
+            leaving.not_me(session, p.banks, link, p.now())
+        else:
+            leaving.leave_alone(session, link, p.now())
+    return _message(link.language, strings(link.language)["not_me_done" if wish == "not_me" else "alone_done"], 200)
+
+
+def _asked_for(p: Parts, link: Link) -> dict[str, Any] | None:
+    """The question that the form was made for, None where the bank has no such question."""
+    with p.store.reading() as session:
+        bank = p.banks.version(session, link.bank, link.bank_version)
+    name = request.form.get("question", "")
+    return rendered(bank.bank.question(name), link.language, bank.bank.language) if name in bank.index else None
+
+
+def _is_change() -> bool:
+    return "change" in request.args
+
+
+def _see(address: str) -> Response:
+    response = redirect(address, 303)
+    response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    return response  # type: ignore[return-value]
+
+
+def _landing_page(p: Parts, link: Link, target: Target, wrong: NotAnswered | None = None) -> Response:
+    with p.store.reading() as session:
+        shown = landing.land(session, p.banks, link, target, p.now(), changing=_is_change())
+        bank = p.banks.version(session, link.bank, link.bank_version).bank
+    survey, words, nonce = bank.survey(link.survey), page_strings(link.language), new_nonce()
+    question = shown.view["question"]
+    if wrong is not None:
+        question = _asked_for(p, link) or question
+    page = render_template(
+        "landing.html",
+        **_state(shown, words),
+        question=question,
+        words=words,
+        mail=strings(link.language),
+        lang=link.language,
+        title=in_language(survey.title, link.language, bank.language),
+        problem=wrong and words[wrong.key].format(**wrong.facts),
+        given=standing(question, request.form if wrong else None),
+        answer_id=secrets.token_urlsafe(9),
+        leave=_address(p, link, LEAVE),
+        nonce=nonce,
+    )
+    return protected(Response(page, 422 if wrong else 200), nonce, ())
+
+
+def _state(shown: Landing, words: Any) -> dict[str, Any]:
+    consent, result = shown.view.get("consent"), shown.view["result"]
+    return {
+        "about": shown.about,
+        "chosen": shown.chosen,
+        "changing": shown.asks_itself,
+        "provisional": shown.provisional,
+        "progress": progress(words, shown.view),
+        "consent": consent and consent["text"],
+        "result": result and result["text"],
+    }
+
+
+def _leave_page(p: Parts, link: Link) -> Response:
+    nonce, words = new_nonce(), strings(link.language)
+    page = render_template(
+        "leave.html", lang=link.language, title=words["leave_title"], mail=words, back=_address(p, link, LANDING), nonce=nonce
+    )
+    return protected(Response(page), nonce, ())
+
+
+def _address(p: Parts, link: Link, target: Target) -> str:
+    return url_for(".look", token=LinkTokens(p.keys).write(link.id, target))
+
+
+def _message(language: str, words: str, status: int) -> Response:
+    nonce = new_nonce()
+    return protected(Response(render_template("message.html", lang=language, title=words, nonce=nonce), status), nonce, ())

@@ -1,0 +1,60 @@
+"""Links over HTTP, for whoever sends the emails."""
+
+from datetime import timedelta
+from typing import Any
+
+from survey_service.authoring.guard import requires
+from survey_service.email_links.drafts import Drafts, html, plain
+from survey_service.email_links.funnel import funnel_of
+from survey_service.email_links.making import Made, Recipient, Refused, mailing, make
+from survey_service.email_links.schemas import FunnelSchema, LinksSchema, MadeListSchema
+from survey_service.email_links.tokens import LinkTokens
+from survey_service.http import ApiBlueprint
+from survey_service.parts import parts
+
+blueprint = ApiBlueprint("links", __name__, url_prefix="/api/v1", description="Email links: one URL for each answer")
+
+
+@blueprint.post("/links")
+@requires("write")
+@blueprint.arguments(LinksSchema)
+@blueprint.response(201, MadeListSchema)
+def make_links(given: dict[str, Any]) -> dict[str, Any]:
+    """One link a contact. Contacts that nobody knows yet are made; those who asked not to be asked are refused."""
+    p = parts()
+    with p.store.writing() as session:
+        wanted = mailing(session, p.banks, given["survey"], given.get("question"), timedelta(days=given["expires_in_days"]))
+        outcomes = make(session, wanted, [_recipient(one) for one in given["contacts"]], p.now())
+    drafts = Drafts(LinkTokens(p.keys), p.settings.base_url, wanted.bank)
+    return {"items": [_item(drafts, one) for one in outcomes], "next": None}
+
+
+@blueprint.get("/surveys/<string:survey>/links")
+@requires("read")
+@blueprint.response(200, FunnelSchema)
+def funnel(survey: str) -> dict[str, Any]:
+    """How the emails of a survey fared."""
+    with parts().store.reading() as session:
+        return funnel_of(session, survey)
+
+
+def _recipient(given: dict[str, Any]) -> Recipient:
+    stored = {name: value for name, value in given.items() if name not in ("external_id", "language")}
+    return Recipient(given["external_id"], given.get("language"), stored)
+
+
+def _item(drafts: Drafts, one: Made | Refused) -> dict[str, Any]:
+    if isinstance(one, Refused):
+        return {"external_id": one.external_id, "refused": one.because}
+    draft = drafts.of(one)
+    return {
+        "external_id": one.external_id,
+        "url": draft.url,
+        "options": {option.id: option.url for option in draft.options},
+        "html": html(draft),
+        "text": plain(draft),
+        "question": one.question,
+        "language": one.language,
+        "leave": draft.leave,
+        "expires_at": one.expires_at.isoformat(),
+    }

@@ -10,6 +10,7 @@ import click
 from question_bank.loading import check_bank
 from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.cli_fit import fit
+from survey_service.cli_links import links
 from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
 
 
@@ -18,8 +19,8 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for analysis in (simulate, replay, fit, refit):
-    main.add_command(analysis)
+for command in (simulate, replay, fit, refit, links):
+    main.add_command(command)
 
 
 @main.command()

@@ -64,6 +64,10 @@ class Drafts:
         others = url(LANDING), url(LEAVE), url(TRAP)
         return draft_of(question, made.language, self._bank.language, lambda place: url(Target("option", place)), others)
 
+    def example(self, question: str) -> Draft:
+        """A draft that leads nowhere, in the bank's own language."""
+        return draft_of(self._questions[question], self._bank.language, self._bank.language, lambda _: "", ("", "", ""))
+
 
 def draft_of(question: Question, language: str, default: str, url: Callable[[int], str], others: tuple[str, str, str | None]) -> Draft:
     """The draft of a question whose options lead to `url` of their places, and the `others` of a `Draft`."""

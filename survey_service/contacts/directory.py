@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, insert, select
 
 from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import belief_view, current_answers, explanation, readable
@@ -59,12 +59,13 @@ def find_or_make_all(session: Session, external_ids: Sequence[str], now: datetim
         return known
     alone(session, *[f"contact {external_id}" for external_id in missing])
     known |= _known(session, missing)  # those that somebody else has made meanwhile
-    made = {name: Contact(id=new_id("ct"), created_at=now, updated_at=now) for name in missing if name not in known}
-    session.add_all(made.values())
-    session.flush()
-    session.add_all(ExternalId(system=OWN_SYSTEM, value=name, contact_id=contact.id) for name, contact in made.items())
-    session.flush()
-    return known | made
+    made = [(name, new_id("ct")) for name in missing if name not in known]
+    if made:
+        blank = {"sequence": 0, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now}
+        session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in made])
+        names = [{"system": OWN_SYSTEM, "value": name, "type": "id", "contact_id": contact_id} for name, contact_id in made]
+        session.execute(insert(ExternalId), names)
+    return known | _known(session, [name for name, _ in made])
 
 
 def _known(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:

@@ -57,8 +57,10 @@ class Drafts:
         self._questions = {question.id: question for question in bank.bank.questions}
 
     def of(self, made: Made) -> Draft:
+        token = self._tokens.writer(made.link_id)
+
         def url(target: Target) -> str:
-            return f"{self._base_url}/l/{self._tokens.write(made.link_id, target)}"
+            return f"{self._base_url}/l/{token(target)}"
 
         question = self._questions[made.question]
         others = url(LANDING), url(LEAVE), url(TRAP)

@@ -5,6 +5,7 @@ They carry no address, no name and no answer that anybody else could read.
 
 import struct
 from base64 import b32decode, b32encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -76,8 +77,12 @@ class LinkTokens:
         self._sealer = keys.sealer("link")
 
     def write(self, link_id: str, target: Target) -> str:
+        return self.writer(link_id)(target)
+
+    def writer(self, link_id: str) -> Callable[[Target], str]:
+        """Writes the tokens of one link."""
         raw = b32decode(link_id.removeprefix("lnk_").upper() + "======")
-        return self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NAMED[target.kind]))
+        return lambda target: self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NAMED[target.kind]))
 
     def read(self, token: str) -> tuple[str, Target]:
         """The link's id and what the URL stands for. Raises LinkInvalid."""

@@ -103,5 +103,9 @@ def _refused(named: list[str], refused: Refused, width: int) -> list[str]:
 
 def summary(counts: Counter[str]) -> str:
     """How many links, and how many contacts got none and why."""
-    words = {"made": "links", "asked_to_be_left_alone": "asked to be left alone", "nothing_to_ask": "of whom enough is known"}
+    words = {
+        "made": "link" if counts["made"] == 1 else "links",
+        "asked_to_be_left_alone": "asked to be left alone",
+        "nothing_to_ask": "of whom enough is known",
+    }
     return ", ".join(f"{counts[what]:,} {said}" for what, said in words.items() if counts[what] or what == "made")

@@ -1,0 +1,121 @@
+"""What is pasted into an email."""
+
+import re
+from html.parser import HTMLParser
+
+from survey_service.email_links.drafts import html
+from survey_service.email_links.mailers import MAILERS
+from tests.survey_service.email_links.mailbox import Mail, links
+
+HOSTILE = """
+bank: hostile
+languages: [en, ar]
+personas: [{id: a}, {id: b}]
+questions:
+  - id: x
+    type: single
+    text: {en: "<script>alert(1)</script> & you?", ar: "كيف؟"}
+    options: [{id: secret_choice, text: "<img src=x onerror=alert(1)>"}, {id: other, text: "\\" onmouseover=\\"x"}]
+    likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}
+surveys: [{id: hostile, title: Hostile}]
+"""
+
+
+class Reader(HTMLParser):
+    """Which tags there are, what the links say, and whether everything that was opened is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.links: dict[str, str] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "a":
+            self.links[self.tags_of("a")[-1]["href"]] = data
+
+    def tags_of(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def test_every_text_of_the_bank_is_escaped(one_service):
+    """Whatever an author or a translation writes is words."""
+    assert one_service.call("POST", "/api/v1/banks", data=HOSTILE).status_code in (200, 201)
+    made = links(one_service, "zoe", survey="hostile")[0]
+    page = Reader(made["html"])
+    assert page.open == []
+    assert {tag for tag, _ in page.tags} == {"table", "tr", "td", "a", "div"}
+    assert page.links[made["options"]["secret_choice"]] == "<img src=x onerror=alert(1)>"
+    assert page.links[made["options"]["other"]] == '" onmouseover="x'
+    assert (
+        '<table role="presentation" lang="ar" dir="rtl"'
+        in links(one_service, survey="hostile", contacts=[{"external_id": "ali", "language": "ar"}])[0]["html"]
+    )
+
+
+def test_the_markup_is_what_email_programs_and_screen_readers_need(one_service):
+    """Layout tables say so, cells are 44 pixels, links say what they are, and the trap is hidden from everybody."""
+    for question in ("owns", "happy"):
+        mail = Mail.to(one_service, question=question)
+        page = Reader(mail.made["html"])
+        assert all(table["role"] == "presentation" for table in page.tags_of("table"))
+        cells = [cell for cell in page.tags_of("td") if "border:" in (cell.get("style") or "")]
+        assert [cell["height"] for cell in cells] == ["44"] * len(mail.made["options"])
+        assert all("background-color:#ffffff" in cell["style"] for cell in cells)
+        assert all(page.links[url].strip() for url in mail.made["options"].values())
+        hidden = [link for link in page.tags_of("a") if link.get("tabindex") == "-1"]
+        assert [link["style"] for link in hidden] == ["display:none"]
+        assert page.tags_of("div")[0]["aria-hidden"] == "true"
+        assert mail.trap not in mail.made["text"]
+
+
+def test_the_plain_text_part_has_every_answer(one_service):
+    """With its address in full; labels of a scale beside their points."""
+    made = Mail.to(one_service, question="happy").made
+    for url in (*made["options"].values(), made["url"], made["leave"]):
+        assert url in made["text"]
+    assert "5 (Yes): " in made["text"]
+
+
+def test_no_address_tells_who_or_what(one_service):
+    """Neither the contact, nor an email address, nor a question, nor an answer, nor a persona can be read from a URL."""
+    body = [{"external_id": "zoe-4711", "email": "zoe@example.com"}]
+    made = links(one_service, contacts=body, question="owns")[0]
+    seen = set()
+    for url in re.findall(r'https?://[^"\s]+', made["html"] + made["text"]):
+        assert re.fullmatch(r"http://127\.0\.0\.1:8000/l/[\w-]{46}", url)
+        seen.add(url)
+    assert len(seen) == len(made["options"]) + 3
+    assert len({url[-46:-40] for url in seen}) == len(seen)
+
+
+def test_mailchimp_tags_are_short_enough():
+    """At most ten characters, capitals, digits and underscores; brevo's are capitals, hubspot's are small letters."""
+    assert all(re.fullmatch(r"[A-Z0-9_]{1,10}", name) for name in MAILERS["mailchimp"].columns(21))
+    assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in MAILERS["brevo"].columns(21))
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in MAILERS["hubspot"].columns(21))
+
+
+def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
+    """And no address of anybody."""
+    with one_service.parts.store.reading() as session:
+        bank = one_service.parts.banks.current(session, "all")[0]
+    from survey_service.email_links.drafts import Drafts
+    from survey_service.email_links.tokens import LinkTokens
+
+    draft = Drafts(LinkTokens(one_service.parts.keys), "https://surveys.example", bank).example("owns")
+    for mailer, tag in (("brevo", "{{ contact.%s }}"), ("hubspot", "{{ contact.%s }}"), ("mailchimp", "*|%s|*")):
+        one = MAILERS[mailer]
+        written = html(one.template(draft))
+        assert "surveys.example" not in written
+        for name in one.columns(2):
+            assert (tag % name in written) == (name != one.names["expires"])

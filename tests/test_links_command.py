@@ -1,0 +1,96 @@
+"""`discern links`: contacts in, links out."""
+
+import csv
+import io
+
+import pytest
+from click.testing import CliRunner
+
+from question_bank.loading import read_bank
+from survey_service.authoring.publishing import publish
+from survey_service.cli import main
+from survey_service.parts import utc_now
+from survey_service.store.session import Store
+from tests.survey_service.service import BANK, SECRET
+
+
+@pytest.fixture
+def run(database_url, tmp_path):
+    store = Store(database_url)
+    with store.writing() as session:
+        publish(session, read_bank(BANK), utc_now())
+    store.close()
+
+    def command(*arguments, contacts="external_id\nzoe\n"):
+        place = {"DISCERN_DATABASE_URL": database_url, "DISCERN_SECRET_KEYS": SECRET, "DISCERN_BASE_URL": "https://ask.example"}
+        return CliRunner().invoke(main, ["links", *arguments], input=contacts, env=place)
+
+    return command
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_a_file_of_contacts_becomes_a_file_of_links(run):
+    """One line a contact, one address an option, the message in HTML and in plain text, in each contact's language."""
+    done = run("all", contacts="external_id;email;language;city\nzoe;z@example.com;fr;Lyon\nben;b@example.com;;Bonn\n")
+    assert done.exit_code == 0, done.output
+    zoe, ben = table(done.stdout)
+    assert (zoe["external_id"], zoe["email"], zoe["question_id"], zoe["language"]) == ("zoe", "z@example.com", "owns", "fr")
+    assert (zoe["question"], zoe["option_1"], ben["option_1"]) == ("Avez-vous une voiture ?", "Oui", "Yes")
+    assert zoe["option_1_url"].startswith("https://ask.example/l/")
+    assert zoe["option_1_url"] in zoe["html"]
+    assert zoe["option_1_url"] in zoe["text"]
+    assert ben["option_3_url"] == ben["refused"] == ""
+    assert done.stderr.splitlines() == ["not used: city", "2 links"]
+
+
+def test_every_problem_of_the_file_is_told_at_once(run):
+    """With its line; nothing is made."""
+    wrong = run("all", contacts=f"external_id,email\nzoe,\n,x@example.com\nzoe,\n{'x' * 256},\n")
+    assert wrong.exit_code == 1
+    assert wrong.stdout == ""
+    assert wrong.stderr.splitlines() == [
+        "stdin:3: has no external_id: give each contact the id of your CRM",
+        'stdin:4: contact "zoe" stands in line 2 already: name each contact once',
+        "stdin:5: the external_id has 256 characters: at most 255 are kept",
+    ]
+    assert 'no column "external_id"' in run("all", contacts="id\nzoe\n").stderr
+    for arguments, said in ((("no",), 'no survey "no"'), (("all", "--question", "km"), "use one of owns, happy")):
+        refused = run(*arguments)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert said in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("mailer", "columns"),
+    [
+        ("brevo", ["EXT_ID", "EMAIL", "DISCERN_URL", "DISCERN_OPTION_2_URL"]),
+        ("mailchimp", ["External ID", "Email Address", "DI_URL", "DI_U2"]),
+        ("hubspot", ["External ID", "Email", "discern_url", "discern_option_2_url"]),
+    ],
+)
+def test_email_systems_get_the_columns_they_import(run, tmp_path, mailer, columns):
+    """And a message with their merge tags, where everybody gets the same question."""
+    template = tmp_path / "mail.html"
+    arguments = ("all", "--for", mailer, "--question", "owns", "--template", str(template))
+    done = run(*arguments, contacts="external_id,email\nzoe,z@example.com\n")
+    assert done.exit_code == 0, done.output
+    (line,) = table(done.stdout)
+    assert set(columns) <= set(line)
+    assert "html" not in line
+    assert line[columns[-1]].startswith("https://ask.example/l/")
+    assert columns[-1] in template.read_text()
+    assert run("all", "--template", str(template)).exit_code == 2
+
+
+def test_more_columns_than_a_system_has_fields_are_warned_about(run, database_url):
+    """Mailchimp keeps thirty: two for each answer are too many for a scale of thirteen points."""
+    assert run("all", "--for", "mailchimp").stderr.splitlines() == ["1 link"]
+    store = Store(database_url)
+    with store.writing() as session:
+        publish(session, read_bank(BANK.replace("max: 5", "max: 13").replace("labels: {1: No, 5: Yes}", "labels: {1: No}")), utc_now())
+    store.close()
+    assert "32 columns: mailchimp keeps 30 fields" in run("all", "--for", "mailchimp").stderr
+    assert run("all", "--for", "mailchimp", "--question", "owns").stderr.splitlines() == ["1 link"]

@@ -1,0 +1,68 @@
+"""An email in a mail program, and the page behind it, in a browser that runs no script."""
+
+import pytest
+from playwright.sync_api import expect
+
+from survey_service.email_links.drafts import Draft, Drafts, html
+from survey_service.email_links.making import LIFETIME, Recipient, mailing, make
+from survey_service.email_links.tokens import LinkTokens
+from survey_service.parts import utc_now
+
+
+@pytest.fixture
+def draft(world, request):
+    """An email of its own for each test, about the satisfaction with a car."""
+    with world.parts.store.writing() as session:
+        wanted = mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
+        (made,) = make(session, wanted, [Recipient(request.node.name, "en")], utc_now())
+    return Drafts(LinkTokens(world.parts.keys), world.service, wanted.bank).of(made)
+
+
+def mail(page, draft: Draft, dark: bool = False) -> None:
+    colours = "background:#111;color:#eee" if dark else "background:#fff;color:#111"
+    page.set_content(f'<body style="margin:0;{colours}">{html(draft)}</body>')
+
+
+def test_one_click_in_the_email_and_one_on_the_page_are_two_answers(world, new_page, draft):
+    """Without JavaScript and without a cookie; changing one's mind works on the way."""
+    page = new_page(java_script_enabled=False)
+    mail(page, draft)
+    page.get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_text("You chose 2.")).to_be_visible()
+    page.get_by_role("link", name="Change").click()
+    expect(page.locator("legend")).to_contain_text("satisfied")
+    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    page.go_back()
+    second = page.locator("legend").inner_text()
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("legend")).not_to_have_text(second)
+    expect(page.get_by_text("Question 3 of at most")).to_be_visible()
+    assert page.context.cookies() == []
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+def test_email_and_page_fit_every_screen(new_page, draft, width):
+    """Nothing scrolls sideways; every answer is at least 44 pixels high and wide; the trap is nowhere to be seen."""
+    page = new_page(viewport={"width": width, "height": 700})
+    mail(page, draft)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for option in draft.options:
+        box = page.locator(f'a[href="{option.url}"]').bounding_box()
+        assert box
+        assert box["width"] >= 44
+        assert box["height"] >= 44
+    expect(page.locator(f'a[href="{draft.trap}"]')).to_be_hidden()
+    for url in (draft.options[0].url, draft.url, draft.leave):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_email_is_readable_on_a_dark_ground(new_page, draft):
+    """What has a ground of its own has its own colour; everything else takes that of the email around it."""
+    page = new_page()
+    mail(page, draft, dark=True)
+    colour = "element => getComputedStyle(element).color"
+    assert page.locator(f'a[href="{draft.leave}"]').evaluate(colour) == "rgb(238, 238, 238)"
+    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(colour) == "rgb(11, 61, 145)"
+    ground = "element => getComputedStyle(element.parentElement).backgroundColor"
+    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(ground) == "rgb(255, 255, 255)"

@@ -49,6 +49,8 @@ def test_a_client_can_correct_the_click(service):
     assert mail.answers() == []
     assert "claimed" not in someone.view
     assert someone.view["question"]["id"] == "owns"
+    someone.silent("happy")
+    assert mail.answers() == [("happy", "skip", None)]
 
 
 def test_what_asks_for_a_yes_can_follow_an_unconfirmed_yes(service):

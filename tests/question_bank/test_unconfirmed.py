@@ -1,0 +1,37 @@
+"""An answer that perhaps nobody meant: evidence as far as it is trusted, also where other answers depend on it."""
+
+import numpy as np
+import pytest
+
+from adaptive import believe
+from question_bank.compiling import Given, compile_bank
+from question_bank.loading import read_bank
+
+TREE = """
+bank: tree
+personas: [{id: a, prior: 0.6}, {id: b, prior: 0.4}]
+questions:
+  - {id: one, type: single, text: One?, options: [{id: yes, text: Y}, {id: no, text: N}], no_answer: {a: 0.1, b: 0.3},
+     likelihood: {a: [0.7, 0.3], b: [0.2, 0.8]}}
+  - {id: point, type: scale, text: Point, min: 1, max: 3, parent: one,
+     likelihood: {a: {yes: [0.7, 0.2, 0.1], no: [0.2, 0.2, 0.6]}, b: {yes: [0.1, 0.2, 0.7], no: [0.3, 0.3, 0.4]}}}
+surveys: [{id: s, title: S}]
+"""
+PRIOR = np.array([0.6, 0.4])
+
+
+@pytest.mark.parametrize("trust", [0.0, 0.5, 0.9])
+def test_an_answer_that_others_depend_on_is_a_mixture_too(trust):
+    """prior x (h P(a | k) + (1 - h) / A); that it was answered at all is in P(a | k)."""
+    bank = compile_bank(read_bank(TREE))
+    yes = np.array([0.7 * 0.9, 0.2 * 0.7])
+    mixed = PRIOR * (trust * yes + (1 - trust) / 2)
+    assert believe(bank.tables, bank.evidence([Given("one", "yes", trust)]))[0] == pytest.approx(mixed / mixed.sum(), rel=1e-3)
+
+
+def test_a_dependent_answer_does_not_take_an_unconfirmed_one_for_certain():
+    """Where the click tells nothing, the answer that depends on it is read as if there had been no click."""
+    bank = compile_bank(read_bank(TREE))
+    clicked = bank.evidence([Given("one", "yes", 0.0), Given("point", 1)])
+    alone = bank.evidence([Given("point", 1)])
+    assert believe(bank.tables, clicked)[0] == pytest.approx(believe(bank.tables, alone)[0])

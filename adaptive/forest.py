@@ -122,11 +122,17 @@ class Forest:
         for level, said in zip(self.levels, reading.said, strict=True):
             others = joint[:, :, level.above]
             if said is not None and level.nodes.start:  # the parent, but for this child's own say
-                _weigh(others, said.active, 1 / np.maximum(said.sent, TINY))
+                cavity = _some(others, said.active)
+                cavity /= np.maximum(said.sent, TINY)
+                if cavity is not others:
+                    others[:, :, said.active] = cavity
             joint = _times(level.table, others)
             if said is not None:
-                _weigh(joint, said.active, said.below)
-                _weigh(joint, said.active, 1 / _some(joint, said.active).sum(axis=0))
+                reached = _some(joint, said.active)
+                reached *= said.below
+                reached /= reached.sum(axis=0)
+                if reached is not joint:
+                    joint[:, :, said.active] = reached
             shares[: len(joint), :, level.nodes] = joint
         return shares
 
@@ -177,16 +183,8 @@ def _shown(given: Codes, answers: int, personas: int) -> Floats:
 
 
 def _some(cells: Floats, places: Codes) -> Floats:
-    """(…, m, K) of (…, n, K) cells; all of them without a copy."""
+    """(…, m, K) of (…, n, K) cells: a copy of some, or all of them as they are."""
     return cells if len(places) == cells.shape[2] else cells[:, :, places]
-
-
-def _weigh(cells: Floats, places: Codes, factor: Floats) -> None:
-    """Multiply the (…, n, K) `cells` at some places, in place; at all of them without a copy."""
-    if len(places) == cells.shape[2]:
-        cells *= factor
-    else:
-        cells[:, :, places] *= factor
 
 
 def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:

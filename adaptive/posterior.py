@@ -115,7 +115,7 @@ def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
         within = evidence.answered & tables.in_forest
         if within.any():
             reading = tables.forest.read(_codes(evidence))
-            said = said + reading.log_likelihood + within @ tables.log_spoken
+            said = said + reading.log_likelihood + within.astype(float) @ tables.log_spoken
             weights = np.where(within, 0.0, weights)
     said = said + (weights @ evidence.rows[0] if len(evidence.rows) == 1 else (weights[:, None, :] @ evidence.rows)[:, 0, :])
     if evidence.supposed is not None:

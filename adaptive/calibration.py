@@ -13,7 +13,7 @@ from adaptive.dependence import Dependences
 from adaptive.folds import Fold, Lesson
 from adaptive.likelihood import Bools, Floats
 from adaptive.linking import given_tables
-from adaptive.posterior import Evidence, believe, stand
+from adaptive.posterior import Evidence, believe, stand, uncovered
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import ResponseTables
@@ -149,11 +149,6 @@ def _live(engine: ResponseTables, full: Evidence) -> list[Bools]:
         if step in LIVE:
             shown.append(done)
     return shown
-
-
-def uncovered(full: Evidence, asked: Bools) -> Evidence:
-    """The evidence from the questions that were asked, a (B, Q) mask."""
-    return replace(full, answered=full.answered & asked, silent=full.silent & asked)
 
 
 def calibration_error(stated: Floats, true: Floats, bins: int = 10) -> float:

@@ -12,9 +12,9 @@ from adaptive.drawing import Conditions, draw_respondents
 from adaptive.dropout import Hazard
 from adaptive.exploring import PILOT_SHARE, Lots
 from adaptive.likelihood import Bools, Floats
-from adaptive.posterior import Evidence
+from adaptive.posterior import Evidence, uncovered
 from adaptive.selection import SurveyRules, limit_of, next_questions
-from adaptive.simulation import Respondents, uncovered
+from adaptive.simulation import Respondents
 from adaptive.stopping import REASONS, Progress
 from adaptive.tables import Integers, ResponseTables
 

@@ -1,6 +1,6 @@
 """The belief: persona probabilities from all the evidence, recomputed each time and never accumulated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,11 @@ class Evidence:
         nothing = np.zeros(shape, dtype=bool)
         rows, signals = np.zeros((*shape, tables.classes)), np.zeros((respondents, tables.classes))
         return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
+
+
+def uncovered(evidence: Evidence, asked: Bools) -> Evidence:
+    """What is known when only the (B, Q) `asked` questions were put."""
+    return replace(evidence, answered=evidence.answered & asked, silent=evidence.silent & asked)
 
 
 def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Floats:

@@ -9,7 +9,7 @@ from adaptive.calibration import calibration_error
 from adaptive.information import entropy
 from adaptive.likelihood import Bools, Floats
 from adaptive.ordering import best_fixed_order
-from adaptive.posterior import Evidence, believe
+from adaptive.posterior import Evidence, believe, uncovered
 from adaptive.selection import SurveyRules, eligible, first_of_the_best, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import Integers, ResponseTables
@@ -94,11 +94,6 @@ def _chooser(
         draw = rng.random(people.opens.shape)
         return lambda _, progress: first_of_the_best(draw, eligible(rules, progress))
     raise ValueError(f"{order!r} is not an order: choose adaptive, fixed or random")
-
-
-def uncovered(answers: Evidence, done: Bools) -> Evidence:
-    """What is known when only the (N, Q) `done` questions were asked."""
-    return replace(answers, answered=answers.answered & done, silent=answers.silent & done)
 
 
 def _progress(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:

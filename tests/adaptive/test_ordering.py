@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.ordering import best_fixed_order
-from adaptive.posterior import believe
-from adaptive.simulation import uncovered
+from adaptive.posterior import believe, uncovered
 from question_bank.answer_files import AnswerTable
 from question_bank.compiling import compile_bank
 from question_bank.respondents import respondents_of

@@ -42,7 +42,7 @@ class Said:
     """What the answers at and below some questions of one level say.
 
     `active` is (m,), the places of these questions within the level; `below` is (A, B, m, K), P(answers at and below | own answer), and
-    `sent` is (P, B, m, K), the same given the parent's answer; both up to a factor that all personas share.
+    `sent` is (P, B, m, K), the same given the parent's answer, and never zero; both up to a factor that all personas share.
     """
 
     active: Codes
@@ -106,13 +106,14 @@ class Forest:
             if here.start < here.stop:
                 below, places = known[: level.table.shape[1], :, here], active[here] - level.nodes.start
                 sent = _times(_some(level.table, places).swapaxes(0, 1), below)
+                np.maximum(sent, TINY, out=sent)
                 said[depth] = Said(places, below, sent)
                 if depth:
                     _hand_up(sent, known[: len(sent)], parents[here])
         top = said[0]
         if top is None:
             return Reading(np.zeros((len(codes), known.shape[3])), tuple(said))
-        return Reading(np.log(np.maximum(top.sent[0], TINY)).sum(axis=1), tuple(said))
+        return Reading(np.log(top.sent[0]).sum(axis=1), tuple(said))
 
     def predicted(self, reading: Reading) -> Floats:
         """(A, B, n, K) P(answer | persona, all answers in the forest)."""
@@ -120,10 +121,10 @@ class Forest:
         shares = np.zeros((max(level.table.shape[1] for level in self.levels), respondents, len(self.questions), personas))
         joint: Floats = np.ones((1, respondents, 1, personas))  # what stands above the roots: nothing
         for level, said in zip(self.levels, reading.said, strict=True):
-            others = joint[:, :, level.above]
+            others = joint.take(level.above, axis=2)
             if said is not None and level.nodes.start:  # the parent, but for this child's own say
                 cavity = _some(others, said.active)
-                cavity /= np.maximum(said.sent, TINY)
+                cavity /= said.sent
                 if cavity is not others:
                     others[:, :, said.active] = cavity
             joint = _times(level.table, others)
@@ -184,21 +185,22 @@ def _shown(given: Codes, answers: int, personas: int) -> Floats:
 
 def _some(cells: Floats, places: Codes) -> Floats:
     """(…, m, K) of (…, n, K) cells: a copy of some, or all of them as they are."""
-    return cells if len(places) == cells.shape[2] else cells[:, :, places]
+    return cells if len(places) == cells.shape[2] else cells.take(places, axis=2)
 
 
 def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:
     """Multiply what the questions of one level sent into what is known of their `parents`, brothers side by side.
 
-    In logarithms, because hundreds of children would underflow; a common factor for all personas cancels in the belief.
+    A common factor for all personas cancels in the belief. Brothers are added in logarithms: hundreds of them would underflow.
     """
-    said = np.maximum(sent, TINY)
-    np.log(said, out=said)
-    if len(parents) > 1:
-        families = np.flatnonzero(np.concatenate([[True], parents[1:] != parents[:-1]]))
-        said, parents = np.add.reduceat(said, families, axis=2), parents[families]
+    alone = parents[1:] != parents[:-1]
+    if np.count_nonzero(alone) == len(alone):
+        known[:, :, parents] *= sent / np.maximum.reduce(sent, axis=(0, 3), keepdims=True)
+        return
+    families = np.flatnonzero(np.concatenate([[True], alone]))
+    said = np.add.reduceat(np.log(sent), families, axis=2)
     said -= said.max(axis=(0, 3), keepdims=True)
-    known[:, :, parents] *= np.exp(said)
+    known[:, :, parents[families]] *= np.exp(said)
 
 
 def _times(table: Floats, message: Floats) -> Floats:

@@ -41,7 +41,7 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     """
     beliefs = np.atleast_2d(belief)
     personas = beliefs if tables.styles is None else tables.styles.marginal(beliefs)
-    bits = gain_of(tables, Standing(personas, None, beliefs))
+    bits = np.maximum(gain_of(tables, Standing(personas, None, beliefs)), 0.0)
     return bits[0] if belief.ndim == 1 else bits
 
 
@@ -50,7 +50,8 @@ def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
     styles, it is what tells the classes apart, less what only tells the styles of one persona apart (the chain rule):
-    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``.
+    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. What tells nothing may come out below zero by
+    rounding.
     """
     predicted = None
     if tables.forest is not None and standing.reading is not None:
@@ -61,25 +62,20 @@ def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
         for k in tables.styles.several:
             only = np.where(tables.styles.persona_of == k, within, 0.0)
             bits -= standing.belief[:, k, None] * _told(tables, only, predicted)
-        np.maximum(bits, 0.0, out=bits)
     return bits
 
 
 def _told(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
     """(B, Q) mutual information in bits of class and outcome; `predicted` is what the forest expects (see `Forest.predicted`)."""
-    bits = _bits(beliefs, tables)
-    if tables.forest is not None and predicted is not None:
-        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.silence, predicted), 0.0)
-    return bits
-
-
-def _bits(beliefs: Floats, tables: ResponseTables) -> Floats:
-    expected = beliefs @ tables.cells_and_noise
-    outcome = expected[:, : -len(tables.questions)]
+    expected = beliefs.dot(tables.cells_and_noise)
+    outcome = expected[:, : tables.layout.cells]
     # entr would say this in one word, and take six times as long.
     certainty = np.log2(outcome)
     certainty *= outcome
-    bits: Floats = expected[:, -len(tables.questions) :] - tables.layout.sum(certainty)
+    bits: Floats = expected[:, tables.layout.cells :]
+    bits -= tables.layout.sum(certainty)
     for q, sample in tables.samples.items():
         bits[:, q] += sample.information(beliefs) / np.log(2)
-    return np.maximum(bits, 0.0, out=bits)
+    if predicted is not None and tables.forest is not None:
+        bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.silence, predicted), 0.0)
+    return bits

@@ -122,14 +122,17 @@ def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
             reading = tables.forest.read(_codes(evidence))
             said = said + reading.log_likelihood + within.astype(float) @ tables.log_spoken
             weights = np.where(within, 0.0, weights)
-    said = said + (weights @ evidence.rows[0] if len(evidence.rows) == 1 else (weights[:, None, :] @ evidence.rows)[:, 0, :])
+    rows = evidence.rows
+    logits = weights.dot(rows[0]) if len(rows) == 1 else (weights[:, None, :] @ rows)[:, 0, :]
+    logits += said
     if evidence.supposed is not None:
-        question, rows = evidence.supposed
-        said += weights[:, question, None] * (rows - evidence.rows[:, question])
-    logits = tables.log_prior + tables.evidence_weight * said
-    logits -= logits.max(axis=1, keepdims=True)
+        question, instead = evidence.supposed
+        logits += weights[:, question, None] * (instead - rows[:, question])
+    logits *= tables.evidence_weight
+    logits += tables.log_prior
+    logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
     belief = np.exp(logits, out=logits)
-    belief /= belief.sum(axis=1, keepdims=True)
+    belief /= belief.dot(tables.one)
     if tables.styles is None:
         return Standing(belief, reading)
     return Standing(tables.styles.marginal(belief), reading, belief)

@@ -117,13 +117,17 @@ def first_of_the_best(scores: Floats, allowed: Bools) -> Integers:
 
     Scores are not negative.
     """
+    first, some = _first_of_the_best(scores, allowed)
+    return np.where(some, first, -1)
+
+
+def _first_of_the_best(scores: Floats, allowed: Bools) -> tuple[Integers, Bools]:
+    """The same index, any where nothing is allowed; and (B,) whether anything is."""
     masked = np.where(allowed, scores, -np.inf)
-    best = masked.max(axis=1, keepdims=True)
-    first: Integers = (masked >= best * (1 - TIE)).argmax(axis=1)
-    nothing = best[:, 0] == -np.inf
-    if np.count_nonzero(nothing):
-        first[nothing] = -1
-    return first
+    best = np.maximum.reduce(masked, axis=1, keepdims=True)
+    best *= 1 - TIE
+    first: Integers = (masked >= best).argmax(axis=1)
+    return first, best[:, 0] >= 0
 
 
 def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, lots: Lots | None = None) -> Step:
@@ -140,11 +144,12 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
     if tables.has_topics:
         fresh = pool & ~_touched(tables, evidence)
         pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
-    scores = (gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)) / tables.cost(rules.effort)
+    scores = (gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)) * tables.ease(rules.effort)
     if rules.hazard is not None:
         scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
-    chosen, chance = first_of_the_best(scores, pool), None
-    worthwhile = left = chosen >= 0
+    chance = None
+    chosen, worthwhile = _first_of_the_best(scores, pool)
+    left = worthwhile
     if np.count_nonzero(worthwhile) < len(worthwhile):  # below the floor, until `at_least`
         chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
         left = chosen >= 0
@@ -152,28 +157,19 @@ def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidenc
         drawn, share = draw_good(scores, pool, lots.draw)
         by_lot = lots.explore & (drawn >= 0)
         chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, 1.0)
-    standpoint = _Standpoint(rules, standing.belief, progress, left, worthwhile, _settled(tables, rules, standing, progress))
+    settled = _settled(tables, rules, standing, progress)
+    standpoint = (rules.stop, standing.belief, progress, left, worthwhile, settled)
     wanted = None
     if rules.first or rules.any_required or rules.pilots is not None:
-        chosen, chance, wanted = _insisted(standpoint, asking, scores, chosen, chance, lots)
-    reason = standpoint.reason(wanted)
+        chosen, chance, wanted = _insisted(rules, standpoint, asking, scores, chosen, chance, lots)
+    reason = reason_to_stop(*standpoint, wanted)
     if np.count_nonzero(reason):
         chosen = np.where(reason == GO_ON, chosen, -1)
     return Step(chosen, reason, standing.belief, gain, chance)
 
 
-class _Standpoint(NamedTuple):
-    """What decides whether to go on, but for what the author insists on; see `reason_to_stop`."""
-
-    rules: SurveyRules
-    belief: Floats
-    progress: Progress
-    left: Bools
-    worthwhile: Bools
-    settled: Bools | None
-
-    def reason(self, wanted: Bools | None) -> Integers:
-        return reason_to_stop(self.rules.stop, self.belief, self.progress, self.left, self.worthwhile, wanted, self.settled)
+_Standpoint = tuple[StopRule, Floats, Progress, Bools, Bools, Bools | None]
+"""What `reason_to_stop` needs, but for what the author insists on."""
 
 
 def _settled(tables: ResponseTables, rules: SurveyRules, standing: Standing, progress: Progress) -> Bools | None:
@@ -184,10 +180,10 @@ def _settled(tables: ResponseTables, rules: SurveyRules, standing: Standing, pro
 
 
 def _insisted(
-    standpoint: _Standpoint, asking: Bools, scores: Floats, chosen: Integers, chance: Floats | None, lots: Lots | None
+    rules: SurveyRules, standpoint: _Standpoint, asking: Bools, scores: Floats, chosen: Integers, chance: Floats | None, lots: Lots | None
 ) -> tuple[Integers, Floats | None, Bools]:
     """The question that the author wants instead of the best one, where there is one; its chance; and (B,) whether any is still wanted."""
-    rules, progress = standpoint.rules, standpoint.progress
+    progress = standpoint[2]
     first = _leading(rules, asking)
     wanted = first >= 0
     forced = np.zeros_like(wanted)
@@ -195,7 +191,7 @@ def _insisted(
         required = asking & rules.required
         some = np.asarray(required.any(axis=1))
         last_places = required.sum(axis=1) >= progress.limit - progress.taken
-        forced = some & (last_places | (standpoint.reason(wanted) != GO_ON))
+        forced = some & (last_places | (reason_to_stop(*standpoint, wanted) != GO_ON))
         chosen = np.where(forced, first_of_the_best(scores, required), chosen)
         wanted = wanted | some
     if lots is not None and chance is not None and rules.pilots is not None:

@@ -65,7 +65,7 @@ class Progress:
 
 
 def reason_to_stop(
-    rule: StopRule, belief: Floats, progress: Progress, left: Bools, worthwhile: Bools, wanted: Bools | None, settled: Bools | None
+    rule: StopRule, belief: Floats, progress: Progress, left: Bools, worthwhile: Bools, settled: Bools | None, wanted: Bools | None
 ) -> Integers:
     """(B,) code of why each respondent should be asked nothing more, 0 where something is still to be asked.
 
@@ -77,10 +77,10 @@ def reason_to_stop(
     belief : (B, K) array
     left, worthwhile : (B,) bool
         A question that tells anything may still be asked; and one that tells at least `gain_below`.
-    wanted : (B,) bool or None
-        A question listed in `first`, or a required one, is still to be asked.
     settled : (B,) bool or None
         No answer can change what will be done.
+    wanted : (B,) bool or None
+        A question listed in `first`, or a required one, is still to be asked.
     """
     enough = progress.taken >= rule.at_least
     reason = np.zeros(len(enough), dtype=np.int64)

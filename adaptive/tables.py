@@ -96,15 +96,20 @@ class ResponseTables:
         """(Q,) questions that depend on others, or that others depend on."""
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
-    def cost(self, effort: float) -> Floats:
-        """(Q,) what a question costs: ``(seconds + 2) ** effort``; with effort 0 all cost the same."""
-        if effort not in self._costs:
-            self._costs[effort] = (self.seconds + EFFORT_OFFSET) ** effort
-        return self._costs[effort]
+    def ease(self, effort: float) -> Floats:
+        """(Q,) one over what a question costs: ``(seconds + 2) ** -effort``; with effort 0 all cost the same."""
+        if effort not in self._eases:
+            self._eases[effort] = (self.seconds + EFFORT_OFFSET) ** -effort
+        return self._eases[effort]
 
     @cached_property
-    def _costs(self) -> dict[float, Floats]:
+    def _eases(self) -> dict[float, Floats]:
         return {}
+
+    @cached_property
+    def one(self) -> Floats:
+        """(C, 1) of ones: over a handful of classes a product with it sums in a third of the time of `sum`."""
+        return np.ones((self.classes, 1))
 
     @cached_property
     def log_prior(self) -> Floats:

@@ -26,7 +26,7 @@ def value_of_information(tables: ResponseTables, standing: Standing, actions: Fl
     belief = standing.classes
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
-    value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : -len(tables.questions)]).max(axis=1))
+    value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and standing.reading is not None:

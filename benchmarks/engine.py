@@ -70,7 +70,7 @@ def measure(questions: int) -> None:
     works["catsim, item selector"] = catsim_choice(questions)
     times = least_seconds(works)
     for name, seconds in times.items():
-        print(f"{questions:>6} {name:<38}{seconds * 1e6:>9.0f} us{seconds / times['formula']:>9.1f} x the formula")
+        print(f"{questions:>6} {name:<38}{seconds * 1e6:>9.0f} us{seconds / times['formula']:>9.2f} x the formula")
 
 
 def standing(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence, Progress]:

@@ -81,8 +81,9 @@ class Step(NamedTuple):
 
 def eligible(rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that may be asked now: in the survey, not done, every condition answered and met."""
-    allowed: Bools = (rules.included > progress.done) & progress.opens
+    allowed: Bools = rules.included > progress.done
     if len(rules.conditional):
+        allowed &= progress.opens
         allowed[:, rules.conditional] &= ~_any_of(~progress.done, rules)
     return allowed
 
@@ -94,9 +95,10 @@ def possible(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> 
         wanted = wanted | rules.pilots
     wanted[list(rules.first)] = True
     candidates: Bools = (rules.included & wanted) > progress.done
+    if not len(rules.conditional):
+        return candidates
     may_open = eligible(rules, progress)
-    if len(rules.conditional):
-        may_open[:, rules.conditional] |= _any_of(candidates, rules)
+    may_open[:, rules.conditional] |= _any_of(candidates, rules)
     return candidates & may_open
 
 

@@ -48,14 +48,15 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
     with store_of(settings) as store:
         with store.reading() as session:
             wanted = mailing(session, Banks(), survey, question, timedelta(days=days))
-        drafts = Drafts(LinkTokens(Keyring(settings.secret_keys)), settings.base_url, wanted.bank)
+        keys = Keyring(settings.secret_keys)
+        drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
         names = header(given, wanted, system)
         if template is not None and system is not None and question is not None:
             template.write_text(html(system.template(drafts.example(question))), encoding="utf-8")
         writer, counts = csv.writer(out), Counter[str]()
         writer.writerow(names)
         with progress("links", len(given.recipients)) as watch:
-            for line, outcome in lines(store, drafts, wanted, given, system, utc_now(), watch):
+            for line, outcome in lines(store, keys, drafts, wanted, given, system, utc_now(), watch):
                 counts[outcome] += 1
                 if line:
                     writer.writerow(line)

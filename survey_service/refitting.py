@@ -16,7 +16,7 @@ from question_bank.definitions import Bank
 from question_bank.loading import check_bank
 from question_bank.relearned import Pilot, answers_of, model_of, pilots_of, relearned_bank
 from question_bank.writing import write_bank
-from survey_service.contacts.beliefs import readable
+from survey_service.contacts.evidence import readable
 from survey_service.leaving import learned_hazard, with_hazard
 from survey_service.simulating import Wish, figures, simulate_survey
 from survey_service.store.banks import Banks

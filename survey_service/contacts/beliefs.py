@@ -1,20 +1,20 @@
 """The belief about a contact: recomputed from the log, stored, and turned into what CRMs and browsers may see."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
-from adaptive.posterior import Evidence, log_evidence
-from question_bank.answers import ImpossibleValue, from_store
-from question_bank.compiling import CompiledBank, Given
-from survey_service.store.records import Answer, Belief, Contact
+from adaptive.posterior import log_evidence
+from question_bank.compiling import CompiledBank
+from survey_service.contacts.evidence import Known, label_row
+from survey_service.store.records import Belief, Contact
 
 MATERIAL_CHANGE = 0.02
 """A probability that moved by less than this, with the same persona on top, is not worth a message."""
@@ -37,38 +37,13 @@ class Change:
     explanation: Sequence[Mapping[str, Any]]
 
 
-def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
-    """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
-    statement = (
-        select(Answer).where(Answer.contact_id == contact_id, Answer.bank == bank, Answer.state == "current").order_by(col(Answer.id))
-    )
-    return list(session.exec(statement))
-
-
-def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer, Given]]:
-    """The answers that mean something in this version of the bank; those of vanished questions or options are left out."""
-    kept = []
-    for answer in answers:
-        if answer.question not in bank.index:
-            continue
-        if answer.kind != "answer":
-            kept.append((answer, Given(answer.question)))
-            continue
-        try:
-            value = from_store(bank.bank.question(answer.question), answer.value)
-        except ImpossibleValue:
-            continue
-        kept.append((answer, Given(answer.question, value)))
-    return kept
-
-
 def now_believes(
     session: Session,
     contact: Contact,
     bank: CompiledBank,
     version: int,
     probabilities: Floats,
-    given: Sequence[tuple[Answer, Given]],
+    evidence: Known,
     *,
     threshold: float | None,
     reason: str,
@@ -76,12 +51,12 @@ def now_believes(
 ) -> Change:
     """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
 
-    The contact's row must be locked: the sequence is counted here.
+    The contact's row must be locked: the sequence is counted here. Without a `threshold` the last one stays in force.
     """
     known = session.get(Belief, (contact.id, bank.bank.id)) or _prior_belief(contact, bank, version)
-    belief = _moved(known, bank, version, probabilities, threshold)
-    belief.answers = sum(one.value is not None for _, one in given)
-    belief.skipped = len(given) - belief.answers
+    belief = _moved(known, bank, version, probabilities, known.threshold if threshold is None else threshold)
+    belief.answers = sum(one.value is not None for one in evidence.answers)
+    belief.skipped, belief.signals = len(evidence.given) - belief.answers, len(evidence.seen)
     belief.updated_at = contact.updated_at = now
     contact.sequence += 1
     belief.sequence = contact.sequence
@@ -92,7 +67,7 @@ def now_believes(
         belief.told = {"top": belief.top, "is_decided": belief.is_decided, "probabilities": belief.probabilities}
     session.add(belief)
     session.add(contact)
-    return Change(contact, belief, bank, reason, now, is_material, newly_decided, explanation(bank, given))
+    return Change(contact, belief, bank, reason, now, is_material, newly_decided, explanation(evidence))
 
 
 def _prior_belief(contact: Contact, bank: CompiledBank, version: int) -> Belief:
@@ -108,7 +83,7 @@ def _prior_belief(contact: Contact, bank: CompiledBank, version: int) -> Belief:
 def _moved(belief: Belief, bank: CompiledBank, version: int, probabilities: Floats, threshold: float | None) -> Belief:
     """The same row, saying what (K,) `probabilities` say."""
     order = np.argsort(-probabilities, kind="stable")
-    belief.bank_version = version
+    belief.bank_version, belief.threshold = version, threshold
     belief.probabilities = {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)}
     belief.top, belief.confidence = bank.personas[order[0]], float(probabilities[order[0]])
     belief.margin = belief.confidence - float(probabilities[order[1]])
@@ -123,29 +98,43 @@ def _is_material(belief: Belief, told: Mapping[str, Any]) -> bool:
     return belief.top != told.get("top") or belief.is_decided != told.get("is_decided") or moved >= MATERIAL_CHANGE
 
 
-def explanation(bank: CompiledBank, given: Sequence[tuple[Answer, Given]]) -> list[dict[str, Any]]:
-    """Each answer's weight of evidence in bits for each persona, in the order given.
+def explanation(evidence: Known) -> list[dict[str, Any]]:
+    """Each piece's weight of evidence in bits for each persona: answers in the order given, then signals, then what people say.
 
     Per persona they add up to its posterior minus its prior log odds (see `adaptive.explanation`).
     """
-    if not given:
+    bank = evidence.bank
+    items, rows = [], []
+    if evidence.given:
+        weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
+        items += [{"kind": answer.kind, "question": answer.question, "value": one.value} for answer, one in evidence.given]
+        rows += [weighed[bank.index[one.question]] for one in evidence.answers]
+    for signal, row in evidence.sightings():
+        last = [one for one in evidence.seen if one.signal == signal][-1]
+        items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})
+        rows.append(bank.tables.evidence_weight * row)
+    if evidence.label is not None:
+        items.append({"kind": "label", "value": evidence.label["persona"], "at": evidence.label["at"]})
+        rows.append(bank.tables.evidence_weight * label_row(bank, evidence.label))
+    if not items:
         return []
-    evidence: Evidence = bank.evidence(one for _, one in given)
-    rows = log_evidence(evidence, bank.tables)[0][[bank.index[one.question] for _, one in given]]
-    bits = weights_of_evidence(bank.tables.prior, rows, bank.tables.styles)
-    return [_told(bank, answer, one, weights) for (answer, one), weights in zip(given, bits, strict=True)]
+    bits = weights_of_evidence(bank.tables.prior, np.array(rows), bank.tables.styles)
+    return [_told(bank, item, weights) for item, weights in zip(items, bits, strict=True)]
 
 
-def _told(bank: CompiledBank, answer: Answer, given: Given, weights: Floats) -> dict[str, Any]:
+def _told(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[str, Any]:
     favoured = int(weights.argmax())
     return {
-        "kind": answer.kind,
-        "question": answer.question,
-        "value": given.value,
+        **item,
         "favours": bank.personas[favoured] if weights[favoured] > 0 else None,
         "log_likelihood_ratio_bits": float(weights[favoured]),
         "bits": {persona: float(w) for persona, w in zip(bank.personas, weights, strict=True)},
     }
+
+
+def kind_of(belief: Belief, *, labelled: bool) -> str:
+    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
+    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
 
 
 def belief_view(belief: Belief) -> dict[str, Any]:

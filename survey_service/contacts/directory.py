@@ -7,12 +7,11 @@ from typing import Any
 
 from sqlmodel import Session, col, insert, select
 
-from question_bank.compiling import CompiledBank
-from survey_service.contacts.beliefs import belief_view, current_answers, explanation, readable
-from survey_service.errors import Invalid, NotFound
-from survey_service.store.banks import Banks
+from survey_service.contacts.erased import ContactErased, erased, readmit
+from survey_service.errors import Conflict, Invalid, NotFound
+from survey_service.keyring import Keyring
 from survey_service.store.columns import new_id
-from survey_service.store.records import Belief, Contact, ExternalId
+from survey_service.store.records import Contact, ExternalId, SurveySession
 from survey_service.store.session import alone
 
 LONGEST_ID = 255
@@ -20,46 +19,88 @@ OWN_SYSTEM = "crm"
 """The system whose ids stand in our URLs."""
 
 
-def find(session: Session, external_id: str, *, lock: bool = False) -> Contact | None:
-    """The contact that the CRM calls `external_id`, or None."""
-    statement = select(Contact).join(ExternalId).where(ExternalId.system == OWN_SYSTEM, ExternalId.value == external_id)
+def named(system: str, value: str) -> str:
+    """What a name of a contact is called among all that can be held alone."""
+    return f"contact {value}" if system == OWN_SYSTEM else f"contact {system} {value}"
+
+
+def find(session: Session, external_id: str, *, system: str = OWN_SYSTEM, lock: bool = False) -> Contact | None:
+    """The contact that a system, the CRM if none is named, calls `external_id`, or None."""
+    statement = select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == external_id)
     return session.exec(statement.with_for_update(of=Contact) if lock else statement).first()
 
 
-def find_or_make(session: Session, external_id: str, now: datetime) -> tuple[Contact, bool]:
-    """The contact, and whether it is new."""
+def follow(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
+    """The contact that an id of ours means now: after a merge it is the one that took it in. Raises NotFound, ContactErased."""
+    statement = select(Contact).where(Contact.id == contact_id)
+    contact = session.exec(statement.with_for_update() if lock else statement).first()
+    if contact is None:
+        raise NotFound("There is no such contact.")
+    if contact.erased_at is not None:
+        raise ContactErased
+    return contact if contact.merged_into is None else follow(session, contact.merged_into, lock=lock)
+
+
+def find_or_make(session: Session, keys: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
+    """The contact, locked, and whether it is new. Raises ContactErased."""
     if len(external_id) > LONGEST_ID:
         raise Invalid(f"The id of a contact has {len(external_id)} characters: at most {LONGEST_ID} are kept.")
-    alone(session, f"contact {external_id}")
-    known = find(session, external_id, lock=True)
+    alone(session, named(system, external_id))
+    known = find(session, external_id, system=system, lock=True)
     if known is not None:
         return known, False
+    if erased(session, keys, [(system, external_id)]):
+        raise ContactErased
     contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(contact)
     session.flush()
-    session.add(ExternalId(system=OWN_SYSTEM, value=external_id, contact_id=contact.id))
+    session.add(ExternalId(system=system, value=external_id, contact_id=contact.id))
     session.flush()
     return contact, True
 
 
-def put(session: Session, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
-    """Create or update: what is named is set, attributes are merged, and null removes; what is not named stays."""
-    contact, is_new = find_or_make(session, external_id, now)
+def put(session: Session, keys: Keyring, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
+    """Create or update: what is named is set, attributes are merged, and null removes; what is not named stays.
+
+    Somebody who was erased comes back only with a consent of their own. Raises ContactErased, Conflict where an id is another contact's.
+    """
+    if given.get("consent", {}).get("profiling"):
+        readmit(session, keys, [(OWN_SYSTEM, external_id)])
+    contact, is_new = find_or_make(session, keys, external_id, now)
     change(contact, given, now)
+    for name in given.get("external_ids", ()):
+        give_name(session, keys, contact, name["system"], name["id"], name["type"])
     session.add(contact)
     session.flush()
     return contact, is_new
 
 
-def find_or_make_all(session: Session, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
-    """The contacts by their ids, known or new, in a few statements however many there are."""
+def give_name(session: Session, keys: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:
+    """One more name of the contact. Raises Conflict where somebody else has it, ContactErased where nobody may."""
+    alone(session, named(system, value))
+    owner = find(session, value, system=system)
+    if owner is None:
+        if erased(session, keys, [(system, value)]):
+            raise ContactErased
+        session.add(ExternalId(system=system, value=value, type=kind, contact_id=contact.id))
+        session.flush()
+    elif owner.id != contact.id:
+        raise Conflict(
+            f'The id "{value}" of {system} is another contact\'s.',
+            errors=[{"path": "external_ids", "message": f'"{value}" belongs to another contact: merge the two with POST /contacts/merge'}],
+        )
+
+
+def find_or_make_all(session: Session, keys: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
+    """The contacts by their ids, known or new, in a few statements however many there are; those who were erased are left out."""
     known = _known(session, external_ids)
     missing = sorted(set(external_ids) - known.keys())
     if not missing:
         return known
-    alone(session, *[f"contact {external_id}" for external_id in missing])
+    alone(session, *[named(OWN_SYSTEM, external_id) for external_id in missing])
     known |= _known(session, missing)  # those that somebody else has made meanwhile
-    made = [(name, new_id("ct")) for name in missing if name not in known]
+    gone = erased(session, keys, [(OWN_SYSTEM, name) for name in missing])
+    made = [(name, new_id("ct")) for name in missing if name not in known and (OWN_SYSTEM, name) not in gone]
     if made:
         blank = {"sequence": 0, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now}
         session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in made])
@@ -92,28 +133,12 @@ def email_hash(email: str) -> str:
     return sha256(email.strip().lower().encode()).hexdigest()
 
 
-def contact_view(session: Session, banks: Banks, external_id: str) -> dict[str, Any]:
-    """Everything an API key may see of a contact. Raises NotFound."""
-    contact = find(session, external_id)
+def meant(session: Session, reference: Mapping[str, Any], path: str) -> Contact:
+    """The contact of a reference: by the name that a system gives it, or by a session it answered in. Raises Invalid."""
+    if "session" in reference:
+        contact = session.exec(select(Contact).join(SurveySession).where(SurveySession.id == reference["session"])).first()
+    else:
+        contact = find(session, reference["external_id"], system=reference["system"])
     if contact is None:
-        raise NotFound(f'There is no contact "{external_id}".')
-    names = session.exec(select(ExternalId).where(ExternalId.contact_id == contact.id).order_by(col(ExternalId.system)))
-    beliefs = session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank)))
-    return {
-        "id": contact.id,
-        "external_ids": [{"system": name.system, "type": name.type, "id": name.value} for name in names],
-        "email": contact.email,
-        "attributes": contact.attributes,
-        "consent": contact.consent,
-        "sequence": contact.sequence,
-        "beliefs": {belief.bank: _under_bank(session, banks, contact, belief) for belief in beliefs},
-        "created_at": contact.created_at.isoformat(),
-        "updated_at": contact.updated_at.isoformat(),
-    }
-
-
-def _under_bank(session: Session, banks: Banks, contact: Contact, belief: Belief) -> dict[str, Any]:
-    bank: CompiledBank = banks.version(session, belief.bank, belief.bank_version)
-    given = readable(current_answers(session, contact.id, belief.bank), bank)
-    evidence = {"answers": belief.answers, "skipped": belief.skipped, "signals": belief.signals}
-    return {**belief_view(belief), "evidence": evidence, "explanation": explanation(bank, given)}
+        raise Invalid(errors=[{"path": path, "message": "is not known here"}])
+    return contact

@@ -3,8 +3,20 @@
 from typing import Any
 
 from survey_service.authoring.guard import requires
-from survey_service.contacts import directory
-from survey_service.contacts.schemas import ContactPutSchema, ContactSchema, IdentitySchema
+from survey_service.contacts import directory, merging, views
+from survey_service.contacts.erasing import erase
+from survey_service.contacts.labels import label, unlabel
+from survey_service.contacts.schemas import (
+    ContactPageSchema,
+    ContactPutSchema,
+    ContactQuerySchema,
+    ContactSchema,
+    ExportSchema,
+    IdentitySchema,
+    LabelSchema,
+    MergeSchema,
+    SystemSchema,
+)
 from survey_service.email_links.tokens import sign_identity
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
@@ -12,14 +24,40 @@ from survey_service.parts import parts
 blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", description="People, by the id your CRM gives them")
 
 
+@blueprint.get("")
+@requires("read")
+@blueprint.arguments(ContactQuerySchema, location="query")
+@blueprint.response(200, ContactPageSchema)
+def page(query: dict[str, Any]) -> dict[str, Any]:
+    """Beliefs about contacts, those that changed first coming first: for CRMs that ask instead of being told."""
+    with parts().store.reading() as session:
+        items, after = views.page(session, query, query["limit"])
+    return {"items": items, "next": after}
+
+
+@blueprint.post("/merge")
+@requires("write")
+@blueprint.arguments(MergeSchema)
+@blueprint.response(200, ContactSchema)
+def merge(given: dict[str, Any]) -> dict[str, Any]:
+    """Make one contact of two: `into` is both from now on. Doing it again changes nothing."""
+    p = parts()
+    with p.store.writing() as session:
+        kept = directory.meant(session, given["into"], "into")
+        gone = directory.meant(session, given["from"], "from")
+        merging.merge(session, p.banks, gone.id, kept.id, p.now())
+        return views.contact_view(session, p.banks, kept, p.now())
+
+
 @blueprint.get("/<string:external_id>")
 @requires("read")
+@blueprint.arguments(SystemSchema, location="query")
 @blueprint.response(200, ContactSchema)
-def read(external_id: str) -> dict[str, Any]:
+def read(query: dict[str, Any], external_id: str) -> dict[str, Any]:
     """A contact with its belief under each bank, and what moved it."""
     p = parts()
     with p.store.reading() as session:
-        return directory.contact_view(session, p.banks, external_id)
+        return views.contact_view(session, p.banks, views.found(session, external_id, query["system"]), p.now())
 
 
 @blueprint.put("/<string:external_id>")
@@ -31,9 +69,56 @@ def put(given: dict[str, Any], external_id: str) -> Any:
     """Create or update a contact."""
     p = parts()
     with p.store.writing() as session:
-        _, is_new = directory.put(session, external_id, given, p.now())
-        view = directory.contact_view(session, p.banks, external_id)
+        contact, is_new = directory.put(session, p.keys, external_id, given, p.now())
+        view = views.contact_view(session, p.banks, contact, p.now())
     return view, 201 if is_new else 200
+
+
+@blueprint.delete("/<string:external_id>")
+@requires("write")
+@blueprint.arguments(SystemSchema, location="query")
+@blueprint.response(204)
+def remove(query: dict[str, Any], external_id: str) -> None:
+    """Erase a contact everywhere, and tell every endpoint; their links lead nowhere, and nothing about them is taken any more."""
+    p = parts()
+    with p.store.writing() as session:
+        erase(session, p.keys, views.found(session, external_id, query["system"], lock=True), p.now())
+
+
+@blueprint.get("/<string:external_id>/export")
+@requires("read")
+@blueprint.arguments(SystemSchema, location="query")
+@blueprint.response(200, ExportSchema)
+def export(query: dict[str, Any], external_id: str) -> dict[str, Any]:
+    """Everything that is kept about a contact, for whoever asks for their data."""
+    p = parts()
+    with p.store.reading() as session:
+        return views.export(session, p.banks, views.found(session, external_id, query["system"]), p.now())
+
+
+@blueprint.put("/<string:external_id>/label")
+@requires("write")
+@blueprint.arguments(LabelSchema)
+@blueprint.response(200, ContactSchema)
+def put_label(given: dict[str, Any], external_id: str) -> dict[str, Any]:
+    """Say which persona the contact is, and how often such a word of yours is right: evidence like any other, in your name."""
+    p = parts()
+    with p.store.writing() as session:
+        contact = views.found(session, external_id, directory.OWN_SYSTEM, lock=True)
+        label(session, p.banks, contact, given["bank"], given["persona"], given["reliability"], p.now())
+        return views.contact_view(session, p.banks, contact, p.now())
+
+
+@blueprint.delete("/<string:external_id>/label/<string:bank>")
+@requires("write")
+@blueprint.response(200, ContactSchema)
+def delete_label(external_id: str, bank: str) -> dict[str, Any]:
+    """Take the word back."""
+    p = parts()
+    with p.store.writing() as session:
+        contact = views.found(session, external_id, directory.OWN_SYSTEM, lock=True)
+        unlabel(session, p.banks, contact, bank, p.now())
+        return views.contact_view(session, p.banks, contact, p.now())
 
 
 @blueprint.post("/<string:external_id>/identity")
@@ -43,5 +128,5 @@ def identity(external_id: str) -> dict[str, str]:
     """A signed identity, so that a page you render starts the survey as this contact."""
     p = parts()
     with p.store.writing() as session:
-        contact, _ = directory.find_or_make(session, external_id, p.now())
+        contact, _ = directory.find_or_make(session, p.keys, external_id, p.now())
         return {"identity": sign_identity(p.keys, contact.id)}

@@ -1,8 +1,9 @@
 """The bodies of the contacts API."""
 
+from datetime import UTC
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from survey_service.http import StrictSchema
 
@@ -23,7 +24,18 @@ class ConsentSchema(StrictSchema):
     asking = fields.Boolean(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
+class SystemSchema(StrictSchema):
+    system = fields.String(load_default="crm", validate=validate.Length(1, 100), metadata={"description": "Whose id it is"})
+
+
+class NameSchema(StrictSchema):
+    system = fields.String(required=True, validate=validate.Length(1, 100))
+    type = fields.String(load_default="id", validate=validate.Length(1, 100))
+    id = fields.String(required=True, validate=validate.Length(1, 255))
+
+
 class ContactPutSchema(StrictSchema):
+    external_ids = fields.List(fields.Nested(NameSchema), validate=validate.Length(max=50), metadata={"description": "To be added"})
     email = fields.Email(allow_none=True, validate=validate.Length(max=320))
     attributes = fields.Dict(keys=fields.String(), validate=_attributes)
     consent = fields.Nested(ConsentSchema)
@@ -41,6 +53,8 @@ class ContactSchema(StrictSchema):
     email = fields.String(allow_none=True)
     attributes = fields.Dict()
     consent = fields.Dict()
+    labels = fields.Dict(metadata={"description": "By bank, what people said the contact is"})
+    merged_from = fields.List(fields.String(), metadata={"description": "Former ids of ours"})
     sequence = fields.Integer(metadata={"description": "Counts the changes told to CRMs; only grows"})
     beliefs = fields.Dict(keys=fields.String(), values=fields.Dict(), metadata={"description": "By bank id"})
     created_at = fields.String()
@@ -49,3 +63,61 @@ class ContactSchema(StrictSchema):
 
 class IdentitySchema(StrictSchema):
     identity = fields.String(metadata={"description": "For the `identity` attribute of the embed; valid for a day"})
+
+
+class ReferenceSchema(StrictSchema):
+    external_id = fields.String(validate=validate.Length(1, 255), metadata={"description": "As `system` calls the contact"})
+    system = fields.String(load_default="crm", validate=validate.Length(1, 100))
+    session = fields.String(metadata={"description": "Or a session: whoever answered in it"})
+
+    @validates_schema
+    def _one(self, data: dict[str, Any], **_: Any) -> None:
+        if ("external_id" in data) == ("session" in data):
+            raise ValidationError("give either external_id or session")
+
+
+class MergeSchema(StrictSchema):
+    into = fields.Nested(ReferenceSchema, required=True)
+    from_ = fields.Nested(ReferenceSchema, required=True, data_key="from", attribute="from")
+
+
+class LabelSchema(StrictSchema):
+    bank = fields.String(required=True)
+    persona = fields.String(required=True)
+    reliability = fields.Float(
+        load_default=0.9,
+        validate=validate.Range(0, 0.999, min_inclusive=False),
+        metadata={"description": "How often such a word of yours is right"},
+    )
+
+
+class ContactQuerySchema(StrictSchema):
+    bank = fields.String()
+    persona = fields.String(metadata={"description": "The most probable one"})
+    min_confidence = fields.Float(validate=validate.Range(0, 1))
+    updated_since = fields.AwareDateTime(default_timezone=UTC)
+    after = fields.String(metadata={"description": "`next` of the page before"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class ContactLineSchema(StrictSchema):
+    id = fields.String()
+    external_ids = fields.List(fields.Nested(ExternalIdSchema))
+    email_sha256 = fields.String(allow_none=True)
+    belief = fields.Dict()
+
+
+class ContactPageSchema(StrictSchema):
+    items = fields.List(fields.Nested(ContactLineSchema))
+    next = fields.String(allow_none=True)
+
+
+class ExportSchema(StrictSchema):
+    contact = fields.Nested(ContactSchema)
+    sessions = fields.List(fields.Dict())
+    answers = fields.List(fields.Dict())
+    events = fields.List(fields.Dict())
+    links = fields.List(fields.Dict())
+    link_openings = fields.List(fields.Dict())
+    link_sessions = fields.List(fields.Dict())
+    messages = fields.List(fields.Dict())

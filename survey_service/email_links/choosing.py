@@ -7,8 +7,9 @@ import numpy as np
 
 from adaptive import Evidence, Progress, limit_of, next_questions
 from adaptive.selection import SurveyRules
-from question_bank.compiling import CompiledBank, Given
+from question_bank.compiling import CompiledBank
 from question_bank.definitions import Question
+from survey_service.contacts.evidence import Known
 from survey_service.errors import Invalid
 
 LINKABLE = ("single", "scale")
@@ -35,27 +36,27 @@ def _refused(path: str, message: str) -> Invalid:
     return Invalid(errors=[{"path": path, "message": message}])
 
 
-def first_questions(bank: CompiledBank, survey: str, known: Sequence[Sequence[tuple[str, Given]]]) -> list[str | None]:
+def first_questions(bank: CompiledBank, survey: str, known: Sequence[Known]) -> list[str | None]:
     """For each contact the question that the survey would ask first; None where what is known suffices.
 
-    `known` has the kind and the content of everything a contact has given. Contacts of whom nothing is known are decided once.
+    Contacts of whom nothing is known are decided once.
     """
     rules = _only_linkable(bank, survey)
-    new: list[str | None] = _chosen(bank, rules, [()]) if not all(known) else []
-    old = iter(_chosen(bank, rules, [given for given in known if given]))
-    return [next(old) if given else new[0] for given in known]
+    new: list[str | None] = [] if all(one.is_anything for one in known) else _chosen(bank, rules, [Known(bank, [])])
+    old = iter(_chosen(bank, rules, [one for one in known if one.is_anything]))
+    return [next(old) if one.is_anything else new[0] for one in known]
 
 
-def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[Sequence[tuple[str, Given]]]) -> list[str | None]:
+def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[Known]) -> list[str | None]:
     if not known:
         return []
-    evidence = _side_by_side([bank.evidence(one for _, one in given) for given in known])
+    evidence = _side_by_side([one.evidence for one in known])
     done = np.zeros((len(known), len(bank.index)), dtype=bool)
-    for row, given in enumerate(known):
-        done[row, [bank.index[one.question] for kind, one in given if kind != ASKED_AGAIN]] = True
+    for row, about in enumerate(known):
+        done[row, [bank.index[one.question] for answer, one in about.given if answer.kind != ASKED_AGAIN]] = True
     progress = Progress(
         done=done,
-        opens=np.array([bank.opens(one for _, one in given) for given in known]),
+        opens=np.array([bank.opens(one.answers) for one in known]),
         taken=np.zeros(len(known), dtype=np.int64),
         spent=np.zeros(len(known)),
         limit=np.full(len(known), len(bank.index)),

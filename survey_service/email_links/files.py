@@ -11,6 +11,7 @@ from survey_service.email_links.choosing import linkable
 from survey_service.email_links.drafts import Draft, Drafts, html, plain
 from survey_service.email_links.mailers import PLAIN, Mailer
 from survey_service.email_links.making import Made, Mailing, Recipient, Refused, make
+from survey_service.keyring import Keyring
 from survey_service.store.session import Store
 
 AT_ONCE = 1000
@@ -70,7 +71,14 @@ def most_options(mailing: Mailing) -> int:
 
 
 def lines(
-    store: Store, drafts: Drafts, mailing: Mailing, contacts: Contacts, mailer: Mailer | None, now: datetime, watch: Callable[[int], None]
+    store: Store,
+    keys: Keyring,
+    drafts: Drafts,
+    mailing: Mailing,
+    contacts: Contacts,
+    mailer: Mailer | None,
+    now: datetime,
+    watch: Callable[[int], None],
 ) -> Iterator[tuple[list[str], str]]:
     """Each line of the file of links, and what became of its contact: made, or why not. The first are stored before the last are made.
 
@@ -80,7 +88,7 @@ def lines(
     for start in range(0, len(contacts.recipients), AT_ONCE):
         some = contacts.recipients[start : start + AT_ONCE]
         with store.writing() as session:
-            outcomes = make(session, mailing, some, now)
+            outcomes = make(session, keys, mailing, some, now)
         for place, outcome in enumerate(outcomes, start):
             named = [outcome.external_id] + ([contacts.emails[place]] if contacts.emails is not None else [])
             if isinstance(outcome, Refused):

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from adaptive import believe
-from survey_service.contacts.beliefs import Change, current_answers, now_believes, readable
+from survey_service.contacts.beliefs import Change
+from survey_service.contacts.believing import believe_again
 from survey_service.email_links.opening import revoke
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.link_records import Link, LinkSession
 from survey_service.store.records import Answer, Belief, Contact, SurveySession
-from survey_service.webhooks import outbox
+from survey_service.webhooks import telling
 
 
 def leave_alone(session: Session, link: Link, now: datetime) -> None:
@@ -42,7 +42,7 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     for person in (contact, stranger) if taken_back else ():
         change = _believe_again(session, banks, person, link, now)
         if person is contact:
-            outbox.tell_of_change(session, change, ended=True, now=now)
+            telling.tell_of_change(session, change, ended=True, now=now)
 
 
 def _locked(session: Session, link: Link) -> Contact:
@@ -73,8 +73,4 @@ def _restore(session: Session, contact: Contact, bank: str, questions: list[str]
 def _believe_again(session: Session, banks: Banks, contact: Contact, link: Link, now: datetime) -> Change:
     belief = session.get(Belief, (contact.id, link.bank))
     version = link.bank_version if belief is None else belief.bank_version
-    bank = banks.version(session, link.bank, version)
-    given = readable(current_answers(session, contact.id, link.bank), bank)
-    probabilities = believe(bank.tables, bank.evidence(one for _, one in given))[0]
-    threshold = bank.bank.survey(link.survey).stop.confidence
-    return now_believes(session, contact, bank, version, probabilities, given, threshold=threshold, reason="withdrawn", now=now)
+    return believe_again(session, contact, banks.version(session, link.bank, version), version, "withdrawn", now)

@@ -1,28 +1,29 @@
 """Links for many contacts at once: one row a contact, and the question that suits each."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, insert, select
+from sqlmodel import Session, insert
 
-from question_bank.compiling import CompiledBank, Given
+from question_bank.compiling import CompiledBank
 from survey_service.contacts import directory
-from survey_service.contacts.beliefs import readable
+from survey_service.contacts.evidence import evidence_about_all
 from survey_service.email_links.choosing import checked, first_questions
 from survey_service.email_links.opening import may_be_asked
+from survey_service.keyring import Keyring
 from survey_service.respondent.interview import spoken
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.link_records import Link
-from survey_service.store.records import Answer, Contact
+from survey_service.store.records import Contact
 
 LIFETIME = timedelta(days=60)
 
 LEFT_ALONE = "asked_to_be_left_alone"
 NOTHING_TO_ASK = "nothing_to_ask"
+ERASED = "erased"
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,19 @@ def mailing(session: Session, banks: Banks, survey: str, question: str | None, l
     return Mailing(survey, bank, version, checked(bank, survey, question), lifetime)
 
 
-def make(session: Session, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[Made | Refused]:
+def make(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[Made | Refused]:
     """A link for each recipient, in their order; contacts that nobody knew yet are made."""
-    contacts = directory.find_or_make_all(session, [one.external_id for one in recipients], now)
+    contacts = directory.find_or_make_all(session, keys, [one.external_id for one in recipients], now)
     for one in recipients:
-        if one.given:
+        if one.given and one.external_id in contacts:
             directory.change(contacts[one.external_id], one.given, now)
-    questions = _questions(session, mailing, [contacts[one.external_id] for one in recipients])
+    questions = dict(zip(contacts, _questions(session, mailing, list(contacts.values()), now), strict=True))
     outcomes: list[Made | Refused] = []
     rows: list[dict[str, Any]] = []
-    for one, question in zip(recipients, questions, strict=True):
-        contact = contacts[one.external_id]
-        if not may_be_asked(contact) or question is None:
-            outcomes.append(Refused(one.external_id, NOTHING_TO_ASK if may_be_asked(contact) else LEFT_ALONE))
+    for one in recipients:
+        contact, question = contacts.get(one.external_id), questions.get(one.external_id)
+        if contact is None or question is None or not may_be_asked(contact):
+            outcomes.append(Refused(one.external_id, _because(contact)))
             continue
         wish = one.language or contact.attributes.get("language")
         language = spoken(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
@@ -93,6 +94,12 @@ def make(session: Session, mailing: Mailing, recipients: Sequence[Recipient], no
         session.flush()
         session.execute(insert(Link), rows)
     return outcomes
+
+
+def _because(contact: Contact | None) -> str:
+    if contact is None:
+        return ERASED
+    return NOTHING_TO_ASK if may_be_asked(contact) else LEFT_ALONE
 
 
 def _row(mailing: Mailing, contact: Contact, made: Made, now: datetime) -> dict[str, Any]:
@@ -109,14 +116,7 @@ def _row(mailing: Mailing, contact: Contact, made: Made, now: datetime) -> dict[
     }
 
 
-def _questions(session: Session, mailing: Mailing, contacts: Sequence[Contact]) -> list[str | None]:
+def _questions(session: Session, mailing: Mailing, contacts: Sequence[Contact], now: datetime) -> list[str | None]:
     if mailing.question is not None:
         return [mailing.question] * len(contacts)
-    mine = col(Answer.contact_id).in_([contact.id for contact in contacts])
-    answers = session.exec(
-        select(Answer).where(mine, Answer.bank == mailing.bank.bank.id, Answer.state == "current").order_by(col(Answer.id))
-    )
-    known: dict[str, list[tuple[str, Given]]] = defaultdict(list)
-    for answer, given in readable(answers, mailing.bank):
-        known[answer.contact_id].append((answer.kind, given))
-    return first_questions(mailing.bank, mailing.survey, [known[contact.id] for contact in contacts])
+    return first_questions(mailing.bank, mailing.survey, evidence_about_all(session, contacts, mailing.bank, now))

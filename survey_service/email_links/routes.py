@@ -24,7 +24,7 @@ def make_links(given: dict[str, Any]) -> dict[str, Any]:
     p = parts()
     with p.store.writing() as session:
         wanted = mailing(session, p.banks, given["survey"], given.get("question"), timedelta(days=given["expires_in_days"]))
-        outcomes = make(session, wanted, [_recipient(one) for one in given["contacts"]], p.now())
+        outcomes = make(session, p.keys, wanted, [_recipient(one) for one in given["contacts"]], p.now())
     drafts = Drafts(LinkTokens(p.keys), p.settings.base_url, wanted.bank)
     return {"items": [_item(drafts, one) for one in outcomes], "next": None}
 

@@ -44,7 +44,7 @@ class MadeSchema(StrictSchema):
     leave = fields.String(metadata={"description": "Where a person says: not me, or do not ask me again"})
     expires_at = fields.String()
     refused = fields.String(
-        validate=validate.OneOf(["asked_to_be_left_alone", "nothing_to_ask"]), metadata={"description": "Why there is no link"}
+        validate=validate.OneOf(["asked_to_be_left_alone", "nothing_to_ask", "erased"]), metadata={"description": "Why there is no link"}
     )
 
 

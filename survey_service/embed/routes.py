@@ -65,7 +65,7 @@ def state() -> Response | dict[str, Any]:
         raise BadToken
     p = parts()
     with p.store.reading() as session:
-        return seen(session, p.banks, request.args.get("session", ""), token)
+        return seen(session, p.banks, request.args.get("session", ""), token, p.now())
 
 
 def _sent(one: Asset, caching: str) -> Response:

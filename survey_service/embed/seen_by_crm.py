@@ -1,6 +1,7 @@
 """What the demo shows of a session: the belief, and in plain words which answer moved it, how far and towards whom."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -15,10 +16,10 @@ TELLS_NOTHING = 0.05
 """Bits below which an answer is said to tell nothing."""
 
 
-def seen(session: Session, banks: Banks, session_id: str, token: str) -> dict[str, Any]:
+def seen(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
     """Personas with their probabilities, and each answer with its weight. Raises NotFound, BadToken."""
-    interview = open_interview(session, banks, session_id, token, lock=False)
-    insight = insight_of(session, banks, session_id)
+    interview = open_interview(session, banks, session_id, token, now, lock=False)
+    insight = insight_of(session, banks, session_id, now)
     bank, language = interview.bank.bank, interview.row.language
     prior = dict(zip(interview.bank.personas, map(float, interview.bank.tables.persona_prior), strict=True))
     probabilities = insight["belief"]["probabilities"] if insight["belief"] else prior
@@ -27,7 +28,7 @@ def seen(session: Session, banks: Banks, session_id: str, token: str) -> dict[st
         "contact": interview.contact.id,
         "status": interview.row.status,
         "personas": [{"id": one, "name": names[one], "probability": probabilities[one]} for one in names],
-        "answers": [_told(bank, language, names, item) for item in insight["explanation"]],
+        "answers": [_told(bank, language, names, item) for item in insight["explanation"] if "question" in item],
     }
 
 

@@ -13,8 +13,10 @@ from sqlmodel import Session, select
 
 from adaptive import REASONS, Step, limit_of, next_questions
 from question_bank.compiling import Given
-from survey_service.contacts.beliefs import current_answers, now_believes
-from survey_service.errors import Conflict, NotFound
+from survey_service.contacts.beliefs import now_believes
+from survey_service.contacts.directory import follow
+from survey_service.contacts.evidence import current_answers, signals_of
+from survey_service.errors import Conflict
 from survey_service.respondent.accepting import keep, not_yet_taken, validated
 from survey_service.respondent.claims import settle
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
@@ -22,7 +24,7 @@ from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.records import Answer, Contact, SurveySession
-from survey_service.webhooks import outbox
+from survey_service.webhooks import telling
 
 SESSION_LIFETIME = timedelta(hours=24)
 
@@ -54,7 +56,7 @@ def exists(session: Session, session_id: str) -> bool:
 
 def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, claimed: Given | None = None) -> dict[str, Any]:
     """The view as it stands, or as it would be if what is `claimed` were confirmed; writes nothing."""
-    interview = open_interview(session, banks, session_id, token, lock=False)
+    interview = open_interview(session, banks, session_id, token, now, lock=False)
     with session.no_autoflush:
         if claimed is not None and interview.status(now) == "open":
             interview = replace(interview, claimed=claimed)
@@ -70,7 +72,7 @@ def record_answers(
 
     What was already taken under the same `answer_id` is not taken again. Either all of `given` is kept or none of it.
     """
-    interview = open_interview(session, banks, session_id, token)
+    interview = open_interview(session, banks, session_id, token, now)
     fresh = not_yet_taken(session, interview, given)
     if not fresh:
         return view_of(interview, now)
@@ -86,7 +88,7 @@ def record_answers(
 
 def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> dict[str, Any]:
     """Withdraw the last answer of the session and ask its question again, with what was given beside it."""
-    interview = open_interview(session, banks, session_id, token)
+    interview = open_interview(session, banks, session_id, token, now)
     repeated = select(Answer).where(Answer.session_id == session_id, Answer.withdrawn_by == answer_id)
     if session.exec(repeated).first():
         return view_of(interview, now)
@@ -104,7 +106,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
 
 def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> dict[str, Any]:
     """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
-    interview = open_interview(session, banks, session_id, token)
+    interview = open_interview(session, banks, session_id, token, now)
     if interview.status(now) == "open":
         _close(interview, "finished", "respondent", now)
         interview.row.finish_reason = reason
@@ -161,23 +163,21 @@ def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: d
         last_at=now,
         expires_at=now + SESSION_LIFETIME,
     )
-    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id), claimed=given.claimed)
+    seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
+    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id), seen, claimed=given.claimed)
 
 
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:
     if contact_id is None:
         return Contact(id=new_id("ct"), created_at=now, updated_at=now)
-    known = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).first()
-    if known is None:
-        raise NotFound("There is no such contact.")
-    return known
+    return follow(session, contact_id, lock=True)
 
 
 def _again(session: Session, interview: Interview, withdrawn: Answer | None = None) -> Interview:
     """The same interview with the log read afresh."""
     answers = current_answers(session, interview.contact.id, interview.row.bank)
     interview.row.withdrawn_answer = withdrawn.id if withdrawn else None
-    return Interview(interview.row, interview.contact, interview.bank, answers, withdrawn)
+    return Interview(interview.row, interview.contact, interview.bank, answers, interview.seen, withdrawn)
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:
@@ -189,12 +189,12 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         interview.bank,
         interview.row.bank_version,
         step.belief[0],
-        interview.given,
+        interview.about,
         threshold=interview.survey.stop.confidence,
         reason=reason,
         now=now,
     )
-    outbox.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
+    telling.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
     if interview.row.status != "open":
         _tell_of_the_end(session, interview, now)
 
@@ -240,4 +240,4 @@ def _close(interview: Interview, status: str, reason: str | None, now: datetime)
 
 
 def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:
-    outbox.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)
+    telling.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)

@@ -57,7 +57,7 @@ def look(session_id: str) -> dict[str, Any]:
         if is_api_key(token):
             check_key(session, p.keys, token, "read", p.now())
             view = interview.look(session, p.banks, session_id, None, p.now())
-            return {**view, **insight_of(session, p.banks, session_id)}
+            return {**view, **insight_of(session, p.banks, session_id, p.now())}
         return interview.look(session, p.banks, session_id, _token({}), p.now())
 
 

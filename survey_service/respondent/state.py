@@ -1,6 +1,7 @@
 """A session as the main path sees it: its row, its contact, its bank, and everything given so far."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +15,7 @@ from adaptive import Evidence, Progress
 from adaptive.exploring import Lots
 from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Survey
-from survey_service.contacts.beliefs import current_answers, readable
+from survey_service.contacts.evidence import Known, Seen, current_answers, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.respondent.claims import claim_of
 from survey_service.store.banks import Banks
@@ -57,6 +58,7 @@ class Interview:
     contact: Contact
     bank: CompiledBank
     answers: list[Answer]
+    seen: Sequence[Seen] = ()  # what the contact did
     withdrawn: Answer | None = None
     claimed: Given | None = None  # the click in an email, until an act of the person confirms it
 
@@ -90,8 +92,13 @@ class Interview:
         return [one for _, one in self.given] + ([self.claimed] if self.claimed else [])
 
     @cached_property
+    def about(self) -> Known:
+        """Everything that is certain about the contact: what a click claims is not in it."""
+        return Known(self.bank, self.given, self.seen, label_of(self.contact, self.bank))
+
+    @cached_property
     def evidence(self) -> Evidence:
-        return self.bank.evidence(self.known)
+        return self.bank.evidence(self.known, self.about.behaviour)
 
     @property
     def taken(self) -> int:
@@ -125,10 +132,13 @@ class Interview:
         )
 
 
-def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, *, lock: bool = True) -> Interview:
+def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
     """The session and its contact, locked against other writers; `token` None trusts the caller. Raises NotFound, BadToken."""
     both = select(SurveySession, Contact).join(Contact).where(SurveySession.id == session_id)
-    found = session.exec(both.with_for_update() if lock else both).first()
+    statement = both.with_for_update() if lock else both
+    found = session.exec(statement).first()
+    if found is None and lock:  # while we waited, the contact may have been merged into another, to whom the session belongs now
+        found = session.exec(statement).first()
     if found is None:
         raise NotFound("There is no such session.")
     row, contact = found
@@ -138,7 +148,8 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     withdrawn = session.get(Answer, row.withdrawn_answer) if row.withdrawn_answer else None
     answers = current_answers(session, contact.id, row.bank)
     begun = any(answer.session_id == row.id for answer in answers)
-    return Interview(row, contact, bank, answers, withdrawn, None if begun else claim_of(session, bank, row))
+    seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
+    return Interview(row, contact, bank, answers, seen, withdrawn, None if begun else claim_of(session, bank, row))
 
 
 def digest(token: str) -> str:

@@ -2,8 +2,9 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.loading import read_bank
@@ -31,6 +32,13 @@ class Banks:
             if len(self._compiled) > KEPT:
                 self._compiled.popitem(last=False)
         return compiled
+
+    def newest(self, session: Session, banks: Sequence[str] | None = None) -> list[tuple[CompiledBank, int]]:
+        """The latest version of each of `banks`, or of all there are, by name."""
+        latest = select(BankVersion.bank, func.max(BankVersion.version)).group_by(BankVersion.bank).order_by(BankVersion.bank)
+        if banks is not None:
+            latest = latest.where(col(BankVersion.bank).in_(banks))
+        return [(self.version(session, bank, version), version) for bank, version in session.exec(latest)]
 
     def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
         """The bank that a survey id stands for now, with its version. Raises NotFound."""

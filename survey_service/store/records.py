@@ -50,7 +50,7 @@ class ApiKey(SQLModel, table=True):
     """A key of the author or CRM API: only a keyed digest of it is kept."""
 
     __tablename__ = "api_key"
-    __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin')", "scope"),)
+    __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin', 'intake')", "scope"),)
     id: str = Field(primary_key=True)
     name: str
     prefix: str
@@ -63,16 +63,27 @@ class ApiKey(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """A person, known or anonymous. `sequence` counts the changes told to CRMs; its row is the lock of everything about the person."""
+    """A person, known or anonymous. `sequence` counts the changes told to CRMs; its row is the lock of everything about the person.
+
+    One that was merged into another, or erased, stays as a stone without any content: old references end there and go on from it.
+    `labels` is what people say about the contact, by bank: {persona, reliability, at}.
+    """
 
     __tablename__ = "contact"
-    __table_args__ = (CheckConstraint("sequence >= 0", "sequence_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("sequence >= 0", "sequence_not_negative"),
+        CheckConstraint("merged_into IS NULL OR erased_at IS NULL", "merged_or_erased"),
+    )
     id: str = Field(primary_key=True)
     sequence: int = Field(default=0, sa_type=BigInteger)
     email: str | None = None
     email_sha256: str | None = Field(default=None, index=True)
     attributes: dict[str, Any] = json_column(dict)
     consent: dict[str, Any] = json_column(dict)
+    labels: dict[str, Any] = json_column(dict)
+    merged_from: list[str] = json_column(list)
+    merged_into: str | None = Field(default=None, foreign_key="contact.id", index=True)
+    erased_at: datetime | None = moment(nullable=True)
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -174,7 +185,10 @@ class Belief(SQLModel, table=True):
     """What is believed about a contact under one bank: the stored posterior, always recomputable from the log."""
 
     __tablename__ = "belief"
-    __table_args__ = (CheckConstraint("confidence > 0 AND confidence <= 1", "confidence"),)
+    __table_args__ = (
+        CheckConstraint("confidence > 0 AND confidence <= 1", "confidence"),
+        Index("ix_belief_news", "updated_at", "contact_id", "bank"),
+    )
     contact_id: str = Field(primary_key=True, foreign_key="contact.id")
     bank: str = Field(primary_key=True)
     bank_version: int
@@ -184,6 +198,7 @@ class Belief(SQLModel, table=True):
     margin: float
     entropy_bits: float
     is_decided: bool = False
+    threshold: float | None = None  # the confidence from which the last survey counted a persona as decided
     answers: int = 0
     skipped: int = 0
     signals: int = 0

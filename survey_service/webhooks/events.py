@@ -8,15 +8,17 @@ from typing import Any
 
 from question_bank.compiling import CompiledBank
 from question_bank.definitions import Question
-from survey_service.contacts.beliefs import Change
+from survey_service.contacts.beliefs import Change, kind_of
 from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
 
 UPDATED = "contact.persona.updated"
 DECIDED = "contact.persona.decided"
+MERGED = "contact.merged"
+ERASED = "contact.erased"
 COMPLETED = "survey.response.completed"
 ABANDONED = "survey.response.abandoned"
 PING = "endpoint.ping"
-EVENT_TYPES = (UPDATED, DECIDED, COMPLETED, ABANDONED, PING)
+EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, PING)
 
 MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 """Which arithmetic made the probabilities. Its version changes when the same answers would give others."""
@@ -38,7 +40,7 @@ def persona_facts(event_type: str, change: Change, names: Iterable[ExternalId], 
         "model": MODEL,
         "assignment": {
             "persona": belief.top,
-            "kind": "answered" if belief.answers else "prior",
+            "kind": kind_of(belief, labelled=belief.bank in change.contact.labels),
             "confidence": confidence,
             "margin": round(confidence - second, DECIMALS),
             "entropy_bits": round(belief.entropy_bits, DECIMALS),
@@ -89,6 +91,12 @@ def response_facts(
         "questions": [_became(bank.bank.question(one), given.get(one)) for one in bank.bank.survey(row.survey).questions],
         "consent": _consent(contact),
     }
+
+
+def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalId], sequence: int, now: datetime) -> dict[str, Any]:
+    """The data of `contact.merged` and `contact.erased`, but for what was merged, or the names of who is erased."""
+    reason = event_type.rpartition(".")[2]
+    return {**_heading(event_type, sequence, reason, now), "contact": _contact(contact, names), "consent": _consent(contact)}
 
 
 def ping_facts(endpoint_id: str, now: datetime) -> dict[str, Any]:
@@ -162,7 +170,7 @@ def _contact(contact: Contact, names: Iterable[ExternalId]) -> dict[str, Any]:
         "external_ids": [{"system": name.system, "type": name.type, "id": name.value} for name in names],
         "email_sha256": contact.email_sha256,
         "email": contact.email,
-        "merged_from": [],
+        "merged_from": contact.merged_from,
     }
 
 
@@ -178,16 +186,14 @@ def _explained(explanation: Sequence[Mapping[str, Any]], bank: CompiledBank) -> 
     """The items that weigh most, heaviest first. Free text weighs nothing and is never quoted here."""
     heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
     texts = {question.id for question in bank.bank.questions if question.type == "text"}
-    return [
-        {
-            "kind": item["kind"],
-            "question": item["question"],
-            "value": None if item["question"] in texts else item["value"],
-            "favours": item["favours"],
-            "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS),
-        }
-        for item in heaviest[:MOST_EXPLANATIONS]
-    ]
+    return [_item(one, texts) for one in heaviest[:MOST_EXPLANATIONS]]
+
+
+def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
+    told = {name: item[name] for name in ("kind", "question", "value", "signal", "event", "favours") if name in item}
+    if item.get("question") in texts:
+        told["value"] = None
+    return {**told, "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS)}
 
 
 def _became(question: Question, answer: Answer | None) -> dict[str, Any]:

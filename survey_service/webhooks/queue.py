@@ -1,6 +1,6 @@
-"""The rows of the outbox: put in, found again, put away. What may be told, and to whom, is decided in `outbox`."""
+"""The rows of the outbox: put in, found again, put away. What may be told, and to whom, is decided in `telling`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from question_bank.compiling import CompiledBank
 from survey_service.store.columns import new_id
-from survey_service.store.records import Belief, Contact, Delivery, Endpoint
+from survey_service.store.records import Belief, Contact, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
 
@@ -80,6 +80,33 @@ def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime)
     for row in session.scalars(patient.with_for_update(skip_locked=True)):
         row.due = now
         session.add(row)
+
+
+def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
+    """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
+    waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
+    for row in session.scalars(waiting.where(_is_free(Delivery, now)).with_for_update()):
+        put_away(session, row, "superseded", now)
+    session.flush()
+    session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
+
+
+def forget_all(session: Session, contact: Contact, now: datetime) -> None:
+    """Send nothing of what waits about a contact, and keep nothing of what was sent."""
+    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).with_for_update()))
+    for row in rows:
+        if row.state == "pending":
+            put_away(session, row, "dropped", now)
+    forget(session, rows)
+
+
+def forget(session: Session, rows: Sequence[Delivery]) -> None:
+    """Keep that there were such messages, and nothing of what they said or what was answered."""
+    for row in rows:
+        row.facts, row.body = {}, None
+        session.add(row)
+    attempts = col(DeliveryAttempt.delivery_id).in_([row.id for row in rows])
+    session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
 def has_been_told(session: Session, endpoint: Endpoint, belief: Belief) -> bool:

@@ -22,7 +22,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
-from survey_service.webhooks import endpoints, outbox, queue
+from survey_service.webhooks import endpoints, outbox, queue, telling
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Outcome, Retry, deliver
 from survey_service.webhooks.schedule import JITTER
@@ -192,18 +192,18 @@ def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, 
 
 def _close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
     """Under the contact's lock, look again: the respondent may have come back a moment ago."""
-    interview = open_interview(session, banks, session_id, None)
+    interview = open_interview(session, banks, session_id, None, now)
     row = interview.row
     if row.status != "open":
         return
     if row.abandoned_at is None and row.last_at <= now - IDLE:
         row.abandoned_at = now
         if interview.own:  # a page that was opened and left is no response
-            outbox.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
+            telling.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
     if row.expires_at <= now:
         row.left_at, row.question, row.chance = row.question, None, None
         row.status, row.ended_at = "expired", now
-        outbox.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
+        telling.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
     session.add(row)
 
 

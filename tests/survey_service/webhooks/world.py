@@ -13,13 +13,14 @@ from sqlmodel import Session, select
 from question_bank.compiling import compile_bank
 from survey_service.authoring.publishing import publish
 from survey_service.contacts.beliefs import Change, now_believes
+from survey_service.contacts.evidence import Known
 from survey_service.keyring import Keyring
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId
 from survey_service.store.session import Store
-from survey_service.webhooks import deliveries, endpoints, outbox, worker
+from survey_service.webhooks import deliveries, endpoints, outbox, telling, worker
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from tests.question_bank.a_bank import changed, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
@@ -100,8 +101,8 @@ class World:
     def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> Change:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
-        change = now_believes(session, contact, BANK, 1, probabilities, [], threshold=0.9, reason="answer", now=self.now)
-        outbox.tell_of_change(session, change, ended, self.now)
+        change = now_believes(session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.9, reason="answer", now=self.now)
+        telling.tell_of_change(session, change, ended, self.now)
         return change
 
     def publish(self) -> None:

@@ -1,0 +1,175 @@
+"""Everything that is evidence about one contact under one bank: what they answered, what they did, and what people say about them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, func, literal, select, union_all
+from sqlmodel import Session, col
+
+from adaptive.likelihood import Floats
+from adaptive.posterior import Evidence
+from question_bank.answers import ImpossibleValue, from_store
+from question_bank.compiling import CompiledBank, Given
+from question_bank.definitions import Signal
+from survey_service.store.records import Answer, Contact
+from survey_service.store.signal_records import ContactEvent
+
+MOST_TERMS = 200
+"""Signals in one statement: SQLite joins no more than 500."""
+
+ONCE = 1
+"""How often a signal counts where its author does not say."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One sighting of a signal that counts; `weight` is 1 when it has just been seen and halves with every half-life."""
+
+    signal: str
+    event: str | None
+    at: datetime
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The evidence, as far as this version of the bank understands it."""
+
+    bank: CompiledBank
+    given: Sequence[tuple[Answer, Given]]
+    seen: Sequence[Seen] = ()
+    label: Mapping[str, Any] | None = None
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.given or self.seen or self.label)
+
+    @property
+    def answers(self) -> list[Given]:
+        return [one for _, one in self.given]
+
+    @cached_property
+    def behaviour(self) -> Floats:
+        """(C,) log-likelihood of everything that is not an answer, for each class."""
+        rows = [*(row for _, row in self.sightings()), *([] if self.label is None else [label_row(self.bank, self.label)])]
+        total: Floats = np.sum(rows, axis=0) if rows else np.zeros(self.bank.tables.classes)
+        return total
+
+    def sightings(self) -> list[tuple[str, Floats]]:
+        """Each signal that was seen with its (C,) faded log-likelihood, all its sightings together."""
+        weights: dict[str, float] = {}
+        for one in self.seen:
+            weights[one.signal] = weights.get(one.signal, 0.0) + one.weight
+        return [(signal, weight * self.bank.signal_rows[signal]) for signal, weight in weights.items()]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return self.bank.evidence(self.answers, self.behaviour)
+
+
+def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: datetime) -> Known:
+    """What is known about the contact now."""
+    return evidence_about_all(session, [contact], bank, now)[0]
+
+
+def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[Known]:
+    """What is known about each of them, in as many statements as for one."""
+    names = [contact.id for contact in contacts]
+    mine = select(Answer).where(col(Answer.contact_id).in_(names), col(Answer.bank) == bank.bank.id, col(Answer.state) == "current")
+    given: dict[str, list[tuple[Answer, Given]]] = defaultdict(list)
+    for answer, one in readable(session.scalars(mine.order_by(col(Answer.id))), bank):
+        given[answer.contact_id].append((answer, one))
+    seen = signals_of(session, names, bank, now)
+    return [Known(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
+
+
+def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
+    """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
+    mine = select(Answer).where(col(Answer.contact_id) == contact_id, col(Answer.bank) == bank, col(Answer.state) == "current")
+    return list(session.scalars(mine.order_by(col(Answer.id))))
+
+
+def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer, Given]]:
+    """The answers that mean something in this version of the bank; those of vanished questions or options are left out."""
+    kept = []
+    for answer in answers:
+        if answer.question not in bank.index:
+            continue
+        if answer.kind != "answer":
+            kept.append((answer, Given(answer.question)))
+            continue
+        try:
+            value = from_store(bank.bank.question(answer.question), answer.value)
+        except ImpossibleValue:
+            continue
+        kept.append((answer, Given(answer.question, value)))
+    return kept
+
+
+def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[Seen]]:
+    """By contact the sightings that count, oldest first: of each signal the newest, `at_most` of them. No statement without signals."""
+    signals = {signal.id: signal for signal in bank.bank.signals}
+    found: dict[str, list[Seen]] = defaultdict(list)
+    for start in range(0, len(signals), MOST_TERMS):
+        some = bank.bank.signals[start : start + MOST_TERMS]
+        for contact_id, name, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
+            found[contact_id].append(Seen(name, event, at, faded(signals[name].half_life_days, now - at)))
+    return {contact_id: sorted(sightings, key=lambda one: one.at) for contact_id, sightings in found.items()}
+
+
+def faded(half_life_days: float | None, age: timedelta) -> float:
+    """What is left of the weight of evidence of this age.
+
+    >>> faded(60, timedelta(days=120)), faded(None, timedelta(days=120))
+    (0.25, 1.0)
+    """
+    return 1.0 if half_life_days is None else float(0.5 ** (max(age / timedelta(days=1), 0.0) / half_life_days))
+
+
+def matches(signal: Signal) -> list[Any]:
+    """What an event must be for the signal to be seen, as conditions on its row; all of them hold together."""
+    wanted = signal.match
+    conditions = []
+    if "event" in wanted:
+        conditions += [col(ContactEvent.kind) == "track", col(ContactEvent.name) == wanted["event"]]
+    if "page" in wanted:
+        conditions += [col(ContactEvent.kind).in_(["page", "screen"]), col(ContactEvent.path).like(_pattern(wanted["page"]), escape="\\")]
+    for name in ("channel", "topic"):
+        if name in wanted:
+            conditions.append(func.lower(getattr(ContactEvent, name)) == wanted[name].lower())
+    return conditions
+
+
+def label_of(contact: Contact, bank: CompiledBank) -> Mapping[str, Any] | None:
+    """What somebody said the contact is, None where nobody did or this version of the bank has no such persona."""
+    label: Mapping[str, Any] | None = contact.labels.get(bank.bank.id)
+    return label if label is not None and label["persona"] in bank.personas else None
+
+
+def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
+    """(C,) log P(this label | class): `reliability` where it is right, the rest shared among the other personas."""
+    personas = len(bank.personas)
+    right = np.arange(personas) == bank.personas.index(label["persona"])
+    row = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
+    return row if bank.tables.styles is None else row[bank.tables.styles.persona_of]
+
+
+def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
+    age = func.row_number().over(
+        partition_by=col(ContactEvent.contact_id), order_by=(col(ContactEvent.at).desc(), col(ContactEvent.id).desc())
+    )
+    shown = col(ContactEvent.contact_id), literal(signal.id).label("signal"), col(ContactEvent.name), col(ContactEvent.at)
+    of_these = select(*shown, age.label("age")).where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal)).subquery()
+    counted = of_these.c.age <= (signal.at_most or ONCE)
+    return select(of_these.c.contact_id, of_these.c.signal, of_these.c.name, of_these.c.at).where(counted)
+
+
+def _pattern(glob: str) -> str:
+    """A path with stars as the pattern of LIKE, in lower case as paths are kept."""
+    plain = glob.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return plain.replace("*", "%")

@@ -1,0 +1,47 @@
+"""What people say a contact is: an agent on the phone, a salesperson. A word, not a verdict: it is weighed with everything else."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from question_bank.compiling import CompiledBank
+from survey_service.contacts.believing import believe_again
+from survey_service.errors import Invalid, NotFound
+from survey_service.store.banks import Banks
+from survey_service.store.records import Contact
+from survey_service.webhooks import telling
+
+
+def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
+    """Keep the word in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
+    compiled, version = _bank(session, banks, bank)
+    if persona not in compiled.personas:
+        raise Invalid(
+            errors=[{"path": "persona", "message": f'the bank has no persona "{persona}": it has {", ".join(compiled.personas)}'}]
+        )
+    if reliability * len(compiled.personas) <= 1:
+        few = f"is no better than a guess among {len(compiled.personas)} personas: give more than {1 / len(compiled.personas):.2f}"
+        raise Invalid(errors=[{"path": "reliability", "message": few}])
+    contact.labels = {**contact.labels, bank: {"persona": persona, "reliability": reliability, "at": now.isoformat()}}
+    _tell(session, banks, contact, bank, version, now)
+
+
+def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
+    """Take the word back, if there was one. The contact's row must be locked. Raises NotFound for an unknown bank."""
+    _, version = _bank(session, banks, bank)
+    if bank in contact.labels:
+        contact.labels = {name: value for name, value in contact.labels.items() if name != bank}
+        _tell(session, banks, contact, bank, version, now)
+
+
+def _bank(session: Session, banks: Banks, bank: str) -> tuple[CompiledBank, int]:
+    newest = banks.newest(session, [bank])
+    if not newest:
+        raise NotFound(f'There is no bank "{bank}".')
+    return newest[0]
+
+
+def _tell(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:
+    session.add(contact)
+    change = believe_again(session, contact, banks.version(session, bank, version), version, "label", now)
+    telling.tell_of_change(session, change, ended=False, now=now)

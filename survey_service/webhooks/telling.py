@@ -1,0 +1,148 @@
+"""What is told to whom: a message is a row, and it exists exactly when the answer that caused it does.
+
+Called inside the caller's own transaction, with the contact's row locked.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from question_bank.compiling import CompiledBank
+from survey_service.contacts.beliefs import Change, explanation
+from survey_service.contacts.evidence import evidence_about
+from survey_service.store.records import Answer, Belief, Contact, Endpoint, ExternalId, SurveySession
+from survey_service.webhooks import events, queue
+from survey_service.webhooks.events import DECIDED, ERASED, MERGED, UPDATED
+from survey_service.webhooks.timing import Moment, Waiting, moment_of
+
+
+def tell_of_change(session: Session, change: Change, ended: bool, now: datetime) -> None:
+    """Tell every endpoint that wants to know; `ended` says that no more will come from this survey."""
+    endpoints = _listening(session)
+    _tell_of_update(session, endpoints, change, ended, now)
+    _tell_of_decision(session, endpoints, change, ended, now)
+
+
+def tell_of_response(
+    session: Session, row: SurveySession, contact: Contact, bank: CompiledBank, own: list[Answer], what: str, now: datetime
+) -> None:
+    """Tell that a questionnaire was "completed" or "abandoned", with what was given in it."""
+    if what == "completed":
+        tell_the_last_word(session, contact, bank, what, now)
+    event_type = f"survey.response.{what}"
+    wanting = [one for one in _listening(session) if _wants(one, event_type)]
+    if not wanting:
+        return
+    sequence = _next_sequence(session, contact)
+    facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
+    for endpoint in wanting:
+        queue.flush(session, endpoint, contact, now)
+        queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, bank)
+
+
+def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
+    """A survey has ended without a further answer: send what is waiting, and the belief to those who have not been told of it."""
+    belief = session.get(Belief, (contact.id, bank.bank.id))
+    endpoints = _listening(session)
+    if belief is None or not endpoints:
+        return
+    for endpoint in endpoints:
+        queue.flush(session, endpoint, contact, now)
+    untold = [one for one in endpoints if _wants(one, UPDATED) and not queue.has_been_told(session, one, belief)]
+    patient = [one for one in endpoints if _wants(one, DECIDED) and one.when == "final"]
+    if not untold and not patient:
+        return
+    known = evidence_about(session, contact, bank, now)
+    change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
+    if untold:
+        belief.sequence = _next_sequence(session, contact)
+        session.add(belief)
+        _tell_of_update(session, untold, change, True, now)
+    _tell_of_decision(session, patient, change, True, now)
+
+
+def tell_of_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
+    """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
+    _tell_of_contact(session, contact, MERGED, {"merged": dict(gone)}, now)
+
+
+def tell_of_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
+    """Tell that a contact is to be forgotten, by the `names` it had; nothing else of it is told."""
+    _tell_of_contact(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
+
+
+def _tell_of_contact(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+    wanting = [one for one in _listening(session) if _wants(one, event_type)]
+    facts = events.contact_facts(event_type, contact, _names(session, contact), _next_sequence(session, contact), now) | more
+    for endpoint in wanting:
+        queue.flush(session, endpoint, contact, now)
+        queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact)
+
+
+def _tell_of_update(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
+    wanting = [one for one in endpoints if _wants(one, UPDATED)]
+    if wanting:
+        facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
+        for endpoint in wanting:
+            _replace(session, endpoint, change, facts, ended, now)
+
+
+def _tell_of_decision(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
+    wanting = [one for one in endpoints if _wants(one, DECIDED) and _is_news(session, one, change, ended)]
+    if wanting:
+        names = _names(session, change.contact)
+        facts = events.persona_facts(DECIDED, change, names, _next_sequence(session, change.contact))
+        for endpoint in wanting:
+            queue.flush(session, endpoint, change.contact, now)
+            queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank)
+
+
+def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime) -> None:
+    """Put an update in the place of those that have not gone out, if it is worth telling at all."""
+    earlier = queue.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
+    moment = moment_of(
+        endpoint.when,
+        now,
+        is_material=change.is_material,
+        at_once=change.newly_decided,
+        ended=ended,
+        waiting=Waiting(earlier[0].due_at_latest) if earlier else None,
+    )
+    if moment is None:
+        return
+    facts = events.coalesced(facts, [one.facts for one in earlier])
+    row = queue.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank)
+    for one in earlier:
+        # A busy contact must not set the clock of a failing endpoint back: the schedule goes on where it was.
+        if one.attempt:
+            row.attempt, row.due = max(row.attempt, one.attempt), max(row.due, one.due)
+        queue.put_away(session, one, "superseded", now)
+
+
+def _is_news(session: Session, endpoint: Endpoint, change: Change, ended: bool) -> bool:
+    """Whether a decision is to be told now. Who wants to hear nothing before the end hears of an earlier decision then."""
+    if endpoint.when != "final":
+        return change.newly_decided
+    return ended and change.belief.is_decided and queue.last_decision(session, endpoint, change.belief) != change.belief.top
+
+
+def _listening(session: Session) -> list[Endpoint]:
+    return list(session.exec(select(Endpoint).where(Endpoint.state == "active").order_by(col(Endpoint.id))))
+
+
+def _wants(endpoint: Endpoint, event_type: str) -> bool:
+    return not endpoint.events or event_type in endpoint.events
+
+
+def _names(session: Session, contact: Contact) -> list[ExternalId]:
+    mine = select(ExternalId).where(ExternalId.contact_id == contact.id)
+    return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
+
+
+def _next_sequence(session: Session, contact: Contact) -> int:
+    """Every message about a contact has a number of its own, so that one guard in the receiver orders them all."""
+    contact.sequence += 1
+    session.add(contact)
+    return contact.sequence

@@ -10,6 +10,7 @@ from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
+from survey_service.intake import routes as intake
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock, Parts, utc_now
 from survey_service.respondent import pages
@@ -44,7 +45,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api.spec.options["security"] = [{"bearer": []}]
     for room in (respondent, authoring, contacts, links, webhooks):
         api.register_blueprint(room.blueprint)
-    for room in (pages, link_pages, embed, health):
+    for room in (pages, link_pages, embed, intake, health):
         app.register_blueprint(room.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)

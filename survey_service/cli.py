@@ -91,7 +91,7 @@ def key() -> None:
 
 
 @key.command("create")
-@click.option("--scope", type=click.Choice(["read", "write", "admin"]), required=True)
+@click.option("--scope", type=click.Choice(["read", "write", "admin", "intake"]), required=True)
 @click.option("--name", default="", help="What it is for.")
 @click.option("--json", "as_json", is_flag=True)
 def create_key(scope: str, name: str, as_json: bool) -> None:

@@ -12,12 +12,14 @@ from survey_service.store.records import ApiKey
 
 MARK = "dk_"
 SCOPES = ("read", "write", "admin")  # each includes the ones before it
+INTAKE = "intake"
+"""The scope of keys that may only say what contacts did: they stand in pages, where everybody can read them."""
 
 
 def create_key(session: Session, keys: Keyring, scope: str, name: str, now: datetime, lifetime: timedelta | None = None) -> str:
     """A new key, in clear for the only time."""
-    if scope not in SCOPES:
-        raise ValueError(f"{scope!r} is not a scope: choose from {', '.join(SCOPES)}")
+    if scope not in (*SCOPES, INTAKE):
+        raise ValueError(f"{scope!r} is not a scope: choose from {', '.join((*SCOPES, INTAKE))}")
     key = MARK + secrets.token_urlsafe(32)
     session.add(
         ApiKey(
@@ -60,6 +62,14 @@ def check_key(session: Session, keys: Keyring, token: str | None, scope: str, no
     found = session.exec(select(ApiKey).where(col(ApiKey.digest).in_(keys.digests(token)))).first()
     if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
-    if SCOPES.index(found.scope) < SCOPES.index(scope):
+    if scope not in _included(found.scope):
         raise ScopeMissing(f"This needs a key with the scope {scope}; this one has {found.scope}.")
     return found
+
+
+def _included(scope: str) -> tuple[str, ...]:
+    """The scopes that a key with `scope` has; to say what contacts did is open to whoever may write."""
+    if scope == INTAKE:
+        return (INTAKE,)
+    held = SCOPES[: SCOPES.index(scope) + 1]
+    return (*held, INTAKE) if "write" in held else held

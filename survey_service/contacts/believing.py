@@ -1,9 +1,8 @@
 """Believing anew outside a survey: when something was seen, said, merged or taken back."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from adaptive import believe
 from question_bank.compiling import CompiledBank
@@ -20,13 +19,10 @@ def believe_again(session: Session, contact: Contact, bank: CompiledBank, versio
     return now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason=reason, now=now)
 
 
-def banks_of(session: Session, banks: Banks, contact: Contact) -> list[tuple[CompiledBank, int]]:
-    """The newest version of each bank under which anything is believed about the contact, or was answered."""
-    believed = session.exec(select(Belief.bank).where(Belief.contact_id == contact.id))
-    answered = session.exec(select(Answer.bank).where(Answer.contact_id == contact.id).distinct())
-    return banks.newest(session, sorted({*believed, *answered, *contact.labels}))
-
-
-def believe_all_again(session: Session, banks: Banks, contact: Contact, reason: str, now: datetime) -> Sequence[Change]:
-    """The belief under each bank that knows the contact."""
-    return [believe_again(session, contact, bank, version, reason, now) for bank, version in banks_of(session, banks, contact)]
+def banks_of(session: Session, banks: Banks, *contacts: Contact) -> list[tuple[CompiledBank, int]]:
+    """The newest version of each bank under which anything is believed about any of the contacts, or was answered."""
+    names = [contact.id for contact in contacts]
+    believed = session.exec(select(Belief.bank).where(col(Belief.contact_id).in_(names)))
+    answered = session.exec(select(Answer.bank).where(col(Answer.contact_id).in_(names)).distinct())
+    labelled = [bank for contact in contacts for bank in contact.labels]
+    return banks.newest(session, sorted({*believed, *answered, *labelled}))

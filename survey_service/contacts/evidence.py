@@ -31,6 +31,7 @@ class Seen:
     """One sighting of a signal that counts; `weight` is 1 when it has just been seen and halves with every half-life."""
 
     signal: str
+    event_id: int
     event: str | None
     at: datetime
     weight: float
@@ -117,8 +118,8 @@ def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank,
     found: dict[str, list[Seen]] = defaultdict(list)
     for start in range(0, len(signals), MOST_TERMS):
         some = bank.bank.signals[start : start + MOST_TERMS]
-        for contact_id, name, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
-            found[contact_id].append(Seen(name, event, at, faded(signals[name].half_life_days, now - at)))
+        for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
+            found[contact_id].append(Seen(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
     return {contact_id: sorted(sightings, key=lambda one: one.at) for contact_id, sightings in found.items()}
 
 
@@ -136,9 +137,9 @@ def matches(signal: Signal) -> list[Any]:
     wanted = signal.match
     conditions = []
     if "event" in wanted:
-        conditions += [col(ContactEvent.kind) == "track", col(ContactEvent.name) == wanted["event"]]
+        conditions += [col(ContactEvent.kind).in_(["track", "screen"]), col(ContactEvent.name) == wanted["event"]]
     if "page" in wanted:
-        conditions += [col(ContactEvent.kind).in_(["page", "screen"]), col(ContactEvent.path).like(_pattern(wanted["page"]), escape="\\")]
+        conditions += [col(ContactEvent.kind) == "page", col(ContactEvent.path).like(_pattern(wanted["page"]), escape="\\")]
     for name in ("channel", "topic"):
         if name in wanted:
             conditions.append(func.lower(getattr(ContactEvent, name)) == wanted[name].lower())
@@ -163,10 +164,15 @@ def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
     age = func.row_number().over(
         partition_by=col(ContactEvent.contact_id), order_by=(col(ContactEvent.at).desc(), col(ContactEvent.id).desc())
     )
-    shown = col(ContactEvent.contact_id), literal(signal.id).label("signal"), col(ContactEvent.name), col(ContactEvent.at)
-    of_these = select(*shown, age.label("age")).where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal)).subquery()
+    event = col(ContactEvent.contact_id), col(ContactEvent.id), col(ContactEvent.name), col(ContactEvent.at)
+    of_these = (
+        select(*event, literal(signal.id).label("signal"), age.label("age"))
+        .where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal))
+        .subquery()
+    )
     counted = of_these.c.age <= (signal.at_most or ONCE)
-    return select(of_these.c.contact_id, of_these.c.signal, of_these.c.name, of_these.c.at).where(counted)
+    columns = of_these.c
+    return select(columns.contact_id, columns.signal, columns.id, columns.name, columns.at).where(counted)
 
 
 def _pattern(glob: str) -> str:

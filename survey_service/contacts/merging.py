@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select, update
 
-from survey_service.contacts.believing import believe_all_again
+from survey_service.contacts.believing import banks_of, believe_again
 from survey_service.contacts.views import names_of
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link
@@ -26,12 +26,14 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     gone, kept = pair[gone_id], pair[kept_id]
     if kept.id in (gone.id, gone.merged_into):
         return False
+    concerned = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": names_of(session, [gone])[gone.id]}
     _join(gone, kept, now)
     _move(session, gone, kept)
     queue.hand_over(session, gone, kept, now)
     telling.tell_of_merge(session, kept, former, now)
-    for change in believe_all_again(session, banks, kept, "merge", now):
+    for bank, version in concerned:
+        change = believe_again(session, kept, bank, version, "merge", now)
         telling.tell_of_change(session, change, ended=True, now=now)
     return True
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,11 +18,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a key for tests that is long enough"
 PATIENCE = 30.0
+NODE_MISSING = "Node and its packages are missing: ./requirements/test-machine.sh installs them"
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
@@ -43,6 +46,17 @@ def environment(database_url: str) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")}
     settings = {"DATABASE_URL": database_url, "SECRET_KEYS": SECRET, "ALLOW_PRIVATE_TARGETS": "127.0.0.0/8", "LOG_LEVEL": "WARNING"}
     return {**own, "PYTHONPATH": str(ROOT), **{f"DISCERN_{name}": value for name, value in settings.items()}}
+
+
+def oracle(script: str, *arguments: str, given: str = "") -> str:
+    """What a script of tests/node prints: other people's JavaScript. Where it cannot run, a developer is told so and CI fails."""
+    folder = ROOT / "tests" / "node"
+    if shutil.which("node") is None or not (folder / "node_modules").is_dir():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NODE_MISSING)
+    command = ["node", str(folder / script), *arguments]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def discern(*arguments: str, database_url: str) -> subprocess.CompletedProcess[str]:

@@ -62,9 +62,7 @@ def test_a_respondent_in_the_middle_of_a_survey_notices_nothing(service):
     person = respondent(service, None, owns="yes")
     respondent(service, "known", km=9_000)
 
-    merged = service.call(
-        "POST", "/api/v1/contacts/merge", {"from": {"session": person.session}, "into": {"external_id": "known"}}
-    )
+    merged = service.call("POST", "/api/v1/contacts/merge", {"from": {"session": person.session}, "into": {"external_id": "known"}})
 
     assert merged.status_code == 200
     assert person.answer("happy", 3).status_code == 200

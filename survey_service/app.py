@@ -10,6 +10,7 @@ from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
+from survey_service.intake import reading as events
 from survey_service.intake import routes as intake
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock, Parts, utc_now
@@ -43,7 +44,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
     api.spec.options["security"] = [{"bearer": []}]
-    for room in (respondent, authoring, contacts, links, webhooks):
+    for room in (respondent, authoring, contacts, links, events, webhooks):
         api.register_blueprint(room.blueprint)
     for room in (pages, link_pages, embed, intake, health):
         app.register_blueprint(room.blueprint)

@@ -9,6 +9,7 @@ import click
 
 from question_bank.loading import check_bank
 from survey_service.cli_analysis import refit, replay, simulate
+from survey_service.cli_contacts import recompute
 from survey_service.cli_fit import fit
 from survey_service.cli_links import links
 from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
@@ -19,7 +20,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links):
+for command in (simulate, replay, fit, refit, links, recompute):
     main.add_command(command)
 
 

@@ -4,9 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from question_bank.compiling import CompiledBank
 from survey_service.contacts.believing import believe_again
-from survey_service.errors import Invalid, NotFound
+from survey_service.errors import Invalid
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact
 from survey_service.webhooks import telling
@@ -14,7 +13,7 @@ from survey_service.webhooks import telling
 
 def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
     """Keep the word in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
-    compiled, version = _bank(session, banks, bank)
+    compiled, version = banks.latest(session, bank)
     if persona not in compiled.personas:
         raise Invalid(
             errors=[{"path": "persona", "message": f'the bank has no persona "{persona}": it has {", ".join(compiled.personas)}'}]
@@ -28,17 +27,10 @@ def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: 
 
 def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
     """Take the word back, if there was one. The contact's row must be locked. Raises NotFound for an unknown bank."""
-    _, version = _bank(session, banks, bank)
+    _, version = banks.latest(session, bank)
     if bank in contact.labels:
         contact.labels = {name: value for name, value in contact.labels.items() if name != bank}
         _tell(session, banks, contact, bank, version, now)
-
-
-def _bank(session: Session, banks: Banks, bank: str) -> tuple[CompiledBank, int]:
-    newest = banks.newest(session, [bank])
-    if not newest:
-        raise NotFound(f'There is no bank "{bank}".')
-    return newest[0]
 
 
 def _tell(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:

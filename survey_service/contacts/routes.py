@@ -16,7 +16,10 @@ from survey_service.contacts.schemas import (
     LabelSchema,
     MergeSchema,
     SystemSchema,
+    TimelineQuerySchema,
+    TimelineSchema,
 )
+from survey_service.contacts.timeline import timeline as what_happened
 from survey_service.email_links.tokens import sign_identity
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
@@ -94,6 +97,18 @@ def export(query: dict[str, Any], external_id: str) -> dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         return views.export(session, p.banks, views.found(session, external_id, query["system"]), p.now())
+
+
+@blueprint.get("/<string:external_id>/timeline")
+@requires("read")
+@blueprint.arguments(TimelineQuerySchema, location="query")
+@blueprint.response(200, TimelineSchema)
+def timeline(query: dict[str, Any], external_id: str) -> dict[str, Any]:
+    """Surveys, answers, behaviour, emails and messages in one line, the newest first."""
+    with parts().store.reading() as session:
+        contact = views.found(session, external_id, query["system"])
+        items, after = what_happened(session, contact, query.get("after"), query["limit"])
+    return {"items": items, "next": after}
 
 
 @blueprint.put("/<string:external_id>/label")

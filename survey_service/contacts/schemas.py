@@ -121,3 +121,13 @@ class ExportSchema(StrictSchema):
     link_openings = fields.List(fields.Dict())
     link_sessions = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
+
+
+class TimelineQuerySchema(SystemSchema):
+    after = fields.AwareDateTime(default_timezone=UTC, metadata={"description": "`next` of the page before"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class TimelineSchema(StrictSchema):
+    items = fields.List(fields.Dict())
+    next = fields.String(allow_none=True)

@@ -12,9 +12,10 @@ from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.parts import parts
 from survey_service.respondent import interview
+from survey_service.respondent.identifying import identify
 from survey_service.respondent.insight import insight_of
 from survey_service.respondent.origins import add_cors, check_origin
-from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema
+from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
 from survey_service.respondent.state import GivenAnswer, Start
 
 blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
@@ -90,6 +91,20 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     p, token = parts(), _token(given)
     with p.store.writing() as session:
         return interview.finish(session, p.banks, session_id, token, p.now(), given.get("reason"))
+
+
+@blueprint.post("/sessions/<string:session_id>/identity")
+@blueprint.arguments(WhoSchema)
+@blueprint.response(200, ViewSchema)
+def identity(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+    """Say who has been answering, with a signed identity or an email link: the session goes on as theirs."""
+    p, token = parts(), _token(given)
+    with p.store.writing() as session:
+        if "link" in given:
+            contact_id = find(session, LinkTokens(p.keys), given["link"], p.now())[0].contact_id
+        else:
+            contact_id = read_identity(p.keys, given["identity"])
+        return identify(session, p.banks, session_id, token, contact_id, p.now())
 
 
 @blueprint.errorhandler(DiscernError)

@@ -41,6 +41,16 @@ class TokenSchema(StrictSchema):
     token = fields.String(metadata={"description": "The session token, where no Authorization header is sent"})
 
 
+class WhoSchema(TokenSchema):
+    identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
+    link = _short(200, metadata={"description": "Or the token of an email link"})
+
+    @validates_schema
+    def _one(self, data: dict[str, Any], **_: Any) -> None:
+        if ("link" in data) == ("identity" in data):
+            raise ValidationError("give either identity or link", "identity")
+
+
 class AnswerSchema(StrictSchema):
     answer_id = _short(100, required=True, metadata={"description": "Made by the client; the same id again changes nothing"})
     question = _short(100, required=True)

@@ -40,6 +40,13 @@ class Banks:
             latest = latest.where(col(BankVersion.bank).in_(banks))
         return [(self.version(session, bank, version), version) for bank, version in session.exec(latest)]
 
+    def latest(self, session: Session, bank: str) -> tuple[CompiledBank, int]:
+        """The latest version of one bank. Raises NotFound."""
+        newest = self.newest(session, [bank])
+        if not newest:
+            raise NotFound(f'There is no bank "{bank}".')
+        return newest[0]
+
     def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
         """The bank that a survey id stands for now, with its version. Raises NotFound."""
         row = session.get(SurveyRow, survey)

@@ -16,8 +16,7 @@ from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
 from survey_service.store.signal_records import ContactEvent
 from tests.processes import SECRET, end, free_port, oracle, until, web_server
-from tests.survey_service.contacts.people import SIGNALS
-from tests.survey_service.service import BANK
+from tests.survey_service.intake.conftest import WITH_SIGNALS
 
 EVENTS = 6
 
@@ -27,7 +26,7 @@ def line(database_url):
     """A database with a bank that has signals, a write key, and the port that the server will have."""
     store = Store(database_url)
     with store.writing() as session:
-        publish(session, read_bank(BANK.replace("surveys:", SIGNALS.lstrip() + "surveys:")), utc_now())
+        publish(session, read_bank(WITH_SIGNALS), utc_now())
         key = create_key(session, Keyring([SECRET]), "intake", "shop", utc_now())
     yield store, key, free_port(), database_url
     store.close()

@@ -2,38 +2,17 @@
 
 import gzip
 import json
-from base64 import b64encode
 from threading import Barrier, Thread
 
 import pytest
 
 from survey_service.authoring.keys import create_key
-from tests.survey_service.contacts.people import SIGNALS, belief_of, contact, everything, respondent
-from tests.survey_service.service import BANK, a_service
-
-
-@pytest.fixture
-def shop(database_url):
-    """A service whose bank has signals, and a key that may only tell what contacts do."""
-    made = a_service(database_url, BANK.replace("surveys:", SIGNALS.lstrip() + "surveys:"))
-    with made.parts.store.writing() as session:
-        made.write_key = create_key(session, made.parts.keys, "intake", "shop", made.clock())
-    yield made
-    made.parts.store.close()
-
-
-def tell(shop, path, body, key=None):
-    basic = b64encode(f"{key or shop.write_key}:".encode()).decode()
-    return shop.client.post(f"/v1/{path}", json=body, headers={"Authorization": f"Basic {basic}"})
-
-
-def track(shop, event="Brochure Downloaded", **more):
-    return tell(shop, "track", {"userId": "zoe", "event": event, **more})
+from tests.survey_service.contacts.people import belief_of, contact, everything, respondent
 
 
 def test_a_signal_moves_the_belief_as_its_table_says_and_is_explained(shop):
     """Bayes' rule: prior .5/.5, seen with probability .1 and .4."""
-    assert track(shop, messageId="m1").json == {"success": True}
+    assert shop.track(messageId="m1").json == {"success": True}
 
     told = belief_of(shop, "zoe")
     assert told["probabilities"] == pytest.approx({"driver": 0.2, "family": 0.8})
@@ -45,10 +24,10 @@ def test_a_signal_moves_the_belief_as_its_table_says_and_is_explained(shop):
 
 def test_the_next_question_and_the_belief_of_a_survey_know_what_was_seen(shop):
     """One belief for what people say and do, whatever comes first."""
-    track(shop, messageId="m1")
+    shop.track(messageId="m1")
     first = respondent(shop, "zoe", owns="yes")
     respondent(shop, "max", owns="yes")
-    tell(shop, "track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "m2"})
+    shop.tell("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "m2"})
 
     assert first.belief() == pytest.approx(belief_of(shop, "max")["probabilities"], abs=1e-12)
     weights = [item["bits"]["family"] for item in belief_of(shop, "max")["explanation"]]
@@ -59,12 +38,12 @@ def test_the_next_question_and_the_belief_of_a_survey_know_what_was_seen(shop):
 def test_a_signal_counts_at_most_so_often_and_fades(shop):
     """Three downloads count as two; after a half-life each counts half."""
     for number in range(3):
-        track(shop, messageId=f"m{number}")
+        shop.track(messageId=f"m{number}")
     fresh = belief_of(shop, "zoe")
     assert fresh["probabilities"]["family"] == pytest.approx(16 / 17)
 
     shop.clock.forward(days=60)
-    tell(shop, "page", {"userId": "zoe", "messageId": "p", "properties": {"url": "https://shop.example/safety/airbags?mail=x@y.z"}})
+    shop.tell("page", {"userId": "zoe", "messageId": "p", "properties": {"url": "https://shop.example/safety/airbags?mail=x@y.z"}})
 
     faded = belief_of(shop, "zoe")
     assert faded["probabilities"]["family"] == pytest.approx(10 / 11)  # 4 for both downloads, 2.5 for the page
@@ -74,14 +53,14 @@ def test_a_signal_counts_at_most_so_often_and_fades(shop):
 def test_the_same_message_again_is_no_evidence(shop):
     """Alone, twice in one batch, or many times at once."""
     for _ in range(2):
-        track(shop, messageId="m1")
+        shop.track(messageId="m1")
     message = {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "m1"}
-    tell(shop, "batch", {"batch": [message, message]})
+    shop.tell("batch", {"batch": [message, message]})
     barrier = Barrier(4)
 
     def at_once():
         barrier.wait()
-        track(shop, messageId="m2")
+        shop.track(messageId="m2")
 
     threads = [Thread(target=at_once) for _ in range(4)]
     for thread in threads:
@@ -102,8 +81,8 @@ def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, ord
         {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "c"},
     ]
     for number in order:
-        assert tell(shop, "batch", {"batch": [messages[number]]}).json == {"success": True}
-    tell(shop, "batch", {"batch": messages})
+        assert shop.tell("batch", {"batch": [messages[number]]}).json == {"success": True}
+    shop.tell("batch", {"batch": messages})
 
     assert belief_of(shop, "zoe")["evidence"]["signals"] == 2
     assert {name["system"]: name["id"] for name in contact(shop, "zoe")["external_ids"]} == {"anonymous": "anon-7", "crm": "zoe"}
@@ -112,13 +91,13 @@ def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, ord
 def test_two_customers_at_one_computer_stay_two(shop):
     """The browser belongs to who came first; what a known user does is the known user's."""
     for user in ("zoe", "max"):
-        tell(shop, "identify", {"userId": user, "anonymousId": "family-laptop"})
-    tell(shop, "track", {"userId": "max", "anonymousId": "family-laptop", "event": "Brochure Downloaded", "messageId": "m"})
+        shop.tell("identify", {"userId": user, "anonymousId": "family-laptop"})
+    shop.tell("track", {"userId": "max", "anonymousId": "family-laptop", "event": "Brochure Downloaded", "messageId": "m"})
 
     assert contact(shop, "zoe")["id"] != contact(shop, "max")["id"]
     assert belief_of(shop, "max")["evidence"]["signals"] == 1
     assert contact(shop, "zoe")["beliefs"] == {}
-    refused = tell(shop, "alias", {"userId": "zoe", "previousId": "max", "messageId": "n"})
+    refused = shop.tell("alias", {"userId": "zoe", "previousId": "max", "messageId": "n"})
     assert refused.json == {"success": True}  # the library would send it again and again
     assert contact(shop, "zoe")["id"] != contact(shop, "max")["id"]
 
@@ -126,8 +105,8 @@ def test_two_customers_at_one_computer_stay_two(shop):
 def test_traits_fill_what_nobody_has_said_and_overwrite_nothing(shop):
     """The key of a browser is public."""
     shop.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"plan": "gold"}})
-    tell(shop, "identify", {"userId": "zoe", "context": {"traits": {"email": "zoe@example.com", "plan": "free", "age": 40, "deep": {}}}})
-    tell(shop, "identify", {"userId": "zoe", "traits": {"email": "attacker@example.com"}})
+    shop.tell("identify", {"userId": "zoe", "context": {"traits": {"email": "zoe@example.com", "plan": "free", "age": 40, "deep": {}}}})
+    shop.tell("identify", {"userId": "zoe", "traits": {"email": "attacker@example.com"}})
 
     told = contact(shop, "zoe")
     assert (told["email"], told["attributes"]) == ("zoe@example.com", {"plan": "gold", "age": 40})
@@ -136,8 +115,8 @@ def test_traits_fill_what_nobody_has_said_and_overwrite_nothing(shop):
 def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
     """By as much as its sentAt is off; never into the future."""
     hour_fast = {"timestamp": "2026-01-05T10:30:00Z", "sentAt": "2026-01-05T11:00:00Z"}
-    tell(shop, "track", {"userId": "zoe", "event": "Brochure Downloaded", "messageId": "m", **hour_fast})
-    tell(shop, "track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "n", "timestamp": "2027-01-05T10:30:00Z"})
+    shop.tell("track", {"userId": "zoe", "event": "Brochure Downloaded", "messageId": "m", **hour_fast})
+    shop.tell("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "n", "timestamp": "2027-01-05T10:30:00Z"})
 
     assert belief_of(shop, "zoe")["explanation"][0]["at"] == "2026-01-05T09:30:00+00:00"
     assert belief_of(shop, "max")["explanation"][0]["at"] == "2026-01-05T10:00:00+00:00"
@@ -146,7 +125,7 @@ def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
 def test_an_agents_note_is_a_signal_by_channel_and_topic(shop):
     """Whatever the event is called."""
     properties = {"channel": "Agent", "topic": "noise", "text": "is never kept"}
-    tell(shop, "track", {"userId": "zoe", "event": "Call Ended", "messageId": "m", "properties": properties})
+    shop.tell("track", {"userId": "zoe", "event": "Call Ended", "messageId": "m", "properties": properties})
 
     assert belief_of(shop, "zoe")["probabilities"]["family"] == pytest.approx(0.8)
     assert "is never kept" not in everything(shop)
@@ -160,7 +139,7 @@ def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(s
     event = {"type": "track", "event": "Brochure Downloaded"}
     batch = [{**event, "userId": name, "messageId": name} for name in ("gone", "no", "zoe")]
 
-    assert tell(shop, "batch", {"batch": [*batch, {"type": "track"}, 7]}).json == {"success": True}
+    assert shop.tell("batch", {"batch": [*batch, {"type": "track"}, 7]}).json == {"success": True}
 
     assert everything(shop).count("'Brochure Downloaded'") == 1
     assert belief_of(shop, "zoe")["evidence"]["signals"] == 1
@@ -182,7 +161,7 @@ def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(s
 )
 def test_what_cannot_be_taken_is_refused_in_the_shape_that_libraries_read(shop, path, body, status, code):
     """`code` and `message`, no problem+json: one of them fails on that."""
-    response = tell(shop, path, body)
+    response = shop.tell(path, body)
 
     assert (response.status_code, response.json["code"]) == (status, code)
     assert response.json["message"]
@@ -215,7 +194,7 @@ def test_only_a_key_that_may_tell_gets_in(shop, key):
     if key == "read":
         with shop.parts.store.writing() as session:
             key = create_key(session, shop.parts.keys, "read", "r", shop.clock())
-    refused = tell(shop, "track", {"userId": "zoe", "event": "x"}, key=key or "-")
+    refused = shop.tell("track", {"userId": "zoe", "event": "x"}, key=key or "-")
 
     assert refused.status_code in (401, 403)
     assert set(refused.json) == {"code", "message"}
@@ -235,7 +214,7 @@ def test_a_key_in_the_body_is_a_key(shop):
 
 def test_one_line_of_a_contact_in_the_export(shop):
     """What was kept of what they did."""
-    track(shop, messageId="m")
+    shop.track(messageId="m")
 
     [event] = shop.call("GET", "/api/v1/contacts/zoe/export").json["events"]
 

@@ -1,0 +1,51 @@
+"""What was told of contacts, and whether any bank has a signal for it: so that an author sees what there is to map."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlmodel import Session, col
+
+from question_bank.definitions import Bank, Signal
+from survey_service.store.banks import Banks
+from survey_service.store.signal_records import ContactEvent
+
+
+def counted(session: Session, banks: Banks, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` kinds of events by kind and name, or path, behind `after`: how often, of how many contacts, and which signals match."""
+    label = func.coalesce(ContactEvent.path, ContactEvent.name, "")
+    counts = func.count(), func.count(func.distinct(ContactEvent.contact_id)), func.max(ContactEvent.at)
+    shown: Any = select(col(ContactEvent.kind), label, func.max(ContactEvent.name), func.max(ContactEvent.path), *counts)
+    rows: Select[Any] = shown
+    if after is not None:
+        rows = rows.where((col(ContactEvent.kind) > after[0]) | ((col(ContactEvent.kind) == after[0]) & (label > after[1])))
+    rows = rows.group_by(col(ContactEvent.kind), label).order_by(col(ContactEvent.kind), label).limit(limit)
+    known = [bank.bank for bank, _ in banks.newest(session)]
+    return [
+        {
+            "kind": kind,
+            "label": shown,
+            "events": events,
+            "contacts": contacts,
+            "last_at": last.isoformat(),
+            "signals": _signals(known, kind, name, path),
+        }
+        for kind, shown, name, path, events, contacts, last in session.execute(rows)
+    ]
+
+
+def _signals(banks: Sequence[Bank], kind: str, name: str | None, path: str | None) -> list[str]:
+    return [f"{bank.id}/{signal.id}" for bank in banks for signal in bank.signals if _may_match(signal, kind, name, path)]
+
+
+def _may_match(signal: Signal, kind: str, name: str | None, path: str | None) -> bool:
+    """Whether the signal matches such an event, whatever its channel and topic; one that asks for nothing else never counts here."""
+    wanted = signal.match
+    if "event" in wanted:
+        return kind in ("track", "screen") and name == wanted["event"]
+    return "page" in wanted and kind == "page" and _fits(wanted["page"].lower(), path or "")
+
+
+def _fits(glob: str, path: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, glob.split("*"))), path) is not None

@@ -1,0 +1,59 @@
+"""What was told of contacts, over HTTP, for authors who write signals."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from marshmallow import fields, validate
+
+from survey_service.authoring.guard import requires
+from survey_service.errors import Invalid
+from survey_service.http import ApiBlueprint, StrictSchema
+from survey_service.intake.counting import counted
+from survey_service.parts import parts
+
+blueprint = ApiBlueprint("events", __name__, url_prefix="/api/v1/events", description="What contacts did, as the intake heard it")
+
+
+class EventQuerySchema(StrictSchema):
+    after = fields.String(metadata={"description": "`next` of the page before"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class EventSchema(StrictSchema):
+    kind = fields.String()
+    label = fields.String(metadata={"description": "The name of the event, or the path of the page"})
+    events = fields.Integer()
+    contacts = fields.Integer()
+    last_at = fields.String()
+    signals = fields.List(fields.String(), metadata={"description": "bank/signal that match; none: no bank knows what to make of it"})
+
+
+class EventPageSchema(StrictSchema):
+    items = fields.List(fields.Nested(EventSchema))
+    next = fields.String(allow_none=True)
+
+
+@blueprint.get("")
+@requires("read")
+@blueprint.arguments(EventQuerySchema, location="query")
+@blueprint.response(200, EventPageSchema)
+def page(query: dict[str, Any]) -> dict[str, Any]:
+    """Kinds of events by name, with the signals that match them."""
+    p, limit = parts(), query["limit"]
+    with p.store.reading() as session:
+        found = counted(session, p.banks, _place(query.get("after")), limit + 1)
+    return {"items": found[:limit], "next": _cursor(found[limit - 1]) if len(found) > limit else None}
+
+
+def _cursor(item: dict[str, Any]) -> str:
+    return urlsafe_b64encode(f"{item['kind']} {item['label']}".encode()).decode().rstrip("=")
+
+
+def _place(cursor: str | None) -> tuple[str, str] | None:
+    if cursor is None:
+        return None
+    try:
+        kind, _, label = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+    except ValueError:
+        raise Invalid(errors=[{"path": "after", "message": "is not the `next` of a page before: begin again without it"}]) from None
+    return kind, label

@@ -1,11 +1,12 @@
 """The widget, and the demo shop that embeds it."""
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from survey_service.embed.assets import Asset, asset
+from survey_service.embed.assets import Asset, asset, widget
 from survey_service.embed.demo_words import WORDS
 from survey_service.embed.seen_by_crm import seen
 from survey_service.errors import BadToken, NotFound
@@ -20,12 +21,36 @@ demo_blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder
 
 
 @blueprint.get("/embed/v1/widget.js")
-def widget() -> Response:
-    """One ES module. A page of another site may load it, which for a module needs CORS."""
-    response = _sent(asset("widget.js", squeeze=True), "public, max-age=300")
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+def newest() -> Response:
+    """One ES module, the newest there is: a page that loads it gets every repair."""
+    return _for_everybody(_sent(widget(), "public, max-age=300"))
+
+
+@blueprint.get("/embed/v1/widget-<string:fingerprint>.js")
+def pinned(fingerprint: str) -> Response:
+    """The same module at an address that never stands for other bytes. Raises NotFound where the service has others."""
+    if fingerprint != widget().etag:
+        raise NotFound("This version of the widget is not here any more: /embed/v1/widget.json says which one is.")
+    return _for_everybody(_sent(widget(), "public, max-age=31536000, immutable"))
+
+
+@blueprint.get("/embed/v1/widget.json")
+def tag() -> Response:
+    """What a page needs to pin the widget: its address and what the browser shall demand of it."""
+    response = Response(json.dumps(pinned_tag(parts().settings.base_url)), content_type="application/json")
+    response.headers["Cache-Control"] = "no-cache"
+    return _for_everybody(response)
+
+
+@blueprint.get("/embed/v1/<any('widget.d.ts', 'widget-react.d.ts'):name>")
+def types(name: str) -> Response:
+    """The element and its events for TypeScript."""
+    return _for_everybody(_sent(asset(name), "public, max-age=300"))
+
+
+def pinned_tag(host: str) -> dict[str, str]:
+    """Address and integrity of the widget as this service sends it."""
+    return {"url": f"{host.rstrip('/')}/embed/v1/widget-{widget().etag}.js", "integrity": widget().integrity}
 
 
 @demo_blueprint.get("")
@@ -34,7 +59,7 @@ def shop() -> Response:
     wanted = request.args.get("lang") or request.accept_languages.best
     language = spoken(wanted, tuple(WORDS))
     receiver = parts().settings.demo_receiver or ""
-    page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver)
+    page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
     response = Response(page)
     response.headers.update(
         {
@@ -66,6 +91,13 @@ def state() -> Response | dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         return seen(session, p.banks, request.args.get("session", ""), token, p.now())
+
+
+def _for_everybody(response: Response) -> Response:
+    """A page of another site may load it, which for a module needs CORS."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 def _sent(one: Asset, caching: str) -> Response:

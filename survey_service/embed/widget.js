@@ -1,63 +1,11 @@
 // Discern: <persona-survey>. Attributes in, events out: see docs/embed.md. Comments and indentation are not served.
 const HOST = new URL(import.meta.url).origin;
 const NAME = "persona-survey";
-const WORDS = {
-  en: {
-    continue: "Continue",
-    back: "Back",
-    "dont-know": "I don't know",
-    skip: "Skip",
-    "no-thanks": "No thanks",
-    close: "Close",
-    progress: "Question {n} of at most {most}",
-    choose: "Please answer, or skip the question.",
-    outside: "Enter a number from {min} to {max}.",
-    offline: "No connection. Your answers are kept, and sent later.",
-    thanks: "Thank you. That is all.",
-    expired: "This survey has expired. Your answers are kept.",
-  },
-  fr: {
-    continue: "Continuer",
-    back: "Retour",
-    "dont-know": "Je ne sais pas",
-    skip: "Passer",
-    "no-thanks": "Non merci",
-    close: "Fermer",
-    progress: "Question {n} sur {most} au plus",
-    choose: "Merci de répondre, ou de passer la question.",
-    outside: "Indiquez un nombre de {min} à {max}.",
-    offline: "Pas de connexion. Vos réponses sont gardées, et envoyées plus tard.",
-    thanks: "Merci. C’est tout.",
-    expired: "Ce questionnaire a expiré. Vos réponses sont gardées.",
-  },
-};
-
+const HEARD = ["online", "pagehide"];
+// invitations that were sent away, for as long as this page is open
+const DECLINED = new Set();
 const SHEET = new CSSStyleSheet();
-SHEET.replaceSync(`
-:host{display:block!important}
-section{all:initial;display:block;overflow-wrap:anywhere;color-scheme:light dark;--ink:var(--discern-ink,light-dark(#1b1f24,#e8eaed));--paper:var(--discern-paper,light-dark(#fff,#17191c));--quiet:var(--discern-quiet,light-dark(#57606a,#aab1b9));--accent:var(--discern-accent,light-dark(#0b57d0,#a8c7fa));color:var(--ink);background:var(--paper);font:medium/1.5 var(--discern-font,system-ui,sans-serif);padding:var(--discern-padding,1em);border-radius:var(--discern-radius,.5em)}
-:host([theme=light]) section{color-scheme:light}
-[hidden]{display:none}
-*{box-sizing:border-box}
-p,small{display:block;margin:.5em 0;color:var(--quiet)}
-fieldset{border:0;margin:0;padding:0;min-width:0}
-legend{font-size:1.35em;font-weight:650;line-height:1.25;padding:0}
-label,.t,button{display:flex;gap:.75em;align-items:center;min-height:2.75em;padding:.5em 1em;margin:.5em 0;font:inherit;color:inherit;background:var(--paper);border:1px solid var(--quiet);border-radius:var(--discern-radius,.5em);position:relative}
-label input{width:1.35em;height:1.35em;flex:none;margin:0;accent-color:var(--accent)}
-:checked+span:after{content:"";position:absolute;inset:0;box-shadow:0 0 0 2px var(--accent);border-radius:var(--discern-radius,.5em)}
-.s5,.s6{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:.5em}
-.s6{grid-template-columns:repeat(6,minmax(0,1fr))}
-div label{flex-direction:column;gap:0;margin:0;padding:.5em 0;text-align:center}
-.t{width:100%}
-button{display:inline-block;margin:.5em 0 0;margin-inline-end:.5em}
-fieldset~button:first-of-type{background:var(--accent);color:var(--discern-on-accent,light-dark(#fff,#062e6f))}
-:disabled{opacity:.5}
-:focus-visible{outline:3px solid var(--accent);outline-offset:2px;box-shadow:0 0 0 2px var(--paper)}
-legend{outline:0!important}
-#s:not(:empty){color:light-dark(#b3261e,#f2b8b5);border-inline-start:.25em solid;padding-inline-start:.75em}
-dialog{padding:0;width:32em}
-:host([mode=corner]) section{position:fixed;inset:auto 1em 1em auto;max-width:24em;max-height:90vh;overflow:auto;border:1px solid;z-index:9999}
-`);
+SHEET.replaceSync("widget.css");
 
 const make = (tag, properties, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -65,48 +13,59 @@ const make = (tag, properties, ...children) => {
   return node;
 };
 
+// unique within a session is enough
+const newId = () => `${Math.random()}`;
+
 export class PersonaSurvey extends HTMLElement {
-  #path; #token; #view; #question; #number; #most; #since; #begun; #busy; #acted; #failed; #sending; #said;
+  #path; #token; #view; #words; #question; #most; #since; #begun; #busy; #acted; #failed; #sending; #said; #laid;
+  #agreed = false;
   #queue = [];
   #slot = make("slot");
-  #progress = make("p");
+  #note = make("p", { part: "note" });
+  #progress = make("p", { part: "progress" });
   #field = make("fieldset");
   #status = make("p", { id: "s", role: "status", part: "status" });
-  #form; #box; #dialog; #back; #leave;
+  #form; #box; #dialog; #float;
 
   connectedCallback() {
-    for (const type of ["online", "pagehide"]) addEventListener(type, this);
+    for (const type of HEARD) addEventListener(type, this);
     // moved by its page, not new
-    if (this.#form) return;
+    if (this.#form) return this.#open();
     this.#build();
+    if (this.#dialog) return;
     if (this.hasAttribute("lazy"))
       new IntersectionObserver(([{ isIntersecting }], watcher) => {
-        if (!isIntersecting) return;
-        watcher.disconnect();
-        this.#start();
+        if (isIntersecting) this.#start(watcher.disconnect());
       }).observe(this);
-    else if (!this.#dialog) this.#start();
+    else this.#start();
   }
 
   disconnectedCallback() {
-    for (const type of ["online", "pagehide"]) removeEventListener(type, this);
+    for (const type of HEARD) removeEventListener(type, this);
   }
 
   handleEvent({ type }) {
-    if (type == "pagehide") for (const one of this.#queue) this.#fetch(...one).catch(() => {});
-    else if (this.#failed) this.#start();
+    if (type == "pagehide") {
+      this.#draft();
+      for (const one of this.#queue) this.#fetch(...one).catch(() => {});
+    } else if (this.#failed) this.#start();
     else this.#pump();
   }
 
   async #start() {
+    if (this.#busy || (this.#box.popover && DECLINED.has(this.getAttribute("survey")))) return;
+    this.#busy = true;
     this.#failed = false;
     try {
       const view = (await this.#resume()) ?? (await this.#begin());
       // an invitation that was answered is not repeated
-      if (!view.question && this.#leave) return;
-      this.#slot.hidden = !this.#dialog;
-      this.#box.hidden = false;
-      this.#take(view);
+      if (view.question || (view.status && !this.#box.popover)) {
+        this.#words = view.words;
+        this.#slot.hidden = !this.#dialog;
+        this.#box.hidden = false;
+        this.#open();
+        this.#path ? this.#take(view) : this.#ask(view);
+      }
     } catch (problem) {
       this.#fail(problem);
     }
@@ -114,35 +73,46 @@ export class PersonaSurvey extends HTMLElement {
 
   async #resume() {
     try {
-      [this.#path, this.#token] = JSON.parse(localStorage[this.#key()]);
-      const view = await this.#call(this.#path);
-      if (view.status != "expired") return view;
+      const [path, token] = this.#memory();
+      // somebody who did not agree is not asked again
+      if (!path) return this.#acted ? undefined : {};
+      this.#token = token;
+      const view = await this.#call(path);
+      if (view.status == "expired") return;
+      this.#path = path;
+      return view;
     } catch {}
   }
 
   async #begin() {
     const hidden = {};
     for (const { name, value } of this.attributes) if (name.startsWith("hidden-")) hidden[name.slice(7)] = value;
+    const link = this.getAttribute("link");
     const view = await this.#call(`surveys/${this.getAttribute("survey")}/sessions`, {
       page: location.origin + location.pathname,
-      language: this.#language(),
-      identity: this.getAttribute("identity") ?? undefined,
+      language: this.closest("[lang]")?.lang || navigator.language,
+      identity: this.getAttribute("identity"),
+      // an empty attribute means the address of the page
+      link: link == "" ? location.hash.split("discern=")[1] : link,
+      consent: this.#agreed,
       hidden,
     });
     const { session, token } = view;
-    this.#path = `sessions/${session}`;
-    this.#token = token;
-    try {
-      localStorage[this.#key()] = JSON.stringify([this.#path, token]);
-    } catch {}
-    this.#emit("surveystart", { session });
+    if (token) {
+      this.#path = `sessions/${session}`;
+      this.#token = token;
+      this.#memory([this.#path, token]);
+      this.#emit("surveystart", { session });
+    }
     return view;
   }
 
-  // without the attribute the storage is not even looked at
-  #key() {
-    if (this.hasAttribute("remember")) return HOST + this.getAttribute("survey");
-    throw 0;
+  // without the attribute the storage is not even looked at; where the browser forbids it nothing is remembered
+  #memory(value) {
+    const key = HOST + this.getAttribute("survey");
+    try {
+      if (this.hasAttribute("remember")) return value ? (localStorage[key] = JSON.stringify(value)) : JSON.parse(localStorage[key]);
+    } catch {}
   }
 
   // text/plain needs no preflight; keepalive lets an answer outlive the page
@@ -191,7 +161,7 @@ export class PersonaSurvey extends HTMLElement {
       if (problem.status) this.#fail(problem);
       else {
         this.#say("offline");
-        setTimeout(() => this.#pump(), 15e3);
+        setTimeout(() => this.#pump(), 5e3);
       }
     }
     this.#sending = false;
@@ -204,46 +174,78 @@ export class PersonaSurvey extends HTMLElement {
     const most = progress.answered + progress.at_most;
     this.#most = Math.min(this.#most ?? most, most);
     if (!question) return this.#end(view);
-    if (question.id != this.#question?.id && (this.#busy || !this.#begun)) return this.#show(question, progress.answered + 1);
-    this.#busy = false;
-    // what was said about the field stays, what was said about the line does not
-    this.#say(refused ? "choose" : this.#said != "offline" && this.#said);
+    if (question.id != this.#question?.id && (this.#busy || !this.#begun)) this.#show(question, progress.answered + 1, view);
+    else {
+      this.#busy = false;
+      // what was said about the field stays, what was said about the line does not
+      this.#say(refused ? "choose" : this.#said != "offline" && this.#said);
+    }
   }
 
   #act(word) {
     this.#acted = true;
-    if (word == "no-thanks") {
-      if (this.#view?.question) this.#send("finish", {});
-      return this.#dialog ? this.#dialog.close() : (this.#box.hidden = true);
-    }
+    if (word == "agree") return this.#start((this.#agreed = true));
+    if (word == "no-thanks" || word == "close") return this.#leave();
     if (this.#busy) return this.#pump();
-    const answer_id = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const { question: asked, ahead, next_questions, claimed, progress } = this.#view;
+    if (word == "change") return this.#show(claimed.question, progress.answered);
     if (word == "back") {
       this.#question = null;
       this.#busy = true;
-      return this.#send("back", { answer_id });
+      return this.#send("back", { answer_id: newId() });
     }
-    const { id: question, type } = this.#question;
-    const kind = word == "continue" ? "answer" : word.replace("-", "_");
-    const value = kind == "answer" ? this.#value(this.#question) : undefined;
+    const { id: question, type, n } = this.#question;
+    const kind = /continue|right/.test(word) ? "answer" : word.replace("-", "_");
+    const value = kind != "answer" ? undefined : word == "right" ? claimed.value : this.#value(this.#question);
     if (value === null || !this.#emit("surveyanswer", { question, kind, value }, true)) return;
-    const { question: asked, ahead, next_questions } = this.#view;
     // only single and scale have one question ahead for each answer
     const next = asked.id == question && next_questions[ahead[kind != "answer" ? "skip" : type[0] == "s" && value]];
     this.#busy = !next;
-    this.#send("answers", { answer_id, question, kind, value, seconds: (performance.now() - this.#since) / 1e3 });
-    if (next) this.#show(next, this.#number + 1);
+    this.#answer(kind, value);
+    if (next) this.#show(next, n + 1);
+    this.#pump();
+  }
+
+  // what was answered counts; where nobody agreed, nothing is stored but, on the author's wish, that they did not
+  #leave() {
+    if (this.#box.popover) DECLINED.add(this.getAttribute("survey"));
+    if (this.#view?.question) this.#send("finish", {});
+    if (!this.#path) {
+      this.#memory([]);
+      this.#end({ status: "declined" });
+    }
+    this.#dialog?.close();
+    if (this.#box.popover) this.#box.hidden = true;
+  }
+
+  // ticks of somebody who leaves without "Continue": what was on the screen is known, the rest is missing
+  #draft() {
+    const ticked = this.#given();
+    if (this.#question?.type != "multiple" || this.#busy || !this.#begun || !ticked[0]) return;
+    const seen = [...this.#field.elements].filter((one) => one.checked || one.getBoundingClientRect().top < innerHeight).map((one) => one.value);
+    this.#answer("answer", { ticked, seen }, true);
+  }
+
+  #answer(kind, value, draft) {
+    const seconds = (performance.now() - this.#since) / 1e3;
+    this.#queue.push([`${this.#path}/answers`, { answer_id: newId(), question: this.#question.id, kind, value, seconds, draft, token: this.#token }]);
+  }
+
+  #given() {
+    return new FormData(this.#form).getAll("v");
   }
 
   #value({ type, min, max }) {
-    const given = new FormData(this.#form).getAll("v");
+    const given = this.#given();
     if (type == "multiple") return given;
     const text = given[0]?.trim();
     const number = Number(text?.replace(/\s/g, "").replace(",", "."));
     if (text && (type == "single" || type == "text")) return text;
+    // 1,500 is one and a half here and fifteen hundred there
+    const plain = !/\d[.,]\d{3}(?!\d)/.test(text);
     // false for what is not a number, too
-    if (text && number >= (min ?? number) && number <= (max ?? number)) return number;
-    this.#say(text ? "outside" : "choose");
+    if (text && plain && number >= (min ?? number) && number <= (max ?? number)) return number;
+    this.#say(!text ? (type[0] == "s" ? "choose" : type) : plain ? "outside" : "plain");
     const [input] = this.#field.elements;
     input.ariaInvalid = "true";
     input.focus();
@@ -252,13 +254,8 @@ export class PersonaSurvey extends HTMLElement {
 
   #build() {
     const mode = this.getAttribute("mode");
-    const button = (value) => make("button", { value, part: "button " + value, textContent: this.#word(value) });
-    this.#back = button("back");
     this.#form = make("form", {
-      noValidate: true,
-      oninput: () => {
-        this.#begun = true;
-      },
+      oninput: () => (this.#begun = true),
       // the second half of a double click was meant for the question before
       onclick: (event) => {
         if (event.detail > 1) event.preventDefault();
@@ -267,18 +264,18 @@ export class PersonaSurvey extends HTMLElement {
         event.preventDefault();
         this.#act(event.submitter.value);
       },
-    }, this.#progress, this.#field, this.#status, button("continue"), this.#back, button("dont-know"), button("skip"));
+    });
     this.#field.setAttribute("aria-describedby", "h s");
     this.#box = make("section", { part: "survey", hidden: true }, this.#form);
-    if (mode && mode != "inline") this.#form.append((this.#leave = button("no-thanks")));
+    if (mode == "corner") this.#float = this.#box.popover = "manual";
     if (mode == "modal") {
-      this.#dialog = make("dialog", {}, this.#box);
+      this.#float = this.#dialog = make("dialog", { ariaLabel: this.textContent.trim() }, this.#box);
       this.#slot.onclick = (event) => {
         if (this.#failed) return;
         event.preventDefault();
         this.#acted = true;
         this.#dialog.showModal();
-        if (!this.#view) this.#start();
+        if (!this.#path) this.#start();
       };
     }
     const root = this.attachShadow({ mode: "open" });
@@ -286,26 +283,53 @@ export class PersonaSurvey extends HTMLElement {
     root.append(this.#slot, this.#dialog ?? this.#box);
   }
 
-  #show(question, number) {
-    this.#question = question;
+  // above everything on the page, and again after the page has moved the element; takes no focus
+  #open() {
+    if (this.#box.popover && !this.#box.hidden) this.#box.togglePopover?.(true);
+  }
+
+  // nothing is stored before somebody agrees
+  #ask({ consent, language }) {
+    this.#view = { language };
+    this.#busy = false;
+    this.#note.textContent = consent.text;
+    this.#lay("agree,no-thanks", this.#word("consent"));
+  }
+
+  // a click in an email is told, never chosen beforehand
+  #show(question, number, { claimed, consent } = {}) {
+    this.#question = { ...question, n: number, answer: claimed?.text };
     this.#begun = this.#busy = false;
     this.#since = performance.now();
-    this.#number = number;
-    this.#back.disabled = !question.can_go_back;
     this.#say();
-    this.#put(question.text, make("p", { id: "h", textContent: question.help }), ...this.#controls(question));
+    this.#note.textContent = this.#agreed ? "" : consent?.text;
+    const chosen = claimed && this.#word("chosen");
+    if (question.id == claimed?.question.id) return this.#lay("right,change", chosen);
+    if (claimed) this.#note.append(" ", chosen, " ", this.#button("change"));
+    this.#lay(`continue,back,dont-know,skip${this.hasAttribute("refuse") ? ",refuse" : ""}${this.#float ? ",no-thanks" : ""}`,
+      question.text, make("p", { id: "h", part: "help", textContent: question.help }), ...this.#controls(question));
+    this.#form.querySelector("[value=back]").disabled = !question.can_go_back;
     this.#emit("surveyquestion", { question: question.id });
   }
 
-  // the focus moves only after an act, and is taken from nobody else
-  #put(text, ...rest) {
-    const lang = this.#language();
-    Object.assign(this.#box, { lang, dir: /^(ar|fa|he|ur)/.test(lang) ? "rtl" : "ltr" });
+  #button(value) {
+    // "change" is not what Enter presses
+    const own = value == "change" && { type: "button", onclick: () => this.#act(value) };
+    return make("button", { value, part: "button " + value, textContent: this.#word(value), ...own });
+  }
+
+  // the same buttons stay the same nodes; the focus moves only after an act, and is taken from nobody else
+  #lay(buttons, text, ...rest) {
+    Object.assign(this.#box, { lang: this.#view.language, dir: this.#words.dir });
     const active = this.getRootNode().activeElement;
+    if (this.#laid != buttons) {
+      this.#laid = buttons;
+      this.#form.replaceChildren(this.#note, this.#progress, this.#field, this.#status, ...buttons.split(",").map((value) => value && this.#button(value)));
+    }
     const legend = make("legend", { tabIndex: -1, part: "question", textContent: text });
     this.#field.replaceChildren(legend, ...rest);
-    if (this.#leave) (this.#dialog ?? this.#box).ariaLabel = text;
-    if (this.#acted && (!active || active == this || active == document.body)) legend.focus();
+    if (this.#float) (this.#dialog ?? this.#box).ariaLabel = text;
+    if (this.#acted && [null, this, document.body].includes(active)) legend.focus();
   }
 
   #controls({ text, type, options, min, max, labels = {}, unit = "", given }) {
@@ -318,38 +342,34 @@ export class PersonaSurvey extends HTMLElement {
       for (; min <= max; min++) points.append(choice("radio", `${min}`, `${min} `, make("small", { textContent: labels[min] })));
       return [points];
     }
-    const input = make(type == "text" ? "textarea" : "input", { className: "t", part: "input", name: "v", maxLength: 4000, value: before.join(), ariaLabel: `${text} ${unit}` });
-    if (type == "number") input.inputMode = "decimal";
+    const input = make(type == "text" ? "textarea" : "input", { className: "t", part: "input", name: "v", inputMode: type == "text" ? type : "decimal", maxLength: 4000, value: before.join(), ariaLabel: `${text} ${unit}` });
     return [input, unit];
   }
 
   #end({ result, status }) {
     this.#question = null;
-    this.#form.replaceChildren(this.#field, this.#leave ?? "");
-    if (this.#leave) this.#leave.textContent = this.#word("close");
-    this.#put(status == "expired" ? this.#word(status) : result?.text || this.#word("thanks"),
+    this.#note.textContent = "";
+    this.#say();
+    this.#lay(this.#float ? "close" : "", this.#words[status] ? this.#word(status) : result?.text || this.#word("thanks"),
       /^https?:/.test(result?.redirect) ? make("a", { href: result.redirect, textContent: this.#word("continue") }) : "");
     if (this.#acted) this.#emit("surveycomplete", { status, result });
   }
 
   #say(word) {
     this.#said = word;
-    this.#progress.textContent = this.#word("progress");
+    this.#progress.textContent = this.#question ? this.#word("progress") : "";
     this.#status.textContent = word ? this.#word(word) : "";
   }
 
   #word(key) {
-    const text = this.getAttribute("label-" + key) ?? (WORDS[this.#language().slice(0, 2)] ?? WORDS.en)[key];
-    const facts = { n: this.#number, most: this.#most, ...this.#question };
+    const text = this.getAttribute("label-" + key) ?? this.#words[key];
+    const facts = { most: this.#most, ...this.#question };
     return text.replace(/{(\w+)}/g, (_, name) => facts[name] ?? "…");
-  }
-
-  #language() {
-    return this.#view?.language || this.closest("[lang]")?.lang || navigator.language;
   }
 
   #fail(problem) {
     this.#failed = true;
+    this.#busy = false;
     this.#dialog?.close();
     this.#slot.hidden = false;
     this.#box.hidden = true;

@@ -36,7 +36,7 @@ def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
             return given
         case "text":
             if not given:
-                raise NotAnswered("write")
+                raise NotAnswered("text")
             if len(given) > LONGEST_TEXT:
                 raise NotAnswered("too_long")
             return given

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from adaptive import REASONS, Step, limit_of, next_questions
 from question_bank.compiling import Given
@@ -42,6 +42,8 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     token = secrets.token_urlsafe(32)
     interview.row.token_digest = digest(token)
     _move_on(interview, now)
+    if interview.claimed is not None and interview.row.status != "open":
+        _ask_to_confirm(interview.row, interview.claimed)
     session.add(interview.contact)
     session.flush()
     session.add(interview.row)
@@ -81,7 +83,7 @@ def record_answers(
     values = validated(interview, fresh)
     _confirm(session, interview, fresh, now)
     keep(session, interview, fresh, values, now)
-    interview = _again(session, interview)
+    interview = _again(session, interview, standing=_draft(session, interview, fresh))
     _believe_and_tell(session, interview, "answer", now)
     return view_of(interview, now)
 
@@ -99,7 +101,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     last.state, last.withdrawn_by = "withdrawn", answer_id
     session.add(last)
     session.flush()
-    interview = _again(session, interview, withdrawn=last)
+    interview = _again(session, interview, standing=last)
     _believe_and_tell(session, interview, "withdrawn", now)
     return view_of(interview, now)
 
@@ -140,6 +142,11 @@ def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer
     settle(session, interview.row)
 
 
+def _ask_to_confirm(row: SurveySession, claimed: Given) -> None:
+    """Nothing is left to ask but whether the click was meant: until an act says so, it must not end the survey."""
+    row.status, row.stopped_because, row.ended_at, row.question = "open", None, None, claimed.question
+
+
 def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
     """A session that is not stored yet, of a known contact or of a new one."""
     if given.pinned is None:
@@ -173,11 +180,18 @@ def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact
     return follow(session, contact_id, lock=True)
 
 
-def _again(session: Session, interview: Interview, withdrawn: Answer | None = None) -> Interview:
-    """The same interview with the log read afresh."""
+def _draft(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
+    """What was left behind unconfirmed: it counts, and whoever comes back finds its question with it."""
+    drafts = [one.answer_id for one in given if one.draft]
+    mine = select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(drafts[-1:]))
+    return session.exec(mine).first() if drafts else None
+
+
+def _again(session: Session, interview: Interview, standing: Answer | None = None) -> Interview:
+    """The same interview with the log read afresh; the question of the answer that is left `standing` beside it is asked again."""
     answers = current_answers(session, interview.contact.id, interview.row.bank)
-    interview.row.withdrawn_answer = withdrawn.id if withdrawn else None
-    return Interview(interview.row, interview.contact, interview.bank, answers, interview.seen, withdrawn)
+    interview.row.withdrawn_answer = standing.id if standing else None
+    return Interview(interview.row, interview.contact, interview.bank, answers, interview.seen, standing)
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:

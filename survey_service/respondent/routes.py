@@ -3,20 +3,23 @@
 from typing import Any
 
 from flask import Response, g
+from sqlmodel import Session
 
 from survey_service.authoring.keys import check_key, is_api_key
-from survey_service.email_links.landing import begin
+from survey_service.email_links.landing import arrival_of, begin
 from survey_service.email_links.opening import LinkOfAnotherSurvey, find
-from survey_service.email_links.tokens import LinkTokens, read_identity
+from survey_service.email_links.tokens import LinkTokens, Target, read_identity
 from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
-from survey_service.parts import parts
+from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
 from survey_service.respondent.identifying import identify
 from survey_service.respondent.insight import insight_of
 from survey_service.respondent.origins import add_cors, check_origin
 from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
 from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.respondent.strings import words_of_widget
+from survey_service.store.link_records import Link
 
 blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
 blueprint.before_request(check_origin)
@@ -26,27 +29,21 @@ blueprint.after_request(add_cors)
 @blueprint.post("/surveys/<string:survey>/sessions")
 @blueprint.arguments(StartSchema, required=False)
 @blueprint.response(201, ViewSchema)
-def start(given: dict[str, Any], survey: str) -> dict[str, Any]:
-    """Begin a survey; the answer has the first question and the session's token."""
-    p = parts()
-    contact_id = read_identity(p.keys, given["identity"]) if "identity" in given else None
-    channel = "email" if "link" in given else "web"
-    arrival = Start(
-        language=given.get("language"),
-        channel=given.get("channel", channel),
-        hidden=given.get("hidden", {}),
-        page=given.get("page"),
-        contact_id=contact_id,
-    )
+def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
+    """Begin a survey; the answer has the first question and the session's token.
+
+    Where `consent` is false and the survey requires it, nothing is stored and the answer is 200 without session and token.
+    """
+    p, arrival = parts(), _arrival(given)
+    if given.get("consent") is False and (view := _before_consent(p, given, survey, arrival)):
+        return _with_words(view), 200
     with p.store.writing() as session:
-        if "link" in given:
-            link, target = find(session, LinkTokens(p.keys), given["link"], p.now(), lock=True)
-            if link.survey != survey:
-                raise LinkOfAnotherSurvey(errors=[{"path": "link", "message": f'belongs to the survey "{link.survey}"'}])
+        if given.get("link"):
+            link, target = _link(session, p, given["link"], survey, lock=True)
             view, token = begin(session, p.banks, link, target, arrival, p.now())
         else:
             view, token = interview.start(session, p.banks, survey, arrival, p.now())
-    return {**view, "token": token}
+    return {**_with_words(view), "token": token}
 
 
 @blueprint.get("/sessions/<string:session_id>")
@@ -59,7 +56,7 @@ def look(session_id: str) -> dict[str, Any]:
             check_key(session, p.keys, token, "read", p.now())
             view = interview.look(session, p.banks, session_id, None, p.now())
             return {**view, **insight_of(session, p.banks, session_id, p.now())}
-        return interview.look(session, p.banks, session_id, _token({}), p.now())
+        return _with_words(interview.look(session, p.banks, session_id, _token({}), p.now()))
 
 
 @blueprint.post("/sessions/<string:session_id>/answers")
@@ -113,6 +110,43 @@ def name_fields_as_sent(error: DiscernError) -> Response:
     if not isinstance(sent := g.get("body"), dict) or "answers" not in sent:
         error.errors = [{**one, "path": one["path"].removeprefix("answers.0.")} for one in error.errors]
     return problem_response(error)
+
+
+def _arrival(given: dict[str, Any]) -> Start:
+    return Start(
+        language=given.get("language"),
+        channel=given.get("channel", "email" if given.get("link") else "web"),
+        hidden=given.get("hidden", {}),
+        page=given.get("page"),
+        contact_id=read_identity(parts().keys, given["identity"]) if given.get("identity") else None,
+    )
+
+
+def _before_consent(p: Parts, given: dict[str, Any], survey: str, arrival: Start) -> dict[str, Any] | None:
+    """What would be seen first, None where nobody has to agree to anything. Writes nothing."""
+    with p.store.reading() as session:
+        bank = p.banks.current(session, survey)[0]
+        if given.get("link"):
+            link, _ = _link(session, p, given["link"], survey)
+            bank = p.banks.version(session, link.bank, link.bank_version)
+            arrival = arrival_of(link, arrival, None)
+        consent = bank.bank.survey(survey).consent
+        if consent is None or not consent.required:
+            return None
+        view = interview.welcome(session, p.banks, survey, arrival, p.now())
+    return {name: value for name, value in view.items() if name != "session"}
+
+
+def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = False) -> tuple[Link, Target]:
+    link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=lock)
+    if link.survey != survey:
+        raise LinkOfAnotherSurvey(errors=[{"path": "link", "message": f'belongs to the survey "{link.survey}"'}])
+    return link, target
+
+
+def _with_words(view: dict[str, Any]) -> dict[str, Any]:
+    """The widget learns its words when a session begins or is taken up again; they do not change in between."""
+    return {**view, "words": words_of_widget(view["language"])}
 
 
 def _token(given: dict[str, Any]) -> str:

@@ -24,16 +24,23 @@ def _hidden(values: dict[str, Any]) -> None:
 
 
 class StartSchema(StrictSchema):
-    link = _short(200, metadata={"description": "Token of an email link: the session is that of its contact"})
-    identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
+    link = _short(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
+    identity = _short(2000, allow_none=True, metadata={"description": "Signed identity of a known contact"})
     language = _short(35)
     channel = fields.String(validate=validate.Regexp(r"^[a-z0-9_-]{1,32}$"))
     hidden = fields.Dict(keys=fields.String(), validate=_hidden)
     page = _short(2048)
+    consent = fields.Boolean(
+        allow_none=True,
+        metadata={
+            "description": "true: the respondent has agreed. false: nobody has asked yet: where the survey requires consent nothing is "
+            "stored, and the view comes without session and token. Left out: the client sees to it"
+        },
+    )
 
     @validates_schema
     def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
-        if "link" in data and "identity" in data:
+        if data.get("link") and data.get("identity"):
             raise ValidationError("says who this is, and so does identity: send one of them", "link")
 
 
@@ -57,6 +64,9 @@ class AnswerSchema(StrictSchema):
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
     value = fields.Raw(allow_none=True)
     seconds = fields.Float(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
+    draft = fields.Boolean(
+        metadata={"description": "Left behind without being confirmed: it counts, and its question stays the one that is asked"}
+    )
 
     @validates_schema
     def _value_with_answer(self, data: dict[str, Any], **_: Any) -> None:
@@ -118,7 +128,7 @@ class ResultSchema(StrictSchema):
 
 
 class ViewSchema(StrictSchema):
-    session = fields.String(required=True)
+    session = fields.String(metadata={"description": "Missing where nothing is stored before the respondent agrees"})
     token = fields.String(metadata={"description": "Only in the answer that starts the session"})
     survey = fields.String(required=True)
     bank_version = fields.Integer(required=True)
@@ -132,6 +142,11 @@ class ViewSchema(StrictSchema):
     result = fields.Nested(ResultSchema, allow_none=True)
     claimed = fields.Dict(metadata={"description": "The click of an email link: question, value, text; the first act confirms it"})
     consent = fields.Dict(metadata={"description": "Text and whether it is required; until the first answer, where the survey asks for it"})
+    words = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The interface in the language of the session, for the widget"},
+    )
     belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
     explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})
     log = fields.List(fields.Dict(), metadata={"description": "With an API key: everything that was given"})

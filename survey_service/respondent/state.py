@@ -48,6 +48,7 @@ class GivenAnswer:
     kind: str
     value: object = None
     seconds: float | None = None
+    draft: bool = False  # left behind without being confirmed
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def test_the_buttons_keep_their_places(visitor):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "Please answer"), ("seven", "from 18 to 120"), ("7", "from 18 to 120"), ("1e400", "from 18")]
+    ("text", "message"), [("", "Enter a number, or skip"), ("seven", "from 18 to 120"), ("7", "from 18 to 120"), ("1e400", "from 18")]
 )
 def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
     """In words, in the live region, with the focus on what is to be mended; what was written stays."""
@@ -123,7 +123,7 @@ def test_nothing_chosen_is_not_an_answer(visitor):
     visitor.visit()
     visitor.button("Continue").click()
 
-    expect(visitor.status).to_have_text("Please answer, or skip the question.")
+    expect(visitor.status).to_have_text("Choose an answer, or skip the question.")
     expect(visitor.survey.get_by_role("radio", name="Red")).to_be_focused()
     visitor.chooses("Red")
     visitor.button("Continue").click()

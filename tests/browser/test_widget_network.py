@@ -18,7 +18,7 @@ def test_a_broken_line_loses_nothing(visitor, world):
     visitor.sees("How is your mood?")
     visitor.survey.get_by_role("radio", name="3", exact=True).check()
     visitor.button("Continue").click()
-    expect(visitor.status).to_have_text("No connection. Your answers are kept, and sent later.", timeout=10_000)
+    expect(visitor.status).to_have_text("No connection. Your answers are kept here, and sent as soon as it is back.", timeout=10_000)
     assert world.answers(visitor.session) == []
 
     visitor.page.context.set_offline(False)

@@ -1,15 +1,19 @@
 """How the widget and the demo are sent."""
 
+import base64
 import gzip
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 
 from survey_service.app import create_app
 from survey_service.embed import assets
+from survey_service.respondent.strings import STRINGS, words_of_widget
 from survey_service.settings import Settings
 from tests.survey_service.service import SECRET
 
@@ -53,14 +57,66 @@ def test_who_has_it_does_not_get_it_again(client):
 
 
 def test_what_is_squeezed_out_is_nothing_but_comments_blanks_and_long_names():
-    """Lines stay lines, texts and colours stay what they are, and no private name survives by accident."""
+    """Words stay the same words in the same order, and so do texts, templates and patterns; no private name survives by accident."""
+    code = "\n".join(line for line in SOURCE.splitlines() if not line.strip().startswith("//"))
     squeezed = assets.squeezed(SOURCE)
+    literals = r'"[^"]*"|`[^`]*`|/\\d\S+/'
+    assert re.findall(literals, squeezed) == re.findall(literals, code)
+    code, squeezed = (re.sub(literals, '""', text) for text in (code, squeezed))
+    assert {len(name) for name in re.findall(r"this\.#(\w+)", squeezed)} == {1, 2}
 
-    code = [line for line in SOURCE.splitlines() if line.strip() and not line.strip().startswith("//")]
-    assert len(squeezed.splitlines()) == len(code)
-    assert re.findall(r'"[^"]*"', squeezed) == re.findall(r'"[^"]*"', "\n".join(code))
-    assert re.findall(r"#[0-9a-f]{3,6}\b", squeezed) == re.findall(r"#[0-9a-f]{3,6}\b", "\n".join(code))
-    assert {len(name) for name in re.findall(r"this\.#(\w+)", squeezed)} == {2}
+    for short, long in (("let", "const"), ("!0", "true"), ("!1", "false")):
+        code = re.sub(rf"\b{long}\b", short, code)
+    words = r"(?<![#\w])\w+"
+    assert re.findall(words, squeezed) == re.findall(words, code)
+    signs = re.sub(r"#\w+|[\s;,]", "", code)
+    assert re.sub(r"#\w+|[\s;,]", "", squeezed) == signs
+
+
+@pytest.mark.parametrize(
+    ("source", "squeezed"),
+    [
+        ("a + +b; c - -d; e++ + f;", "a+ +b;c- -d;e++ +f;"),
+        ("return !x in y;", "return!x in y;"),
+        ('say("a  //  b", `c  ${d}  e`, /f  g/.test(h));', 'say("a  //  b",`c  ${d}  e`,/f  g/.test(h));'),
+        ("(a + b) / 1e3 + c / 2;", "(a+b)/1e3+c/2;"),
+        ("let it = { a: true,\n  b: [1, 2],\n};", "let it={a:!0,b:[1,2]};"),
+    ],
+)
+def test_blanks_that_mean_something_stay(source, squeezed):
+    """Between words and between signs that would grow together; and in everything that is quoted."""
+    assert assets.squeezed(source) == squeezed
+
+
+def test_the_widget_has_an_address_that_never_changes_its_meaning(client):
+    """For pages that pin it: kept for a year, refused where the bytes would be others; the integrity value is that of the bytes."""
+    told = client.get("/embed/v1/widget.json")
+    pinned = client.get(urlsplit(told.json["url"]).path)
+
+    assert told.headers["Access-Control-Allow-Origin"] == "*"
+    assert pinned.data == client.get("/embed/v1/widget.js").data
+    assert pinned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert pinned.headers["Access-Control-Allow-Origin"] == "*"
+    digest = base64.b64encode(hashlib.sha384(pinned.data).digest()).decode()
+    assert told.json["integrity"] == f"sha384-{digest}"
+    assert client.get("/embed/v1/widget-0123456789abcdef.js").status_code == 404
+
+
+def test_the_documentation_pins_the_widget_that_is_sent(client):
+    """The tag of docs/embed.md can be pasted as it stands."""
+    told = client.get("/embed/v1/widget.json").json
+    documentation = (Path(__file__).parents[3] / "docs" / "embed.md").read_text()
+    name = urlsplit(told["url"]).path.rpartition("/")[2]
+    assert f'src="https://surveys.example.com/embed/v1/{name}"' in documentation, f"docs/embed.md: write {name}"
+    assert f'integrity="{told["integrity"]}"' in documentation, f"docs/embed.md: write {told['integrity']}"
+
+
+@pytest.mark.parametrize("name", ["widget.d.ts", "widget-react.d.ts"])
+def test_types_are_served_beside_the_widget(client, name):
+    """Text that an editor can fetch."""
+    response = client.get(f"/embed/v1/{name}")
+    assert response.status_code == 200
+    assert "persona-survey" in response.text
 
 
 @pytest.mark.parametrize("forbidden", ["eval(", "innerHTML", "document.write", "insertAdjacentHTML", "Function(", "history.", "cookie"])
@@ -70,12 +126,22 @@ def test_the_widget_does_without(forbidden):
 
 
 def test_every_word_is_there_in_every_language():
-    """A word that is missing in one of them would show as an error, to people only."""
-    tables = re.search(r"const WORDS = \{(.*?)\n\};", SOURCE, re.DOTALL)
-    languages = re.findall(r"\n  (\w\w): \{(.*?)\n  \}", tables[1], re.DOTALL)
-    keys = {language: re.findall(r'\n    "?([\w-]+)"?:', table) for language, table in languages}
-    assert set(keys) == {"en", "fr"}
-    assert keys["en"] == keys["fr"]
+    """A word that is missing in one of them would show as an error, to people only; a gap that is missing would hide a figure."""
+    assert set(STRINGS) == {"en", "fr", "de", "es", "pt", "it", "nl", "ar"}
+    for language, words in STRINGS.items():
+        assert list(words) == list(STRINGS["en"]), language
+        for key, text in words.items():
+            assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", STRINGS["en"][key])), f"{language}: {key}"
+
+
+def test_the_widget_is_told_every_word_it_says():
+    """Each name in its source is among those that come with the session, and the other way round."""
+    quoted = set(re.findall(r'"([a-z-]+)"', SOURCE)) | set(re.findall(r"[a-z-]+", "".join(re.findall(r"`continue[^`]*`", SOURCE))))
+    said = set(words_of_widget("en"))
+    by_type_or_status = {"number", "text", "expired", "dir"}
+    listed = {word for text in re.findall(r'"([a-z-]+(?:,[a-z-]+)+)"', SOURCE) for word in text.split(",")}
+    assert said - by_type_or_status <= quoted | listed
+    assert re.search(r"#words\.dir", SOURCE)
 
 
 def test_there_is_no_demo_where_nobody_asked_for_one(client):

@@ -1,0 +1,52 @@
+// Types of <persona-survey>. Save this file beside your own types, or point `paths` at it. React: widget-react.d.ts too.
+
+export type AnswerKind = "answer" | "skip" | "dont_know" | "refuse";
+export type AnswerValue = string | number | string[];
+
+export interface SurveyEvents {
+  /** A new session, not one that was remembered. */
+  surveystart: CustomEvent<{ session: string }>;
+  /** The question that is now shown. */
+  surveyquestion: CustomEvent<{ question: string }>;
+  /** Before sending: `preventDefault()` keeps it from being sent. */
+  surveyanswer: CustomEvent<{ question: string; kind: AnswerKind; value?: AnswerValue }>;
+  /** The end. `declined`: the person did not agree to be asked. */
+  surveycomplete: CustomEvent<{
+    status: "complete" | "finished" | "expired" | "declined";
+    result?: { text: string | null; redirect: string | null } | null;
+  }>;
+  /** `status` is absent when nobody answered; `code` is then `unreachable`. */
+  surveyerror: CustomEvent<{ code?: string; status?: number; title?: string; detail?: string }>;
+}
+
+export type Word =
+  | "continue" | "back" | "dont-know" | "skip" | "refuse" | "no-thanks" | "close" | "progress"
+  | "choose" | "number" | "text" | "plain" | "outside" | "offline" | "thanks" | "expired"
+  | "chosen" | "change" | "right" | "consent" | "agree" | "declined";
+
+/** Attributes of the element. The ones without a value are on when they are there. */
+export type PersonaSurveyAttributes = {
+  survey: string;
+  lang?: string;
+  mode?: "inline" | "modal" | "corner";
+  theme?: "light";
+  link?: string;
+  identity?: string;
+  lazy?: "" | true;
+  remember?: "" | true;
+  refuse?: "" | true;
+} & { [hidden in `hidden-${string}`]?: string } & { [label in `label-${Word}`]?: string };
+
+export declare class PersonaSurvey extends HTMLElement {
+  addEventListener<K extends keyof SurveyEvents>(
+    type: K, listener: (this: PersonaSurvey, event: SurveyEvents[K]) => unknown, options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "persona-survey": PersonaSurvey;
+  }
+  interface GlobalEventHandlersEventMap extends SurveyEvents {}
+}

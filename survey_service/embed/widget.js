@@ -1,7 +1,6 @@
 // Discern: <persona-survey>. Attributes in, events out: see docs/embed.md. Comments and indentation are not served.
 const HOST = new URL(import.meta.url).origin;
 const NAME = "persona-survey";
-const HEARD = ["online", "pagehide"];
 // invitations that were sent away, for as long as this page is open
 const DECLINED = new Set();
 const SHEET = new CSSStyleSheet();
@@ -28,7 +27,8 @@ export class PersonaSurvey extends HTMLElement {
   #form; #box; #dialog; #float;
 
   connectedCallback() {
-    for (const type of HEARD) addEventListener(type, this);
+    addEventListener("online", this);
+    addEventListener("pagehide", this);
     // moved by its page, not new
     if (this.#form) return this.#open();
     this.#build();
@@ -41,7 +41,8 @@ export class PersonaSurvey extends HTMLElement {
   }
 
   disconnectedCallback() {
-    for (const type of HEARD) removeEventListener(type, this);
+    removeEventListener("online", this);
+    removeEventListener("pagehide", this);
   }
 
   handleEvent({ type }) {
@@ -77,7 +78,7 @@ export class PersonaSurvey extends HTMLElement {
       // somebody who did not agree is not asked again
       if (!path) return this.#acted ? undefined : {};
       this.#token = token;
-      const view = await this.#call(path);
+      const view = await this.#call(path + "?words");
       if (view.status == "expired") return;
       this.#path = path;
       return view;
@@ -95,6 +96,7 @@ export class PersonaSurvey extends HTMLElement {
       // an empty attribute means the address of the page
       link: link == "" ? location.hash.split("discern=")[1] : link,
       consent: this.#agreed,
+      words: true,
       hidden,
     });
     const { session, token } = view;
@@ -293,7 +295,7 @@ export class PersonaSurvey extends HTMLElement {
     this.#view = { language };
     this.#busy = false;
     this.#note.textContent = consent.text;
-    this.#lay("agree,no-thanks", this.#word("consent"));
+    this.#lay("agree,no-thanks", this.#word("consent"), this.#note);
   }
 
   // a click in an email is told, never chosen beforehand
@@ -301,10 +303,10 @@ export class PersonaSurvey extends HTMLElement {
     this.#question = { ...question, n: number, answer: claimed?.text };
     this.#begun = this.#busy = false;
     this.#since = performance.now();
-    this.#say();
     this.#note.textContent = this.#agreed ? "" : consent?.text;
     const chosen = claimed && this.#word("chosen");
     if (question.id == claimed?.question.id) return this.#lay("right,change", chosen);
+    this.#say();
     if (claimed) this.#note.append(" ", chosen, " ", this.#button("change"));
     this.#lay(`continue,back,dont-know,skip${this.hasAttribute("refuse") ? ",refuse" : ""}${this.#float ? ",no-thanks" : ""}`,
       question.text, make("p", { id: "h", part: "help", textContent: question.help }), ...this.#controls(question));

@@ -95,9 +95,9 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     if session.exec(repeated).first():
         return view_of(interview, now)
     interview.must_be_open(now)
-    if not interview.own:
+    if not interview.settled:
         raise Conflict("There is no answer to go back to.")
-    last = interview.own[-1]
+    last = interview.settled[-1]
     last.state, last.withdrawn_by = "withdrawn", answer_id
     session.add(last)
     session.flush()

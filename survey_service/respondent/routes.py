@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, g
+from flask import Response, g, request
 from sqlmodel import Session
 
 from survey_service.authoring.keys import check_key, is_api_key
@@ -36,27 +36,27 @@ def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str
     """
     p, arrival = parts(), _arrival(given)
     if given.get("consent") is False and (view := _before_consent(p, given, survey, arrival)):
-        return _with_words(view), 200
+        return _with_words(view, bool(given.get("words"))), 200
     with p.store.writing() as session:
         if given.get("link"):
             link, target = _link(session, p, given["link"], survey, lock=True)
             view, token = begin(session, p.banks, link, target, arrival, p.now())
         else:
             view, token = interview.start(session, p.banks, survey, arrival, p.now())
-    return {**_with_words(view), "token": token}
+    return {**_with_words(view, bool(given.get("words"))), "token": token}
 
 
 @blueprint.get("/sessions/<string:session_id>")
 @blueprint.response(200, ViewSchema)
 def look(session_id: str) -> dict[str, Any]:
-    """The session as it stands. With an API key also belief, explanation and log."""
+    """The session as it stands. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
     p, token = parts(), bearer()
     with p.store.reading() as session:
         if is_api_key(token):
             check_key(session, p.keys, token, "read", p.now())
             view = interview.look(session, p.banks, session_id, None, p.now())
             return {**view, **insight_of(session, p.banks, session_id, p.now())}
-        return _with_words(interview.look(session, p.banks, session_id, _token({}), p.now()))
+        return _with_words(interview.look(session, p.banks, session_id, _token({}), p.now()), "words" in request.args)
 
 
 @blueprint.post("/sessions/<string:session_id>/answers")
@@ -144,9 +144,9 @@ def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = F
     return link, target
 
 
-def _with_words(view: dict[str, Any]) -> dict[str, Any]:
+def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
     """The widget learns its words when a session begins or is taken up again; they do not change in between."""
-    return {**view, "words": words_of_widget(view["language"])}
+    return {**view, "words": words_of_widget(view["language"])} if wanted else view
 
 
 def _token(given: dict[str, Any]) -> str:

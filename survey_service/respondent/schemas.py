@@ -38,6 +38,8 @@ class StartSchema(StrictSchema):
         },
     )
 
+    words = fields.Boolean(metadata={"description": "The view shall bring the words of the interface"})
+
     @validates_schema
     def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("link") and data.get("identity"):

@@ -60,7 +60,7 @@ class Interview:
     bank: CompiledBank
     answers: list[Answer]
     seen: Sequence[Seen] = ()  # what the contact did
-    withdrawn: Answer | None = None
+    withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it was left behind as a draft
     claimed: Given | None = None  # the click in an email, until an act of the person confirms it
 
     @property
@@ -83,6 +83,11 @@ class Interview:
         """What was given in this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
+    @property
+    def settled(self) -> list[Answer]:
+        """What was given in this session and is done with: all but the draft whose question is still asked."""
+        return [answer for answer in self.own if self.withdrawn is None or answer.id != self.withdrawn.id]
+
     @cached_property
     def given(self) -> list[tuple[Answer, Given]]:
         return readable(self.answers, self.bank)
@@ -104,7 +109,7 @@ class Interview:
     @property
     def taken(self) -> int:
         """How many questions the respondent has dealt with in this session."""
-        return len(self.own) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
+        return len(self.settled) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
 
     def lots(self, further: int = 0, futures: int = 1) -> Lots | None:
         """What is drawn for the question that comes after `further` more, None where the survey leaves nothing to chance."""

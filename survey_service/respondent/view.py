@@ -30,7 +30,7 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
         "status": status,
         "stopped_because": row.stopped_because,
         "language": row.language,
-        "question": asking and _asked(interview, asking, given=_given(interview, asking), can_go_back=bool(interview.own)),
+        "question": asking and _asked(interview, asking, given=_given(interview, asking), can_go_back=bool(interview.settled)),
         "ahead": ahead,
         "next_questions": {name: _asked(interview, name, given=None, can_go_back=True) for name in dict.fromkeys(ahead.values()) if name},
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
@@ -118,7 +118,7 @@ def _claimed(interview: Interview, claimed: Given) -> dict[str, Any]:
 
 
 def _given(interview: Interview, asking: str) -> Value | None:
-    """What the respondent gave to this question before going back to it."""
+    """What the respondent gave to this question before going back to it or leaving it."""
     was = interview.withdrawn
     if was is None or was.question != asking or was.value is None:
         return None

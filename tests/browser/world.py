@@ -10,18 +10,22 @@ from typing import Any
 
 from flask import Flask, Response
 from playwright.sync_api import Locator, Page, expect
-from sqlmodel import select
+from sqlmodel import SQLModel, func, select
 from werkzeug.serving import make_server
 
 from question_bank.loading import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.publishing import publish
+from survey_service.email_links.drafts import Drafts
+from survey_service.email_links.making import LIFETIME, Recipient, mailing, make
+from survey_service.email_links.tokens import LinkTokens
 from survey_service.parts import Parts, utc_now
 from survey_service.settings import Settings
 from survey_service.store.migrating import migrate
 from survey_service.store.records import Answer, SurveySession
 
 SURVEY = (Path(__file__).parent / "a_survey.yaml").read_text()
+MORE = (Path(__file__).parent / "more_surveys.yaml").read_text()
 CAR_BUYERS = (Path(__file__).parents[2] / "question_bank" / "examples" / "car-buyers.yaml").read_text()
 QUESTIONS = ("Which colour?", "How is your mood?", "Which extras?", "How old are you?", "Anything else?")
 EVENTS = ("surveystart", "surveyquestion", "surveyanswer", "surveycomplete", "surveyerror")
@@ -72,6 +76,20 @@ class World:
             assert row is not None
             return row.status
 
+    def count(self, table: type[SQLModel]) -> int:
+        """How many rows there are."""
+        with self.parts.store.reading() as session:
+            return int(session.exec(select(func.count()).select_from(table)).one())
+
+    def link(self, contact: str, survey: str, question: str, option: str | None) -> str:
+        """The token of an email link: to an answer, or to the question."""
+        with self.parts.store.writing() as session:
+            wanted = mailing(session, self.parts.banks, survey, question, LIFETIME)
+            (made,) = make(session, wanted, [Recipient(contact, "en")], utc_now())
+        draft = Drafts(LinkTokens(self.parts.keys), self.service, wanted.bank).of(made)
+        url = draft.url if option is None else next(one.url for one in draft.options if one.id == option)
+        return url.rpartition("/")[2]
+
     def answers_in_time(self, session_id: str, wanted: int) -> list[tuple[str, str, Any]]:
         """Once at least so many have been kept."""
         until = time.monotonic() + 10
@@ -93,8 +111,8 @@ class Visitor:
         self.page.on("console", lambda message: self.console.append(message.text))
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
 
-    def visit(self, attributes: str = "", **more: Any) -> "Visitor":
-        self.page.goto(self.world.put(self.world.element(attributes), **more))
+    def visit(self, attributes: str = "", survey: str = "every-type", **more: Any) -> "Visitor":
+        self.page.goto(self.world.put(self.world.element(attributes, survey), **more))
         return self
 
     @property
@@ -140,7 +158,7 @@ class Visitor:
 
 @contextmanager
 def a_world(folder: Path) -> Iterator[World]:
-    """A service with two banks and a shop that may embed them; both end with the block."""
+    """A service with three banks and a shop that may embed them; both end with the block."""
     pages: dict[str, tuple[str, Mapping[str, str]]] = {}
     with _listening(_shop(pages)) as shop:
         app = create_app(Settings(f"sqlite:///{folder}/discern.db", ("a key for tests that is long enough",)))
@@ -148,6 +166,7 @@ def a_world(folder: Path) -> Iterator[World]:
         migrate(parts.store.engine)
         with parts.store.writing() as session:
             publish(session, read_bank(SURVEY.replace("SHOP", shop)), utc_now())
+            publish(session, read_bank(MORE.replace("SHOP", shop)), utc_now())
             publish(session, read_bank(CAR_BUYERS.replace("https://shop.example", shop)), utc_now())
         with _listening(app) as service:
             yield World(service, shop, parts, pages)

@@ -61,9 +61,10 @@ def test_what_is_squeezed_out_is_nothing_but_comments_blanks_and_long_names():
     code = "\n".join(line for line in SOURCE.splitlines() if not line.strip().startswith("//"))
     squeezed = assets.squeezed(SOURCE)
     literals = r'"[^"]*"|`[^`]*`|/\\d\S+/'
-    assert re.findall(literals, squeezed) == re.findall(literals, code)
+    quoted, kept = (re.sub(r"#\w+", "#", " ".join(re.findall(literals, text))) for text in (code, squeezed))
+    assert kept == quoted
     code, squeezed = (re.sub(literals, '""', text) for text in (code, squeezed))
-    assert {len(name) for name in re.findall(r"this\.#(\w+)", squeezed)} == {1, 2}
+    assert {len(name) for name in re.findall(r"this\.#(\w+)", squeezed)} == {1}
 
     for short, long in (("let", "const"), ("!0", "true"), ("!1", "false")):
         code = re.sub(rf"\b{long}\b", short, code)

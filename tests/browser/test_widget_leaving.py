@@ -1,0 +1,108 @@
+"""Somebody leaves, comes back, goes back, or has two windows open."""
+
+from playwright.sync_api import expect
+
+from tests.browser.world import Visitor
+
+WINDOW = {"viewport": {"width": 500, "height": 260}}
+
+
+def to_the_ticks(visitor: Visitor, attributes: str = "") -> None:
+    visitor.visit(attributes, survey="branch")
+    visitor.chooses("Yes")
+    visitor.button("Continue").click()
+    visitor.sees("Which kinds have you had?")
+
+
+def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, new_page):
+    """What stood below the edge of the window was not seen, so it is missing and not "no"."""
+    visitor = Visitor(world, new_page(**WINDOW))
+    to_the_ticks(visitor)
+    visitor.survey.locator("label").first.scroll_into_view_if_needed()
+    visitor.page.evaluate("scrollTo(0, 0)")
+    visitor.chooses("A small one")
+    session = visitor.session
+    shown = visitor.survey.locator("label").evaluate_all(
+        "(all) => all.filter((one) => one.getBoundingClientRect().top < innerHeight).length"
+    )
+    assert 1 <= shown < 6
+    visitor.page.goto(world.put("<p>Elsewhere</p>"))
+
+    draft = world.answers_in_time(session, 2)[1]
+    assert draft[:2] == ("which", "answer")
+    assert draft[2]["ticked"] == ["small"]
+    assert 1 <= len(draft[2]["seen"]) <= shown
+
+
+def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
+    """The survey goes on where it was; the confirmed answer takes the place of the draft."""
+    to_the_ticks(visitor, "remember")
+    visitor.chooses("A van")
+    session = visitor.session
+    elsewhere = world.put("<p>Elsewhere</p>")
+    back = visitor.page.url
+    visitor.page.goto(elsewhere)
+    world.answers_in_time(session, 2)
+    visitor.page.goto(back)
+    visitor.sees("Which kinds have you had?")
+    expect(visitor.survey.get_by_label("A van")).to_be_checked()
+    expect(visitor.survey.get_by_text("Question 2 of at most 3")).to_be_visible()
+    visitor.chooses("An estate")
+    visitor.button("Continue").click()
+    visitor.sees("How satisfied are you?")
+
+    answers = world.answers(session)
+    assert [question for question, _, _ in answers] == ["owns", "which"]
+    assert answers[1][2] in (["estate", "van"], {"ticked": ["estate", "van"], "seen": ["small", "estate", "van", "sports", "electric", "vintage"]})
+
+
+def test_ticks_that_nobody_touched_are_not_sent(visitor, world):
+    """Looking at a question is not an answer to it."""
+    to_the_ticks(visitor)
+    world.answers_in_time(visitor.session, 1)
+    sent = []
+    visitor.page.on("request", lambda request: sent.append(request.url))
+    session = visitor.session
+    visitor.page.goto(world.put("<p>Elsewhere</p>"))
+    assert not any("/answers" in url for url in sent)
+    assert len(world.answers(session)) == 1
+
+
+def test_going_back_across_a_branch_takes_the_branch_away(visitor, world):
+    """The question that followed from the first answer is not asked after another one."""
+    to_the_ticks(visitor)
+    visitor.chooses("A van")
+    visitor.button("Continue").click()
+    visitor.sees("How satisfied are you?")
+    visitor.button("Back").click()
+    visitor.sees("Which kinds have you had?")
+    expect(visitor.survey.get_by_label("A van")).to_be_checked()
+    visitor.button("Back").click()
+    visitor.sees("Do you own a car?")
+    expect(visitor.survey.get_by_label("Yes")).to_be_checked()
+    visitor.chooses("No")
+    visitor.button("Continue").click()
+    visitor.sees("How satisfied are you?")
+    assert world.answers(visitor.session) == [("owns", "answer", "no")]
+
+
+def test_two_tabs_of_one_session_never_count_an_answer_twice(visitor, world):
+    """The second tab is behind; what it sends replaces, and it goes on from where the session is."""
+    visitor.visit("remember")
+    visitor.sees("Which colour?")
+    session = visitor.session
+    other = Visitor(world, visitor.page.context.new_page())
+    other.page.goto(visitor.page.url)
+    other.sees("Which colour?")
+    visitor.chooses("Red")
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    world.answers_in_time(session, 1)
+    other.chooses("Blue")
+    with other.page.expect_response("**/answers"):
+        other.button("Continue").click()
+    other.sees("How is your mood?")
+    assert world.answers(session) == [("colour", "answer", "blue")]
+    visitor.button("Skip").click()
+    visitor.sees("Which extras?")
+    assert [question for question, _, _ in world.answers_in_time(session, 2)] == ["colour", "mood"]

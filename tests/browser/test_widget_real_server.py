@@ -1,0 +1,145 @@
+"""The widget and the web server that people run: gunicorn, slow, and started anew in the middle of a survey."""
+
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from question_bank.loading import read_bank
+from survey_service.authoring.publishing import publish
+from survey_service.parts import utc_now
+from survey_service.store.migrating import migrate
+from survey_service.store.session import Store
+from tests.browser.world import SURVEY, Visitor, World
+from tests.processes import end, free_port, web_server
+
+SLOW = 2.0
+"""Seconds the server takes for every answer."""
+
+WATCH = """
+window.steps = [];
+new MutationObserver(() => {
+  const legend = document.querySelector("persona-survey").shadowRoot.querySelector("legend")?.textContent;
+  const step = steps.at(-1);
+  if (step && step.shown === undefined && legend !== step.from) step.shown = performance.now();
+}).observe(document.querySelector("persona-survey").shadowRoot, { childList: true, subtree: true });
+document.addEventListener("click", (event) => {
+  const button = event.composedPath()[0];
+  if (button.type !== "submit") return;
+  steps.push({ from: button.getRootNode().querySelector("legend").textContent, clicked: performance.now() });
+}, { capture: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory, world) -> tuple[str, int, Store]:
+    """A database that outlives its servers, with the survey in it; the shop is that of the other tests."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('real')}/discern.db"
+    store = Store(url)
+    migrate(store.engine)
+    with store.writing() as session:
+        publish(session, read_bank(SURVEY.replace("SHOP", world.shop)), utc_now())
+    yield url, free_port(), store
+    store.close()
+
+
+def seen_from(world: World, port: int, store: Store) -> World:
+    """The same shop in front of the real server."""
+    parts = type(world.parts)(**{**vars(world.parts), "store": store})
+    return World(f"http://127.0.0.1:{port}", world.shop, parts, world.pages)
+
+
+def test_no_answer_is_lost_where_the_server_starts_anew(real, world, new_page):
+    """It dies between two answers, without warning; the person goes on meanwhile. The log has every answer once."""
+    url, port, store = real
+    visitor = Visitor(seen_from(world, port, store), new_page())
+    with web_server(url, port) as (_, running):
+        visitor.visit()
+        visitor.chooses("Red")
+        visitor.button("Continue").click()
+        visitor.sees("How is your mood?")
+        visitor.world.answers_in_time(visitor.session, 1)
+        end(running, signal.SIGKILL)
+        visitor.survey.get_by_role("radio", name="7", exact=True).check()
+        with visitor.page.expect_event("requestfailed"):
+            visitor.button("Continue").click()
+    with web_server(url, port):
+        visitor.page.evaluate("dispatchEvent(new Event('online'))")
+        visitor.sees("Which extras?")
+        visitor.chooses("Tow bar")
+        visitor.button("Continue").click()
+        visitor.sees("How old are you?")
+        session = visitor.session
+    kept = visitor.world.answers(session)
+    assert [question for question, _, _ in kept] == ["colour", "mood", "extras"]
+    assert kept[:2] == [("colour", "answer", "red"), ("mood", "answer", 7)]
+    assert visitor.heard("surveyerror") == []
+
+
+def test_a_slow_server_keeps_nobody_waiting(visitor, world):
+    """After a choice, a point of a scale and a silence the next question is there long before the server could have answered.
+
+    How long exactly is measured by `benchmarks/widget_speed.py`.
+    """
+    visitor.page.route("**/answers", lambda route: (visitor.page.wait_for_timeout(SLOW * 1000), route.continue_()))
+    visitor.visit()
+    visitor.sees("Which colour?")
+    visitor.page.evaluate(WATCH)
+    visitor.chooses("Blue")
+    with visitor.page.expect_response("**/answers"):
+        visitor.button("Continue").click()
+    visitor.survey.get_by_role("radio", name="3", exact=True).check()
+    with visitor.page.expect_response("**/answers"):
+        visitor.button("Continue").click()
+    visitor.sees("Which extras?")
+    with visitor.page.expect_response("**/answers"):
+        visitor.button("Skip").click()
+    visitor.sees("How old are you?")
+
+    waits = visitor.page.evaluate("steps.map((step) => step.shown - step.clicked)")
+    assert len(waits) == 3
+    assert max(waits) < SLOW * 1000 / 4
+
+
+def test_what_is_being_answered_is_never_replaced(visitor, world):
+    """The server would have asked something else; what the person has begun stays, is taken, and only then the server's word goes."""
+    visitor.visit()
+    visitor.sees("Which colour?")
+    held = []
+    visitor.page.route("**/answers", lambda route: held.append(route) if not held else route.continue_())
+    visitor.chooses("Red")
+    visitor.button("Continue").click()
+    visitor.sees("How is your mood?")
+    visitor.survey.get_by_role("radio", name="4", exact=True).check()
+    reply = held[0].fetch()
+    view = reply.json()
+    view["question"] = {"id": "story", "type": "text", "text": "Anything else?", "given": None, "can_go_back": True}
+    with visitor.page.expect_response("**/answers"):
+        held[0].fulfill(response=reply, json=view)
+    visitor.sees("How is your mood?")
+    expect(visitor.survey.get_by_role("radio", name="4", exact=True)).to_be_checked()
+    visitor.button("Continue").click()
+    visitor.sees("Which extras?")
+    assert world.answers(visitor.session) == [("colour", "answer", "red"), ("mood", "answer", 4)]
+
+
+def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
+    """No email address, persona, answer text or token in a URL or a referrer, whatever the page's own address holds."""
+    asked = []
+    visitor.page.on("request", lambda one: asked.append((one.url, one.headers.get("referer", ""))))
+    token = world.link("zoe@example.com", "every-type", "colour", "blue")
+    address = world.put(world.element('link hidden-mail="zoe@example.com"'))
+    visitor.page.goto(f"{address}?mail=zoe@example.com#discern={token}")
+    visitor.sees("How is your mood?")
+    for _ in range(3):
+        before = visitor.survey.locator("legend").inner_text()
+        visitor.button("Skip").click()
+        expect(visitor.survey.locator("legend")).not_to_have_text(before)
+    visitor.survey.get_by_role("textbox").fill("My secret story")
+    visitor.button("Continue").click()
+    expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
+
+    ours = [(url, referrer) for url, referrer in asked if url.startswith(world.service)]
+    assert len(ours) >= 6
+    for secret in ("zoe", "mail", "blue", "secret", "sun", "moon", token):
+        assert not any(secret in url or secret in referrer for url, referrer in ours), secret

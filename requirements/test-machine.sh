@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond Python: a PostgreSQL server to start, Chromium, and Node with other people's client libraries.
+# What the tests need beyond Python: a PostgreSQL server to start, Chromium, the TypeScript compiler, and Node with other people's client libraries.
 # Found where they are, installed where they are not.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,6 +7,7 @@ missing=""
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then missing="$missing postgresql"; fi
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then missing="$missing chromium"; fi
 if ! command -v npm >/dev/null; then missing="$missing nodejs npm"; fi
+if ! command -v tsc >/dev/null; then missing="$missing node-typescript"; fi
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  (one word a package)
     ./requirements/debian.sh $missing

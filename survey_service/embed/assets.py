@@ -22,6 +22,7 @@ SHORTER = {"const": "let", "true": "!0", "false": "!1"}
 """What means the same in code that runs."""
 
 _SHORTER = re.compile(rf"\b({'|'.join(SHORTER)})\b")
+_LAST = re.compile(r"[;,](?=})")
 _BLANKS = re.compile(r"\s+")
 _LITERAL = re.compile(r'("(?:\\.|[^"\\])*"|`[^`]*`|(?<=[(,=!?:&|])\s*/(?![/*])(?:\\.|[^/\\\n])+/\w*)')
 _PRIVATE = re.compile(r"this\.#(\w+)")
@@ -70,15 +71,15 @@ def squeezed(source: str) -> str:
     ``#name`` can mean nothing but a private name in a class, so renaming it is safe.
 
     >>> squeezed('class A {\\n  // why\\n  #count = 0;\\n  next() { return this.#count + " / "; }\\n}')
-    'class A{#a=0;next(){return this.#a+" / ";}}'
+    'class A{#a=0;next(){return this.#a+" / "}}'
     """
     parts = _LITERAL.split(_COMMENT.sub("", source).strip())
-    parts[::2] = [_SHORTER.sub(lambda found: SHORTER[found[0]], _BLANKS.sub(_needed, part)) for part in parts[::2]]
+    parts[::2] = [_LAST.sub("", _SHORTER.sub(lambda found: SHORTER[found[0]], _BLANKS.sub(_needed, part))) for part in parts[::2]]
     text = "".join(part.lstrip() for part in parts)
     short = ("".join(letters) for length in (1, 2) for letters in product(ascii_letters, repeat=length))
     for name, new in zip(dict.fromkeys(_PRIVATE.findall(text)), short, strict=False):
         text = re.sub(rf"#{name}\b", f"#\0{new}", text)
-    return re.sub("[;,]}", "}", text.replace("\0", ""))
+    return text.replace("\0", "")
 
 
 def _needed(blanks: re.Match[str]) -> str:

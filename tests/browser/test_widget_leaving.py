@@ -53,7 +53,10 @@ def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
 
     answers = world.answers(session)
     assert [question for question, _, _ in answers] == ["owns", "which"]
-    assert answers[1][2] in (["estate", "van"], {"ticked": ["estate", "van"], "seen": ["small", "estate", "van", "sports", "electric", "vintage"]})
+    assert answers[1][2] in (
+        ["estate", "van"],
+        {"ticked": ["estate", "van"], "seen": ["small", "estate", "van", "sports", "electric", "vintage"]},
+    )
 
 
 def test_ticks_that_nobody_touched_are_not_sent(visitor, world):

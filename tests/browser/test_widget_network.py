@@ -149,7 +149,7 @@ def test_with_remember_a_reload_goes_on(visitor):
     visitor.button("Continue").click()
     visitor.sees("How is your mood?")
     session = visitor.session
-    with visitor.page.expect_response(re.compile(f"/sessions/{session}$")):
+    with visitor.page.expect_response(re.compile(rf"/sessions/{session}\?words$")):
         visitor.page.reload()
     visitor.sees("How is your mood?")
     assert visitor.heard("surveystart") == []

@@ -10,26 +10,11 @@ from survey_service.authoring.publishing import publish
 from survey_service.parts import utc_now
 from survey_service.store.migrating import migrate
 from survey_service.store.session import Store
-from tests.browser.world import SURVEY, Visitor, World
+from tests.browser.world import SURVEY, WATCH, Visitor, World
 from tests.processes import end, free_port, web_server
 
 SLOW = 2.0
 """Seconds the server takes for every answer."""
-
-WATCH = """
-window.steps = [];
-new MutationObserver(() => {
-  const legend = document.querySelector("persona-survey").shadowRoot.querySelector("legend")?.textContent;
-  const step = steps.at(-1);
-  if (step && step.shown === undefined && legend !== step.from) step.shown = performance.now();
-}).observe(document.querySelector("persona-survey").shadowRoot, { childList: true, subtree: true });
-document.addEventListener("click", (event) => {
-  const button = event.composedPath()[0];
-  if (button.type !== "submit") return;
-  steps.push({ from: button.getRootNode().querySelector("legend").textContent, clicked: performance.now() });
-}, { capture: true });
-"""
-
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, world) -> tuple[str, int, Store]:

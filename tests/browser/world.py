@@ -40,6 +40,22 @@ document.addEventListener("securitypolicyviolation", (event) => violations.push(
 )
 
 
+WATCH = """
+window.steps = [];
+new MutationObserver(() => {
+  const legend = document.querySelector("persona-survey").shadowRoot.querySelector("legend")?.textContent;
+  const step = steps.at(-1);
+  if (step && step.shown === undefined && legend !== step.from) step.shown = performance.now();
+}).observe(document.querySelector("persona-survey").shadowRoot, { childList: true, subtree: true });
+document.addEventListener("click", (event) => {
+  const button = event.composedPath()[0];
+  if (button.type !== "submit") return;
+  steps.push({ from: button.getRootNode().querySelector("legend").textContent, clicked: performance.now() });
+}, { capture: true });
+"""
+"""Notes when a button was clicked, and when another question stood there."""
+
+
 @dataclass
 class World:
     """Where everything is. `put` writes a page of the shop."""

@@ -29,7 +29,7 @@ PUBLISHED = {
     },
     "Typeform, loader": {"@typeform/embed": ("build/embed.js",)},
     "Formbricks, loader": {"@formbricks/js": ("dist/index.js",)},
-    "Formbricks, application": {"@formbricks/surveys": ("dist/index.umd.cjs", "dist/surveys.umd.cjs")},
+    "Formbricks, application": {"@formbricks/surveys": ("dist/index.umd.js",)},
 }
 
 

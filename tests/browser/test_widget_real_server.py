@@ -16,6 +16,7 @@ from tests.processes import end, free_port, web_server
 SLOW = 2.0
 """Seconds the server takes for every answer."""
 
+
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, world) -> tuple[str, int, Store]:
     """A database that outlives its servers, with the survey in it; the shop is that of the other tests."""

@@ -62,7 +62,12 @@ def test_events_and_attributes_are_typed(compiled):
 
 @pytest.mark.parametrize(
     ("was", "instead"),
-    [('mode: "corner"', 'mode: "sideways"'), ('"label-dont-know"', '"label-perhaps"'), ('=== "age"', "=== 7"), ("detail.status", "detail.belief")],
+    [
+        ('mode: "corner"', 'mode: "sideways"'),
+        ('"label-dont-know"', '"label-perhaps"'),
+        ('=== "age"', "=== 7"),
+        ("detail.status", "detail.belief"),
+    ],
 )
 def test_what_does_not_exist_is_refused(compiled, was, instead):
     """Otherwise the types would say nothing."""

@@ -1,8 +1,8 @@
 """How soon the next question stands there when the server is slow: `python benchmarks/widget_speed.py`.
 
-Every answer of the server takes two seconds more (the browser is told to wait). Twenty people answer a choice and a point of a scale and skip
-the rest, each two and a half seconds after the question came. Measured inside the page, from the click to the frame in which the next question
-is drawn. The promise of the design: at most 50 ms in at least 95 % of the steps.
+Every answer of the server takes two seconds more (the browser is told to wait). Twenty people answer a choice and a point of a scale and
+skip the rest, each two and a half seconds after the question came. Measured inside the page, from the click to the frame in which the next
+question is drawn. The promise of the design: at most 50 ms in at least 95 % of the steps.
 """
 
 import shutil

@@ -30,6 +30,21 @@ def test_a_hostile_page_changes_nothing(visitor, world):
     visitor.answer_everything()
 
 
+def test_nothing_of_the_page_covers_an_invitation(visitor, world):
+    """The corner is in the top layer, where no z-index reaches; also after a framework has moved the element."""
+    cover = "<div style='position:fixed;inset:0;z-index:2147483647;background:#fff'></div>"
+    visitor.page.goto(world.put(cover + world.element('mode="corner"') + cover, head=HOSTILE.replace("display: none", "display: block")))
+    visitor.sees("Which colour?")
+    on_top = """() => {
+      const box = document.querySelector("persona-survey").shadowRoot.querySelector("section").getBoundingClientRect();
+      return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.localName;
+    }"""
+    assert visitor.page.evaluate(on_top) == "persona-survey"
+    visitor.page.evaluate("document.body.prepend(document.querySelector('persona-survey'))")
+    visitor.sees("Which colour?")
+    assert visitor.page.evaluate(on_top) == "persona-survey"
+
+
 def test_a_strict_policy_is_not_violated(visitor, world):
     """Two entries for our host are all it takes, with Trusted Types enforced."""
     visitor.visit(headers={"Content-Security-Policy": POLICY.format(service=world.service)})

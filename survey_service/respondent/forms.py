@@ -36,7 +36,7 @@ def value_of(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
             return given
         case "text":
             if not given:
-                raise NotAnswered("text")
+                raise NotAnswered("write")
             if len(given) > LONGEST_TEXT:
                 raise NotAnswered("too_long")
             return given

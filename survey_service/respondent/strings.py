@@ -20,7 +20,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Choose an answer, or skip the question.",
         "number": "Enter a number, or skip the question.",
         "plain": "Enter the number with its digits only, such as 30000.",
-        "text": "Write something, or skip the question.",
+        "write": "Write something, or skip the question.",
         "outside": "Enter a number from {low} to {high}.",
         "too_long": "That is too long: use at most 4,000 characters.",
         "stale": "This page was open for too long. Please answer once more.",
@@ -53,7 +53,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Choisissez une réponse, ou passez la question.",
         "number": "Indiquez un nombre, ou passez la question.",
         "plain": "Indiquez le nombre en chiffres seulement, par exemple 30000.",
-        "text": "Écrivez quelque chose, ou passez la question.",
+        "write": "Écrivez quelque chose, ou passez la question.",
         "outside": "Indiquez un nombre de {low} à {high}.",
         "too_long": "C’est trop long : 4 000 caractères au plus.",
         "stale": "Cette page est restée ouverte trop longtemps. Merci de répondre encore une fois.",
@@ -86,7 +86,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Wählen Sie eine Antwort, oder überspringen Sie die Frage.",
         "number": "Geben Sie eine Zahl ein, oder überspringen Sie die Frage.",
         "plain": "Geben Sie die Zahl nur mit Ziffern ein, zum Beispiel 30000.",
-        "text": "Schreiben Sie etwas, oder überspringen Sie die Frage.",
+        "write": "Schreiben Sie etwas, oder überspringen Sie die Frage.",
         "outside": "Geben Sie eine Zahl von {low} bis {high} ein.",
         "too_long": "Das ist zu lang: höchstens 4.000 Zeichen.",
         "stale": "Diese Seite war zu lange geöffnet. Bitte antworten Sie noch einmal.",
@@ -119,7 +119,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Elija una respuesta u omita la pregunta.",
         "number": "Escriba un número u omita la pregunta.",
         "plain": "Escriba el número solo con cifras, por ejemplo 30000.",
-        "text": "Escriba algo u omita la pregunta.",
+        "write": "Escriba algo u omita la pregunta.",
         "outside": "Escriba un número de {low} a {high}.",
         "too_long": "Es demasiado largo: 4000 caracteres como máximo.",
         "stale": "Esta página ha estado abierta demasiado tiempo. Responda una vez más, por favor.",
@@ -152,7 +152,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Escolha uma resposta ou salte a pergunta.",
         "number": "Indique um número ou salte a pergunta.",
         "plain": "Indique o número só com algarismos, por exemplo 30000.",
-        "text": "Escreva algo ou salte a pergunta.",
+        "write": "Escreva algo ou salte a pergunta.",
         "outside": "Indique um número de {low} a {high}.",
         "too_long": "É demasiado longo: 4000 caracteres, no máximo.",
         "stale": "Esta página esteve aberta demasiado tempo. Responda mais uma vez, por favor.",
@@ -185,7 +185,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Scelga una risposta oppure salti la domanda.",
         "number": "Inserisca un numero oppure salti la domanda.",
         "plain": "Inserisca il numero con le sole cifre, per esempio 30000.",
-        "text": "Scriva qualcosa oppure salti la domanda.",
+        "write": "Scriva qualcosa oppure salti la domanda.",
         "outside": "Inserisca un numero da {low} a {high}.",
         "too_long": "È troppo lungo: al massimo 4000 caratteri.",
         "stale": "Questa pagina è rimasta aperta troppo a lungo. Risponda ancora una volta, per favore.",
@@ -218,7 +218,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "Kies een antwoord of sla de vraag over.",
         "number": "Vul een getal in of sla de vraag over.",
         "plain": "Vul het getal alleen met cijfers in, bijvoorbeeld 30000.",
-        "text": "Schrijf iets op of sla de vraag over.",
+        "write": "Schrijf iets op of sla de vraag over.",
         "outside": "Vul een getal in van {low} tot en met {high}.",
         "too_long": "Dat is te lang: hooguit 4000 tekens.",
         "stale": "Deze pagina stond te lang open. Geef uw antwoord alstublieft nog een keer.",
@@ -251,7 +251,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "choose": "يُرجى اختيار إجابة أو تخطّي السؤال.",
         "number": "يُرجى إدخال رقم أو تخطّي السؤال.",
         "plain": "يُرجى إدخال الرقم بالأرقام فقط، مثل 30000.",
-        "text": "يُرجى كتابة إجابة أو تخطّي السؤال.",
+        "write": "يُرجى كتابة إجابة أو تخطّي السؤال.",
         "outside": "يُرجى إدخال رقم من {low} إلى {high}.",
         "too_long": "النص طويل جدًا: الحد الأقصى 4000 حرف.",
         "stale": "ظلّت هذه الصفحة مفتوحة مدة طويلة. يُرجى الإجابة مرة أخرى.",
@@ -274,10 +274,13 @@ FROM_RIGHT = ("ar", "fa", "he", "ur")
 """Languages written from right to left; a bank may speak some that the interface does not."""
 
 IN_WIDGET = (
-    *("continue", "back", "dont_know", "skip", "refuse", "no_thanks", "close", "progress", "choose", "number", "plain", "text", "outside"),
+    *("continue", "back", "dont_know", "skip", "refuse", "no_thanks", "close", "progress", "choose", "number", "plain", "write", "outside"),
     *("offline", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
 )
 """What the widget says; the page around it may replace each by an attribute ``label-...``."""
+
+RENAMED = {"write": "text"}
+"""The widget asks for what is missing by the type of the question."""
 
 
 def strings(language: str) -> Mapping[str, str]:
@@ -289,7 +292,7 @@ def words_of_widget(language: str) -> dict[str, str]:
     """The words of the widget under the names of its attributes, with gaps named as those attributes name them."""
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
-    said = {name.replace("_", "-"): words[name].format(**gaps) for name in IN_WIDGET}
+    said = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
     return {**said, "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
 
 

@@ -14,7 +14,7 @@ def draft(world, request):
     """An email of its own for each test, about the satisfaction with a car."""
     with world.parts.store.writing() as session:
         wanted = mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
-        (made,) = make(session, wanted, [Recipient(request.node.name, "en")], utc_now())
+        (made,) = make(session, world.parts.keys, wanted, [Recipient(request.node.name, "en")], utc_now())
     return Drafts(LinkTokens(world.parts.keys), world.service, wanted.bank).of(made)
 
 

@@ -101,7 +101,7 @@ class World:
         """The token of an email link: to an answer, or to the question."""
         with self.parts.store.writing() as session:
             wanted = mailing(session, self.parts.banks, survey, question, LIFETIME)
-            (made,) = make(session, wanted, [Recipient(contact, "en")], utc_now())
+            (made,) = make(session, self.parts.keys, wanted, [Recipient(contact, "en")], utc_now())
         draft = Drafts(LinkTokens(self.parts.keys), self.service, wanted.bank).of(made)
         url = draft.url if option is None else next(one.url for one in draft.options if one.id == option)
         return url.rpartition("/")[2]

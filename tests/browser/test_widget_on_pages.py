@@ -94,6 +94,20 @@ def test_it_fits_a_small_phone(world, new_page, language):
         visitor.survey.get_by_role("button").nth(3).click()
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize(("mode", "survey"), [("corner", "every-type"), ("modal", "every-type"), ("inline", "asks")])
+def test_every_mode_fits_a_small_phone(world, new_page, mode, survey, language):
+    """An invitation, a dialog and the consent before the questions: nothing sticks out."""
+    visitor = Visitor(world, new_page(viewport={"width": 320, "height": 640}))
+    visitor.visit(f'lang="{language}" mode="{mode}"', survey=survey)
+    if mode == "modal":
+        visitor.page.get_by_role("link", name="Answer here").click()
+    expect(visitor.survey.get_by_role("button").first).to_be_visible()
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
+    boxes = [one.bounding_box() for one in visitor.survey.locator("section, label, button").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes)
+
+
 def test_it_runs_from_right_to_left(visitor):
     """In Arabic the first button is on the right, and the words of the page's author replace ours."""
     visitor.visit('lang="ar" label-continue="متابعة" label-progress="السؤال {n} من {most}"')

@@ -33,7 +33,7 @@ def test_a_hostile_page_changes_nothing(visitor, world):
 def test_nothing_of_the_page_covers_an_invitation(visitor, world):
     """The corner is in the top layer, where no z-index reaches; also after a framework has moved the element."""
     cover = "<div style='position:fixed;inset:0;z-index:2147483647;background:#fff'></div>"
-    visitor.page.goto(world.put(cover + world.element('mode="corner"') + cover, head=HOSTILE.replace("display: none", "display: block")))
+    visitor.page.goto(world.put(cover + world.element('mode="corner"') + cover))
     visitor.sees("Which colour?")
     on_top = """() => {
       const box = document.querySelector("persona-survey").shadowRoot.querySelector("section").getBoundingClientRect();

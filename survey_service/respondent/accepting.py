@@ -105,3 +105,10 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
             )
         )
         session.flush()
+
+
+def draft_of(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
+    """What was left behind unconfirmed: it counts, and whoever comes back finds its question with it."""
+    drafts = [one.answer_id for one in given if one.draft]
+    mine = select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(drafts[-1:]))
+    return session.exec(mine).first() if drafts else None

@@ -38,3 +38,8 @@ def settle(session: Session, row: SurveySession) -> None:
     if begun is not None:
         begun.claimed = None
         session.add(begun)
+
+
+def ask_to_confirm(row: SurveySession, claimed: Given) -> None:
+    """Nothing is left to ask but whether the click was meant: until an act says so, it must not end the survey."""
+    row.status, row.stopped_because, row.ended_at, row.question = "open", None, None, claimed.question

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from adaptive import REASONS, Step, limit_of, next_questions
 from question_bank.compiling import Given
@@ -17,8 +17,8 @@ from survey_service.contacts.beliefs import now_believes
 from survey_service.contacts.directory import follow
 from survey_service.contacts.evidence import current_answers, signals_of
 from survey_service.errors import Conflict
-from survey_service.respondent.accepting import keep, not_yet_taken, validated
-from survey_service.respondent.claims import settle
+from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated
+from survey_service.respondent.claims import ask_to_confirm, settle
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
@@ -43,7 +43,7 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     interview.row.token_digest = digest(token)
     _move_on(interview, now)
     if interview.claimed is not None and interview.row.status != "open":
-        _ask_to_confirm(interview.row, interview.claimed)
+        ask_to_confirm(interview.row, interview.claimed)
     session.add(interview.contact)
     session.flush()
     session.add(interview.row)
@@ -83,7 +83,7 @@ def record_answers(
     values = validated(interview, fresh)
     _confirm(session, interview, fresh, now)
     keep(session, interview, fresh, values, now)
-    interview = _again(session, interview, standing=_draft(session, interview, fresh))
+    interview = _again(session, interview, standing=draft_of(session, interview, fresh))
     _believe_and_tell(session, interview, "answer", now)
     return view_of(interview, now)
 
@@ -142,11 +142,6 @@ def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer
     settle(session, interview.row)
 
 
-def _ask_to_confirm(row: SurveySession, claimed: Given) -> None:
-    """Nothing is left to ask but whether the click was meant: until an act says so, it must not end the survey."""
-    row.status, row.stopped_because, row.ended_at, row.question = "open", None, None, claimed.question
-
-
 def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
     """A session that is not stored yet, of a known contact or of a new one."""
     if given.pinned is None:
@@ -178,13 +173,6 @@ def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact
     if contact_id is None:
         return Contact(id=new_id("ct"), created_at=now, updated_at=now)
     return follow(session, contact_id, lock=True)
-
-
-def _draft(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
-    """What was left behind unconfirmed: it counts, and whoever comes back finds its question with it."""
-    drafts = [one.answer_id for one in given if one.draft]
-    mine = select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(drafts[-1:]))
-    return session.exec(mine).first() if drafts else None
 
 
 def _again(session: Session, interview: Interview, standing: Answer | None = None) -> Interview:

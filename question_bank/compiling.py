@@ -22,11 +22,13 @@ class Given:
     """What one respondent gave to one question: a canonical `value`, or None for an explicit silence.
 
     `trust` is the probability that a person meant it: below 1 for the click of a single choice or a scale that nobody has confirmed.
+    `weight` is how much of an answer it is, the exponent on its likelihood: below 1 where it came too fast to have been read.
     """
 
     question: str
     value: Value | None = None
     trust: float = 1.0
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +64,9 @@ class CompiledBank:
         """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
-        if given.trust < 1:
-            return log_if_meant(self.row(replace(given, trust=1.0)), given.trust, len(question.outcomes))
+        if min(given.trust, given.weight) < 1:
+            said = self.row(replace(given, trust=1.0, weight=1.0))
+            return given.weight * (said if given.trust == 1 else log_if_meant(said, given.trust, len(question.outcomes)))
         if given.value is None:
             return log_silence(table.silence, self.tables.classes)
         if isinstance(table, Choice):
@@ -77,7 +80,7 @@ class CompiledBank:
     def code(self, given: Given) -> int:
         """Which outcome of a single choice or a scale was given, -1 for anything else."""
         question = self.bank.questions[self.index[given.question]]
-        if given.value is None or given.trust < 1 or question.type not in ("single", "scale"):
+        if given.value is None or min(given.trust, given.weight) < 1 or question.type not in ("single", "scale"):
             return NOT_GIVEN
         return question.outcomes.index(str(given.value))
 
@@ -90,11 +93,18 @@ class CompiledBank:
             evidence.silent[0, q] = one.value is None
             evidence.rows[0, q] = self.row(one)
             evidence.codes[0, q] = self.code(one)
-            if one.trust < 1 and self.tables.in_forest[q]:  # within a tree only codes are read, and this one is not certain
-                evidence.signals[0] += evidence.rows[0, q] - self.tables.log_spoken[q]
+            evidence.signals[0] += self.beside_tree(one)
         if signals is not None:
             evidence.signals[0] += signals
         return evidence
+
+    def beside_tree(self, given: Given) -> Floats:
+        """(K,) what an answer that is not certain says where only certain ones are read: within a tree. Zero elsewhere."""
+        q = self.index[given.question]
+        if given.value is None or min(given.trust, given.weight) == 1 or not self.tables.in_forest[q]:
+            return np.zeros(self.tables.classes)
+        said: Floats = self.row(given) - self.tables.log_spoken[q]
+        return said
 
     def opens(self, given: Iterable[Given]) -> Bools:
         """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""

@@ -13,6 +13,7 @@ from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.intake import reading as events
 from survey_service.intake import routes as intake
 from survey_service.keyring import Keyring
+from survey_service.limits.admission import Limits
 from survey_service.parts import Clock, Parts, utc_now
 from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
@@ -27,7 +28,9 @@ VERSION = "0.1.0"
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """A ready application. Opens the database lazily, starts nothing."""
     app = Flask("survey_service")
-    app.extensions["discern"] = Parts(settings, Store(settings.database_url), Banks(), Keyring(settings.secret_keys), clock)
+    store, limits = Store(settings.database_url), (settings.limit_per_token, settings.limit_per_address, settings.limit_per_survey)
+    admission = Limits(store, [limit for limit in limits if limit])
+    app.extensions["discern"] = Parts(settings, store, Banks(), Keyring(settings.secret_keys), admission, clock)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from flask import current_app
 
 from survey_service.keyring import Keyring
+from survey_service.limits.admission import Limits
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
@@ -24,6 +25,7 @@ class Parts:
     store: Store
     banks: Banks
     keys: Keyring
+    limits: Limits
     now: Clock = utc_now
 
 

@@ -63,11 +63,14 @@ def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refi
 
 
 def stored_answers(session: Session, bank: CompiledBank) -> Iterator[list[Given]]:
-    """What each contact has given to this bank in any of its versions, as far as it means something in the published one."""
+    """What each contact has given to this bank in any of its versions, as far as it means something in the published one.
+
+    What came too fast to have been read teaches nothing.
+    """
     order = col(Answer.contact_id), col(Answer.id)
     statement = select(Answer).where(Answer.bank == bank.bank.id, Answer.state == "current").order_by(*order)
     for _, log in groupby(session.exec(statement), key=lambda answer: answer.contact_id):
-        yield [given for _, given in readable(log, bank)]
+        yield [given for _, given in readable(log, bank) if given.weight == 1]
 
 
 def write_draft(done: Refitted, out: Path) -> None:

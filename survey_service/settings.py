@@ -1,5 +1,6 @@
 """Settings of one process, read once from the environment. Nothing else in the project reads the environment."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -9,9 +10,14 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from survey_service.limits.limit import Limit
+
 Network = IPv4Network | IPv6Network
 
 SHORTEST_KEY = 32
+
+PER_TOKEN, PER_ADDRESS, PER_SURVEY = Limit(60, 1), Limit(3000, 30), Limit(10_000, 300)
+"""Far above what people do: five hundred of them behind one address, or a campaign that goes out to a million."""
 
 
 class SettingsInvalid(Exception):
@@ -34,6 +40,9 @@ class Settings:
     log_level: str = "INFO"
     retention_days: int | None = None
     demo_receiver: str | None = None
+    limit_per_token: Limit | None = PER_TOKEN
+    limit_per_address: Limit | None = PER_ADDRESS
+    limit_per_survey: Limit | None = PER_SURVEY
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
@@ -102,6 +111,16 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _limit(text: str) -> Limit | None:
+    """``30/s 3000``: 30 a second in the long run, 3000 at once."""
+    if text == "off":
+        return None
+    read = re.fullmatch(r"([1-9]\d{0,5})/(s|min|h) ([1-9]\d{0,6})", text)
+    if read is None:
+        raise ValueError(f"{text!r} is not a limit: write 30/s 3000 (so many a second, min or h, and so many at once), or off")
+    return Limit(int(read[3]), int(read[1]) / {"s": 1, "min": 60, "h": 3600}[read[2]])
+
+
 _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "database_url": (_database_url, "sqlite:///var/discern.db"),
     "secret_keys": (_secret_keys, ""),
@@ -110,5 +129,8 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "allow_private_targets": (_networks, ""),
     "log_level": (_level, "INFO"),
     "retention_days": (_days, ""),
+    "limit_per_token": (_limit, str(PER_TOKEN)),
+    "limit_per_address": (_limit, str(PER_ADDRESS)),
+    "limit_per_survey": (_limit, str(PER_SURVEY)),
     "demo_receiver": (lambda text: _base_url(text) if text else None, ""),
 }

@@ -107,8 +107,10 @@ def explanation(evidence: Known) -> list[dict[str, Any]]:
     items, rows = [], []
     if evidence.given:
         weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
-        items += [{"kind": answer.kind, "question": answer.question, "value": one.value} for answer, one in evidence.given]
-        rows += [weighed[bank.index[one.question]] for one in evidence.answers]
+        items += [
+            {"kind": answer.kind, "question": answer.question, "value": one.value, "weight": one.weight} for answer, one in evidence.given
+        ]
+        rows += [weighed[bank.index[one.question]] + bank.tables.evidence_weight * bank.beside_tree(one) for one in evidence.answers]
     for signal, row in evidence.sightings():
         last = [one for one in evidence.seen if one.signal == signal][-1]
         items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})

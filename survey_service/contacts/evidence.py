@@ -16,6 +16,7 @@ from adaptive.posterior import Evidence
 from question_bank.answers import ImpossibleValue, from_store
 from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Signal
+from survey_service.contacts.quality import weight_of
 from survey_service.store.records import Answer, Contact
 from survey_service.store.signal_records import ContactEvent
 
@@ -102,13 +103,14 @@ def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer
         if answer.question not in bank.index:
             continue
         if answer.kind != "answer":
-            kept.append((answer, Given(answer.question)))
+            kept.append((answer, Given(answer.question, weight=weight_of(bank.bank.question(answer.question), answer))))
             continue
+        question = bank.bank.question(answer.question)
         try:
-            value = from_store(bank.bank.question(answer.question), answer.value)
+            value = from_store(question, answer.value)
         except ImpossibleValue:
             continue
-        kept.append((answer, Given(answer.question, value)))
+        kept.append((answer, Given(answer.question, value, weight=weight_of(question, answer))))
     return kept
 
 

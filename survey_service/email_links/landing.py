@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from question_bank.answers import Value, from_store
 from question_bank.compiling import Given
-from survey_service.email_links.opening import count, option_of
+from survey_service.email_links.opening import count, first_opened, option_of
 from survey_service.email_links.tokens import Target
 from survey_service.respondent import interview
 from survey_service.respondent.claims import claim, value_of_option
@@ -59,7 +59,16 @@ def land(session: Session, banks: Banks, link: Link, target: Target, now: dateti
 
 
 def act(
-    session: Session, banks: Banks, link: Link, target: Target, given: GivenAnswer | None, act_id: str, now: datetime, *, changing: bool
+    session: Session,
+    banks: Banks,
+    link: Link,
+    target: Target,
+    given: GivenAnswer | None,
+    act_id: str,
+    now: datetime,
+    *,
+    changing: bool,
+    trapped: bool = False,
 ) -> str | None:
     """Keep what was clicked and what was `given` now, together; the session in which they stand. The same act again changes nothing."""
     bank = banks.version(session, link.bank, link.bank_version)
@@ -68,10 +77,10 @@ def act(
     if option is not None and not changing and not (given and given.question == link.question):
         value = value_of_option(bank.bank.question(link.question), option)
         if not _stands(_committed(session, link), value):
-            answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value))
+            answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     known = _session_of_act(session, link, answers, now)
     if known is None and answers:
-        arrival = arrival_of(link, Start(channel=CHANNEL), None)
+        arrival = arrival_of(link, Start(channel=CHANNEL, shown_at=first_opened(session, link)), None)
         view, _ = interview.start(session, banks, link.survey, arrival, now)
         known = str(view["session"])
         session.add(LinkSession(session_id=known, link_id=link.id))

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from survey_service.email_links.tokens import LinkInvalid, LinkTokens, Target
@@ -83,6 +84,11 @@ def count(session: Session, link: Link, target: Target, option: str | None, now:
     else:
         known.opens, known.last_at = known.opens + 1, now
         session.add(known)
+
+
+def first_opened(session: Session, link: Link) -> datetime | None:
+    """Since when the page of a link can have been in front of somebody, None where it never was."""
+    return session.exec(select(func.min(LinkOpen.first_at)).where(LinkOpen.link_id == link.id)).one()
 
 
 def revoke_links(session: Session, contact_id: str, because: str, now: datetime) -> int:

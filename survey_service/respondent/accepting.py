@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from question_bank.answers import ImpossibleValue, Value, canonical, from_store, to_store
@@ -88,6 +89,7 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
             current[one.question].state = "replaced"
             session.add(current[one.question])
     session.flush()
+    watch = Watch(session, interview, now)
     for one, value in zip(given, values, strict=True):
         session.add(
             Answer(
@@ -99,6 +101,8 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
                 kind=one.kind,
                 value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
                 seconds=one.seconds,
+                measured=watch.credit(one),
+                trapped=one.trapped,
                 chance=interview.row.chance if one.question == interview.row.question else None,
                 answer_id=one.answer_id,
                 given_at=now,
@@ -112,3 +116,27 @@ def draft_of(session: Session, interview: Interview, given: Sequence[GivenAnswer
     drafts = [one.answer_id for one in given if one.draft]
     mine = select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(drafts[-1:]))
     return session.exec(mine).first() if drafts else None
+
+
+class Watch:
+    """How long each question of a session can have been in front of the respondent: no longer, all together, than the session lasts.
+
+    Answers that were kept while a phone was offline arrive at once and are not hasty; a machine's are, whatever it says about itself.
+    """
+
+    def __init__(self, session: Session, interview: Interview, now: datetime) -> None:
+        longest = select(Answer.question, func.max(Answer.measured)).where(Answer.session_id == interview.row.id)
+        self._seen = {question: seconds or 0.0 for question, seconds in session.exec(longest.group_by(Answer.question))}
+        self._elapsed = (now - interview.row.started_at).total_seconds()
+
+    def credit(self, one: GivenAnswer) -> float | None:
+        """Seconds in which the question can have been read: what the client says, as far as there was time for it.
+
+        With what was seen of it before going back. None where nobody measured.
+        """
+        if one.seconds is None and not one.watched:
+            return None
+        left = max(self._elapsed - sum(self._seen.values()), 0.0)
+        seconds = left if one.seconds is None else min(one.seconds, left)
+        self._seen[one.question] = self._seen.get(one.question, 0.0) + seconds
+        return self._seen[one.question]

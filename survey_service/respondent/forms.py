@@ -10,6 +10,9 @@ from werkzeug.datastructures import MultiDict
 from survey_service.respondent.state import GivenAnswer
 
 ACTS = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
+TRAP = "website"
+"""The field that people do not see."""
+
 LONGEST_TEXT = 4000
 BLANKS = re.compile("[\\s\u00a0\u202f']")
 AMBIGUOUS = re.compile(r"\d[.,]\d{3}(?!\d)")  # 1,500 is one and a half here and fifteen hundred there: ask, do not guess
@@ -48,7 +51,8 @@ def answer_of(question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> 
     kind = ACTS.get(form.get("act", ""))
     if question is None or kind is None:
         return None
-    return GivenAnswer(act_id(form), question["id"], kind, value_of(question, form) if kind == "answer" else None)
+    value = value_of(question, form) if kind == "answer" else None
+    return GivenAnswer(act_id(form), question["id"], kind, value, watched=True, trapped=bool(form.get(TRAP)))
 
 
 def act_id(form: MultiDict[str, str]) -> str:

@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import belief_view, explanation
 from survey_service.contacts.evidence import evidence_about
+from survey_service.contacts.quality import weight_of
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief
@@ -21,17 +23,20 @@ def insight_of(session: Session, banks: Banks, session_id: str, now: datetime) -
     return {
         "belief": belief and belief_view(belief),
         "explanation": explanation(evidence_about(session, interview.contact, bank, now)),
-        "log": [_entry(answer) for answer in log],
+        "log": [_entry(answer, bank) for answer in log],
     }
 
 
-def _entry(answer: Answer) -> dict[str, Any]:
+def _entry(answer: Answer, bank: CompiledBank) -> dict[str, Any]:
     return {
         "answer_id": answer.answer_id,
         "question": answer.question,
         "kind": answer.kind if answer.state != "withdrawn" else "withdrawn",
         "value": answer.value,
         "seconds": answer.seconds,
+        "measured_seconds": answer.measured,
+        "trapped": answer.trapped,
+        "weight": weight_of(bank.bank.question(answer.question), answer) if answer.question in bank.index else None,
         "chance": answer.chance,
         "state": answer.state,
         "bank_version": answer.bank_version,

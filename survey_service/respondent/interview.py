@@ -137,7 +137,7 @@ def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer
     if claimed is None:
         return
     if claimed.question not in [one.question for one in given]:
-        clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value)
+        clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
         keep(session, interview, [clicked], [claimed.value], now)
     settle(session, interview.row)
 
@@ -161,7 +161,7 @@ def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: d
         hidden=given.hidden,
         page=given.page,
         limit=len(bank.index),
-        started_at=now,
+        started_at=min(given.shown_at or now, now),
         last_at=now,
         expires_at=now + SESSION_LIFETIME,
     )

@@ -11,6 +11,7 @@ from survey_service.email_links.opening import LinkOfAnotherSurvey, find
 from survey_service.email_links.tokens import LinkTokens, Target, read_identity
 from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
+from survey_service.limits.guard import limit_acts
 from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
 from survey_service.respondent.identifying import identify
@@ -23,6 +24,7 @@ from survey_service.store.link_records import Link
 
 blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
 blueprint.before_request(check_origin)
+blueprint.before_request(limit_acts)
 blueprint.after_request(add_cors)
 
 
@@ -65,7 +67,7 @@ def look(session_id: str) -> dict[str, Any]:
 def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Take one answer or several; the same `answer_id` again writes nothing."""
     p, token = parts(), _token(given)
-    answers = [GivenAnswer(**{"value": None, **one}) for one in given["answers"]]
+    answers = [_given(one) for one in given["answers"]]
     with p.store.writing() as session:
         return interview.record_answers(session, p.banks, session_id, token, answers, p.now())
 
@@ -147,6 +149,11 @@ def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = F
 def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
     """The widget learns its words when a session begins or is taken up again; they do not change in between."""
     return {**view, "words": words_of_widget(view["language"])} if wanted else view
+
+
+def _given(one: dict[str, Any]) -> GivenAnswer:
+    fields = {name: value for name, value in one.items() if name != "website"}
+    return GivenAnswer(**{"value": None, **fields}, trapped=bool(one.get("website")))
 
 
 def _token(given: dict[str, Any]) -> str:

@@ -65,6 +65,10 @@ class AnswerSchema(StrictSchema):
     question = _short(100, required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
     value = fields.Raw(allow_none=True)
+    website = fields.String(
+        validate=validate.Length(max=2000),
+        metadata={"description": "A field that people do not see: what a machine writes into it makes the answer count as no evidence"},
+    )
     seconds = fields.Float(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
     draft = fields.Boolean(
         metadata={"description": "Left behind without being confirmed: it counts, and its question stays the one that is asked"}

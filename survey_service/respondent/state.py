@@ -35,13 +35,18 @@ class Start:
     page: str | None = None
     contact_id: str | None = None
     session_id: str | None = None
+    shown_at: datetime | None = None  # since when the first question has been in front of them, where that was before now
     pinned: tuple[str, int] | None = None  # the bank and the version that the respondent has already seen
     claimed: Given | None = None
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """One answer as the respondent sent it; `value` is raw."""
+    """One answer as the respondent sent it; `value` is raw.
+
+    `seconds` is what the client says it took. `watched` says that the service itself showed the question, and so knows since when.
+    `trapped` says that something was written where people see nothing to write into.
+    """
 
     answer_id: str
     question: str
@@ -49,6 +54,8 @@ class GivenAnswer:
     value: object = None
     seconds: float | None = None
     draft: bool = False  # left behind without being confirmed
+    watched: bool = False
+    trapped: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -175,6 +176,8 @@ class Answer(SQLModel, table=True):
     value: Any = json_column(nullable=True)
     seconds: float | None = None
     chance: float | None = None  # with which the question was drawn; None where it was not drawn by lot
+    measured: float | None = None  # seconds that it can have taken, as far as the server knows; None where nothing is known
+    trapped: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # came with something that people cannot see
     answer_id: str
     state: str = "current"
     withdrawn_by: str | None = None

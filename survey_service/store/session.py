@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
+        self._hasty = open_engine(url, durable=False)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -32,23 +34,32 @@ class Store:
             session.connection(execution_options={"discern_writes": True})
             yield session
 
+    @contextmanager
+    def hasty(self) -> Iterator[Connection]:
+        """A transaction of its own that does not wait for the disk: for what a crash may forget."""
+        with self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
+            yield connection
+
     def close(self) -> None:
         self.engine.dispose()
+        self._hasty.dispose()
 
 
-def open_engine(url: str) -> Engine:
-    """An engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on."""
+def open_engine(url: str, *, durable: bool = True) -> Engine:
+    """An engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on.
+
+    Commits of one that is not `durable` are seen by everybody at once, and the last of them may be forgotten when the machine fails.
+    """
     parsed = make_url(url)
     json_text: dict[str, Any] = {"json_serializer": _as_json}
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(
-            parsed, connect_args={"options": "-c synchronous_commit=on -c timezone=UTC"}, pool_size=5, max_overflow=15, **json_text
-        )
+        options = f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"
+        return create_engine(parsed, connect_args={"options": options}, pool_size=5 if durable else 1, max_overflow=15, **json_text)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **json_text)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -65,9 +76,9 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin on its own: see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

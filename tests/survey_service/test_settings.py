@@ -19,7 +19,7 @@ def test_one_key_is_all_it_takes():
 
 
 def test_every_wrong_setting_is_reported_with_a_hint():
-    """Seven mistakes, seven lines, nothing started."""
+    """Eight mistakes, eight lines, nothing started."""
     environment = {
         "DISCERN_SECRET_KEYS": "short",
         "DISCERN_DATABASE_URL": "mysql://x/y",
@@ -28,6 +28,7 @@ def test_every_wrong_setting_is_reported_with_a_hint():
         "DISCERN_ALLOW_PRIVATE_TARGETS": "10.0.0.1/8",
         "DISCERN_LOG_LEVEL": "LOUD",
         "DISCERN_RETENTION_DAYS": "-3",
+        "DISCERN_LIMIT_PER_ADDRESS": "many",
     }
     with pytest.raises(SettingsInvalid) as wrong:
         Settings.from_env(environment)

@@ -59,7 +59,8 @@ class Mail:
         return self.page
 
     def send(self, option: str | None = None, query: str = "", **form: str) -> TestResponse:
-        """Press a button of the page that was opened last."""
+        """Read the page that was opened last, and press a button of it."""
+        self.service.clock.forward(seconds=5)
         hidden = dict(re.findall(r'name="(answer_id|question)" value="([^"]*)"', self.page))
         return self.service.client.post(self.path(option) + query, data={**hidden, **form}, follow_redirects=True)
 

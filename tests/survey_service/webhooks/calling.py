@@ -7,6 +7,7 @@ from werkzeug.test import TestResponse
 
 from survey_service.authoring.keys import create_key
 from survey_service.http import DiscernApi, register_errors
+from survey_service.limits.admission import Limits
 from survey_service.parts import Parts
 from survey_service.webhooks.routes import blueprint
 from tests.survey_service.webhooks.world import World
@@ -18,7 +19,7 @@ class Caller:
     def __init__(self, world: World) -> None:
         app = Flask("test")
         app.config.update(API_TITLE="Discern", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-        app.extensions["discern"] = Parts(world.settings, world.store, world.banks, world.keys, world.clock)
+        app.extensions["discern"] = Parts(world.settings, world.store, world.banks, world.keys, Limits(world.store, ()), world.clock)
         DiscernApi(app).register_blueprint(blueprint)
         register_errors(app)
         self.client = app.test_client()

@@ -1,0 +1,31 @@
+"""How much an answer counts: less where it came faster than its question can be read, nothing where only a machine can have sent it.
+
+Nobody is blocked for it, and nothing is stored but what was measured: the weight is made of that whenever the log is read.
+"""
+
+from question_bank.definitions import Question, Text
+from survey_service.store.records import Answer
+
+SECONDS_A_WORD = 0.1
+"""600 words a minute. Nobody reads faster and understands (Rayner et al. 2016, doi:10.1177/1529100615623267)."""
+
+SECONDS_TO_ACT = 0.3
+"""Between having decided and having pressed the button."""
+
+
+def weight_of(question: Question, answer: Answer) -> float:
+    """The exponent on the answer's likelihood, 0 to 1: the share of the time it takes at least that it can have taken."""
+    if answer.trapped:
+        return 0.0
+    if answer.measured is None:
+        return 1.0
+    return min(answer.measured / least_seconds(question), 1.0)
+
+
+def least_seconds(question: Question) -> float:
+    """How long it takes at least to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
+    return SECONDS_TO_ACT + SECONDS_A_WORD * _words(question.text)
+
+
+def _words(text: Text | None) -> int:
+    return min((len(one.split()) for one in (text or {}).values()), default=0)

@@ -1,0 +1,89 @@
+"""Rate limits that hold across processes: the generic cell rate algorithm (ITU-T I.371), in one statement of the database.
+
+Each key has a moment `open_at` from which it admits the next request. An admission moves it `gap` = 1 / rate later, from no further
+back than ``burst - 1`` gaps ago: so up to `burst` requests are admitted at once, and `rate` a second in the long run.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import TextClause, bindparam, text
+
+from survey_service.errors import DiscernError
+from survey_service.limits.limit import Limit
+from survey_service.store.session import Store
+
+PRUNED_EVERY = timedelta(minutes=10)
+
+
+class TooManyRequests(DiscernError):
+    """Too many requests at once. Nothing that was given is lost: send the same again in a moment."""
+
+    status, code = 429, "too_many_requests"
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One request on one key; where `session` is given, the key is completed by the survey of that session."""
+
+    key: str
+    limit: Limit
+    session: str | None = None
+
+
+class Limits:
+    """Whether requests are admitted. The state is in the database; what it costs is one statement a request."""
+
+    def __init__(self, store: Store, limits: Sequence[Limit]) -> None:
+        self._store = store
+        self._memory = max((one.memory for one in limits), default=0.0)
+        self._pruned_at: datetime | None = None
+
+    def admit(self, charges: Sequence[Charge], now: datetime) -> None:
+        """Charge every key, or none of them where one of them is closed. Raises TooManyRequests with Retry-After.
+
+        Of requests that race for the last place exactly one gets it: the row is locked and looked at again. A refusal writes nothing;
+        its Retry-After is the longest that one gap can last, since a closed key opens within a gap.
+        """
+        if not charges:
+            return
+        with self._store.hasty() as connection:
+            admitted = connection.execute(_statement([one.session is not None for one in charges]), _values(charges, now)).all()
+            if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
+                self._pruned_at = now
+                connection.execute(text("DELETE FROM rate_limit WHERE open_at < :old"), {"old": now.timestamp() - self._memory})
+        if len(admitted) < len(charges):
+            raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(one.limit.gap for one in charges)))})
+
+
+def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
+    moment = now.timestamp()
+    values: dict[str, object] = {"now": moment}
+    for number, one in enumerate(charges):
+        values |= {f"key{number}": one.key, f"open{number}": one.limit.first(moment), f"gap{number}": one.limit.gap}
+        if one.session is not None:
+            values[f"session{number}"] = one.session
+    return values
+
+
+def _statement(by_session: Sequence[bool]) -> TextClause:
+    """In the order of the keys, so that no two requests can each hold what the other waits for."""
+    survey = "|| COALESCE((SELECT survey FROM survey_session WHERE id = CAST(:session{n} AS TEXT)), '')"
+    wanted = " UNION ALL ".join(
+        f"SELECT CAST(:key{n} AS TEXT) {survey.format(n=n) if of_session else ''} AS key, "
+        f"CAST(:open{n} AS DOUBLE PRECISION) AS open_at, CAST(:gap{n} AS DOUBLE PRECISION) AS gap"
+        for n, of_session in enumerate(by_session)
+    )
+    return text(
+        f"""WITH wanted AS ({wanted})
+        INSERT INTO rate_limit (key, open_at, gap)
+        SELECT key, open_at, gap FROM wanted
+        WHERE NOT EXISTS (SELECT 1 FROM rate_limit JOIN wanted ON wanted.key = rate_limit.key WHERE rate_limit.open_at > :now)
+        ORDER BY key
+        ON CONFLICT (key) DO UPDATE SET gap = excluded.gap, open_at =
+            CASE WHEN rate_limit.open_at + excluded.gap > excluded.open_at THEN rate_limit.open_at + excluded.gap ELSE excluded.open_at END
+        WHERE rate_limit.open_at <= :now
+        RETURNING key"""  # noqa: S608  # only numbers are put into the text
+    ).bindparams(bindparam("now"))

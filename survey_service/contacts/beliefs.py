@@ -12,9 +12,9 @@ from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence
-from question_bank.compiling import CompiledBank
+from question_bank.compiling import CompiledBank, Given
 from survey_service.contacts.evidence import Known, label_row
-from survey_service.store.records import Belief, Contact
+from survey_service.store.records import Answer, Belief, Contact
 
 MATERIAL_CHANGE = 0.02
 """A probability that moved by less than this, with the same persona on top, is not worth a message."""
@@ -107,9 +107,7 @@ def explanation(evidence: Known) -> list[dict[str, Any]]:
     items, rows = [], []
     if evidence.given:
         weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
-        items += [
-            {"kind": answer.kind, "question": answer.question, "value": one.value, "weight": one.weight} for answer, one in evidence.given
-        ]
+        items += [_item(answer, one) for answer, one in evidence.given]
         rows += [weighed[bank.index[one.question]] + bank.tables.evidence_weight * bank.beside_tree(one) for one in evidence.answers]
     for signal, row in evidence.sightings():
         last = [one for one in evidence.seen if one.signal == signal][-1]
@@ -122,6 +120,10 @@ def explanation(evidence: Known) -> list[dict[str, Any]]:
         return []
     bits = weights_of_evidence(bank.tables.prior, np.array(rows), bank.tables.styles)
     return [_told(bank, item, weights) for item, weights in zip(items, bits, strict=True)]
+
+
+def _item(answer: Answer, given: Given) -> dict[str, Any]:
+    return {"kind": answer.kind, "question": answer.question, "value": given.value, "weight": given.weight}
 
 
 def _told(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[str, Any]:

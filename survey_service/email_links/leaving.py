@@ -5,13 +5,12 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from survey_service.contacts.beliefs import Change
-from survey_service.contacts.believing import believe_again
+from survey_service.contacts.taking_back import believe_without, restore
 from survey_service.email_links.opening import revoke
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.link_records import Link, LinkSession
-from survey_service.store.records import Answer, Belief, Contact, SurveySession
+from survey_service.store.records import Answer, Contact, SurveySession
 from survey_service.webhooks import telling
 
 
@@ -38,9 +37,9 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
         one.contact_id = stranger.id
         session.add(one)
     taken_back = _hand_over(session, sessions, stranger)
-    _restore(session, contact, link.bank, taken_back)
+    restore(session, contact, link.bank, taken_back)
     for person in (contact, stranger) if taken_back else ():
-        change = _believe_again(session, banks, person, link, now)
+        change = believe_without(session, banks, person, link.bank, link.bank_version, now)
         if person is contact:
             telling.tell_of_change(session, change, ended=True, now=now)
 
@@ -57,20 +56,3 @@ def _hand_over(session: Session, sessions: Sequence[SurveySession], stranger: Co
         session.add(answer)
     session.flush()
     return [answer.question for answer in answers if answer.state == "current"]
-
-
-def _restore(session: Session, contact: Contact, bank: str, questions: list[str]) -> None:
-    """What the contact had answered before a stranger replaced it counts again."""
-    mine = select(Answer).where(Answer.contact_id == contact.id, Answer.bank == bank, Answer.state == "replaced")
-    for question in questions:
-        before = session.exec(mine.where(Answer.question == question).order_by(col(Answer.id).desc())).first()
-        if before is not None:
-            before.state = "current"
-            session.add(before)
-    session.flush()
-
-
-def _believe_again(session: Session, banks: Banks, contact: Contact, link: Link, now: datetime) -> Change:
-    belief = session.get(Belief, (contact.id, link.bank))
-    version = link.bank_version if belief is None else belief.bank_version
-    return believe_again(session, contact, banks.version(session, link.bank, version), version, "withdrawn", now)

@@ -15,11 +15,13 @@ from survey_service.email_links.opening import AskedToBeLeftAlone, LinkExpired, 
 from survey_service.email_links.strings import STRINGS, strings
 from survey_service.email_links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.errors import DiscernError
+from survey_service.limits.admission import TooManyRequests
+from survey_service.limits.guard import limit_acts
 from survey_service.parts import Parts, parts
-from survey_service.respondent.forms import NotAnswered, act_id, answer_of, standing
+from survey_service.respondent.forms import TRAP, NotAnswered, act_id, agreed, answer_of, standing
 from survey_service.respondent.origins import new_nonce, protected
+from survey_service.respondent.sheets import words_of
 from survey_service.respondent.strings import progress
-from survey_service.respondent.strings import strings as page_strings
 from survey_service.respondent.tickets import ticket_of
 from survey_service.respondent.view import rendered
 from survey_service.store.link_records import Link
@@ -32,6 +34,7 @@ REFUSALS: dict[type[DiscernError], tuple[str, int]] = {
 }
 
 blueprint = Blueprint("link_pages", __name__, url_prefix="/l", template_folder="templates")
+blueprint.before_request(limit_acts)
 
 
 @blueprint.get("/<string:token>")
@@ -53,6 +56,7 @@ def act(token: str) -> Response:
     if wish in ("not_me", "leave_alone"):
         return _leave(p, token, wish)
     try:
+        _agreed(p, link, target)
         answer = answer_of(_asked_for(p, link), request.form)
     except NotAnswered as wrong:
         return _landing_page(p, link, target, wrong)
@@ -62,7 +66,10 @@ def act(token: str) -> Response:
     try:
         with p.store.writing() as session:
             link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
-            session_id = landing.act(session, p.banks, link, target, answer, act_id(request.form), p.now(), changing=_is_change())
+            trapped = bool(request.form.get(TRAP))
+            session_id = landing.act(
+                session, p.banks, link, target, answer, act_id(request.form), p.now(), changing=_is_change(), trapped=trapped
+            )
     except tuple(REFUSALS):
         raise
     except DiscernError:
@@ -81,6 +88,24 @@ def refused(error: DiscernError) -> Response:
     key, status = REFUSALS[type(error)]
     language = request.accept_languages.best_match(list(STRINGS)) or "en"
     return _message(language, strings(language)[key], status)
+
+
+@blueprint.errorhandler(TooManyRequests)
+def too_many(error: TooManyRequests) -> Response:
+    """The same page with everything that was filled in, to be sent again."""
+    p = parts()
+    with p.store.reading() as session:
+        link, target = find(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    response = _landing_page(p, link, target, NotAnswered("busy"))
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    return response
+
+
+def _agreed(p: Parts, link: Link, target: Target) -> None:
+    """Raises NotAnswered where nothing may be kept before a consent that was not given."""
+    with p.store.reading() as session:
+        agreed(landing.land(session, p.banks, link, target, p.now()).view, request.form)
 
 
 def _leave(p: Parts, token: str, wish: str) -> Response:
@@ -115,7 +140,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: NotAnswered | Non
     with p.store.reading() as session:
         shown = landing.land(session, p.banks, link, target, p.now(), changing=_is_change())
         bank = p.banks.version(session, link.bank, link.bank_version).bank
-    survey, words, nonce = bank.survey(link.survey), page_strings(link.language), new_nonce()
+    survey, words, nonce = bank.survey(link.survey), words_of(link.language), new_nonce()
     question = shown.view["question"]
     if wrong is not None:
         question = _asked_for(p, link) or question
@@ -145,6 +170,8 @@ def _state(shown: Landing, words: Any) -> dict[str, Any]:
         "provisional": shown.provisional,
         "progress": progress(words, shown.view),
         "consent": consent and consent["text"],
+        "must_agree": bool(consent and consent["required"]),
+        "has_agreed": "agree" in request.form,
         "result": result and result["text"],
     }
 

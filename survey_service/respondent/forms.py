@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from survey_service.respondent.schemas import LONGEST_HIDDEN, LONGEST_NAME, MOST_HIDDEN
 from survey_service.respondent.state import GivenAnswer
 
 ACTS = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
@@ -53,6 +54,18 @@ def answer_of(question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> 
         return None
     value = value_of(question, form) if kind == "answer" else None
     return GivenAnswer(act_id(form), question["id"], kind, value, watched=True, trapped=bool(form.get(TRAP)))
+
+
+def agreed(view: Mapping[str, Any], form: MultiDict[str, str]) -> None:
+    """Raises NotAnswered where the survey may not begin without a consent that was not given."""
+    if view.get("consent", {}).get("required") and "agree" not in form:
+        raise NotAnswered("must_agree")
+
+
+def hidden_fields(query: MultiDict[str, str]) -> dict[str, Any]:
+    """What an address says in `hidden-...`: as many and as long as the API takes."""
+    named = [(name.removeprefix("hidden-"), value) for name, value in query.items() if name.startswith("hidden-")]
+    return {name: value[:LONGEST_HIDDEN] for name, value in named[:MOST_HIDDEN] if 0 < len(name) <= LONGEST_NAME}
 
 
 def act_id(form: MultiDict[str, str]) -> str:

@@ -56,10 +56,20 @@ def exists(session: Session, session_id: str) -> bool:
     return session.get(SurveySession, session_id) is not None
 
 
-def look(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, claimed: Given | None = None) -> dict[str, Any]:
-    """The view as it stands, or as it would be if what is `claimed` were confirmed; writes nothing."""
+def look(
+    session: Session,
+    banks: Banks,
+    session_id: str,
+    token: str | None,
+    now: datetime,
+    claimed: Given | None = None,
+    language: str | None = None,
+) -> dict[str, Any]:
+    """The view as it stands, in another `language` if one is named; with what is `claimed` as if it were confirmed. Writes nothing."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     with session.no_autoflush:
+        if language:
+            interview.row.language = spoken(language, interview.bank.bank.languages)
         if claimed is not None and interview.status(now) == "open":
             interview = replace(interview, claimed=claimed)
             _move_on(interview, now)
@@ -104,6 +114,13 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     interview = _again(session, interview, standing=last)
     _believe_and_tell(session, interview, "withdrawn", now)
     return view_of(interview, now)
+
+
+def speak(session: Session, banks: Banks, session_id: str, language: str, now: datetime) -> None:
+    """Go on in another language, if the bank has it."""
+    row = open_interview(session, banks, session_id, None, now).row
+    row.language = spoken(language, (row.language, *banks.version(session, row.bank, row.bank_version).bank.languages))
+    session.add(row)
 
 
 def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> dict[str, Any]:

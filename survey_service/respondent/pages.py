@@ -5,66 +5,83 @@ ticket, so that nothing depends on storage that an embedding site may block.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from itsdangerous import BadSignature
 
-from question_bank.definitions import in_language
 from survey_service.errors import DiscernError, NotFound
+from survey_service.limits.admission import TooManyRequests
+from survey_service.limits.guard import limit_acts
 from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
-from survey_service.respondent.forms import NotAnswered, act_id, answer_of, standing
+from survey_service.respondent.erasing import erase, is_erased
+from survey_service.respondent.forms import NotAnswered, act_id, agreed, answer_of, hidden_fields, standing
 from survey_service.respondent.origins import new_nonce, protected, survey_at
+from survey_service.respondent.qr import qr_svg
+from survey_service.respondent.sheets import Sheet, message, sheet, words_of
 from survey_service.respondent.state import Start
-from survey_service.respondent.strings import progress, strings
 from survey_service.respondent.tickets import session_of, ticket_of
 from survey_service.store.session import alone
 
 FORM_LIFETIME = 24 * 3600
 
 blueprint = Blueprint("pages", __name__, url_prefix="/s", template_folder="templates")
+blueprint.before_request(limit_acts)
 
 
 @blueprint.get("/<string:survey>")
 def welcome(survey: str) -> Response:
-    """The consent text, or the first question; writes nothing."""
-    p = parts()
-    with p.store.reading() as session:
-        view = interview.welcome(session, p.banks, survey, _arrival(), p.now())
-    return _page(p, view)
+    """The consent text and the first question; writes nothing."""
+    return _page(parts(), _first_view(parts(), survey, _arrival()))
 
 
 @blueprint.post("/<string:survey>")
 def begin(survey: str) -> Response:
     """Start the session, with the first answer where there is one."""
     p, arrival = parts(), _arrival()
-    with p.store.reading() as session:
-        shown = interview.welcome(session, p.banks, survey, arrival, p.now())
-    if not _form_is_ours(p, survey):
-        return _page(p, shown, problem="stale")
+    shown, shown_at = _first_view(p, survey, arrival), _form_shown_at(p, survey)
+    if shown_at is None:
+        return _page(p, shown, problem=NotAnswered("stale"))
     try:
+        agreed(shown, request.form)
         answer = answer_of(shown["question"], request.form)
     except NotAnswered as wrong:
-        return _page(p, shown, problem=wrong.key, facts=wrong.facts)
+        return _page(p, shown, problem=wrong)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
     with p.store.writing() as session:
         alone(session, session_id)
         if not interview.exists(session, session_id):
-            view, token = interview.start(session, p.banks, survey, replace(arrival, session_id=session_id), p.now())
+            begun = replace(arrival, session_id=session_id, shown_at=shown_at)
+            view, token = interview.start(session, p.banks, survey, begun, p.now())
             if answer is not None and view["status"] == "open":
                 interview.record_answers(session, p.banks, session_id, token, [answer], p.now())
     return _see(p, survey, session_id)
 
 
+@blueprint.get("/<string:survey>/qr.svg")
+def qr(survey: str) -> Response:
+    """The address of the survey to be scanned, with the language and the hidden fields of this one."""
+    p = parts()
+    with p.store.reading() as session:
+        p.banks.current(session, survey)
+    query = {name: value for name, value in request.args.items() if name == "lang" or name.startswith("hidden-")}
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
+    return Response(qr_svg(p.settings.base_url, survey, query), content_type="image/svg+xml", headers=headers)
+
+
 @blueprint.get("/<string:survey>/<string:ticket>")
 def look(survey: str, ticket: str) -> Response:
     """The question that is due, or the end."""
-    p = parts()
+    p, session_id = parts(), _session_of(parts(), survey, ticket)
     with p.store.reading() as session:
-        view = interview.look(session, p.banks, _session_of(p, survey, ticket), None, p.now())
+        view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))
+        if is_erased(session, session_id):
+            return _message(view["language"], words_of(view["language"])["erased"])
     return _page(p, view, ticket)
 
 
@@ -72,28 +89,71 @@ def look(survey: str, ticket: str) -> Response:
 def act(survey: str, ticket: str) -> Response:
     """Take an answer, a silence, or a step back."""
     p, session_id = parts(), _session_of(parts(), survey, ticket)
+    language = request.form.get("lang", "")[:35]
     with p.store.reading() as session:
-        shown = interview.look(session, p.banks, session_id, None, p.now())
-    pressed = act_id(request.form)
+        shown = interview.look(session, p.banks, session_id, None, p.now(), language=language)
     try:
         with p.store.writing() as session:
+            if language:
+                interview.speak(session, p.banks, session_id, language, p.now())
             if request.form.get("act") == "back":
-                interview.go_back(session, p.banks, session_id, None, pressed, p.now())
+                interview.go_back(session, p.banks, session_id, None, act_id(request.form), p.now())
             elif request.form.get("act") == "stop":
                 interview.finish(session, p.banks, session_id, None, p.now())
             elif (answer := answer_of(_asked_for(shown), request.form)) is not None:
                 interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
     except NotAnswered as wrong:
-        return _page(p, shown, ticket, problem=wrong.key, facts=wrong.facts)
+        return _page(p, shown, ticket, wrong)
     except DiscernError:
         pass  # a second tab, a double click, a page from before: show where the survey really is
+    return _see(p, survey, session_id)
+
+
+@blueprint.get("/<string:survey>/<string:ticket>/erase")
+def before_erasing(survey: str, ticket: str) -> Response:
+    """What deleting means; only the button deletes."""
+    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    with p.store.reading() as session:
+        language = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))["language"]
+    words = words_of(language)
+    return _message(language, words["erase"], "erase.html", back=url_for(".look", survey=survey, ticket=ticket))
+
+
+@blueprint.post("/<string:survey>/<string:ticket>/erase")
+def erasing(survey: str, ticket: str) -> Response:
+    """Delete what was answered."""
+    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    with p.store.writing() as session:
+        erase(session, p.banks, session_id, p.now())
     return _see(p, survey, session_id)
 
 
 @blueprint.errorhandler(NotFound)
 def missing(error: NotFound) -> Response:
     """A page, since a person looks at it."""
-    return protected(Response(render_template("message.html", lang="en", title=error.detail, nonce=(nonce := new_nonce())), 404), nonce, ())
+    return _message("en", error.detail, status=404)
+
+
+@blueprint.errorhandler(TooManyRequests)
+def too_many(error: TooManyRequests) -> Response:
+    """The same page with everything that was filled in, to be sent again."""
+    p, named = parts(), request.view_args or {}
+    if ticket := named.get("ticket"):
+        with p.store.reading() as session:
+            view = interview.look(
+                session, p.banks, _session_of(p, named["survey"], ticket), None, p.now(), language=request.form.get("lang")
+            )
+    else:
+        view = _first_view(p, named["survey"], _arrival())
+    response = _page(p, view, ticket, NotAnswered("busy"))
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    return response
+
+
+def _first_view(p: Parts, survey: str, arrival: Start) -> dict[str, Any]:
+    with p.store.reading() as session:
+        return interview.welcome(session, p.banks, survey, arrival, p.now())
 
 
 def _asked_for(view: dict[str, Any]) -> dict[str, Any] | None:
@@ -103,15 +163,21 @@ def _asked_for(view: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _arrival() -> Start:
-    best = request.args.get("lang") or request.form.get("lang") or request.accept_languages.best
-    return Start(language=(best or "")[:35], channel="page")
+    best = request.form.get("lang") or request.args.get("lang") or request.accept_languages.best
+    return Start(language=(best or "")[:35], channel="page", hidden=hidden_fields(request.args))
 
 
-def _form_is_ours(p: Parts, survey: str) -> bool:
+def _form_of(p: Parts, survey: str) -> str:
+    return str(p.keys.signer("form").dumps([survey, secrets.token_urlsafe(9), p.now().timestamp()]))
+
+
+def _form_shown_at(p: Parts, survey: str) -> datetime | None:
+    """When the form was made, None where it is not one of this survey or too old."""
     try:
-        return bool(p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)[0] == survey)
-    except (BadSignature, LookupError, TypeError):
-        return False
+        known, _, moment = p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)
+    except (BadSignature, ValueError, TypeError):
+        return None
+    return datetime.fromtimestamp(moment, UTC) if known == survey else None
 
 
 def _session_of(p: Parts, survey: str, ticket: str) -> str:
@@ -123,28 +189,42 @@ def _session_of(p: Parts, survey: str, ticket: str) -> str:
 
 def _see(p: Parts, survey: str, session_id: str) -> Response:
     response = redirect(url_for("pages.look", survey=survey, ticket=ticket_of(p.keys, survey, session_id)), 303)
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     return response  # type: ignore[return-value]
 
 
-def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: str | None = None, facts: Any = None) -> Response:
-    words, nonce, language = strings(view["language"]), new_nonce(), view["language"]
+def _message(language: str, title: str, name: str = "message.html", status: int = 200, **facts: Any) -> Response:
+    nonce = new_nonce()
+    return protected(Response(message(language, nonce, name, title=title, **facts), status), nonce, ())
+
+
+def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: NotAnswered | None = None) -> Response:
     with p.store.reading() as session:
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
-    page = render_template(
-        "question.html" if view["question"] else "end.html",
-        view=view,
-        question=view["question"],
-        words=words,
-        lang=language,
-        title=in_language(survey.title, language, bank.language),
-        progress=progress(words, view),
-        problem=problem and words[problem].format(**(facts or {})),
-        consent=in_language(survey.consent.text, language, bank.language) if survey.consent and ticket is None else None,
-        given=standing(view["question"], request.form if problem else None),
-        form=p.keys.signer("form").dumps([view["survey"], secrets.token_urlsafe(9)]),
+    nonce, restart = new_nonce(), url_for("pages.welcome", survey=view["survey"])
+    carried = {"lang": view["language"]} | ({} if ticket else {"form": _form_of(p, view["survey"])})
+    one = Sheet(
+        nonce,
         answer_id=secrets.token_urlsafe(9),
-        ticket=ticket,
-        nonce=nonce,
+        problem=problem.key if problem else None,
+        facts=problem.facts if problem else {},
+        given=standing(view["question"], request.form if problem else None),
+        carried=carried,
+        query=request.args.to_dict() if ticket is None else {},
+        erase=ticket and url_for("pages.before_erasing", survey=view["survey"], ticket=ticket),
+        asks_consent=ticket is None,
+        has_agreed="agree" in request.form,
+        restart=restart,
     )
-    return protected(Response(page, 422 if problem else 200), nonce, survey.origins)
+    response = protected(Response(sheet(view, bank, survey, one), 422 if problem else 200), nonce, survey.origins)
+    response.headers.update(_leads_on(view["result"] or {}))
+    return response
+
+
+def _leads_on(result: Mapping[str, Any]) -> dict[str, str]:
+    """Where the author wants people to go at once; not inside a frame, which other sites may refuse to be shown in.
+
+    A redirection would not do: browsers refuse the ones that follow a form and leave the site (form-action).
+    """
+    at_once = result.get("redirect") and not result.get("text") and request.headers.get("Sec-Fetch-Dest") != "iframe"
+    return {"Refresh": f"0;url={result['redirect']}"} if at_once else {}

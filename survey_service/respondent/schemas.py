@@ -9,6 +9,8 @@ from survey_service.http import StrictSchema
 KINDS = ("answer", "skip", "dont_know", "refuse")
 MOST_ANSWERS = 100
 MOST_HIDDEN = 50
+LONGEST_NAME = 100
+LONGEST_HIDDEN = 500
 
 
 def _short(most: int, **more: Any) -> fields.String:
@@ -19,7 +21,7 @@ def _hidden(values: dict[str, Any]) -> None:
     if len(values) > MOST_HIDDEN:
         raise ValidationError(f"has {len(values)} fields: at most {MOST_HIDDEN} are kept")
     for name, value in values.items():
-        if len(name) > 100 or not isinstance(value, str | int | float | bool | None) or len(str(value)) > 500:
+        if len(name) > LONGEST_NAME or not isinstance(value, str | int | float | bool | None) or len(str(value)) > LONGEST_HIDDEN:
             raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
 
 

@@ -15,6 +15,8 @@ from survey_service.intake import routes as intake
 from survey_service.keyring import Keyring
 from survey_service.limits.admission import Limits
 from survey_service.parts import Clock, Parts, utc_now
+from survey_service.preview import pages as preview_pages
+from survey_service.preview import routes as preview
 from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
@@ -47,9 +49,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
     api.spec.options["security"] = [{"bearer": []}]
-    for room in (respondent, authoring, contacts, links, events, webhooks):
+    for room in (respondent, authoring, contacts, links, preview, events, webhooks):
         api.register_blueprint(room.blueprint)
-    for room in (pages, link_pages, embed, intake, health):
+    for room in (pages, link_pages, preview_pages, embed, intake, health):
         app.register_blueprint(room.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)

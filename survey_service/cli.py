@@ -12,6 +12,7 @@ from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.cli_contacts import recompute
 from survey_service.cli_fit import fit
 from survey_service.cli_links import links
+from survey_service.cli_pages import preview, qr
 from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links, recompute):
+for command in (simulate, replay, fit, refit, links, recompute, preview, qr):
     main.add_command(command)
 
 

@@ -13,7 +13,7 @@ from survey_service.contacts.evidence import evidence_about_all
 from survey_service.email_links.choosing import checked, first_questions
 from survey_service.email_links.opening import may_be_asked
 from survey_service.keyring import Keyring
-from survey_service.respondent.interview import spoken
+from survey_service.respondent.course import spoken
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.link_records import Link

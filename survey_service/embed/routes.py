@@ -11,7 +11,7 @@ from survey_service.embed.demo_words import WORDS
 from survey_service.embed.seen_by_crm import seen
 from survey_service.errors import BadToken, NotFound
 from survey_service.parts import parts
-from survey_service.respondent.interview import spoken
+from survey_service.respondent.course import spoken
 
 DEMO_SURVEY = "website"
 DEMO_FILES = ("demo.css", "demo.js")

@@ -6,42 +6,38 @@ Plain values and a database session come in, a view goes out; nothing here knows
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
 
-from adaptive import REASONS, Step, limit_of, next_questions
 from question_bank.compiling import Given
 from survey_service.contacts.beliefs import now_believes
-from survey_service.contacts.directory import follow
-from survey_service.contacts.evidence import current_answers, signals_of
+from survey_service.contacts.evidence import current_answers
 from survey_service.errors import Conflict
 from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated
 from survey_service.respondent.claims import ask_to_confirm, settle
+from survey_service.respondent.course import arrive, close, move_on, spoken
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
-from survey_service.store.records import Answer, Contact, SurveySession
+from survey_service.store.records import Answer, SurveySession
 from survey_service.webhooks import telling
-
-SESSION_LIFETIME = timedelta(hours=24)
 
 
 def welcome(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
     """What a new respondent would see first. Writes nothing: robots look at pages, people answer them."""
-    interview = _arrive(session, banks, survey_id, given, now)
-    _move_on(interview, now)
+    interview = arrive(session, banks, survey_id, given, now)
+    move_on(interview, now)
     return view_of(interview, now)
 
 
 def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[dict[str, Any], str]:
     """Begin a survey for a known or a new anonymous contact; returns the first view and the session's token."""
-    interview = _arrive(session, banks, survey_id, given, now)
+    interview = arrive(session, banks, survey_id, given, now)
     token = secrets.token_urlsafe(32)
     interview.row.token_digest = digest(token)
-    _move_on(interview, now)
+    move_on(interview, now)
     if interview.claimed is not None and interview.row.status != "open":
         ask_to_confirm(interview.row, interview.claimed)
     session.add(interview.contact)
@@ -72,7 +68,7 @@ def look(
             interview.row.language = spoken(language, interview.bank.bank.languages)
         if claimed is not None and interview.status(now) == "open":
             interview = replace(interview, claimed=claimed)
-            _move_on(interview, now)
+            move_on(interview, now)
         _catch_up(interview, now)
         return view_of(interview, now)
 
@@ -127,25 +123,11 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
     """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
     interview = open_interview(session, banks, session_id, token, now)
     if interview.status(now) == "open":
-        _close(interview, "finished", "respondent", now)
+        close(interview, "finished", "respondent", now)
         interview.row.finish_reason = reason
         session.add(interview.row)
         _tell_of_the_end(session, interview, now)
     return view_of(interview, now)
-
-
-def spoken(wanted: str | None, languages: Sequence[str]) -> str:
-    """The language of the bank nearest to a tag such as ``fr-CA``, else the bank's default.
-
-    >>> spoken("fr-CA", ["en", "fr"])
-    'fr'
-    """
-    tag = (wanted or "").lower()
-    for candidate in (tag, tag.split("-")[0]):
-        for language in languages:
-            if candidate and language.lower() == candidate:
-                return language
-    return languages[0]
 
 
 def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> None:
@@ -159,39 +141,6 @@ def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer
     settle(session, interview.row)
 
 
-def _arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
-    """A session that is not stored yet, of a known contact or of a new one."""
-    if given.pinned is None:
-        bank, version = banks.current(session, survey_id)
-    else:
-        bank, version = banks.version(session, *given.pinned), given.pinned[1]
-    contact = _contact(session, given.contact_id, now)
-    row = SurveySession(
-        id=given.session_id or new_id("ses"),
-        token_digest="",
-        survey=survey_id,
-        bank=bank.bank.id,
-        bank_version=version,
-        contact_id=contact.id,
-        language=spoken(given.language, bank.bank.languages),
-        channel=given.channel,
-        hidden=given.hidden,
-        page=given.page,
-        limit=len(bank.index),
-        started_at=min(given.shown_at or now, now),
-        last_at=now,
-        expires_at=now + SESSION_LIFETIME,
-    )
-    seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
-    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id), seen, claimed=given.claimed)
-
-
-def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:
-    if contact_id is None:
-        return Contact(id=new_id("ct"), created_at=now, updated_at=now)
-    return follow(session, contact_id, lock=True)
-
-
 def _again(session: Session, interview: Interview, standing: Answer | None = None) -> Interview:
     """The same interview with the log read afresh; the question of the answer that is left `standing` beside it is asked again."""
     answers = current_answers(session, interview.contact.id, interview.row.bank)
@@ -200,7 +149,7 @@ def _again(session: Session, interview: Interview, standing: Answer | None = Non
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:
-    step = _move_on(interview, now)
+    step = move_on(interview, now)
     session.add(interview.row)
     change = now_believes(
         session,
@@ -222,40 +171,7 @@ def _catch_up(interview: Interview, now: datetime) -> None:
     """Ask something else where the question that was asked has closed meanwhile: the contact corrected its condition elsewhere."""
     asked = interview.row.question
     if interview.status(now) == "open" and asked and not interview.progress.opens[0, interview.bank.index[asked]]:
-        _move_on(interview, now)
-
-
-def _move_on(interview: Interview, now: datetime) -> Step:
-    """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
-    rules = interview.bank.rules[interview.row.survey]
-    progress = limit_of(interview.bank.tables, rules, interview.progress)
-    evidence = interview.evidence
-    step = next_questions(interview.bank.tables, rules, evidence, progress, interview.lots())
-    row = interview.row
-    row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
-    if interview.withdrawn is not None and progress.opens[0, interview.bank.index[interview.withdrawn.question]]:
-        row.question, row.chance = interview.withdrawn.question, interview.withdrawn.chance
-    elif step.chosen[0] >= 0:
-        row.question = interview.bank.bank.questions[step.chosen[0]].id
-        row.chance = _chance(step)
-        row.limit = int(progress.limit[0])
-    else:
-        missing = rules.included & rules.required & progress.opens[0] & ~evidence.answered[0]
-        _close(interview, "finished" if missing.any() else "complete", REASONS[step.reason[0]], now)
-    return step
-
-
-def _chance(step: Step) -> float | None:
-    """With which the question was drawn; None where it was chosen."""
-    return float(step.chance[0]) if step.chance is not None and step.chance[0] < 1 else None
-
-
-def _close(interview: Interview, status: str, reason: str | None, now: datetime) -> None:
-    row = interview.row
-    if reason == "respondent":
-        row.left_at = row.question
-    row.status, row.stopped_because, row.ended_at, row.last_at = status, reason, now, now
-    row.question, row.chance = None, None
+        move_on(interview, now)
 
 
 def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:

@@ -1,0 +1,20 @@
+"""A link to the preview, for authors: a browser sends no Authorization header."""
+
+from survey_service.authoring.guard import requires
+from survey_service.http import ApiBlueprint
+from survey_service.parts import parts
+from survey_service.preview.schemas import PreviewLinkSchema
+from survey_service.preview.tokens import LIFETIME, preview_address
+
+blueprint = ApiBlueprint("preview_links", __name__, url_prefix="/api/v1", description="Links to the preview of a survey")
+
+
+@blueprint.post("/surveys/<string:survey>/preview-link")
+@requires("read")
+@blueprint.response(200, PreviewLinkSchema)
+def preview_link(survey: str) -> dict[str, str]:
+    """A signed link to the preview of this survey, good for an hour."""
+    p = parts()
+    with p.store.reading() as session:
+        p.banks.current(session, survey)
+    return {"url": preview_address(p.settings.base_url, p.keys, survey), "expires_at": (p.now() + LIFETIME).isoformat()}

@@ -1,0 +1,18 @@
+"""The bodies of the preview."""
+
+from marshmallow import EXCLUDE, fields, validate
+
+from survey_service.http import StrictSchema
+from survey_service.respondent.schemas import MOST_ANSWERS, AnswerSchema
+
+
+class RehearsalSchema(StrictSchema):
+    answers = fields.List(fields.Nested(AnswerSchema(unknown=EXCLUDE)), required=True, validate=validate.Length(max=MOST_ANSWERS))
+    back = fields.Boolean(load_default=False)
+    stopped = fields.Boolean(load_default=False)
+    language = fields.String(validate=validate.Length(max=35), allow_none=True)
+
+
+class PreviewLinkSchema(StrictSchema):
+    url = fields.String(required=True, metadata={"description": "Open it in a browser"})
+    expires_at = fields.String(required=True)

@@ -1,0 +1,29 @@
+// Answers the widget's calls from a rehearsal: what was done is kept in this page, and nowhere else.
+const answers = [];
+const send = window.fetch.bind(window);
+let language;
+let stopped = false;
+
+window.fetch = async (address, options = {}) => {
+  const path = new URL(address, location.href).pathname;
+  if (!path.startsWith("/api/v1/")) return send(address, options);
+  const body = options.body ? JSON.parse(options.body) : {};
+  const act = path.split("/").pop();
+  if (act === "sessions") {
+    language = body.language;
+    answers.length = 0;
+  }
+  for (const one of act === "answers" ? (body.answers ?? [body]) : []) {
+    const { answer_id, question, kind, value } = one;
+    if (!answers.some((known) => known.answer_id === answer_id)) answers.push({ answer_id, question, kind, value });
+  }
+  stopped ||= act === "finish";
+  const done = { answers, language, stopped, back: act === "back" };
+  const reply = await send(document.documentElement.dataset.rehearsal, {
+    method: "POST",
+    body: JSON.stringify(done),
+    headers: { "Content-Type": "text/plain" },
+  });
+  if (act === "back" || !reply.ok) answers.pop();
+  return reply;
+};

@@ -1,0 +1,97 @@
+"""The preview: every way of seeing a survey side by side, tried as often as one likes, kept nowhere."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from sqlalchemy import func, select
+
+from survey_service.preview.tokens import preview_token
+from survey_service.store.schema import metadata
+
+
+@pytest.fixture
+def preview(world, new_page):
+    """The address of the preview of a survey."""
+
+    def address(survey: str, **query: str) -> str:
+        more = "".join(f"&{name}={value}" for name, value in query.items())
+        return f"{world.service}/preview/{survey}?t={preview_token(world.parts.keys, survey)}{more}"
+
+    return address
+
+
+def rows(world) -> dict[str, int]:
+    with world.parts.store.reading() as session:
+        return {
+            name: session.connection().execute(select(func.count()).select_from(table)).scalar() for name, table in metadata.tables.items()
+        }
+
+
+def frame(page, name):
+    return page.frame_locator(f'iframe[title="{name}"]')
+
+
+def test_a_survey_is_walked_through_in_every_frame_and_nothing_is_written(world, new_page, preview):
+    """The widget answers, goes back and stops; the page does, too; the email leads nowhere; no table has a row more or less."""
+    before = rows(world)
+    page = new_page(viewport={"width": 1400, "height": 900})
+    problems = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto(preview("every-type", lang="fr"))
+
+    widget = frame(page, "On a phone")
+    widget.get_by_label("Bleu").check()
+    widget.get_by_role("button", name="Continuer").click()
+    expect(widget.get_by_role("group", name="Comment ça va ?")).to_be_visible()
+    widget.get_by_role("button", name="Retour").click()
+    expect(widget.get_by_role("group", name="Quelle couleur ?")).to_be_visible()
+    expect(widget.get_by_label("Bleu")).to_be_checked()
+
+    hosted = frame(page, "Without JavaScript")
+    hosted.get_by_role("button", name="Continuer").click()
+    expect(hosted.get_by_role("alert")).to_be_visible()
+    hosted.get_by_label("Rouge").check()
+    hosted.get_by_role("button", name="Continuer").click()
+    expect(hosted.get_by_role("group", name="Comment ça va ?")).to_be_visible()
+    hosted.get_by_role("button", name="Retour").click()
+    expect(hosted.get_by_label("Rouge")).to_be_checked()
+    for _ in range(5):
+        hosted.get_by_role("button", name="Passer").click()
+    expect(hosted.get_by_role("heading", name="That was everything.")).to_be_visible()
+
+    expect(frame(page, "In an email").get_by_role("link", name="Bleu")).to_be_visible()
+    expect(frame(page, "On a large screen").get_by_role("group", name="Quelle couleur ?")).to_be_visible()
+    assert problems == []
+    assert rows(world) == before
+
+
+@pytest.mark.parametrize(("scheme", "language", "width"), [("light", "en", 1400), ("dark", "ar", 1400), ("light", "fr", 320)])
+def test_nothing_in_the_preview_is_a_barrier(world, new_page, preview, scheme, language, width):
+    """axe-core finds nothing, frames included; on a small phone the page itself does not scroll sideways."""
+    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page.goto(preview("every-type", lang=language, accent="%23999"))
+    expect(frame(page, "On a phone").get_by_role("group").first).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_theme_is_judged_and_a_legible_colour_is_named(world, new_page, preview):
+    """Grey on white is too faint, its correction is not; the frames wear the colours."""
+    page = new_page()
+    page.goto(preview("every-type", quiet="%23aaa"))
+    row = page.get_by_role("row").filter(has_text="light").filter(has_text="help and progress")
+    expect(row).to_contain_text("2.32 of 4.5")
+    better = re.search(r"use (#\w{6})", row.inner_text())
+    assert better
+    page.get_by_label("--discern-quiet").fill(f"light-dark({better[1]}, #aab1b9)")
+    page.get_by_role("button", name="Try them").click()
+    expect(page.get_by_text("too faint")).to_have_count(0)
+    quiet = (
+        frame(page, "On a phone").locator("persona-survey").evaluate("(one) => getComputedStyle(one).getPropertyValue('--discern-quiet')")
+    )
+    assert better[1] in quiet
+    page.get_by_label("--discern-ink").fill("red;}*{display:none")
+    page.get_by_role("button", name="Try them").click()
+    expect(page.get_by_text("cannot be checked")).to_be_visible()

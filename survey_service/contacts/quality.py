@@ -3,6 +3,8 @@
 Nobody is blocked for it, and nothing is stored but what was measured: the weight is made of that whenever the log is read.
 """
 
+import re
+
 from question_bank.definitions import Question, Text
 from survey_service.store.records import Answer
 
@@ -11,6 +13,8 @@ SECONDS_A_WORD = 0.1
 
 SECONDS_TO_ACT = 0.3
 """Between having decided and having pressed the button."""
+
+WORD = re.compile(r"\w[\w'’-]*")
 
 
 def weight_of(question: Question, answer: Answer) -> float:
@@ -28,4 +32,4 @@ def least_seconds(question: Question) -> float:
 
 
 def _words(text: Text | None) -> int:
-    return min((len(one.split()) for one in (text or {}).values()), default=0)
+    return min((len(WORD.findall(one)) for one in (text or {}).values()), default=0)

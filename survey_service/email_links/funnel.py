@@ -12,7 +12,7 @@ def funnel_of(session: Session, survey: str) -> dict[str, int | str]:
     """Counts over all links of a survey. Raises NotFound.
 
     `opens` and `opened` are raw: mail filters are in them. `confirmed` counts links by which somebody has acted, and `answered` those
-    of them that brought at least one answer; `answers` is how many there were.
+    of them that brought at least one answer; `answers` is how many there were, and `trapped` those that only a machine can have sent.
     """
     if session.get(SurveyRow, survey) is None:
         raise NotFound(f'There is no survey "{survey}".')
@@ -26,6 +26,7 @@ def funnel_of(session: Session, survey: str) -> dict[str, int | str]:
     )
     confirmed, _ = session.exec(given).one()
     answered, answers = session.exec(given.where(Answer.kind == "answer")).one()
+    _, trapped = session.exec(given.where(Answer.trapped)).one()
     return {
         "survey": survey,
         "sent": sent,
@@ -35,5 +36,6 @@ def funnel_of(session: Session, survey: str) -> dict[str, int | str]:
         "confirmed": confirmed,
         "answered": answered,
         "answers": answers,
+        "trapped": trapped,
         "revoked": revoked,
     }

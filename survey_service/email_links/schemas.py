@@ -62,4 +62,5 @@ class FunnelSchema(StrictSchema):
     confirmed = fields.Integer(metadata={"description": "Links by which a person acted"})
     answered = fields.Integer(metadata={"description": "Links that brought an answer"})
     answers = fields.Integer()
+    trapped = fields.Integer(metadata={"description": "Answers that came with something that people cannot see; they count as no evidence"})
     revoked = fields.Integer()

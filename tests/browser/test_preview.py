@@ -24,9 +24,8 @@ def preview(world, new_page):
 
 def rows(world) -> dict[str, int]:
     with world.parts.store.reading() as session:
-        return {
-            name: session.connection().execute(select(func.count()).select_from(table)).scalar() for name, table in metadata.tables.items()
-        }
+        counts = {name: select(func.count()).select_from(table) for name, table in metadata.tables.items()}
+        return {name: session.connection().execute(count).scalar() for name, count in counts.items()}
 
 
 def frame(page, name):

@@ -3,52 +3,243 @@
 import gzip
 import re
 
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from survey_service.embed.assets import asset
+
+SERVED = ("website", "post-purchase", "every-type")
+
+
+def begin(world, page, survey: str = "every-type", query: str = "lang=en") -> None:
+    page.goto(f"{world.service}/s/{survey}?{query}")
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def go(page, button) -> None:
+    """Press what leads to another page, and be there."""
+    with page.expect_navigation():
+        button.click()
+
+
+def session_of(world, page) -> str:
+    from survey_service.respondent.tickets import session_of as read
+
+    survey, ticket = page.url.split("?")[0].rsplit("/", 2)[1:]
+    found = read(world.parts.keys, survey, ticket)
+    assert found
+    return found
 
 
 def test_a_survey_can_be_answered_without_javascript(world, new_page):
     """An error, a step back, every way to be silent, and the end; the address carries nothing that was answered."""
     page = new_page(java_script_enabled=False)
-    page.goto(f"{world.service}/s/website?lang=en")
+    begin(world, page, "website")
     first = page.locator("legend").inner_text()
     expect(page).to_have_title(re.compile("^Question 1 of at most 5: "))
 
     page.get_by_role("checkbox").first.check()
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     expect(page).to_have_title(re.compile("^Question 2 of at most 5: "))
 
     expect(page.get_by_role("radio").first).to_be_visible()
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     expect(page).to_have_title(re.compile("^Error: Question 2"))
     expect(page.get_by_role("alert")).to_contain_text("Choose an answer, or skip the question.")
 
-    page.get_by_role("button", name="Back").click()
+    press(page, "Back")
     expect(page.locator("legend")).to_have_text(first)
     expect(page.get_by_role("checkbox").first).to_be_checked()
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     for name in ("I don't know", "Skip", "Skip", "Skip"):
-        page.get_by_role("button", name=name).click()
+        press(page, name)
     expect(page.get_by_role("heading")).to_contain_text("Thank you.")
     assert page.context.cookies() == []
     assert "driver" not in page.url
 
 
+def test_every_type_can_be_answered_with_the_keyboard_alone(world, new_page):
+    """Tab, arrows, Space and Enter, in the order of the page; the trap is not on the way."""
+    page = new_page(java_script_enabled=False)
+    begin(world, page)
+    key = page.keyboard.press
+    for asked, keys, typed in (
+        ("Which colour?", ["Tab", "Space", "ArrowDown", "Enter"], None),
+        ("How is your mood?", ["Tab", "Tab", "Space", "ArrowRight", "Enter"], None),
+        ("Which extras?", ["Tab", "Tab", "Tab", "Space", "Enter"], None),
+        ("How old are you?", ["Tab", "Tab"], "33"),
+        ("Anything else?", ["Tab", "Tab"], "By hand"),
+    ):
+        expect(page.get_by_role("group", name=asked)).to_be_visible()
+        for one in keys:
+            key(one)
+        if typed:
+            page.keyboard.type(typed)
+            key("Tab")
+            expect(page.get_by_role("button", name="Continue")).to_be_focused()
+            key("Enter")
+    expect(page.get_by_role("heading", name="That was everything.")).to_be_visible()
+    given = [value for _, _, value in world.answers(session_of(world, page))]
+    assert given[:2] == ["blue", 1]
+    assert given[2]["ticked"] == ["hook"]
+    assert given[3:] == [33, "By hand"]
+
+
+TREES = (
+    ("Which colour?", "Blue", ('- radio "Red"', '- radio "Blue"')),
+    ("How is your mood?", "7", ('- radio "0 Terrible"', '- radio "7"', '- radio "10 Wonderful"')),
+    ("Which extras?", "Tow bar", ('- checkbox "Roof rack"', '- checkbox "Tow bar"', '- checkbox "Heated seats"')),
+    ("How old are you?", None, ('- textbox "How old are you?"',)),
+    ("Anything else?", None, ('- textbox "Anything else?"',)),
+)
+
+
+@pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "ar")])
+def test_no_state_of_the_page_is_a_barrier(world, new_page, scheme, language):
+    """axe-core on every type of question, an error, the end, the question whether to delete, and the word that it is done."""
+    page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
+    begin(world, page, query=f"lang={language}")
+    buttons = page.locator("form:last-of-type button")
+
+    def clean() -> None:
+        assert [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]] == []
+        assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "")
+
+    for number in range(5):
+        clean()
+        if number == 0:
+            go(page, buttons.nth(0))
+            expect(page.get_by_role("alert")).to_be_visible()
+            clean()
+        go(page, buttons.nth(2))
+    clean()
+    go(page, page.locator("nav a").last)
+    clean()
+    go(page, page.get_by_role("button"))
+    expect(page.get_by_role("heading")).to_be_visible()
+    clean()
+
+
+def test_each_type_of_question_is_heard_by_role_and_name(world, new_page):
+    """Group, radios, boxes and fields, as a screen reader is told; three buttons in the same order; nothing of the trap."""
+    page = new_page()
+    begin(world, page)
+    for number, (asked, _, tree) in enumerate(TREES):
+        form = page.locator("form").last
+        expect(form.get_by_role("group", name=asked)).to_be_visible()
+        heard = form.aria_snapshot()
+        assert [one for one in tree if one not in heard] == [], heard
+        named = re.findall(r'- button "([^"]+)"', heard)
+        assert named == ["Continue", "I don't know", "Skip"]
+        assert "Leave this empty" not in page.locator("body").aria_snapshot()
+        assert page.get_by_role("button", name="Back").count() == (number > 0)
+        press(page, "Skip")
+
+
+def test_a_frame_on_a_strange_site_without_any_storage_is_enough(world, new_page):
+    """A sandboxed frame of a shop, where cookies and storage are refused: every answer arrives all the same; elsewhere it is not framed."""
+    page = new_page()
+    sandbox = 'sandbox="allow-forms allow-scripts"'  # scripts only so that the test can ask whether storage is refused
+    page.goto(
+        world.put(f'<h1>Shop</h1><iframe title="survey" {sandbox} src="{world.service}/s/every-type?lang=en" width="400" height="700">')
+    )
+    frame = page.frame_locator("iframe")
+    storage = "() => { try { return localStorage && document.cookie } catch (error) { return error.name } }"
+    for asked, answer, _ in TREES[:3]:
+        expect(frame.get_by_role("group", name=asked)).to_be_visible()
+        assert frame.locator("html").evaluate(storage) == "SecurityError"
+        frame.get_by_label(answer, exact=True).check()
+        frame.get_by_role("button", name="Continue").click()
+    expect(frame.get_by_role("group", name="How old are you?")).to_be_visible()
+    frame.get_by_role("button", name="Back").click()
+    expect(frame.get_by_label("Tow bar")).to_be_checked()
+    inside = page.frames[1]
+    assert len(world.answers(session_of(world, inside))) == 2
+    assert page.context.cookies() == []
+
+    page.goto(world.put(f'<iframe title="survey" src="{world.service}/s/website"></iframe>').replace("127.0.0.1", "localhost"))
+    expect(page.frame_locator("iframe").get_by_role("group")).to_have_count(0)
+
+
+def test_reload_double_click_and_a_second_tab_count_nothing_twice(world, new_page):
+    """Whatever is pressed again, each question has one answer, and every tab comes to where the survey is."""
+    page = new_page(java_script_enabled=False)
+    begin(world, page)
+    page.get_by_label("Red").check()
+    page.get_by_role("button", name="Continue").dblclick()
+    expect(page.get_by_role("group", name="How is your mood?")).to_be_visible()
+    page.reload()
+    second = page.context.new_page()
+    second.goto(page.url)
+    page.get_by_label("7", exact=True).check()
+    press(page, "Continue")
+    expect(page.get_by_role("group", name="Which extras?")).to_be_visible()
+    second.get_by_label("2", exact=True).check()
+    press(second, "Continue")
+    expect(second.get_by_role("group", name="Which extras?")).to_be_visible()
+    assert world.answers(session_of(world, page)) == [("colour", "answer", "red"), ("mood", "answer", 7)]
+    page.go_back()
+    page.reload()
+    press(page, "Skip")
+    assert [answer[0] for answer in world.answers(session_of(world, page))] == ["colour", "mood", "extras"]
+
+
+def test_back_across_a_branch_changes_the_way(world, new_page):
+    """The question that only one answer opens is not asked after the other, and its answer does not count."""
+    page = new_page(java_script_enabled=False)
+    begin(world, page, "branching")
+    page.get_by_label("Yes").check()
+    press(page, "Continue")
+    page.get_by_label("Electric").check()
+    press(page, "Continue")
+    expect(page.get_by_role("group", name="Happy?")).to_be_visible()
+    press(page, "Back")
+    expect(page.get_by_label("Electric")).to_be_checked()
+    press(page, "Back")
+    expect(page.get_by_label("Yes")).to_be_checked()
+    page.get_by_label("No", exact=True).check()
+    press(page, "Continue")
+    expect(page.get_by_role("group", name="Happy?")).to_be_visible()
+    assert world.answers(session_of(world, page)) == [("owns", "answer", "no")]
+
+
 def test_the_hosted_page_fits_a_small_phone(world, new_page):
-    """320 pixels wide, in both languages, nothing scrolls sideways."""
+    """320 pixels wide, in both languages and from right to left, every type: nothing scrolls sideways, and targets are 44 pixels high."""
     page = new_page(viewport={"width": 320, "height": 640})
-    for survey, language in (("website", "fr"), ("post-purchase", "en"), ("every-type", "en")):
-        page.goto(f"{world.service}/s/{survey}?lang={language}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    for survey, language in (("website", "fr"), ("post-purchase", "en"), ("every-type", "en"), ("every-type", "ar")):
+        begin(world, page, survey, f"lang={language}")
+        for _ in range(5):
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            small = "[...document.querySelectorAll('label, button, nav a')].filter(one => one.offsetHeight && one.offsetHeight < 44)"
+            assert page.evaluate(f"{small}.map(one => one.outerHTML)") == []
+            go(page, page.locator("form:last-of-type button").nth(2))
+
+
+def test_the_page_speaks_its_language_and_switches_it(world, new_page):
+    """From right to left where the language is; the switch keeps the place in the survey."""
+    page = new_page(java_script_enabled=False)
+    begin(world, page)
+    press(page, "Skip")
+    page.get_by_role("link", name="العربية").click()
+    expect(page.get_by_role("group", name="كيف حالك؟")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    page.get_by_role("link", name="Français").click()
+    expect(page.get_by_role("group", name="Comment ça va ?")).to_be_visible()
+    press(page, "Passer")
+    expect(page.get_by_role("group", name="Quelles options ?")).to_be_visible()
 
 
 def test_what_a_page_loads_before_its_first_question_is_small(world, new_page):
-    """5,000 bytes for the widget and 3,000 for the hosted page, compressed: a promise of the documentation."""
+    """5,000 bytes for the widget and 3,000 for the hosted page in every language, compressed: a promise of the documentation."""
     page = new_page()
-    hosted = page.request.get(f"{world.service}/s/website").body()
+    for survey in SERVED:
+        for language in ("en", "fr", "ar"):
+            hosted = page.request.get(f"{world.service}/s/{survey}?lang={language}").body()
+            assert len(gzip.compress(hosted, 9)) <= 3_000
     widget = page.request.get(f"{world.service}/embed/v1/widget.js").body()
-
-    assert len(gzip.compress(hosted, 9)) <= 3_000
     assert widget == asset("widget.js", squeeze=True).plain
     assert len(gzip.compress(widget, 9)) <= 5_000

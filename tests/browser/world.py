@@ -26,6 +26,7 @@ from survey_service.store.records import Answer, SurveySession
 
 SURVEY = (Path(__file__).parent / "a_survey.yaml").read_text()
 MORE = (Path(__file__).parent / "more_surveys.yaml").read_text()
+BRANCHING = (Path(__file__).parent / "a_branching_survey.yaml").read_text()
 CAR_BUYERS = (Path(__file__).parents[2] / "question_bank" / "examples" / "car-buyers.yaml").read_text()
 QUESTIONS = ("Which colour?", "How is your mood?", "Which extras?", "How old are you?", "Anything else?")
 EVENTS = ("surveystart", "surveyquestion", "surveyanswer", "surveycomplete", "surveyerror")
@@ -183,6 +184,7 @@ def a_world(folder: Path) -> Iterator[World]:
         with parts.store.writing() as session:
             publish(session, read_bank(SURVEY.replace("SHOP", shop)), utc_now())
             publish(session, read_bank(MORE.replace("SHOP", shop)), utc_now())
+            publish(session, read_bank(BRANCHING), utc_now())
             publish(session, read_bank(CAR_BUYERS.replace("https://shop.example", shop)), utc_now())
         with _listening(app) as service:
             yield World(service, shop, parts, pages)

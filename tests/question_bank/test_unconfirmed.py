@@ -35,3 +35,15 @@ def test_a_dependent_answer_does_not_take_an_unconfirmed_one_for_certain():
     clicked = bank.evidence([Given("one", "yes", 0.0), Given("point", 1)])
     alone = bank.evidence([Given("point", 1)])
     assert believe(bank.tables, clicked)[0] == pytest.approx(believe(bank.tables, alone)[0])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.8])
+def test_a_hasty_answer_that_others_depend_on_counts_as_much_as_its_weight(weight):
+    """prior x P(a | k) ** weight; the answer that depends on it is then read by itself."""
+    bank = compile_bank(read_bank(TREE))
+    yes = np.array([0.7 * 0.9, 0.2 * 0.7])
+    hasty = PRIOR * yes**weight
+    assert believe(bank.tables, bank.evidence([Given("one", "yes", weight=weight)]))[0] == pytest.approx(hasty / hasty.sum(), rel=1e-3)
+    both = believe(bank.tables, bank.evidence([Given("one", "yes", weight=weight), Given("point", 1)]))[0]
+    alone = believe(bank.tables, bank.evidence([Given("point", 1)]))[0]
+    assert both / both.sum() == pytest.approx(alone * yes**weight / (alone * yes**weight).sum(), rel=1e-3)

@@ -8,6 +8,7 @@ from adaptive import believe
 from question_bank.compiling import Given
 from survey_service.contacts.quality import least_seconds
 from survey_service.store.records import Answer
+from tests.question_bank.test_unconfirmed import TREE
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import BANK, a_service
 from tests.survey_service.test_edges import form_of
@@ -138,6 +139,22 @@ def test_the_weight_is_an_exponent_wherever_the_bank_reads_it(service):
         assert np.log(half / prior)[0] - np.log(half / prior)[1] == pytest.approx((np.log(full / prior)[0] - np.log(full / prior)[1]) / 2)
         none = believe(bank.tables, bank.evidence([Given(question, value, weight=0.0)]))[0]
         assert none == pytest.approx(prior)
+
+
+def test_hasty_answers_that_depend_on_each_other_are_explained_to_the_last_bit(database_url):
+    """Per persona the explanation adds up to the change of its log odds, within a tree too."""
+    service = a_service(database_url, TREE)
+    someone = service.start("s")
+    service.clock.forward(seconds=1)
+    someone.answer("one", "yes", seconds=0.2)
+    someone.answer("point", 3, seconds=0.1)
+    told = someone.insight()
+    assert [entry["weight"] for entry in told["log"]] == pytest.approx([0.5, 0.25])
+    belief, prior = told["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
+    for persona, other in (("a", "b"), ("b", "a")):
+        moved = np.log2(belief[persona] / belief[other]) - np.log2(prior[persona] / prior[other])
+        assert sum(item["bits"][persona] for item in told["explanation"]) == pytest.approx(moved, abs=1e-9)
+    service.parts.store.close()
 
 
 def test_reading_takes_time_by_the_word(service):

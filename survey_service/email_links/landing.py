@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from question_bank.answers import Value, from_store
 from question_bank.compiling import Given
-from survey_service.email_links.opening import count, first_opened, option_of
+from survey_service.email_links.opening import count, last_opened, option_of
 from survey_service.email_links.tokens import Target
 from survey_service.respondent import interview
 from survey_service.respondent.claims import claim, value_of_option
@@ -80,7 +80,7 @@ def act(
             answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     known = _session_of_act(session, link, answers, now)
     if known is None and answers:
-        arrival = arrival_of(link, Start(channel=CHANNEL, shown_at=first_opened(session, link)), None)
+        arrival = arrival_of(link, Start(channel=CHANNEL, shown_at=last_opened(session, link)), None)
         view, _ = interview.start(session, banks, link.survey, arrival, now)
         known = str(view["session"])
         session.add(LinkSession(session_id=known, link_id=link.id))

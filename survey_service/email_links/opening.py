@@ -86,9 +86,10 @@ def count(session: Session, link: Link, target: Target, option: str | None, now:
         session.add(known)
 
 
-def first_opened(session: Session, link: Link) -> datetime | None:
-    """Since when the page of a link can have been in front of somebody, None where it never was."""
-    return session.exec(select(func.min(LinkOpen.first_at)).where(LinkOpen.link_id == link.id)).one()
+def last_opened(session: Session, link: Link) -> datetime | None:
+    """Since when the page of a link has been in front of whoever looks at it, None where it never was."""
+    pages = col(LinkOpen.kind).in_(["option", "landing"])
+    return session.exec(select(func.max(LinkOpen.last_at)).where(LinkOpen.link_id == link.id, pages)).one()
 
 
 def revoke_links(session: Session, contact_id: str, because: str, now: datetime) -> int:

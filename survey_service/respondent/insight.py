@@ -8,22 +8,23 @@ from sqlmodel import Session, col, select
 from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import belief_view, explanation
 from survey_service.contacts.evidence import evidence_about
-from survey_service.contacts.quality import weight_of
+from survey_service.contacts.quality import manner_of, weight_of
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief
 
 
 def insight_of(session: Session, banks: Banks, session_id: str, now: datetime) -> dict[str, Any]:
-    """`belief` (None before the first answer), `explanation` and `log` of a session. Raises NotFound."""
+    """`belief` (None before the first answer), `explanation`, `log` and `manner` of a session. Raises NotFound."""
     interview = open_interview(session, banks, session_id, None, now, lock=False)
     belief = session.get(Belief, (interview.contact.id, interview.row.bank))
-    log = session.exec(select(Answer).where(Answer.session_id == session_id).order_by(col(Answer.id)))
+    log = session.exec(select(Answer).where(Answer.session_id == session_id).order_by(col(Answer.id))).all()
     bank = interview.bank if belief is None else banks.version(session, belief.bank, belief.bank_version)
     return {
         "belief": belief and belief_view(belief),
         "explanation": explanation(evidence_about(session, interview.contact, bank, now)),
         "log": [_entry(answer, bank) for answer in log],
+        "manner": manner_of(bank.bank, log),
     }
 
 

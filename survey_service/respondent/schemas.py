@@ -158,3 +158,4 @@ class ViewSchema(StrictSchema):
     belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
     explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})
     log = fields.List(fields.Dict(), metadata={"description": "With an API key: everything that was given"})
+    manner = fields.Dict(metadata={"description": "With an API key: median pace, as a multiple of the least time, and straight_lining"})

@@ -1,6 +1,7 @@
 """An email in a mail program, and the page behind it, in a browser that runs no script."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from survey_service.email_links.drafts import Draft, Drafts, html
@@ -66,3 +67,26 @@ def test_the_email_is_readable_on_a_dark_ground(new_page, draft):
     assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(colour) == "rgb(11, 61, 145)"
     ground = "element => getComputedStyle(element.parentElement).backgroundColor"
     assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(ground) == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_state_of_the_page_behind_an_email_is_a_barrier(new_page, draft, scheme):
+    """axe-core on the click and the next question, an error, the change, the ways out, what comes after them, and a broken link."""
+    page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
+
+    def clean() -> None:
+        assert [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]] == []
+
+    for address in (draft.options[0].url, f"{draft.url}x", draft.leave, draft.url, f"{draft.options[0].url}?change=1"):
+        page.goto(address)
+        clean()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    clean()
+    page.goto(draft.leave)
+    with page.expect_navigation():
+        page.get_by_role("button", name="This is not me").click()
+    clean()
+    page.goto(draft.url)
+    clean()

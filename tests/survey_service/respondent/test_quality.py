@@ -163,3 +163,23 @@ def test_reading_takes_time_by_the_word(service):
         bank = service.parts.banks.current(session, "all")[0].bank
     assert least_seconds(bank.question("owns")) == pytest.approx(LEAST)
     assert least_seconds(bank.question("happy")) == pytest.approx(0.4)
+
+
+def test_how_somebody_answered_is_noted_and_changes_nothing(database_url):
+    """The same point on three scales; the median of the measured times in least times."""
+    scales = "".join(
+        f"  - {{id: s{n}, type: scale, text: Happy?, min: 1, max: 5, likelihood: {{a: {{mean: 4, sd: 1}}, b: {{mean: 2, sd: 1}}}}}}\n"
+        for n in range(4)
+    )
+    bank = f"bank: x\npersonas: [{{id: a}}, {{id: b}}]\nquestions:\n{scales}surveys: [{{id: s, title: S, stop: {{gain_below: 0}}}}]\n"
+    service = a_service(database_url, bank)
+    someone = service.start("s")
+    service.clock.forward(seconds=60)
+    told = []
+    for n, seconds in ((0, 0.4), (1, 0.8), (2, 1.2), (3, None)):
+        someone.answer(f"s{n}", 5 if n == 3 else 3, **({} if seconds is None else {"seconds": seconds}))
+        told.append(someone.insight()["manner"])
+    assert [one["straight_lining"] for one in told] == [False, False, True, False]
+    assert [one["pace"] for one in told] == pytest.approx([1, 1.5, 2, 2])
+    assert [one["weight"] for one in someone.insight()["log"]] == [1, 1, 1, 1]
+    service.parts.store.close()

@@ -1,0 +1,57 @@
+"""`discern preview` and `discern qr`: a link and a picture."""
+
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from question_bank.loading import read_bank
+from survey_service.authoring.publishing import publish
+from survey_service.cli import main
+from survey_service.keyring import Keyring
+from survey_service.parts import utc_now
+from survey_service.preview.tokens import check_preview
+from survey_service.store.session import Store
+from tests.survey_service.service import BANK, SECRET
+
+
+@pytest.fixture
+def run(database_url):
+    store = Store(database_url)
+    with store.writing() as session:
+        publish(session, read_bank(BANK), utc_now())
+    store.close()
+    place = {"DISCERN_DATABASE_URL": database_url, "DISCERN_SECRET_KEYS": SECRET, "DISCERN_BASE_URL": "https://ask.example"}
+    return lambda *arguments: CliRunner().invoke(main, [*map(str, arguments)], env=place)
+
+
+def test_a_preview_link_is_printed_and_opens_that_survey(run):
+    """On stdout, alone on its line."""
+    done = run("preview", "all")
+    assert done.exit_code == 0
+    address, token = done.stdout.strip().split("?t=")
+    assert address == "https://ask.example/preview/all"
+    check_preview(Keyring((SECRET,)), "all", token)
+    refused = run("preview", "nope")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert 'There is no survey "nope".' in refused.stderr
+
+
+def test_a_qr_code_is_drawn_as_its_suffix_says(run, tmp_path):
+    """The address that it holds is printed."""
+    done = run("qr", "all", "--out", tmp_path / "a.svg", "--lang", "fr", "--hidden", "place=till 3")
+    assert done.stdout == "https://ask.example/s/all?lang=fr&hidden-place=till+3\n"
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+    assert run("qr", "all", "--out", tmp_path / "a.png").exit_code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_cannot_be_drawn_is_said(run, tmp_path):
+    """Usage is 2, an unknown survey, a place that cannot be written and an address that is too long are 1."""
+    assert run("qr", "all", "--out", tmp_path / "a.gif").exit_code == 2
+    assert run("qr", "all", "--out", tmp_path / "a.svg", "--hidden", "place").exit_code == 2
+    assert run("qr", "nope", "--out", tmp_path / "a.svg").exit_code == 1
+    assert run("qr", "all", "--out", tmp_path / "no" / "a.svg").exit_code == 1
+    long = run("qr", "all", "--out", tmp_path / "a.svg", "--hidden", "x=" + "y" * 4000)
+    assert long.exit_code == 1
+    assert "Traceback" not in long.stderr

@@ -65,7 +65,7 @@ def look(
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     with session.no_autoflush:
         if language:
-            interview.row.language = spoken(language, interview.bank.bank.languages)
+            interview.row.language = spoken(language, (interview.row.language, *interview.bank.bank.languages))
         if claimed is not None and interview.status(now) == "open":
             interview = replace(interview, claimed=claimed)
             move_on(interview, now)

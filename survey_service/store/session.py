@@ -36,7 +36,7 @@ class Store:
 
     @contextmanager
     def hasty(self) -> Iterator[Connection]:
-        """A transaction of its own that does not wait for the disk: for what a crash may forget."""
+        """Statements of their own that do not wait for the disk: for what a crash may forget."""
         with self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
             yield connection
 
@@ -54,8 +54,10 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
     json_text: dict[str, Any] = {"json_serializer": _as_json}
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        options = f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"
-        return create_engine(parsed, connect_args={"options": options}, pool_size=5 if durable else 1, max_overflow=15, **json_text)
+        options = {"options": f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"}
+        if not durable:  # each statement is a transaction, so that no row is locked while it waits for its client
+            return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **json_text)
+        return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **json_text)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **json_text)

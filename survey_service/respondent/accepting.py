@@ -119,9 +119,10 @@ def draft_of(session: Session, interview: Interview, given: Sequence[GivenAnswer
 
 
 class Watch:
-    """How long each question of a session can have been in front of the respondent: no longer, all together, than the session lasts.
+    """How long each question of a session can have been in front of the respondent.
 
-    Answers that were kept while a phone was offline arrive at once and are not hasty; a machine's are, whatever it says about itself.
+    Where the service showed it, by its own clock, and all questions together no longer than the session lasts. Elsewhere only the client
+    knows, which may have shown its form before the session began, or have waited for the line: its word is taken, against itself.
     """
 
     def __init__(self, session: Session, interview: Interview, now: datetime) -> None:
@@ -130,13 +131,9 @@ class Watch:
         self._elapsed = (now - interview.row.started_at).total_seconds()
 
     def credit(self, one: GivenAnswer) -> float | None:
-        """Seconds in which the question can have been read: what the client says, as far as there was time for it.
-
-        With what was seen of it before going back. None where nobody measured.
-        """
-        if one.seconds is None and not one.watched:
+        """Seconds in which the question can have been read, with those before going back to it. None where nobody measured."""
+        seconds = max(self._elapsed - sum(self._seen.values()), 0.0) if one.watched else one.seconds
+        if seconds is None:
             return None
-        left = max(self._elapsed - sum(self._seen.values()), 0.0)
-        seconds = left if one.seconds is None else min(one.seconds, left)
         self._seen[one.question] = self._seen.get(one.question, 0.0) + seconds
         return self._seen[one.question]

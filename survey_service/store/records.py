@@ -176,7 +176,7 @@ class Answer(SQLModel, table=True):
     value: Any = json_column(nullable=True)
     seconds: float | None = None
     chance: float | None = None  # with which the question was drawn; None where it was not drawn by lot
-    measured: float | None = None  # seconds that it can have taken, as far as the server knows; None where nothing is known
+    measured: float | None = None  # seconds in which it can have been read; None where nobody measured
     trapped: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # came with something that people cannot see
     answer_id: str
     state: str = "current"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
@@ -69,6 +69,7 @@ def test_a_burst_and_then_the_rate(store):
     assert admitted(limits, key, START + timedelta(seconds=60), 9) == 5
 
 
+@settings(deadline=None)
 @given(burst=st.integers(1, 4), rate=st.sampled_from([0.25, 1, 8]), waits=st.lists(st.sampled_from([0, 0.125, 1, 3, 20]), max_size=25))
 def test_the_statement_does_what_the_standard_says(sqlite_template, tmp_path_factory, burst, rate, waits):
     """Any sequence of arrivals, request by request, against the algorithm in its other notation."""

@@ -33,9 +33,9 @@ def stored(service) -> list[Answer]:
         return list(session.exec(select(Answer).order_by(Answer.id)))
 
 
-@pytest.mark.parametrize(("claimed", "waited", "weight"), [(0.15, 9, 0.25), (9, 0.3, 0.5), (9, 9, 1), (None, 0, 1), (5, 0, 0)])
-def test_what_counts_is_the_claim_as_far_as_there_was_time_for_it(service, claimed, waited, weight):
-    """The client's seconds, never more than the session lasts; a client that measures nothing is not judged."""
+@pytest.mark.parametrize(("claimed", "waited", "weight"), [(0.15, 9, 0.25), (0.3, 0, 0.5), (9, 9, 1), (9, 0, 1), (None, 0, 1)])
+def test_what_a_client_says_counts_against_itself(service, claimed, waited, weight):
+    """Too few seconds make an answer hasty; enough of them, or none, leave it whole, whenever the session began."""
     someone = service.start()
     service.clock.forward(seconds=waited)
     someone.answer("owns", "yes", **({} if claimed is None else {"seconds": claimed}))
@@ -50,16 +50,11 @@ def test_what_counts_is_the_claim_as_far_as_there_was_time_for_it(service, claim
 
 
 def test_answers_that_waited_for_the_line_are_not_hasty(service):
-    """Three answers of a phone that was offline arrive at once after a minute; a machine that says so is not believed."""
-    body = [("owns", "no", 20), ("happy", 4, 15), ("km", 9000, 25)]
-    weights = {}
-    for waited in (60, 1):
-        someone = service.start()
-        service.clock.forward(seconds=waited)
-        for question, value, seconds in body:
-            someone.answer(question, value, seconds=seconds)
-        weights[waited] = [one["weight"] for one in someone.insight()["log"]]
-    assert weights == {60: [1, 1, 1], 1: [1, 0, 0]}
+    """Three answers of a phone that was offline arrive at once."""
+    someone = service.start()
+    for question, value, seconds in (("owns", "no", 20), ("happy", 4, 15), ("km", 9000, 25)):
+        someone.answer(question, value, seconds=seconds)
+    assert [one["weight"] for one in someone.insight()["log"]] == [1, 1, 1]
 
 
 def test_a_question_that_was_read_before_going_back_is_known(service):

@@ -39,7 +39,7 @@ def build(draft: Draft) -> Bank:
         questions=tuple(_question(fields, draft) for _, fields in draft.items("questions")),
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
-        **_given(data, "evidence_weight", "repeat_weight", "lapse"),
+        **_given(data, "evidence_weight", "repeat_weight", "lapse", "half_life_days"),
     )
 
 

@@ -190,6 +190,7 @@ class Bank:
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
     lapse: float = 0.0
+    half_life_days: float | None = None
 
     @property
     def language(self) -> str:

@@ -166,6 +166,7 @@ class BankShape(Shape):
     surveys = _many(SurveyShape)
     evidence_weight = Number(above=0, most=1.5, hint="write 1 to trust the tables, less to trust them less")
     repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
+    half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
 
 

@@ -96,6 +96,7 @@ def to_plain(bank: Bank) -> Plain:
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
         lapse=bank.lapse or None,
+        half_life_days=bank.half_life_days,
     )
 
 

@@ -84,7 +84,7 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     names = [contact.id for contact in contacts]
     mine = select(Answer).where(col(Answer.contact_id).in_(names), col(Answer.bank) == bank.bank.id, col(Answer.state) == "current")
     given: dict[str, list[tuple[Answer, Given]]] = defaultdict(list)
-    for answer, one in readable(session.scalars(mine.order_by(col(Answer.id))), bank):
+    for answer, one in readable(session.scalars(mine.order_by(col(Answer.id))), bank, now):
         given[answer.contact_id].append((answer, one))
     seen = signals_of(session, names, bank, now)
     return [Known(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
@@ -96,21 +96,23 @@ def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer
     return list(session.scalars(mine.order_by(col(Answer.id))))
 
 
-def readable(answers: Iterable[Answer], bank: CompiledBank) -> list[tuple[Answer, Given]]:
-    """The answers that mean something in this version of the bank; those of vanished questions or options are left out."""
+def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, Given]]:
+    """The answers that mean something in this version of the bank; those of vanished questions or options are left out.
+
+    Each weighs what is left of it `now`, or what it weighed when it was given.
+    """
     kept = []
     for answer in answers:
         if answer.question not in bank.index:
             continue
-        if answer.kind != "answer":
-            kept.append((answer, Given(answer.question, weight=weight_of(bank.bank.question(answer.question), answer))))
-            continue
         question = bank.bank.question(answer.question)
         try:
-            value = from_store(question, answer.value)
+            value = None if answer.kind != "answer" else from_store(question, answer.value)
         except ImpossibleValue:
             continue
-        kept.append((answer, Given(answer.question, value, weight=weight_of(question, answer))))
+        age = timedelta(0) if now is None else timedelta(days=(now - answer.given_at).days)  # an answer of today is as good as new
+        weight = weight_of(question, answer) * faded(bank.bank.half_life_days, age)
+        kept.append((answer, Given(answer.question, value, weight=weight)))
     return kept
 
 

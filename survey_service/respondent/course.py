@@ -40,7 +40,8 @@ def arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: da
         expires_at=now + SESSION_LIFETIME,
     )
     seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
-    return Interview(row, contact, bank, current_answers(session, contact.id, bank.bank.id), seen, claimed=given.claimed)
+    answers = current_answers(session, contact.id, bank.bank.id)
+    return Interview(row, contact, bank, answers, now, seen, claimed=given.claimed)
 
 
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:

@@ -145,7 +145,7 @@ def _again(session: Session, interview: Interview, standing: Answer | None = Non
     """The same interview with the log read afresh; the question of the answer that is left `standing` beside it is asked again."""
     answers = current_answers(session, interview.contact.id, interview.row.bank)
     interview.row.withdrawn_answer = standing.id if standing else None
-    return Interview(interview.row, interview.contact, interview.bank, answers, interview.seen, standing)
+    return Interview(interview.row, interview.contact, interview.bank, answers, interview.now, interview.seen, standing)
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:

@@ -66,6 +66,7 @@ class Interview:
     contact: Contact
     bank: CompiledBank
     answers: list[Answer]
+    now: datetime
     seen: Sequence[Seen] = ()  # what the contact did
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it was left behind as a draft
     claimed: Given | None = None  # the click in an email, until an act of the person confirms it
@@ -97,7 +98,7 @@ class Interview:
 
     @cached_property
     def given(self) -> list[tuple[Answer, Given]]:
-        return readable(self.answers, self.bank)
+        return readable(self.answers, self.bank, self.now)
 
     @cached_property
     def known(self) -> list[Given]:
@@ -162,7 +163,7 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     answers = current_answers(session, contact.id, row.bank)
     begun = any(answer.session_id == row.id for answer in answers)
     seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
-    return Interview(row, contact, bank, answers, seen, withdrawn, None if begun else claim_of(session, bank, row))
+    return Interview(row, contact, bank, answers, now, seen, withdrawn, None if begun else claim_of(session, bank, row))
 
 
 def digest(token: str) -> str:

@@ -198,4 +198,5 @@ def banks(draw) -> Bank:
         evidence_weight=draw(st.floats(0.01, 1.5)),
         repeat_weight=draw(probabilities),
         lapse=draw(st.floats(0, 0.5).map(abs)),
+        half_life_days=draw(st.none() | st.floats(1, 5000)),
     )

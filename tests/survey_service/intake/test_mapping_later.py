@@ -86,3 +86,17 @@ def test_the_line_of_a_contact_has_everything_in_its_order(shop):
         query = page["next"] and f"&after={page['next'].replace('+', '%2B')}"
 
     assert seen == ["survey_ended", "answer", "survey_started", "event"]
+
+
+def test_an_answer_ages_where_the_bank_says_so(shop):
+    """In whole days, so that within a survey every answer counts in full; after a half-life its likelihood counts by its root."""
+    with shop.parts.store.writing() as session:
+        publish(session, read_bank(WITH_SIGNALS + "half_life_days: 100\n"), shop.clock())
+    person = respondent(shop, "max", owns="yes")
+    assert person.belief()["driver"] == pytest.approx(9 / 13)
+    shop.clock.forward(days=100)
+
+    assert anew(shop) == 1
+
+    assert belief_of(shop, "max")["probabilities"]["driver"] == pytest.approx(3 / 5)
+    assert belief_of(shop, "max")["explanation"][0]["weight"] == pytest.approx(0.5)

@@ -13,5 +13,6 @@ if [ -n "$missing" ]; then
     ./requirements/debian.sh $missing
 fi
 if ! cmp -s tests/node/package-lock.json tests/node/node_modules/.installed; then
-    (cd tests/node && npm ci --silent && cp package-lock.json node_modules/.installed)
+    # Not `npm ci`: it insists on optional packages for other machines, which not every registry has.
+    (cd tests/node && npm install --no-save --silent && cp package-lock.json node_modules/.installed)
 fi

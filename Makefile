@@ -1,4 +1,4 @@
-.PHONY: run test lint bench lock clean
+.PHONY: run test image-test lint bench lock clean
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -8,6 +8,9 @@ test:  ## everything: unit, PostgreSQL, browser
 	@./requirements/install.sh dev
 	@./requirements/test-machine.sh
 	.venv/bin/python -m pytest
+
+image-test:  ## build the image without a container engine, and see it work; as root
+	@./requirements/image-test.sh
 
 lint:
 	@./requirements/install.sh dev

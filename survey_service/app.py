@@ -29,7 +29,7 @@ VERSION = "0.1.0"
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """A ready application. Opens the database lazily, starts nothing."""
-    app = Flask("survey_service")
+    app = Flask("survey_service", static_folder=None)
     store, limits = Store(settings.database_url), (settings.limit_per_token, settings.limit_per_address, settings.limit_per_survey)
     admission = Limits(store, [limit for limit in limits if limit])
     app.extensions["discern"] = Parts(settings, store, Banks(), Keyring(settings.secret_keys), admission, clock)

@@ -1,5 +1,6 @@
 """Somebody in the middle of a survey says who they are: what was answered so far is theirs."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +21,12 @@ class SomebodyElse(Conflict):
     code = "somebody_else"
 
 
-def identify(session: Session, banks: Banks, session_id: str, token: str, contact_id: str, now: datetime) -> dict[str, Any]:
+def identify(
+    session: Session, banks: Banks, session_id: str, token: str, contact_id: Callable[[Session], str], now: datetime
+) -> dict[str, Any]:
     """The session goes on as the contact's. Doing it again changes nothing. Raises SomebodyElse, ContactErased and what a token may do."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
-    contact = follow(session, contact_id)
+    contact = follow(session, contact_id(session))  # read after the token: nobody learns from here whether a link is valid
     if interview.contact.id != contact.id:
         if any(name["system"] == OWN_SYSTEM for name in names_of(session, [interview.contact])[interview.contact.id]):
             raise SomebodyElse

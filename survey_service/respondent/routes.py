@@ -98,11 +98,13 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 def identity(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Say who has been answering, with a signed identity or an email link: the session goes on as theirs."""
     p, token = parts(), _token(given)
-    with p.store.writing() as session:
+
+    def contact_id(session: Session) -> str:
         if "link" in given:
-            contact_id = find(session, LinkTokens(p.keys), given["link"], p.now())[0].contact_id
-        else:
-            contact_id = read_identity(p.keys, given["identity"])
+            return find(session, LinkTokens(p.keys), given["link"], p.now())[0].contact_id
+        return read_identity(p.keys, given["identity"])
+
+    with p.store.writing() as session:
         return identify(session, p.banks, session_id, token, contact_id, p.now())
 
 

@@ -1,0 +1,163 @@
+"""Who may call what: every route of the service stands in this table, and one that does not fails the test."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from survey_service.authoring.keys import INTAKE, SCOPES, create_key, revoke_key
+from survey_service.store.records import ApiKey
+
+SCOPED = {
+    "GET /api/v1/banks": "read",
+    "POST /api/v1/banks": "write",
+    "GET /api/v1/banks/<bank>": "read",
+    "GET /api/v1/banks/<bank>/versions/<version>": "read",
+    "GET /api/v1/contacts": "read",
+    "POST /api/v1/contacts/merge": "write",
+    "GET /api/v1/contacts/<external_id>": "read",
+    "PUT /api/v1/contacts/<external_id>": "write",
+    "DELETE /api/v1/contacts/<external_id>": "write",
+    "GET /api/v1/contacts/<external_id>/export": "read",
+    "GET /api/v1/contacts/<external_id>/timeline": "read",
+    "POST /api/v1/contacts/<external_id>/identity": "write",
+    "PUT /api/v1/contacts/<external_id>/label": "write",
+    "DELETE /api/v1/contacts/<external_id>/label/<bank>": "write",
+    "GET /api/v1/deliveries": "read",
+    "POST /api/v1/deliveries/<delivery>/retry": "write",
+    "GET /api/v1/endpoints": "read",
+    "POST /api/v1/endpoints": "admin",
+    "GET /api/v1/endpoints/<endpoint>": "read",
+    "PATCH /api/v1/endpoints/<endpoint>": "admin",
+    "DELETE /api/v1/endpoints/<endpoint>": "admin",
+    "POST /api/v1/endpoints/<endpoint>/ping": "admin",
+    "POST /api/v1/endpoints/<endpoint>/rotate": "admin",
+    "GET /api/v1/events": "read",
+    "POST /api/v1/links": "write",
+    "GET /api/v1/surveys/<survey>/links": "read",
+    "POST /api/v1/surveys/<survey>/preview-link": "read",
+}
+OF_SESSIONS = {
+    "GET /api/v1/sessions/<session_id>",
+    "POST /api/v1/sessions/<session_id>/answers",
+    "POST /api/v1/sessions/<session_id>/back",
+    "POST /api/v1/sessions/<session_id>/finish",
+    "POST /api/v1/sessions/<session_id>/identity",
+}
+OF_INTAKE = {
+    "POST /v1/b",
+    "POST /v1/batch",
+    "POST /v1/import",
+    "POST /v1/<kind>",
+    "GET /v1/projects/<key>/settings",
+}
+SEALED = {  # the address itself is the secret: refused with a page that says what to do (see the tests of their rooms)
+    "GET /l/<token>",
+    "POST /l/<token>",
+    "GET /preview/<survey>",
+    "GET /preview/<survey>/email",
+    "GET /preview/<survey>/page",
+    "POST /preview/<survey>/page",
+    "POST /preview/<survey>/rehearsal",
+    "GET /preview/<survey>/widget",
+    "GET /s/<survey>/<ticket>",
+    "POST /s/<survey>/<ticket>",
+    "GET /s/<survey>/<ticket>/erase",
+    "POST /s/<survey>/<ticket>/erase",
+}
+PUBLIC = {
+    "GET /api/v1/openapi.json",
+    "POST /api/v1/surveys/<survey>/sessions",
+    "GET /embed/v1/<name>",
+    "GET /embed/v1/widget-<fingerprint>.js",
+    "GET /embed/v1/widget.js",
+    "GET /embed/v1/widget.json",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /s/<survey>",
+    "POST /s/<survey>",
+    "GET /s/<survey>/qr.svg",
+}
+VALUES = {"version": "1", "delivery": "1", "kind": "track"}
+
+
+def calls(app):
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:[^<>]*:)?(\w+)>", r"<\1>", str(rule))
+        yield from (f"{method} {path}" for method in rule.methods - {"HEAD", "OPTIONS"})
+
+
+def address(call):
+    method, _, path = call.partition(" ")
+    return method, re.sub(r"<(\w+)>", lambda name: VALUES.get(name[1], "nothing"), path)
+
+
+def test_every_route_is_in_the_table(one_service):
+    """Whoever adds a route decides here who may call it."""
+    assert set(calls(one_service.app)) == {*SCOPED, *OF_SESSIONS, *OF_INTAKE, *SEALED, *PUBLIC}
+
+
+@pytest.fixture(scope="module")
+def keys(one_service):
+    """A key of each kind there can be."""
+    p = one_service.parts
+    with p.store.writing() as session:
+        made = {scope: create_key(session, p.keys, scope, scope, p.now()) for scope in (*SCOPES, INTAKE)}
+        made["expired"] = create_key(session, p.keys, "admin", "old", p.now() - timedelta(days=2), timedelta(days=1))
+        made["revoked"] = create_key(session, p.keys, "admin", "gone", p.now())
+        session.flush()
+        for one in session.exec(select(ApiKey).where(ApiKey.name == "gone")):
+            revoke_key(session, one.id, p.now())
+    return {**made, "unknown": "dk_" + "x" * 40, "no key": None, "a session's token": one_service.start().token}
+
+
+@pytest.mark.parametrize("call", SCOPED)
+def test_a_key_opens_what_its_scope_says_and_nothing_else(one_service, keys, call):
+    """Nobody is told whether there is such a thing before it is clear that they may ask."""
+    method, path = address(call)
+    enough = SCOPES[SCOPES.index(SCOPED[call]) :]
+
+    def status(key):
+        headers = {"Authorization": f"Bearer {keys[key]}"} if keys[key] else {}
+        return one_service.client.open(path, method=method, headers=headers).status_code
+
+    assert {key: status(key) for key in ("no key", "unknown", "expired", "revoked", "a session's token")} == dict.fromkeys(
+        ("no key", "unknown", "expired", "revoked", "a session's token"), 401
+    )
+    lacking = [scope for scope in (*SCOPES, INTAKE) if scope not in enough]
+    assert {scope: status(scope) for scope in lacking} == dict.fromkeys(lacking, 403)
+    assert not {status(scope) for scope in enough} & {401, 403}
+
+
+@pytest.mark.parametrize("call", sorted(OF_SESSIONS))
+def test_a_session_opens_with_its_own_token_only(one_service, keys, call):
+    """Not with another session's, not with none; a key reads it and does nothing else in it."""
+    method, path = address(call)
+    path = path.replace("nothing", one_service.start().session)
+    body = {"answer_id": "a", "question": "owns", "kind": "skip"} if path.endswith("answers") else {"answer_id": "a"}
+    body = {"identity": "x"} if path.endswith("identity") else {} if path.endswith("finish") else body
+
+    def status(key):
+        headers = {"Authorization": f"Bearer {keys[key]}"} if keys[key] else {}
+        return one_service.client.open(path, method=method, headers=headers, **({} if method == "GET" else {"json": body})).status_code
+
+    assert status("no key") == status("a session's token") == status("unknown") == status("expired") == status("revoked") == 401
+    assert status("read") == (200 if method == "GET" else 401)
+    assert status(INTAKE) == (403 if method == "GET" else 401)
+
+
+@pytest.mark.parametrize("call", sorted(OF_INTAKE))
+def test_what_contacts_did_is_told_with_a_key_for_it(one_service, keys, call):
+    """Its own, or one that may write; in Basic as in Bearer."""
+    method, path = address(call)
+
+    def status(key):
+        sent = path.replace("nothing", keys[key] or "nothing")
+        auth = (keys[key], "") if keys[key] and method == "POST" else None
+        return one_service.client.open(sent, method=method, auth=auth, **({"json": {"batch": []}} if method == "POST" else {})).status_code
+
+    for key in ("no key", "unknown", "expired", "revoked", "a session's token"):
+        assert status(key) == 401, key
+    assert status("read") == 403
+    assert {status(key) for key in (INTAKE, "write", "admin")} <= {200, 400}

@@ -24,6 +24,7 @@ from survey_service.respondent.origins import new_nonce
 from survey_service.respondent.rehearsal import Rehearsal, rehearse
 from survey_service.respondent.sheets import LANGUAGE_NAMES, Sheet, message, sheet
 from survey_service.respondent.state import GivenAnswer
+from survey_service.respondent.strings import words_of_widget
 
 blueprint = Blueprint("preview", __name__, url_prefix="/preview", template_folder="templates")
 
@@ -131,6 +132,9 @@ def rehearsal(survey: str) -> dict[str, Any]:
     answers = [GivenAnswer(one["answer_id"], one["question"], one["kind"], one.get("value")) for one in given["answers"]]
     with p.store.reading() as session:
         view = rehearse(session, p.banks, survey, given.get("language"), Rehearsal(answers, given["back"], given["stopped"]), p.now())
+    view["words"] = words_of_widget(view["language"])
+    if given["consent"] is False and view.get("consent", {}).get("required"):
+        return {name: value for name, value in view.items() if name != "session"}
     return {**view, "token": "preview"}
 
 

@@ -10,6 +10,7 @@ class RehearsalSchema(StrictSchema):
     answers = fields.List(fields.Nested(AnswerSchema(unknown=EXCLUDE)), required=True, validate=validate.Length(max=MOST_ANSWERS))
     back = fields.Boolean(load_default=False)
     stopped = fields.Boolean(load_default=False)
+    consent = fields.Boolean(load_default=None, allow_none=True)
     language = fields.String(validate=validate.Length(max=35), allow_none=True)
 
 

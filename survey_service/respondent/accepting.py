@@ -101,7 +101,7 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
                 kind=one.kind,
                 value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
                 seconds=one.seconds,
-                measured=watch.credit(one),
+                measured=None if _was_clicked(interview, one, value) else watch.credit(one),
                 trapped=one.trapped,
                 chance=interview.row.chance if one.question == interview.row.question else None,
                 answer_id=one.answer_id,
@@ -109,6 +109,11 @@ def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], v
             )
         )
         session.flush()
+
+
+def _was_clicked(interview: Interview, one: GivenAnswer, value: Value | None) -> bool:
+    """Whether it only says again what was chosen in the email, where there was time to read."""
+    return interview.claimed is not None and (interview.claimed.question, interview.claimed.value) == (one.question, value)
 
 
 def draft_of(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:

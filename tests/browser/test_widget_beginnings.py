@@ -124,8 +124,10 @@ def test_a_click_that_is_the_whole_survey_is_confirmed_with_one_press(visitor, w
 
 def test_each_persona_has_its_own_end(visitor):
     """Text and the way on come from the bank; the page hears them, and hears nothing of probabilities."""
+    visitor.page.clock.install()
     visitor.visit(survey="one")
     visitor.chooses("No")
+    visitor.page.clock.fast_forward(5000)  # time to read: an answer that comes at once tells nothing of the persona
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("You are a moon.")).to_be_visible()
     expect(visitor.survey.get_by_role("link", name="Continue")).to_have_attribute("href", "https://shop.example/moon")

@@ -1,7 +1,7 @@
 // Answers the widget's calls from a rehearsal: what was done is kept in this page, and nowhere else.
 const answers = [];
 const send = window.fetch.bind(window);
-let language;
+let language, consent;
 let stopped = false;
 
 window.fetch = async (address, options = {}) => {
@@ -10,7 +10,7 @@ window.fetch = async (address, options = {}) => {
   const body = options.body ? JSON.parse(options.body) : {};
   const act = path.split("/").pop();
   if (act === "sessions") {
-    language = body.language;
+    ({ language, consent } = body);
     answers.length = 0;
   }
   for (const one of act === "answers" ? (body.answers ?? [body]) : []) {
@@ -18,7 +18,7 @@ window.fetch = async (address, options = {}) => {
     if (!answers.some((known) => known.answer_id === answer_id)) answers.push({ answer_id, question, kind, value });
   }
   stopped ||= act === "finish";
-  const done = { answers, language, stopped, back: act === "back" };
+  const done = { answers, language, consent, stopped, back: act === "back" };
   const reply = await send(document.documentElement.dataset.rehearsal, {
     method: "POST",
     body: JSON.stringify(done),

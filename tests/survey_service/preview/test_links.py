@@ -80,6 +80,7 @@ def test_a_rehearsal_is_the_real_course(one_service):
     view = one_service.client.post(path, json={"answers": []}).json
     while someone.view["question"]:
         question = someone.view["question"]["id"]
+        assert view.pop("words")["continue"] == "Continue"
         assert {**view, "session": "", "token": ""} == {**someone.view, "session": "", "token": ""}
         someone.answer(question, values[question])
         answers.append({"answer_id": str(len(answers)), "question": question, "kind": "answer", "value": values[question]})

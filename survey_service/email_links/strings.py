@@ -59,6 +59,164 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
             "d’avis, dites-le à la personne qui vous a écrit."
         ),
     },
+    "de": {
+        "chosen": "Ihre Wahl:",
+        "change": "Ändern",
+        "right": "Das stimmt",
+        "kept": "Ihre Antwort ist gespeichert. Vielen Dank.",
+        "skipped": "Sie haben diese Frage übersprungen.",
+        "leave": "Nicht Sie? Keine Fragen mehr?",
+        "leave_title": "Was sollen wir tun?",
+        "not_me": "Das bin ich nicht",
+        "not_me_what": (
+            "Diese Nachricht war für jemand anderen bestimmt. Ihre Links führen nirgendwohin mehr, und was über sie "
+            "geantwortet wurde, zählt für diese Person nicht."
+        ),
+        "not_me_done": "Vielen Dank. Die Links dieser Nachricht funktionieren nicht mehr.",
+        "alone": "Fragen Sie mich nicht mehr",
+        "alone_what": "Wir schicken keine Fragen mehr.",
+        "alone_done": "Wir fragen Sie nicht mehr.",
+        "go_back": "Zurück zur Frage",
+        "on_the_web": "Auf einer Seite antworten",
+        "link_invalid": (
+            "Dieser Link ist nicht vollständig. Bitte öffnen Sie ihn noch einmal aus der E-Mail, oder kopieren Sie die ganze Adresse."
+        ),
+        "link_expired": "Dieser Link ist abgelaufen. Wenn Sie noch antworten möchten, bitten Sie den Absender der E-Mail um einen neuen.",
+        "link_revoked": (
+            "Dieser Link funktioniert nicht mehr. Wenn die E-Mail für Sie bestimmt war, bitten Sie den Absender um einen neuen."
+        ),
+        "link_alone": (
+            "Sie haben uns gebeten, Sie nicht mehr zu fragen; darum steht hier keine Frage. Wenn Sie es sich anders "
+            "überlegt haben, sagen Sie es dem Absender der E-Mail."
+        ),
+    },
+    "es": {
+        "chosen": "Ha elegido",
+        "change": "Cambiar",
+        "right": "Es correcto",
+        "kept": "Su respuesta está guardada. Gracias.",
+        "skipped": "Ha omitido esta pregunta.",
+        "leave": "¿No es usted? ¿No quiere más preguntas?",
+        "leave_title": "¿Qué debemos hacer?",
+        "not_me": "No soy yo",
+        "not_me_what": (
+            "Este mensaje era para otra persona. Sus enlaces dejan de funcionar, y lo que se respondió con ellos no "
+            "cuenta para esa persona."
+        ),
+        "not_me_done": "Gracias. Los enlaces de este mensaje ya no funcionan.",
+        "alone": "No me pregunten más",
+        "alone_what": "No enviaremos más preguntas.",
+        "alone_done": "No le preguntaremos más.",
+        "go_back": "Volver a la pregunta",
+        "on_the_web": "Responder en una página",
+        "link_invalid": "Este enlace no está completo. Ábralo de nuevo desde el correo o copie la dirección entera.",
+        "link_expired": "Este enlace ha caducado. Si todavía quiere responder, pida uno nuevo a quien le envió el correo.",
+        "link_revoked": "Este enlace ya no funciona. Si el correo era para usted, pida uno nuevo a quien se lo envió.",
+        "link_alone": (
+            "Nos pidió que no le preguntáramos más, así que aquí no hay ninguna pregunta. Si ha cambiado de idea, "
+            "dígaselo a quien le envió el correo."
+        ),
+    },
+    "pt": {
+        "chosen": "Escolheu",
+        "change": "Alterar",
+        "right": "Está certo",
+        "kept": "A sua resposta foi guardada. Obrigado.",
+        "skipped": "Saltou esta pergunta.",
+        "leave": "Não é consigo? Não quer mais perguntas?",
+        "leave_title": "O que devemos fazer?",
+        "not_me": "Não sou eu",
+        "not_me_what": (
+            "Esta mensagem destinava-se a outra pessoa. As suas ligações deixam de funcionar, e o que foi respondido "
+            "através delas não conta para essa pessoa."
+        ),
+        "not_me_done": "Obrigado. As ligações desta mensagem já não funcionam.",
+        "alone": "Não me perguntem mais",
+        "alone_what": "Não enviaremos mais perguntas.",
+        "alone_done": "Não lhe perguntaremos mais.",
+        "go_back": "Voltar à pergunta",
+        "on_the_web": "Responder numa página",
+        "link_invalid": "Esta ligação não está completa. Abra-a de novo a partir do e-mail ou copie o endereço inteiro.",
+        "link_expired": "Esta ligação expirou. Se ainda quiser responder, peça uma nova a quem lhe enviou o e-mail.",
+        "link_revoked": "Esta ligação já não funciona. Se o e-mail era para si, peça uma nova a quem o enviou.",
+        "link_alone": (
+            "Pediu-nos que não lhe perguntássemos mais, por isso não há aqui nenhuma pergunta. Se mudou de ideias, "
+            "diga-o a quem lhe enviou o e-mail."
+        ),
+    },
+    "it": {
+        "chosen": "Ha scelto",
+        "change": "Modifica",
+        "right": "È giusto",
+        "kept": "La sua risposta è stata salvata. Grazie.",
+        "skipped": "Ha saltato questa domanda.",
+        "leave": "Non è lei? Non vuole altre domande?",
+        "leave_title": "Che cosa dobbiamo fare?",
+        "not_me": "Non sono io",
+        "not_me_what": (
+            "Questo messaggio era destinato a qualcun altro. I suoi link non funzionano più, e le risposte date con "
+            "essi non contano per quella persona."
+        ),
+        "not_me_done": "Grazie. I link di questo messaggio non funzionano più.",
+        "alone": "Non fatemi altre domande",
+        "alone_what": "Non invieremo altre domande.",
+        "alone_done": "Non le faremo altre domande.",
+        "go_back": "Torna alla domanda",
+        "on_the_web": "Rispondi su una pagina",
+        "link_invalid": "Questo link non è completo. Lo apra di nuovo dall’e-mail, oppure copi l’indirizzo intero.",
+        "link_expired": "Questo link è scaduto. Se vuole ancora rispondere, ne chieda uno nuovo a chi le ha scritto.",
+        "link_revoked": "Questo link non funziona più. Se l’e-mail era per lei, chieda un nuovo link a chi le ha scritto.",
+        "link_alone": (
+            "Ci ha chiesto di non farle altre domande, quindi qui non ce ne sono. Se ha cambiato idea, lo dica a chi le ha scritto."
+        ),
+    },
+    "nl": {
+        "chosen": "U koos",
+        "change": "Wijzigen",
+        "right": "Dat klopt",
+        "kept": "Uw antwoord is bewaard. Dank u wel.",
+        "skipped": "U hebt deze vraag overgeslagen.",
+        "leave": "Bent u dit niet? Wilt u geen vragen meer?",
+        "leave_title": "Wat moeten we doen?",
+        "not_me": "Dit ben ik niet",
+        "not_me_what": (
+            "Dit bericht was voor iemand anders bedoeld. De links werken niet meer, en wat ermee is geantwoord telt niet voor die persoon."
+        ),
+        "not_me_done": "Dank u wel. De links van dit bericht werken niet meer.",
+        "alone": "Vraag mij niets meer",
+        "alone_what": "We sturen geen vragen meer.",
+        "alone_done": "We vragen u niets meer.",
+        "go_back": "Terug naar de vraag",
+        "on_the_web": "Antwoorden op een pagina",
+        "link_invalid": "Deze link is niet volledig. Open hem opnieuw vanuit de e-mail, of kopieer het hele adres.",
+        "link_expired": "Deze link is verlopen. Wilt u nog antwoorden, vraag dan een nieuwe aan de afzender van de e-mail.",
+        "link_revoked": "Deze link werkt niet meer. Was de e-mail voor u bedoeld, vraag dan een nieuwe aan de afzender.",
+        "link_alone": (
+            "U hebt ons gevraagd u niets meer te vragen; daarom staat hier geen vraag. Bent u van gedachten "
+            "veranderd, zeg het dan tegen de afzender van de e-mail."
+        ),
+    },
+    "ar": {
+        "chosen": "لقد اخترت",
+        "change": "تغيير",
+        "right": "هذا صحيح",
+        "kept": "حُفظت إجابتك. شكرًا لك.",
+        "skipped": "لقد تخطيت هذا السؤال.",
+        "leave": "لست الشخص المقصود؟ لا تريد أسئلة بعد الآن؟",
+        "leave_title": "ماذا تريد منا أن نفعل؟",
+        "not_me": "هذا ليس أنا",
+        "not_me_what": "كانت هذه الرسالة موجهة إلى شخص آخر. ستتوقف روابطها عن العمل، ولن تُحتسب لذلك الشخص أي إجابة قُدمت من خلالها.",
+        "not_me_done": "شكرًا لك. لم تعد روابط هذه الرسالة تعمل.",
+        "alone": "لا تسألوني مرة أخرى",
+        "alone_what": "لن نرسل أسئلة أخرى.",
+        "alone_done": "لن نسألك مرة أخرى.",
+        "go_back": "العودة إلى السؤال",
+        "on_the_web": "الإجابة في صفحة",
+        "link_invalid": "هذا الرابط غير كامل. افتحه مرة أخرى من الرسالة أو انسخ العنوان كاملًا.",
+        "link_expired": "انتهت صلاحية هذا الرابط. إذا كنت لا تزال ترغب في الإجابة فاطلب رابطًا جديدًا ممن أرسل إليك الرسالة.",
+        "link_revoked": "لم يعد هذا الرابط يعمل. إذا كانت الرسالة موجهة إليك فاطلب رابطًا جديدًا ممن أرسلها.",
+        "link_alone": "طلبت منا ألا نسألك مرة أخرى، لذلك لا يوجد سؤال هنا. إذا غيّرت رأيك فأخبر من أرسل إليك الرسالة.",
+    },
 }
 
 

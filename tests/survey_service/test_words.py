@@ -1,0 +1,25 @@
+"""The interface in its eight languages."""
+
+import re
+
+import pytest
+
+from survey_service.email_links import strings as of_links
+from survey_service.respondent import strings as of_surveys
+
+LANGUAGES = {"en", "fr", "de", "es", "pt", "it", "nl", "ar"}
+
+
+def gaps(text):
+    return sorted(re.findall(r"{\w+}", text))
+
+
+@pytest.mark.parametrize("table", [of_links.STRINGS, of_surveys.STRINGS])
+def test_every_language_has_every_word_with_its_gaps(table):
+    """A word that is missing would be English in the middle of an Arabic page; a gap that is missing would lose a number."""
+    assert set(table) == LANGUAGES
+    for language, words in table.items():
+        assert set(words) == set(table["en"]), language
+        for name, text in words.items():
+            assert gaps(text) == gaps(table["en"][name]), (language, name)
+            assert text.strip() == text or name == "colon", (language, name)

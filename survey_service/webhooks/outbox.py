@@ -49,11 +49,12 @@ def claim(session: Session, now: datetime, lease: timedelta = LEASE, due_by: dat
 
 def settle(session: Session, claimed: Claimed, outcome: Outcome, now: datetime, jitter: float = 0.0) -> bool:
     """Write down how an attempt went. False when it came too late: another attempt has begun, or nobody wants the message any more."""
-    _complete(session, claimed, outcome, now)
+    attempt = _complete(session, claimed, outcome, now)
     endpoint = _locked_if_it_changes(session, claimed, outcome)
     mine = select(Delivery).where(Delivery.id == claimed.delivery_id, Delivery.attempt == claimed.attempt, Delivery.state == "pending")
     row = session.exec(mine.with_for_update()).first()
     if row is None:
+        attempt.excerpt = None  # the contact may have been erased meanwhile
         return False
     if isinstance(outcome, Delivered):
         row.last_error = _told(outcome)
@@ -80,13 +81,14 @@ def _frozen(session: Session, row: Delivery, endpoint: Endpoint) -> bytes:
     return events.body_of(row.event_type, row.event_id, facts, known.state if known else None)
 
 
-def _complete(session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> None:
+def _complete(session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> DeliveryAttempt:
     begun = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == claimed.delivery_id, DeliveryAttempt.number == claimed.attempt)
     attempt = session.exec(begun).one()
     attempt.finished_at, attempt.status, attempt.excerpt = now, outcome.status, outcome.excerpt
     attempt.outcome = type(outcome).__name__.lower()
     attempt.error = _told(outcome)
     session.add(attempt)
+    return attempt
 
 
 def _told(outcome: Outcome) -> str | None:

@@ -1,0 +1,101 @@
+"""What CRMs hear when contacts are merged and erased, whatever was on its way (fault list, rows 35 and 36)."""
+
+from sqlmodel import select
+
+from survey_service.contacts import erasing, merging
+from survey_service.contacts.directory import find
+from survey_service.store.records import Contact, Delivery
+from tests.survey_service.webhooks.world import OK, failure
+
+EVERYTHING = ()
+UPDATED, MERGED, ERASED = "contact.persona.updated", "contact.merged", "contact.erased"
+
+
+def merge(world, gone, kept):
+    with world.store.writing() as session:
+        assert merging.merge(session, world.banks, gone, kept, world.now)
+
+
+def erase(world, name):
+    with world.store.writing() as session:
+        contact = find(session, name, lock=True)
+        erasing.erase(session, world.keys, contact, world.now)
+
+
+def told(sent):
+    return [(one.message["type"], one.data["contact"]["id"], one.data["sequence"]) for one in sent]
+
+
+def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
+    """Updates of both were waiting: those of the one that is gone are not sent any more, nothing is told twice."""
+    world.publish()
+    world.endpoint("every_answer", EVERYTHING)
+    gone, kept = world.contact("browser"), world.contact("crm-42")
+    for _ in range(3):
+        world.believes(gone, 0.3)
+    world.believes(kept, 0.6)
+
+    merge(world, gone, kept)
+    sent = world.work()
+
+    assert [(kind, who) for kind, who, _ in told(sent)] == [(MERGED, kept), (UPDATED, kept)]
+    numbers = [number for *_, number in told(sent)]
+    assert numbers == sorted(set(numbers))
+    [merged] = [one.data for one in sent if one.message["type"] == MERGED]
+    assert merged["merged"] == {"id": gone, "external_ids": [{"system": "crm", "type": "id", "id": "browser"}]}
+    assert merged["contact"]["merged_from"] == [gone]
+    assert {one["id"] for one in merged["contact"]["external_ids"]} == {"browser", "crm-42"}
+
+
+def test_a_message_in_flight_about_the_one_that_is_gone_ends_in_peace(world):
+    """Its result is still written down, and what follows waits for it."""
+    world.publish()
+    world.endpoint("every_answer", EVERYTHING)
+    gone, kept = world.contact("browser"), world.contact("crm-42")
+    world.believes(gone, 0.3)
+    in_flight = world.claim()
+
+    merge(world, gone, kept)
+    assert world.work() == []
+    assert world.settle(in_flight, OK)
+
+    assert next(kind for kind, *_ in told(world.work())) == MERGED
+
+
+def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world):
+    """Bodies are gone at once, in the one that is in flight too, and its result changes nothing."""
+    world.endpoint("every_answer", EVERYTHING)
+    contact = world.contact("crm-42")
+    world.believes(contact, 0.3)
+    dead = world.claim()
+    world.settle(dead, failure())
+    with world.store.writing() as session:
+        for row in session.exec(select(Delivery)):
+            row.state, row.settled_at, row.lease_until = "dead", world.now, None
+            session.add(row)
+    world.believes(contact, 0.6)
+    in_flight = world.claim()
+    world.believes(contact, 0.7)
+
+    erase(world, "crm-42")
+
+    assert not world.settle(in_flight, failure())
+    stored = [row for row in world.deliveries if row.event_type != ERASED]
+    assert {row.state for row in stored} == {"dead", "dropped"}
+    assert all(row.body is None and row.facts == {} for row in stored)
+    assert all(attempt.excerpt is None for attempt in world.attempts)
+    [only] = world.work()
+    assert only.message["type"] == ERASED
+    assert only.data["contact"] == {"id": contact, "external_ids": [{"system": "crm", "type": "id", "id": "crm-42"}]}
+    assert "crm-42" not in repr([row.facts for row in world.deliveries])
+
+
+def test_an_erased_contact_is_a_stone_without_content(world):
+    """What refers to it finds an end, and nothing else."""
+    contact = world.contact("crm-42")
+    erase(world, "crm-42")
+
+    [stone] = [row for row in world.all(Contact) if row.id == contact]
+
+    assert stone.erased_at is not None
+    assert (stone.email, stone.email_sha256, stone.attributes, stone.consent) == (None, None, {}, {})

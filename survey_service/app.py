@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from survey_service import health
+from survey_service import health, metrics
 from survey_service.authoring import routes as authoring
 from survey_service.contacts import routes as contacts
 from survey_service.email_links import pages as link_pages
@@ -51,9 +51,10 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api.spec.options["security"] = [{"bearer": []}]
     for room in (respondent, authoring, contacts, links, preview, events, webhooks):
         api.register_blueprint(room.blueprint)
-    for room in (pages, link_pages, preview_pages, embed, intake, health):
+    for room in (pages, link_pages, preview_pages, embed, intake, health, metrics):
         app.register_blueprint(room.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)
     register_errors(app)
+    metrics.Requests(app)
     return app

@@ -1,8 +1,10 @@
 """The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
 
 import json
+import os
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import click
@@ -67,6 +69,8 @@ def migrate() -> None:
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
 def serve(bind: str, workers: int, threads: int) -> None:
     """Serve surveys and the API with gunicorn."""
+    # The client library of Prometheus looks for the folder in which processes count together when it is imported, and nowhere else.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", mkdtemp(prefix="discern-metrics-"))
     from survey_service.serving import serve as run
 
     settings = settings_of_environment()

@@ -6,6 +6,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from survey_service.app import create_app
+from survey_service.metrics import forget
 from survey_service.settings import Settings
 
 CONNECTIONS_PER_WORKER = 64
@@ -44,5 +45,6 @@ def serve(settings: Settings, bind: str, workers: int, threads: int) -> None:
             "limit_request_line": 4094,
             "loglevel": settings.log_level.lower(),
             "errorlog": "-",
+            "child_exit": lambda _, worker: forget(worker.pid),
         },
     ).run()

@@ -74,6 +74,7 @@ PUBLIC = {
     "GET /embed/v1/widget.js",
     "GET /embed/v1/widget.json",
     "GET /healthz",
+    "GET /metrics",
     "GET /readyz",
     "GET /s/<survey>",
     "POST /s/<survey>",

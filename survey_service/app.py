@@ -17,6 +17,7 @@ from survey_service.limits.admission import Limits
 from survey_service.parts import Clock, Parts, utc_now
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview
+from survey_service.reference import routes as reference
 from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
@@ -51,7 +52,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api.spec.options["security"] = [{"bearer": []}]
     for room in (respondent, authoring, contacts, links, preview, events, webhooks):
         api.register_blueprint(room.blueprint)
-    for room in (pages, link_pages, preview_pages, embed, intake, health, metrics):
+    app.extensions[reference.SPEC] = api.spec
+    for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)

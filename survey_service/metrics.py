@@ -102,7 +102,7 @@ def _people(session: Session) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily("discern_sessions_open", "Surveys that somebody is in the middle of", value=session.scalar(is_open) or 0)
     family = GaugeMetricFamily("discern_endpoints", "Webhook endpoints", labels=["state"])
     counted = session.execute(select(col(Endpoint.state), func.count()).group_by(col(Endpoint.state)))
-    states = {state: count for state, count in counted}
+    states = dict(counted.tuples().all())
     for state in ("active", "disabled"):
         family.add_metric([state], states.get(state, 0))
     yield family

@@ -67,6 +67,7 @@ SEALED = {  # the address itself is the secret: refused with a page that says wh
     "POST /s/<survey>/<ticket>/erase",
 }
 PUBLIC = {
+    "GET /api/v1/docs",
     "GET /api/v1/openapi.json",
     "POST /api/v1/surveys/<survey>/sessions",
     "GET /embed/v1/<name>",

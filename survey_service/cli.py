@@ -11,7 +11,7 @@ import click
 
 from question_bank.loading import check_bank
 from survey_service.cli_analysis import refit, replay, simulate
-from survey_service.cli_contacts import recompute
+from survey_service.cli_contacts import export, prune, recompute
 from survey_service.cli_fit import fit
 from survey_service.cli_links import links
 from survey_service.cli_pages import preview, qr
@@ -23,7 +23,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links, recompute, preview, qr):
+for command in (simulate, replay, fit, refit, links, recompute, prune, export, preview, qr):
     main.add_command(command)
 
 

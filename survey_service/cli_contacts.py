@@ -1,5 +1,8 @@
 """Commands about contacts."""
 
+import json
+from typing import IO
+
 import click
 
 from survey_service.terminal import progress, refuse, settings_of_environment, store_of
@@ -24,3 +27,40 @@ def recompute(bank: str) -> None:
         except NotFound as wrong:
             refuse(wrong.detail)
     click.echo(f"{contacts} contacts, {moved} beliefs moved")
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(1, 36_500), help="Instead of DISCERN_RETENTION_DAYS.")
+def prune(days: int | None) -> None:
+    """Delete what is older than the retention: surveys, behaviour, links, messages, and strangers of whom nothing is left."""
+    from survey_service.contacts import pruning
+    from survey_service.parts import utc_now
+    from survey_service.store.banks import Banks
+
+    settings = settings_of_environment()
+    days = days or settings.retention_days
+    if days is None:
+        refuse("nothing is ever too old: set DISCERN_RETENTION_DAYS, or say --days")
+    with store_of(settings) as store:
+        click.echo(str(pruning.prune(store, Banks(), days, utc_now)))
+
+
+@click.command()
+@click.option("--contact", help="Only this one, by the id that the CRM gives it.")
+@click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="One JSON object a line; stdout if left out.")
+def export(contact: str | None, out: IO[str]) -> None:
+    """Write down everything that is kept, contact by contact."""
+    from survey_service.contacts import views
+    from survey_service.contacts.directory import OWN_SYSTEM
+    from survey_service.errors import NotFound
+    from survey_service.parts import utc_now
+    from survey_service.store.banks import Banks
+
+    banks = Banks()
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        try:
+            chosen = [views.found(session, contact, OWN_SYSTEM)] if contact else views.everybody(session)
+            for one in chosen:
+                out.write(json.dumps(views.export(session, banks, one, utc_now()), ensure_ascii=False) + "\n")
+        except NotFound as wrong:
+            refuse(wrong.detail)

@@ -1,7 +1,7 @@
 """Contacts as API keys see them: one, a page of them, and everything that is known of one."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
 from survey_service.store.records import Answer, Belief, Contact, Delivery, ExternalId, SurveySession
 from survey_service.store.signal_records import ContactEvent
+
+AT_ONCE = 500
 
 
 def found(session: Session, external_id: str, system: str, *, lock: bool = False) -> Contact:
@@ -81,6 +83,19 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "link_sessions": [_plain(row) for row in begun],
         "messages": [_plain(row, without=("body",)) for row in _of(session, Delivery, contact)],
     }
+
+
+def everybody(session: Session) -> Iterator[Contact]:
+    """Every contact there is, by id, some at a time."""
+    after = ""
+    while True:
+        alive = col(Contact.merged_into).is_(None), col(Contact.erased_at).is_(None)
+        some = session.exec(select(Contact).where(Contact.id > after, *alive).order_by(col(Contact.id)).limit(AT_ONCE)).all()
+        yield from some
+        if len(some) < AT_ONCE:
+            return
+        after = some[-1].id
+        session.expunge_all()
 
 
 def names_of(session: Session, contacts: Sequence[Contact]) -> dict[str, list[dict[str, str]]]:

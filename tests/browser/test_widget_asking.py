@@ -42,7 +42,7 @@ def test_the_next_question_is_there_before_the_server_has_answered(visitor, worl
     later.append("now")
     held[0].continue_()
     visitor.sees("Which extras?")
-    assert world.answers(visitor.session) == [("colour", "answer", "red"), ("mood", "skip", None)]
+    world.comes_to_have(visitor.session, [("colour", "answer", "red"), ("mood", "skip", None)])
 
 
 def test_silence_is_kept_apart(visitor, world):

@@ -99,7 +99,7 @@ def test_a_click_in_an_email_is_told_and_can_be_changed(visitor, world, where, r
     visitor.button("Continue").click()
     visitor.sees("How satisfied are you?")
     expect(visitor.survey.get_by_text("You chose")).to_have_count(0)
-    assert world.answers(visitor.session) == [("owns", "answer", "no")]
+    world.comes_to_have(visitor.session, [("owns", "answer", "no")])
 
 
 def test_the_act_after_a_click_keeps_both(visitor, world, request):
@@ -119,7 +119,7 @@ def test_a_click_that_is_the_whole_survey_is_confirmed_with_one_press(visitor, w
     assert world.answers(visitor.session) == []
     visitor.button("That's right").click()
     expect(visitor.survey.get_by_text("You are a sun.")).to_be_visible()
-    assert world.answers(visitor.session) == [("owns", "answer", "yes")]
+    world.comes_to_have(visitor.session, [("owns", "answer", "yes")])
 
 
 def test_each_persona_has_its_own_end(visitor):

@@ -136,7 +136,7 @@ def test_an_invitation_in_the_corner_never_takes_the_focus(visitor, world):
     visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
     assert world.status(visitor.session) == "finished"
-    assert world.answers(visitor.session) == [("colour", "answer", "red")]
+    world.comes_to_have(visitor.session, [("colour", "answer", "red")])
 
 
 def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):

@@ -23,7 +23,7 @@ def test_a_broken_line_loses_nothing(visitor, world):
 
     visitor.page.context.set_offline(False)
     visitor.sees("Which extras?")
-    assert world.answers(visitor.session) == [("colour", "answer", "blue"), ("mood", "answer", 3)]
+    world.comes_to_have(visitor.session, [("colour", "answer", "blue"), ("mood", "answer", 3)])
     expect(visitor.status).to_be_empty()
 
 
@@ -79,7 +79,7 @@ def test_a_server_in_trouble_is_asked_again_under_the_same_id(visitor, world, st
     with visitor.page.expect_response(lambda response: response.ok and response.url.endswith("/answers")):
         visitor.button("Continue").click()
 
-    assert world.answers(visitor.session) == [("colour", "answer", "red")]
+    world.comes_to_have(visitor.session, [("colour", "answer", "red")])
     assert len(sent) == 2
     assert sent[0] == sent[1]
     assert 0 <= sent[0]["seconds"] < 60

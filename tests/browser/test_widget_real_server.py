@@ -106,7 +106,7 @@ def test_what_is_being_answered_is_never_replaced(visitor, world):
     expect(visitor.survey.get_by_role("radio", name="4", exact=True)).to_be_checked()
     visitor.button("Continue").click()
     visitor.sees("Which extras?")
-    assert world.answers(visitor.session) == [("colour", "answer", "red"), ("mood", "answer", 4)]
+    world.comes_to_have(visitor.session, [("colour", "answer", "red"), ("mood", "answer", 4)])
 
 
 def test_nothing_of_a_person_is_in_any_address(visitor, world, request):

@@ -107,6 +107,13 @@ class World:
         url = draft.url if option is None else next(one.url for one in draft.options if one.id == option)
         return url.rpartition("/")[2]
 
+    def comes_to_have(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:
+        """The widget shows the next question before the service has the answer: these are kept as soon as it has."""
+        until = time.monotonic() + 10
+        while (found := self.answers(session_id)) != wanted:
+            assert time.monotonic() < until, f"{found} was kept, not {wanted}"
+            threading.Event().wait(0.02)
+
     def answers_in_time(self, session_id: str, wanted: int) -> list[tuple[str, str, Any]]:
         """Once at least so many have been kept."""
         until = time.monotonic() + 10

@@ -1,0 +1,36 @@
+"""What browsers may do with our answers."""
+
+import pytest
+
+from survey_service.app import create_app
+from survey_service.settings import Settings
+from tests.survey_service.service import SECRET
+
+ADDRESSES = ("/api/v1/openapi.json", "/api/v1/docs", "/api/v1/banks", "/healthz", "/metrics", "/embed/v1/widget.js", "/s/all", "/nowhere")
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_nothing_is_sniffed_framed_or_told_to_others(one_service, path):
+    """Every answer, errors too. Pages say themselves who may frame them."""
+    response = one_service.client.get(path)
+
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors" in response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert "Set-Cookie" not in response.headers
+    assert "Strict-Transport-Security" not in response.headers  # this one is served without TLS
+
+
+def test_what_the_api_tells_is_kept_by_no_cache(one_service):
+    """It is about people."""
+    for path in ("/api/v1/banks", "/api/v1/contacts", "/api/v1/contacts/nobody"):
+        assert one_service.call("GET", path).headers["Cache-Control"] == "no-store"
+
+
+def test_behind_tls_browsers_stay_there(tmp_path):
+    """As soon as BASE_URL says https."""
+    app = create_app(Settings(f"sqlite:///{tmp_path}/x.db", (SECRET,), base_url="https://surveys.example.com"))
+
+    assert "max-age=31536000" in app.test_client().get("/healthz").headers["Strict-Transport-Security"]
+    app.extensions["discern"].store.close()

@@ -80,6 +80,18 @@ def serve(bind: str, workers: int, threads: int) -> None:
 
 
 @main.command()
+def doctor() -> None:
+    """Look whether everything is in order here, and say what to do where it is not."""
+    from survey_service.examining import examine
+    from survey_service.parts import utc_now
+
+    findings = list(examine(os.environ, utc_now))
+    for one in findings:
+        click.echo(str(one))
+    sys.exit(0 if all(one.is_well for one in findings) else 1)
+
+
+@main.command()
 @click.option("--once", is_flag=True, help="Deliver what is due and stop.")
 def worker(once: bool) -> None:
     """Deliver webhooks."""

@@ -1,0 +1,86 @@
+"""The doctor says what is wrong, and what to do about it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from survey_service.examining import examine
+from survey_service.store.records import Delivery, Endpoint
+from tests.processes import discern
+from tests.survey_service.service import SECRET
+
+GOOD = {"DISCERN_SECRET_KEYS": SECRET, "DISCERN_RETENTION_DAYS": "365"}
+
+
+def findings(service, database_url, **more):
+    environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
+    clock = service.clock if "sqlite" in database_url else service.parts.now
+    return {one.what: one for one in examine(environment, clock)}
+
+
+def unwell(service, database_url, **more):
+    return {name: one for name, one in findings(service, database_url, **more).items() if not one.is_well and name != "clock"}
+
+
+def test_a_healthy_installation_is_healthy(service, database_url):
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
+
+    assert unwell(service, database_url) == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [
+        ("BASE_URL", "http://surveys.example.com", "https://"),
+        ("BASE_URL", "https://surveys.example.com", "proxies"),
+        ("RETENTION_DAYS", "", "nothing is ever deleted"),
+        ("SECRET_KEYS", "short", "openssl"),
+        ("SECRET_KEYS", "x" * 40, "DISCERN_SECRET_KEYS"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_told_with_what_to_do(service, database_url, setting, value, says):
+    """One finding, which names the setting or what rests on it."""
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
+
+    [only] = unwell(service, database_url, **{setting: value}).values()
+
+    assert says in only.todo
+
+
+def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, database_url):
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
+    service.start().answer("owns", "yes")
+    with service.parts.store.writing() as session:
+        first, *_ = session.exec(select(Delivery)).all()
+        first.due = service.clock() - timedelta(days=400)
+        endpoint = session.exec(select(Endpoint)).one()
+        session.add_all([first])
+        dead = Delivery(endpoint_id=endpoint.id, event_id="evt_x", event_type="endpoint.ping", state="dead")
+        dead.due = dead.created_at = dead.settled_at = service.clock()
+        session.add(dead)
+
+    found = unwell(service, database_url)
+
+    assert "worker" in found["outbox"].todo
+    assert found["dead messages"].found == "1"
+
+
+def test_the_command_shows_everything_and_fails_where_something_is_wrong(service, database_url):
+    """`LOOK` at the beginning of a line, for eyes and for grep."""
+    done = discern("doctor", database_url=database_url)
+
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("LOOK")] == ["LOOK DISCERN_RETENTION_DAYS"]
+
+
+def test_tables_of_another_version_are_found(service, tmp_path):
+    found = {one.what: one for one in examine({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
+
+    assert found["tables"].todo == "run discern migrate"
+
+
+def test_a_database_that_is_not_there_is_found(service):
+    found = {one.what: one for one in examine({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)}
+
+    assert "DISCERN_DATABASE_URL" in found["database"].todo

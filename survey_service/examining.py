@@ -39,7 +39,7 @@ class Finding:
 
 
 def examine(environment: Mapping[str, str], clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """Look at the settings, the database, its tables, keys, surveys, endpoints, the outbox and the clock, as far as one rests on the other."""
+    """Look at the settings, the database, the clock and what the database holds, as far as one rests on the other."""
     try:
         settings = Settings.from_env(environment)
     except SettingsInvalid as wrong:
@@ -107,9 +107,8 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
     free = col(Delivery.lease_until).is_(None) | (col(Delivery.lease_until) < now)
     oldest = session.scalar(select(func.min(col(Delivery.due))).where(col(Delivery.state) == "pending", free))
     late = oldest is not None and now - oldest > LATE
-    waited = (
-        "nothing is late" if not late or oldest is None else f"the oldest message is {(now - oldest).total_seconds() / 60:.0f} min late"
-    )
+    minutes = 0.0 if oldest is None else (now - oldest) / timedelta(minutes=1)
+    waited = f"the oldest message is {minutes:.0f} min late" if late else "nothing is late"
     yield Finding("outbox", waited, "is discern worker running? see /api/v1/deliveries?state=pending" if late else "")
     dead = session.scalar(select(func.count()).select_from(Delivery).where(col(Delivery.state) == "dead")) or 0
     if dead:

@@ -1,6 +1,5 @@
 """Contacts as API keys see them: one, a page of them, and everything that is known of one."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,8 @@ from sqlmodel import Session, col, select
 from survey_service.contacts.beliefs import belief_view, explanation, kind_of
 from survey_service.contacts.directory import find
 from survey_service.contacts.evidence import evidence_about
-from survey_service.errors import Invalid, NotFound
+from survey_service.errors import NotFound
+from survey_service.paging import cursor, not_ours, place_of
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
 from survey_service.store.records import Answer, Belief, Contact, Delivery, ExternalId, SurveySession
@@ -125,16 +125,15 @@ def _line(belief: Belief, contact: Contact, names: list[dict[str, str]]) -> dict
 
 
 def _cursor(belief: Belief) -> str:
-    place = f"{belief.updated_at.astimezone(UTC).isoformat()} {belief.contact_id} {belief.bank}"
-    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return cursor(belief.updated_at.astimezone(UTC).isoformat(), belief.contact_id, belief.bank)
 
 
-def _place(cursor: str) -> tuple[datetime, str, str]:
+def _place(after: str) -> tuple[datetime, str, str]:
+    moment, contact_id, bank = place_of(after, 3)
     try:
-        moment, contact_id, bank = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
         return datetime.fromisoformat(moment), contact_id, bank
     except ValueError:
-        raise Invalid(errors=[{"path": "after", "message": "is not the `next` of a page before: begin again without it"}]) from None
+        raise not_ours() from None
 
 
 def _of(session: Session, table: Any, contact: Contact) -> list[Any]:

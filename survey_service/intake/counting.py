@@ -12,7 +12,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.signal_records import ContactEvent
 
 
-def counted(session: Session, banks: Banks, after: tuple[str, str] | None, limit: int) -> list[dict[str, Any]]:
+def counted(session: Session, banks: Banks, after: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` kinds of events by kind and name, or path, behind `after`: how often, of how many contacts, and which signals match."""
     label = func.coalesce(ContactEvent.path, ContactEvent.name, "")
     counts = func.count(), func.count(func.distinct(ContactEvent.contact_id)), func.max(ContactEvent.at)

@@ -1,14 +1,13 @@
 """What was told of contacts, over HTTP, for authors who write signals."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 from marshmallow import fields, validate
 
 from survey_service.authoring.guard import requires
-from survey_service.errors import Invalid
 from survey_service.http import ApiBlueprint, StrictSchema
 from survey_service.intake.counting import counted
+from survey_service.paging import cursor, place_of
 from survey_service.parts import parts
 
 blueprint = ApiBlueprint("events", __name__, url_prefix="/api/v1/events", description="What contacts did, as the intake heard it")
@@ -40,20 +39,7 @@ class EventPageSchema(StrictSchema):
 def page(query: dict[str, Any]) -> dict[str, Any]:
     """Kinds of events by name, with the signals that match them."""
     p, limit = parts(), query["limit"]
+    after = place_of(query["after"], 2) if "after" in query else None
     with p.store.reading() as session:
-        found = counted(session, p.banks, _place(query.get("after")), limit + 1)
-    return {"items": found[:limit], "next": _cursor(found[limit - 1]) if len(found) > limit else None}
-
-
-def _cursor(item: dict[str, Any]) -> str:
-    return urlsafe_b64encode(f"{item['kind']} {item['label']}".encode()).decode().rstrip("=")
-
-
-def _place(cursor: str | None) -> tuple[str, str] | None:
-    if cursor is None:
-        return None
-    try:
-        kind, _, label = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
-    except ValueError:
-        raise Invalid(errors=[{"path": "after", "message": "is not the `next` of a page before: begin again without it"}]) from None
-    return kind, label
+        found = counted(session, p.banks, after, limit + 1)
+    return {"items": found[:limit], "next": cursor(found[limit - 1]["kind"], found[limit - 1]["label"]) if len(found) > limit else None}

@@ -9,7 +9,7 @@ from survey_service.contacts import routes as contacts
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
-from survey_service.guarding import Headers
+from survey_service.headers import Headers
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.intake import reading as events
 from survey_service.intake import routes as intake

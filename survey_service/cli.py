@@ -1,10 +1,9 @@
 """The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
 
 import json
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from survey_service.cli_contacts import export, prune, recompute
 from survey_service.cli_fit import fit
 from survey_service.cli_links import links
 from survey_service.cli_pages import preview, qr
-from survey_service.terminal import Commands, bank_of, refuse, settings_of_environment, store_of
+from survey_service.terminal import Commands, all_settings, bank_of, folder_of_metrics, refuse, settings_of_environment, store_of
 
 
 @click.group(cls=Commands)
@@ -69,14 +68,13 @@ def migrate() -> None:
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
 def serve(bind: str, workers: int, threads: int) -> None:
     """Serve surveys and the API with gunicorn."""
-    # The client library of Prometheus looks for the folder in which processes count together when it is imported, and nowhere else.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", mkdtemp(prefix="discern-metrics-"))
+    folder = folder_of_metrics()
     from survey_service.serving import serve as run
 
     settings = settings_of_environment()
     with store_of(settings):
         pass
-    run(settings, bind, workers, threads)
+    run(replace(settings, metrics_folder=folder), bind, workers, threads)
 
 
 @main.command()
@@ -85,7 +83,7 @@ def doctor() -> None:
     from survey_service.examining import examine
     from survey_service.parts import utc_now
 
-    findings = list(examine(os.environ, utc_now))
+    findings = list(examine(all_settings(), utc_now))
     for one in findings:
         click.echo(str(one))
     sys.exit(0 if all(one.is_well for one in findings) else 1)

@@ -5,7 +5,6 @@ how many requests it answered and how fast, is added up over the processes of on
 library, whose folder `serving` makes).
 """
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,7 +20,6 @@ from survey_service.parts import Parts, parts
 from survey_service.store.records import Delivery, Endpoint, SurveySession
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -68,16 +66,16 @@ def metrics() -> Response:
     shared = CollectorRegistry()
     shared.register(Shared(parts()))
     answered: CollectorRegistry = current_app.extensions["discern.requests"].registry
-    if FOLDER in os.environ:
+    if folder := parts().settings.metrics_folder:
         answered = CollectorRegistry()
-        MultiProcessCollector(answered)
+        MultiProcessCollector(answered, path=folder)
     return Response(generate_latest(shared) + generate_latest(answered), content_type=CONTENT_TYPE_LATEST)
 
 
-def forget(process: int) -> None:
+def forget(process: int, folder: str | None) -> None:
     """A process has ended: what it was doing at that moment is not counted any more, what it has done stays counted."""
-    if FOLDER in os.environ:
-        mark_process_dead(process)
+    if folder is not None:
+        mark_process_dead(process, folder)
 
 
 def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
@@ -101,8 +99,9 @@ def _people(session: Session) -> Iterator[GaugeMetricFamily]:
     is_open = select(func.count()).where(col(SurveySession.status) == "open")
     yield GaugeMetricFamily("discern_sessions_open", "Surveys that somebody is in the middle of", value=session.scalar(is_open) or 0)
     family = GaugeMetricFamily("discern_endpoints", "Webhook endpoints", labels=["state"])
-    counted = session.execute(select(col(Endpoint.state), func.count()).group_by(col(Endpoint.state)))
-    states = dict(counted.tuples().all())
+    states = {"active": 0, "disabled": 0}
+    for state, count in session.execute(select(col(Endpoint.state), func.count()).group_by(col(Endpoint.state))):
+        states[state] = count
     for state in ("active", "disabled"):
-        family.add_metric([state], states.get(state, 0))
+        family.add_metric([state], states[state])
     yield family

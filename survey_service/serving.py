@@ -45,6 +45,6 @@ def serve(settings: Settings, bind: str, workers: int, threads: int) -> None:
             "limit_request_line": 4094,
             "loglevel": settings.log_level.lower(),
             "errorlog": "-",
-            "child_exit": lambda _, worker: forget(worker.pid),
+            "child_exit": lambda _, worker: forget(worker.pid, settings.metrics_folder),
         },
     ).run()

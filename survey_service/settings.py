@@ -40,6 +40,7 @@ class Settings:
     log_level: str = "INFO"
     retention_days: int | None = None
     demo_receiver: str | None = None
+    metrics_folder: str | None = None  # where the processes of one server count together; made by `discern serve`
     limit_per_token: Limit | None = PER_TOKEN
     limit_per_address: Limit | None = PER_ADDRESS
     limit_per_survey: Limit | None = PER_SURVEY

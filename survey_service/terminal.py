@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -38,6 +39,19 @@ def settings_of_environment() -> Settings:
         return Settings.from_env(os.environ)
     except SettingsInvalid as wrong:
         refuse("\n".join(wrong.problems))
+
+
+def all_settings() -> Mapping[str, str]:
+    """The settings as they are written, for whoever says what is wrong with them."""
+    return os.environ
+
+
+def folder_of_metrics() -> str:
+    """Where the processes of one server count together.
+
+    To be called before anything imports the client library of Prometheus, which looks for it then and only then.
+    """
+    return os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", mkdtemp(prefix="discern-metrics-"))
 
 
 @contextmanager

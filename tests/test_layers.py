@@ -13,7 +13,10 @@ ALLOWED = {
     "adaptive": {"adaptive", "numpy", "scipy"},
     "question_bank": {"question_bank", "adaptive", "numpy", "scipy", "marshmallow", "yaml"},
 }
-SPEAKS_HTTP = ("routes.py", "pages.py", "origins.py", "guard.py", "http.py", "app.py", "parts.py", "health.py", "serving.py", "forms.py")
+SPEAKS_HTTP = (
+    *("routes.py", "pages.py", "origins.py", "guard.py", "forms.py"),
+    *("http.py", "app.py", "parts.py", "health.py", "serving.py", "metrics.py", "headers.py"),
+)
 JOINS_EVERYTHING = ("app.py", "cli.py", "demo.py")
 
 

@@ -16,6 +16,7 @@ from survey_service.store.records import Belief, Contact
 from survey_service.store.session import Store
 from survey_service.store.signal_records import ContactEvent
 from survey_service.webhooks import telling
+from survey_service.webhooks.queue import BULK
 
 AT_ONCE = 200
 SAME = 1e-9
@@ -69,5 +70,5 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
         moved.append(not same)
         if not same:
             change = now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now)
-            telling.tell_of_change(session, change, ended=False, now=now)
+            telling.tell_of_change(session, change, ended=False, now=now, lane=BULK)
     return moved

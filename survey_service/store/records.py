@@ -221,6 +221,8 @@ class Endpoint(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("state IN ('active', 'disabled', 'removed')", "state"),
         CheckConstraint("\"when\" IN ('every_answer', 'material', 'idle', 'final')", "moment"),
+        CheckConstraint("format IN ('full', 'flat')", "format"),
+        CheckConstraint("per_second > 0", "rate"),
     )
     id: str = Field(primary_key=True)
     url: str
@@ -232,7 +234,22 @@ class Endpoint(SQLModel, table=True):
     include_pii: bool = False
     state: str = "active"
     disabled_because: str | None = None
+    format: str = "full"
+    headers: dict[str, str] = json_column(dict)  # the owner's, each value encrypted
+    bulk: bool = True  # does it take what concerns the whole base, or fetch that by itself?
+    per_second: float | None = None  # how many messages it wants at most
+    open_at: datetime | None = moment(nullable=True)  # not before, by that rate
     paused_until: datetime | None = moment(nullable=True)  # it asked by Retry-After to be left alone
+    awaits_ping: bool = False  # enabled again: a ping must arrive before anything else is sent
+    failures: int = 0  # one after the other, since `failing_since`
+    failing_since: datetime | None = moment(nullable=True)
+    tripped_at: datetime | None = moment(nullable=True)  # the breaker is open: one message at `probe_at`, to see
+    probes: int = 0
+    probe_at: datetime | None = moment(nullable=True)
+    given_up: int = 0  # messages, and probes in vain, since `given_up_since`
+    given_up_since: datetime | None = moment(nullable=True)
+    warned: int = 0  # percent of the way to being disabled
+    clock_off: float | None = None  # seconds that our clock is ahead of the receiver's, when that is worth a warning
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -251,7 +268,16 @@ class Delivery(SQLModel, table=True):
         CheckConstraint("state IN ('pending', 'delivered', 'dead', 'superseded', 'dropped')", "state"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", "settled_when_not_pending"),
         CheckConstraint("attempt >= 0", "attempt_not_negative"),
-        Index("ix_delivery_due", "due", "id", postgresql_where=text("state = 'pending'"), sqlite_where=text("state = 'pending'")),
+        CheckConstraint("lane IN ('interactive', 'bulk')", "lane"),
+        Index(
+            "ix_delivery_due",
+            "endpoint_id",
+            "lane",
+            "due",
+            "id",
+            postgresql_where=text("state = 'pending'"),
+            sqlite_where=text("state = 'pending'"),
+        ),
         Index(
             "ix_delivery_order",
             "endpoint_id",
@@ -284,6 +310,8 @@ class Delivery(SQLModel, table=True):
     due_at_latest: datetime | None = moment(nullable=True)
     lease_until: datetime | None = moment(nullable=True)
     attempt: int = 0
+    uncounted: int = 0  # attempts that the schedule does not count: probes, and what was asked for by a person
+    lane: str = "interactive"
     manual: bool = False  # the next attempt was asked for by a person
     last_error: str | None = None
     created_at: datetime = moment()
@@ -316,3 +344,11 @@ class Acknowledged(SQLModel, table=True):
     bank: str = Field(primary_key=True)
     sequence: int = Field(sa_type=BigInteger)
     state: dict[str, Any] = json_column(dict)
+
+
+class Untold(SQLModel, table=True):
+    """A contact of whom an endpoint is to be told the present state when it can hear: all that is kept for a disabled one."""
+
+    __tablename__ = "untold"
+    endpoint_id: str = Field(primary_key=True, foreign_key="endpoint.id")
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")

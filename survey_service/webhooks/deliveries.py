@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from survey_service.contacts import directory
 from survey_service.errors import Conflict, NotFound
 from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint
+from survey_service.webhooks import endpoints, queue
 from survey_service.webhooks.endpoints import EndpointDisabled
 
 STATES = ("pending", "delivered", "dead", "superseded", "dropped")
+AT_ONCE = 500
 IN_FLIGHT = "This delivery is being sent at this moment: look again in a minute."
 
 
@@ -68,16 +70,47 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
         raise EndpointDisabled
     if row.state not in ("dead", "pending"):
         raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
-    if row.lease_until is not None and row.lease_until >= now:
+    if not queue.is_in_nobodys_hands(row, now):
         raise NotToBeRetried(IN_FLIGHT)
+    _make_due(session, row, contact, now)
+    session.flush()
+    return row
+
+
+def send_many_again(
+    session: Session, endpoint_id: str, event_type: str | None, start: datetime | None, end: datetime | None, now: datetime
+) -> tuple[int, int]:
+    """Make what was given up at one endpoint due now, oldest first: how many, and how many more there are. Raises EndpointDisabled.
+
+    `start` and `end` bound when the messages were made, end excluded. They go in the bulk lane, each behind what waits for its contact.
+    """
+    endpoint = endpoints.find(session, endpoint_id)
+    if endpoint.state != "active" or endpoint.awaits_ping:
+        raise EndpointDisabled
+    dead = [col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "dead", col(Delivery.facts) != {}]
+    dead += [col(Delivery.event_type) == event_type] if event_type else []
+    dead += [col(Delivery.created_at) >= start] if start else []
+    dead += [col(Delivery.created_at) < end] if end else []
+    chosen = select(Delivery.id, Delivery.contact_id).where(*dead).order_by(col(Delivery.id)).limit(AT_ONCE)
+    wanted = list(session.exec(chosen))
+    concerned = select(Contact).where(col(Contact.id).in_({contact for _, contact in wanted})).order_by(col(Contact.id)).with_for_update()
+    contacts = {contact.id: contact for contact in session.exec(concerned)}
+    rows = select(Delivery).where(col(Delivery.id).in_([number for number, _ in wanted]), *dead).order_by(col(Delivery.id))
+    again = session.exec(rows.with_for_update(skip_locked=True)).all()
+    for row in again:
+        _make_due(session, row, contacts.get(row.contact_id or ""), now)
+        row.lane = queue.BULK
+    session.flush()
+    return len(again), session.exec(select(func.count()).select_from(Delivery).where(*dead)).one()
+
+
+def _make_due(session: Session, row: Delivery, contact: Contact | None, now: datetime) -> None:
     if row.state == "dead" and contact is not None:
         contact.sequence += 1
         row.place = contact.sequence
         session.add(contact)
     row.state, row.settled_at, row.lease_until, row.due, row.manual = "pending", None, None, now, True
     session.add(row)
-    session.flush()
-    return row
 
 
 def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,6 +122,7 @@ def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
         "contact": row.contact_id,
         "sequence": row.sequence,
         "state": row.state,
+        "lane": row.lane,
         "due": row.due.isoformat() if row.state == "pending" else None,
         "last_error": row.last_error,
         "created_at": row.created_at.isoformat(),

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import ClassVar, Literal
 
 from survey_service.webhooks.addresses import AddressRefused, Forbidden, NotAnAddress, Policy, Target, Unreachable, vet_url
-from survey_service.webhooks.schedule import retry_after_of
+from survey_service.webhooks.schedule import moment_of, retry_after_of
 from survey_service.webhooks.wire import AnswerTooLong, Deadline, GuardedConnection, Resolve, Unresolved, system_resolver
 
 USER_AGENT = "Discern-Webhooks/1"
@@ -59,6 +59,7 @@ class Delivered:
     status: int
     excerpt: bytes  # of the body, as it came; for the operator's eyes only
     duration: timedelta
+    clock_off: timedelta | None = None  # how far our clock is ahead of the receiver's, by its Date; None: it did not say
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Retry:
     excerpt: bytes
     duration: timedelta
     retry_after: timedelta | None = None
+    clock_off: timedelta | None = None
 
     @property
     def told(self) -> str:
@@ -90,6 +92,7 @@ class Rejected:
     excerpt: bytes
     duration: timedelta
     problem: Problem = "gone"
+    clock_off: timedelta | None = None
 
 
 Outcome = Delivered | Retry | Rejected
@@ -175,12 +178,15 @@ def _read(response: HTTPResponse) -> bytes:
 
 def _judge(response: HTTPResponse, excerpt: bytes, duration: timedelta, clock: Callable[[], datetime]) -> Outcome:
     status = response.status
+    now = clock()
+    theirs = moment_of(response.getheader("date"))
+    clock_off = None if theirs is None else now - theirs
     if status in SUCCESS:
-        return Delivered(status, excerpt, duration)
+        return Delivered(status, excerpt, duration, clock_off)
     if status == GONE:
-        return Rejected(status, excerpt, duration)
-    retry_after = retry_after_of(response.getheader("retry-after"), clock()) if status in ASK_LATER else None
-    return Retry("redirect" if status in REDIRECT else "status", status, excerpt, duration, retry_after)
+        return Rejected(status, excerpt, duration, clock_off=clock_off)
+    retry_after = retry_after_of(response.getheader("retry-after"), now) if status in ASK_LATER else None
+    return Retry("redirect" if status in REDIRECT else "status", status, excerpt, duration, retry_after, clock_off)
 
 
 def _name_of(problem: Exception) -> Problem:

@@ -1,17 +1,18 @@
 """Endpoints: where messages go, and the secrets by which the receiver knows them. A secret is shown once and kept encrypted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, func, select
 
 from survey_service.errors import Conflict, Invalid, NotFound
 from survey_service.keyring import Keyring
+from survey_service.limits.admission import TooManyRequests
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
-from survey_service.store.records import Delivery, Endpoint
-from survey_service.webhooks import events, queue
+from survey_service.store.records import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.webhooks import breaker, events, own_headers, queue, standing, untold
 from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
 from survey_service.webhooks.signing import new_secret
 from survey_service.webhooks.timing import WISHES, Moment
@@ -19,6 +20,7 @@ from survey_service.webhooks.timing import WISHES, Moment
 OVERLAP = timedelta(hours=24)
 SHOWN_OF_A_SECRET = 10
 OWNER = "owner"
+PINGS_A_MINUTE = 6
 
 
 class EndpointDisabled(Conflict):
@@ -27,32 +29,22 @@ class EndpointDisabled(Conflict):
     code = "endpoint_disabled"
 
 
-def add(
-    session: Session,
-    settings: Settings,
-    *,
-    url: str,
-    events: Sequence[str],
-    when: str,
-    now: datetime,
-    description: str = "",
-    include_pii: bool = False,
-) -> tuple[Endpoint, str]:
-    """A new endpoint, and its secret in clear for the only time. No `events` means all of them, those of tomorrow too."""
-    _check({"url": url, "events": events, "when": when}, settings)
+class BulkRefused(Conflict):
+    """This endpoint takes nothing in bulk: read GET /api/v1/contacts instead, or set its "bulk" to true."""
+
+    code = "bulk_refused"
+
+
+def add(session: Session, settings: Settings, *, url: str, now: datetime, **more: Any) -> tuple[Endpoint, str]:
+    """A new endpoint, and its secret in clear for the only time. No `events` means all of them, those of tomorrow too.
+
+    `more` is what `change` can change, but for `state`.
+    """
+    given = {"url": url, **more}
+    _check(given, settings)
     secret, entry = _secret(settings)
-    endpoint = Endpoint(
-        id=new_id("ep"),
-        url=url,
-        events=list(events),
-        when=when,
-        secrets=[entry],
-        secret_prefix=secret[:SHOWN_OF_A_SECRET],
-        description=description,
-        include_pii=include_pii,
-        created_at=now,
-        updated_at=now,
-    )
+    endpoint = Endpoint(id=new_id("ep"), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now)
+    _set(endpoint, settings, given)
     session.add(endpoint)
     session.flush()
     return endpoint, secret
@@ -74,22 +66,44 @@ def page(session: Session, after: str | None, limit: int) -> list[Endpoint]:
 
 
 def change(session: Session, settings: Settings, endpoint_id: str, given: Mapping[str, Any], now: datetime) -> Endpoint:
-    """Set what is given. The next attempt goes by it; messages that are no longer wanted are dropped."""
+    """Set what is given. The next attempt goes by it; messages that are no longer wanted are dropped.
+
+    What was disabled is sent a ping first, and nothing else before that has arrived.
+    """
     _check(given, settings)
     endpoint = find(session, endpoint_id, lock=True)
+    is_back = given.get("state") == "active" and endpoint.state == "disabled"
     if "state" in given:
         endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
     if "url" in given or given.get("state") == "active":
         endpoint.paused_until = None
-    for name, value in given.items():
-        setattr(endpoint, name, value)
+        breaker.forget(endpoint)
+    _set(endpoint, settings, given)
     endpoint.updated_at = now
     if endpoint.state == "disabled":
-        queue.drop_pending(session, endpoint, now)
+        standing.put_to_rest(session, endpoint, now)
     elif endpoint.events:
         queue.drop_pending(session, endpoint, now, unless=lambda row: row.event_type in (*endpoint.events, events.PING))
     session.add(endpoint)
+    if is_back:
+        endpoint.awaits_ping = True
+        queue.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
     return endpoint
+
+
+def resync(session: Session, endpoint_id: str, since: datetime | None, only_untold: bool) -> int:
+    """Tell an endpoint the present state of everybody, of those that changed `since`, or of those of whom it has missed something.
+
+    Returns how many contacts; the worker tells them, some at a time. Raises EndpointDisabled, BulkRefused.
+    """
+    endpoint = find(session, endpoint_id, lock=True)
+    if endpoint.state != "active" or endpoint.awaits_ping:
+        raise EndpointDisabled
+    if not endpoint.bulk and not only_untold:
+        raise BulkRefused
+    if not only_untold:
+        untold.note_all(session, endpoint, since)
+    return untold.how_many(session, endpoint)
 
 
 def remove(session: Session, endpoint_id: str, now: datetime) -> None:
@@ -97,22 +111,32 @@ def remove(session: Session, endpoint_id: str, now: datetime) -> None:
     endpoint = find(session, endpoint_id, lock=True)
     queue.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.secret_prefix = "removed", "", [], ""
+    endpoint.headers = {}
+    session.execute(delete(Untold).where(col(Untold.endpoint_id) == endpoint.id))
     endpoint.updated_at = now
     session.add(endpoint)
 
 
 def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
-    """A message that only tests the line. While one is on its way, another would tell nothing more."""
+    """A message that only tests the line. While one is on its way, another would tell nothing more: that one is sent now.
+
+    Raises TooManyRequests: the address is somebody's server.
+    """
     endpoint = find(session, endpoint_id, lock=True)
     if endpoint.state != "active":
         raise EndpointDisabled
-    on_its_way = select(Delivery).where(
-        Delivery.endpoint_id == endpoint.id, Delivery.event_type == events.PING, Delivery.state == "pending"
-    )
-    row = session.exec(on_its_way).first()
+    pings = select(Delivery).where(Delivery.endpoint_id == endpoint.id, Delivery.event_type == events.PING)
+    attempts = select(func.count()).select_from(DeliveryAttempt).join(Delivery, col(Delivery.id) == col(DeliveryAttempt.delivery_id))
+    mine = attempts.where(Delivery.endpoint_id == endpoint.id, Delivery.event_type == events.PING)
+    if session.exec(mine.where(DeliveryAttempt.started_at > now - timedelta(minutes=1))).one() >= PINGS_A_MINUTE:
+        raise TooManyRequests(headers={"Retry-After": "60"})
+    row = session.exec(pings.where(Delivery.state == "pending").with_for_update()).first()
     if row is None:
         row = queue.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
         session.flush()
+    elif queue.is_in_nobodys_hands(row, now):
+        row.due = min(row.due, now)
+        session.add(row)
     return row
 
 
@@ -141,6 +165,14 @@ def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
     return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
 
 
+def _set(endpoint: Endpoint, settings: Settings, given: Mapping[str, Any]) -> None:
+    """Headers are replaced as a whole, since nobody can be shown those that are there."""
+    for name, value in given.items():
+        setattr(endpoint, name, own_headers.encrypted(value, Keyring(settings.secret_keys)) if name == "headers" else value)
+    if "per_second" in given:
+        endpoint.open_at = None
+
+
 def _secret(settings: Settings) -> tuple[str, dict[str, Any]]:
     secret = new_secret()
     return secret, {"encrypted": Keyring(settings.secret_keys).encrypt(secret), "expires_at": None}
@@ -155,6 +187,7 @@ def _check(given: Mapping[str, Any], settings: Settings) -> None:
     ]
     if given.get("when", WISHES[0]) not in WISHES:
         problems.append({"path": "when", "message": f"choose from {', '.join(WISHES)}"})
+    problems += own_headers.problems_of(given.get("headers", {}))
     refused: type[Invalid] | type[AddressRefused] = Invalid
     if "url" in given:
         try:

@@ -9,7 +9,8 @@ from typing import Any
 from question_bank.compiling import CompiledBank
 from question_bank.definitions import Question
 from survey_service.contacts.beliefs import Change, kind_of
-from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
+from survey_service.store.records import Answer, Contact, Endpoint, ExternalId, SurveySession
+from survey_service.webhooks.flat import FLAT, FULL, flat
 
 UPDATED = "contact.persona.updated"
 DECIDED = "contact.persona.decided"
@@ -17,8 +18,10 @@ MERGED = "contact.merged"
 ERASED = "contact.erased"
 COMPLETED = "survey.response.completed"
 ABANDONED = "survey.response.abandoned"
+PUBLISHED = "persona_set.published"
 PING = "endpoint.ping"
-EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, PING)
+DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpoint.recovered"
+EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
 
 MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 """Which arithmetic made the probabilities. Its version changes when the same answers would give others."""
@@ -104,6 +107,23 @@ def ping_facts(endpoint_id: str, now: datetime) -> dict[str, Any]:
     return {"schema": f"{PING}/1", "occurred_at": stamp(now), "endpoint": {"id": endpoint_id}}
 
 
+def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: int | None, now: datetime) -> dict[str, Any]:
+    """The data of `endpoint.degraded`, `.disabled` and `.recovered`. Not its address, which may hold a token."""
+    return {
+        "schema": f"{event_type}/1",
+        "reason": reason,
+        "occurred_at": stamp(now),
+        "endpoint": {"id": endpoint.id, "description": endpoint.description, "state": endpoint.state},
+        "failing_since": None if endpoint.failing_since is None else stamp(endpoint.failing_since),
+        "percent": percent,
+    }
+
+
+def is_wanted(endpoint: Endpoint, event_type: str) -> bool:
+    """Whether an endpoint asked for events of this type; who named none asked for all."""
+    return not endpoint.events or event_type in endpoint.events
+
+
 def coalesced(facts: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """`facts` of an update that takes the place of `earlier` ones: the count adds up, and the first sequence is the lowest."""
     together = [one["coalesced"] for one in (facts, *earlier)]
@@ -132,9 +152,10 @@ def acknowledged_state(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: Mapping[str, Any] | None) -> bytes:
+def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: Mapping[str, Any] | None, form: str = FULL) -> bytes:
     """The body of a message. It is made once: receivers compare signatures over bytes."""
-    data = {**facts, "previous": previous} if "assignment" in facts else dict(facts)
+    full = {**facts, "previous": previous} if "assignment" in facts else dict(facts)
+    data = flat(full) if form == FLAT else full
     ordered = {name: data.pop(name) for name in _ORDER if name in data} | data
     message = {"type": event_type, "timestamp": facts["occurred_at"], "id": event_id, "data": ordered}
     return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

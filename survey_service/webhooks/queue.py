@@ -1,11 +1,10 @@
 """The rows of the outbox: put in, found again, put away. What may be told, and to whom, is decided in `telling`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, and_, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlmodel import Session, col
 
 from question_bank.compiling import CompiledBank
@@ -14,8 +13,8 @@ from survey_service.store.records import Belief, Contact, Delivery, DeliveryAtte
 from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
 
-IN_FLIGHT_PER_ENDPOINT = 3
-"""One less than the threads of a worker: an endpoint that hangs leaves one of them to the others."""
+LANES = INTERACTIVE, BULK = ("interactive", "bulk")
+"""What a respondent has just done, and what concerns the whole base: the second never holds up the first."""
 
 
 def enqueue(
@@ -27,6 +26,7 @@ def enqueue(
     now: datetime,
     contact: Contact | None = None,
     bank: CompiledBank | None = None,
+    lane: str = INTERACTIVE,
 ) -> Delivery:
     """Put a message in. About a contact only with its row locked: the place is its sequence."""
     row = Delivery(
@@ -41,6 +41,7 @@ def enqueue(
         facts=dict(facts) if endpoint.include_pii else events.without_pii(facts),
         due=moment.at,
         due_at_latest=moment.at_latest,
+        lane=lane,
         created_at=now,
     )
     session.add(row)
@@ -69,23 +70,35 @@ def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: st
     One that a worker has in its hands at this moment is left alone: the respondent never waits for the CRM.
     """
     found = _pending(endpoint, contact).where(
-        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), _is_free(Delivery, now)
+        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_free(Delivery, now)
     )
     return list(session.scalars(found.with_for_update(skip_locked=True)))
 
 
 def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime) -> None:
     """What waits for more to come goes now: it must not hold up what cannot wait."""
-    patient = _pending(endpoint, contact).where(col(Delivery.attempt) == 0, col(Delivery.due) > now)
+    patient = _pending(endpoint, contact).where(col(Delivery.attempt) == 0, or_(col(Delivery.due) > now, col(Delivery.lane) == BULK))
     for row in session.scalars(patient.with_for_update(skip_locked=True)):
-        row.due = now
+        row.due, row.lane = now, INTERACTIVE
         session.add(row)
+
+
+def is_another_pending(session: Session, row: Delivery) -> bool:
+    """Whether anything else waits for the same endpoint."""
+    others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == row.endpoint_id, col(Delivery.state) == "pending")
+    return session.scalars(others.where(col(Delivery.id) != row.id).limit(1)).first() is not None
+
+
+def bring_forward(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    """An endpoint can hear again: what waits because it failed goes now. Its row must be locked."""
+    waiting = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending", col(Delivery.attempt) > 0)
+    session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
 
 
 def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
     """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
     waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
-    for row in session.scalars(waiting.where(_is_free(Delivery, now)).with_for_update()):
+    for row in session.scalars(waiting.where(is_free(Delivery, now)).with_for_update()):
         put_away(session, row, "superseded", now)
     session.flush()
     session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
@@ -122,45 +135,14 @@ def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str |
     return None if last is None else last.facts["assignment"]["persona"]
 
 
-def is_any_due(session: Session, now: datetime, due_by: datetime) -> bool:
-    """A look without a lock: on SQLite there is only one lock to write, and whoever idles must not take it from the respondents."""
-    return session.scalars(_first_due(aliased(Delivery), now, due_by)).first() is not None
-
-
-def next_due(now: datetime, due_by: datetime, lease: timedelta) -> Update:
-    """One statement that takes the next message.
-
-    It takes nothing twice because the row is locked while it is chosen (PostgreSQL), or because writers go one by one (SQLite).
-    """
-    one = aliased(Delivery)
-    chosen = _first_due(one, now, due_by).with_for_update(skip_locked=True, of=one)
-    taken = update(Delivery).where(col(Delivery.id) == chosen.scalar_subquery())
-    return taken.values(lease_until=now + lease, attempt=col(Delivery.attempt) + 1).execution_options(synchronize_session=False)
-
-
-def _first_due(one: type[Delivery], now: datetime, due_by: datetime) -> Select[Any]:
-    """The message that goes next: the only one of its contact in flight to that endpoint, and never before an older one."""
-    older, other = aliased(Delivery), aliased(Delivery)
-    line = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
-    in_flight = select(func.count()).where(col(other.endpoint_id) == col(one.endpoint_id), col(other.lease_until) >= now)
-    return (
-        select(col(one.id))
-        .where(col(one.state) == "pending", col(one.due) <= due_by, _is_free(one, now))
-        .where(~exists().where(line, col(older.state) == "pending", col(older.place) < col(one.place)))
-        .where(exists().where(_is_open(now), col(Endpoint.id) == col(one.endpoint_id)))
-        .where(in_flight.scalar_subquery() < IN_FLIGHT_PER_ENDPOINT)
-        .order_by(col(one.due), col(one.id))
-        .limit(1)
-    )
-
-
-def _is_free(row: Any, now: datetime) -> ColumnElement[bool]:
+def is_free(row: Any, now: datetime) -> ColumnElement[bool]:
+    """In nobody's hands."""
     return or_(col(row.lease_until).is_(None), col(row.lease_until) < now)
 
 
-def _is_open(now: datetime) -> ColumnElement[bool]:
-    rested = or_(col(Endpoint.paused_until).is_(None), col(Endpoint.paused_until) <= now)
-    return and_(col(Endpoint.state) == "active", rested)
+def is_in_nobodys_hands(row: Delivery, now: datetime) -> bool:
+    """As `is_free`, of a row at hand."""
+    return row.lease_until is None or row.lease_until < now
 
 
 def _pending(endpoint: Endpoint, contact: Contact) -> Select[Delivery]:

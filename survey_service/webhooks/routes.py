@@ -23,8 +23,18 @@ from survey_service.webhooks.schemas import (
     EndpointPostSchema,
     EndpointSchema,
     PingedSchema,
+    ResyncedSchema,
+    ResyncSchema,
+    RetriedSchema,
+    RetryManySchema,
     RotateSchema,
 )
+
+TOLD = (
+    *("id", "url", "events", "when", "description", "include_pii", "format", "bulk", "per_second", "state", "disabled_because"),
+    *("awaits_ping", "clock_off", "secret_prefix"),
+)
+MOMENTS = ("paused_until", "failing_since", "probe_at", "created_at", "updated_at")
 
 blueprint = ApiBlueprint("webhooks", __name__, url_prefix="/api/v1", description="Where messages go, and what became of them")
 
@@ -106,6 +116,29 @@ def rotate(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
     return {**_view(changed), "secret": secret}
 
 
+@blueprint.post("/endpoints/<string:endpoint>/resync")
+@requires("write")
+@blueprint.arguments(ResyncSchema, required=False)
+@blueprint.response(202, ResyncedSchema)
+def resync(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
+    """Send the present state of every contact, of those that have changed since, or of those of whom it has missed something."""
+    with parts().store.writing() as session:
+        return {"contacts": endpoints.resync(session, endpoint, given.get("since"), given["untold"])}
+
+
+@blueprint.post("/deliveries/retry")
+@requires("write")
+@blueprint.arguments(RetryManySchema)
+@blueprint.response(200, RetriedSchema)
+def retry_many(given: dict[str, Any]) -> dict[str, Any]:
+    """Send again what was given up: up to 500 messages a call, oldest first."""
+    p = parts()
+    wanted = (given["endpoint"], given.get("type"), given.get("start"), given.get("end"))
+    with p.store.writing() as session:
+        retried, left = deliveries.send_many_again(session, *wanted, p.now())
+    return {"retried": retried, "left": left}
+
+
 @blueprint.get("/deliveries")
 @requires("read")
 @blueprint.arguments(DeliveryQuerySchema, location="query")
@@ -135,6 +168,6 @@ def _is_admin(session: Session) -> bool:
 
 
 def _view(endpoint: Endpoint) -> dict[str, Any]:
-    told = ("id", "url", "events", "when", "description", "include_pii", "state", "disabled_because", "secret_prefix")
-    moments = {name: getattr(endpoint, name) for name in ("paused_until", "created_at", "updated_at")}
-    return {name: getattr(endpoint, name) for name in told} | {name: one and one.isoformat() for name, one in moments.items()}
+    moments = {name: getattr(endpoint, name) for name in MOMENTS}
+    told = {name: getattr(endpoint, name) for name in TOLD} | {name: one and one.isoformat() for name, one in moments.items()}
+    return {**told, "header_names": sorted(endpoint.headers)}

@@ -63,10 +63,17 @@ def retry_after_of(header: str | None, now: datetime) -> timedelta | None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header.strip()):
         return timedelta(seconds=int(header))
+    until = moment_of(header)
+    return None if until is None else max(until - now, timedelta(0))
+
+
+def moment_of(header: str | None) -> datetime | None:
+    """What an HTTP date says, None when it cannot be read."""
+    if header is None:
+        return None
     try:
-        until = parsedate_to_datetime(header)
+        moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    if until.tzinfo is None:  # the asctime form of RFC 9110 names no zone and means UTC
-        until = until.replace(tzinfo=UTC)
-    return max(until - now, timedelta(0))
+    # The asctime form of RFC 9110 names no zone and means UTC.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,6 +6,8 @@ from survey_service.http import StrictSchema
 from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.deliveries import STATES
 from survey_service.webhooks.events import EVENT_TYPES
+from survey_service.webhooks.flat import FORMATS
+from survey_service.webhooks.own_headers import MOST_HEADERS
 from survey_service.webhooks.timing import WISHES
 
 MOST_DAYS_OF_OVERLAP = 7
@@ -22,6 +24,19 @@ class EndpointPatchSchema(StrictSchema):
     when = fields.String(validate=validate.OneOf(WISHES), metadata={"description": "How soon to hear of a change of persona"})
     description = fields.String(validate=validate.Length(max=200))
     include_pii = fields.Boolean(metadata={"description": "Send e-mail addresses and free text too?"})
+    format = fields.String(validate=validate.OneOf(FORMATS), metadata={"description": "flat: one level, for a CRM that maps only scalars"})
+    headers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        validate=validate.Length(max=MOST_HEADERS),
+        metadata={"description": "Sent with every message, kept encrypted and never shown again; replaces those that are there"},
+    )
+    bulk = fields.Boolean(metadata={"description": "Send what concerns the whole base? If not, read GET /contacts?updated_since= instead"})
+    per_second = fields.Float(
+        allow_none=True,
+        validate=validate.Range(0.01, 10_000),
+        metadata={"description": "How many messages to send at most; null: as fast as they are taken"},
+    )
     state = fields.String(validate=validate.OneOf(["active", "disabled"]))
 
 
@@ -41,9 +56,17 @@ class EndpointSchema(StrictSchema):
     when = fields.String()
     description = fields.String()
     include_pii = fields.Boolean()
+    format = fields.String()
+    header_names = fields.List(fields.String())
+    bulk = fields.Boolean()
+    per_second = fields.Float(allow_none=True)
     state = fields.String()
-    disabled_because = fields.String(allow_none=True)
+    disabled_because = fields.String(allow_none=True, metadata={"description": "owner; gone: it answered 410; failing: for five days"})
+    awaits_ping = fields.Boolean(metadata={"description": "Enabled again: nothing is sent until a ping has arrived"})
     paused_until = fields.String(allow_none=True)
+    failing_since = fields.String(allow_none=True)
+    probe_at = fields.String(allow_none=True, metadata={"description": "It fails so much that it is left in peace until then"})
+    clock_off = fields.Float(allow_none=True, metadata={"description": "Seconds that our clock is ahead of its clock, from a minute on"})
     secret_prefix = fields.String()
     created_at = fields.String()
     updated_at = fields.String()
@@ -70,6 +93,28 @@ class RotateSchema(StrictSchema):
 class PingedSchema(StrictSchema):
     delivery = fields.Integer()
     event_id = fields.String()
+
+
+class ResyncSchema(StrictSchema):
+    since = fields.AwareDateTime(metadata={"description": "Only contacts whose persona has changed since then"})
+    untold = fields.Boolean(load_default=False, metadata={"description": "Only contacts of whom the endpoint has missed something"})
+
+
+class ResyncedSchema(StrictSchema):
+    contacts = fields.Integer(metadata={"description": "How many are going to be told"})
+
+
+class RetryManySchema(StrictSchema):
+    endpoint = fields.String(required=True)
+    type = fields.String(validate=validate.OneOf(EVENT_TYPES))
+    state = fields.String(load_default="dead", validate=validate.OneOf(["dead"]))
+    start = fields.AwareDateTime(data_key="from", metadata={"description": "Made at this time or later"})
+    end = fields.AwareDateTime(data_key="to", metadata={"description": "Made before this time"})
+
+
+class RetriedSchema(StrictSchema):
+    retried = fields.Integer()
+    left = fields.Integer(metadata={"description": "Call again while this is not 0"})
 
 
 class DeliveryQuerySchema(StrictSchema):
@@ -99,6 +144,7 @@ class DeliverySchema(StrictSchema):
     contact = fields.String(allow_none=True)
     sequence = fields.Integer(allow_none=True)
     state = fields.String()
+    lane = fields.String()
     due = fields.String(allow_none=True)
     last_error = fields.String(allow_none=True)
     created_at = fields.String()

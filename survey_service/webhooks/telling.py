@@ -12,17 +12,25 @@ from sqlmodel import Session, col, select
 from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import Change, explanation
 from survey_service.contacts.evidence import evidence_about
-from survey_service.store.records import Answer, Belief, Contact, Endpoint, ExternalId, SurveySession
-from survey_service.webhooks import events, queue
-from survey_service.webhooks.events import DECIDED, ERASED, MERGED, UPDATED
+from survey_service.store.banks import Banks
+from survey_service.store.records import Answer, Belief, Contact, Delivery, Endpoint, ExternalId, SurveySession
+from survey_service.webhooks import events, queue, untold
+from survey_service.webhooks.events import DECIDED, ERASED, MERGED, UPDATED, is_wanted
+from survey_service.webhooks.queue import BULK, INTERACTIVE
 from survey_service.webhooks.timing import Moment, Waiting, moment_of
 
+OF_CONTACTS = (UPDATED, DECIDED, MERGED, ERASED)
+"""What can be told later, from the state of a contact."""
 
-def tell_of_change(session: Session, change: Change, ended: bool, now: datetime) -> None:
-    """Tell every endpoint that wants to know; `ended` says that no more will come from this survey."""
-    endpoints = _listening(session)
-    _tell_of_update(session, endpoints, change, ended, now)
-    _tell_of_decision(session, endpoints, change, ended, now)
+
+def tell_of_change(session: Session, change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
+    """Tell every endpoint that wants to know; `ended` says that no more will come from this survey.
+
+    `lane` is bulk for a change of the whole base, of which an endpoint may want to hear nothing.
+    """
+    endpoints = _listening(session, change.contact, lane)
+    _tell_of_update(session, endpoints, change, ended, now, lane)
+    _tell_of_decision(session, endpoints, change, ended, now, lane)
 
 
 def tell_of_response(
@@ -32,7 +40,7 @@ def tell_of_response(
     if what == "completed":
         tell_the_last_word(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
-    wanting = [one for one in _listening(session) if _wants(one, event_type)]
+    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
     if not wanting:
         return
     sequence = _next_sequence(session, contact)
@@ -45,13 +53,13 @@ def tell_of_response(
 def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
     """A survey has ended without a further answer: send what is waiting, and the belief to those who have not been told of it."""
     belief = session.get(Belief, (contact.id, bank.bank.id))
-    endpoints = _listening(session)
+    endpoints = _listening(session, contact)
     if belief is None or not endpoints:
         return
     for endpoint in endpoints:
         queue.flush(session, endpoint, contact, now)
-    untold = [one for one in endpoints if _wants(one, UPDATED) and not queue.has_been_told(session, one, belief)]
-    patient = [one for one in endpoints if _wants(one, DECIDED) and one.when == "final"]
+    untold = [one for one in endpoints if is_wanted(one, UPDATED) and not queue.has_been_told(session, one, belief)]
+    patient = [one for one in endpoints if is_wanted(one, DECIDED) and one.when == "final"]
     if not untold and not patient:
         return
     known = evidence_about(session, contact, bank, now)
@@ -65,6 +73,7 @@ def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, r
 
 def tell_of_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
     """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
+    untold.note(session, _deaf(_known(session)), gone["id"])
     _tell_of_contact(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
@@ -73,33 +82,72 @@ def tell_of_erasure(session: Session, contact: Contact, names: Sequence[Mapping[
     _tell_of_contact(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
 
 
+def tell_the_present(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:
+    """Tell one endpoint what a contact has come to, whatever it has missed. The contact must be locked."""
+    if contact.erased_at is not None:
+        _tell_the_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
+    elif contact.merged_into is not None:
+        kept = session.exec(select(Contact).where(Contact.id == contact.merged_into).with_for_update()).one()
+        _tell_the_end(session, endpoint, kept, MERGED, {"merged": {"id": contact.id, "external_ids": []}}, now)
+    for belief in session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank))).all():
+        event_type = UPDATED if is_wanted(endpoint, UPDATED) else DECIDED
+        if is_wanted(endpoint, event_type) and (event_type == UPDATED or belief.is_decided):
+            _tell_of_belief(session, endpoint, contact, belief, banks, event_type, now)
+
+
+def _tell_the_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+    if is_wanted(endpoint, event_type):
+        facts = events.contact_facts(event_type, contact, _names(session, contact), _next_sequence(session, contact), now) | more
+        queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, lane=BULK)
+
+
+def _tell_of_belief(
+    session: Session, endpoint: Endpoint, contact: Contact, belief: Belief, banks: Banks, event_type: str, now: datetime
+) -> None:
+    bank = banks.version(session, belief.bank, belief.bank_version)
+    why = explanation(evidence_about(session, contact, bank, now))
+    change = Change(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
+    # A sequence of its own: the receiver's guard would drop what it has seen, and a resync is for whoever has lost that.
+    facts = events.persona_facts(event_type, change, _names(session, contact), _next_sequence(session, contact))
+    if event_type == DECIDED:
+        queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, contact, bank, BULK)
+        return
+    earlier = queue.replaceable(session, endpoint, contact, belief.bank, now)
+    _put_in_place(session, endpoint, change, facts, Moment(now), earlier, now, BULK)
+
+
 def _tell_of_contact(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
-    wanting = [one for one in _listening(session) if _wants(one, event_type)]
+    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
     facts = events.contact_facts(event_type, contact, _names(session, contact), _next_sequence(session, contact), now) | more
     for endpoint in wanting:
         queue.flush(session, endpoint, contact, now)
         queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact)
 
 
-def _tell_of_update(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
-    wanting = [one for one in endpoints if _wants(one, UPDATED)]
+def _tell_of_update(
+    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+) -> None:
+    wanting = [one for one in endpoints if is_wanted(one, UPDATED)]
     if wanting:
         facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
         for endpoint in wanting:
-            _replace(session, endpoint, change, facts, ended, now)
+            _replace(session, endpoint, change, facts, ended, now, lane)
 
 
-def _tell_of_decision(session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime) -> None:
-    wanting = [one for one in endpoints if _wants(one, DECIDED) and _is_news(session, one, change, ended)]
+def _tell_of_decision(
+    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+) -> None:
+    wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_news(session, one, change, ended)]
     if wanting:
         names = _names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, _next_sequence(session, change.contact))
         for endpoint in wanting:
-            queue.flush(session, endpoint, change.contact, now)
-            queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank)
+            if lane == INTERACTIVE:
+                queue.flush(session, endpoint, change.contact, now)
+            queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank, lane)
 
 
-def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime) -> None:
+def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str) -> None:
     """Put an update in the place of those that have not gone out, if it is worth telling at all."""
     earlier = queue.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
     moment = moment_of(
@@ -110,14 +158,28 @@ def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mappin
         ended=ended,
         waiting=Waiting(earlier[0].due_at_latest) if earlier else None,
     )
-    if moment is None:
-        return
+    if moment is not None:
+        _put_in_place(session, endpoint, change, facts, moment, earlier, now, lane)
+
+
+def _put_in_place(
+    session: Session,
+    endpoint: Endpoint,
+    change: Change,
+    facts: Mapping[str, Any],
+    moment: Moment,
+    earlier: Sequence[Delivery],
+    now: datetime,
+    lane: str,
+) -> None:
     facts = events.coalesced(facts, [one.facts for one in earlier])
-    row = queue.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank)
+    lane = min([lane, *(one.lane for one in earlier)], key=queue.LANES.index)
+    row = queue.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
     for one in earlier:
         # A busy contact must not set the clock of a failing endpoint back: the schedule goes on where it was.
         if one.attempt:
             row.attempt, row.due = max(row.attempt, one.attempt), max(row.due, one.due)
+            row.uncounted = max(row.uncounted, one.uncounted)
         queue.put_away(session, one, "superseded", now)
 
 
@@ -128,12 +190,23 @@ def _is_news(session: Session, endpoint: Endpoint, change: Change, ended: bool) 
     return ended and change.belief.is_decided and queue.last_decision(session, endpoint, change.belief) != change.belief.top
 
 
-def _listening(session: Session) -> list[Endpoint]:
-    return list(session.exec(select(Endpoint).where(Endpoint.state == "active").order_by(col(Endpoint.id))))
+def _listening(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
+    """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
+    known = _known(session)
+    untold.note(session, _deaf(known), contact.id)
+    return [one for one in known if _can_hear(one) and (lane == INTERACTIVE or one.bulk)]
 
 
-def _wants(endpoint: Endpoint, event_type: str) -> bool:
-    return not endpoint.events or event_type in endpoint.events
+def _known(session: Session) -> list[Endpoint]:
+    return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
+
+
+def _deaf(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    return [one for one in endpoints if not _can_hear(one) and any(is_wanted(one, event) for event in OF_CONTACTS)]
+
+
+def _can_hear(endpoint: Endpoint) -> bool:
+    return endpoint.state == "active" and not endpoint.awaits_ping
 
 
 def _names(session: Session, contact: Contact) -> list[ExternalId]:

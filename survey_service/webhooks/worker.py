@@ -3,7 +3,7 @@
 import logging
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime, timedelta
@@ -22,14 +22,17 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
-from survey_service.webhooks import endpoints, outbox, queue, telling
+from survey_service.webhooks import catching_up, claiming, endpoints, outbox, queue, telling
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Outcome, Retry, deliver
 from survey_service.webhooks.schedule import JITTER
 from survey_service.webhooks.signing import sign
 from survey_service.webhooks.timing import IDLE
 
-THREADS = 4
+LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])
+"""One a thread: what concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
+
+CATCH_UP_SECONDS = 1.0
 POLL_SECONDS = 0.2
 SWEEP_SECONDS = 30.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
@@ -52,14 +55,16 @@ def step(
     deliver: Deliver = deliver,
     chance: Callable[[], float] = random.random,
     due_by: datetime | None = None,
+    lanes: Sequence[str] = queue.LANES,
 ) -> bool:
-    """Send one message if one is due: "did I find work?". `chance` draws from 0..1."""
+    """Send one message if one is due: "did I find work?". `chance` draws from 0..1; `lanes` are those to look into, in this order."""
     now = clock()
     with store.reading() as session:
-        if not queue.is_any_due(session, now, due_by or now):
-            return False
+        line = claiming.next_line(session, now, due_by or now, lanes)
+    if line is None:
+        return False
     with store.writing() as session:
-        claimed = outbox.claim(session, clock(), due_by=due_by)
+        claimed = outbox.claim(session, clock(), due_by=due_by, line=line)
     if claimed is None:
         return False
     outcome = _send(claimed, keys, policy, clock, deliver)
@@ -92,6 +97,8 @@ def run(settings: Settings, once: bool = False) -> None:
         worker.must_read_every_secret()
         if once:
             sweep(store, Banks(), utc_now())
+            while catching_up.tell_some(store, Banks(), utc_now()):
+                pass
             worker.start(until=utc_now())
             worker.join()
             return
@@ -109,7 +116,7 @@ class Worker:
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
         self._store, self._clock = store, clock
         self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
-        self._threads = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(LANES_OF_THREADS) + 2, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._stop, self._idle = Event(), Lock()
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
@@ -128,9 +135,10 @@ class Worker:
 
     def start(self, until: datetime | None = None) -> None:
         """`until`: only what was due by then, and then end."""
-        self._futures = [self._threads.submit(self._deliver, until) for _ in range(THREADS)]
+        lanes = LANES_OF_THREADS if until is None else [queue.LANES] * len(LANES_OF_THREADS)
+        self._futures = [self._threads.submit(self._deliver, until, one) for one in lanes]
         if until is None:
-            self._futures.append(self._threads.submit(self._sweep))
+            self._futures += [self._threads.submit(self._sweep), self._threads.submit(self._catch_up)]
         for future in self._futures:
             future.add_done_callback(self.ask_to_end)
 
@@ -152,9 +160,16 @@ class Worker:
         for future in self._futures:
             future.result()
 
-    def _deliver(self, until: datetime | None) -> None:
+    def _deliver(self, until: datetime | None, lanes: Sequence[str]) -> None:
+        def work() -> bool:
+            return step(self._store, self._keys, self._policy, self._clock, due_by=until, lanes=lanes)
+
         # Idle threads wait in line: together they look as often as one.
-        self._repeat(lambda: step(self._store, self._keys, self._policy, self._clock, due_by=until), POLL_SECONDS, until, self._idle)
+        self._repeat(work, POLL_SECONDS, until, self._idle)
+
+    def _catch_up(self) -> None:
+        banks = Banks()
+        self._repeat(lambda: catching_up.tell_some(self._store, banks, self._clock()), CATCH_UP_SECONDS)
 
     def _sweep(self) -> None:
         self._repeat(lambda: bool(sweep(self._store, self._banks, self._clock())), SWEEP_SECONDS)
@@ -184,10 +199,11 @@ class Worker:
 def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, deliver: Deliver) -> Outcome:
     try:
         secrets = [keys.decrypt(secret) for secret in claimed.secrets]
+        own = {name: keys.decrypt(value) for name, value in claimed.headers.items()}
     except InvalidToken:
         return Retry("unsigned", None, b"", timedelta(0))
     headers = sign(secrets, claimed.event_id, int(clock().timestamp()), claimed.body)
-    return deliver(claimed.url, headers, claimed.body, policy)
+    return deliver(claimed.url, {**own, **headers}, claimed.body, policy)
 
 
 def _close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import select
 from standardwebhooks import Webhook
 
 from survey_service.store.records import Acknowledged, Endpoint
-from survey_service.webhooks import queue
+from survey_service.webhooks import claiming
 from survey_service.webhooks.schedule import LEASE, SCHEDULE
 from tests.survey_service.webhooks.world import GONE, OK, failure
 
@@ -65,7 +65,7 @@ def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
     claimed = [world.claim() for _ in range(5)]
 
     endpoints = [one.endpoint_id for one in claimed if one]
-    assert endpoints.count(hanging) == queue.IN_FLIGHT_PER_ENDPOINT
+    assert endpoints.count(hanging) == claiming.IN_FLIGHT_PER_ENDPOINT
     assert endpoints.count(other) == 1
 
 

@@ -111,12 +111,15 @@ def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call,
 
 
 def test_disabling_drops_what_waits(world, call, made):
-    """Enabled again, the endpoint does not get what was news a month ago."""
+    """Enabled again, the endpoint is sent a ping, and not what was news a month ago."""
     world.believes(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
     call("patch", f"/endpoints/{made['id']}", {"state": "active"})
 
-    assert world.states == ["dropped"]
+    assert [(row.event_type, row.state) for row in world.deliveries] == [
+        ("contact.persona.updated", "dropped"),
+        ("endpoint.ping", "pending"),
+    ]
 
 
 def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call, made):

@@ -18,7 +18,7 @@ from survey_service.keyring import Keyring
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId
+from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId, Untold
 from survey_service.store.session import Store
 from survey_service.webhooks import deliveries, endpoints, outbox, telling, worker
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
@@ -150,6 +150,12 @@ class World:
     @property
     def attempts(self) -> list[DeliveryAttempt]:
         return self.all(DeliveryAttempt)
+
+    def health(self, endpoint: str) -> Endpoint:
+        return next(one for one in self.all(Endpoint) if one.id == endpoint)
+
+    def untold(self, endpoint: str) -> list[str]:
+        return [one.contact_id for one in self.all(Untold) if one.endpoint_id == endpoint]
 
     def the_endpoint(self) -> Endpoint:
         (only,) = self.all(Endpoint)

@@ -1,0 +1,121 @@
+"""An endpoint that fails and fails is left in peace, tried now and then, in the end disabled; and the others are told."""
+
+from datetime import timedelta
+
+import pytest
+
+from survey_service.webhooks.breaker import DISABLED_AFTER, FIRST_PROBE, LONGEST_PROBE_GAP
+from tests.survey_service.webhooks.world import GONE, failure
+
+CONTACTS = 12
+ALERTS = ("endpoint.degraded", "endpoint.disabled", "endpoint.recovered")
+OPERATOR = "http://127.0.0.1:9/operator"
+
+
+@pytest.fixture
+def down(world):
+    """An endpoint that has failed for two minutes, with messages about a dozen contacts; and the operator's. The id of the first."""
+    made, _ = world.endpoint()
+    world.endpoint(events=ALERTS, url=OPERATOR)
+    for number in range(CONTACTS):
+        world.believes(world.contact(str(number)), 0.5)
+    fail(world)
+    world.later(minutes=2)
+    fail(world)
+    return made
+
+
+def fail(world, times=None):
+    """What goes to the operator arrives; everything else fails. Returns the requests that failed."""
+    before = len(world.sent)
+
+    def deliver(url, headers, body, policy):
+        outcome = world.deliver(url, headers, body, policy)
+        return outcome if url == OPERATOR else failure()
+
+    while world.step(deliver):
+        pass
+    return [sent for sent in world.sent[before:] if sent.url != OPERATOR]
+
+
+def alerts(world):
+    return [(sent.message["type"], sent.data["reason"], sent.data["percent"]) for sent in world.sent if sent.url == OPERATOR]
+
+
+def test_ten_failures_over_two_minutes_open_the_breaker_and_the_operator_is_told(world, down):
+    """The operator's endpoint, not the one that fails; the address, which may hold a token, is not named."""
+    assert world.health(down).tripped_at == world.now
+    assert fail(world) == []
+    assert alerts(world) == [("endpoint.degraded", "failing", None)]
+    assert "token" not in world.sent[-1].body.decode()
+
+
+def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
+    """A restart of the receiver is not a failure; and the schedule of one message is patient enough."""
+    made, _ = world.endpoint()
+    for number in range(CONTACTS):
+        world.believes(world.contact(str(number)), 0.5)
+    fail(world)
+
+    assert (world.health(made).failures, world.health(made).tripped_at) == (CONTACTS, None)
+
+
+def test_while_it_is_open_one_message_at_a_time_looks_whether_all_is_well(world, down):
+    """After 1, 2, 4 … 30 minutes, each time another one; what it costs is not counted against the message."""
+    gaps, tried, counted = [], [], [row.attempt for row in world.deliveries if row.endpoint_id == down]
+    for _ in range(8):
+        gap = world.health(down).probe_at - world.now
+        gaps.append(gap / FIRST_PROBE)
+        world.now += gap - timedelta(seconds=1)
+        assert fail(world) == []
+        world.later(seconds=1)
+        [probe] = fail(world)
+        tried.append(probe.headers["webhook-id"])
+
+    assert gaps == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert len(set(tried)) == len(tried)
+    assert LONGEST_PROBE_GAP / FIRST_PROBE == 30
+    assert [row.attempt - row.uncounted for row in world.deliveries if row.endpoint_id == down] == counted
+
+
+def test_a_probe_that_is_in_flight_is_the_only_one(world, down):
+    world.later(minutes=1)
+    assert world.claim().is_probe
+
+    assert world.claim() is None
+
+
+def test_when_one_arrives_all_the_others_go_at_once_and_the_operator_is_told(world, down):
+    """Nobody waits for the rest of a back-off of hours."""
+    world.later(minutes=1)
+    sent = [one for one in world.work() if one.url != OPERATOR]
+
+    assert len(sent) == CONTACTS
+    assert alerts(world)[-1] == ("endpoint.recovered", "delivered", None)
+    assert world.health(down).failures == 0
+
+
+def test_after_five_days_it_is_disabled_with_three_warnings_before(world, down):
+    """And keeps no messages; a success in between begins anew."""
+    started = world.now
+    while world.health(down).state == "active":
+        world.later(minutes=30)
+        fail(world)
+    fail(world)
+
+    assert timedelta(0) <= world.now - started - DISABLED_AFTER < timedelta(hours=1)
+    told = alerts(world)
+    assert [percent for _, _, percent in told] == [None, 50, 70, 90, None]
+    assert told[-1][:2] == ("endpoint.disabled", "failing")
+    assert {row.state for row in world.deliveries if row.endpoint_id == down} == {"dropped"}
+    assert len(world.untold(down)) == CONTACTS
+
+
+def test_410_tells_the_operator_too(world):
+    world.endpoint()
+    world.endpoint(events=ALERTS, url=OPERATOR)
+    world.believes(world.contact(), 0.5)
+    world.answers = [GONE]
+    world.work()
+
+    assert alerts(world) == [("endpoint.disabled", "gone", None)]

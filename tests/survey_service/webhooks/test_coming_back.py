@@ -1,0 +1,157 @@
+"""A disabled endpoint keeps of whom it has to hear; enabled again it is sent a ping, and then the present of each of them."""
+
+import pytest
+
+from survey_service.contacts.erasing import erase
+from survey_service.store.records import Contact
+from survey_service.webhooks import catching_up
+from survey_service.webhooks.schedule import SCHEDULE
+from tests.survey_service.webhooks.world import failure
+
+DECIDED, UPDATED = "contact.persona.decided", "contact.persona.updated"
+
+
+@pytest.fixture
+def told(world, made):
+    """An endpoint that knows two contacts."""
+    world.publish()
+    for name in ("one", "two"):
+        world.believes(world.contact(name), 0.4, ended=True)
+    world.work()
+    world.sent.clear()
+    return made["id"]
+
+
+def catch_up(world):
+    while catching_up.tell_some(world.store, world.banks, world.now):
+        pass
+    return world.work()
+
+
+def test_what_happened_meanwhile_is_told_once_a_contact_after_the_ping(world, call, told):
+    """Ten changes of one contact are one message; of the other, who did not change, there is none."""
+    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+    for number in range(10):
+        world.believes("ct_one", 0.5 + number / 100)
+    assert (world.work(), world.untold(told)) == ([], ["ct_one"])
+
+    assert call("patch", f"/endpoints/{told}", {"state": "active"}).json["awaits_ping"]
+    world.believes("ct_one", 0.7)
+    assert [sent.message["type"] for sent in catch_up(world)] == ["endpoint.ping"]
+    [sent] = catch_up(world)
+
+    assert (sent.data["contact"]["id"], sent.data["reason"], sent.data["probabilities"]["driver"]) == ("ct_one", "resync", 0.7)
+    assert sent.data["previous"]["probabilities"]["driver"] == 0.4
+    assert catch_up(world) == []
+    assert not call("get", f"/endpoints/{told}").json["awaits_ping"]
+
+
+def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_again(world, call, told):
+    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+    call("patch", f"/endpoints/{told}", {"state": "active"})
+    world.believes("ct_one", 0.7)
+    for path in ("resync", "ping"):
+        assert call("post", f"/endpoints/{told}/{path}").status_code == (409 if path == "resync" else 202)
+    world.answers = [failure()] * len(SCHEDULE)
+    for wait in SCHEDULE:
+        world.later(seconds=wait.total_seconds())
+        catch_up(world)
+
+    assert {sent.message["type"] for sent in world.sent} == {"endpoint.ping"}
+    assert call("get", f"/endpoints/{told}").json["disabled_because"] == "failing"
+    assert world.untold(told) == ["ct_one"]
+
+
+def test_who_was_erased_meanwhile_is_told_as_erased(world, call, told):
+    """By the id: the names are gone."""
+    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+    with world.store.writing() as session:
+        erase(session, world.keys, session.get_one(Contact, "ct_one", with_for_update=True), world.now)
+    call("patch", f"/endpoints/{told}", {"state": "active"})
+    catch_up(world)
+
+    [sent] = catch_up(world)
+
+    assert (sent.message["type"], sent.data["contact"]) == ("contact.erased", {"id": "ct_one", "external_ids": []})
+
+
+@pytest.mark.parametrize(("body", "contacts"), [({}, ["ct_one", "ct_two"]), ({"untold": True}, []), (None, ["ct_one", "ct_two"])])
+def test_a_resync_sends_the_present_of_everybody(world, call, told, body, contacts):
+    """With sequences that a receiver takes even if it has seen the state before."""
+    answer = call("post", f"/endpoints/{told}/resync", body)
+    sent = catch_up(world)
+
+    assert (answer.status_code, answer.json) == (202, {"contacts": len(contacts)})
+    assert [one.data["contact"]["id"] for one in sent] == contacts
+    assert {one.data["sequence"] for one in sent} <= {2}
+    assert {row.lane for row in world.deliveries[2:]} <= {"bulk"}
+
+
+def test_a_resync_since_a_time_is_of_those_who_changed(world, call, told):
+    since = world.now.isoformat()
+    world.later(hours=1)
+    world.believes("ct_two", 0.8, ended=True)
+    world.work()
+    call("post", f"/endpoints/{told}/resync", {"since": world.now.isoformat()})
+
+    assert [one.data["contact"]["id"] for one in catch_up(world)] == ["ct_two"]
+    assert call("post", f"/endpoints/{told}/resync", {"since": since}).json == {"contacts": 2}
+
+
+def test_a_resync_takes_the_place_of_what_waits_and_a_change_that_of_a_resync(world, call, told):
+    """The last state once; and it does not stay in the bulk lane."""
+    world.believes("ct_one", 0.45)
+    call("post", f"/endpoints/{told}/resync")
+    while catching_up.tell_some(world.store, world.banks, world.now):
+        pass
+    world.believes("ct_two", 0.8, ended=True)
+
+    waiting = [row for row in world.deliveries if row.state == "pending"]
+    assert [(row.contact_id, row.lane, row.facts["coalesced"]["updates"]) for row in waiting] == [
+        ("ct_one", "interactive", 2),
+        ("ct_two", "interactive", 2),
+    ]
+
+
+def test_who_takes_no_bulk_fetches_it(world, call, told):
+    call("patch", f"/endpoints/{told}", {"bulk": False})
+    answer = call("post", f"/endpoints/{told}/resync")
+
+    assert (answer.status_code, answer.json["code"]) == (409, "bulk_refused")
+
+
+@pytest.fixture
+def given_up(world, call, made):
+    """Three messages that were given up, a day apart."""
+    for name in ("one", "two", "three"):
+        world.believes(world.contact(name), 0.4, ended=True)
+        world.answers = [failure()] * len(SCHEDULE)
+        for wait in SCHEDULE:
+            world.later(seconds=wait.total_seconds())
+            world.work()
+    assert world.states == ["dead"] * 3
+    world.sent.clear()
+    return made["id"]
+
+
+def test_what_was_given_up_is_sent_again_by_the_range(world, call, given_up):
+    """By type and by time; on record as asked for by a person; with the same ids and bytes."""
+    first, *others = world.deliveries
+    body = {"endpoint": given_up, "type": UPDATED, "from": first.created_at.isoformat(), "to": others[1].created_at.isoformat()}
+    assert call("post", "/deliveries/retry", {**body, "type": DECIDED}, scope="write").json == {"retried": 0, "left": 0}
+
+    assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 2, "left": 0}
+    assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 0, "left": 0}
+    sent = world.work()
+
+    assert [(one.headers["webhook-id"], one.body) for one in sent] == [(row.event_id, row.body) for row in (first, others[0])]
+    assert world.states == ["delivered", "delivered", "dead"]
+    assert [one.manual for one in world.attempts][-2:] == [True, True]
+
+
+def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):
+    call("patch", f"/endpoints/{given_up}", {"state": "disabled"})
+    answer = call("post", "/deliveries/retry", {"endpoint": given_up})
+
+    assert (answer.status_code, answer.json["code"]) == (409, "endpoint_disabled")
+    assert call("post", "/deliveries/retry", {}).status_code == 422

@@ -1,0 +1,103 @@
+"""What concerns the whole base never holds up the answer of a respondent, and nobody is sent more than they want."""
+
+from datetime import timedelta
+
+import pytest
+
+from survey_service.webhooks import queue, telling, worker
+from survey_service.webhooks.claiming import BULK_IN_FLIGHT, IN_FLIGHT_PER_ENDPOINT
+
+
+def changes(world, contact, driver):
+    """The whole base is believed anew."""
+    with world.store.writing() as session:
+        change = world.believes_in(session, contact, driver)
+        session.rollback()
+    with world.store.writing() as session:
+        contact_row = session.get_one(type(change.contact), contact, with_for_update=True)
+        contact_row.sequence += 1
+        change.belief.sequence = contact_row.sequence
+        told = type(change)(**{**vars(change), "contact": contact_row})
+        telling.tell_of_change(session, told, ended=False, now=world.now, lane=queue.BULK)
+
+
+@pytest.fixture
+def base(world):
+    """Twenty contacts of whom something is to be told in bulk."""
+    made, _ = world.endpoint()
+    for number in range(20):
+        changes(world, world.contact(f"{number:02}"), 0.5)
+    assert {row.lane for row in world.deliveries} == {"bulk"}
+    return made
+
+
+def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
+    """Although it came last, and while bulk holds all that bulk may hold."""
+    for _ in range(BULK_IN_FLIGHT):
+        assert world.claim() is not None
+    assert world.claim() is None
+    world.later(seconds=1)
+    world.believes(world.contact("new"), 0.5)
+
+    claimed = world.claim()
+
+    assert world.deliveries[-1].id == claimed.delivery_id
+    assert BULK_IN_FLIGHT < IN_FLIGHT_PER_ENDPOINT
+
+
+def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(world, base):
+    lanes = worker.LANES_OF_THREADS
+    assert [queue.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
+    assert [of_thread[0] for of_thread in lanes].count(queue.BULK) == 1
+
+    reserved = worker.step(world.store, world.keys, None, world.clock, world.deliver, lanes=lanes[0])
+    bulk = worker.step(world.store, world.keys, None, world.clock, world.deliver, lanes=lanes[-1])
+
+    assert (reserved, bulk) == (False, True)
+
+
+def test_an_answer_takes_its_contact_out_of_the_bulk_lane(world, base):
+    """One message with the last state, and at once."""
+    world.believes("ct_07", 0.6)
+
+    assert [row.lane for row in world.deliveries if row.contact_id == "ct_07" and row.state == "pending"] == ["interactive"]
+    assert world.deliveries[-1].facts["coalesced"]["updates"] == 2
+
+
+def test_who_takes_no_bulk_gets_none_and_hears_of_answers(world):
+    world.endpoint(bulk=False)
+    changes(world, world.contact(), 0.5)
+    world.believes(world.contact("new"), 0.5)
+
+    assert [(row.contact_id, row.lane) for row in world.deliveries] == [("ct_new", "interactive")]
+
+
+def test_an_endpoint_gets_no_more_a_second_than_it_wants(world):
+    """A second's worth at once after a quiet time, and then one by one."""
+    world.endpoint(per_second=5)
+    for number in range(30):
+        world.believes(world.contact(str(number)), 0.5)
+
+    counts = []
+    for _ in range(20):
+        counts.append(len(world.work()))
+        world.now += timedelta(seconds=0.1)
+
+    assert sum(counts) <= 5 + 5 * 2
+    assert counts[0] == 5
+    assert set(counts[1:]) == {0, 1}
+
+
+def test_a_slow_endpoint_gets_one_every_so_often(world, call, made):
+    """Less than one a second; and the rate can be changed."""
+    assert call("patch", f"/endpoints/{made['id']}", {"per_second": 0.1}).json["per_second"] == 0.1
+    for number in range(5):
+        world.believes(world.contact(str(number)), 0.5, ended=True)
+    assert len(world.work()) == 1
+    world.later(seconds=9)
+    assert world.work() == []
+    world.later(seconds=1)
+    assert len(world.work()) == 1
+
+    call("patch", f"/endpoints/{made['id']}", {"per_second": None})
+    assert len(world.work()) == 3

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from question_bank.definitions import Bank
 from survey_service.store.records import Endpoint
 from survey_service.webhooks import events, queue
 from survey_service.webhooks.breaker import News
@@ -18,6 +19,21 @@ def tell_of_endpoint(session: Session, endpoint: Endpoint, news: Iterable[News],
         for other in _listening(session, one.event_type):
             if other.id != endpoint.id:
                 queue.enqueue(session, other, one.event_type, facts, Moment(now), now)
+
+
+def tell_of_personas(session: Session, bank: Bank, version: int, before: Bank | None, now: datetime) -> None:
+    """Tell everybody of a new version of a bank, and whether it has other personas or other names for them."""
+    facts = events.published_facts(bank, version, _changed(bank, before), now)
+    for endpoint in _listening(session, events.PUBLISHED):
+        queue.enqueue(session, endpoint, events.PUBLISHED, facts, Moment(now), now)
+
+
+def _changed(bank: Bank, before: Bank | None) -> list[str]:
+    if before is None:
+        return ["personas", "names", "version"]
+    now, then = ({one.id: one.name for one in which.personas} for which in (bank, before))
+    differs = {"personas": list(now) != list(then), "names": any(then.get(one, name) != name for one, name in now.items()), "version": True}
+    return [name for name, is_so in differs.items() if is_so]
 
 
 def _listening(session: Session, event_type: str) -> list[Endpoint]:

@@ -7,7 +7,7 @@ from math import floor
 from typing import Any
 
 from question_bank.compiling import CompiledBank
-from question_bank.definitions import Question
+from question_bank.definitions import Bank, Question
 from survey_service.contacts.beliefs import Change, kind_of
 from survey_service.store.records import Answer, Contact, Endpoint, ExternalId, SurveySession
 from survey_service.webhooks.flat import FLAT, FULL, flat
@@ -116,6 +116,20 @@ def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: in
         "endpoint": {"id": endpoint.id, "description": endpoint.description, "state": endpoint.state},
         "failing_since": None if endpoint.failing_since is None else stamp(endpoint.failing_since),
         "percent": percent,
+    }
+
+
+def published_facts(bank: Bank, version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The data of `persona_set.published`: the personas there are now, and what differs from the version before."""
+    personas = [{"id": one.id, "name": dict(one.name)} for one in bank.personas]
+    return {
+        "schema": f"{PUBLISHED}/1",
+        "reason": "published",
+        "occurred_at": stamp(now),
+        "persona_set": {"id": bank.id, "version": version, "personas": [one.id for one in bank.personas]},
+        "personas": personas,
+        "model": MODEL,
+        "changed": list(changed),
     }
 
 

@@ -3,15 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import g
+from flask import Response, g, jsonify
 from sqlmodel import Session
 
 from survey_service.authoring.guard import requires
 from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.errors import NotFound
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
 from survey_service.store.records import ApiKey, Endpoint
-from survey_service.webhooks import deliveries, endpoints
+from survey_service.webhooks import deliveries, endpoints, event_schemas
+from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.schemas import (
     LARGEST_ID,
     DeliveryPageSchema,
@@ -28,6 +30,8 @@ from survey_service.webhooks.schemas import (
     RetriedSchema,
     RetryManySchema,
     RotateSchema,
+    SchemaListSchema,
+    SchemaQuerySchema,
 )
 
 TOLD = (
@@ -139,6 +143,23 @@ def retry_many(given: dict[str, Any]) -> dict[str, Any]:
     return {"retried": retried, "left": left}
 
 
+@blueprint.get("/events/schemas")
+@blueprint.response(200, SchemaListSchema)
+def list_schemas() -> Response:
+    """The messages of which there is a JSON Schema. Public."""
+    return _cacheable({"items": event_schemas.all_schemas()})
+
+
+@blueprint.get("/events/schemas/<string:event_type>")
+@blueprint.arguments(SchemaQuerySchema, location="query")
+@blueprint.response(200, description="JSON Schema, 2020-12")
+def read_schema(query: dict[str, Any], event_type: str) -> Response:
+    """What a message looks like, as JSON Schema. Public; within a version fields are only added."""
+    if event_type not in EVENT_TYPES:
+        raise NotFound(f'There is no event "{event_type}": choose from {", ".join(EVENT_TYPES)}.')
+    return _cacheable(event_schemas.schema_of(event_type, query["format"]))
+
+
 @blueprint.get("/deliveries")
 @requires("read")
 @blueprint.arguments(DeliveryQuerySchema, location="query")
@@ -161,6 +182,12 @@ def retry(delivery: int) -> dict[str, Any]:
     with p.store.writing() as session:
         row = deliveries.send_again(session, delivery, p.now())
         return deliveries.views(session, [row], with_excerpts=_is_admin(session))[0]
+
+
+def _cacheable(told: dict[str, Any]) -> Response:
+    response = jsonify(told)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
 
 
 def _is_admin(session: Session) -> bool:

@@ -6,7 +6,7 @@ from survey_service.http import StrictSchema
 from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.deliveries import STATES
 from survey_service.webhooks.events import EVENT_TYPES
-from survey_service.webhooks.flat import FORMATS
+from survey_service.webhooks.flat import FORMATS, FULL
 from survey_service.webhooks.own_headers import MOST_HEADERS
 from survey_service.webhooks.timing import WISHES
 
@@ -115,6 +115,19 @@ class RetryManySchema(StrictSchema):
 class RetriedSchema(StrictSchema):
     retried = fields.Integer()
     left = fields.Integer(metadata={"description": "Call again while this is not 0"})
+
+
+class SchemaQuerySchema(StrictSchema):
+    format = fields.String(load_default=FULL, validate=validate.OneOf(FORMATS))
+
+
+class SchemaNameSchema(StrictSchema):
+    type = fields.String()
+    format = fields.String()
+
+
+class SchemaListSchema(StrictSchema):
+    items = fields.List(fields.Nested(SchemaNameSchema))
 
 
 class DeliveryQuerySchema(StrictSchema):

@@ -151,6 +151,10 @@ class World:
     def attempts(self) -> list[DeliveryAttempt]:
         return self.all(DeliveryAttempt)
 
+    def all_as_text(self) -> str:
+        """Everything that is stored about endpoints and messages."""
+        return repr([vars(row) for table in (Endpoint, Delivery, DeliveryAttempt) for row in self.all(table)])
+
     def health(self, endpoint: str) -> Endpoint:
         return next(one for one in self.all(Endpoint) if one.id == endpoint)
 

@@ -1,0 +1,69 @@
+"""One message of every type, made as the service makes them."""
+
+from datetime import timedelta
+
+from survey_service.contacts.erasing import erase
+from survey_service.contacts.merging import merge
+from survey_service.store.records import Answer, Contact, Endpoint, SurveySession
+from survey_service.webhooks import alerts, endpoints, telling
+from survey_service.webhooks.breaker import News
+from survey_service.webhooks.events import DEGRADED, DISABLED, RECOVERED
+from tests.survey_service.webhooks.world import BANK, Sent, World
+
+
+def every_event(world: World, form: str) -> list[Sent]:
+    """What an endpoint that wants everything in this form is sent when everything happens."""
+    listening, _ = world.endpoint(events=(), format=form, include_pii=True)
+    other, _ = world.endpoint(events=("endpoint.ping",))
+    world.publish()
+    kept, gone = world.contact("kept"), world.contact("gone")
+    world.believes(kept, 0.4)
+    world.believes(gone, 0.95)
+    responses(world, kept)
+    world.work()
+    with world.store.writing() as session:
+        endpoints.ping(session, listening, world.now)
+        merge(session, world.banks, gone, kept, world.now)
+        failing = session.get_one(Endpoint, other)
+        failing.failing_since = world.now
+        alerts.tell_of_endpoint(
+            session, failing, [News(DEGRADED, "failing", 50), News(DISABLED, "gone"), News(RECOVERED, "ping")], world.now
+        )
+    world.work()
+    with world.store.writing() as session:
+        erase(session, world.keys, session.get_one(Contact, kept, with_for_update=True), world.now)
+    world.work()
+    return list(world.sent)
+
+
+def responses(world: World, contact_id: str) -> None:
+    """A questionnaire that was ended, and one that was left."""
+    with world.store.writing() as session:
+        contact = session.get_one(Contact, contact_id, with_for_update=True)
+        for number, (what, status) in enumerate({"completed": "complete", "abandoned": "open"}.items()):
+            ended = world.now if status == "complete" else None
+            row = SurveySession(
+                id=f"ses_{number}",
+                token_digest=str(number),
+                survey=BANK.bank.surveys[0].id,
+                bank=BANK.bank.id,
+                bank_version=1,
+                contact_id=contact_id,
+                language="en",
+                channel="web",
+                hidden={"order": "1001"},
+                status=status,
+                stopped_because="gain" if ended else None,
+                limit=6,
+                started_at=world.now,
+                last_at=world.now,
+                expires_at=world.now + timedelta(days=1),
+                ended_at=ended,
+            )
+            given = {"session_id": row.id, "contact_id": contact_id, "bank": BANK.bank.id, "bank_version": 1, "given_at": world.now}
+            own = [
+                Answer(question="owns", kind="answer", value="yes", answer_id="a", **given),
+                Answer(question="reasons", kind="answer", value=["safety", "power"], answer_id="b", **given),
+                Answer(question="happy", kind="skip", answer_id="c", **given),
+            ]
+            telling.tell_of_response(session, row, contact, BANK, own, what, world.now)

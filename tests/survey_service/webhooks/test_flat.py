@@ -1,0 +1,42 @@
+"""The flat form says the same in scalars."""
+
+from survey_service.webhooks.flat import flat
+
+
+def test_a_flat_update_says_what_the_full_one_says(world):
+    world.endpoint(format="flat", url="http://127.0.0.1:9/flat")
+    world.endpoint()
+    world.believes(world.contact(), 0.62)
+    told = {sent.url.endswith("/flat"): sent.data for sent in world.work()}
+
+    full, flattened = told[False], told[True]
+    assert flattened == flat(full) | {"schema": "contact.persona.updated.flat/1"}
+    assert {name: flattened[name] for name in flattened if name.startswith(("persona_", "external_", "contact"))} == {
+        "contact_id": "ct_crm-42",
+        "external_id_crm": "crm-42",
+        "persona_set_id": "cars",
+        "persona_set_version": 1,
+        "persona_top": "driver",
+        "persona_confidence": 0.62,
+        "persona_margin": 0.24,
+        "persona_kind": full["assignment"]["kind"],
+        "persona_is_decided": False,
+        "persona_evidence": 0,
+        "persona_seq": full["sequence"],
+        "persona_updated_at": full["evidence"]["last_at"],
+        "persona_model": "naive-bayes-eig/1",
+        "persona_p_driver": 0.62,
+        "persona_p_family": 0.38,
+    }
+
+
+def test_the_next_full_message_knows_what_a_flat_one_has_told(world, call, made):
+    """`previous` is about the endpoint's knowledge, not about its form."""
+    call("patch", f"/endpoints/{made['id']}", {"format": "flat", "when": "every_answer"})
+    world.believes(world.contact(), 0.4)
+    world.work()
+    call("patch", f"/endpoints/{made['id']}", {"format": "full"})
+    world.believes("ct_crm-42", 0.6)
+    [sent] = world.work()
+
+    assert sent.data["previous"]["probabilities"]["driver"] == 0.4

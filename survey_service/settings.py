@@ -16,7 +16,7 @@ Network = IPv4Network | IPv6Network
 
 SHORTEST_KEY = 32
 
-PER_TOKEN, PER_ADDRESS, PER_SURVEY = Limit(60, 1), Limit(3000, 30), Limit(10_000, 300)
+PER_TOKEN, PER_ADDRESS, PER_SURVEY = Limit(120, 1), Limit(3000, 30), Limit(60_000, 1000)
 """Far above what people do: five hundred of them behind one address, or a campaign that goes out to a million."""
 
 

@@ -36,14 +36,18 @@ def limit_acts() -> None:
 
 
 def neighbourhood(address: str | None) -> str | None:
-    """What counts as one address; None where there is none, as behind a socket file.
+    """What counts as one address; None where there is none, as behind a socket file, or where it is a proxy on this machine.
 
     >>> neighbourhood("2001:db8:1:2:3:4:5:6")
     '2001:db8:1:2::/64'
+    >>> neighbourhood("127.0.0.1") is None
+    True
     """
     try:
         known = ip_address((address or "").removeprefix("::ffff:"))  # an IPv4 address as a dual-stack socket writes it
     except ValueError:
+        return None
+    if known.is_loopback:
         return None
     return str(ip_network(f"{known}/{ADDRESS_BITS[known.version]}", strict=False))
 

@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from survey_service import health, metrics
 from survey_service.authoring import routes as authoring
 from survey_service.contacts import routes as contacts
+from survey_service.crm import routes as connections
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
@@ -51,7 +52,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
     api.spec.options["security"] = [{"bearer": []}]
-    for room in (respondent, authoring, contacts, links, preview, events, webhooks):
+    for room in (respondent, authoring, contacts, links, preview, events, webhooks, connections):
         api.register_blueprint(room.blueprint)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, Update, and_, case, exists, func, 
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from survey_service.store.connection_records import Connection
 from survey_service.store.records import Delivery, Endpoint
 from survey_service.webhooks import breaker, events, pace
 from survey_service.webhooks.queue import LANES, is_free
@@ -26,7 +27,7 @@ def next_line(session: Session, now: datetime, due_by: datetime, lanes: Sequence
     for lane in lanes:
         one = aliased(Delivery)
         first = _due(one, col(Endpoint.id), lane, now, due_by).with_only_columns(col(one.due)).correlate(Endpoint).scalar_subquery()
-        found = session.execute(select(col(Endpoint.id), first).where(_has_room(lane, now))).all()
+        found = session.execute(select(col(Endpoint.id), first).where(_has_room(lane, now), ~_is_connection())).all()
         waiting = [(due, endpoint) for endpoint, due in found if due is not None]
         if waiting:
             return min(waiting)[1], lane
@@ -65,16 +66,26 @@ def took_its_turn(session: Session, endpoint: Endpoint, now: datetime) -> bool:
 
 def _due(one: type[Delivery], endpoint: Any, lane: str, now: datetime, due_by: datetime, *more: ColumnElement[bool]) -> Select[Any]:
     """The first of a line: the only one of its contact in flight to that endpoint, and never before an older one."""
-    older = aliased(Delivery)
-    line = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
     return (
         select(col(one.id))
-        .where(col(one.state) == "pending", col(one.endpoint_id) == endpoint, col(one.lane) == lane, col(one.due) <= due_by)
-        .where(is_free(one, now), *(more or (_may_go(one),)))
-        .where(~exists().where(line, col(older.state) == "pending", col(older.place) < col(one.place)))
+        .where(col(one.endpoint_id) == endpoint, col(one.lane) == lane, is_next_in_line(one, now, due_by))
+        .where(*(more or (_may_go(one),)))
         .order_by(col(one.due), col(one.id))
         .limit(1)
     )
+
+
+def is_next_in_line(one: type[Delivery], now: datetime, due_by: datetime) -> ColumnElement[bool]:
+    """Due, in nobody's hands, and behind nothing that is to be told of the same contact."""
+    older = aliased(Delivery)
+    line = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
+    waits = exists().where(line, col(older.state) == "pending", col(older.place) < col(one.place))
+    return and_(col(one.state) == "pending", col(one.due) <= due_by, is_free(one, now), ~waits)
+
+
+def _is_connection() -> ColumnElement[bool]:
+    """To a CRM: its messages go in batches, and in another way."""
+    return exists().where(col(Connection.endpoint_id) == col(Endpoint.id))
 
 
 def _has_room(lane: str, now: datetime) -> ColumnElement[bool]:

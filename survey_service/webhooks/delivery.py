@@ -134,22 +134,22 @@ def deliver(
     try:
         target = vet_url(url, policy)
     except AddressRefused as problem:
-        return Retry(_name_of(problem), None, b"", lasted())
+        return Retry(problem_of(problem), None, b"", lasted())
     connection = GuardedConnection(target, policy, resolve, Deadline(total), ca_file)
-    _write_head(connection, target, headers, len(body))
+    write_head(connection, "POST", target, headers, len(body))
     try:
         with connection:
             connection.endheaders(body)
             response = connection.answer()
-            excerpt = _read(response)[:LONGEST_EXCERPT]
+            excerpt = read(response)[:LONGEST_EXCERPT]
     # ValueError: a header of the receiver can make http.client raise one, by naming an impossible character set.
     except (AddressRefused, OSError, HTTPException, ValueError) as problem:
         if response is None or response.status in SUCCESS:
-            return Retry(_name_of(problem), response.status if response else None, b"", lasted())
+            return Retry(problem_of(problem), response.status if response else None, b"", lasted())
     return _judge(response, excerpt, lasted(), clock)
 
 
-def _write_head(connection: GuardedConnection, target: Target, headers: Mapping[str, str], length: int) -> None:
+def write_head(connection: GuardedConnection, method: str, target: Target, headers: Mapping[str, str], length: int) -> None:
     fixed = {
         "host": target.authority,
         "user-agent": USER_AGENT,
@@ -157,12 +157,12 @@ def _write_head(connection: GuardedConnection, target: Target, headers: Mapping[
         "accept-encoding": "identity",  # a compressed answer could be any size
         "connection": "close",
     }
-    connection.putrequest("POST", target.path, skip_host=True, skip_accept_encoding=True)
+    connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
     for name, value in ({"content-type": "application/json"} | {name.lower(): headers[name] for name in headers} | fixed).items():
         connection.putheader(name, value)
 
 
-def _read(response: HTTPResponse) -> bytes:
+def read(response: HTTPResponse) -> bytes:
     """The body as far as it is read: when that is not to its end, the status has already said what matters."""
     body = bytearray()
     try:
@@ -189,5 +189,5 @@ def _judge(response: HTTPResponse, excerpt: bytes, duration: timedelta, clock: C
     return Retry("redirect" if status in REDIRECT else "status", status, excerpt, duration, retry_after, clock_off)
 
 
-def _name_of(problem: Exception) -> Problem:
+def problem_of(problem: Exception) -> Problem:
     return next(name for kind, name in _NAMES if isinstance(problem, kind))

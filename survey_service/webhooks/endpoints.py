@@ -20,6 +20,8 @@ from survey_service.webhooks.timing import WISHES, Moment
 OVERLAP = timedelta(hours=24)
 SHOWN_OF_A_SECRET = 10
 OWNER = "owner"
+WEBHOOK = "ep"
+"""How ids of endpoints begin; those of connections to a CRM begin otherwise, and are none of the business here."""
 PINGS_A_MINUTE = 6
 
 
@@ -43,7 +45,7 @@ def add(session: Session, settings: Settings, *, url: str, now: datetime, **more
     given = {"url": url, **more}
     _check(given, settings)
     secret, entry = _secret(settings)
-    endpoint = Endpoint(id=new_id("ep"), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now)
+    endpoint = Endpoint(id=new_id(WEBHOOK), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now)
     _set(endpoint, settings, given)
     session.add(endpoint)
     session.flush()
@@ -54,14 +56,15 @@ def find(session: Session, endpoint_id: str, *, lock: bool = False) -> Endpoint:
     """Raises NotFound, for a removed one too."""
     # A lock that leaves the key alone: messages to this endpoint may still be written.
     found = session.get(Endpoint, endpoint_id, with_for_update={"key_share": True} if lock else None)
-    if found is None or found.state == "removed":
+    if found is None or found.state == "removed" or not found.id.startswith(f"{WEBHOOK}_"):
         raise NotFound(f'There is no endpoint "{endpoint_id}".')
     return found
 
 
 def page(session: Session, after: str | None, limit: int) -> list[Endpoint]:
     """Up to `limit` endpoints, oldest first, behind the one called `after`."""
-    rows = select(Endpoint).where(Endpoint.state != "removed", col(Endpoint.id) > (after or ""))
+    webhooks = col(Endpoint.id).startswith(f"{WEBHOOK}_", autoescape=True)
+    rows = select(Endpoint).where(webhooks, Endpoint.state != "removed", col(Endpoint.id) > (after or ""))
     return list(session.exec(rows.order_by(col(Endpoint.id)).limit(limit)))
 
 

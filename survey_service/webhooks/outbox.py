@@ -73,7 +73,7 @@ def settle(session: Session, claimed: Claimed, outcome: Outcome, now: datetime, 
     row.last_error = _told(outcome)
     if isinstance(outcome, Delivered):
         queue.put_away(session, row, "delivered", now)
-        _acknowledge(session, row)
+        acknowledge(session, row)
         if row.event_type == events.ERASED:
             queue.forget(session, [row])  # the names in it were the last trace
     else:
@@ -133,7 +133,7 @@ def _told(outcome: Outcome) -> str | None:
     return None if isinstance(outcome, Delivered) else outcome.told if isinstance(outcome, Retry) else outcome.problem
 
 
-def _acknowledge(session: Session, row: Delivery) -> None:
+def acknowledge(session: Session, row: Delivery) -> None:
     """Remember what the endpoint knows now. A message sent again by hand may be older than that: it takes nothing back."""
     if row.contact_id is None or row.bank is None or "assignment" not in row.facts:
         return

@@ -99,11 +99,14 @@ class GuardedConnection(HTTPConnection):
 
     response_class = _Answer
 
-    def __init__(self, target: Target, policy: Policy, resolve: Resolve, deadline: Deadline, ca_file: Path | None) -> None:
+    def __init__(
+        self, target: Target, policy: Policy, resolve: Resolve, deadline: Deadline, ca_file: Path | None, longest: int = LONGEST_ANSWER
+    ) -> None:
         super().__init__(target.host, target.port)
         self._target, self._policy, self._resolve, self._deadline = target, policy, resolve, deadline
         self._tls = trust(ca_file) if target.scheme == "https" else None
         self._wire: _Wire | None = None
+        self._longest = longest
 
     def connect(self) -> None:
         """Raises Forbidden, Unresolved, Unreachable, TimeoutError, or what TLS and the socket say."""
@@ -114,7 +117,7 @@ class GuardedConnection(HTTPConnection):
         plug = _dial_any(vet_addresses(target, found, self._policy), target.port, deadline)
         if self._tls:
             plug = _shake_hands(plug, self._tls, target.host, deadline)
-        self.sock = self._wire = _Wire(plug, deadline)
+        self.sock = self._wire = _Wire(plug, deadline, self._longest)
 
     def answer(self) -> HTTPResponse:
         """The head of the answer, whole: http.client takes the end of the stream for the end of the headers."""
@@ -134,9 +137,9 @@ class GuardedConnection(HTTPConnection):
 class _Wire:
     """As much of a socket as HTTPConnection asks for."""
 
-    def __init__(self, plug: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, plug: socket.socket, deadline: Deadline, longest: int) -> None:
         self._plug, self._deadline = plug, deadline
-        self._allowance = LONGEST_ANSWER
+        self._allowance = longest
         self.ended = False
 
     def sendall(self, data: bytes) -> None:

@@ -15,6 +15,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import col, select
 
+from survey_service.crm import sending
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock, utc_now
 from survey_service.respondent.state import open_interview
@@ -162,7 +163,9 @@ class Worker:
 
     def _deliver(self, until: datetime | None, lanes: Sequence[str]) -> None:
         def work() -> bool:
-            return step(self._store, self._keys, self._policy, self._clock, due_by=until, lanes=lanes)
+            """A message and a batch in turn: neither waits for the other to run dry."""
+            messages = step(self._store, self._keys, self._policy, self._clock, due_by=until, lanes=lanes)
+            return sending.step(self._store, self._keys, self._policy, self._clock, due_by=until) or messages
 
         # Idle threads wait in line: together they look as often as one.
         self._repeat(work, POLL_SECONDS, until, self._idle)

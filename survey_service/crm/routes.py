@@ -1,0 +1,115 @@
+"""Connections to CRMs over HTTP."""
+
+from typing import Any
+
+from survey_service.authoring.guard import requires
+from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.crm import connections, trying
+from survey_service.crm.adapter import Request, Response, Wiring
+from survey_service.crm.calling import call
+from survey_service.crm.schemas import (
+    ConnectionPageSchema,
+    ConnectionPatchSchema,
+    ConnectionPostSchema,
+    ConnectionSchema,
+    DryRunSchema,
+    SetUpSchema,
+    TestedSchema,
+    WouldSendSchema,
+)
+from survey_service.http import ApiBlueprint
+from survey_service.parts import parts
+from survey_service.webhooks.addresses import Policy
+
+blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", description="CRMs that are told in their own language")
+
+
+@blueprint.post("/connections")
+@requires("admin")
+@blueprint.arguments(ConnectionPostSchema)
+@blueprint.response(201, ConnectionSchema)
+def add(given: dict[str, Any]) -> dict[str, Any]:
+    """Add a connection. What is not given is what its kind usually needs."""
+    p = parts()
+    with p.store.writing() as session:
+        return connections.view(*connections.add(session, p.settings, p.banks, given, p.now()))
+
+
+@blueprint.get("/connections")
+@requires("read")
+@blueprint.arguments(PageQuerySchema, location="query")
+@blueprint.response(200, ConnectionPageSchema)
+def list_connections(page: dict[str, Any]) -> dict[str, Any]:
+    """All connections, oldest first."""
+    with parts().store.reading() as session:
+        found = connections.page(session, page.get("after"), page["limit"] + 1)
+    items = [connections.view(*one) for one in found[: page["limit"]]]
+    return {"items": items, "next": items[-1]["id"] if len(found) > page["limit"] else None}
+
+
+@blueprint.get("/connections/<string:connection>")
+@requires("read")
+@blueprint.response(200, ConnectionSchema)
+def read(connection: str) -> dict[str, Any]:
+    """One connection."""
+    with parts().store.reading() as session:
+        return connections.view(*connections.find(session, connection))
+
+
+@blueprint.patch("/connections/<string:connection>")
+@requires("admin")
+@blueprint.arguments(ConnectionPatchSchema)
+@blueprint.response(200, ConnectionSchema)
+def change(given: dict[str, Any], connection: str) -> dict[str, Any]:
+    """Change what is named; a paused connection goes on at once. Disabling drops what has not been delivered."""
+    p = parts()
+    with p.store.writing() as session:
+        return connections.view(*connections.change(session, p.settings, p.banks, connection, given, p.now()))
+
+
+@blueprint.delete("/connections/<string:connection>")
+@requires("admin")
+@blueprint.response(204)
+def remove(connection: str) -> None:
+    """Remove a connection and its credentials; what was sent stays on record."""
+    p = parts()
+    with p.store.writing() as session:
+        connections.remove(session, connection, p.now())
+
+
+@blueprint.post("/connections/<string:connection>/test")
+@requires("admin")
+@blueprint.response(200, TestedSchema)
+def test(connection: str) -> dict[str, Any]:
+    """Name everything that is missing over there. Changes nothing, sends nothing about anybody."""
+    problems = trying.missing(*_wired(connection), ask=_ask)
+    return {"ok": not problems, "problems": problems}
+
+
+@blueprint.post("/connections/<string:connection>/set-up")
+@requires("admin")
+@blueprint.response(200, SetUpSchema)
+def set_up(connection: str) -> dict[str, Any]:
+    """Make the fields that are missing (HubSpot)."""
+    return {"done": trying.set_up(*_wired(connection), ask=_ask)}
+
+
+@blueprint.post("/connections/<string:connection>/dry-run")
+@requires("admin")
+@blueprint.arguments(DryRunSchema, required=False)
+@blueprint.response(200, WouldSendSchema)
+def dry_run(given: dict[str, Any], connection: str) -> dict[str, Any]:
+    """The exact requests for some contacts, or for those who changed last. Sends nothing."""
+    p = parts()
+    with p.store.reading() as session:
+        return trying.dry_run(session, p.banks, p.keys, connection, given["contacts"], given["limit"], p.now)
+
+
+def _wired(connection: str) -> tuple[str, Wiring]:
+    p = parts()
+    with p.store.reading() as session:
+        return trying.wiring(session, p.banks, p.keys, connection)
+
+
+def _ask(request: Request) -> Response:
+    return call(request, Policy(parts().settings.allow_private_targets))

@@ -1,0 +1,96 @@
+"""The bodies of the connections API."""
+
+from marshmallow import fields, validate
+
+from survey_service.http import StrictSchema
+from survey_service.store.connection_records import KINDS
+from survey_service.webhooks.addresses import LONGEST_URL
+from survey_service.webhooks.timing import WISHES
+
+WORD = validate.Length(min=1, max=255)
+MOST_FIELDS = 500
+
+
+class ExternalIdFieldSchema(StrictSchema):
+    field = fields.String(validate=WORD, metadata={"description": "Their field that holds your ids of contacts"})
+    system = fields.String(validate=WORD, metadata={"description": "Which of a contact's external ids it holds; crm if not given"})
+
+
+class TemplateSchema(StrictSchema):
+    method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "PATCH"]))
+    headers = fields.Dict(keys=fields.String(validate=WORD), values=fields.String(validate=validate.Length(max=2000)), load_default=dict)
+    body = fields.Raw(required=True, metadata={"description": 'JSON with placeholders such as "{{persona_top}}"'})
+
+
+class ConnectionPatchSchema(StrictSchema):
+    url = fields.String(
+        validate=validate.Length(min=1, max=LONGEST_URL), metadata={"description": "Up to the host name; of http, all of it"}
+    )
+    credentials = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": "Kept encrypted, shown to nobody"})
+    identity = fields.List(fields.String(), metadata={"description": "By what contacts are found, the surest first"})
+    external_id = fields.Nested(ExternalIdFieldSchema)
+    mapping = fields.Dict(
+        keys=fields.String(validate=WORD),
+        values=fields.String(),
+        validate=validate.Length(max=MOST_FIELDS),
+        metadata={"description": "By the name of their field, the name of our value"},
+    )
+    options = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String(validate=WORD)))
+    template = fields.Nested(TemplateSchema)
+    create_contacts = fields.Boolean(metadata={"description": "May contacts be made that are not there?"})
+    when = fields.String(validate=validate.OneOf(WISHES))
+    description = fields.String(validate=validate.Length(max=200))
+    state = fields.String(validate=validate.OneOf(["active", "disabled"]))
+
+
+class ConnectionPostSchema(ConnectionPatchSchema):
+    class Meta:
+        exclude = ("state",)
+
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    bank = fields.String(required=True, metadata={"description": "Whose personas are told"})
+
+
+class ConnectionSchema(StrictSchema):
+    id = fields.String()
+    kind = fields.String()
+    bank = fields.String()
+    url = fields.String()
+    identity = fields.List(fields.String())
+    external_id = fields.Dict()
+    mapping = fields.Dict()
+    options = fields.Dict()
+    template = fields.Dict(allow_none=True)
+    create_contacts = fields.Boolean()
+    when = fields.String()
+    description = fields.String()
+    state = fields.String()
+    disabled_because = fields.String(allow_none=True)
+    paused_because = fields.String(allow_none=True)
+    paused_until = fields.String(allow_none=True)
+    created_at = fields.String()
+    updated_at = fields.String()
+
+
+class ConnectionPageSchema(StrictSchema):
+    items = fields.List(fields.Nested(ConnectionSchema))
+    next = fields.String(allow_none=True)
+
+
+class TestedSchema(StrictSchema):
+    ok = fields.Boolean()
+    problems = fields.List(fields.String())
+
+
+class SetUpSchema(StrictSchema):
+    done = fields.List(fields.String())
+
+
+class DryRunSchema(StrictSchema):
+    contacts = fields.List(fields.String(), load_default=list, validate=validate.Length(max=100))
+    limit = fields.Integer(load_default=3, strict=True, validate=validate.Range(1, 100))
+
+
+class WouldSendSchema(StrictSchema):
+    requests = fields.List(fields.Dict())
+    skipped = fields.List(fields.Dict())

@@ -1,0 +1,54 @@
+"""The world of the webhooks tests with a connection to a CRM in it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import select
+
+from survey_service.crm import connections, sending
+from survey_service.store.connection_records import Connection
+from survey_service.store.records import ExternalId
+from tests.survey_service.crm.fake_crm import Crm
+from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.webhooks.world import BANK, World
+
+TOKEN = "pat-eu1-not-for-logs"
+HUBSPOT = {"kind": "hubspot", "credentials": {"token": TOKEN}, "identity": ["email"], "when": "every_answer"}
+
+
+@dataclass
+class Connected:
+    world: World
+    crm: Crm
+
+    def connect(self, **given: Any) -> str:
+        whole = {**HUBSPOT, "url": self.crm.url, "bank": BANK.bank.id, **given}
+        with self.world.store.writing() as session:
+            endpoint, _ = connections.add(session, self.world.settings, self.world.banks, whole, self.world.now)
+            return endpoint.id
+
+    def people(self, count: int, driver: float = 0.7) -> list[str]:
+        made = [self.world.contact(f"crm-{number}") for number in range(count)]
+        for contact in made:
+            self.world.believes(contact, driver)
+        return made
+
+    def named(self, contact: str, system: str, value: str) -> None:
+        with self.world.store.writing() as session:
+            session.add(ExternalId(system=system, value=value, contact_id=contact))
+
+    def step(self) -> bool:
+        return sending.step(self.world.store, self.world.keys, LOOPBACK, self.world.clock, chance=lambda: 0.0)
+
+    def work(self) -> None:
+        while self.step():
+            pass
+
+    @property
+    def connection(self) -> Connection:
+        with self.world.store.reading() as session:
+            return session.exec(select(Connection)).one()
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return [one for asked in self.crm.asked for one in asked.body["inputs"]]

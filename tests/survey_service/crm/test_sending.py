@@ -1,0 +1,315 @@
+"""Batches at a real loopback CRM: the faults of CRMs, and what becomes of every single record."""
+
+import logging
+
+import pytest
+
+from survey_service.contacts.erasing import erase
+from survey_service.crm import connections, sending
+from survey_service.store.records import Contact
+from survey_service.webhooks import worker
+from survey_service.webhooks.addresses import Policy
+from tests.survey_service.crm.connected import TOKEN
+from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_result
+
+
+def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
+    """A hundred in a request, the rest in the next; fields are strings; nothing is sent twice."""
+    there.connect()
+    there.people(103)
+
+    there.work()
+
+    assert [len(asked.body["inputs"]) for asked in there.crm.asked] == [100, 3]
+    assert {asked.path for asked in there.crm.asked} == {"/crm/v3/objects/contacts/batch/update"}
+    assert there.crm.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert set(there.world.states) == {"delivered"}
+    first = there.inputs[0]
+    assert first["idProperty"] == "email"
+    assert first["properties"]["persona_p_driver"] == "0.7000"
+    assert all(isinstance(value, str) for value in first["properties"].values())
+    assert not there.step()
+
+
+def test_contacts_are_made_only_where_the_connection_says_so(there):
+    """Upsert creates what is not there, so it is used only on request."""
+    there.connect(create_contacts=True)
+    there.people(1)
+    there.work()
+    assert [asked.path for asked in there.crm.asked] == ["/crm/v3/objects/contacts/batch/upsert"]
+
+
+def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
+    """Record id, then the external id property, then e-mail; who has none of them is set aside by itself."""
+    there.connect(identity=["record_id", "external_id", "email"], external_id={"field": "crm_id", "system": "shop"})
+    people = there.people(3)
+    there.named(people[0], "hubspot", "51")
+    there.named(people[1], "shop", "s-1")
+
+    for contact in people:
+        there.world.believes(contact, 0.9)
+    there.work()
+
+    found = {(one.get("idProperty"), one["id"]) for one in there.inputs}
+    assert found == {(None, "51"), ("crm_id", "s-1"), ("email", "crm-2@example.com")}
+
+
+def test_who_has_no_name_there_is_set_aside(there):
+    """One contact that cannot be found over there stops nobody else."""
+    there.connect(identity=["record_id"])
+    people = there.people(2)
+    there.named(people[1], "hubspot", "52")
+    there.world.believes(people[1], 0.8)
+    there.work()
+    assert sorted(there.world.states) == ["dead", "delivered", "superseded"]
+    assert "no_identity" in {row.last_error for row in there.world.deliveries}
+
+
+def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
+    """207 with an error for one trace id; ninety-nine are delivered."""
+    there.connect()
+    there.people(100)
+
+    def one_bad(asked):
+        inputs = asked.body["inputs"]
+        error = {
+            "category": "VALIDATION_ERROR",
+            "context": {"objectWriteTraceId": [inputs[0]["objectWriteTraceId"]]},
+            "message": "crm-0@example.com",
+        }
+        body = {"status": "COMPLETE", "results": [hubspot_result(one) for one in inputs[1:]], "numErrors": 1, "errors": [error], **MOMENTS}
+        return Answer(207, body)
+
+    there.crm.behaviour = one_bad
+    there.work()
+
+    assert sorted(there.world.states).count("delivered") == 99
+    assert [row.last_error for row in there.world.deliveries if row.state == "dead"] == ["validation_error"]
+    assert len(there.crm.asked) == 1
+
+
+def test_a_batch_that_is_refused_whole_is_halved_until_the_bad_record_is_found(there):
+    """400 for all because of one; the others still arrive."""
+    there.connect()
+    there.people(8)
+
+    def picky(asked):
+        bad = any(one["id"].startswith("crm-5@") for one in asked.body["inputs"])
+        return Answer(400, {"status": "error", "category": "VALIDATION_ERROR"}) if bad else hubspot(asked)
+
+    there.crm.behaviour = picky
+    there.work()
+    assert sorted(there.world.states) == ["dead"] + ["delivered"] * 7
+
+
+def test_too_large_a_batch_is_halved(there):
+    """413 says nothing against any record."""
+    there.connect()
+    there.people(4)
+    there.crm.answers.append(Answer(413))
+    there.work()
+    assert [len(asked.body["inputs"]) for asked in there.crm.asked] == [4, 2, 2]
+    assert set(there.world.states) == {"delivered"}
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [("TEN_SECONDLY_ROLLING", 10), ("DAILY", None)])
+def test_a_rate_limit_stops_the_connection_and_costs_no_attempt(there, policy, seconds):
+    """Ten seconds, or until the day is over; then the same records go out as if nothing had been."""
+    there.connect()
+    there.people(2)
+    there.crm.answers.append(Answer(429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": policy}))
+
+    there.work()
+
+    assert len(there.crm.asked) == 1
+    assert there.world.states == ["pending", "pending"]
+    assert [row.attempt for row in there.world.deliveries] == [0, 0]
+    until = there.world.the_endpoint().paused_until
+    waits = (until - there.world.now).total_seconds()
+    assert waits == seconds or (seconds is None and (until.hour, until.minute) == (0, 0) and 0 < waits <= 86400)
+    assert "rate_limited" in there.connection.paused_because
+    there.world.now = until
+    there.work()
+    assert there.world.states == ["delivered", "delivered"]
+    assert there.connection.paused_because is None
+
+
+def test_a_token_is_renewed_once(there):
+    """401 with OAuth credentials: a new token, the same records, and the token is kept for the next batch."""
+    tokens = iter(["old", "new", "never"])
+
+    def guarded(asked):
+        if asked.path == "/oauth/v1/token":
+            return Answer(200, {"access_token": next(tokens), "expires_in": 1800})
+        return hubspot(asked) if asked.headers["authorization"] == "Bearer new" else Answer(401)
+
+    there.crm.behaviour = guarded
+    there.connect(credentials={"client_id": "c", "client_secret": "s", "refresh_token": "r"})
+    contact = there.people(1)[0]
+    there.work()
+    there.world.believes(contact, 0.9)
+    there.work()
+
+    paths = [asked.path.rpartition("/")[2] for asked in there.crm.asked]
+    assert paths == ["token", "update", "token", "update", "update"]
+    assert there.crm.asked[0].body == {"grant_type": "refresh_token", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
+    assert set(there.world.states) == {"delivered"}
+    assert "new" not in (there.connection.token or "")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_whoever_is_not_let_in_waits_until_the_connection_is_repaired(there, status):
+    """Nothing is lost and nothing is sent until the connection is changed, or an hour is over."""
+    connection = there.connect()
+    there.people(1)
+    there.crm.answers.append(Answer(status))
+    there.work()
+    assert there.world.states == ["pending"]
+    assert "unauthorised" in there.connection.paused_because
+    with there.world.store.writing() as session:
+        given = {"credentials": {"token": "pat-new"}}
+        connections.change(session, there.world.settings, there.world.banks, connection, given, there.world.now)
+    there.work()
+    assert there.crm.asked[-1].headers["authorization"] == "Bearer pat-new"
+    assert there.world.states == ["delivered"]
+
+
+def test_a_failing_crm_is_tried_again_by_the_schedule(there):
+    """502: the record waits, and is delivered by the next attempt."""
+    there.connect()
+    there.people(1)
+    there.crm.answers.append(Answer(502))
+    there.work()
+    (row,) = there.world.deliveries
+    assert (row.state, row.attempt, row.last_error) == ("pending", 1, "status_502")
+    there.world.later(seconds=5)
+    there.work()
+    assert there.world.states == ["delivered"]
+
+
+def test_what_an_answer_leaves_out_is_sent_again(there):
+    """200 with fewer results than inputs."""
+    there.connect()
+    there.people(2)
+    body = {"status": "COMPLETE", "results": []}
+    there.crm.behaviour = lambda asked: Answer(200, {**body, "results": [hubspot_result(asked.body["inputs"][0])]})
+    there.step()
+    assert sorted(there.world.states) == ["delivered", "pending"]
+    there.crm.behaviour = hubspot
+    there.world.later(seconds=5)
+    there.work()
+    assert set(there.world.states) == {"delivered"}
+
+
+def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
+    """Record ids are looked for where ids stand: contact 1 is not acknowledged because somebody has gathered 1 piece of evidence."""
+    there.connect(identity=["record_id"], mapping={"seen": "persona_seq"})
+    people = there.people(2)
+    for number, contact in enumerate(people, start=1):
+        there.named(contact, "hubspot", str(number))
+        there.world.believes(contact, 0.8)
+
+    def only_the_second(asked):
+        second = next(one for one in asked.body["inputs"] if one["id"] == "2")
+        result = {**hubspot_result(second), "properties": {"seen": "1"}}
+        del result["objectWriteTraceId"]
+        return Answer(200, {"results": [result]})
+
+    there.crm.behaviour = only_the_second
+    there.step()
+    assert {row.contact_id: row.state for row in there.world.deliveries if row.attempt} == {people[0]: "pending", people[1]: "delivered"}
+
+
+def test_the_newest_state_of_a_contact_arrives_last(there):
+    """Three changes while the CRM was away: one record, with the latest sequence."""
+    there.connect()
+    contact = there.people(1)[0]
+    for driver in (0.6, 0.5, 0.3):
+        there.world.believes(contact, driver)
+    there.work()
+    (one,) = there.inputs
+    assert one["properties"]["persona_p_driver"] == "0.3000"
+    assert one["properties"]["persona_seq"] == "4"
+
+
+def test_only_one_batch_is_under_way_to_a_crm(there):
+    """A second worker finds nothing to do while the first one talks."""
+    there.connect()
+    there.people(101)
+    steps = []
+
+    def look(asked):
+        steps.append(there.step())
+        return hubspot(asked)
+
+    there.crm.behaviour = look
+    there.step()
+    assert steps == [False]
+
+
+def test_a_late_worker_changes_nothing(there):
+    """Its lease is over, somebody else has delivered: what it says is not written down."""
+    there.connect()
+    there.people(1)
+
+    def slow(asked):
+        there.crm.behaviour = hubspot
+        there.world.later(minutes=6)
+        assert there.step()
+        return Answer(400)
+
+    there.crm.behaviour = slow
+    there.step()
+    assert there.world.states == ["delivered"]
+
+
+def test_webhooks_leave_connections_alone(there):
+    """A connection's rows are nobody's webhook."""
+    there.connect()
+    there.people(1)
+    assert there.world.work() == []
+
+
+def test_the_worker_serves_both(there):
+    """One process for webhooks and CRMs."""
+    there.connect()
+    there.people(1)
+    worker.run(there.world.settings, once=True)
+    assert there.world.states == ["delivered"]
+
+
+def test_a_private_address_is_not_called(there):
+    """The same guard as for webhooks, at the moment of sending too."""
+    there.connect()
+    there.people(1)
+    sending.step(there.world.store, there.world.keys, Policy(), there.world.clock)
+    assert there.crm.asked == []
+    assert [row.last_error for row in there.world.deliveries] == ["unreachable"]
+
+
+def test_nothing_secret_is_logged(there, caplog):
+    """Neither the token, nor an address, nor a contact's e-mail, nor what the CRM answered."""
+    caplog.set_level(logging.DEBUG)
+    there.connect()
+    there.people(2)
+    there.crm.answers.append(Answer(403, {"message": "secret answer about crm-0@example.com"}))
+    there.work()
+    there.world.later(hours=1)
+    there.work()
+    assert "connection=cn_" in caplog.text
+    for secret in (TOKEN, "example.com", "secret answer", there.crm.url):
+        assert secret not in caplog.text
+
+
+def test_an_erased_contact_is_emptied_and_never_made(there):
+    """The fields of ours are cleared over there; an erased contact is not created for that."""
+    there.connect(identity=["record_id"], create_contacts=True)
+    contact = there.world.contact("crm-0")
+    there.named(contact, "hubspot", "51")
+    there.world.believes(contact, 0.8)
+    there.work()
+    with there.world.store.writing() as session:
+        erase(session, there.world.keys, session.get_one(Contact, contact, with_for_update=True), there.world.now)
+    there.work()
+    assert there.crm.asked[-1].path.endswith("/update")
+    assert set(there.inputs[-1]["properties"].values()) == {""}

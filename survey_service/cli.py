@@ -10,6 +10,7 @@ import click
 
 from question_bank.loading import check_bank
 from survey_service.cli_analysis import refit, replay, simulate
+from survey_service.cli_connections import connection
 from survey_service.cli_contacts import export, prune, recompute
 from survey_service.cli_fit import fit
 from survey_service.cli_links import links
@@ -22,7 +23,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links, recompute, prune, export, preview, qr):
+for command in (simulate, replay, fit, refit, links, recompute, prune, export, connection, preview, qr):
     main.add_command(command)
 
 

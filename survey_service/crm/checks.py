@@ -73,6 +73,11 @@ def _identity(given: Mapping[str, Any]) -> Problems:
             yield f"identity.{number}", f'"{one}" is not possible here: choose from {", ".join(possible)}'
     if "external_id" in given["identity"] and given["kind"] not in ("http", "klaviyo", "brevo") and not given["external_id"].get("field"):
         yield "external_id.field", "is missing: the name of the field over there that holds your ids of contacts"
+    if given["kind"] == "klaviyo" and not given["create_contacts"] and set(given["identity"]) != {"record_id"}:
+        yield (
+            "create_contacts",
+            "Klaviyo makes profiles that it does not know by e-mail or external id: set this, or identify by record_id alone",
+        )
 
 
 def _mapping(given: Mapping[str, Any], known: Sequence[str]) -> Problems:

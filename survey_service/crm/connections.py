@@ -89,7 +89,10 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     personas = banks.latest(session, connection.bank)[0].personas
     keys = Keyring(settings.secret_keys)
     wiring = wiring_of(endpoint, connection, personas, keys)
-    before = {name: getattr(wiring, name) for name in ("url", "credentials", "identity", "external_id", "mapping", "options", "template")}
+    before = {
+        name: getattr(wiring, name)
+        for name in ("url", "credentials", "identity", "external_id", "mapping", "options", "template", "create_contacts")
+    }
     check({"kind": connection.kind, "when": endpoint.when, **before, **given}, personas, settings)
     for name, value in given.items():
         if name == "credentials":

@@ -18,6 +18,7 @@ STATE = (
     "persona_updated_at",
     "persona_model",
 )
+NUMBERS = ("persona_confidence", "persona_margin", "persona_evidence", "persona_seq")
 NAMES = ("contact_id", "record_id", "external_id", "email", "email_sha256")
 IDENTITIES = ("record_id", "external_id", "email")
 OWN_SYSTEM = "crm"

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from survey_service.crm.adapter import Ask, Request, Wiring, bearer
-from survey_service.crm.facts import NAMES, PERSONA, STATE
+from survey_service.crm.facts import NAMES, NUMBERS, PERSONA, STATE
 
 PROPERTIES = "/crm/v3/properties/contacts"
 TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105
 SCOPES = ("crm.objects.contacts.write", "crm.schemas.contacts.read")
 SCOPE_TO_SET_UP = "crm.schemas.contacts.write"
 GROUP = {"name": "discern", "label": "Persona (Discern)"}
-NUMBERS = ("persona_confidence", "persona_margin", "persona_evidence", "persona_seq")
 TEXTS = ("string", "enumeration")
 BUILT_IN = "hs_"
 
@@ -27,7 +26,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
         return [f"properties: HubSpot answered {answer.status}"]
     there = {one["name"]: one for one in answer.json.get("results", ())}
     problems = _missing_scopes(wiring, token, ask)
-    problems += [line for theirs, ours in wiring.mapping.items() for line in _wrong(wiring, theirs, ours, there.get(theirs))]
+    problems += [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(wiring, theirs, ours, there.get(theirs))]
     if "external_id" in wiring.identity:
         name = wiring.external_id["field"]
         if name not in there:

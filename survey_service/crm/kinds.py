@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import cast
 
-from survey_service.crm import http_template, hubspot
+from survey_service.crm import brevo, http_template, hubspot, klaviyo, salesforce
 from survey_service.crm.adapter import Adapter
 
-ADAPTERS: Mapping[str, Adapter] = {"hubspot": cast(Adapter, hubspot), "http": cast(Adapter, http_template)}
+ADAPTERS: Mapping[str, Adapter] = {
+    "hubspot": cast(Adapter, hubspot),
+    "salesforce": cast(Adapter, salesforce),
+    "brevo": cast(Adapter, brevo),
+    "klaviyo": cast(Adapter, klaviyo),
+    "http": cast(Adapter, http_template),
+}

@@ -66,7 +66,7 @@ def crm(behaviour: Behaviour) -> Iterator[Crm]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PATCH = do_PUT = answer
+        do_GET = do_POST = do_PATCH = do_PUT = answer  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -1,0 +1,47 @@
+"""`discern connection`: added from a file, tested, tried without sending, removed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from question_bank.loading import read_bank
+from survey_service.authoring.publishing import publish
+from survey_service.cli import main
+from survey_service.parts import utc_now
+from survey_service.store.session import Store
+from tests.survey_service.crm.fake_crm import Answer, crm
+from tests.survey_service.service import BANK, SECRET
+
+
+@pytest.fixture
+def run(database_url):
+    store = Store(database_url)
+    with store.writing() as session:
+        publish(session, read_bank(BANK), utc_now())
+    store.close()
+    place = {"DISCERN_DATABASE_URL": database_url, "DISCERN_SECRET_KEYS": SECRET, "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8"}
+    return lambda *arguments: CliRunner().invoke(main, ["connection", *map(str, arguments)], env=place)
+
+
+def test_a_connection_from_the_command_line(run, tmp_path):
+    """What is wrong in the file is named, what is missing over there ends with 1."""
+    file = tmp_path / "hubspot.json"
+    file.write_text(json.dumps({"kind": "hubspot", "bank": "cars", "identity": [], "credential": {}}))
+    refused = run("add", file)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "credential" in refused.stderr
+    file.write_text("{")
+    assert "is not readable JSON" in run("add", file).stderr
+    with crm(lambda asked: Answer(401)) as hubspot:
+        file.write_text(json.dumps({"kind": "hubspot", "bank": "cars", "url": hubspot.url, "credentials": {"token": "pat"}}))
+        made = run("add", file)
+        assert made.exit_code == 0, made.stderr
+        connection = made.stdout.strip()
+        tested = run("test", connection, "--json")
+        assert tested.exit_code == 1
+        assert json.loads(tested.stdout) == {"ok": False, "problems": ["credentials: HubSpot does not take the token"]}
+    assert run("list").stdout.startswith(f"{connection} hubspot cars active")
+    assert json.loads(run("dry-run", connection).stdout) == {"requests": [], "skipped": []}
+    assert run("remove", connection).exit_code == 0
+    assert run("remove", connection).exit_code == 1

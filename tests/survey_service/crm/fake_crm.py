@@ -53,8 +53,6 @@ def crm(behaviour: Behaviour) -> Iterator[Crm]:
     made = Crm(behaviour)
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -1,0 +1,24 @@
+"""What docs/crm.md tells people to paste can be pasted."""
+
+import json
+import re
+
+import pytest
+
+from tests.processes import ROOT
+
+EXAMPLES = [json.loads(one) for one in re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "crm.md").read_text(), re.M | re.S)]
+
+
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if "bank" in one], ids=lambda one: one["kind"])
+def test_every_example_makes_a_connection(service, example):
+    """As it stands, but for credentials whose end is left to the imagination, and the name of the bank."""
+    given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("car-buyers", "cars"))
+    response = service.call("POST", "/api/v1/connections", given)
+    assert response.status_code == 201, response.text
+    shown = service.call("POST", f"/api/v1/connections/{response.json['id']}/dry-run")
+    assert shown.json == {"requests": [], "skipped": []}
+
+
+def test_there_is_an_example_of_every_kind():
+    assert {one["kind"] for one in EXAMPLES if "bank" in one} == {"hubspot", "salesforce", "brevo", "klaviyo", "http"}

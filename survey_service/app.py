@@ -23,6 +23,7 @@ from survey_service.reference import routes as reference
 from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
+from survey_service.sources import routes as sources
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.webhooks import routes as webhooks
@@ -52,11 +53,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
     api.spec.options["security"] = [{"bearer": []}]
-    for room in (respondent, authoring, contacts, links, preview, events, webhooks, connections):
+    for room in (respondent, authoring, contacts, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
+    app.register_blueprint(sources.inbound)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)
     register_errors(app)

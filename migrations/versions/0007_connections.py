@@ -1,4 +1,4 @@
-"""Connections: endpoints that speak a CRM's own API."""
+"""Connections: endpoints that speak a CRM's own API; sources: systems that send us their events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,11 +30,43 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["endpoint_id"], ["endpoint.id"], name=op.f("fk_connection_endpoint_id_endpoint")),
         sa.PrimaryKeyConstraint("endpoint_id", name=op.f("pk_connection")),
     )
+    op.create_table(
+        "source",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("wishes", JSON, nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('hubspot', 'shopify', 'signed')", name=op.f("ck_source_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
+    )
+    op.create_table(
+        "inbound_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source_id", sa.String(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("facts", JSON, nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["source_id"], ["source.id"], name=op.f("fk_inbound_event_source_id_source")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_event")),
+        sa.UniqueConstraint("source_id", "event_id", name=op.f("uq_inbound_event_source_id_event_id")),
+    )
+    still_to_do = sa.text("done_at IS NULL")
+    op.create_index(op.f("ix_inbound_event_due"), "inbound_event", ["due"], postgresql_where=still_to_do, sqlite_where=still_to_do)
 
 
 def downgrade() -> None:
+    op.drop_table("inbound_event")
+    op.drop_table("source")
     op.execute("DELETE FROM delivery_attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE endpoint_id LIKE 'cn\\_%' ESCAPE '\\')")
     op.execute("DELETE FROM delivery WHERE endpoint_id LIKE 'cn\\_%' ESCAPE '\\'")
+    op.execute("DELETE FROM untold WHERE endpoint_id LIKE 'cn\\_%' ESCAPE '\\'")
     op.execute("DELETE FROM acknowledged WHERE endpoint_id LIKE 'cn\\_%' ESCAPE '\\'")
     op.drop_table("connection")
     op.execute("DELETE FROM endpoint WHERE id LIKE 'cn\\_%' ESCAPE '\\'")

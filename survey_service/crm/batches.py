@@ -150,7 +150,11 @@ def _settle(session: Session, taken: Taken, verdict: Verdict | None, now: dateti
         if row.event_type == events.ERASED:
             queue.forget(session, [row])
         return True
-    wait = None if isinstance(verdict, Refused) else after_failure(row.attempt - row.uncounted, Retry("status", None, b"", timedelta(0)), jitter=jitter)
+    wait = (
+        None
+        if isinstance(verdict, Refused)
+        else after_failure(row.attempt - row.uncounted, Retry("status", None, b"", timedelta(0)), jitter=jitter)
+    )
     if wait is None:
         queue.put_away(session, row, "dead", now)
     else:

@@ -59,7 +59,7 @@ def _headers(token: str | None) -> dict[str, str]:
 
 
 def _wrong(theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:
-    needed = "float" if ours in NUMBERS or ours.startswith(PERSONA) else "boolean" if ours == "persona_decided" else "text"
+    needed = "float" if ours in NUMBERS or ours.startswith(PERSONA) else "boolean" if ours == "persona_is_decided" else "text"
     if found is None:
         return [f"attribute {theirs}: is missing; make it in Contacts, Settings, Contact attributes, as {needed}"]
     fits = (needed, "category", "date") if needed == "text" else (needed,)

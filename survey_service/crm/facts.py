@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from survey_service.crm.adapter import Identity, Record, Wiring
+from survey_service.webhooks.flat import flat as full_flat
+from survey_service.webhooks.flat import slug
 
 PERSONA = "persona_p_"
 STATE = (
@@ -12,7 +14,7 @@ STATE = (
     "persona_confidence",
     "persona_margin",
     "persona_kind",
-    "persona_decided",
+    "persona_is_decided",
     "persona_evidence",
     "persona_seq",
     "persona_updated_at",
@@ -31,24 +33,13 @@ def names(personas: Sequence[str]) -> tuple[str, ...]:
 
 def field_of(persona: str) -> str:
     """The name of a persona's probability."""
-    return PERSONA + persona.replace("-", "_")
+    return PERSONA + slug(persona)
 
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a message says of a contact's state; every value is a number, a word, a boolean, or a moment in ISO 8601."""
-    assignment = facts["assignment"]
-    return {
-        "persona_top": assignment["persona"],
-        "persona_confidence": assignment["confidence"],
-        "persona_margin": assignment["margin"],
-        "persona_kind": assignment["kind"],
-        "persona_decided": assignment["is_decided"],
-        "persona_evidence": facts["evidence"]["total"],
-        "persona_seq": facts["sequence"],
-        "persona_updated_at": _milliseconds(facts["occurred_at"]),
-        "persona_model": f"{facts['model']['id']} {facts['model']['version']}",
-        **{field_of(one): probability for one, probability in facts["probabilities"].items()},
-    }
+    told = {name: value for name, value in full_flat(facts).items() if name in STATE or name.startswith(PERSONA)}
+    return {**told, "persona_updated_at": _milliseconds(facts["occurred_at"])}
 
 
 def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -> Record | None:

@@ -70,7 +70,7 @@ def definition(theirs: str, ours: str) -> dict[str, Any]:
 def _type_of(ours: str) -> str:
     if ours in NUMBERS or ours.startswith(PERSONA):
         return "number"
-    return {"persona_updated_at": "datetime", "persona_decided": "bool"}.get(ours, "string")
+    return {"persona_updated_at": "datetime", "persona_is_decided": "bool"}.get(ours, "string")
 
 
 def _wrong(wiring: Wiring, theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:

@@ -128,7 +128,11 @@ def _wrong(theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]
     if not found.get("updateable"):
         return [f"field {theirs}: the user of the connected app may not write it"]
     kind = (
-        "number" if ours in NUMBERS or ours.startswith(PERSONA) else "text" if ours not in ("persona_updated_at", "persona_decided") else ""
+        "number"
+        if ours in NUMBERS or ours.startswith(PERSONA)
+        else "text"
+        if ours not in ("persona_updated_at", "persona_is_decided")
+        else ""
     )
     if kind and found["type"] not in TYPES[kind]:
         return [f"field {theirs}: is of type {found['type']}, {ours} needs one of {', '.join(TYPES[kind])}"]

@@ -45,7 +45,9 @@ def add(session: Session, settings: Settings, *, url: str, now: datetime, **more
     given = {"url": url, **more}
     _check(given, settings)
     secret, entry = _secret(settings)
-    endpoint = Endpoint(id=new_id(WEBHOOK), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now)
+    endpoint = Endpoint(
+        id=new_id(WEBHOOK), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now
+    )
     _set(endpoint, settings, given)
     session.add(endpoint)
     session.flush()

@@ -115,6 +115,16 @@ PUBLISHED = an_object(
     }
 )
 
+LINK = an_object(
+    {
+        **dict.fromkeys(("survey", "question", "language", "expires_at", "url", "leave", "html", "text"), TEXT),
+        "options": a_map(TEXT),
+        "because": a_map(TEXT),
+    }
+)
+FLAT_LINK: dict[str, Schema] = {
+    f"link_{name}": TEXT for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")
+}
 FLAT_CONTACT: dict[str, Schema] = {"contact_id": TEXT}
 FLAT_NAMES: dict[str, Schema] = {"email_sha256": or_null(TEXT), "email": or_null(TEXT)}
 FLAT_SET: dict[str, Schema] = {"persona_set_id": TEXT, "persona_set_version": COUNT}
@@ -135,6 +145,7 @@ DATA: dict[str, dict[str, Schema]] = {
         events.ERASED: an_object({**ABOUT, "contact": FORMER, "consent": CONSENT}),
         events.COMPLETED: RESPONSE,
         events.ABANDONED: RESPONSE,
+        events.LINK: an_object({**ABOUT, "contact": CONTACT, "link": LINK, "consent": CONSENT}),
         events.PUBLISHED: PUBLISHED,
         events.PING: an_object({"schema": TEXT, "occurred_at": MOMENT, "endpoint": an_object({"id": TEXT})}),
         **dict.fromkeys((events.DEGRADED, events.DISABLED, events.RECOVERED), ENDPOINT),
@@ -147,6 +158,7 @@ DATA: dict[str, dict[str, Schema]] = {
             (events.COMPLETED, events.ABANDONED),
             an_object({**ABOUT, **FLAT_CONTACT, **FLAT_SET, **FLAT_RESPONSE, **FLAT_REST}, FLAT_NAMES),
         ),
+        events.LINK: an_object({**ABOUT, **FLAT_CONTACT, **FLAT_LINK}, FLAT_NAMES),
         events.PUBLISHED: an_object({**HEADING, **FLAT_SET}),
         events.PING: an_object({"schema": TEXT, "occurred_at": MOMENT, "endpoint_id": TEXT}),
         **dict.fromkeys(

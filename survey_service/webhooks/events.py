@@ -18,10 +18,11 @@ MERGED = "contact.merged"
 ERASED = "contact.erased"
 COMPLETED = "survey.response.completed"
 ABANDONED = "survey.response.abandoned"
+LINK = "link.planned"
 PUBLISHED = "persona_set.published"
 PING = "endpoint.ping"
 DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpoint.recovered"
-EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
+EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
 
 MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 """Which arithmetic made the probabilities. Its version changes when the same answers would give others."""

@@ -16,13 +16,13 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
         told["merged_id"] = facts["merged"]["id"]
     if "assignment" in facts:
         told |= _persona(facts)
-    for group in ("persona_set", "response", "endpoint"):
+    for group in ("persona_set", "response", "link", "endpoint"):
         told |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
-    return told | {f"answer_{_slug(one['question'])}": _scalar(one.get("value")) for one in facts.get("questions", ())}
+    return told | {f"answer_{slug(one['question'])}": _scalar(one.get("value")) for one in facts.get("questions", ())}
 
 
 def _contact(contact: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f"external_id_{_slug(one['system'])}": one["id"] for one in contact["external_ids"]}
+    names = {f"external_id_{slug(one['system'])}": one["id"] for one in contact["external_ids"]}
     return {"contact_id": contact["id"], **names} | {name: contact[name] for name in ("email_sha256", "email") if name in contact}
 
 
@@ -38,11 +38,12 @@ def _persona(facts: Mapping[str, Any]) -> dict[str, Any]:
         "persona_seq": facts["sequence"],
         "persona_updated_at": facts["evidence"]["last_at"],
         "persona_model": f"{facts['model']['id']}/{facts['model']['version']}",
-        **{f"persona_p_{_slug(persona)}": p for persona, p in facts["probabilities"].items()},
+        **{f"persona_p_{slug(persona)}": p for persona, p in facts["probabilities"].items()},
     }
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as part of the name of a field."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
 
 

@@ -15,7 +15,7 @@ from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief, Contact, Delivery, Endpoint, ExternalId, SurveySession
 from survey_service.webhooks import events, queue, untold
-from survey_service.webhooks.events import DECIDED, ERASED, MERGED, UPDATED, is_wanted
+from survey_service.webhooks.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
 from survey_service.webhooks.queue import BULK, INTERACTIVE
 from survey_service.webhooks.timing import Moment, Waiting, moment_of
 
@@ -80,6 +80,11 @@ def tell_of_merge(session: Session, contact: Contact, gone: Mapping[str, Any], n
 def tell_of_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
     """Tell that a contact is to be forgotten, by the `names` it had; nothing else of it is told."""
     _tell_of_contact(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
+
+
+def tell_of_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
+    """Tell that it is time to send `contact` an email with this link."""
+    _tell_of_contact(session, contact, LINK, {"link": dict(link)}, now)
 
 
 def tell_the_present(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:

@@ -20,6 +20,7 @@ from survey_service.keyring import Keyring
 from survey_service.parts import Clock, utc_now
 from survey_service.respondent.state import open_interview
 from survey_service.settings import Settings
+from survey_service.sources import handling
 from survey_service.store.banks import Banks
 from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
@@ -117,6 +118,7 @@ class Worker:
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
         self._store, self._clock = store, clock
         self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
+        self._base_url = settings.base_url
         self._threads = ThreadPoolExecutor(len(LANES_OF_THREADS) + 2, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._stop, self._idle = Event(), Lock()
@@ -162,10 +164,14 @@ class Worker:
             future.result()
 
     def _deliver(self, until: datetime | None, lanes: Sequence[str]) -> None:
+        banks = Banks()
+
         def work() -> bool:
-            """A message and a batch in turn: neither waits for the other to run dry."""
+            """A message, a batch, and an event that came in, in turn: none waits for another to run dry."""
             messages = step(self._store, self._keys, self._policy, self._clock, due_by=until, lanes=lanes)
-            return sending.step(self._store, self._keys, self._policy, self._clock, due_by=until) or messages
+            batches = sending.step(self._store, self._keys, self._policy, self._clock, due_by=until)
+            came_in = handling.step(self._store, self._keys, banks, self._base_url, self._clock, due_by=until)
+            return messages or batches or came_in
 
         # Idle threads wait in line: together they look as often as one.
         self._repeat(work, POLL_SECONDS, until, self._idle)

@@ -20,5 +20,14 @@ def test_every_example_makes_a_connection(service, example):
     assert shown.json == {"requests": [], "skipped": []}
 
 
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if "bank" not in one], ids=lambda one: one["kind"])
+def test_every_example_makes_a_source(service, example):
+    """As it stands, but for the secret and the name of the survey."""
+    given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("after-purchase", "all"))
+    response = service.call("POST", "/api/v1/sources", given)
+    assert response.status_code == 201, response.text
+    assert response.json["url"].endswith(f"/in/{response.json['id']}")
+
+
 def test_there_is_an_example_of_every_kind():
     assert {one["kind"] for one in EXAMPLES if "bank" in one} == {"hubspot", "salesforce", "brevo", "klaviyo", "http"}

@@ -12,7 +12,7 @@ NASTY = 'Zoé "the\\ fox"\n{{email}} </script>'
 OURS: dict[str, Any] = {
     "persona_top": "driver",
     "persona_p_driver": 0.62,
-    "persona_decided": True,
+    "persona_is_decided": True,
     "email": NASTY,
     "external_id": "a/b?c&d ü",
 }
@@ -20,7 +20,7 @@ RECORD = Record("evt_1", Identity("external_id", "a/b"), {}, OURS)
 BODY = {
     "who": "{{external_id}}",
     "fields": [{"name": "p", "value": "{{ persona_p_driver }}"}],
-    "text": "is {{persona_top}}, {{persona_decided}}",
+    "text": "is {{persona_top}}, {{persona_is_decided}}",
 }
 
 

@@ -19,7 +19,7 @@ from tests.survey_service.crm.fake_crm import hubspot as answers
 from tests.survey_service.webhooks.hostile import LOOPBACK
 
 FOLDER = Path(os.environ.get("DISCERN_TEST_SPECS", Path(__file__).resolve().parents[4] / "shared" / "specs"))
-VALUES = {"persona_top": "driver", "persona_p_driver": 0.62, "persona_seq": 17, "persona_decided": True, "persona_kind": None}
+VALUES = {"persona_top": "driver", "persona_p_driver": 0.62, "persona_seq": 17, "persona_is_decided": True, "persona_kind": None}
 BY = [Identity("record_id", "51"), Identity("external_id", "crm-42", "crm_id"), Identity("email", "zoe@example.com")]
 
 
@@ -58,7 +58,7 @@ def test_batches_are_valid_by_the_published_description(may_create):
                 description.validate_request(posted(base, f"/crm/{path}", request.body))
 
 
-@pytest.mark.parametrize("ours", ["persona_top", "persona_p_driver", "persona_updated_at", "persona_decided", "persona_seq"])
+@pytest.mark.parametrize("ours", ["persona_top", "persona_p_driver", "persona_updated_at", "persona_is_decided", "persona_seq"])
 def test_properties_and_their_group_are_valid_too(ours):
     """As the set-up makes them."""
     description = spec("hubspot-properties-v3.json")

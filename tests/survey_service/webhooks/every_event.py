@@ -24,6 +24,9 @@ def every_event(world: World, form: str) -> list[Sent]:
     with world.store.writing() as session:
         endpoints.ping(session, listening, world.now)
         merge(session, world.banks, gone, kept, world.now)
+        link = {name: name for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")}
+        contact = session.get_one(Contact, kept, with_for_update=True)
+        telling.tell_of_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
         alerts.tell_of_endpoint(

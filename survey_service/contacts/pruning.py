@@ -11,9 +11,10 @@ from sqlmodel import Session, col, delete, or_, select
 from survey_service.contacts.believing import banks_of, believe_again
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Acknowledged, Answer, Belief, Contact, Delivery, DeliveryAttempt, ExternalId, SurveySession
+from survey_service.store.records import Acknowledged, Answer, Belief, Contact, Delivery, DeliveryAttempt, ExternalId, SurveySession, Untold
 from survey_service.store.session import Store
 from survey_service.store.signal_records import ContactEvent
+from survey_service.store.source_records import InboundEvent
 from survey_service.webhooks import telling
 
 AT_ONCE = 200
@@ -28,6 +29,7 @@ class Pruned:
     events: int = 0
     links: int = 0
     messages: int = 0
+    inbound: int = 0
     contacts: int = 0
 
     def __str__(self) -> str:
@@ -63,6 +65,7 @@ def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) 
     gone.events = all_of(believing(_events))
     gone.links = all_of(_links)
     gone.messages = all_of(_messages)
+    gone.inbound = all_of(_inbound)
     gone.contacts = all_of(_contacts)
     return gone
 
@@ -106,13 +109,19 @@ def _messages(session: Session, before: datetime) -> int:
     return len(rows)
 
 
+def _inbound(session: Session, before: datetime) -> int:
+    rows = _some(session, select(InboundEvent.id).where(col(InboundEvent.done_at) < before).order_by(col(InboundEvent.id)))
+    session.execute(delete(InboundEvent).where(col(InboundEvent.id).in_([row.id for row in rows])))
+    return len(rows)
+
+
 def _contacts(session: Session, before: datetime) -> int:
     """Strangers of whom nothing is left; whoever has a name in another system stays, and so does a stone that others lead to."""
     kept = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
     stones = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
     old = select(Contact.id).where(Contact.updated_at < before, ~or_(*kept), col(Contact.id).not_in(stones))
     names = [row.id for row in _some(session, old.order_by(col(Contact.id)))]
-    for table in (Belief, Acknowledged):
+    for table in (Belief, Acknowledged, Untold):
         session.execute(delete(table).where(col(table.contact_id).in_(names)))
     session.execute(delete(Contact).where(col(Contact.id).in_(names)))
     return len(names)

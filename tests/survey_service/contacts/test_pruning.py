@@ -91,7 +91,10 @@ def test_the_commands(shop, database_url):
     respondent(shop, None, owns="no")
 
     assert discern("prune", database_url=database_url).returncode == 1
-    assert discern("prune", "--days", "30", database_url=database_url).stdout == "0 sessions, 0 events, 0 links, 0 messages, 0 contacts\n"
+    assert (
+        discern("prune", "--days", "30", database_url=database_url).stdout
+        == "0 sessions, 0 events, 0 links, 0 messages, 0 inbound, 0 contacts\n"
+    )
     everybody = discern("export", database_url=database_url)
     assert [len(json.loads(line)["answers"]) for line in everybody.stdout.splitlines()] == [1, 1]
     [zoe] = discern("export", "--contact", "zoe", database_url=database_url).stdout.splitlines()

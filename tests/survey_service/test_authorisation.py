@@ -24,6 +24,17 @@ SCOPED = {
     "POST /api/v1/contacts/<external_id>/identity": "write",
     "PUT /api/v1/contacts/<external_id>/label": "write",
     "DELETE /api/v1/contacts/<external_id>/label/<bank>": "write",
+    "GET /api/v1/connections": "read",
+    "POST /api/v1/connections": "admin",
+    "GET /api/v1/connections/<connection>": "read",
+    "PATCH /api/v1/connections/<connection>": "admin",
+    "DELETE /api/v1/connections/<connection>": "admin",
+    "POST /api/v1/connections/<connection>/test": "admin",
+    "POST /api/v1/connections/<connection>/set-up": "admin",
+    "POST /api/v1/connections/<connection>/dry-run": "admin",
+    "GET /api/v1/sources": "read",
+    "POST /api/v1/sources": "admin",
+    "DELETE /api/v1/sources/<source>": "admin",
     "GET /api/v1/deliveries": "read",
     "POST /api/v1/deliveries/<delivery>/retry": "write",
     "GET /api/v1/endpoints": "read",
@@ -53,6 +64,7 @@ OF_INTAKE = {
     "GET /v1/projects/<key>/settings",
 }
 SEALED = {  # the address itself is the secret: refused with a page that says what to do (see the tests of their rooms)
+    "POST /in/<source>",  # by its signature
     "GET /l/<token>",
     "POST /l/<token>",
     "GET /preview/<survey>",

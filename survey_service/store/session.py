@@ -35,6 +35,16 @@ class Store:
             yield session
 
     @contextmanager
+    def noting(self) -> Iterator[Session]:
+        """As `writing`, but the disk is not waited for: for what is done again, and not lost, should the machine fail."""
+        engine = self.engine if self.engine.dialect.name == "postgresql" else self._hasty
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            connection = session.connection(execution_options={"discern_writes": True})
+            if engine is self.engine:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield session
+
+    @contextmanager
     def hasty(self) -> Iterator[Connection]:
         """Statements of their own that do not wait for the disk: for what a crash may forget."""
         with self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():

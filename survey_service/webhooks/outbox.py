@@ -40,7 +40,7 @@ def claim(
     line = line or claiming.next_line(session, now, due_by)
     if line is None:
         return None
-    row = session.scalars(claiming.next_due(*line, now, due_by, lease).returning(Delivery)).first()
+    row = claiming.next_due(session, line, now, due_by, lease)
     if row is None or row.id is None:
         return None
     endpoint = session.get_one(Endpoint, row.endpoint_id)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, or_, select, update
 from sqlmodel import Session, col
 
 from question_bank.compiling import CompiledBank
@@ -135,7 +135,7 @@ def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str |
     return None if last is None else last.facts["assignment"]["persona"]
 
 
-def is_free(row: Any, now: datetime) -> ColumnElement[bool]:
+def is_free(row: Any, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """In nobody's hands."""
     return or_(col(row.lease_until).is_(None), col(row.lease_until) < now)
 

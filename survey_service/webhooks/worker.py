@@ -65,12 +65,13 @@ def step(
         line = claiming.next_line(session, now, due_by or now, lanes)
     if line is None:
         return False
-    with store.writing() as session:
+    # What a failing machine forgets of these two is sent again under the same id, which receivers are told to expect.
+    with store.noting() as session:
         claimed = outbox.claim(session, clock(), due_by=due_by, line=line)
     if claimed is None:
         return False
     outcome = _send(claimed, keys, policy, clock, deliver)
-    with store.writing() as session:
+    with store.noting() as session:
         in_time = outbox.settle(session, claimed, outcome, clock(), JITTER * chance())
     _tell(claimed, outcome, in_time)
     return True

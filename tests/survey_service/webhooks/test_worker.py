@@ -181,12 +181,21 @@ class Unsteady(Store):
 
     @contextmanager
     def writing(self):
+        self._fail()
+        with super().writing() as session:
+            yield session
+
+    @contextmanager
+    def noting(self):
+        self._fail()
+        with super().noting() as session:
+            yield session
+
+    def _fail(self):
         if self.times > 0:
             self.times -= 1
             self.met.set()
             raise self.problem
-        with super().writing() as session:
-            yield session
 
 
 def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):

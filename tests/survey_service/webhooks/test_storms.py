@@ -1,0 +1,72 @@
+"""Many changes, long outages, and updates that cross: few messages, the last state, and a count that adds up."""
+
+from survey_service.webhooks import events
+from tests.survey_service.webhooks.world import OK, failure
+
+HOURS_DOWN = 6
+
+
+def test_a_thousand_changes_of_one_contact_are_few_messages(world):
+    """Within ten seconds; the last state is exact and every change is counted once."""
+    world.endpoint(when="material")
+    contact = world.contact()
+    for number in range(1000):
+        world.believes(contact, 0.2 + 0.5 * (number % 2) + number / 10_000)
+        world.later(seconds=0.01)
+        if number % 100 == 0:
+            world.work()
+    world.later(seconds=60)
+    world.work()
+
+    assert len(world.sent) <= 3
+    assert sum(sent.data["coalesced"]["updates"] for sent in world.sent) == 1000
+    assert world.sent[-1].data["probabilities"]["driver"] == 0.7999
+
+
+def test_a_change_while_a_message_is_on_its_way_comes_after_it(world):
+    """With a higher sequence, and the acknowledged state as the previous one."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.4)
+    on_its_way = world.claim()
+    world.believes(contact, 0.6)
+    assert world.claim() is None
+    world.settle(on_its_way, OK)
+    [sent] = world.work()
+
+    assert (sent.data["sequence"], sent.data["previous"]["sequence"]) == (2, 1)
+    assert sent.data["previous"]["probabilities"]["driver"] == 0.4
+
+
+def test_an_outage_of_six_hours_with_constant_changes_is_bounded(world):
+    """Never more messages waiting than contacts, a bounded number of requests, and then one message a contact."""
+    world.endpoint()
+    contacts = [world.contact(str(number)) for number in range(4)]
+    for minute in range(0, HOURS_DOWN * 60, 2):
+        for contact in contacts:
+            world.believes(contact, 0.3 + (minute % 40) / 100)
+        world.answers = [failure()] * 100
+        world.work()
+        assert world.states.count("pending") <= len(contacts)
+        world.later(minutes=2)
+    requests, world.answers = len(world.sent), []
+    world.later(minutes=30)
+    sent = world.work()
+
+    assert requests <= 12 + 2 * HOURS_DOWN + 12
+    assert sorted(one.data["contact"]["id"] for one in sent) == contacts
+    assert {one.data["probabilities"]["driver"] for one in sent} == {0.68}
+
+
+def test_what_is_frozen_is_sent_as_it_is_by_a_later_release(world, monkeypatch):
+    """The signature is over bytes, and a retry is the same message."""
+    world.endpoint(events=(events.DECIDED,))
+    world.believes(world.contact(), 0.95)
+    world.answers = [failure()]
+    [before] = world.work()
+    monkeypatch.setattr(events, "MODEL", {"id": "another", "version": "2", "calibrated_at": None})
+    monkeypatch.setattr(events, "body_of", lambda *given: b'{"new":"form"}')
+    world.later(seconds=10)
+    [after] = world.work()
+
+    assert (after.headers["webhook-id"], after.body) == (before.headers["webhook-id"], before.body)

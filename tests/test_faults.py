@@ -1,0 +1,26 @@
+"""docs/faults.md names a test for each fault, and each of these tests exists."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if re.match(r"\| \d", line)]
+WEBHOOKS = [*range(1, 37), 43, 44]
+
+
+def test_every_fault_that_concerns_webhooks_has_a_row():
+    assert [int(row.split("|")[1]) for row in ROWS] == WEBHOOKS
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+def test_the_tests_of_a_row_exist(row):
+    """By file and name."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
+
+    assert named
+    for file, name in named:
+        functions = [node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef)]
+        assert functions.count(name) == 1, f"{file}::{name}"

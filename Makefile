@@ -26,6 +26,8 @@ bench:  ## the figures of the README
 	.venv/bin/python benchmarks/questions.py
 	PYTHONPATH=. .venv/bin/python benchmarks/widget_size.py
 	PYTHONPATH=. .venv/bin/python benchmarks/widget_speed.py
+	PYTHONPATH=. .venv/bin/python benchmarks/webhooks.py
+	PYTHONPATH=. .venv/bin/python benchmarks/fleet.py
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions

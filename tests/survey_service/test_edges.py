@@ -308,10 +308,10 @@ def test_a_message_that_cannot_be_written_is_put_aside_and_the_next_one_goes(ser
         first = session.exec(select(Delivery.event_id).order_by(Delivery.id)).first()
     written = events.body_of
 
-    def body_of(event_type, event_id, facts, previous):
+    def body_of(event_type, event_id, facts, previous, form):
         if event_id == first:
             raise ValueError("Out of range float values are not JSON compliant")
-        return written(event_type, event_id, facts, previous)
+        return written(event_type, event_id, facts, previous, form)
 
     def deliver(_url, _headers, body, _policy):
         sent.append(json.loads(body)["id"])

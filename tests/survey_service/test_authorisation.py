@@ -37,12 +37,14 @@ SCOPED = {
     "DELETE /api/v1/sources/<source>": "admin",
     "GET /api/v1/deliveries": "read",
     "POST /api/v1/deliveries/<delivery>/retry": "write",
+    "POST /api/v1/deliveries/retry": "write",
     "GET /api/v1/endpoints": "read",
     "POST /api/v1/endpoints": "admin",
     "GET /api/v1/endpoints/<endpoint>": "read",
     "PATCH /api/v1/endpoints/<endpoint>": "admin",
     "DELETE /api/v1/endpoints/<endpoint>": "admin",
     "POST /api/v1/endpoints/<endpoint>/ping": "admin",
+    "POST /api/v1/endpoints/<endpoint>/resync": "write",
     "POST /api/v1/endpoints/<endpoint>/rotate": "admin",
     "GET /api/v1/events": "read",
     "POST /api/v1/links": "write",
@@ -80,6 +82,8 @@ SEALED = {  # the address itself is the secret: refused with a page that says wh
 }
 PUBLIC = {
     "GET /api/v1/docs",
+    "GET /api/v1/events/schemas",
+    "GET /api/v1/events/schemas/<event_type>",
     "GET /api/v1/openapi.json",
     "POST /api/v1/surveys/<survey>/sessions",
     "GET /embed/v1/<name>",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from multiprocessing import Process
+from multiprocessing import Process, get_context
 from statistics import quantiles
 from threading import Thread
 from typing import Any
@@ -134,6 +134,18 @@ def latencies(settings: Settings, store: Store, times: int) -> list[float]:
     return found
 
 
+def memory(settings: Settings) -> tuple[float, float]:
+    """MB at most of a process of its own before a worker begins, and after it has worked for some seconds."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with closing(Store(settings.database_url)) as store:
+        one = worker.Worker(settings, store)
+        one.start()
+        time.sleep(5)
+        one.stop()
+        one.join()
+    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database")
@@ -159,14 +171,8 @@ def measure(settings: Settings, store: Store, url: str, wanted: argparse.Namespa
     bare = bare_loop(url, policy, body, wanted.messages, threads)
     rate = drain(settings, store, wanted.messages)
     found = sorted(latencies(settings, store, 100))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     fill(store, endpoint.id, wanted.backlog, facts)
-    one = worker.Worker(settings, store)
-    one.start()
-    time.sleep(5)
-    one.stop()
-    one.join()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before, after = get_context("spawn").Pool(1).apply(memory, (settings,))
     print(f"database              {settings.database_url.split(':')[0]}")
     print(f"bare loop             {bare:8.0f} messages/s, {threads} threads")
     print(f"one worker            {rate:8.0f} messages/s, {rate / bare:.0%} of the bare loop")

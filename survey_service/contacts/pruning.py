@@ -32,6 +32,10 @@ class Pruned:
     inbound: int = 0
     contacts: int = 0
 
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, one.name) for one in fields(self))
+
     def __str__(self) -> str:
         return ", ".join(f"{getattr(self, one.name)} {one.name}" for one in fields(self))
 

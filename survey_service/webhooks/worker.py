@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any
@@ -15,6 +16,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import col, select
 
+from survey_service.contacts.pruning import prune
 from survey_service.crm import sending
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock, utc_now
@@ -37,6 +39,7 @@ LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, que
 CATCH_UP_SECONDS = 1.0
 POLL_SECONDS = 0.2
 SWEEP_SECONDS = 30.0
+PRUNE_SECONDS = 3600.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
 SESSIONS_PER_SWEEP = 200
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -120,7 +123,8 @@ class Worker:
         self._store, self._clock = store, clock
         self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
         self._base_url = settings.base_url
-        self._threads = ThreadPoolExecutor(len(LANES_OF_THREADS) + 2, thread_name_prefix="worker")
+        self._retention = settings.retention_days
+        self._threads = ThreadPoolExecutor(len(LANES_OF_THREADS) + 3, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._stop, self._idle = Event(), Lock()
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
@@ -142,7 +146,8 @@ class Worker:
         lanes = LANES_OF_THREADS if until is None else [queue.LANES] * len(LANES_OF_THREADS)
         self._futures = [self._threads.submit(self._deliver, until, one) for one in lanes]
         if until is None:
-            self._futures += [self._threads.submit(self._sweep), self._threads.submit(self._catch_up)]
+            care = [self._sweep, self._catch_up] + ([] if self._retention is None else [partial(self._prune, self._retention)])
+            self._futures += [self._threads.submit(one) for one in care]
         for future in self._futures:
             future.add_done_callback(self.ask_to_end)
 
@@ -183,6 +188,9 @@ class Worker:
 
     def _sweep(self) -> None:
         self._repeat(lambda: bool(sweep(self._store, self._banks, self._clock())), SWEEP_SECONDS)
+
+    def _prune(self, days: int) -> None:
+        self._repeat(lambda: bool(prune(self._store, self._banks, days, self._clock).total), PRUNE_SECONDS)
 
     def _repeat(
         self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None

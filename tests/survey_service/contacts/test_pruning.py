@@ -1,14 +1,18 @@
 """Nothing is kept longer than was promised."""
 
 import json
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from sqlmodel import select
 
 from survey_service.authoring.keys import create_key
 from survey_service.contacts.pruning import Pruned, prune
-from survey_service.store.records import Contact, Delivery
-from tests.processes import discern
+from survey_service.store.records import Contact, Delivery, SurveySession
+from survey_service.store.session import Store
+from survey_service.webhooks.worker import Worker
+from tests.processes import discern, until
 from tests.survey_service.contacts.people import belief_of, contact, everything, respondent
 from tests.survey_service.intake.conftest import WITH_SIGNALS
 from tests.survey_service.service import a_service
@@ -100,3 +104,21 @@ def test_the_commands(shop, database_url):
     [zoe] = discern("export", "--contact", "zoe", database_url=database_url).stdout.splitlines()
     assert json.loads(zoe)["contact"]["external_ids"][0]["id"] == "zoe"
     assert discern("export", "--contact", "nobody", database_url=database_url).returncode == 1
+
+
+def test_a_worker_keeps_the_promise_by_itself(shop):
+    """Where the retention is set; a worker without one deletes nothing."""
+    respondent(shop, "zoe", owns="yes").post("finish", {})
+    shop.clock.forward(days=200)
+    settings = replace(shop.parts.settings, retention_days=DAYS)
+
+    with closing(Store(settings.database_url)) as store:
+        worker = Worker(settings, store, shop.clock)
+        worker.start()
+        try:
+            until(lambda: rows(shop, SurveySession) == 0, "the worker has pruned")
+        finally:
+            worker.stop()
+            worker.join()
+
+    assert rows(shop, Contact) == 1

@@ -23,8 +23,9 @@ from sqlalchemy import insert
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
 from survey_service.store.migrating import migrate
-from survey_service.store.records import Contact, Delivery
+from survey_service.store.records import Contact
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks import endpoints, worker
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import deliver

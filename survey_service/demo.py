@@ -24,8 +24,8 @@ from survey_service.authoring.publishing import publish
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.migrating import migrate
-from survey_service.store.records import Endpoint
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import endpoints
 
 VAR = Path("var")

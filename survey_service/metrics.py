@@ -17,7 +17,8 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from survey_service.parts import Parts, parts
-from survey_service.store.records import Delivery, Endpoint, SurveySession
+from survey_service.store.records import SurveySession
+from survey_service.store.webhook_records import Delivery, Endpoint
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

@@ -22,8 +22,9 @@ from survey_service.contacts.beliefs import now_believes
 from survey_service.contacts.evidence import Known
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
-from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint
+from survey_service.store.records import Contact
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import endpoints, telling
 from tests.processes import environment, process, until
 from tests.survey_service.webhooks.world import BANK

@@ -9,8 +9,9 @@ from survey_service.contacts.views import names_of
 from survey_service.email_links.opening import revoke_links
 from survey_service.keyring import Keyring
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Acknowledged, Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.signal_records import ContactEvent
+from survey_service.store.webhook_records import Acknowledged
 from survey_service.webhooks import queue, telling
 
 

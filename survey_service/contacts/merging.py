@@ -9,8 +9,9 @@ from survey_service.contacts.believing import banks_of, believe_again
 from survey_service.contacts.views import names_of
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link
-from survey_service.store.records import Acknowledged, Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.signal_records import ContactEvent
+from survey_service.store.webhook_records import Acknowledged
 from survey_service.webhooks import queue, telling
 
 LONG_AGO = "0001-01-01T00:00:00+00:00"

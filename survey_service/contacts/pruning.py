@@ -11,10 +11,11 @@ from sqlmodel import Session, col, delete, or_, select
 from survey_service.contacts.believing import banks_of, believe_again
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Acknowledged, Answer, Belief, Contact, Delivery, DeliveryAttempt, ExternalId, SurveySession, Untold
+from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.session import Store
 from survey_service.store.signal_records import ContactEvent
 from survey_service.store.source_records import InboundEvent
+from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt, Untold
 from survey_service.webhooks import telling
 
 AT_ONCE = 200

@@ -7,8 +7,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from survey_service.store.link_records import Link, LinkOpen
-from survey_service.store.records import Answer, Contact, Delivery, SurveySession
+from survey_service.store.records import Answer, Contact, SurveySession
 from survey_service.store.signal_records import ContactEvent
+from survey_service.store.webhook_records import Delivery
 
 
 def timeline(session: Session, contact: Contact, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:

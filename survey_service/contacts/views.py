@@ -14,8 +14,9 @@ from survey_service.errors import NotFound
 from survey_service.paging import cursor, not_ours, place_of
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Answer, Belief, Contact, Delivery, ExternalId, SurveySession
+from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.signal_records import ContactEvent
+from survey_service.store.webhook_records import Delivery
 
 AT_ONCE = 500
 

@@ -14,7 +14,7 @@ from survey_service.crm.connections import wiring_of
 from survey_service.crm.kinds import ADAPTERS
 from survey_service.keyring import Keyring
 from survey_service.store.connection_records import Connection
-from survey_service.store.records import Delivery, DeliveryAttempt, Endpoint
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import claiming, events, outbox, queue
 from survey_service.webhooks.delivery import Retry
 from survey_service.webhooks.schedule import after_failure

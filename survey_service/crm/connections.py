@@ -16,7 +16,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.connection_records import Connection
-from survey_service.store.records import Endpoint
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import queue, standing
 from survey_service.webhooks.endpoints import OWNER
 from survey_service.webhooks.events import ERASED, UPDATED

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from question_bank.definitions import Bank
-from survey_service.store.records import Endpoint
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import events, queue
 from survey_service.webhooks.breaker import News
 from survey_service.webhooks.timing import Moment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from survey_service.store.records import Endpoint
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks.events import DEGRADED, DISABLED, RECOVERED
 from survey_service.webhooks.schedule import LEASE
 

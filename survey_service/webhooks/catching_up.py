@@ -7,8 +7,9 @@ from sqlalchemy import Select, delete, func, select
 from sqlmodel import Session, col
 
 from survey_service.store.banks import Banks
-from survey_service.store.records import Contact, Delivery, Endpoint, Untold
+from survey_service.store.records import Contact
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Delivery, Endpoint, Untold
 from survey_service.webhooks import telling
 
 AT_ONCE = 50

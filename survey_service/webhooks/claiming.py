@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from survey_service.store.columns import UtcDateTime
 from survey_service.store.connection_records import Connection
-from survey_service.store.records import Delivery, Endpoint
+from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.webhooks import breaker, events, pace
 from survey_service.webhooks.queue import LANES, is_free
 

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, func, select
 
 from survey_service.contacts import directory
 from survey_service.errors import Conflict, NotFound
-from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import endpoints, queue
 from survey_service.webhooks.endpoints import EndpointDisabled
 

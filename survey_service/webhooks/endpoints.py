@@ -11,7 +11,7 @@ from survey_service.keyring import Keyring
 from survey_service.limits.admission import TooManyRequests
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
-from survey_service.store.records import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.webhooks import breaker, events, own_headers, queue, standing, untold
 from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
 from survey_service.webhooks.signing import new_secret

@@ -9,7 +9,8 @@ from typing import Any
 from question_bank.compiling import CompiledBank
 from question_bank.definitions import Bank, Question
 from survey_service.contacts.beliefs import Change, kind_of
-from survey_service.store.records import Answer, Contact, Endpoint, ExternalId, SurveySession
+from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks.flat import FLAT, FULL, flat
 
 UPDATED = "contact.persona.updated"

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from survey_service.store.records import Contact, Delivery, DeliveryAttempt
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt
 from survey_service.webhooks import queue
 
 UNSENT = ("pending", "dead")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
-from survey_service.store.records import Acknowledged, Delivery, DeliveryAttempt, Endpoint
+from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import claiming, events, queue, standing
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from survey_service.webhooks.endpoints import is_in_force

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from survey_service.store.records import Endpoint
+from survey_service.store.webhook_records import Endpoint
 
 
 def is_open(endpoint: Endpoint, now: datetime) -> bool:

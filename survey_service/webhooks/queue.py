@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 
 from question_bank.compiling import CompiledBank
 from survey_service.store.columns import new_id
-from survey_service.store.records import Belief, Contact, Delivery, DeliveryAttempt, Endpoint
+from survey_service.store.records import Belief, Contact
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
 

@@ -11,7 +11,8 @@ from survey_service.authoring.schemas import PageQuerySchema
 from survey_service.errors import NotFound
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
-from survey_service.store.records import ApiKey, Endpoint
+from survey_service.store.records import ApiKey
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import deliveries, endpoints, event_schemas
 from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.schemas import (

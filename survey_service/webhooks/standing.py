@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from survey_service.store.records import Delivery, Endpoint
+from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.webhooks import alerts, breaker, events, queue, untold
 from survey_service.webhooks.breaker import News
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry

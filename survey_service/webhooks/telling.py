@@ -13,7 +13,8 @@ from question_bank.compiling import CompiledBank
 from survey_service.contacts.beliefs import Change, explanation
 from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Belief, Contact, Delivery, Endpoint, ExternalId, SurveySession
+from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.webhooks import events, queue, untold
 from survey_service.webhooks.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
 from survey_service.webhooks.queue import BULK, INTERACTIVE

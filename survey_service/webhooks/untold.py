@@ -8,7 +8,8 @@ from sqlalchemy import Select, and_, func, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from survey_service.store.records import Belief, Delivery, Endpoint, Untold
+from survey_service.store.records import Belief
+from survey_service.store.webhook_records import Delivery, Endpoint, Untold
 
 
 def note(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:

@@ -14,24 +14,23 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlmodel import col, select
+from sqlmodel import select
 
 from survey_service.contacts.pruning import prune
 from survey_service.crm import sending
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock, utc_now
-from survey_service.respondent.state import open_interview
 from survey_service.settings import Settings
 from survey_service.sources import handling
 from survey_service.store.banks import Banks
-from survey_service.store.records import Endpoint, SurveySession
 from survey_service.store.session import Store
-from survey_service.webhooks import catching_up, claiming, endpoints, outbox, queue, telling
+from survey_service.store.webhook_records import Endpoint
+from survey_service.webhooks import catching_up, claiming, outbox, queue
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Outcome, Retry, deliver
 from survey_service.webhooks.schedule import JITTER
 from survey_service.webhooks.signing import sign
-from survey_service.webhooks.timing import IDLE
+from survey_service.webhooks.sweeping import sweep
 
 LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])
 """One a thread: what concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
@@ -41,7 +40,6 @@ POLL_SECONDS = 0.2
 SWEEP_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
-SESSIONS_PER_SWEEP = 200
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 # InternalError: PostgreSQL says so when it has become read-only.
@@ -78,21 +76,6 @@ def step(
         in_time = outbox.settle(session, claimed, outcome, clock(), JITTER * chance())
     _tell(claimed, outcome, in_time)
     return True
-
-
-def sweep(store: Store, banks: Banks, now: datetime) -> int:
-    """Tell once of every respondent who left in the middle, and close what has expired. Returns how many sessions were touched."""
-    left = col(SurveySession.abandoned_at).is_(None) & (col(SurveySession.last_at) <= now - IDLE)
-    over = col(SurveySession.expires_at) <= now
-    with store.reading() as session:
-        found = select(SurveySession.id).where(SurveySession.status == "open", left | over).order_by(col(SurveySession.last_at))
-        ids = list(session.exec(found.limit(SESSIONS_PER_SWEEP)))
-    for session_id in ids:
-        with store.writing() as session:
-            _close(session, banks, session_id, now)
-    with store.writing() as session:
-        endpoints.forget_expired_secrets(session, now)
-    return len(ids)
 
 
 def run(settings: Settings, once: bool = False) -> None:
@@ -222,23 +205,6 @@ def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, 
         return Retry("unsigned", None, b"", timedelta(0))
     headers = sign(secrets, claimed.event_id, int(clock().timestamp()), claimed.body)
     return deliver(claimed.url, {**own, **headers}, claimed.body, policy)
-
-
-def _close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
-    """Under the contact's lock, look again: the respondent may have come back a moment ago."""
-    interview = open_interview(session, banks, session_id, None, now)
-    row = interview.row
-    if row.status != "open":
-        return
-    if row.abandoned_at is None and row.last_at <= now - IDLE:
-        row.abandoned_at = now
-        if interview.own:  # a page that was opened and left is no response
-            telling.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
-    if row.expires_at <= now:
-        row.left_at, row.question, row.chance = row.question, None, None
-        row.status, row.ended_at = "expired", now
-        telling.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
-    session.add(row)
 
 
 def _tell(claimed: outbox.Claimed, outcome: Outcome, in_time: bool) -> None:

@@ -8,7 +8,8 @@ import pytest
 from sqlmodel import func, select
 
 from survey_service.authoring.keys import create_key
-from survey_service.store.records import Answer, ApiKey, BankVersion, Contact, Delivery, SurveySession
+from survey_service.store.records import Answer, ApiKey, BankVersion, Contact, SurveySession
+from survey_service.store.webhook_records import Delivery
 from tests.survey_service.service import BANK
 
 TEN_MISTAKES = Path(__file__).parent.parent / "question_bank" / "ten-mistakes.yaml"

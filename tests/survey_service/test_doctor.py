@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from survey_service.examining import examine
-from survey_service.store.records import Delivery, Endpoint
+from survey_service.store.webhook_records import Delivery, Endpoint
 from tests.processes import discern
 from tests.survey_service.service import SECRET
 

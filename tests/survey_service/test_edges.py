@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
-from survey_service.store.records import Delivery, SurveySession
+from survey_service.store.records import SurveySession
+from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks import events
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Delivered

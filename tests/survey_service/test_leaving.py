@@ -3,9 +3,10 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.store.records import Contact, Delivery, SurveySession
+from survey_service.store.records import Contact, SurveySession
+from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks.endpoints import add
-from survey_service.webhooks.worker import sweep
+from survey_service.webhooks.sweeping import sweep
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from question_bank.loading import read_bank
 from survey_service.refitting import comparison, refit_survey, write_draft
 from survey_service.reports import sections
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Belief, Delivery
+from survey_service.store.records import Answer, Belief
+from survey_service.store.webhook_records import Delivery
 from tests.adaptive import reference
 from tests.survey_service.service import BANK, a_service
 

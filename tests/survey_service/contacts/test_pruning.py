@@ -9,8 +9,9 @@ from sqlmodel import select
 
 from survey_service.authoring.keys import create_key
 from survey_service.contacts.pruning import Pruned, prune
-from survey_service.store.records import Contact, Delivery, SurveySession
+from survey_service.store.records import Contact, SurveySession
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks.worker import Worker
 from tests.processes import discern, until
 from tests.survey_service.contacts.people import belief_of, contact, everything, respondent

@@ -9,7 +9,8 @@ from sqlmodel import func, select
 from werkzeug.test import TestResponse
 
 from survey_service.store.link_records import Link, LinkOpen
-from survey_service.store.records import Answer, Belief, Contact, Delivery, SurveySession
+from survey_service.store.records import Answer, Belief, Contact, SurveySession
+from survey_service.store.webhook_records import Delivery
 from tests.survey_service.service import Service
 
 WRITTEN = (Answer, Belief, SurveySession, Delivery, Contact)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from survey_service.contacts.erasing import erase
 from survey_service.contacts.merging import merge
-from survey_service.store.records import Answer, Contact, Endpoint, SurveySession
+from survey_service.store.records import Answer, Contact, SurveySession
+from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import alerts, endpoints, telling
 from survey_service.webhooks.breaker import News
 from survey_service.webhooks.events import DEGRADED, DISABLED, RECOVERED

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 from standardwebhooks import Webhook
 
-from survey_service.store.records import Acknowledged, Endpoint
+from survey_service.store.webhook_records import Acknowledged, Endpoint
 from survey_service.webhooks import claiming
 from survey_service.webhooks.schedule import LEASE, SCHEDULE
 from tests.survey_service.webhooks.world import GONE, OK, failure

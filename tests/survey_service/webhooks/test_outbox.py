@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.store.records import Contact, Delivery
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Delivery
 from tests.survey_service.webhooks.world import OK, failure
 
 ALL: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import pytest
 from survey_service.respondent import interview
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.store.records import SurveySession
-from survey_service.webhooks.worker import sweep
+from survey_service.webhooks.sweeping import close, sweep
 
 RESPONSES = ("survey.response.completed", "survey.response.abandoned")
 UPDATED = ("contact.persona.updated",)
@@ -186,10 +186,9 @@ def test_an_answer_that_comes_while_the_sweep_looks_keeps_the_session(world, res
     found = world.now
     world.later(seconds=-1)
     respondent.gives("owns", "yes")
-    from survey_service.webhooks import worker
 
     with world.store.writing() as session:
-        worker._close(session, world.banks, respondent.session, found)
+        close(session, world.banks, respondent.session, found)
 
     assert respondent.row.abandoned_at is None
 

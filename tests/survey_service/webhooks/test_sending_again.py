@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.store.records import Acknowledged, Delivery
+from survey_service.store.webhook_records import Acknowledged, Delivery
 from survey_service.webhooks.deliveries import NotToBeRetried
 from survey_service.webhooks.schedule import SCHEDULE
 from tests.survey_service.webhooks.world import OK, failure

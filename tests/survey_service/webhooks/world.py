@@ -18,8 +18,9 @@ from survey_service.keyring import Keyring
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.records import Contact, Delivery, DeliveryAttempt, Endpoint, ExternalId, Untold
+from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
+from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.webhooks import deliveries, endpoints, outbox, telling, worker
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from tests.question_bank.a_bank import changed, report_of

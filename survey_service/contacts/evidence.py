@@ -82,9 +82,8 @@ def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: 
 def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[Known]:
     """What is known about each of them, in as many statements as for one."""
     names = [contact.id for contact in contacts]
-    mine = select(Answer).where(col(Answer.contact_id).in_(names), col(Answer.bank) == bank.bank.id, col(Answer.state) == "current")
     given: dict[str, list[tuple[Answer, Given]]] = defaultdict(list)
-    for answer, one in readable(session.scalars(mine.order_by(col(Answer.id))), bank, now):
+    for answer, one in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
         given[answer.contact_id].append((answer, one))
     seen = signals_of(session, names, bank, now)
     return [Known(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
@@ -92,8 +91,7 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
     """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
-    mine = select(Answer).where(col(Answer.contact_id) == contact_id, col(Answer.bank) == bank, col(Answer.state) == "current")
-    return list(session.scalars(mine.order_by(col(Answer.id))))
+    return list(session.scalars(_counting([contact_id], bank)))
 
 
 def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, Given]]:
@@ -162,6 +160,11 @@ def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
     right = np.arange(personas) == bank.personas.index(label["persona"])
     row = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
     return row if bank.tables.styles is None else row[bank.tables.styles.persona_of]
+
+
+def _counting(contact_ids: Sequence[str], bank: str) -> Select[Any]:
+    mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, col(Answer.state) == "current")
+    return mine.order_by(col(Answer.id))
 
 
 def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:

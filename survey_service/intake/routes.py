@@ -9,7 +9,7 @@ import logging
 import zlib
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
 from survey_service.authoring.keys import INTAKE, MARK, check_key
@@ -139,7 +139,6 @@ def _body() -> dict[str, Any]:
     read = read_json(body)
     if not isinstance(read, dict):
         raise MalformedBody("The body must be a JSON object.")
-    g.body = read
     return read
 
 

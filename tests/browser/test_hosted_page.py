@@ -17,11 +17,11 @@ def begin(world, page, survey: str = "every-type", query: str = "lang=en") -> No
 
 
 def press(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    go(page, page.get_by_role("button", name=name, exact=True))
 
 
 def go(page, button) -> None:
-    """Press what leads to another page, and be there."""
+    """Press what leads to another page, and be there: a second press at once would land on the page that is leaving."""
     with page.expect_navigation():
         button.click()
 

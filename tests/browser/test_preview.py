@@ -59,7 +59,9 @@ def test_a_survey_is_walked_through_in_every_frame_and_nothing_is_written(tmp_pa
         hosted.get_by_role("button", name="Retour").click()
         expect(hosted.get_by_label("Rouge")).to_be_checked()
         for _ in range(5):
+            asked = hosted.locator("legend").inner_text()
             hosted.get_by_role("button", name="Passer").click()
+            expect(hosted.get_by_role("group", name=asked)).not_to_be_visible()
         expect(hosted.get_by_role("heading", name="That was everything.")).to_be_visible()
 
         expect(frame(page, "In an email").get_by_role("link", name="Bleu")).to_be_visible()

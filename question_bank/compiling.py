@@ -108,13 +108,19 @@ class CompiledBank:
 
     def opens(self, given: Iterable[Given]) -> Bools:
         """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
-        answers = {one.question: one.value for one in given}
         met = np.ones(len(self.bank.questions), dtype=bool)
-        for q, question in enumerate(self.bank.questions):
-            for other, wanted in question.ask_if.items():
-                value = answers.get(other)
-                met[q] &= value is not None and bool(chosen(self.bank.question(other), value) & set(wanted))
+        if self._conditions:
+            answers = {one.question: one.value for one in given}
+            for q, other, wanted in self._conditions:
+                value = answers.get(other.id)
+                met[q] &= value is not None and bool(chosen(other, value) & wanted)
         return met
+
+    @cached_property
+    def _conditions(self) -> list[tuple[int, Question, set[str]]]:
+        """Each question with a condition, the question that it hangs on, and the outcomes that open it."""
+        found = [(q, other, wanted) for q, question in enumerate(self.bank.questions) for other, wanted in question.ask_if.items()]
+        return [(q, self.bank.question(other), set(wanted)) for q, other, wanted in found]
 
     def outcomes(self, question_id: str) -> tuple[Given, ...]:
         """Every answer to a single choice or a scale, and last the silence, for looking ahead; only the silence for other types."""

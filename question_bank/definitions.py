@@ -4,8 +4,10 @@ Everything here is frozen and compares by value, so that two banks are equal exa
 A ``Text`` is always a map from language to words; a plain string in the file stands for the bank's first language.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from adaptive.dropout import Hazard
@@ -16,6 +18,7 @@ QuestionType = Literal["single", "multiple", "scale", "number", "text"]
 Objective = Literal["information", "value"]
 
 WORDS = ("++", "+", "0", "-", "--")
+_WORD = re.compile(r"\w[\w'’-]*")
 SECONDS_BY_TYPE: Mapping[str, float] = {"single": 5.0, "multiple": 9.0, "scale": 4.0, "number": 7.0, "text": 20.0}
 
 
@@ -119,12 +122,17 @@ class Question:
             return ()
         return tuple(range(int(self.minimum), int(self.maximum) + 1))
 
-    @property
+    @cached_property
     def outcomes(self) -> tuple[str, ...]:
         """The names of what may be chosen: option ids, or the points of a scale as strings."""
         if self.type == "scale":
             return tuple(str(point) for point in self.points)
         return tuple(option.id for option in self.options)
+
+    @cached_property
+    def words(self) -> int:
+        """How many words the question has in the language in which it is shortest, without its options."""
+        return min((len(_WORD.findall(one)) for one in (self.text or {}).values()), default=0)
 
 
 @dataclass(frozen=True)
@@ -218,11 +226,19 @@ class Bank:
 
     def question(self, question_id: str) -> Question:
         """Raises KeyError when the bank has no such question."""
-        return {question.id: question for question in self.questions}[question_id]
+        return self._questions[question_id]
 
     def survey(self, survey_id: str) -> Survey:
         """Raises KeyError when the bank has no such survey."""
-        return {survey.id: survey for survey in self.surveys}[survey_id]
+        return self._surveys[survey_id]
+
+    @cached_property
+    def _questions(self) -> Mapping[str, Question]:
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def _surveys(self) -> Mapping[str, Survey]:
+        return {survey.id: survey for survey in self.surveys}
 
 
 def in_language(text: Text | None, language: str, default: str) -> str | None:

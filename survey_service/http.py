@@ -77,6 +77,10 @@ class BodyParser(FlaskParser):
 class ApiBlueprint(Blueprint):
     ARGUMENTS_PARSER = BodyParser()
 
+    def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
+        """As flask-smorest's; but the schema is made once, and not for every request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+
 
 class DiscernApi(Api):
     """flask-smorest with our error shape."""

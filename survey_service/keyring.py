@@ -3,6 +3,7 @@
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -74,5 +75,6 @@ class Sealer:
         raise NotSealedHere
 
 
+@lru_cache(maxsize=64)  # a derivation is five hashes, and every request needs the same few
 def _derive(key: str, purpose: str) -> bytes:
     return HKDF(SHA256(), length=32, salt=None, info=f"discern/{purpose}".encode()).derive(key.encode())

@@ -31,20 +31,22 @@ class DiscernServer(BaseApplication):
 
 def serve(settings: Settings, bind: str, workers: int, threads: int) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    DiscernServer(
-        settings,
-        {
-            "bind": bind,
-            "workers": workers,
-            "threads": threads,
-            "worker_class": "gthread",
-            "worker_connections": CONNECTIONS_PER_WORKER,
-            "control_socket_disable": True,
-            "graceful_timeout": 20,
-            "keepalive": 5,
-            "limit_request_line": 4094,
-            "loglevel": settings.log_level.lower(),
-            "errorlog": "-",
-            "child_exit": lambda _, worker: forget(worker.pid, settings.metrics_folder),
-        },
-    ).run()
+    DiscernServer(settings, options_of(settings, bind, workers, threads)).run()
+
+
+def options_of(settings: Settings, bind: str, workers: int, threads: int) -> dict[str, Any]:
+    """How gunicorn runs."""
+    return {
+        "bind": bind,
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "worker_connections": CONNECTIONS_PER_WORKER,
+        "control_socket_disable": True,
+        "graceful_timeout": 20,
+        "keepalive": 5,
+        "limit_request_line": 4094,
+        "loglevel": settings.log_level.lower(),
+        "errorlog": "-",
+        "child_exit": lambda _, worker: forget(worker.pid, settings.metrics_folder),
+    }

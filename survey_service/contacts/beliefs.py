@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
-from sqlmodel import Session
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm.util import identity_key
+from sqlmodel import Session, col
 
 from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy
@@ -14,13 +17,26 @@ from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence
 from question_bank.compiling import CompiledBank, Given
 from survey_service.contacts.evidence import Known, label_row
-from survey_service.store.records import Answer, Belief, Contact
+from survey_service.store.records import Answer, Belief, Contact, metadata
+
+BELIEF = metadata.tables["belief"]
 
 MATERIAL_CHANGE = 0.02
 """A probability that moved by less than this, with the same persona on top, is not worth a message."""
 
 DECIDED_AT = 0.85
 """Confidence from which a persona counts as decided where the survey gives no threshold of its own."""
+
+_CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id"), BELIEF.c.bank == bindparam("its_bank"))
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a stored belief leaves to the next one; `told` is what was last worth telling."""
+
+    sequence: int
+    threshold: float | None
+    told: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -48,54 +64,94 @@ def now_believes(
     threshold: float | None,
     reason: str,
     now: datetime,
+    before: Before | None,
+    heard: bool = True,
 ) -> Change:
     """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
 
-    The contact's row must be locked: the sequence is counted here. Without a `threshold` the last one stays in force.
+    The contact's row must be locked: the sequence is counted here. `before` is what is stored, see `stored`. Without a `threshold` the last
+    one stays in force. Where nobody is to be told, and so nothing is `heard`, the contact keeps its sequence.
     """
-    known = session.get(Belief, (contact.id, bank.bank.id)) or _prior_belief(contact, bank, version)
-    belief = _moved(known, bank, version, probabilities, known.threshold if threshold is None else threshold)
-    belief.answers = sum(one.value is not None for one in evidence.answers)
-    belief.skipped, belief.signals = len(evidence.given) - belief.answers, len(evidence.seen)
-    belief.updated_at = contact.updated_at = now
-    contact.sequence += 1
-    belief.sequence = contact.sequence
-    before = belief.told or {}
-    newly_decided = belief.is_decided and (not before.get("is_decided") or before.get("top") != belief.top)
-    is_material = _is_material(belief, before)
-    if is_material:
-        belief.told = {"top": belief.top, "is_decided": belief.is_decided, "probabilities": belief.probabilities}
-    session.add(belief)
+    if threshold is None and before is not None:
+        threshold = before.threshold
+    told = _told_of_prior(bank) if before is None else before.told or {}
+    belief = _belief(bank, probabilities, DECIDED_AT if threshold is None else threshold)
+    is_material = _is_material(belief, told)
+    newly_decided = belief["is_decided"] and (not told.get("is_decided") or told.get("top") != belief["top"])
+    answers = sum(one.value is not None for one in evidence.answers)
+    belief |= {
+        "bank_version": version,
+        "threshold": threshold,
+        "answers": answers,
+        "skipped": len(evidence.given) - answers,
+        "signals": len(evidence.seen),
+        "told": _worth_telling(belief) if is_material else told,
+        "updated_at": now,
+        "sequence": next_sequence(session, contact, after=before) if heard else 1 if before is None else before.sequence + 1,
+    }
+    stored = _store(session, contact, bank, belief, is_new=before is None)
+    return Change(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if heard else ())
+
+
+def next_sequence(session: Session, contact: Contact, after: Before | Belief | None = None) -> int:
+    """Every message about a contact has a number of its own, so that one guard in the receiver orders them all.
+
+    It comes `after` that of the belief, which was counted on by itself while nobody listened. The contact's row must be locked.
+    """
+    contact.sequence = max(contact.sequence, 0 if after is None else after.sequence) + 1
     session.add(contact)
-    return Change(contact, belief, bank, reason, now, is_material, newly_decided, explanation(evidence))
+    return contact.sequence
 
 
-def _prior_belief(contact: Contact, bank: CompiledBank, version: int) -> Belief:
-    """The belief before any evidence: the prior, which needs no telling."""
-    belief = Belief(
-        contact_id=contact.id, bank=bank.bank.id, bank_version=version, top=bank.personas[0], confidence=1.0, margin=1.0, entropy_bits=0.0
-    )
-    _moved(belief, bank, version, bank.tables.persona_prior, threshold=None)
-    belief.told = {"top": belief.top, "is_decided": False, "probabilities": belief.probabilities}
-    return belief
+def stored(session: Session, contact: Contact, bank: CompiledBank) -> Before | None:
+    """What is believed about the contact so far, None where nothing is."""
+    mine = select(col(Belief.sequence), col(Belief.threshold), col(Belief.told))
+    found = session.execute(mine.where(col(Belief.contact_id) == contact.id, col(Belief.bank) == bank.bank.id)).first()
+    return None if found is None else Before(*found)
 
 
-def _moved(belief: Belief, bank: CompiledBank, version: int, probabilities: Floats, threshold: float | None) -> Belief:
-    """The same row, saying what (K,) `probabilities` say."""
+def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
+    """Write the row with a plain statement, and give a plain copy of it; who had it in hand reads it again."""
+    key = {"contact_id": contact.id, "bank": bank.bank.id}
+    session.add(contact)
+    session.flush()  # a new contact comes first
+    if is_new:
+        session.execute(insert(BELIEF), {**key, **belief})
+    else:
+        session.execute(_CHANGED, {**{f"its_{name}": value for name, value in key.items()}, **belief})
+    held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
+    if held is not None:
+        session.expire(held)
+    return cast(Belief, SimpleNamespace(**key, **belief))
+
+
+def _told_of_prior(bank: CompiledBank) -> dict[str, Any]:
+    """Before any evidence there is the prior, which needs no telling."""
+    return _worth_telling(_belief(bank, bank.tables.persona_prior, 1.0)) | {"is_decided": False}
+
+
+def _worth_telling(belief: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: belief[name] for name in ("top", "is_decided", "probabilities")}
+
+
+def _belief(bank: CompiledBank, probabilities: Floats, threshold: float) -> dict[str, Any]:
+    """The columns that say what (K,) `probabilities` say."""
     order = np.argsort(-probabilities, kind="stable")
-    belief.bank_version, belief.threshold = version, threshold
-    belief.probabilities = {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)}
-    belief.top, belief.confidence = bank.personas[order[0]], float(probabilities[order[0]])
-    belief.margin = belief.confidence - float(probabilities[order[1]])
-    belief.entropy_bits = float(entropy(probabilities))
-    belief.is_decided = belief.confidence >= (DECIDED_AT if threshold is None else threshold)
-    return belief
+    confidence = float(probabilities[order[0]])
+    return {
+        "probabilities": {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)},
+        "top": bank.personas[order[0]],
+        "confidence": confidence,
+        "margin": confidence - float(probabilities[order[1]]),
+        "entropy_bits": float(entropy(probabilities)),
+        "is_decided": confidence >= threshold,
+    }
 
 
-def _is_material(belief: Belief, told: Mapping[str, Any]) -> bool:
+def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     before = told.get("probabilities", {})
-    moved = max((abs(p - before.get(persona, 0.0)) for persona, p in belief.probabilities.items()), default=0.0)
-    return belief.top != told.get("top") or belief.is_decided != told.get("is_decided") or moved >= MATERIAL_CHANGE
+    moved = max((abs(p - before.get(persona, 0.0)) for persona, p in belief["probabilities"].items()), default=0.0)
+    return belief["top"] != told.get("top") or belief["is_decided"] != told.get("is_decided") or moved >= MATERIAL_CHANGE
 
 
 def explanation(evidence: Known) -> list[dict[str, Any]]:

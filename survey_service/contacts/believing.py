@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from adaptive import believe
 from question_bank.compiling import CompiledBank
-from survey_service.contacts.beliefs import Change, now_believes
+from survey_service.contacts.beliefs import Change, now_believes, stored
 from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief, Contact
@@ -16,7 +16,8 @@ def believe_again(session: Session, contact: Contact, bank: CompiledBank, versio
     """The belief about a contact from everything known now. The contact's row must be locked."""
     known = evidence_about(session, contact, bank, now)
     probabilities = believe(bank.tables, known.evidence)[0]
-    return now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason=reason, now=now)
+    before = stored(session, contact, bank)
+    return now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason=reason, now=now, before=before)
 
 
 def banks_of(session: Session, banks: Banks, *contacts: Contact) -> list[tuple[CompiledBank, int]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, func, literal, literal_column, select, union_all
 from sqlmodel import Session, col
 
 from adaptive.likelihood import Floats
@@ -163,8 +163,13 @@ def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
 
 
 def _counting(contact_ids: Sequence[str], bank: str) -> Select[Any]:
-    mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, col(Answer.state) == "current")
+    mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, is_current(Answer))
     return mine.order_by(col(Answer.id))
+
+
+def is_current(answer: Any) -> ColumnElement[bool]:
+    """Written into the statement: a database does not see that a parameter fits the index of what is current."""
+    return col(answer.state) == literal_column("'current'")
 
 
 def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:

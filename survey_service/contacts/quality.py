@@ -3,12 +3,11 @@
 Nobody is blocked for it, and nothing is stored but what was measured: the weight is made of that whenever the log is read.
 """
 
-import re
 from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
-from question_bank.definitions import Bank, Question, Text
+from question_bank.definitions import Bank, Question
 from survey_service.store.records import Answer
 
 SECONDS_A_WORD = 0.1
@@ -19,8 +18,6 @@ SECONDS_TO_ACT = 0.3
 
 SEVERAL = 3
 """Scales with one and the same point from which that is worth a note."""
-
-WORD = re.compile(r"\w[\w'’-]*")
 
 
 def weight_of(question: Question, answer: Answer) -> float:
@@ -44,8 +41,4 @@ def manner_of(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
 
 def least_seconds(question: Question) -> float:
     """How long it takes at least to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
-    return SECONDS_TO_ACT + SECONDS_A_WORD * _words(question.text)
-
-
-def _words(text: Text | None) -> int:
-    return min((len(WORD.findall(one)) for one in (text or {}).values()), default=0)
+    return SECONDS_TO_ACT + SECONDS_A_WORD * question.words

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from adaptive import believe
 from question_bank.compiling import CompiledBank
-from survey_service.contacts.beliefs import now_believes
+from survey_service.contacts.beliefs import Before, now_believes
 from survey_service.contacts.evidence import evidence_about_all
 from survey_service.store.banks import Banks
 from survey_service.store.records import Belief, Contact
@@ -69,6 +69,9 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
         same |= all(abs(old.get(name, -1) - p) <= SAME for name, p in zip(bank.personas, probabilities, strict=True))
         moved.append(not same)
         if not same:
-            change = now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now)
+            last = None if belief is None else Before(belief.sequence, belief.threshold, belief.told)
+            change = now_believes(
+                session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now, before=last
+            )
             telling.tell_of_change(session, change, ended=False, now=now, lane=BULK)
     return moved

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import TextClause, bindparam, text
 
@@ -50,7 +51,7 @@ class Limits:
         if not charges:
             return
         with self._store.hasty() as connection:
-            admitted = connection.execute(_statement([one.session is not None for one in charges]), _values(charges, now)).all()
+            admitted = connection.execute(_statement(tuple(one.session is not None for one in charges)), _values(charges, now)).all()
             if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
                 self._pruned_at = now
                 connection.execute(text("DELETE FROM rate_limit WHERE open_at < :old"), {"old": now.timestamp() - self._memory})
@@ -68,7 +69,8 @@ def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
     return values
 
 
-def _statement(by_session: Sequence[bool]) -> TextClause:
+@cache
+def _statement(by_session: tuple[bool, ...]) -> TextClause:
     """In the order of the keys, so that no two requests can each hold what the other waits for."""
     survey = "|| COALESCE((SELECT survey FROM survey_session WHERE id = CAST(:session{n} AS TEXT)), '')"
     wanted = " UNION ALL ".join(

@@ -2,22 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, insert, update
+from sqlmodel import Session
 
 from question_bank.answers import ImpossibleValue, Value, canonical, from_store, to_store
 from question_bank.compiling import Given
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
+from survey_service.respondent.reading import ANSWER
 from survey_service.respondent.state import GivenAnswer, Interview
 from survey_service.store.records import Answer
 
+_ADD = insert(ANSWER).returning(*ANSWER.c)
+_REPLACE = update(ANSWER).where(ANSWER.c.id == bindparam("replaced")).values(state="replaced")
 
-def not_yet_taken(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
+
+def not_yet_taken(interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
     """Those of `given` that are new. Raises AnswerIdReused where an id already stands for something else."""
     wanted = [one.answer_id for one in given]
-    taken = session.exec(select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(wanted)))
-    before = {answer.answer_id: answer for answer in taken}
+    before = {answer.answer_id: answer for answer in interview.log_of_session}
     for number, one in enumerate(given):
         known = before.get(one.answer_id)
         same = known is None or (known.question == one.question and known.kind == one.kind and _same_value(interview, known, one))
@@ -81,34 +85,42 @@ def _conditions(interview: Interview, one: GivenAnswer) -> str:
     return " and ".join(f'"{other}"' for other in interview.bank.bank.question(one.question).ask_if)
 
 
-def keep(session: Session, interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None], now: datetime) -> None:
-    """Write the answers into the log; what they replace stays there as replaced."""
-    current = {answer.question: answer for answer in interview.answers}
-    for one in given:
-        if one.question in current:
-            current[one.question].state = "replaced"
-            session.add(current[one.question])
-    session.flush()
-    watch = Watch(session, interview, now)
-    for one, value in zip(given, values, strict=True):
-        session.add(
-            Answer(
-                session_id=interview.row.id,
-                contact_id=interview.contact.id,
-                bank=interview.row.bank,
-                bank_version=interview.row.bank_version,
-                question=one.question,
-                kind=one.kind,
-                value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
-                seconds=one.seconds,
-                measured=None if _was_clicked(interview, one, value) else watch.credit(one),
-                trapped=one.trapped,
-                chance=interview.row.chance if one.question == interview.row.question else None,
-                answer_id=one.answer_id,
-                given_at=now,
-            )
-        )
-        session.flush()
+def keep(
+    session: Session, interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None], now: datetime
+) -> list[Answer]:
+    """Write the answers into the log; what they replace stays there as replaced. Returns what is current then."""
+    questions = {one.question for one in given}
+    replaced = [answer.id for answer in interview.answers if answer.question in questions]
+    if replaced:
+        session.execute(_REPLACE, [{"replaced": one} for one in replaced])
+    watch = Watch(interview, now)
+    rows = [_row(interview, one, value, watch, now) for one, value in zip(given, values, strict=True)]
+    added = [cast(Answer, session.execute(_ADD, row).one()) for row in rows]
+    return [answer for answer in interview.answers if answer.id not in replaced] + added
+
+
+def _row(interview: Interview, one: GivenAnswer, value: Value | None, watch: "Watch", now: datetime) -> dict[str, Any]:
+    return {
+        "session_id": interview.row.id,
+        "contact_id": interview.contact.id,
+        "bank": interview.row.bank,
+        "bank_version": interview.row.bank_version,
+        "question": one.question,
+        "kind": one.kind,
+        "value": None if value is None else to_store(interview.bank.bank.question(one.question), value),
+        "seconds": one.seconds,
+        "measured": None if _was_clicked(interview, one, value) else watch.credit(one),
+        "trapped": one.trapped,
+        "chance": interview.row.chance if one.question == interview.row.question else None,
+        "answer_id": one.answer_id,
+        "state": "current",
+        "given_at": now,
+    }
+
+
+def withdraw(session: Session, answer: Answer, by: str) -> None:
+    """The respondent went back, with the act `by`."""
+    session.execute(update(ANSWER).where(ANSWER.c.id == answer.id).values(state="withdrawn", withdrawn_by=by))
 
 
 def _was_clicked(interview: Interview, one: GivenAnswer, value: Value | None) -> bool:
@@ -116,11 +128,10 @@ def _was_clicked(interview: Interview, one: GivenAnswer, value: Value | None) ->
     return interview.claimed is not None and (interview.claimed.question, interview.claimed.value) == (one.question, value)
 
 
-def draft_of(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
-    """What was left behind unconfirmed: it counts, and whoever comes back finds its question with it."""
+def draft_of(interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
+    """What was left behind unconfirmed, among what is current now: it counts, and whoever comes back finds its question with it."""
     drafts = [one.answer_id for one in given if one.draft]
-    mine = select(Answer).where(Answer.session_id == interview.row.id, col(Answer.answer_id).in_(drafts[-1:]))
-    return session.exec(mine).first() if drafts else None
+    return next((answer for answer in interview.own if drafts and answer.answer_id == drafts[-1]), None)
 
 
 class Watch:
@@ -130,9 +141,10 @@ class Watch:
     knows, which may have shown its form before the session began, or have waited for the line: its word is taken, against itself.
     """
 
-    def __init__(self, session: Session, interview: Interview, now: datetime) -> None:
-        longest = select(Answer.question, func.max(Answer.measured)).where(Answer.session_id == interview.row.id)
-        self._seen = {question: seconds or 0.0 for question, seconds in session.exec(longest.group_by(Answer.question))}
+    def __init__(self, interview: Interview, now: datetime) -> None:
+        self._seen: dict[str, float] = {}
+        for answer in interview.log_of_session:
+            self._seen[answer.question] = max(self._seen.get(answer.question, 0.0), answer.measured or 0.0)
         self._elapsed = (now - interview.row.started_at).total_seconds()
 
     def credit(self, one: GivenAnswer) -> float | None:

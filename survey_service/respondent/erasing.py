@@ -7,6 +7,7 @@ from sqlmodel import Session, select
 
 from survey_service.contacts.taking_back import believe_without, restore
 from survey_service.respondent.claims import settle
+from survey_service.respondent.reading import save
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, SurveySession
@@ -33,7 +34,7 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
     session.flush()
     _close(row, now)
     settle(session, row)
-    session.add(row)
+    save(session, row)
     restore(session, contact, row.bank, counted)
     forget_answers(session, contact, row.bank, now)
     change = believe_without(session, banks, contact, row.bank, row.bank_version, now)

@@ -9,15 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from question_bank.compiling import Given
 from survey_service.contacts.beliefs import now_believes
-from survey_service.contacts.evidence import current_answers
 from survey_service.errors import Conflict
-from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated
+from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated, withdraw
 from survey_service.respondent.claims import ask_to_confirm, settle
 from survey_service.respondent.course import arrive, close, move_on, spoken
+from survey_service.respondent.reading import save
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
@@ -42,7 +42,7 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
         ask_to_confirm(interview.row, interview.claimed)
     session.add(interview.contact)
     session.flush()
-    session.add(interview.row)
+    save(session, interview.row)
     session.flush()
     return view_of(interview, now), token
 
@@ -81,15 +81,15 @@ def record_answers(
     What was already taken under the same `answer_id` is not taken again. Either all of `given` is kept or none of it.
     """
     interview = open_interview(session, banks, session_id, token, now)
-    fresh = not_yet_taken(session, interview, given)
+    fresh = not_yet_taken(interview, given)
     if not fresh:
         return view_of(interview, now)
     interview.must_be_open(now)
     _catch_up(interview, now)
     values = validated(interview, fresh)
-    _confirm(session, interview, fresh, now)
-    keep(session, interview, fresh, values, now)
-    interview = _again(session, interview, standing=draft_of(session, interview, fresh))
+    interview = _confirm(session, interview, fresh, now)
+    interview = replace(interview, answers=keep(session, interview, fresh, values, now), claimed=None)
+    interview = _again(interview, standing=draft_of(interview, fresh))
     _believe_and_tell(session, interview, "answer", now)
     return view_of(interview, now)
 
@@ -97,17 +97,15 @@ def record_answers(
 def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> dict[str, Any]:
     """Withdraw the last answer of the session and ask its question again, with what was given beside it."""
     interview = open_interview(session, banks, session_id, token, now)
-    repeated = select(Answer).where(Answer.session_id == session_id, Answer.withdrawn_by == answer_id)
-    if session.exec(repeated).first():
+    if answer_id in [answer.withdrawn_by for answer in interview.log_of_session]:
         return view_of(interview, now)
     interview.must_be_open(now)
     if not interview.settled:
         raise Conflict("There is no answer to go back to.")
     last = interview.settled[-1]
-    last.state, last.withdrawn_by = "withdrawn", answer_id
-    session.add(last)
-    session.flush()
-    interview = _again(session, interview, standing=last)
+    withdraw(session, last, answer_id)
+    interview = replace(interview, answers=[answer for answer in interview.answers if answer.id != last.id])
+    interview = _again(interview, standing=last)
     _believe_and_tell(session, interview, "withdrawn", now)
     return view_of(interview, now)
 
@@ -116,7 +114,7 @@ def speak(session: Session, banks: Banks, session_id: str, language: str, now: d
     """Go on in another language, if the bank has it."""
     row = open_interview(session, banks, session_id, None, now).row
     row.language = spoken(language, (row.language, *banks.version(session, row.bank, row.bank_version).bank.languages))
-    session.add(row)
+    save(session, row)
 
 
 def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> dict[str, Any]:
@@ -125,32 +123,32 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
     if interview.status(now) == "open":
         close(interview, "finished", "respondent", now)
         interview.row.finish_reason = reason
-        session.add(interview.row)
+        save(session, interview.row)
         _tell_of_the_end(session, interview, now)
     return view_of(interview, now)
 
 
-def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> None:
+def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview:
     """An act confirms the click that led here: both count, unless the act is another answer to the same question."""
     claimed = interview.claimed
     if claimed is None:
-        return
-    if claimed.question not in [one.question for one in given]:
-        clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
-        keep(session, interview, [clicked], [claimed.value], now)
+        return interview
     settle(session, interview.row)
+    if claimed.question in [one.question for one in given]:
+        return interview
+    clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
+    return replace(interview, answers=keep(session, interview, [clicked], [claimed.value], now))
 
 
-def _again(session: Session, interview: Interview, standing: Answer | None = None) -> Interview:
-    """The same interview with the log read afresh; the question of the answer that is left `standing` beside it is asked again."""
-    answers = current_answers(session, interview.contact.id, interview.row.bank)
+def _again(interview: Interview, standing: Answer | None) -> Interview:
+    """The interview after the act; the question of the answer that is left `standing` beside it is asked again."""
     interview.row.withdrawn_answer = standing.id if standing else None
-    return Interview(interview.row, interview.contact, interview.bank, answers, interview.now, interview.seen, standing)
+    return replace(interview, withdrawn=standing)
 
 
 def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:
     step = move_on(interview, now)
-    session.add(interview.row)
+    save(session, interview.row)
     change = now_believes(
         session,
         interview.contact,
@@ -161,7 +159,11 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         threshold=interview.survey.stop.confidence,
         reason=reason,
         now=now,
+        before=interview.log.before if interview.log else None,
+        heard=interview.is_heard,
     )
+    if not interview.is_heard:
+        return
     telling.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
     if interview.row.status != "open":
         _tell_of_the_end(session, interview, now)
@@ -170,7 +172,7 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
 def _catch_up(interview: Interview, now: datetime) -> None:
     """Ask something else where the question that was asked has closed meanwhile: the contact corrected its condition elsewhere."""
     asked = interview.row.question
-    if interview.status(now) == "open" and asked and not interview.progress.opens[0, interview.bank.index[asked]]:
+    if interview.status(now) == "open" and asked and not interview.opens[interview.bank.index[asked]]:
         move_on(interview, now)
 
 

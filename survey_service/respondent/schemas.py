@@ -136,6 +136,11 @@ class ResultSchema(StrictSchema):
 
 
 class ViewSchema(StrictSchema):
+    """What `view_of` gives. It is made of plain values already, so nothing is left to dump."""
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        return obj
+
     session = fields.String(metadata={"description": "Missing where nothing is stored before the respondent agrees"})
     token = fields.String(metadata={"description": "Only in the answer that starts the session"})
     survey = fields.String(required=True)

@@ -9,15 +9,17 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from adaptive import Evidence, Progress
 from adaptive.exploring import Lots
+from adaptive.likelihood import Bools
 from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Survey
-from survey_service.contacts.evidence import Known, Seen, current_answers, label_of, readable, signals_of
+from survey_service.contacts.evidence import Known, Seen, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.respondent.claims import claim_of
+from survey_service.respondent.reading import Log, log_of, session_and_contact
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Contact, SurveySession
 
@@ -65,11 +67,12 @@ class Interview:
     row: SurveySession
     contact: Contact
     bank: CompiledBank
-    answers: list[Answer]
+    answers: Sequence[Answer]
     now: datetime
     seen: Sequence[Seen] = ()  # what the contact did
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it was left behind as a draft
     claimed: Given | None = None  # the click in an email, until an act of the person confirms it
+    log: Log | None = None  # as it was when the act began; None where nothing is to be stored
 
     @property
     def survey(self) -> Survey:
@@ -90,6 +93,16 @@ class Interview:
     def own(self) -> list[Answer]:
         """What was given in this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody is to be told of what becomes of the contact."""
+        return self.log is None or self.log.heard
+
+    @property
+    def log_of_session(self) -> list[Answer]:
+        """Everything that was given in this session before this act, also what was replaced or withdrawn."""
+        return [] if self.log is None else [answer for answer in self.log.answers if answer.session_id == self.row.id]
 
     @property
     def settled(self) -> list[Answer]:
@@ -125,6 +138,11 @@ class Interview:
             return None
         return Lots.of(self.row.id, self.taken + further, self.survey.explore, futures)
 
+    @cached_property
+    def opens(self) -> Bools:
+        """(Q,) questions whose conditions are met by what is known."""
+        return self.bank.opens(self.known)
+
     @property
     def progress(self) -> Progress:
         """What is done and what may open; the limit is what the respondent has been told."""
@@ -139,7 +157,7 @@ class Interview:
             done[0, claimed], spent = True, spent + effort[claimed]
         return Progress(
             done=done,
-            opens=self.bank.opens(self.known)[None],
+            opens=self.opens[None],
             taken=np.array([self.taken]),
             spent=np.array([float(spent)]),
             limit=np.array([self.row.limit]),
@@ -148,22 +166,21 @@ class Interview:
 
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
     """The session and its contact, locked against other writers; `token` None trusts the caller. Raises NotFound, BadToken."""
-    both = select(SurveySession, Contact).join(Contact).where(SurveySession.id == session_id)
-    statement = both.with_for_update() if lock else both
-    found = session.exec(statement).first()
+    found = session_and_contact(session, session_id, lock=lock)
     if found is None and lock:  # while we waited, the contact may have been merged into another, to whom the session belongs now
-        found = session.exec(statement).first()
+        found = session_and_contact(session, session_id, lock=lock)
     if found is None:
         raise NotFound("There is no such session.")
     row, contact = found
     if token is not None and not hmac.compare_digest(row.token_digest, digest(token)):
         raise BadToken
     bank = banks.version(session, row.bank, row.bank_version)
-    withdrawn = session.get(Answer, row.withdrawn_answer) if row.withdrawn_answer else None
-    answers = current_answers(session, contact.id, row.bank)
-    begun = any(answer.session_id == row.id for answer in answers)
+    log = log_of(session, row)
+    answers = [answer for answer in log.answers if answer.state == "current"]
+    withdrawn = next((answer for answer in log.answers if answer.id == row.withdrawn_answer), None)
     seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
-    return Interview(row, contact, bank, answers, now, seen, withdrawn, None if begun else claim_of(session, bank, row))
+    begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
+    return Interview(row, contact, bank, answers, now, seen, withdrawn, None if begun else claim_of(session, bank, row), log)
 
 
 def digest(token: str) -> str:

@@ -46,8 +46,8 @@ class Store:
 
     @contextmanager
     def hasty(self) -> Iterator[Connection]:
-        """Statements of their own that do not wait for the disk: for what a crash may forget."""
-        with self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
+        """Statements, each a transaction of its own, that do not wait for the disk: for what a crash may forget."""
+        with self._hasty.connect().execution_options(discern_alone=True) as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -96,5 +96,6 @@ def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer that begins as a reader cannot wait for another writer: it fails at once. So writers say so first.
-    writes = connection.get_execution_options().get("discern_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("discern_alone"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("discern_writes") else "BEGIN")

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from survey_service.respondent.reading import save
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import SurveySession
@@ -44,4 +45,4 @@ def close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
         row.left_at, row.question, row.chance = row.question, None, None
         row.status, row.ended_at = "expired", now
         telling.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
-    session.add(row)
+    save(session, row)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from question_bank.compiling import CompiledBank
-from survey_service.contacts.beliefs import Change, explanation
+from survey_service.contacts.beliefs import Change, explanation, next_sequence
 from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
@@ -44,7 +44,7 @@ def tell_of_response(
     wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
     if not wanting:
         return
-    sequence = _next_sequence(session, contact)
+    sequence = next_sequence(session, contact)
     facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
     for endpoint in wanting:
         queue.flush(session, endpoint, contact, now)
@@ -66,7 +66,7 @@ def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, r
     known = evidence_about(session, contact, bank, now)
     change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
     if untold:
-        belief.sequence = _next_sequence(session, contact)
+        belief.sequence = next_sequence(session, contact, after=belief)
         session.add(belief)
         _tell_of_update(session, untold, change, True, now)
     _tell_of_decision(session, patient, change, True, now)
@@ -103,7 +103,7 @@ def tell_the_present(session: Session, endpoint: Endpoint, contact: Contact, ban
 
 def _tell_the_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     if is_wanted(endpoint, event_type):
-        facts = events.contact_facts(event_type, contact, _names(session, contact), _next_sequence(session, contact), now) | more
+        facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
         queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, lane=BULK)
 
 
@@ -114,7 +114,7 @@ def _tell_of_belief(
     why = explanation(evidence_about(session, contact, bank, now))
     change = Change(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
     # A sequence of its own: the receiver's guard would drop what it has seen, and a resync is for whoever has lost that.
-    facts = events.persona_facts(event_type, change, _names(session, contact), _next_sequence(session, contact))
+    facts = events.persona_facts(event_type, change, _names(session, contact), next_sequence(session, contact, after=belief))
     if event_type == DECIDED:
         queue.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, contact, bank, BULK)
         return
@@ -124,7 +124,7 @@ def _tell_of_belief(
 
 def _tell_of_contact(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
-    facts = events.contact_facts(event_type, contact, _names(session, contact), _next_sequence(session, contact), now) | more
+    facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
     for endpoint in wanting:
         queue.flush(session, endpoint, contact, now)
         queue.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact)
@@ -146,7 +146,7 @@ def _tell_of_decision(
     wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_news(session, one, change, ended)]
     if wanting:
         names = _names(session, change.contact)
-        facts = events.persona_facts(DECIDED, change, names, _next_sequence(session, change.contact))
+        facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
         for endpoint in wanting:
             if lane == INTERACTIVE:
                 queue.flush(session, endpoint, change.contact, now)
@@ -218,10 +218,3 @@ def _can_hear(endpoint: Endpoint) -> bool:
 def _names(session: Session, contact: Contact) -> list[ExternalId]:
     mine = select(ExternalId).where(ExternalId.contact_id == contact.id)
     return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
-
-
-def _next_sequence(session: Session, contact: Contact) -> int:
-    """Every message about a contact has a number of its own, so that one guard in the receiver orders them all."""
-    contact.sequence += 1
-    session.add(contact)
-    return contact.sequence

@@ -50,8 +50,11 @@ def binaries() -> Path:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A server with a template database that has all tables. It refuses to run as root, so there it runs as the user postgres."""
+def postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server with a template database that has all tables. It refuses to run as root, so there it runs as the user postgres.
+
+    One that is not `durable` does not wait for the disk: what tests write is gone with them anyway.
+    """
     programs, folder = binaries(), Path(mkdtemp(prefix="discern-pg-"))
     is_root = os.geteuid() == 0
     if is_root:
@@ -61,7 +64,8 @@ def postgres() -> Iterator[Postgres]:
         command = [programs / program, "-D", folder / "data", *arguments]
         subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, user="postgres" if is_root else None)
 
-    settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c full_page_writes=off -c max_connections=200"
+    settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c max_connections=200"
+    settings += "" if durable else " -c fsync=off -c full_page_writes=off"
     try:
         run("initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", settings)

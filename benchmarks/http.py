@@ -1,0 +1,15 @@
+"""What an answer costs over HTTP, beside a bare Flask route that reads, chooses and writes the same by the raw driver.
+
+.venv/bin/python benchmarks/http.py [--rounds 5] [--contacts 1000,10000,100000] [--only sqlite|postgresql]
+
+Rounds of floor and product take turns in one run; medians are compared. Processor time is that of the web server's processes and of
+PostgreSQL's. The floor is described in `benchmarks/http_floor.py`.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # beside this file it would be taken for the module of Python's own
+    import_module("benchmarks.http_rounds").main()

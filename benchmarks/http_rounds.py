@@ -1,0 +1,104 @@
+"""Rounds of the floor and of the product in turns: see `benchmarks/http.py`."""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from statistics import median, quantiles
+
+from benchmarks import http_growth
+from benchmarks.load import a_bank, cpu_of, prepare, respond, server, sessions
+from tests.survey_service.databases import postgres
+
+WORKERS, THREADS, CLIENTS = "2", "4", 32
+PRODUCT = ("-m", "survey_service.cli", "serve", "--bind", "127.0.0.1:PORT", "--workers", WORKERS, "--threads", THREADS)
+
+
+@dataclass
+class Side:
+    """Floor or product: its server, and what its rounds have shown."""
+
+    name: str
+    url: str
+    port: int
+    processes: tuple[int, ...]
+    rates: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
+
+    def round(self, each: int, answers: int, clients: int) -> None:
+        """`each` sessions for every client, all of their answers."""
+        names = sessions(self.url, each * clients)
+        here, there = get_context("spawn").Pipe()
+        load = get_context("spawn").Process(target=respond, args=(self.port, names, answers, clients, there))
+        load.start()
+        here.recv()
+        before = cpu_of(*self.processes)
+        here.send("go")
+        seconds, took = here.recv()
+        load.join()
+        self.rates.append(len(took) / seconds)
+        self.cpu.append((cpu_of(*self.processes) - before) / len(took))
+        self.took += took
+
+    def told(self) -> str:
+        cuts = quantiles(self.took, n=100)
+        return (
+            f"{median(self.rates):6.0f} answers/s, p50 {cuts[49] * 1e3:5.1f} ms, p99 {cuts[98] * 1e3:6.1f} ms, "
+            f"processor {median(self.cpu) * 1e6:5.0f} us an answer"
+        )
+
+
+@contextmanager
+def both(urls: tuple[str, str], also: tuple[int, ...]) -> Iterator[tuple[Side, Side]]:
+    """The floor on the first database and the product on the second; `also` are the processes of the databases themselves."""
+    bare = ("-m", "benchmarks.http_floor", urls[0], "PORT", WORKERS, THREADS)
+    with server(urls[0], *bare) as floor, server(urls[1], *PRODUCT) as product:
+        yield (
+            Side("floor", urls[0], floor[0], (floor[1], *also[:1])),
+            Side("product", urls[1], product[0], (product[1], *also[1:])),
+        )
+
+
+def compare(kind: str, urls: tuple[str, str], also: tuple[int, ...], wanted: argparse.Namespace) -> None:
+    for url in urls:
+        prepare(url, a_bank())
+    for clients, each in ((CLIENTS, 4), (1, 20)):
+        with both(urls, also) as sides:
+            for side in sides:
+                side.round(1, 10, clients)  # so that nothing is counted that happens once
+                side.rates, side.cpu, side.took = [], [], []
+            for _ in range(wanted.rounds):
+                for side in sides:
+                    side.round(each, 10, clients)
+        floor, product = sides
+        print(f"\n{kind}, {clients} respondents at once, {wanted.rounds} rounds of {each * clients * 10} answers")
+        for side in sides:
+            print(f"  {side.name:8} {side.told()}")
+        rate, cpu = median(product.rates) / median(floor.rates), median(floor.cpu) / median(product.cpu)
+        print(f"  product/floor: {rate:.2f} of the answers a second; {cpu:.2f} by processor time", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks/http.py", description="What an answer costs over HTTP, beside a bare Flask route")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--contacts", default="1000,10000,100000")
+    parser.add_argument("--only", choices=["sqlite", "postgresql"])
+    parser.add_argument("--no-growth", action="store_true")
+    wanted = parser.parse_args()
+    sizes = [int(one) for one in wanted.contacts.split(",")]
+    if wanted.only != "postgresql":
+        with tempfile.TemporaryDirectory() as folder:
+            compare("SQLite", (f"sqlite:///{folder}/floor.db", f"sqlite:///{folder}/product.db"), (), wanted)
+            if not wanted.no_growth:
+                http_growth.show("SQLite", f"sqlite:///{folder}/growth.db", 0, sizes)
+    if wanted.only != "sqlite":
+        # A server for each, or the floor's rows would be cleaned up at the product's expense.
+        with postgres(durable=True) as one, postgres(durable=True) as other:
+            pids = tuple(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]) for server in (one, other))
+            compare("PostgreSQL", (one.url("postgres"), other.url("postgres")), pids, wanted)
+            if not wanted.no_growth:
+                other.execute("CREATE DATABASE growth")
+                http_growth.show("PostgreSQL", other.url("growth"), pids[1], sizes)

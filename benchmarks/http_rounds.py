@@ -97,7 +97,7 @@ def main() -> None:
     if wanted.only != "sqlite":
         # A server for each, or the floor's rows would be cleaned up at the product's expense.
         with postgres(durable=True) as one, postgres(durable=True) as other:
-            pids = tuple(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]) for server in (one, other))
+            pids = one.pid, other.pid
             compare("PostgreSQL", (one.url("postgres"), other.url("postgres")), pids, wanted)
             if not wanted.no_growth:
                 other.execute("CREATE DATABASE growth")

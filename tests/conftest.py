@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,27 @@ from tests.survey_service.databases import Postgres, PostgresMissing, clone, cre
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """One server for all tests. Where it cannot be had, a developer is told so and CI fails."""
-    try:
-        running = postgres()
-        server = running.__enter__()
-    except PostgresMissing as missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
-    yield server
-    running.__exit__(None, None, None)
+    """One server for all tests."""
+    with _a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[Postgres]:
+    """A server for one test, which may kill it."""
+    with _a_server() as server:
+        yield server
+
+
+@contextmanager
+def _a_server() -> Iterator[Postgres]:
+    """Where PostgreSQL cannot be had, a developer is told so and CI fails."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgres())
+        except PostgresMissing as missing:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import numpy as np
 from sqlmodel import col, func, select
 from standardwebhooks import Webhook
 
-from survey_service.contacts.beliefs import now_believes
+from survey_service.contacts.beliefs import now_believes, stored
 from survey_service.contacts.evidence import Known
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
@@ -122,8 +122,8 @@ class Fleet:
                 _, ledger.secret = endpoints.add(session, settings, **wish)
             hands = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
             last = self._change_and_kill(store, hands, crew)
-            self._hurry(store)
-            until(lambda: self._hurry(store) == 0, "everything has been delivered", patience=120)
+            hurry(store)
+            until(lambda: hurry(store) == 0, "everything has been delivered", patience=120)
         with store.reading() as session:
             states = Counter(dict(session.exec(select(Delivery.state, func.count()).group_by(Delivery.state)).all()))
             attempts = session.exec(select(func.count()).select_from(DeliveryAttempt)).one()
@@ -157,25 +157,29 @@ class Fleet:
                 session.add(contact)
                 session.flush()
             probabilities = np.array([0.3 + 0.4 * (update % 2), 0.7 - 0.4 * (update % 2)])
-            change = now_believes(session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.99, reason="answer", now=now)
+            before = stored(session, contact, BANK)
+            change = now_believes(
+                session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.99, reason="answer", now=now, before=before
+            )
             telling.tell_of_change(session, change, ended=False, now=now)
             return change.belief.sequence
 
-    def _hurry(self, store: Store) -> int:
-        """How many messages wait; leases of the dead end now, and nobody waits for a back-off: the test has no hour."""
-        now = utc_now()
-        with store.writing() as session:
-            for endpoint in session.exec(select(Endpoint).with_for_update(key_share=True)):
-                endpoint.probe_at = endpoint.tripped_at = None
-            waiting = session.exec(_waiting().with_for_update(skip_locked=True)).all()
-            for row in waiting:
-                row.due = min(row.due, now)
-                if row.lease_until is not None and row.lease_until - now < timedelta(seconds=40):  # claimed 20 seconds ago: dead
-                    row.lease_until = None
-                session.add(row)
-        time.sleep(0.2)
-        with store.reading() as session:
-            return session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == "pending")).one()
+
+def hurry(store: Store) -> int:
+    """How many messages wait; leases of the dead end now, and nobody waits for a back-off: the test has no hour."""
+    now = utc_now()
+    with store.writing() as session:
+        for endpoint in session.exec(select(Endpoint).with_for_update(key_share=True)):
+            endpoint.probe_at = endpoint.tripped_at = None
+        waiting = session.exec(_waiting().with_for_update(skip_locked=True)).all()
+        for row in waiting:
+            row.due = min(row.due, now)
+            if row.lease_until is not None and row.lease_until - now < timedelta(seconds=40):  # claimed 20 seconds ago: dead
+                row.lease_until = None
+            session.add(row)
+    time.sleep(0.2)
+    with store.reading() as session:
+        return session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == "pending")).one()
 
 
 def _waiting() -> Any:

@@ -65,11 +65,16 @@ def discern(*arguments: str, database_url: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env=environment(database_url), capture_output=True, text=True, timeout=60, check=False)
 
 
+def start(*arguments: str, database_url: str) -> "subprocess.Popen[bytes]":
+    """A `discern` command in its own process group."""
+    command = [sys.executable, "-m", "survey_service.cli", *arguments]
+    return subprocess.Popen(command, env=environment(database_url), start_new_session=True)
+
+
 @contextmanager
 def process(*arguments: str, database_url: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A `discern` command in its own process group, ended with everything it started."""
-    command = [sys.executable, "-m", "survey_service.cli", *arguments]
-    running = subprocess.Popen(command, env=environment(database_url), start_new_session=True)
+    running = start(*arguments, database_url=database_url)
     try:
         yield running
     finally:

@@ -3,57 +3,14 @@
 import json
 import os
 import signal
-from http.client import HTTPException
 from pathlib import Path
-from random import Random
-from threading import Event, Thread
 
 from survey_service.webhooks.events import rounded
 from tests.processes import discern, end, process, receiver, until, web_server
+from tests.respondents import Respondent, all_acknowledged, count
 from tests.test_one_answer_to_webhook import BANK
 
 KILLS = 50
-
-
-class Respondents(Thread):
-    """Keeps answering surveys and remembers what was acknowledged. A lost reply is asked for again, as the widget does."""
-
-    def __init__(self, web, seed):
-        super().__init__()
-        self.web, self.dice, self.stop, self.acknowledged, self.broken = web, Random(seed), Event(), {}, []
-
-    def run(self):
-        number, token = 0, None
-        while not self.stop.is_set():
-            status, view = self.insist("POST", "/api/v1/surveys/post-purchase/sessions", {})
-            while status in (200, 201) and view["status"] == "open" and not self.stop.is_set():
-                number += 1
-                session, token = view["session"], view.get("token") or token
-                body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.something(view["question"])}
-                status, view = self.insist("POST", f"/api/v1/sessions/{session}/answers", {**body, "token": token})
-                if status == 200:
-                    self.acknowledged.setdefault(session, []).append(body)
-                elif status != 0:
-                    self.broken.append((status, view))
-
-    def insist(self, method, path, body):
-        while not self.stop.is_set():
-            try:
-                return self.web.call(method, path, body)
-            except (OSError, HTTPException, ValueError):  # nobody there, or cut off in the middle of the reply
-                self.stop.wait(0.01)
-        return 0, None
-
-    def something(self, question):
-        if self.dice.random() < 0.2:
-            return {"kind": "skip"}
-        options = [option["id"] for option in question.get("options", [])]
-        value = {
-            "single": lambda: self.dice.choice(options),
-            "multiple": lambda: [option for option in options if self.dice.random() < 0.5],
-            "scale": lambda: self.dice.randint(1, 10),
-        }[question["type"]]()
-        return {"kind": "answer", "value": value}
 
 
 def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(database_url):
@@ -66,7 +23,7 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
             status, endpoint = web.call("POST", "/api/v1/endpoints", {"url": inbox.url, "when": "every_answer"}, key)
             assert status == 201
             inbox.secret = endpoint["secret"]
-            people = [Respondents(web, seed) for seed in range(4)]
+            people = [Respondent([web], seed) for seed in range(4)]
             for someone in people:
                 someone.start()
             try:
@@ -82,7 +39,7 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
             end(running, signal.SIGKILL)
 
         assert [broken for someone in people for broken in someone.broken] == []
-        acknowledged = {session: answers for someone in people for session, answers in someone.acknowledged.items()}
+        acknowledged = all_acknowledged(people)
         with web_server(database_url) as (web, _):
             last = {}
             for session, answers in acknowledged.items():
@@ -103,11 +60,6 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
         assert inbox.refused == []
     assert len(acknowledged) >= 4
     assert sum(map(len, acknowledged.values())) >= KILLS
-
-
-def count(people):
-    """How many answers were acknowledged so far."""
-    return sum(len(answers) for someone in people for answers in list(someone.acknowledged.values()))
 
 
 def kill_a_worker(master: int) -> None:

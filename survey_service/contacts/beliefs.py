@@ -17,6 +17,7 @@ from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence
 from question_bank.compiling import CompiledBank, Given
 from survey_service.contacts.evidence import Known, label_row
+from survey_service.store.plain import save
 from survey_service.store.records import Answer, Belief, Contact, metadata
 
 BELIEF = metadata.tables["belief"]
@@ -27,6 +28,7 @@ MATERIAL_CHANGE = 0.02
 DECIDED_AT = 0.85
 """Confidence from which a persona counts as decided where the survey gives no threshold of its own."""
 
+_NEW = insert(BELIEF)
 _CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id"), BELIEF.c.bank == bindparam("its_bank"))
 
 
@@ -99,7 +101,7 @@ def next_sequence(session: Session, contact: Contact, after: Before | Belief | N
     It comes `after` that of the belief, which was counted on by itself while nobody listened. The contact's row must be locked.
     """
     contact.sequence = max(contact.sequence, 0 if after is None else after.sequence) + 1
-    session.add(contact)
+    save(session, contact)
     return contact.sequence
 
 
@@ -113,12 +115,12 @@ def stored(session: Session, contact: Contact, bank: CompiledBank) -> Before | N
 def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
     """Write the row with a plain statement, and give a plain copy of it; who had it in hand reads it again."""
     key = {"contact_id": contact.id, "bank": bank.bank.id}
-    session.add(contact)
-    session.flush()  # a new contact comes first
+    if session.new or session.dirty:
+        session.flush()  # a new contact comes first
     if is_new:
-        session.execute(insert(BELIEF), {**key, **belief})
+        session.connection().execute(_NEW, {**key, **belief})
     else:
-        session.execute(_CHANGED, {**{f"its_{name}": value for name, value in key.items()}, **belief})
+        session.connection().execute(_CHANGED, {**{f"its_{name}": value for name, value in key.items()}, **belief})
     held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
     if held is not None:
         session.expire(held)

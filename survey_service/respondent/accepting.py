@@ -92,10 +92,10 @@ def keep(
     questions = {one.question for one in given}
     replaced = [answer.id for answer in interview.answers if answer.question in questions]
     if replaced:
-        session.execute(_REPLACE, [{"replaced": one} for one in replaced])
+        session.connection().execute(_REPLACE, [{"replaced": one} for one in replaced])
     watch = Watch(interview, now)
     rows = [_row(interview, one, value, watch, now) for one, value in zip(given, values, strict=True)]
-    added = [cast(Answer, session.execute(_ADD, row).one()) for row in rows]
+    added = [cast(Answer, session.connection().execute(_ADD, row).one()) for row in rows]
     return [answer for answer in interview.answers if answer.id not in replaced] + added
 
 

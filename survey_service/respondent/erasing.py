@@ -7,9 +7,9 @@ from sqlmodel import Session, select
 
 from survey_service.contacts.taking_back import believe_without, restore
 from survey_service.respondent.claims import settle
-from survey_service.respondent.reading import save
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
+from survey_service.store.plain import save
 from survey_service.store.records import Answer, SurveySession
 from survey_service.webhooks import telling
 from survey_service.webhooks.forgetting import forget_answers

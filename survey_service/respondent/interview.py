@@ -17,10 +17,10 @@ from survey_service.errors import Conflict
 from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated, withdraw
 from survey_service.respondent.claims import ask_to_confirm, settle
 from survey_service.respondent.course import arrive, close, move_on, spoken
-from survey_service.respondent.reading import save
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
+from survey_service.store.plain import save
 from survey_service.store.records import Answer, SurveySession
 from survey_service.webhooks import telling
 

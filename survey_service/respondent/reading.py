@@ -4,23 +4,25 @@ The second comes after the lock, or it would not see what was written while this
 attributes of an `Answer`, and the unit of work knows nothing of them.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Select, and_, bindparam, exists, or_, select, update
+from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
+from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
 from survey_service.contacts.beliefs import Before
 from survey_service.contacts.evidence import is_current
 from survey_service.store.link_records import LinkSession
+from survey_service.store.plain import PlainRow
 from survey_service.store.records import Answer, Contact, SurveySession
 from survey_service.store.schema import metadata
 from survey_service.store.webhook_records import Endpoint
 
-ANSWER, BELIEF, SESSION = (metadata.tables[name] for name in ("answer", "belief", "survey_session"))
+ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer", "belief", "contact", "survey_session"))
 
 
 @dataclass(frozen=True)
@@ -38,42 +40,26 @@ class Log:
 
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
     """None where there is no such session; or, with `lock`, where its contact was merged into another while we waited: look again."""
-    found = session.execute(_session(lock), {"session": session_id}).first()
-    return found and (cast(SurveySession, PlainRow(dict(zip(SESSION.c.keys(), found, strict=False)))), found[-1])
-
-
-class PlainRow(SimpleNamespace):
-    """A row that may be changed and written back by one statement: the unit of work costs several times as much."""
-
-    def __init__(self, read: Mapping[str, Any]) -> None:
-        super().__init__(**read)
-        self._read = dict(read)
-
-    def changes(self) -> dict[str, Any]:
-        """What differs from the row as it was read or last written."""
-        before = self._read
-        self._read = {name: vars(self)[name] for name in before}
-        return {name: value for name, value in self._read.items() if value != before[name]}
-
-
-def save(session: Session, row: SurveySession) -> None:
-    """Write what has changed of a session, or a new one."""
-    if not isinstance(row, PlainRow):
-        session.add(row)
-    elif changed := row.changes():
-        session.execute(update(SESSION).where(SESSION.c.id == row.id), changed)
+    found = session.connection().execute(_session(lock), {"session": session_id}).first()
+    if found is None:
+        return None
+    row, contact = found[: len(SESSION.c)], found[len(SESSION.c) :]
+    return (
+        cast(SurveySession, PlainRow(SESSION, dict(zip(SESSION.c.keys(), row, strict=True)))),
+        cast(Contact, PlainRow(CONTACT, dict(zip(CONTACT.c.keys(), contact, strict=True)))),
+    )
 
 
 def log_of(session: Session, row: SurveySession) -> Log:
-    found = session.execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
+    found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
     first = found[0]
-    before = None if first.believed is None else Before(first.believed, first.threshold, first.told)
+    before = None if first.believed is None else Before(first.believed, first.threshold, first.told and json.loads(first.told))
     return Log([cast(Answer, one) for one in found if one.id is not None], before, first.claimed, first.heard)
 
 
 @cache  # to put a statement together takes longer than to run it
 def _session(lock: bool) -> Select[*tuple[Any, ...]]:
-    both = select(*SESSION.c, Contact).join(Contact, SESSION.c.contact_id == col(Contact.id)).where(SESSION.c.id == bindparam("session"))
+    both = select(*SESSION.c, *CONTACT.c).join(CONTACT, SESSION.c.contact_id == CONTACT.c.id).where(SESSION.c.id == bindparam("session"))
     return both.with_for_update() if lock else both
 
 
@@ -83,13 +69,13 @@ def _log() -> Select[*tuple[Any, ...]]:
     bank: BindParameter[str] = bindparam("bank")
     current = and_(ANSWER.c.contact_id == contact, ANSWER.c.bank == bank, is_current(ANSWER.c))
     claimed = select(col(LinkSession.claimed)).where(col(LinkSession.session_id) == bindparam("session")).scalar_subquery()
-    believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, BELIEF.c.told
+    believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, as_type(BELIEF.c.told, Text).label("told")
     heard = exists().where(col(Endpoint.state) != "removed")
     return (
         select(*ANSWER.c, *believed, claimed.label("claimed"), heard.label("heard"))
-        .select_from(Contact)
-        .outerjoin(BELIEF, and_(BELIEF.c.contact_id == col(Contact.id), BELIEF.c.bank == bank))
+        .select_from(CONTACT)
+        .outerjoin(BELIEF, and_(BELIEF.c.contact_id == CONTACT.c.id, BELIEF.c.bank == bank))
         .outerjoin(ANSWER, or_(current, ANSWER.c.session_id == bindparam("session")))
-        .where(col(Contact.id) == contact)
+        .where(CONTACT.c.id == contact)
         .order_by(ANSWER.c.id)
     )

@@ -13,6 +13,9 @@ from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 10_000
 
+_as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+"""Text that every reader of JSON takes: Python would write NaN and Infinity as well."""
+
 
 class Store:
     """One process's access to the database. Make it after the fork, never at import."""
@@ -81,11 +84,6 @@ def alone(session: Session, *what: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
         names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(names.c.name))))
-
-
-def _as_json(value: Any) -> str:
-    """Text that every reader of JSON takes: Python would write NaN and Infinity as well."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from survey_service.respondent.reading import save
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
+from survey_service.store.plain import save
 from survey_service.store.records import SurveySession
 from survey_service.store.session import Store
 from survey_service.webhooks import endpoints, telling

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,6 +19,7 @@ from survey_service.store.session import open_engine
 
 INSTALL = "PostgreSQL is not installed: apt-get install postgresql, or put initdb and pg_ctl on the PATH"
 TEMPLATE = "with_tables"
+LONGEST_START = 60.0
 
 
 class PostgresMissing(Exception):
@@ -28,7 +31,37 @@ class Postgres:
     """A running server that listens on a socket in its own folder, so that no port can be taken twice."""
 
     folder: Path
+    programs: Path
+    settings: str
     numbers: Iterator[int] = field(default_factory=count)
+
+    def run(self, program: str, *arguments: str) -> int:
+        """Its exit status. A server refuses to run as root, so there it runs as the user postgres."""
+        command = [self.programs / program, "-D", self.folder / "data", *arguments]
+        user = "postgres" if os.geteuid() == 0 else None
+        return subprocess.run(
+            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, check=False
+        ).returncode
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+    def start(self) -> None:
+        """After a SIGKILL more than once: what the old server left must have ended first."""
+        deadline = time.monotonic() + LONGEST_START
+        while self.run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", self.settings):
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and to everything it had started, at once: as when its machine has no memory left."""
+        server = self.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for process in (server, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
@@ -51,31 +84,25 @@ def binaries() -> Path:
 
 @contextmanager
 def postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """A server with a template database that has all tables. It refuses to run as root, so there it runs as the user postgres.
+    """A server with a template database that has all tables.
 
     One that is not `durable` does not wait for the disk: what tests write is gone with them anyway.
     """
     programs, folder = binaries(), Path(mkdtemp(prefix="discern-pg-"))
-    is_root = os.geteuid() == 0
-    if is_root:
-        shutil.chown(folder, "postgres")
-
-    def run(program: str, *arguments: str) -> None:
-        command = [programs / program, "-D", folder / "data", *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, user="postgres" if is_root else None)
-
     settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c max_connections=200"
-    settings += "" if durable else " -c fsync=off -c full_page_writes=off"
+    server = Postgres(folder, programs, settings + ("" if durable else " -c fsync=off -c full_page_writes=off"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
     try:
-        run("initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-        run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", settings)
+        if server.run("initdb", "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"):
+            raise PostgresMissing(f"initdb failed: {INSTALL}")
+        server.start()
         try:
-            server = Postgres(folder)
             server.execute(f"CREATE DATABASE {TEMPLATE}")
             create_tables(server.url(TEMPLATE))
             yield server
         finally:
-            run("pg_ctl", "stop", "-w", "-m", "immediate")
+            server.run("pg_ctl", "stop", "-w", "-m", "immediate")
     finally:
         shutil.rmtree(folder)
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from question_bank.compiling import compile_bank
 from survey_service.authoring.publishing import publish
-from survey_service.contacts.beliefs import Change, now_believes
+from survey_service.contacts.beliefs import Change, now_believes, stored
 from survey_service.contacts.evidence import Known
 from survey_service.keyring import Keyring
 from survey_service.parts import utc_now
@@ -102,7 +102,10 @@ class World:
     def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> Change:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
-        change = now_believes(session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.9, reason="answer", now=self.now)
+        before = stored(session, contact, BANK)
+        change = now_believes(
+            session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.9, reason="answer", now=self.now, before=before
+        )
         telling.tell_of_change(session, change, ended, self.now)
         return change
 

@@ -1,0 +1,81 @@
+"""People who keep answering surveys over HTTP, whatever happens to the service."""
+
+from collections.abc import Sequence
+from http.client import HTTPException
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+from tests.processes import Web
+
+BUSY = (429, 503)
+
+
+class Respondent(Thread):
+    """Answers one survey after the other and remembers what was acknowledged. A lost reply is asked for again, as the widget does."""
+
+    def __init__(self, webs: Sequence[Web], seed: int) -> None:
+        super().__init__(daemon=True)
+        self.webs, self.dice, self.stop = list(webs), Random(seed), Event()
+        self.acknowledged: dict[str, list[dict[str, Any]]] = {}
+        self.broken: list[tuple[int, Any]] = []
+        self.tokens: dict[str, str] = {}
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            status, view = self.insist("POST", "/api/v1/surveys/post-purchase/sessions", {})
+            if status == 201:
+                self.tokens[view["session"]] = view["token"]
+                self.go_on(view)
+            elif status != 0:
+                self.broken.append((status, view))
+
+    def go_on(self, view: Any) -> Any:
+        """Answer until the survey ends, or until there is to be no more; gives the last view."""
+        number, session = view["progress"]["answered"], view["session"]
+        while view and view["status"] == "open" and not self.stop.is_set():
+            number += 1
+            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.something(view["question"])}
+            status, answer = self.insist("POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]})
+            if status == 200:
+                self.acknowledged.setdefault(session, []).append(body)
+            elif status != 0:
+                self.broken.append((status, answer))
+            view = answer if status == 200 else None
+        return view
+
+    def look(self, session: str) -> tuple[int, Any]:
+        return self.insist("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
+
+    def insist(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
+        """Ask until there is an answer: where nobody is there, where the reply was cut off, and where it says to come back later."""
+        while not self.stop.is_set():
+            try:
+                status, answer = self.webs[0].call(method, path, body, token)
+                if status not in BUSY:
+                    return status, answer
+            except (OSError, HTTPException, ValueError):
+                self.webs.append(self.webs.pop(0))
+            self.stop.wait(0.02)
+        return 0, None
+
+    def something(self, question: Any) -> dict[str, Any]:
+        if self.dice.random() < 0.2:
+            return {"kind": "skip"}
+        options = [option["id"] for option in question.get("options", [])]
+        value = {
+            "single": lambda: self.dice.choice(options),
+            "multiple": lambda: [option for option in options if self.dice.random() < 0.5],
+            "scale": lambda: self.dice.randint(1, 10),
+        }[question["type"]]()
+        return {"kind": "answer", "value": value}
+
+
+def all_acknowledged(people: Sequence[Respondent]) -> dict[str, list[dict[str, Any]]]:
+    """The answers of each session that were answered with 200."""
+    return {session: answers for someone in people for session, answers in list(someone.acknowledged.items())}
+
+
+def count(people: Sequence[Respondent]) -> int:
+    """How many answers were acknowledged so far."""
+    return sum(len(answers) for someone in people for answers in list(someone.acknowledged.values()))

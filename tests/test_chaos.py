@@ -1,0 +1,31 @@
+"""Kill anything at any moment: what was acknowledged is there, once, and everything that follows from it comes true. A short run of
+`benchmarks/chaos.py`."""
+
+from tests.chaos import Chaos, Findings
+from tests.survey_service.databases import clone, sqlite_copy
+
+
+def is_well(findings: Findings) -> None:
+    assert findings.refused == []
+    assert (findings.lost, findings.doubled) == ([], [])
+    assert findings.untrue == []  # the stored belief is what the log says
+    assert findings.behind == []  # the receiver has the last word about every contact
+    assert findings.disordered == []
+    assert findings.stuck == []
+    assert findings.answers > 20
+    assert findings.contacts > 5
+
+
+def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, tmp_path):
+    """Two servers, two workers and six respondents on one file."""
+    chaos = Chaos(sqlite_copy(sqlite_template, tmp_path), respondents=6, seconds=8, kill_every=1.5)
+    is_well(chaos.run())
+    assert chaos.kills.total() >= 4
+
+
+def test_postgresql_may_die_too(private_postgres):
+    """The same, and the database server is killed and started again; nobody is restarted because of it."""
+    with clone(private_postgres) as url:
+        chaos = Chaos(url, respondents=6, seconds=10, kill_every=1.5, server=private_postgres)
+        is_well(chaos.run())
+    assert chaos.kills["postgresql"] >= 1

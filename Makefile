@@ -1,4 +1,4 @@
-.PHONY: run test image-test lint bench lock clean
+.PHONY: run test image-test lint bench fuzz lock clean
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -28,6 +28,11 @@ bench:  ## the figures of the README
 	PYTHONPATH=. .venv/bin/python benchmarks/widget_speed.py
 	PYTHONPATH=. .venv/bin/python benchmarks/webhooks.py
 	PYTHONPATH=. .venv/bin/python benchmarks/fleet.py
+
+fuzz:  ## twelve minutes of what nobody would send: the HTTP API, and everything that reads files, tokens and messages
+	@./requirements/install.sh dev
+	PYTHONPATH=. .venv/bin/python benchmarks/fuzz_http.py
+	PYTHONPATH=. .venv/bin/python benchmarks/fuzz.py --minutes 10
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions

@@ -7,6 +7,7 @@ from survey_service import health, metrics
 from survey_service.authoring import routes as authoring
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
+from survey_service.description import KEY, SECURITY, Description
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
@@ -50,9 +51,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
-    api = DiscernApi(app)
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": "API key or session token"})
-    api.spec.options["security"] = [{"bearer": []}]
+    api = DiscernApi(app, spec_kwargs={"marshmallow_plugin": Description(), "security": [{KEY: []}]})
+    for name, scheme in SECURITY.items():
+        api.spec.components.security_scheme(name, scheme)
     for room in (respondent, authoring, contacts, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
     app.extensions[reference.SPEC] = api.spec

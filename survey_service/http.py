@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, g, request
@@ -24,10 +24,17 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class StrictSchema(Schema):
-    """A body in which an unknown field is an error, not a silent loss."""
+    """A body in which an unknown field is an error, not a silent loss. `also` is what JSON Schema can say of it beyond its fields."""
+
+    also: ClassVar[Mapping[str, Any]] = {}
 
     class Meta:
         unknown = RAISE
+
+    @classmethod
+    def described(cls, fields_of_it: dict[str, Any], _name_of: Callable[[type[Schema]], dict[str, Any]]) -> dict[str, Any]:
+        """The JSON Schema of it, after that of its fields."""
+        return {**fields_of_it, **cls.also}
 
 
 class ProblemItemSchema(StrictSchema):
@@ -75,11 +82,17 @@ class BodyParser(FlaskParser):
 
 
 class ApiBlueprint(Blueprint):
+    """A room of the API. What a call is named in the document, its `operationId`, is the room and the function."""
+
     ARGUMENTS_PARSER = BodyParser()
 
     def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
         """As flask-smorest's; but the schema is made once, and not for every request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+
+    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, *given: Any, **options: Any) -> None:
+        named = self.doc(operationId=f"{self.name}.{view_func.__name__}")(view_func)
+        super().add_url_rule(rule, endpoint, named, *given, **options)
 
 
 class DiscernApi(Api):

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from question_bank.loading import check_bank
 from survey_service.authoring.guard import requires
 from survey_service.authoring.publishing import latest_version, publish
-from survey_service.authoring.schemas import BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema
+from survey_service.authoring.schemas import BANK, BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema
 from survey_service.errors import Invalid, NotFound
 from survey_service.http import ApiBlueprint, read_body
 from survey_service.parts import parts
@@ -31,7 +31,7 @@ class BankRejected(Invalid):
 @requires("write")
 @blueprint.response(201, PublishedSchema)
 @blueprint.alt_response(200, schema=PublishedSchema)
-@blueprint.doc(requestBody={"required": True, "content": {kind: {"schema": {}} for kind in ("application/yaml", "application/json")}})
+@blueprint.doc(requestBody={"required": True, "content": dict.fromkeys(("application/yaml", "application/json"), BANK)})
 def publish_bank() -> Any:
     """Publish a bank, YAML or JSON. Unchanged content keeps its version."""
     report = check_bank(read_body(LARGEST_BANK), "bank")

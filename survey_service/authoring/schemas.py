@@ -4,6 +4,24 @@ from marshmallow import fields, validate
 
 from survey_service.http import StrictSchema
 
+BANK = {
+    "schema": {"type": "object", "required": ["bank", "personas", "questions"], "description": "A bank in the shape of its file"},
+    "example": {
+        "bank": "hats",
+        "personas": [{"id": "sun"}, {"id": "rain"}],
+        "questions": [
+            {
+                "id": "umbrella",
+                "type": "single",
+                "text": "Do you own an umbrella?",
+                "options": [{"id": "yes", "text": "Yes"}, {"id": "no", "text": "No"}],
+                "likelihood": {"sun": {"yes": 0.2, "no": 0.8}, "rain": {"yes": 0.9, "no": 0.1}},
+            }
+        ],
+        "surveys": [{"id": "hat-shop"}],
+    },
+}
+
 
 class PublishedSchema(StrictSchema):
     bank = fields.String()

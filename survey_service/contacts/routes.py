@@ -24,6 +24,10 @@ from survey_service.email_links.tokens import sign_identity
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
 
+CONTACT = {"email": "zoe@example.com", "attributes": {"city": "Lyon"}, "consent": {"profiling": True}}
+STARTING = {"operationId": "respondent.start", "requestBody": {"identity": "$response.body#/identity"}}
+LABEL = {"bank": "car-buyers", "persona": "driver"}
+
 blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", description="People, by the id your CRM gives them")
 
 
@@ -65,7 +69,7 @@ def read(query: dict[str, Any], external_id: str) -> dict[str, Any]:
 
 @blueprint.put("/<string:external_id>")
 @requires("write")
-@blueprint.arguments(ContactPutSchema)
+@blueprint.arguments(ContactPutSchema, required=False, example=CONTACT)
 @blueprint.response(200, ContactSchema)
 @blueprint.alt_response(201, schema=ContactSchema)
 def put(given: dict[str, Any], external_id: str) -> Any:
@@ -113,7 +117,7 @@ def timeline(query: dict[str, Any], external_id: str) -> dict[str, Any]:
 
 @blueprint.put("/<string:external_id>/label")
 @requires("write")
-@blueprint.arguments(LabelSchema)
+@blueprint.arguments(LabelSchema, example=LABEL)
 @blueprint.response(200, ContactSchema)
 def put_label(given: dict[str, Any], external_id: str) -> dict[str, Any]:
     """Say which persona the contact is, and how often such a word of yours is right: evidence like any other, in your name."""
@@ -139,6 +143,7 @@ def delete_label(external_id: str, bank: str) -> dict[str, Any]:
 @blueprint.post("/<string:external_id>/identity")
 @requires("write")
 @blueprint.response(200, IdentitySchema)
+@blueprint.doc(responses={"200": {"links": {"start": STARTING}}})
 def identity(external_id: str) -> dict[str, str]:
     """A signed identity, so that a page you render starts the survey as this contact."""
     p = parts()

@@ -5,23 +5,31 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from survey_service.description import one_of, plain_values
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Number, Truth, text_like
 
 MOST_ATTRIBUTES = 200
+LONGEST_NAME = 100
+LONGEST_TEXT = 2000
+LONGEST_EMAIL = 320
+_PART = r"[^@.\x00-\x20\x7f]+"
+EMAIL = rf"{_PART}(\.{_PART})*@{_PART}(\.{_PART})+"
+"""Also what is no ASCII; whether it arrives is for the mail server to say."""
 
 
 def _attributes(values: dict[str, Any]) -> None:
     if len(values) > MOST_ATTRIBUTES:
         raise ValidationError(f"has {len(values)} entries: at most {MOST_ATTRIBUTES} are kept")
     for name, value in values.items():
-        if not isinstance(value, str | int | float | bool | None) or len(str(value)) > 2000 or not 0 < len(name) <= 100:
-            raise ValidationError(f"{name[:100]}: give a text, a number, true, false, or null to remove it")
+        if not isinstance(value, str | int | float | bool | None) or len(str(value)) > LONGEST_TEXT or not 0 < len(name) <= LONGEST_NAME:
+            raise ValidationError(f"{name[:LONGEST_NAME]}: give a text, a number, true, false, or null to remove it")
 
 
 class ConsentSchema(StrictSchema):
-    profiling = fields.Boolean(required=True, metadata={"description": "May a persona be derived and stored?"})
+    profiling = Truth(required=True, metadata={"description": "May a persona be derived and stored?"})
     version = fields.String(validate=validate.Length(max=100))
-    asking = fields.Boolean(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
+    asking = Truth(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
 class SystemSchema(StrictSchema):
@@ -36,8 +44,8 @@ class NameSchema(StrictSchema):
 
 class ContactPutSchema(StrictSchema):
     external_ids = fields.List(fields.Nested(NameSchema), validate=validate.Length(max=50), metadata={"description": "To be added"})
-    email = fields.Email(allow_none=True, validate=validate.Length(max=320))
-    attributes = fields.Dict(keys=fields.String(), validate=_attributes)
+    email = text_like(EMAIL, error="Not a valid email address.", most=LONGEST_EMAIL, allow_none=True, example="zoe@example.com")
+    attributes = fields.Dict(keys=fields.String(), validate=_attributes, metadata=plain_values(MOST_ATTRIBUTES, LONGEST_NAME, LONGEST_TEXT))
     consent = fields.Nested(ConsentSchema)
 
 
@@ -66,6 +74,7 @@ class IdentitySchema(StrictSchema):
 
 
 class ReferenceSchema(StrictSchema):
+    also = one_of("external_id", "session")
     external_id = fields.String(validate=validate.Length(1, 255), metadata={"description": "As `system` calls the contact"})
     system = fields.String(load_default="crm", validate=validate.Length(1, 100))
     session = fields.String(metadata={"description": "Or a session: whoever answered in it"})
@@ -84,10 +93,10 @@ class MergeSchema(StrictSchema):
 class LabelSchema(StrictSchema):
     bank = fields.String(required=True)
     persona = fields.String(required=True)
-    reliability = fields.Float(
+    reliability = Number(
         load_default=0.9,
         validate=validate.Range(0, 0.999, min_inclusive=False),
-        metadata={"description": "How often such a word of yours is right"},
+        metadata={"description": "How often such a word of yours is right", "exclusiveMinimum": 0},
     )
 
 

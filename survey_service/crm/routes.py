@@ -21,12 +21,20 @@ from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
 from survey_service.webhooks.addresses import Policy
 
+EXAMPLE = {
+    "kind": "http",
+    "bank": "car-buyers",
+    "url": "https://crm.example.com/people/{{external_id}}",
+    "identity": ["external_id"],
+    "template": {"method": "PATCH", "body": {"persona": "{{persona_top}}"}},
+}
+
 blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", description="CRMs that are told in their own language")
 
 
 @blueprint.post("/connections")
 @requires("admin")
-@blueprint.arguments(ConnectionPostSchema)
+@blueprint.arguments(ConnectionPostSchema, example=EXAMPLE)
 @blueprint.response(201, ConnectionSchema)
 def add(given: dict[str, Any]) -> dict[str, Any]:
     """Add a connection. What is not given is what its kind usually needs."""
@@ -58,7 +66,7 @@ def read(connection: str) -> dict[str, Any]:
 
 @blueprint.patch("/connections/<string:connection>")
 @requires("admin")
-@blueprint.arguments(ConnectionPatchSchema)
+@blueprint.arguments(ConnectionPatchSchema, required=False)
 @blueprint.response(200, ConnectionSchema)
 def change(given: dict[str, Any], connection: str) -> dict[str, Any]:
     """Change what is named; a paused connection goes on at once. Disabling drops what has not been delivered."""

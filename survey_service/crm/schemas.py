@@ -3,12 +3,15 @@
 from marshmallow import fields, validate
 
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Truth, Whole
 from survey_service.store.connection_records import KINDS
 from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.timing import WISHES
 
 WORD = validate.Length(min=1, max=255)
 MOST_FIELDS = 500
+CREDENTIAL = ({"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}})
+"""A word, or the headers of a connection of the kind http."""
 
 
 class ExternalIdFieldSchema(StrictSchema):
@@ -19,14 +22,24 @@ class ExternalIdFieldSchema(StrictSchema):
 class TemplateSchema(StrictSchema):
     method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "PATCH"]))
     headers = fields.Dict(keys=fields.String(validate=WORD), values=fields.String(validate=validate.Length(max=2000)), load_default=dict)
-    body = fields.Raw(required=True, metadata={"description": 'JSON with placeholders such as "{{persona_top}}"'})
+    body = fields.Raw(
+        required=True,
+        metadata={
+            "description": 'JSON with placeholders such as "{{persona_top}}"',
+            "type": ["object", "array", "string", "number", "boolean"],
+        },
+    )
 
 
 class ConnectionPatchSchema(StrictSchema):
     url = fields.String(
         validate=validate.Length(min=1, max=LONGEST_URL), metadata={"description": "Up to the host name; of http, all of it"}
     )
-    credentials = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": "Kept encrypted, shown to nobody"})
+    credentials = fields.Dict(
+        keys=fields.String(),
+        values=fields.Raw(metadata={"anyOf": CREDENTIAL}),
+        metadata={"description": "Kept encrypted, shown to nobody"},
+    )
     identity = fields.List(fields.String(), metadata={"description": "By what contacts are found, the surest first"})
     external_id = fields.Nested(ExternalIdFieldSchema)
     mapping = fields.Dict(
@@ -37,7 +50,7 @@ class ConnectionPatchSchema(StrictSchema):
     )
     options = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String(validate=WORD)))
     template = fields.Nested(TemplateSchema)
-    create_contacts = fields.Boolean(metadata={"description": "May contacts be made that are not there?"})
+    create_contacts = Truth(metadata={"description": "May contacts be made that are not there?"})
     when = fields.String(validate=validate.OneOf(WISHES))
     description = fields.String(validate=validate.Length(max=200))
     state = fields.String(validate=validate.OneOf(["active", "disabled"]))
@@ -88,7 +101,7 @@ class SetUpSchema(StrictSchema):
 
 class DryRunSchema(StrictSchema):
     contacts = fields.List(fields.String(), load_default=list, validate=validate.Length(max=100))
-    limit = fields.Integer(load_default=3, strict=True, validate=validate.Range(1, 100))
+    limit = Whole(load_default=3, validate=validate.Range(1, 100))
 
 
 class WouldSendSchema(StrictSchema):

@@ -12,12 +12,14 @@ from survey_service.email_links.tokens import LinkTokens
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
 
+EXAMPLE = {"survey": "post-purchase", "contacts": [{"external_id": "crm-42", "language": "fr"}, {"external_id": "crm-43"}]}
+
 blueprint = ApiBlueprint("links", __name__, url_prefix="/api/v1", description="Email links: one URL for each answer")
 
 
 @blueprint.post("/links")
 @requires("write")
-@blueprint.arguments(LinksSchema)
+@blueprint.arguments(LinksSchema, example=EXAMPLE)
 @blueprint.response(201, MadeListSchema)
 def make_links(given: dict[str, Any]) -> dict[str, Any]:
     """One link a contact. Contacts that nobody knows yet are made; those who asked not to be asked are refused."""

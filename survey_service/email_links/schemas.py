@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validate
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Whole
 
 MOST_CONTACTS = 500
 LONGEST_LIFETIME_DAYS = 366
@@ -29,7 +30,7 @@ def _each_once(contacts: list[dict[str, Any]]) -> None:
 class LinksSchema(StrictSchema):
     survey = fields.String(required=True)
     contacts = fields.List(fields.Nested(RecipientSchema), required=True, validate=[validate.Length(min=1, max=MOST_CONTACTS), _each_once])
-    expires_in_days = fields.Integer(strict=True, load_default=60, validate=validate.Range(min=1, max=LONGEST_LIFETIME_DAYS))
+    expires_in_days = Whole(load_default=60, validate=validate.Range(min=1, max=LONGEST_LIFETIME_DAYS))
     question = fields.String(metadata={"description": "Ask everybody this one; left out, each gets the one that tells most about them"})
 
 

@@ -3,14 +3,15 @@
 from marshmallow import EXCLUDE, fields, validate
 
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Truth
 from survey_service.respondent.schemas import MOST_ANSWERS, AnswerSchema
 
 
 class RehearsalSchema(StrictSchema):
     answers = fields.List(fields.Nested(AnswerSchema(unknown=EXCLUDE)), required=True, validate=validate.Length(max=MOST_ANSWERS))
-    back = fields.Boolean(load_default=False)
-    stopped = fields.Boolean(load_default=False)
-    consent = fields.Boolean(load_default=None, allow_none=True)
+    back = Truth(load_default=False)
+    stopped = Truth(load_default=False)
+    consent = Truth(load_default=None, allow_none=True)
     language = fields.String(validate=validate.Length(max=35), allow_none=True)
 
 

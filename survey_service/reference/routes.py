@@ -11,6 +11,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 LIMITS = {"minimum": "from", "maximum": "to", "maxLength": "at most"}
 DEPTH = 2
 """How far the lines of a table go into what a field holds."""
+ALTERNATIVES = frozenset({"allOf", "anyOf", "oneOf"})
 SPEC = "discern.openapi"
 
 blueprint = Blueprint("reference", __name__, template_folder="templates")
@@ -77,7 +78,8 @@ def _fields(document: Mapping[str, Any], schema: Mapping[str, Any], within: str 
 def _field(document: Mapping[str, Any], name: str, carrier: Mapping[str, Any], required: bool) -> dict[str, Any]:
     schema = _resolved(document, carrier.get("schema", {}))
     what = carrier.get("description") or carrier.get("schema", {}).get("description") or schema.get("description", "")
-    return {"name": name, "type": _kind(document, schema), "required": required, "what": what}
+    kinds = [_kind(document, _resolved(document, one)) for one in carrier.get("schema", {}).get("anyOf", ())]
+    return {"name": name, "type": " or ".join(dict.fromkeys(kinds)) or _kind(document, schema), "required": required, "what": what}
 
 
 def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -92,13 +94,13 @@ def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference stands for; of alternatives the first."""
-    while "$ref" in schema or "allOf" in schema or "anyOf" in schema:
+    """What a reference stands for; of alternatives the first, where nothing is said of all of them."""
+    while "properties" not in schema and ("$ref" in schema or ALTERNATIVES.intersection(schema)):
         if "$ref" in schema:
             found: Any = document
             for name in schema["$ref"].removeprefix("#/").split("/"):
                 found = found[name]
             schema = found
         else:
-            schema = (schema.get("allOf") or schema["anyOf"])[0]
+            schema = schema[next(name for name in schema if name in ALTERNATIVES)][0]
     return schema

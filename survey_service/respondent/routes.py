@@ -6,6 +6,7 @@ from flask import Response, g, request
 from sqlmodel import Session
 
 from survey_service.authoring.keys import check_key, is_api_key
+from survey_service.description import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.email_links.landing import arrival_of, begin
 from survey_service.email_links.opening import LinkOfAnotherSurvey, find
 from survey_service.email_links.tokens import LinkTokens, Target, read_identity
@@ -16,11 +17,14 @@ from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
 from survey_service.respondent.identifying import identify
 from survey_service.respondent.insight import insight_of
+from survey_service.respondent.next_calls import BEGINNING, LATER, after
 from survey_service.respondent.origins import add_cors, check_origin
 from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.strings import words_of_widget
 from survey_service.store.link_records import Link
+
+WORDS = {"in": "query", "name": "words", "schema": {"type": "string"}, "description": "Bring the words of the interface"}
 
 blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
 blueprint.before_request(check_origin)
@@ -31,6 +35,8 @@ blueprint.after_request(add_cors)
 @blueprint.post("/surveys/<string:survey>/sessions")
 @blueprint.arguments(StartSchema, required=False)
 @blueprint.response(201, ViewSchema)
+@blueprint.alt_response(200, schema=ViewSchema)
+@blueprint.doc(security=ANYBODY, responses={"201": {"links": after(BEGINNING)}})
 def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
     """Begin a survey; the answer has the first question and the session's token.
 
@@ -50,6 +56,7 @@ def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str
 
 @blueprint.get("/sessions/<string:session_id>")
 @blueprint.response(200, ViewSchema)
+@blueprint.doc(security=OF_A_SESSION_OR_KEY, parameters=[WORDS])
 def look(session_id: str) -> dict[str, Any]:
     """The session as it stands. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
     p, token = parts(), bearer()
@@ -64,6 +71,7 @@ def look(session_id: str) -> dict[str, Any]:
 @blueprint.post("/sessions/<string:session_id>/answers")
 @blueprint.arguments(AnswersSchema)
 @blueprint.response(200, ViewSchema)
+@blueprint.doc(security=OF_A_SESSION, responses={"200": {"links": after(LATER)}})
 def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Take one answer or several; the same `answer_id` again writes nothing."""
     p, token = parts(), _token(given)
@@ -75,6 +83,7 @@ def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.post("/sessions/<string:session_id>/back")
 @blueprint.arguments(BackSchema)
 @blueprint.response(200, ViewSchema)
+@blueprint.doc(security=OF_A_SESSION)
 def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Withdraw the last answer and ask its question again."""
     p, token = parts(), _token(given)
@@ -85,6 +94,7 @@ def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.post("/sessions/<string:session_id>/finish")
 @blueprint.arguments(FinishSchema, required=False)
 @blueprint.response(200, ViewSchema)
+@blueprint.doc(security=OF_A_SESSION)
 def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """End the survey early; whatever was answered counts."""
     p, token = parts(), _token(given)
@@ -95,6 +105,7 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.post("/sessions/<string:session_id>/identity")
 @blueprint.arguments(WhoSchema)
 @blueprint.response(200, ViewSchema)
+@blueprint.doc(security=OF_A_SESSION)
 def identity(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Say who has been answering, with a signed identity or an email link: the session goes on as theirs."""
     p, token = parts(), _token(given)

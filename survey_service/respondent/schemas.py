@@ -1,10 +1,13 @@
 """The bodies of the respondent API."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
+from survey_service.description import one_of, plain_values
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Number, Truth, text_like
 
 KINDS = ("answer", "skip", "dont_know", "refuse")
 MOST_ANSWERS = 100
@@ -21,18 +24,20 @@ def _hidden(values: dict[str, Any]) -> None:
     if len(values) > MOST_HIDDEN:
         raise ValidationError(f"has {len(values)} fields: at most {MOST_HIDDEN} are kept")
     for name, value in values.items():
-        if len(name) > LONGEST_NAME or not isinstance(value, str | int | float | bool | None) or len(str(value)) > LONGEST_HIDDEN:
+        if not 0 < len(name) <= LONGEST_NAME or not isinstance(value, str | int | float | bool | None) or len(str(value)) > LONGEST_HIDDEN:
             raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
 
 
 class StartSchema(StrictSchema):
+    also: ClassVar[Mapping[str, Any]] = {"anyOf": [{"properties": {name: {"type": "null"}}} for name in ("link", "identity")]}
+
     link = _short(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
     identity = _short(2000, allow_none=True, metadata={"description": "Signed identity of a known contact"})
     language = _short(35)
-    channel = fields.String(validate=validate.Regexp(r"^[a-z0-9_-]{1,32}$"))
-    hidden = fields.Dict(keys=fields.String(), validate=_hidden)
+    channel = text_like(r"[a-z0-9_-]{1,32}")
+    hidden = fields.Dict(keys=fields.String(), validate=_hidden, metadata=plain_values(MOST_HIDDEN, LONGEST_NAME, LONGEST_HIDDEN))
     page = _short(2048)
-    consent = fields.Boolean(
+    consent = Truth(
         allow_none=True,
         metadata={
             "description": "true: the respondent has agreed. false: nobody has asked yet: where the survey requires consent nothing is "
@@ -40,7 +45,7 @@ class StartSchema(StrictSchema):
         },
     )
 
-    words = fields.Boolean(metadata={"description": "The view shall bring the words of the interface"})
+    words = Truth(metadata={"description": "The view shall bring the words of the interface"})
 
     @validates_schema
     def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
@@ -53,6 +58,8 @@ class TokenSchema(StrictSchema):
 
 
 class WhoSchema(TokenSchema):
+    also = one_of("identity", "link")
+
     identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
     link = _short(200, metadata={"description": "Or the token of an email link"})
 
@@ -62,19 +69,47 @@ class WhoSchema(TokenSchema):
             raise ValidationError("give either identity or link", "identity")
 
 
+VALUES = (
+    {"type": "string", "description": "the option of a single question, or the words of a text question"},
+    {"type": "number", "description": "of a scale or number question"},
+    {"type": "array", "items": {"type": "string"}, "description": "the options ticked in a multiple question"},
+    {
+        "type": "object",
+        "properties": {name: {"type": "array", "items": {"type": "string"}} for name in ("ticked", "seen")},
+        "required": ["ticked", "seen"],
+        "additionalProperties": False,
+        "description": "of a multiple question that did not show all its options",
+    },
+    {
+        "type": "object",
+        "properties": {name: {"type": ["number", "null"]} for name in ("from", "to")},
+        "minProperties": 1,
+        "additionalProperties": False,
+        "description": "an interval, open where an end is missing, of a number question",
+    },
+    {"type": "null"},
+)
+"""Of an answer. Which of them is possible, the question says."""
+
+
 class AnswerSchema(StrictSchema):
+    also: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [
+            {"properties": {"kind": {"const": "answer"}, "value": {"not": {"type": "null"}}}, "required": ["value"]},
+            {"properties": {"kind": {"enum": [kind for kind in KINDS if kind != "answer"]}, "value": {"type": "null"}}},
+        ]
+    }
+
     answer_id = _short(100, required=True, metadata={"description": "Made by the client; the same id again changes nothing"})
     question = _short(100, required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    value = fields.Raw(allow_none=True)
+    value = fields.Raw(allow_none=True, metadata={"anyOf": VALUES})
     website = fields.String(
         validate=validate.Length(max=2000),
         metadata={"description": "A field that people do not see: what a machine writes into it makes the answer count as no evidence"},
     )
-    seconds = fields.Float(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
-    draft = fields.Boolean(
-        metadata={"description": "Left behind without being confirmed: it counts, and its question stays the one that is asked"}
-    )
+    seconds = Number(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
+    draft = Truth(metadata={"description": "Left behind without being confirmed: it counts, and its question stays the one that is asked"})
 
     @validates_schema
     def _value_with_answer(self, data: dict[str, Any], **_: Any) -> None:
@@ -84,10 +119,18 @@ class AnswerSchema(StrictSchema):
             raise ValidationError(f"must be left out where kind is {data['kind']}", "value")
 
 
+class OneAnswerSchema(AnswerSchema, TokenSchema):
+    """An answer on its own."""
+
+
 class AnswersSchema(TokenSchema):
     """One answer with its fields at the top, or several under `answers`."""
 
     answers = fields.List(fields.Nested(AnswerSchema), required=True, validate=validate.Length(min=1, max=MOST_ANSWERS))
+
+    @classmethod
+    def described(cls, fields_of_several: dict[str, Any], name_of: Callable[[type[Schema]], dict[str, Any]]) -> dict[str, Any]:
+        return {"oneOf": [name_of(OneAnswerSchema), fields_of_several]}
 
     @pre_load
     def _one_or_many(self, data: Any, **_: Any) -> Any:

@@ -20,7 +20,7 @@ inbound = Blueprint("inbound", __name__, url_prefix="/in")
 
 @blueprint.post("/sources")
 @requires("admin")
-@blueprint.arguments(SourcePostSchema)
+@blueprint.arguments(SourcePostSchema, example={"kind": "signed"})
 @blueprint.response(201, SourceMadeSchema)
 def add(given: dict[str, Any]) -> dict[str, Any]:
     """Add a source."""

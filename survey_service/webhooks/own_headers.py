@@ -10,8 +10,8 @@ LONGEST_VALUE = 4096
 REFUSED = {"host", "connection", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "accept-encoding", "user-agent", "expect"}
 REFUSED_BEGINNINGS = ("content-", "proxy-", "webhook-")
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
+VALUE = r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?"
 
 
 def problems_of(headers: Mapping[str, str]) -> list[dict[str, str]]:
@@ -28,10 +28,10 @@ def encrypted(headers: Mapping[str, str], keys: Keyring) -> dict[str, str]:
 
 
 def _problem(name: str, value: str) -> str | None:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         return "this is no header name: letters, digits and hyphens"
     if name.lower() in REFUSED or name.lower().startswith(REFUSED_BEGINNINGS):
         return "this header belongs to the message itself: choose another name"
-    if len(value) > LONGEST_VALUE or not _VALUE.fullmatch(value):
+    if len(value) > LONGEST_VALUE or not re.fullmatch(VALUE, value):
         return f"a value is one line of 1 to {LONGEST_VALUE} plain ASCII characters, without spaces at its ends"
     return None

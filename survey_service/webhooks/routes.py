@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from survey_service.authoring.guard import requires
 from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.description import ANYBODY
 from survey_service.errors import NotFound
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
@@ -79,7 +80,7 @@ def read(endpoint: str) -> dict[str, Any]:
 
 @blueprint.patch("/endpoints/<string:endpoint>")
 @requires("admin")
-@blueprint.arguments(EndpointPatchSchema)
+@blueprint.arguments(EndpointPatchSchema, required=False)
 @blueprint.response(200, EndpointSchema)
 def change(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
     """Change what is named. Disabling drops what has not been delivered."""
@@ -146,6 +147,7 @@ def retry_many(given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/events/schemas")
 @blueprint.response(200, SchemaListSchema)
+@blueprint.doc(security=ANYBODY)
 def list_schemas() -> Response:
     """The messages of which there is a JSON Schema. Public."""
     return _cacheable({"items": event_schemas.all_schemas()})
@@ -154,6 +156,7 @@ def list_schemas() -> Response:
 @blueprint.get("/events/schemas/<string:event_type>")
 @blueprint.arguments(SchemaQuerySchema, location="query")
 @blueprint.response(200, description="JSON Schema, 2020-12")
+@blueprint.doc(security=ANYBODY)
 def read_schema(query: dict[str, Any], event_type: str) -> Response:
     """What a message looks like, as JSON Schema. Public; within a version fields are only added."""
     if event_type not in EVENT_TYPES:

@@ -3,36 +3,45 @@
 from marshmallow import fields, validate
 
 from survey_service.http import StrictSchema
+from survey_service.json_fields import Number, Truth, Whole
 from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.deliveries import STATES
 from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.flat import FORMATS, FULL
-from survey_service.webhooks.own_headers import MOST_HEADERS
+from survey_service.webhooks.own_headers import LONGEST_VALUE, MOST_HEADERS, NAME, VALUE
 from survey_service.webhooks.timing import WISHES
 
 MOST_DAYS_OF_OVERLAP = 7
 LARGEST_ID = 2**63 - 1
 
 
+ADDRESS = {"pattern": "^https?://", "example": "https://crm.example.com/hooks/discern"}
+HEADERS = {
+    "propertyNames": {"pattern": f"^(?:{NAME})$"},
+    "description": "Sent with every message, kept encrypted and never shown again; replaces those that are there",
+}
+EVENT = fields.String(validate=validate.Length(max=100), metadata={"enum": EVENT_TYPES})
+
+
 class EndpointPatchSchema(StrictSchema):
-    url = fields.String(validate=validate.Length(min=1, max=LONGEST_URL))
+    url = fields.String(validate=validate.Length(min=1, max=LONGEST_URL), metadata=ADDRESS)
     events = fields.List(
-        fields.String(validate=validate.Length(max=100)),
+        EVENT,
         validate=validate.Length(max=50),
-        metadata={"description": f"Empty: all. {', '.join(EVENT_TYPES)}"},
+        metadata={"description": "Empty: all"},
     )
     when = fields.String(validate=validate.OneOf(WISHES), metadata={"description": "How soon to hear of a change of persona"})
     description = fields.String(validate=validate.Length(max=200))
-    include_pii = fields.Boolean(metadata={"description": "Send e-mail addresses and free text too?"})
+    include_pii = Truth(metadata={"description": "Send e-mail addresses and free text too?"})
     format = fields.String(validate=validate.OneOf(FORMATS), metadata={"description": "flat: one level, for a CRM that maps only scalars"})
     headers = fields.Dict(
         keys=fields.String(),
-        values=fields.String(),
+        values=fields.String(metadata={"pattern": f"^(?:{VALUE})$", "maxLength": LONGEST_VALUE}),
         validate=validate.Length(max=MOST_HEADERS),
-        metadata={"description": "Sent with every message, kept encrypted and never shown again; replaces those that are there"},
+        metadata=HEADERS,
     )
-    bulk = fields.Boolean(metadata={"description": "Send what concerns the whole base? If not, read GET /contacts?updated_since= instead"})
-    per_second = fields.Float(
+    bulk = Truth(metadata={"description": "Send what concerns the whole base? If not, read GET /contacts?updated_since= instead"})
+    per_second = Number(
         allow_none=True,
         validate=validate.Range(0.01, 10_000),
         metadata={"description": "How many messages to send at most; null: as fast as they are taken"},
@@ -44,8 +53,12 @@ class EndpointPostSchema(EndpointPatchSchema):
     class Meta:
         exclude = ("state",)
 
-    url = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_URL))
-    events = fields.List(fields.String(validate=validate.Length(max=100)), load_default=list, validate=validate.Length(max=50))
+    url = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_URL), metadata=ADDRESS)
+    events = fields.List(
+        EVENT,
+        load_default=list,
+        validate=validate.Length(max=50),
+    )
     when = fields.String(load_default="material", validate=validate.OneOf(WISHES))
 
 
@@ -82,9 +95,8 @@ class EndpointPageSchema(StrictSchema):
 
 
 class RotateSchema(StrictSchema):
-    overlap_hours = fields.Integer(
+    overlap_hours = Whole(
         load_default=24,
-        strict=True,
         validate=validate.Range(0, 24 * MOST_DAYS_OF_OVERLAP),
         metadata={"description": "How long the outgoing secret still signs; 0 when it has leaked"},
     )
@@ -97,7 +109,7 @@ class PingedSchema(StrictSchema):
 
 class ResyncSchema(StrictSchema):
     since = fields.AwareDateTime(metadata={"description": "Only contacts whose persona has changed since then"})
-    untold = fields.Boolean(load_default=False, metadata={"description": "Only contacts of whom the endpoint has missed something"})
+    untold = Truth(load_default=False, metadata={"description": "Only contacts of whom the endpoint has missed something"})
 
 
 class ResyncedSchema(StrictSchema):

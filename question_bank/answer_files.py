@@ -24,6 +24,8 @@ from question_bank.answers import ImpossibleValue, Value, canonical
 from question_bank.cells import AnswersInvalid, Cells, cells_of
 from question_bank.definitions import Bank, Question
 from question_bank.repeats import repeats_of
+from question_bank.source import Unreadable, text_of
+from question_bank.yaml_source import read_yaml
 
 TICKED = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 
@@ -79,10 +81,7 @@ ENTRIES: Mapping[str, type] = {"columns": dict, "ignore": list, "labels": dict, 
 
 def read_column_map(text: str, file: str) -> ColumnMap:
     """Raises AnswersInvalid."""
-    try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError as wrong:
-        raise AnswersInvalid([f"{file}: is not readable YAML: {wrong}"]) from None
+    read = _plain(text, file)
     if not isinstance(read, dict) or not all(name in ENTRIES and isinstance(value, ENTRIES[name]) for name, value in read.items()):
         wanted = "columns (a map from column to question) and ignore (a list of columns)"
         raise AnswersInvalid([f"{file}: give two entries: {wanted}; and where needed labels, silent and keep_repeats"])
@@ -96,6 +95,17 @@ def read_column_map(text: str, file: str) -> ColumnMap:
         frozenset(map(str, read.get("silent", []))),
         read.get("keep_repeats", False),
     )
+
+
+def _plain(text: str, file: str) -> Any:
+    """Read as banks are: no alias, depth or date can run away."""
+    try:
+        source = read_yaml(text_of(text))
+    except Unreadable as wrong:
+        raise AnswersInvalid([f"{file}:{wrong.finding.line}: {wrong.finding.wrong}"]) from None
+    if source.findings:
+        raise AnswersInvalid([f"{file}:{one.line or source.line(one.path)}: {one.wrong}: {one.todo}" for one in source.findings])
+    return source.data
 
 
 def read_answers(source: str | Cells, bank: Bank, file: str, names: ColumnMap | None = None, label: str | None = None) -> AnswerTable:

@@ -75,7 +75,7 @@ def cells_of(text: str, file: str) -> Cells:
     text = text.lstrip("\ufeff")
     first, _, rest = text.partition("\n")
     declared = re.fullmatch(r'"?sep=(.)"?\r?', first)
-    separator = declared[1] if declared else _separator(text)
+    separator = declared[1] if declared else _separator(text, file)
     reader = csv.reader(io.StringIO(rest if declared else text, newline=""), delimiter=separator)
     skipped = 1 if declared else 0
     header: list[str] = []
@@ -105,14 +105,17 @@ def cells_of(text: str, file: str) -> Cells:
     return Cells(file, header, rows if separator == "," else _with_decimal_points(rows), numbers)
 
 
-def _separator(text: str) -> str:
-    """What cuts the first line into most names."""
+def _separator(text: str, file: str) -> str:
+    """What cuts the first line into most names. Raises AnswersInvalid where it is no line of names."""
     first = next((line for line in text.splitlines() if line.strip()), "")
 
     def names(separator: str) -> int:
         return len(next(csv.reader([first], delimiter=separator), []))
 
-    return max(SEPARATORS, key=names)
+    try:
+        return max(SEPARATORS, key=names)
+    except csv.Error as wrong:
+        raise AnswersInvalid([f"{file}:1: is not readable CSV: {wrong}: begin with a line of column names"]) from None
 
 
 def _with_decimal_points(rows: list[list[str]]) -> list[list[str]]:

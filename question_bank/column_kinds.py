@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import floor, log10
+from math import floor, isinf, log10
 
 import numpy as np
 
@@ -20,6 +20,8 @@ MOST_LEVELS = 40
 MOST_POINTS = 21
 MOST_CLASSES = 6
 """A number is cut into so many classes of equal size while personas are looked for."""
+LONGEST_NUMBER = 200
+"""Characters; no shorter number is too large for a float."""
 MANY = 10
 """From so many lines on, a column in which every line has another value is an id."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
@@ -42,6 +44,7 @@ def learnt_column(cells: Cells, name: str, taken: set[str], kind: str | None = N
     found = sorted({value for value in values if value})
     if not found:
         raise NoQuestion((None, f"nobody answered it: {_leave_out(name)}"))
+    _refuse_endless(values)
     if kind is None:
         _refuse_strangers(name, values)
         kind = _kind(name, values, found)
@@ -129,6 +132,13 @@ def _refuse_strangers(name: str, values: Sequence[str]) -> None:
 
 def _more(rows: Sequence[int]) -> str:
     return f" (here and on {len(rows) - 1} more lines)" if len(rows) > 1 else ""
+
+
+def _refuse_endless(values: Sequence[str]) -> None:
+    """Digits that go on beyond every number there is."""
+    endless = [row for row, value in enumerate(values) if len(value) > LONGEST_NUMBER and NUMBER.fullmatch(value) and isinf(float(value))]
+    if endless:
+        raise NoQuestion(*((row, f'"{values[row][:20]}..." is larger than any number that can be kept: correct it') for row in endless))
 
 
 def _refuse_words(values: Sequence[str], kind: str) -> None:

@@ -42,10 +42,11 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
         source = _read(text_of(text))
     except Unreadable as error:
         return Report(None, (_problem(error.finding, Source(None, {}), file),))
-    fields, findings = shaped(source.data)
+    fields, unshaped = shaped(source.data)
+    broken = frozenset(finding.path for finding in (*source.findings, *unshaped) if finding.line is None)
     unread = {finding.path for finding in source.findings}
-    findings = [*source.findings, *(finding for finding in findings if finding.path not in unread)]
-    draft = Draft(fields, frozenset(finding.path for finding in findings if finding.line is None), source.data)
+    findings = [*source.findings, *(finding for finding in unshaped if finding.path not in unread)]
+    draft = Draft(fields, broken, source.data)
     findings += check(draft)
     if findings:
         return Report(None, _sorted(findings, source, file))

@@ -1,8 +1,7 @@
 """The edge shared by every API route: bodies read strictly, errors told in one shape, documents described as they are."""
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app, g, request
@@ -14,11 +13,10 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody, NotFound, TooLarge, Unavailable, WrongMediaType, problem
+from survey_service.json_bodies import NUL, read_json
 
 LARGEST_BODY = 64 * 1024
-LONGEST_INTEGER = 18
 LONGEST_SILENCE = 10.0
-NUL = "\x00"
 JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
 PROBLEM_JSON = "application/problem+json"
 
@@ -147,51 +145,6 @@ def read_body(limit: int = LARGEST_BODY) -> bytes:
     if len(body) > limit:
         raise TooLarge
     return body
-
-
-def read_json(body: bytes) -> Any:
-    """JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL, endless nesting."""
-    try:
-        read = json.loads(body.decode(), parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_float)
-        json.dumps(read, ensure_ascii=False).encode()
-    except RecursionError:
-        raise MalformedBody("The body is nested too deeply.") from None
-    except UnicodeError:
-        raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
-    except ValueError as wrong:
-        raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
-    if any(NUL in text for text in _texts(read)):
-        raise MalformedBody("The body has a NUL character, which cannot be stored.")
-    return read
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _read_integer(digits: str) -> int | float:
-    """Integers beyond 64 bits become floats, as they do in every browser."""
-    return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
-
-
-def _read_float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
-    return number
 
 
 def limit_patience() -> None:

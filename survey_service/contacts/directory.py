@@ -42,9 +42,8 @@ def follow(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
 
 
 def find_or_make(session: Session, keys: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
-    """The contact, locked, and whether it is new. Raises ContactErased."""
-    if len(external_id) > LONGEST_ID:
-        raise Invalid(f"The id of a contact has {len(external_id)} characters: at most {LONGEST_ID} are kept.")
+    """The contact, locked, and whether it is new. Raises ContactErased, and Invalid for an id that is too long."""
+    _bounded(external_id)
     alone(session, named(system, external_id))
     known = find(session, external_id, system=system, lock=True)
     if known is not None:
@@ -76,7 +75,8 @@ def put(session: Session, keys: Keyring, external_id: str, given: Mapping[str, A
 
 
 def give_name(session: Session, keys: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:
-    """One more name of the contact. Raises Conflict where somebody else has it, ContactErased where nobody may."""
+    """One more name of the contact. Raises Conflict where somebody else has it, ContactErased where nobody may, Invalid where too long."""
+    _bounded(value)
     alone(session, named(system, value))
     owner = find(session, value, system=system)
     if owner is None:
@@ -89,6 +89,11 @@ def give_name(session: Session, keys: Keyring, contact: Contact, system: str, va
             f'The id "{value}" of {system} is another contact\'s.',
             errors=[{"path": "external_ids", "message": f'"{value}" belongs to another contact: merge the two with POST /contacts/merge'}],
         )
+
+
+def _bounded(name: str) -> None:
+    if len(name) > LONGEST_ID:
+        raise Invalid(f"The id of a contact has {len(name)} characters: at most {LONGEST_ID} are kept.")
 
 
 def find_or_make_all(session: Session, keys: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:

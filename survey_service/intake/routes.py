@@ -14,9 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from survey_service.authoring.keys import INTAKE, MARK, check_key
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
-from survey_service.http import read_body, read_json
+from survey_service.http import read_body
 from survey_service.intake.messages import Message, NotUnderstood, message_of, moment
 from survey_service.intake.taking import take
+from survey_service.json_bodies import read_json
 from survey_service.parts import parts
 
 log = logging.getLogger(__name__)

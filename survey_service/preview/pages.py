@@ -12,7 +12,8 @@ from survey_service.contacts.evidence import Known
 from survey_service.email_links.choosing import first_questions
 from survey_service.email_links.drafts import draft_of, html
 from survey_service.errors import DiscernError, Invalid, NotFound
-from survey_service.http import bearer, read_body, read_json
+from survey_service.http import bearer, read_body
+from survey_service.json_bodies import read_json
 from survey_service.parts import parts
 from survey_service.preview import forms as walk
 from survey_service.preview.schemas import RehearsalSchema

@@ -76,7 +76,6 @@ VALUES = (
     {
         "type": "object",
         "properties": {name: {"type": "array", "items": {"type": "string"}} for name in ("ticked", "seen")},
-        "required": ["ticked", "seen"],
         "additionalProperties": False,
         "description": "of a multiple question that did not show all its options",
     },

@@ -10,8 +10,8 @@ from typing import Any
 from survey_service.contacts import directory, merging
 from survey_service.contacts.erasing import erase
 from survey_service.errors import MalformedBody
-from survey_service.http import read_json
-from survey_service.sources.receiving import Done, Heard, NotGenuine, Post, Work, within_tolerance
+from survey_service.json_bodies import read_json
+from survey_service.sources.receiving import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
 
 SYSTEM = "hubspot"
 CHANGED, MERGED, FORGET = "contact.propertyChange", "contact.merge", "contact.privacyDeletion"
@@ -23,7 +23,8 @@ LAST_MOMENT = 253_402_300_799_000
 def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
     """Version 3 of the signature: method, address, body and timestamp."""
     stamp = post.headers.get("x-hubspot-request-timestamp", "")
-    if not stamp.isascii() or not stamp.isdigit() or int(stamp) > LAST_MOMENT or not within_tolerance(_moment(int(stamp)), now):
+    sent = number_of(stamp)
+    if sent > LAST_MOMENT or not within_tolerance(_moment(sent), now):
         raise NotGenuine
     signed = b"POST" + post.uri.encode() + post.body + stamp.encode()
     made = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest())

@@ -12,6 +12,8 @@ from survey_service.keyring import Keyring
 from survey_service.store.banks import Banks
 
 TOLERANCE = timedelta(minutes=5)
+LONGEST_STAMP = 15
+"""Digits. Python refuses to read a number of thousands of them, in its own way."""
 
 
 class NotGenuine(Unauthorised):
@@ -81,3 +83,10 @@ class Receiver(Protocol):
 def within_tolerance(moment: datetime, now: datetime) -> bool:
     """Neither old nor of the future: what is dated ahead could be kept and sent again for as long."""
     return abs(now - moment) <= TOLERANCE
+
+
+def number_of(stamp: str) -> int:
+    """The number that a header says. Raises NotGenuine for anything else."""
+    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > LONGEST_STAMP:
+        raise NotGenuine
+    return int(stamp)

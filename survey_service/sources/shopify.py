@@ -12,7 +12,7 @@ from survey_service.contacts.views import names_of
 from survey_service.email_links import drafts, making
 from survey_service.email_links.tokens import LinkTokens
 from survey_service.errors import MalformedBody
-from survey_service.http import read_json
+from survey_service.json_bodies import read_json
 from survey_service.sources.receiving import Again, Done, Heard, NotGenuine, Post, Work
 from survey_service.webhooks import telling
 

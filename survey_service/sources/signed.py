@@ -10,8 +10,8 @@ from marshmallow import ValidationError
 from survey_service.contacts import directory
 from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.errors import Invalid, MalformedBody
-from survey_service.http import read_json
-from survey_service.sources.receiving import Done, Heard, NotGenuine, Post, Work, within_tolerance
+from survey_service.json_bodies import read_json
+from survey_service.sources.receiving import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
 from survey_service.webhooks.signing import SigningError, sign
 
 UPSERT = "contact.upsert"
@@ -21,11 +21,12 @@ LAST_SECOND = 253_402_300_799
 def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
     """``{"contact": {"external_id": "crm-42", ...}}``, with the fields of PUT /api/v1/contacts."""
     event_id, stamp = post.headers.get("webhook-id", ""), post.headers.get("webhook-timestamp", "")
-    if not stamp.isascii() or not stamp.isdigit() or int(stamp) > LAST_SECOND:
+    second = number_of(stamp)
+    if second > LAST_SECOND:
         raise NotGenuine
-    sent = datetime.fromtimestamp(int(stamp), UTC)
+    sent = datetime.fromtimestamp(second, UTC)
     try:
-        made = sign([secret], event_id, int(stamp), post.body)["webhook-signature"].encode()
+        made = sign([secret], event_id, second, post.body)["webhook-signature"].encode()
     except SigningError:
         raise NotGenuine from None
     shown = post.headers.get("webhook-signature", "").encode("latin-1", "replace").split(b" ")

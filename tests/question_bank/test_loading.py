@@ -171,3 +171,17 @@ def test_a_pilot_question_keeps_no_table():
 
     assert report.bank.question("owns").likelihood == {}
     assert [warning.wrong for warning in report.warnings] == ["is not used while pilot is true"]
+
+
+TWICE = """
+bank: twice
+personas: none
+personas: [{id: a}, {id: b}]
+questions:
+  - {id: x, type: single, text: X, options: [{id: yes, text: Y}, {id: no, text: N}], likelihood: {a: [0.9, 0.1], b: [0.4, 0.6]}}
+"""
+
+
+def test_a_field_that_stands_twice_and_is_wrong_the_first_time_is_a_problem_like_others():
+    """The rest is still checked, and knows that nothing is known of it."""
+    assert "is written twice, first on line 3" in [problem.wrong for problem in check_bank(TWICE).errors]

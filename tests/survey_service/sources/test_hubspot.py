@@ -51,7 +51,7 @@ def test_nothing_that_is_not_genuine_is_kept(service, wrong):
         "future": lambda: hubspot_headers(source, body, now + 301_000),
         "none": dict,
         "not a number": lambda: {**hubspot_headers(source, body, now), "X-HubSpot-Request-Timestamp": "x"},
-        "huge": lambda: {**hubspot_headers(source, body, now), "X-HubSpot-Request-Timestamp": "9" * 30},
+        "huge": lambda: {**hubspot_headers(source, body, now), "X-HubSpot-Request-Timestamp": "9" * 6000},
         "no ascii": lambda: {**hubspot_headers(source, body, now), "X-HubSpot-Signature-v3": "é"},
     }[wrong]()
     response = post(service, source, body, headers)

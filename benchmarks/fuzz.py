@@ -1,0 +1,64 @@
+"""Rubbish for everything that reads something from outside, one target after the other, each in a process of its own.
+
+PYTHONPATH=. .venv/bin/python benchmarks/fuzz.py [--minutes M] [--seed N] [--only NAME]
+"""
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.fuzz_targets import all_of
+from tests.fuzzing import Outcome, Target, fuzz
+from tests.survey_service.databases import create_tables
+from tests.survey_service.service import a_service
+
+
+@contextmanager
+def targets() -> Iterator[dict[str, Target]]:
+    """All of them, the later ones on a database that is thrown away."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/fuzz.db"
+        create_tables(url)
+        service = a_service(url)
+        yield {one.name: one for one in all_of(service)}
+        service.parts.store.close()
+
+
+def alone(name: str, seed: int, seconds: float) -> Outcome:
+    """One target in this process, so that its memory is its own."""
+    logging.disable(logging.CRITICAL)
+    with targets() as known:
+        return fuzz(known[name], seed, seconds=seconds)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all targets together")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="the name of one target")
+    given = parser.parse_args()
+    with targets() as known:
+        names = [name for name in known if given.only in (None, name)]
+    crashes = executions = 0
+    print(f"{'target':<16} {'executions':>10} {'refused':>8} {'crashes':>8} {'slowest s':>10} {'peak MiB':>9}")
+    for name in names:
+        with get_context("spawn").Pool(1) as hand:
+            outcome = hand.apply(alone, (name, given.seed, given.minutes * 60 / len(names)))
+        executions, crashes = executions + outcome.executions, crashes + len(outcome.crashes)
+        numbers = f"{outcome.executions:>10,} {outcome.refused:>8,} {len(outcome.crashes):>8} {outcome.slowest:>10.2f} {outcome.peak:>9.0f}"
+        print(f"{name:<16} {numbers}", flush=True)
+        for where, (text, trace) in outcome.crashes.items():
+            kept = Path(tempfile.gettempdir()) / f"fuzz-{abs(hash(where)):x}.bin"
+            kept.write_bytes(text)
+            print(f"--- {where}: {text[:200]!r} (all of it in {kept})\n{trace}")
+    print(f"{executions:,} executions, {crashes} crashes")
+    return 1 if crashes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

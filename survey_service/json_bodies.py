@@ -1,0 +1,78 @@
+"""JSON text as plain values, read so that everybody who reads it reads the same, and that all of it can be stored."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from survey_service.errors import MalformedBody
+
+LONGEST_INTEGER = 18
+DEEPEST = 64
+TOO_DEEP = f"The body is nested more than {DEEPEST} levels deep."
+NUL = "\x00"
+
+
+def read_json(body: bytes) -> Any:
+    """JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL.
+
+    And for what is read in two ways, a name that stands twice, and for endless nesting.
+    """
+    try:
+        read = json.loads(body.decode(), object_pairs_hook=_each_name_once, **_NUMBERS)
+        json.dumps(read, ensure_ascii=False).encode()
+    except RecursionError:
+        raise MalformedBody(TOO_DEEP) from None
+    except UnicodeError:
+        raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
+    except ValueError as wrong:
+        raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
+    if any(NUL in text for text in _texts(read)):
+        raise MalformedBody("The body has a NUL character, which cannot be stored.")
+    return read
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys too. Raises MalformedBody where it is nested more deeply than anything that is read here."""
+    level, depth = [value], 0
+    while level:
+        if depth > DEEPEST:
+            raise MalformedBody(TOO_DEEP)
+        inside: list[Any] = []
+        for one in level:
+            if isinstance(one, str):
+                yield one
+            elif isinstance(one, dict):
+                yield from one
+                inside += one.values()
+            elif isinstance(one, list):
+                inside += one
+        level, depth = inside, depth + 1
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands there twice one reader takes the first, another the last: what was checked is not what is used."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f'"{next(name for name in names if names.count(name) > 1)[:100]}" stands twice in one object')
+    return read
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _read_integer(digits: str) -> int | float:
+    """Integers beyond 64 bits become floats, as they do in every browser."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
+    return number
+
+
+_NUMBERS: Mapping[str, Any] = {"parse_constant": _refuse_constant, "parse_int": _read_integer, "parse_float": _read_float}

@@ -1,0 +1,196 @@
+"""Everything that reads what comes from outside: bank files, answer files, column maps, tokens, intake, signed messages."""
+
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from cryptography.fernet import InvalidToken
+
+from question_bank.answer_files import read_answers, read_column_map
+from question_bank.cells import AnswersInvalid, cells_of, decoded
+from question_bank.loading import check_bank, read_bank
+from question_bank.recognising import read_sheet
+from survey_service.authoring.keys import create_key
+from survey_service.email_links.files import contacts_of
+from survey_service.email_links.tokens import LANDING, LinkInvalid, LinkTokens, read_identity, sign_identity
+from survey_service.errors import DiscernError, Invalid, MalformedBody
+from survey_service.json_bodies import read_json
+from survey_service.keyring import Keyring
+from survey_service.paging import cursor, place_of
+from survey_service.preview import forms as walk
+from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
+from survey_service.respondent.rehearsal import Rehearsal
+from survey_service.respondent.tickets import session_of, ticket_of
+from survey_service.sources import handling, hubspot
+from tests.fuzzing import Target
+from tests.processes import ROOT
+from tests.survey_service.service import BANK, SECRET, Service
+from tests.survey_service.sources.sending import a_source, hubspot_headers, milliseconds, shopify_headers
+
+EXAMPLES = ROOT / "question_bank" / "examples"
+TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
+ANSWERS = b"owns,reasons.safety,reasons.power,reasons.price,happy,km,why\nyes,1,0,0,4,20..40,Because\nno,,,,2,12000,\nyes,0,1,1,5,..9,x\n"
+SPREADSHEET = "sep=;\nowns;happy;km\nyes;4;12,5\nno;1;3,25\nyes;5;8\n".encode("utf-16")
+CONTACTS = b'external_id,email,language\ncrm-1,zoe@example.com,fr\n"crm,2",,en\n'
+COLUMNS = (
+    b"columns:\n  a: owns\n  b: {question: happy, values: {good: 5, bad: 1}}\nignore: [c, d]\nlabels: {seg: {D: driver}}\nsilent: [km]\n"
+)
+
+
+def pure_targets() -> Iterator[Target]:
+    """What reads without a database."""
+    banks = [file.read_bytes() for file in (EXAMPLES / "car-buyers.yaml", TEN_MISTAKES)] + [BANK.encode(), _as_json(BANK)]
+    bank = read_bank(BANK)
+    yield Target("bank", banks, lambda given: check_bank(given, "fuzz.yaml"))
+    files = [ANSWERS, SPREADSHEET, CONTACTS]
+    yield Target("csv: fit", files, lambda given: read_sheet(cells_of(decoded(given, "f"), "f"), "f"), (AnswersInvalid,))
+    yield Target("csv: replay", files, lambda given: read_answers(decoded(given, "f"), bank, "f"), (AnswersInvalid,))
+    yield Target("csv: links", files, lambda given: contacts_of(cells_of(decoded(given, "f"), "f")), (AnswersInvalid,))
+    yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
+    yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
+    yield _tokens()
+
+
+def service_targets(service: Service) -> Iterator[Target]:
+    """What reads behind a route, on a database."""
+    service.app.config["PROPAGATE_EXCEPTIONS"] = True
+    yield _intake(service)
+    for kind in ("hubspot", "shopify", "signed"):
+        yield _source(service, kind)
+    yield _pages(service)
+
+
+def _as_json(bank: str) -> bytes:
+    from question_bank.yaml_source import read_yaml
+
+    return json.dumps(read_yaml(bank).data).encode()
+
+
+def _column_map(given: bytes) -> None:
+    read_column_map(decoded(given, "f"), "f")
+
+
+def _tokens() -> Target:
+    """Of every kind, with the reader of every kind: one of another purpose must not pass either."""
+    keys = Keyring((SECRET, "another key that is long enough too"))
+    links = LinkTokens(keys)
+    made = [
+        links.write("lnk_" + "a" * 26, LANDING),
+        sign_identity(keys, "ct_1"),
+        ticket_of(keys, "all", "ses_1"),
+        preview_token(keys, "all"),
+        walk.written(keys, Rehearsal()),
+        cursor("track", "Order"),
+        keys.encrypt("secret"),
+    ]
+    readers: list[tuple[Callable[[str], object], type[Exception]]] = [
+        (links.read, LinkInvalid),
+        (lambda text: read_identity(keys, text), Invalid),
+        (lambda text: session_of(keys, "all", text), DiscernError),
+        (lambda text: check_preview(keys, "all", text), PreviewClosed),
+        (lambda text: walk.read(keys, text), DiscernError),
+        (lambda text: place_of(text, 2), Invalid),
+        (keys.decrypt, InvalidToken),
+    ]
+
+    def read(given: bytes) -> None:
+        text = given.decode("utf-8", "replace")  # as every address and form is read
+        for reader, refusal in readers:
+            try:
+                reader(text)
+            except refusal:
+                continue
+
+    return Target("tokens", [one.encode() for one in made], read)
+
+
+def _intake(service: Service) -> Target:
+    """In clear and packed, one message and many."""
+    with service.parts.store.writing() as session:
+        key = create_key(session, service.parts.keys, "intake", "fuzz", service.clock())
+    event = {"userId": "zoe", "anonymousId": "b-1", "event": "Order", "messageId": "m", "timestamp": "2026-01-05T09:00:00.000Z"}
+    page = {"type": "page", "anonymousId": "b-1", "properties": {"path": "/safety/x", "url": "https://a.example/?q=1"}, "sentAt": "x"}
+    who = {"type": "identify", "userId": "zoe", "traits": {"email": "zoe@example.com", "age": 40}, "context": {"traits": {}}}
+    batch = {"batch": [{"type": "track", **event}, page, who, {"type": "alias", "userId": "zoe", "previousId": "b-1"}]}
+    paths, turn = ("batch", "track", "identify", "page", "alias", "import"), iter(range(10**9))
+
+    def read(given: bytes) -> None:
+        number = next(turn)
+        packed = {"Content-Encoding": "gzip"} if number % 5 == 0 else {}
+        body = gzip.compress(given, 1) if number % 10 == 0 else given
+        _answered(service.client.post(f"/v1/{paths[number % len(paths)]}", data=body, auth=(key, ""), headers=packed))
+
+    return Target("intake", [json.dumps(one).encode() for one in (event, page, who, batch)], read)
+
+
+def _source(service: Service, kind: str) -> Target:
+    """Half of them genuine: rubbish that is signed reaches what lies behind the signature, and what is kept is acted upon."""
+    wishes: dict[str, Any] = {"hubspot": {"id_property": "crm_id", "attributes": {"city": "city"}}, "shopify": {"survey": "all"}}.get(
+        kind, {}
+    )
+    source = a_source(service, kind, **wishes)
+    dice, p = random.Random(kind), service.parts
+
+    def read(given: bytes) -> None:
+        headers = _signed(service, source, kind, given, dice) if dice.random() < 0.7 else _rubbish(given)
+        _answered(service.client.post(f"/in/{source['id']}", data=given, headers=headers))
+        while handling.step(p.store, p.keys, p.banks, p.settings.base_url, service.clock, service.clock() + hubspot.SETTLING):
+            pass
+
+    return Target(f"source: {kind}", _messages(service), read)
+
+
+def _messages(service: Service) -> list[bytes]:
+    changed = {"subscriptionType": hubspot.CHANGED, "objectId": 7, "eventId": 1, "occurredAt": milliseconds(service)}
+    merged = {**changed, "subscriptionType": hubspot.MERGED, "primaryObjectId": 7, "mergedObjectIds": [8], "newObjectId": 9}
+    named = {**changed, "propertyName": "crm_id", "propertyValue": "crm-7"}
+    order = {"id": 1, "email": "zoe@example.com", "customer": {"id": 5, "email": None}}
+    contact = {"contact": {"external_id": "crm-7", "email": "zoe@example.com", "attributes": {"a": 1}, "consent": {"profiling": True}}}
+    forget = {**changed, "subscriptionType": hubspot.FORGET}
+    return [json.dumps(one).encode() for one in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
+
+
+def _signed(service: Service, source: dict[str, Any], kind: str, body: bytes, dice: random.Random) -> dict[str, str]:
+    if kind == "hubspot":
+        return hubspot_headers(source, body, milliseconds(service))
+    if kind == "shopify":
+        return shopify_headers(body, f"e-{dice.random()}")
+    stamp, secret = str(int(service.clock().timestamp())), base64.b64decode(source["secret"].removeprefix("whsec_"))
+    event_id = f"msg_{dice.random()}"
+    made = base64.b64encode(hmac.new(secret, f"{event_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+    return {"webhook-id": event_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{made}"}
+
+
+def _rubbish(given: bytes) -> dict[str, str]:
+    """Headers of every kind with something in them that a server lets through."""
+    value = given[:6000].decode("latin-1").translate(dict.fromkeys([*range(32), 127]))
+    stamps = dict.fromkeys(("X-HubSpot-Request-Timestamp", "webhook-timestamp"), "9" * (len(given) % 6000) if len(given) % 2 else value)
+    return {"X-HubSpot-Signature-v3": value, "X-Shopify-Hmac-Sha256": value, "webhook-id": value, "webhook-signature": value, **stamps}
+
+
+def _pages(service: Service) -> Target:
+    """What stands in addresses and forms of pages."""
+    keys = service.parts.keys
+    seeds = [b"/s/all/" + ticket_of(keys, "all", "ses_1").encode(), b"/l/x", b"/s/all?lang=en&hidden-a=1", b"/preview/all?t=x&primary=red"]
+
+    def read(given: bytes) -> None:
+        path = "/" + quote(given[:3000].lstrip(b"/"), safe="/?&=%")
+        _answered(service.client.get(path))
+        _answered(service.client.post(path, data={"act": path, "form": path, "question": "owns", "value": path, "walk": path}))
+
+    return Target("pages", seeds, read)
+
+
+def _answered(response: Any) -> None:
+    assert response.status_code < 500, response.text[:300]
+
+
+def all_of(service: Service) -> Iterator[Target]:
+    yield from pure_targets()
+    yield from service_targets(service)

@@ -1,0 +1,45 @@
+"""Whatever comes from outside is read or refused in the reader's own words; `make fuzz` does this for ten minutes."""
+
+import logging
+
+import pytest
+
+from tests.fuzz_targets import all_of, pure_targets
+from tests.fuzzing import Target, fuzz
+from tests.survey_service.databases import sqlite_copy
+from tests.survey_service.service import a_service
+
+PURE = {target.name: target for target in pure_targets()}
+SERVED = ("intake", "source: hubspot", "source: shopify", "source: signed", "pages")
+EXECUTIONS = 300
+BOUND = 300
+"""MiB. The largest bomb has ten; what reads it may hold it a few times."""
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory, sqlite_template):
+    service = a_service(sqlite_copy(sqlite_template, tmp_path_factory.mktemp("fuzz")))
+    logging.disable(logging.CRITICAL)
+    yield {target.name: target for target in all_of(service)}
+    logging.disable(logging.NOTSET)
+    service.parts.store.close()
+
+
+@pytest.mark.parametrize("name", [*PURE, *SERVED])
+def test_rubbish_is_refused_and_breaks_nothing(targets, name):
+    """The same rubbish each time: good input, known bombs, and good input changed at random."""
+    outcome = fuzz(targets[name], seed=11, executions=EXECUTIONS)
+
+    assert outcome.crashes == {}
+    assert outcome.executions == EXECUTIONS
+    assert outcome.peak < BOUND
+
+
+def test_what_breaks_is_noticed():
+    """A reader that raises what it did not announce, and one that announces it."""
+
+    def read(given):
+        raise KeyError(given[:1])
+
+    assert next(iter(fuzz(Target("x", [b"a"], read), 1, executions=5).crashes)).startswith("KeyError at ")
+    assert fuzz(Target("x", [b"a"], read, (KeyError,)), 1, executions=5).refused == 5

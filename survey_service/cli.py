@@ -13,9 +13,10 @@ from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.cli_connections import connection
 from survey_service.cli_contacts import export, prune, recompute
 from survey_service.cli_fit import fit
+from survey_service.cli_keys import key
 from survey_service.cli_links import links
 from survey_service.cli_pages import preview, qr
-from survey_service.terminal import Commands, all_settings, bank_of, folder_of_metrics, refuse, settings_of_environment, store_of
+from survey_service.terminal import Commands, all_settings, bank_of, folder_of_metrics, settings_of_environment, store_of
 
 
 @click.group(cls=Commands)
@@ -23,7 +24,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links, recompute, prune, export, connection, preview, qr):
+for command in (simulate, replay, fit, refit, links, recompute, prune, export, key, connection, preview, qr):
     main.add_command(command)
 
 
@@ -100,50 +101,6 @@ def worker(once: bool) -> None:
     with store_of(settings):
         pass
     run(settings, once=once)
-
-
-@main.group()
-def key() -> None:
-    """API keys."""
-
-
-@key.command("create")
-@click.option("--scope", type=click.Choice(["read", "write", "admin", "intake"]), required=True)
-@click.option("--name", default="", help="What it is for.")
-@click.option("--json", "as_json", is_flag=True)
-def create_key(scope: str, name: str, as_json: bool) -> None:
-    """Make an API key and show it, for the only time."""
-    from survey_service.authoring.keys import create_key as make
-    from survey_service.keyring import Keyring
-    from survey_service.parts import utc_now
-
-    settings = settings_of_environment()
-    with store_of(settings) as store, store.writing() as session:
-        made = make(session, Keyring(settings.secret_keys), scope, name, utc_now())
-    click.echo(json.dumps({"key": made}) if as_json else made)
-
-
-@key.command("list")
-def list_keys() -> None:
-    """Show every API key by its beginning."""
-    from survey_service.authoring.keys import all_keys
-
-    with store_of(settings_of_environment()) as store, store.reading() as session:
-        for one in all_keys(session):
-            click.echo(f"{one.id} {one.prefix}... {one.scope} {'revoked' if one.revoked_at else 'active'} {one.name}".rstrip())
-
-
-@key.command("revoke")
-@click.argument("key_id")
-def revoke_key(key_id: str) -> None:
-    """Let nobody in with this key any more."""
-    from survey_service.authoring.keys import revoke_key as revoke
-    from survey_service.parts import utc_now
-
-    with store_of(settings_of_environment()) as store, store.writing() as session:
-        done = revoke(session, key_id, utc_now())
-    if not done:
-        refuse(f"there is no active key {key_id}: see discern key list")
 
 
 @main.group()

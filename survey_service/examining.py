@@ -19,6 +19,7 @@ from survey_service.store.session import Store
 from survey_service.store.webhook_records import Delivery, Endpoint
 
 LATE = timedelta(minutes=5)
+SOON = timedelta(days=14)
 CLOCKS_APART = timedelta(seconds=30)
 OLDEST_SQLITE = (3, 35)
 
@@ -100,9 +101,11 @@ def _clock(session: Session, kind: str, now: datetime) -> Iterator[Finding]:
 def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Finding]:
     surveys = session.scalar(select(func.count()).select_from(SurveyRow)) or 0
     yield Finding("surveys", f"{surveys} published", "" if surveys else "run discern publish BANK.yaml")
-    valid = select(func.count()).select_from(ApiKey).where(col(ApiKey.revoked_at).is_(None))
-    held = session.scalar(valid.where(col(ApiKey.expires_at).is_(None) | (col(ApiKey.expires_at) > now))) or 0
+    is_valid = col(ApiKey.revoked_at).is_(None), col(ApiKey.expires_at).is_(None) | (col(ApiKey.expires_at) > now)
+    held = session.scalar(select(func.count()).select_from(ApiKey).where(*is_valid)) or 0
     yield Finding("API keys", f"{held} valid", "" if held else "run discern key create --scope admin")
+    for key in session.scalars(select(ApiKey).where(*is_valid, col(ApiKey.expires_at) <= now + SOON).order_by(col(ApiKey.id))):
+        yield Finding(f"API key {key.id}", f"ends on {key.expires_at:%Y-%m-%d}", f"run discern key rotate {key.id}, and use the new one")
     for endpoint in session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").order_by(col(Endpoint.id))):
         yield _endpoint(endpoint, keys)
     free = col(Delivery.lease_until).is_(None) | (col(Delivery.lease_until) < now)

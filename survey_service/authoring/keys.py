@@ -3,15 +3,20 @@
 import secrets
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from survey_service.errors import ScopeMissing, Unauthorised
 from survey_service.keyring import Keyring
 from survey_service.store.columns import new_id
 from survey_service.store.records import ApiKey
+from survey_service.store.session import Store
 
 MARK = "dk_"
+ACTIVE, EXPIRED, REVOKED = "active", "expired", "revoked"
 SCOPES = ("read", "write", "admin")  # each includes the ones before it
+NOTED_EVERY = timedelta(hours=1)
+"""When a key was last used is known to the hour, so that using one costs no write."""
 INTAKE = "intake"
 """The scope of keys that may only say what contacts did: they stand in pages, where everybody can read them."""
 
@@ -45,6 +50,29 @@ def revoke_key(session: Session, key_id: str, now: datetime) -> bool:
     return True
 
 
+def rotate_key(session: Session, keys: Keyring, key_id: str, now: datetime, overlap: timedelta, lifetime: timedelta | None) -> str | None:
+    """A new key in the place of another, in clear for the only time; the old one ends when `overlap` is over, or before if it was to.
+
+    It lives as long as the old one was meant to, unless a `lifetime` is given. None when there is no such key, or it is over already.
+    """
+    old = session.get(ApiKey, key_id)
+    if old is None or state_of(old, now) != ACTIVE:
+        return None
+    if old.expires_at is not None:
+        lifetime = lifetime or old.expires_at - old.created_at
+    ends = now + overlap
+    old.expires_at = ends if old.expires_at is None else min(old.expires_at, ends)
+    session.add(old)
+    return create_key(session, keys, old.scope, old.name, now, lifetime)
+
+
+def state_of(key: ApiKey, now: datetime) -> str:
+    """active, expired or revoked: only the first opens anything."""
+    if key.revoked_at is not None:
+        return REVOKED
+    return ACTIVE if key.expires_at is None or key.expires_at > now else EXPIRED
+
+
 def all_keys(session: Session) -> list[ApiKey]:
     """Every key there ever was, oldest first; none of them in clear."""
     return list(session.exec(select(ApiKey).order_by(col(ApiKey.id))))
@@ -56,15 +84,27 @@ def is_api_key(token: str | None) -> bool:
 
 
 def check_key(session: Session, keys: Keyring, token: str | None, scope: str, now: datetime) -> ApiKey:
-    """The key behind a token. Raises Unauthorised for an unknown, expired or revoked one, ScopeMissing for one that may too little."""
+    """The key behind a token. Raises Unauthorised for an unknown, expired or revoked one, ScopeMissing for one that may too little.
+
+    It is looked up by its keyed digest: how long that takes tells nothing, since nobody can choose a digest without the service's secret.
+    """
     if not token or not is_api_key(token):
         raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
     found = session.exec(select(ApiKey).where(col(ApiKey.digest).in_(keys.digests(token)))).first()
-    if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
+    if found is None or state_of(found, now) != ACTIVE:
         raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
     if scope not in _included(found.scope):
         raise ScopeMissing(f"This needs a key with the scope {scope}; this one has {found.scope}.")
     return found
+
+
+def note_use(store: Store, keys: Keyring, key: ApiKey, token: str, now: datetime) -> None:
+    """Write down that a key is in use, at most once an hour; and let it outlive the secret of the service that it was made under."""
+    digest = keys.digest(token)
+    if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY and key.digest == digest:
+        return
+    with store.hasty() as connection:
+        connection.execute(update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=now, digest=digest))
 
 
 def _included(scope: str) -> tuple[str, ...]:

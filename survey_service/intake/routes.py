@@ -12,7 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
-from survey_service.authoring.keys import INTAKE, MARK, check_key
+from survey_service.authoring.guard import enter
+from survey_service.authoring.keys import INTAKE, MARK
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
 from survey_service.http import read_body
 from survey_service.intake.messages import Message, NotUnderstood, message_of, moment
@@ -85,8 +86,7 @@ def one_in_short(kind: str) -> Response:
 def settings(key: str) -> Response:
     """What the library for browsers asks before it sends anything: it is to send everything here, and load nothing else."""
     p = parts()
-    with p.store.reading() as session:
-        check_key(session, p.keys, key, INTAKE, p.now())
+    enter(p, key, INTAKE)
     host = p.settings.base_url.removeprefix("https://").removeprefix("http://").rstrip("/")
     destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": p.settings.base_url.partition(":")[0]}
     return _json({"integrations": {"Segment.io": destination}, "plan": {}, "edgeFunction": {}, "analyticsNextEnabled": True})
@@ -94,8 +94,7 @@ def settings(key: str) -> Response:
 
 def _take(body: dict[str, Any], raw: list[Any], kind: str | None) -> Response:
     p = parts()
-    with p.store.reading() as session:
-        source = check_key(session, p.keys, _key(body), INTAKE, p.now()).id
+    source = enter(p, _key(body), INTAKE).id
     now = p.now()
     messages, left_out = _understood(raw, kind, moment(body.get("sentAt")), now)
     with p.store.writing() as session:

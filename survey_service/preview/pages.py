@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from marshmallow import ValidationError
 
 from question_bank.definitions import in_language
-from survey_service.authoring.keys import check_key
+from survey_service.authoring.guard import enter
 from survey_service.contacts.evidence import Known
 from survey_service.email_links.choosing import first_questions
 from survey_service.email_links.drafts import draft_of, html
@@ -36,11 +36,11 @@ FRAMED = "frame-ancestors 'self'"
 def only_for_authors() -> None:
     """An API key, or a signed link. Raises PreviewClosed or Unauthorised, and NotFound for a survey that does not exist."""
     p, survey = parts(), (request.view_args or {})["survey"]
+    if (key := bearer()) is not None:
+        enter(p, key, "read")
+    else:
+        check_preview(p.keys, survey, request.args.get("t", ""))
     with p.store.reading() as session:
-        if (key := bearer()) is not None:
-            check_key(session, p.keys, key, "read", p.now())
-        else:
-            check_preview(p.keys, survey, request.args.get("t", ""))
         p.banks.current(session, survey)
 
 

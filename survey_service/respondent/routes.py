@@ -5,7 +5,8 @@ from typing import Any
 from flask import Response, g, request
 from sqlmodel import Session
 
-from survey_service.authoring.keys import check_key, is_api_key
+from survey_service.authoring.guard import enter
+from survey_service.authoring.keys import is_api_key
 from survey_service.description import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.email_links.landing import arrival_of, begin
 from survey_service.email_links.opening import LinkOfAnotherSurvey, find
@@ -60,9 +61,9 @@ def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str
 def look(session_id: str) -> dict[str, Any]:
     """The session as it stands. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
     p, token = parts(), bearer()
+    is_author = is_api_key(token) and enter(p, token, "read")
     with p.store.reading() as session:
-        if is_api_key(token):
-            check_key(session, p.keys, token, "read", p.now())
+        if is_author:
             view = interview.look(session, p.banks, session_id, None, p.now())
             return {**view, **insight_of(session, p.banks, session_id, p.now())}
         return _with_words(interview.look(session, p.banks, session_id, _token({}), p.now()), "words" in request.args)

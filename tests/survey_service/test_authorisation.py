@@ -1,13 +1,25 @@
 """Who may call what: every route of the service stands in this table, and one that does not fails the test."""
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import func, select
 
 from survey_service.authoring.keys import INTAKE, SCOPES, create_key, revoke_key
-from survey_service.store.records import ApiKey
+from survey_service.email_links import leaving
+from survey_service.email_links.opening import find
+from survey_service.email_links.tokens import LANDING, LinkTokens
+from survey_service.keyring import Keyring
+from survey_service.preview.tokens import preview_token
+from survey_service.respondent.tickets import ticket_of
+from survey_service.store.link_records import Link
+from survey_service.store.records import Answer, ApiKey, SurveySession
+from survey_service.store.source_records import InboundEvent
+from tests.survey_service.email_links.mailbox import Mail
+from tests.survey_service.service import Service
+from tests.survey_service.sources.sending import a_source, hubspot_headers, milliseconds
 
 SCOPED = {
     "GET /api/v1/banks": "read",
@@ -65,7 +77,7 @@ OF_INTAKE = {
     "POST /v1/<kind>",
     "GET /v1/projects/<key>/settings",
 }
-SEALED = {  # the address itself is the secret: refused with a page that says what to do (see the tests of their rooms)
+SEALED = {  # the address itself is the secret, or signs what it brings
     "POST /in/<source>",  # by its signature
     "GET /l/<token>",
     "POST /l/<token>",
@@ -179,3 +191,96 @@ def test_what_contacts_did_is_told_with_a_key_for_it(one_service, keys, call):
         assert status(key) == 401, key
     assert status("read") == 403
     assert {status(key) for key in (INTAKE, "write", "admin")} <= {200, 400}
+
+
+FOREIGN = Keyring(("the key of another service, long enough",))
+OUTLIVED = 40 * 24 * 3600
+"""Seconds: older than any ticket and any preview may be."""
+
+
+def sealed(service: Service) -> dict[str, dict[str, str]]:
+    """For every kind of sealed address, by what is wrong with it, what stands where the secret should."""
+    p, someone = service.parts, service.start()
+    revoked, expired = Mail.to(service, "revoked"), Mail.to(service, "expired")
+    with p.store.writing() as session:
+        leaving.not_me(session, p.banks, find(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
+        link = find(session, LinkTokens(p.keys), expired.token, p.now())[0]
+        link.created_at, link.expires_at = p.now() - timedelta(days=2), p.now() - timedelta(days=1)
+        session.add(link)
+        some_link = session.exec(select(Link.id)).first()
+    return {
+        "ticket": {
+            "none": "nothing",
+            "of another survey": ticket_of(p.keys, "short", someone.session),
+            "of another service": ticket_of(FOREIGN, "all", someone.session),
+            "the session's token": someone.token,
+            "an API key": service.key,
+        },
+        "token": {
+            "none": "nothing",
+            "of another service": LinkTokens(FOREIGN).write(some_link, LANDING),
+            "revoked": revoked.token,
+            "expired": expired.token,
+            "an API key": service.key,
+        },
+        "t": {
+            "none": "",
+            "of another survey": preview_token(p.keys, "short"),
+            "of another service": preview_token(FOREIGN, "all"),
+            "the session's token": someone.token,
+            "an API key": service.key,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def wrong(one_service):
+    return sealed(one_service)
+
+
+def acts(service: Service) -> tuple[int, ...]:
+    with service.parts.store.reading() as session:
+        return tuple(session.scalar(select(func.count()).select_from(table)) for table in (Answer, SurveySession, InboundEvent))
+
+
+@pytest.mark.parametrize("call", sorted(SEALED - {"POST /in/<source>"}))  # which is sealed by a signature: see below
+def test_a_sealed_address_opens_with_its_own_seal_only(one_service, wrong, call):
+    """Not with none, not with that of another survey or service, not when it is over; a key in its place is no seal. Nothing is written."""
+    method = call.partition(" ")[0]
+    kind = "ticket" if "<ticket>" in call else "token" if "<token>" in call else "t"
+    before = acts(one_service)
+    for what, seal in wrong[kind].items():
+        place = call.partition(" ")[2].replace("<survey>", "all").replace("<ticket>", seal).replace("<token>", seal)
+        response = one_service.client.open(place, method=method, query_string={"t": seal} if kind == "t" else {}, data={"act": "stop"})
+        assert response.status_code in (403, 404, 410), (what, response.text)
+    assert acts(one_service) == before
+
+
+@pytest.mark.parametrize("call", sorted(one for one in SEALED if "<ticket>" in one or one.startswith(("GET /preview", "POST /preview"))))
+def test_a_sealed_address_ends(one_service, monkeypatch, call):
+    """A ticket after thirty days, a preview after an hour."""
+    method = call.partition(" ")[0]
+    ticket, shown = ticket_of(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
+    later = time.time() + OUTLIVED
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    place = call.partition(" ")[2].replace("<survey>", "all").replace("<ticket>", ticket)
+
+    response = one_service.client.open(place, method=method, query_string={"t": shown}, data={"act": "stop"})
+
+    assert response.status_code in (403, 404), response.text
+
+
+def test_a_message_of_a_source_is_taken_with_its_signature_only(one_service):
+    """Not with none, another source's, or a key; and not from a source that was removed."""
+    source, other = a_source(one_service, "hubspot"), a_source(one_service, "hubspot")
+    body, now, before = b"[]", milliseconds(one_service), acts(one_service)
+
+    def status(headers):
+        return one_service.client.post(f"/in/{source['id']}", data=body, headers=headers).status_code
+
+    assert status(hubspot_headers(source, body, now)) == 200
+    assert status({}) == status(hubspot_headers(other, body, now)) == 401
+    assert status({"Authorization": f"Bearer {one_service.key}"}) == status(hubspot_headers(source, body, now - 600_000)) == 401
+    one_service.call("DELETE", f"/api/v1/sources/{source['id']}")
+    assert status(hubspot_headers(source, body, now)) == 404
+    assert acts(one_service) == before

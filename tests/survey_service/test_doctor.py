@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from survey_service.authoring.keys import create_key
 from survey_service.examining import examine
 from survey_service.store.webhook_records import Delivery, Endpoint
 from tests.processes import discern
@@ -64,6 +65,20 @@ def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, databa
 
     assert "worker" in found["outbox"].todo
     assert found["dead messages"].found == "1"
+
+
+def test_a_key_that_is_about_to_end_is_found(service, database_url):
+    """Two weeks before."""
+    now = service.clock() if "sqlite" in database_url else service.parts.now()
+    with service.parts.store.writing() as session:
+        create_key(session, service.parts.keys, "read", "crm", now, timedelta(days=13))
+        create_key(session, service.parts.keys, "read", "later", now, timedelta(days=30))
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
+
+    [only] = unwell(service, database_url).values()
+
+    assert only.what.startswith("API key key_")
+    assert "discern key rotate key_" in only.todo
 
 
 def test_the_command_shows_everything_and_fails_where_something_is_wrong(service, database_url):

@@ -24,15 +24,15 @@ bench:  ## the figures of the README
 	.venv/bin/python benchmarks/simulate.py
 	.venv/bin/python benchmarks/calibration.py
 	.venv/bin/python benchmarks/questions.py
-	PYTHONPATH=. .venv/bin/python benchmarks/widget_size.py
-	PYTHONPATH=. .venv/bin/python benchmarks/widget_speed.py
-	PYTHONPATH=. .venv/bin/python benchmarks/webhooks.py
-	PYTHONPATH=. .venv/bin/python benchmarks/fleet.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_size.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/webhooks.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/fleet.py
 
 fuzz:  ## twelve minutes of what nobody would send: the HTTP API, and everything that reads files, tokens and messages
 	@./requirements/install.sh dev
-	PYTHONPATH=. .venv/bin/python benchmarks/fuzz_http.py
-	PYTHONPATH=. .venv/bin/python benchmarks/fuzz.py --minutes 10
+	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz_http.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py --minutes 10
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions

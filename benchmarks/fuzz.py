@@ -1,6 +1,6 @@
 """Rubbish for everything that reads something from outside, one target after the other, each in a process of its own.
 
-PYTHONPATH=. .venv/bin/python benchmarks/fuzz.py [--minutes M] [--seed N] [--only NAME]
+PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py [--minutes M] [--seed N] [--only NAME]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Everything that schemathesis can think of, against a live server with a database of its own: each call, right and wrong, in sequences.
 
-PYTHONPATH=. .venv/bin/python benchmarks/fuzz_http.py [--cases N] [--seed N] [--examples N] [--database URL]
+PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz_http.py [--cases N] [--seed N] [--examples N] [--database URL]
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """The application: the only place where the parts are joined."""
 
-from flask import Flask
+from typing import Any
+
+from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service import health, metrics
@@ -32,9 +34,16 @@ from survey_service.webhooks import routes as webhooks
 VERSION = "0.1.0"
 
 
+class Application(Flask):
+    """Flask, which names the address of a request that failed in its log; an address may be a token."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        self.logger.error("a request failed: %s %s", request.method, metrics.route_of_request(), exc_info=exc_info)
+
+
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """A ready application. Opens the database lazily, starts nothing."""
-    app = Flask("survey_service", static_folder=None)
+    app = Application("survey_service", static_folder=None)
     store, limits = Store(settings.database_url), (settings.limit_per_token, settings.limit_per_address, settings.limit_per_survey)
     admission = Limits(store, [limit for limit in limits if limit])
     app.extensions["discern"] = Parts(settings, store, Banks(), Keyring(settings.secret_keys), admission, clock)

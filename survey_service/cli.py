@@ -68,7 +68,8 @@ def migrate() -> None:
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
-def serve(bind: str, workers: int, threads: int) -> None:
+@click.option("--access-log", is_flag=True, help="A line a request on stdout: when, which route, how it went. Nobody's address, no token.")
+def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
     """Serve surveys and the API with gunicorn."""
     folder = folder_of_metrics()
     from survey_service.serving import serve as run
@@ -76,7 +77,7 @@ def serve(bind: str, workers: int, threads: int) -> None:
     settings = settings_of_environment()
     with store_of(settings):
         pass
-    run(replace(settings, metrics_folder=folder), bind, workers, threads)
+    run(replace(settings, metrics_folder=folder), bind, workers, threads, access_log=access_log)
 
 
 @main.command()

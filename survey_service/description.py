@@ -38,6 +38,12 @@ class Description(MarshmallowPlugin):
         assert self.converter is not None  # noqa: S101  (made by the line above)
         self.converter.add_attribute_function(_names_and_number_of_properties)
 
+    def operation_helper(self, path: Any = None, operations: Any = None, **more: Any) -> None:
+        """A call is named in the document by its room and its function."""
+        super().operation_helper(path, operations, **more)
+        for operation in (operations or {}).values():
+            operation["operationId"] = more["rule"].endpoint
+
 
 def plain_values(most: int, longest_name: int, longest_text: int) -> dict[str, Any]:
     """What is said of a mapping from short names to texts, numbers, true, false or null."""

@@ -128,10 +128,14 @@ TITLES = {
     409: "Conflict",
     410: "Gone",
     413: "Too large",
+    414: "Address too long",
     415: "Media type not read",
+    417: "Not expected",
     422: "Not valid",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
+    501: "Not implemented",
     503: "Not available",
 }
 

@@ -80,17 +80,11 @@ class BodyParser(FlaskParser):
 
 
 class ApiBlueprint(Blueprint):
-    """A room of the API. What a call is named in the document, its `operationId`, is the room and the function."""
-
     ARGUMENTS_PARSER = BodyParser()
 
     def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
         """As flask-smorest's; but the schema is made once, and not for every request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **more)
-
-    def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, *given: Any, **options: Any) -> None:
-        named = self.doc(operationId=f"{self.name}.{view_func.__name__}")(view_func)
-        super().add_url_rule(rule, endpoint, named, *given, **options)
 
 
 class DiscernApi(Api):

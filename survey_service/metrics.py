@@ -22,6 +22,8 @@ from survey_service.store.webhook_records import Delivery, Endpoint
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+ROUTE = "discern.route"
+
 blueprint = Blueprint("metrics", __name__)
 
 
@@ -39,14 +41,19 @@ class Requests:
 
     def _begin(self) -> None:
         g.begun = time.perf_counter()
+        request.environ[ROUTE] = route_of_request()  # for the access log
 
     def _end(self, response: Response) -> Response:
-        # The route and never the address: that may hold a token.
-        route = request.url_rule.rule if request.url_rule else "none"
+        route = route_of_request()
         method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
         self.count.labels(method, route, str(response.status_code)).inc()
         self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
         return response
+
+
+def route_of_request() -> str:
+    """The route and never the address: that may hold a token."""
+    return request.url_rule.rule if request.url_rule else "none"
 
 
 class Shared:

@@ -64,16 +64,16 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
     Commits of one that is not `durable` are seen by everybody at once, and the last of them may be forgotten when the machine fails.
     """
     parsed = make_url(url)
-    json_text: dict[str, Any] = {"json_serializer": _as_json}
+    shared: dict[str, Any] = {"json_serializer": _as_json, "hide_parameters": True}  # an error is logged, and who it was about is not
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         options = {"options": f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"}
         if not durable:  # each statement is a transaction, so that no row is locked while it waits for its client
-            return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **json_text)
-        return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **json_text)
+            return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **shared)
+        return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **shared)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **json_text)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
     event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
     event.listen(engine, "begin", _begin_sqlite)
     return engine

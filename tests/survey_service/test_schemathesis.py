@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import ROOT
 
-FUZZ = [sys.executable, "benchmarks/fuzz_http.py", "--cases", "1", "--examples", "2"]
+FUZZ = [sys.executable, "-P", "benchmarks/fuzz_http.py", "--cases", "1", "--examples", "2"]
 
 
 @pytest.mark.parametrize("seed", ["3"])

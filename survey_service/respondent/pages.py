@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 from itsdangerous import BadSignature
+from sqlmodel import Session
 
 from survey_service.errors import DiscernError, NotFound
 from survey_service.limits.admission import TooManyRequests
@@ -70,7 +71,10 @@ def qr(survey: str) -> Response:
     with p.store.reading() as session:
         p.banks.current(session, survey)
     query = {name: value for name, value in request.args.items() if name == "lang" or name.startswith("hidden-")}
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(qr_svg(p.settings.base_url, survey, query), content_type="image/svg+xml", headers=headers)
 
 
@@ -81,7 +85,7 @@ def look(survey: str, ticket: str) -> Response:
     with p.store.reading() as session:
         view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))
         if is_erased(session, session_id):
-            return _message(view["language"], words_of(view["language"])["erased"])
+            return _message(view["language"], words_of(view["language"])["erased"], origins=_origins(session, p, session_id))
     return _page(p, view, ticket)
 
 
@@ -115,8 +119,9 @@ def before_erasing(survey: str, ticket: str) -> Response:
     p, session_id = parts(), _session_of(parts(), survey, ticket)
     with p.store.reading() as session:
         language = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))["language"]
-    words = words_of(language)
-    return _message(language, words["erase"], "erase.html", back=url_for(".look", survey=survey, ticket=ticket))
+        origins = _origins(session, p, session_id)
+    back = url_for(".look", survey=survey, ticket=ticket)
+    return _message(language, words_of(language)["erase"], "erase.html", origins=origins, back=back)
 
 
 @blueprint.post("/<string:survey>/<string:ticket>/erase")
@@ -193,9 +198,16 @@ def _see(p: Parts, survey: str, session_id: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _message(language: str, title: str, name: str = "message.html", status: int = 200, **facts: Any) -> Response:
+def _origins(session: Session, p: Parts, session_id: str) -> tuple[str, ...]:
+    """Who may frame what belongs to a session: what began in a frame goes on in it."""
+    return survey_at(session, p, {"session_id": session_id})[1].origins
+
+
+def _message(
+    language: str, title: str, name: str = "message.html", status: int = 200, origins: tuple[str, ...] = (), **facts: Any
+) -> Response:
     nonce = new_nonce()
-    return protected(Response(message(language, nonce, name, title=title, **facts), status), nonce, ())
+    return protected(Response(message(language, nonce, name, title=title, **facts), status), nonce, origins)
 
 
 def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: NotAnswered | None = None) -> Response:

@@ -1,22 +1,17 @@
 """What one process is made of, handed to the routes by the application and never found in a global."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from flask import current_app
 
+from survey_service.clock import Clock, utc_now
 from survey_service.keyring import Keyring
 from survey_service.limits.admission import Limits
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+__all__ = ["Clock", "Parts", "parts", "utc_now"]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ def test_a_fleet_that_is_killed_again_and_again_loses_nothing(database_url):
     assert [contact for contact, sequences in accepted.items() if sequences != sorted(sequences)] == []
     assert {len(bodies) for bodies in ledger.bodies.values()} == {1}
     taken = [webhook_id for webhook_id, _, _, was_taken in ledger.requests if was_taken]
-    assert len(taken) - len(set(taken)) <= fleet.kills * 4  # at most what was in the hands of the dead
+    assert len(taken) - len(set(taken)) <= fleet.kills * 20  # at most what was in the hands of the dead: one message a contact
     assert set(states) <= {"delivered", "superseded"}
     assert states["delivered"] == len(set(taken))
     assert states.total() == 20 * 10
     # A request of a worker that died is in the log before it is sent; it may have died before sending it.
-    assert 0 <= attempts - len(ledger.requests) <= fleet.kills * 4
+    assert 0 <= attempts - len(ledger.requests) <= fleet.kills * 20

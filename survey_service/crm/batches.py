@@ -15,7 +15,7 @@ from survey_service.crm.kinds import ADAPTERS
 from survey_service.keyring import Keyring
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import claiming, events, outbox, queue
+from survey_service.webhooks import claiming, events, queue, settling
 from survey_service.webhooks.delivery import Retry
 from survey_service.webhooks.schedule import after_failure
 
@@ -146,7 +146,8 @@ def _settle(session: Session, taken: Taken, verdict: Verdict | None, now: dateti
     row.last_error = problem
     if isinstance(verdict, Accepted):
         queue.put_away(session, row, "delivered", now)
-        outbox.acknowledge(session, row)
+        if row.contact_id and row.bank and "assignment" in row.facts:
+            settling.acknowledge(session, {taken.delivery_id: events.acknowledged_state(row.facts)})
         if row.event_type == events.ERASED:
             queue.forget(session, [row])
         return True

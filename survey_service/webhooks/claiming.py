@@ -1,98 +1,113 @@
-"""Which message goes next: by endpoint and lane, the oldest that is due and whose contact has nothing older waiting."""
+"""Which messages go next: by endpoint and lane, the oldest that are due and whose contact has nothing older waiting."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, case, distinct, exists, func, or_, select
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import Session, col
 
 from survey_service.store.columns import UtcDateTime
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Delivery, Endpoint
-from survey_service.webhooks import breaker, events, pace
+from survey_service.webhooks import breaker, events, pace, rows
 from survey_service.webhooks.queue import LANES, is_free
 
 Moment = datetime | BindParameter[datetime]
 
-NOW = bindparam("at", type_=UtcDateTime())
+NOW, DUE_BY = bindparam("at", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
 
-IN_FLIGHT_PER_ENDPOINT = 3
-"""One less than the threads of a worker: an endpoint that hangs leaves one of them to the others."""
+PLACES_PER_ENDPOINT = 4
+"""How many workers' hands may be at one endpoint, each with one request at a time. A batch in hand holds one place."""
 
-BULK_IN_FLIGHT = IN_FLIGHT_PER_ENDPOINT - 1
+BULK_PLACES = PLACES_PER_ENDPOINT - 1
 """What concerns the whole base never holds every place: the answer of a respondent finds one."""
 
+TAKEN = ("id", "attempt", "event_id", "event_type", "contact_id", "bank", "manual", "facts")
+"""What of a message is read when it is taken; and whether it has a body, and was in the hands of one who has died."""
 
-def next_line(session: Session, now: datetime, due_by: datetime, lanes: Sequence[str] = LANES) -> tuple[str, str] | None:
-    """The endpoint and the lane whose turn it is. A look without a lock: on SQLite there is only one lock to write, and whoever idles
-    must not take it from the respondents.
+
+def next_line(
+    session: Session, now: datetime, due_by: datetime, lanes: Sequence[str] = LANES, without: Collection[str] = ()
+) -> tuple[str, str] | None:
+    """The endpoint and the lane whose turn it is, but for endpoints that are not wanted. A look without a lock: on SQLite there is only one
+    lock to write, and whoever idles must not take it from the respondents.
     """
     for lane in lanes:
-        found = session.execute(_first_of_each_endpoint(lane), {"at": now, "due_by": due_by}).all()
-        waiting = [(due, endpoint) for endpoint, due in found if due is not None]
+        found = session.connection().execute(_first_of_each_endpoint(lane), {"at": now, "due_by": due_by}).all()
+        waiting = [(due, endpoint) for endpoint, due in found if due is not None and endpoint not in without]
         if waiting:
             return min(waiting)[1], lane
     return None
 
 
-def next_due(session: Session, line: tuple[str, str], now: datetime, due_by: datetime, lease: timedelta) -> Delivery | None:
-    """Take the next message of a line, in one statement.
+def locked_with_room(session: Session, line: tuple[str, str], now: datetime) -> Endpoint | None:
+    """The endpoint of a line, locked while its places are counted; None when all of them are taken, or it is to be left alone."""
+    endpoint_id, lane = line
+    if rows.dialect_of(session) == "postgresql":
+        session.connection().execute(_lock(), {"line": endpoint_id})
+    return session.scalars(_with_room(lane), {"line": endpoint_id, "at": now}).first()
 
-    It takes nothing twice because the row is locked while it is chosen (PostgreSQL), or because writers go one by one (SQLite).
+
+def next_due(session: Session, endpoint: Endpoint, lane: str, now: datetime, due_by: datetime, most: int) -> list[dict[str, Any]]:
+    """The next messages of a line, each about another contact, locked; the endpoint must be locked.
+
+    Nothing is taken twice because rows are locked while they are chosen (PostgreSQL), or because writers go one by one (SQLite).
     """
-    endpoint, lane = line
-    given = {"line": endpoint, "at": now, "due_by": due_by, "until": now + lease}
-    return session.scalars(_take_first(lane), given).first()
+    given = {"line": endpoint.id, "at": now, "due_by": due_by, "most": most}
+    return rows.read(session, _first(rows.dialect_of(session), lane, endpoint.awaits_ping), given)
+
+
+def turns(endpoint: Endpoint, now: datetime, wanted: int) -> int:
+    """How many of the `wanted` messages an endpoint with a rate, or with an open breaker, lets through; they then count as gone through.
+
+    The endpoint must be locked and have room.
+    """
+    allowed = pace.take(endpoint, now, wanted)
+    if allowed:
+        breaker.note_probe(endpoint, now)
+    return allowed
+
+
+def most_at_once(endpoint: Endpoint, most: int) -> int:
+    """Who failed the last time is sent one message, to see."""
+    return 1 if endpoint.failures or endpoint.tripped_at is not None else most
 
 
 @cache  # to put a statement together takes longer than to run it
 def _first_of_each_endpoint(lane: str) -> Select[str, datetime]:
     one = aliased(Delivery)
-    first = _due(one, col(Endpoint.id), lane).with_only_columns(col(one.due)).correlate(Endpoint).scalar_subquery()
-    return select(col(Endpoint.id), first).where(_has_room(lane), ~_is_connection())
+    first = _due(one, col(Endpoint.id), lane).where(or_(~col(Endpoint.awaits_ping), col(one.event_type) == events.PING)).limit(1)
+    due = first.with_only_columns(col(one.due)).correlate(Endpoint).scalar_subquery()
+    return select(col(Endpoint.id), due).where(_has_room(lane), ~_is_connection())
 
 
 @cache
-def _take_first(lane: str) -> ReturningUpdate[Delivery]:
+def _lock() -> Select[Any]:
+    return select(col(Endpoint.id)).where(col(Endpoint.id) == bindparam("line")).with_for_update(key_share=True)
+
+
+@cache
+def _with_room(lane: str) -> Select[Endpoint]:
+    here = select(Endpoint).where(col(Endpoint.id) == bindparam("line"), _has_room(lane))
+    return here.execution_options(populate_existing=True)
+
+
+@cache
+def _first(dialect: str, lane: str, only_ping: bool) -> Select[str]:
     one = aliased(Delivery)
-    room = exists().where(col(Endpoint.id) == bindparam("line"), _has_room(lane), _may_go(one))
-    chosen = _due(one, bindparam("line"), lane, room).with_for_update(skip_locked=True, of=one)
-    taken = update(Delivery).where(col(Delivery.id) == chosen.scalar_subquery())
-    taken = taken.values(lease_until=bindparam("until"), attempt=col(Delivery.attempt) + 1)
-    return taken.returning(Delivery).execution_options(synchronize_session=False)
+    more = (col(one.body).is_not(None).label("frozen"), col(one.lease_until).is_not(None).label("crashed"))
+    chosen = _due(one, bindparam("line"), lane).limit(bindparam("most")).with_only_columns(*(getattr(one, name) for name in TAKEN), *more)
+    chosen = chosen.where(col(one.event_type) == events.PING) if only_ping else chosen
+    return rows.together(dialect, chosen.with_for_update(skip_locked=True, of=one))
 
 
-def took_its_turn(session: Session, endpoint: Endpoint, now: datetime) -> bool:
-    """Whether an endpoint with a rate, or with an open breaker, lets one more through; it then counts as gone through.
-
-    Who finds the row locked does not wait: somebody else is counting, and the message goes with the next look.
-    """
-    if endpoint.tripped_at is None and endpoint.per_second is None:
-        return True
-    mine = select(Endpoint).where(col(Endpoint.id) == endpoint.id).with_for_update(skip_locked=True, key_share=True)
-    if session.scalars(mine.execution_options(populate_existing=True)).first() is None:
-        return False
-    if not (pace.is_open(endpoint, now) and breaker.is_open_to_probe(endpoint, now)):
-        return False
-    pace.count(endpoint, now)
-    breaker.note_probe(endpoint, now)
-    session.add(endpoint)
-    return True
-
-
-def _due(one: type[Delivery], endpoint: Any, lane: str, *more: ColumnElement[bool]) -> Select[Any]:
-    """The first of a line: the only one of its contact in flight to that endpoint, and never before an older one."""
-    return (
-        select(col(one.id))
-        .where(col(one.endpoint_id) == endpoint, col(one.lane) == lane, is_next_in_line(one, NOW, bindparam("due_by", type_=UtcDateTime())))
-        .where(*(more or (_may_go(one),)))
-        .order_by(col(one.due), col(one.id))
-        .limit(1)
-    )
+def _due(one: type[Delivery], endpoint: Any, lane: str) -> Select[Any]:
+    """A line, in order: of each contact the only one in flight to that endpoint, and never before an older one."""
+    mine = (col(one.endpoint_id) == endpoint, col(one.lane) == lane)
+    return select(col(one.id)).where(*mine, is_next_in_line(one, NOW, DUE_BY)).order_by(col(one.due), col(one.id))
 
 
 def is_next_in_line(one: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
@@ -109,16 +124,17 @@ def _is_connection() -> ColumnElement[bool]:
 
 
 def _has_room(lane: str) -> ColumnElement[bool]:
-    """Endpoints that take a message at this moment."""
-
+    """Endpoints that take a batch at this moment. Batches are told apart by when their lease ends."""
     other = aliased(Delivery)
-    in_flight = select(func.count()).where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= NOW).correlate(Endpoint)
-    places = case((col(Endpoint.tripped_at).is_(None), IN_FLIGHT_PER_ENDPOINT), else_=1)
-    room = [col(Endpoint.state) == "active", in_flight.scalar_subquery() < places]
+    batches = select(func.count(distinct(col(other.lease_until)))).correlate(Endpoint)
+    batches = batches.where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= NOW)
+    places = case((col(Endpoint.tripped_at).is_(None), PLACES_PER_ENDPOINT), else_=1)
+    room = [col(Endpoint.state) == "active", batches.scalar_subquery() < places]
     if lane == "bulk":
-        room.append(in_flight.where(col(other.lane) == "bulk").scalar_subquery() < BULK_IN_FLIGHT)
+        room.append(batches.where(col(other.lane) == "bulk").scalar_subquery() < BULK_PLACES)
     return and_(*room, *(or_(col(at).is_(None), col(at) <= NOW) for at in (Endpoint.paused_until, Endpoint.open_at, Endpoint.probe_at)))
 
 
-def _may_go(one: type[Delivery]) -> ColumnElement[bool]:
-    return or_(~col(Endpoint.awaits_ping), col(one.event_type) == events.PING)
+def lease_of(now: datetime, length: timedelta, chance: float) -> datetime:
+    """When a batch that is taken now belongs to nobody any more: at a microsecond of its own, by which it is told from the others."""
+    return now + length + timedelta(microseconds=int(chance * 1_000_000))

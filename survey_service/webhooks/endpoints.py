@@ -14,7 +14,7 @@ from survey_service.store.columns import new_id
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.webhooks import breaker, events, own_headers, queue, standing, untold
 from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
-from survey_service.webhooks.signing import new_secret
+from survey_service.webhooks.signing import is_in_force, new_secret
 from survey_service.webhooks.timing import WISHES, Moment
 
 OVERLAP = timedelta(hours=24)
@@ -163,11 +163,6 @@ def forget_expired_secrets(session: Session, now: datetime) -> None:
         if len(kept) < len(endpoint.secrets):
             endpoint.secrets = kept
             session.add(endpoint)
-
-
-def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a secret still signs."""
-    return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
 
 
 def _set(endpoint: Endpoint, settings: Settings, given: Mapping[str, Any]) -> None:

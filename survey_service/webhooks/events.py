@@ -31,6 +31,7 @@ MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 DECIMALS = 4
 MOST_EXPLANATIONS = 5
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
 
 
@@ -174,7 +175,7 @@ def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: 
     data = flat(full) if form == FLAT else full
     ordered = {name: data.pop(name) for name in _ORDER if name in data} | data
     message = {"type": event_type, "timestamp": facts["occurred_at"], "id": event_id, "data": ordered}
-    return json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _COMPACT.encode(message).encode()
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

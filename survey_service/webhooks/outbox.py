@@ -1,146 +1,211 @@
-"""Claiming and settling: the worker's two short transactions, between which it talks to the receiver."""
+"""Taking messages of one endpoint in hand, in one short transaction. Between it and `settling` the worker talks to the receiver."""
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlmodel import Session, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlmodel import Session, col
 
+from survey_service.store.columns import UtcDateTime
 from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import claiming, events, queue, standing
-from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
-from survey_service.webhooks.endpoints import is_in_force
-from survey_service.webhooks.schedule import LEASE, after_failure
+from survey_service.webhooks import claiming, events, queue, rows
+from survey_service.webhooks.schedule import LEASE
+from survey_service.webhooks.signing import is_in_force
+
+MOST = 100
+"""Messages of one batch."""
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A message in the hands of one worker, with everything it takes to send it."""
+    """A message in the hands of one worker."""
 
     delivery_id: int
     attempt: int
     event_id: str
     event_type: str
+    body: bytes = field(repr=False)
+    state: Mapping[str, Any] | None = field(repr=False, default=None)  # what the endpoint knows of the contact once it has taken it
+    manual: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages about distinct contacts for one endpoint, with everything it takes to send them."""
+
     endpoint_id: str
     url: str = field(repr=False)  # may hold a token
     secrets: tuple[str, ...] = field(repr=False)  # encrypted, newest first
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False, default_factory=dict)  # the owner's, encrypted
-    is_probe: bool = False
+    headers: Mapping[str, str] = field(repr=False)  # the owner's, encrypted
+    is_probe: bool
+    messages: tuple[Claimed, ...]
 
 
 def claim(
-    session: Session, now: datetime, lease: timedelta = LEASE, due_by: datetime | None = None, line: tuple[str, str] | None = None
-) -> Claimed | None:
-    """Take the next message that is due, and write down that it is about to be sent. None when there is nothing to do.
+    session: Session,
+    now: datetime,
+    line: tuple[str, str],
+    *,
+    most: int = MOST,
+    due_by: datetime | None = None,
+    lease: timedelta = LEASE,
+    chance: Callable[[], float] = random.random,
+) -> Batch | None:
+    """Take the next messages of a line that are due, and write down that they are about to be sent. None when there is nothing to do.
 
-    `line` is the endpoint and the lane, as `claiming.next_line` has found them a moment ago.
+    `line` is an endpoint and a lane, as `claiming.next_line` has found them a moment ago.
     """
-    due_by = due_by or now
-    line = line or claiming.next_line(session, now, due_by)
-    if line is None:
+    endpoint = claiming.locked_with_room(session, line, now)
+    if endpoint is None:
         return None
-    row = claiming.next_due(session, line, now, due_by, lease)
-    if row is None or row.id is None:
+    found = claiming.next_due(session, endpoint, line[1], now, due_by or now, claiming.most_at_once(endpoint, most))
+    found = found[: claiming.turns(endpoint, now, len(found))]
+    messages = _with_bodies(session, endpoint, found, now)
+    if not messages:
         return None
-    endpoint = session.get_one(Endpoint, row.endpoint_id)
-    if not claiming.took_its_turn(session, endpoint, now):
-        row.lease_until, row.attempt = None, row.attempt - 1
-        session.add(row)
-        return None
-    if row.body is None:
+    crashed = {one["id"] for one in found if one["crashed"]}
+    _note(session, messages, crashed, claiming.lease_of(now, lease, chance()), now)
+    return _in_hand(endpoint, messages, now)
+
+
+def give_back(session: Session, messages: Sequence[Claimed]) -> None:
+    """As if they had never been taken: nothing of them has been sent. Those that somebody else has put away stay so."""
+    if messages:
+        given = {"given": rows.packed([{**_key(one), "manual": one.manual} for one in messages])}
+        for statement in _free(rows.dialect_of(session)):
+            session.connection().execute(statement, given)
+
+
+def in_hand_still(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
+    """Which of the messages may still be sent as they are: nobody has put them away, nor changed where they go."""
+    here = and_(col(Endpoint.id) == batch.endpoint_id, col(Endpoint.state) == "active", col(Endpoint.url) == batch.url)
+    numbers = {one.delivery_id: one.attempt for one in messages}
+    mine = select(col(Delivery.id), col(Delivery.attempt)).join(Endpoint, here)
+    found = session.execute(mine.where(col(Delivery.id).in_(numbers), col(Delivery.state) == "pending"))
+    return {delivery_id for delivery_id, attempt in found if numbers[delivery_id] == attempt}
+
+
+def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[str, Any]], now: datetime) -> list[Claimed]:
+    frozen = _frozen(session, [one["id"] for one in found if one["frozen"]])
+    known = _acknowledged(session, endpoint, [one["contact_id"] for one in found if not one["frozen"] and one["bank"]])
+    messages = []
+    for one in found:
         try:
-            row.body = _frozen(session, row, endpoint)
+            body = frozen.get(one["id"]) or _body(one, endpoint, known.get((one["contact_id"], one["bank"])))
         except ValueError as wrong:  # one message that cannot be written must not stop all the others
-            row.last_error = f"unwritable: {wrong}"[:200]
-            queue.put_away(session, row, "dead", now)
-            return None
-    session.add(DeliveryAttempt(delivery_id=row.id, number=row.attempt, started_at=now, manual=row.manual))
-    row.manual = False
-    session.add(row)
-    return _in_hand(row, endpoint, now)
+            unwritable = session.get_one(Delivery, one["id"])
+            unwritable.last_error = f"unwritable: {wrong}"[:200]
+            queue.put_away(session, unwritable, "dead", now)
+            continue
+        state = events.acknowledged_state(one["facts"]) if one["contact_id"] and one["bank"] and "assignment" in one["facts"] else None
+        number = one["attempt"] + 1
+        messages.append(Claimed(one["id"], number, one["event_id"], one["event_type"], body, state, bool(one["manual"])))
+    return messages
 
 
-def settle(session: Session, claimed: Claimed, outcome: Outcome, now: datetime, jitter: float = 0.0) -> bool:
-    """Write down how an attempt went. False when it came too late: another attempt has begun, or nobody wants the message any more."""
-    attempt = _complete(session, claimed, outcome, now)
-    endpoint = standing.locked_if_it_changes(session, claimed.endpoint_id, claimed.url, outcome)
-    mine = select(Delivery).where(Delivery.id == claimed.delivery_id, Delivery.attempt == claimed.attempt, Delivery.state == "pending")
-    row = session.exec(mine.with_for_update()).first()
-    if row is None:
-        attempt.excerpt = None  # the contact may have been erased meanwhile
-        return False
-    row.last_error = _told(outcome)
-    if isinstance(outcome, Delivered):
-        queue.put_away(session, row, "delivered", now)
-        acknowledge(session, row)
-        if row.event_type == events.ERASED:
-            queue.forget(session, [row])  # the names in it were the last trace
-    else:
-        _put_off(session, claimed, row, outcome, now, jitter)
-    if endpoint is not None:
-        standing.judge(session, endpoint, row, outcome, now, is_probe=claimed.is_probe)
-    return True
+def _frozen(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
+    """What has been sent before is sent as it was."""
+    if not ids:
+        return {}
+    return {delivery_id: bytes(body) for delivery_id, body in session.connection().execute(_bodies(), {"ids": ids})}
 
 
-def _in_hand(row: Delivery, endpoint: Endpoint, now: datetime) -> Claimed:
-    return Claimed(
-        row.id or 0,
-        row.attempt,
-        row.event_id,
-        row.event_type,
-        endpoint.id,
-        endpoint.url,
-        tuple(one["encrypted"] for one in endpoint.secrets if is_in_force(one, now)),
-        row.body or b"",
-        dict(endpoint.headers),
-        is_probe=endpoint.tripped_at is not None,
+def _acknowledged(session: Session, endpoint: Endpoint, contacts: Sequence[str]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """What the endpoint knows of these contacts, by contact and bank."""
+    if not contacts:
+        return {}
+    given = {"endpoint": endpoint.id, "given": rows.packed([{"contact": one} for one in contacts])}
+    return {(one["contact_id"], one["bank"]): one["facts"] for one in rows.read(session, _told_of(rows.dialect_of(session)), given)}
+
+
+def _body(one: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] | None) -> bytes:
+    facts = one["facts"] if endpoint.include_pii else events.without_pii(one["facts"])
+    return events.body_of(one["event_type"], one["event_id"], facts, known, endpoint.format)
+
+
+def _note(session: Session, messages: Sequence[Claimed], crashed: Collection[int], until: datetime, now: datetime) -> None:
+    """One row an attempt, before it is made. An attempt that a worker's death has cut short is not counted: it may never have been made."""
+    bodies, places = rows.joined([one.body for one in messages])
+    taken = [
+        {**_key(one), **place, "manual": one.manual, "crashed": int(one.delivery_id in crashed)}
+        for one, place in zip(messages, places, strict=True)
+    ]
+    given = {"given": rows.packed(taken), "bytes": bodies, "until": until, "now": now}
+    for statement in _hold(rows.dialect_of(session)):
+        session.connection().execute(statement, given)
+
+
+def _key(one: Claimed) -> dict[str, int]:
+    return {"id": one.delivery_id, "number": one.attempt}
+
+
+# To put a statement together takes longer than to run it.
+
+
+@cache
+def _hold(dialect: str) -> tuple[Executable, Executable]:
+    one = rows.given(dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer())
+    mine = update(Delivery).where(col(Delivery.id) == one.c.id)
+    changed = {"attempt": one.c.number, "lease_until": bindparam("until"), "body": rows.piece(one), "manual": false()}
+    begun = select(one.c.id, one.c.number, bindparam("now", type_=UtcDateTime()), one.c.manual)
+    return (
+        mine.values(**changed, uncounted=col(Delivery.uncounted) + one.c.crashed),
+        insert(DeliveryAttempt).from_select(["delivery_id", "number", "started_at", "manual"], begun, include_defaults=False),
     )
 
 
-def _put_off(session: Session, claimed: Claimed, row: Delivery, outcome: Retry | Rejected, now: datetime, jitter: float) -> None:
-    if claimed.is_probe and isinstance(outcome, Retry):
-        # Behind the others that are due: the next probe is another message, in case it is this one that is never taken.
-        row.uncounted, row.due, row.lease_until = row.uncounted + 1, now, None
-        session.add(row)
-        return
-    wait = after_failure(claimed.attempt - row.uncounted, outcome, jitter=jitter)
-    if wait is None:
-        queue.put_away(session, row, "dead", now)
-    else:
-        row.due, row.lease_until = now + wait, None
-        session.add(row)
+@cache
+def _free(dialect: str) -> tuple[Executable, Executable]:
+    one = rows.given(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
+    mine = and_(col(Delivery.id) == one.c.id, col(Delivery.attempt) == one.c.number, col(Delivery.state) == "pending")
+    # What was never sent is not frozen: it may be told in another way by then.
+    body = case((one.c.number > 1, col(Delivery.body)), else_=None)
+    tried = tuple_(col(DeliveryAttempt.delivery_id), col(DeliveryAttempt.number)).in_(select(one.c.id, one.c.number))
+    return (
+        update(Delivery).where(mine).values(attempt=one.c.number - 1, lease_until=None, manual=one.c.manual, body=body),
+        delete(DeliveryAttempt).where(tried),
+    )
 
 
-def _frozen(session: Session, row: Delivery, endpoint: Endpoint) -> bytes:
-    facts = row.facts if endpoint.include_pii else events.without_pii(row.facts)
-    known = session.get(Acknowledged, (endpoint.id, row.contact_id, row.bank)) if row.contact_id and row.bank else None
-    return events.body_of(row.event_type, row.event_id, facts, known.state if known else None, endpoint.format)
+@cache
+def _bodies() -> Select[*tuple[Any, ...]]:
+    return select(col(Delivery.id), col(Delivery.body)).where(col(Delivery.id).in_(bindparam("ids", expanding=True)))
 
 
-def _complete(session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> DeliveryAttempt:
-    begun = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == claimed.delivery_id, DeliveryAttempt.number == claimed.attempt)
-    attempt = session.exec(begun).one()
-    attempt.finished_at, attempt.status, attempt.excerpt = now, outcome.status, outcome.excerpt
-    attempt.outcome = type(outcome).__name__.lower()
-    attempt.error = _told(outcome)
-    session.add(attempt)
-    return attempt
+@cache
+def _told_of(dialect: str) -> Select[str]:
+    one = rows.given(dialect, contact=Text())
+    told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
+    mine = and_(col(Acknowledged.endpoint_id) == bindparam("endpoint"), col(Acknowledged.contact_id) == one.c.contact)
+    return rows.together(dialect, told.join_from(Acknowledged, one, mine))
 
 
-def _told(outcome: Outcome) -> str | None:
-    """The problem in words that any API key may read; the log of the operator has the exact one."""
-    return None if isinstance(outcome, Delivered) else outcome.told if isinstance(outcome, Retry) else outcome.problem
-
-
-def acknowledge(session: Session, row: Delivery) -> None:
-    """Remember what the endpoint knows now. A message sent again by hand may be older than that: it takes nothing back."""
-    if row.contact_id is None or row.bank is None or "assignment" not in row.facts:
-        return
-    state = events.acknowledged_state(row.facts)
-    known = session.get(Acknowledged, (row.endpoint_id, row.contact_id, row.bank))
-    if known is None:
-        known = Acknowledged(endpoint_id=row.endpoint_id, contact_id=row.contact_id, bank=row.bank, sequence=0)
-    if known.sequence < state["sequence"]:
-        known.sequence, known.state = state["sequence"], state
-        session.add(known)
+def _in_hand(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:
+    return Batch(
+        endpoint.id,
+        endpoint.url,
+        tuple(one["encrypted"] for one in endpoint.secrets if is_in_force(one, now)),
+        dict(endpoint.headers),
+        is_probe=endpoint.tripped_at is not None,
+        messages=tuple(messages),
+    )

@@ -84,10 +84,10 @@ def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime)
         session.add(row)
 
 
-def is_another_pending(session: Session, row: Delivery) -> bool:
-    """Whether anything else waits for the same endpoint."""
-    others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == row.endpoint_id, col(Delivery.state) == "pending")
-    return session.scalars(others.where(col(Delivery.id) != row.id).limit(1)).first() is not None
+def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> bool:
+    """Whether anything but this message waits for the endpoint."""
+    others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "pending")
+    return session.scalars(others.where(col(Delivery.id) != delivery_id).limit(1)).first() is not None
 
 
 def bring_forward(session: Session, endpoint: Endpoint, now: datetime) -> None:

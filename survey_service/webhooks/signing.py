@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from secrets import token_bytes
+from typing import Any
 
 PREFIX = "whsec_"
 KEY_BYTES = range(24, 65)
@@ -49,6 +51,11 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -
         # One space exactly: python standardwebhooks splits on it and fails on an empty entry.
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
     }
+
+
+def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a secret, as an endpoint keeps it, still signs."""
+    return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
 
 
 def _key(secret: str) -> bytes:

@@ -1,81 +1,50 @@
 """The worker: takes what is due, sends it with no transaction open, writes down how it went; and closes what respondents left open."""
 
 import logging
-import random
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
+from itertools import product
 from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import select
 
+from survey_service.clock import Clock, utc_now
 from survey_service.contacts.pruning import prune
-from survey_service.crm import sending
+from survey_service.crm import sending as crm
 from survey_service.keyring import Keyring
-from survey_service.parts import Clock, utc_now
 from survey_service.settings import Settings
 from survey_service.sources import handling
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import catching_up, claiming, outbox, queue
+from survey_service.webhooks import catching_up, queue, sending
 from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import Outcome, Retry, deliver
-from survey_service.webhooks.schedule import JITTER
-from survey_service.webhooks.signing import sign
+from survey_service.webhooks.sending import DATABASE_AWAY, Hands
 from survey_service.webhooks.sweeping import sweep
 
 LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])
-"""One a thread: what concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
+"""What concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
+
+THREADS = tuple(product(LANES_OF_THREADS, (False, False, True)))
+"""One a thread: the lanes it looks into, and whether it goes to slow endpoints too: however many hang, half of a worker is left."""
+
+CRM_THREADS = 3
 
 CATCH_UP_SECONDS = 1.0
-POLL_SECONDS = 0.2
+POLL_SECONDS, BRING_SECONDS = 0.1, 0.2
 SWEEP_SECONDS = 30.0
 PRUNE_SECONDS = 3600.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-# InternalError: PostgreSQL says so when it has become read-only.
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
-
-Deliver = Callable[[str, Any, bytes, Policy], Outcome]
-
 log = logging.getLogger("discern.worker")
-
-
-def step(
-    store: Store,
-    keys: Keyring,
-    policy: Policy,
-    clock: Clock = utc_now,
-    deliver: Deliver = deliver,
-    chance: Callable[[], float] = random.random,
-    due_by: datetime | None = None,
-    lanes: Sequence[str] = queue.LANES,
-) -> bool:
-    """Send one message if one is due: "did I find work?". `chance` draws from 0..1; `lanes` are those to look into, in this order."""
-    now = clock()
-    with store.reading() as session:
-        line = claiming.next_line(session, now, due_by or now, lanes)
-    if line is None:
-        return False
-    # What a failing machine forgets of these two is sent again under the same id, which receivers are told to expect.
-    with store.noting() as session:
-        claimed = outbox.claim(session, clock(), due_by=due_by, line=line)
-    if claimed is None:
-        return False
-    outcome = _send(claimed, keys, policy, clock, deliver)
-    with store.noting() as session:
-        in_time = outbox.settle(session, claimed, outcome, clock(), JITTER * chance())
-    _tell(claimed, outcome, in_time)
-    return True
 
 
 def run(settings: Settings, once: bool = False) -> None:
@@ -103,19 +72,20 @@ class Worker:
     """Threads that share nothing but the database, the settings, and the wish to end."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
-        self._store, self._clock = store, clock
-        self._keys, self._policy, self._banks = Keyring(settings.secret_keys), Policy(settings.allow_private_targets), Banks()
+        self._store, self._clock, self._banks = store, clock, Banks()
+        self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
+        keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
+        self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
         self._base_url = settings.base_url
         self._retention = settings.retention_days
-        self._threads = ThreadPoolExecutor(len(LANES_OF_THREADS) + 3, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 3, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
-        self._stop, self._idle = Event(), Lock()
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
     def must_read_every_secret(self) -> None:
         """Raises SystemExit when an endpoint's secret was encrypted with a key that is no longer among the settings."""
         try:
-            unreadable = [one.id for one in _active(self._store) if not _is_readable(one, self._keys)]
+            unreadable = [one.id for one in _active(self._store) if not _is_readable(one, self._hands.keys)]
         except DATABASE_AWAY:
             return  # then nothing can be sent either; every attempt looks again
         if unreadable:
@@ -126,8 +96,9 @@ class Worker:
 
     def start(self, until: datetime | None = None) -> None:
         """`until`: only what was due by then, and then end."""
-        lanes = LANES_OF_THREADS if until is None else [queue.LANES] * len(LANES_OF_THREADS)
-        self._futures = [self._threads.submit(self._deliver, until, one) for one in lanes]
+        threads = THREADS if until is None else [(queue.LANES, True)] * len(THREADS)
+        self._futures = [self._threads.submit(self._deliver, until, *one) for one in threads]
+        self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
         if until is None:
             care = [self._sweep, self._catch_up] + ([] if self._retention is None else [partial(self._prune, self._retention)])
             self._futures += [self._threads.submit(one) for one in care]
@@ -152,18 +123,20 @@ class Worker:
         for future in self._futures:
             future.result()
 
-    def _deliver(self, until: datetime | None, lanes: Sequence[str]) -> None:
-        banks = Banks()
+    def _deliver(self, until: datetime | None, lanes: Sequence[str], slow_too: bool) -> None:
+        # Idle threads wait in line: together they look as often as one.
+        self._repeat(lambda: sending.step(self._hands, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
+
+    def _bring(self, until: datetime | None) -> None:
+        """To CRMs, and from them: apart from the webhooks, since a batch takes its time."""
+        banks, hands = Banks(), self._hands
 
         def work() -> bool:
-            """A message, a batch, and an event that came in, in turn: none waits for another to run dry."""
-            messages = step(self._store, self._keys, self._policy, self._clock, due_by=until, lanes=lanes)
-            batches = sending.step(self._store, self._keys, self._policy, self._clock, due_by=until)
-            came_in = handling.step(self._store, self._keys, banks, self._base_url, self._clock, due_by=until)
-            return messages or batches or came_in
+            batches = crm.step(hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
+            came_in = handling.step(hands.store, hands.keys, banks, self._base_url, hands.clock, due_by=until)
+            return batches or came_in
 
-        # Idle threads wait in line: together they look as often as one.
-        self._repeat(work, POLL_SECONDS, until, self._idle)
+        self._repeat(work, BRING_SECONDS, until, self._crm_idle)
 
     def _catch_up(self) -> None:
         banks = Banks()
@@ -195,32 +168,6 @@ class Worker:
             if not found:
                 with line or nullcontext():
                     self._stop.wait(pause)
-
-
-def _send(claimed: outbox.Claimed, keys: Keyring, policy: Policy, clock: Clock, deliver: Deliver) -> Outcome:
-    try:
-        secrets = [keys.decrypt(secret) for secret in claimed.secrets]
-        own = {name: keys.decrypt(value) for name, value in claimed.headers.items()}
-    except InvalidToken:
-        return Retry("unsigned", None, b"", timedelta(0))
-    headers = sign(secrets, claimed.event_id, int(clock().timestamp()), claimed.body)
-    return deliver(claimed.url, {**own, **headers}, claimed.body, policy)
-
-
-def _tell(claimed: outbox.Claimed, outcome: Outcome, in_time: bool) -> None:
-    """One line an attempt: never the address, which may hold a token, nor anything that was sent or answered."""
-    facts = {
-        "event": claimed.event_id,
-        "type": claimed.event_type,
-        "endpoint": claimed.endpoint_id,
-        "attempt": claimed.attempt,
-        "outcome": type(outcome).__name__.lower(),
-        "problem": getattr(outcome, "problem", None),
-        "status": outcome.status,
-        "ms": round(outcome.duration / timedelta(milliseconds=1)),
-        "in_time": in_time,
-    }
-    log.info(" ".join(f"{name}={value}" for name, value in facts.items() if value is not None))
 
 
 def _active(store: Store) -> list[Endpoint]:

@@ -16,7 +16,7 @@ from survey_service.webhooks import events
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.delivery import Delivered
 from survey_service.webhooks.endpoints import add
-from survey_service.webhooks.worker import step
+from survey_service.webhooks.sending import Hands, step
 from tests.survey_service.service import BANK
 
 STRICT = """
@@ -319,8 +319,8 @@ def test_a_message_that_cannot_be_written_is_put_aside_and_the_next_one_goes(ser
         return Delivered(200, b"", timedelta(0))
 
     monkeypatch.setattr(events, "body_of", body_of)
-    for _ in range(3):
-        step(p.store, p.keys, Policy(), service.clock, deliver)
+    while step(Hands(p.store, p.keys, Policy(), service.clock, deliver)):
+        pass
 
     assert len(sent) == 1
     with p.store.reading() as session:

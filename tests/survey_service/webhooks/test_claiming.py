@@ -24,7 +24,7 @@ def test_messages_about_one_contact_go_one_by_one_in_order(world):
     while claimed := world.claim():
         assert world.claim() is None
         world.settle(claimed, OK)
-        sequences.append(next(row.sequence for row in world.deliveries if row.id == claimed.delivery_id))
+        sequences.append(next(row.sequence for row in world.deliveries if row.id == claimed.messages[0].delivery_id))
 
     assert sequences == [2, 4, 5, 6]  # three decisions, and the last of the three updates
 
@@ -54,18 +54,18 @@ def test_contacts_do_not_wait_for_each_other(world):
 
 
 def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
-    """It may keep three workers waiting, never all of them."""
+    """It may keep four hands waiting, never all of them."""
     hanging, _ = world.endpoint()
-    for number in range(5):
+    for number in range(6):
         world.believes(world.contact(str(number)), 0.5)
     world.later(seconds=1)
     other, _ = world.endpoint()
     world.believes(world.contact("more"), 0.5)
 
-    claimed = [world.claim() for _ in range(5)]
+    claimed = [world.claim() for _ in range(6)]
 
     endpoints = [one.endpoint_id for one in claimed if one]
-    assert endpoints.count(hanging) == claiming.IN_FLIGHT_PER_ENDPOINT
+    assert endpoints.count(hanging) == claiming.PLACES_PER_ENDPOINT
     assert endpoints.count(other) == 1
 
 
@@ -80,7 +80,7 @@ def test_a_worker_that_dies_after_claiming_loses_nothing(world):
     world.later(seconds=1)
     [sent] = world.work()
 
-    assert (sent.message["id"], sent.body) == (lost.event_id, lost.body)
+    assert (sent.message["id"], sent.body) == (lost.messages[0].event_id, lost.messages[0].body)
     assert [(one.number, one.outcome) for one in world.attempts] == [(1, None), (2, "delivered")]
     assert world.states == ["delivered"]
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.webhooks import queue, telling, worker
-from survey_service.webhooks.claiming import BULK_IN_FLIGHT, IN_FLIGHT_PER_ENDPOINT
+from survey_service.webhooks import queue, sending, telling, worker
+from survey_service.webhooks.claiming import BULK_PLACES, PLACES_PER_ENDPOINT
 
 
 def changes(world, contact, driver):
@@ -33,7 +33,7 @@ def base(world):
 
 def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
     """Although it came last, and while bulk holds all that bulk may hold."""
-    for _ in range(BULK_IN_FLIGHT):
+    for _ in range(BULK_PLACES):
         assert world.claim() is not None
     assert world.claim() is None
     world.later(seconds=1)
@@ -41,8 +41,8 @@ def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
 
     claimed = world.claim()
 
-    assert world.deliveries[-1].id == claimed.delivery_id
-    assert BULK_IN_FLIGHT < IN_FLIGHT_PER_ENDPOINT
+    assert world.deliveries[-1].id == claimed.messages[0].delivery_id
+    assert BULK_PLACES < PLACES_PER_ENDPOINT
 
 
 def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(world, base):
@@ -50,8 +50,8 @@ def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(wor
     assert [queue.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
     assert [of_thread[0] for of_thread in lanes].count(queue.BULK) == 1
 
-    reserved = worker.step(world.store, world.keys, None, world.clock, world.deliver, lanes=lanes[0])
-    bulk = worker.step(world.store, world.keys, None, world.clock, world.deliver, lanes=lanes[-1])
+    reserved = sending.step(world.hands(), lanes=lanes[0])
+    bulk = sending.step(world.hands(), lanes=lanes[-1])
 
     assert (reserved, bulk) == (False, True)
 

@@ -49,7 +49,7 @@ def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
     world.settle(in_flight, OK)
     again = world.claim()
 
-    assert again.delivery_id == 1
+    assert again.messages[0].delivery_id == 1
     assert world.attempts[-1].manual
 
 

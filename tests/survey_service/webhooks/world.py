@@ -21,7 +21,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
-from survey_service.webhooks import deliveries, endpoints, outbox, telling, worker
+from survey_service.webhooks import claiming, deliveries, endpoints, outbox, sending, settling, telling
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from tests.question_bank.a_bank import changed, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
@@ -118,7 +118,10 @@ class World:
         return self.answers.pop(0) if self.answers else OK
 
     def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
-        return worker.step(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0)
+        return sending.step(self.hands(deliver))
+
+    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> sending.Hands:
+        return sending.Hands(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
     def work(self) -> list[Sent]:
         """All that is due now; returns what was sent."""
@@ -127,13 +130,17 @@ class World:
             pass
         return self.sent[before:]
 
-    def claim(self) -> outbox.Claimed | None:
+    def claim(self, most: int = 1) -> outbox.Batch | None:
+        """What the next hand takes."""
         with self.store.writing() as session:
-            return outbox.claim(session, self.now)
+            line = claiming.next_line(session, self.now, self.now)
+            return outbox.claim(session, self.now, line, most=most) if line else None
 
-    def settle(self, claimed: outbox.Claimed, outcome: Outcome) -> bool:
+    def settle(self, batch: outbox.Batch, *outcomes: Outcome) -> bool:
+        """Whether all of it was still in this hand."""
+        sent = [settling.Sent(one, outcome, self.now, self.now) for one, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:
-            return outbox.settle(session, claimed, outcome, self.now)
+            return len(settling.settle(session, batch, sent, self.now)) == len(sent)
 
     def send_again(self, delivery: int) -> None:
         with self.store.writing() as session:

@@ -1,0 +1,69 @@
+"""Many rows in one parameter, and many rows in one answer: a statement a batch, whatever its size.
+
+A statement a row costs the driver more than the database, and SQLite's gives way to the other threads with every row.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import FromClause, LargeBinary, Select, Text, bindparam, cast, column, func, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Session
+
+GIVEN, BYTES = bindparam("given", type_=Text()), bindparam("bytes", type_=LargeBinary())
+
+
+def dialect_of(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+def given(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
+    """The parameter `given`, a JSON list of objects, as a table. Moments are text, as `text_of` writes them."""
+    if dialect == "postgresql":
+        typed = [column(name, kind) for name, kind in columns.items()]
+        return func.json_to_recordset(cast(GIVEN, JSON)).table_valued(*typed).render_derived(name="given", with_types=True)
+    each = func.json_each(GIVEN).table_valued("value")
+    found = [type_coerce(func.json_extract(each.c.value, f"$.{name}"), kind).label(name) for name, kind in columns.items()]
+    return select(*found).subquery("given")
+
+
+def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
+    """The rows of a statement as one JSON list; null where there are none. A column called `facts` holds JSON itself."""
+    rows = chosen.subquery("chosen")
+    if dialect == "postgresql":
+        return select(cast(func.json_agg(rows.table_valued()), Text))
+    pairs = [part for one in rows.c for part in (one.name, func.json(one) if one.name == "facts" else one)]
+    return select(func.json_group_array(func.json_object(*pairs))).select_from(rows)
+
+
+def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of `together`."""
+    return json.loads(session.connection().execute(statement, parameters).scalar() or "[]")
+
+
+def packed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What `given` takes."""
+    return json.dumps(rows, ensure_ascii=False, allow_nan=False)
+
+
+def text_of(moment: datetime) -> str:
+    """As both databases read it: SQLite keeps moments as this text, and our sessions with PostgreSQL are in UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def joined(pieces: Sequence[bytes | None]) -> tuple[bytes, list[dict[str, int | None]]]:
+    """Bytes as one parameter, and where each piece begins, counted from 1, and how long it is; null for none."""
+    places: list[dict[str, int | None]] = []
+    start = 1
+    for piece in pieces:
+        places.append({"start": start, "length": None if piece is None else len(piece)})
+        start += len(piece or b"")
+    return b"".join(piece or b"" for piece in pieces), places
+
+
+def piece(table: FromClause) -> Any:
+    """The bytes of a row, out of the parameter `bytes`."""
+    return func.substr(BYTES, table.c.start, table.c.length)

@@ -1,0 +1,178 @@
+"""One batch: taken, sent message by message with no transaction open, and settled."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlmodel import Session
+
+from survey_service.clock import Clock, utc_now
+from survey_service.keyring import Keyring
+from survey_service.store.session import Store
+from survey_service.webhooks import claiming, outbox, queue, settling
+from survey_service.webhooks.addresses import Policy
+from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry, deliver
+from survey_service.webhooks.outbox import Batch, Claimed
+from survey_service.webhooks.schedule import JITTER, LEASE
+from survey_service.webhooks.settling import Sent
+from survey_service.webhooks.signing import sign
+from survey_service.webhooks.speeds import BATCH_SECONDS, Speeds
+
+FAILURES_IN_A_ROW = 3
+"""Then the rest of a batch goes back: whether the endpoint is well is seen with one message at a time."""
+
+LOOK_AGAIN_SECONDS = 0.1
+"""What has been in hand this long may have been taken back: the contact erased, the endpoint removed, its address changed."""
+
+SETTLE_AGAIN_SECONDS = 0.5
+
+# InternalError: PostgreSQL says so when it has become read-only.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+
+Deliver = Callable[[str, Any, bytes, Policy], Outcome]
+
+log = logging.getLogger("discern.worker")
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What one thread works with. `chance` draws from 0..1; `enough` says that nothing more is to be begun."""
+
+    store: Store
+    keys: Keyring
+    policy: Policy
+    clock: Clock = utc_now
+    deliver: Deliver = deliver
+    chance: Callable[[], float] = random.random
+    speeds: Speeds = field(default_factory=Speeds)
+    enough: Callable[[], bool] = lambda: False
+    turn: AbstractContextManager[Any] = field(default_factory=Lock)  # SQLite has one lock: to wait for it here is quicker than to poll it
+
+
+def step(hands: Hands, due_by: datetime | None = None, lanes: Sequence[str] = queue.LANES, *, slow_too: bool = True) -> bool:
+    """Send what is due, batch after batch: "did I find work?". `lanes` are those to look into, in this order."""
+    now = hands.clock()
+    look = Look(due_by, lanes, slow_too)
+    with hands.turn, hands.store.reading() as session:
+        line = look.line(hands, session, now)
+    if line is None:
+        return False
+    # What a failing machine forgets of this and of settling is sent again under the same id, which receivers are told to expect.
+    with hands.turn, hands.store.noting() as session:
+        batch = outbox.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
+    found = batch is not None
+    while batch is not None:
+        batch = _work_off(hands, batch, look)
+    return found
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where to look for messages."""
+
+    due_by: datetime | None
+    lanes: Sequence[str]
+    slow_too: bool
+
+    def line(self, hands: Hands, session: Session, now: datetime) -> tuple[str, str] | None:
+        without = () if self.slow_too else hands.speeds.slow()
+        return claiming.next_line(session, now, self.due_by or now, self.lanes, without)
+
+    def next(self, hands: Hands, session: Session) -> Batch | None:
+        """In the transaction that settles one batch, the next is taken."""
+        now = hands.clock()
+        line = None if hands.enough() else self.line(hands, session, now)
+        return line and outbox.claim(session, now, line, most=hands.speeds.most(line[0]), due_by=self.due_by)
+
+
+def _work_off(hands: Hands, batch: Batch, look: Look) -> Batch | None:
+    """Send a batch and settle it. Returns the next one."""
+    began = monotonic()
+    sent = _send(hands, batch, began)
+    hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
+    ours, following = _settle(hands, batch, sent, began, look)
+    for one in sent:
+        _tell(batch, one, one.message.delivery_id in ours)
+    return following
+
+
+def _send(hands: Hands, batch: Batch, began: float) -> list[Sent]:
+    """One after the other, until the time of a batch is over, or the endpoint wants no more."""
+    secrets, own = _opened(hands.keys, batch)
+    sent: list[Sent] = []
+    looked, valid = began, {one.delivery_id for one in batch.messages}
+    for number, message in enumerate(batch.messages):
+        if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _wants_no_more(sent)):
+            break
+        if number and monotonic() - looked >= LOOK_AGAIN_SECONDS:
+            with hands.store.reading() as session:
+                looked, valid = monotonic(), outbox.in_hand_still(session, batch, batch.messages[number:])
+        if message.delivery_id in valid:
+            sent.append(_attempt(hands, batch, message, secrets, own))
+    return sent
+
+
+def _attempt(hands: Hands, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
+    began = hands.clock()
+    if secrets is None:
+        return Sent(message, Retry("unsigned", None, b"", timedelta(0)), began, began)
+    headers = sign(secrets, message.event_id, int(began.timestamp()), message.body)
+    outcome = hands.deliver(batch.url, {**own, **headers}, message.body, hands.policy)
+    return Sent(message, outcome, began, hands.clock())
+
+
+def _opened(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
+    """The secrets and the owner's headers in clear; no secrets where none of the keys reads them."""
+    try:
+        return [keys.decrypt(one) for one in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
+    except InvalidToken:
+        return None, {}
+
+
+def _wants_no_more(sent: Sequence[Sent]) -> bool:
+    last = sent[-1].outcome if sent else None
+    if isinstance(last, Rejected) or (isinstance(last, Retry) and last.retry_after):
+        return True
+    row = sent[-FAILURES_IN_A_ROW:]
+    return len(row) == FAILURES_IN_A_ROW and not any(isinstance(one.outcome, Delivered) for one in row)
+
+
+def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look: Look) -> tuple[set[int], Batch | None]:
+    """What has arrived is not sent again only because the database was away for a moment: as long as the lease lasts, try again."""
+    while True:
+        try:
+            with hands.turn, hands.store.noting() as session:
+                ours = settling.settle(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
+                return ours, look.next(hands, session)
+        except DATABASE_AWAY:
+            if monotonic() - began + SETTLE_AGAIN_SECONDS > LEASE.total_seconds():
+                raise
+            time.sleep(SETTLE_AGAIN_SECONDS)
+
+
+def _tell(batch: Batch, sent: Sent, in_time: bool) -> None:
+    """One line an attempt: never the address, which may hold a token, nor anything that was sent or answered."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    message, outcome = sent.message, sent.outcome
+    facts = {
+        "event": message.event_id,
+        "type": message.event_type,
+        "endpoint": batch.endpoint_id,
+        "attempt": message.attempt,
+        "outcome": type(outcome).__name__.lower(),
+        "problem": getattr(outcome, "problem", None),
+        "status": outcome.status,
+        "ms": round(outcome.duration / timedelta(milliseconds=1)),
+        "in_time": in_time,
+    }
+    log.info(" ".join(f"{name}={value}" for name, value in facts.items() if value is not None))

@@ -1,0 +1,233 @@
+"""Messages go in batches: taken together, sent one after the other, each settled on its own; and what was not sent was never taken."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from survey_service.contacts.erasing import erase
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Acknowledged
+from survey_service.webhooks import claiming, sending, speeds
+from survey_service.webhooks.schedule import LEASE
+from survey_service.webhooks.speeds import Speeds
+from tests.survey_service.webhooks.test_worker import Unsteady
+from tests.survey_service.webhooks.world import GONE, OK, failure
+
+DECIDED = "contact.persona.decided"
+
+
+@pytest.fixture
+def many(world):
+    """An endpoint that is to be told of six contacts. Its id."""
+    made, _ = world.endpoint()
+    for number in range(6):
+        world.believes(world.contact(str(number)), 0.5)
+    return made
+
+
+def test_a_batch_holds_one_message_of_each_contact_in_order(world):
+    """Two decisions about one contact are never in it together."""
+    world.endpoint(events=(DECIDED,))
+    for name in ("one", "two"):
+        contact = world.contact(name)
+        for driver in (0.95, 0.05):
+            world.believes(contact, driver)
+    first = world.claim(most=100)
+    assert world.claim(most=100) is None
+    world.settle(first, OK, OK)
+    second = world.claim(most=100)
+
+    order = [[one.delivery_id for one in batch.messages] for batch in (first, second)]
+    assert order == [[1, 3], [2, 4]]
+
+
+def test_each_message_is_settled_on_its_own(world, many):
+    """Those that arrived are acknowledged; those that failed wait; the log has one line a request, with its own time."""
+    world.answers = [OK, failure(), OK, failure(), OK, OK]
+
+    def deliver(*given):
+        world.later(seconds=1)
+        return world.deliver(*given)
+
+    began = world.now
+    world.step(deliver)
+
+    assert world.states == ["delivered", "pending", "delivered", "pending", "delivered", "delivered"]
+    assert [(one.started_at - began, one.finished_at - began) for one in world.attempts] == [
+        (timedelta(seconds=number), timedelta(seconds=number + 1)) for number in range(6)
+    ]
+    assert [one.outcome for one in world.attempts] == ["delivered", "retry", "delivered", "retry", "delivered", "delivered"]
+    assert len(world.all(Acknowledged)) == 4
+    assert [row.due - world.now for row in world.deliveries if row.state == "pending"] == [timedelta(seconds=5)] * 2
+    world.later(seconds=5)
+    assert [sent.data["contact"]["id"] for sent in world.work()] == ["ct_1", "ct_3"]
+
+
+@pytest.mark.parametrize("last", [GONE, failure(503, timedelta(seconds=60))], ids=["410", "retry-after"])
+def test_who_wants_no_more_gets_no_more_of_the_batch(world, many, last):
+    """What was not sent leaves no trace, neither a count nor a line in the log."""
+    world.answers = [OK, last]
+    world.step()
+
+    assert len(world.sent) == len(world.attempts) == 2
+    assert [row.attempt for row in world.deliveries] == [1, 1, 0, 0, 0, 0]
+    assert {row.body for row in world.deliveries[2:]} == {None}
+    assert {row.state for row in world.deliveries[2:]} == ({"dropped"} if last is GONE else {"pending"})
+
+
+def test_who_fails_again_and_again_is_sent_one_message_at_a_time(world, many):
+    """Until one arrives: then the rest goes together."""
+    world.answers = [failure()] * 4
+    batches = []
+
+    def deliver(*given):
+        batches.append(len([row for row in world.deliveries if row.lease_until is not None]))
+        return world.deliver(*given)
+
+    world.step(deliver)
+
+    assert batches == [6, 6, 6, 1, 1, 1]
+    world.later(seconds=5)
+    world.step(deliver)
+    assert batches[6:] == [4, 4, 4, 4]
+
+
+def test_what_a_person_asked_for_stays_so_when_it_goes_back(world, many):
+    """The next attempt is on record as manual."""
+    world.answers = [OK, failure()]
+    world.step()
+    world.send_again(2)
+    world.settle(world.claim(most=6))  # and nothing of it was sent
+    assert [row.manual for row in world.deliveries] == [False, True, False, False, False, False]
+    world.step()
+    assert [one.manual for one in world.attempts if one.delivery_id == 2] == [False, True]
+
+
+def test_a_worker_that_is_to_end_finishes_one_message_and_gives_the_rest_back(world, many):
+    hands = world.hands(enough=lambda: bool(world.sent))
+    sending.step(hands)
+
+    assert len(world.sent) == len(world.attempts) == 1
+    assert sorted(world.states) == ["delivered"] + ["pending"] * 5
+    assert [row.lease_until for row in world.deliveries] == [None] * 6
+    assert len(world.work()) == 5
+
+
+def test_a_batch_whose_worker_died_comes_again_with_the_same_bytes(world, many):
+    """After the lease; and the attempts that may never have been made use up nothing of the schedule."""
+    lost = world.claim(most=100)
+    world.later(seconds=LEASE.total_seconds() + 1)
+    world.answers = [failure()]
+    sent = world.work()
+
+    assert [one.body for one in sent] == [one.body for one in lost.messages]
+    assert [(one.number, one.outcome) for one in world.attempts if one.delivery_id == 1] == [(1, None), (2, "retry")]
+    assert world.deliveries[0].due - world.now == timedelta(seconds=5)  # as after a first attempt
+
+
+def test_what_another_hand_has_taken_meanwhile_is_not_settled_with_the_batch(world, many):
+    """Only those that are still ours."""
+    slow = world.claim(most=2)
+    world.later(seconds=LEASE.total_seconds() + 1)
+    quick = world.claim(most=1)
+
+    assert world.settle(slow, OK, OK) is False
+    assert world.states[:2] == ["pending", "delivered"]
+    assert world.settle(quick, failure()) is True
+    assert world.deliveries[0].last_error == "status"
+
+
+def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world, many, monkeypatch):
+    """What has been in hand for a while is looked at again."""
+    monkeypatch.setattr(sending, "LOOK_AGAIN_SECONDS", 0.0)
+
+    def deliver(*given):
+        if not world.sent:
+            with world.store.writing() as session:
+                erase(session, world.keys, session.get_one(Contact, "ct_3", with_for_update=True), world.now)
+        return world.deliver(*given)
+
+    world.step(deliver)
+
+    assert [sent.data["contact"]["id"] for sent in world.sent] == ["ct_0", "ct_1", "ct_2", "ct_4", "ct_5"]
+    assert world.deliveries[3].state == "dropped"
+    assert not [one for one in world.attempts if one.delivery_id == 4]
+
+
+def test_an_address_that_is_changed_while_the_batch_is_on_its_way_gets_the_rest(world, many, monkeypatch):
+    monkeypatch.setattr(sending, "LOOK_AGAIN_SECONDS", 0.0)
+
+    def deliver(*given):
+        if not world.sent:
+            world.change(many, url="http://127.0.0.1:9/new")
+        return world.deliver(*given)
+
+    while world.step(deliver):
+        pass
+
+    assert [sent.url.rpartition("/")[2].partition("?")[0] for sent in world.sent] == ["hook"] + ["new"] * 5
+
+
+def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
+    """Far from the end of the lease; the rest is taken again."""
+    monkeypatch.setattr(sending, "BATCH_SECONDS", -1.0)
+    in_hand = []
+
+    def deliver(*given):
+        in_hand.append([row.attempt for row in world.deliveries if row.lease_until is not None])
+        return world.deliver(*given)
+
+    world.step(deliver)
+
+    assert in_hand == [[1] * left for left in (6, 5, 4, 3, 2, 1)]
+    assert LEASE.total_seconds() > speeds.BATCH_SECONDS * 10
+
+
+def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypatch):
+    """What has arrived is settled as soon as it can be."""
+    monkeypatch.setattr(sending, "SETTLE_AGAIN_SECONDS", 0.001)
+    problem = OperationalError("", {}, Exception("server closed"))
+    store = Unsteady(world.settings.database_url, problem, 0)
+
+    def deliver(*given):
+        store.times = 3
+        return world.deliver(*given)
+
+    hands = sending.Hands(store, world.keys, None, world.clock, deliver)
+    sending.step(hands)
+    store.close()
+
+    assert len(world.sent) == 6
+    assert set(world.states) == {"delivered"}
+    assert store.met.is_set()
+
+
+def test_places_are_counted_in_batches(world):
+    """However many messages one holds."""
+    world.endpoint()
+    for number in range(30):
+        world.believes(world.contact(str(number)), 0.5)
+    taken = [world.claim(most=5) for _ in range(claiming.PLACES_PER_ENDPOINT + 1)]
+
+    assert [one and len(one.messages) for one in taken] == [5] * claiming.PLACES_PER_ENDPOINT + [None]
+    world.settle(taken[0], *[OK] * 5)
+    assert world.claim(most=5)
+
+
+def test_a_batch_holds_as_many_as_go_in_half_its_time():
+    """Few to begin with, one where each takes long."""
+    seen = Speeds()
+    assert seen.most("new") == speeds.FIRST
+    for seconds, most in ((0.001, speeds.MOST), (0.05, 10), (0.4, 1), (15.0, 1)):
+        seen.note("ep", 10, 10 * seconds)
+        assert seen.most("ep") == most
+
+
+def test_half_of_a_worker_never_goes_to_slow_endpoints(world, many):
+    """However many of them hang; once one is quick again, everybody goes there."""
+    seen = Speeds()
+    seen.note(many, 1, 15.0)
+    assert sending.step(world.hands(speeds=seen), slow_too=False) is False
+    assert sending.step(world.hands(speeds=seen), slow_too=True) is True
+    assert seen.slow() == set()

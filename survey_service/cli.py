@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from question_bank.loading import check_bank
 from survey_service.cli_analysis import refit, replay, simulate
 from survey_service.cli_connections import connection
 from survey_service.cli_contacts import export, prune, recompute
@@ -33,6 +32,8 @@ for command in (simulate, replay, fit, refit, links, recompute, prune, export, k
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check(bank: Path, as_json: bool) -> None:
     """Report every problem of a bank file at once."""
+    from question_bank.loading import check_bank
+
     report = check_bank(bank.read_bytes(), bank.name)
     if as_json:
         click.echo(json.dumps({kind: [_told(one) for one in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False))

@@ -13,9 +13,9 @@ from sqlmodel import Session, col
 
 from survey_service.keyring import Keyring
 from survey_service.settings import Settings, SettingsInvalid
-from survey_service.store.migrating import at_head
 from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store
+from survey_service.store.versions import at_head
 from survey_service.store.webhook_records import Delivery, Endpoint
 
 LATE = timedelta(minutes=5)

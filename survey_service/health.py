@@ -4,7 +4,7 @@ from flask import Blueprint
 from sqlalchemy import text
 
 from survey_service.parts import parts
-from survey_service.store.migrating import at_head
+from survey_service.store.versions import at_head
 
 blueprint = Blueprint("health", __name__)
 

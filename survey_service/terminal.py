@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from question_bank.definitions import Bank
-from question_bank.loading import check_bank
 from survey_service.errors import DiscernError
 from survey_service.settings import Settings, SettingsInvalid
 
 if TYPE_CHECKING:
+    from question_bank.definitions import Bank
     from survey_service.store.session import Store
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -59,8 +58,8 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
     """The database of the settings, with the tables of this version unless it is to get them now."""
     from sqlalchemy.exc import OperationalError
 
-    from survey_service.store.migrating import at_head
     from survey_service.store.session import Store
+    from survey_service.store.versions import at_head
 
     store = Store(settings.database_url)
     try:
@@ -73,8 +72,10 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
         store.close()
 
 
-def bank_of(path: Path) -> Bank:
+def bank_of(path: Path) -> "Bank":
     """The bank of a file; refuses with every problem of it."""
+    from question_bank.loading import check_bank
+
     report = check_bank(path.read_bytes(), path.name)
     if report.bank is None:
         refuse("\n".join(str(one) for one in report.errors))

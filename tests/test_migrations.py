@@ -7,9 +7,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from survey_service.store.migrating import at_head, downgrade, migrate, scripts
+from survey_service.store.migrating import downgrade, migrate
 from survey_service.store.schema import metadata
 from survey_service.store.session import Store, open_engine
+from survey_service.store.versions import at_head, scripts
 
 CONTACT = """
 INSERT INTO contact (id, sequence, attributes, consent, created_at, updated_at)

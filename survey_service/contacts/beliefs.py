@@ -194,11 +194,6 @@ def _told(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[
     }
 
 
-def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
-    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
-
-
 def belief_view(belief: Belief) -> dict[str, Any]:
     """The belief as the API shows it."""
     return {

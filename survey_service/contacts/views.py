@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
-from survey_service.contacts.beliefs import belief_view, explanation, kind_of
+from survey_service.contacts.beliefs import belief_view, explanation
 from survey_service.contacts.directory import find
 from survey_service.contacts.evidence import evidence_about
+from survey_service.contacts.kinds import kind_of
 from survey_service.errors import NotFound
 from survey_service.paging import cursor, not_ours, place_of
 from survey_service.store.banks import Banks

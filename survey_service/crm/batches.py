@@ -10,8 +10,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, exists, func, select, update
 
 from survey_service.crm.adapter import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
-from survey_service.crm.connections import wiring_of
 from survey_service.crm.kinds import ADAPTERS
+from survey_service.crm.wiring import wiring_of
 from survey_service.keyring import Keyring
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint

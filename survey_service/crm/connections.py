@@ -1,15 +1,15 @@
 """Connections: endpoints that speak a CRM's own API. Credentials are kept encrypted and are shown to nobody, not even once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from survey_service.crm.adapter import Wiring
 from survey_service.crm.checks import check
 from survey_service.crm.kinds import ADAPTERS
+from survey_service.crm.wiring import wiring_of
 from survey_service.errors import NotFound
 from survey_service.keyring import Keyring
 from survey_service.settings import Settings
@@ -116,21 +116,6 @@ def remove(session: Session, connection_id: str, now: datetime) -> None:
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.updated_at = "removed", "", [], now
     connection.token, connection.template = None, None
     session.add_all([endpoint, connection])
-
-
-def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> Wiring:
-    """What the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys reads the credentials."""
-    return Wiring(
-        url=endpoint.url,
-        mapping=connection.mapping,
-        options=connection.options,
-        external_id=connection.external_id,
-        identity=connection.identity,
-        personas=personas,
-        create_contacts=connection.create_contacts,
-        template=connection.template,
-        credentials=json.loads(keys.decrypt(endpoint.secrets[0]["encrypted"])),
-    )
 
 
 def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:

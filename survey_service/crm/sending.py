@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from survey_service.clock import Clock, utc_now
 from survey_service.crm import batches
 from survey_service.crm.adapter import (
     AUTHORISATION_WAIT,
@@ -26,7 +27,6 @@ from survey_service.crm.calling import Call, Unanswered, call
 from survey_service.crm.facts import record_of
 from survey_service.crm.kinds import ADAPTERS
 from survey_service.keyring import Keyring
-from survey_service.parts import Clock, utc_now
 from survey_service.store.session import Store
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.schedule import JITTER

@@ -12,10 +12,11 @@ from survey_service.contacts.views import names_of
 from survey_service.crm import hubspot_properties
 from survey_service.crm.adapter import Record, Request, Response, Wiring
 from survey_service.crm.calling import Unanswered
-from survey_service.crm.connections import find, wiring_of
+from survey_service.crm.connections import find
 from survey_service.crm.facts import record_of
 from survey_service.crm.kinds import ADAPTERS
 from survey_service.crm.sending import NO_IDENTITY, token_of
+from survey_service.crm.wiring import wiring_of
 from survey_service.errors import Invalid
 from survey_service.keyring import Keyring
 from survey_service.parts import Clock

@@ -2,18 +2,18 @@
 
 import logging
 from datetime import datetime
-from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from survey_service.clock import Clock, utc_now
 from survey_service.errors import DiscernError
 from survey_service.keyring import Keyring
-from survey_service.parts import Clock, utc_now
 from survey_service.sources.receiving import Again, Done, Work
 from survey_service.sources.registry import RECEIVERS
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.source_records import InboundEvent, Source
+from survey_service.webhooks.waiting import came_in
 
 log = logging.getLogger("discern.sources")
 
@@ -22,10 +22,10 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
     """Act upon one event if one is due: "did I find work?". Those of one moment go in the order in which they happened."""
     now = clock()
     with store.reading() as session:
-        if session.exec(_due(due_by or now)).first() is None:
+        if session.scalars(came_in(due_by or now)).first() is None:
             return False
     with store.writing() as session:
-        row = session.exec(_due(due_by or now).with_for_update(skip_locked=True, of=InboundEvent)).first()
+        row = session.scalars(came_in(due_by or now).with_for_update(skip_locked=True, of=InboundEvent)).first()
         if row is None:
             return False
         source = session.get_one(Source, row.source_id)
@@ -38,11 +38,6 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
         told = f"source={source.id} event={row.id} kind={row.kind} problem={row.problem}"
     log.info(told)
     return True
-
-
-def _due(by: datetime) -> Any:
-    rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), InboundEvent.due <= by)
-    return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
 
 
 def _outcome(session: Session, work: Work, source: Source, row: InboundEvent) -> Done | Again:

@@ -2,23 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from survey_service.store.versions import scripts
+
 MIGRATION_LOCK = 7_340_001
-PACKAGE = Path(__file__).resolve().parent.parent
-
-
-def scripts() -> Path:
-    """Where the migrations are: inside the installed package, or beside it in a checkout."""
-    installed = PACKAGE / "migrations"
-    return installed if installed.is_dir() else PACKAGE.parent / "migrations"
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -57,13 +49,6 @@ def _undisturbed(connection: Connection) -> Iterator[None]:
         connection.rollback()
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
         connection.commit()
-
-
-def at_head(engine: Engine) -> bool:
-    """Whether the database has exactly the tables of this version."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        return set(context.get_current_heads()) == set(ScriptDirectory(str(scripts())).get_heads())
 
 
 def _config(connection: Connection) -> Config:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
-from question_bank.definitions import Bank
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import events, queue
 from survey_service.webhooks.breaker import News
 from survey_service.webhooks.timing import Moment
+
+if TYPE_CHECKING:
+    from question_bank.definitions import Bank
 
 
 def tell_of_endpoint(session: Session, endpoint: Endpoint, news: Iterable[News], now: datetime) -> None:
@@ -21,14 +24,14 @@ def tell_of_endpoint(session: Session, endpoint: Endpoint, news: Iterable[News],
                 queue.enqueue(session, other, one.event_type, facts, Moment(now), now)
 
 
-def tell_of_personas(session: Session, bank: Bank, version: int, before: Bank | None, now: datetime) -> None:
+def tell_of_personas(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
     """Tell everybody of a new version of a bank, and whether it has other personas or other names for them."""
     facts = events.published_facts(bank, version, _changed(bank, before), now)
     for endpoint in _listening(session, events.PUBLISHED):
         queue.enqueue(session, endpoint, events.PUBLISHED, facts, Moment(now), now)
 
 
-def _changed(bank: Bank, before: Bank | None) -> list[str]:
+def _changed(bank: "Bank", before: "Bank | None") -> list[str]:
     if before is None:
         return ["personas", "names", "version"]
     now, then = ({one.id: one.name for one in which.personas} for which in (bank, before))

@@ -1,26 +1,23 @@
 """Telling an endpoint of whom it has not heard: some contacts at a time, each as it is at that moment."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery, Endpoint, Untold
-from survey_service.webhooks import telling
+from survey_service.store.webhook_records import Endpoint, Untold
+from survey_service.webhooks import telling, waiting
 
 AT_ONCE = 50
-ENOUGH_WAITING = 200
-"""Of an endpoint's messages in the bulk lane: more are made when these have gone."""
 
 
 def tell_some(store: Store, banks: Banks, now: datetime) -> bool:
     """Put messages about some of them in: "did I find work?"."""
     with store.reading() as session:
-        endpoint_id = session.scalar(_can_hear())
+        endpoint_id = session.scalar(waiting.untold())
         if endpoint_id is None:
             return False
         mine = select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == endpoint_id).order_by(col(Untold.contact_id))
@@ -38,16 +35,3 @@ def _tell(session: Session, banks: Banks, endpoint_id: str, ids: list[str], now:
         it = delete(Untold).where(col(Untold.endpoint_id) == endpoint_id, col(Untold.contact_id) == contact.id)
         if session.scalar(it.returning(col(Untold.contact_id))):  # nobody else did it while we waited for the contact
             telling.tell_the_present(session, endpoint, contact, banks, now)
-
-
-def _can_hear() -> Select[Any]:
-    waiting = select(func.count()).where(
-        col(Delivery.endpoint_id) == col(Endpoint.id), col(Delivery.state) == "pending", col(Delivery.lane) == "bulk"
-    )
-    return (
-        select(col(Endpoint.id))
-        .where(col(Endpoint.state) == "active", ~col(Endpoint.awaits_ping), waiting.correlate(Endpoint).scalar_subquery() < ENOUGH_WAITING)
-        .where(select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == col(Endpoint.id)).correlate(Endpoint).exists())
-        .order_by(col(Endpoint.id))
-        .limit(1)
-    )

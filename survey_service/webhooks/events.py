@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from question_bank.compiling import CompiledBank
-from question_bank.definitions import Bank, Question
-from survey_service.contacts.beliefs import Change, kind_of
+from survey_service.contacts.kinds import kind_of
 from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks.flat import FLAT, FULL, flat
+
+if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
+    from question_bank.compiling import CompiledBank
+    from question_bank.definitions import Bank, Question
+    from survey_service.contacts.beliefs import Change
 
 UPDATED = "contact.persona.updated"
 DECIDED = "contact.persona.decided"
@@ -35,7 +38,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=
 _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
 
 
-def persona_facts(event_type: str, change: Change, names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
+def persona_facts(event_type: str, change: "Change", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
     """The data of `contact.persona.updated` and `.decided`, but for `previous`, which is known when the body is written."""
     belief, probabilities = change.belief, rounded(change.belief.probabilities)
     confidence, second = sorted(probabilities.values(), reverse=True)[:2]
@@ -71,7 +74,7 @@ def response_facts(
     row: SurveySession,
     contact: Contact,
     names: Iterable[ExternalId],
-    bank: CompiledBank,
+    bank: "CompiledBank",
     own: Iterable[Answer],
     sequence: int,
     now: datetime,
@@ -122,7 +125,7 @@ def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: in
     }
 
 
-def published_facts(bank: Bank, version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
+def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
     """The data of `persona_set.published`: the personas there are now, and what differs from the version before."""
     personas = [{"id": one.id, "name": dict(one.name)} for one in bank.personas]
     return {
@@ -212,7 +215,7 @@ def _contact(contact: Contact, names: Iterable[ExternalId]) -> dict[str, Any]:
     }
 
 
-def _persona_set(bank: CompiledBank, version: int) -> dict[str, Any]:
+def _persona_set(bank: "CompiledBank", version: int) -> dict[str, Any]:
     return {"id": bank.bank.id, "version": version, "personas": list(bank.personas)}
 
 
@@ -220,7 +223,7 @@ def _consent(contact: Contact) -> dict[str, Any]:
     return {"profiling": contact.consent.get("profiling"), "version": contact.consent.get("version")}
 
 
-def _explained(explanation: Sequence[Mapping[str, Any]], bank: CompiledBank) -> list[dict[str, Any]]:
+def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -> list[dict[str, Any]]:
     """The items that weigh most, heaviest first. Free text weighs nothing and is never quoted here."""
     heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
     texts = {question.id for question in bank.bank.questions if question.type == "text"}
@@ -234,7 +237,7 @@ def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
     return {**told, "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS)}
 
 
-def _became(question: Question, answer: Answer | None) -> dict[str, Any]:
+def _became(question: "Question", answer: Answer | None) -> dict[str, Any]:
     told: dict[str, Any] = {"question": question.id, "type": question.type, "state": "not_asked"}
     if answer is None:
         return told

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, ColumnElement, Select, and_, or_, select, update
 from sqlmodel import Session, col
 
-from question_bank.compiling import CompiledBank
 from survey_service.store.columns import new_id
 from survey_service.store.records import Belief, Contact
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
+
+if TYPE_CHECKING:
+    from question_bank.compiling import CompiledBank
 
 LANES = INTERACTIVE, BULK = ("interactive", "bulk")
 """What a respondent has just done, and what concerns the whole base: the second never holds up the first."""
@@ -26,7 +28,7 @@ def enqueue(
     moment: Moment,
     now: datetime,
     contact: Contact | None = None,
-    bank: CompiledBank | None = None,
+    bank: "CompiledBank | None" = None,
     lane: str = INTERACTIVE,
 ) -> Delivery:
     """Put a message in. About a contact only with its row locked: the place is its sequence."""

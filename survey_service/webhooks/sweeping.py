@@ -3,14 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, select
-
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.plain import save
-from survey_service.store.records import SurveySession
 from survey_service.store.session import Store
-from survey_service.webhooks import endpoints, telling
+from survey_service.webhooks import endpoints, telling, waiting
 from survey_service.webhooks.timing import IDLE
 
 SESSIONS_PER_SWEEP = 200
@@ -18,11 +15,8 @@ SESSIONS_PER_SWEEP = 200
 
 def sweep(store: Store, banks: Banks, now: datetime) -> int:
     """Tell once of every respondent who left in the middle, and close what has expired. Returns how many sessions were touched."""
-    left = col(SurveySession.abandoned_at).is_(None) & (col(SurveySession.last_at) <= now - IDLE)
-    over = col(SurveySession.expires_at) <= now
     with store.reading() as session:
-        found = select(SurveySession.id).where(SurveySession.status == "open", left | over).order_by(col(SurveySession.last_at))
-        ids = list(session.exec(found.limit(SESSIONS_PER_SWEEP)))
+        ids = list(session.scalars(waiting.left_open(now).limit(SESSIONS_PER_SWEEP)))
     for session_id in ids:
         with store.writing() as session:
             close(session, banks, session_id, now)

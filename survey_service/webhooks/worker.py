@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -16,18 +17,14 @@ from cryptography.fernet import InvalidToken
 from sqlmodel import select
 
 from survey_service.clock import Clock, utc_now
-from survey_service.contacts.pruning import prune
 from survey_service.crm import sending as crm
 from survey_service.keyring import Keyring
 from survey_service.settings import Settings
-from survey_service.sources import handling
-from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import catching_up, queue, sending
+from survey_service.webhooks import child, queue, sending, waiting
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.sending import DATABASE_AWAY, Hands
-from survey_service.webhooks.sweeping import sweep
 
 LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])
 """What concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
@@ -37,9 +34,8 @@ THREADS = tuple(product(LANES_OF_THREADS, (False, False, True)))
 
 CRM_THREADS = 3
 
-CATCH_UP_SECONDS = 1.0
 POLL_SECONDS, BRING_SECONDS = 0.1, 0.2
-SWEEP_SECONDS = 30.0
+CHORES_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -54,9 +50,7 @@ def run(settings: Settings, once: bool = False) -> None:
         worker = Worker(settings, store)
         worker.must_read_every_secret()
         if once:
-            sweep(store, Banks(), utc_now())
-            while catching_up.tell_some(store, Banks(), utc_now()):
-                pass
+            child.do_chores(settings, Event().wait, until=utc_now())
             worker.start(until=utc_now())
             worker.join()
             return
@@ -72,13 +66,11 @@ class Worker:
     """Threads that share nothing but the database, the settings, and the wish to end."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
-        self._store, self._clock, self._banks = store, clock, Banks()
+        self._settings, self._store, self._clock = settings, store, clock
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
         self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
-        self._base_url = settings.base_url
-        self._retention = settings.retention_days
-        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 3, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 1, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
@@ -100,8 +92,7 @@ class Worker:
         self._futures = [self._threads.submit(self._deliver, until, *one) for one in threads]
         self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
         if until is None:
-            care = [self._sweep, self._catch_up] + ([] if self._retention is None else [partial(self._prune, self._retention)])
-            self._futures += [self._threads.submit(one) for one in care]
+            self._futures.append(self._threads.submit(self._have_chores_done))
         for future in self._futures:
             future.add_done_callback(self.ask_to_end)
 
@@ -128,25 +119,24 @@ class Worker:
         self._repeat(lambda: sending.step(self._hands, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
 
     def _bring(self, until: datetime | None) -> None:
-        """To CRMs, and from them: apart from the webhooks, since a batch takes its time."""
-        banks, hands = Banks(), self._hands
-
-        def work() -> bool:
-            batches = crm.step(hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
-            came_in = handling.step(hands.store, hands.keys, banks, self._base_url, hands.clock, due_by=until)
-            return batches or came_in
-
+        """To CRMs: apart from the webhooks, since a batch takes its time."""
+        hands = self._hands
+        work = partial(crm.step, hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
         self._repeat(work, BRING_SECONDS, until, self._crm_idle)
 
-    def _catch_up(self) -> None:
-        banks = Banks()
-        self._repeat(lambda: catching_up.tell_some(self._store, banks, self._clock()), CATCH_UP_SECONDS)
+    def _have_chores_done(self) -> None:
+        pruned = -PRUNE_SECONDS
 
-    def _sweep(self) -> None:
-        self._repeat(lambda: bool(sweep(self._store, self._banks, self._clock())), SWEEP_SECONDS)
+        def work() -> bool:
+            nonlocal pruned
+            prunes = self._settings.retention_days is not None and time.monotonic() - pruned >= PRUNE_SECONDS
+            if not prunes and not waiting.is_any(self._store, self._clock()):
+                return False
+            child.do_chores(self._settings, self._stop.wait, prunes=prunes)
+            pruned = time.monotonic() if prunes else pruned
+            return True
 
-    def _prune(self, days: int) -> None:
-        self._repeat(lambda: bool(prune(self._store, self._banks, days, self._clock).total), PRUNE_SECONDS)
+        self._repeat(work, CHORES_SECONDS)
 
     def _repeat(
         self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None
@@ -156,10 +146,10 @@ class Worker:
             try:
                 found = work()
                 absence = FIRST_ABSENCE
-            except DATABASE_AWAY as problem:
+            except (*DATABASE_AWAY, child.ChoresInterrupted) as problem:
                 if until is not None:
                     raise
-                log.warning("database=away retry_in=%.1fs problem=%r", absence, str(problem.orig).partition("\n")[0])
+                log.warning("database=away retry_in=%.1fs problem=%r", absence, str(getattr(problem, "orig", problem)).partition("\n")[0])
                 self._stop.wait(absence)
                 absence = min(absence * 2, LONGEST_ABSENCE)
                 continue

@@ -23,6 +23,7 @@ from survey_service.parts import Clock, Parts, utc_now
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview
 from survey_service.reference import routes as reference
+from survey_service.request_ids import RequestIds
 from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
@@ -71,6 +72,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.register_blueprint(sources.inbound)
     if settings.demo_receiver:
         app.register_blueprint(embed.demo_blueprint)
+    RequestIds(app, behind_proxy=settings.trusted_proxies > 0)
     register_errors(app)
     metrics.Requests(app)
     Headers(app, settings)

@@ -17,6 +17,7 @@ from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store
 from survey_service.store.versions import at_head
 from survey_service.store.webhook_records import Delivery, Endpoint
+from survey_service.webhooks.beating import SILENT, last_seen, oldest_due
 
 LATE = timedelta(minutes=5)
 SOON = timedelta(days=14)
@@ -108,12 +109,16 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
         yield Finding(f"API key {key.id}", f"ends on {key.expires_at:%Y-%m-%d}", f"run discern key rotate {key.id}, and use the new one")
     for endpoint in session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").order_by(col(Endpoint.id))):
         yield _endpoint(endpoint, keys)
-    free = col(Delivery.lease_until).is_(None) | (col(Delivery.lease_until) < now)
-    oldest = session.scalar(select(func.min(col(Delivery.due))).where(col(Delivery.state) == "pending", free))
-    late = oldest is not None and now - oldest > LATE
-    minutes = 0.0 if oldest is None else (now - oldest) / timedelta(minutes=1)
-    waited = f"the oldest message is {minutes:.0f} min late" if late else "nothing is late"
-    yield Finding("outbox", waited, "is discern worker running? see /api/v1/deliveries?state=pending" if late else "")
+    seen = last_seen(session)
+    if seen is None or now - seen > SILENT:
+        found = "none has been seen" if seen is None else f"the last was seen {(now - seen) / timedelta(minutes=1):.0f} min ago"
+        yield Finding("workers", found, "start discern worker: nothing is sent without one")
+    else:
+        yield Finding("workers", "at least one is alive")
+    waited = oldest_due(session, now)
+    late = waited > LATE
+    found = f"the oldest message is {waited / timedelta(minutes=1):.0f} min late" if late else "nothing is late"
+    yield Finding("outbox", found, "see /api/v1/deliveries?state=pending" if late else "")
     dead = session.scalar(select(func.count()).select_from(Delivery).where(col(Delivery.state) == "dead")) or 0
     if dead:
         yield Finding("dead messages", str(dead), "see /api/v1/deliveries?state=dead, mend the receiver, and send them again")

@@ -1,10 +1,13 @@
 """Is this process alive, and can it serve?"""
 
-from flask import Blueprint
-from sqlalchemy import text
+from typing import Any
 
+from flask import Blueprint
+
+from survey_service.examining import LATE
 from survey_service.parts import parts
 from survey_service.store.versions import at_head
+from survey_service.webhooks.beating import SILENT, last_seen, oldest_due
 
 blueprint = Blueprint("health", __name__)
 
@@ -16,11 +19,20 @@ def alive() -> dict[str, str]:
 
 
 @blueprint.get("/readyz")
-def ready() -> tuple[dict[str, str], int]:
-    """The database answers and has the tables that this version expects."""
-    store = parts().store
-    with store.reading() as session:
-        session.connection().execute(text("SELECT 1"))
-    if not at_head(store.engine):
+def ready() -> tuple[dict[str, Any], int]:
+    """It can serve: the database answers and has the tables that this version expects.
+
+    Where nobody sends what is due it still can, and says "degraded": taking the web servers away would not help.
+    """
+    p = parts()
+    if not at_head(p.store.engine):
         return {"status": "waiting", "why": "the database is not migrated: run discern migrate"}, 503
-    return {"status": "ok"}, 200
+    now = p.now()
+    with p.store.reading() as session:
+        seen, waited = last_seen(session), oldest_due(session, now)
+    silent = seen is None or now - seen > SILENT
+    return {
+        "status": "degraded" if silent or waited > LATE else "ok",
+        "worker_seen_seconds_ago": None if seen is None else round((now - seen).total_seconds()),
+        "oldest_due_seconds": round(waited.total_seconds()),
+    }, 200

@@ -19,6 +19,8 @@ from sqlmodel import Session, col
 from survey_service.parts import Parts, parts
 from survey_service.store.records import SurveySession
 from survey_service.store.webhook_records import Delivery, Endpoint
+from survey_service.store.worker_records import WorkerBeat
+from survey_service.webhooks.beating import SILENT, oldest_due
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -65,6 +67,7 @@ class Shared:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with self._parts.store.reading() as session:
             yield from _messages(session, self._parts.now())
+            yield from _workers(session, self._parts.now())
             yield from _people(session)
 
 
@@ -98,9 +101,13 @@ def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
     for state, count in counts.items():
         family.add_metric([state], session.scalar(count) or 0)
     yield family
-    oldest = session.scalar(select(func.min(col(Delivery.due))).where(waiting, free))
-    waited = 0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0)
+    waited = oldest_due(session, now).total_seconds()
     yield GaugeMetricFamily("discern_outbox_oldest_due_seconds", "How long the oldest message that is due has waited", value=waited)
+
+
+def _workers(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
+    alive = select(func.count()).where(col(WorkerBeat.last_at) >= now - SILENT)
+    yield GaugeMetricFamily("discern_workers", "Workers that have been seen in the last half minute", value=session.scalar(alive) or 0)
 
 
 def _people(session: Session) -> Iterator[GaugeMetricFamily]:

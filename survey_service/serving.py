@@ -1,20 +1,42 @@
 """The web server: gunicorn with threads, which keeps slow phones from blocking the others."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
+from survey_service import logs
 from survey_service.app import create_app
-from survey_service.metrics import forget
+from survey_service.metrics import ROUTE, forget
+from survey_service.request_ids import NAMES
 from survey_service.settings import Settings
 
 CONNECTIONS_PER_WORKER = 64
 """Without a cap one worker may take every kept-alive connection while its neighbour idles."""
 MOST_HEADERS, LONGEST_HEADER, LONGEST_LINE = 64, 8190, 4094
 """Of a request. What a proxy adds fits in; the longest thing that we put into an address is a signed identity of 2000 characters."""
-ACCESS = "%(t)s %(m)s %({discern.route}e)s %(s)s %(b)s %(M)sms"
-"""A line of the access log: when, what, how it went. Not who, and not the address itself, which may be a token."""
+
+
+class ServerLog(Logger):
+    """gunicorn's log in our shape."""
+
+    kind = "text"
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(logs.formatter(self.kind))
+
+    def access(self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:
+        """What was asked and how it went. Not who asked, and not the address itself, which may be a token."""
+        if self.cfg.accesslog:
+            asked = {"method": req.method, "route": environ.get(ROUTE, "none"), **environ.get(NAMES, {})}
+            went = {"status": resp.status_code, "bytes": getattr(resp, "sent", None), "ms": round(request_time.total_seconds() * 1000)}
+            self.access_log.info("answered", extra={**asked, **went})
 
 
 class DiscernServer(BaseApplication):
@@ -30,6 +52,7 @@ class DiscernServer(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        logs.configure(self.settings.log_level, self.settings.log_format)
         return create_app(self.settings)
 
 
@@ -54,7 +77,7 @@ def options_of(settings: Settings, bind: str, workers: int, threads: int, *, acc
         "limit_request_field_size": LONGEST_HEADER,
         "loglevel": "info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its debug lines quote what was sent
         "accesslog": "-" if access_log else None,
-        "access_log_format": ACCESS,
+        "logger_class": type("ServerLog", (ServerLog,), {"kind": settings.log_format}),
         "errorlog": "-",
         "child_exit": lambda _, worker: forget(worker.pid, settings.metrics_folder),
     }

@@ -38,6 +38,7 @@ class Settings:
     trusted_proxies: int = 0
     allow_private_targets: tuple[Network, ...] = ()
     log_level: str = "INFO"
+    log_format: str = "text"
     retention_days: int | None = None
     demo_receiver: str | None = None
     metrics_folder: str | None = None  # where the processes of one server count together; made by `discern serve`
@@ -112,6 +113,12 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _format(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError(f"{text!r} is not one of text, json")
+    return text
+
+
 def _limit(text: str) -> Limit | None:
     """``30/s 3000``: 30 a second in the long run, 3000 at once."""
     if text == "off":
@@ -129,6 +136,7 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "trusted_proxies": (_count, "0"),
     "allow_private_targets": (_networks, ""),
     "log_level": (_level, "INFO"),
+    "log_format": (_format, "text"),
     "retention_days": (_days, ""),
     "limit_per_token": (_limit, str(PER_TOKEN)),
     "limit_per_address": (_limit, str(PER_ADDRESS)),

@@ -15,7 +15,7 @@ ALLOWED = {
 }
 SPEAKS_HTTP = (
     *("routes.py", "pages.py", "origins.py", "guard.py", "forms.py"),
-    *("http.py", "app.py", "parts.py", "health.py", "serving.py", "metrics.py", "headers.py"),
+    *("http.py", "app.py", "parts.py", "health.py", "serving.py", "metrics.py", "headers.py", "request_ids.py"),
 )
 JOINS_EVERYTHING = ("app.py", "cli.py", "demo.py")
 

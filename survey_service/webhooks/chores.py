@@ -4,7 +4,6 @@ It needs compiled banks, and with them the numerical libraries. So a process of 
 the worker stays small: `child` starts it, and gives it the settings on its standard input.
 """
 
-import logging
 import os
 import pickle
 import signal
@@ -16,6 +15,7 @@ from datetime import datetime
 from threading import Event, Thread
 from time import monotonic
 
+from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.pruning import prune
 from survey_service.keyring import Keyring
@@ -71,7 +71,7 @@ def main() -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, signal.SIG_IGN)  # the worker was told too
     settings, prunes, until = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     ended = Event()
     Thread(target=_watch, args=(ended,), daemon=True).start()
     with closing(Store(settings.database_url)) as store:

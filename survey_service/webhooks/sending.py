@@ -165,8 +165,8 @@ def _tell(batch: Batch, sent: Sent, in_time: bool) -> None:
         return
     message, outcome = sent.message, sent.outcome
     facts = {
-        "event": message.event_id,
-        "type": message.event_type,
+        "event_id": message.event_id,
+        "event_type": message.event_type,
         "endpoint": batch.endpoint_id,
         "attempt": message.attempt,
         "outcome": type(outcome).__name__.lower(),
@@ -175,4 +175,4 @@ def _tell(batch: Batch, sent: Sent, in_time: bool) -> None:
         "ms": round(outcome.duration / timedelta(milliseconds=1)),
         "in_time": in_time,
     }
-    log.info(" ".join(f"{name}={value}" for name, value in facts.items() if value is not None))
+    log.info("attempt", extra={name: value for name, value in facts.items() if value is not None})

@@ -5,17 +5,18 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from itertools import product
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Lock
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlmodel import select
 
+from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.crm import sending as crm
 from survey_service.keyring import Keyring
@@ -24,6 +25,7 @@ from survey_service.store.session import Store
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import child, queue, sending, waiting
 from survey_service.webhooks.addresses import Policy
+from survey_service.webhooks.beating import BEAT_SECONDS, Heart
 from survey_service.webhooks.sending import DATABASE_AWAY, Hands
 
 LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])
@@ -45,7 +47,7 @@ log = logging.getLogger("discern.worker")
 
 def run(settings: Settings, once: bool = False) -> None:
     """Deliver until SIGTERM or SIGINT, and then finish what is in flight; or, with `once`, all that is due now."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_level, settings.log_format)
     with closing(Store(settings.database_url)) as store:
         worker = Worker(settings, store)
         worker.must_read_every_secret()
@@ -72,6 +74,7 @@ class Worker:
         self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
         self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 1, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
+        self._heart = Heart(store, clock)
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
     def must_read_every_secret(self) -> None:
@@ -102,7 +105,11 @@ class Worker:
 
     def wait(self) -> None:
         """Until somebody asks to end."""
-        self._asked.get()
+        while True:
+            self._heart.beat()
+            with suppress(Empty):
+                self._asked.get(timeout=BEAT_SECONDS)
+                return
 
     def stop(self) -> None:
         """Take nothing new."""
@@ -111,6 +118,7 @@ class Worker:
     def join(self) -> None:
         """Wait for what is in flight, and for every thread; what killed one is raised here."""
         self._threads.shutdown()
+        self._heart.stop()
         for future in self._futures:
             future.result()
 

@@ -6,8 +6,10 @@ import pytest
 from sqlmodel import select
 
 from survey_service.authoring.keys import create_key
+from survey_service.clock import utc_now
 from survey_service.examining import examine
 from survey_service.store.webhook_records import Delivery, Endpoint
+from survey_service.webhooks.beating import Heart
 from tests.processes import discern
 from tests.survey_service.service import SECRET
 
@@ -15,6 +17,7 @@ GOOD = {"DISCERN_SECRET_KEYS": SECRET, "DISCERN_RETENTION_DAYS": "365"}
 
 
 def findings(service, database_url, **more):
+    Heart(service.parts.store, service.clock).beat()
     environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
     clock = service.clock if "sqlite" in database_url else service.parts.now
     return {one.what: one for one in examine(environment, clock)}
@@ -63,8 +66,20 @@ def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, databa
 
     found = unwell(service, database_url)
 
-    assert "worker" in found["outbox"].todo
+    assert "pending" in found["outbox"].todo
     assert found["dead messages"].found == "1"
+
+
+def test_a_service_that_nobody_sends_for_is_found(service, database_url):
+    """Half a minute after the last worker was seen, and where there never was one."""
+    findings(service, database_url)
+    service.clock.forward(minutes=3)
+    clock = {**GOOD, "DISCERN_DATABASE_URL": database_url}
+
+    workers = next(one for one in examine(clock, service.clock) if one.what == "workers")
+
+    assert workers.found == "the last was seen 3 min ago"
+    assert "discern worker" in workers.todo
 
 
 def test_a_key_that_is_about_to_end_is_found(service, database_url):
@@ -83,6 +98,7 @@ def test_a_key_that_is_about_to_end_is_found(service, database_url):
 
 def test_the_command_shows_everything_and_fails_where_something_is_wrong(service, database_url):
     """`LOOK` at the beginning of a line, for eyes and for grep."""
+    Heart(service.parts.store, utc_now).beat()
     done = discern("doctor", database_url=database_url)
 
     assert done.returncode == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from survey_service.store.schema import metadata
 
 PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
-OF_NOBODY = {"bank_version", "survey", "api_key", "endpoint", "connection", "source"}
+OF_NOBODY = {"bank_version", "survey", "api_key", "endpoint", "connection", "source", "worker_beat"}
 """Tables about the service itself and its owner."""
 
 

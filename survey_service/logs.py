@@ -1,0 +1,36 @@
+"""Logs: a line for each thing that happened, as JSON or for people."""
+
+import logging
+import sys
+
+import structlog
+from structlog.contextvars import merge_contextvars
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+
+FORMATS = ("text", "json")
+
+
+def formatter(kind: str) -> logging.Formatter:
+    """For the records of every library: `kind` is one of FORMATS. What is given as `extra` has fields of its own."""
+    shown = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    told = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    trace = [structlog.processors.format_exc_info] if kind == "json" else []
+    return ProcessorFormatter(
+        foreign_pre_chain=[
+            merge_contextvars,
+            add_log_level,
+            add_logger_name,
+            ExtraAdder(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        ],
+        processors=[ProcessorFormatter.remove_processors_meta, *trace, told if kind == "json" else shown],
+    )
+
+
+def configure(level: str, kind: str) -> None:
+    """Everything that this process logs goes to standard error, in one shape."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(kind))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)

@@ -26,6 +26,9 @@ bench:  ## the figures of the README
 	.venv/bin/python benchmarks/questions.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_size.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
+	.venv/bin/python benchmarks/http.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/scale.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/chaos.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/webhooks.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/fleet.py
 

@@ -82,6 +82,16 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 
 
 @main.command()
+def restored() -> None:
+    """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
+    from survey_service.webhooks.restoring import go_on_from_backup
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        endpoints = go_on_from_backup(session)
+    click.echo(f"{endpoints} endpoints are told the present by the worker")
+
+
+@main.command()
 def doctor() -> None:
     """Look whether everything is in order here, and say what to do where it is not."""
     from survey_service.examining import examine

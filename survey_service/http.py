@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from flask import Flask, Response, current_app, g, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -116,7 +116,8 @@ def register_errors(app: Flask) -> None:
         IntegrityError, lambda _: problem_response(Conflict("Somebody else changed this at the same moment: try again."))
     )
     app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
-    app.register_error_handler(OperationalError, _database_failed)
+    for kind in (OperationalError, InterfaceError, InternalError):  # the last is what PostgreSQL says when it has become read-only
+        app.register_error_handler(kind, _database_failed)
     app.before_request(limit_patience)
     app.before_request(refuse_nul)
 
@@ -175,7 +176,7 @@ def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Resp
     return Response(body, status, content_type=PROBLEM_JSON)
 
 
-def _database_failed(error: OperationalError) -> Response:
+def _database_failed(error: DBAPIError) -> Response:
     current_app.logger.warning("the database did not answer: %s", error.orig)
     return problem_response(Unavailable(headers={"Retry-After": "2"}))
 

@@ -31,10 +31,10 @@ class ServerLog(Logger):
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(logs.formatter(self.kind))
 
-    def access(self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:
+    def access(self, resp: Any, req: Any, facts: Mapping[str, Any], request_time: timedelta) -> None:
         """What was asked and how it went. Not who asked, and not the address itself, which may be a token."""
         if self.cfg.accesslog:
-            asked = {"method": req.method, "route": environ.get(ROUTE, "none"), **environ.get(NAMES, {})}
+            asked = {"method": req.method, "route": facts.get(ROUTE, "none"), **facts.get(NAMES, {})}
             went = {"status": resp.status_code, "bytes": getattr(resp, "sent", None), "ms": round(request_time.total_seconds() * 1000)}
             self.access_log.info("answered", extra={**asked, **went})
 

@@ -19,6 +19,7 @@ class Respondent(Thread):
         self.webs, self.dice, self.stop = list(webs), Random(seed), Event()
         self.acknowledged: dict[str, list[dict[str, Any]]] = {}
         self.broken: list[tuple[int, Any]] = []
+        self.failures: list[Exception] = []
         self.tokens: dict[str, str] = {}
 
     def run(self) -> None:
@@ -54,7 +55,8 @@ class Respondent(Thread):
                 status, answer = self.webs[0].call(method, path, body, token)
                 if status not in BUSY:
                     return status, answer
-            except (OSError, HTTPException, ValueError):
+            except (OSError, HTTPException, ValueError) as failure:
+                self.failures.append(failure)
                 self.webs.append(self.webs.pop(0))
             self.stop.wait(0.02)
         return 0, None

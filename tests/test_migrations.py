@@ -105,6 +105,24 @@ def test_what_was_stored_survives_every_migration_there_and_back(empty_url):
     engine.dispose()
 
 
+def test_each_migration_leaves_the_version_before_it_running(empty_url):
+    """While servers are exchanged one by one, old code works on new tables: nothing goes, and what is added can be left out."""
+    engine = open_engine(empty_url)
+    revisions = [script.revision for script in ScriptDirectory(str(scripts())).walk_revisions()][::-1]
+    before: dict[str, dict] = {}
+    for revision in revisions:
+        migrate(engine, revision)
+        inspector = inspect(engine)
+        tables = {table: {one["name"]: one for one in inspector.get_columns(table)} for table in inspector.get_table_names()}
+        for table, columns in before.items():
+            assert columns.keys() <= tables[table].keys(), f"{revision} takes a column of {table} away"
+            for name, column in tables[table].items():
+                optional = column["nullable"] or column["default"] is not None
+                assert optional or (name in columns and not columns[name]["nullable"]), f"{revision}: {table}.{name} must be given"
+        before = tables
+    engine.dispose()
+
+
 def test_there_is_one_line_of_migrations():
     """Two heads would leave it to chance which tables a database gets."""
     assert len(ScriptDirectory(str(scripts())).get_heads()) == 1

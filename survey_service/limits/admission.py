@@ -16,6 +16,9 @@ from survey_service.errors import DiscernError
 from survey_service.limits.limit import Limit
 from survey_service.store.session import Store
 
+CLOCKS_APART = 10
+"""Seconds by which the clocks of web servers may differ."""
+
 PRUNED_EVERY = timedelta(minutes=10)
 
 
@@ -78,14 +81,17 @@ def _statement(by_session: tuple[bool, ...]) -> TextClause:
         f"CAST(:open{n} AS DOUBLE PRECISION) AS open_at, CAST(:gap{n} AS DOUBLE PRECISION) AS gap"
         for n, of_session in enumerate(by_session)
     )
+    # Nothing closes a key for longer than a gap: where one seems to be, the clock was set back since.
+    closed = f"rate_limit.open_at > :now AND rate_limit.open_at <= :now + rate_limit.gap + {CLOCKS_APART}"
     return text(
         f"""WITH wanted AS ({wanted})
         INSERT INTO rate_limit (key, open_at, gap)
         SELECT key, open_at, gap FROM wanted
-        WHERE NOT EXISTS (SELECT 1 FROM rate_limit JOIN wanted ON wanted.key = rate_limit.key WHERE rate_limit.open_at > :now)
+        WHERE NOT EXISTS (SELECT 1 FROM rate_limit JOIN wanted ON wanted.key = rate_limit.key WHERE {closed})
         ORDER BY key
         ON CONFLICT (key) DO UPDATE SET gap = excluded.gap, open_at =
-            CASE WHEN rate_limit.open_at + excluded.gap > excluded.open_at THEN rate_limit.open_at + excluded.gap ELSE excluded.open_at END
-        WHERE rate_limit.open_at <= :now
+            CASE WHEN rate_limit.open_at + excluded.gap > excluded.open_at AND rate_limit.open_at <= :now
+            THEN rate_limit.open_at + excluded.gap ELSE excluded.open_at END
+        WHERE NOT ({closed})
         RETURNING key"""  # noqa: S608  # only numbers are put into the text
     ).bindparams(bindparam("now"))

@@ -34,6 +34,17 @@ def store(database_url):
     opened.close()
 
 
+def test_a_clock_that_is_set_back_turns_nobody_away(store):
+    """What was admitted in a future that has not come counts for nothing; clocks a few seconds apart are no reason to admit more."""
+    limits, charges = Limits(store, [Limit(3, 1.0)]), [Charge("one", Limit(3, 1.0))]
+    later = START + timedelta(hours=1)
+    assert admitted(limits, charges, later, 5) == 3
+
+    assert admitted(limits, charges, later - timedelta(seconds=5), 5) == 0
+    assert admitted(limits, charges, START, 5) == 3
+    assert admitted(limits, charges, later, 5) == 3
+
+
 def admitted(limits: Limits, charges: list[Charge], now, times: int = 1) -> int:
     taken = 0
     for _ in range(times):

@@ -1,0 +1,44 @@
+"""The clock jumps, and thousands have left in the middle: whoever answers notices nothing."""
+
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from survey_service.store.records import Contact, SurveySession
+from survey_service.webhooks.sweeping import sweep
+
+
+def test_a_clock_that_jumps_takes_nothing_away(service):
+    """An hour back, a day forward, a year back: every answer counts; only a session older than a day has to be begun again."""
+    someone = service.start("all")
+    assert someone.answer("owns", "yes").status_code == 200
+    service.clock.forward(hours=-1)
+    assert someone.answer("happy", 4).status_code == 200
+    service.clock.forward(hours=24)
+    assert someone.answer("km", 9000).status_code == 200
+    service.clock.forward(days=-365)
+    assert someone.answer("reasons", ["safety"]).status_code == 200
+    assert someone.insight()["belief"]["is_decided"] in (True, False)
+    service.clock.forward(days=370)
+    assert someone.answer("why", "because").json["code"] == "session_expired"
+    assert service.start("all").answer("owns", "yes").status_code == 200
+
+
+def test_ten_thousand_open_surveys_are_closed_in_small_steps(service):
+    """Nobody waits for it: a sweep closes some of them, and who answers meanwhile is not disturbed."""
+    now = service.clock()
+    many = [(f"ct_{number}", f"ses_{number}") for number in range(10_000)]
+    blank = {"sequence": 0, "attributes": {}, "consent": {}, "labels": {}, "merged_from": [], "created_at": now, "updated_at": now}
+    begun = {"survey": "all", "bank": "cars", "bank_version": 1, "language": "en", "channel": "web", "hidden": {}, "status": "open"}
+    times = {"started_at": now, "last_at": now, "expires_at": now + timedelta(days=1)}
+    with service.parts.store.writing() as session:
+        session.connection().execute(insert(Contact), [{"id": contact, **blank} for contact, _ in many])
+        rows = [{"id": one, "contact_id": contact, "token_digest": "", "question": "owns", "limit": 5} for contact, one in many]
+        session.connection().execute(insert(SurveySession), [{**row, **begun, **times} for row in rows])
+    service.clock.forward(days=2)
+    someone = service.start("all")
+
+    closed = sweep(service.parts.store, service.parts.banks, service.clock())
+
+    assert 0 < closed <= 500
+    assert someone.answer("owns", "yes").status_code == 200

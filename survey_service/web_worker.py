@@ -5,16 +5,20 @@ import socket
 import time
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import takewhile
 from typing import Any, Protocol
 
 from gunicorn import util
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from survey_service.errors import problem
+from survey_service.unfinished import Unfinished
 
 LONGEST_REQUEST = 60.0
 """Seconds for a request to arrive, head and body: a byte now and then would keep a thread busy for hours."""
+MOST_ASIDE = 700
+"""Connections of a process that are still sending, beside those it works for: a process has about a thousand files."""
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -36,7 +40,12 @@ DETAIL_OF = {
 
 
 class Connection(Protocol):
+    """What gunicorn knows of one."""
+
     sock: socket.socket
+    initialized: bool
+    parser: Any
+    timeout: float
 
 
 class Patience:
@@ -66,13 +75,41 @@ class WebWorker(ThreadWorker):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.patience = Patience(LONGEST_REQUEST)
+        self.unfinished, self.aside = Unfinished(), set[Connection]()
 
     def handle(self, conn: Connection) -> Any:
-        self.patience.begin(conn, time.monotonic())
+        read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
+        if not read_ahead and self.unfinished.must_wait(conn, conn.sock, LONGEST_REQUEST):
+            return _DEFER
+        self.patience.begin(conn, self.unfinished.since(conn))
+        self.unfinished.forget(conn)
         try:
             return super().handle(conn)
         finally:
             self.patience.end(conn)
+
+    def finish_request(self, conn: Connection, fs: Any) -> None:
+        """Who is still sending takes no place from the others, as long as there are not very many of them."""
+        super().finish_request(conn, fs)
+        if conn in self.unfinished and self.alive and len(self.aside) < MOST_ASIDE:
+            self.aside.add(conn)
+            self.nr_conns -= 1
+
+    def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
+        self._count_again(conn)
+        super().on_pending_socket_readable(conn, client)
+
+    def murder_pending(self) -> None:
+        """Closes those that have sent nothing more for a while."""
+        now = time.monotonic()
+        for conn in list(takewhile(lambda one: one.timeout <= now, self.pending_conns)):
+            self._count_again(conn)
+        super().murder_pending()
+
+    def _count_again(self, conn: Connection) -> None:
+        if conn in self.aside:
+            self.aside.discard(conn)
+            self.nr_conns += 1
 
     def notify(self) -> None:
         """About once a second."""

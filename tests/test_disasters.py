@@ -107,7 +107,7 @@ def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres)
             assert web.call("GET", "/healthz")[0] == 200
             private_postgres.start()
             until(lambda: someone.answers() == 200, "the database is found again")
-            assert web.is_ready()
+            until(web.is_ready, "every process has found it")
             assert someone.stored(url) == someone.number
 
 

@@ -1,9 +1,15 @@
 """A request has a time to arrive; one that takes longer is not read any more, and what is being answered still arrives."""
 
+import json
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
+import pytest
+
+from survey_service.unfinished import ENOUGH, Unfinished, is_whole
 from survey_service.web_worker import Patience
+from tests.processes import web_server
 
 
 @dataclass(eq=False)
@@ -45,3 +51,58 @@ def test_who_has_finished_is_left_alone():
         patience.lose(1000.0)
         theirs.sendall(b"a")
         assert ours.recv(1) == b"a"
+
+
+HEAD = "POST /api/v1/surveys/none/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        (HEAD, "Content-Length: 2\r\n\r\n{}"),
+        (f"{HEAD}Content-Length: 2\r\n\r\n", "{}"),
+        (f"{HEAD}Content-Length: 2\r\n\r\n{{", "}"),
+        (f"{HEAD}Transfer-Encoding: chunked\r\n\r\n2\r\n{{", "}\r\n0\r\n\r\n"),
+    ],
+    ids=["within the head", "before the body", "within the body", "within a chunk"],
+)
+def test_many_who_have_not_finished_hold_nobody_up(sqlite_template, first, rest):
+    """Two hundred clients stop in the middle, where the server has eight threads: others are answered, and so are they when they go on."""
+    with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
+        plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(200)]
+        for plug in plugs:
+            plug.sendall(first.encode())
+        assert [web.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
+
+        for plug in plugs[:40]:
+            plug.sendall(rest.encode())
+        for plug in plugs[:40]:
+            answer = b"".join(iter(lambda plug=plug: plug.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 404 ")
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "not_found"
+
+
+def test_a_thread_reads_what_it_can_read_to_the_end():
+    """Or what will certainly be refused, what waits for a word of ours, and what is more than a socket holds."""
+    assert is_whole(b"GET / HTTP/1.1\r\n\r\n")
+    assert is_whole(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+    assert is_whole(b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n")
+    assert is_whole(b"x" * ENOUGH)
+    large = b"POST / HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n"
+    assert not is_whole(large + b"x" * (ENOUGH - 1))
+    assert is_whole(large + b"x" * ENOUGH)
+
+
+def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
+    """The reader learns of it."""
+    ours, theirs = socket.socketpair()
+    connection, unfinished = Connected(ours), Unfinished()
+    with ours:
+        theirs.sendall(b"GET / HT")
+        assert unfinished.must_wait(connection, ours, 60)
+        assert connection in unfinished
+        assert not unfinished.must_wait(connection, ours, -1)
+        theirs.sendall(b"TP")
+        assert unfinished.must_wait(connection, ours, 60)
+        theirs.close()
+        assert not unfinished.must_wait(connection, ours, 60)

@@ -1,11 +1,11 @@
 """The long run of `tests/test_fleet.py`: 4 workers, 200 contacts x 50 updates, 10 % errors, a worker killed every 2 s for 30 s.
 
-PYTHONPATH=. .venv/bin/python benchmarks/fleet.py [--database URL]
+PYTHONPATH=. .venv/bin/python benchmarks/fleet.py [--database URL | --postgresql]
 """
 
 import argparse
-import tempfile
 
+from benchmarks.throwaway import database
 from survey_service.store.migrating import migrate
 from survey_service.store.session import open_engine
 from tests.fleet import Fleet
@@ -14,12 +14,12 @@ from tests.fleet import Fleet
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database")
+    parser.add_argument("--postgresql", action="store_true", help="start a PostgreSQL of its own")
     parser.add_argument("--contacts", type=int, default=200)
     parser.add_argument("--updates", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=30)
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = wanted.database or f"sqlite:///{folder}/fleet.db"
+    with database(wanted.database, postgresql=wanted.postgresql) as url:
         migrate(open_engine(url))
         fleet = Fleet(url, wanted.contacts, wanted.updates, wanted.seconds)
         ledger, last, states, attempts = fleet.run()

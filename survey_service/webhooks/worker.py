@@ -1,5 +1,6 @@
 """The worker: takes what is due, sends it with no transaction open, writes down how it went; and closes what respondents left open."""
 
+import ctypes
 import logging
 import signal
 import time
@@ -40,6 +41,7 @@ POLL_SECONDS, BRING_SECONDS = 0.1, 0.2
 CHORES_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
 FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
+M_ARENA_MAX = -8  # of malloc.h
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger("discern.worker")
@@ -48,6 +50,7 @@ log = logging.getLogger("discern.worker")
 def run(settings: Settings, once: bool = False) -> None:
     """Deliver until SIGTERM or SIGINT, and then finish what is in flight; or, with `once`, all that is due now."""
     logs.configure(settings.log_level, settings.log_format)
+    _share_memory()
     with closing(Store(settings.database_url)) as store:
         worker = Worker(settings, store)
         worker.must_read_every_secret()
@@ -166,6 +169,12 @@ class Worker:
             if not found:
                 with line or nullcontext():
                     self._stop.wait(pause)
+
+
+def _share_memory() -> None:
+    """One heap for all threads: the C library gives each of them its own, and what they free stays there."""
+    with suppress(AttributeError, OSError):  # another C library than GNU's has neither the habit nor the call
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _active(store: Store) -> list[Endpoint]:

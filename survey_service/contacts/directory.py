@@ -27,13 +27,13 @@ def named(system: str, value: str) -> str:
 def find(session: Session, external_id: str, *, system: str = OWN_SYSTEM, lock: bool = False) -> Contact | None:
     """The contact that a system, the CRM if none is named, calls `external_id`, or None."""
     statement = select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == external_id)
-    return session.exec(statement.with_for_update(of=Contact) if lock else statement).first()
+    return session.exec(statement.with_for_update(of=Contact, key_share=True) if lock else statement).first()
 
 
 def follow(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
     """The contact that an id of ours means now: after a merge it is the one that took it in. Raises NotFound, ContactErased."""
     statement = select(Contact).where(Contact.id == contact_id)
-    contact = session.exec(statement.with_for_update() if lock else statement).first()
+    contact = session.exec(statement.with_for_update(key_share=True) if lock else statement).first()
     if contact is None:
         raise NotFound("There is no such contact.")
     if contact.erased_at is not None:

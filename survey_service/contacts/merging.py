@@ -30,8 +30,8 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     concerned = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": names_of(session, [gone])[gone.id]}
     _join(gone, kept, now)
+    queue.hand_over(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
     _move(session, gone, kept)
-    queue.hand_over(session, gone, kept, now)
     telling.tell_of_merge(session, kept, former, now)
     for bank, version in concerned:
         change = believe_again(session, kept, bank, version, "merge", now)
@@ -43,7 +43,7 @@ def locked_pair(session: Session, one: str, other: str) -> dict[str, Contact]:
     """Both contacts, locked in the order in which everybody locks: sessions first, contacts by their ids."""
     sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_([one, other])).order_by(col(SurveySession.id))
     session.exec(sessions.with_for_update()).all()
-    pair = select(Contact).where(col(Contact.id).in_([one, other])).order_by(col(Contact.id)).with_for_update()
+    pair = select(Contact).where(col(Contact.id).in_([one, other])).order_by(col(Contact.id)).with_for_update(key_share=True)
     return {contact.id: contact for contact in session.exec(pair.execution_options(populate_existing=True))}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, delete, exists, func, select, update
+from sqlmodel import Session, and_, col, delete, exists, func, select, update
 
 from survey_service.crm.adapter import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
 from survey_service.crm.kinds import ADAPTERS
@@ -15,13 +15,15 @@ from survey_service.crm.wiring import wiring_of
 from survey_service.keyring import Keyring
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import claiming, events, queue, settling
-from survey_service.webhooks.delivery import Retry
+from survey_service.webhooks import breaker, claiming, events, queue, settling, standing
+from survey_service.webhooks.delivery import Delivered, Retry
+from survey_service.webhooks.outbox import Claimed
 from survey_service.webhooks.schedule import after_failure
 
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
 UNREADABLE = "none of the service's keys reads the credentials: give them again"
+FAILED, ARRIVED = Retry("status", None, b"", timedelta(0)), Delivered(200, b"", timedelta(0))
 OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected"}
 
 
@@ -44,6 +46,7 @@ class Batch:
     wiring: Wiring = field(repr=False)
     token: str | None = field(repr=False)
     rows: tuple[Taken, ...]
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,26 +79,55 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
     _drop_other_banks(session, connection, now)
     one = aliased(Delivery)
     chosen = select(one).where(col(one.endpoint_id) == endpoint.id, claiming.is_next_in_line(one, now, due_by))
-    rows = session.exec(
-        chosen.order_by(col(one.due), col(one.id)).limit(ADAPTERS[connection.kind].MOST).with_for_update(skip_locked=True, of=one)
-    ).all()
+    most = 1 if endpoint.tripped_at is not None else ADAPTERS[connection.kind].MOST
+    rows = session.exec(chosen.order_by(col(one.due), col(one.id)).limit(most).with_for_update(skip_locked=True, of=one)).all()
     taken = [_take(session, row, now) for row in rows]
-    return Batch(endpoint.id, connection.kind, wiring, token, tuple(taken)) if taken else None
+    if taken:
+        breaker.note_probe(endpoint, now)
+        session.add(endpoint)
+    return Batch(endpoint.id, connection.kind, wiring, token, tuple(taken), endpoint.tripped_at is not None) if taken else None
 
 
 def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: datetime, jitter: float = 0.0) -> int:
-    """Write down what became of every message. Returns how many of them were still ours to settle."""
+    """Write down what became of every message, and what all of them say of the connection. Returns how many were still ours to settle.
+
+    Locked in the order in which everybody locks: the endpoint, contacts, and then messages by their ids.
+    """
     endpoint = session.get_one(Endpoint, batch.connection_id, with_for_update={"key_share": True})
     connection = session.get_one(Connection, batch.connection_id)
     if result.token != batch.token:
         connection.token = result.token and keys.encrypt(result.token)
-    settled = sum(_settle(session, one, result.verdicts.get(one.event_id), now, jitter) for one in batch.rows)
+    settling.hold_contacts(session, [one.delivery_id for one in batch.rows])
+    mine = select(Delivery).where(col(Delivery.id).in_([one.delivery_id for one in batch.rows]))
+    held = {row.id: row for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update())}
+    settled = sum(
+        _settle(session, batch, one, held.get(one.delivery_id), result.verdicts.get(one.event_id), now, jitter) for one in batch.rows
+    )
     if result.pause is not None:
         _rest(endpoint, connection, result.pause, now)
     elif Accepted() in result.verdicts.values():
         connection.paused_because = None
     session.add_all([endpoint, connection])
+    session.flush()
+    _judge(session, endpoint, batch, held, result, now)
     return settled
+
+
+def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int | None, Delivery], result: Result, now: datetime) -> None:
+    """A connection is left in peace, tried again and given up as an endpoint is: one failure for each message that did not arrive."""
+    for one in batch.rows:
+        verdict, row = result.verdicts.get(one.event_id), held.get(one.delivery_id)
+        if row is None or endpoint.state != "active" or not isinstance(verdict, Accepted | Later):
+            continue
+        outcome = ARRIVED if isinstance(verdict, Accepted) else FAILED
+        if outcome is ARRIVED and not endpoint.failures:
+            continue
+        message = Claimed(one.delivery_id, one.attempt, one.event_id, row.event_type, b"")
+        standing.judge(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
+    if result.pause is not None and result.pause.wait >= AUTHORISATION_WAIT and endpoint.state == "active" and batch.rows:
+        first = batch.rows[0]  # nobody is let in: as if this one had failed, so that somebody is told when it lasts
+        message = Claimed(first.delivery_id, first.attempt, first.event_id, events.UPDATED, b"")
+        standing.judge(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
 
 
 def _waiting(now: datetime, due_by: datetime) -> Any:
@@ -106,8 +138,8 @@ def _waiting(now: datetime, due_by: datetime) -> Any:
 
 
 def _is_open(now: datetime) -> Any:
-    rested = col(Endpoint.paused_until).is_(None) | (col(Endpoint.paused_until) <= now)
-    return (col(Endpoint.state) == "active") & rested
+    moments = (col(Endpoint.paused_until), col(Endpoint.probe_at))
+    return and_(col(Endpoint.state) == "active", *(at.is_(None) | (at <= now) for at in moments))
 
 
 def _in_flight(session: Session, endpoint: Endpoint, now: datetime) -> bool:
@@ -131,10 +163,10 @@ def _take(session: Session, row: Delivery, now: datetime) -> Taken:
     return Taken(delivery_id, row.attempt, row.event_id, row.facts)
 
 
-def _settle(session: Session, taken: Taken, verdict: Verdict | None, now: datetime, jitter: float) -> bool:
-    mine = select(Delivery).where(Delivery.id == taken.delivery_id, Delivery.attempt == taken.attempt)
-    row = session.exec(mine.with_for_update()).first()
-    if row is None:
+def _settle(
+    session: Session, batch: Batch, taken: Taken, row: Delivery | None, verdict: Verdict | None, now: datetime, jitter: float
+) -> bool:
+    if row is None or row.attempt != taken.attempt:
         return False
     if verdict is None and row.state == "pending":
         _give_back(session, row)
@@ -145,23 +177,31 @@ def _settle(session: Session, taken: Taken, verdict: Verdict | None, now: dateti
         return False
     row.last_error = problem
     if isinstance(verdict, Accepted):
-        queue.put_away(session, row, "delivered", now)
-        if row.contact_id and row.bank and "assignment" in row.facts:
-            settling.acknowledge(session, {taken.delivery_id: events.acknowledged_state(row.facts)})
-        if row.event_type == events.ERASED:
-            queue.forget(session, [row])
-        return True
-    wait = (
-        None
-        if isinstance(verdict, Refused)
-        else after_failure(row.attempt - row.uncounted, Retry("status", None, b"", timedelta(0)), jitter=jitter)
-    )
+        _arrived(session, row, now)
+    elif batch.is_probe and isinstance(verdict, Later):
+        row.uncounted, row.due, row.lease_until = row.uncounted + 1, now, None
+        session.add(row)
+    else:
+        _put_off(session, row, isinstance(verdict, Refused), now, jitter)
+    return True
+
+
+def _arrived(session: Session, row: Delivery, now: datetime) -> None:
+    queue.put_away(session, row, "delivered", now)
+    if row.contact_id and row.bank and "assignment" in row.facts:
+        session.flush()
+        settling.acknowledge(session, {row.id or 0: events.acknowledged_state(row.facts)})
+    if row.event_type == events.ERASED:
+        queue.forget(session, [row])
+
+
+def _put_off(session: Session, row: Delivery, is_refused: bool, now: datetime, jitter: float) -> None:
+    wait = None if is_refused else after_failure(row.attempt - row.uncounted, FAILED, jitter=jitter)
     if wait is None:
         queue.put_away(session, row, "dead", now)
     else:
         row.due, row.lease_until = now + wait, None
         session.add(row)
-    return True
 
 
 def _give_back(session: Session, row: Delivery) -> None:

@@ -19,7 +19,7 @@ Moment = datetime | BindParameter[datetime]
 
 NOW, DUE_BY = bindparam("at", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
 
-PENDING = literal_column("'pending'")
+PENDING: ColumnElement[str] = literal_column("'pending'")
 """Not a parameter: the indexes are of those rows only, and a plan that is kept for any parameter could not use them."""
 
 PLACES_PER_ENDPOINT = 4

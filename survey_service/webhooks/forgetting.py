@@ -17,7 +17,7 @@ def forget_answers(session: Session, contact: Contact, bank: str, now: datetime)
     What is told next stands for all of it; the probabilities stay, since the next message says what they were.
     """
     mine = select(Delivery).where(Delivery.contact_id == contact.id, Delivery.bank == bank)
-    for row in session.exec(mine.with_for_update()).all():
+    for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update()).all():
         row.facts = {name: [] if name in ("explanation", "questions") else told for name, told in row.facts.items()}
         row.body = None
         if row.state in UNSENT:

@@ -62,7 +62,7 @@ def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Ca
     The endpoint's row must be locked.
     """
     pending = select(Delivery).where(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending")
-    for row in session.scalars(pending.with_for_update()):
+    for row in session.scalars(pending.order_by(col(Delivery.id)).with_for_update()):
         if not unless(row):
             put_away(session, row, "dropped", now)
 
@@ -100,8 +100,9 @@ def bring_forward(session: Session, endpoint: Endpoint, now: datetime) -> None:
 
 def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
     """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
+    _hold_all(session, gone)
     waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
-    for row in session.scalars(waiting.where(is_free(Delivery, now)).with_for_update()):
+    for row in session.scalars(waiting.where(is_free(Delivery, now))):
         put_away(session, row, "superseded", now)
     session.flush()
     session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
@@ -109,11 +110,17 @@ def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> 
 
 def forget_all(session: Session, contact: Contact, now: datetime) -> None:
     """Send nothing of what waits about a contact, and keep nothing of what was sent."""
-    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).with_for_update()))
+    _hold_all(session, contact)
+    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
     for row in rows:
         if row.state == "pending":
             put_away(session, row, "dropped", now)
     forget(session, rows)
+
+
+def _hold_all(session: Session, contact: Contact) -> None:
+    """Everything about a contact, in the order in which everybody locks messages: by their ids. The contact comes before them."""
+    session.execute(select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id).order_by(col(Delivery.id)).with_for_update())
 
 
 def forget(session: Session, rows: Sequence[Delivery]) -> None:

@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Executable, Integer, Select, Text, and_, bindparam, select, update
+from sqlalchemy import BigInteger, Executable, Integer, Select, Text, and_, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from survey_service.store.columns import Json, UtcDateTime
+from survey_service.store.records import Contact
 from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt
 from survey_service.webhooks import events, outbox, queue, rows, standing
 from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
@@ -32,9 +33,10 @@ def settle(session: Session, batch: Batch, sent: Sequence[Sent], now: datetime, 
     """Write down how the attempts of a batch went, in their order; messages that were not sent go back.
 
     Returns the deliveries that were still ours. The others came too late: another attempt has begun, or nobody wants them any more.
-    Locked in the order in which everybody locks: the endpoint, and then messages by their ids.
+    Locked in the order in which everybody locks: the endpoint, contacts, and then messages by their ids.
     """
     endpoint = standing.locked_if_it_changes(session, batch.endpoint_id, batch.url, [one.outcome for one in sent])
+    hold_contacts(session, [one.delivery_id for one in batch.messages])
     ours = _ours(session, batch)
     _complete(session, sent, ours)
     _put_away(session, [one for one in sent if isinstance(one.outcome, Delivered)], ours, now)
@@ -48,6 +50,12 @@ def settle(session: Session, batch: Batch, sent: Sequence[Sent], now: datetime, 
     made = {one.message.delivery_id for one in sent}
     outbox.give_back(session, [one for one in batch.messages if one.delivery_id not in made])
     return ours & made
+
+
+def hold_contacts(session: Session, deliveries: Sequence[int]) -> None:
+    """What an endpoint knows refers to its contact. Who merges or erases one holds it and then asks for its messages: so do we."""
+    if rows.dialect_of(session) == "postgresql":  # on SQLite a writer is alone
+        session.connection().execute(_contacts(), {"given": rows.packed([{"id": one} for one in deliveries])})
 
 
 def acknowledge(session: Session, states: Mapping[int, Mapping[str, Any]]) -> None:
@@ -120,6 +128,13 @@ def _put_off(session: Session, message: Claimed, outcome: Retry | Rejected, is_p
 
 
 @cache
+def _contacts() -> Select[*tuple[Any, ...]]:
+    one = rows.given("postgresql", id=BigInteger())
+    theirs = select(col(Delivery.contact_id)).join(one, col(Delivery.id) == one.c.id)
+    return select(col(Contact.id)).where(col(Contact.id).in_(theirs)).order_by(col(Contact.id)).with_for_update(read=True, key_share=True)
+
+
+@cache
 def _held(dialect: str) -> Select[str]:
     one = rows.given(dialect, id=BigInteger(), number=Integer())
     mine = and_(col(Delivery.id) == one.c.id, col(Delivery.attempt) == one.c.number, col(Delivery.state) == "pending")
@@ -149,8 +164,10 @@ def _acknowledge(dialect: str) -> Executable:
     one = rows.given(dialect, id=BigInteger(), sequence=BigInteger(), state=Json)
     key = ["endpoint_id", "contact_id", "bank"]
     columns = (col(Delivery.endpoint_id), col(Delivery.contact_id), col(Delivery.bank), one.c.sequence, one.c.state)
-    # By the delivery as it is now: its contact may have become another one by a merge.
-    known = select(*columns).join_from(Delivery, one, col(Delivery.id) == one.c.id).where(col(Delivery.body).is_not(None))
-    write = (postgresql if dialect == "postgresql" else sqlite).insert(Acknowledged).from_select([*key, "sequence", "state"], known)
+    # By the delivery as it is now: its contact may have become another one by a merge, and two of a batch the same.
+    place = func.row_number().over(partition_by=columns[:3], order_by=one.c.sequence.desc()).label("place")
+    known = select(*columns, place).join_from(Delivery, one, col(Delivery.id) == one.c.id).subquery("known")
+    latest = select(*known.c[*key, "sequence", "state"]).where(known.c.place == 1)
+    write = (postgresql if dialect == "postgresql" else sqlite).insert(Acknowledged).from_select([*key, "sequence", "state"], latest)
     newer = {"sequence": write.excluded.sequence, "state": write.excluded.state}
     return write.on_conflict_do_update(index_elements=key, set_=newer, where=col(Acknowledged.sequence) < write.excluded.sequence)

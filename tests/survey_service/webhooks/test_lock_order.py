@@ -1,0 +1,108 @@
+"""Settling, merging and erasing take their locks in one order: on PostgreSQL the other one waits, and nobody is thrown out."""
+
+from threading import Thread
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import col, select
+
+from survey_service.contacts.erasing import erase
+from survey_service.contacts.merging import locked_pair, merge
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Acknowledged, Delivery
+from survey_service.webhooks import settling
+from tests.processes import until
+from tests.survey_service.webhooks.world import OK
+
+WAITS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+class Other(Thread):
+    """Somebody else at the same time; what went wrong there is raised here."""
+
+    def __init__(self, act):
+        super().__init__(daemon=True)
+        self.act, self.problem = act, None
+
+    def run(self):
+        try:
+            self.act()
+        except Exception as wrong:  # noqa: BLE001  # handed over to the test
+            self.problem = wrong
+
+    def finished(self):
+        self.join(30)
+        assert not self.is_alive()
+        if self.problem:
+            raise self.problem
+
+
+def erases(world):
+    with world.store.writing() as session:
+        erase(session, world.keys, session.exec(select(Contact).where(Contact.id == "ct_0").with_for_update()).one(), world.now)
+
+
+def merges(world):
+    with world.store.writing() as session:
+        locked_pair(session, "ct_0", "ct_1")
+        merge(session, world.banks, "ct_0", "ct_1", world.now)
+
+
+def waits(world):
+    with world.store.reading() as session:
+        return world.settings.database_url.startswith("sqlite") or session.execute(WAITS).scalar_one() > 0
+
+
+@pytest.fixture
+def two(world):
+    world.publish()
+    for _ in range(2):
+        world.endpoint()
+    for number in range(2):
+        world.believes(world.contact(str(number)), 0.5)
+    return world
+
+
+@pytest.mark.parametrize("act", [erases, merges])
+def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
+    """The batch holds a message of a contact whom the endpoint has not acknowledged yet: that refers to the contact."""
+    batch = two.claim(most=2)
+    sent = [settling.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    other = Other(lambda: act(two))
+    with two.store.writing() as session:
+        settling.hold_contacts(session, [one.delivery_id for one in batch.messages])
+        session.execute(select(Delivery.id).where(col(Delivery.id).in_([1, 3])).order_by(Delivery.id).with_for_update())
+        other.start()
+        until(lambda: waits(two), "the other one waits")
+        assert settling.settle(session, batch, sent, two.now) == {one.delivery_id for one in batch.messages}
+    other.finished()
+
+    assert "ct_0" not in {one.contact_id for one in two.all(Acknowledged)}
+    assert [row.state for row in two.deliveries if row.id in (1, 3)] == ["delivered"] * 2
+
+
+@pytest.mark.parametrize("act", [erases, merges])
+def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, act):
+    """Then nobody wants to know any more how the message of who was erased went; and two who are one now are acknowledged once."""
+    batch = two.claim(most=2)
+    sent = [settling.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    found = []
+
+    def settles():
+        with two.store.writing() as session:
+            found.append(settling.settle(session, batch, sent, two.now))
+
+    other = Other(settles)
+    with two.store.writing() as session:
+        session.exec(select(Contact).order_by(Contact.id).with_for_update()).all()  # as a respondent does
+        other.start()
+        until(lambda: waits(two), "the other one waits")
+        if act is erases:
+            erase(session, two.keys, session.get_one(Contact, "ct_0"), two.now)
+        else:
+            merge(session, two.banks, "ct_0", "ct_1", two.now)
+    other.finished()
+
+    [ours] = found
+    assert len(ours) == (1 if act is erases else 2)
+    assert [one.contact_id for one in two.all(Acknowledged)] == ["ct_1"]

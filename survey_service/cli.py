@@ -15,6 +15,7 @@ from survey_service.cli_fit import fit
 from survey_service.cli_keys import key
 from survey_service.cli_links import links
 from survey_service.cli_pages import preview, qr
+from survey_service.cli_sources import sources
 from survey_service.terminal import Commands, all_settings, bank_of, folder_of_metrics, settings_of_environment, store_of
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
 
 
-for command in (simulate, replay, fit, refit, links, recompute, prune, export, key, connection, preview, qr):
+for command in (simulate, replay, fit, refit, links, recompute, prune, export, key, connection, sources, preview, qr):
     main.add_command(command)
 
 

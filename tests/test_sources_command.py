@@ -1,0 +1,66 @@
+"""`discern sources`: added from a file, listed with their addresses, removed."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from question_bank.loading import read_bank
+from survey_service.authoring.publishing import publish
+from survey_service.cli import main
+from survey_service.clock import utc_now
+from survey_service.store.session import Store
+from tests.survey_service.service import BANK, SECRET
+
+SHOP = "shpss_not-for-lists"
+
+
+@pytest.fixture
+def run(database_url, tmp_path):
+    store = Store(database_url)
+    with store.writing() as session:
+        publish(session, read_bank(BANK), utc_now())
+    store.close()
+    place = {"DISCERN_DATABASE_URL": database_url, "DISCERN_SECRET_KEYS": SECRET, "DISCERN_BASE_URL": "https://surveys.example"}
+
+    def called(*arguments, given=None):
+        if given is not None:
+            (tmp_path / "source.json").write_text(given if isinstance(given, str) else json.dumps(given))
+            arguments = (*arguments, str(tmp_path / "source.json"))
+        return CliRunner().invoke(main, ["sources", *arguments], env=place)
+
+    return called
+
+
+def test_a_source_from_the_command_line(run):
+    """Its address is what is pasted over there; a secret that we made is shown once, one that was given never."""
+    own = json.loads(run("add", "--json", given={"kind": "signed"}).stdout)
+    assert own["url"] == f"https://surveys.example/in/{own['id']}"
+    assert own["secret"].startswith("whsec_")
+    shop = run("add", given={"kind": "shopify", "secret": SHOP, "survey": "all"})
+    assert shop.exit_code == 0, shop.stderr
+    shop_id, shop_url = shop.stdout.split()
+
+    assert run("list").stdout == f"{own['id']} signed {own['url']}\n{shop_id} shopify {shop_url}\n"
+    listed = run("list", "--json").stdout
+    assert [one["kind"] for one in json.loads(listed)["items"]] == ["signed", "shopify"]
+    assert SHOP not in listed
+    assert own["secret"] not in listed
+    assert run("remove", own["id"]).exit_code == 0
+    assert run("list").stdout == f"{shop_id} shopify {shop_url}\n"
+    assert run("remove", own["id"]).exit_code == 1
+
+
+def test_everything_that_is_wrong_with_a_source_is_named(run):
+    """Exit 1, nothing on stdout, no traceback."""
+    for given, named in (
+        ("{", "is not readable JSON"),
+        ({"kind": "fax", "secrets": "x"}, "secrets"),
+        ({"kind": "shopify"}, "secret: is missing"),
+        ({"kind": "shopify", "secret": SHOP, "survey": "nothing"}, "nothing"),
+        ({"kind": "signed", "secret": "x", "survey": "all"}, "survey: is not for a source"),
+    ):
+        refused = run("add", given=given)
+        assert (refused.exit_code, refused.stdout) == (1, ""), given
+        assert named in refused.stderr
+    assert run("list").stdout == ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from survey_service.webhooks import endpoints
 from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.schedule import SCHEDULE
 from survey_service.webhooks.signing import new_secret
@@ -36,6 +37,20 @@ def crm():
     database.execute("CREATE TABLE persona (contact TEXT PRIMARY KEY, persona TEXT, confidence REAL)")
     yield database
     database.close()
+
+
+def unsigned(secret, sent):
+    """What nobody should take."""
+    return [
+        (secret, sent.headers, sent.body.replace(b"0.4", b"0.9")),
+        (new_secret(), sent.headers, sent.body),
+        (secret, {**sent.headers, "webhook-signature": "v1"}, sent.body),
+        (secret, {**sent.headers, "webhook-signature": "v1,\u00e9"}, sent.body),
+        (secret, {**sent.headers, "webhook-timestamp": "0"}, sent.body),
+        (secret, {**sent.headers, "webhook-timestamp": "soon"}, sent.body),
+        (secret, {}, sent.body),
+        (secret, sent.headers, b"\xff"),
+    ]
 
 
 def personas(crm):
@@ -66,37 +81,65 @@ def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
 
-    refused = [
-        (secret, sent.headers, sent.body.replace(b"0.4", b"0.9")),
-        (new_secret(), sent.headers, sent.body),
-        (secret, {**sent.headers, "webhook-signature": "v1"}, sent.body),
-        (secret, {**sent.headers, "webhook-signature": "v1,é"}, sent.body),
-        (secret, {**sent.headers, "webhook-timestamp": "0"}, sent.body),
-        (secret, {}, sent.body),
-        (secret, sent.headers, b"\xff"),
-    ]
+    refused = unsigned(secret, sent)
     assert [receive(crm, *one) for one in refused] == [400] * len(refused)
     assert personas(crm) == []
 
 
+NODE = """
+import { receive } from './receive.mjs';
+import { readFileSync } from 'node:fs';
+const seen = new Map(), told = [];
+const database = { // what the statement of the page does
+  async query(statement, [contact, sequence]) {
+    if (!statement.startsWith('INSERT INTO contact_seen')) throw new Error(statement);
+    const raised = sequence > (seen.get(contact) ?? -1);
+    if (raised) seen.set(contact, sequence);
+    return { rowCount: raised ? 1 : 0 };
+  },
+};
+const statuses = [];
+for (const { secret, headers, body } of JSON.parse(readFileSync(0)))
+  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async (message) => told.push(message.data.sequence)));
+console.log(JSON.stringify({ statuses, told }));
+"""
+
+
+def in_node(tmp_path, posts):
+    """The statuses that the receiver of the page answers, and the sequences that it used."""
+    (tmp_path / "receive.mjs").write_text(snippet("js"))
+    (tmp_path / "run.mjs").write_text(NODE)
+    given = json.dumps([{"secret": secret, "headers": headers, "body": body.decode("latin1")} for secret, headers, body in posts])
+    done = subprocess.run(["node", "run.mjs"], cwd=tmp_path, input=given, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
-def test_the_node_receiver_verifies_what_we_sign_and_nothing_else(world, tmp_path):
+def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_path):
+    """Also when messages are repeated, or sent again long after; a ping is no state."""
+    endpoint, secret = world.endpoint(events=())
+    contact = world.contact()
+    for driver in (0.4, 0.95):
+        world.believes(contact, driver)
+        world.work()
+    with world.store.writing() as session:
+        endpoints.ping(session, endpoint, world.now)
+    world.work()
+    older, *newer, ping = world.sent
+    posts = [(secret, sent.headers, sent.body) for sent in (older, *newer, *newer, older, ping)]
+
+    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "told": [1, 2, 3]}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
+def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
+    """It answers 400 to a changed body, another secret, an old message, and rubbish."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
-    (tmp_path / "verify.mjs").write_text(snippet("js"))
-    (tmp_path / "run.mjs").write_text(
-        "import { verify } from './verify.mjs'; import { readFileSync } from 'node:fs';"
-        "const { secret, headers, body } = JSON.parse(readFileSync(0));"
-        "console.log(verify(secret, headers, Buffer.from(body)).id);"
-        "let refused = false; try { verify(secret, headers, Buffer.from(body + ' ')) } catch { refused = true }"
-        "console.log(refused);"
-    )
-    given = json.dumps({"secret": secret, "headers": sent.headers, "body": sent.body.decode()})
 
-    done = subprocess.run(["node", "run.mjs"], cwd=tmp_path, input=given, text=True, capture_output=True, check=False)
-
-    assert done.stdout.split() == [sent.message["id"], "true"], done.stderr
+    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "told": []}
 
 
 def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):

@@ -1,6 +1,6 @@
 """The long run of `tests/test_fleet.py`: 4 workers, 200 contacts x 50 updates, 10 % errors, a worker killed every 2 s for 30 s.
 
-PYTHONPATH=. .venv/bin/python benchmarks/fleet.py [--database URL | --postgresql]
+PYTHONPATH=. .venv/bin/python -P benchmarks/fleet.py [--database URL | --postgresql]
 """
 
 import argparse

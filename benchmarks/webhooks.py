@@ -2,7 +2,7 @@
 
 The worker is the real process, `discern worker` with its ordinary settings; its log goes to a file.
 
-PYTHONPATH=. .venv/bin/python benchmarks/webhooks.py [--database URL | --postgresql] [--messages N] [--rounds N] [--backlog N]
+PYTHONPATH=. .venv/bin/python -P benchmarks/webhooks.py [--database URL | --postgresql] [--messages N] [--rounds N] [--backlog N]
 """
 
 import argparse

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from datetime import datetime
 from functools import partial
 from itertools import product
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Any
 
@@ -75,7 +75,7 @@ class Worker:
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
         self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
-        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 1, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 2, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._heart = Heart(store, clock)
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
@@ -98,7 +98,7 @@ class Worker:
         self._futures = [self._threads.submit(self._deliver, until, *one) for one in threads]
         self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
         if until is None:
-            self._futures.append(self._threads.submit(self._have_chores_done))
+            self._futures += [self._threads.submit(one) for one in (self._have_chores_done, self._live)]
         for future in self._futures:
             future.add_done_callback(self.ask_to_end)
 
@@ -108,11 +108,7 @@ class Worker:
 
     def wait(self) -> None:
         """Until somebody asks to end."""
-        while True:
-            self._heart.beat()
-            with suppress(Empty):
-                self._asked.get(timeout=BEAT_SECONDS)
-                return
+        self._asked.get()
 
     def stop(self) -> None:
         """Take nothing new."""
@@ -121,7 +117,6 @@ class Worker:
     def join(self) -> None:
         """Wait for what is in flight, and for every thread; what killed one is raised here."""
         self._threads.shutdown()
-        self._heart.stop()
         for future in self._futures:
             future.result()
 
@@ -134,6 +129,12 @@ class Worker:
         hands = self._hands
         work = partial(crm.step, hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
         self._repeat(work, BRING_SECONDS, until, self._crm_idle)
+
+    def _live(self) -> None:
+        while not self._stop.is_set():
+            self._heart.beat()
+            self._stop.wait(BEAT_SECONDS)
+        self._heart.stop()
 
     def _have_chores_done(self) -> None:
         pruned = -PRUNE_SECONDS

@@ -1,4 +1,4 @@
-.PHONY: run test image-test lint bench fuzz lock clean
+.PHONY: run test image-test lint audit bench fuzz lock clean
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -17,6 +17,10 @@ lint:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+audit:  ## is what is installed what the lock files say; is a weakness known of it
+	@./requirements/install.sh dev
+	.venv/bin/python requirements/audit.py
 
 bench:  ## the figures of the README
 	@./requirements/install.sh dev

@@ -18,7 +18,10 @@ class Headers:
         headers = response.headers
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Referrer-Policy", "no-referrer")
-        if response.mimetype != "text/html":  # data is nobody's page: it is not framed and runs nothing
+        if response.mimetype == "text/html":
+            headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+            headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        else:  # data is nobody's page: it is not framed and runs nothing
             headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         if request.path.startswith(("/api/", "/v1/")):
             headers.setdefault("Cache-Control", "no-store")

@@ -22,6 +22,15 @@ def test_nothing_is_sniffed_framed_or_told_to_others(one_service, path):
     assert "Strict-Transport-Security" not in response.headers  # this one is served without TLS
 
 
+def test_a_page_asks_for_nothing_of_the_phone_and_is_in_nobodys_hands(one_service):
+    """No window that opened it holds it; what is no page says nothing of that."""
+    for path in ("/s/all", "/s/all/x.y.z", "/api/v1/docs", "/l/AAAA"):
+        headers = one_service.client.get(path).headers
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
+    assert "Permissions-Policy" not in one_service.client.get("/api/v1/openapi.json").headers
+
+
 def test_what_the_api_tells_is_kept_by_no_cache(one_service):
     """It is about people."""
     for path in ("/api/v1/banks", "/api/v1/contacts", "/api/v1/contacts/nobody"):

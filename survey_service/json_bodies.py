@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from survey_service.errors import MalformedBody
@@ -19,17 +19,23 @@ def read_json(body: bytes) -> Any:
     And for what is read in two ways, a name that stands twice, and for endless nesting.
     """
     try:
-        read = json.loads(body.decode(), object_pairs_hook=_each_name_once, **_NUMBERS)
-        json.dumps(read, ensure_ascii=False).encode()
+        read = _DECODER.decode(body.decode())
+        if _may_be_odd(body):
+            json.dumps(read, ensure_ascii=False).encode()
     except RecursionError:
         raise MalformedBody(TOO_DEEP) from None
     except UnicodeError:
         raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
     except ValueError as wrong:
         raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
-    if any(NUL in text for text in _texts(read)):
+    if _may_be_odd(body) and any(NUL in text for text in _texts(read)):
         raise MalformedBody("The body has a NUL character, which cannot be stored.")
     return read
+
+
+def _may_be_odd(body: bytes) -> bool:
+    """Whether it has to be looked through: only an escape can write a NUL or half a pair, and only many brackets are deep."""
+    return b"\\u" in body or body.count(b"[") + body.count(b"{") > DEEPEST
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -75,4 +81,6 @@ def _read_float(digits: str) -> float:
     return number
 
 
-_NUMBERS: Mapping[str, Any] = {"parse_constant": _refuse_constant, "parse_int": _read_integer, "parse_float": _read_float}
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_each_name_once, parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_float
+)

@@ -9,7 +9,7 @@ ENOUGH = 32 * 1024
 
 
 class Unfinished:
-    """The connections whose request has begun to arrive: since when, and how much of it was there the last time."""
+    """The connections whose request is still to come: since when, and how much of it was there the last time."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
@@ -18,17 +18,20 @@ class Unfinished:
         return connection in self._known
 
     def since(self, connection: object) -> float:
-        """When the first byte was seen, or now."""
+        """When it was first waited for, or now."""
         return self._known.get(connection, (time.monotonic(), 0))[0]
 
     def must_wait(self, connection: object, sock: socket.socket, patience: float) -> bool:
         """Whether a thread would only wait for the rest. The socket then becomes readable when there is more, or no more to come."""
+        since, before = self._known.get(connection, (time.monotonic(), 0))
         try:
             sock.setblocking(False)
             here = sock.recv(2 * ENOUGH, socket.MSG_PEEK)
-        except OSError:  # nothing is here yet, or nobody any more: both are known to who reads
+        except BlockingIOError:  # not a byte yet
+            self._known[connection] = since, 0
+            return True
+        except OSError:  # nobody is there any more: who reads learns of it
             return False
-        since, before = self._known.get(connection, (time.monotonic(), 0))
         if not here or len(here) == before or is_whole(here) or time.monotonic() - since > patience:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return False

@@ -7,6 +7,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from itertools import takewhile
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from gunicorn import util
 from gunicorn.http import errors
@@ -17,6 +18,8 @@ from survey_service.unfinished import Unfinished
 
 LONGEST_REQUEST = 60.0
 """Seconds for a request to arrive, head and body: a byte now and then would keep a thread busy for hours."""
+LINGER = 2.0
+"""Seconds in which a client may hang up, or go on sending, after our answer."""
 MOST_ASIDE = 700
 """Connections of a process that are still sending, beside those it works for: a process has about a thousand files."""
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -47,6 +50,8 @@ class Connection(Protocol):
     parser: Any
     timeout: float
 
+    def close(self) -> None: ...
+
 
 class Patience:
     """Since when each connection has been sending its request."""
@@ -75,23 +80,51 @@ class WebWorker(ThreadWorker):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.patience = Patience(LONGEST_REQUEST)
-        self.unfinished, self.aside = Unfinished(), set[Connection]()
+        self.unfinished, self.leaving, self.aside = Unfinished(), WeakKeyDictionary[Connection, float](), set[Connection]()
 
     def handle(self, conn: Connection) -> Any:
+        if conn in self.leaving:
+            return self._see_off(conn)
         read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
         if not read_ahead and self.unfinished.must_wait(conn, conn.sock, LONGEST_REQUEST):
             return _DEFER
         self.patience.begin(conn, self.unfinished.since(conn))
         self.unfinished.forget(conn)
         try:
-            return super().handle(conn)
+            stays = super().handle(conn)
         finally:
             self.patience.end(conn)
+        return stays or self._bid_farewell(conn)
+
+    def _bid_farewell(self, conn: Connection) -> Any:
+        """Everything has been said. That the client hangs up too is waited for by nobody: gunicorn's main thread would, for two seconds."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        self.leaving[conn] = time.monotonic() + LINGER
+        return _DEFER
+
+    def _see_off(self, conn: Connection) -> Any:
+        """What a client still sends is thrown away, or it would never read our answer."""
+        with suppress(OSError):
+            conn.sock.setblocking(False)
+            while time.monotonic() < self.leaving[conn]:
+                try:
+                    if not conn.sock.recv(65536):
+                        return False
+                except BlockingIOError:
+                    return _DEFER
+        return False
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
-        """Who is still sending takes no place from the others, as long as there are not very many of them."""
+        """Who is still sending, or has only to hang up, takes no place from the others, as long as there are not very many of them."""
+        if conn in self.leaving and not fs.cancelled() and not fs.exception() and fs.result() is False:
+            self.nr_conns -= 1
+            conn.close()
+            return
         super().finish_request(conn, fs)
-        if conn in self.unfinished and self.alive and len(self.aside) < MOST_ASIDE:
+        if (conn in self.unfinished or conn in self.leaving) and self.alive and len(self.aside) < MOST_ASIDE:
             self.aside.add(conn)
             self.nr_conns -= 1
 

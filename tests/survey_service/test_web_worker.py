@@ -106,3 +106,21 @@ def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
         assert unfinished.must_wait(connection, ours, 60)
         theirs.close()
         assert not unfinished.must_wait(connection, ours, 60)
+
+
+def test_who_does_not_hang_up_holds_nobody_up(sqlite_template):
+    """Sixty clients have their answers and stay on the line: the next is answered all the same. gunicorn waits two seconds for each."""
+    with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
+        plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]
+        for plug in plugs:
+            plug.sendall(f"{HEAD}Content-Length: 2\r\n\r\n{{}}".encode())
+        assert all(b"".join(iter(lambda plug=plug: plug.recv(65536), b"")).startswith(b"HTTP/1.1 404 ") for plug in plugs)
+        assert web.call("GET", "/healthz")[0] == 200
+
+
+def test_who_goes_on_sending_reads_the_answer_first(sqlite_template):
+    """A body of which only the beginning is read: the rest is thrown away, and no reset takes the answer away with it."""
+    with web_server(f"sqlite:///{sqlite_template}") as (web, _), socket.create_connection(("127.0.0.1", web.port), timeout=30) as plug:
+        plug.sendall(f"{HEAD}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1_000_000)
+        answer = b"".join(iter(lambda: plug.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")

@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,9 +164,21 @@ def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[s
         doubled=[one for one, times in stored.items() if times > 1],
         untrue=untrue,
         behind=[belief.contact_id for belief, _ in beliefs if accepted.get(belief.contact_id, [0])[-1] != belief.sequence],
-        disordered=[contact for contact, sequences in accepted.items() if sequences != sorted(sequences)],
+        disordered=[contact for contact, sequences in _as_heard_first(ledger).items() if sequences != sorted(sequences)],
         stuck=stuck,
     )
+
+
+def _as_heard_first(ledger: Ledger) -> dict[str, list[int]]:
+    """The sequences of each contact, a message at its first arrival: a database that dies forgets what it had not yet put on the disk of
+    what was sent, and that is sent again under the same id."""
+    known: set[str] = set()
+    heard: dict[str, list[int]] = defaultdict(list)
+    for webhook_id, contact, sequence, was_taken in ledger.requests:
+        if was_taken and webhook_id not in known:
+            known.add(webhook_id)
+            heard[contact].append(sequence)
+    return heard
 
 
 def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -> bool:

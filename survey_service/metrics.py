@@ -7,6 +7,7 @@ library, whose folder `serving` makes).
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -48,8 +49,9 @@ class Requests:
     def _end(self, response: Response) -> Response:
         route = route_of_request()
         method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
-        self.count.labels(method, route, str(response.status_code)).inc()
-        self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+        with suppress(OSError):  # each counter lives in a file, and the disk may be full: the answer goes out all the same
+            self.count.labels(method, route, str(response.status_code)).inc()
+            self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
         return response
 
 

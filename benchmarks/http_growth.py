@@ -20,6 +20,7 @@ from survey_service.authoring.publishing import publish
 from survey_service.limits.limit import Limit
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
+from survey_service.store.schema import metadata
 from survey_service.store.session import Store
 from survey_service.webhooks import endpoints
 
@@ -150,14 +151,8 @@ def fill(store: Store, contacts: int) -> None:
     for start in range(0, contacts, AT_ONCE):
         with store.noting() as session:
             for table, rows in _rows(min(AT_ONCE, contacts - start)).items():
-                session.execute(insert(store_table(table)), rows)
+                session.execute(insert(metadata.tables[table]), rows)
     _analyse(store.engine)
-
-
-def store_table(name: str) -> Any:
-    from survey_service.store.schema import metadata
-
-    return metadata.tables[name]
 
 
 def _analyse(engine: Engine) -> None:

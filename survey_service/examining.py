@@ -17,7 +17,7 @@ from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store
 from survey_service.store.versions import at_head
 from survey_service.store.webhook_records import Delivery, Endpoint
-from survey_service.webhooks.beating import SILENT, last_seen, oldest_due
+from survey_service.webhooks.beating import is_silent, last_seen, oldest_due
 
 LATE = timedelta(minutes=5)
 SOON = timedelta(days=14)
@@ -110,7 +110,7 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
     for endpoint in session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").order_by(col(Endpoint.id))):
         yield _endpoint(endpoint, keys)
     seen = last_seen(session)
-    if seen is None or now - seen > SILENT:
+    if is_silent(seen, now):
         found = "none has been seen" if seen is None else f"the last was seen {(now - seen) / timedelta(minutes=1):.0f} min ago"
         yield Finding("workers", found, "start discern worker: nothing is sent without one")
     else:

@@ -7,7 +7,7 @@ from flask import Blueprint
 from survey_service.examining import LATE
 from survey_service.parts import parts
 from survey_service.store.versions import at_head
-from survey_service.webhooks.beating import SILENT, last_seen, oldest_due
+from survey_service.webhooks.beating import is_silent, last_seen, oldest_due
 
 blueprint = Blueprint("health", __name__)
 
@@ -30,9 +30,8 @@ def ready() -> tuple[dict[str, Any], int]:
     now = p.now()
     with p.store.reading() as session:
         seen, waited = last_seen(session), oldest_due(session, now)
-    silent = seen is None or now - seen > SILENT
     return {
-        "status": "degraded" if silent or waited > LATE else "ok",
+        "status": "degraded" if is_silent(seen, now) or waited > LATE else "ok",
         "worker_seen_seconds_ago": None if seen is None else round((now - seen).total_seconds()),
         "oldest_due_seconds": round(waited.total_seconds()),
     }, 200

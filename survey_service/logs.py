@@ -7,11 +7,9 @@ import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 
-FORMATS = ("text", "json")
-
 
 def formatter(kind: str) -> logging.Formatter:
-    """For the records of every library: `kind` is one of FORMATS. What is given as `extra` has fields of its own."""
+    """For the records of every library: `kind` is one of the settings' LOG_FORMATS. What is given as `extra` has fields of its own."""
     shown = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     told = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     trace = [structlog.processors.format_exc_info] if kind == "json" else []

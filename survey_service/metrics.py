@@ -22,6 +22,7 @@ from survey_service.store.records import SurveySession
 from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.store.worker_records import WorkerBeat
 from survey_service.webhooks.beating import SILENT, oldest_due
+from survey_service.webhooks.queue import is_free
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -92,7 +93,7 @@ def forget(process: int, folder: str | None) -> None:
 
 
 def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
-    free = col(Delivery.lease_until).is_(None) | (col(Delivery.lease_until) < now)
+    free = is_free(Delivery, now)
     waiting = col(Delivery.state) == "pending"
     counts = {
         "waiting": select(func.count()).where(waiting, free),

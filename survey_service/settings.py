@@ -28,6 +28,9 @@ class SettingsInvalid(Exception):
         self.problems = problems
 
 
+LOG_FORMATS = ("text", "json")
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a process needs to know. `secret_keys` has the newest first: it signs and encrypts; the others still read."""
@@ -114,8 +117,8 @@ def _level(text: str) -> str:
 
 
 def _format(text: str) -> str:
-    if text not in ("text", "json"):
-        raise ValueError(f"{text!r} is not one of text, json")
+    if text not in LOG_FORMATS:
+        raise ValueError(f"{text!r} is not one of {', '.join(LOG_FORMATS)}")
     return text
 
 

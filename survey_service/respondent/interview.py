@@ -63,14 +63,13 @@ def look(
 ) -> dict[str, Any]:
     """The view as it stands, in another `language` if one is named; with what is `claimed` as if it were confirmed. Writes nothing."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
-    with session.no_autoflush:
-        if language:
-            interview.row.language = spoken(language, (interview.row.language, *interview.bank.bank.languages))
-        if claimed is not None and interview.status(now) == "open":
-            interview = replace(interview, claimed=claimed)
-            move_on(interview, now)
-        _catch_up(interview, now)
-        return view_of(interview, now)
+    if language:
+        interview.row.language = spoken(language, (interview.row.language, *interview.bank.bank.languages))
+    if claimed is not None and interview.status(now) == "open":
+        interview = replace(interview, claimed=claimed)
+        move_on(interview, now)
+    _catch_up(interview, now)
+    return view_of(interview, now)
 
 
 def record_answers(

@@ -47,6 +47,11 @@ def last_seen(session: Session) -> datetime | None:
     return session.scalar(select(func.max(col(WorkerBeat.last_at))))
 
 
+def is_silent(seen: datetime | None, now: datetime) -> bool:
+    """Whether nobody sends, where any worker was last `seen` then."""
+    return seen is None or now - seen > SILENT
+
+
 def oldest_due(session: Session, now: datetime) -> timedelta:
     """How long the oldest message that is due has waited, and nobody has it in hand."""
     oldest = session.scalar(select(func.min(col(Delivery.due))).where(col(Delivery.state) == "pending", is_free(Delivery, now)))

@@ -30,6 +30,11 @@ class Given:
     trust: float = 1.0
     weight: float = 1.0
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether it says what its table says, neither doubted nor weakened."""
+        return self.trust >= 1 and self.weight >= 1
+
 
 @dataclass(frozen=True, eq=False)
 class CompiledBank:
@@ -64,7 +69,7 @@ class CompiledBank:
         """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
-        if min(given.trust, given.weight) < 1:
+        if not given.is_certain:
             said = self.row(replace(given, trust=1.0, weight=1.0))
             return given.weight * (said if given.trust == 1 else log_if_meant(said, given.trust, len(question.outcomes)))
         if given.value is None:
@@ -80,7 +85,7 @@ class CompiledBank:
     def code(self, given: Given) -> int:
         """Which outcome of a single choice or a scale was given, -1 for anything else."""
         question = self.bank.questions[self.index[given.question]]
-        if given.value is None or min(given.trust, given.weight) < 1 or question.type not in ("single", "scale"):
+        if given.value is None or not given.is_certain or question.type not in ("single", "scale"):
             return NOT_GIVEN
         return question.outcomes.index(str(given.value))
 
@@ -93,7 +98,8 @@ class CompiledBank:
             evidence.silent[0, q] = one.value is None
             evidence.rows[0, q] = self.row(one)
             evidence.codes[0, q] = self.code(one)
-            evidence.signals[0] += self.beside_tree(one)
+            if not one.is_certain:
+                evidence.signals[0] += self.beside_tree(one)
         if signals is not None:
             evidence.signals[0] += signals
         return evidence
@@ -101,7 +107,7 @@ class CompiledBank:
     def beside_tree(self, given: Given) -> Floats:
         """(K,) what an answer that is not certain says where only certain ones are read: within a tree. Zero elsewhere."""
         q = self.index[given.question]
-        if given.value is None or min(given.trust, given.weight) == 1 or not self.tables.in_forest[q]:
+        if given.value is None or given.is_certain or not self.tables.in_forest[q]:
             return np.zeros(self.tables.classes)
         said: Floats = self.row(given) - self.tables.log_spoken[q]
         return said
@@ -109,12 +115,17 @@ class CompiledBank:
     def opens(self, given: Iterable[Given]) -> Bools:
         """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
         met = np.ones(len(self.bank.questions), dtype=bool)
-        if self._conditions:
+        if self.has_conditions:
             answers = {one.question: one.value for one in given}
             for q, other, wanted in self._conditions:
                 value = answers.get(other.id)
                 met[q] &= value is not None and bool(chosen(other, value) & wanted)
         return met
+
+    @property
+    def has_conditions(self) -> bool:
+        """Whether any question is asked only after certain answers to another."""
+        return bool(self._conditions)
 
     @cached_property
     def _conditions(self) -> list[tuple[int, Question, set[str]]]:

@@ -99,7 +99,7 @@ def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None
 
     Each weighs what is left of it `now`, or what it weighed when it was given.
     """
-    kept = []
+    kept, half_life = [], bank.bank.half_life_days
     for answer in answers:
         if answer.question not in bank.index:
             continue
@@ -108,8 +108,9 @@ def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None
             value = None if answer.kind != "answer" else from_store(question, answer.value)
         except ImpossibleValue:
             continue
-        age = timedelta(0) if now is None else timedelta(days=(now - answer.given_at).days)  # an answer of today is as good as new
-        weight = weight_of(question, answer) * faded(bank.bank.half_life_days, age)
+        weight = weight_of(question, answer)
+        if now is not None and half_life is not None:
+            weight *= faded(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
         kept.append((answer, Given(answer.question, value, weight=weight)))
     return kept
 

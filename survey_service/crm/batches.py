@@ -22,6 +22,8 @@ from survey_service.webhooks.schedule import after_failure
 
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
+BULK_SHARE = 5
+"""One in five of a full batch."""
 UNREADABLE = "none of the service's keys reads the credentials: give them again"
 FAILED, ARRIVED = Retry("status", None, b"", timedelta(0)), Delivered(200, b"", timedelta(0))
 OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected"}
@@ -77,11 +79,8 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
         session.add_all([endpoint, connection])
         return None
     _drop_other_banks(session, connection, now)
-    one = aliased(Delivery)
-    chosen = select(one).where(col(one.endpoint_id) == endpoint.id, claiming.is_next_in_line(one, now, due_by))
     most = 1 if endpoint.tripped_at is not None else ADAPTERS[connection.kind].MOST
-    rows = session.exec(chosen.order_by(col(one.due), col(one.id)).limit(most).with_for_update(skip_locked=True, of=one)).all()
-    taken = [_take(session, row, now) for row in rows]
+    taken = [_take(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)]
     if taken:
         breaker.note_probe(endpoint, now)
         session.add(endpoint)
@@ -130,11 +129,28 @@ def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int
         standing.judge(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
 
 
+def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetime, most: int) -> list[Delivery]:
+    """What respondents have just done goes first; of a full batch, what concerns the whole base has its share all the same."""
+    one = aliased(Delivery)
+
+    def first(lane: str, limit: int) -> list[Delivery]:
+        waiting = select(one).where(col(one.endpoint_id) == endpoint_id, col(one.lane) == lane, claiming.is_next_in_line(one, now, due_by))
+        in_order = waiting.order_by(col(one.due), col(one.id)).limit(limit)
+        return list(session.exec(in_order.with_for_update(skip_locked=True, of=one)))
+
+    interactive = first(queue.INTERACTIVE, most)
+    bulk = first(queue.BULK, max(most - len(interactive), most // BULK_SHARE))
+    return interactive[: most - len(bulk)] + bulk
+
+
 def _waiting(now: datetime, due_by: datetime) -> Any:
     one, other = aliased(Delivery), aliased(Delivery)
-    due = exists().where(col(one.endpoint_id) == col(Endpoint.id), claiming.is_next_in_line(one, now, due_by))
+    mine = col(one.endpoint_id) == col(Connection.endpoint_id), claiming.is_next_in_line(one, now, due_by)
+    # Not an EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
+    any_due = select(col(one.id)).where(*mine).limit(1).correlate(Connection).scalar_subquery()
     busy = exists().where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= now)
-    return select(Endpoint).join(Connection).where(_is_open(now), due, ~busy).order_by(col(Endpoint.updated_at), col(Endpoint.id))
+    waiting = select(Endpoint).join(Connection).where(_is_open(now), any_due.is_not(None), ~busy)
+    return waiting.order_by(col(Endpoint.updated_at), col(Endpoint.id))
 
 
 def _is_open(now: datetime) -> Any:

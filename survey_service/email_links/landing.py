@@ -15,7 +15,7 @@ from survey_service.email_links.opening import count, last_opened, option_of
 from survey_service.email_links.tokens import Target
 from survey_service.respondent import interview
 from survey_service.respondent.claims import claim, value_of_option
-from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.respondent.state import GivenAnswer, Interview, Start
 from survey_service.respondent.view import in_words, rendered
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link, LinkSession
@@ -81,8 +81,8 @@ def act(
     known = _session_of_act(session, link, answers, now)
     if known is None and answers:
         arrival = arrival_of(link, Start(channel=CHANNEL, shown_at=last_opened(session, link)), None)
-        view, _ = interview.start(session, banks, link.survey, arrival, now)
-        known = str(view["session"])
+        begun, _ = interview.start(session, banks, link.survey, arrival, now)
+        known = begun.row.id
         session.add(LinkSession(session_id=known, link_id=link.id))
         session.flush()
     if known is not None and answers:
@@ -90,15 +90,15 @@ def act(
     return known
 
 
-def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[dict[str, Any], str]:
+def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
     """Start a session of the link's contact for a client of the API; a click stays a claim until the client's first act."""
     bank = banks.version(session, link.bank, link.bank_version)
     option = option_of(session, banks, link, target)
     count(session, link, target, option, now)
     claimed = None if option is None or _committed(session, link) is not None else claim(bank, link, option)
-    view, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
-    session.add(LinkSession(session_id=view["session"], link_id=link.id, claimed=option if claimed else None))
-    return view, token
+    begun, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
+    session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
+    return begun, token
 
 
 def arrival_of(link: Link, arrival: Start, claimed: Given | None) -> Start:

@@ -67,6 +67,8 @@ def validated(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value 
 def _closed_questions(
     interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None]
 ) -> list[tuple[type[Invalid], str, str]]:
+    if not interview.bank.has_conditions:
+        return []
     together = {one.question: one for one in interview.known}
     together |= {one.question: Given(one.question, value) for one, value in zip(given, values, strict=True)}
     opens = interview.bank.opens(together.values())

@@ -1,6 +1,7 @@
 """The main path: from one answer to the next question, the stored belief and the message to the CRM, in one transaction.
 
-Plain values and a database session come in, a view goes out; nothing here knows HTTP.
+Plain values and a database session come in; an interview goes out, whose view is made when the transaction is over, or a view. Nothing
+here knows HTTP.
 """
 
 import secrets
@@ -32,8 +33,8 @@ def welcome(session: Session, banks: Banks, survey_id: str, given: Start, now: d
     return view_of(interview, now)
 
 
-def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[dict[str, Any], str]:
-    """Begin a survey for a known or a new anonymous contact; returns the first view and the session's token."""
+def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[Interview, str]:
+    """Begin a survey for a known or a new anonymous contact; returns it with the session's token."""
     interview = arrive(session, banks, survey_id, given, now)
     token = secrets.token_urlsafe(32)
     interview.row.token_digest = digest(token)
@@ -44,7 +45,7 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     session.flush()
     save(session, interview.row)
     session.flush()
-    return view_of(interview, now), token
+    return interview, token
 
 
 def exists(session: Session, session_id: str) -> bool:
@@ -74,15 +75,15 @@ def look(
 
 def record_answers(
     session: Session, banks: Banks, session_id: str, token: str | None, given: Sequence[GivenAnswer], now: datetime
-) -> dict[str, Any]:
-    """Take one answer or several, move the belief, tell the CRM if it matters, and say what comes next.
+) -> Interview:
+    """Take one answer or several, move the belief, tell the CRM if it matters, and choose what comes next.
 
     What was already taken under the same `answer_id` is not taken again. Either all of `given` is kept or none of it.
     """
     interview = open_interview(session, banks, session_id, token, now)
     fresh = not_yet_taken(interview, given)
     if not fresh:
-        return view_of(interview, now)
+        return interview
     interview.must_be_open(now)
     _catch_up(interview, now)
     values = validated(interview, fresh)
@@ -90,14 +91,14 @@ def record_answers(
     interview = replace(interview, answers=keep(session, interview, fresh, values, now), claimed=None)
     interview = _again(interview, standing=draft_of(interview, fresh))
     _believe_and_tell(session, interview, "answer", now)
-    return view_of(interview, now)
+    return interview
 
 
-def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> dict[str, Any]:
+def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> Interview:
     """Withdraw the last answer of the session and ask its question again, with what was given beside it."""
     interview = open_interview(session, banks, session_id, token, now)
     if answer_id in [answer.withdrawn_by for answer in interview.log_of_session]:
-        return view_of(interview, now)
+        return interview
     interview.must_be_open(now)
     if not interview.settled:
         raise Conflict("There is no answer to go back to.")
@@ -106,7 +107,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     interview = replace(interview, answers=[answer for answer in interview.answers if answer.id != last.id])
     interview = _again(interview, standing=last)
     _believe_and_tell(session, interview, "withdrawn", now)
-    return view_of(interview, now)
+    return interview
 
 
 def speak(session: Session, banks: Banks, session_id: str, language: str, now: datetime) -> None:
@@ -116,7 +117,7 @@ def speak(session: Session, banks: Banks, session_id: str, language: str, now: d
     save(session, row)
 
 
-def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> dict[str, Any]:
+def finish(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, reason: str | None = None) -> Interview:
     """The respondent has had enough; whatever was answered counts. Finishing what has ended changes nothing."""
     interview = open_interview(session, banks, session_id, token, now)
     if interview.status(now) == "open":
@@ -124,7 +125,7 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
         interview.row.finish_reason = reason
         save(session, interview.row)
         _tell_of_the_end(session, interview, now)
-    return view_of(interview, now)
+    return interview
 
 
 def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview:

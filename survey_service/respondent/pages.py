@@ -58,8 +58,8 @@ def begin(survey: str) -> Response:
         alone(session, session_id)
         if not interview.exists(session, session_id):
             begun = replace(arrival, session_id=session_id, shown_at=shown_at)
-            view, token = interview.start(session, p.banks, survey, begun, p.now())
-            if answer is not None and view["status"] == "open":
+            started, token = interview.start(session, p.banks, survey, begun, p.now())
+            if answer is not None and started.row.status == "open":
                 interview.record_answers(session, p.banks, session_id, token, [answer], p.now())
     return _see(p, survey, session_id)
 

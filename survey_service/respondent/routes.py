@@ -23,6 +23,7 @@ from survey_service.respondent.origins import add_cors, check_origin
 from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.strings import words_of_widget
+from survey_service.respondent.view import view_of
 from survey_service.store.link_records import Link
 
 WORDS = {"in": "query", "name": "words", "schema": {"type": "string"}, "description": "Bring the words of the interface"}
@@ -49,10 +50,10 @@ def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str
     with p.store.writing() as session:
         if given.get("link"):
             link, target = _link(session, p, given["link"], survey, lock=True)
-            view, token = begin(session, p.banks, link, target, arrival, p.now())
+            begun, token = begin(session, p.banks, link, target, arrival, p.now())
         else:
-            view, token = interview.start(session, p.banks, survey, arrival, p.now())
-    return {**_with_words(view, bool(given.get("words"))), "token": token}
+            begun, token = interview.start(session, p.banks, survey, arrival, p.now())
+    return {**_with_words(view_of(begun, begun.now), bool(given.get("words"))), "token": token}
 
 
 @blueprint.get("/sessions/<string:session_id>")
@@ -78,7 +79,8 @@ def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     p, token = parts(), _token(given)
     answers = [_given(one) for one in given["answers"]]
     with p.store.writing() as session:
-        return interview.record_answers(session, p.banks, session_id, token, answers, p.now())
+        acted = interview.record_answers(session, p.banks, session_id, token, answers, p.now())
+    return view_of(acted, acted.now)
 
 
 @blueprint.post("/sessions/<string:session_id>/back")
@@ -89,7 +91,8 @@ def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Withdraw the last answer and ask its question again."""
     p, token = parts(), _token(given)
     with p.store.writing() as session:
-        return interview.go_back(session, p.banks, session_id, token, given["answer_id"], p.now())
+        acted = interview.go_back(session, p.banks, session_id, token, given["answer_id"], p.now())
+    return view_of(acted, acted.now)
 
 
 @blueprint.post("/sessions/<string:session_id>/finish")
@@ -100,7 +103,8 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """End the survey early; whatever was answered counts."""
     p, token = parts(), _token(given)
     with p.store.writing() as session:
-        return interview.finish(session, p.banks, session_id, token, p.now(), given.get("reason"))
+        acted = interview.finish(session, p.banks, session_id, token, p.now(), given.get("reason"))
+    return view_of(acted, acted.now)
 
 
 @blueprint.post("/sessions/<string:session_id>/identity")

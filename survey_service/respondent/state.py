@@ -141,7 +141,7 @@ class Interview:
     @cached_property
     def opens(self) -> Bools:
         """(Q,) questions whose conditions are met by what is known."""
-        return self.bank.opens(self.known)
+        return self.bank.opens(self.known if self.bank.has_conditions else ())
 
     @property
     def progress(self) -> Progress:

@@ -1,14 +1,17 @@
 """Opening the database, and the two ways to use it: reading, and writing with one commit at the end."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Engine, Text, cast, create_engine, event, func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 10_000
@@ -23,6 +26,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
         self._hasty = open_engine(url, durable=False)
+        self._turn = Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -33,7 +37,7 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction: committed when the block ends, rolled back entirely when it raises."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._in_turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.connection(execution_options={"discern_writes": True})
             yield session
 
@@ -41,7 +45,7 @@ class Store:
     def noting(self) -> Iterator[Session]:
         """As `writing`, but the disk is not waited for: for what is done again, and not lost, should the machine fail."""
         engine = self.engine if self.engine.dialect.name == "postgresql" else self._hasty
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with self._in_turn(), Session(engine, expire_on_commit=False) as session, session.begin():
             connection = session.connection(execution_options={"discern_writes": True})
             if engine is self.engine:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
@@ -50,8 +54,21 @@ class Store:
     @contextmanager
     def hasty(self) -> Iterator[Connection]:
         """Statements, each a transaction of its own, that do not wait for the disk: for what a crash may forget."""
-        with self._hasty.connect().execution_options(discern_alone=True) as connection, connection.begin():
+        with self._in_turn(), self._hasty.connect().execution_options(discern_alone=True) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """SQLite lets one write at a time, and who waits for it only looks again from time to time: our own threads wait here instead."""
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise OperationalError(None, None, sqlite3.OperationalError("database is locked"))
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -116,9 +116,8 @@ def _due(one: type[Delivery], endpoint: Any, lane: str) -> Select[Any]:
 def is_next_in_line(one: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
     """Due, in nobody's hands, and behind nothing that is to be told of the same contact."""
     older = aliased(Delivery)
-    # By the index of the contact. PostgreSQL, before it knows how large the table is, would else read all that waits for the endpoint
-    # again for every row; and it would make a join of a NOT EXISTS, with the same end.
-    same = and_(col(older.contact_id) == col(one.contact_id), col(older.endpoint_id).concat("") == col(one.endpoint_id))
+    # Not a NOT EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
+    same = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
     first = select(col(older.place)).where(same, col(older.state) == PENDING).order_by(col(older.place)).limit(1).scalar_subquery()
     is_first = func.coalesce(first, col(one.place)) >= col(one.place)
     return and_(col(one.state) == PENDING, col(one.due) <= due_by, is_free(one, now), is_first)

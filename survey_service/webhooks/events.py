@@ -1,10 +1,11 @@
 """What a message says: pure functions from what happened to the data of an event, and from the data to the bytes that are signed."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import floor
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from survey_service.contacts.kinds import kind_of
 from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
@@ -34,7 +35,6 @@ MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 DECIMALS = 4
 MOST_EXPLANATIONS = 5
 
-_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
 _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
 
 
@@ -173,12 +173,12 @@ def acknowledged_state(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: Mapping[str, Any] | None, form: str = FULL) -> bytes:
-    """The body of a message. It is made once: receivers compare signatures over bytes."""
+    """The body of a message. It is made once: receivers compare signatures over bytes. Raises orjson.JSONEncodeError."""
     full = {**facts, "previous": previous} if "assignment" in facts else dict(facts)
     data = flat(full) if form == FLAT else full
     ordered = {name: data.pop(name) for name in _ORDER if name in data} | data
     message = {"type": event_type, "timestamp": facts["occurred_at"], "id": event_id, "data": ordered}
-    return _COMPACT.encode(message).encode()
+    return orjson.dumps(message)
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

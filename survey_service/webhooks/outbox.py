@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -112,7 +113,7 @@ def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[s
     for one in found:
         try:
             body = frozen.get(one["id"]) or _body(one, endpoint, known.get((one["contact_id"], one["bank"])))
-        except ValueError as wrong:  # one message that cannot be written must not stop all the others
+        except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop all the others
             unwritable = session.get_one(Delivery, one["id"])
             unwritable.last_error = f"unwritable: {wrong}"[:200]
             queue.put_away(session, unwritable, "dead", now)

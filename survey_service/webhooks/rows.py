@@ -3,11 +3,11 @@
 A statement a row costs the driver more than the database, and SQLite's gives way to the other threads with every row.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import FromClause, LargeBinary, Select, Text, bindparam, cast, column, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
@@ -41,12 +41,12 @@ def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
 
 def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of `together`."""
-    return json.loads(session.connection().execute(statement, parameters).scalar() or "[]")
+    return orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
 
 
 def packed(rows: Sequence[Mapping[str, Any]]) -> str:
     """What `given` takes."""
-    return json.dumps(rows, ensure_ascii=False, allow_nan=False)
+    return orjson.dumps(rows).decode()
 
 
 def text_of(moment: datetime) -> str:

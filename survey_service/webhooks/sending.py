@@ -3,11 +3,9 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -55,19 +53,18 @@ class Hands:
     chance: Callable[[], float] = random.random
     speeds: Speeds = field(default_factory=Speeds)
     enough: Callable[[], bool] = lambda: False
-    turn: AbstractContextManager[Any] = field(default_factory=Lock)  # SQLite has one lock: to wait for it here is quicker than to poll it
 
 
 def step(hands: Hands, due_by: datetime | None = None, lanes: Sequence[str] = queue.LANES, *, slow_too: bool = True) -> bool:
     """Send what is due, batch after batch: "did I find work?". `lanes` are those to look into, in this order."""
     now = hands.clock()
     look = Look(due_by, lanes, slow_too)
-    with hands.turn, hands.store.reading() as session:
+    with hands.store.reading() as session:
         line = look.line(hands, session, now)
     if line is None:
         return False
     # What a failing machine forgets of this and of settling is sent again under the same id, which receivers are told to expect.
-    with hands.turn, hands.store.noting() as session:
+    with hands.store.noting() as session:
         batch = outbox.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
     found = batch is not None
     while batch is not None:
@@ -100,8 +97,7 @@ def _work_off(hands: Hands, batch: Batch, look: Look) -> Batch | None:
     sent = _send(hands, batch, began)
     hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
     ours, following = _settle(hands, batch, sent, began, look)
-    for one in sent:
-        _tell(batch, one, one.message.delivery_id in ours)
+    _tell(batch, sent, ours)
     return following
 
 
@@ -150,7 +146,7 @@ def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look
     """What has arrived is not sent again only because the database was away for a moment: as long as the lease lasts, try again."""
     while True:
         try:
-            with hands.turn, hands.store.noting() as session:
+            with hands.store.noting() as session:
                 ours = settling.settle(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
                 return ours, look.next(hands, session)
         except DATABASE_AWAY:
@@ -159,10 +155,24 @@ def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look
             time.sleep(SETTLE_AGAIN_SECONDS)
 
 
-def _tell(batch: Batch, sent: Sent, in_time: bool) -> None:
-    """One line an attempt: never the address, which may hold a token, nor anything that was sent or answered."""
-    if not log.isEnabledFor(logging.INFO):
-        return
+def _tell(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
+    """One line for all that has arrived, one for each attempt that failed or came too late: never the address, which may hold a token,
+    nor anything that was sent or answered.
+    """
+    arrived: list[Sent] = []
+    for one in sent:
+        in_time = one.message.delivery_id in ours
+        if in_time and isinstance(one.outcome, Delivered):
+            arrived.append(one)
+        else:
+            _tell_of(batch, one, in_time)
+    if arrived:
+        ids = [one.message.event_id for one in arrived]
+        longest = max(_milliseconds(one.outcome) for one in arrived)
+        log.info("delivered", extra={"endpoint": batch.endpoint_id, "messages": len(ids), "ms_at_most": longest, "event_ids": ids})
+
+
+def _tell_of(batch: Batch, sent: Sent, in_time: bool) -> None:
     message, outcome = sent.message, sent.outcome
     facts = {
         "event_id": message.event_id,
@@ -172,7 +182,11 @@ def _tell(batch: Batch, sent: Sent, in_time: bool) -> None:
         "outcome": type(outcome).__name__.lower(),
         "problem": getattr(outcome, "problem", None),
         "status": outcome.status,
-        "ms": round(outcome.duration / timedelta(milliseconds=1)),
+        "ms": _milliseconds(outcome),
         "in_time": in_time,
     }
     log.info("attempt", extra={name: value for name, value in facts.items() if value is not None})
+
+
+def _milliseconds(outcome: Outcome) -> int:
+    return round(outcome.duration / timedelta(milliseconds=1))

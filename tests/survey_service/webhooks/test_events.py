@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from sqlalchemy.exc import StatementError
 
 from survey_service.contacts.beliefs import Change
 from survey_service.store.records import Belief, Contact, ExternalId
+from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks import events
 from tests.survey_service.webhooks.world import BANK
 
@@ -30,11 +32,14 @@ def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
-def test_what_is_not_a_number_never_gets_into_a_message(wrong):
+def test_what_is_not_a_number_never_gets_into_a_message(world, wrong):
+    """Neither as a probability, nor in the facts that wait to be told."""
+    endpoint_id, _ = world.endpoint()
+    facts = {"occurred_at": "", "hidden": {"x": wrong}}
+    with pytest.raises((StatementError, ValueError), match="JSON"), world.store.writing() as session:
+        session.add(Delivery(endpoint_id=endpoint_id, event_id="evt_1", event_type=events.PING, facts=facts, due=NOW, created_at=NOW))
     with pytest.raises((ValueError, OverflowError)):
         events.rounded({"a": wrong, "b": 0.5})
-    with pytest.raises(ValueError, match="JSON"):
-        events.body_of(events.PING, "evt_1", {"occurred_at": "", "hidden": {"x": wrong}}, None)
 
 
 def item(bits, question="owns", value="no"):

@@ -6,6 +6,7 @@ import pytest
 
 from survey_service.respondent import interview
 from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.respondent.view import view_of
 from survey_service.store.records import SurveySession
 from survey_service.webhooks.sweeping import close, sweep
 
@@ -18,14 +19,15 @@ class Respondent:
         self.world, self.answers = world, 0
         world.publish()
         with world.store.writing() as session:
-            view, self.token = interview.start(session, world.banks, "after", Start(contact_id=contact, **start), world.now)
-        self.session = view["session"]
+            begun, self.token = interview.start(session, world.banks, "after", Start(contact_id=contact, **start), world.now)
+        self.session = begun.row.id
 
     def gives(self, question, value=None, kind="answer"):
         self.answers += 1
         one = GivenAnswer(str(self.answers), question, kind, value)
         with self.world.store.writing() as session:
-            return interview.record_answers(session, self.world.banks, self.session, self.token, [one], self.world.now)
+            acted = interview.record_answers(session, self.world.banks, self.session, self.token, [one], self.world.now)
+        return view_of(acted, self.world.now)
 
     def finishes(self):
         with self.world.store.writing() as session:

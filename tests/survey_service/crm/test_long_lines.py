@@ -1,0 +1,121 @@
+"""Long lines: what an answer says goes before the whole base, and to take the first never means to read the line for every message in it.
+
+Not even before PostgreSQL knows how long the line is. What is counted is blocks, not seconds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, insert, text, update
+
+from survey_service.crm import batches
+from survey_service.store.columns import new_id
+from survey_service.store.records import Contact
+from survey_service.store.webhook_records import Delivery
+from survey_service.webhooks import events
+from tests.survey_service.crm.connected import Connected
+from tests.survey_service.crm.fake_crm import crm, hubspot
+from tests.survey_service.databases import clone
+from tests.survey_service.webhooks.world import BANK, a_world
+
+LINE = 5000
+MANY = 2000
+"""Blocks in any statement that takes a hundred messages; a plan that reads the line anew for each of them takes twice as many."""
+FEW = 100
+
+
+@pytest.fixture
+def unanalysed(postgres_server) -> Iterator[Connected]:
+    with clone(postgres_server) as url, a_world(url) as world, crm(hubspot) as made:
+        world.publish()
+        yield Connected(world, made)
+
+
+def test_a_crm_with_a_long_line(unanalysed):
+    unanalysed.connect()
+    stand_in_line(unanalysed.world, unanalysed.connection.endpoint_id)
+    world = unanalysed.world
+
+    with blocks_read(world.store) as blocks, world.store.reading() as session:
+        assert batches.is_any_due(session, world.now, world.now)
+        batch = batches.claim(session, world.keys, world.now, world.now)
+
+    assert len(batch.rows) == 100
+    assert max(blocks.values()) < MANY, blocks
+
+
+def test_a_crm_beside_the_long_line_of_a_webhook(unanalysed):
+    unanalysed.connect()
+    endpoint, _ = unanalysed.world.endpoint()
+    stand_in_line(unanalysed.world, endpoint)
+    world = unanalysed.world
+
+    with blocks_read(world.store) as blocks, world.store.reading() as session:
+        assert not batches.is_any_due(session, world.now, world.now)
+
+    assert max(blocks.values()) < FEW, blocks
+
+
+def test_a_webhook_with_a_long_line(unanalysed):
+    endpoint, _ = unanalysed.world.endpoint()
+    stand_in_line(unanalysed.world, endpoint)
+
+    with blocks_read(unanalysed.world.store) as blocks:
+        batch = unanalysed.world.claim(most=100)
+
+    assert len(batch.messages) == 100
+    assert max(blocks.values()) < MANY, blocks
+
+
+def test_an_answer_goes_to_a_crm_before_what_concerns_the_whole_base(there):
+    """And yet a fifth of a full batch is of the whole base, however many have just answered."""
+    there.connect()
+    everybody = there.people(130)
+    with there.world.store.writing() as session:
+        session.execute(update(Delivery).values(lane="bulk"))
+    there.world.later(seconds=1)
+    answered = [there.world.contact(f"now-{number}") for number in range(90)]
+    for contact in answered:
+        there.world.believes(contact, 0.6)
+
+    there.work()
+
+    batches_of = [[one["id"] for one in asked.body["inputs"]] for asked in there.crm.asked]
+    interactive = [sum(name.startswith("now-") for name in batch) for batch in batches_of]
+    assert [len(batch) for batch in batches_of] == [100, 100, 20]
+    assert interactive == [80, 10, 0]
+    assert len(everybody) + len(answered) == len({name for batch in batches_of for name in batch})
+
+
+def stand_in_line(world, endpoint):
+    """One message each about many contacts, all due now, in tables that nobody has analysed."""
+    people = [new_id("ct") for _ in range(LINE)]
+    about = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
+    told = {"event_type": events.UPDATED, "bank": BANK.bank.id, "sequence": 1, "place": 1, "due": world.now, "created_at": world.now}
+    facts = {"occurred_at": "2026-01-05T10:00:00.123456Z", "contact": {"external_ids": [], "email": "zoe@example.com"}}
+    with world.store.writing() as session:
+        for table in ("delivery", "contact"):
+            session.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
+        session.execute(insert(Contact), [{"id": one, **about} for one in people])
+        rows = [{"endpoint_id": endpoint, "contact_id": one, "event_id": new_id("evt"), "facts": facts, **told} for one in people]
+        session.execute(insert(Delivery), rows)
+    world.later(seconds=1)
+
+
+@contextmanager
+def blocks_read(store) -> Iterator[dict[str, int]]:
+    """By statement the blocks that were read when it was run in the block."""
+    blocks: dict[str, int] = {}
+
+    def explain(_connection, cursor, statement, parameters, _context, _many):
+        if statement.startswith("SELECT"):
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
+            ((plan,),) = cursor.fetchone()
+            blocks[statement] = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+    event.listen(store.engine, "before_cursor_execute", explain)
+    try:
+        yield blocks
+    finally:
+        event.remove(store.engine, "before_cursor_execute", explain)

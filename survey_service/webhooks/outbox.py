@@ -33,9 +33,6 @@ from survey_service.webhooks import claiming, events, queue, rows
 from survey_service.webhooks.schedule import LEASE
 from survey_service.webhooks.signing import is_in_force
 
-MOST = 100
-"""Messages of one batch."""
-
 
 @dataclass(frozen=True)
 class Claimed:
@@ -67,7 +64,7 @@ def claim(
     now: datetime,
     line: tuple[str, str],
     *,
-    most: int = MOST,
+    most: int,
     due_by: datetime | None = None,
     lease: timedelta = LEASE,
     chance: Callable[[], float] = random.random,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-FIRST, MOST = 10, 100
+FIRST, MOST = 10, 75
 """Messages of the first batch to an endpoint, and of any."""
 
 BATCH_SECONDS = 1.0

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Engine, Text, cast, create_engine, event, func, select
@@ -15,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 BUSY_TIMEOUT_MS = 10_000
+LOOK_AGAIN_SECONDS = 0.0005
+"""How often a process that waits to write looks whether it can: one thread of each does, the others wait for that one."""
 
 _as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 """Text that every reader of JSON takes: Python would write NaN and Infinity as well."""
@@ -53,13 +56,13 @@ class Store:
 
     @contextmanager
     def hasty(self) -> Iterator[Connection]:
-        """Statements, each a transaction of its own, that do not wait for the disk: for what a crash may forget."""
-        with self._in_turn(), self._hasty.connect().execution_options(discern_alone=True) as connection, connection.begin():
+        """Statements that do not wait for the disk, on PostgreSQL each a transaction of its own: for what a crash may forget."""
+        with self._in_turn(), self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """SQLite lets one write at a time, and who waits for it only looks again from time to time: our own threads wait here instead."""
+        """SQLite lets one write at a time. Of our own threads only one asks for it: the others wait here, which costs nothing."""
         if self._turn is None:
             yield
             return
@@ -111,6 +114,24 @@ def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer that begins as a reader cannot wait for another writer: it fails at once. So writers say so first.
-    options = connection.get_execution_options()
-    if not options.get("discern_alone"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("discern_writes") else "BEGIN")
+    if connection.get_execution_options().get("discern_writes"):
+        _wait_to_write(connection.connection.driver_connection)
+        return
+    connection.exec_driver_sql("BEGIN")
+
+
+def _wait_to_write(connection: Any) -> None:
+    """SQLite itself would wait longer from time to time, up to 100 ms, and let whoever comes just then go first."""
+    deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as problem:
+                if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                    raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
+            sleep(LOOK_AGAIN_SECONDS)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")

@@ -1,0 +1,85 @@
+"""SQLite lets one write at a time: who wants to write waits in line, and not for ever."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from survey_service.store import session as opening
+from survey_service.store.session import Store
+from tests.survey_service.databases import sqlite_copy
+
+COUNT = text("UPDATE contact SET sequence = sequence + 1")
+WRITERS = 40
+
+
+@pytest.fixture
+def url(sqlite_template, tmp_path):
+    return sqlite_copy(sqlite_template, tmp_path)
+
+
+@pytest.fixture
+def stores(url):
+    """Two processes' access to one database."""
+    made = Store(url), Store(url)
+    with made[0].writing() as session:
+        session.execute(text("INSERT INTO contact (id, sequence, attributes, consent, labels, merged_from, created_at, updated_at)"
+            " VALUES ('ct_1', 0, '{}', '{}', '{}', '[]', '2026-01-05', '2026-01-05')"))  # fmt: skip
+    yield made
+    for one in made:
+        one.close()
+
+
+def sequence(store):
+    with store.reading() as session:
+        return session.execute(text("SELECT sequence FROM contact")).scalar()
+
+
+def test_everybody_writes_in_turn(stores):
+    def write(number):
+        store = stores[number % 2]
+        if number % 3 == 0:
+            with store.hasty() as connection:
+                connection.execute(COUNT)
+        else:
+            with (store.writing if number % 3 == 1 else store.noting)() as session:
+                session.execute(COUNT)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(WRITERS)))
+
+    assert sequence(stores[0]) == WRITERS
+
+
+def test_who_waits_too_long_is_told_so_and_the_next_one_is_not_in_the_way(stores, url, monkeypatch):
+    """Those behind, too; and when the other writer has gone everything goes on."""
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 30)
+    store = stores[0]
+
+    def write(_):
+        with store.writing() as session:
+            session.execute(COUNT)
+
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(4) as threads:
+        problems = [one.exception() for one in [threads.submit(write, number) for number in range(4)]]
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert {type(one) for one in problems} == {OperationalError}
+    assert {str(one.orig) for one in problems} == {"database is locked"}
+    write(0)
+    assert sequence(store) == 1
+
+
+def test_a_write_that_fails_gives_its_turn_away(stores):
+    with pytest.raises(ZeroDivisionError), stores[0].writing() as session:
+        session.execute(COUNT)
+        raise ZeroDivisionError
+    with stores[0].noting() as session:
+        session.execute(COUNT)
+
+    assert sequence(stores[1]) == 1

@@ -152,6 +152,7 @@ def main() -> None:
 
         with server_of(url, *SERVE) as (port, pid):
             web, processes = Web(port), Path(f"/proc/{pid}/task/{pid}/children")
+            until(web.is_ready, "the web server answers")
             at_first = processes.read_text()
             gone(web, server, wanted.gone)
             slow(web, wanted.slow)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask_smorest import Api, Blueprint
 from marshmallow import RAISE, Schema, ValidationError, fields
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -12,6 +12,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from survey_service import database_away
 from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody, NotFound, TooLarge, Unavailable, WrongMediaType, problem
 from survey_service.json_bodies import NUL, read_json
 
@@ -177,7 +178,7 @@ def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Resp
 
 
 def _database_failed(error: DBAPIError) -> Response:
-    current_app.logger.warning("the database did not answer: %s", error.orig)
+    database_away.note(error)
     return problem_response(Unavailable(headers={"Retry-After": "2"}))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
+from survey_service import database_away
 from survey_service.authoring.guard import enter
 from survey_service.authoring.keys import INTAKE, MARK
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
@@ -51,7 +52,7 @@ def refused(error: DiscernError) -> tuple[Response, int, dict[str, str]]:
 @blueprint.errorhandler(OperationalError)
 def not_now(error: OperationalError) -> tuple[Response, int, dict[str, str]]:
     """The library keeps what it has, and comes back."""
-    log.warning("the database did not answer: %s", error.orig)
+    database_away.note(error)
     return _json({"code": "unavailable", "message": "Try again in a moment; nothing was taken."}), 503, {"Retry-After": "2"}
 
 

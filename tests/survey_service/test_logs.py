@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from survey_service import logs
+from survey_service import database_away, logs
 from survey_service.app import create_app
+from survey_service.database_away import Seldom
 from survey_service.settings import Settings
 from tests.processes import Web, end, environment, free_port, until
 from tests.survey_service.service import SECRET, a_service
@@ -50,6 +51,26 @@ def test_a_line_within_a_request_has_its_id_and_its_session(one_service, lines, 
     assert {(line["event"], line["level"], line["how_often"], line["session"]) for line in told} == {
         ("something happened", "warning", 3, someone.session)
     }
+
+
+def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, monkeypatch):
+    """One line however many are refused, without the lines that the driver adds."""
+    monkeypatch.setattr(database_away, "_seldom", Seldom(1000))
+    app = create_app(Settings(database_url=f"sqlite:///file:{sqlite_template}?mode=ro&uri=true", secret_keys=(SECRET,)))
+    paths = ["/api/v1/surveys/post-purchase/sessions", "/v1/track"]
+    statuses = [app.test_client().post(paths[number % 2], json={"writeKey": "dk_x"}).status_code for number in range(6)]
+    app.extensions["discern"].store.close()
+
+    told = [line for line in lines if line["logger"] == "survey_service.database_away"]
+    assert statuses.count(503) >= 3
+    assert [(line["event"], line["problem"], line["refused"]) for line in told] == [
+        ("the database did not answer", "attempt to write a readonly database", 1)
+    ]
+
+
+def test_what_was_kept_back_is_counted_in_the_next_line():
+    seldom = Seldom(1.0)
+    assert [seldom.turn(now) for now in (5.0, 5.2, 5.9, 6.1, 6.2, 9.0)] == [1, 0, 0, 3, 0, 2]
 
 
 @pytest.mark.parametrize(("proxies", "kept"), [(0, False), (1, True)])

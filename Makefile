@@ -7,7 +7,7 @@ run:  ## everything on this machine: environment, database, example bank, servic
 test:  ## everything: unit, PostgreSQL, browser
 	@./requirements/install.sh dev
 	@./requirements/test-machine.sh
-	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=25
 
 image-test:  ## build the image without a container engine, and see it work; as root
 	@./requirements/image-test.sh
@@ -32,7 +32,9 @@ bench:  ## the figures of the README
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
 	.venv/bin/python benchmarks/http.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/scale.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/servers.py --postgresql
 	PYTHONPATH=. .venv/bin/python -P benchmarks/chaos.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/disasters.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/webhooks.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/fleet.py
 

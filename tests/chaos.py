@@ -24,7 +24,7 @@ from survey_service.store.webhook_records import DeliveryAttempt
 from survey_service.webhooks import endpoints
 from tests.fleet import UPDATED, Ledger, hurry, keeping
 from tests.processes import Web, discern, end, environment, free_port, start, until
-from tests.respondents import Respondent, all_acknowledged
+from tests.respondents import Respondent, all_acknowledged, answering
 from tests.survey_service.databases import Postgres
 from tests.test_one_answer_to_webhook import BANK
 
@@ -111,23 +111,18 @@ class Chaos:
         return findings
 
     def _disturb(self, crew: Crew, people: list[Respondent]) -> None:
-        for someone in people:
-            someone.start()
         began = time.monotonic()
-        while time.monotonic() - began < self.seconds:
-            time.sleep(self.kill_every)
-            place = self.dice.randrange(len(crew.commands) + (2 if self.server else 0))
-            if place < len(crew.commands):
-                self.kills[crew.kill(place)] += 1
-            elif self.server is not None:
-                self.server.kill()
-                self.server.start()
-                self.kills["postgresql"] += 1
-            crew.mend()
-        for someone in people:
-            someone.stop.set()
-        for someone in people:
-            someone.join()
+        with answering(people):
+            while time.monotonic() - began < self.seconds:
+                time.sleep(self.kill_every)
+                place = self.dice.randrange(len(crew.commands) + (2 if self.server else 0))
+                if place < len(crew.commands):
+                    self.kills[crew.kill(place)] += 1
+                elif self.server is not None:
+                    self.server.kill()
+                    self.server.start()
+                    self.kills["postgresql"] += 1
+                crew.mend()
 
 
 def _finish_all(store: Store, people: list[Respondent]) -> list[str]:

@@ -1,6 +1,7 @@
 """People who keep answering surveys over HTTP, whatever happens to the service."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException
 from random import Random
 from threading import Event, Thread
@@ -71,6 +72,20 @@ class Respondent(Thread):
             "scale": lambda: self.dice.randint(1, 10),
         }[question["type"]]()
         return {"kind": "answer", "value": value}
+
+
+@contextmanager
+def answering(people: Sequence[Respondent]) -> Iterator[None]:
+    """They all answer as long as the block lasts."""
+    for someone in people:
+        someone.start()
+    try:
+        yield
+    finally:
+        for someone in people:
+            someone.stop.set()
+        for someone in people:
+            someone.join()
 
 
 def all_acknowledged(people: Sequence[Respondent]) -> dict[str, list[dict[str, Any]]]:

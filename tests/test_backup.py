@@ -12,7 +12,7 @@ from survey_service.cli import main
 from survey_service.store.migrating import migrate
 from survey_service.store.session import open_engine
 from tests.processes import ROOT, discern, environment, process, receiver, until, web_server
-from tests.respondents import Respondent, all_acknowledged, count
+from tests.respondents import Respondent, all_acknowledged, answering, count
 from tests.survey_service.databases import binaries
 from tests.test_one_answer_to_webhook import BANK
 
@@ -52,17 +52,12 @@ def test_a_backup_made_while_people_answer_is_restored_and_told(database_url, an
             endpoint = web.call("POST", "/api/v1/endpoints", {"url": inbox.url, "when": "every_answer"}, key)[1]
             inbox.secret = endpoint["secret"]
             people = [Respondent([web], seed) for seed in range(2)]
-            for someone in people:
-                someone.start()
-            until(lambda: count(people) > 10, "people answer")
-            before = {session: len(answers) for session, answers in all_acknowledged(people).items()}
-            run(f"backup-{kind}", database_url, backup)
-            seen = count(people)
-            until(lambda: count(people) > seen + 5, "people go on answering")
-            for someone in people:
-                someone.stop.set()
-            for someone in people:
-                someone.join()
+            with answering(people):
+                until(lambda: count(people) > 10, "people answer")
+                before = {session: len(answers) for session, answers in all_acknowledged(people).items()}
+                run(f"backup-{kind}", database_url, backup)
+                seen = count(people)
+                until(lambda: count(people) > seen + 5, "people go on answering")
         highest = {message["data"]["contact"]["id"]: message["data"]["sequence"] for message in inbox.of_type("contact.persona.updated")}
 
         run(f"restore-{kind}", another_url, backup)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from survey_service.webhooks.events import rounded
 from tests.processes import discern, end, process, receiver, until, web_server
-from tests.respondents import Respondent, all_acknowledged, count
+from tests.respondents import Respondent, all_acknowledged, answering, count
 from tests.test_one_answer_to_webhook import BANK
 
 KILLS = 50
@@ -24,18 +24,11 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
             assert status == 201
             inbox.secret = endpoint["secret"]
             people = [Respondent([web], seed) for seed in range(4)]
-            for someone in people:
-                someone.start()
-            try:
+            with answering(people):
                 for kill in range(KILLS):
                     wanted = count(people) + 1
                     until(lambda wanted=wanted: count(people) >= wanted, f"an answer after kill {kill}")
                     kill_a_worker(running.pid)
-            finally:
-                for someone in people:
-                    someone.stop.set()
-                for someone in people:
-                    someone.join()
             end(running, signal.SIGKILL)
 
         assert [broken for someone in people for broken in someone.broken] == []

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from survey_service.store.session import open_engine
 from tests.processes import discern, until, web_server
-from tests.respondents import Respondent, count
+from tests.respondents import Respondent, answering, count
 from tests.test_one_answer_to_webhook import BANK
 
 
@@ -25,18 +25,11 @@ def test_new_processes_take_over_while_people_answer(published):
     """SIGHUP, several times: not one connection is refused or cut off."""
     with web_server(published) as (web, running):
         people = [Respondent([web], seed) for seed in range(3)]
-        for someone in people:
-            someone.start()
-        try:
+        with answering(people):
             for restart in range(3):
                 wanted = count(people) + 10
                 os.kill(running.pid, signal.SIGHUP)
                 until(lambda wanted=wanted: count(people) >= wanted, f"ten answers after restart {restart}")
-        finally:
-            for someone in people:
-                someone.stop.set()
-            for someone in people:
-                someone.join()
 
     assert [broken for someone in people for broken in someone.broken] == []
     assert [failure for someone in people for failure in someone.failures] == []

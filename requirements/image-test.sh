@@ -39,17 +39,17 @@ mount --bind /dev "$root/dev"
 mount -t tmpfs -o size=64m tmpfs "$root/tmp"
 mount -t tmpfs -o size=64m,uid=10001,gid=10001 tmpfs "$root/var/lib/discern"
 
-inside() {
-    chroot --userspec=10001:10001 "$root" /usr/bin/env -i PATH=/opt/discern/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 \
+inside() { # replaces its shell, so that what runs in the background can be ended: call it in parentheses
+    exec chroot --userspec=10001:10001 "$root" /usr/bin/env -i PATH=/opt/discern/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 \
         DISCERN_DATABASE_URL=sqlite:////var/lib/discern/discern.db DISCERN_SECRET_KEYS="$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$@"
 }
-if inside sh -c 'echo x >/opt/discern/x' 2>/dev/null; then echo "the root can be written to" >&2; exit 1; fi
+if (inside sh -c 'echo x >/opt/discern/x') 2>/dev/null; then echo "the root can be written to" >&2; exit 1; fi
 echo "user: $(inside id -u), root: read-only"
-inside discern migrate
+(inside discern migrate)
 inside discern serve --bind "127.0.0.1:$port" &
 server=$!
 for _ in $(seq 150); do
-    if curl --silent --fail "http://127.0.0.1:$port/healthz"; then echo; inside discern --help >/dev/null; echo "the image works"; exit 0; fi
+    if curl --silent --fail "http://127.0.0.1:$port/healthz"; then echo; (inside discern --help) >/dev/null; echo "the image works"; exit 0; fi
     kill -0 "$server"
     sleep 0.2
 done

@@ -23,7 +23,7 @@ from survey_service.webhooks.schedule import after_failure
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
 BULK_SHARE = 5
-"""One in five of a full batch."""
+"""Of a full batch, one message in so many is of the bulk lane while any waits there."""
 UNREADABLE = "none of the service's keys reads the credentials: give them again"
 FAILED, ARRIVED = Retry("status", None, b"", timedelta(0)), Delivered(200, b"", timedelta(0))
 OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected"}

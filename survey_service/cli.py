@@ -62,8 +62,8 @@ def migrate() -> None:
     from survey_service.store.migrating import migrate as upgrade
 
     with store_of(settings_of_environment(), migrated=False) as store:
-        upgrade(store.engine)
-    click.echo("the database is at the tables of this version", err=True)
+        done = upgrade(store.engine)
+    click.echo(f"the database is at the tables of {'this' if done else 'a later'} version", err=True)
 
 
 @main.command()

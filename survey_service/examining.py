@@ -15,7 +15,7 @@ from survey_service.keyring import Keyring
 from survey_service.settings import Settings, SettingsInvalid
 from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store
-from survey_service.store.versions import at_head
+from survey_service.store.versions import is_later, is_usable
 from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.webhooks.beating import is_silent, last_seen, oldest_due
 
@@ -81,10 +81,11 @@ def _database(store: Store, settings: Settings, clock: Callable[[], datetime]) -
         yield Finding("sqlite", sqlite3.sqlite_version, "RETURNING needs 3.35 or newer")
     if kind == "sqlite" and not os.access(store.engine.url.database or ".", os.W_OK):
         yield Finding("database file", "cannot be written to", "give this user the right to write to it and to its folder")
-    if not at_head(store.engine):
+    if not is_usable(store.engine):
         yield Finding("tables", "are not those of this version", "run discern migrate")
         return
-    yield Finding("tables", "are those of this version")
+    later = is_later(store.engine)
+    yield Finding("tables", "are those of a later version, with which this one works" if later else "are those of this version")
     with store.reading() as session:
         yield from _clock(session, kind, clock())
         yield from _contents(session, Keyring(settings.secret_keys), clock())

@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from survey_service.examining import LATE
 from survey_service.parts import parts
-from survey_service.store.versions import at_head
+from survey_service.store.versions import is_usable
 from survey_service.webhooks.beating import is_silent, last_seen, oldest_due
 
 blueprint = Blueprint("health", __name__)
@@ -25,7 +25,7 @@ def ready() -> tuple[dict[str, Any], int]:
     Where nobody sends what is due it still can, and says "degraded": taking the web servers away would not help.
     """
     p = parts()
-    if not at_head(p.store.engine):
+    if not is_usable(p.store.engine):
         return {"status": "waiting", "why": "the database is not migrated: run discern migrate"}, 503
     now = p.now()
     with p.store.reading() as session:

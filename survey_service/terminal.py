@@ -59,11 +59,11 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
     from sqlalchemy.exc import OperationalError
 
     from survey_service.store.session import Store
-    from survey_service.store.versions import at_head
+    from survey_service.store.versions import is_usable
 
     store = Store(settings.database_url)
     try:
-        if migrated and not at_head(store.engine):
+        if migrated and not is_usable(store.engine):
             refuse("the database does not have the tables of this version: run discern migrate")
         yield store
     except OperationalError as wrong:

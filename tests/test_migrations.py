@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from survey_service.store.migrating import downgrade, migrate
 from survey_service.store.schema import metadata
 from survey_service.store.session import Store, open_engine
-from survey_service.store.versions import at_head, scripts
+from survey_service.store.versions import is_usable, scripts
 
 CONTACT = """
 INSERT INTO contact (id, sequence, attributes, consent, created_at, updated_at)
@@ -33,11 +33,11 @@ def empty_url(request, tmp_path):
 def test_migrating_an_empty_database_makes_the_tables_of_the_models(empty_url):
     """Nothing to add, nothing to remove, no type that differs."""
     engine = open_engine(empty_url)
-    assert not at_head(engine)
+    assert not is_usable(engine)
 
     migrate(engine)
 
-    assert at_head(engine)
+    assert is_usable(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
     engine.dispose()
@@ -64,7 +64,7 @@ def test_there_and_back_and_there_again(empty_url):
     downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     migrate(engine)
-    assert at_head(engine)
+    assert is_usable(engine)
     engine.dispose()
 
 

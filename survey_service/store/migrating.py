@@ -1,20 +1,44 @@
 """Bringing the database to the tables of this version."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
-from survey_service.store.versions import scripts
+from survey_service.store.versions import is_later, scripts
 
 MIGRATION_LOCK = 7_340_001
+LOCK_NOT_AVAILABLE = "55P03"
+LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 2_000, 20, 1.0
+"""How long a migration waits for a table, how often, and how long it lets the others go on in between."""
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Upgrade to `revision`, in one transaction a migration. Two processes at once wait for each other."""
+def migrate(engine: Engine, revision: str = "head") -> bool:
+    """Upgrade to `revision`, in one transaction a migration. Two processes at once wait for each other.
+
+    Returns False where a later version has been here: then there is nothing to do. Raises OperationalError where it never got a table
+    for itself: what waits for a table stops everybody behind it, so it waits a short time, and often.
+    """
+    if is_later(engine):
+        return False
+    for attempt in count(1):
+        try:
+            _upgrade(engine, revision)
+            break
+        except OperationalError as problem:
+            if attempt == ATTEMPTS or getattr(problem.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+        time.sleep(PAUSE_SECONDS)
+    return True
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
     with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
         command.upgrade(_config(connection), revision)
         connection.commit()
@@ -42,11 +66,13 @@ def _undisturbed(connection: Connection) -> Iterator[None]:
             driver.execute("PRAGMA foreign_keys=ON")
         return
     connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+    connection.exec_driver_sql(f"SET lock_timeout = {LOCK_MS}")
     connection.commit()
     try:
         yield
     finally:
         connection.rollback()
+        connection.exec_driver_sql("RESET lock_timeout")
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
         connection.commit()
 

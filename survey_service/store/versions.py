@@ -15,15 +15,28 @@ def scripts() -> Path:
     return installed if installed.is_dir() else PACKAGE.parent / "migrations"
 
 
-def heads() -> set[str]:
-    """The revisions behind which there is no other."""
+def head() -> str:
+    """The last revision. They are numbers in one line."""
     found = [pair for file in (scripts() / "versions").glob("*.py") for pair in REVISION.findall(file.read_text(encoding="utf-8"))]
-    return {value for name, value in found if name == "revision"} - {value for name, value in found if name == "down_revision"}
+    return max(value for name, value in found if name == "revision")
 
 
-def at_head(engine: Engine) -> bool:
-    """Whether the database has exactly the tables of this version."""
+def revision_of(engine: Engine) -> str | None:
+    """The revision that the database has come to, None where it has no tables."""
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return False
-        return set(connection.scalars(text("SELECT version_num FROM alembic_version"))) == heads()
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+
+
+def is_usable(engine: Engine) -> bool:
+    """Whether the database has the tables of this version, or of a later one: the next version takes nothing away that this one needs,
+    and servers are exchanged one by one."""
+    revision = revision_of(engine)
+    return revision is not None and revision >= head()
+
+
+def is_later(engine: Engine) -> bool:
+    """Whether a later version of the service has migrated the database."""
+    revision = revision_of(engine)
+    return revision is not None and revision > head()

@@ -1,0 +1,158 @@
+"""Two versions at one database: the next one migrates it while people answer, and servers are exchanged one by one."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from threading import Event, Thread
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import inspect, text
+
+from survey_service.store import migrating
+from survey_service.store.migrating import migrate
+from survey_service.store.session import open_engine
+from survey_service.store.versions import head, revision_of
+from tests.processes import ROOT, Web, discern, end, environment, free_port, receiver, until, web_server
+from tests.respondents import Respondent, all_acknowledged, answering, count
+from tests.survey_service.databases import clone
+from tests.test_one_answer_to_webhook import BANK
+
+TABLES = "contact", "survey_session", "answer", "belief", "endpoint", "delivery", "delivery_attempt", "acknowledged"
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    for table in {tables}:
+        with op.batch_alter_table(table) as one:
+            one.add_column(sa.Column("remark", sa.Text(), nullable=True))
+            one.add_column(sa.Column("grade", sa.Integer(), nullable=False, server_default="1"))
+    op.create_table("novelty", sa.Column("id", sa.Integer(), primary_key=True))
+"""
+
+
+class NextVersion:
+    """The same code in a folder of its own, with one more migration, which adds to every table that an answer writes."""
+
+    def __init__(self, folder, database_url):
+        self.folder = folder
+        for package in ("adaptive", "question_bank", "survey_service", "migrations"):
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "migrations" / "versions" / "9999_next.py").write_text(NEXT.format(head=head(), tables=TABLES))
+        self.environment = {**environment(database_url), "PYTHONPATH": str(folder)}
+
+    def start(self, *arguments):
+        command = [sys.executable, "-m", "survey_service.cli", *arguments]
+        return subprocess.Popen(command, env=self.environment, cwd=self.folder, start_new_session=True)
+
+    @contextmanager
+    def serving(self):
+        web = Web(free_port())
+        running = self.start("serve", "--bind", f"127.0.0.1:{web.port}")
+        try:
+            until(lambda: web.is_ready() or running.poll() is not None, "the next version answers")
+            yield web
+        finally:
+            end(running, signal.SIGTERM)
+
+
+def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
+    """Before, between and after: nobody is refused, nothing is lost, and both versions send what there is to send."""
+    later = NextVersion(tmp_path / "next", database_url)
+    assert discern("publish", str(BANK), database_url=database_url).returncode == 0
+    key = discern("key", "create", "--scope", "admin", database_url=database_url).stdout.split()[-1]
+    with receiver() as inbox, web_server(database_url) as (old, running):
+        inbox.secret = old.call("POST", "/api/v1/endpoints", {"url": inbox.url, "when": "every_answer"}, key)[1]["secret"]
+        people = [Respondent([old], seed) for seed in range(3)]
+
+        def go_on(what):
+            wanted = count(people) + 10
+            until(lambda: count(people) >= wanted, f"people answer {what}")
+
+        with answering(people):
+            go_on("before the migration")
+            assert later.start("migrate").wait(60) == 0
+            go_on("on the old version with the next one's tables")
+            assert old.is_ready()
+            with later.serving() as new:
+                for someone in people[1:]:
+                    someone.webs.insert(0, new)
+                go_on("on both versions")
+                people[0].webs.insert(0, new)
+                go_on("on the new version")
+                os.killpg(running.pid, signal.SIGTERM)
+                running.wait(30)
+                go_on("without the old one")
+                for someone in people:
+                    someone.stop.set()
+                    someone.join()
+                assert discern("worker", "--once", database_url=database_url).returncode == 0
+
+    assert [broken for someone in people for broken in someone.broken] == []
+    assert [failure for someone in people for failure in someone.failures] == []
+    wanted = {(session, answer["answer_id"]) for session, answers in all_acknowledged(people).items() for answer in answers}
+    engine = open_engine(database_url)
+    with engine.connect() as connection:
+        stored = {tuple(row) for row in connection.execute(text("SELECT session_id, answer_id FROM answer"))}
+    assert revision_of(engine) == "9999"
+    engine.dispose()
+    assert wanted <= stored
+    assert inbox.accepted
+    assert not inbox.refused
+
+
+def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path):
+    """It has nothing to migrate, its commands work, and the doctor says what it sees."""
+    later = NextVersion(tmp_path / "next", database_url)
+    assert later.start("migrate").wait(60) == 0
+
+    done = discern("migrate", database_url=database_url)
+
+    assert (done.returncode, done.stderr) == (0, "the database is at the tables of a later version\n")
+    assert discern("publish", str(BANK), database_url=database_url).returncode == 0
+    assert "tables: are those of a later version, with which this one works" in discern("doctor", database_url=database_url).stdout
+    engine = open_engine(database_url)
+    assert inspect(engine).has_table("novelty")
+    engine.dispose()
+
+
+@pytest.fixture
+def busy(postgres_server):
+    """A table that somebody reads from for a long time, and the way to make an end of it."""
+    with clone(postgres_server) as url:
+        engine = open_engine(url)
+        reader = engine.connect()
+        reader.execute(text("SELECT 1 FROM answer"))
+        yield url, engine, reader
+        reader.close()
+        engine.dispose()
+
+
+def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, monkeypatch):
+    """Who waits for a table on PostgreSQL stops all who come after: so it gives way, and comes back until it gets it."""
+    url, engine, reader = busy
+    script = NextVersion(tmp_path / "next", url).folder / "migrations"
+    monkeypatch.setattr(migrating, "scripts", lambda: script)
+    monkeypatch.setattr(migrating, "LOCK_MS", 100)
+    waits, go_on = [], Event()
+    monkeypatch.setattr(migrating, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), go_on.wait(30))))
+
+    migration = Thread(target=migrate, args=[engine])
+    migration.start()
+    until(lambda: waits, "the migration gives way")
+    with engine.begin() as other:
+        other.execute(text("SELECT 1 FROM answer"))
+        other.execute(text("DELETE FROM answer"))
+    reader.rollback()
+    go_on.set()
+    migration.join(30)
+
+    assert revision_of(engine) == "9999"

@@ -7,7 +7,7 @@ run:  ## everything on this machine: environment, database, example bank, servic
 test:  ## everything: unit, PostgreSQL, browser
 	@./requirements/install.sh dev
 	@./requirements/test-machine.sh
-	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=25
+	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=25
 
 image-test:  ## build the image without a container engine, and see it work; as root
 	@./requirements/image-test.sh

@@ -9,6 +9,17 @@ import pytest
 
 from tests.survey_service.databases import Postgres, PostgresMissing, clone, create_tables, postgres, sqlite_copy
 
+LONG = (
+    *("test_chaos.py", "test_schemathesis.py", "test_kill.py", "test_command.py", "test_backup.py", "test_refit.py", "test_fleet.py"),
+    *("test_pruning.py", "test_rolling.py", "test_robots.py", "test_storms.py", "test_new_model.py", "test_libraries.py", "test_fuzz.py"),
+    *("test_calibration_benchmark.py", "test_docs.py", "test_restarts.py", "test_standing.py", "test_small.py", "test_disasters.py"),
+)
+"""Files that take long, the longest first: begun last, each would keep one processor busy while the others have nothing left to do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda one: LONG.index(one.path.name) if one.path.name in LONG else len(LONG))
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:

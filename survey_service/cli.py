@@ -85,10 +85,11 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 @main.command()
 def restored() -> None:
     """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
+    from survey_service.clock import utc_now
     from survey_service.webhooks.restoring import go_on_from_backup
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        endpoints = go_on_from_backup(session)
+        endpoints = go_on_from_backup(session, utc_now())
     click.echo(f"{endpoints} endpoints are told the present by the worker")
 
 

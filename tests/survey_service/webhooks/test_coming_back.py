@@ -5,6 +5,7 @@ import pytest
 from survey_service.contacts.erasing import erase
 from survey_service.store.records import Contact
 from survey_service.webhooks import catching_up
+from survey_service.webhooks.restoring import go_on_from_backup
 from survey_service.webhooks.schedule import SCHEDULE
 from tests.survey_service.webhooks.world import failure
 
@@ -155,3 +156,20 @@ def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):
 
     assert (answer.status_code, answer.json["code"]) == (409, "endpoint_disabled")
     assert call("post", "/deliveries/retry", {}).status_code == 422
+
+
+def test_what_was_on_its_way_when_the_backup_was_made_holds_nothing_up(world):
+    """No worker of the database that was saved is left, whatever it had in its hands."""
+    world.endpoint()
+    contact = world.contact()
+    world.believes(contact, 0.5)
+    in_hand = world.claim()
+    world.believes(contact, 0.6)
+    assert world.work() == []
+
+    with world.store.writing() as session:
+        go_on_from_backup(session, world.now)
+    world.later(milliseconds=1)
+
+    first = world.work()[0]
+    assert first.message["id"] == in_hand.messages[0].event_id

@@ -1,6 +1,7 @@
 """The process that does the chores of a worker: started when there are some, and ended with the worker."""
 
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from survey_service.settings import Settings
 COMMAND = (sys.executable, "-m", "survey_service.webhooks.chores")
 AWAY = 75
 """Its exit code when the database is away (EX_TEMPFAIL of sysexits.h)."""
+ENDED_BY_REQUEST = signal.SIGTERM, signal.SIGINT
+"""Whoever ends a whole group of processes, as systemd and a terminal do, ends this one too: what is left to do is done the next time."""
 LOOK_SECONDS = 0.2
 
 
@@ -41,7 +44,7 @@ def do_chores(settings: Settings, enough: Callable[[float], bool], *, prunes: bo
             _close(running)
     if running.returncode == AWAY:
         raise ChoresInterrupted(ChoresInterrupted.__doc__)
-    if running.returncode:
+    if running.returncode and -running.returncode not in ENDED_BY_REQUEST:
         raise ChoresFailed(f"exit code {running.returncode}")
 
 

@@ -80,6 +80,14 @@ def test_what_became_of_the_chores_is_known(monkeypatch, world, code, problem):
         child.do_chores(world.settings, lambda _seconds: False)
 
 
+@pytest.mark.parametrize("signal", [15, 2])
+def test_chores_that_somebody_has_ended_are_no_failure(monkeypatch, world, signal):
+    """Whoever ends the worker with everything it has started."""
+    ends = f"import os, signal; signal.signal({signal}, signal.SIG_DFL); os.kill(os.getpid(), {signal})"
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", ends))
+    child.do_chores(world.settings, lambda _seconds: False)
+
+
 def _abandoned(service):
     with service.parts.store.reading() as session:
         return session.get_one(SurveySession, session.exec(SurveySession.__table__.select()).one().id).abandoned_at

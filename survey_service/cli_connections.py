@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from survey_service.terminal import READABLE, refuse, settings_of_environment, store_of
+from survey_service.terminal import READABLE, given_in, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
     from survey_service.crm.trying import Ask
@@ -24,20 +24,13 @@ def connection() -> None:
 @click.argument("file", type=READABLE)
 def add(file: Path) -> None:
     """Add the connection of a JSON FILE, with the fields of POST /api/v1/connections; show its id."""
-    from marshmallow import ValidationError
-
     from survey_service.crm import connections
     from survey_service.crm.schemas import ConnectionPostSchema
     from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
 
     settings = settings_of_environment()
-    try:
-        given = ConnectionPostSchema().load(json.loads(file.read_text(encoding="utf-8")))
-    except ValidationError as wrong:
-        refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
-    except ValueError as wrong:
-        refuse(f"{file}: is not readable JSON: {wrong}")
+    given = given_in(file, ConnectionPostSchema())
     with store_of(settings) as store, store.writing() as session:
         endpoint, _ = connections.add(session, settings, Banks(), given, utc_now())
     click.echo(endpoint.id)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from survey_service.terminal import READABLE, refuse, settings_of_environment, store_of
+from survey_service.terminal import READABLE, given_in, settings_of_environment, store_of
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
@@ -20,8 +20,6 @@ def sources() -> None:
 @AS_JSON
 def add(file: Path, as_json: bool) -> None:
     """Add the source of a JSON FILE, with the fields of POST /api/v1/sources; show its id, its address and, made here, its secret."""
-    from marshmallow import ValidationError
-
     from survey_service.keyring import Keyring
     from survey_service.parts import utc_now
     from survey_service.sources import registry
@@ -29,12 +27,7 @@ def add(file: Path, as_json: bool) -> None:
     from survey_service.store.banks import Banks
 
     settings = settings_of_environment()
-    try:
-        given = SourcePostSchema().load(json.loads(file.read_text(encoding="utf-8")))
-    except ValidationError as wrong:
-        refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
-    except ValueError as wrong:
-        refuse(f"{file}: is not readable JSON: {wrong}")
+    given = given_in(file, SourcePostSchema())
     with store_of(settings) as store, store.writing() as session:
         source, secret = registry.add(session, Keyring(settings.secret_keys), Banks(), given, utc_now())
     made = {"id": source.id, "url": registry.address(source.id, settings.base_url), **({"secret": secret} if secret else {})}

@@ -1,5 +1,6 @@
 """What every `discern` command needs: the settings, the database, a bank, a way to refuse, a progress bar."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,8 @@ from survey_service.errors import DiscernError
 from survey_service.settings import Settings, SettingsInvalid
 
 if TYPE_CHECKING:
+    from marshmallow import Schema
+
     from question_bank.definitions import Bank
     from survey_service.store.session import Store
 
@@ -80,6 +83,18 @@ def bank_of(path: Path) -> "Bank":
     if report.bank is None:
         refuse("\n".join(str(one) for one in report.errors))
     return report.bank
+
+
+def given_in(file: Path, schema: "Schema") -> Any:
+    """What a JSON file asks for, as the API would read it; exits with every problem of it."""
+    from marshmallow import ValidationError
+
+    try:
+        return schema.load(json.loads(file.read_text(encoding="utf-8")))
+    except ValidationError as wrong:
+        refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
+    except ValueError as wrong:
+        refuse(f"{file}: is not readable JSON: {wrong}")
 
 
 def refuse(message: str) -> NoReturn:

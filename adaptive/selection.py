@@ -5,18 +5,42 @@ The live service, the answers ahead, `discern simulate` and `discern replay` all
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
-from adaptive.exploring import Lots, draw_good, draw_pilot
-from adaptive.information import gain_of
+from adaptive.exploration import Lots, draw_good, draw_pilot
+from adaptive.information import decided, gain_of, value_of_information
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence, Standing, stand
 from adaptive.stopping import GO_ON, NOTHING, Progress, StopRule, most_in_all, reason_to_stop
 from adaptive.tables import Integers, ResponseTables
-from adaptive.value import decided, value_of_information
+
+
+def suppose(
+    tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
+) -> tuple[Evidence, Progress]:
+    """The futures of one respondent (B = 1) in which `question` gets each of its outcomes, the last being no answer.
+
+    `rows` is (A + 1, K) and `opens` is (A + 1, Q), one line an outcome. The time the question will take is its expected effort.
+    """
+    futures = len(rows)
+
+    def repeated(one: Bools | Floats | Integers) -> Any:
+        return np.repeat(one, futures, axis=0)
+
+    answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
+    answered[:-1, question], answered[-1, question] = True, False
+    silent[:-1, question], silent[-1, question] = False, True
+    done[:, question] = True
+    codes = repeated(evidence.codes)
+    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
+    taken, spent = repeated(progress.taken) + 1, repeated(progress.spent) + tables.seconds[question]
+    then = Progress(done, opens, taken, spent, repeated(progress.limit))
+    return Evidence(answered, silent, evidence.rows, codes, repeated(evidence.signals), (question, rows)), then
+
 
 TIE = 1e-9
 """Scores that differ by less than this share are equal, and the earlier question of the bank wins."""

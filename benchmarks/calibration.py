@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.coding import Answers, Codes
-from adaptive.fitting import Fit, evidence_of, fit_with_labels
+from adaptive.learning.fit import Fit, evidence_of, fit_with_labels
+from adaptive.learning.responses import Answers, Codes
 from adaptive.likelihood import Floats
 from adaptive.posterior import believe
 from adaptive.selection import SurveyRules, next_questions

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adaptive.coding import MISSING
-from adaptive.latent_classes import LatentClasses, fit_latent_classes
+from adaptive.learning.latent_classes import LatentClasses, fit_latent_classes
+from adaptive.learning.responses import MISSING
 from question_bank.answer_files import AnswerTable, read_answers, read_column_map
 from question_bank.answers import Value
 from question_bank.definitions import Bank, Question, Shares

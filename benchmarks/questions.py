@@ -26,14 +26,13 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
-from adaptive.assembling import evidence_from
-from adaptive.coding import Codes
-from adaptive.findings import AtStop, at_stop
-from adaptive.fitting import Fit
-from adaptive.interviews import interview
-from adaptive.ordering import best_fixed_order
+from adaptive.evaluation.metrics import AtStop, at_stop
+from adaptive.evaluation.replay import Measure, Respondents, best_fixed_order, held_true, replay
+from adaptive.evaluation.simulate import interview
+from adaptive.learning.calibration import evidence_from
+from adaptive.learning.fit import Fit
+from adaptive.learning.responses import Codes
 from adaptive.selection import SurveyRules
-from adaptive.simulation import Measure, Respondents, held_true, replay
 from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
 from question_bank.fitting import answers_of, fit_sheet

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import entr
 
 from adaptive import ResponseTables, StopRule, SurveyRules
-from adaptive.interviews import BLOCK, simulate
+from adaptive.evaluation.simulate import BLOCK, simulate
 
 PERSONAS, QUESTIONS, OPTIONS, ASKED, ROUNDS = 8, 60, 5, 20, 3
 

@@ -7,7 +7,7 @@ from math import floor, isinf, log10
 
 import numpy as np
 
-from adaptive.coding import MISSING, Codes
+from adaptive.learning.responses import MISSING, Codes
 from adaptive.likelihood import Floats
 from question_bank.cells import Cells
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question

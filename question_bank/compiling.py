@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from adaptive.forest import NOT_GIVEN
+from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_if_meant, log_silence
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules

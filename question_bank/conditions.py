@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from adaptive.drawing import Conditions
+from adaptive.evaluation.simulate import Conditions
 from question_bank.compiling import CompiledBank
 
 

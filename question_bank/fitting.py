@@ -1,16 +1,16 @@
-"""A bank from answers: what `adaptive.fitting` learnt, in the words of a bank, with notes that say how much stands behind each figure."""
+"""A bank from answers: what `adaptive.learning.fit` learnt, in the words of a bank, with notes that say how much stands behind each figure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from adaptive.class_numbers import ClassNumber, compare_class_numbers
-from adaptive.coding import MISSING, Answers, Codes
-from adaptive.fitting import Fit, Watch, fit_with_classes, fit_with_labels
-from adaptive.latent_classes import Spread
+from adaptive.learning.fit import Fit, Watch, fit_with_classes, fit_with_labels
+from adaptive.learning.latent_classes import Spread
+from adaptive.learning.model_selection import ClassNumber, compare_class_numbers
+from adaptive.learning.numeric import Laws, learn_laws
+from adaptive.learning.responses import MISSING, Answers, Codes
 from adaptive.likelihood import Floats
-from adaptive.measuring import Laws, learn_laws
 from question_bank.cells import AnswersInvalid
 from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
 from question_bank.ids import slug

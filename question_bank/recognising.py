@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adaptive.coding import MISSING
+from adaptive.learning.responses import MISSING
 from question_bank.cells import AnswersInvalid, Cells, cells_of
 from question_bank.column_kinds import KINDS, MOST_LEVELS, NUMBER, NoQuestion, coded, is_two_sided, learnt_column, ticked
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from adaptive.coding import MISSING, Answers, Codes
-from adaptive.fitting import Fit, Watch, refit
-from adaptive.folds import Known
+from adaptive.learning.cross_validation import Known
+from adaptive.learning.fit import Fit, Watch, refit
+from adaptive.learning.numeric import Laws
+from adaptive.learning.responses import MISSING, Answers, Codes
 from adaptive.likelihood import Choice, Floats, Measure, Ticks
-from adaptive.measuring import Laws
 from question_bank.answer_files import AnswerTable
 from question_bank.answers import Value
 from question_bank.cells import AnswersInvalid

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive.learning.update import Answers, Model
 from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Ticks
-from adaptive.relearning import Answers, Model
 from question_bank.answers import Value
 from question_bank.compiling import CompiledBank, Given, given_parent
 from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares

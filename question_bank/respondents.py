@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from adaptive.evaluation.replay import Respondents
 from adaptive.posterior import Evidence
-from adaptive.simulation import Respondents
 from question_bank.answer_files import AnswerTable
 from question_bank.answers import Value
 from question_bank.compiling import CompiledBank, Given

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adaptive.coding import Codes
+from adaptive.learning.responses import Codes
 from adaptive.likelihood import Bools, Floats
 from question_bank.answer_files import ColumnMap
 from question_bank.definitions import Question

@@ -14,10 +14,10 @@ from typing import Any
 import click
 import numpy as np
 
-from adaptive.class_numbers import best_class_number
-from adaptive.fitting import Fit
-from adaptive.folds import FOLDS
-from adaptive.latent_classes import Spread
+from adaptive.learning.cross_validation import FOLDS
+from adaptive.learning.fit import Fit
+from adaptive.learning.latent_classes import Spread
+from adaptive.learning.model_selection import best_class_number
 from question_bank.answer_files import ColumnMap, read_answers
 from question_bank.definitions import Bank
 from question_bank.fields import SLUG, SLUG_TODO

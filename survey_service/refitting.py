@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, select
 
-from adaptive.distance import distance
-from adaptive.relearning import STRENGTHS, Answers, Relearned, relearn
+from adaptive.learning.update import STRENGTHS, Answers, Relearned, distance, relearn
 from question_bank.compiling import CompiledBank, Given, compile_bank
 from question_bank.definitions import Bank
 from question_bank.loading import check_bank

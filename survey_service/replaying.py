@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from adaptive.findings import AtStop, at_stop
-from adaptive.interviews import Interviews, interview
+from adaptive.evaluation.metrics import AtStop, at_stop
+from adaptive.evaluation.replay import Measure, Respondents, held_true, replay
+from adaptive.evaluation.simulate import Interviews, interview
 from adaptive.likelihood import Floats
 from adaptive.selection import SurveyRules
-from adaptive.simulation import Measure, Respondents, held_true, replay
 from adaptive.stopping import StopRule
 from adaptive.tables import Integers
 from question_bank.answer_files import read_answers, read_column_map

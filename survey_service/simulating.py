@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from adaptive.calibration import calibration_error
-from adaptive.findings import confusion, endings, lengths, reliability, usage
-from adaptive.interviews import NOBODY, Simulated, simulate
+from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
+from adaptive.evaluation.simulate import NOBODY, Simulated, simulate
+from adaptive.learning.calibration import calibration_error
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.conditions import conditions_of
 from question_bank.definitions import Bank

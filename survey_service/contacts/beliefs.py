@@ -11,10 +11,9 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session, col
 
-from adaptive.explanation import weights_of_evidence
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
-from adaptive.posterior import log_evidence
+from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compiling import CompiledBank, Given
 from survey_service.contacts.evidence import Known, label_row
 from survey_service.store.plain import save
@@ -159,7 +158,7 @@ def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 def explanation(evidence: Known) -> list[dict[str, Any]]:
     """Each piece's weight of evidence in bits for each persona: answers in the order given, then signals, then what people say.
 
-    Per persona they add up to its posterior minus its prior log odds (see `adaptive.explanation`).
+    Per persona they add up to its posterior minus its prior log odds (see `adaptive.posterior`).
     """
     bank = evidence.bank
     items, rows = [], []

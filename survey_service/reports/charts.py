@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from adaptive.findings import Bin
+from adaptive.evaluation.metrics import Bin
 from survey_service.reports.svg import FIRST, INK, SECOND, SOFT, THIRD, drawn
 
 LONGEST = 52

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from adaptive.residuals import bivariate_residuals
-from adaptive.simulation import Respondents
+from adaptive.evaluation.replay import Respondents
+from adaptive.learning.residuals import bivariate_residuals
 from question_bank.answer_files import read_answers, read_column_map
 from question_bank.compiling import CompiledBank, compile_bank
 from question_bank.definitions import Bank

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adaptive.findings import usage
+from adaptive.evaluation.metrics import usage
 from survey_service.replaying import Replayed
 from survey_service.reports import sections
 from survey_service.reports.page import Report, Section, write

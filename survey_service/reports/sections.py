@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adaptive.calibration import calibration_error
-from adaptive.findings import Usage, confusion, endings, lengths, reliability
-from adaptive.interviews import NOBODY, Interviews
+from adaptive.evaluation.metrics import Usage, confusion, endings, lengths, reliability
+from adaptive.evaluation.persona_profiles import traits
+from adaptive.evaluation.replay import Measure
+from adaptive.evaluation.simulate import NOBODY, Interviews
+from adaptive.learning.calibration import calibration_error
+from adaptive.learning.residuals import PairResidual
 from adaptive.likelihood import Bools, Floats
-from adaptive.profiles import traits
-from adaptive.residuals import PairResidual
-from adaptive.simulation import Measure
 from question_bank.compiling import CompiledBank
 from survey_service.reports import charts
 from survey_service.reports.page import Cell, Section, Table

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adaptive.drawing import draw_respondents
-from adaptive.findings import usage
-from adaptive.simulation import Measure, Respondents, replay
+from adaptive.evaluation.metrics import usage
+from adaptive.evaluation.replay import Measure, Respondents, replay
+from adaptive.evaluation.simulate import draw_respondents
 from question_bank.conditions import conditions_of
 from survey_service.replaying import ORDERS
 from survey_service.reports import sections

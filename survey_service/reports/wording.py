@@ -1,6 +1,6 @@
 """The bank's own words for what a report talks about, in its default language."""
 
-from adaptive.profiles import Outcome, Trait
+from adaptive.evaluation.persona_profiles import Outcome, Trait
 from question_bank.definitions import Bank, Question, in_language
 
 ENDINGS = {

@@ -12,7 +12,7 @@ import numpy as np
 from sqlmodel import Session
 
 from adaptive import Evidence, Progress
-from adaptive.exploring import Lots
+from adaptive.exploration import Lots
 from adaptive.likelihood import Bools
 from question_bank.compiling import CompiledBank, Given
 from question_bank.definitions import Survey

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adaptive.calibration import calibration_error
+from adaptive.learning.calibration import calibration_error
 
 
 def test_the_calibration_error_weighs_each_bin_by_its_size():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from adaptive.class_numbers import ClassNumber, best_class_number, compare_class_numbers
-from adaptive.coding import Answers
-from adaptive.latent_classes import fit_latent_classes
+from adaptive.learning.latent_classes import fit_latent_classes
+from adaptive.learning.model_selection import ClassNumber, best_class_number, compare_class_numbers
+from adaptive.learning.responses import Answers
 
 
 def answers(respondents=450):

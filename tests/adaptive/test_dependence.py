@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from adaptive.coding import MISSING, Answers, items_of, one_hot
-from adaptive.dependence import conditional_information, count_pairs, dependent_tables, spanning_forest
-from adaptive.fitting import evidence_of, fit_with_classes, fit_with_labels
-from adaptive.latent_classes import learn_personas
+from adaptive.learning.chow_liu import conditional_information, count_pairs, dependent_tables, spanning_forest
+from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
+from adaptive.learning.latent_classes import learn_personas
+from adaptive.learning.responses import MISSING, Answers, items_of, one_hot
 from adaptive.posterior import believe
 from adaptive.tables import ResponseTables
 

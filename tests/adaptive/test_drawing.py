@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_1samp, lognorm, norm, truncnorm
 
 from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
-from adaptive.drawing import draw_respondents
+from adaptive.evaluation.simulate import draw_respondents
 from adaptive.posterior import believe
 
 MANY = 40_000

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive import Evidence, Progress, Quiet, ResponseTables, StopRule, SurveyRules, believe, next_questions
-from adaptive.exploring import PILOT_SHARE, Lots, draw_good
+from adaptive.exploration import PILOT_SHARE, Lots, draw_good
 
 SHARP = [[0.95, 0.05], [0.05, 0.95]]
 WEAK = [[0.6, 0.4], [0.4, 0.6]]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from adaptive import REASONS, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
-from adaptive.calibration import calibration_error
 from adaptive.dropout import Hazard
-from adaptive.findings import confusion, endings, lengths, reliability, usage
-from adaptive.interviews import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
-from adaptive.simulation import Respondents
+from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
+from adaptive.evaluation.replay import Respondents
+from adaptive.evaluation.simulate import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
+from adaptive.learning.calibration import calibration_error
 from question_bank.compiling import Given, compile_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 

@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from adaptive.coding import MISSING
-from adaptive.latent_classes import fit_latent_classes
+from adaptive.learning.latent_classes import fit_latent_classes
+from adaptive.learning.responses import MISSING
 from tests.real_answers import shared_data
 
 PUBLISHED = [

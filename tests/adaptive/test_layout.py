@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive.layout import Layout
+from adaptive.tables import Layout
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adaptive.measuring import Laws, learn_laws
+from adaptive.learning.numeric import Laws, learn_laws
 
 
 def test_moments_are_those_of_the_persona_and_of_added_answers():

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from adaptive.ordering import best_fixed_order
+from adaptive.evaluation.replay import best_fixed_order
 from adaptive.posterior import believe, uncovered
 from question_bank.answer_files import AnswerTable
 from question_bank.compiling import compile_bank

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive import Choice, Evidence, Measure, ResponseTables, Ticks, believe, weights_of_evidence
-from adaptive.explanation import log_odds
-from adaptive.posterior import log_evidence
+from adaptive.posterior import log_evidence, log_odds
 from question_bank.compiling import Given, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 

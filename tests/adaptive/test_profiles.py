@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
-from adaptive.explanation import log_odds
-from adaptive.profiles import traits
+from adaptive.evaluation.persona_profiles import traits
+from adaptive.posterior import log_odds
 
 TABLES = ResponseTables.of(
     [

@@ -8,12 +8,10 @@ import pytest
 from scipy.special import softmax
 
 from adaptive import Choice, Measure, ResponseTables, StopRule, SurveyRules, Ticks
-from adaptive.distance import distance
-from adaptive.drawing import draw_respondents
-from adaptive.interviews import interview
+from adaptive.evaluation.replay import Respondents
+from adaptive.evaluation.simulate import draw_respondents, interview
+from adaptive.learning.update import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
 from adaptive.posterior import stand
-from adaptive.relearning import STRENGTHS, Answers, Model, log_joint, relearn, teach
-from adaptive.simulation import Respondents
 from question_bank.compiling import Given, compile_bank
 from question_bank.relearned import answers_of, model_of, relearned_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from adaptive import ResponseTables
-from adaptive.drawing import draw_respondents
+from adaptive.evaluation.simulate import draw_respondents
+from adaptive.learning.residuals import bivariate_residuals
 from adaptive.posterior import believe
-from adaptive.residuals import bivariate_residuals
 
 RNG = np.random.default_rng(3)
 TABLES = [RNG.dirichlet(np.ones(answers), size=2) for answers in (3, 2, 3, 2)]

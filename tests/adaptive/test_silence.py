@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adaptive.assembling import evidence_from
-from adaptive.coding import MISSING, Answers
-from adaptive.fitting import fit_with_classes, fit_with_labels
+from adaptive.evaluation.replay import Respondents, replay
+from adaptive.learning.calibration import evidence_from
+from adaptive.learning.fit import fit_with_classes, fit_with_labels
+from adaptive.learning.responses import MISSING, Answers
 from adaptive.selection import SurveyRules
-from adaptive.simulation import Respondents, replay
 from adaptive.stopping import StopRule
 
 SIZE, PERSONAS = 12, 4

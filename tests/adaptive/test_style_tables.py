@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from adaptive import ResponseTables
-from adaptive.coding import Answers, one_hot
-from adaptive.fitting import fit_with_labels
-from adaptive.latent_classes import learn_personas
-from adaptive.marginal import Styles
-from adaptive.style_tables import attribute_styles, learn_styles
-from adaptive.styles import first_guess, style_numbers
+from adaptive.learning.fit import fit_with_labels
+from adaptive.learning.latent_classes import attribute_styles, learn_personas, learn_styles
+from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.responses import Answers, one_hot
+from adaptive.response_styles import Styles
 from tests.adaptive.test_styles import two_styles
 
 STYLES = Styles(np.array([0, 0, 1, 2]))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from adaptive.coding import Answers
-from adaptive.marginal import Styles
-from adaptive.styles import first_guess, style_numbers
+from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.responses import Answers
+from adaptive.response_styles import Styles
 
 
 def two_styles(rng):

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, Ticks, believe, next_questions
-from adaptive.forest import NOT_GIVEN
+from adaptive.dependency_forest import NOT_GIVEN
+from adaptive.information import decided, value_of_information
 from adaptive.posterior import log_evidence, stand
-from adaptive.value import decided, value_of_information
 from question_bank.compiling import Given, compile_bank
 from question_bank.loading import read_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from adaptive.fitting import evidence_of
-from adaptive.simulation import Respondents
+from adaptive.evaluation.replay import Respondents
+from adaptive.learning.fit import evidence_of
 from question_bank.compiling import compile_bank
 from question_bank.fitting import fit_sheet, fitted_bank
 from question_bank.recognising import read_sheet

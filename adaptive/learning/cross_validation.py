@@ -6,11 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from adaptive.coding import MISSING, Answers, Codes, one_hot, starts_of
-from adaptive.latent_classes import Anchor, Personas, learn_personas
+from adaptive.learning.latent_classes import Anchor, Personas, Split, attribute_styles, learn_personas, learn_styles
+from adaptive.learning.responses import MISSING, Answers, Codes, one_hot, starts_of
 from adaptive.likelihood import Floats
-from adaptive.marginal import Styles
-from adaptive.style_tables import Split, attribute_styles, learn_styles
+from adaptive.response_styles import Styles
 
 FOLDS = 5
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.calibration import calibration_error
-from adaptive.interviews import ENDINGS, NOBODY, Interviews
+from adaptive.evaluation.simulate import ENDINGS, NOBODY, Interviews
+from adaptive.learning.calibration import calibration_error
 from adaptive.likelihood import Floats
 from adaptive.tables import Integers
 

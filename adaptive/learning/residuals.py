@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.coding import items_of, one_hot
-from adaptive.forest import NOT_GIVEN
+from adaptive.dependency_forest import NOT_GIVEN
+from adaptive.learning.responses import items_of, one_hot
 from adaptive.likelihood import Choice, Floats
 from adaptive.posterior import Evidence, stand
 from adaptive.tables import ResponseTables

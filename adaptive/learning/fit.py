@@ -8,20 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adaptive.assembling import engine_tables, silence_of
-from adaptive.calibration import Judge, Weights, choose_weights
-from adaptive.coding import MISSING, Answers, Codes, split_items
-from adaptive.dependence import Dependences
-from adaptive.duplicates import repeated_questions
-from adaptive.folds import Fold, Known, Lesson, dealt
-from adaptive.latent_classes import Personas, Spread, fit_latent_classes
+from adaptive.learning.calibration import Judge, Weights, choose_weights, engine_tables, silence_of
+from adaptive.learning.chow_liu import Dependences, learn_forest, linkable_questions
+from adaptive.learning.cross_validation import Fold, Known, Lesson, dealt
+from adaptive.learning.latent_classes import Personas, Split, Spread, attribute_styles, fit_latent_classes
+from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.responses import MISSING, Answers, Codes, split_items
+from adaptive.learning.screening import repeated_questions, telling_silences
 from adaptive.likelihood import Bools, Floats
-from adaptive.linking import learn_forest, linkable_questions
-from adaptive.marginal import Styles
 from adaptive.posterior import Evidence
-from adaptive.silence import telling_silences
-from adaptive.style_tables import Split, attribute_styles
-from adaptive.styles import first_guess, style_numbers
+from adaptive.response_styles import Styles
 from adaptive.tables import ResponseTables
 
 STRENGTHS = (2.0, 4.0, 8.0, 16.0, 32.0)

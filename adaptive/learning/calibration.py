@@ -1,22 +1,72 @@
 """Whether the stated probabilities are true, and the exponents on the evidence that make them so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from scipy.special import log_softmax
 
-from adaptive.assembling import engine_tables, evidence_from, silence_of
-from adaptive.coding import Codes, split_items
-from adaptive.dependence import Dependences
-from adaptive.folds import Fold, Lesson
-from adaptive.likelihood import Bools, Floats
-from adaptive.linking import given_tables
+from adaptive.learning.chow_liu import Dependences, given_tables
+from adaptive.learning.cross_validation import Fold, Lesson
+from adaptive.learning.latent_classes import Personas
+from adaptive.learning.responses import Answers, Codes, items_of, split_items
+from adaptive.likelihood import Bools, Choice, Floats, Ticks
 from adaptive.posterior import Evidence, believe, stand, uncovered
+from adaptive.response_styles import Styles
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
 from adaptive.tables import ResponseTables
+
+
+def engine_tables(
+    questions: Codes,
+    tables: Sequence[Floats],
+    prior: Floats,
+    silence: Mapping[int, Floats],
+    found: Dependences,
+    topics: Codes,
+    styles: Styles | None = None,
+) -> ResponseTables:
+    """Tables of all questions, the evidence still at full weight. A question of several items is a multiple choice.
+
+    `questions` is (J,), the question of each of the (K, A) `tables`; `silence` is question -> (K,).
+    """
+    likelihoods: list[Choice | Ticks] = []
+    for q in range(len(topics)):
+        items = [int(item) for item in np.flatnonzero(questions == q)]
+        if len(items) == 1:
+            likelihoods.append(Choice(tables[items[0]], silence.get(q)))
+        else:
+            likelihoods.append(Ticks(np.column_stack([tables[item][:, 1] for item in items]), silence.get(q)))
+    persona_of = None if styles is None else styles.persona_of
+    return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given, persona_of=persona_of)
+
+
+def silence_of(lesson: Lesson, taught: Personas) -> dict[int, Floats]:
+    """Question -> (K,) P(no answer | persona), where silence counts."""
+    silent = split_items(taught.table, lesson.levels)[len(lesson.answers.levels) :]
+    return {q: table[:, 1] for q, table in zip(lesson.voiced, silent, strict=True)}
+
+
+def evidence_from(answers: Answers, tables: ResponseTables, table: Floats) -> Evidence:
+    """What B respondents gave; `table` is (K, cells or more), P(answer | persona) of all items side by side."""
+    nothing = Evidence.none(tables, len(answers.codes))
+    cells = len(items_of(answers.levels))
+    logs = np.log(table[:, :cells])
+    rows = nothing.rows
+    for q, question in enumerate(tables.questions):
+        own = answers.question_of_cell == q
+        rows[:, q] = answers.hot[:, own] @ logs[:, own].T
+        if question.silence is not None:
+            rows[:, q] += np.where(answers.answered[:, q, None], np.log1p(-question.silence), 0.0)
+            rows[answers.silent[:, q], q] = np.log(question.silence)
+    codes = nothing.codes
+    single = np.flatnonzero(np.bincount(answers.questions) == 1)
+    codes[:, single] = answers.codes[:, np.searchsorted(answers.questions, single)]
+    silent = answers.silent & (tables.silence > 0).any(axis=1)
+    return replace(nothing, answered=answers.answered, silent=silent, rows=rows, codes=codes)
+
 
 EVIDENCE_WEIGHTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4)
 REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)

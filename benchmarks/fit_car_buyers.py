@@ -14,11 +14,11 @@ import numpy as np
 
 from adaptive.learning.latent_classes import LatentClasses, fit_latent_classes
 from adaptive.learning.responses import MISSING
-from question_bank.answer_files import AnswerTable, read_answers, read_column_map
-from question_bank.answers import Value
+from question_bank.answer_values import Value
+from question_bank.datasets.answer_table import AnswerTable, read_answers, read_column_map
 from question_bank.definitions import Bank, Question, Shares
-from question_bank.loading import read_bank
-from question_bank.writing import write_bank
+from question_bank.files.load import read_bank
+from question_bank.files.write import write_bank
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "question_bank" / "examples"
 SEED = 1983

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.keys import create_key
 from survey_service.authoring.publishing import publish
 from survey_service.keyring import Keyring

@@ -22,8 +22,8 @@ from sqlalchemy.engine import make_url
 
 from adaptive import Evidence, Progress, next_questions, suppose
 from benchmarks.load import SURVEY, a_bank
-from question_bank.compiling import CompiledBank, Given, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import CompiledBank, Given, compile_bank
+from question_bank.files.load import read_bank
 from survey_service.serving import DiscernServer, options_of
 from survey_service.settings import Settings
 

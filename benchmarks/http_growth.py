@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import Engine, event, insert, text
 
 from benchmarks.load import KEY, SURVEY, a_bank, cpu_of, prepare
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.publishing import publish
 from survey_service.limits.limit import Limit

@@ -35,9 +35,9 @@ from adaptive.learning.responses import Codes
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
-from question_bank.fitting import answers_of, fit_sheet
-from question_bank.recognising import Wanted, read_sheet
-from question_bank.sheets import Sheet
+from question_bank.datasets.dataset import Sheet
+from question_bank.datasets.fit import answers_of, fit_sheet
+from question_bank.datasets.infer import Wanted, read_sheet
 
 STEPS = range(1, 11)
 ORDERS = ("adaptive", "fixed", "random")

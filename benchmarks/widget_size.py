@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.publishing import publish
 from survey_service.embed.assets import widget

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from question_bank.cells import AnswersInvalid, Cells, cells_of, decoded
+from question_bank.datasets.table_files import AnswersInvalid, Cells, cells_of, decoded
 
 
 def read_cells(path: Path) -> Cells:

@@ -33,7 +33,7 @@ for command in (simulate, replay, fit, refit, links, recompute, prune, export, k
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check(bank: Path, as_json: bool) -> None:
     """Report every problem of a bank file at once."""
-    from question_bank.loading import check_bank
+    from question_bank.files.load import check_bank
 
     report = check_bank(bank.read_bytes(), bank.name)
     if as_json:

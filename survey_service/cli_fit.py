@@ -50,7 +50,7 @@ class Span(click.ParamType[tuple[int, int]]):
 @REPORT
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
     """Make a bank from a file of answers (CSV or Parquet), one column a question."""
-    from question_bank.answer_files import ColumnMap, read_column_map
+    from question_bank.datasets.answer_table import ColumnMap, read_column_map
     from survey_service.fitting import Wish, columns_wanted, fit_file, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))

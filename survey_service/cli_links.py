@@ -12,7 +12,7 @@ import click
 from survey_service.terminal import WRITABLE, progress, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
-    from question_bank.cells import Cells
+    from question_bank.datasets.table_files import Cells
 
 SOURCE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 STANDARD = "-"
@@ -71,7 +71,7 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
 
 
 def _cells(path: Path) -> "Cells":
-    from question_bank.cells import cells_of, decoded
+    from question_bank.datasets.table_files import cells_of, decoded
     from survey_service.answer_sources import read_cells
 
     if str(path) != STANDARD:

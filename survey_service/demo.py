@@ -19,7 +19,7 @@ from types import FrameType
 from sqlmodel import Session, select
 
 from question_bank.definitions import Bank
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.publishing import publish
 from survey_service.parts import utc_now
 from survey_service.settings import Settings

@@ -18,15 +18,15 @@ from adaptive.learning.cross_validation import FOLDS
 from adaptive.learning.fit import Fit
 from adaptive.learning.latent_classes import Spread
 from adaptive.learning.model_selection import best_class_number
-from question_bank.answer_files import ColumnMap, read_answers
+from question_bank.datasets.answer_table import ColumnMap, read_answers
+from question_bank.datasets.dataset import Sheet
+from question_bank.datasets.fit import compare_sheet, fit_sheet, fitted_bank, notes_of, persona_ids
+from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.refit import refit_bank, rows_of
 from question_bank.definitions import Bank
-from question_bank.fields import SLUG, SLUG_TODO
-from question_bank.fitting import compare_sheet, fit_sheet, fitted_bank, notes_of, persona_ids
-from question_bank.loading import check_bank
-from question_bank.recognising import Wanted, read_sheet
-from question_bank.refitting import refit_bank, rows_of
-from question_bank.sheets import Sheet
-from question_bank.writing import write_bank
+from question_bank.files.fields import SLUG, SLUG_TODO
+from question_bank.files.load import check_bank
+from question_bank.files.write import write_bank
 from survey_service.answer_sources import read_cells
 from survey_service.terminal import progress
 

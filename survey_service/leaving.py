@@ -8,7 +8,7 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from adaptive.dropout import Hazard, fit_hazard
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from question_bank.definitions import Bank
 from survey_service.store.records import Answer, SurveySession
 

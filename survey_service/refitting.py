@@ -10,11 +10,11 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from adaptive.learning.update import STRENGTHS, Answers, Relearned, distance, relearn
-from question_bank.compiling import CompiledBank, Given, compile_bank
+from question_bank.compile import CompiledBank, Given, compile_bank
+from question_bank.datasets.update import Pilot, answers_of, model_of, pilots_of, relearned_bank
 from question_bank.definitions import Bank
-from question_bank.loading import check_bank
-from question_bank.relearned import Pilot, answers_of, model_of, pilots_of, relearned_bank
-from question_bank.writing import write_bank
+from question_bank.files.load import check_bank
+from question_bank.files.write import write_bank
 from survey_service.contacts.evidence import readable
 from survey_service.leaving import learned_hazard, with_hazard
 from survey_service.simulating import Wish, figures, simulate_survey

@@ -14,10 +14,9 @@ from adaptive.likelihood import Floats
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 from adaptive.tables import Integers
-from question_bank.answer_files import read_answers, read_column_map
-from question_bank.compiling import CompiledBank, compile_bank
+from question_bank.compile import CompiledBank, compile_bank
+from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
 from question_bank.definitions import DEFAULT_STOP, Bank
-from question_bank.respondents import respondents_of
 from survey_service.answer_sources import read_cells
 from survey_service.terminal import progress
 

@@ -9,8 +9,7 @@ import numpy as np
 from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
 from adaptive.evaluation.simulate import NOBODY, Simulated, simulate
 from adaptive.learning.calibration import calibration_error
-from question_bank.compiling import CompiledBank, compile_bank
-from question_bank.conditions import conditions_of
+from question_bank.compile import CompiledBank, compile_bank, conditions_of
 from question_bank.definitions import Bank
 from survey_service.terminal import progress
 

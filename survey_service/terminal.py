@@ -77,7 +77,7 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
 
 def bank_of(path: Path) -> "Bank":
     """The bank of a file; refuses with every problem of it."""
-    from question_bank.loading import check_bank
+    from question_bank.files.load import check_bank
 
     report = check_bank(path.read_bytes(), path.name)
     if report.bank is None:

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from cryptography.fernet import InvalidToken
 
-from question_bank.answer_files import read_answers, read_column_map
-from question_bank.cells import AnswersInvalid, cells_of, decoded
-from question_bank.loading import check_bank, read_bank
-from question_bank.recognising import read_sheet
+from question_bank.datasets.answer_table import read_answers, read_column_map
+from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.table_files import AnswersInvalid, cells_of, decoded
+from question_bank.files.load import check_bank, read_bank
 from survey_service.authoring.keys import create_key
 from survey_service.email_links.files import contacts_of
 from survey_service.email_links.tokens import LANDING, LinkInvalid, LinkTokens, read_identity, sign_identity
@@ -67,7 +67,7 @@ def service_targets(service: Service) -> Iterator[Target]:
 
 
 def _as_json(bank: str) -> bytes:
-    from question_bank.yaml_source import read_yaml
+    from question_bank.files.yaml_source import read_yaml
 
     return json.dumps(read_yaml(bank).data).encode()
 

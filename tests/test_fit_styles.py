@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from question_bank.compiling import compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import compile_bank
+from question_bank.files.load import read_bank
 from survey_service.cli import main
 from tests.question_bank.styled_world import answers
 

@@ -6,7 +6,7 @@ import io
 import pytest
 from click.testing import CliRunner
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.publishing import publish
 from survey_service.cli import main
 from survey_service.parts import utc_now

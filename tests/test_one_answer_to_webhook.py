@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from adaptive import believe
-from question_bank.compiling import Given, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import Given, compile_bank
+from question_bank.files.load import read_bank
 from tests.processes import discern, process, receiver, until, web_server
 
 BANK = Path(__file__).parent.parent / "question_bank" / "examples" / "car-buyers.yaml"

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.cli import main
 from survey_service.simulating import Wish, figures, simulate_survey
 from tests.processes import ROOT

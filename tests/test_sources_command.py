@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.publishing import publish
 from survey_service.cli import main
 from survey_service.clock import utc_now

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from question_bank.compiling import compile_bank
+from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from question_bank.versions import fingerprint, to_plain
 from survey_service.errors import Conflict
 from survey_service.store.banks import source_of

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import and_, func
 from sqlmodel import col, select
 
-from question_bank.loading import check_bank
+from question_bank.files.load import check_bank
 from survey_service.authoring.guard import requires
 from survey_service.authoring.publishing import latest_version, publish
 from survey_service.authoring.schemas import BANK, BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema

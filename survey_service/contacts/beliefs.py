@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
-from question_bank.compiling import CompiledBank, Given
+from question_bank.compile import CompiledBank, Given
 from survey_service.contacts.evidence import Known, label_row
 from survey_service.store.plain import save
 from survey_service.store.records import Answer, Belief, Contact, metadata

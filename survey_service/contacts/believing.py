@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from adaptive import believe
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.contacts.beliefs import Change, now_believes, stored
 from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks

@@ -13,8 +13,8 @@ from sqlmodel import Session, col
 
 from adaptive.likelihood import Floats
 from adaptive.posterior import Evidence
-from question_bank.answers import ImpossibleValue, from_store
-from question_bank.compiling import CompiledBank, Given
+from question_bank.answer_values import ImpossibleValue, from_store
+from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Signal
 from survey_service.contacts.quality import weight_of
 from survey_service.store.records import Answer, Contact

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, or_, select
 
 from adaptive import believe
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.contacts.beliefs import Before, now_believes
 from survey_service.contacts.evidence import evidence_about_all
 from survey_service.store.banks import Banks

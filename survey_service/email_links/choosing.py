@@ -7,7 +7,7 @@ import numpy as np
 
 from adaptive import Evidence, Progress, limit_of, next_questions
 from adaptive.selection import SurveyRules
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from question_bank.definitions import Question
 from survey_service.contacts.evidence import Known
 from survey_service.errors import Invalid

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, Template
 
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from question_bank.definitions import Question, in_language
 from survey_service.email_links.making import Made
 from survey_service.email_links.strings import strings

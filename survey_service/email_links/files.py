@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from question_bank.cells import AnswersInvalid, Cells
+from question_bank.datasets.table_files import AnswersInvalid, Cells
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.email_links.choosing import linkable
 from survey_service.email_links.drafts import Draft, Drafts, html, plain

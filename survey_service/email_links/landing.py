@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from question_bank.answers import Value, from_store
-from question_bank.compiling import Given
+from question_bank.answer_values import Value, from_store
+from question_bank.compile import Given
 from survey_service.email_links.opening import count, last_opened, option_of
 from survey_service.email_links.tokens import Target
 from survey_service.respondent import interview

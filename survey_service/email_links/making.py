@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, insert
 
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.contacts import directory
 from survey_service.contacts.evidence import evidence_about_all
 from survey_service.email_links.choosing import checked, first_questions

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from adaptive.evaluation.replay import Respondents
 from adaptive.learning.residuals import bivariate_residuals
-from question_bank.answer_files import read_answers, read_column_map
-from question_bank.compiling import CompiledBank, compile_bank
+from question_bank.compile import CompiledBank, compile_bank
+from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
 from question_bank.definitions import Bank
-from question_bank.respondents import respondents_of
 from survey_service.answer_sources import read_cells
 from survey_service.replaying import ORDERS, replay_respondents, rules_of
 from survey_service.reports import sections

@@ -11,7 +11,7 @@ from adaptive.evaluation.simulate import NOBODY, Interviews
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.residuals import PairResidual
 from adaptive.likelihood import Bools, Floats
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.reports import charts
 from survey_service.reports.page import Cell, Section, Table
 from survey_service.reports.wording import ending, outcome_text, persona_name, question_text, trait_text

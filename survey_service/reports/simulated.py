@@ -7,7 +7,7 @@ import numpy as np
 from adaptive.evaluation.metrics import usage
 from adaptive.evaluation.replay import Measure, Respondents, replay
 from adaptive.evaluation.simulate import draw_respondents
-from question_bank.conditions import conditions_of
+from question_bank.compile import conditions_of
 from survey_service.replaying import ORDERS
 from survey_service.reports import sections
 from survey_service.reports.page import Report, write

@@ -7,8 +7,8 @@ from typing import Any, cast
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session
 
-from question_bank.answers import ImpossibleValue, Value, canonical, from_store, to_store
-from question_bank.compiling import Given
+from question_bank.answer_values import ImpossibleValue, Value, canonical, from_store, to_store
+from question_bank.compile import Given
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
 from survey_service.respondent.reading import ANSWER
 from survey_service.respondent.state import GivenAnswer, Interview

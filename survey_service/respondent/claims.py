@@ -2,8 +2,8 @@
 
 from sqlmodel import Session, select
 
-from question_bank.answers import Value
-from question_bank.compiling import CompiledBank, Given
+from question_bank.answer_values import Value
+from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Question
 from survey_service.store.link_records import Link, LinkSession
 from survey_service.store.records import SurveySession

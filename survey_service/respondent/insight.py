@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.contacts.beliefs import belief_view, explanation
 from survey_service.contacts.evidence import evidence_about
 from survey_service.contacts.quality import manner_of, weight_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from question_bank.answers import to_store
+from question_bank.answer_values import to_store
 from survey_service.errors import Conflict
 from survey_service.respondent.accepting import validated
 from survey_service.respondent.course import arrive, close, move_on

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from adaptive import Evidence, Progress
 from adaptive.exploration import Lots
 from adaptive.likelihood import Bools
-from question_bank.compiling import CompiledBank, Given
+from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Survey
 from survey_service.contacts.evidence import Known, Seen, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired

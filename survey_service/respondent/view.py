@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from adaptive import believe, limit_of, next_questions, suppose
-from question_bank.answers import Value, from_store
-from question_bank.compiling import CompiledBank, Given
+from question_bank.answer_values import Value, from_store
+from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Question, Result, Text, in_language
 from survey_service.respondent.state import Interview
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, func, select
 
-from question_bank.compiling import CompiledBank, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import CompiledBank, compile_bank
+from question_bank.files.load import read_bank
 from survey_service.errors import NotFound
 from survey_service.store.records import BankVersion, SurveyRow
 

@@ -13,7 +13,7 @@ from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks.flat import FLAT, FULL, flat
 
 if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
-    from question_bank.compiling import CompiledBank
+    from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
     from survey_service.contacts.beliefs import Change
 

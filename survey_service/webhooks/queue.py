@@ -14,7 +14,7 @@ from survey_service.webhooks import events
 from survey_service.webhooks.timing import Moment
 
 if TYPE_CHECKING:
-    from question_bank.compiling import CompiledBank
+    from question_bank.compile import CompiledBank
 
 LANES = INTERACTIVE, BULK = ("interactive", "bulk")
 """What a respondent has just done, and what concerns the whole base: the second never holds up the first."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from question_bank.compiling import CompiledBank
+from question_bank.compile import CompiledBank
 from survey_service.contacts.beliefs import Change, explanation, next_sequence
 from survey_service.contacts.evidence import evidence_about
 from survey_service.store.banks import Banks

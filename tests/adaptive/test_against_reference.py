@@ -8,7 +8,7 @@ import pytest
 from adaptive import Progress, believe, next_questions
 from adaptive.information import gain_of
 from adaptive.posterior import stand
-from question_bank.compiling import CompiledBank, Given, compile_bank
+from question_bank.compile import CompiledBank, Given, compile_bank
 from tests.adaptive import reference
 from tests.adaptive.random_banks import a_random_bank, some_answers
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adaptive import Evidence, ResponseTables, Ticks, entropy, expected_information_gain
 from adaptive.information import gain_of
 from adaptive.posterior import stand
-from question_bank.compiling import Given, compile_bank
+from question_bank.compile import Given, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 

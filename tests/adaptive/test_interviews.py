@@ -12,7 +12,7 @@ from adaptive.evaluation.metrics import confusion, endings, lengths, reliability
 from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
 from adaptive.learning.calibration import calibration_error
-from question_bank.compiling import Given, compile_bank
+from question_bank.compile import Given, compile_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
 STOPS = (StopRule(at_least=0), StopRule(at_most=3), StopRule(confidence=0.7, at_least=2), StopRule(gain_below=0.1, seconds=20.0))

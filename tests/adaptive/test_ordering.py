@@ -7,9 +7,8 @@ import pytest
 
 from adaptive.evaluation.replay import best_fixed_order
 from adaptive.posterior import believe, uncovered
-from question_bank.answer_files import AnswerTable
-from question_bank.compiling import compile_bank
-from question_bank.respondents import respondents_of
+from question_bank.compile import compile_bank
+from question_bank.datasets.answer_table import AnswerTable, respondents_of
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 

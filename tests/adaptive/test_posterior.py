@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adaptive import Choice, Evidence, Measure, ResponseTables, Ticks, believe, weights_of_evidence
 from adaptive.posterior import log_evidence, log_odds
-from question_bank.compiling import Given, compile_bank
+from question_bank.compile import Given, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 

@@ -12,8 +12,8 @@ from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import draw_respondents, interview
 from adaptive.learning.update import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
 from adaptive.posterior import stand
-from question_bank.compiling import Given, compile_bank
-from question_bank.relearned import answers_of, model_of, relearned_bank
+from question_bank.compile import Given, compile_bank
+from question_bank.datasets.update import answers_of, model_of, relearned_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
 LOOSE = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}

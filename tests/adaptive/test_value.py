@@ -12,8 +12,8 @@ from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, Surv
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import decided, value_of_information
 from adaptive.posterior import log_evidence, stand
-from question_bank.compiling import Given, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import Given, compile_bank
+from question_bank.files.load import read_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 from tests.adaptive.reference import class_belief
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from sqlmodel import SQLModel, func, select
 from werkzeug.serving import make_server
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.publishing import publish
 from survey_service.email_links.drafts import Drafts

@@ -4,7 +4,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from question_bank.loading import Problem, Report, check_bank
+from question_bank.files.load import Problem, Report, check_bank
 
 ABSENT = object()
 

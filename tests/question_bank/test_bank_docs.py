@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from question_bank.loading import check_bank
+from question_bank.files.load import check_bank
 
 PAGE = Path(__file__).parents[2] / "docs" / "bank.md"
 SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from question_bank.cells import AnswersInvalid, cells_of, decoded
+from question_bank.datasets.table_files import AnswersInvalid, cells_of, decoded
 
 TEXT = "name;größe\nécluse;1,5\nquai;2\n"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from question_bank.cells import AnswersInvalid
-from question_bank.recognising import Wanted, read_sheet
+from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.table_files import AnswersInvalid
 
 
 def sheet(columns, **wishes):

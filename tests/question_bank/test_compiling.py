@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from adaptive import believe
-from question_bank.compiling import Given, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import Given, compile_bank
+from question_bank.files.load import read_bank
 from tests.question_bank.a_bank import GOOD, changed, report_of
 
 

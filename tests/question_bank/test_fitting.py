@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from question_bank.answer_files import read_answers, read_column_map
-from question_bank.cells import AnswersInvalid
-from question_bank.compiling import compile_bank
-from question_bank.fitting import fit_sheet, fitted_bank, notes_of
-from question_bank.ids import slug
-from question_bank.loading import check_bank, read_bank
-from question_bank.recognising import read_sheet
-from question_bank.respondents import respondents_of
-from question_bank.writing import write_bank
+from question_bank.compile import compile_bank
+from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
+from question_bank.datasets.dataset import slug
+from question_bank.datasets.fit import fit_sheet, fitted_bank, notes_of
+from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.files.load import check_bank, read_bank
+from question_bank.files.write import write_bank
 from tests.question_bank.planted import planted
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from question_bank.answer_files import read_column_map
-from question_bank.cells import AnswersInvalid, cells_of
-from question_bank.recognising import read_sheet
+from question_bank.datasets.answer_table import read_column_map
+from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.table_files import AnswersInvalid, cells_of
 
 LAUGHS = "columns: {}\nignore:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"- &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(12)

@@ -21,7 +21,7 @@ from question_bank.definitions import (
     Shares,
     Words,
 )
-from question_bank.loading import BankInvalid, check_bank, read_bank
+from question_bank.files.load import BankInvalid, check_bank, read_bank
 from tests.question_bank.a_bank import ABSENT, GOOD, changed, report_of
 
 TEN = Path(__file__).with_name("ten-mistakes.yaml")

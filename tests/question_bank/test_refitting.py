@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from question_bank.answer_files import read_answers
-from question_bank.cells import AnswersInvalid
-from question_bank.compiling import compile_bank
-from question_bank.loading import check_bank, read_bank
-from question_bank.refitting import refit_bank, rows_of
-from question_bank.writing import write_bank
+from question_bank.compile import compile_bank
+from question_bank.datasets.answer_table import read_answers
+from question_bank.datasets.refit import refit_bank, rows_of
+from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.files.load import check_bank, read_bank
+from question_bank.files.write import write_bank
 
 BANK = """
 bank: shop

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from question_bank.cells import AnswersInvalid, cells_of
-from question_bank.recognising import Wanted, read_sheet
-from question_bank.repeats import called_like_an_id, repeats_of
+from question_bank.datasets.duplicate_rows import called_like_an_id, repeats_of
+from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.table_files import AnswersInvalid, cells_of
 from tests.real_answers import shared_data
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from question_bank.definitions import Counts, LogNormal, Normal, Option, Question, Shares, Words
-from question_bank.rows import FLOOR, shares_of
+from question_bank.probabilities import FLOOR, shares_of
 
 OPTIONS = tuple(Option(name, {"en": name}) for name in "abc")
 SINGLE = Question("q", "single", {"en": "?"}, options=OPTIONS)

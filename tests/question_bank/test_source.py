@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from question_bank.json_source import read_json
-from question_bank.loading import check_bank, read_bank
-from question_bank.source import Unreadable
-from question_bank.yaml_source import read_yaml
+from question_bank.files.json_source import read_json
+from question_bank.files.load import check_bank, read_bank
+from question_bank.files.source import Unreadable
+from question_bank.files.yaml_source import read_yaml
 from tests.question_bank.a_bank import GOOD
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 
 from question_bank.definitions import Option, Question
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
+from question_bank.files.write import write_bank
 from question_bank.versions import fingerprint, survives, to_plain
-from question_bank.writing import write_bank
 from tests.question_bank.a_bank import GOOD, changed
 from tests.question_bank.strategies import banks
 from tests.question_bank.test_writing import invented

@@ -5,9 +5,9 @@ import json
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
+from question_bank.files.write import write_bank
 from question_bank.versions import to_plain
-from question_bank.writing import write_bank
 from tests.question_bank.a_bank import GOOD, changed
 from tests.question_bank.strategies import banks
 

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.keys import create_key
 from survey_service.authoring.publishing import publish

@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from question_bank.cells import AnswersInvalid
-from question_bank.recognising import read_sheet
+from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.table_files import AnswersInvalid
 from survey_service.answer_sources import read_cells
 
 

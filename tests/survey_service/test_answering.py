@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from adaptive import believe
-from question_bank.compiling import Given, compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import Given, compile_bank
+from question_bank.files.load import read_bank
 from tests.survey_service.service import BANK
 
 

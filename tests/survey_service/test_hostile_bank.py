@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from question_bank.loading import check_bank
+from question_bank.files.load import check_bank
 from survey_service.preview.tokens import preview_token
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import BANK as GOOD

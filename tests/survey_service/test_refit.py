@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.leaving import learned_hazard, with_hazard
 from survey_service.refitting import NEEDED_PER_PERSONA, comparison, refit_survey
 from survey_service.store.banks import Banks

@@ -6,8 +6,8 @@ import math
 import pytest
 from sqlmodel import select
 
-from question_bank.compiling import compile_bank
-from question_bank.loading import read_bank
+from question_bank.compile import compile_bank
+from question_bank.files.load import read_bank
 from survey_service.refitting import comparison, refit_survey, write_draft
 from survey_service.reports import sections
 from survey_service.store.banks import Banks

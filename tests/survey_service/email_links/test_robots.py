@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from adaptive import believe
-from question_bank.compiling import Given
+from question_bank.compile import Given
 from survey_service.respondent.claims import TRUST
 from survey_service.store.link_records import Link
 from tests.survey_service.email_links.mailbox import Mail, links, opens, rows

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.keys import create_key
 from survey_service.authoring.publishing import publish
 from survey_service.keyring import Keyring

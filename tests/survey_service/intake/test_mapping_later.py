@@ -2,7 +2,7 @@
 
 import pytest
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.publishing import publish
 from survey_service.contacts.recomputing import how_many, recompute
 from tests.survey_service.contacts.people import belief_of, contact, respondent

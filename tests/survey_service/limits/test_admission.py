@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from question_bank.loading import read_bank
+from question_bank.files.load import read_bank
 from survey_service.authoring.publishing import publish
 from survey_service.limits.admission import PRUNED_EVERY, Charge, Limits, TooManyRequests
 from survey_service.limits.guard import neighbourhood

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from adaptive.evaluation.replay import Respondents
 from adaptive.learning.fit import evidence_of
-from question_bank.compiling import compile_bank
-from question_bank.fitting import fit_sheet, fitted_bank
-from question_bank.recognising import read_sheet
+from question_bank.compile import compile_bank
+from question_bank.datasets.fit import fit_sheet, fitted_bank
+from question_bank.datasets.infer import read_sheet
 from survey_service.cli import main
 from survey_service.reports.fitted import report_fit
 from tests.processes import ROOT, environment

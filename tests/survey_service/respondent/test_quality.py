@@ -5,7 +5,7 @@ import pytest
 from sqlmodel import select
 
 from adaptive import believe
-from question_bank.compiling import Given
+from question_bank.compile import Given
 from survey_service.contacts.quality import least_seconds
 from survey_service.store.records import Answer
 from tests.question_bank.test_unconfirmed import TREE

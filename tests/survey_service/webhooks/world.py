@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, select
 
-from question_bank.compiling import compile_bank
+from question_bank.compile import compile_bank
 from survey_service.authoring.publishing import publish
 from survey_service.contacts.beliefs import Change, now_believes, stored
 from survey_service.contacts.evidence import Known

@@ -1,0 +1,130 @@
+"""A foreign file of answers as questions and arrays, ready to be learnt from, and the map by which the file can be read again."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from adaptive.learning.responses import Codes
+from adaptive.likelihood import Bools, Floats
+from question_bank.datasets.answer_table import ColumnMap
+from question_bank.definitions import Question
+
+
+def slug(words: str, taken: set[str]) -> str:
+    """An id made from words, not yet `taken`, and taken from now on.
+
+    >>> slug("Q7.1 Écluses", set())
+    'q7-1-ecluses'
+    """
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9_]+", "-", plain).strip("-_")[:56].rstrip("-_") or "x"
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What asks one question: a column, or one an option of a multiple question, named in `options`.
+
+    `codes` is (N,), or (N, M) ticks of M options; -1 where nothing was given. `values` say which outcome each cell means (empty where
+    cells read as they are). A number question has its `numbers`, (N,) with NaN where there is none, and `codes` are their classes.
+    """
+
+    name: str
+    question: Question
+    codes: Codes
+    values: Mapping[str, str]
+    options: Mapping[str, str] | None = None
+    numbers: Floats | None = None
+
+    def some(self, rows: Codes | list[int]) -> "Column":
+        """Some respondents only."""
+        return replace(self, codes=np.asarray(self.codes[rows]), numbers=None if self.numbers is None else self.numbers[rows])
+
+    @property
+    def ticks(self) -> Codes:
+        """(N, items) one column an item: each option of a multiple question is one."""
+        return self.codes if self.codes.ndim == 2 else self.codes[:, None]
+
+    @property
+    def levels(self) -> list[int]:
+        if self.options is not None:
+            return [2] * len(self.options)
+        return [len(self.question.outcomes) if self.numbers is None else int(self.codes.max()) + 1]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Who each respondent is: `membership` is (N, K), P(persona), of the K personas as the file calls them.
+
+    `column` is the label column; None where each persona has a column of probabilities.
+    """
+
+    names: tuple[str, ...]
+    membership: Floats
+    column: str | None = None
+
+    @property
+    def codes(self) -> Codes:
+        """(N,) the likeliest persona."""
+        likeliest: Codes = self.membership.argmax(axis=1)
+        return likeliest
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """N respondents who answered something, and whose label is known where there are labels; `dropped` others did not.
+
+    `warnings` are what the reader should know though nothing is wrong.
+    """
+
+    columns: tuple[Column, ...]
+    labels: Labels | None
+    ignored: tuple[str, ...]
+    dropped: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> Codes:
+        """(N, J) answers to the items, -1 where there is none."""
+        return np.column_stack([column.ticks for column in self.columns])
+
+    @property
+    def levels(self) -> list[int]:
+        """J numbers of possible answers."""
+        return [level for column in self.columns for level in column.levels]
+
+    @cached_property
+    def questions(self) -> Codes:
+        """(J,) which column each item belongs to."""
+        return np.repeat(np.arange(len(self.columns)), [len(column.levels) for column in self.columns])
+
+    @property
+    def linkable(self) -> Bools:
+        """(J,) items that may depend on one another: single choices and scales."""
+        return np.array([self.columns[q].question.type in ("single", "scale") for q in self.questions])
+
+    def column_map(
+        self, personas: Mapping[str, str] | None = None, silent: tuple[str, ...] = (), *, keep_repeats: bool = False
+    ) -> ColumnMap:
+        """What `discern replay` needs to read the same file with the fitted bank, see `answer_files`.
+
+        `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are a silence.
+        """
+        columns: dict[str, object] = {}
+        for one in self.columns:
+            if one.options is not None:
+                columns |= {name: f"{one.question.id}.{option}" for name, option in one.options.items()}
+            else:
+                columns[one.name] = {"question": one.question.id, "values": dict(one.values)} if one.values else one.question.id
+        label = self.labels.column if self.labels is not None else None
+        labels = {label: personas} if label is not None and personas else {}
+        return ColumnMap(columns, frozenset(self.ignored), labels, frozenset(silent), keep_repeats)

@@ -1,0 +1,169 @@
+"""More answers for a bank that has tables: these count as so many respondents as cross-validation says, and everything else is kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from adaptive.learning.cross_validation import Known
+from adaptive.learning.fit import Fit, Watch, refit
+from adaptive.learning.numeric import Laws
+from adaptive.learning.responses import MISSING, Answers, Codes
+from adaptive.likelihood import Choice, Floats, Measure, Ticks
+from question_bank.answer_values import Value
+from question_bank.compile import compile_bank, given_parent
+from question_bank.datasets.answer_table import AnswerTable
+from question_bank.datasets.column_types import classes_of, edges_of
+from question_bank.datasets.dataset import Column, Sheet
+from question_bank.datasets.fit import filled_questions, persona_notes, question_notes, shares_and_styles
+from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.definitions import Bank, Persona, Question, Style
+
+Row = Mapping[str, Value | None]
+"""What one respondent gave: question id -> canonical value, or None for an explicit silence; absent where never asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relearnt:
+    """The bank with its new tables, what was learnt, and comments for `write_bank`."""
+
+    bank: Bank
+    fit: Fit
+    notes: Mapping[str, str]
+
+
+def rows_of(table: AnswerTable) -> list[Row]:
+    """The rows of a file, every empty cell a silence until it turns out that it tells nothing."""
+    return [{question: row.get(question) for question in table.asked} for row in table.rows]
+
+
+def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | None, seed: int, watch: Watch = lambda _: None) -> Relearnt:
+    """The same bank with tables, prior shares, dependences and weights learnt from more respondents.
+
+    `labels` are persona ids, None where unknown (then left out); without any the personas are believed from the tables of the bank.
+    Questions nobody answered keep their tables; so does a question whose parent nobody answered. Raises AnswersInvalid where there is
+    too little to learn from.
+    """
+    ids = [persona.id for persona in bank.personas]
+    codes = None if labels is None else np.array([MISSING if label is None else ids.index(label) for label in labels])
+    told = [n for n in range(len(rows)) if codes is None or codes[n] != MISSING]
+    rows, codes = [rows[n] for n in told], None if codes is None else codes[told]
+    places = [q for q, question in enumerate(bank.questions) if _answered(question, rows)]
+    if len(rows) < 2 or not places:
+        raise AnswersInvalid([f"{len(rows)} respondents with a known persona and answers are too few to learn from"])
+    sheet = Sheet(tuple(_column(bank.questions[q], rows) for q in places), None, (), 0)
+    silent = np.array([[bank.questions[q].id in row and row[bank.questions[q].id] is None for q in places] for row in rows])
+    kept = [bool(_parent_unheard(bank, q, places)) for q in places]
+    linkable = sheet.linkable & ~np.array(kept)[sheet.questions]
+    answers = Answers.of(sheet.codes, sheet.levels, sheet.questions, linkable, silent)
+    fit = refit(answers, _known(bank, places, sheet), codes, np.random.default_rng(seed), watch)
+    filled = filled_questions([bank.questions[q] for q in places], sheet, fit, bank.keys, _laws(bank, places))
+    questions = list(bank.questions)
+    for q, question, stays in zip(places, filled, kept, strict=True):
+        questions[q] = replace(bank.questions[q], no_answer=question.no_answer) if stays else replace(question, pilot=False)
+    personas = tuple(
+        _persona(persona, share, styles) for persona, share, styles in zip(bank.personas, *shares_and_styles(fit), strict=True)
+    )
+    repeat = fit.repeat_weight if (fit.topics >= 0).any() else bank.repeat_weight
+    learnt = replace(bank, personas=personas, questions=tuple(questions), evidence_weight=fit.evidence_weight, repeat_weight=repeat)
+    return Relearnt(learnt, fit, _notes(sheet, fit, places))
+
+
+def _persona(persona: Persona, prior: float, styles: Sequence[Style]) -> Persona:
+    """The same persona and styles with their new shares."""
+    kept = zip(persona.styles, styles, strict=True)
+    return replace(persona, prior=prior, styles=tuple(replace(style, share=new.share) for style, new in kept))
+
+
+def _answered(question: Question, rows: Sequence[Row]) -> bool:
+    """Whether anybody gave what can be counted: of numbers, two different ones."""
+    values = [value for row in rows if (value := row.get(question.id)) is not None]
+    if question.type == "number":
+        return len({value for value in values if not isinstance(value, dict)}) > 1
+    return question.type != "text" and bool(values)
+
+
+def _parent_unheard(bank: Bank, q: int, places: Sequence[int]) -> bool:
+    parent = bank.questions[q].parent
+    return parent is not None and parent not in {bank.questions[place].id for place in places}
+
+
+def _column(question: Question, rows: Sequence[Row]) -> Column:
+    values = [row.get(question.id) for row in rows]
+    if question.type == "number":
+        numbers = np.array([np.nan if value is None or isinstance(value, dict) else float(value) for value in values])  # type: ignore[arg-type]
+        return Column(question.id, question, classes_of(numbers, edges_of(numbers)), {}, numbers=numbers)
+    if question.type == "multiple":
+        options = {f"{question.id}.{option}": option for option in question.outcomes}
+        return Column(question.id, question, np.array([_ticks(question, value) for value in values]), {}, options=options)
+    codes = [MISSING if value is None else question.outcomes.index(str(value)) for value in values]
+    return Column(question.id, question, np.array(codes, dtype=np.int64), {})
+
+
+def _ticks(question: Question, value: Value | None) -> list[int]:
+    if value is None:
+        return [MISSING] * len(question.outcomes)
+    ticked = value["ticked"] if isinstance(value, dict) else value
+    seen = value["seen"] if isinstance(value, dict) else question.outcomes
+    return [int(option in ticked) if option in seen else MISSING for option in question.outcomes]  # type: ignore[operator]
+
+
+def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
+    """What the bank says of the questions that have answers; of a pilot question, what all respondents said."""
+    tables = compile_bank(bank).tables
+    items: list[Floats] = []
+    silence = {}
+    for n, q in enumerate(places):
+        one = tables.questions[q]
+        if one.silence is not None:
+            silence[n] = one.silence
+        if isinstance(one, Choice):
+            items.append(one.table)
+        elif isinstance(one, Ticks):
+            items += [np.column_stack([1 - share, share]) for share in one.ticked.T]
+        elif isinstance(one, Measure):
+            items.append(_shares_of_classes(one, sheet.columns[n]))
+        else:
+            items += _pooled(sheet.columns[n], tables.classes)
+    index = {bank.questions[q].id: n for n, q in enumerate(places)}
+    parents = {n: index[parent] for n, q in enumerate(places) if (parent := bank.questions[q].parent) is not None and parent in index}
+    given = {n: given_parent(bank, bank.questions[places[n]]) for n in parents}
+    return Known(tables.prior, items, silence, parents, given, tables.styles)
+
+
+def _shares_of_classes(law: Measure, column: Column) -> Floats:
+    """(K, classes) P(class of the number | persona)."""
+    numbers = column.numbers if column.numbers is not None else np.empty(0)
+    ends = np.concatenate([[-np.inf], edges_of(numbers), [np.inf]])
+    shares = np.column_stack([law.chance_between(low, high) for low, high in pairwise(ends)])
+    result: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return result
+
+
+def _pooled(column: Column, classes: int) -> list[Floats]:
+    tables = []
+    for codes, level in zip(column.ticks.T, column.levels, strict=True):
+        counts = np.bincount(codes[codes != MISSING], minlength=level) + 0.5
+        tables.append(np.tile(counts / counts.sum(), (classes, 1)))
+    return tables
+
+
+def _laws(bank: Bank, places: Sequence[int]) -> Mapping[int, Laws]:
+    tables = compile_bank(bank).tables
+    laws = {}
+    for n, q in enumerate(places):
+        one = tables.questions[q]
+        if isinstance(one, Measure):
+            laws[n] = Laws(one.centre, one.width, np.broadcast_to(one.logarithmic, one.centre.shape))
+    return laws
+
+
+def _notes(sheet: Sheet, fit: Fit, places: Codes | Sequence[int]) -> Mapping[str, str]:
+    people = len(fit.membership)
+    head = (
+        f"Learnt anew by `discern fit --from` from {people} respondents, {(sheet.codes == MISSING).mean():.1%} of answers missing.\n"
+        f"The tables there were before count as {fit.pseudo_counts:g} respondents a persona (cross-validated)."
+    )
+    notes = {"": head, "evidence_weight": "cross-validated log score after a few questions"}
+    return notes | persona_notes(fit) | {f"questions.{places[n]}": note for n, note in enumerate(question_notes(sheet, fit))}

@@ -1,0 +1,176 @@
+"""A published bank and the answers it has gathered: what they teach, and the bank that says so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adaptive.learning.update import Answers, Model
+from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Ticks
+from question_bank.answer_values import Value
+from question_bank.compile import CompiledBank, Given, given_parent
+from question_bank.datasets.fit import PLACES
+from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares
+from question_bank.probabilities import FLOOR, PSEUDO_COUNTS
+
+ENOUGH_FOR_A_TABLE = 20
+"""Answers per persona from which a pilot question gets a table."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """How far a pilot question is: answers so far, and how many it needs for a table."""
+
+    question: str
+    answers: int
+    needed: int
+
+    @property
+    def has_enough(self) -> bool:
+        return self.answers >= self.needed
+
+
+def model_of(bank: CompiledBank) -> Model:
+    """The tables of a bank as they are written, parents and children apart."""
+    dependent = [question for question in bank.bank.questions if question.likelihood_given and question.parent and not question.pilot]
+    return Model(
+        bank.tables.prior,
+        bank.tables.questions,
+        {bank.index[question.id]: bank.index[question.parent] for question in dependent if question.parent},
+        {bank.index[question.id]: given_parent(bank.bank, question) for question in dependent},
+    )
+
+
+def answers_of(bank: CompiledBank, respondents: Sequence[Sequence[Given]]) -> Answers:
+    """N respondents' answers as arrays. Of an interval its middle counts, and nothing where one end is open."""
+    size, questions = len(respondents), bank.bank.questions
+    codes, silent = np.full((size, len(questions)), -1), np.zeros((size, len(questions)), dtype=bool)
+    ticks = {q: np.full((size, len(one.options)), np.nan) for q, one in enumerate(questions) if one.type == "multiple"}
+    numbers = {q: np.full(size, np.nan) for q, one in enumerate(questions) if one.type == "number"}
+    for n, gives in enumerate(respondents):
+        for given in gives:
+            q = bank.index[given.question]
+            silent[n, q] = given.value is None
+            if q in ticks and given.value is not None:
+                ticks[q][n] = _ticked(questions[q], given.value)
+            elif q in numbers and given.value is not None:
+                numbers[q][n] = _middle(given.value)
+            else:
+                codes[n, q] = bank.code(given)
+    return Answers(codes, silent, ticks, numbers)
+
+
+def _ticked(question: Question, value: Value) -> list[float]:
+    ticked, seen = (value["ticked"], value["seen"]) if isinstance(value, dict) else (value, question.outcomes)
+    return [float(option in ticked) if option in seen else np.nan for option in question.outcomes]  # type: ignore[operator]
+
+
+def _middle(value: Value) -> float:
+    if isinstance(value, dict):
+        return (value["from"] + value["to"]) / 2 if {"from", "to"} <= set(value) else np.nan
+    return float(value)  # type: ignore[arg-type]
+
+
+def pilots_of(bank: CompiledBank, answers: Answers) -> list[Pilot]:
+    """Each pilot question that can have a table, with its answers."""
+    needed = ENOUGH_FOR_A_TABLE * len(bank.personas)
+    counts = answers.answered.sum(axis=0)
+    return [Pilot(one.id, int(counts[q]), needed) for q, one in enumerate(bank.bank.questions) if one.pilot and one.type != "text"]
+
+
+def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membership: Floats) -> Bank:
+    """The same bank with the figures of `model`; a pilot with enough answers becomes a question that counts.
+
+    `membership` is (N, K), who the respondents are: from it come the tables of pilots. A question without answers keeps its rows as they
+    were written. Where personas have styles, K is the number of classes and each style gets rows of its own.
+    """
+    enough = {one.question for one in pilots_of(bank, answers) if one.has_enough}
+    heard: Bools = np.logical_or.reduce(answers.answered, axis=0)
+    questions, keys = [], bank.bank.keys
+    for q, question in enumerate(bank.bank.questions):
+        if question.id in enough:
+            table = _unlapsed(bank.bank, _piloted(question, answers, q, membership))
+            questions.append(replace(question, pilot=False, likelihood=_rows_of(table, keys), parent=None))
+        elif heard[q] and q in model.given:
+            parent = bank.bank.question(question.parent or "")
+            read = _read(bank.bank, model.given[q], model.given[q].shape[2])
+            rows = {one: _shares(parent.outcomes, read[k]) for k, one in enumerate(keys)}
+            questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, keys)))
+        elif heard[q] and question.likelihood:
+            rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), keys)
+            questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, keys)))
+        else:
+            questions.append(question)
+    personas = tuple(_persona(persona, model.prior[np.equal(bank.bank.persona_of, k)]) for k, persona in enumerate(bank.bank.personas))
+    return replace(bank.bank, personas=personas, questions=tuple(questions))
+
+
+def _persona(persona: Persona, shares: Floats) -> Persona:
+    """The same persona with its new share, and those of its styles: `shares` are of its classes."""
+    total = float(shares.sum())
+    within = [max(round(float(share) / total, PLACES), 10.0**-PLACES) for share in shares]
+    styles = tuple(replace(style, share=share) for style, share in zip(persona.styles, within, strict=False))
+    return replace(persona, prior=round(total, PLACES), styles=styles)
+
+
+def _unlapsed(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
+    """A table as it is written in the bank, to which compiling adds the lapses again."""
+    if isinstance(table, Choice):
+        return replace(table, table=_read(bank, table.table, table.table.shape[1]))
+    return replace(table, ticked=_read(bank, table.ticked, 2)) if isinstance(table, Ticks) else table
+
+
+def _read(bank: Bank, shares: Floats, outcomes: int) -> Floats:
+    """Shares among those who read the question: what is left when so many have given each of the outcomes without reading."""
+    read = (shares - bank.lapse / outcomes) / (1 - bank.lapse)
+    return np.clip(read, FLOOR, 1 - FLOOR) if bank.lapse else shares
+
+
+def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) -> Mapping[str, float] | None:
+    silence = model.questions[q].silence
+    if question.no_answer is None or silence is None:
+        return question.no_answer
+    return {one: round(float(share), PLACES) for one, share in zip(keys, silence, strict=True)}
+
+
+def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
+    """A first table: who answered it is known from the other questions; every figure shrunk to everybody's."""
+    if question.type == "multiple":
+        seen, ticked = ~np.isnan(answers.ticks[q]), np.nan_to_num(answers.ticks[q])
+        pooled = (ticked.sum(axis=0) + 0.5) / (seen.sum(axis=0) + 1)
+        return Ticks((membership.T @ ticked + PSEUDO_COUNTS * pooled) / (membership.T @ seen + PSEUDO_COUNTS))
+    if question.type == "number":
+        told = ~np.isnan(answers.numbers[q])
+        values, weights = answers.numbers[q][told], membership[told]
+        size = weights.sum(axis=0) + PSEUDO_COUNTS
+        centre = (weights.T @ values + PSEUDO_COUNTS * values.mean()) / size
+        square = (weights.T @ values**2 + PSEUDO_COUNTS * (values**2).mean()) / size
+        return Measure(centre, np.sqrt(np.maximum(square - centre**2, 1e-6 + (0.01 * values.std()) ** 2)))
+    hot = (answers.codes[:, q][:, None] == np.arange(len(question.outcomes))).astype(float)
+    pooled = (hot.sum(axis=0) + 0.5) / (hot.sum() + 0.5 * hot.shape[1])
+    counts = membership.T @ hot
+    return Choice((counts + PSEUDO_COUNTS * pooled) / (counts.sum(axis=1, keepdims=True) + PSEUDO_COUNTS))
+
+
+def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
+    if isinstance(table, Choice):
+        return _shares(keys, table.table)
+    if isinstance(table, Ticks):
+        return {one: Shares(tuple(round(float(p), PLACES) for p in row)) for one, row in zip(keys, table.ticked, strict=True)}
+    if isinstance(table, Measure):
+        laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
+        return {one: _law(float(centre), float(width), bool(logarithmic)) for one, centre, width, logarithmic in laws}
+    return {}
+
+
+def _law(centre: float, width: float, logarithmic: bool) -> Row:
+    if logarithmic:
+        return LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
+    return Normal(float(f"{centre:.5g}"), float(f"{width:.4g}"))
+
+
+def _shares(names: Sequence[str], table: Floats) -> Mapping[str, Row]:
+    """Rows that add up to exactly one: what rounding leaves goes to the largest share."""
+    rounded = table.round(PLACES)
+    rounded[np.arange(len(table)), table.argmax(axis=1)] += 1 - rounded.sum(axis=1)
+    return {name: Shares(tuple(round(float(p), PLACES) for p in row)) for name, row in zip(names, rounded, strict=True)}

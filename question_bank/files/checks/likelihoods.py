@@ -1,0 +1,166 @@
+"""The numbers: what each persona would answer, leave out, or do."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from question_bank.files.checks.references import twice, twice_among, unknown
+from question_bank.files.draft import PARENTS, Draft, outcomes_of
+from question_bank.files.likelihood_rows import RowFault, probability, read_row
+from question_bank.files.problems import Finding, Path, listed, nearest, short
+
+MOST_STYLES = 5
+
+
+def persona_rules(draft: Draft) -> Iterator[Finding]:
+    """Two personas at least, each with its own id; priors for all of them or for none."""
+    yield from twice(draft, "personas")
+    personas = list(draft.items("personas"))
+    if len(personas) < 2 and "personas" in draft.data:
+        yield Finding(("personas",), "has fewer than two personas", "a survey can only tell apart what is at least two")
+    without = [path for path, persona in personas if "prior" not in persona and draft.sound(*path, "prior")]
+    if any("prior" in persona for _, persona in personas):
+        for path in without:
+            yield Finding(path, "has no prior while others have one", "give every persona a prior, or none for equal shares")
+    for path, persona in personas:
+        if "styles" in persona and draft.sound(*path, "styles"):
+            yield from _styles_personas((*path, "styles"), persona["styles"])
+
+
+def _styles_personas(path: Path, styles: list[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Two to five, each with its own id; shares for all of them or for none."""
+    yield from twice_among((((*path, index), style) for index, style in enumerate(styles)), "style")
+    if not 2 <= len(styles) <= MOST_STYLES:
+        yield Finding(path, f"has {len(styles)} styles", f"give 2 to {MOST_STYLES} of them, or none: then the persona answers in one way")
+    without = [index for index, style in enumerate(styles) if "share" not in style]
+    for index in without if len(without) < len(styles) else ():
+        yield Finding((*path, index), "has no share while others have one", "give every style a share, or none for equal shares")
+
+
+def per_class(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """A table needs an entry for every persona or for all of its styles, not both, and no other."""
+    read = _styles(draft)
+    for name in table:
+        yield from _stranger(draft, path, str(name), read)
+    silent = []
+    for persona, styles in read.items():
+        keys = [f"{persona}/{style}" for style in styles or ()]
+        told = [key for key in keys if key in table]
+        if told and persona in table:
+            yield Finding((*path, told[0]), f'"{persona}" has an entry for all its styles already', "keep one of the two")
+        elif told and len(told) < len(keys):
+            missing = [key for key in keys if key not in table]
+            yield Finding(path, f"says nothing for style {listed(missing)}", f'give every style an entry, or one to "{persona}" for all')
+        elif not told and persona not in table and (styles is not None or not any(str(name).startswith(f"{persona}/") for name in table)):
+            silent.append(persona)
+    if silent:
+        yield Finding(path, f"says nothing for persona {listed(silent)}", "give every persona an entry")
+
+
+def _stranger(draft: Draft, path: Path, name: str, read: Mapping[str, tuple[str, ...] | None]) -> Iterator[Finding]:
+    """Blame an entry that no persona and no style bears, unless it may be one that could not be read."""
+    persona, stroke, style = name.partition("/")
+    if not stroke or persona not in read:
+        yield from unknown(draft, (*path, name), persona, "personas")
+        return
+    styles = read[persona]
+    if styles is not None and style not in styles:
+        todo = nearest(style, styles, f"use {listed(styles)}") if styles else f'call it "{persona}", or give the persona styles'
+        yield Finding((*path, name), f'persona "{persona}" has no style "{style}"', todo)
+
+
+def _styles(draft: Draft) -> dict[str, tuple[str, ...] | None]:
+    """The style ids of each persona, None where they could not be read."""
+    found: dict[str, tuple[str, ...] | None] = {}
+    for path, persona in draft.items("personas"):
+        if "id" in persona:
+            sound = draft.sound(*path, "styles")
+            found.setdefault(persona["id"], tuple(style["id"] for style in persona.get("styles", ())) if sound else None)
+    return found
+
+
+def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """A table persona, or style of a persona -> probability."""
+    yield from per_class(draft, path, table)
+    for name, value in table.items():
+        if draft.sound(*path, name):
+            try:
+                probability(value)
+            except RowFault as fault:
+                yield Finding((*path, name), fault.wrong, fault.todo)
+
+
+def likelihood_rules(draft: Draft) -> Iterator[Finding]:
+    """Tables of questions and of signals: whole, readable, and one entry a persona."""
+    for path, question in draft.items("questions"):
+        yield from _table(draft, path, question)
+        yield from _no_answer(draft, path, question)
+    yield from twice(draft, "signals")
+    for path, signal in draft.items("signals"):
+        if "likelihood" in signal:
+            yield from probabilities(draft, (*path, "likelihood"), signal["likelihood"])
+
+
+def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:
+    kind, table, at = question.get("type"), question.get("likelihood"), (*path, "likelihood")
+    if kind is None or at in draft.broken:
+        return
+    if kind == "text":
+        if table is not None:
+            yield Finding(at, "a text question has no likelihood: its answers are passed on, not weighed", "remove it")
+        return
+    if table is None:
+        if not question.get("pilot"):
+            yield Finding(path, "has no likelihood", "give one row a persona, or write pilot: true to learn it from answers")
+        return
+    yield from per_class(draft, at, table)
+    for persona, rows in table.items():
+        if "parent" in question and kind in PARENTS:
+            yield from _rows_given(draft, (*at, persona), question, rows)
+        else:
+            yield from _row(draft, (*at, persona), question, rows)
+
+
+def _rows_given(draft: Draft, path: Path, question: Mapping[str, Any], rows: Any) -> Iterator[Finding]:
+    """With a parent, a persona has one row for each of the parent's outcomes."""
+    parent = draft.by_id("questions").get(question["parent"], {})
+    outcomes = outcomes_of(parent)
+    if parent is question or parent.get("type") not in PARENTS:
+        return  # told at `parent`; which rows there should be, nobody knows
+    if not isinstance(rows, Mapping):
+        if draft.sound(*path):
+            yield Finding(
+                path, f"{short(rows)} is not a map by the parent's answer", f'write one row for each answer to "{question["parent"]}"'
+            )
+        return
+    missing = [outcome for outcome in outcomes or () if outcome not in rows]
+    if missing:
+        yield Finding(path, f'has no row for answer {listed(missing)} to "{question["parent"]}"', "give every answer of the parent a row")
+    for outcome, row in rows.items():
+        if outcomes and outcome not in outcomes:
+            todo = nearest(outcome, outcomes, f"use {listed(outcomes)}")
+            yield Finding((*path, outcome), f'is not an answer to "{question["parent"]}"', todo)
+        else:
+            yield from _row(draft, (*path, outcome), question, row)
+
+
+def _row(draft: Draft, path: Path, question: Mapping[str, Any], row: Any) -> Iterator[Finding]:
+    outcomes = outcomes_of(question)
+    if (outcomes is None and question["type"] != "number") or not draft.sound(*path):
+        return
+    try:
+        read_row(row, question["type"], outcomes or ())
+    except RowFault as fault:
+        yield Finding((*path, *fault.at), fault.wrong, fault.todo)
+
+
+def _no_answer(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:
+    given, at = question.get("no_answer"), (*path, "no_answer")
+    if given is None or not draft.sound(*at):
+        return
+    if isinstance(given, Mapping):
+        yield from probabilities(draft, at, given)
+        return
+    try:
+        probability(given)
+    except RowFault as fault:
+        yield Finding(at, fault.wrong, fault.todo)

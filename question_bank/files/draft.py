@@ -1,0 +1,92 @@
+"""What could be read of a bank that may still be wrong: the ground on which the checks stand."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from question_bank.files.problems import Path
+
+KINDS = ("personas", "questions", "signals", "surveys")
+CHOOSABLE = ("single", "multiple", "scale")
+PARENTS = ("single", "scale")
+MOST_POINTS = 21
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The fields that could be read, and the paths of those that could not: a check never blames their followers."""
+
+    data: Mapping[str, Any]
+    broken: frozenset[Path]
+    written: Mapping[str, Any]  # the same bank before its fields were read
+
+    def sound(self, *path: str | int) -> bool:
+        """Whether `path`, all below it, and what it stands in could be read."""
+        return path not in self._around_broken and not any(path[:length] in self.broken for length in range(len(path)))
+
+    @cached_property
+    def _around_broken(self) -> frozenset[Path]:
+        return frozenset(broken[:length] for broken in self.broken for length in range(len(broken) + 1))
+
+    def items(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Path and fields of each persona, question, signal or survey."""
+        for index, item in enumerate(self.data.get(kind) or ()):
+            yield (kind, index), item
+
+    def by_id(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        """Fields by every id that could be read, in the order of the file; the first one wins where an id is used twice."""
+        return self._by_id[kind]
+
+    def may_exist(self, kind: str, name: str) -> bool:
+        """Whether something of this kind bears the name, or may bear it for all that could be read."""
+        return name in self._by_id[kind] or name in self._unread_ids[kind] or None in self._unread_ids[kind]
+
+    @cached_property
+    def _by_id(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        found: dict[str, dict[str, Mapping[str, Any]]] = {kind: {} for kind in KINDS}
+        for kind in KINDS:
+            for _, item in self.items(kind):
+                if "id" in item:
+                    found[kind].setdefault(item["id"], item)
+        return found
+
+    @cached_property
+    def _unread_ids(self) -> dict[str, frozenset[str | None]]:
+        """Ids that are written but wrong; None stands for one that is nowhere to be seen."""
+        return {
+            kind: frozenset([None])
+            if (kind,) in self.broken
+            else frozenset(
+                _id_of(item) for item, (_, read) in zip(self.written.get(kind, ()), self.items(kind), strict=True) if "id" not in read
+            )
+            for kind in KINDS
+        }
+
+    @property
+    def language(self) -> str:
+        """The default language: the first one named, else English."""
+        languages = self.data.get("languages") or ["en"]
+        return str(languages[0])
+
+
+def _id_of(item: object) -> str | None:
+    name = item.get("id") if isinstance(item, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What may be chosen, as ids; None when the question cannot tell, for want of a type, a bound or an id."""
+    kind = question.get("type")
+    if kind == "scale":
+        low, high = question.get("min"), question.get("max")
+        if low is None or high is None or low % 1 or high % 1 or not 1 <= high - low < MOST_POINTS:
+            return None
+        return tuple(str(point) for point in range(int(low), int(high) + 1))
+    if kind not in CHOOSABLE:
+        return None
+    ids = [option.get("id") for option in question.get("options") or ()]
+    if not ids or None in ids or max(Counter(ids).values()) > 1:
+        return None
+    return tuple(ids)

@@ -1,0 +1,221 @@
+"""The kinds of field a bank file has. Each refuses with one message: ``what is wrong → what to do``."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
+
+from marshmallow import ValidationError, fields
+
+from question_bank.files.problems import listed, nearest, short
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+SLUG_TODO = "use at most 64 lowercase letters, digits, - and _, starting with a letter or a digit"
+
+
+class BankField(fields.Field[Any]):
+    default_error_messages = {  # noqa: RUF012
+        "required": "is missing → add it",
+        "null": "is empty → write a value, or remove the line",
+    }
+
+    def refuse(self, wrong: str, todo: str) -> ValidationError:
+        return ValidationError(f"{wrong} → {todo}")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        return self.read(value)
+
+    def read(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def each(self, entries: Mapping[Any, Any], read: Callable[[Any], Any]) -> dict[Any, Any]:
+        """Read every entry, so that all wrong ones are reported and the right ones are kept."""
+        good, wrong = {}, {}
+        for key, value in entries.items():
+            try:
+                good[key] = read(value)
+            except ValidationError as error:
+                wrong[key] = error.messages
+        if wrong:
+            raise ValidationError(wrong, valid_data=good)
+        return good
+
+
+class Slug(BankField):
+    def read(self, value: Any) -> str:
+        if isinstance(value, bool):
+            raise self.refuse(f"{short(value)} is a yes-or-no value, not an id", f'put it in quotes: "{short(value)}"')
+        name = str(value) if isinstance(value, str | int) else ""
+        if not SLUG.fullmatch(name):
+            raise self.refuse(f"{short(value)} is not an id", SLUG_TODO)
+        return name
+
+
+class Slugs(BankField):
+    def read(self, value: Any) -> tuple[str, ...]:
+        """One id, or a list of them."""
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):
+            raise self.refuse("is not a list of ids", "write [one, another]; true and false need quotes")
+        return tuple(str(item) for item in items)
+
+
+class Line(BankField):
+    """A plain string on one line."""
+
+    def __init__(self, *, pattern: str = r"[^\n]*\S[^\n]*", todo: str = "write it on one line, in quotes", **options: Any) -> None:
+        super().__init__(**options)
+        self.pattern, self.todo = re.compile(pattern), todo
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not self.pattern.fullmatch(value):
+            raise self.refuse(f"{short(value)} cannot stand here", self.todo)
+        return value
+
+
+class Words(BankField):
+    """What people read: a string, or a map from language to string."""
+
+    def read(self, value: Any) -> str | dict[str, str]:
+        if isinstance(value, Mapping):
+            if not value:
+                raise self.refuse("has no words", "write them, such as {en: Hello}")
+            return self.each(value, self.words)
+        return self.words(value)
+
+    def words(self, value: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if value is None or value == "":
+            raise self.refuse("has no words", "write them, or remove the line")
+        if not isinstance(value, str):
+            raise self.refuse(
+                f"{short(value)} is not words", "put the words in quotes, or give a map by language: {en: Hello, fr: Bonjour}"
+            )
+        if not value.strip():
+            raise self.refuse("has no words", "write them, or remove the line")
+        return value
+
+
+class Flag(BankField):
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.refuse(f"{short(value)} is neither true nor false", "write true or false, without quotes")
+        return value
+
+
+class Choice(BankField):
+    """One of the words of a ``Literal``."""
+
+    def __init__(self, words: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.known: tuple[str, ...] = get_args(words)
+
+    def read(self, value: Any) -> str:
+        if value not in self.known:
+            raise self.refuse(f"{short(value)} is not one of {listed(self.known)}", nearest(str(value), self.known, "write one of them"))
+        return str(value)
+
+
+class Number(BankField):
+    def __init__(
+        self,
+        *,
+        hint: str = "write a number such as 0.3",
+        whole: bool = False,
+        least: float | None = None,
+        most: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.hint, self.whole = hint, whole
+        self.bounds: tuple[tuple[float | None, str, Callable[[float, float], bool]], ...] = (
+            (least, "less than", operator.lt),
+            (most, "more than", operator.gt),
+            (above, "not more than", operator.le),
+            (below, "not less than", operator.ge),
+        )
+
+    def read(self, value: Any) -> float | int:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.refuse(f"{short(value)} is not a number", self.hint)
+        if self.whole and value != int(value):
+            raise self.refuse(f"{short(value)} is not a whole number", self.hint)
+        for bound, words, beyond in self.bounds:
+            if bound is not None and beyond(value, bound):
+                raise self.refuse(f"{short(value)} is {words} {bound}", self.hint)
+        return int(value) if self.whole else float(value)
+
+
+class Table(BankField):
+    """A map whose content only other fields can judge; the checks read it."""
+
+    def __init__(self, *, or_number: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.or_number = or_number
+
+    def read(self, value: Any) -> Any:
+        if self.or_number and isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        if not isinstance(value, Mapping):
+            raise self.refuse(f"{short(value)} is not a map", "write one line a persona: its id, a colon, and its row")
+        return value
+
+
+class ByKey(BankField):
+    """A map with some of the known keys and one kind of value."""
+
+    def __init__(self, known: Sequence[str], value: BankField, **options: Any) -> None:
+        super().__init__(**options)
+        self.known, self.value = known, value
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not value:
+            raise self.refuse(f"{short(value) if value else 'nothing'} cannot stand here", f"write a map with some of {listed(self.known)}")
+        strangers = {key: [self.stranger(key)] for key in value if key not in self.known}
+        if strangers:
+            raise ValidationError(strangers)
+        return self.each(value, self.value.deserialize)
+
+    def stranger(self, key: str) -> str:
+        return f"is not a field of this → {nearest(key, self.known, f'use one of {listed(self.known)}')}"
+
+
+class NumbersByKey(ByKey):
+    def __init__(self, known: Sequence[str], *, least: float, most: float) -> None:
+        super().__init__(known, Number(least=least, most=most, hint=f"write a number from {least} to {most}"))
+
+
+class LinesByKey(ByKey):
+    def __init__(self, known: Sequence[str], **options: Any) -> None:
+        super().__init__(known, Line(), **options)
+
+
+class Each(BankField):
+    """A map with free keys and one kind of value."""
+
+    def __init__(self, kind: Callable[[], fields.Field[Any]], **options: Any) -> None:
+        super().__init__(**options)
+        self.value = kind()
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self.refuse(f"{short(value)} is not a map", "write name: value lines here")
+        return self.each(value, self.value.deserialize)
+
+
+class Selection(Slugs):
+    """Which questions a survey asks: all, a list of ids, or those of some topics."""
+
+    def read(self, value: Any) -> Any:
+        if value == "all":
+            return "all"
+        if isinstance(value, Mapping) and list(value) == ["topics"]:
+            topics = value["topics"]
+            if isinstance(topics, list) and topics and all(isinstance(topic, str) for topic in topics):
+                return {"topics": tuple(topics)}
+        if isinstance(value, list) and value:
+            return super().read(value)
+        raise self.refuse("is not a choice of questions", "write all, a list of ids such as [age, reasons], or {topics: [choice]}")

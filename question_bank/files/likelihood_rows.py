@@ -1,0 +1,170 @@
+"""The forms in which an author may write a row: shares, counts, words, or a mean and a spread.
+
+How the forms become numbers is told in `rows`.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import fsum
+from typing import Any
+
+from question_bank.definitions import WORDS, Counts, LogNormal, Normal, QuestionType, Row, Shares, Words
+from question_bank.files.problems import listed, nearest, short
+
+TOLERANCE = 1e-6
+MOST_PEOPLE = 1e10
+EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
+NUMBER_FORMS = "write {mean: 35, sd: 10} or {median: 35, spread: 1.5}"
+SHARE_TODO = "give one probability an option, adding up to 1, or counts: {counts: [18, 4, 2]}"
+
+
+class RowFault(Exception):
+    """A row cannot be read. `at` is the cell, below the row, when only one is to blame."""
+
+    def __init__(self, wrong: str, todo: str, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(wrong)
+        self.wrong, self.todo, self.at = wrong, todo, at
+
+
+def read_row(raw: Any, kind: QuestionType, outcomes: Sequence[str]) -> Row:
+    """The row `raw` says for a question of this kind; raises RowFault at the first thing wrong in it."""
+    if kind == "number":
+        return _distribution(raw)
+    if isinstance(raw, Mapping):
+        if kind == "scale" and {"mean", "sd"} & set(raw):
+            return _normal(raw)
+        if isinstance(raw.get("counts"), list | Mapping):
+            return _counts(raw, kind, outcomes)
+    cells = _cells(raw, outcomes)
+    if any(isinstance(value, str) for value in cells.values()):
+        return _words(cells, raw, outcomes)
+    return _shares(_complete(cells, outcomes), kind, _places(raw, outcomes))
+
+
+def probability(value: Any, at: tuple[str | int, ...] = ()) -> float:
+    """A number from 0 to 1; raises RowFault."""
+    number = _number(value, at)
+    if not 0 <= number <= 1:
+        todo = f"write {number / 100:g} for {number:g} %" if 1 < number <= 100 else "write a number from 0 to 1"
+        raise RowFault(f"{short(value)} is not a probability", todo, at)
+    return number
+
+
+def normalised(values: Sequence[float]) -> tuple[float, ...]:
+    """The values divided by their sum, untouched when they already add up to 1."""
+    total = fsum(values)
+    return tuple(values) if abs(total - 1) <= EXACT else tuple(value / total for value in values)
+
+
+def _number(value: Any, at: tuple[str | int, ...]) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        todo = "remove the quotes" if isinstance(value, str) and value.replace(".", "", 1).isdigit() else "write a number such as 0.3"
+        raise RowFault(f"{short(value)} is not a number", todo, at)
+    return float(value)
+
+
+def _cells(raw: Any, outcomes: Sequence[str]) -> dict[str, Any]:
+    """Outcome -> what is written for it, from a list aligned with the outcomes or from a map."""
+    if isinstance(raw, list):
+        if len(raw) != len(outcomes):
+            raise RowFault(f"has {len(raw)} values for {len(outcomes)} outcomes", f"give one each, in this order: {listed(outcomes)}")
+        return dict(zip(outcomes, raw, strict=True))
+    if not isinstance(raw, Mapping):
+        raise RowFault(f"{short(raw)} is not a row", SHARE_TODO)
+    for name in raw:
+        if name not in outcomes:
+            raise RowFault(f'"{name}" is not an outcome of this question', nearest(name, outcomes, f"use {listed(outcomes)}"), (name,))
+    return dict(raw)
+
+
+def _complete(cells: Mapping[str, Any], outcomes: Sequence[str]) -> list[Any]:
+    missing = [name for name in outcomes if name not in cells]
+    if missing:
+        raise RowFault(f"says nothing for {listed(missing)}", "give every outcome a number")
+    return [cells[name] for name in outcomes]
+
+
+def _places(raw: Any, outcomes: Sequence[str]) -> list[tuple[str | int, ...]]:
+    """Where each cell stands below the row."""
+    return [(at,) for at in range(len(outcomes))] if isinstance(raw, list) else [(name,) for name in outcomes]
+
+
+def _shares(values: Sequence[Any], kind: QuestionType, places: Sequence[tuple[str | int, ...]]) -> Shares:
+    shares = tuple(probability(value, at) for value, at in zip(values, places, strict=True))
+    if kind == "multiple":
+        return Shares(shares)
+    total = fsum(shares)
+    if abs(total - 1) > TOLERANCE:
+        raise RowFault(f"adds up to {total:.7g}, not 1", SHARE_TODO)
+    return Shares(normalised(shares))
+
+
+def _words(cells: Mapping[str, Any], raw: Any, outcomes: Sequence[str]) -> Words:
+    places = dict(zip(outcomes, _places(raw, outcomes), strict=True))
+    words = {name: "0" if cells.get(name, 0) in (0, "0") else cells[name] for name in outcomes}
+    # Among numbers a wrong word is to blame, among words a number.
+    for name in sorted(outcomes, key=lambda name: not isinstance(words[name], str)):
+        if words[name] not in WORDS:
+            wrong = f"{short(words[name])} is not one of {listed(WORDS)}"
+            raise RowFault(wrong, "use these words, or numbers without quotes", places[name])
+    return Words(tuple(words.values()))
+
+
+def _counts(raw: Mapping[str, Any], kind: QuestionType, outcomes: Sequence[str]) -> Counts:
+    _only(raw, ("counts", "of"))
+    cells = raw["counts"]
+    values = _complete(_cells(cells, outcomes), outcomes)
+    counts = []
+    for value, at in zip(values, _places(cells, outcomes), strict=True):
+        counts.append(_number(value, ("counts", *at)))
+        if counts[-1] < 0:
+            raise RowFault(f"{short(value)} is less than nobody", "counts start at 0", ("counts", *at))
+        if counts[-1] > MOST_PEOPLE:
+            raise RowFault(f"{short(value)} is more people than there are", "write how many gave this answer", ("counts", *at))
+    if kind != "multiple":
+        if "of" in raw:
+            raise RowFault("has of, which only counts of a multiple question need", "remove it: the counts add up to it", ("of",))
+        if not any(counts):
+            raise RowFault("has counted nobody", "give at least one answer, or words such as ++ and --")
+        return Counts(tuple(counts))
+    if "of" not in raw:
+        raise RowFault("does not say how many were asked", "add of, such as {counts: [18, 4], of: 20}")
+    asked = _number(raw["of"], ("of",))
+    if not 0 < asked <= MOST_PEOPLE or asked < max(counts):
+        raise RowFault(
+            f"says {short(raw['of'])} were asked, which cannot be", "of is how many were asked, no fewer than ticked any option", ("of",)
+        )
+    return Counts(tuple(counts), asked)
+
+
+def _distribution(raw: Any) -> Normal | LogNormal:
+    if isinstance(raw, Mapping) and {"mean", "sd"} & set(raw):
+        return _normal(raw)
+    if not isinstance(raw, Mapping) or not {"median", "spread"} & set(raw):
+        raise RowFault(f"{short(raw)} is not a row of a number question", NUMBER_FORMS)
+    _only(raw, ("median", "spread"))
+    median, spread = (_number(_given(raw, name), (name,)) for name in ("median", "spread"))
+    if median <= 0:
+        raise RowFault(f"{short(median)} is not more than 0", "a median that can be 0 or less needs {mean, sd}", ("median",))
+    if spread <= 1:
+        raise RowFault(f"{short(spread)} is not more than 1", "two thirds answer between median / spread and median * spread", ("spread",))
+    return LogNormal(median, spread)
+
+
+def _normal(raw: Mapping[str, Any]) -> Normal:
+    _only(raw, ("mean", "sd"))
+    mean, sd = (_number(_given(raw, name), (name,)) for name in ("mean", "sd"))
+    if sd <= 0:
+        raise RowFault(f"{short(sd)} is not more than 0", "two thirds answer between mean - sd and mean + sd", ("sd",))
+    return Normal(mean, sd)
+
+
+def _given(raw: Mapping[str, Any], name: str) -> Any:
+    if name not in raw:
+        raise RowFault(f"has no {name}", f"add {name}: and a number")
+    return raw[name]
+
+
+def _only(raw: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in raw:
+        if name not in known:
+            raise RowFault(f'"{name}" is not a field of this', nearest(name, known, f"use {listed(known)}"), (name,))

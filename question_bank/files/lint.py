@@ -1,0 +1,143 @@
+"""What is allowed and probably not meant: warnings about a bank in which nothing is wrong."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from question_bank.definitions import Bank, Question, Row, Survey
+from question_bank.files.problems import Finding, listed
+from question_bank.probabilities import shares_of
+
+LEAST_PRIOR = 0.01
+DIGITS = 12  # rows that agree to so many digits are equal
+
+Tells = tuple[Any, ...]
+
+
+def advise(bank: Bank, data: Any) -> list[Finding]:
+    """Everything doubtful in a bank. `data` is the file as written, for what definitions no longer show."""
+    told = {question.id: _told(question, bank) for question in bank.questions}
+    rules = (
+        _personas(bank, told),
+        _questions(bank, told),
+        _ignored_tables(data),
+        _reach(bank),
+        _origins(bank),
+        _unasked(bank),
+        _actions(bank),
+    )
+    return [finding for rule in rules for finding in rule]
+
+
+def _told(question: Question, bank: Bank) -> list[Tells]:
+    """For each persona, or style, everything the question knows of it: two that are equal cannot be told apart by it."""
+    if question.type == "text" or question.pilot:
+        return [()] * len(bank.keys)
+    silence = question.no_answer or dict.fromkeys(bank.keys)
+    tells: list[Tells] = [(silence[key],) for key in bank.keys_in(silence)]
+    tables = [question.likelihood] if question.likelihood else _given_each_outcome(question)
+    for rows in tables:
+        keys = bank.keys_in(rows)
+        if question.type == "number":
+            columns: list[Any] = [rows[key] for key in keys]
+        else:
+            columns = [tuple(row) for row in shares_of(question, rows, keys).round(DIGITS).tolist()]
+        tells = [(*before, column) for before, column in zip(tells, columns, strict=True)]
+    return tells
+
+
+def _given_each_outcome(question: Question) -> list[dict[str, Row]]:
+    """The tables of a question with a parent, one for each outcome of the parent."""
+    outcomes = list(next(iter(question.likelihood_given.values()), {}))
+    return [{persona: rows[outcome] for persona, rows in question.likelihood_given.items()} for outcome in outcomes]
+
+
+def _personas(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
+    alike: dict[frozenset[tuple[Tells, float]], list[int]] = {}
+    by_class = list(zip(bank.persona_of, zip(*told.values(), strict=True), bank.shares, strict=True))
+    for index, persona in enumerate(bank.personas):
+        styles: dict[Tells, float] = {}
+        for k, tells, share in by_class:
+            if k == index:
+                styles[tells] = styles.get(tells, 0.0) + share / persona.prior
+        alike.setdefault(frozenset((tells, round(share, DIGITS)) for tells, share in styles.items()), []).append(index)
+        if persona.prior < LEAST_PRIOR:
+            wrong = f"is {persona.prior:.2g} of the population: hardly any survey will find it"
+            yield Finding(("personas", index, "prior"), wrong, "join it with another persona, or raise its prior")
+    for group in alike.values():
+        if len(group) > 1:
+            names = listed(f'"{bank.personas[index].id}"' for index in group)
+            yield Finding(
+                ("personas", group[1]), f"no question can tell {names} apart", "join them, or add a question they answer differently"
+            )
+
+
+def _questions(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
+    for index, question in enumerate(bank.questions):
+        if question.type != "text" and not question.pilot and len(set(told[question.id])) == 1:
+            wrong = "tells nothing: every persona answers alike"
+            yield Finding(("questions", index, "likelihood"), wrong, "give the personas different rows, or remove the question")
+        if question.seconds == 0:
+            wrong = "takes no time at all, so it would always come first"
+            yield Finding(("questions", index, "seconds"), wrong, "write the seconds an answer takes, or remove the line")
+
+
+def _ignored_tables(data: Any) -> Iterator[Finding]:
+    for index, question in enumerate(data["questions"]):
+        if question.get("pilot") and "likelihood" in question:
+            wrong = "is not used while pilot is true"
+            yield Finding(("questions", index, "likelihood"), wrong, "remove pilot: true once the table is to be trusted")
+
+
+def _reach(bank: Bank) -> Iterator[Finding]:
+    """Questions that no survey asks, and those whose condition no survey can meet."""
+    if not bank.surveys:
+        yield Finding((), "has no survey, so nothing can be asked", "add surveys: [{id: post-purchase, questions: all}]")
+        return
+    questions = {question.id: question for question in bank.questions}
+    blamed: set[str] = set()
+    for index, survey in enumerate(bank.surveys):
+        asked = frozenset(survey.questions)
+        for name in survey.questions:
+            outside = [condition for condition in questions[name].ask_if if condition not in asked]
+            if outside:
+                blamed.add(name)
+                wrong = f'can never ask "{name}", which waits for {listed(outside)}, not in this survey'
+                yield Finding(("surveys", index, "questions"), wrong, "add what it waits for, or leave it out")
+    reached = {name for survey in bank.surveys for name in _reachable(questions, survey)}
+    for index, question in enumerate(bank.questions):
+        if question.id not in reached and question.id not in blamed:
+            yield Finding(("questions", index), "no survey can reach it", "add it to the questions of a survey, or remove it")
+
+
+def _reachable(questions: Mapping[str, Question], survey: Survey) -> set[str]:
+    """The questions of a survey whose conditions can be met in it, and theirs in turn."""
+    reached: set[str] = set()
+    waiting, before = survey.questions, None
+    while waiting != before:
+        reached.update(name for name in waiting if set(questions[name].ask_if) <= reached)
+        waiting, before = tuple(name for name in waiting if name not in reached), waiting
+    return reached
+
+
+def _origins(bank: Bank) -> Iterator[Finding]:
+    for index, survey in enumerate(bank.surveys):
+        if "*" in survey.origins:
+            at = ("surveys", index, "origins", survey.origins.index("*"))
+            yield Finding(at, "lets every site on the web embed this survey", "name the sites that may")
+
+
+def _unasked(bank: Bank) -> Iterator[Finding]:
+    """A text tells nothing about the personas, so gain alone never chooses it."""
+    first = {name for survey in bank.surveys for name in survey.first}
+    for index, question in enumerate(bank.questions):
+        if question.type == "text" and not question.required and question.id not in first:
+            yield Finding(
+                ("questions", index), "is never asked: a text tells nothing", "name it in a survey's first, or write required: true"
+            )
+
+
+def _actions(bank: Bank) -> Iterator[Finding]:
+    for index, survey in enumerate(bank.surveys):
+        if survey.objective == "value" and (best := survey.best_anyway):
+            wrong = f'"{best}" is best whoever it is, so no answer changes what to do and the survey chooses by information'
+            yield Finding(("surveys", index, "actions"), wrong, "give an action that is worth more with some personas only, costs included")

@@ -1,0 +1,88 @@
+"""The text of a bank -> definitions, or every problem at once, each with its line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from question_bank.compile import compile_bank
+from question_bank.definitions import Bank
+from question_bank.files.build import build
+from question_bank.files.checks import check
+from question_bank.files.draft import Draft
+from question_bank.files.json_source import read_json
+from question_bank.files.lint import advise
+from question_bank.files.problems import BankInvalid, Finding, Path, Problem, where_of
+from question_bank.files.schema import shaped
+from question_bank.files.source import Source, Unreadable, text_of
+from question_bank.files.yaml_source import read_yaml
+
+__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "read_bank"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """`bank` is None exactly when there are errors; warnings never stand in the way."""
+
+    bank: Bank | None
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
+    """The bank written in `text`, YAML or JSON; raises BankInvalid with all its problems."""
+    report = check_bank(text, file)
+    if report.bank is None:
+        raise BankInvalid(report.errors)
+    return report.bank
+
+
+def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
+    """The bank written in `text`, with everything wrong and everything doubtful in it, sorted by line."""
+    try:
+        source = _read(text_of(text))
+    except Unreadable as error:
+        return Report(None, (_problem(error.finding, Source(None, {}), file),))
+    fields, unshaped = shaped(source.data)
+    broken = frozenset(finding.path for finding in (*source.findings, *unshaped) if finding.line is None)
+    unread = {finding.path for finding in source.findings}
+    findings = [*source.findings, *(finding for finding in unshaped if finding.path not in unread)]
+    draft = Draft(fields, broken, source.data)
+    findings += check(draft)
+    if findings:
+        return Report(None, _sorted(findings, source, file))
+    bank = build(draft)
+    try:
+        with np.errstate(all="ignore"):
+            compile_bank(bank)
+    except (ValueError, OverflowError) as fault:
+        beyond = Finding(("questions",), f"cannot be computed: {fault}", "look for numbers that are far too large or too small")
+        return Report(None, (_problem(beyond, source, file),))
+    return Report(bank, (), _sorted(advise(bank, source.data), source, file))
+
+
+def _read(text: str) -> Source:
+    """JSON by its first sign; YAML has flow maps that start with the same one, hence the second try."""
+    if not text.lstrip().startswith("{"):
+        source = read_yaml(text)
+    else:
+        try:
+            source = read_json(text)
+        except Unreadable as not_json:
+            try:
+                source = read_yaml(text)
+            except Unreadable:
+                raise not_json from None
+    if not isinstance(source.data, dict):
+        raise Unreadable("is not a map of fields", "start with bank: followed by a short name, then personas: and questions:")
+    return source
+
+
+def _sorted(findings: list[Finding], source: Source, file: str) -> tuple[Problem, ...]:
+    problems = {_problem(finding, source, file): None for finding in findings}
+    return tuple(sorted(problems, key=lambda problem: problem.line))
+
+
+def _problem(finding: Finding, source: Source, file: str) -> Problem:
+    path: Path = finding.path
+    line = finding.line or source.line(path)
+    return Problem(file, line, where_of(path, source.data), finding.wrong, finding.todo, ".".join(str(key) for key in path))

@@ -1,0 +1,191 @@
+"""The fields a bank file may have: one field, one message. What concerns two fields at once is in `checks`.
+
+A message is ``what is wrong → what to do``. Loading leaves plain mappings; `building` makes definitions of them once
+every check has passed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from question_bank.definitions import Objective, QuestionType
+from question_bank.files.fields import Choice, Each, Flag, Line, LinesByKey, Number, NumbersByKey, Selection, Slug, Slugs, Table, Words
+from question_bank.files.problems import Finding, Path, listed, nearest
+
+EXPECTATIONS = ("advice", "autonomy", "responsiveness")
+CHANNELS = ("email", "sms", "phone", "web", "agent")
+MATCHED = ("event", "page", "channel", "topic")
+LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+ORIGIN = r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?"
+ADDRESS = r"https?://[^\s/?#]+([/?#]\S*)?"
+
+
+class Shape(Schema):
+    """A mapping whose unknown fields are errors that name the known one its author meant."""
+
+    error_messages = {"type": "is not a map of fields → write field: value lines here", "unknown": "unknown"}  # noqa: RUF012
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.error_messages["unknown"] = Unknown(sorted(self.load_fields))  # type: ignore[assignment]
+
+
+class Unknown:
+    """Stands for the message about an unknown field until its name is known."""
+
+    def __init__(self, known: list[str]) -> None:
+        self.known = known
+
+    def about(self, name: str) -> str:
+        return f"is not a field of this → {nearest(name, self.known, f'remove it; the fields are {listed(self.known, 40)}')}"
+
+
+def _many(shape: type[Shape], **options: Any) -> fields.Nested:
+    message = "is not a list → start each item on its own line with a dash"
+    return fields.Nested(lambda: shape(many=True), error_messages={"type": message, **NEEDED}, **options)
+
+
+def _one(shape: type[Shape]) -> fields.Nested:
+    return fields.Nested(shape, error_messages=NEEDED)
+
+
+NEEDED: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "is missing → add it",
+    "null": "is empty → write a value, or remove the line",
+}
+
+
+class StyleShape(Shape):
+    id = Slug(required=True)
+    share = Number(above=0, most=1e9, hint="write the share of the persona, such as 0.6")
+
+
+class PersonaShape(Shape):
+    id = Slug(required=True)
+    name = Words()
+    prior = Number(above=0, most=1e9, hint="write the share of the population, such as 0.3")
+    value = Number(least=0, hint="write what one such customer is worth, such as 900")
+    description = Words()
+    needs = Words()
+    expectations = NumbersByKey(EXPECTATIONS, least=0, most=1)
+    channels = NumbersByKey(CHANNELS, least=0, most=1)
+    image = Line()
+    styles = _many(StyleShape)
+
+
+class OptionShape(Shape):
+    id = Slug(required=True)
+    text = Words(required=True)
+
+
+class QuestionShape(Shape):
+    id = Slug(required=True)
+    type = Choice(QuestionType, required=True)
+    text = Words(required=True)
+    help = Words()
+    topic = Line()
+    parent = Slug()
+    pilot = Flag()
+    seconds = Number(least=0, hint="write the seconds an answer takes, such as 8")
+    options = _many(OptionShape)
+    min = Number(hint="write a number such as 1")
+    max = Number(hint="write a number such as 10")
+    labels = Each(Words)
+    unit = Line()
+    likelihood = Table()
+    no_answer = Table(or_number=True)
+    ask_if = Each(Slugs)
+    required = Flag()
+
+
+class SignalShape(Shape):
+    id = Slug(required=True)
+    match = LinesByKey(MATCHED, required=True)
+    likelihood = Table(required=True)
+    half_life_days = Number(above=0, hint="write days, such as 60")
+    at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number such as 3")
+
+
+class StopShape(Shape):
+    confidence = Number(above=0, below=1, hint="write a probability such as 0.85")
+    at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number of questions such as 6")
+    at_least = Number(least=0, whole=True, hint="write a whole number of questions such as 1")
+    gain_below = Number(least=0, hint="write bits, such as 0.02")
+    seconds = Number(above=0, hint="write seconds, such as 90")
+
+
+class DropOutShape(Shape):
+    base = Number(required=True, hint="write log odds, such as -4")
+    position = Number(hint="write log odds a question, such as 0.1")
+    seconds = Number(hint="write log odds a second, such as 0.02")
+    new_topic = Number(hint="write log odds, such as 0.3")
+
+
+class ConsentShape(Shape):
+    text = Words(required=True)
+    required = Flag()
+
+
+class ResultShape(Shape):
+    text = Words()
+    redirect = Line(pattern=ADDRESS, todo="write a whole address such as https://shop.example/thanks")
+
+
+class SurveyShape(Shape):
+    id = Slug(required=True)
+    title = Words()
+    questions = Selection()
+    objective = Choice(Objective)
+    actions = Each(Table)
+    stop = _one(StopShape)
+    effort = Number(least=0, most=2, hint="write 1 for gain per second, 0 to ignore effort")
+    explore = Number(least=0, most=1, hint="write a share of sessions such as 0.1")
+    drop_out = _one(DropOutShape)
+    first = Slugs()
+    consent = _one(ConsentShape)
+    origins = fields.List(
+        Line(pattern=ORIGIN, todo="write https://shop.example, without a path or a / at the end"),
+        error_messages={"invalid": 'is not a list → write ["https://shop.example"]', **NEEDED},
+    )
+    reveal = Flag()
+    result = Each(lambda: _one(ResultShape))
+
+
+class BankShape(Shape):
+    bank = Slug(required=True)
+    title = Words()
+    languages = fields.List(
+        Line(pattern=LANGUAGE, todo="write a tag such as en, fr or pt-BR"),
+        validate=validate.Length(min=1, max=100, error="names no language, or too many → name one at least, such as [en]"),
+        error_messages={"invalid": "is not a list → write [en] or [en, fr]", **NEEDED},
+    )
+    personas = _many(PersonaShape, required=True)
+    questions = _many(QuestionShape, required=True)
+    signals = _many(SignalShape)
+    surveys = _many(SurveyShape)
+    evidence_weight = Number(above=0, most=1.5, hint="write 1 to trust the tables, less to trust them less")
+    repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
+    half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
+    lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
+
+
+def shaped(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+    """Whatever could be read of a bank, field by field, and what could not."""
+    try:
+        return BankShape().load(data), []
+    except ValidationError as error:
+        read = error.valid_data if isinstance(error.valid_data, dict) else {}
+        return read, list(_findings(error.messages, ()))
+
+
+def _findings(messages: Any, path: Path) -> Iterator[Finding]:
+    if isinstance(messages, dict):
+        for key, below in messages.items():
+            yield from _findings(below, path if key == "_schema" else (*path, key))
+        return
+    message = messages[0]
+    if isinstance(message, Unknown):
+        message = message.about(str(path[-1]))
+    wrong, _, todo = message.partition(" → ")
+    yield Finding(path, wrong, todo)

@@ -1,0 +1,175 @@
+"""YAML -> plain data with lines, from the parser's events, so that neither recursion nor aliases can run away.
+
+Only ``true`` and ``false`` are booleans: an option may be called ``yes`` and a language ``no``. Dates stay words.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from question_bank.files.problems import Finding, Path
+from question_bank.files.source import DEEPEST, MOST_VALUES, Source, Unreadable, hidden, not_finite, number_of, shown, written_twice
+
+CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+NOTHING = ("", "~", "null", "Null", "NULL")
+
+# What PyYAML says, and what it means to someone who never read the YAML specification.
+IN_PLAIN_WORDS = {
+    "block sequence entries": ("has a - where no list can start", 'start the list on its own line, or write "-" in quotes'),
+    "mapping values": ("has a : where none can stand", "put a text that holds a colon in quotes, and align the line with its neighbours"),
+    "tab character": ("is indented with a tab", "indent with spaces"),
+    "cannot start any token": ("starts with a character that YAML keeps for itself", "put the text in quotes, and indent with spaces"),
+    "expected ',' or": ("has a [ or { that is not closed, or misses a comma", "close the bracket, and put a comma between its items"),
+    "end of stream": ("has a quote that is not closed", "close the quote"),
+    "undefined alias": ("uses a name after * that no & gave before", "define it first with &, or put the text in quotes"),
+}
+
+
+class Built(NamedTuple):
+    """A value, how many values it holds and how deep it is, with every alias counted where it is used."""
+
+    value: Any
+    size: int = 1
+    height: int = 1
+
+
+def read_yaml(text: str) -> Source:
+    """Raises Unreadable at the first error of syntax."""
+    builder = _Builder(yaml.parse(text, Loader=yaml.CSafeLoader))
+    try:
+        data = builder.document()
+    except yaml.MarkedYAMLError as error:
+        raise _in_plain_words(error) from None
+    return Source(data, builder.lines, tuple(builder.findings))
+
+
+class _Builder:
+    def __init__(self, events: Iterator[yaml.Event]) -> None:
+        self.events = events
+        self.lines: dict[Path, int] = {}
+        self.findings: list[Finding] = []
+        self.anchors: dict[str, Built] = {}
+        self.values = 0
+
+    def document(self) -> Any:
+        built = Built(None)
+        for documents, event in enumerate(self._documents()):
+            if documents:
+                raise Unreadable("starts a second document", "keep one bank a file: remove the line ---", _line(event))
+            built = self.build(next(self.events), ())
+        return built.value
+
+    def _documents(self) -> Iterator[yaml.Event]:
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                yield event
+
+    def build(self, event: yaml.Event, path: Path) -> Built:
+        self.lines.setdefault(path, _line(event))
+        if isinstance(event, yaml.AliasEvent):
+            built = self._alias(event)
+        elif isinstance(event, yaml.ScalarEvent):
+            built = Built(self._scalar(event, path))
+        elif len(path) >= DEEPEST:
+            raise _too_deep(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            built = self._sequence(path)
+        else:
+            built = self._mapping(path)
+        if len(path) + built.height > DEEPEST + 1:
+            raise _too_deep(event)
+        self._count(built.size if isinstance(event, yaml.AliasEvent) else 1, event)
+        anchor = getattr(event, "anchor", None)
+        if anchor and not isinstance(event, yaml.AliasEvent):
+            self.anchors[anchor] = built
+        return built
+
+    def _count(self, values: int, event: yaml.Event) -> None:
+        self.values += values
+        if self.values > MOST_VALUES:
+            raise Unreadable(f"holds more than {MOST_VALUES:,} values, aliases counted", "split it into several banks", _line(event))
+
+    def _alias(self, event: yaml.AliasEvent) -> Built:
+        if event.anchor not in self.anchors:
+            raise Unreadable(f"uses *{event.anchor}, which is not defined above", f"define it before with &{event.anchor}", _line(event))
+        return self.anchors[event.anchor]
+
+    def _sequence(self, path: Path) -> Built:
+        items: list[Built] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.build(event, (*path, len(items))))
+        return _around([item.value for item in items], items)
+
+    def _mapping(self, path: Path) -> Built:
+        entries: dict[str, Built] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self._key(event)
+            line = _line(event)
+            below = (*path, key)
+            if key in entries:
+                self.findings.append(written_twice(below, line, self.lines[below]))
+                self._skip(next(self.events))
+                continue
+            self.lines[below] = line
+            entries[key] = self.build(next(self.events), below)
+        return _around({key: built.value for key, built in entries.items()}, list(entries.values()))
+
+    def _key(self, event: yaml.Event) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise Unreadable("uses a list or a map as a name", "write a single word before the colon", _line(event))
+        if event.value == "<<" and event.implicit[0]:
+            raise Unreadable("uses << to merge maps, which banks do not have", "write the fields out", _line(event))
+        return shown(str(event.value), _line(event))
+
+    def _skip(self, event: yaml.Event) -> None:
+        """Read past a value without keeping anything of it."""
+        aside = _Builder(self.events)
+        aside.anchors, aside.values = self.anchors, self.values
+        aside.build(event, ())
+        self.values = aside.values
+
+    def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
+        text = str(event.value)
+        if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
+            self.findings.append(Finding(path, "has a tag (the word after !), which banks do not use", "remove the tag"))
+            return None
+        if unshown := hidden(path, text):
+            self.findings.append(unshown)
+            return None
+        return text if event.tag is not None or not event.implicit[0] else self._plain(text, path)
+
+    def _plain(self, text: str, path: Path) -> Any:
+        """What a word without quotes stands for."""
+        if text in NOTHING:
+            return None
+        if text in CONSTANTS:
+            return CONSTANTS[text]
+        try:
+            number = number_of(text)
+        except ValueError:
+            self.findings.append(not_finite(path))
+            return None
+        return text if number is None else number
+
+
+def _around(value: Any, parts: list[Built]) -> Built:
+    return Built(value, 1 + sum(part.size for part in parts), 1 + max((part.height for part in parts), default=0))
+
+
+def _line(event: yaml.Event) -> int:
+    return int(event.start_mark.line) + 1 if event.start_mark else 1
+
+
+def _too_deep(event: yaml.Event) -> Unreadable:
+    return Unreadable(f"is nested more than {DEEPEST} levels deep", "a bank needs no more than eight: check the brackets", _line(event))
+
+
+def _in_plain_words(error: yaml.MarkedYAMLError) -> Unreadable:
+    mark = error.problem_mark
+    line = 1 if mark is None else int(mark.line) + 1
+    problem = error.problem or "not YAML"
+    for said, (wrong, todo) in IN_PLAIN_WORDS.items():
+        if said in problem:
+            return Unreadable(wrong, todo, line)
+    return Unreadable(f"cannot be read: {problem}", "check the indentation, the quotes and the brackets around this line", line)

@@ -27,7 +27,7 @@ from tests.survey_service.databases import Postgres, clone, postgres
 from tests.test_one_answer_to_webhook import BANK
 
 RESPONDENTS = 16
-SERVE = "-m", "survey_service.cli", "serve", "--bind", "127.0.0.1:PORT"
+SERVE = "-m", "survey_service.cli.main", "serve", "--bind", "127.0.0.1:PORT"
 HALF = b"POST /api/v1/surveys/post-purchase/sessions HTTP/1.1\r\nHost: x\r\nX-Slow: "
 
 

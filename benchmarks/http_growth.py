@@ -16,9 +16,8 @@ from sqlalchemy import Engine, event, insert, text
 from benchmarks.load import KEY, SURVEY, a_bank, cpu_of, prepare
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
-from survey_service.authoring.publishing import publish
-from survey_service.limits.limit import Limit
-from survey_service.settings import Settings
+from survey_service.banks.publishing import publish
+from survey_service.settings import Limit, Settings
 from survey_service.store.columns import new_id
 from survey_service.store.schema import metadata
 from survey_service.store.session import Store

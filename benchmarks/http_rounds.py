@@ -13,7 +13,7 @@ from benchmarks.load import a_bank, cpu_of, prepare, respond, server, sessions
 from tests.survey_service.databases import postgres
 
 WORKERS, THREADS, CLIENTS = "2", "4", 32
-PRODUCT = ("-m", "survey_service.cli", "serve", "--bind", "127.0.0.1:PORT", "--workers", WORKERS, "--threads", THREADS)
+PRODUCT = ("-m", "survey_service.cli.main", "serve", "--bind", "127.0.0.1:PORT", "--workers", WORKERS, "--threads", THREADS)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from typing import Any
 from sqlmodel import Session
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.respondent.state import digest
 from survey_service.store.columns import new_id
 from survey_service.store.migrating import migrate

@@ -124,7 +124,7 @@ def working(url: str) -> Iterator[int]:
     """The process id of a worker."""
     known = {**os.environ, "DISCERN_DATABASE_URL": url, "DISCERN_SECRET_KEYS": KEY, "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8"}
     with tempfile.TemporaryFile() as log:
-        running = subprocess.Popen([sys.executable, "-m", "survey_service.cli", "worker"], env=known, stderr=log)
+        running = subprocess.Popen([sys.executable, "-m", "survey_service.cli.main", "worker"], env=known, stderr=log)
         try:
             yield running.pid
         finally:

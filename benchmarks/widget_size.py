@@ -15,7 +15,7 @@ from pathlib import Path
 
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.embed.assets import widget
 from survey_service.parts import utc_now
 from survey_service.settings import Settings

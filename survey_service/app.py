@@ -6,9 +6,10 @@ from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service import health, metrics
-from survey_service.authoring import routes as authoring
+from survey_service.banks import routes as authoring
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
+from survey_service.crypto import Keyring
 from survey_service.description import KEY, SECURITY, Description
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
@@ -17,7 +18,6 @@ from survey_service.headers import Headers
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.intake import reading as events
 from survey_service.intake import routes as intake
-from survey_service.keyring import Keyring
 from survey_service.limits.admission import Limits
 from survey_service.parts import Clock, Parts, utc_now
 from survey_service.preview import pages as preview_pages

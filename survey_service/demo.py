@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 
 from question_bank.definitions import Bank
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.migrating import migrate
@@ -35,7 +35,7 @@ OURS = "demo"
 PORTS_TRIED = 50
 READY_WITHIN = 60.0
 STOP_WITHIN = 25.0
-DISCERN = (sys.executable, "-c", "from survey_service.cli import main; main()")
+DISCERN = (sys.executable, "-c", "from survey_service.cli.main import main; main()")
 
 
 def run(port: int) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings, SettingsInvalid
 from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store

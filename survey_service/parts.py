@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import current_app
 
 from survey_service.clock import Clock, utc_now
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.limits.admission import Limits
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks

@@ -14,7 +14,7 @@ import numpy as np
 from sqlmodel import Session, col, func, select
 
 from adaptive import believe
-from survey_service.contacts.evidence import evidence_about
+from survey_service.belief.evidence import evidence_about
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks

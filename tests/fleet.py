@@ -18,8 +18,8 @@ import numpy as np
 from sqlmodel import col, func, select
 from standardwebhooks import Webhook
 
-from survey_service.contacts.beliefs import now_believes, stored
-from survey_service.contacts.evidence import Known
+from survey_service.belief.belief import now_believes, stored
+from survey_service.belief.evidence import Known
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.records import Contact

@@ -17,11 +17,12 @@ from question_bank.datasets.infer import read_sheet
 from question_bank.datasets.table_files import AnswersInvalid, cells_of, decoded
 from question_bank.files.load import check_bank, read_bank
 from survey_service.authoring.keys import create_key
+from survey_service.contacts.identity import read_identity, sign_identity
+from survey_service.crypto import Keyring
 from survey_service.email_links.files import contacts_of
-from survey_service.email_links.tokens import LANDING, LinkInvalid, LinkTokens, read_identity, sign_identity
+from survey_service.email_links.tokens import LANDING, LinkInvalid, LinkTokens
 from survey_service.errors import DiscernError, Invalid, MalformedBody
 from survey_service.json_bodies import read_json
-from survey_service.keyring import Keyring
 from survey_service.paging import cursor, place_of
 from survey_service.preview import forms as walk
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token

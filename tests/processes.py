@@ -61,13 +61,13 @@ def oracle(script: str, *arguments: str, given: str = "") -> str:
 
 def discern(*arguments: str, database_url: str) -> subprocess.CompletedProcess[str]:
     """A `discern` command, run to its end."""
-    command = [sys.executable, "-m", "survey_service.cli", *arguments]
+    command = [sys.executable, "-m", "survey_service.cli.main", *arguments]
     return subprocess.run(command, env=environment(database_url), capture_output=True, text=True, timeout=60, check=False)
 
 
 def start(*arguments: str, database_url: str) -> "subprocess.Popen[bytes]":
     """A `discern` command in its own process group."""
-    command = [sys.executable, "-m", "survey_service.cli", *arguments]
+    command = [sys.executable, "-m", "survey_service.cli.main", *arguments]
     return subprocess.Popen(command, env=environment(database_url), start_new_session=True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from survey_service.cli import main
+from survey_service.cli.main import main
 from tests.processes import ROOT, discern, environment
 from tests.real_answers import shared_data
 
@@ -128,7 +128,9 @@ def test_wrong_wishes_are_all_named(tmp_path):
 def test_wrong_settings_are_told_before_anything_starts():
     """All of them, exit 1."""
     wrong = {**environment("mysql://x"), "DISCERN_SECRET_KEYS": ""}
-    done = subprocess.run([sys.executable, "-m", "survey_service.cli", "migrate"], env=wrong, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "survey_service.cli.main", "migrate"], env=wrong, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 1
     assert "DISCERN_DATABASE_URL" in done.stderr

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from survey_service.cli import main
+from survey_service.cli.main import main
 from tests.question_bank.planted import planted
 
 QUESTIONS = ",".join(f"Q.{n}" for n in range(9))

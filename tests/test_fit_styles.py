@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from question_bank.compile import compile_bank
 from question_bank.files.load import read_bank
-from survey_service.cli import main
+from survey_service.cli.main import main
 from tests.question_bank.styled_world import answers
 
 LABEL = ("--label", "who", "--bank-id", "made")

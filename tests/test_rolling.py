@@ -50,7 +50,7 @@ class NextVersion:
         self.environment = {**environment(database_url), "PYTHONPATH": str(folder)}
 
     def start(self, *arguments):
-        command = [sys.executable, "-m", "survey_service.cli", *arguments]
+        command = [sys.executable, "-m", "survey_service.cli.main", *arguments]
         return subprocess.Popen(command, env=self.environment, cwd=self.folder, start_new_session=True)
 
     @contextmanager

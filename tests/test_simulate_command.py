@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from question_bank.files.load import read_bank
-from survey_service.cli import main
-from survey_service.simulating import Wish, figures, simulate_survey
+from survey_service.analysis.simulate import Wish, figures, simulate_survey
+from survey_service.cli.main import main
 from tests.processes import ROOT
 
 EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
-from survey_service.cli import main
+from survey_service.banks.publishing import publish
+from survey_service.cli.main import main
 from survey_service.clock import utc_now
 from survey_service.store.session import Store
 from tests.survey_service.service import BANK, SECRET

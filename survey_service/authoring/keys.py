@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from survey_service.crypto import Keyring
 from survey_service.errors import ScopeMissing, Unauthorised
-from survey_service.keyring import Keyring
 from survey_service.store.columns import new_id
 from survey_service.store.records import ApiKey
 from survey_service.store.session import Store

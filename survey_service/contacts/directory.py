@@ -1,18 +1,51 @@
 """Who is who: contacts by the names that other systems give them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlmodel import Session, col, insert, select
+from sqlmodel import Session, col, delete, insert, select
 
-from survey_service.contacts.erased import ContactErased, erased, readmit
-from survey_service.errors import Conflict, Invalid, NotFound
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
+from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.store.columns import new_id
 from survey_service.store.records import Contact, ExternalId, SurveySession
 from survey_service.store.session import alone
+from survey_service.store.signal_records import ErasedId
+
+Name = tuple[str, str]
+"""A system, and the name of a contact in it."""
+
+
+class ContactErased(DiscernError):
+    """This contact was erased, and nothing about them is taken any more; PUT the contact with a new consent if they came back."""
+
+    status, code = 410, "contact_erased"
+
+
+def remember(session: Session, keys: Keyring, names: Iterable[Name], now: datetime) -> None:
+    """From now on these names mean somebody who was erased."""
+    for name in names:
+        session.merge(ErasedId(digest=keys.digest(_text(name)), erased_at=now))
+
+
+def erased(session: Session, keys: Keyring, names: Iterable[Name]) -> set[Name]:
+    """Those of the names that mean somebody who was erased."""
+    meant = {digest: name for name in names for digest in keys.digests(_text(name))}
+    found = session.exec(select(ErasedId.digest).where(col(ErasedId.digest).in_(list(meant))))
+    return {meant[digest] for digest in found}
+
+
+def readmit(session: Session, keys: Keyring, names: Iterable[Name]) -> None:
+    """They came back, and said so themselves."""
+    digests = [digest for name in names for digest in keys.digests(_text(name))]
+    session.execute(delete(ErasedId).where(col(ErasedId.digest).in_(digests)))
+
+
+def _text(name: Name) -> str:
+    return "erased\n" + "\n".join(name)
+
 
 LONGEST_ID = 255
 OWN_SYSTEM = "crm"

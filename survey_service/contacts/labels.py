@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from survey_service.contacts.believing import believe_again
+from survey_service.belief.recompute import believe_again
 from survey_service.errors import Invalid
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact

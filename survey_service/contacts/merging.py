@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select, update
 
-from survey_service.contacts.believing import banks_of, believe_again
+from survey_service.belief.recompute import banks_of, believe_again
 from survey_service.contacts.views import names_of
 from survey_service.store.banks import Banks
 from survey_service.store.link_records import Link

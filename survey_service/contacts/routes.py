@@ -4,7 +4,8 @@ from typing import Any
 
 from survey_service.authoring.guard import requires
 from survey_service.contacts import directory, merging, views
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
+from survey_service.contacts.identity import sign_identity
 from survey_service.contacts.labels import label, unlabel
 from survey_service.contacts.schemas import (
     ContactPageSchema,
@@ -19,8 +20,7 @@ from survey_service.contacts.schemas import (
     TimelineQuerySchema,
     TimelineSchema,
 )
-from survey_service.contacts.timeline import timeline as what_happened
-from survey_service.email_links.tokens import sign_identity
+from survey_service.contacts.views import timeline as what_happened
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
 

@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 from survey_service.crm.checks import check
 from survey_service.crm.kinds import ADAPTERS
 from survey_service.crm.wiring import wiring_of
+from survey_service.crypto import Keyring
 from survey_service.errors import NotFound
-from survey_service.keyring import Keyring
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id

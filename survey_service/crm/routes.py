@@ -3,7 +3,7 @@
 from typing import Any
 
 from survey_service.authoring.guard import requires
-from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.banks.schemas import PageQuerySchema
 from survey_service.crm import connections, trying
 from survey_service.crm.adapter import Request, Response, Wiring
 from survey_service.crm.calling import call

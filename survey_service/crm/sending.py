@@ -26,7 +26,7 @@ from survey_service.crm.adapter import (
 from survey_service.crm.calling import Call, Unanswered, call
 from survey_service.crm.facts import record_of
 from survey_service.crm.kinds import ADAPTERS
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.store.session import Store
 from survey_service.webhooks.addresses import Policy
 from survey_service.webhooks.schedule import JITTER

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from survey_service.belief.belief import Change, explanation
+from survey_service.belief.evidence import evidence_about
 from survey_service.contacts import directory
-from survey_service.contacts.beliefs import Change, explanation
-from survey_service.contacts.evidence import evidence_about
 from survey_service.contacts.views import names_of
 from survey_service.crm import hubspot_properties
 from survey_service.crm.adapter import Record, Request, Response, Wiring
@@ -17,8 +17,8 @@ from survey_service.crm.facts import record_of
 from survey_service.crm.kinds import ADAPTERS
 from survey_service.crm.sending import NO_IDENTITY, token_of
 from survey_service.crm.wiring import wiring_of
+from survey_service.crypto import Keyring
 from survey_service.errors import Invalid
-from survey_service.keyring import Keyring
 from survey_service.parts import Clock
 from survey_service.store.banks import Banks
 from survey_service.store.records import Belief, Contact, ExternalId

@@ -9,7 +9,7 @@ from adaptive import Evidence, Progress, limit_of, next_questions
 from adaptive.selection import SurveyRules
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Question
-from survey_service.contacts.evidence import Known
+from survey_service.belief.evidence import Known
 from survey_service.errors import Invalid
 
 LINKABLE = ("single", "scale")

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from question_bank.datasets.table_files import AnswersInvalid, Cells
 from survey_service.contacts.directory import LONGEST_ID
+from survey_service.crypto import Keyring
 from survey_service.email_links.choosing import linkable
 from survey_service.email_links.drafts import Draft, Drafts, html, plain
 from survey_service.email_links.mailers import PLAIN, Mailer
 from survey_service.email_links.making import Made, Mailing, Recipient, Refused, make
-from survey_service.keyring import Keyring
 from survey_service.store.session import Store
 
 AT_ONCE = 1000

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from survey_service.contacts.taking_back import believe_without, restore
+from survey_service.belief.recompute import believe_without, restore
 from survey_service.email_links.opening import revoke
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id

@@ -8,11 +8,11 @@ from typing import Any
 from sqlmodel import Session, insert
 
 from question_bank.compile import CompiledBank
+from survey_service.belief.evidence import evidence_about_all
 from survey_service.contacts import directory
-from survey_service.contacts.evidence import evidence_about_all
+from survey_service.crypto import Keyring
 from survey_service.email_links.choosing import checked, first_questions
 from survey_service.email_links.opening import may_be_asked
-from survey_service.keyring import Keyring
 from survey_service.respondent.course import spoken
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id

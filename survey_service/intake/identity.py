@@ -5,11 +5,10 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from survey_service.contacts import directory
-from survey_service.contacts.directory import OWN_SYSTEM
-from survey_service.contacts.erased import erased
+from survey_service.contacts.directory import OWN_SYSTEM, erased
 from survey_service.contacts.merging import merge
+from survey_service.crypto import Keyring
 from survey_service.intake.messages import Message, NotUnderstood
-from survey_service.keyring import Keyring
 from survey_service.store.banks import Banks
 from survey_service.store.records import Contact, ExternalId
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from survey_service.contacts.believing import believe_again
-from survey_service.contacts.directory import email_hash
-from survey_service.contacts.erased import ContactErased
-from survey_service.contacts.evidence import signals_of
+from survey_service.belief.evidence import signals_of
+from survey_service.belief.recompute import believe_again
+from survey_service.contacts.directory import ContactErased, email_hash
+from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
 from survey_service.intake.identity import contact_of
 from survey_service.intake.messages import Message, NotUnderstood
-from survey_service.keyring import Keyring
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
 from survey_service.store.records import Contact

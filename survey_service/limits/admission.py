@@ -13,7 +13,7 @@ from functools import cache
 from sqlalchemy import TextClause, bindparam, text
 
 from survey_service.errors import DiscernError
-from survey_service.limits.limit import Limit
+from survey_service.settings import Limit
 from survey_service.store.session import Store
 
 CLOCKS_APART = 10

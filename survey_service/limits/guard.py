@@ -4,10 +4,10 @@ from ipaddress import ip_address, ip_network
 
 from flask import current_app, request
 
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.limits.admission import Charge, TooManyRequests
-from survey_service.limits.limit import Limit
 from survey_service.parts import parts
+from survey_service.settings import Limit
 
 ADDRESS_BITS = {4: 32, 6: 64}
 """An IPv6 customer has a whole /64, so that is what counts as one address."""

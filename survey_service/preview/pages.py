@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from question_bank.definitions import in_language
 from survey_service.authoring.guard import enter
-from survey_service.contacts.evidence import Known
+from survey_service.belief.evidence import Known
 from survey_service.email_links.choosing import first_questions
 from survey_service.email_links.drafts import draft_of, html
 from survey_service.errors import DiscernError, Invalid, NotFound

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from itsdangerous import BadSignature
 
+from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
-from survey_service.keyring import Keyring
 
 LIFETIME = timedelta(hours=1)
 PURPOSE = "preview"

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from adaptive import REASONS, Step, limit_of, next_questions
+from survey_service.belief.evidence import current_answers, signals_of
 from survey_service.contacts.directory import follow
-from survey_service.contacts.evidence import current_answers, signals_of
 from survey_service.respondent.state import Interview, Start
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id

@@ -6,9 +6,8 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
-from survey_service.contacts.beliefs import belief_view, explanation
-from survey_service.contacts.evidence import evidence_about
-from survey_service.contacts.quality import manner_of, weight_of
+from survey_service.belief.belief import belief_view, explanation
+from survey_service.belief.evidence import evidence_about, manner_of, weight_of
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief

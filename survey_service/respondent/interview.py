@@ -13,7 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from question_bank.compile import Given
-from survey_service.contacts.beliefs import now_believes
+from survey_service.belief.belief import now_believes
 from survey_service.errors import Conflict
 from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated, withdraw
 from survey_service.respondent.claims import ask_to_confirm, settle

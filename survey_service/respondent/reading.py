@@ -14,8 +14,8 @@ from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_
 from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
-from survey_service.contacts.beliefs import Before
-from survey_service.contacts.evidence import is_current
+from survey_service.belief.belief import Before
+from survey_service.belief.evidence import is_current
 from survey_service.store.link_records import LinkSession
 from survey_service.store.plain import PlainRow
 from survey_service.store.records import Answer, Contact, SurveySession

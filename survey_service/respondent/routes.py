@@ -7,10 +7,11 @@ from sqlmodel import Session
 
 from survey_service.authoring.guard import enter
 from survey_service.authoring.keys import is_api_key
+from survey_service.contacts.identity import read_identity
 from survey_service.description import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.email_links.landing import arrival_of, begin
 from survey_service.email_links.opening import LinkOfAnotherSurvey, find
-from survey_service.email_links.tokens import LinkTokens, Target, read_identity
+from survey_service.email_links.tokens import LinkTokens, Target
 from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.limits.guard import limit_acts

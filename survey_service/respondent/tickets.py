@@ -2,7 +2,7 @@
 
 from itsdangerous import BadSignature
 
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 
 LIFETIME = 30 * 24 * 3600
 

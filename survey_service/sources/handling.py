@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
+from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
-from survey_service.keyring import Keyring
 from survey_service.sources.receiving import Again, Done, Work
 from survey_service.sources.registry import RECEIVERS
 from survey_service.store.banks import Banks

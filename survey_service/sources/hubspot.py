@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from survey_service.contacts import directory, merging
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.errors import MalformedBody
 from survey_service.json_bodies import read_json
 from survey_service.sources.receiving import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from sqlmodel import Session
 
+from survey_service.crypto import Keyring
 from survey_service.errors import Unauthorised
-from survey_service.keyring import Keyring
 from survey_service.store.banks import Banks
 
 TOLERANCE = timedelta(minutes=5)

@@ -7,8 +7,8 @@ from typing import Any, cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select
 
+from survey_service.crypto import Keyring
 from survey_service.errors import Invalid, NotFound
-from survey_service.keyring import Keyring
 from survey_service.sources import hubspot, shopify, signed
 from survey_service.sources.receiving import Heard, Receiver
 from survey_service.store.banks import Banks

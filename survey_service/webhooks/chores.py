@@ -17,8 +17,8 @@ from time import monotonic
 
 from survey_service import logs
 from survey_service.clock import Clock, utc_now
-from survey_service.contacts.pruning import prune
-from survey_service.keyring import Keyring
+from survey_service.contacts.retention import prune
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.sources import handling
 from survey_service.store.banks import Banks

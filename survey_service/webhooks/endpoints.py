@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, func, select
 
+from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, Invalid, NotFound
-from survey_service.keyring import Keyring
 from survey_service.limits.admission import TooManyRequests
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from survey_service.contacts.kinds import kind_of
+from survey_service.belief.belief import kind_of
 from survey_service.store.records import Answer, Contact, ExternalId, SurveySession
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks.flat import FLAT, FULL, flat
@@ -15,7 +15,7 @@ from survey_service.webhooks.flat import FLAT, FULL, flat
 if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
     from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
-    from survey_service.contacts.beliefs import Change
+    from survey_service.belief.belief import Change
 
 UPDATED = "contact.persona.updated"
 DECIDED = "contact.persona.decided"

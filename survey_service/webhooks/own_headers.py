@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 
 MOST_HEADERS = 20
 LONGEST_VALUE = 4096

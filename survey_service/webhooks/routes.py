@@ -7,7 +7,7 @@ from flask import Response, g, jsonify
 from sqlmodel import Session
 
 from survey_service.authoring.guard import requires
-from survey_service.authoring.schemas import PageQuerySchema
+from survey_service.banks.schemas import PageQuerySchema
 from survey_service.description import ANYBODY
 from survey_service.errors import NotFound
 from survey_service.http import ApiBlueprint

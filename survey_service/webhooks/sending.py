@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.store.session import Store
 from survey_service.webhooks import claiming, outbox, queue, settling
 from survey_service.webhooks.addresses import Policy

@@ -10,8 +10,8 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
-from survey_service.contacts.beliefs import Change, explanation, next_sequence
-from survey_service.contacts.evidence import evidence_about
+from survey_service.belief.belief import Change, explanation, next_sequence
+from survey_service.belief.evidence import evidence_about
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.webhook_records import Delivery, Endpoint

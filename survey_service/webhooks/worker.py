@@ -20,7 +20,7 @@ from sqlmodel import select
 from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.crm import sending as crm
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Endpoint

@@ -2,7 +2,7 @@
 
 from click.testing import CliRunner
 
-from survey_service.cli import main
+from survey_service.cli.main import main
 from tests.processes import ROOT
 
 EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"

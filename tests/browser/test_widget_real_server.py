@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.parts import utc_now
 from survey_service.store.migrating import migrate
 from survey_service.store.session import Store

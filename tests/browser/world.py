@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.email_links.drafts import Drafts
 from survey_service.email_links.making import LIFETIME, Recipient, mailing, make
 from survey_service.email_links.tokens import LinkTokens

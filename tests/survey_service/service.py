@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.authoring.keys import create_key
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.parts import Parts
 from survey_service.settings import Settings
 

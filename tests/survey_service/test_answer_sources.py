@@ -6,7 +6,7 @@ import pytest
 
 from question_bank.datasets.infer import read_sheet
 from question_bank.datasets.table_files import AnswersInvalid
-from survey_service.answer_sources import read_cells
+from survey_service.analysis.answer_files import read_cells
 
 
 def parquet(path, **columns):

@@ -8,10 +8,10 @@ import pytest
 from sqlmodel import func, select
 
 from survey_service.authoring.keys import INTAKE, SCOPES, create_key, revoke_key
+from survey_service.crypto import Keyring
 from survey_service.email_links import leaving
 from survey_service.email_links.opening import find
 from survey_service.email_links.tokens import LANDING, LinkTokens
-from survey_service.keyring import Keyring
 from survey_service.preview.tokens import preview_token
 from survey_service.respondent.tickets import ticket_of
 from survey_service.store.link_records import Link

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from survey_service.app import create_app
 from survey_service.authoring.keys import create_key, rotate_key
-from survey_service.cli import main
+from survey_service.cli.main import main
 from survey_service.settings import Settings
 from survey_service.store.records import ApiKey
 from tests.processes import environment

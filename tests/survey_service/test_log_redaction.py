@@ -117,7 +117,7 @@ def served(tmp_path):
     engine = open_engine(url)
     migrate(engine)
     engine.dispose()
-    command = [sys.executable, "-m", "survey_service.cli", "serve", "--access-log", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "survey_service.cli.main", "serve", "--access-log", "--bind", f"127.0.0.1:{port}"]
     with log.open("wb") as out:
         running = subprocess.Popen(
             command, env={**environment(url), "DISCERN_LOG_LEVEL": "DEBUG"}, stdout=out, stderr=out, start_new_session=True

@@ -92,7 +92,7 @@ def test_a_server_writes_an_object_a_line(database_url):
     someone, port = service.start(), free_port()
     service.parts.store.close()
     known = environment(database_url) | {"DISCERN_LOG_FORMAT": "json", "DISCERN_LOG_LEVEL": "INFO", "DISCERN_SECRET_KEYS": SECRET}
-    command = [sys.executable, "-m", "survey_service.cli", "serve", "--access-log", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "survey_service.cli.main", "serve", "--access-log", "--bind", f"127.0.0.1:{port}"]
     with subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as running:
         try:
             until(Web(port).is_ready, "the web server answers")

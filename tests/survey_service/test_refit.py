@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from question_bank.files.load import read_bank
-from survey_service.leaving import learned_hazard, with_hazard
-from survey_service.refitting import NEEDED_PER_PERSONA, comparison, refit_survey
+from survey_service.analysis.dropout import learned_hazard, with_hazard
+from survey_service.analysis.refit import NEEDED_PER_PERSONA, comparison, refit_survey
 from survey_service.store.banks import Banks
 from tests.processes import discern
 from tests.survey_service.service import a_service

@@ -8,8 +8,8 @@ from sqlmodel import select
 
 from question_bank.compile import compile_bank
 from question_bank.files.load import read_bank
-from survey_service.refitting import comparison, refit_survey, write_draft
-from survey_service.reports import sections
+from survey_service.analysis.refit import comparison, refit_survey, write_draft
+from survey_service.analysis.reports import sections
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Belief
 from survey_service.store.webhook_records import Delivery

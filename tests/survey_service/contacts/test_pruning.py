@@ -10,7 +10,7 @@ from sqlmodel import select, update
 
 from survey_service.authoring.keys import create_key
 from survey_service.clock import utc_now
-from survey_service.contacts.pruning import Pruned, prune
+from survey_service.contacts.retention import Pruned, prune
 from survey_service.store.records import Contact, SurveySession
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Delivery

@@ -2,7 +2,7 @@
 
 from sqlmodel import select
 
-from survey_service.contacts import erasing, merging
+from survey_service.contacts import erasure, merging
 from survey_service.contacts.directory import find
 from survey_service.store.records import Contact
 from survey_service.store.webhook_records import Delivery
@@ -20,7 +20,7 @@ def merge(world, gone, kept):
 def erase(world, name):
     with world.store.writing() as session:
         contact = find(session, name, lock=True)
-        erasing.erase(session, world.keys, contact, world.now)
+        erasure.erase(session, world.keys, contact, world.now)
 
 
 def told(sent):

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.crm import connections, sending
 from survey_service.store.records import Contact
 from survey_service.webhooks import worker

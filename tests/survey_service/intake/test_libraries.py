@@ -9,8 +9,8 @@ from sqlmodel import select
 
 from question_bank.files.load import read_bank
 from survey_service.authoring.keys import create_key
-from survey_service.authoring.publishing import publish
-from survey_service.keyring import Keyring
+from survey_service.banks.publishing import publish
+from survey_service.crypto import Keyring
 from survey_service.parts import utc_now
 from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store

@@ -3,8 +3,8 @@
 import pytest
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
-from survey_service.contacts.recomputing import how_many, recompute
+from survey_service.banks.publishing import publish
+from survey_service.contacts.recompute_all import how_many, recompute
 from tests.survey_service.contacts.people import belief_of, contact, respondent
 from tests.survey_service.intake.conftest import WITH_SIGNALS
 

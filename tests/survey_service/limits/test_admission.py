@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from survey_service.limits.admission import PRUNED_EVERY, Charge, Limits, TooManyRequests
 from survey_service.limits.guard import neighbourhood
-from survey_service.limits.limit import Limit
 from survey_service.parts import utc_now
+from survey_service.settings import Limit
 from survey_service.store.limit_records import RateLimit
 from survey_service.store.session import Store
 from tests.processes import environment, web_server

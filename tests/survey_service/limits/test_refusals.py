@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import func, select
 
 from survey_service.limits.admission import Limits
-from survey_service.limits.limit import Limit
+from survey_service.settings import Limit
 from survey_service.store.records import Answer
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import a_service

@@ -3,7 +3,7 @@
 import pytest
 from itsdangerous import TimestampSigner
 
-from survey_service.email_links.tokens import sign_identity
+from survey_service.contacts.identity import sign_identity
 from survey_service.preview.theme import NotAColour, Theme, both, contrast, corrected, parsed
 from survey_service.preview.tokens import LIFETIME, preview_token
 from survey_service.respondent.tickets import ticket_of

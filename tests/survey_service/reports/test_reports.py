@@ -15,8 +15,8 @@ from adaptive.learning.fit import evidence_of
 from question_bank.compile import compile_bank
 from question_bank.datasets.fit import fit_sheet, fitted_bank
 from question_bank.datasets.infer import read_sheet
-from survey_service.cli import main
-from survey_service.reports.fitted import report_fit
+from survey_service.analysis.reports.fitted import report_fit
+from survey_service.cli.main import main
 from tests.processes import ROOT, environment
 from tests.question_bank.planted import planted
 
@@ -165,7 +165,7 @@ def test_fit_writes_its_report_beside_the_bank(tmp_path, how):
 
 def test_without_matplotlib_the_report_says_what_to_install(tmp_path):
     """Exit 1, one sentence; the command itself needs no pictures."""
-    program = "import sys; sys.modules['matplotlib'] = None; from survey_service.cli import main; main()"
+    program = "import sys; sys.modules['matplotlib'] = None; from survey_service.cli.main import main; main()"
 
     def run(*words):
         line = [sys.executable, "-c", program, "simulate", str(EXAMPLE), "--survey", "website", "--respondents", "50", *words]

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import merge
 from survey_service.store.records import Answer, Contact, SurveySession
 from survey_service.store.webhook_records import Endpoint

@@ -113,7 +113,7 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
 
 def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
     """Of what waited nothing is sent any more; the decision that failed is not either."""
-    from survey_service.contacts.erasing import erase
+    from survey_service.contacts.erasure import erase
     from survey_service.store.records import Contact
 
     with Receiver(in_turn(answers("500 Internal Server Error"), answers())) as receiver:

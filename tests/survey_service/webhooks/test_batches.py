@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.store.records import Contact
 from survey_service.store.webhook_records import Acknowledged
 from survey_service.webhooks import claiming, sending, speeds

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.store.records import Contact
 from survey_service.webhooks import catching_up
 from survey_service.webhooks.restoring import go_on_from_backup

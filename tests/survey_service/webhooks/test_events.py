@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy.exc import StatementError
 
-from survey_service.contacts.beliefs import Change
+from survey_service.belief.belief import Change
 from survey_service.store.records import Belief, Contact, ExternalId
 from survey_service.store.webhook_records import Delivery
 from survey_service.webhooks import events

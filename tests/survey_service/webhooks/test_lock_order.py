@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from survey_service.contacts.erasing import erase
+from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import locked_pair, merge
 from survey_service.store.records import Contact
 from survey_service.store.webhook_records import Acknowledged, Delivery

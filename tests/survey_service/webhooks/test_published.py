@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_service.authoring.publishing import publish
+from survey_service.banks.publishing import publish
 from tests.question_bank.a_bank import changed, report_of
 
 

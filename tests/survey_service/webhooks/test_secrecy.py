@@ -6,7 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from survey_service import logs
-from survey_service.keyring import Keyring
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.webhooks.delivery import Retry
 from survey_service.webhooks.worker import run

@@ -21,7 +21,7 @@ HEAVY = {"numpy", "scipy", "flask", "marshmallow", "yaml", "alembic", "matplotli
 DELIVERS = """
 import sys
 from click.testing import CliRunner
-from survey_service.cli import main
+from survey_service.cli.main import main
 done = CliRunner().invoke(main, ["worker", "--once"], catch_exceptions=False)
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 sys.exit(done.exit_code)

@@ -11,10 +11,10 @@ import numpy as np
 from sqlmodel import Session, select
 
 from question_bank.compile import compile_bank
-from survey_service.authoring.publishing import publish
-from survey_service.contacts.beliefs import Change, now_believes, stored
-from survey_service.contacts.evidence import Known
-from survey_service.keyring import Keyring
+from survey_service.banks.publishing import publish
+from survey_service.belief.belief import Change, now_believes, stored
+from survey_service.belief.evidence import Known
+from survey_service.crypto import Keyring
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks

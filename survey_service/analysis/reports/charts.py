@@ -1,0 +1,176 @@
+"""The pictures of a report, each from plain numbers."""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from adaptive.evaluation.metrics import Bin
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+WIDTH = 5.6
+"""Inches at 72 points: drawn for the width of a phone, so that its letters stay readable there."""
+
+INK, SOFT, FIRST, SECOND, THIRD = "#010101", "#020202", "#030303", "#040404", "#050505"
+"""Stand-ins for the colours of the page's style sheet, which knows by day and by night what they are."""
+
+_PAGE = {INK: "var(--ink)", SOFT: "var(--soft)", FIRST: "var(--first)", SECOND: "var(--second)", THIRD: "var(--third)"}
+
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a question may well contain $
+    "font.size": 12,
+    "text.color": INK,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "grid.color": SOFT,
+    "grid.alpha": 0.35,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+class PicturesMissing(ValueError):
+    """What draws the pictures is not installed."""
+
+
+class Picture:
+    """What was drawn; empty until the drawing is over."""
+
+    svg = Markup("")
+
+
+@contextmanager
+def drawn(name: str, label: str, height: float, panels: int = 1) -> Iterator[tuple[Picture, list["Axes"]]]:
+    """Axes of so many `panels`, one above the other, to draw on; afterwards the picture has its SVG.
+
+    `name` is unique within the page; `label` is what somebody hears who cannot see the picture. Raises PicturesMissing.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise PicturesMissing(
+            "--report: pictures need matplotlib, which is not installed: pip install 'discern-survey[analysis]'"
+        ) from None
+    picture = Picture()
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        yield picture, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    picture.svg = _inline(text.getvalue(), name, label)
+
+
+def _inline(text: str, name: str, label: str) -> Markup:
+    """The `<svg>` alone, scalable, with ids of its own and the colours of the page."""
+    body = text[text.index(">", text.index("<svg")) + 1 :]
+    box = re.search(r'viewBox="([^"]+)"', text)
+    body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.S)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r'( id="| xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
+    for stand_in, colour in _PAGE.items():
+        body = body.replace(stand_in, colour)
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1] if box else ""}"'
+    return Markup(f'{opening} role="img" aria-label="{escape(label)}"><title>{escape(label)}</title>{body}')  # noqa: S704
+
+
+LONGEST = 52
+"""Letters of a label beyond which it is cut: more do not fit on a phone."""
+
+_LINES = {"adaptive": (FIRST, "o", "-"), "fixed": (SECOND, "s", "--"), "random": (THIRD, "^", ":")}
+
+
+def columns(name: str, label: str, shares: Mapping[str, float], across: str) -> Markup:
+    """Shares side by side, each with its percentage above."""
+    with drawn(name, label, 2.3) as (picture, [axes]):
+        bars = axes.bar(list(shares), list(shares.values()), color=FIRST, width=0.7)
+        axes.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=2, fontsize=11)
+        axes.set_xlabel(across)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="x", length=0)
+        axes.set_ylim(0, max([*shares.values(), 0.01]) * 1.15)
+    return picture.svg
+
+
+def bars(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
+    """One bar a row, its label above it and its figures at its end: (label, share, figures)."""
+    with drawn(name, label, 0.35 + 0.52 * len(rows)) as (picture, [axes]):
+        axes.barh(range(len(rows)), [share for _, share, _ in rows], height=0.32, color=FIRST)
+        for place, (words, share, figures) in enumerate(rows):
+            axes.text(0, place - 0.26, shortened(words), va="bottom", fontsize=11)
+            axes.text(share + 0.01, place, figures, va="center", fontsize=11, color=INK)
+        axes.set_ylim(len(rows) - 0.5, -0.85)
+        axes.set_xlim(0, max([share for _, share, _ in rows], default=0) * 1.1 + 0.3)
+        axes.axis("off")
+    return picture.svg
+
+
+def reliability(name: str, label: str, bins: Sequence[Bin]) -> Markup:
+    """Stated confidence against truth; dots on the line are honest, their size is how many respondents they stand for."""
+    total = sum(one.respondents for one in bins)
+    with drawn(name, label, 4.2) as (picture, [axes]):
+        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1)
+        axes.plot([one.stated for one in bins], [one.true for one in bins], color=FIRST, linewidth=1, alpha=0.6)
+        axes.scatter(
+            [one.stated for one in bins],
+            [one.true for one in bins],
+            [30 + 600 * one.respondents / total for one in bins],
+            color=FIRST,
+            alpha=0.85,
+            linewidths=0,
+        )
+        low = min([0.5, *(one.stated for one in bins), *(one.true for one in bins)]) - 0.05
+        axes.set(xlim=(max(low, 0), 1.02), ylim=(max(low, 0), 1.02), xlabel="stated confidence", ylabel="really right")
+        axes.text(0.97, 0.05, "too sure", ha="right", color=INK, fontsize=11, transform=axes.transAxes)
+        axes.text(0.03, 0.93, "too modest", color=INK, fontsize=11, transform=axes.transAxes)
+        axes.grid(visible=True)
+        axes.xaxis.set_major_formatter(_percent)
+        axes.yaxis.set_major_formatter(_percent)
+    return picture.svg
+
+
+def curves(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> Markup:
+    """For each panel, by order, (questions, share): one line an order, told apart by colour, mark and dash."""
+    with drawn(name, label, 0.6 + 2.3 * len(panels), len(panels)) as (picture, axes):
+        for panel, (title, lines) in zip(axes, panels.items(), strict=True):
+            for order, points in lines.items():
+                colour, marker, dash = _LINES[order]
+                panel.plot(*zip(*points, strict=True), color=colour, marker=marker, linestyle=dash, label=order, markersize=5)
+            panel.set_title(title)
+            lowest = min(share for points in lines.values() for _, share in points)
+            panel.set_ylim(max(np.floor(lowest * 10 - 0.5) / 10, 0), 1.02)
+            panel.grid(visible=True)
+            panel.locator_params(axis="x", integer=True)
+            panel.yaxis.set_major_formatter(_percent)
+        axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        axes[-1].set_xlabel("questions asked")
+    return picture.svg
+
+
+def shortened(words: str) -> str:
+    """Words that fit in a line of a picture."""
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
+
+
+def _percent(value: float, _place: object) -> str:
+    return f"{value:.0%}"

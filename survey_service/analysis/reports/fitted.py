@@ -1,0 +1,55 @@
+"""The report on a fitted bank: its personas, what they explain of the answers they came from, and how soon it knows these respondents."""
+
+from pathlib import Path
+
+from adaptive.evaluation.replay import Respondents
+from adaptive.learning.residuals import bivariate_residuals
+from question_bank.compile import CompiledBank, compile_bank
+from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
+from question_bank.definitions import Bank
+from survey_service.analysis.answer_files import read_cells
+from survey_service.analysis.replay import ORDERS, replay_respondents, rules_of
+from survey_service.analysis.reports import sections
+from survey_service.analysis.reports.page import Report, write
+from survey_service.analysis.reports.replayed import headline, measured
+
+FURTHEST = 10
+
+
+def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int) -> None:
+    """Write the report on a bank and the file it was fitted on, read by its column map. Raises ValueError as `report_fit` does."""
+    names = read_column_map(columns.read_text(encoding="utf-8"), columns.name)
+    table = read_answers(read_cells(answers), bank, answers.name, names, label)
+    compiled = compile_bank(bank)
+    report_fit(compiled, respondents_of(compiled, table), answers.name, path, seed)
+
+
+def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path, seed: int = 1) -> None:
+    """Write the report on a bank and the answers it was fitted on.
+
+    `people.label` is who each respondent is, or None where personas were found; `source` names the answers. Raises ValueError where the
+    file cannot be written or pictures cannot be drawn.
+    """
+    rules = rules_of(bank, next(iter(bank.rules), None))
+    steps = list(range(1, min(int(rules.included.sum()), FURTHEST) + 1))
+    done = replay_respondents(bank, rules, people, ORDERS, steps, seed)
+    clear = sections.taken_for(
+        bank,
+        done.full,
+        done.full.argmax(axis=1),
+        "If every question were answered: each line is a persona by the probabilities of all answers, the columns the likeliest one.",
+        "How clearly the personas differ",
+    )
+    report = Report(
+        f"{bank.bank.id}: the fitted bank",
+        f"Fitted on {len(done.label):,} respondents from {source}, and shown here on the same respondents.",
+        [(f"{len(done.label):,}", "respondents"), *headline(done)],
+        [
+            sections.personas(bank),
+            clear,
+            sections.together(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
+            *measured(done),
+        ],
+        ["These respondents taught the bank: new ones will be known a little later. Replay answers that it has not seen."],
+    )
+    write(report, path)

@@ -1,0 +1,93 @@
+"""The report of `discern refit`: what moved, and what it is worth."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from survey_service.analysis.refit import Refitted
+from survey_service.analysis.reports import charts, sections
+from survey_service.analysis.reports.page import Report, Section, Table, write
+from survey_service.analysis.reports.wording import persona_name, question_text
+
+
+def report_refit(done: Refitted, found: Mapping[str, Any], path: Path) -> None:
+    """Write the report; `found` is the comparison. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
+    score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
+    worth = Section(
+        "What it is worth",
+        "Respondents who did not teach the draft: how likely their answers are under the published tables and under the draft (a higher "
+        f"log score is better; the difference is {score['gain']:+.3f} ± {score['standard_error']:.3f}). Below it, both banks simulated.",
+        tables=[
+            Table(
+                "Before and after",
+                ("", "published", "draft"),
+                [
+                    ["log score of held-out answers", f"{score['before']:.3f}", f"{score['after']:.3f}"],
+                    ["questions, simulated", f"{before['questions']:.2f}", f"{after['questions']:.2f}"],
+                    ["seconds, simulated", f"{before['seconds']:.0f}", f"{after['seconds']:.0f}"],
+                    ["right persona, simulated", sections.percent(before["accuracy"]), sections.percent(after["accuracy"])],
+                ],
+            )
+        ],
+    )
+    report = Report(
+        f"{found['bank']}: a draft after version {found['version']}",
+        f"{found['answers']:,} answers of {found['respondents']:,} respondents were added to the published tables, which count as "
+        f"{found['published_counts_as']:g} respondents of each persona. Nothing is published.",
+        [
+            (f"{found['respondents']:,}", "respondents"),
+            (f"{score['gain']:+.2f}", "log score of held-out answers"),
+            (f"{after['questions']:.1f}", f"questions, {before['questions']:.1f} before"),
+            (sections.percent(after["accuracy"]), f"right persona, {sections.percent(before['accuracy'])} before"),
+        ],
+        [worth, _moved(done, found), _shares(done), *_pilots(found), sections.personas(done.draft)],
+        ["Right and questions are simulated: each bank is asked about respondents who behave as its own tables say."],
+    )
+    write(report, path)
+
+
+def _moved(done: Refitted, found: Mapping[str, Any]) -> Section:
+    bank = done.published
+    text = {one.id: question_text(bank.bank, q) for q, one in enumerate(bank.bank.questions)}
+    name = {one.id: persona_name(bank.bank, k) for k, one in enumerate(bank.bank.personas)}
+    moved = [one for one in found["questions"] if one["moved"] > 0]
+    bars = [(text[one["question"]], one["moved"], f"{one['moved']:.1%} · {one['answers']} answers") for one in moved]
+    rows = [
+        [
+            text[one["question"]],
+            one["question"],
+            str(one["answers"]),
+            f"{one['moved']:.1%}",
+            name[one["most"]["persona"]],
+            f"{one['most']['moved']:.1%}",
+        ]
+        for one in found["questions"]
+    ]
+    return Section(
+        "What moved",
+        "Each bar: of a hundred respondents, how many would now be expected to answer otherwise than the published table says (mean over "
+        "the personas).",
+        charts.bars("moved", f"How far the table of each question moved: {len(moved)} questions moved", bars) if bars else None,
+        figures=[Table("Questions", ("Question", "id", "answers", "moved", "most for", "by"), rows, words=2)],
+    )
+
+
+def _shares(done: Refitted) -> Section:
+    pairs = enumerate(zip(done.published.bank.personas, done.draft.bank.personas, strict=True))
+    rows = [[persona_name(done.published.bank, k), sections.percent(old.prior), sections.percent(new.prior)] for k, (old, new) in pairs]
+    return Section(
+        "How many of each persona there are",
+        "The share of each persona before anything is known of a respondent.",
+        tables=[Table("Shares", ("Persona", "published", "draft"), rows)],
+    )
+
+
+def _pilots(found: Mapping[str, Any]) -> list[Section]:
+    rows = [
+        [one["question"], str(one["answers"]), "yes" if one["has_table"] else f"no, {one['needed'] - one['answers']} more"]
+        for one in found["pilots"]
+    ]
+    if not rows:
+        return []
+    reading = "Questions that are tried out. With enough answers they get a table in the draft, and count from its publication on."
+    return [Section("Pilot questions", reading, tables=[Table("Pilots", ("Question", "answers", "has a table"), rows)])]

@@ -1,0 +1,202 @@
+"""The parts of which reports are made: each takes numbers and says how to read them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adaptive.evaluation.metrics import Usage, confusion, endings, lengths, reliability
+from adaptive.evaluation.persona_profiles import traits
+from adaptive.evaluation.replay import Measure
+from adaptive.evaluation.simulate import NOBODY, Interviews
+from adaptive.learning.calibration import calibration_error
+from adaptive.learning.residuals import PairResidual
+from adaptive.likelihood import Bools, Floats
+from question_bank.compile import CompiledBank
+from survey_service.analysis.reports import charts
+from survey_service.analysis.reports.page import Cell, Section, Table
+from survey_service.analysis.reports.wording import ending, outcome_text, persona_name, question_text, trait_text
+
+TRAITS = 6
+PAIRS = 12
+LENGTHS = 13
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.0004), percent(0.5), percent(0.0)
+    ('<1%', '50%', '0%')
+    """
+    return "<1%" if share > 0 and round(100 * share) == 0 else f"{share:.0%}"
+
+
+def personas(bank: CompiledBank) -> Section:
+    """What sets each persona apart."""
+    tables = []
+    for k, found in enumerate(traits(bank.tables)):
+        rows = [[trait_text(bank.bank, one), percent(one.share), percent(one.others), _signed(one.bits)] for one in found[:TRAITS]]
+        caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.persona_prior[k]))} of the respondents"
+        tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
+    reading = (
+        "The answers that set each persona apart most: how many give them here, and how many among the others. The bits say how such an "
+        "answer moves the odds: +1 doubles the odds that it is this persona, −1 halves them, 0 tells nothing."
+    )
+    return Section("Who the personas are", reading, tables=tables)
+
+
+def _signed(bits: float) -> str:
+    return f"{bits:+.1f}".replace("-", "−")
+
+
+def how_long(interviews: Interviews) -> Section:
+    """How many questions it takes."""
+    shares = lengths(interviews)
+    shown = _some(shares)
+    mean = float(interviews.length.mean())
+    picture = charts.columns("length", f"Share of respondents by number of questions; {mean:.1f} on average", shown, "questions taken")
+    rows = [[ending(name), percent(share)] for name, share in sorted(endings(interviews).items(), key=lambda item: -item[1])]
+    reading = f"Each column is the share of respondents who take so many questions. On average it takes {mean:.1f}."
+    return Section(
+        "How long it takes",
+        reading,
+        picture,
+        tables=[Table("What ends the survey", ("Reason", "respondents"), rows)],
+        figures=[Table("Questions taken", ("Questions", "respondents"), [[str(n), percent(share)] for n, share in enumerate(shares)])],
+    )
+
+
+def _some(shares: Floats) -> dict[str, float]:
+    """From the shortest interview that happened on; a long tail is one column."""
+    first = int(np.flatnonzero(shares)[0])
+    shown = {str(n): float(shares[n]) for n in range(first, min(len(shares), first + LENGTHS))}
+    rest = float(shares[first + LENGTHS :].sum())
+    return {**shown, "more": rest} if rest else shown
+
+
+def honesty(confidence: Floats, true: Floats, against: str) -> Section:
+    """Whether the stated confidence is true."""
+    bins, error = reliability(confidence, true), calibration_error(confidence, true)
+    picture = charts.reliability("reliability", f"Stated confidence against truth; off by {error:.3f} on average", bins)
+    reading = (
+        f"When the service says “I am 80 % sure”, is it right in 80 of 100 cases? Dots on the grey line: yes. Below it the service is too "
+        f"sure, above it too modest. The larger a dot, the more respondents. On average it is off by {error:.3f}. {against}"
+    )
+    rows = [[f"{one.low:.1f} to {one.high:.1f}", str(one.respondents), percent(one.stated), percent(one.true)] for one in bins]
+    figures = Table("Stated and true", ("Confidence", "respondents", "stated", "true"), rows)
+    return Section("Is the stated confidence true?", reading, picture, figures=[figures])
+
+
+def taken_for(
+    bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = "Which persona is taken for which"
+) -> Section:
+    """Which persona is taken for which."""
+    table = confusion(truth, stated)
+    names = [persona_name(bank.bank, k) for k in range(len(table))]
+    rows: list[list[str | Cell]] = []
+    for name, line in zip(names, table, strict=True):
+        of_it = line / line.sum() if line.sum() else line
+        rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in of_it.tolist())])
+    error = 1 - float(np.trace(table))
+    return Section(
+        title,
+        f"{reading} On the diagonal they are recognised. {percent(error)} of all respondents are taken for another persona than theirs "
+        "(classification error).",
+        tables=[Table("Of each persona, stated as", ("really", *names), rows)],
+    )
+
+
+def how_soon(orders: Mapping[str, Sequence[Measure]], truth: str) -> Section:
+    """What further questions are worth, and what choosing them well is worth."""
+    words = {"agreement": "right persona", "confidence": "stated confidence"}
+    panels = {
+        title: {order: [(one.questions, getattr(one, name)) for one in measures] for order, measures in orders.items()}
+        for name, title in words.items()
+    }
+    picture = charts.curves("soon", f"Right persona and stated confidence by number of questions, for {', '.join(orders)} order", panels)
+    rows = [
+        [order, str(one.questions), percent(one.agreement), percent(one.confidence), f"{one.calibration_error:.3f}", f"{one.log_score:.3f}"]
+        for order, measures in orders.items()
+        for one in measures
+    ]
+    reading = (
+        "How right and how sure the service is after each question, if nobody stopped. Adaptive: the next question depends on the answers, "
+        "as in the live survey, and on the time that it takes. Fixed: the best single order for everybody, "
+        "chosen knowing these very answers. Random: any. "
+        f"The steeper the rise, the fewer questions are needed. {truth}"
+    )
+    head = ("Order", "questions", "right", "confidence", "calibration error", "log score")
+    return Section("How soon it knows", reading, picture, figures=[Table("After so many questions", head, rows)])
+
+
+def questions(bank: CompiledBank, used: Usage, included: Bools) -> Section:
+    """Which questions earn their place."""
+    ranked = [int(q) for q in np.lexsort((-used.gain, -used.asked.round(3))) if used.asked[q] > 0]
+    bars = [
+        (question_text(bank.bank, q), float(used.asked[q]), f"{percent(float(used.asked[q]))} · {used.gain[q]:.2f} bit") for q in ranked
+    ]
+    picture = charts.bars("questions", f"Share of respondents who were asked each question: {len(ranked)} questions were asked", bars)
+    rows = [
+        [
+            question_text(bank.bank, q),
+            bank.bank.questions[q].id,
+            percent(float(used.asked[q])),
+            f"{used.gain[q]:.3f}",
+            f"{used.place[q]:.1f}",
+            percent(float(used.silent[q])),
+        ]
+        for q in ranked
+    ]
+    tables = []
+    if never := [int(q) for q in np.flatnonzero(included & (used.asked == 0))]:
+        tables.append(
+            Table("Never asked", ("Question", "id"), [[question_text(bank.bank, q), bank.bank.questions[q].id] for q in never], words=2)
+        )
+    head = ("Question", "id", "asked of", "gain, bits", "place", "no answer")
+    reading = (
+        "Each bar is the share of respondents who are asked the question; behind it, how much an answer is expected to tell when it is "
+        "asked (1 bit settles the choice between two equally likely personas). A question that is never asked costs nobody time; "
+        "it may still be worth a look at its wording or its table."
+    )
+    return Section("Which questions earn their place", reading, picture, tables, [Table("Questions by use", head, rows, words=2)])
+
+
+def lost(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
+    """Where respondents leave."""
+    gone = interviews.left_at != NOBODY
+    share = float(gone.mean())
+    if not share:
+        return Section(
+            "Where respondents are lost",
+            "Nobody leaves in this simulation: it was told of no drop-out. Try --drop-out 0.05, a chance of 5 % to leave before each "
+            "further question.",
+        )
+    after = np.bincount(interviews.length[gone]) / len(gone)
+    picture = charts.columns(
+        "lost", f"{percent(share)} leave; share by questions taken before", _some(after), "questions taken before leaving"
+    )
+    rows = [
+        [question_text(bank.bank, int(q)), percent(float(used.left[q]))] for q in np.argsort(-used.left, kind="stable") if used.left[q] > 0
+    ]
+    reading = (
+        f"{percent(share)} of the respondents leave before the survey ends ({leaving}). "
+        "Each column: after how many questions. What they answered until then still counts."
+    )
+    tables = [Table("In front of which question", ("Question", "respondents lost"), rows)]
+    return Section("Where respondents are lost", reading, picture, tables)
+
+
+def together(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
+    """Pairs of questions that go together beyond their persona."""
+    rows = []
+    for pair in pairs[:PAIRS]:
+        a, b = pair.strangest
+        both = f"{outcome_text(bank.bank, pair.first, a)} with {outcome_text(bank.bank, pair.second, b)}"
+        names = f"{question_text(bank.bank, pair.first)} / {question_text(bank.bank, pair.second)}"
+        rows.append([f"{names}: {both}", f"{pair.observed[a, b]:.0f}", f"{pair.expected[a, b]:.0f}", f"{pair.residual:.1f}"])
+    large = sum(pair.residual > 4 for pair in pairs)
+    reading = (
+        "Pairs of questions whose answers come together more, or less, often than the personas explain: how often the strangest pair of "
+        "answers was given, and how often the tables expect it. A residual near 1 is chance; a large one means that the two questions "
+        f"overlap or that a persona is missing. {large} of {len(pairs)} pairs are above 4."
+    )
+    head = ("Questions, and their strangest pair of answers", "given", "expected", "residual")
+    return Section("What the personas do not explain", reading, tables=[Table("Largest bivariate residuals", head, rows)])

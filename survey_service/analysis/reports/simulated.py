@@ -1,0 +1,69 @@
+"""The report of `discern simulate`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from adaptive.evaluation.metrics import usage
+from adaptive.evaluation.replay import Measure, Respondents, replay
+from adaptive.evaluation.simulate import draw_respondents
+from question_bank.compile import conditions_of
+from survey_service.analysis.progress import progress
+from survey_service.analysis.replay import ORDERS
+from survey_service.analysis.reports import sections
+from survey_service.analysis.reports.page import Report, write
+from survey_service.analysis.simulate import Simulation, figures
+
+COMPARED = 1000
+"""Respondents with whom the orders are compared: each of them answers everything."""
+
+FURTHEST = 10
+
+
+def report_simulation(done: Simulation, path: Path) -> None:
+    """Write the report. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
+    found, bank, interviews = figures(done), done.bank, done.result.interviews
+    used = usage(interviews, len(bank.index))
+    true = np.eye(len(bank.personas))[done.result.persona]
+    stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
+    rules = bank.rules[done.survey]
+    report = Report(
+        f"{bank.bank.id}: the survey {done.survey}, simulated",
+        f"{done.wish.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask them "
+        f"(seed {done.wish.seed}, skips {done.wish.skip:.0%}, leaving: {done.leaving}).",
+        [
+            (f"{found['questions']['mean']:.1f}", "questions on average"),
+            (f"{found['seconds']['mean']:.0f} s", "of a respondent's time"),
+            (sections.percent(found["accuracy"]["mean"]), "stated persona is right"),
+            (sections.percent(found["confidence"]), "stated confidence"),
+        ],
+        [
+            sections.how_long(interviews),
+            sections.honesty(confidence, done.right.astype(float), "True here means: the persona that the respondent was drawn from."),
+            sections.taken_for(
+                bank, true, stated, "Each line is a true persona; its respondents are stated as the personas of the columns."
+            ),
+            sections.how_soon(_orders(done), "Right means: the persona that the respondent was drawn from."),
+            sections.questions(bank, used, rules.included),
+            sections.lost(bank, interviews, used, done.leaving),
+            sections.personas(bank),
+        ],
+        ["Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some."],
+    )
+    write(report, path)
+
+
+def _orders(done: Simulation) -> dict[str, list[Measure]]:
+    """Each order on the same respondents, without stopping."""
+    bank, rules = done.bank, done.bank.rules[done.survey]
+    people = draw_respondents(
+        bank.tables, conditions_of(bank), min(COMPARED, done.wish.respondents), np.random.default_rng(done.wish.seed), done.wish.skip
+    )
+    steps = range(1, min(int(rules.included.sum()), FURTHEST) + 1)
+    return {order: _measured(done, people, order, steps) for order in ORDERS}
+
+
+def _measured(done: Simulation, people: Respondents, order: str, steps: range) -> list[Measure]:
+    with progress(f"compare {order}", len(steps) + 1) as watch:
+        rng = np.random.default_rng(done.wish.seed)
+        return replay(done.bank.tables, done.bank.rules[done.survey], people, order, steps, rng, lambda _: watch(1))

@@ -1,0 +1,204 @@
+"""What `discern simulate` does: respondents drawn from a bank take one of its surveys, before anybody real does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
+from adaptive.evaluation.simulate import NOBODY, Simulated, simulate
+from adaptive.learning.calibration import calibration_error
+from question_bank.compile import CompiledBank, compile_bank, conditions_of
+from question_bank.definitions import Bank
+from survey_service.analysis.progress import progress
+
+PLACES = 6
+"""Decimal places in the JSON: sums of floats differ between machines in the last ones."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to simulate, as the command line gives it; without `drop_out`, respondents leave as the survey's own `drop_out` says."""
+
+    survey: str | None
+    respondents: int
+    seed: int
+    skip: float = 0.0
+    drop_out: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """What was simulated, and what came of it."""
+
+    bank: CompiledBank
+    survey: str
+    wish: Wish
+    result: Simulated
+
+    @property
+    def leaving(self) -> str:
+        """With what chance respondents leave, in words."""
+        if self.wish.drop_out is not None:
+            return f"a chance of {self.wish.drop_out:.0%} before each further question"
+        return "as the survey's drop_out says" if self.bank.rules[self.survey].hazard else "nobody leaves"
+
+    @property
+    def right(self) -> np.ndarray:
+        """(N,) whether the persona stated at the end is the true one."""
+        return np.asarray(self.result.interviews.belief.argmax(axis=1) == self.result.persona)
+
+
+def simulate_survey(bank: Bank, wish: Wish) -> Simulation:
+    """Raises ValueError for a survey that the bank does not have."""
+    survey = survey_of(bank, wish.survey)
+    compiled = compile_bank(bank)
+    with progress(f"simulate {survey}", wish.respondents) as watch:
+        result = simulate(
+            compiled.tables,
+            compiled.rules[survey],
+            conditions_of(compiled),
+            wish.respondents,
+            np.random.default_rng(wish.seed),
+            skip=wish.skip,
+            drop_out=wish.drop_out,
+            explore=bank.survey(survey).explore,
+            watch=watch,
+        )
+    return Simulation(compiled, survey, wish, result)
+
+
+def survey_of(bank: Bank, wanted: str | None) -> str:
+    """The survey that is meant: the only one where none is named. Raises ValueError."""
+    surveys = [survey.id for survey in bank.surveys]
+    if wanted is None and len(surveys) == 1:
+        return surveys[0]
+    if wanted in surveys:
+        return wanted
+    if not surveys:
+        raise ValueError("the bank has no survey: add one under surveys")
+    wrong = "name one" if wanted is None else f'the bank has no survey "{wanted}"'
+    raise ValueError(f"--survey: {wrong}: it has {', '.join(surveys)}")
+
+
+def figures(simulation: Simulation) -> dict[str, Any]:
+    """Everything that was found, as plain data: the shape of `--json` (docs/simulate.md)."""
+    bank, interviews = simulation.bank, simulation.result.interviews
+    people, length = len(simulation.right), interviews.length
+    confidence, right = interviews.belief.max(axis=1), simulation.right.astype(float)
+    accuracy = float(right.mean())
+    used = usage(interviews, len(bank.index))
+    gone = np.bincount(length[interviews.left_at != NOBODY]) / people
+    never = (used.asked == 0) & bank.rules[simulation.survey].included
+    return _rounded(
+        {
+            "bank": bank.bank.id,
+            "survey": simulation.survey,
+            **{name: value for name, value in asdict(simulation.wish).items() if name != "survey"},
+            "questions": {
+                **_spread(length.astype(float)),
+                "distribution": {str(count): share for count, share in enumerate(lengths(interviews).tolist())},
+            },
+            "seconds": _spread(interviews.seconds),
+            "stopped_because": endings(interviews),
+            "accuracy": {"mean": accuracy, "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / people))},
+            "confidence": float(confidence.mean()),
+            "calibration_error": calibration_error(confidence, right),
+            "reliability": [asdict(one) for one in reliability(confidence, right)],
+            "personas": list(_personas(simulation)),
+            "asked": list(_asked(simulation)),
+            "never_asked": [bank.bank.questions[q].id for q in np.flatnonzero(never)],
+            "lost": {
+                "share": float(used.left.sum()),
+                "after_questions": {str(count): float(share) for count, share in enumerate(gone) if share},
+            },
+        }
+    )
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    half, most = np.quantile(values, [0.5, 0.9], method="inverted_cdf")
+    return {"mean": float(values.mean()), "sd": float(values.std()), "median": float(half), "p90": float(most)}
+
+
+def _personas(simulation: Simulation) -> Iterator[dict[str, Any]]:
+    """Each persona: its share, how often it is recognised, how often its name is right, how many questions it takes."""
+    bank, result = simulation.bank, simulation.result
+    true = np.eye(len(bank.personas))[result.persona]
+    table = confusion(true, result.interviews.belief.argmax(axis=1))
+    for k, persona in enumerate(bank.personas):
+        there, stated = table[k].sum(), table[:, k].sum()
+        yield {
+            "persona": persona,
+            "share": float(there),
+            "recall": float(table[k, k] / there) if there else None,
+            "precision": float(table[k, k] / stated) if stated else None,
+            "questions": float(result.interviews.length[result.persona == k].mean()) if there else None,
+            "stated_as": dict(zip(bank.personas, table[k].tolist(), strict=True)),
+        }
+
+
+def _asked(simulation: Simulation) -> Iterator[dict[str, Any]]:
+    """The questions that were asked, the most used first."""
+    used = usage(simulation.result.interviews, len(simulation.bank.index))
+    for q in np.argsort(-used.asked, kind="stable"):
+        if used.asked[q] > 0:
+            row = {name: float(getattr(used, name)[q]) for name in ("asked", "gain", "place", "silent", "left")}
+            yield {"question": simulation.bank.bank.questions[q].id, "share": row["asked"], "gain_bits": row["gain"]} | {
+                name: row[name] for name in ("place", "silent", "left")
+            }
+
+
+def _rounded(plain: Any) -> Any:
+    if isinstance(plain, float):
+        return round(plain, PLACES)
+    if isinstance(plain, Mapping):
+        return {key: _rounded(value) for key, value in plain.items()}
+    return [_rounded(value) for value in plain] if isinstance(plain, list) else plain
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """The same figures as tables for people."""
+    questions, seconds, accuracy = found["questions"], found["seconds"], found["accuracy"]
+    ends = ", ".join(f"{name} {share:.1%}" for name, share in found["stopped_because"].items())
+    lines = [
+        f"{found['respondents']} respondents drawn from {found['bank']} take the survey {found['survey']} (seed {found['seed']})",
+        "",
+        f"questions      {questions['mean']:.1f} on average, half of the respondents {questions['median']:.0f} or fewer, "
+        f"nine in ten {questions['p90']:.0f} or fewer",
+        f"seconds        {seconds['mean']:.0f} on average, nine in ten {seconds['p90']:.0f} or fewer",
+        f"right persona  {accuracy['mean']:.3f} ± {accuracy['standard_error']:.3f} of them",
+        f"confidence     {found['confidence']:.3f} stated on average, off by {found['calibration_error']:.3f} (calibration error)",
+        f"ended by       {ends}",
+        "",
+        f"{'questions':>9}{'share':>9}",
+        *(f"{count:>9}{share:>9.1%}  {'#' * round(50 * share)}".rstrip() for count, share in questions["distribution"].items()),
+        "",
+        *_persona_lines(found["personas"]),
+        "",
+        *_question_lines(found["asked"]),
+    ]
+    if found["never_asked"]:
+        lines += ["", f"never asked: {', '.join(found['never_asked'])}"]
+    return "\n".join(lines)
+
+
+def _persona_lines(personas: list[dict[str, Any]]) -> Iterator[str]:
+    wide = max(7, *(len(one["persona"]) for one in personas))
+    yield f"{'persona':<{wide}}{'share':>8}{'recognised':>12}{'name right':>12}{'questions':>11}"
+    for one in personas:
+        recall, precision = (_or_dash(one[name], ".3f") for name in ("recall", "precision"))
+        yield f"{one['persona']:<{wide}}{one['share']:>8.3f}{recall:>12}{precision:>12}{_or_dash(one['questions'], '.1f'):>11}"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _question_lines(asked: list[dict[str, Any]]) -> Iterator[str]:
+    wide = max(8, *(len(one["question"]) for one in asked)) if asked else 8
+    yield f"{'question':<{wide}}{'asked of':>10}{'gain, bits':>12}{'at place':>10}{'no answer':>11}{'left here':>11}"
+    for one in asked:
+        share = f"{one['share']:>10.1%}{one['gain_bits']:>12.3f}{one['place']:>10.1f}{one['silent']:>11.1%}{one['left']:>11.1%}"
+        yield f"{one['question']:<{wide}}{share}"

@@ -1,0 +1,215 @@
+"""The belief about a contact: recomputed from the log, stored, and turned into what CRMs and browsers may see."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm.util import identity_key
+from sqlmodel import Session, col
+
+from adaptive.information import entropy
+from adaptive.likelihood import Floats
+from adaptive.posterior import log_evidence, weights_of_evidence
+from question_bank.compile import CompiledBank, Given
+from survey_service.belief.evidence import Known, label_row
+from survey_service.store.plain import save
+from survey_service.store.records import Answer, Belief, Contact, metadata
+
+
+def kind_of(belief: Belief, *, labelled: bool) -> str:
+    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
+    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
+
+
+BELIEF = metadata.tables["belief"]
+
+MATERIAL_CHANGE = 0.02
+"""A probability that moved by less than this, with the same persona on top, is not worth a message."""
+
+DECIDED_AT = 0.85
+"""Confidence from which a persona counts as decided where the survey gives no threshold of its own."""
+
+_NEW = insert(BELIEF)
+_CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id"), BELIEF.c.bank == bindparam("its_bank"))
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a stored belief leaves to the next one; `told` is what was last worth telling."""
+
+    sequence: int
+    threshold: float | None
+    told: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one act did to the belief about a contact: everything a message about it needs."""
+
+    contact: Contact
+    belief: Belief
+    bank: CompiledBank
+    reason: str
+    occurred_at: datetime
+    is_material: bool
+    newly_decided: bool
+    explanation: Sequence[Mapping[str, Any]]
+
+
+def now_believes(
+    session: Session,
+    contact: Contact,
+    bank: CompiledBank,
+    version: int,
+    probabilities: Floats,
+    evidence: Known,
+    *,
+    threshold: float | None,
+    reason: str,
+    now: datetime,
+    before: Before | None,
+    heard: bool = True,
+) -> Change:
+    """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
+
+    The contact's row must be locked: the sequence is counted here. `before` is what is stored, see `stored`. Without a `threshold` the last
+    one stays in force. Where nobody is to be told, and so nothing is `heard`, the contact keeps its sequence.
+    """
+    if threshold is None and before is not None:
+        threshold = before.threshold
+    told = _told_of_prior(bank) if before is None else before.told or {}
+    belief = _belief(bank, probabilities, DECIDED_AT if threshold is None else threshold)
+    is_material = _is_material(belief, told)
+    newly_decided = belief["is_decided"] and (not told.get("is_decided") or told.get("top") != belief["top"])
+    answers = sum(one.value is not None for one in evidence.answers)
+    belief |= {
+        "bank_version": version,
+        "threshold": threshold,
+        "answers": answers,
+        "skipped": len(evidence.given) - answers,
+        "signals": len(evidence.seen),
+        "told": _worth_telling(belief) if is_material else told,
+        "updated_at": now,
+        "sequence": next_sequence(session, contact, after=before) if heard else 1 if before is None else before.sequence + 1,
+    }
+    stored = _store(session, contact, bank, belief, is_new=before is None)
+    return Change(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if heard else ())
+
+
+def next_sequence(session: Session, contact: Contact, after: Before | Belief | None = None) -> int:
+    """Every message about a contact has a number of its own, so that one guard in the receiver orders them all.
+
+    It comes `after` that of the belief, which was counted on by itself while nobody listened. The contact's row must be locked.
+    """
+    contact.sequence = max(contact.sequence, 0 if after is None else after.sequence) + 1
+    save(session, contact)
+    return contact.sequence
+
+
+def stored(session: Session, contact: Contact, bank: CompiledBank) -> Before | None:
+    """What is believed about the contact so far, None where nothing is."""
+    mine = select(col(Belief.sequence), col(Belief.threshold), col(Belief.told))
+    found = session.execute(mine.where(col(Belief.contact_id) == contact.id, col(Belief.bank) == bank.bank.id)).first()
+    return None if found is None else Before(*found)
+
+
+def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
+    """Write the row with a plain statement, and give a plain copy of it; who had it in hand reads it again."""
+    key = {"contact_id": contact.id, "bank": bank.bank.id}
+    if session.new or session.dirty:
+        session.flush()  # a new contact comes first
+    if is_new:
+        session.connection().execute(_NEW, {**key, **belief})
+    else:
+        session.connection().execute(_CHANGED, {**{f"its_{name}": value for name, value in key.items()}, **belief})
+    held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
+    if held is not None:
+        session.expire(held)
+    return cast(Belief, SimpleNamespace(**key, **belief))
+
+
+def _told_of_prior(bank: CompiledBank) -> dict[str, Any]:
+    """Before any evidence there is the prior, which needs no telling."""
+    return _worth_telling(_belief(bank, bank.tables.persona_prior, 1.0)) | {"is_decided": False}
+
+
+def _worth_telling(belief: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: belief[name] for name in ("top", "is_decided", "probabilities")}
+
+
+def _belief(bank: CompiledBank, probabilities: Floats, threshold: float) -> dict[str, Any]:
+    """The columns that say what (K,) `probabilities` say."""
+    order = np.argsort(-probabilities, kind="stable")
+    confidence = float(probabilities[order[0]])
+    return {
+        "probabilities": {persona: float(p) for persona, p in zip(bank.personas, probabilities, strict=True)},
+        "top": bank.personas[order[0]],
+        "confidence": confidence,
+        "margin": confidence - float(probabilities[order[1]]),
+        "entropy_bits": float(entropy(probabilities)),
+        "is_decided": confidence >= threshold,
+    }
+
+
+def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    before = told.get("probabilities", {})
+    moved = max((abs(p - before.get(persona, 0.0)) for persona, p in belief["probabilities"].items()), default=0.0)
+    return belief["top"] != told.get("top") or belief["is_decided"] != told.get("is_decided") or moved >= MATERIAL_CHANGE
+
+
+def explanation(evidence: Known) -> list[dict[str, Any]]:
+    """Each piece's weight of evidence in bits for each persona: answers in the order given, then signals, then what people say.
+
+    Per persona they add up to its posterior minus its prior log odds (see `adaptive.posterior`).
+    """
+    bank = evidence.bank
+    items, rows = [], []
+    if evidence.given:
+        weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
+        items += [_item(answer, one) for answer, one in evidence.given]
+        rows += [weighed[bank.index[one.question]] + bank.tables.evidence_weight * bank.beside_tree(one) for one in evidence.answers]
+    for signal, row in evidence.sightings():
+        last = [one for one in evidence.seen if one.signal == signal][-1]
+        items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})
+        rows.append(bank.tables.evidence_weight * row)
+    if evidence.label is not None:
+        items.append({"kind": "label", "value": evidence.label["persona"], "at": evidence.label["at"]})
+        rows.append(bank.tables.evidence_weight * label_row(bank, evidence.label))
+    if not items:
+        return []
+    bits = weights_of_evidence(bank.tables.prior, np.array(rows), bank.tables.styles)
+    return [_told(bank, item, weights) for item, weights in zip(items, bits, strict=True)]
+
+
+def _item(answer: Answer, given: Given) -> dict[str, Any]:
+    return {"kind": answer.kind, "question": answer.question, "value": given.value, "weight": given.weight}
+
+
+def _told(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[str, Any]:
+    favoured = int(weights.argmax())
+    return {
+        **item,
+        "favours": bank.personas[favoured] if weights[favoured] > 0 else None,
+        "log_likelihood_ratio_bits": float(weights[favoured]),
+        "bits": {persona: float(w) for persona, w in zip(bank.personas, weights, strict=True)},
+    }
+
+
+def belief_view(belief: Belief) -> dict[str, Any]:
+    """The belief as the API shows it."""
+    return {
+        "bank": belief.bank,
+        "bank_version": belief.bank_version,
+        "probabilities": belief.probabilities,
+        "top": belief.top,
+        "confidence": belief.confidence,
+        "margin": belief.margin,
+        "entropy_bits": belief.entropy_bits,
+        "is_decided": belief.is_decided,
+        "sequence": belief.sequence,
+        "updated_at": belief.updated_at.isoformat(),
+    }

@@ -1,0 +1,228 @@
+"""Everything that is evidence about one contact under one bank: what they answered, what they did, and what people say about them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Select, func, literal, literal_column, select, union_all
+from sqlmodel import Session, col
+
+from adaptive.likelihood import Floats
+from adaptive.posterior import Evidence
+from question_bank.answer_values import ImpossibleValue, from_store
+from question_bank.compile import CompiledBank, Given
+from question_bank.definitions import Bank, Question, Signal
+from survey_service.store.records import Answer, Contact
+from survey_service.store.signal_records import ContactEvent
+
+SECONDS_A_WORD = 0.1
+"""600 words a minute. Nobody reads faster and understands (Rayner et al. 2016, doi:10.1177/1529100615623267)."""
+
+SECONDS_TO_ACT = 0.3
+"""Between having decided and having pressed the button."""
+
+SEVERAL = 3
+"""Scales with one and the same point from which that is worth a note."""
+
+
+def weight_of(question: Question, answer: Answer) -> float:
+    """The exponent on the answer's likelihood, 0 to 1: the share of the time it takes at least that it can have taken."""
+    if answer.trapped:
+        return 0.0
+    if answer.measured is None:
+        return 1.0
+    return min(answer.measured / least_seconds(question), 1.0)
+
+
+def manner_of(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
+    """Two notes on how somebody answered, which change no weight: the median `pace`, the time it took as a multiple of the least that
+    reading takes (None where nothing was measured), and `straight_lining`, the same point on every one of several scales."""
+    known = {question.id for question in bank.questions}
+    current = [(bank.question(answer.question), answer) for answer in log if answer.state == "current" and answer.question in known]
+    paces = [answer.measured / least_seconds(question) for question, answer in current if answer.measured is not None]
+    points = [answer.value for question, answer in current if question.type == "scale" and answer.kind == "answer"]
+    return {"pace": median(paces) if paces else None, "straight_lining": len(points) >= SEVERAL and len(set(points)) == 1}
+
+
+def least_seconds(question: Question) -> float:
+    """How long it takes at least to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
+    return SECONDS_TO_ACT + SECONDS_A_WORD * question.words
+
+
+MOST_TERMS = 200
+"""Signals in one statement: SQLite joins no more than 500."""
+
+ONCE = 1
+"""How often a signal counts where its author does not say."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One sighting of a signal that counts; `weight` is 1 when it has just been seen and halves with every half-life."""
+
+    signal: str
+    event_id: int
+    event: str | None
+    at: datetime
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The evidence, as far as this version of the bank understands it."""
+
+    bank: CompiledBank
+    given: Sequence[tuple[Answer, Given]]
+    seen: Sequence[Seen] = ()
+    label: Mapping[str, Any] | None = None
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.given or self.seen or self.label)
+
+    @property
+    def answers(self) -> list[Given]:
+        return [one for _, one in self.given]
+
+    @cached_property
+    def behaviour(self) -> Floats:
+        """(C,) log-likelihood of everything that is not an answer, for each class."""
+        rows = [*(row for _, row in self.sightings()), *([] if self.label is None else [label_row(self.bank, self.label)])]
+        total: Floats = np.sum(rows, axis=0) if rows else np.zeros(self.bank.tables.classes)
+        return total
+
+    def sightings(self) -> list[tuple[str, Floats]]:
+        """Each signal that was seen with its (C,) faded log-likelihood, all its sightings together."""
+        weights: dict[str, float] = {}
+        for one in self.seen:
+            weights[one.signal] = weights.get(one.signal, 0.0) + one.weight
+        return [(signal, weight * self.bank.signal_rows[signal]) for signal, weight in weights.items()]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return self.bank.evidence(self.answers, self.behaviour)
+
+
+def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: datetime) -> Known:
+    """What is known about the contact now."""
+    return evidence_about_all(session, [contact], bank, now)[0]
+
+
+def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[Known]:
+    """What is known about each of them, in as many statements as for one."""
+    names = [contact.id for contact in contacts]
+    given: dict[str, list[tuple[Answer, Given]]] = defaultdict(list)
+    for answer, one in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
+        given[answer.contact_id].append((answer, one))
+    seen = signals_of(session, names, bank, now)
+    return [Known(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
+
+
+def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
+    """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
+    return list(session.scalars(_counting([contact_id], bank)))
+
+
+def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, Given]]:
+    """The answers that mean something in this version of the bank; those of vanished questions or options are left out.
+
+    Each weighs what is left of it `now`, or what it weighed when it was given.
+    """
+    kept, half_life = [], bank.bank.half_life_days
+    for answer in answers:
+        if answer.question not in bank.index:
+            continue
+        question = bank.bank.question(answer.question)
+        try:
+            value = None if answer.kind != "answer" else from_store(question, answer.value)
+        except ImpossibleValue:
+            continue
+        weight = weight_of(question, answer)
+        if now is not None and half_life is not None:
+            weight *= faded(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
+        kept.append((answer, Given(answer.question, value, weight=weight)))
+    return kept
+
+
+def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[Seen]]:
+    """By contact the sightings that count, oldest first: of each signal the newest, `at_most` of them. No statement without signals."""
+    signals = {signal.id: signal for signal in bank.bank.signals}
+    found: dict[str, list[Seen]] = defaultdict(list)
+    for start in range(0, len(signals), MOST_TERMS):
+        some = bank.bank.signals[start : start + MOST_TERMS]
+        for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
+            found[contact_id].append(Seen(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
+    return {contact_id: sorted(sightings, key=lambda one: one.at) for contact_id, sightings in found.items()}
+
+
+def faded(half_life_days: float | None, age: timedelta) -> float:
+    """What is left of the weight of evidence of this age.
+
+    >>> faded(60, timedelta(days=120)), faded(None, timedelta(days=120))
+    (0.25, 1.0)
+    """
+    return 1.0 if half_life_days is None else float(0.5 ** (max(age / timedelta(days=1), 0.0) / half_life_days))
+
+
+def matches(signal: Signal) -> list[Any]:
+    """What an event must be for the signal to be seen, as conditions on its row; all of them hold together."""
+    wanted = signal.match
+    conditions = []
+    if "event" in wanted:
+        conditions += [col(ContactEvent.kind).in_(["track", "screen"]), col(ContactEvent.name) == wanted["event"]]
+    if "page" in wanted:
+        conditions += [col(ContactEvent.kind) == "page", col(ContactEvent.path).like(_pattern(wanted["page"]), escape="\\")]
+    for name in ("channel", "topic"):
+        if name in wanted:
+            conditions.append(func.lower(getattr(ContactEvent, name)) == wanted[name].lower())
+    return conditions
+
+
+def label_of(contact: Contact, bank: CompiledBank) -> Mapping[str, Any] | None:
+    """What somebody said the contact is, None where nobody did or this version of the bank has no such persona."""
+    label: Mapping[str, Any] | None = contact.labels.get(bank.bank.id)
+    return label if label is not None and label["persona"] in bank.personas else None
+
+
+def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
+    """(C,) log P(this label | class): `reliability` where it is right, the rest shared among the other personas."""
+    personas = len(bank.personas)
+    right = np.arange(personas) == bank.personas.index(label["persona"])
+    row = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
+    return row if bank.tables.styles is None else row[bank.tables.styles.persona_of]
+
+
+def _counting(contact_ids: Sequence[str], bank: str) -> Select[Any]:
+    mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, is_current(Answer))
+    return mine.order_by(col(Answer.id))
+
+
+def is_current(answer: Any) -> ColumnElement[bool]:
+    """Written into the statement: a database does not see that a parameter fits the index of what is current."""
+    return col(answer.state) == literal_column("'current'")
+
+
+def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
+    age = func.row_number().over(
+        partition_by=col(ContactEvent.contact_id), order_by=(col(ContactEvent.at).desc(), col(ContactEvent.id).desc())
+    )
+    event = col(ContactEvent.contact_id), col(ContactEvent.id), col(ContactEvent.name), col(ContactEvent.at)
+    of_these = (
+        select(*event, literal(signal.id).label("signal"), age.label("age"))
+        .where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal))
+        .subquery()
+    )
+    counted = of_these.c.age <= (signal.at_most or ONCE)
+    columns = of_these.c
+    return select(columns.contact_id, columns.signal, columns.id, columns.name, columns.at).where(counted)
+
+
+def _pattern(glob: str) -> str:
+    """A path with stars as the pattern of LIKE, in lower case as paths are kept."""
+    plain = glob.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return plain.replace("*", "%")

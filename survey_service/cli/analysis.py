@@ -1,0 +1,173 @@
+"""The commands that measure: simulate, replay, refit."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from survey_service.cli.terminal import READABLE, REPORT, WRITABLE, bank_of, refuse, settings_of_environment, store_of
+
+
+class Span(click.ParamType[tuple[int, int]]):
+    """A whole number, or the first and last of several: 4 or 2..8."""
+
+    name = "K or FROM..TO"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        first, _, last = str(value).partition("..")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            self.fail(f"{value!r} is not a whole number or a range such as 2..8", param, ctx)
+        low, high = int(first), int(last or first)
+        if not self.least <= low <= high <= self.most:
+            self.fail(f"{value} is not in the range {self.least}..{self.most}", param, ctx)
+        return low, high
+
+
+@click.command()
+@click.argument("answers", type=READABLE)
+@click.option("--personas", type=Span(2, 50), help="Find so many personas in the answers; 2..8 chooses how many.")
+@click.option("--label", metavar="COLUMN", help="Or learn the personas that this column names.")
+@click.option("--label-probabilities", metavar="NAMES", help="Or learn them from these columns of P(persona).")
+@click.option(
+    "--from",
+    "before",
+    type=READABLE,
+    help="Go on from this bank: its tables count as earlier answers.",
+)
+@click.option("--columns", metavar="NAMES", help="Only these columns are questions, with commas between; default all.")
+@click.option("--without", metavar="NAMES", multiple=True, help="These columns are no questions.")
+@click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
+@click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
+@click.option("--out", required=True, type=WRITABLE, help="The bank; OUT.columns.yaml goes beside it.")
+@click.option("--styles", is_flag=True, help="Give a persona several styles where that foretells new respondents better.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
+@click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
+@REPORT
+def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
+    """Make a bank from a file of answers (CSV or Parquet), one column a question."""
+    from question_bank.datasets.answer_table import ColumnMap, read_column_map
+    from survey_service.analysis.fit import Wish, columns_wanted, fit_file, refit_file
+
+    given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
+    if before is None and given != 1:
+        raise click.UsageError("give one of --personas, --label and --label-probabilities")
+    if before is not None and (given > (more["label"] is not None) or more["columns"] or more["types"] or more["styles"]):
+        raise click.UsageError(
+            "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
+        )
+    try:
+        wish = Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"], more["styles"])
+        if before is None:
+            click.echo(fit_file(answers, out, wish), err=True)
+        else:
+            names = before.with_suffix(".columns.yaml")
+            known = read_column_map(names.read_text(encoding="utf-8"), names.name) if names.exists() else ColumnMap()
+            click.echo(refit_file(answers, out, bank_of(before), known, wish), err=True)
+        if report is not None:
+            from survey_service.analysis.reports.fitted import report_fitted_file
+
+            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"])
+    except ValueError as wrong:
+        refuse(str(wrong))
+
+
+@click.command()
+@click.argument("bank", type=READABLE)
+@click.option("--survey", help="Which survey of the bank; may be left out where there is only one.")
+@click.option("--respondents", default=2000, show_default=True, type=click.IntRange(1, 1_000_000))
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--skip",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Chance that a question without no_answer is skipped.",
+)
+@click.option(
+    "--drop-out",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Chance of leaving before each further question; default as the survey's drop_out says, else nobody leaves.",
+)
+@REPORT
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> None:
+    """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
+    from survey_service.analysis.simulate import Wish, figures, simulate_survey, told
+
+    try:
+        done = simulate_survey(bank_of(bank), Wish(**wanted))
+        if report is not None:
+            from survey_service.analysis.reports.simulated import report_simulation
+
+            report_simulation(done, report)
+    except ValueError as wrong:
+        refuse(str(wrong))
+    found = figures(done)
+    click.echo(json.dumps(found) if as_json else told(found))
+
+
+@click.command()
+@click.argument("bank", type=READABLE)
+@click.option("--answers", required=True, type=READABLE, help="CSV of real answers.")
+@click.option("--columns", type=READABLE, help="Column map; default BANK.columns.yaml.")
+@click.option("--survey", help="Questions of this survey only; default the whole bank.")
+@click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
+@click.option("--orders", default="adaptive,fixed,random", show_default=True)
+@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--stop",
+    metavar="CONFIDENCE",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Stop at this confidence, not as the survey says.",
+)
+@REPORT
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **wanted: Any) -> None:
+    """Run real respondents from a file through the engine and measure how soon it knows them."""
+    from survey_service.analysis.replay import Wish, figures, replay_file, told
+
+    beside = bank.with_suffix(".columns.yaml")
+    wish = Wish(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
+    try:
+        done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
+        if report is not None:
+            from survey_service.analysis.reports.replayed import report_replay
+
+            report_replay(done, answers.name, report)
+    except ValueError as wrong:
+        refuse(str(wrong))
+    found = figures(done)
+    click.echo(json.dumps(found) if as_json else told(found))
+
+
+@click.command()
+@click.argument("survey")
+@click.option("--out", type=WRITABLE, help="The draft; default BANK.draft.yaml.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+@REPORT
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json: bool) -> None:
+    """Let the stored answers teach the published bank of a survey; writes a draft, publishes nothing."""
+    from survey_service.analysis.refit import comparison, refit_survey, told, write_draft
+    from survey_service.store.banks import Banks
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        try:
+            done = refit_survey(session, Banks(), survey, seed)
+            out = out or Path(f"{done.published.bank.id}.draft.yaml")
+            write_draft(done, out)
+            found = comparison(done)
+            if report is not None:
+                from survey_service.analysis.reports.refitted import report_refit
+
+                report_refit(done, found, report)
+        except ValueError as wrong:
+            refuse(str(wrong))
+    click.echo(json.dumps(found) if as_json else told(found, out))

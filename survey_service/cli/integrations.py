@@ -1,0 +1,174 @@
+"""The commands about connections to CRMs."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from survey_service.cli.terminal import READABLE, given_in, refuse, settings_of_environment, store_of
+
+if TYPE_CHECKING:
+    from survey_service.crm.trying import Ask
+    from survey_service.settings import Settings
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group()
+def sources() -> None:
+    """Systems that may send us their events: HubSpot, Shopify, your own."""
+
+
+@sources.command("add")
+@click.argument("file", type=READABLE)
+@AS_JSON
+def add_source(file: Path, as_json: bool) -> None:
+    """Add the source of a JSON FILE, with the fields of POST /api/v1/sources; show its id, its address and, made here, its secret."""
+    from survey_service.crypto import Keyring
+    from survey_service.parts import utc_now
+    from survey_service.sources import registry
+    from survey_service.sources.schemas import SourcePostSchema
+    from survey_service.store.banks import Banks
+
+    settings = settings_of_environment()
+    given = given_in(file, SourcePostSchema())
+    with store_of(settings) as store, store.writing() as session:
+        source, secret = registry.add(session, Keyring(settings.secret_keys), Banks(), given, utc_now())
+    made = {"id": source.id, "url": registry.address(source.id, settings.base_url), **({"secret": secret} if secret else {})}
+    click.echo(json.dumps(made) if as_json else " ".join(made.values()))
+
+
+@sources.command("list")
+@AS_JSON
+def list_sources(as_json: bool) -> None:
+    """Show every source, and where it sends its events."""
+    from survey_service.sources import registry
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.reading() as session:
+        found = [registry.view(one, settings.base_url) for one in registry.every(session)]
+    if as_json:
+        click.echo(json.dumps({"items": found}, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one['id']} {one['kind']} {one['url']}")
+
+
+@sources.command("remove")
+@click.argument("source_id")
+def remove_source(source_id: str) -> None:
+    """Take nothing more from a source, and forget its secret."""
+    from survey_service.parts import utc_now
+    from survey_service.sources import registry
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        registry.remove(session, source_id, utc_now())
+
+
+@click.group()
+def connection() -> None:
+    """Connections to CRMs, told in their own language."""
+
+
+@connection.command("add")
+@click.argument("file", type=READABLE)
+def add_connection(file: Path) -> None:
+    """Add the connection of a JSON FILE, with the fields of POST /api/v1/connections; show its id."""
+    from survey_service.crm import connections
+    from survey_service.crm.schemas import ConnectionPostSchema
+    from survey_service.parts import utc_now
+    from survey_service.store.banks import Banks
+
+    settings = settings_of_environment()
+    given = given_in(file, ConnectionPostSchema())
+    with store_of(settings) as store, store.writing() as session:
+        endpoint, _ = connections.add(session, settings, Banks(), given, utc_now())
+    click.echo(endpoint.id)
+
+
+@connection.command("list")
+@AS_JSON
+def list_connections(as_json: bool) -> None:
+    """Show every connection."""
+    from survey_service.crm import connections
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        found = [connections.view(*one) for one in connections.page(session, None, 1000)]
+    if as_json:
+        click.echo(json.dumps({"items": found}, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(f"{one['id']} {one['kind']} {one['bank']} {one['paused_because'] or one['state']} {one['description']}".rstrip())
+
+
+@connection.command("test")
+@click.argument("connection_id")
+@AS_JSON
+def test(connection_id: str, as_json: bool) -> None:
+    """Name what is missing in the CRM; exit 1 when something is. Sends nothing about anybody."""
+    from survey_service.crm import trying
+
+    settings = settings_of_environment()
+    problems = trying.missing(*_wired(settings, connection_id), ask=_ask(settings))
+    if as_json:
+        click.echo(json.dumps({"ok": not problems, "problems": problems}, ensure_ascii=False))
+    if problems:
+        refuse("\n".join(problems))
+    click.echo("nothing is missing", err=True)
+
+
+@connection.command("set-up")
+@click.argument("connection_id")
+def set_up(connection_id: str) -> None:
+    """Make the fields that are missing in the CRM (HubSpot)."""
+    from survey_service.crm import trying
+
+    settings = settings_of_environment()
+    for line in trying.set_up(*_wired(settings, connection_id), ask=_ask(settings)):
+        click.echo(line)
+
+
+@connection.command("dry-run")
+@click.argument("connection_id")
+@click.argument("contacts", nargs=-1)
+@click.option("--limit", default=3, show_default=True, type=click.IntRange(1, 100), help="How many, when no contacts are named.")
+def dry_run(connection_id: str, contacts: tuple[str, ...], limit: int) -> None:
+    """Print the exact requests for CONTACTS (ids of your CRM), or for those who changed last. Sends nothing."""
+    from survey_service.crm import trying
+    from survey_service.crypto import Keyring
+    from survey_service.parts import utc_now
+    from survey_service.store.banks import Banks
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.reading() as session:
+        shown = trying.dry_run(session, Banks(), Keyring(settings.secret_keys), connection_id, contacts, limit, utc_now)
+    click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+
+
+@connection.command("remove")
+@click.argument("connection_id")
+def remove_connection(connection_id: str) -> None:
+    """Send nothing more there, and forget its credentials."""
+    from survey_service.crm import connections
+    from survey_service.parts import utc_now
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        connections.remove(session, connection_id, utc_now())
+
+
+def _wired(settings: "Settings", connection_id: str) -> tuple[str, Any]:
+    from survey_service.crm import trying
+    from survey_service.crypto import Keyring
+    from survey_service.store.banks import Banks
+
+    with store_of(settings) as store, store.reading() as session:
+        return trying.wiring(session, Banks(), Keyring(settings.secret_keys), connection_id)
+
+
+def _ask(settings: "Settings") -> "Ask":
+    from survey_service.crm.calling import call
+    from survey_service.webhooks.addresses import Policy
+
+    return lambda request: call(request, Policy(settings.allow_private_targets))

@@ -1,0 +1,95 @@
+"""The commands about API keys: key create, list, rotate, revoke."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from survey_service.cli.terminal import refuse, settings_of_environment, store_of
+
+DAYS = click.option("--days", type=click.IntRange(1, 3660), help="How long it is good for.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group()
+def key() -> None:
+    """API keys."""
+
+
+@key.command("create")
+@click.option("--scope", type=click.Choice(["read", "write", "admin", "intake"]), required=True)
+@click.option("--name", default="", help="What it is for.")
+@DAYS
+@AS_JSON
+def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
+    """Make an API key and show it, for the only time. Without --days it is good until it is revoked."""
+    from survey_service.authoring.keys import create_key
+    from survey_service.crypto import Keyring
+    from survey_service.parts import utc_now
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
+        made = create_key(session, Keyring(settings.secret_keys), scope, name, utc_now(), _lifetime(days))
+    click.echo(json.dumps({"key": made}) if as_json else made)
+
+
+@key.command("list")
+@AS_JSON
+def list_keys(as_json: bool) -> None:
+    """Show every API key by its beginning: what it may, until when, and when it was last used (to the hour)."""
+    from survey_service.authoring.keys import all_keys, state_of
+    from survey_service.parts import utc_now
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        found = [_told(one, state_of(one, utc_now())) for one in all_keys(session)]
+    if as_json:
+        click.echo(json.dumps({"keys": found}, ensure_ascii=False))
+        return
+    for one in found:
+        ends = f"until {one['expires_at'][:10]}" if one["expires_at"] else "for ever"
+        used = f"last used {one['last_used_at'][:16]}" if one["last_used_at"] else "never used"
+        click.echo(f"{one['id']} {one['prefix']}... {one['scope']} {one['state']} {ends}, {used} {one['name']}".rstrip())
+
+
+@key.command("rotate")
+@click.argument("key_id")
+@click.option("--overlap-hours", default=24, show_default=True, type=click.IntRange(0, 24 * 90), help="How long the old one still opens.")
+@DAYS
+@AS_JSON
+def rotate(key_id: str, overlap_hours: int, days: int | None, as_json: bool) -> None:
+    """Make a key for the same and show it; the old one ends when the overlap is over. Without --days the new one lives as long."""
+    from survey_service.authoring.keys import rotate_key
+    from survey_service.crypto import Keyring
+    from survey_service.parts import utc_now
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
+        overlap = timedelta(hours=overlap_hours)
+        made = rotate_key(session, Keyring(settings.secret_keys), key_id, utc_now(), overlap, _lifetime(days))
+    if made is None:
+        refuse(f"there is no active key {key_id}: see discern key list")
+    click.echo(json.dumps({"key": made}) if as_json else made)
+
+
+@key.command("revoke")
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Let nobody in with this key any more."""
+    from survey_service.authoring.keys import revoke_key
+    from survey_service.parts import utc_now
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        done = revoke_key(session, key_id, utc_now())
+    if not done:
+        refuse(f"there is no active key {key_id}: see discern key list")
+
+
+def _lifetime(days: int | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)
+
+
+def _told(one: Any, state: str) -> dict[str, Any]:
+    moments = {name: getattr(one, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
+    plain = {name: getattr(one, name) for name in ("id", "prefix", "scope", "name")}
+    return {**plain, "state": state, **{name: moment and moment.isoformat() for name, moment in moments.items()}}

@@ -1,0 +1,127 @@
+"""The command that makes email links: links."""
+
+import csv
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from survey_service.analysis.progress import progress
+from survey_service.cli.terminal import WRITABLE, refuse, settings_of_environment, store_of
+
+if TYPE_CHECKING:
+    from question_bank.datasets.table_files import Cells
+
+
+SUFFIXES = (".svg", ".png")
+
+
+@click.command()
+@click.argument("survey")
+def preview(survey: str) -> None:
+    """Print a link to the preview of a survey, good for an hour. Nothing that is answered there is stored."""
+    from survey_service.crypto import Keyring
+    from survey_service.preview.tokens import preview_address
+
+    settings = settings_of_environment()
+    _must_exist(survey)
+    click.echo(preview_address(settings.base_url, Keyring(settings.secret_keys), survey))
+
+
+@click.command()
+@click.argument("survey")
+@click.option("--out", type=WRITABLE, required=True, metavar="FILE.svg|FILE.png", help="Where the picture goes.")
+@click.option("--lang", metavar="CODE", help="Ask in this language; default the one of the phone.")
+@click.option("--hidden", multiple=True, metavar="NAME=VALUE", help="Kept with every session, for example place=till-3.")
+def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> None:
+    """Draw the address of a survey's page as a QR code."""
+    from survey_service.respondent.qr import address_of, qr_png, qr_svg
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise click.BadParameter("write a name that ends in .svg or .png", param_hint="--out")
+    if wrong := [one for one in hidden if not one.partition("=")[0] or "=" not in one]:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--hidden")
+    settings = settings_of_environment()
+    _must_exist(survey)
+    query = ({"lang": lang} if lang else {}) | {f"hidden-{name}": value for name, _, value in (one.partition("=") for one in hidden)}
+    draw = qr_svg if out.suffix.lower() == ".svg" else qr_png
+    try:
+        out.write_bytes(draw(settings.base_url, survey, query))
+    except (OSError, ValueError) as wrong_place:  # ValueError: more than a QR code can hold
+        refuse(f"{out}: {wrong_place}")
+    click.echo(address_of(settings.base_url, survey, query))
+
+
+def _must_exist(survey: str) -> None:
+    from survey_service.store.banks import Banks
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        Banks().current(session, survey)
+
+
+SOURCE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+STANDARD = "-"
+
+
+@click.command()
+@click.argument("survey")
+@click.argument("contacts", type=SOURCE, default=STANDARD)
+@click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default=STANDARD, help="The file of links; default stdout.")
+@click.option("--question", metavar="ID", help="Ask everybody this one; default for each contact the one that tells most.")
+@click.option("--expires-in-days", "days", default=60, show_default=True, type=click.IntRange(1, 366))
+@click.option("--for", "mailer", type=click.Choice(["brevo", "mailchimp", "hubspot"]), help="Columns as this system imports them.")
+@click.option("--template", type=WRITABLE, metavar="OUT.html", help="Write the email's HTML with merge tags; needs --for and --question.")
+def links(survey: str, contacts: Path, out: IO[str], question: str | None, days: int, mailer: str | None, template: Path | None) -> None:
+    """Make an email link for each contact of a CSV file with a column external_id (and email, language where you have them)."""
+    if template is not None and (mailer is None or question is None):
+        raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
+    from survey_service.crypto import Keyring
+    from survey_service.email_links.drafts import Drafts, html
+    from survey_service.email_links.files import contacts_of, header, lines, summary
+    from survey_service.email_links.mailers import MAILERS
+    from survey_service.email_links.making import mailing
+    from survey_service.email_links.tokens import LinkTokens
+    from survey_service.parts import utc_now
+    from survey_service.store.banks import Banks
+
+    settings = settings_of_environment()
+    try:
+        given = contacts_of(_cells(contacts))
+    except ValueError as wrong:
+        refuse(str(wrong))
+    system = MAILERS[mailer] if mailer else None
+    with store_of(settings) as store:
+        with store.reading() as session:
+            wanted = mailing(session, Banks(), survey, question, timedelta(days=days))
+        keys = Keyring(settings.secret_keys)
+        drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
+        names = header(given, wanted, system)
+        if template is not None and system is not None and question is not None:
+            template.write_text(html(system.template(drafts.example(question))), encoding="utf-8")
+        writer, counts = csv.writer(out), Counter[str]()
+        writer.writerow(names)
+        with progress("links", len(given.recipients)) as watch:
+            for line, outcome in lines(store, keys, drafts, wanted, given, system, utc_now(), watch):
+                counts[outcome] += 1
+                if line:
+                    writer.writerow(line)
+    if given.ignored:
+        click.echo(f"not used: {', '.join(given.ignored)}", err=True)
+    if system is not None and system.most_columns is not None and len(names) > system.most_columns:
+        click.echo(
+            f"{len(names)} columns: {mailer} keeps {system.most_columns} fields on most plans; --question with fewer answers needs fewer",
+            err=True,
+        )
+    click.echo(summary(counts), err=True)
+
+
+def _cells(path: Path) -> "Cells":
+    from question_bank.datasets.table_files import cells_of, decoded
+    from survey_service.analysis.answer_files import read_cells
+
+    if str(path) != STANDARD:
+        return read_cells(path)
+    return cells_of(decoded(sys.stdin.buffer.read(), "stdin"), "stdin")

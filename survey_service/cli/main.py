@@ -1,0 +1,152 @@
+"""The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from survey_service.cli.analysis import fit, refit, replay, simulate
+from survey_service.cli.contacts import export, prune, recompute
+from survey_service.cli.integrations import connection, sources
+from survey_service.cli.keys import key
+from survey_service.cli.links import links, preview, qr
+from survey_service.cli.terminal import Commands, all_settings, bank_of, folder_of_metrics, settings_of_environment, store_of
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
+
+
+for command in (simulate, replay, fit, refit, links, recompute, prune, export, key, connection, sources, preview, qr):
+    main.add_command(command)
+
+
+@main.command()
+@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def check(bank: Path, as_json: bool) -> None:
+    """Report every problem of a bank file at once."""
+    from question_bank.files.load import check_bank
+
+    report = check_bank(bank.read_bytes(), bank.name)
+    if as_json:
+        click.echo(json.dumps({kind: [_told(one) for one in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False))
+    for one in (*report.errors, *report.warnings):
+        click.echo(f"{'' if one in report.errors else 'warning: '}{one}", err=as_json)
+    click.echo(f"{len(report.errors)} problems, {len(report.warnings)} warnings", err=True)
+    sys.exit(1 if report.errors else 0)
+
+
+@main.command()
+@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def publish(bank: Path) -> None:
+    """Publish a bank file as the next version, in the database of the settings."""
+    from survey_service.banks.publishing import publish as publish_bank
+    from survey_service.parts import utc_now
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        done = publish_bank(session, bank_of(bank), utc_now())
+    click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+    from survey_service.store.migrating import migrate as upgrade
+
+    with store_of(settings_of_environment(), migrated=False) as store:
+        done = upgrade(store.engine)
+    click.echo(f"the database is at the tables of {'this' if done else 'a later'} version", err=True)
+
+
+@main.command()
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
+@click.option("--access-log", is_flag=True, help="A line a request on stdout: when, which route, how it went. Nobody's address, no token.")
+def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
+    """Serve surveys and the API with gunicorn."""
+    folder = folder_of_metrics()
+    from survey_service.serving import serve as run
+
+    settings = settings_of_environment()
+    with store_of(settings):
+        pass
+    run(replace(settings, metrics_folder=folder), bind, workers, threads, access_log=access_log)
+
+
+@main.command()
+def restored() -> None:
+    """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
+    from survey_service.clock import utc_now
+    from survey_service.webhooks.restoring import go_on_from_backup
+
+    with store_of(settings_of_environment()) as store, store.writing() as session:
+        endpoints = go_on_from_backup(session, utc_now())
+    click.echo(f"{endpoints} endpoints are told the present by the worker")
+
+
+@main.command()
+def doctor() -> None:
+    """Look whether everything is in order here, and say what to do where it is not."""
+    from survey_service.examining import examine
+    from survey_service.parts import utc_now
+
+    findings = list(examine(all_settings(), utc_now))
+    for one in findings:
+        click.echo(str(one))
+    sys.exit(0 if all(one.is_well for one in findings) else 1)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Deliver what is due and stop.")
+def worker(once: bool) -> None:
+    """Deliver webhooks."""
+    from survey_service.webhooks.worker import run
+
+    settings = settings_of_environment()
+    with store_of(settings):
+        pass
+    run(settings, once=once)
+
+
+@main.group()
+def endpoint() -> None:
+    """Webhook endpoints."""
+
+
+@endpoint.command("add")
+@click.argument("url")
+@click.option("--event", "events", multiple=True, help="Event type; all when left out.")
+@click.option("--when", type=click.Choice(["every_answer", "material", "idle", "final"]), default="material", show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) -> None:
+    """Add an endpoint and show its signing secret, for the only time."""
+    from survey_service.parts import utc_now
+    from survey_service.webhooks.endpoints import add
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
+        made, secret = add(session, settings, url=url, events=list(events), when=when, now=utc_now())
+    click.echo(json.dumps({"id": made.id, "secret": secret}) if as_json else f"{made.id} {secret}")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+def demo(port: int) -> None:
+    """Everything at once on this machine, with a demo shop page: for a first look."""
+    from survey_service.demo import run
+
+    run(port)
+
+
+def _told(one: Any) -> dict[str, Any]:
+    return {"file": one.file, "line": one.line, "where": one.where, "wrong": one.wrong, "todo": one.todo, "path": one.path}
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,9 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from benchmarks.throwaway import database
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import deliver
+from survey_service.egress.signing import new_secret, sign
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
 from survey_service.store.migrating import migrate
@@ -33,10 +36,7 @@ from survey_service.store.records import Contact
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Delivery, Endpoint
 from survey_service.webhooks import claiming, endpoints
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import deliver
 from survey_service.webhooks.events import MODEL, PING, UPDATED, ping_facts
-from survey_service.webhooks.signing import new_secret, sign
 
 KEY = "k" * 32
 ANSWER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"

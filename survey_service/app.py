@@ -5,29 +5,30 @@ from typing import Any
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from survey_service import health, metrics
 from survey_service.banks import routes as authoring
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
 from survey_service.crypto import Keyring
+from survey_service.demo import routes as demo
 from survey_service.description import KEY, SECURITY, Description
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
 from survey_service.headers import Headers
+from survey_service.hosted import pages
 from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
-from survey_service.intake import reading as events
-from survey_service.intake import routes as intake
+from survey_service.inbound import event_catalog as events
+from survey_service.inbound import events_routes as intake
+from survey_service.inbound import routes as sources
 from survey_service.limits.admission import Limits
+from survey_service.ops import health, metrics
 from survey_service.parts import Clock, Parts, utc_now
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview
 from survey_service.reference import routes as reference
 from survey_service.request_ids import RequestIds
-from survey_service.respondent import pages
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
-from survey_service.sources import routes as sources
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.webhooks import routes as webhooks
@@ -71,7 +72,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)
     if settings.demo_receiver:
-        app.register_blueprint(embed.demo_blueprint)
+        app.register_blueprint(demo.blueprint)
     RequestIds(app, behind_proxy=settings.trusted_proxies > 0)
     register_errors(app)
     metrics.Requests(app)

@@ -11,7 +11,7 @@ from gunicorn.glogging import Logger
 
 from survey_service import logs
 from survey_service.app import create_app
-from survey_service.metrics import ROUTE, forget
+from survey_service.ops.metrics import ROUTE, forget
 from survey_service.request_ids import NAMES
 from survey_service.settings import Settings
 

@@ -19,16 +19,16 @@ from question_bank.files.load import check_bank, read_bank
 from survey_service.authoring.keys import create_key
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
-from survey_service.email_links.files import contacts_of
-from survey_service.email_links.tokens import LANDING, LinkInvalid, LinkTokens
+from survey_service.email_links.export import contacts_of
 from survey_service.errors import DiscernError, Invalid, MalformedBody
+from survey_service.hosted.pages import session_of, ticket_of
+from survey_service.inbound import handler, hubspot
 from survey_service.json_bodies import read_json
+from survey_service.links.tokens import LANDING, LinkInvalid, LinkTokens
 from survey_service.paging import cursor, place_of
 from survey_service.preview import forms as walk
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.respondent.rehearsal import Rehearsal
-from survey_service.respondent.tickets import session_of, ticket_of
-from survey_service.sources import handling, hubspot
 from tests.fuzzing import Target
 from tests.processes import ROOT
 from tests.survey_service.service import BANK, SECRET, Service
@@ -141,7 +141,7 @@ def _source(service: Service, kind: str) -> Target:
     def read(given: bytes) -> None:
         headers = _signed(service, source, kind, given, dice) if dice.random() < 0.7 else _rubbish(given)
         _answered(service.client.post(f"/in/{source['id']}", data=given, headers=headers))
-        while handling.step(p.store, p.keys, p.banks, p.settings.base_url, service.clock, service.clock() + hubspot.SETTLING):
+        while handler.step(p.store, p.keys, p.banks, p.settings.base_url, service.clock, service.clock() + hubspot.SETTLING):
             pass
 
     return Target(f"source: {kind}", _messages(service), read)

@@ -9,7 +9,7 @@ import click
 from survey_service.cli.terminal import READABLE, given_in, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
-    from survey_service.crm.trying import Ask
+    from survey_service.crm.dry_run import Ask
     from survey_service.settings import Settings
 
 
@@ -27,16 +27,16 @@ def sources() -> None:
 def add_source(file: Path, as_json: bool) -> None:
     """Add the source of a JSON FILE, with the fields of POST /api/v1/sources; show its id, its address and, made here, its secret."""
     from survey_service.crypto import Keyring
+    from survey_service.inbound import sources
+    from survey_service.inbound.schemas import SourcePostSchema
     from survey_service.parts import utc_now
-    from survey_service.sources import registry
-    from survey_service.sources.schemas import SourcePostSchema
     from survey_service.store.banks import Banks
 
     settings = settings_of_environment()
     given = given_in(file, SourcePostSchema())
     with store_of(settings) as store, store.writing() as session:
-        source, secret = registry.add(session, Keyring(settings.secret_keys), Banks(), given, utc_now())
-    made = {"id": source.id, "url": registry.address(source.id, settings.base_url), **({"secret": secret} if secret else {})}
+        source, secret = sources.add(session, Keyring(settings.secret_keys), Banks(), given, utc_now())
+    made = {"id": source.id, "url": sources.address(source.id, settings.base_url), **({"secret": secret} if secret else {})}
     click.echo(json.dumps(made) if as_json else " ".join(made.values()))
 
 
@@ -44,11 +44,11 @@ def add_source(file: Path, as_json: bool) -> None:
 @AS_JSON
 def list_sources(as_json: bool) -> None:
     """Show every source, and where it sends its events."""
-    from survey_service.sources import registry
+    from survey_service.inbound import sources
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
-        found = [registry.view(one, settings.base_url) for one in registry.every(session)]
+        found = [sources.view(one, settings.base_url) for one in sources.every(session)]
     if as_json:
         click.echo(json.dumps({"items": found}, ensure_ascii=False))
         return
@@ -60,11 +60,11 @@ def list_sources(as_json: bool) -> None:
 @click.argument("source_id")
 def remove_source(source_id: str) -> None:
     """Take nothing more from a source, and forget its secret."""
+    from survey_service.inbound import sources
     from survey_service.parts import utc_now
-    from survey_service.sources import registry
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        registry.remove(session, source_id, utc_now())
+        sources.remove(session, source_id, utc_now())
 
 
 @click.group()
@@ -108,10 +108,10 @@ def list_connections(as_json: bool) -> None:
 @AS_JSON
 def test(connection_id: str, as_json: bool) -> None:
     """Name what is missing in the CRM; exit 1 when something is. Sends nothing about anybody."""
-    from survey_service.crm import trying
+    from survey_service.crm import dry_run
 
     settings = settings_of_environment()
-    problems = trying.missing(*_wired(settings, connection_id), ask=_ask(settings))
+    problems = dry_run.missing(*_wired(settings, connection_id), ask=_ask(settings))
     if as_json:
         click.echo(json.dumps({"ok": not problems, "problems": problems}, ensure_ascii=False))
     if problems:
@@ -123,10 +123,10 @@ def test(connection_id: str, as_json: bool) -> None:
 @click.argument("connection_id")
 def set_up(connection_id: str) -> None:
     """Make the fields that are missing in the CRM (HubSpot)."""
-    from survey_service.crm import trying
+    from survey_service.crm import dry_run
 
     settings = settings_of_environment()
-    for line in trying.set_up(*_wired(settings, connection_id), ask=_ask(settings)):
+    for line in dry_run.set_up(*_wired(settings, connection_id), ask=_ask(settings)):
         click.echo(line)
 
 
@@ -136,14 +136,14 @@ def set_up(connection_id: str) -> None:
 @click.option("--limit", default=3, show_default=True, type=click.IntRange(1, 100), help="How many, when no contacts are named.")
 def dry_run(connection_id: str, contacts: tuple[str, ...], limit: int) -> None:
     """Print the exact requests for CONTACTS (ids of your CRM), or for those who changed last. Sends nothing."""
-    from survey_service.crm import trying
+    from survey_service.crm import dry_run
     from survey_service.crypto import Keyring
     from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
-        shown = trying.dry_run(session, Banks(), Keyring(settings.secret_keys), connection_id, contacts, limit, utc_now)
+        shown = dry_run.dry_run(session, Banks(), Keyring(settings.secret_keys), connection_id, contacts, limit, utc_now)
     click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
 
 
@@ -159,16 +159,16 @@ def remove_connection(connection_id: str) -> None:
 
 
 def _wired(settings: "Settings", connection_id: str) -> tuple[str, Any]:
-    from survey_service.crm import trying
+    from survey_service.crm import dry_run
     from survey_service.crypto import Keyring
     from survey_service.store.banks import Banks
 
     with store_of(settings) as store, store.reading() as session:
-        return trying.wiring(session, Banks(), Keyring(settings.secret_keys), connection_id)
+        return dry_run.wiring(session, Banks(), Keyring(settings.secret_keys), connection_id)
 
 
 def _ask(settings: "Settings") -> "Ask":
-    from survey_service.crm.calling import call
-    from survey_service.webhooks.addresses import Policy
+    from survey_service.crm.client import call
+    from survey_service.egress.addresses import Policy
 
     return lambda request: call(request, Policy(settings.allow_private_targets))

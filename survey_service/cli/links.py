@@ -38,7 +38,7 @@ def preview(survey: str) -> None:
 @click.option("--hidden", multiple=True, metavar="NAME=VALUE", help="Kept with every session, for example place=till-3.")
 def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> None:
     """Draw the address of a survey's page as a QR code."""
-    from survey_service.respondent.qr import address_of, qr_png, qr_svg
+    from survey_service.hosted.qr import address_of, qr_png, qr_svg
 
     if out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter("write a name that ends in .svg or .png", param_hint="--out")
@@ -79,11 +79,10 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
     if template is not None and (mailer is None or question is None):
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
     from survey_service.crypto import Keyring
-    from survey_service.email_links.drafts import Drafts, html
-    from survey_service.email_links.files import contacts_of, header, lines, summary
-    from survey_service.email_links.mailers import MAILERS
-    from survey_service.email_links.making import mailing
-    from survey_service.email_links.tokens import LinkTokens
+    from survey_service.email_links.create import mailing
+    from survey_service.email_links.export import MAILERS, contacts_of, header, lines, summary
+    from survey_service.email_links.rendering import Drafts, html
+    from survey_service.links.tokens import LinkTokens
     from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
 

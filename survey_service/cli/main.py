@@ -93,7 +93,7 @@ def restored() -> None:
 @main.command()
 def doctor() -> None:
     """Look whether everything is in order here, and say what to do where it is not."""
-    from survey_service.examining import examine
+    from survey_service.ops.doctor import examine
     from survey_service.parts import utc_now
 
     findings = list(examine(all_settings(), utc_now))
@@ -139,7 +139,7 @@ def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) ->
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def demo(port: int) -> None:
     """Everything at once on this machine, with a demo shop page: for a first look."""
-    from survey_service.demo import run
+    from survey_service.demo.run import run
 
     run(port)
 

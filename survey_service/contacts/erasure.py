@@ -7,7 +7,7 @@ from sqlmodel import Session, col, delete, select
 from survey_service.contacts.directory import remember
 from survey_service.contacts.views import names_of
 from survey_service.crypto import Keyring
-from survey_service.email_links.opening import revoke_links
+from survey_service.links.lookup import revoke_links
 from survey_service.store.link_records import Link, LinkOpen, LinkSession
 from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.signal_records import ContactEvent

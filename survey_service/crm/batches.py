@@ -9,14 +9,14 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, delete, exists, func, select, update
 
-from survey_service.crm.adapter import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
-from survey_service.crm.kinds import ADAPTERS
+from survey_service.crm.adapters.protocol import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
+from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
+from survey_service.egress.client import Delivered, Retry
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import breaker, claiming, events, queue, settling, standing
-from survey_service.webhooks.delivery import Delivered, Retry
 from survey_service.webhooks.outbox import Claimed
 from survey_service.webhooks.schedule import after_failure
 

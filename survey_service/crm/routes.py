@@ -4,9 +4,10 @@ from typing import Any
 
 from survey_service.authoring.guard import requires
 from survey_service.banks.schemas import PageQuerySchema
-from survey_service.crm import connections, trying
-from survey_service.crm.adapter import Request, Response, Wiring
-from survey_service.crm.calling import call
+from survey_service.crm import connections
+from survey_service.crm import dry_run as dry_runs
+from survey_service.crm.adapters.protocol import Request, Response, Wiring
+from survey_service.crm.client import call
 from survey_service.crm.schemas import (
     ConnectionPageSchema,
     ConnectionPatchSchema,
@@ -17,9 +18,9 @@ from survey_service.crm.schemas import (
     TestedSchema,
     WouldSendSchema,
 )
+from survey_service.egress.addresses import Policy
 from survey_service.http import ApiBlueprint
 from survey_service.parts import parts
-from survey_service.webhooks.addresses import Policy
 
 EXAMPLE = {
     "kind": "http",
@@ -90,7 +91,7 @@ def remove(connection: str) -> None:
 @blueprint.response(200, TestedSchema)
 def test(connection: str) -> dict[str, Any]:
     """Name everything that is missing over there. Changes nothing, sends nothing about anybody."""
-    problems = trying.missing(*_wired(connection), ask=_ask)
+    problems = dry_runs.missing(*_wired(connection), ask=_ask)
     return {"ok": not problems, "problems": problems}
 
 
@@ -99,7 +100,7 @@ def test(connection: str) -> dict[str, Any]:
 @blueprint.response(200, SetUpSchema)
 def set_up(connection: str) -> dict[str, Any]:
     """Make the fields that are missing (HubSpot)."""
-    return {"done": trying.set_up(*_wired(connection), ask=_ask)}
+    return {"done": dry_runs.set_up(*_wired(connection), ask=_ask)}
 
 
 @blueprint.post("/connections/<string:connection>/dry-run")
@@ -110,13 +111,13 @@ def dry_run(given: dict[str, Any], connection: str) -> dict[str, Any]:
     """The exact requests for some contacts, or for those who changed last. Sends nothing."""
     p = parts()
     with p.store.reading() as session:
-        return trying.dry_run(session, p.banks, p.keys, connection, given["contacts"], given["limit"], p.now)
+        return dry_runs.dry_run(session, p.banks, p.keys, connection, given["contacts"], given["limit"], p.now)
 
 
 def _wired(connection: str) -> tuple[str, Wiring]:
     p = parts()
     with p.store.reading() as session:
-        return trying.wiring(session, p.banks, p.keys, connection)
+        return dry_runs.wiring(session, p.banks, p.keys, connection)
 
 
 def _ask(request: Request) -> Response:

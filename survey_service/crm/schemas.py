@@ -2,10 +2,10 @@
 
 from marshmallow import fields, validate
 
+from survey_service.egress.addresses import LONGEST_URL
 from survey_service.http import StrictSchema
 from survey_service.json_fields import Truth, Whole
 from survey_service.store.connection_records import KINDS
-from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.timing import WISHES
 
 WORD = validate.Length(min=1, max=255)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from survey_service.crm.adapter import Wiring
+from survey_service.crm.adapters.protocol import Wiring
 from survey_service.crypto import Keyring
 from survey_service.store.connection_records import Connection
 from survey_service.store.webhook_records import Endpoint

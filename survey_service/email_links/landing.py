@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import Given
-from survey_service.email_links.opening import count, last_opened, option_of
-from survey_service.email_links.tokens import Target
+from survey_service.links.lookup import count, last_opened, option_of
+from survey_service.links.tokens import Target
+from survey_service.links.unconfirmed import claim, value_of_option
 from survey_service.respondent import interview
-from survey_service.respondent.claims import claim, value_of_option
 from survey_service.respondent.state import GivenAnswer, Interview, Start
 from survey_service.respondent.view import in_words, rendered
 from survey_service.store.banks import Banks

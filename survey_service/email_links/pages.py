@@ -9,20 +9,20 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 
 from question_bank.definitions import in_language
-from survey_service.email_links import landing, leaving
+from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
-from survey_service.email_links.opening import AskedToBeLeftAlone, LinkExpired, LinkRevoked, count, find, option_of
-from survey_service.email_links.strings import STRINGS, strings
-from survey_service.email_links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
+from survey_service.email_links.translations import STRINGS, strings
 from survey_service.errors import DiscernError
+from survey_service.hosted.forms import TRAP, NotAnswered, act_id, agreed, answer_of, standing
+from survey_service.hosted.pages import ticket_of
+from survey_service.hosted.rendering import words_of
 from survey_service.limits.admission import TooManyRequests
 from survey_service.limits.guard import limit_acts
+from survey_service.links.lookup import AskedToBeLeftAlone, LinkExpired, LinkRevoked, count, find, option_of
+from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.parts import Parts, parts
-from survey_service.respondent.forms import TRAP, NotAnswered, act_id, agreed, answer_of, standing
 from survey_service.respondent.origins import new_nonce, protected
-from survey_service.respondent.sheets import words_of
 from survey_service.respondent.strings import progress
-from survey_service.respondent.tickets import ticket_of
 from survey_service.respondent.view import rendered
 from survey_service.store.link_records import Link
 
@@ -112,9 +112,9 @@ def _leave(p: Parts, token: str, wish: str) -> Response:
     with p.store.writing() as session:
         link, _ = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
         if wish == "not_me":
-            leaving.not_me(session, p.banks, link, p.now())
+            opt_out.not_me(session, p.banks, link, p.now())
         else:
-            leaving.leave_alone(session, link, p.now())
+            opt_out.leave_alone(session, link, p.now())
     return _message(link.language, strings(link.language)["not_me_done" if wish == "not_me" else "alone_done"], 200)
 
 

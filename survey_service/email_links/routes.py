@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from survey_service.authoring.guard import requires
-from survey_service.email_links.drafts import Drafts, html, plain
+from survey_service.email_links.create import Made, Recipient, Refused, mailing, make
 from survey_service.email_links.funnel import funnel_of
-from survey_service.email_links.making import Made, Recipient, Refused, mailing, make
+from survey_service.email_links.rendering import Drafts, html, plain
 from survey_service.email_links.schemas import FunnelSchema, LinksSchema, MadeListSchema
-from survey_service.email_links.tokens import LinkTokens
 from survey_service.http import ApiBlueprint
+from survey_service.links.tokens import LinkTokens
 from survey_service.parts import parts
 
 EXAMPLE = {"survey": "post-purchase", "contacts": [{"external_id": "crm-42", "language": "fr"}, {"external_id": "crm-43"}]}

@@ -8,7 +8,7 @@ from itsdangerous import BadSignature
 from werkzeug.datastructures import MultiDict
 
 from survey_service.crypto import Keyring
-from survey_service.respondent.forms import answer_of
+from survey_service.hosted.forms import answer_of
 from survey_service.respondent.rehearsal import Rehearsal
 from survey_service.respondent.state import GivenAnswer
 

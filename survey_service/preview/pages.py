@@ -9,9 +9,11 @@ from marshmallow import ValidationError
 from question_bank.definitions import in_language
 from survey_service.authoring.guard import enter
 from survey_service.belief.evidence import Known
-from survey_service.email_links.choosing import first_questions
-from survey_service.email_links.drafts import draft_of, html
+from survey_service.email_links.first_question import first_questions
+from survey_service.email_links.rendering import draft_of, html
 from survey_service.errors import DiscernError, Invalid, NotFound
+from survey_service.hosted.forms import NotAnswered, act_id, standing
+from survey_service.hosted.rendering import LANGUAGE_NAMES, Sheet, message, sheet
 from survey_service.http import bearer, read_body
 from survey_service.json_bodies import read_json
 from survey_service.parts import parts
@@ -20,10 +22,8 @@ from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.respondent.course import spoken
-from survey_service.respondent.forms import NotAnswered, act_id, standing
 from survey_service.respondent.origins import new_nonce
 from survey_service.respondent.rehearsal import Rehearsal, rehearse
-from survey_service.respondent.sheets import LANGUAGE_NAMES, Sheet, message, sheet
 from survey_service.respondent.state import GivenAnswer
 from survey_service.respondent.strings import words_of_widget
 

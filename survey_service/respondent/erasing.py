@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from survey_service.belief.recompute import believe_without, restore
-from survey_service.respondent.claims import settle
+from survey_service.links.unconfirmed import settle
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.plain import save

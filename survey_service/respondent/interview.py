@@ -15,8 +15,8 @@ from sqlmodel import Session
 from question_bank.compile import Given
 from survey_service.belief.belief import now_believes
 from survey_service.errors import Conflict
+from survey_service.links.unconfirmed import ask_to_confirm, settle
 from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated, withdraw
-from survey_service.respondent.claims import ask_to_confirm, settle
 from survey_service.respondent.course import arrive, close, move_on, spoken
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of

@@ -10,11 +10,11 @@ from survey_service.authoring.keys import is_api_key
 from survey_service.contacts.identity import read_identity
 from survey_service.description import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.email_links.landing import arrival_of, begin
-from survey_service.email_links.opening import LinkOfAnotherSurvey, find
-from survey_service.email_links.tokens import LinkTokens, Target
 from survey_service.errors import BadToken, DiscernError
 from survey_service.http import ApiBlueprint, bearer, problem_response
 from survey_service.limits.guard import limit_acts
+from survey_service.links.lookup import LinkOfAnotherSurvey, find
+from survey_service.links.tokens import LinkTokens, Target
 from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
 from survey_service.respondent.identifying import identify

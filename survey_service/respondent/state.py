@@ -18,7 +18,7 @@ from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Survey
 from survey_service.belief.evidence import Known, Seen, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
-from survey_service.respondent.claims import claim_of
+from survey_service.links.unconfirmed import claim_of
 from survey_service.respondent.reading import Log, log_of, session_and_contact
 from survey_service.store.banks import Banks
 from survey_service.store.records import Answer, Contact, SurveySession

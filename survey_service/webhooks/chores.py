@@ -19,8 +19,8 @@ from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
+from survey_service.inbound import handler
 from survey_service.settings import Settings
-from survey_service.sources import handling
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.webhooks import catching_up
@@ -46,7 +46,7 @@ class Chores:
     def do(self, until: datetime | None = None) -> bool:
         """A little of everything: "did I find work?". `until`: only what was due by then."""
         settings, store, banks = self.settings, self.store, self.banks
-        came_in = handling.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
+        came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
         told = catching_up.tell_some(store, banks, self.clock())
         return bool(sweep(store, banks, self.clock())) or came_in or told
 

@@ -7,14 +7,14 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from survey_service.crypto import Keyring
+from survey_service.egress.addresses import AddressRefused, Policy, vet_url
+from survey_service.egress.signing import is_in_force, new_secret
 from survey_service.errors import Conflict, Invalid, NotFound
 from survey_service.limits.admission import TooManyRequests
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.webhooks import breaker, events, own_headers, queue, standing, untold
-from survey_service.webhooks.addresses import AddressRefused, Policy, vet_url
-from survey_service.webhooks.signing import is_in_force, new_secret
 from survey_service.webhooks.timing import WISHES, Moment
 
 OVERLAP = timedelta(hours=24)

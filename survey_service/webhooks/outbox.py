@@ -27,11 +27,11 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
+from survey_service.egress.signing import is_in_force
 from survey_service.store.columns import UtcDateTime
 from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import claiming, events, queue, rows
 from survey_service.webhooks.schedule import LEASE
-from survey_service.webhooks.signing import is_in_force
 
 
 @dataclass(frozen=True)

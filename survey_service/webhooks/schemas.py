@@ -2,9 +2,9 @@
 
 from marshmallow import fields, validate
 
+from survey_service.egress.addresses import LONGEST_URL
 from survey_service.http import StrictSchema
 from survey_service.json_fields import Number, Truth, Whole
-from survey_service.webhooks.addresses import LONGEST_URL
 from survey_service.webhooks.deliveries import STATES
 from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.flat import FORMATS, FULL

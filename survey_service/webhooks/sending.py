@@ -15,14 +15,14 @@ from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry, deliver
+from survey_service.egress.signing import sign
 from survey_service.store.session import Store
 from survey_service.webhooks import claiming, outbox, queue, settling
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry, deliver
 from survey_service.webhooks.outbox import Batch, Claimed
 from survey_service.webhooks.schedule import JITTER, LEASE
 from survey_service.webhooks.settling import Sent
-from survey_service.webhooks.signing import sign
 from survey_service.webhooks.speeds import BATCH_SECONDS, Speeds
 
 FAILURES_IN_A_ROW = 3

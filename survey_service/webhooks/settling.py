@@ -10,11 +10,11 @@ from sqlalchemy import BigInteger, Executable, Integer, Select, Text, and_, bind
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.store.columns import Json, UtcDateTime
 from survey_service.store.records import Contact
 from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt
 from survey_service.webhooks import events, outbox, queue, rows, standing
-from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from survey_service.webhooks.outbox import Batch, Claimed
 from survey_service.webhooks.schedule import after_failure
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session, col
 
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import alerts, breaker, events, queue, untold
 from survey_service.webhooks.breaker import News
-from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from survey_service.webhooks.schedule import LONGEST_RETRY_AFTER
 
 if TYPE_CHECKING:

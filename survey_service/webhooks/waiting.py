@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlmodel import col
 
+from survey_service.egress.signing import is_in_force
 from survey_service.store.records import SurveySession
 from survey_service.store.session import Store
 from survey_service.store.source_records import InboundEvent
 from survey_service.store.webhook_records import Delivery, Endpoint, Untold
-from survey_service.webhooks.signing import is_in_force
 from survey_service.webhooks.timing import IDLE
 
 ENOUGH_WAITING = 200

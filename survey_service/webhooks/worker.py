@@ -19,14 +19,14 @@ from sqlmodel import select
 
 from survey_service import logs
 from survey_service.clock import Clock, utc_now
-from survey_service.crm import sending as crm
+from survey_service.crm import sync as crm
 from survey_service.crypto import Keyring
+from survey_service.egress.addresses import Policy
+from survey_service.ops.heartbeat import BEAT_SECONDS, Heart
 from survey_service.settings import Settings
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import child, queue, sending, waiting
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.beating import BEAT_SECONDS, Heart
 from survey_service.webhooks.sending import DATABASE_AWAY, Hands
 
 LANES_OF_THREADS = ((queue.INTERACTIVE,), (queue.INTERACTIVE,), queue.LANES, queue.LANES[::-1])

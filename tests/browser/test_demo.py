@@ -27,7 +27,7 @@ def taken_port() -> Iterator[int]:
 @pytest.fixture
 def demo(tmp_path, taken_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The whole demo as its own process, and its address."""
-    command = [sys.executable, "-c", f"from survey_service.demo import run; run({taken_port})"]
+    command = [sys.executable, "-c", f"from survey_service.demo.run import run; run({taken_port})"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         said = []

@@ -4,9 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from survey_service.email_links.drafts import Draft, Drafts, html
-from survey_service.email_links.making import LIFETIME, Recipient, mailing, make
-from survey_service.email_links.tokens import LinkTokens
+from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
+from survey_service.email_links.rendering import Draft, Drafts, html
+from survey_service.links.tokens import LinkTokens
 from survey_service.parts import utc_now
 
 

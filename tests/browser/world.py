@@ -16,9 +16,9 @@ from werkzeug.serving import make_server
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
-from survey_service.email_links.drafts import Drafts
-from survey_service.email_links.making import LIFETIME, Recipient, mailing, make
-from survey_service.email_links.tokens import LinkTokens
+from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
+from survey_service.email_links.rendering import Drafts
+from survey_service.links.tokens import LinkTokens
 from survey_service.parts import Parts, utc_now
 from survey_service.settings import Settings
 from survey_service.store.migrating import migrate

@@ -9,11 +9,11 @@ from sqlmodel import func, select
 
 from survey_service.authoring.keys import INTAKE, SCOPES, create_key, revoke_key
 from survey_service.crypto import Keyring
-from survey_service.email_links import leaving
-from survey_service.email_links.opening import find
-from survey_service.email_links.tokens import LANDING, LinkTokens
+from survey_service.email_links import opt_out
+from survey_service.hosted.pages import ticket_of
+from survey_service.links.lookup import find
+from survey_service.links.tokens import LANDING, LinkTokens
 from survey_service.preview.tokens import preview_token
-from survey_service.respondent.tickets import ticket_of
 from survey_service.store.link_records import Link
 from survey_service.store.records import Answer, ApiKey, SurveySession
 from survey_service.store.source_records import InboundEvent
@@ -203,7 +203,7 @@ def sealed(service: Service) -> dict[str, dict[str, str]]:
     p, someone = service.parts, service.start()
     revoked, expired = Mail.to(service, "revoked"), Mail.to(service, "expired")
     with p.store.writing() as session:
-        leaving.not_me(session, p.banks, find(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
+        opt_out.not_me(session, p.banks, find(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
         link = find(session, LinkTokens(p.keys), expired.token, p.now())[0]
         link.created_at, link.expires_at = p.now() - timedelta(days=2), p.now() - timedelta(days=1)
         session.add(link)

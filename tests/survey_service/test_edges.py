@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Delivered
 from survey_service.store.records import SurveySession
 from survey_service.store.webhook_records import Delivery
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import Delivered
 from survey_service.webhooks.endpoints import add
 from survey_service.webhooks.sending import Hands, step
 from tests.survey_service.service import BANK

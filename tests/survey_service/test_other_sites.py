@@ -17,8 +17,8 @@ from tests.survey_service.test_edges import form_of
 EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "Sec-Fetch-Site": "cross-site", "Cookie": "session=1"}
 SHOP = "https://shop.example"
 FORMS = {  # every form of every page: what it posts to, and the secret without which the post is nothing
-    "respondent/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", "POST /preview/<survey>/page"),
-    "respondent/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),
+    "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", "POST /preview/<survey>/page"),
+    "hosted/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),
     "email_links/templates/landing.html": ("POST /l/<token>",),
     "email_links/templates/leave.html": ("POST /l/<token>",),
 }

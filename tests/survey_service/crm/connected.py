@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from survey_service.crm import connections, sending
+from survey_service.crm import connections, sync
 from survey_service.store.connection_records import Connection
 from survey_service.store.records import ExternalId
 from tests.survey_service.crm.fake_crm import Crm
@@ -38,7 +38,7 @@ class Connected:
             session.add(ExternalId(system=system, value=value, contact_id=contact))
 
     def step(self) -> bool:
-        return sending.step(self.world.store, self.world.keys, LOOPBACK, self.world.clock, chance=lambda: 0.0)
+        return sync.step(self.world.store, self.world.keys, LOOPBACK, self.world.clock, chance=lambda: 0.0)
 
     def work(self) -> None:
         while self.step():

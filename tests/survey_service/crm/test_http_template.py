@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from survey_service.crm.adapter import Identity, Record, Wiring
-from survey_service.crm.http_template import filled, requests, wrong
+from survey_service.crm.adapters.http_template import filled, requests, wrong
+from survey_service.crm.adapters.protocol import Identity, Record, Wiring
 from tests.survey_service.crm.fake_crm import Answer
 
 NASTY = 'Zoé "the\\ fox"\n{{email}} </script>'

@@ -9,9 +9,9 @@ from brevo import Brevo
 from klaviyo_api import KlaviyoAPI
 from simple_salesforce import Salesforce
 
-from survey_service.crm import brevo, klaviyo, salesforce
-from survey_service.crm.adapter import Identity, Record, Response, Wiring
-from survey_service.crm.calling import call
+from survey_service.crm.adapters import brevo, klaviyo, salesforce
+from survey_service.crm.adapters.protocol import Identity, Record, Response, Wiring
+from survey_service.crm.client import call
 from tests.survey_service.crm.fake_crm import Answer, Asked, crm
 from tests.survey_service.webhooks.hostile import LOOPBACK
 

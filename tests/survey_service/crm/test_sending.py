@@ -5,10 +5,10 @@ import logging
 import pytest
 
 from survey_service.contacts.erasure import erase
-from survey_service.crm import connections, sending
+from survey_service.crm import connections, sync
+from survey_service.egress.addresses import Policy
 from survey_service.store.records import Contact
 from survey_service.webhooks import worker
-from survey_service.webhooks.addresses import Policy
 from tests.survey_service.crm.connected import TOKEN
 from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_result
 
@@ -282,7 +282,7 @@ def test_a_private_address_is_not_called(there):
     """The same guard as for webhooks, at the moment of sending too."""
     there.connect()
     there.people(1)
-    sending.step(there.world.store, there.world.keys, Policy(), there.world.clock)
+    sync.step(there.world.store, there.world.keys, Policy(), there.world.clock)
     assert there.crm.asked == []
     assert [row.last_error for row in there.world.deliveries] == ["unreachable"]
 

@@ -76,7 +76,7 @@ class Mail:
         return next(one for one in found if one.id in self.link_ids())
 
     def link_ids(self) -> set[str]:
-        from survey_service.email_links.tokens import LinkTokens
+        from survey_service.links.tokens import LinkTokens
 
         return {LinkTokens(self.service.parts.keys).read(self.token)[0]}
 

@@ -3,8 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-from survey_service.email_links.drafts import html
-from survey_service.email_links.mailers import MAILERS
+from survey_service.email_links.export import MAILERS
+from survey_service.email_links.rendering import html
 from tests.survey_service.email_links.mailbox import Mail, links
 
 HOSTILE = """
@@ -109,8 +109,8 @@ def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
     """And no address of anybody."""
     with one_service.parts.store.reading() as session:
         bank = one_service.parts.banks.current(session, "all")[0]
-    from survey_service.email_links.drafts import Drafts
-    from survey_service.email_links.tokens import LinkTokens
+    from survey_service.email_links.rendering import Drafts
+    from survey_service.links.tokens import LinkTokens
 
     draft = Drafts(LinkTokens(one_service.parts.keys), "https://surveys.example", bank).example("owns")
     for mailer, tag in (("brevo", "{{ contact.%s }}"), ("hubspot", "{{ contact.%s }}"), ("mailchimp", "*|%s|*")):

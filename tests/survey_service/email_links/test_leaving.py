@@ -4,7 +4,7 @@ import pytest
 
 from survey_service.contacts.identity import sign_identity
 from survey_service.crypto import Keyring
-from survey_service.email_links.opening import revoke_links
+from survey_service.links.lookup import revoke_links
 from tests.survey_service.email_links.mailbox import Mail, links
 from tests.survey_service.service import SECRET
 

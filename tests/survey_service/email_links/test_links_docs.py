@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from survey_service.email_links.mailers import MAILERS
+from survey_service.email_links.export import MAILERS
 from survey_service.email_links.schemas import FunnelSchema, MadeSchema
 
 TEXT = (Path(__file__).parents[3] / "docs" / "links.md").read_text()

@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from adaptive import believe
 from question_bank.compile import Given
-from survey_service.respondent.claims import TRUST
+from survey_service.links.unconfirmed import TRUST
 from survey_service.store.link_records import Link
 from tests.survey_service.email_links.mailbox import Mail, links, opens, rows
 

@@ -10,8 +10,8 @@ from threading import Thread
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from survey_service.demo_receiver import Crm, NotGenuine, verified
-from survey_service.webhooks.signing import new_secret, sign
+from survey_service.demo.receiver import Crm, NotGenuine, verified
+from survey_service.egress.signing import new_secret, sign
 
 BODY = json.dumps({"type": "contact.persona.updated", "data": {"sequence": 3, "contact": {"id": "ct_1"}}}).encode()
 SECRET = new_secret()

@@ -4,9 +4,9 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from survey_service.contacts.identity import sign_identity
+from survey_service.hosted.pages import ticket_of
 from survey_service.preview.theme import NotAColour, Theme, both, contrast, corrected, parsed
 from survey_service.preview.tokens import LIFETIME, preview_token
-from survey_service.respondent.tickets import ticket_of
 
 UNKNOWN = b'{"answers": [{"answer_id": "a", "question": "nope", "kind": "skip"}]}'
 PATHS = ("", "/widget", "/page", "/email")

@@ -144,7 +144,7 @@ def test_deleting_brings_back_what_was_said_before(service):
     service.start("open", identity=identity).answer("owns", "no")
     later = service.start("open", identity=identity)
     later.answer("owns", "yes")
-    from survey_service.respondent.tickets import ticket_of
+    from survey_service.hosted.pages import ticket_of
 
     ticket = ticket_of(service.parts.keys, "open", later.session)
     service.client.post(f"/s/open/{ticket}/erase")

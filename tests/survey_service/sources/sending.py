@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from survey_service.sources import handling
+from survey_service.inbound import handler
 from tests.survey_service.service import Service
 
 SECRET = "the-client-secret-of-the-app"
@@ -55,6 +55,6 @@ def shopify_headers(body: bytes, event_id: str, secret: str = SECRET) -> dict[st
 def work(service: Service) -> int:
     """Everything that is due; returns how many events were acted upon."""
     parts, count = service.parts, 0
-    while handling.step(parts.store, parts.keys, parts.banks, parts.settings.base_url, service.clock):
+    while handler.step(parts.store, parts.keys, parts.banks, parts.settings.base_url, service.clock):
         count += 1
     return count

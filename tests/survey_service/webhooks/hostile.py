@@ -10,8 +10,8 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import Outcome, deliver
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Outcome, deliver
 
 Behaviour = Callable[[socket.socket, Event], None]
 DRIP_SECONDS = 0.02

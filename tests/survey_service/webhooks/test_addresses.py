@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from survey_service.webhooks.addresses import (
+from survey_service.egress.addresses import (
     AddressRefused,
     Forbidden,
     NotAnAddress,

@@ -3,7 +3,7 @@
 import signal
 import urllib.request
 
-from survey_service.webhooks.beating import Heart
+from survey_service.ops.heartbeat import Heart
 from tests.processes import end, process, until, web_server
 from tests.survey_service.test_metrics import numbers
 

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from survey_service.webhooks.delivery import Delivered
+from survey_service.egress.client import Delivered
 from survey_service.webhooks.standing import CLOCK_WARNING
 from tests.survey_service.webhooks.hostile import answers, outcome_of
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from survey_service.webhooks.delivery import LONGEST_EXCERPT, Delivered, Rejected, Retry, deliver
+from survey_service.egress.client import LONGEST_EXCERPT, Delivered, Rejected, Retry, deliver
 from survey_service.webhooks.schedule import after_failure
 from tests.survey_service.webhooks.hostile import (
     BODY,

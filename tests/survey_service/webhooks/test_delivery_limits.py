@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from survey_service.webhooks.delivery import LONGEST_EXCERPT, Delivered, Retry, deliver
+from survey_service.egress.client import LONGEST_EXCERPT, Delivered, Retry, deliver
 from tests.survey_service.webhooks.hostile import (
     DRIP_SECONDS,
     LOOPBACK,

@@ -6,9 +6,9 @@ from threading import Event
 
 import pytest
 
-from survey_service.webhooks.addresses import Policy
-from survey_service.webhooks.delivery import Delivered, Retry
-from survey_service.webhooks.wire import Unresolved, system_resolver
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Delivered, Retry
+from survey_service.egress.connection import Unresolved, system_resolver
 from tests.survey_service.webhooks.hostile import LOOPBACK, Receiver, answers, post, summary
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from survey_service.webhooks.delivery import Delivered, Retry
+from survey_service.egress.client import Delivered, Retry
 from tests.survey_service.webhooks.certificates import DAY, Authority
 from tests.survey_service.webhooks.hostile import Receiver, answers, drips, never_answers, never_reads, post, says, summary
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from survey_service.egress.signing import new_secret
 from survey_service.webhooks import endpoints
 from survey_service.webhooks.events import EVENT_TYPES
 from survey_service.webhooks.schedule import SCHEDULE
-from survey_service.webhooks.signing import new_secret
 from survey_service.webhooks.timing import WISHES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()

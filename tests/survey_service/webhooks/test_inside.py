@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select, update
 
+from survey_service.egress.addresses import AddressRefused, Policy
+from survey_service.egress.client import deliver
 from survey_service.settings import Settings
 from survey_service.store.webhook_records import Endpoint
 from survey_service.webhooks import endpoints, sending
-from survey_service.webhooks.addresses import AddressRefused, Policy
-from survey_service.webhooks.delivery import deliver
 from tests.survey_service.webhooks.hostile import LOOPBACK, Receiver, answers
 from tests.survey_service.webhooks.test_addresses import MUST_BLOCK, NOT_AN_ADDRESS, as_url
 from tests.survey_service.webhooks.world import KEY

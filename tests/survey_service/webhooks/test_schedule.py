@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from survey_service.webhooks.schedule import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure, retry_after_of
+from survey_service.egress.retry_after import retry_after_of
+from survey_service.webhooks.schedule import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -125,6 +126,6 @@ def test_no_header_breaks_the_reading_of_it(header):
 
 def test_a_lease_outlives_the_longest_attempt():
     """Otherwise a second worker would send what the first is still sending."""
-    from survey_service.webhooks.delivery import TOTAL_SECONDS
+    from survey_service.egress.client import TOTAL_SECONDS
 
     assert 2 * timedelta(seconds=TOTAL_SECONDS) < LEASE

@@ -7,8 +7,8 @@ from cryptography.fernet import Fernet
 
 from survey_service import logs
 from survey_service.crypto import Keyring
+from survey_service.egress.client import Retry
 from survey_service.settings import Settings
-from survey_service.webhooks.delivery import Retry
 from survey_service.webhooks.worker import run
 from tests.survey_service.webhooks.hostile import LOOPBACK
 from tests.survey_service.webhooks.world import KEY, URL, failure

@@ -7,7 +7,7 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from survey_service.webhooks.signing import SigningError, new_secret, sign
+from survey_service.egress.signing import SigningError, new_secret, sign
 
 BODY = b'{"type":"endpoint.ping"}'
 

@@ -15,6 +15,7 @@ from survey_service.banks.publishing import publish
 from survey_service.belief.belief import Change, now_believes, stored
 from survey_service.belief.evidence import Known
 from survey_service.crypto import Keyring
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
@@ -22,7 +23,6 @@ from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
 from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.webhooks import claiming, deliveries, endpoints, outbox, sending, settling, telling
-from survey_service.webhooks.delivery import Delivered, Outcome, Rejected, Retry
 from tests.question_bank.a_bank import changed, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
 

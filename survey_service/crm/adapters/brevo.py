@@ -1,0 +1,66 @@
+"""Brevo: one contact a request; attributes have names in capitals and are made over there beforehand."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.contact_values import IDENTITIES as ALL
+from survey_service.crm.contact_values import NUMBERS, PERSONA, STATE, field_of
+
+MOST = 15
+URL = "https://api.brevo.com"
+CREDENTIALS = (frozenset({"token"}),)
+IDENTITIES = ALL
+TYPES = {"record_id": "contact_id", "external_id": "ext_id", "email": "email_id"}
+NAMES = {"external_id": "ext_id", "email": "email"}
+
+
+def default_mapping(personas: Sequence[str]) -> dict[str, str]:
+    return {name.upper(): name for name in (*STATE, *(field_of(one) for one in personas))}
+
+
+def token_request(wiring: Wiring) -> Request | None:
+    return None
+
+
+def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+    return [_request(wiring, token, one) for one in records]
+
+
+def judge(request: Request, response: Response, now: datetime) -> Judgement:
+    return judge_by_status(request, response, now)
+
+
+def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+    """Attributes that are not there, or of another type."""
+    answer = ask(Request("GET", f"{wiring.url}/v3/contacts/attributes", _headers(token)))
+    if answer.status == 401:
+        return ["credentials: Brevo does not take the API key from here; are there blocked addresses in its security settings?"]
+    if answer.status != 200:
+        return [f"attributes: Brevo answered {answer.status}"]
+    there = {one["name"]: one for one in answer.json.get("attributes", ()) if one.get("category") == "normal"}
+    return [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
+
+
+def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
+    """Brevo empties an attribute that is given an empty text."""
+    identity, attributes = record.identity, {name: "" if value is None else value for name, value in record.values.items()}
+    if record.may_create:
+        body: dict[str, Any] = {NAMES[identity.by]: identity.value, "attributes": attributes, "updateEnabled": True}
+        return Request("POST", f"{wiring.url}/v3/contacts", _headers(token), body, (record,))
+    url = f"{wiring.url}/v3/contacts/{quote(identity.value, safe='')}?identifierType={TYPES[identity.by]}"
+    return Request("PUT", url, _headers(token), {"attributes": attributes}, (record,))
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    return {"api-key": token or "", "accept": "application/json"}
+
+
+def _wrong(theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:
+    needed = "float" if ours in NUMBERS or ours.startswith(PERSONA) else "boolean" if ours == "persona_is_decided" else "text"
+    if found is None:
+        return [f"attribute {theirs}: is missing; make it in Contacts, Settings, Contact attributes, as {needed}"]
+    fits = (needed, "category", "date") if needed == "text" else (needed,)
+    return [] if found.get("type", needed) in fits else [f"attribute {theirs}: is of type {found['type']}, {ours} needs {needed}"]

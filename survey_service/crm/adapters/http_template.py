@@ -1,0 +1,93 @@
+"""Any other system: one request a contact, made from a template without logic.
+
+A placeholder ``{{persona_top}}`` stands for a value of ours. A JSON string that is nothing but a placeholder becomes the value itself,
+a number stays a number; inside a longer string it becomes text. In the address it is percent-encoded.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.contact_values import IDENTITIES as ALL
+
+__all__ = ["CREDENTIALS", "IDENTITIES", "MOST", "URL"]
+
+MOST = 10
+URL = ""
+CREDENTIALS = (frozenset[str](), frozenset({"headers"}))
+IDENTITIES = ALL
+METHODS = ("POST", "PUT", "PATCH")
+JSON_TYPE = {"content-type": "application/json"}
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+ORIGIN = re.compile(r"[a-z]+://[^/?#{}]+[/?]")
+
+
+def default_mapping(personas: Sequence[str]) -> dict[str, str]:
+    return {}
+
+
+def token_request(wiring: Wiring) -> Request | None:
+    return None
+
+
+def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+    template = wiring.template or {}
+    headers = {**JSON_TYPE, **template.get("headers", {}), **wiring.credentials.get("headers", {})}
+    return [
+        Request(template.get("method", "POST"), _address(wiring.url, one), headers, filled(template.get("body"), one), (one,))
+        for one in records
+    ]
+
+
+def judge(request: Request, response: Response, now: datetime) -> Judgement:
+    return judge_by_status(request, response, now)
+
+
+def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+    """Nothing can be asked of a system that nobody knows: the dry run shows what it will be sent."""
+    return []
+
+
+def filled(template: Any, record: Record) -> Any:
+    """The JSON of a template; what is not known is null."""
+    if isinstance(template, str):
+        whole = PLACEHOLDER.fullmatch(template)
+        return record.ours.get(whole[1]) if whole else PLACEHOLDER.sub(lambda found: _text(record.ours.get(found[1])), template)
+    if isinstance(template, Mapping):
+        return {name: filled(inner, record) for name, inner in template.items()}
+    return [filled(inner, record) for inner in template] if isinstance(template, list) else template
+
+
+def placeholders(template: Any) -> Iterator[str]:
+    """The names that a template asks for, in order."""
+    if isinstance(template, str):
+        yield from PLACEHOLDER.findall(template)
+    elif isinstance(template, Mapping | list):
+        for inner in template.values() if isinstance(template, Mapping) else template:
+            yield from placeholders(inner)
+
+
+def wrong(url: str, template: Mapping[str, Any], known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Path and problem of everything in a template that cannot be."""
+    for path, part in (("url", url), ("template.body", template.get("body")), ("template.headers", template.get("headers"))):
+        if path == "template.headers" and list(placeholders(part)):
+            yield path, "takes no placeholders: they belong in the address or the body"
+            continue
+        for name in placeholders(part):
+            if name not in known:
+                yield path, f'"{name}" is nothing that we have: choose from {", ".join(known)}'
+    if PLACEHOLDER.search(url) and not ORIGIN.match(url):
+        yield "url", "a placeholder may stand behind the host name only"
+
+
+def _address(url: str, record: Record) -> str:
+    return PLACEHOLDER.sub(lambda found: quote(_text(record.ours.get(found[1])), safe=""), url)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

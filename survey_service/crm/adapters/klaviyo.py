@@ -1,0 +1,62 @@
+"""Klaviyo: one profile a request."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.contact_values import IDENTITIES as ALL
+from survey_service.crm.contact_values import STATE, field_of
+
+MOST = 15
+URL = "https://a.klaviyo.com"
+CREDENTIALS = (frozenset({"token"}),)
+IDENTITIES = ALL
+REVISION = "2026-10-15"
+JSON_API = "application/vnd.api+json"
+
+
+def default_mapping(personas: Sequence[str]) -> dict[str, str]:
+    return {name: name for name in (*STATE, *(field_of(one) for one in personas))}
+
+
+def token_request(wiring: Wiring) -> Request | None:
+    return None
+
+
+def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+    """The import makes profiles that it does not know; an update by Klaviyo's own id does not."""
+    return [_request(wiring, token, one) for one in records]
+
+
+def judge(request: Request, response: Response, now: datetime) -> Judgement:
+    return judge_by_status(request, response, now)
+
+
+def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+    """Whether the key lets us in. Profile properties need no set-up, and Klaviyo does not tell what else a key may do."""
+    answer = ask(Request("GET", f"{wiring.url}/api/profiles?page%5Bsize%5D=1", _headers(token)))
+    if answer.status == 401:
+        return ["credentials: Klaviyo does not take the API key"]
+    if answer.status == 403:
+        return ["scope profiles: give the API key full access to profiles"]
+    return [] if answer.status == 200 else [f"profiles: Klaviyo answered {answer.status}"]
+
+
+def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
+    identity = record.identity
+    attributes: dict[str, Any] = {"properties": {name: value for name, value in record.values.items() if value is not None}}
+    data: dict[str, Any] = {"type": "profile", "attributes": attributes}
+    emptied = [name for name, value in record.values.items() if value is None]
+    if emptied:
+        data["meta"] = {"patch_properties": {"unset": emptied}}
+    if identity.by == "record_id":
+        url = f"{wiring.url}/api/profiles/{quote(identity.value, safe='')}"
+        return Request("PATCH", url, _headers(token), {"data": {**data, "id": identity.value}}, (record,))
+    attributes[identity.by] = identity.value
+    return Request("POST", f"{wiring.url}/api/profile-import", _headers(token), {"data": data}, (record,))
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    return {"authorization": f"Klaviyo-API-Key {token}", "revision": REVISION, "content-type": JSON_API, "accept": JSON_API}

@@ -1,0 +1,80 @@
+"""The facts of a message as flat values, for systems whose fields hold one number or one word each."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from survey_service.crm.adapters.protocol import Identity, Record, Wiring
+from survey_service.webhooks.flat import flat as full_flat
+from survey_service.webhooks.flat import slug
+
+PERSONA = "persona_p_"
+STATE = (
+    "persona_top",
+    "persona_confidence",
+    "persona_margin",
+    "persona_kind",
+    "persona_is_decided",
+    "persona_evidence",
+    "persona_seq",
+    "persona_updated_at",
+    "persona_model",
+)
+NUMBERS = ("persona_confidence", "persona_margin", "persona_evidence", "persona_seq")
+NAMES = ("contact_id", "record_id", "external_id", "email", "email_sha256")
+IDENTITIES = ("record_id", "external_id", "email")
+OWN_SYSTEM = "crm"
+
+
+def names(personas: Sequence[str]) -> tuple[str, ...]:
+    """Every value of ours that a field or a template can ask for."""
+    return (*STATE, *(field_of(one) for one in personas), *NAMES)
+
+
+def field_of(persona: str) -> str:
+    """The name of a persona's probability."""
+    return PERSONA + slug(persona)
+
+
+def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message says of a contact's state; every value is a number, a word, a boolean, or a moment in ISO 8601."""
+    told = {name: value for name, value in full_flat(facts).items() if name in STATE or name.startswith(PERSONA)}
+    return {**told, "persona_updated_at": _milliseconds(facts["occurred_at"])}
+
+
+def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -> Record | None:
+    """What a message makes of the contact's fields; None when the CRM cannot be told whom it is about.
+
+    A contact that was erased has every field emptied, and is never made for that.
+    """
+    contact = facts["contact"]
+    found = {
+        "record_id": _named(contact, kind),
+        "external_id": _named(contact, wiring.external_id.get("system", OWN_SYSTEM)),
+        "email": (contact.get("email") or "").strip().lower() or None,
+    }
+    by = next((one for one in wiring.identity if found[one]), None)
+    if by is None:
+        return None
+    ours = {"contact_id": contact["id"], "email_sha256": contact.get("email_sha256"), **found}
+    is_known = "assignment" in facts
+    if is_known:
+        ours |= flat(facts)
+    values = {theirs: _translated(wiring, theirs, ours.get(mine)) for theirs, mine in wiring.mapping.items()}
+    identity = Identity(by, str(found[by]), wiring.external_id.get("field", "") if by == "external_id" else "")
+    return Record(trace, identity, values, ours, may_create=wiring.create_contacts and is_known and by != "record_id")
+
+
+def _translated(wiring: Wiring, theirs: str, value: Any) -> Any:
+    words = wiring.options.get(theirs)
+    return value if words is None or value is None else words.get(str(value))
+
+
+def _named(contact: Mapping[str, Any], system: str) -> str | None:
+    return next((name["id"] for name in contact["external_ids"] if name["system"] == system), None)
+
+
+def _milliseconds(stamp: str) -> str:
+    """CRMs keep no microseconds, and some refuse them."""
+    moment = datetime.fromisoformat(stamp).astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,120 @@
+"""Before anything is sent: what is missing over there, and what exactly would go out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from survey_service.belief.belief import Change, explanation
+from survey_service.belief.evidence import evidence_about
+from survey_service.contacts import directory
+from survey_service.contacts.views import names_of
+from survey_service.crm.adapters import hubspot
+from survey_service.crm.adapters.protocol import Record, Request, Response, Wiring
+from survey_service.crm.adapters.registry import ADAPTERS
+from survey_service.crm.client import Unanswered
+from survey_service.crm.connections import find
+from survey_service.crm.contact_values import record_of
+from survey_service.crm.sync import NO_IDENTITY, token_of
+from survey_service.crm.wiring import wiring_of
+from survey_service.crypto import Keyring
+from survey_service.errors import Invalid
+from survey_service.parts import Clock
+from survey_service.store.banks import Banks
+from survey_service.store.records import Belief, Contact, ExternalId
+from survey_service.webhooks import events
+
+HIDDEN = "(hidden)"
+SECRET_HEADERS = ("authorization", "api-key")
+
+Ask = Callable[[Request], Response]
+
+
+def wiring(session: Session, banks: Banks, keys: Keyring, connection_id: str) -> tuple[str, Wiring]:
+    """The kind of a connection and everything its adapter needs. Raises NotFound."""
+    endpoint, connection = find(session, connection_id)
+    return connection.kind, wiring_of(endpoint, connection, banks.latest(session, connection.bank)[0].personas, keys)
+
+
+def missing(kind: str, wired: Wiring, ask: Ask) -> list[str]:
+    """What has to be done over there before this connection can work, one line each; empty when nothing."""
+    try:
+        token = _token(kind, wired, ask)
+        if token is None and ADAPTERS[kind].token_request(wired) is not None:
+            return ["credentials: the CRM gives no token for them"]
+        return ADAPTERS[kind].missing(wired, token, ask)
+    except Unanswered as wrong:
+        return [f"url: no answer ({wrong.problem})"]
+
+
+def set_up(kind: str, wired: Wiring, ask: Ask) -> list[str]:
+    """Make the fields that are missing, where the CRM lets us. Returns a line for each. Raises Invalid for other kinds."""
+    if kind != "hubspot":
+        raise Invalid(f"Fields of {kind} are made by hand: the test of the connection names them.")
+    try:
+        return hubspot.set_up(wired, _token(kind, wired, ask), ask)
+    except Unanswered as wrong:
+        return [f"url: no answer ({wrong.problem})"]
+
+
+def dry_run(
+    session: Session, banks: Banks, keys: Keyring, connection_id: str, contacts: Sequence[str], most: int, clock: Clock
+) -> dict[str, Any]:
+    """The requests that would tell the CRM about some contacts as they are now, by their CRM ids or the latest ones; sends nothing."""
+    kind, wired = wiring(session, banks, keys, connection_id)
+    _, connection = find(session, connection_id)
+    chosen, skipped = _chosen(session, connection.bank, contacts, most)
+    records: list[Record] = []
+    for contact, belief in chosen:
+        known = evidence_about(session, contact, banks.version(session, belief.bank, belief.bank_version), clock())
+        change = Change(
+            contact,
+            belief,
+            known.bank,
+            "dry_run",
+            belief.updated_at,
+            is_material=False,
+            newly_decided=False,
+            explanation=explanation(known),
+        )
+        names = [
+            ExternalId(system=n["system"], type=n["type"], value=n["id"], contact_id=contact.id)
+            for n in names_of(session, [contact])[contact.id]
+        ]
+        record = record_of(kind, wired, f"evt_dry_run_{len(records)}", events.persona_facts(events.UPDATED, change, names, belief.sequence))
+        if record is None:
+            skipped.append({"contact": contact.id, "problem": NO_IDENTITY})
+        else:
+            records.append(record)
+    made = ADAPTERS[kind].requests(wired, HIDDEN, records) if records else []
+    return {"requests": [_shown(one, wired) for one in made], "skipped": skipped}
+
+
+def _chosen(session: Session, bank: str, names: Sequence[str], most: int) -> tuple[list[tuple[Contact, Belief]], list[dict[str, str]]]:
+    if not names:
+        rows = (
+            select(Contact, Belief).join(Belief).where(Belief.bank == bank).order_by(col(Belief.updated_at).desc(), col(Belief.contact_id))
+        )
+        return [(contact, belief) for contact, belief in session.exec(rows.limit(most))], []
+    chosen, skipped = [], []
+    for name in dict.fromkeys(names):
+        contact = directory.find(session, name)
+        belief = session.get(Belief, (contact.id, bank)) if contact else None
+        if contact is None or belief is None:
+            skipped.append({"contact": name, "problem": "unknown" if contact is None else "nothing_believed"})
+        else:
+            chosen.append((contact, belief))
+    return chosen, skipped
+
+
+def _shown(request: Request, wired: Wiring) -> dict[str, Any]:
+    """A request as it would go out, without what opens doors."""
+    secret = {*SECRET_HEADERS, *(name.lower() for name in wired.credentials.get("headers", {}))}
+    headers: Mapping[str, str] = {"content-type": "application/json", **request.headers}
+    shown = {name: HIDDEN if name.lower() in secret else value for name, value in headers.items()}
+    return {"method": request.method, "url": request.url, "headers": shown, "body": request.body}
+
+
+def _token(kind: str, wired: Wiring, ask: Ask) -> str | None:
+    request = ADAPTERS[kind].token_request(wired)
+    return wired.credentials.get("token") if request is None else token_of(ask(request))

@@ -1,0 +1,173 @@
+"""Bringing a batch to its CRM: tokens renewed once, refused batches halved until the bad record is found, pauses obeyed at once."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from survey_service.clock import Clock, utc_now
+from survey_service.crm import batches
+from survey_service.crm.adapters.protocol import (
+    AUTHORISATION_WAIT,
+    UNAUTHORISED,
+    Adapter,
+    Later,
+    Pause,
+    Record,
+    Refused,
+    Renew,
+    Request,
+    Response,
+    Split,
+    Verdict,
+    Wiring,
+)
+from survey_service.crm.adapters.registry import ADAPTERS
+from survey_service.crm.client import Call, Unanswered, call
+from survey_service.crm.contact_values import record_of
+from survey_service.crypto import Keyring
+from survey_service.egress.addresses import Policy
+from survey_service.store.session import Store
+from survey_service.webhooks.schedule import JITTER
+
+NO_IDENTITY = "no_identity"
+"""The contact has none of the names by which this connection finds contacts."""
+
+log = logging.getLogger("discern.crm")
+
+
+def step(
+    store: Store,
+    keys: Keyring,
+    policy: Policy,
+    clock: Clock = utc_now,
+    call: Call = call,
+    chance: Callable[[], float] = random.random,
+    due_by: datetime | None = None,
+) -> bool:
+    """Send one batch if one is due: "did I find work?"."""
+    now = clock()
+    with store.reading() as session:
+        if not batches.is_any_due(session, now, due_by or now):
+            return False
+    with store.writing() as session:
+        batch = batches.claim(session, keys, now, due_by or now)
+    if batch is None:
+        return False
+    result = send(batch, lambda request: call(request, policy), clock)
+    with store.writing() as session:
+        batches.settle(session, keys, batch, result, clock(), JITTER * chance())
+    _tell(batch, result)
+    return True
+
+
+def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
+    """Everything that is sent of a batch, one request after the other."""
+    records = {one.event_id: record_of(batch.kind, batch.wiring, one.event_id, one.facts) for one in batch.rows}
+    journey = Journey(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
+    journey.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
+    for wave in _waves([record for record in records.values() if record is not None]):
+        journey.bring(wave)
+    return batches.Result(journey.verdicts, journey.pause, journey.token)
+
+
+@dataclass
+class Journey:
+    """What has become of a batch so far."""
+
+    adapter: Adapter
+    wiring: Wiring
+    ask: Callable[[Request], Response]
+    clock: Clock
+    token: str | None = None
+    pause: Pause | None = None
+    renewed: bool = False
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def bring(self, records: Sequence[Record]) -> None:
+        """Send these records, unless the CRM has asked for a pause."""
+        if self.pause is None and self.token is None and not self._get_token(records):
+            return
+        for request in self.adapter.requests(self.wiring, self.access, records):
+            if self.pause is None:
+                self._send(request)
+
+    @property
+    def access(self) -> str | None:
+        return self.token or self.wiring.credentials.get("token")
+
+    def _send(self, request: Request) -> None:
+        records = request.records
+        try:
+            judged = self.adapter.judge(request, self.ask(request), self.clock())
+        except Unanswered as wrong:
+            self._all(records, Later(wrong.problem))
+            return
+        if isinstance(judged, Pause):
+            self.pause = judged
+        elif isinstance(judged, Renew):
+            self._renew(records)
+        elif isinstance(judged, Split) and len(records) == 1:
+            self._all(records, Refused(judged.problem))
+        elif isinstance(judged, Split):
+            self.bring(records[: len(records) // 2])
+            self.bring(records[len(records) // 2 :])
+        elif isinstance(judged, Mapping):
+            self.verdicts.update(judged)
+
+    def _renew(self, records: Sequence[Record]) -> None:
+        """Once a batch: a token that is refused right after it was made is not going to get better."""
+        may_renew = self.adapter.token_request(self.wiring) is not None and not self.renewed
+        self.token, self.renewed = None, True
+        if may_renew:
+            self.bring(records)
+        else:
+            self.pause = Pause(f"{UNAUTHORISED}: the CRM does not take the credentials", AUTHORISATION_WAIT)
+
+    def _get_token(self, records: Sequence[Record]) -> bool:
+        request = self.adapter.token_request(self.wiring)
+        if request is None:
+            return True
+        try:
+            response = self.ask(request)
+        except Unanswered as wrong:
+            self._all(records, Later(wrong.problem))
+            return False
+        self.token = token_of(response)
+        if self.token is None and response.status in (400, 401, 403):
+            self.pause = Pause(f"{UNAUTHORISED}: the CRM gives no token for the credentials", AUTHORISATION_WAIT)
+        elif self.token is None:
+            self._all(records, Later(f"token_status_{response.status}"))
+        return self.token is not None
+
+    def _all(self, records: Sequence[Record], verdict: Verdict) -> None:
+        self.verdicts.update(dict.fromkeys([one.trace for one in records], verdict))
+
+
+def token_of(response: Response) -> str | None:
+    """The access token of an OAuth answer."""
+    answer = response.json
+    token = answer.get("access_token") if response.status == 200 and isinstance(answer, dict) else None
+    return token if isinstance(token, str) and token.isascii() and token.isprintable() else None
+
+
+def _waves(records: Sequence[Record]) -> list[list[Record]]:
+    """What two of our contacts with one identity are to be is sent one after the other: in one batch the order is nobody's promise."""
+    waves: list[list[Record]] = []
+    for record in records:
+        free = (wave for wave in waves if all(one.identity != record.identity for one in wave))
+        wave = next(free, None)
+        if wave is None:
+            waves.append([record])
+        else:
+            wave.append(record)
+    return waves
+
+
+def _tell(batch: batches.Batch, result: batches.Result) -> None:
+    """One line a batch, with nothing in it that was sent or answered."""
+    counts = {kind.__name__.lower(): sum(isinstance(one, kind) for one in result.verdicts.values()) for kind in batches.OUTCOMES}
+    counted = " ".join(f"{name}={count}" for name, count in counts.items())
+    paused = f" paused={result.pause.problem.partition(':')[0]!r}" if result.pause else ""
+    log.info("connection=%s kind=%s records=%s %s%s", batch.connection_id, batch.kind, len(batch.rows), counted, paused)

@@ -1,0 +1,65 @@
+"""The demonstration shop: a page that embeds the survey and shows what a CRM would receive."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, render_template, request
+
+from survey_service.demo.crm_view import seen
+from survey_service.demo.words import WORDS
+from survey_service.embed.assets import asset
+from survey_service.embed.routes import pinned_tag, send_asset
+from survey_service.errors import BadToken, NotFound
+from survey_service.parts import parts
+from survey_service.respondent.course import spoken
+
+DEMO_SURVEY = "website"
+DEMO_FILES = ("demo.css", "demo.js")
+
+
+blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates")
+
+
+@blueprint.get("")
+def shop() -> Response:
+    """A page after a purchase: the survey on one side, what becomes of the answers on the other."""
+    wanted = request.args.get("lang") or request.accept_languages.best
+    language = spoken(wanted, tuple(WORDS))
+    receiver = parts().settings.demo_receiver or ""
+    page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
+    response = Response(page)
+    response.headers.update(
+        {
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"connect-src 'self' {_origin(receiver)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            "require-trusted-types-for 'script'; trusted-types 'none'",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+    )
+    return response
+
+
+@blueprint.get("/<string:name>")
+def file(name: str) -> Response:
+    """The page's style and script."""
+    if name not in DEMO_FILES:
+        raise NotFound
+    return send_asset(asset(f"../demo/static/{name}"), "no-cache")
+
+
+@blueprint.get("/state")
+def state() -> Response | dict[str, Any]:
+    """What a CRM may know of a session; for the demo only, and only with the session's own token."""
+    token = request.args.get("token")
+    if not token:
+        raise BadToken
+    p = parts()
+    with p.store.reading() as session:
+        return seen(session, p.banks, request.args.get("session", ""), token, p.now())
+
+
+def _origin(url: str) -> str:
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.netloc}"

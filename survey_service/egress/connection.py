@@ -1,0 +1,216 @@
+"""A connection on a leash: to a vetted address only, within one deadline, for so many bytes and no more.
+
+The time limits of HTTP clients are per read, so a receiver that sends a byte a second holds them for ever, and their size
+limits, where there are any, begin after the headers. Here both are kept below HTTP, at the one place where bytes arrive.
+"""
+
+import io
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from survey_service.egress.addresses import IPAddress, Policy, Target, Unreachable, vet_addresses
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+DNS_SECONDS = 3.0
+CONNECT_SECONDS = 5.0
+ADDRESSES_TRIED = 4
+LONGEST_ANSWER = 64 * 1024  # bytes, status line and headers included
+
+Resolve = Callable[[str, float], Sequence[IPAddress]]
+
+
+class Unresolved(Unreachable):
+    """This address cannot be reached."""
+
+
+class AnswerTooLong(HTTPException):
+    """The receiver sent more than is read."""
+
+
+class Deadline:
+    """The moment when an attempt is over, whatever it is doing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then, never zero: a socket takes zero for "do not wait at all". Raises TimeoutError."""
+        left = self._end - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def system_resolver(host: str, seconds: float, lookup: Callable[..., Sequence[Any]] = socket.getaddrinfo) -> tuple[IPAddress, ...]:
+    """What the operating system says a name means. Raises Unresolved for no such name, no address, or no answer in time.
+
+    The system's own limit is half a minute and cannot be changed from here, so the question is asked from a thread that may
+    be left behind: it ends by that limit, and keeps neither the worker nor the end of the process waiting.
+    """
+    answer: Future[Sequence[Any]] = Future()
+
+    def ask() -> None:
+        try:
+            # As bytes: from a str Python would make an A-label of its own, after the URL has been vetted.
+            answer.set_result(lookup(host.encode("ascii"), None, type=socket.SOCK_STREAM))
+        except OSError as problem:
+            answer.set_exception(problem)
+
+    Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    try:
+        found = answer.result(seconds)
+    except OSError as problem:
+        raise Unresolved from problem
+    return tuple(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))
+
+
+@cache
+def trust(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Whose certificates are believed: the operator's file, else the system's. There is no third choice."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class _Answer(HTTPResponse):
+    def begin(self) -> None:
+        """Skip every interim answer: http.client skips 100 alone and would take 103 Early Hints for the last word."""
+        super().begin()
+        while 101 < self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+
+
+class GuardedConnection(HTTPConnection):
+    """An HTTPConnection whose one connection is vetted, and read under a deadline and a byte limit. For one request."""
+
+    response_class = _Answer
+
+    def __init__(
+        self, target: Target, policy: Policy, resolve: Resolve, deadline: Deadline, ca_file: Path | None, longest: int = LONGEST_ANSWER
+    ) -> None:
+        super().__init__(target.host, target.port)
+        self._target, self._policy, self._resolve, self._deadline = target, policy, resolve, deadline
+        self._tls = trust(ca_file) if target.scheme == "https" else None
+        self._wire: _Wire | None = None
+        self._longest = longest
+
+    def connect(self) -> None:
+        """Raises Forbidden, Unresolved, Unreachable, TimeoutError, or what TLS and the socket say."""
+        target, deadline = self._target, self._deadline
+        found = [target.address] if target.address else self._resolve(target.host, min(DNS_SECONDS, deadline.left()))
+        if not found:
+            raise Unresolved
+        plug = _dial_any(vet_addresses(target, found, self._policy), target.port, deadline)
+        if self._tls:
+            plug = _shake_hands(plug, self._tls, target.host, deadline)
+        self.sock = self._wire = _Wire(plug, deadline, self._longest)
+
+    def answer(self) -> HTTPResponse:
+        """The head of the answer, whole: http.client takes the end of the stream for the end of the headers."""
+        response = self.getresponse()
+        if self._wire and self._wire.ended:
+            raise IncompleteRead(b"")
+        return response
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        if self._wire:
+            self._wire.hang_up()
+
+
+class _Wire:
+    """As much of a socket as HTTPConnection asks for."""
+
+    def __init__(self, plug: socket.socket, deadline: Deadline, longest: int) -> None:
+        self._plug, self._deadline = plug, deadline
+        self._allowance = longest
+        self.ended = False
+
+    def sendall(self, data: bytes) -> None:
+        # Not the socket's own sendall: under TLS it grants its time limit anew to every piece.
+        rest = memoryview(data)
+        while rest:
+            self._plug.settimeout(self._deadline.left())
+            rest = rest[self._plug.send(rest) :]
+
+    def receive_into(self, buffer: "WriteableBuffer") -> int:
+        if not self._allowance:
+            raise AnswerTooLong
+        self._plug.settimeout(self._deadline.left())
+        received = self._plug.recv_into(buffer, min(memoryview(buffer).nbytes, self._allowance))
+        self._allowance -= received
+        self.ended = received == 0
+        return received
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self))
+
+    def close(self) -> None:
+        """Nothing: http.client lets go of the socket before the body is read. `hang_up` closes."""
+
+    def hang_up(self) -> None:
+        self._plug.close()
+
+
+class _Incoming(io.RawIOBase):
+    """The file that http.client reads."""
+
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        return self._wire.receive_into(buffer)
+
+
+def _dial_any(addresses: Sequence[IPAddress], port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first address that takes one. All share the time to connect: a dead one leaves some to the next."""
+    budget = Deadline(min(CONNECT_SECONDS, deadline.left()))
+    tried = addresses[:ADDRESSES_TRIED]
+    for untried, address in zip(range(len(tried), 0, -1), tried, strict=True):
+        try:
+            return _dial(address, port, budget.left() / untried)
+        except OSError:
+            continue
+    deadline.left()  # when it was the whole attempt that ran out, say that
+    raise Unreachable
+
+
+def _dial(address: IPAddress, port: int, seconds: float) -> socket.socket:
+    plug = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        plug.settimeout(seconds)
+        plug.connect((str(address), port))
+        plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        plug.close()
+        raise
+    return plug
+
+
+def _shake_hands(plug: socket.socket, tls: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
+    """TLS by the name in the URL, not by the address behind it."""
+    try:
+        plug.settimeout(deadline.left())
+        return tls.wrap_socket(plug, server_hostname=host)
+    except (OSError, ValueError):
+        plug.close()
+        raise

@@ -1,0 +1,58 @@
+"""The two ways out of an email: "this is not me", and "do not ask me again"."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from survey_service.belief.recompute import believe_without, restore
+from survey_service.links.lookup import revoke
+from survey_service.store.banks import Banks
+from survey_service.store.columns import new_id
+from survey_service.store.link_records import Link, LinkSession
+from survey_service.store.records import Answer, Contact, SurveySession
+from survey_service.webhooks import telling
+
+
+def leave_alone(session: Session, link: Link, now: datetime) -> None:
+    """The contact does not want to be asked again: every link of theirs says so from now on, and no new one is made."""
+    contact = _locked(session, link)
+    contact.consent = {**contact.consent, "asking": False, "recorded_at": now.isoformat()}
+    contact.updated_at = now
+    session.add(contact)
+
+
+def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
+    """Somebody else reads this mail: the link ends, and what was answered by it is a stranger's and no more the contact's."""
+    revoke(session, link, "not_me", now)
+    begun = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)
+    sessions = session.exec(begun).all()
+    if not sessions:
+        return
+    contact = _locked(session, link)
+    stranger = Contact(id=new_id("ct"), created_at=now, updated_at=now)
+    session.add(stranger)
+    session.flush()
+    for one in sessions:
+        one.contact_id = stranger.id
+        session.add(one)
+    taken_back = _hand_over(session, sessions, stranger)
+    restore(session, contact, link.bank, taken_back)
+    for person in (contact, stranger) if taken_back else ():
+        change = believe_without(session, banks, person, link.bank, link.bank_version, now)
+        if person is contact:
+            telling.tell_of_change(session, change, ended=True, now=now)
+
+
+def _locked(session: Session, link: Link) -> Contact:
+    return session.exec(select(Contact).where(Contact.id == link.contact_id).with_for_update()).one()
+
+
+def _hand_over(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
+    """Every answer of the sessions is the stranger's; the questions whose current answers these were."""
+    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([one.id for one in sessions]))).all()
+    for answer in answers:
+        answer.contact_id = stranger.id
+        session.add(answer)
+    session.flush()
+    return [answer.question for answer in answers if answer.state == "current"]

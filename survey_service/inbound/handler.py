@@ -1,0 +1,49 @@
+"""Acting upon what sources have sent: one event, one transaction."""
+
+import logging
+from datetime import datetime
+
+from sqlmodel import Session
+
+from survey_service.clock import Clock, utc_now
+from survey_service.crypto import Keyring
+from survey_service.errors import DiscernError
+from survey_service.inbound.receiver import Again, Done, Work
+from survey_service.inbound.sources import RECEIVERS
+from survey_service.store.banks import Banks
+from survey_service.store.session import Store
+from survey_service.store.source_records import InboundEvent, Source
+from survey_service.webhooks.waiting import came_in
+
+log = logging.getLogger("discern.sources")
+
+
+def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock = utc_now, due_by: datetime | None = None) -> bool:
+    """Act upon one event if one is due: "did I find work?". Those of one moment go in the order in which they happened."""
+    now = clock()
+    with store.reading() as session:
+        if session.scalars(came_in(due_by or now)).first() is None:
+            return False
+    with store.writing() as session:
+        row = session.scalars(came_in(due_by or now).with_for_update(skip_locked=True, of=InboundEvent)).first()
+        if row is None:
+            return False
+        source = session.get_one(Source, row.source_id)
+        outcome = _outcome(session, Work(session, keys, banks, base_url, source.wishes, now), source, row)
+        if isinstance(outcome, Again):
+            row.kind, row.facts, row.due = outcome.kind, dict(outcome.facts), now + outcome.wait
+        else:
+            row.done_at, row.facts, row.problem = now, {}, outcome.problem
+        session.add(row)
+        told = f"source={source.id} event={row.id} kind={row.kind} problem={row.problem}"
+    log.info(told)
+    return True
+
+
+def _outcome(session: Session, work: Work, source: Source, row: InboundEvent) -> Done | Again:
+    """What cannot be done now never can: it leaves nothing half done, and does not stop the next."""
+    try:
+        with session.begin_nested():
+            return RECEIVERS[source.kind].handle(work, row.kind, row.facts)
+    except DiscernError as wrong:
+        return Done(wrong.code)

@@ -1,0 +1,101 @@
+"""HubSpot's webhooks: contacts that change, are merged, or are to be forgotten."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from survey_service.contacts import directory, merging
+from survey_service.contacts.erasure import erase
+from survey_service.errors import MalformedBody
+from survey_service.inbound.receiver import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
+from survey_service.json_bodies import read_json
+
+SYSTEM = "hubspot"
+CHANGED, MERGED, FORGET = "contact.propertyChange", "contact.merge", "contact.privacyDeletion"
+SETTLING = timedelta(seconds=5)
+"""HubSpot sends events in no particular order: what comes together is sorted by when it happened before anything is done."""
+LAST_MOMENT = 253_402_300_799_000
+
+
+def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
+    """Version 3 of the signature: method, address, body and timestamp."""
+    stamp = post.headers.get("x-hubspot-request-timestamp", "")
+    sent = number_of(stamp)
+    if sent > LAST_MOMENT or not within_tolerance(_moment(sent), now):
+        raise NotGenuine
+    signed = b"POST" + post.uri.encode() + post.body + stamp.encode()
+    made = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest())
+    if not hmac.compare_digest(made, post.headers.get("x-hubspot-signature-v3", "").encode("latin-1", "replace")):
+        raise NotGenuine
+    events = read_json(post.body)
+    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+        raise MalformedBody("HubSpot sends a list of events.")
+    return [_heard(one) for one in events if one.get("subscriptionType") in (CHANGED, MERGED, FORGET)]
+
+
+def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done:
+    if kind == MERGED:
+        return _merge(work, facts)
+    contact = directory.find(work.session, facts["id"], system=SYSTEM, lock=True)
+    if kind == CHANGED:
+        return _change(work, facts)
+    if contact is None:
+        return Done("not_known")
+    erase(work.session, work.keys, contact, work.now)
+    return Done()
+
+
+def _heard(event: Mapping[str, Any]) -> Heard:
+    try:
+        occurred = _moment(int(event["occurredAt"]))
+        facts: dict[str, Any] = {"id": str(event.get("objectId", ""))}
+        if event["subscriptionType"] == CHANGED:
+            facts |= {"property": str(event["propertyName"]), "value": str(event.get("propertyValue") or "")}
+        if event["subscriptionType"] == MERGED:
+            kept = event.get("newObjectId") or event["primaryObjectId"]
+            facts = {"kept": str(kept), "gone": [str(one) for one in (event["primaryObjectId"], *event["mergedObjectIds"])]}
+    except (KeyError, TypeError, ValueError, OverflowError) as wrong:
+        raise MalformedBody(f"An event of HubSpot lacks {wrong}, or has something else in its place.") from None
+    parts = (event.get("eventId"), event["subscriptionType"], event.get("subscriptionId"), event.get("objectId"), event["occurredAt"])
+    return Heard(":".join(str(one) for one in parts)[:255], event["subscriptionType"], occurred, facts, SETTLING)
+
+
+def _merge(work: Work, facts: Mapping[str, Any]) -> Done:
+    """Everybody that HubSpot has made one is one here too; the one that is kept bears all their ids."""
+    known = [directory.find(work.session, one, system=SYSTEM) for one in dict.fromkeys([facts["kept"], *facts["gone"]])]
+    contacts = list({contact.id: contact for contact in known if contact is not None}.values())
+    if not contacts:
+        return Done("not_known")
+    kept = contacts[0]
+    for gone in contacts[1:]:
+        merging.merge(work.session, work.banks, gone.id, kept.id, work.now)
+    directory.give_name(work.session, work.keys, kept, SYSTEM, facts["kept"], "vid")
+    return Done()
+
+
+def _change(work: Work, facts: Mapping[str, Any]) -> Done:
+    """The property with your own id says who a record is; others fill the attributes that the source was told to fill."""
+    name, value = facts["property"], facts["value"]
+    if name == work.wishes.get("id_property") and value:
+        contact, _ = directory.find_or_make(work.session, work.keys, value, work.now)
+        directory.give_name(work.session, work.keys, contact, SYSTEM, facts["id"], "vid")
+        return Done()
+    contact_known = directory.find(work.session, facts["id"], system=SYSTEM, lock=True)
+    if contact_known is None:
+        return Done("not_known")
+    attribute = work.wishes.get("attributes", {}).get(name)
+    if attribute is not None:
+        directory.change(contact_known, {"attributes": {attribute: value or None}}, work.now)
+    elif name == "email":
+        directory.change(contact_known, {"email": value or None}, work.now)
+    else:
+        return Done("not_wanted")
+    work.session.add(contact_known)
+    return Done()
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,138 @@
+"""Taking messages in: each once, into one line of events per contact, and into the belief where a bank has a signal for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from survey_service.belief.evidence import signals_of
+from survey_service.belief.recompute import believe_again
+from survey_service.contacts import directory
+from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, erased
+from survey_service.contacts.merging import merge
+from survey_service.crypto import Keyring
+from survey_service.errors import Conflict
+from survey_service.inbound.segment import Message, NotUnderstood
+from survey_service.store.banks import Banks
+from survey_service.store.columns import new_id
+from survey_service.store.records import Contact, ExternalId
+from survey_service.store.signal_records import ContactEvent
+from survey_service.webhooks import telling
+
+ANONYMOUS = "anonymous"
+"""The system whose names browsers make up."""
+
+
+def contact_of(session: Session, keys: Keyring, banks: Banks, message: Message, now: datetime) -> Contact:
+    """The contact, locked, made where nobody knew it. What it did under a browser's name becomes its own. Raises ContactErased."""
+    if message.user is None:
+        contact, _ = directory.find_or_make(session, keys, str(message.anonymous), now, ANONYMOUS)
+        return contact
+    contact, _ = directory.find_or_make(session, keys, message.user, now)
+    for name in (message.anonymous, message.former):
+        if name is not None and name != message.user:
+            contact = _also(session, keys, banks, contact, name, now)
+    return contact
+
+
+def is_known(session: Session, contact: Contact) -> bool:
+    """Whether the CRM has a name for it: not only a browser."""
+    mine = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
+    return session.exec(mine).first() is not None
+
+
+def _also(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> Contact:
+    """The browser called `name` is the contact's, unless it is known to be somebody else's: two customers may share a computer."""
+    owner = directory.find(session, name, system=ANONYMOUS)
+    if owner is None and directory.find(session, name) is not None:
+        raise NotUnderstood(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
+    if owner is None:
+        if not erased(session, keys, [(ANONYMOUS, name)]):
+            directory.give_name(session, keys, contact, ANONYMOUS, name, "anonymousId")
+    elif owner.id != contact.id and not is_known(session, owner):
+        merge(session, banks, owner.id, contact.id, now)
+    return contact
+
+
+EVENTS = ("track", "page", "screen")
+
+
+@dataclass
+class Taken:
+    """What became of a batch: events that were new, and why others were left out."""
+
+    events: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+def take(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[Message], now: datetime) -> Taken:
+    """Keep what is new and believe anew where it matters, all in one transaction; the same message again changes nothing."""
+    taken, fresh, met = Taken(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
+    for message in _in_order(messages):
+        names = message.user, message.anonymous, message.former
+        try:
+            contact = met[names] if names in met else contact_of(session, keys, banks, message, now)
+        except (ContactErased, NotUnderstood, Conflict) as why:
+            taken.left_out.append(str(why) or type(why).__name__)
+            continue
+        met[names] = contact
+        if contact.consent.get("profiling") is False:
+            taken.left_out.append("the contact does not want a profile")
+            continue
+        _learn(session, contact, message, now)
+        event = _keep(session, contact, source, message, now) if message.kind in EVENTS else None
+        if event is not None:
+            fresh[event] = contact
+    taken.events = len(fresh)
+    _believe(session, banks, fresh, now)
+    return taken
+
+
+def _in_order(messages: Sequence[Message]) -> list[Message]:
+    """Contact by contact in the order of their names, as every batch takes them, so that two batches never wait for each other."""
+    whose: dict[str, list[Message]] = defaultdict(list)
+    for message in messages:
+        whose[message.user or message.anonymous or ""].append(message)
+    return [message for name in sorted(whose) for message in whose[name]]
+
+
+def _learn(session: Session, contact: Contact, message: Message, now: datetime) -> None:
+    """Fill what nobody has said yet. A key in a browser is public: it must not overwrite what the CRM knows."""
+    new = {name: value for name, value in message.traits.items() if name not in contact.attributes} if message.kind == "identify" else {}
+    if message.kind == "identify" and message.email and contact.email is None and "@" in message.email:
+        contact.email, contact.email_sha256, contact.updated_at = message.email, email_hash(message.email), now
+    if new:
+        contact.attributes, contact.updated_at = {**contact.attributes, **new}, now
+    session.add(contact)
+
+
+def _keep(session: Session, contact: Contact, source: str, message: Message, now: datetime) -> int | None:
+    """Write the event down; its number, None where it is known already."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = {
+        "contact_id": contact.id,
+        "source": source,
+        "message_id": message.message_id or new_id("msg"),
+        "kind": message.kind,
+        "name": message.name,
+        "path": message.path,
+        "channel": message.channel,
+        "topic": message.topic,
+        "at": message.at,
+        "received_at": now,
+    }
+    new = insert(ContactEvent).values(row).on_conflict_do_nothing(index_elements=["source", "message_id"])
+    return session.scalars(new.returning(col(ContactEvent.id))).first()
+
+
+def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: datetime) -> None:
+    """Anew about everybody for whom one of the `fresh` events is a signal that counts."""
+    contacts = {contact.id: contact for contact in fresh.values() if contact.merged_into is None}
+    for bank, version in banks.newest(session) if contacts else []:
+        for contact_id, sightings in signals_of(session, sorted(contacts), bank, now).items():
+            if any(one.event_id in fresh for one in sightings):
+                change = believe_again(session, contacts[contact_id], bank, version, "signal", now)
+                telling.tell_of_change(session, change, ended=False, now=now)

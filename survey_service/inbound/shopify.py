@@ -1,0 +1,81 @@
+"""Shopify's webhook `orders/paid`: some time after a purchase, a link for an email."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from survey_service.contacts import directory
+from survey_service.contacts.views import names_of
+from survey_service.email_links import create, rendering
+from survey_service.errors import MalformedBody
+from survey_service.inbound.receiver import Again, Done, Heard, NotGenuine, Post, Work
+from survey_service.json_bodies import read_json
+from survey_service.links.tokens import LinkTokens
+from survey_service.webhooks import telling
+
+SYSTEM = "shopify"
+PAID, LINK = "orders/paid", "link"
+DELAY_HOURS = 72
+
+
+def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
+    """The signature covers the body as it came; it is not dated, so a repeated event is known by its id."""
+    made = base64.b64encode(hmac.new(secret.encode(), post.body, hashlib.sha256).digest())
+    if not hmac.compare_digest(made, post.headers.get("x-shopify-hmac-sha256", "").encode("latin-1", "replace")):
+        raise NotGenuine
+    event_id = post.headers.get("x-shopify-event-id") or post.headers.get("x-shopify-webhook-id")
+    if post.headers.get("x-shopify-topic") != PAID:
+        return []
+    order = read_json(post.body)
+    if not event_id or not isinstance(order, dict):
+        raise MalformedBody("An order of Shopify is an object, and comes with X-Shopify-Event-Id.")
+    customer = order.get("customer")
+    if not isinstance(customer, dict) or not customer.get("id"):
+        return []  # a guest without an account: nobody whom we could know again
+    email = order.get("email") or customer.get("email")
+    facts = {"customer": str(customer["id"]), "email": email if isinstance(email, str) else None, "order": str(order.get("id", ""))}
+    return [Heard(event_id[:255], PAID, now, facts)]
+
+
+def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done | Again:
+    """First who it is, at once; then, when the delay is over, the link."""
+    if kind == LINK:
+        return _link(work, facts)
+    contact = directory.find(work.session, facts["customer"], system=SYSTEM, lock=True)
+    if contact is None:
+        contact, _ = directory.find_or_make(work.session, work.keys, f"{SYSTEM}-{facts['customer']}", work.now)
+        directory.give_name(work.session, work.keys, contact, SYSTEM, facts["customer"])
+    if contact.email is None and facts["email"]:
+        directory.change(contact, {"email": facts["email"]}, work.now)
+        work.session.add(contact)
+    wait = timedelta(hours=work.wishes.get("delay_hours", DELAY_HOURS))
+    return Again(LINK, {"contact": contact.id, "order": facts["order"]}, wait)
+
+
+def _link(work: Work, facts: Mapping[str, Any]) -> Done:
+    contact = directory.follow(work.session, facts["contact"], lock=True)
+    named = next((one["id"] for one in names_of(work.session, [contact])[contact.id] if one["system"] == directory.OWN_SYSTEM), None)
+    if named is None:
+        return Done("no_crm_id")
+    mailing = create.mailing(work.session, work.banks, work.wishes["survey"], None, create.LIFETIME)
+    (made,) = create.make(work.session, work.keys, mailing, [create.Recipient(named)], work.now)
+    if isinstance(made, create.Refused):
+        return Done(made.because)
+    draft = rendering.Drafts(LinkTokens(work.keys), work.base_url, mailing.bank).of(made)
+    told = {
+        "survey": mailing.survey,
+        "question": made.question,
+        "language": made.language,
+        "expires_at": made.expires_at.isoformat(),
+        "url": draft.url,
+        "leave": draft.leave,
+        "options": {option.id: option.url for option in draft.options},
+        "html": rendering.html(draft),
+        "text": rendering.plain(draft),
+        "because": {"source": SYSTEM, "order": facts["order"]},
+    }
+    telling.tell_of_link(work.session, contact, told, work.now)
+    return Done()

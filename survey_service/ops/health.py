@@ -1,0 +1,37 @@
+"""Is this process alive, and can it serve?"""
+
+from typing import Any
+
+from flask import Blueprint
+
+from survey_service.ops.doctor import LATE
+from survey_service.ops.heartbeat import is_silent, last_seen, oldest_due
+from survey_service.parts import parts
+from survey_service.store.versions import is_usable
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def ready() -> tuple[dict[str, Any], int]:
+    """It can serve: the database answers and has the tables that this version expects.
+
+    Where nobody sends what is due it still can, and says "degraded": taking the web servers away would not help.
+    """
+    p = parts()
+    if not is_usable(p.store.engine):
+        return {"status": "waiting", "why": "the database is not migrated: run discern migrate"}, 503
+    now = p.now()
+    with p.store.reading() as session:
+        seen, waited = last_seen(session), oldest_due(session, now)
+    return {
+        "status": "degraded" if is_silent(seen, now) or waited > LATE else "ok",
+        "worker_seen_seconds_ago": None if seen is None else round((now - seen).total_seconds()),
+        "oldest_due_seconds": round(waited.total_seconds()),
+    }, 200

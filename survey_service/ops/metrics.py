@@ -1,0 +1,125 @@
+"""What there is to watch: `/metrics` in the text format of Prometheus.
+
+What processes share is counted in the database when somebody asks, so that any process tells the same. What a web process alone knows,
+how many requests it answered and how fast, is added up over the processes of one `discern serve` (the multiprocess mode of the client
+library, whose folder `serving` makes).
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from survey_service.ops.heartbeat import SILENT, oldest_due
+from survey_service.parts import Parts, parts
+from survey_service.store.records import SurveySession
+from survey_service.store.webhook_records import Delivery, Endpoint
+from survey_service.store.worker_records import WorkerBeat
+from survey_service.webhooks.queue import is_free
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+ROUTE = "discern.route"
+
+blueprint = Blueprint("metrics", __name__)
+
+
+class Requests:
+    """The counters of one application."""
+
+    def __init__(self, app: Flask) -> None:
+        self.registry = CollectorRegistry()
+        labels = "method", "route", "status"
+        self.count = Counter("discern_http_requests", "Requests answered", labels, registry=self.registry)
+        self.seconds = Histogram("discern_http_seconds", "How long answers took", ("route",), buckets=BUCKETS, registry=self.registry)
+        app.extensions["discern.requests"] = self
+        app.before_request(self._begin)
+        app.after_request(self._end)
+
+    def _begin(self) -> None:
+        g.begun = time.perf_counter()
+        request.environ[ROUTE] = route_of_request()  # for the access log
+
+    def _end(self, response: Response) -> Response:
+        route = route_of_request()
+        method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
+        with suppress(OSError):  # each counter lives in a file, and the disk may be full: the answer goes out all the same
+            self.count.labels(method, route, str(response.status_code)).inc()
+            self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+        return response
+
+
+def route_of_request() -> str:
+    """The route and never the address: that may hold a token."""
+    return request.url_rule.rule if request.url_rule else "none"
+
+
+class Shared:
+    """What all processes share, read from the database when it is asked for."""
+
+    def __init__(self, p: Parts) -> None:
+        self._parts = p
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        with self._parts.store.reading() as session:
+            yield from _messages(session, self._parts.now())
+            yield from _workers(session, self._parts.now())
+            yield from _people(session)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """For Prometheus. Numbers only, of no person; keep it off the public address all the same."""
+    shared = CollectorRegistry()
+    shared.register(Shared(parts()))
+    answered: CollectorRegistry = current_app.extensions["discern.requests"].registry
+    if folder := parts().settings.metrics_folder:
+        answered = CollectorRegistry()
+        MultiProcessCollector(answered, path=folder)
+    return Response(generate_latest(shared) + generate_latest(answered), content_type=CONTENT_TYPE_LATEST)
+
+
+def forget(process: int, folder: str | None) -> None:
+    """A process has ended: what it was doing at that moment is not counted any more, what it has done stays counted."""
+    if folder is not None:
+        mark_process_dead(process, folder)
+
+
+def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
+    free = is_free(Delivery, now)
+    waiting = col(Delivery.state) == "pending"
+    counts = {
+        "waiting": select(func.count()).where(waiting, free),
+        "in_flight": select(func.count()).where(waiting, col(Delivery.lease_until) >= now),
+        "dead": select(func.count()).where(col(Delivery.state) == "dead"),
+    }
+    family = GaugeMetricFamily("discern_outbox_messages", "Messages that have not arrived", labels=["state"])
+    for state, count in counts.items():
+        family.add_metric([state], session.scalar(count) or 0)
+    yield family
+    waited = oldest_due(session, now).total_seconds()
+    yield GaugeMetricFamily("discern_outbox_oldest_due_seconds", "How long the oldest message that is due has waited", value=waited)
+
+
+def _workers(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
+    alive = select(func.count()).where(col(WorkerBeat.last_at) >= now - SILENT)
+    yield GaugeMetricFamily("discern_workers", "Workers that have been seen in the last half minute", value=session.scalar(alive) or 0)
+
+
+def _people(session: Session) -> Iterator[GaugeMetricFamily]:
+    is_open = select(func.count()).where(col(SurveySession.status) == "open")
+    yield GaugeMetricFamily("discern_sessions_open", "Surveys that somebody is in the middle of", value=session.scalar(is_open) or 0)
+    family = GaugeMetricFamily("discern_endpoints", "Webhook endpoints", labels=["state"])
+    states = {"active": 0, "disabled": 0}
+    for state, count in session.execute(select(col(Endpoint.state), func.count()).group_by(col(Endpoint.state))):
+        states[state] = count
+    for state in ("active", "disabled"):
+        family.add_metric([state], states[state])
+    yield family

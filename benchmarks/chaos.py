@@ -7,7 +7,7 @@ import argparse
 import tempfile
 from dataclasses import asdict
 
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 from tests.chaos import Chaos
 from tests.survey_service.databases import clone, postgres

@@ -6,7 +6,7 @@ PYTHONPATH=. .venv/bin/python -P benchmarks/fleet.py [--database URL | --postgre
 import argparse
 
 from benchmarks.throwaway import database
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 from tests.fleet import Fleet
 

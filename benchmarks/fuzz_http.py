@@ -21,14 +21,14 @@ from typing import Any
 from urllib.request import urlopen
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.keys import create_key
 from survey_service.banks.publishing import publish
 from survey_service.crypto import Keyring
-from survey_service.parts import utc_now
-from survey_service.serving import serve
+from survey_service.server.gunicorn_app import serve
 from survey_service.settings import Settings
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
+from survey_service.web.api_keys import create_key
+from survey_service.web.context import utc_now
 
 ROOT = Path(__file__).resolve().parent.parent
 BANK = ROOT / "question_bank" / "examples" / "car-buyers.yaml"

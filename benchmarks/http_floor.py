@@ -24,7 +24,7 @@ from adaptive import Evidence, Progress, next_questions, suppose
 from benchmarks.load import SURVEY, a_bank
 from question_bank.compile import CompiledBank, Given, compile_bank
 from question_bank.files.load import read_bank
-from survey_service.serving import DiscernServer, options_of
+from survey_service.server.gunicorn_app import DiscernServer, options_of
 from survey_service.settings import Settings
 
 LOCK = """SELECT s.id, s.token_digest, s.survey, s.bank, s.bank_version, s.contact_id, s.language, s.status, s.question, s."limit",

@@ -12,7 +12,7 @@ from statistics import median, quantiles
 from benchmarks.load import a_bank, cpu_of, prepare, respond, server, sessions
 from benchmarks.throwaway import database
 
-SERVE = "import survey_service.serving as s; s.CONNECTIONS_PER_WORKER = {cap}; from survey_service.cli.main import main; main()"
+SERVE = "import survey_service.server.gunicorn_app as s; s.CONNECTIONS_PER_WORKER = {cap}; from survey_service.cli.main import main; main()"
 ANSWERS = 10
 
 

@@ -29,14 +29,14 @@ from benchmarks.throwaway import database
 from survey_service.egress.addresses import Policy
 from survey_service.egress.client import deliver
 from survey_service.egress.signing import new_secret, sign
+from survey_service.outbox.events import MODEL, PING, UPDATED, ping_facts
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
-from survey_service.store.migrating import migrate
-from survey_service.store.records import Contact
+from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery, Endpoint
-from survey_service.webhooks import claiming, endpoints
-from survey_service.webhooks.events import MODEL, PING, UPDATED, ping_facts
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery, Endpoint
+from survey_service.webhooks import due, endpoints
 
 KEY = "k" * 32
 ANSWER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
@@ -255,7 +255,7 @@ def measure(settings: Settings, store: Store, receiver: Receiver, wanted: argpar
     policy, url = Policy(settings.allow_private_targets), settings.database_url
     with store.writing() as session:
         endpoint, _ = endpoints.add(session, settings, url=receiver.url, events=[UPDATED], when="material", now=datetime.now(UTC))
-    threads, bare, full, share = claiming.PLACES_PER_ENDPOINT, [], [], []
+    threads, bare, full, share = due.PLACES_PER_ENDPOINT, [], [], []
     for _ in range(wanted.rounds):
         bare.append(bare_loop(receiver.url, policy, wanted.messages, threads))
         full.append(rate(store, url, endpoint.id, receiver, wanted.messages))

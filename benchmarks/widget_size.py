@@ -17,9 +17,9 @@ from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
 from survey_service.embed.assets import widget
-from survey_service.parts import utc_now
 from survey_service.settings import Settings
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
+from survey_service.web.context import utc_now
 
 EXAMPLE = Path(__file__).parents[1] / "question_bank" / "examples" / "car-buyers.yaml"
 PUBLISHED = {

@@ -7,8 +7,8 @@ from alembic import context
 from sqlalchemy import Connection
 
 from survey_service.settings import Settings
-from survey_service.store.schema import metadata
 from survey_service.store.session import open_engine
+from survey_service.store.tables.metadata import metadata
 
 
 def run(connection: Connection) -> None:

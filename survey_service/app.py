@@ -10,27 +10,26 @@ from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
 from survey_service.crypto import Keyring
 from survey_service.demo import routes as demo
-from survey_service.description import KEY, SECURITY, Description
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
-from survey_service.headers import Headers
 from survey_service.hosted import pages
-from survey_service.http import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.inbound import event_catalog as events
 from survey_service.inbound import events_routes as intake
 from survey_service.inbound import routes as sources
-from survey_service.limits.admission import Limits
 from survey_service.ops import health, metrics
-from survey_service.parts import Clock, Parts, utc_now
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview
-from survey_service.reference import routes as reference
-from survey_service.request_ids import RequestIds
 from survey_service.respondent import routes as respondent
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
+from survey_service.web import docs as reference
+from survey_service.web.api import LARGEST_BODY, DiscernApi, register_errors
+from survey_service.web.context import Clock, Parts, utc_now
+from survey_service.web.middleware import Headers, RequestIds
+from survey_service.web.openapi import KEY, SECURITY, Description
+from survey_service.web.rate_limit import Limits
 from survey_service.webhooks import routes as webhooks
 
 VERSION = "0.1.0"

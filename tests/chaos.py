@@ -15,12 +15,12 @@ from sqlmodel import Session, col, func, select
 
 from adaptive import believe
 from survey_service.belief.evidence import evidence_about
-from survey_service.parts import utc_now
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Belief, Contact, SurveySession
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import DeliveryAttempt
+from survey_service.store.tables.core import Answer, Belief, Contact, SurveySession
+from survey_service.store.tables.webhooks import DeliveryAttempt
+from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
 from tests.fleet import UPDATED, Ledger, hurry, keeping
 from tests.processes import Web, discern, end, environment, free_port, start, until

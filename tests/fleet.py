@@ -20,12 +20,13 @@ from standardwebhooks import Webhook
 
 from survey_service.belief.belief import now_believes, stored
 from survey_service.belief.evidence import Known
-from survey_service.parts import utc_now
+from survey_service.outbox import publish
 from survey_service.settings import Settings
-from survey_service.store.records import Contact
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import endpoints, telling
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
+from survey_service.web.context import utc_now
+from survey_service.webhooks import endpoints
 from tests.processes import environment, process, until
 from tests.survey_service.webhooks.world import BANK
 
@@ -161,7 +162,7 @@ class Fleet:
             change = now_believes(
                 session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.99, reason="answer", now=now, before=before
             )
-            telling.tell_of_change(session, change, ended=False, now=now)
+            publish.tell_of_change(session, change, ended=False, now=now)
             return change.belief.sequence
 
 

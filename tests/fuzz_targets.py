@@ -16,19 +16,19 @@ from question_bank.datasets.answer_table import read_answers, read_column_map
 from question_bank.datasets.infer import read_sheet
 from question_bank.datasets.table_files import AnswersInvalid, cells_of, decoded
 from question_bank.files.load import check_bank, read_bank
-from survey_service.authoring.keys import create_key
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
 from survey_service.email_links.export import contacts_of
 from survey_service.errors import DiscernError, Invalid, MalformedBody
 from survey_service.hosted.pages import session_of, ticket_of
 from survey_service.inbound import handler, hubspot
-from survey_service.json_bodies import read_json
 from survey_service.links.tokens import LANDING, LinkInvalid, LinkTokens
-from survey_service.paging import cursor, place_of
 from survey_service.preview import forms as walk
+from survey_service.preview.dry_run import Rehearsal
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
-from survey_service.respondent.rehearsal import Rehearsal
+from survey_service.web.api_keys import create_key
+from survey_service.web.pagination import cursor, place_of
+from survey_service.web.strict_json import read_json
 from tests.fuzzing import Target
 from tests.processes import ROOT
 from tests.survey_service.service import BANK, SECRET, Service

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from survey_service.cli.main import main
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 from tests.processes import ROOT, discern, environment, process, receiver, until, web_server
 from tests.respondents import Respondent, all_acknowledged, answering, count

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from survey_service.webhooks.events import rounded
+from survey_service.outbox.events import rounded
 from tests.processes import discern, end, process, receiver, until, web_server
 from tests.respondents import Respondent, all_acknowledged, answering, count
 from tests.test_one_answer_to_webhook import BANK

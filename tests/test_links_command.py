@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
 from survey_service.cli.main import main
-from survey_service.parts import utc_now
 from survey_service.store.session import Store
+from survey_service.web.context import utc_now
 from tests.survey_service.service import BANK, SECRET
 
 

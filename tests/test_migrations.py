@@ -7,9 +7,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from survey_service.store.migrating import downgrade, migrate
-from survey_service.store.schema import metadata
+from survey_service.store.migrate import downgrade, migrate
 from survey_service.store.session import Store, open_engine
+from survey_service.store.tables.metadata import metadata
 from survey_service.store.versions import is_usable, scripts
 
 CONTACT = """

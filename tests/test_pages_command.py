@@ -9,9 +9,9 @@ from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
 from survey_service.cli.main import main
 from survey_service.crypto import Keyring
-from survey_service.parts import utc_now
 from survey_service.preview.tokens import check_preview
 from survey_service.store.session import Store
+from survey_service.web.context import utc_now
 from tests.survey_service.service import BANK, SECRET
 
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import inspect, text
 
-from survey_service.store import migrating
-from survey_service.store.migrating import migrate
+from survey_service.store import migrate as migrations
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 from survey_service.store.versions import head, revision_of
 from tests.processes import ROOT, Web, discern, end, environment, free_port, receiver, until, web_server
@@ -140,10 +140,10 @@ def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, m
     """Who waits for a table on PostgreSQL stops all who come after: so it gives way, and comes back until it gets it."""
     url, engine, reader = busy
     script = NextVersion(tmp_path / "next", url).folder / "migrations"
-    monkeypatch.setattr(migrating, "scripts", lambda: script)
-    monkeypatch.setattr(migrating, "LOCK_MS", 100)
+    monkeypatch.setattr(migrations, "scripts", lambda: script)
+    monkeypatch.setattr(migrations, "LOCK_MS", 100)
     waits, go_on = [], Event()
-    monkeypatch.setattr(migrating, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), go_on.wait(30))))
+    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), go_on.wait(30))))
 
     migration = Thread(target=migrate, args=[engine])
     migration.start()

@@ -1,4 +1,4 @@
-"""A bank from answers: what `adaptive.learning.fit` learnt, in the words of a bank, with notes that say how much stands behind each figure."""
+"""Make a bank from answers, with notes that say how much data stands behind each figure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

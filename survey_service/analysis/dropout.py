@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from adaptive.dropout import Hazard, fit_hazard
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Bank
-from survey_service.store.records import Answer, SurveySession
+from survey_service.store.tables.core import Answer, SurveySession
 
 ENOUGH = 30
 """Respondents who left, and questions that were answered, from which a hazard is learnt."""

@@ -1,14 +1,10 @@
-"""TODO."""
+"""Progress bars for long analyses."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    pass
 
 
 @contextmanager

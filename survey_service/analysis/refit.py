@@ -20,7 +20,7 @@ from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Wish, figures, simulate_survey
 from survey_service.belief.evidence import readable
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer
+from survey_service.store.tables.core import Answer
 
 NEEDED_PER_PERSONA = 20
 """Respondents with two answers or more, per persona, from which a refit is worth anything."""

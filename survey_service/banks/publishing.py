@@ -10,10 +10,10 @@ from question_bank.definitions import Bank
 from question_bank.files.load import read_bank
 from question_bank.versions import fingerprint, to_plain
 from survey_service.errors import Conflict
+from survey_service.outbox import endpoint_events
 from survey_service.store.banks import source_of
-from survey_service.store.records import BankVersion, SurveyRow
 from survey_service.store.session import alone
-from survey_service.webhooks import alerts
+from survey_service.store.tables.core import BankVersion, SurveyRow
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def publish(session: Session, bank: Bank, now: datetime) -> Published:
     session.flush()
     _point_surveys(session, bank, version)
     before = None if latest is None else read_bank(latest.source, f"{bank.id}.json")
-    alerts.tell_of_personas(session, bank, version, before, now)
+    endpoint_events.tell_of_personas(session, bank, version, before, now)
     return Published(bank.id, version, print_of_content, is_new=True)
 
 

@@ -7,13 +7,13 @@ from sqlalchemy import and_, func
 from sqlmodel import col, select
 
 from question_bank.files.load import check_bank
-from survey_service.authoring.guard import requires
 from survey_service.banks.publishing import latest_version, publish
 from survey_service.banks.schemas import BANK, BankPageSchema, BankSchema, PageQuerySchema, PublishedSchema
 from survey_service.errors import Invalid, NotFound
-from survey_service.http import ApiBlueprint, read_body
-from survey_service.parts import parts
-from survey_service.store.records import BankVersion
+from survey_service.store.tables.core import BankVersion
+from survey_service.web.api import ApiBlueprint, read_body
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 LARGEST_BANK = 1024 * 1024
 MOST_PROBLEMS = 200

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from survey_service.http import StrictSchema
+from survey_service.web.api import StrictSchema
 
 BANK = {
     "schema": {"type": "object", "required": ["bank", "personas", "questions"], "description": "A bank in the shape of its file"},

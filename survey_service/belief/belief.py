@@ -16,8 +16,8 @@ from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, Given
 from survey_service.belief.evidence import Known, label_row
-from survey_service.store.plain import save
-from survey_service.store.records import Answer, Belief, Contact, metadata
+from survey_service.store.rows import save
+from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
 
 def kind_of(belief: Belief, *, labelled: bool) -> str:

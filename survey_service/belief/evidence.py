@@ -17,8 +17,8 @@ from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Bank, Question, Signal
-from survey_service.store.records import Answer, Contact
-from survey_service.store.signal_records import ContactEvent
+from survey_service.store.tables.core import Answer, Contact
+from survey_service.store.tables.inbound import ContactEvent
 
 SECONDS_A_WORD = 0.1
 """600 words a minute. Nobody reads faster and understands (Rayner et al. 2016, doi:10.1177/1529100615623267)."""

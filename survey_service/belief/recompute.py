@@ -10,7 +10,7 @@ from question_bank.compile import CompiledBank
 from survey_service.belief.belief import Change, now_believes, stored
 from survey_service.belief.evidence import evidence_about
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Belief, Contact
+from survey_service.store.tables.core import Answer, Belief, Contact
 
 
 def believe_again(session: Session, contact: Contact, bank: CompiledBank, version: int, reason: str, now: datetime) -> Change:

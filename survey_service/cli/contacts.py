@@ -15,8 +15,8 @@ def recompute(bank: str) -> None:
     """Believe anew about every contact under the newest version of BANK: after mapping old events, or as evidence fades."""
     from survey_service.contacts import recompute_all
     from survey_service.errors import NotFound
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     banks = Banks()
     with store_of(settings_of_environment()) as store:
@@ -35,8 +35,8 @@ def recompute(bank: str) -> None:
 def prune(days: int | None) -> None:
     """Delete what is older than the retention: surveys, behaviour, links, messages, and strangers of whom nothing is left."""
     from survey_service.contacts import retention
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     days = days or settings.retention_days
@@ -54,8 +54,8 @@ def export(contact: str | None, out: IO[str]) -> None:
     from survey_service.contacts import views
     from survey_service.contacts.directory import OWN_SYSTEM
     from survey_service.errors import NotFound
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     banks = Banks()
     with store_of(settings_of_environment()) as store, store.reading() as session:

@@ -29,8 +29,8 @@ def add_source(file: Path, as_json: bool) -> None:
     from survey_service.crypto import Keyring
     from survey_service.inbound import sources
     from survey_service.inbound.schemas import SourcePostSchema
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     given = given_in(file, SourcePostSchema())
@@ -61,7 +61,7 @@ def list_sources(as_json: bool) -> None:
 def remove_source(source_id: str) -> None:
     """Take nothing more from a source, and forget its secret."""
     from survey_service.inbound import sources
-    from survey_service.parts import utc_now
+    from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         sources.remove(session, source_id, utc_now())
@@ -78,8 +78,8 @@ def add_connection(file: Path) -> None:
     """Add the connection of a JSON FILE, with the fields of POST /api/v1/connections; show its id."""
     from survey_service.crm import connections
     from survey_service.crm.schemas import ConnectionPostSchema
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     given = given_in(file, ConnectionPostSchema())
@@ -138,8 +138,8 @@ def dry_run(connection_id: str, contacts: tuple[str, ...], limit: int) -> None:
     """Print the exact requests for CONTACTS (ids of your CRM), or for those who changed last. Sends nothing."""
     from survey_service.crm import dry_run
     from survey_service.crypto import Keyring
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
@@ -152,7 +152,7 @@ def dry_run(connection_id: str, contacts: tuple[str, ...], limit: int) -> None:
 def remove_connection(connection_id: str) -> None:
     """Send nothing more there, and forget its credentials."""
     from survey_service.crm import connections
-    from survey_service.parts import utc_now
+    from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         connections.remove(session, connection_id, utc_now())

@@ -24,9 +24,9 @@ def key() -> None:
 @AS_JSON
 def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
     """Make an API key and show it, for the only time. Without --days it is good until it is revoked."""
-    from survey_service.authoring.keys import create_key
     from survey_service.crypto import Keyring
-    from survey_service.parts import utc_now
+    from survey_service.web.api_keys import create_key
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.writing() as session:
@@ -38,8 +38,8 @@ def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
 @AS_JSON
 def list_keys(as_json: bool) -> None:
     """Show every API key by its beginning: what it may, until when, and when it was last used (to the hour)."""
-    from survey_service.authoring.keys import all_keys, state_of
-    from survey_service.parts import utc_now
+    from survey_service.web.api_keys import all_keys, state_of
+    from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
         found = [_told(one, state_of(one, utc_now())) for one in all_keys(session)]
@@ -59,9 +59,9 @@ def list_keys(as_json: bool) -> None:
 @AS_JSON
 def rotate(key_id: str, overlap_hours: int, days: int | None, as_json: bool) -> None:
     """Make a key for the same and show it; the old one ends when the overlap is over. Without --days the new one lives as long."""
-    from survey_service.authoring.keys import rotate_key
     from survey_service.crypto import Keyring
-    from survey_service.parts import utc_now
+    from survey_service.web.api_keys import rotate_key
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.writing() as session:
@@ -76,8 +76,8 @@ def rotate(key_id: str, overlap_hours: int, days: int | None, as_json: bool) -> 
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Let nobody in with this key any more."""
-    from survey_service.authoring.keys import revoke_key
-    from survey_service.parts import utc_now
+    from survey_service.web.api_keys import revoke_key
+    from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         done = revoke_key(session, key_id, utc_now())

@@ -83,8 +83,8 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
     from survey_service.email_links.export import MAILERS, contacts_of, header, lines, summary
     from survey_service.email_links.rendering import Drafts, html
     from survey_service.links.tokens import LinkTokens
-    from survey_service.parts import utc_now
     from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     try:

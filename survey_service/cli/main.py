@@ -46,7 +46,7 @@ def check(bank: Path, as_json: bool) -> None:
 def publish(bank: Path) -> None:
     """Publish a bank file as the next version, in the database of the settings."""
     from survey_service.banks.publishing import publish as publish_bank
-    from survey_service.parts import utc_now
+    from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         done = publish_bank(session, bank_of(bank), utc_now())
@@ -56,7 +56,7 @@ def publish(bank: Path) -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database to the tables of this version."""
-    from survey_service.store.migrating import migrate as upgrade
+    from survey_service.store.migrate import migrate as upgrade
 
     with store_of(settings_of_environment(), migrated=False) as store:
         done = upgrade(store.engine)
@@ -71,7 +71,7 @@ def migrate() -> None:
 def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
     """Serve surveys and the API with gunicorn."""
     folder = folder_of_metrics()
-    from survey_service.serving import serve as run
+    from survey_service.server.gunicorn_app import serve as run
 
     settings = settings_of_environment()
     with store_of(settings):
@@ -83,7 +83,7 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 def restored() -> None:
     """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
     from survey_service.clock import utc_now
-    from survey_service.webhooks.restoring import go_on_from_backup
+    from survey_service.outbox.resync import go_on_from_backup
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         endpoints = go_on_from_backup(session, utc_now())
@@ -94,7 +94,7 @@ def restored() -> None:
 def doctor() -> None:
     """Look whether everything is in order here, and say what to do where it is not."""
     from survey_service.ops.doctor import examine
-    from survey_service.parts import utc_now
+    from survey_service.web.context import utc_now
 
     findings = list(examine(all_settings(), utc_now))
     for one in findings:
@@ -106,7 +106,7 @@ def doctor() -> None:
 @click.option("--once", is_flag=True, help="Deliver what is due and stop.")
 def worker(once: bool) -> None:
     """Deliver webhooks."""
-    from survey_service.webhooks.worker import run
+    from survey_service.worker.process import run
 
     settings = settings_of_environment()
     with store_of(settings):
@@ -126,7 +126,7 @@ def endpoint() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) -> None:
     """Add an endpoint and show its signing secret, for the only time."""
-    from survey_service.parts import utc_now
+    from survey_service.web.context import utc_now
     from survey_service.webhooks.endpoints import add
 
     settings = settings_of_environment()

@@ -8,11 +8,11 @@ from survey_service.contacts.directory import remember
 from survey_service.contacts.views import names_of
 from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
-from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.signal_records import ContactEvent
-from survey_service.store.webhook_records import Acknowledged
-from survey_service.webhooks import queue, telling
+from survey_service.outbox import messages, publish
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.webhooks import Acknowledged
 
 
 def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> None:
@@ -21,14 +21,14 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     remember(session, keys, [(name["system"], name["id"]) for name in names], now)
     revoke_links(session, contact.id, "erased", now)
     session.flush()
-    queue.forget_all(session, contact, now)
+    messages.forget_all(session, contact, now)
     _delete(session, contact)
     contact.email = contact.email_sha256 = None
     contact.attributes, contact.consent, contact.labels, contact.merged_from = {}, {}, {}, []
     contact.erased_at = contact.updated_at = now
     session.add(contact)
     session.flush()
-    telling.tell_of_erasure(session, contact, names, now)
+    publish.tell_of_erasure(session, contact, names, now)
 
 
 def _delete(session: Session, contact: Contact) -> None:

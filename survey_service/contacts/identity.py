@@ -1,4 +1,4 @@
-"""TODO."""
+"""Signed identities: a token by which a page says which contact its visitor is."""
 
 from datetime import timedelta
 

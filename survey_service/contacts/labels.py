@@ -6,9 +6,9 @@ from sqlmodel import Session
 
 from survey_service.belief.recompute import believe_again
 from survey_service.errors import Invalid
+from survey_service.outbox import publish
 from survey_service.store.banks import Banks
-from survey_service.store.records import Contact
-from survey_service.webhooks import telling
+from survey_service.store.tables.core import Contact
 
 
 def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
@@ -36,4 +36,4 @@ def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: da
 def _tell(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:
     session.add(contact)
     change = believe_again(session, contact, banks.version(session, bank, version), version, "label", now)
-    telling.tell_of_change(session, change, ended=False, now=now)
+    publish.tell_of_change(session, change, ended=False, now=now)

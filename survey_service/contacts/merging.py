@@ -7,12 +7,12 @@ from sqlmodel import Session, col, delete, select, update
 
 from survey_service.belief.recompute import banks_of, believe_again
 from survey_service.contacts.views import names_of
+from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
-from survey_service.store.link_records import Link
-from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.signal_records import ContactEvent
-from survey_service.store.webhook_records import Acknowledged
-from survey_service.webhooks import queue, telling
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.links import Link
+from survey_service.store.tables.webhooks import Acknowledged
 
 LONG_AGO = "0001-01-01T00:00:00+00:00"
 
@@ -30,12 +30,12 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     concerned = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": names_of(session, [gone])[gone.id]}
     _join(gone, kept, now)
-    queue.hand_over(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
+    messages.hand_over(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
     _move(session, gone, kept)
-    telling.tell_of_merge(session, kept, former, now)
+    publish.tell_of_merge(session, kept, former, now)
     for bank, version in concerned:
         change = believe_again(session, kept, bank, version, "merge", now)
-        telling.tell_of_change(session, change, ended=True, now=now)
+        publish.tell_of_change(session, change, ended=True, now=now)
     return True
 
 

@@ -11,12 +11,12 @@ from adaptive import believe
 from question_bank.compile import CompiledBank
 from survey_service.belief.belief import Before, now_believes
 from survey_service.belief.evidence import evidence_about_all
+from survey_service.outbox import publish
+from survey_service.outbox.messages import BULK
 from survey_service.store.banks import Banks
-from survey_service.store.records import Belief, Contact
 from survey_service.store.session import Store
-from survey_service.store.signal_records import ContactEvent
-from survey_service.webhooks import telling
-from survey_service.webhooks.queue import BULK
+from survey_service.store.tables.core import Belief, Contact
+from survey_service.store.tables.inbound import ContactEvent
 
 AT_ONCE = 200
 SAME = 1e-9
@@ -73,5 +73,5 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
             change = now_believes(
                 session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now, before=last
             )
-            telling.tell_of_change(session, change, ended=False, now=now, lane=BULK)
+            publish.tell_of_change(session, change, ended=False, now=now, lane=BULK)
     return moved

@@ -9,14 +9,13 @@ from sqlalchemy import exists
 from sqlmodel import Session, col, delete, or_, select
 
 from survey_service.belief.recompute import banks_of, believe_again
+from survey_service.outbox import publish
 from survey_service.store.banks import Banks
-from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.session import Store
-from survey_service.store.signal_records import ContactEvent
-from survey_service.store.source_records import InboundEvent
-from survey_service.store.webhook_records import Acknowledged, Delivery, DeliveryAttempt, Untold
-from survey_service.webhooks import telling
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.inbound import ContactEvent, InboundEvent
+from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Untold
 
 AT_ONCE = 200
 """Rows in one transaction: nobody waits long for it, and what is done stays done when it is stopped."""
@@ -140,4 +139,4 @@ def _believe(session: Session, banks: Banks, contact_ids: Sequence[str], now: da
                 when, contact.updated_at = contact.updated_at, now
                 change = believe_again(session, contact, bank, version, "retention", now)
                 contact.updated_at = when  # nobody did anything
-                telling.tell_of_change(session, change, ended=False, now=now)
+                publish.tell_of_change(session, change, ended=False, now=now)

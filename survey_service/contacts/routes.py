@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from survey_service.authoring.guard import requires
 from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
@@ -21,8 +20,9 @@ from survey_service.contacts.schemas import (
     TimelineSchema,
 )
 from survey_service.contacts.views import timeline as what_happened
-from survey_service.http import ApiBlueprint
-from survey_service.parts import parts
+from survey_service.web.api import ApiBlueprint
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 CONTACT = {"email": "zoe@example.com", "attributes": {"city": "Lyon"}, "consent": {"profiling": True}}
 STARTING = {"operationId": "respondent.start", "requestBody": {"identity": "$response.body#/identity"}}

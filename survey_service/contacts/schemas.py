@@ -5,9 +5,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from survey_service.description import one_of, plain_values
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Number, Truth, text_like
+from survey_service.web.api import StrictSchema
+from survey_service.web.openapi import one_of, plain_values
+from survey_service.web.strict_json import Number, Truth, text_like
 
 MOST_ATTRIBUTES = 200
 LONGEST_NAME = 100

@@ -11,12 +11,12 @@ from survey_service.belief.belief import belief_view, explanation, kind_of
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts.directory import find
 from survey_service.errors import NotFound
-from survey_service.paging import cursor, not_ours, place_of
 from survey_service.store.banks import Banks
-from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.signal_records import ContactEvent
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.web.pagination import cursor, not_ours, place_of
 
 
 def timeline(session: Session, contact: Contact, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:

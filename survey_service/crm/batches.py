@@ -14,11 +14,11 @@ from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Retry
-from survey_service.store.connection_records import Connection
-from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import breaker, claiming, events, queue, settling, standing
-from survey_service.webhooks.outbox import Claimed
-from survey_service.webhooks.schedule import after_failure
+from survey_service.outbox import events, messages
+from survey_service.store.tables.webhooks import Connection, Delivery, DeliveryAttempt, Endpoint
+from survey_service.webhooks import circuit_breaker, due, endpoint_health, results
+from survey_service.webhooks.claim import Claimed
+from survey_service.webhooks.retry import after_failure
 
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
@@ -82,7 +82,7 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
     most = 1 if endpoint.tripped_at is not None else ADAPTERS[connection.kind].MOST
     taken = [_take(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)]
     if taken:
-        breaker.note_probe(endpoint, now)
+        circuit_breaker.note_probe(endpoint, now)
         session.add(endpoint)
     return Batch(endpoint.id, connection.kind, wiring, token, tuple(taken), endpoint.tripped_at is not None) if taken else None
 
@@ -96,7 +96,7 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
     connection = session.get_one(Connection, batch.connection_id)
     if result.token != batch.token:
         connection.token = result.token and keys.encrypt(result.token)
-    settling.hold_contacts(session, [one.delivery_id for one in batch.rows])
+    results.hold_contacts(session, [one.delivery_id for one in batch.rows])
     mine = select(Delivery).where(col(Delivery.id).in_([one.delivery_id for one in batch.rows]))
     held = {row.id: row for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update())}
     settled = sum(
@@ -122,11 +122,11 @@ def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int
         if outcome is ARRIVED and not endpoint.failures:
             continue
         message = Claimed(one.delivery_id, one.attempt, one.event_id, row.event_type, b"")
-        standing.judge(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
+        endpoint_health.judge(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
     if result.pause is not None and result.pause.wait >= AUTHORISATION_WAIT and endpoint.state == "active" and batch.rows:
         first = batch.rows[0]  # nobody is let in: as if this one had failed, so that somebody is told when it lasts
         message = Claimed(first.delivery_id, first.attempt, first.event_id, events.UPDATED, b"")
-        standing.judge(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
+        endpoint_health.judge(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
 
 
 def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetime, most: int) -> list[Delivery]:
@@ -134,18 +134,18 @@ def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetim
     one = aliased(Delivery)
 
     def first(lane: str, limit: int) -> list[Delivery]:
-        waiting = select(one).where(col(one.endpoint_id) == endpoint_id, col(one.lane) == lane, claiming.is_next_in_line(one, now, due_by))
+        waiting = select(one).where(col(one.endpoint_id) == endpoint_id, col(one.lane) == lane, due.is_next_in_line(one, now, due_by))
         in_order = waiting.order_by(col(one.due), col(one.id)).limit(limit)
         return list(session.exec(in_order.with_for_update(skip_locked=True, of=one)))
 
-    interactive = first(queue.INTERACTIVE, most)
-    bulk = first(queue.BULK, max(most - len(interactive), most // BULK_SHARE))
+    interactive = first(messages.INTERACTIVE, most)
+    bulk = first(messages.BULK, max(most - len(interactive), most // BULK_SHARE))
     return interactive[: most - len(bulk)] + bulk
 
 
 def _waiting(now: datetime, due_by: datetime) -> Any:
     one, other = aliased(Delivery), aliased(Delivery)
-    mine = col(one.endpoint_id) == col(Connection.endpoint_id), claiming.is_next_in_line(one, now, due_by)
+    mine = col(one.endpoint_id) == col(Connection.endpoint_id), due.is_next_in_line(one, now, due_by)
     # Not an EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
     any_due = select(col(one.id)).where(*mine).limit(1).correlate(Connection).scalar_subquery()
     busy = exists().where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= now)
@@ -203,18 +203,18 @@ def _settle(
 
 
 def _arrived(session: Session, row: Delivery, now: datetime) -> None:
-    queue.put_away(session, row, "delivered", now)
+    messages.put_away(session, row, "delivered", now)
     if row.contact_id and row.bank and "assignment" in row.facts:
         session.flush()
-        settling.acknowledge(session, {row.id or 0: events.acknowledged_state(row.facts)})
+        results.acknowledge(session, {row.id or 0: events.acknowledged_state(row.facts)})
     if row.event_type == events.ERASED:
-        queue.forget(session, [row])
+        messages.forget(session, [row])
 
 
 def _put_off(session: Session, row: Delivery, is_refused: bool, now: datetime, jitter: float) -> None:
     wait = None if is_refused else after_failure(row.attempt - row.uncounted, FAILED, jitter=jitter)
     if wait is None:
-        queue.put_away(session, row, "dead", now)
+        messages.put_away(session, row, "dead", now)
     else:
         row.due, row.lease_until = now + wait, None
         session.add(row)

@@ -14,14 +14,14 @@ from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.errors import Invalid, NotFound
+from survey_service.outbox import messages
+from survey_service.outbox.events import ERASED, UPDATED
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
-from survey_service.store.connection_records import Connection
-from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import queue, standing
+from survey_service.store.tables.webhooks import Connection, Endpoint
+from survey_service.webhooks import endpoint_health
 from survey_service.webhooks.endpoints import OWNER
-from survey_service.webhooks.events import ERASED, UPDATED
 
 RESERVED = ("host", "connection", "transfer-encoding", "te", "upgrade", "accept-encoding", "user-agent", "expect", "trailer")
 RESERVED_BEGINNINGS = ("content-", "proxy-", "webhook-")
@@ -204,7 +204,7 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     if "state" in given:
         endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
     if endpoint.state == "disabled":
-        standing.put_to_rest(session, endpoint, now)
+        endpoint_health.put_to_rest(session, endpoint, now)
     connection.token, connection.paused_because, endpoint.paused_until = None, None, None
     endpoint.include_pii, endpoint.updated_at = _is_personal(endpoint, connection), now
     session.add_all([endpoint, connection])
@@ -214,7 +214,7 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
 def remove(session: Session, connection_id: str, now: datetime) -> None:
     """Send nothing more and forget the credentials; what was sent stays on record."""
     endpoint, connection = find(session, connection_id, lock=True)
-    queue.drop_pending(session, endpoint, now)
+    messages.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.updated_at = "removed", "", [], now
     connection.token, connection.template = None, None
     session.add_all([endpoint, connection])

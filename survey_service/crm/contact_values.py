@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from survey_service.crm.adapters.protocol import Identity, Record, Wiring
-from survey_service.webhooks.flat import flat as full_flat
-from survey_service.webhooks.flat import slug
+from survey_service.outbox.events import flat as full_flat
+from survey_service.outbox.events import slug
 
 PERSONA = "persona_p_"
 STATE = (

@@ -19,10 +19,10 @@ from survey_service.crm.sync import NO_IDENTITY, token_of
 from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.errors import Invalid
-from survey_service.parts import Clock
+from survey_service.outbox import events
 from survey_service.store.banks import Banks
-from survey_service.store.records import Belief, Contact, ExternalId
-from survey_service.webhooks import events
+from survey_service.store.tables.core import Belief, Contact, ExternalId
+from survey_service.web.context import Clock
 
 HIDDEN = "(hidden)"
 SECRET_HEADERS = ("authorization", "api-key")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from survey_service.authoring.guard import requires
 from survey_service.banks.schemas import PageQuerySchema
 from survey_service.crm import connections
 from survey_service.crm import dry_run as dry_runs
@@ -19,8 +18,9 @@ from survey_service.crm.schemas import (
     WouldSendSchema,
 )
 from survey_service.egress.addresses import Policy
-from survey_service.http import ApiBlueprint
-from survey_service.parts import parts
+from survey_service.web.api import ApiBlueprint
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 EXAMPLE = {
     "kind": "http",

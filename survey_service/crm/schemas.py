@@ -3,10 +3,10 @@
 from marshmallow import fields, validate
 
 from survey_service.egress.addresses import LONGEST_URL
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Truth, Whole
-from survey_service.store.connection_records import KINDS
-from survey_service.webhooks.timing import WISHES
+from survey_service.outbox.debounce import WISHES
+from survey_service.store.tables.webhooks import KINDS
+from survey_service.web.api import StrictSchema
+from survey_service.web.strict_json import Truth, Whole
 
 WORD = validate.Length(min=1, max=255)
 MOST_FIELDS = 500

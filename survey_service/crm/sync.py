@@ -29,7 +29,7 @@ from survey_service.crm.contact_values import record_of
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import Policy
 from survey_service.store.session import Store
-from survey_service.webhooks.schedule import JITTER
+from survey_service.webhooks.retry import JITTER
 
 NO_IDENTITY = "no_identity"
 """The contact has none of the names by which this connection finds contacts."""

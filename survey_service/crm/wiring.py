@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from survey_service.crm.adapters.protocol import Wiring
 from survey_service.crypto import Keyring
-from survey_service.store.connection_records import Connection
-from survey_service.store.webhook_records import Endpoint
+from survey_service.store.tables.webhooks import Connection, Endpoint
 
 
 def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> Wiring:

@@ -8,8 +8,8 @@ from sqlmodel import Session
 
 from question_bank.definitions import Bank, Question, in_language
 from survey_service.demo.words import WORDS
-from survey_service.respondent.insight import insight_of
 from survey_service.respondent.state import open_interview
+from survey_service.respondent.view import insight_of
 from survey_service.store.banks import Banks
 
 TELLS_NOTHING = 0.05

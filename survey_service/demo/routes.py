@@ -10,8 +10,8 @@ from survey_service.demo.words import WORDS
 from survey_service.embed.assets import asset
 from survey_service.embed.routes import pinned_tag, send_asset
 from survey_service.errors import BadToken, NotFound
-from survey_service.parts import parts
-from survey_service.respondent.course import spoken
+from survey_service.respondent.flow import spoken
+from survey_service.web.context import parts
 
 DEMO_SURVEY = "website"
 DEMO_FILES = ("demo.css", "demo.js")

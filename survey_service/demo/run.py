@@ -21,11 +21,11 @@ from sqlmodel import Session, select
 from question_bank.definitions import Bank
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
-from survey_service.parts import utc_now
 from survey_service.settings import Settings
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Endpoint
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
 
 VAR = Path("var")

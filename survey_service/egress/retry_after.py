@@ -1,4 +1,4 @@
-"""TODO."""
+"""Read the `Retry-After` header of a response."""
 
 import re
 from datetime import UTC, datetime, timedelta

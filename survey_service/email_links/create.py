@@ -13,11 +13,11 @@ from survey_service.contacts import directory
 from survey_service.crypto import Keyring
 from survey_service.email_links.first_question import checked, first_questions
 from survey_service.links.lookup import may_be_asked
-from survey_service.respondent.course import spoken
+from survey_service.respondent.flow import spoken
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
-from survey_service.store.link_records import Link
-from survey_service.store.records import Contact
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.links import Link
 
 LIFETIME = timedelta(days=60)
 

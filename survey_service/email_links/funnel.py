@@ -4,8 +4,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from survey_service.errors import NotFound
-from survey_service.store.link_records import Link, LinkOpen, LinkSession
-from survey_service.store.records import Answer, SurveyRow
+from survey_service.store.tables.core import Answer, SurveyRow
+from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 
 
 def funnel_of(session: Session, survey: str) -> dict[str, int | str]:

@@ -3,7 +3,7 @@
 The click alone has stored nothing. The first act (an answer, a silence, "that's right") stores it together with the click.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,17 +11,16 @@ from sqlmodel import Session, col, select
 
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import Given
-from survey_service.links.lookup import count, last_opened, option_of
+from survey_service.links.lookup import last_opened, option_of
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import claim, value_of_option
 from survey_service.respondent import interview
-from survey_service.respondent.state import GivenAnswer, Interview, Start
+from survey_service.respondent.link_start import CHANNEL, _committed, arrival_of
+from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.view import in_words, rendered
 from survey_service.store.banks import Banks
-from survey_service.store.link_records import Link, LinkSession
-from survey_service.store.records import Answer, SurveySession
-
-CHANNEL = "email"
+from survey_service.store.tables.core import Answer, SurveySession
+from survey_service.store.tables.links import Link, LinkSession
 
 
 @dataclass(frozen=True)
@@ -90,28 +89,6 @@ def act(
     return known
 
 
-def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
-    """Start a session of the link's contact for a client of the API; a click stays a claim until the client's first act."""
-    bank = banks.version(session, link.bank, link.bank_version)
-    option = option_of(session, banks, link, target)
-    count(session, link, target, option, now)
-    claimed = None if option is None or _committed(session, link) is not None else claim(bank, link, option)
-    begun, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
-    session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
-    return begun, token
-
-
-def arrival_of(link: Link, arrival: Start, claimed: Given | None) -> Start:
-    """The same arrival, as the contact of the link and in the version of the bank that the email was written from."""
-    return replace(
-        arrival,
-        language=arrival.language or link.language,
-        contact_id=link.contact_id,
-        pinned=(link.bank, link.bank_version),
-        claimed=claimed,
-    )
-
-
 def _next(session: Session, banks: Banks, link: Link, claimed: Given | None, now: datetime) -> dict[str, Any]:
     sessions = _sessions(session, link)
     is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
@@ -135,12 +112,6 @@ def _session_of_act(session: Session, link: Link, answers: list[GivenAnswer], no
         return repeated
     usable = [one.id for one in sessions if not answers or (one.status == "open" and now < one.expires_at)]
     return usable[0] if usable else None
-
-
-def _committed(session: Session, link: Link) -> Answer | None:
-    """What the person has confirmed to the question of the email, by this link."""
-    mine = select(Answer).join(LinkSession, col(LinkSession.session_id) == col(Answer.session_id)).where(LinkSession.link_id == link.id)
-    return session.exec(mine.where(Answer.question == link.question, Answer.state == "current")).first()
 
 
 def _stands(committed: Answer | None, value: Value) -> bool:

@@ -7,11 +7,11 @@ from sqlmodel import Session, col, select
 
 from survey_service.belief.recompute import believe_without, restore
 from survey_service.links.lookup import revoke
+from survey_service.outbox import publish
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
-from survey_service.store.link_records import Link, LinkSession
-from survey_service.store.records import Answer, Contact, SurveySession
-from survey_service.webhooks import telling
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.links import Link, LinkSession
 
 
 def leave_alone(session: Session, link: Link, now: datetime) -> None:
@@ -41,7 +41,7 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     for person in (contact, stranger) if taken_back else ():
         change = believe_without(session, banks, person, link.bank, link.bank_version, now)
         if person is contact:
-            telling.tell_of_change(session, change, ended=True, now=now)
+            publish.tell_of_change(session, change, ended=True, now=now)
 
 
 def _locked(session: Session, link: Link) -> Contact:

@@ -16,15 +16,15 @@ from survey_service.errors import DiscernError
 from survey_service.hosted.forms import TRAP, NotAnswered, act_id, agreed, answer_of, standing
 from survey_service.hosted.pages import ticket_of
 from survey_service.hosted.rendering import words_of
-from survey_service.limits.admission import TooManyRequests
-from survey_service.limits.guard import limit_acts
 from survey_service.links.lookup import AskedToBeLeftAlone, LinkExpired, LinkRevoked, count, find, option_of
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
-from survey_service.parts import Parts, parts
-from survey_service.respondent.origins import new_nonce, protected
-from survey_service.respondent.strings import progress
+from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
-from survey_service.store.link_records import Link
+from survey_service.store.tables.links import Link
+from survey_service.web.context import Parts, parts
+from survey_service.web.cors import new_nonce, protected
+from survey_service.web.rate_limit import TooManyRequests
+from survey_service.web.rate_limit_guard import limit_acts
 
 REFUSALS: dict[type[DiscernError], tuple[str, int]] = {
     LinkInvalid: ("link_invalid", 404),

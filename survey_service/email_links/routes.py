@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from survey_service.authoring.guard import requires
 from survey_service.email_links.create import Made, Recipient, Refused, mailing, make
 from survey_service.email_links.funnel import funnel_of
 from survey_service.email_links.rendering import Drafts, html, plain
 from survey_service.email_links.schemas import FunnelSchema, LinksSchema, MadeListSchema
-from survey_service.http import ApiBlueprint
 from survey_service.links.tokens import LinkTokens
-from survey_service.parts import parts
+from survey_service.web.api import ApiBlueprint
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 EXAMPLE = {"survey": "post-purchase", "contacts": [{"external_id": "crm-42", "language": "fr"}, {"external_id": "crm-43"}]}
 

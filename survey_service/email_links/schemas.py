@@ -6,8 +6,8 @@ from marshmallow import ValidationError, fields, validate
 
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.contacts.schemas import ContactPutSchema
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Whole
+from survey_service.web.api import StrictSchema
+from survey_service.web.strict_json import Whole
 
 MOST_CONTACTS = 500
 LONGEST_LIFETIME_DAYS = 366

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from survey_service.embed import assets
 from survey_service.embed.assets import Asset, widget
 from survey_service.errors import NotFound
-from survey_service.parts import parts
+from survey_service.web.context import parts
 
 blueprint = Blueprint("embed", __name__)
 

@@ -20,14 +20,14 @@ from survey_service.errors import DiscernError, NotFound
 from survey_service.hosted.forms import NotAnswered, act_id, agreed, answer_of, hidden_fields, standing
 from survey_service.hosted.qr import qr_svg
 from survey_service.hosted.rendering import Sheet, message, sheet, words_of
-from survey_service.limits.admission import TooManyRequests
-from survey_service.limits.guard import limit_acts
-from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
-from survey_service.respondent.erasing import erase, is_erased
-from survey_service.respondent.origins import new_nonce, protected, survey_at
+from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
 from survey_service.store.session import alone
+from survey_service.web.context import Parts, parts
+from survey_service.web.cors import new_nonce, protected, survey_at
+from survey_service.web.rate_limit import TooManyRequests
+from survey_service.web.rate_limit_guard import limit_acts
 
 LIFETIME = 30 * 24 * 3600
 

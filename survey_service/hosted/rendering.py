@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader
 
 from question_bank.definitions import Bank, Survey, in_language
-from survey_service.respondent.strings import STRINGS, progress, strings
+from survey_service.respondent.translations import STRINGS, progress, strings
 
 LANGUAGE_NAMES: Mapping[str, str] = {
     "ar": "العربية",

@@ -9,12 +9,12 @@ from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from question_bank.definitions import Bank, Signal
-from survey_service.authoring.guard import requires
-from survey_service.http import ApiBlueprint, StrictSchema
-from survey_service.paging import cursor, place_of
-from survey_service.parts import parts
 from survey_service.store.banks import Banks
-from survey_service.store.signal_records import ContactEvent
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.web.api import ApiBlueprint, StrictSchema
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
+from survey_service.web.pagination import cursor, place_of
 
 
 def counted(session: Session, banks: Banks, after: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:

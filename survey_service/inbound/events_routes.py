@@ -12,15 +12,14 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
-from survey_service import database_away
-from survey_service.authoring.guard import enter
-from survey_service.authoring.keys import INTAKE, MARK
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
-from survey_service.http import read_body
 from survey_service.inbound.ingest import take
 from survey_service.inbound.segment import Message, NotUnderstood, message_of, moment
-from survey_service.json_bodies import read_json
-from survey_service.parts import parts
+from survey_service.web import api
+from survey_service.web.api import read_body
+from survey_service.web.api_keys import INTAKE, MARK, enter
+from survey_service.web.context import parts
+from survey_service.web.strict_json import read_json
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def refused(error: DiscernError) -> tuple[Response, int, dict[str, str]]:
 @blueprint.errorhandler(OperationalError)
 def not_now(error: OperationalError) -> tuple[Response, int, dict[str, str]]:
     """The library keeps what it has, and comes back."""
-    database_away.note(error)
+    api.note(error)
     return _json({"code": "unavailable", "message": "Try again in a moment; nothing was taken."}), 503, {"Retry-After": "2"}
 
 

@@ -10,10 +10,10 @@ from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
 from survey_service.inbound.receiver import Again, Done, Work
 from survey_service.inbound.sources import RECEIVERS
+from survey_service.outbox.pending_work import came_in
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
-from survey_service.store.source_records import InboundEvent, Source
-from survey_service.webhooks.waiting import came_in
+from survey_service.store.tables.inbound import InboundEvent, Source
 
 log = logging.getLogger("discern.sources")
 

@@ -11,7 +11,7 @@ from survey_service.contacts import directory, merging
 from survey_service.contacts.erasure import erase
 from survey_service.errors import MalformedBody
 from survey_service.inbound.receiver import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
-from survey_service.json_bodies import read_json
+from survey_service.web.strict_json import read_json
 
 SYSTEM = "hubspot"
 CHANGED, MERGED, FORGET = "contact.propertyChange", "contact.merge", "contact.privacyDeletion"

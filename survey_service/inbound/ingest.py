@@ -16,11 +16,11 @@ from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
 from survey_service.inbound.segment import Message, NotUnderstood
+from survey_service.outbox import publish
 from survey_service.store.banks import Banks
 from survey_service.store.columns import new_id
-from survey_service.store.records import Contact, ExternalId
-from survey_service.store.signal_records import ContactEvent
-from survey_service.webhooks import telling
+from survey_service.store.tables.core import Contact, ExternalId
+from survey_service.store.tables.inbound import ContactEvent
 
 ANONYMOUS = "anonymous"
 """The system whose names browsers make up."""
@@ -135,4 +135,4 @@ def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: 
         for contact_id, sightings in signals_of(session, sorted(contacts), bank, now).items():
             if any(one.event_id in fresh for one in sightings):
                 change = believe_again(session, contacts[contact_id], bank, version, "signal", now)
-                telling.tell_of_change(session, change, ended=False, now=now)
+                publish.tell_of_change(session, change, ended=False, now=now)

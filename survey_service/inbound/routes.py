@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from survey_service.authoring.guard import requires
-from survey_service.http import ApiBlueprint, read_body
 from survey_service.inbound import sources
 from survey_service.inbound.receiver import Post
 from survey_service.inbound.schemas import SourceListSchema, SourceMadeSchema, SourcePostSchema
-from survey_service.parts import parts
+from survey_service.web.api import ApiBlueprint, read_body
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 LARGEST_POST = 1024 * 1024
 """Bytes: an order with a thousand lines."""

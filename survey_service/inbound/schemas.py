@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from marshmallow import fields, validate
 
-from survey_service.description import without
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Whole
-from survey_service.store.source_records import SOURCE_KINDS
+from survey_service.store.tables.inbound import SOURCE_KINDS
+from survey_service.web.api import StrictSchema
+from survey_service.web.openapi import without
+from survey_service.web.strict_json import Whole
 
 WORD = validate.Length(min=1, max=255)
 

@@ -12,9 +12,9 @@ from survey_service.contacts.views import names_of
 from survey_service.email_links import create, rendering
 from survey_service.errors import MalformedBody
 from survey_service.inbound.receiver import Again, Done, Heard, NotGenuine, Post, Work
-from survey_service.json_bodies import read_json
 from survey_service.links.tokens import LinkTokens
-from survey_service.webhooks import telling
+from survey_service.outbox import publish
+from survey_service.web.strict_json import read_json
 
 SYSTEM = "shopify"
 PAID, LINK = "orders/paid", "link"
@@ -77,5 +77,5 @@ def _link(work: Work, facts: Mapping[str, Any]) -> Done:
         "text": rendering.plain(draft),
         "because": {"source": SYSTEM, "order": facts["order"]},
     }
-    telling.tell_of_link(work.session, contact, told, work.now)
+    publish.tell_of_link(work.session, contact, told, work.now)
     return Done()

@@ -12,7 +12,7 @@ from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.egress.signing import SigningError, sign
 from survey_service.errors import Invalid, MalformedBody
 from survey_service.inbound.receiver import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
-from survey_service.json_bodies import read_json
+from survey_service.web.strict_json import read_json
 
 UPSERT = "contact.upsert"
 LAST_SECOND = 253_402_300_799

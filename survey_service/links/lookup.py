@@ -8,8 +8,8 @@ from sqlmodel import Session, col, select
 from survey_service.errors import Invalid
 from survey_service.links.tokens import LinkInvalid, LinkTokens, Target
 from survey_service.store.banks import Banks
-from survey_service.store.link_records import Link, LinkOpen
-from survey_service.store.records import Contact
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.links import Link, LinkOpen
 
 TOO_QUICK = timedelta(seconds=45)
 """Two options of one email opened within this time were not both chosen by a person."""

@@ -5,8 +5,8 @@ from sqlmodel import Session, select
 from question_bank.answer_values import Value
 from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Question
-from survey_service.store.link_records import Link, LinkSession
-from survey_service.store.records import SurveySession
+from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.links import Link, LinkSession
 
 TRUST = 0.5
 """How likely a click alone is a person's. Mail filters open links as often as people do, so it is no more than even."""

@@ -14,10 +14,10 @@ from sqlmodel import Session, col
 from survey_service.crypto import Keyring
 from survey_service.ops.heartbeat import is_silent, last_seen, oldest_due
 from survey_service.settings import Settings, SettingsInvalid
-from survey_service.store.records import ApiKey, SurveyRow
 from survey_service.store.session import Store
+from survey_service.store.tables.core import ApiKey, SurveyRow
+from survey_service.store.tables.webhooks import Delivery, Endpoint
 from survey_service.store.versions import is_later, is_usable
-from survey_service.store.webhook_records import Delivery, Endpoint
 
 LATE = timedelta(minutes=5)
 SOON = timedelta(days=14)

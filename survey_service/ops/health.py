@@ -6,8 +6,8 @@ from flask import Blueprint
 
 from survey_service.ops.doctor import LATE
 from survey_service.ops.heartbeat import is_silent, last_seen, oldest_due
-from survey_service.parts import parts
 from survey_service.store.versions import is_usable
+from survey_service.web.context import parts
 
 blueprint = Blueprint("health", __name__)
 

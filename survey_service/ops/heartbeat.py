@@ -7,12 +7,10 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete, func, select
 
 from survey_service.clock import Clock
+from survey_service.outbox.messages import is_free
 from survey_service.store.columns import new_id
-from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery
-from survey_service.store.worker_records import WorkerBeat
-from survey_service.webhooks.queue import is_free
-from survey_service.webhooks.sending import DATABASE_AWAY
+from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.store.tables.webhooks import Delivery, WorkerBeat
 
 BEAT_SECONDS = 5.0
 SILENT = timedelta(seconds=30)

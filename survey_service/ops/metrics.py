@@ -18,11 +18,10 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from survey_service.ops.heartbeat import SILENT, oldest_due
-from survey_service.parts import Parts, parts
-from survey_service.store.records import SurveySession
-from survey_service.store.webhook_records import Delivery, Endpoint
-from survey_service.store.worker_records import WorkerBeat
-from survey_service.webhooks.queue import is_free
+from survey_service.outbox.messages import is_free
+from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.webhooks import Delivery, Endpoint, WorkerBeat
+from survey_service.web.context import Parts, parts
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

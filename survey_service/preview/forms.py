@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from survey_service.crypto import Keyring
 from survey_service.hosted.forms import answer_of
-from survey_service.respondent.rehearsal import Rehearsal
+from survey_service.preview.dry_run import Rehearsal
 from survey_service.respondent.state import GivenAnswer
 
 PURPOSE = "preview-walk"

@@ -7,25 +7,25 @@ from flask import Blueprint, Response, render_template, request, url_for
 from marshmallow import ValidationError
 
 from question_bank.definitions import in_language
-from survey_service.authoring.guard import enter
 from survey_service.belief.evidence import Known
 from survey_service.email_links.first_question import first_questions
 from survey_service.email_links.rendering import draft_of, html
 from survey_service.errors import DiscernError, Invalid, NotFound
 from survey_service.hosted.forms import NotAnswered, act_id, standing
 from survey_service.hosted.rendering import LANGUAGE_NAMES, Sheet, message, sheet
-from survey_service.http import bearer, read_body
-from survey_service.json_bodies import read_json
-from survey_service.parts import parts
 from survey_service.preview import forms as walk
+from survey_service.preview.dry_run import Rehearsal, rehearse
 from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
-from survey_service.respondent.course import spoken
-from survey_service.respondent.origins import new_nonce
-from survey_service.respondent.rehearsal import Rehearsal, rehearse
+from survey_service.respondent.flow import spoken
 from survey_service.respondent.state import GivenAnswer
-from survey_service.respondent.strings import words_of_widget
+from survey_service.respondent.translations import words_of_widget
+from survey_service.web.api import bearer, read_body
+from survey_service.web.api_keys import enter
+from survey_service.web.context import parts
+from survey_service.web.cors import new_nonce
+from survey_service.web.strict_json import read_json
 
 blueprint = Blueprint("preview", __name__, url_prefix="/preview", template_folder="templates")
 

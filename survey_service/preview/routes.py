@@ -1,10 +1,10 @@
 """A link to the preview, for authors: a browser sends no Authorization header."""
 
-from survey_service.authoring.guard import requires
-from survey_service.http import ApiBlueprint
-from survey_service.parts import parts
 from survey_service.preview.schemas import PreviewLinkSchema
 from survey_service.preview.tokens import LIFETIME, preview_address
+from survey_service.web.api import ApiBlueprint
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
 
 blueprint = ApiBlueprint("preview_links", __name__, url_prefix="/api/v1", description="Links to the preview of a survey")
 

@@ -2,9 +2,9 @@
 
 from marshmallow import EXCLUDE, fields, validate
 
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Truth
 from survey_service.respondent.schemas import MOST_ANSWERS, AnswerSchema
+from survey_service.web.api import StrictSchema
+from survey_service.web.strict_json import Truth
 
 
 class RehearsalSchema(StrictSchema):

@@ -16,14 +16,14 @@ from question_bank.compile import Given
 from survey_service.belief.belief import now_believes
 from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import ask_to_confirm, settle
-from survey_service.respondent.accepting import draft_of, keep, not_yet_taken, validated, withdraw
-from survey_service.respondent.course import arrive, close, move_on, spoken
+from survey_service.outbox import publish
+from survey_service.respondent.answers import draft_of, keep, not_yet_taken, validated, withdraw
+from survey_service.respondent.flow import arrive, close, move_on, spoken
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
-from survey_service.store.plain import save
-from survey_service.store.records import Answer, SurveySession
-from survey_service.webhooks import telling
+from survey_service.store.rows import save
+from survey_service.store.tables.core import Answer, SurveySession
 
 
 def welcome(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
     )
     if not interview.is_heard:
         return
-    telling.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
+    publish.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
     if interview.row.status != "open":
         _tell_of_the_end(session, interview, now)
 
@@ -177,4 +177,4 @@ def _catch_up(interview: Interview, now: datetime) -> None:
 
 
 def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:
-    telling.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)
+    publish.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)

@@ -5,27 +5,45 @@ from typing import Any
 from flask import Response, g, request
 from sqlmodel import Session
 
-from survey_service.authoring.guard import enter
-from survey_service.authoring.keys import is_api_key
 from survey_service.contacts.identity import read_identity
-from survey_service.description import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
-from survey_service.email_links.landing import arrival_of, begin
 from survey_service.errors import BadToken, DiscernError
-from survey_service.http import ApiBlueprint, bearer, problem_response
-from survey_service.limits.guard import limit_acts
 from survey_service.links.lookup import LinkOfAnotherSurvey, find
 from survey_service.links.tokens import LinkTokens, Target
-from survey_service.parts import Parts, parts
 from survey_service.respondent import interview
-from survey_service.respondent.identifying import identify
-from survey_service.respondent.insight import insight_of
-from survey_service.respondent.next_calls import BEGINNING, LATER, after
-from survey_service.respondent.origins import add_cors, check_origin
+from survey_service.respondent.identify import identify
+from survey_service.respondent.link_start import arrival_of, begin
 from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
 from survey_service.respondent.state import GivenAnswer, Start
-from survey_service.respondent.strings import words_of_widget
-from survey_service.respondent.view import view_of
-from survey_service.store.link_records import Link
+from survey_service.respondent.translations import words_of_widget
+from survey_service.respondent.view import insight_of, view_of
+from survey_service.store.tables.links import Link
+from survey_service.web.api import ApiBlueprint, bearer, problem_response
+from survey_service.web.api_keys import enter, is_api_key
+from survey_service.web.context import Parts, parts
+from survey_service.web.cors import add_cors, check_origin
+from survey_service.web.openapi import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
+from survey_service.web.rate_limit_guard import limit_acts
+
+BEGINNING, LATER = "$response.body#/token", "$request.body#/token"
+"""Where the token stands: the call that starts a session answers it, the others send it."""
+OF_THE_SESSION = {"session_id": "$response.body#/session"}
+
+
+def after(token: str) -> dict[str, Any]:
+    """The calls that go on with the session of a view."""
+    return {
+        "look": {"operationId": "respondent.look", "parameters": OF_THE_SESSION},
+        "skip": _link_next_calls(
+            "answer", {"token": token, "answer_id": "first", "question": "$response.body#/question/id", "kind": "skip"}
+        ),
+        "back": _link_next_calls("back", {"token": token, "answer_id": "second"}),
+        "finish": _link_next_calls("finish", {"token": token, "reason": "enough"}),
+    }
+
+
+def _link_next_calls(call: str, body: dict[str, str]) -> dict[str, Any]:
+    return {"operationId": f"respondent.{call}", "parameters": OF_THE_SESSION, "requestBody": body}
+
 
 WORDS = {"in": "query", "name": "words", "schema": {"type": "string"}, "description": "Bring the words of the interface"}
 

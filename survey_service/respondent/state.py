@@ -1,27 +1,93 @@
 """A session as the main path sees it: its row, its contact, its bank, and everything given so far."""
 
 import hmac
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sqlmodel import Session
+from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
+from sqlalchemy import cast as as_type
+from sqlmodel import Session, col
 
 from adaptive import Evidence, Progress
 from adaptive.exploration import Lots
 from adaptive.likelihood import Bools
 from question_bank.compile import CompiledBank, Given
 from question_bank.definitions import Survey
-from survey_service.belief.evidence import Known, Seen, label_of, readable, signals_of
+from survey_service.belief.belief import Before
+from survey_service.belief.evidence import Known, Seen, is_current, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import claim_of
-from survey_service.respondent.reading import Log, log_of, session_and_contact
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Contact, SurveySession
+from survey_service.store.rows import PlainRow
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.links import LinkSession
+from survey_service.store.tables.metadata import metadata
+from survey_service.store.tables.webhooks import Endpoint
+
+ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer", "belief", "contact", "survey_session"))
+
+
+@dataclass(frozen=True)
+class Log:
+    """Every answer of the contact that is current under the bank, and every answer of the session, whatever became of it; oldest first.
+
+    `claimed` is the option of the email's click that nobody has confirmed; `heard` says whether anybody is to be told of changes.
+    """
+
+    answers: Sequence[Answer]
+    before: Before | None
+    claimed: str | None
+    heard: bool
+
+
+def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
+    """None where there is no such session; or, with `lock`, where its contact was merged into another while we waited: look again."""
+    found = session.connection().execute(_session(lock), {"session": session_id}).first()
+    if found is None:
+        return None
+    row, contact = found[: len(SESSION.c)], found[len(SESSION.c) :]
+    return (
+        cast(SurveySession, PlainRow(SESSION, dict(zip(SESSION.c.keys(), row, strict=True)))),
+        cast(Contact, PlainRow(CONTACT, dict(zip(CONTACT.c.keys(), contact, strict=True)))),
+    )
+
+
+def log_of(session: Session, row: SurveySession) -> Log:
+    found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
+    first = found[0]
+    before = None if first.believed is None else Before(first.believed, first.threshold, first.told and json.loads(first.told))
+    return Log([cast(Answer, one) for one in found if one.id is not None], before, first.claimed, first.heard)
+
+
+@cache  # to put a statement together takes longer than to run it
+def _session(lock: bool) -> Select[*tuple[Any, ...]]:
+    both = select(*SESSION.c, *CONTACT.c).join(CONTACT, SESSION.c.contact_id == CONTACT.c.id).where(SESSION.c.id == bindparam("session"))
+    return both.with_for_update() if lock else both
+
+
+@cache
+def _log() -> Select[*tuple[Any, ...]]:
+    contact: BindParameter[str] = bindparam("contact")
+    bank: BindParameter[str] = bindparam("bank")
+    current = and_(ANSWER.c.contact_id == contact, ANSWER.c.bank == bank, is_current(ANSWER.c))
+    claimed = select(col(LinkSession.claimed)).where(col(LinkSession.session_id) == bindparam("session")).scalar_subquery()
+    believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, as_type(BELIEF.c.told, Text).label("told")
+    heard = exists().where(col(Endpoint.state) != "removed")
+    return (
+        select(*ANSWER.c, *believed, claimed.label("claimed"), heard.label("heard"))
+        .select_from(CONTACT)
+        .outerjoin(BELIEF, and_(BELIEF.c.contact_id == CONTACT.c.id, BELIEF.c.bank == bank))
+        .outerjoin(ANSWER, or_(current, ANSWER.c.session_id == bindparam("session")))
+        .where(CONTACT.c.id == contact)
+        .order_by(ANSWER.c.id)
+    )
+
 
 ASK_AGAIN = "skip"
 """Somebody who skipped a question may be asked it again in a later survey; one who does not know or refuses is not."""

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 from question_bank.compile import CompiledBank, compile_bank
 from question_bank.files.load import read_bank
 from survey_service.errors import NotFound
-from survey_service.store.records import BankVersion, SurveyRow
+from survey_service.store.tables.core import BankVersion, SurveyRow
 
 KEPT = 64
 

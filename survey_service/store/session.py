@@ -12,8 +12,12 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Connection, Engine, Text, cast, create_engine, event, func, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import Session
+
+# InternalError: PostgreSQL says so when it has become read-only.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_AGAIN_SECONDS = 0.0005

@@ -8,9 +8,10 @@ from sqlmodel import Session, col, func, select
 
 from survey_service.contacts import directory
 from survey_service.errors import Conflict, NotFound
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint
-from survey_service.webhooks import endpoints, queue
+from survey_service.outbox import messages
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
+from survey_service.webhooks import endpoints
 from survey_service.webhooks.endpoints import EndpointDisabled
 
 STATES = ("pending", "delivered", "dead", "superseded", "dropped")
@@ -71,7 +72,7 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
         raise EndpointDisabled
     if row.state not in ("dead", "pending"):
         raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
-    if not queue.is_in_nobodys_hands(row, now):
+    if not messages.is_in_nobodys_hands(row, now):
         raise NotToBeRetried(IN_FLIGHT)
     _make_due(session, row, contact, now)
     session.flush()
@@ -100,7 +101,7 @@ def send_many_again(
     again = session.exec(rows.with_for_update(skip_locked=True)).all()
     for row in again:
         _make_due(session, row, contacts.get(row.contact_id or ""), now)
-        row.lane = queue.BULK
+        row.lane = messages.BULK
     session.flush()
     return len(again), session.exec(select(func.count()).select_from(Delivery).where(*dead)).one()
 

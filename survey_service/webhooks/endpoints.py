@@ -1,5 +1,6 @@
 """Endpoints: where messages go, and the secrets by which the receiver knows them. A secret is shown once and kept encrypted."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,12 +11,46 @@ from survey_service.crypto import Keyring
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.egress.signing import is_in_force, new_secret
 from survey_service.errors import Conflict, Invalid, NotFound
-from survey_service.limits.admission import TooManyRequests
+from survey_service.outbox import events, messages
+from survey_service.outbox.debounce import WISHES, Moment
+from survey_service.outbox.resync import how_many, note_all
 from survey_service.settings import Settings
 from survey_service.store.columns import new_id
-from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
-from survey_service.webhooks import breaker, events, own_headers, queue, standing, untold
-from survey_service.webhooks.timing import WISHES, Moment
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.web.rate_limit import TooManyRequests
+from survey_service.webhooks import circuit_breaker, endpoint_health
+
+MOST_HEADERS = 20
+LONGEST_VALUE = 4096
+REFUSED = {"host", "connection", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "accept-encoding", "user-agent", "expect"}
+REFUSED_BEGINNINGS = ("content-", "proxy-", "webhook-")
+
+NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
+VALUE = r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?"
+
+
+def problems_of(headers: Mapping[str, str]) -> list[dict[str, str]]:
+    """Why some of them cannot be sent: all reasons, by field. A value is never quoted."""
+    found = [{"path": f"headers.{name[:100]}", "message": why} for name, value in headers.items() if (why := _problem(name, value))]
+    if len({name.lower() for name in headers}) < len(headers):
+        found.append({"path": "headers", "message": "two names differ only in upper and lower case: give one"})
+    return found
+
+
+def encrypted(headers: Mapping[str, str], keys: Keyring) -> dict[str, str]:
+    """As they are stored."""
+    return {name: keys.encrypt(value) for name, value in headers.items()}
+
+
+def _problem(name: str, value: str) -> str | None:
+    if not re.fullmatch(NAME, name):
+        return "this is no header name: letters, digits and hyphens"
+    if name.lower() in REFUSED or name.lower().startswith(REFUSED_BEGINNINGS):
+        return "this header belongs to the message itself: choose another name"
+    if len(value) > LONGEST_VALUE or not re.fullmatch(VALUE, value):
+        return f"a value is one line of 1 to {LONGEST_VALUE} plain ASCII characters, without spaces at its ends"
+    return None
+
 
 OVERLAP = timedelta(hours=24)
 SHOWN_OF_A_SECRET = 10
@@ -82,17 +117,17 @@ def change(session: Session, settings: Settings, endpoint_id: str, given: Mappin
         endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
     if "url" in given or given.get("state") == "active":
         endpoint.paused_until = None
-        breaker.forget(endpoint)
+        circuit_breaker.forget(endpoint)
     _set(endpoint, settings, given)
     endpoint.updated_at = now
     if endpoint.state == "disabled":
-        standing.put_to_rest(session, endpoint, now)
+        endpoint_health.put_to_rest(session, endpoint, now)
     elif endpoint.events:
-        queue.drop_pending(session, endpoint, now, unless=lambda row: row.event_type in (*endpoint.events, events.PING))
+        messages.drop_pending(session, endpoint, now, unless=lambda row: row.event_type in (*endpoint.events, events.PING))
     session.add(endpoint)
     if is_back:
         endpoint.awaits_ping = True
-        queue.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
+        messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
     return endpoint
 
 
@@ -107,14 +142,14 @@ def resync(session: Session, endpoint_id: str, since: datetime | None, only_unto
     if not endpoint.bulk and not only_untold:
         raise BulkRefused
     if not only_untold:
-        untold.note_all(session, endpoint, since)
-    return untold.how_many(session, endpoint)
+        note_all(session, endpoint, since)
+    return how_many(session, endpoint)
 
 
 def remove(session: Session, endpoint_id: str, now: datetime) -> None:
     """Send nothing more and forget the address and the secrets; what was sent stays on record."""
     endpoint = find(session, endpoint_id, lock=True)
-    queue.drop_pending(session, endpoint, now)
+    messages.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.secret_prefix = "removed", "", [], ""
     endpoint.headers = {}
     session.execute(delete(Untold).where(col(Untold.endpoint_id) == endpoint.id))
@@ -137,9 +172,9 @@ def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
         raise TooManyRequests(headers={"Retry-After": "60"})
     row = session.exec(pings.where(Delivery.state == "pending").with_for_update()).first()
     if row is None:
-        row = queue.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
+        row = messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
         session.flush()
-    elif queue.is_in_nobodys_hands(row, now):
+    elif messages.is_in_nobodys_hands(row, now):
         row.due = min(row.due, now)
         session.add(row)
     return row
@@ -168,7 +203,7 @@ def forget_expired_secrets(session: Session, now: datetime) -> None:
 def _set(endpoint: Endpoint, settings: Settings, given: Mapping[str, Any]) -> None:
     """Headers are replaced as a whole, since nobody can be shown those that are there."""
     for name, value in given.items():
-        setattr(endpoint, name, own_headers.encrypted(value, Keyring(settings.secret_keys)) if name == "headers" else value)
+        setattr(endpoint, name, encrypted(value, Keyring(settings.secret_keys)) if name == "headers" else value)
     if "per_second" in given:
         endpoint.open_at = None
 
@@ -187,7 +222,7 @@ def _check(given: Mapping[str, Any], settings: Settings) -> None:
     ]
     if given.get("when", WISHES[0]) not in WISHES:
         problems.append({"path": "when", "message": f"choose from {', '.join(WISHES)}"})
-    problems += own_headers.problems_of(given.get("headers", {}))
+    problems += problems_of(given.get("headers", {}))
     refused: type[Invalid] | type[AddressRefused] = Invalid
     if "url" in given:
         try:

@@ -6,16 +6,17 @@ from typing import Any
 from flask import Response, g, jsonify
 from sqlmodel import Session
 
-from survey_service.authoring.guard import requires
 from survey_service.banks.schemas import PageQuerySchema
-from survey_service.description import ANYBODY
 from survey_service.errors import NotFound
-from survey_service.http import ApiBlueprint
-from survey_service.parts import parts
-from survey_service.store.records import ApiKey
-from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import deliveries, endpoints, event_schemas
-from survey_service.webhooks.events import EVENT_TYPES
+from survey_service.outbox import event_schemas
+from survey_service.outbox.events import EVENT_TYPES
+from survey_service.store.tables.core import ApiKey
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.web.api import ApiBlueprint
+from survey_service.web.api_keys import requires
+from survey_service.web.context import parts
+from survey_service.web.openapi import ANYBODY
+from survey_service.webhooks import deliveries, endpoints
 from survey_service.webhooks.schemas import (
     LARGEST_ID,
     DeliveryPageSchema,

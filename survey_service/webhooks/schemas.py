@@ -3,13 +3,12 @@
 from marshmallow import fields, validate
 
 from survey_service.egress.addresses import LONGEST_URL
-from survey_service.http import StrictSchema
-from survey_service.json_fields import Number, Truth, Whole
+from survey_service.outbox.debounce import WISHES
+from survey_service.outbox.events import EVENT_TYPES, FORMATS, FULL
+from survey_service.web.api import StrictSchema
+from survey_service.web.strict_json import Number, Truth, Whole
 from survey_service.webhooks.deliveries import STATES
-from survey_service.webhooks.events import EVENT_TYPES
-from survey_service.webhooks.flat import FORMATS, FULL
-from survey_service.webhooks.own_headers import LONGEST_VALUE, MOST_HEADERS, NAME, VALUE
-from survey_service.webhooks.timing import WISHES
+from survey_service.webhooks.endpoints import LONGEST_VALUE, MOST_HEADERS, NAME, VALUE
 
 MOST_DAYS_OF_OVERLAP = 7
 LARGEST_ID = 2**63 - 1

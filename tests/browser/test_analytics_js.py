@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from survey_service.authoring.keys import create_key
-from survey_service.parts import utc_now
-from survey_service.store.records import ExternalId
-from survey_service.store.signal_records import ContactEvent
+from survey_service.store.tables.core import ExternalId
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.web.api_keys import create_key
+from survey_service.web.context import utc_now
 from tests.processes import NODE_MISSING, until
 
 LIBRARY = Path(__file__).parents[1] / "node" / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd" / "index.js"

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
 from survey_service.email_links.rendering import Draft, Drafts, html
 from survey_service.links.tokens import LinkTokens
-from survey_service.parts import utc_now
+from survey_service.web.context import utc_now
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from survey_service.preview.tokens import preview_token
-from survey_service.store.schema import metadata
+from survey_service.store.tables.metadata import metadata
 from tests.browser.world import a_world
 
 

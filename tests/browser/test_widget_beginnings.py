@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from survey_service.store.records import SurveySession
+from survey_service.store.tables.core import SurveySession
 
 
 def test_nothing_is_stored_before_the_person_agrees(visitor, world):

@@ -50,7 +50,7 @@ def test_the_pinned_tag_loads_these_bytes_and_no_others(visitor, world, fits):
 
 def test_the_words_in_the_table_are_the_words_that_are_said():
     """Every attribute with its text in English."""
-    from survey_service.respondent.strings import words_of_widget
+    from survey_service.respondent.translations import words_of_widget
 
     said = {key: text for key, text in words_of_widget("en").items() if key != "dir"}
     assert dict(re.findall(r"^\| `label-([a-z-]+)` \| (.+) \|$", DOCUMENT, re.MULTILINE)) == said

@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
-from survey_service.parts import utc_now
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
+from survey_service.web.context import utc_now
 from tests.browser.world import SURVEY, WATCH, Visitor, World
 from tests.processes import end, free_port, web_server
 

@@ -19,10 +19,10 @@ from survey_service.banks.publishing import publish
 from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
 from survey_service.email_links.rendering import Drafts
 from survey_service.links.tokens import LinkTokens
-from survey_service.parts import Parts, utc_now
 from survey_service.settings import Settings
-from survey_service.store.migrating import migrate
-from survey_service.store.records import Answer, SurveySession
+from survey_service.store.migrate import migrate
+from survey_service.store.tables.core import Answer, SurveySession
+from survey_service.web.context import Parts, utc_now
 
 SURVEY = (Path(__file__).parent / "a_survey.yaml").read_text()
 MORE = (Path(__file__).parent / "more_surveys.yaml").read_text()

@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 import psycopg
 
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 
 INSTALL = "PostgreSQL is not installed: apt-get install postgresql, or put initdb and pg_ctl on the PATH"

@@ -11,10 +11,10 @@ from werkzeug.test import TestResponse
 
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
-from survey_service.authoring.keys import create_key
 from survey_service.banks.publishing import publish
-from survey_service.parts import Parts
 from survey_service.settings import Settings
+from survey_service.web.api_keys import create_key
+from survey_service.web.context import Parts
 
 SECRET = "a key for tests that is long enough"
 START = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)

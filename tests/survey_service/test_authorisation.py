@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlmodel import func, select
 
-from survey_service.authoring.keys import INTAKE, SCOPES, create_key, revoke_key
 from survey_service.crypto import Keyring
 from survey_service.email_links import opt_out
 from survey_service.hosted.pages import ticket_of
 from survey_service.links.lookup import find
 from survey_service.links.tokens import LANDING, LinkTokens
 from survey_service.preview.tokens import preview_token
-from survey_service.store.link_records import Link
-from survey_service.store.records import Answer, ApiKey, SurveySession
-from survey_service.store.source_records import InboundEvent
+from survey_service.store.tables.core import Answer, ApiKey, SurveySession
+from survey_service.store.tables.inbound import InboundEvent
+from survey_service.store.tables.links import Link
+from survey_service.web.api_keys import INTAKE, SCOPES, create_key, revoke_key
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import Service
 from tests.survey_service.sources.sending import a_source, hubspot_headers, milliseconds

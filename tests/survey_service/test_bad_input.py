@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import func, select
 
-from survey_service.authoring.keys import create_key
-from survey_service.store.records import Answer, ApiKey, BankVersion, Contact, SurveySession
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Answer, ApiKey, BankVersion, Contact, SurveySession
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.web.api_keys import create_key
 from tests.survey_service.service import BANK
 
 TEN_MISTAKES = Path(__file__).parent.parent / "question_bank" / "ten-mistakes.yaml"

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from survey_service.authoring.keys import create_key
 from survey_service.clock import utc_now
 from survey_service.ops.doctor import examine
 from survey_service.ops.heartbeat import Heart
-from survey_service.store.webhook_records import Delivery, Endpoint
+from survey_service.store.tables.webhooks import Delivery, Endpoint
+from survey_service.web.api_keys import create_key
 from tests.processes import discern
 from tests.survey_service.service import SECRET
 

@@ -12,10 +12,10 @@ from sqlmodel import select
 
 from survey_service.egress.addresses import Policy
 from survey_service.egress.client import Delivered
-from survey_service.store.records import SurveySession
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.webhooks.dispatch import Hands, step
 from survey_service.webhooks.endpoints import add
-from survey_service.webhooks.sending import Hands, step
 from tests.survey_service.service import BANK
 
 STRICT = """
@@ -325,7 +325,7 @@ def test_a_message_that_cannot_be_written_is_put_aside_and_the_next_one_goes(ser
 
 def test_a_key_can_be_listed_and_revoked(service):
     """A leaked key is not for ever."""
-    from survey_service.authoring.keys import all_keys, revoke_key
+    from survey_service.web.api_keys import all_keys, revoke_key
 
     p = service.parts
     with p.store.writing() as session:

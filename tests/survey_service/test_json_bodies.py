@@ -5,7 +5,7 @@ import json
 import pytest
 
 from survey_service.errors import MalformedBody
-from survey_service.json_bodies import DEEPEST, read_json
+from survey_service.web.strict_json import DEEPEST, read_json
 
 
 @pytest.mark.parametrize("depth", [DEEPEST + 1, 200, 900, *range(940, 1010), 5000, 100_000])

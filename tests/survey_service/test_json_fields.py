@@ -3,7 +3,7 @@
 import pytest
 from marshmallow import Schema, ValidationError
 
-from survey_service.json_fields import Number, Truth, Whole, text_like
+from survey_service.web.strict_json import Number, Truth, Whole, text_like
 
 
 class Body(Schema):

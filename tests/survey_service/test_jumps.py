@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from survey_service.store.records import Contact, SurveySession
-from survey_service.webhooks.sweeping import sweep
+from survey_service.respondent.expiry import sweep
+from survey_service.store.tables.core import Contact, SurveySession
 
 
 def test_a_clock_that_jumps_takes_nothing_away(service):

@@ -11,10 +11,10 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from survey_service.app import create_app
-from survey_service.authoring.keys import create_key, rotate_key
 from survey_service.cli.main import main
 from survey_service.settings import Settings
-from survey_service.store.records import ApiKey
+from survey_service.store.tables.core import ApiKey
+from survey_service.web.api_keys import create_key, rotate_key
 from tests.processes import environment
 from tests.survey_service.service import SECRET
 

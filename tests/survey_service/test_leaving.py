@@ -3,10 +3,10 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.store.records import Contact, SurveySession
-from survey_service.store.webhook_records import Delivery
+from survey_service.respondent.expiry import sweep
+from survey_service.store.tables.core import Contact, SurveySession
+from survey_service.store.tables.webhooks import Delivery
 from survey_service.webhooks.endpoints import add
-from survey_service.webhooks.sweeping import sweep
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_an_answer_and_its_message_are_one_transaction(listening, monkeypatch):
     def full(*_args, **_more):
         raise OSError("disk full")
 
-    monkeypatch.setattr("survey_service.webhooks.queue.enqueue", full)
+    monkeypatch.setattr("survey_service.outbox.messages.enqueue", full)
     listening.app.testing = True
     with pytest.raises(OSError, match="disk full"):
         someone.answer("owns", "yes")

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from survey_service.store.migrating import migrate
+from survey_service.store.migrate import migrate
 from survey_service.store.session import open_engine
 from tests.processes import Web, end, environment, free_port, until
 from tests.survey_service.email_links.mailbox import Mail

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from survey_service import database_away, logs
+from survey_service import logs
 from survey_service.app import create_app
-from survey_service.database_away import Seldom
 from survey_service.settings import Settings
+from survey_service.web import api
+from survey_service.web.api import Seldom
 from tests.processes import Web, end, environment, free_port, until
 from tests.survey_service.service import SECRET, a_service
 from tests.survey_service.test_log_redaction import sent
@@ -55,13 +56,13 @@ def test_a_line_within_a_request_has_its_id_and_its_session(one_service, lines, 
 
 def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, monkeypatch):
     """One line however many are refused, without the lines that the driver adds."""
-    monkeypatch.setattr(database_away, "_seldom", Seldom(1000))
+    monkeypatch.setattr(api, "_seldom", Seldom(1000))
     app = create_app(Settings(database_url=f"sqlite:///file:{sqlite_template}?mode=ro&uri=true", secret_keys=(SECRET,)))
     paths = ["/api/v1/surveys/post-purchase/sessions", "/v1/track"]
     statuses = [app.test_client().post(paths[number % 2], json={"writeKey": "dk_x"}).status_code for number in range(6)]
     app.extensions["discern"].store.close()
 
-    told = [line for line in lines if line["logger"] == "survey_service.database_away"]
+    told = [line for line in lines if line["logger"] == "survey_service.web.api"]
     assert statuses.count(503) >= 3
     assert [(line["event"], line["problem"], line["refused"]) for line in told] == [
         ("the database did not answer", "attempt to write a readonly database", 1)

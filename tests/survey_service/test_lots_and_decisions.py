@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_service.store.records import SurveySession
+from survey_service.store.tables.core import SurveySession
 from tests.survey_service.service import BANK, a_service
 
 EXPLORING = BANK.replace("  - id: all\n", "  - id: all\n    explore: 1\n")

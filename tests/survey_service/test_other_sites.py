@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import func, select
 
 from survey_service.preview.tokens import preview_token
-from survey_service.store.link_records import LinkOpen
-from survey_service.store.records import Answer, Contact, SurveySession
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.links import LinkOpen
 from tests.processes import ROOT
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.test_authorisation import calls

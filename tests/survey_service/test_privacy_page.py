@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from survey_service.store.schema import metadata
+from survey_service.store.tables.metadata import metadata
 
 PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
 OF_NOBODY = {"bank_version", "survey", "api_key", "endpoint", "connection", "source", "worker_beat"}

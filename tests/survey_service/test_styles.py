@@ -11,8 +11,8 @@ from question_bank.files.load import read_bank
 from survey_service.analysis.refit import comparison, refit_survey, write_draft
 from survey_service.analysis.reports import sections
 from survey_service.store.banks import Banks
-from survey_service.store.records import Answer, Belief
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Answer, Belief
+from survey_service.store.tables.webhooks import Delivery
 from tests.adaptive import reference
 from tests.survey_service.service import BANK, a_service
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from survey_service.unfinished import ENOUGH, Unfinished, is_whole
-from survey_service.web_worker import Patience
+from survey_service.server.gunicorn_worker import ENOUGH, Patience, Unfinished, is_whole
 from tests.processes import web_server
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import func, select
 
-from survey_service.store.link_records import LinkOpen
-from survey_service.store.records import Contact, SurveySession
+from survey_service.store.tables.core import Contact, SurveySession
+from survey_service.store.tables.links import LinkOpen
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import BANK, Service, a_service
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from survey_service.email_links import translations as of_links
-from survey_service.respondent import strings as of_surveys
+from survey_service.respondent import translations as of_surveys
 
 LANGUAGES = {"en", "fr", "de", "es", "pt", "it", "nl", "ar"}
 

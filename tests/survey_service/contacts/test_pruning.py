@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select, update
 
-from survey_service.authoring.keys import create_key
 from survey_service.clock import utc_now
 from survey_service.contacts.retention import Pruned, prune
-from survey_service.store.records import Contact, SurveySession
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery
-from survey_service.webhooks.worker import Worker
+from survey_service.store.tables.core import Contact, SurveySession
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.web.api_keys import create_key
+from survey_service.worker.process import Worker
 from tests.processes import discern, until
 from tests.survey_service.contacts.people import belief_of, contact, everything, respondent
 from tests.survey_service.intake.conftest import WITH_SIGNALS

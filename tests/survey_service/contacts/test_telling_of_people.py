@@ -4,8 +4,8 @@ from sqlmodel import select
 
 from survey_service.contacts import erasure, merging
 from survey_service.contacts.directory import find
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.webhooks.world import OK, failure
 
 EVERYTHING = ()

@@ -6,8 +6,8 @@ from typing import Any
 from sqlmodel import select
 
 from survey_service.crm import connections, sync
-from survey_service.store.connection_records import Connection
-from survey_service.store.records import ExternalId
+from survey_service.store.tables.core import ExternalId
+from survey_service.store.tables.webhooks import Connection
 from tests.survey_service.crm.fake_crm import Crm
 from tests.survey_service.webhooks.hostile import LOOPBACK
 from tests.survey_service.webhooks.world import BANK, World

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import event, insert, text, update
 
 from survey_service.crm import batches
+from survey_service.outbox import events
 from survey_service.store.columns import new_id
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Delivery
-from survey_service.webhooks import events
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.crm.connected import Connected
 from tests.survey_service.crm.fake_crm import crm, hubspot
 from tests.survey_service.databases import clone

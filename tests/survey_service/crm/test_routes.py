@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from survey_service.store.webhook_records import Endpoint
+from survey_service.store.tables.webhooks import Endpoint
 from tests.survey_service.crm.connected import HUBSPOT, TOKEN
 from tests.survey_service.crm.fake_crm import Answer, crm
 from tests.survey_service.service import a_service

@@ -7,8 +7,8 @@ import pytest
 from survey_service.contacts.erasure import erase
 from survey_service.crm import connections, sync
 from survey_service.egress.addresses import Policy
-from survey_service.store.records import Contact
-from survey_service.webhooks import worker
+from survey_service.store.tables.core import Contact
+from survey_service.worker import process
 from tests.survey_service.crm.connected import TOKEN
 from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_result
 
@@ -274,7 +274,7 @@ def test_the_worker_serves_both(there):
     """One process for webhooks and CRMs."""
     there.connect()
     there.people(1)
-    worker.run(there.world.settings, once=True)
+    process.run(there.world.settings, once=True)
     assert there.world.states == ["delivered"]
 
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 from threading import Event
 
 from survey_service.crm import connections
-from survey_service.store.webhook_records import Acknowledged
-from survey_service.webhooks.breaker import DISABLED_AFTER
+from survey_service.store.tables.webhooks import Acknowledged
+from survey_service.webhooks.circuit_breaker import DISABLED_AFTER
 from tests.survey_service.crm.fake_crm import Answer, hubspot
 from tests.survey_service.webhooks.hostile import Receiver
 from tests.survey_service.webhooks.test_worker import start_worker

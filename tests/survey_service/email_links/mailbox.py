@@ -8,9 +8,9 @@ from typing import Any
 from sqlmodel import func, select
 from werkzeug.test import TestResponse
 
-from survey_service.store.link_records import Link, LinkOpen
-from survey_service.store.records import Answer, Belief, Contact, SurveySession
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Answer, Belief, Contact, SurveySession
+from survey_service.store.tables.links import Link, LinkOpen
+from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.service import Service
 
 WRITTEN = (Answer, Belief, SurveySession, Delivery, Contact)

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.store.link_records import Link
+from survey_service.store.tables.links import Link
 from tests.survey_service.email_links.mailbox import links
 
 
@@ -57,7 +57,7 @@ def test_a_survey_that_is_not_there_is_404(service):
 
 def test_reading_keys_make_no_links(service):
     """Scope write; the funnel needs read."""
-    from survey_service.authoring.keys import create_key
+    from survey_service.web.api_keys import create_key
 
     with service.parts.store.writing() as session:
         key = create_key(session, service.parts.keys, "read", "", service.clock())

@@ -6,7 +6,7 @@ from sqlmodel import select
 from adaptive import believe
 from question_bank.compile import Given
 from survey_service.links.unconfirmed import TRUST
-from survey_service.store.link_records import Link
+from survey_service.store.tables.links import Link
 from tests.survey_service.email_links.mailbox import Mail, links, opens, rows
 
 PREFETCH = ({"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}, {"X-Moz": "prefetch"})

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from survey_service.app import create_app
 from survey_service.embed import assets
-from survey_service.respondent.strings import STRINGS, words_of_widget
+from survey_service.respondent.translations import STRINGS, words_of_widget
 from survey_service.settings import Settings
 from tests.survey_service.service import SECRET
 

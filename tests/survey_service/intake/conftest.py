@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from survey_service.authoring.keys import create_key
+from survey_service.web.api_keys import create_key
 from tests.survey_service.contacts.people import SIGNALS
 from tests.survey_service.service import BANK, Service, a_service
 

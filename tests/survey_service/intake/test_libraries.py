@@ -8,13 +8,13 @@ import pytest
 from sqlmodel import select
 
 from question_bank.files.load import read_bank
-from survey_service.authoring.keys import create_key
 from survey_service.banks.publishing import publish
 from survey_service.crypto import Keyring
-from survey_service.parts import utc_now
-from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
-from survey_service.store.signal_records import ContactEvent
+from survey_service.store.tables.core import Contact, ExternalId
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.web.api_keys import create_key
+from survey_service.web.context import utc_now
 from tests.processes import SECRET, end, free_port, oracle, until, web_server
 from tests.survey_service.intake.conftest import WITH_SIGNALS
 

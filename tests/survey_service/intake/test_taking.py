@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from survey_service.authoring.keys import create_key
+from survey_service.web.api_keys import create_key
 from tests.survey_service.contacts.people import belief_of, contact, everything, respondent
 
 

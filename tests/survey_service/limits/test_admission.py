@@ -15,12 +15,12 @@ from sqlmodel import select
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
-from survey_service.limits.admission import PRUNED_EVERY, Charge, Limits, TooManyRequests
-from survey_service.limits.guard import neighbourhood
-from survey_service.parts import utc_now
 from survey_service.settings import Limit
-from survey_service.store.limit_records import RateLimit
 from survey_service.store.session import Store
+from survey_service.store.tables.core import RateLimit
+from survey_service.web.context import utc_now
+from survey_service.web.rate_limit import PRUNED_EVERY, Charge, Limits, TooManyRequests
+from survey_service.web.rate_limit_guard import neighbourhood
 from tests.processes import environment, web_server
 from tests.survey_service.service import BANK, START
 

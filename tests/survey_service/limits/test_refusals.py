@@ -6,9 +6,9 @@ from html import unescape
 import pytest
 from sqlmodel import func, select
 
-from survey_service.limits.admission import Limits
 from survey_service.settings import Limit
-from survey_service.store.records import Answer
+from survey_service.store.tables.core import Answer
+from survey_service.web.rate_limit import Limits
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import a_service
 from tests.survey_service.test_edges import form_of

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from sqlmodel import func, select
 
-from survey_service.store.records import Answer, Contact, SurveySession
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.webhooks import Delivery
 from survey_service.webhooks.endpoints import add
 from tests.survey_service.service import BANK, a_service
 from tests.survey_service.test_edges import form_of

@@ -7,7 +7,7 @@ from sqlmodel import select
 from adaptive import believe
 from question_bank.compile import Given
 from survey_service.belief.evidence import least_seconds
-from survey_service.store.records import Answer
+from survey_service.store.tables.core import Answer
 from tests.question_bank.test_unconfirmed import TREE
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import BANK, a_service

@@ -6,8 +6,8 @@ import pytest
 from hubspot.utils.signature import Signature
 from sqlmodel import select
 
-from survey_service.store.records import Contact
-from survey_service.store.source_records import InboundEvent
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.inbound import InboundEvent
 from tests.survey_service.sources.sending import SECRET, a_source, from_hubspot, hubspot_headers, milliseconds, post, work
 
 

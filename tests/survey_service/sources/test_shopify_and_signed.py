@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import select
 from standardwebhooks import Webhook
 
-from survey_service.store.source_records import InboundEvent
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.inbound import InboundEvent
+from survey_service.store.tables.webhooks import Delivery
 from tests.processes import oracle
 from tests.survey_service.sources.sending import SECRET, a_source, post, shopify_headers, work
 

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from survey_service.authoring.keys import create_key
-from survey_service.http import DiscernApi, register_errors
-from survey_service.limits.admission import Limits
-from survey_service.parts import Parts
+from survey_service.web.api import DiscernApi, register_errors
+from survey_service.web.api_keys import create_key
+from survey_service.web.context import Parts
+from survey_service.web.rate_limit import Limits
 from survey_service.webhooks.routes import blueprint
 from tests.survey_service.webhooks.world import World
 

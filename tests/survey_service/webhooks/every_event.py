@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import merge
-from survey_service.store.records import Answer, Contact, SurveySession
-from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import alerts, endpoints, telling
-from survey_service.webhooks.breaker import News
-from survey_service.webhooks.events import DEGRADED, DISABLED, RECOVERED
+from survey_service.outbox import endpoint_events, publish
+from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, News
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.webhooks import endpoints
 from tests.survey_service.webhooks.world import BANK, Sent, World
 
 
@@ -27,10 +27,10 @@ def every_event(world: World, form: str) -> list[Sent]:
         merge(session, world.banks, gone, kept, world.now)
         link = {name: name for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")}
         contact = session.get_one(Contact, kept, with_for_update=True)
-        telling.tell_of_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
+        publish.tell_of_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
-        alerts.tell_of_endpoint(
+        endpoint_events.tell_of_endpoint(
             session, failing, [News(DEGRADED, "failing", 50), News(DISABLED, "gone"), News(RECOVERED, "ping")], world.now
         )
     world.work()
@@ -70,4 +70,4 @@ def responses(world: World, contact_id: str) -> None:
                 Answer(question="reasons", kind="answer", value=["safety", "power"], answer_id="b", **given),
                 Answer(question="happy", kind="skip", answer_id="c", **given),
             ]
-            telling.tell_of_response(session, row, contact, BANK, own, what, world.now)
+            publish.tell_of_response(session, row, contact, BANK, own, what, world.now)

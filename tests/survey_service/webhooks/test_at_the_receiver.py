@@ -5,7 +5,7 @@ import json
 import pytest
 from standardwebhooks import Webhook
 
-from survey_service.webhooks import sending
+from survey_service.webhooks import dispatch
 from tests.survey_service.webhooks.hostile import LOOPBACK, Receiver, answers
 
 DECIDED = "contact.persona.decided"
@@ -27,7 +27,7 @@ def nothing(wire, closing):
 
 
 def work(world):
-    while sending.step(sending.Hands(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
+    while dispatch.step(dispatch.Hands(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
         pass
 
 
@@ -114,7 +114,7 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
 def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
     """Of what waited nothing is sent any more; the decision that failed is not either."""
     from survey_service.contacts.erasure import erase
-    from survey_service.store.records import Contact
+    from survey_service.store.tables.core import Contact
 
     with Receiver(in_turn(answers("500 Internal Server Error"), answers())) as receiver:
         world.endpoint(url=receiver.url(), events=(DECIDED, "contact.erased"))

@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from survey_service.contacts.erasure import erase
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Acknowledged
-from survey_service.webhooks import claiming, sending, speeds
-from survey_service.webhooks.schedule import LEASE
-from survey_service.webhooks.speeds import Speeds
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Acknowledged
+from survey_service.webhooks import dispatch, due
+from survey_service.webhooks.dispatch import Speeds
+from survey_service.webhooks.retry import LEASE
 from tests.survey_service.webhooks.test_worker import Unsteady
 from tests.survey_service.webhooks.world import GONE, OK, failure
 
@@ -106,7 +106,7 @@ def test_what_a_person_asked_for_stays_so_when_it_goes_back(world, many):
 
 def test_a_worker_that_is_to_end_finishes_one_message_and_gives_the_rest_back(world, many):
     hands = world.hands(enough=lambda: bool(world.sent))
-    sending.step(hands)
+    dispatch.step(hands)
 
     assert len(world.sent) == len(world.attempts) == 1
     assert sorted(world.states) == ["delivered"] + ["pending"] * 5
@@ -140,7 +140,7 @@ def test_what_another_hand_has_taken_meanwhile_is_not_settled_with_the_batch(wor
 
 def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world, many, monkeypatch):
     """What has been in hand for a while is looked at again."""
-    monkeypatch.setattr(sending, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "LOOK_AGAIN_SECONDS", 0.0)
 
     def deliver(*given):
         if not world.sent:
@@ -156,7 +156,7 @@ def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world,
 
 
 def test_an_address_that_is_changed_while_the_batch_is_on_its_way_gets_the_rest(world, many, monkeypatch):
-    monkeypatch.setattr(sending, "LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(dispatch, "LOOK_AGAIN_SECONDS", 0.0)
 
     def deliver(*given):
         if not world.sent:
@@ -171,7 +171,7 @@ def test_an_address_that_is_changed_while_the_batch_is_on_its_way_gets_the_rest(
 
 def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
     """Far from the end of the lease; the rest is taken again."""
-    monkeypatch.setattr(sending, "BATCH_SECONDS", -1.0)
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", -1.0)
     in_hand = []
 
     def deliver(*given):
@@ -181,12 +181,12 @@ def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
     world.step(deliver)
 
     assert in_hand == [[1] * left for left in (6, 5, 4, 3, 2, 1)]
-    assert LEASE.total_seconds() > speeds.BATCH_SECONDS * 10
+    assert LEASE.total_seconds() > dispatch.BATCH_SECONDS * 10
 
 
 def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypatch):
     """What has arrived is settled as soon as it can be."""
-    monkeypatch.setattr(sending, "SETTLE_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(dispatch, "SETTLE_AGAIN_SECONDS", 0.001)
     problem = OperationalError("", {}, Exception("server closed"))
     store = Unsteady(world.settings.database_url, problem, 0)
 
@@ -194,8 +194,8 @@ def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypa
         store.times = 3
         return world.deliver(*given)
 
-    hands = sending.Hands(store, world.keys, None, world.clock, deliver)
-    sending.step(hands)
+    hands = dispatch.Hands(store, world.keys, None, world.clock, deliver)
+    dispatch.step(hands)
     store.close()
 
     assert len(world.sent) == 6
@@ -208,9 +208,9 @@ def test_places_are_counted_in_batches(world):
     world.endpoint()
     for number in range(30):
         world.believes(world.contact(str(number)), 0.5)
-    taken = [world.claim(most=5) for _ in range(claiming.PLACES_PER_ENDPOINT + 1)]
+    taken = [world.claim(most=5) for _ in range(due.PLACES_PER_ENDPOINT + 1)]
 
-    assert [one and len(one.messages) for one in taken] == [5] * claiming.PLACES_PER_ENDPOINT + [None]
+    assert [one and len(one.messages) for one in taken] == [5] * due.PLACES_PER_ENDPOINT + [None]
     world.settle(taken[0], *[OK] * 5)
     assert world.claim(most=5)
 
@@ -218,8 +218,8 @@ def test_places_are_counted_in_batches(world):
 def test_a_batch_holds_as_many_as_go_in_half_its_time():
     """Few to begin with, one where each takes long."""
     seen = Speeds()
-    assert seen.most("new") == speeds.FIRST
-    for seconds, most in ((0.001, speeds.MOST), (0.05, 10), (0.4, 1), (15.0, 1)):
+    assert seen.most("new") == dispatch.FIRST
+    for seconds, most in ((0.001, dispatch.MOST), (0.05, 10), (0.4, 1), (15.0, 1)):
         seen.note("ep", 10, 10 * seconds)
         assert seen.most("ep") == most
 
@@ -228,6 +228,6 @@ def test_half_of_a_worker_never_goes_to_slow_endpoints(world, many):
     """However many of them hang; once one is quick again, everybody goes there."""
     seen = Speeds()
     seen.note(many, 1, 15.0)
-    assert sending.step(world.hands(speeds=seen), slow_too=False) is False
-    assert sending.step(world.hands(speeds=seen), slow_too=True) is True
+    assert dispatch.step(world.hands(speeds=seen), slow_too=False) is False
+    assert dispatch.step(world.hands(speeds=seen), slow_too=True) is True
     assert seen.slow() == set()

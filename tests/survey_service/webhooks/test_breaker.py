@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.webhooks.breaker import DISABLED_AFTER, FIRST_PROBE, LONGEST_PROBE_GAP
+from survey_service.webhooks.circuit_breaker import DISABLED_AFTER, FIRST_PROBE, LONGEST_PROBE_GAP
 from tests.survey_service.webhooks.world import GONE, failure
 
 CONTACTS = 12

@@ -6,9 +6,9 @@ import pytest
 from sqlmodel import select
 from standardwebhooks import Webhook
 
-from survey_service.store.webhook_records import Acknowledged, Endpoint
-from survey_service.webhooks import claiming
-from survey_service.webhooks.schedule import LEASE, SCHEDULE
+from survey_service.store.tables.webhooks import Acknowledged, Endpoint
+from survey_service.webhooks import due
+from survey_service.webhooks.retry import LEASE, SCHEDULE
 from tests.survey_service.webhooks.world import GONE, OK, failure
 
 DECIDED = "contact.persona.decided"
@@ -65,7 +65,7 @@ def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
     claimed = [world.claim() for _ in range(6)]
 
     endpoints = [one.endpoint_id for one in claimed if one]
-    assert endpoints.count(hanging) == claiming.PLACES_PER_ENDPOINT
+    assert endpoints.count(hanging) == due.PLACES_PER_ENDPOINT
     assert endpoints.count(other) == 1
 
 

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from survey_service.egress.client import Delivered
-from survey_service.webhooks.standing import CLOCK_WARNING
+from survey_service.webhooks.endpoint_health import CLOCK_WARNING
 from tests.survey_service.webhooks.hostile import answers, outcome_of
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)

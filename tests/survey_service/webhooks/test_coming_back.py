@@ -3,10 +3,10 @@
 import pytest
 
 from survey_service.contacts.erasure import erase
-from survey_service.store.records import Contact
-from survey_service.webhooks import catching_up
-from survey_service.webhooks.restoring import go_on_from_backup
-from survey_service.webhooks.schedule import SCHEDULE
+from survey_service.outbox import publish
+from survey_service.outbox.resync import go_on_from_backup
+from survey_service.store.tables.core import Contact
+from survey_service.webhooks.retry import SCHEDULE
 from tests.survey_service.webhooks.world import failure
 
 DECIDED, UPDATED = "contact.persona.decided", "contact.persona.updated"
@@ -24,7 +24,7 @@ def told(world, made):
 
 
 def catch_up(world):
-    while catching_up.tell_some(world.store, world.banks, world.now):
+    while publish.tell_some(world.store, world.banks, world.now):
         pass
     return world.work()
 
@@ -103,7 +103,7 @@ def test_a_resync_takes_the_place_of_what_waits_and_a_change_that_of_a_resync(wo
     """The last state once; and it does not stay in the bulk lane."""
     world.believes("ct_one", 0.45)
     call("post", f"/endpoints/{told}/resync")
-    while catching_up.tell_some(world.store, world.banks, world.now):
+    while publish.tell_some(world.store, world.banks, world.now):
         pass
     world.believes("ct_two", 0.8, ended=True)
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from survey_service.egress.client import LONGEST_EXCERPT, Delivered, Rejected, Retry, deliver
-from survey_service.webhooks.schedule import after_failure
+from survey_service.webhooks.retry import after_failure
 from tests.survey_service.webhooks.hostile import (
     BODY,
     LOOPBACK,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_service.webhooks.schedule import SCHEDULE
+from survey_service.webhooks.retry import SCHEDULE
 from tests.survey_service.webhooks.world import failure
 
 

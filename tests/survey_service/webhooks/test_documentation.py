@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from survey_service.egress.signing import new_secret
+from survey_service.outbox.debounce import WISHES
+from survey_service.outbox.events import EVENT_TYPES
 from survey_service.webhooks import endpoints
-from survey_service.webhooks.events import EVENT_TYPES
-from survey_service.webhooks.schedule import SCHEDULE
-from survey_service.webhooks.timing import WISHES
+from survey_service.webhooks.retry import SCHEDULE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
 

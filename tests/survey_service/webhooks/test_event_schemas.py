@@ -5,9 +5,8 @@ from copy import deepcopy
 import jsonschema
 import pytest
 
-from survey_service.webhooks.event_schemas import schema_of
-from survey_service.webhooks.events import EVENT_TYPES
-from survey_service.webhooks.flat import FORMATS
+from survey_service.outbox.event_schemas import schema_of
+from survey_service.outbox.events import EVENT_TYPES, FORMATS
 from tests.survey_service.webhooks.every_event import every_event
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as some
 from sqlalchemy.exc import StatementError
 
 from survey_service.belief.belief import Change
-from survey_service.store.records import Belief, Contact, ExternalId
-from survey_service.store.webhook_records import Delivery
-from survey_service.webhooks import events
+from survey_service.outbox import events
+from survey_service.store.tables.core import Belief, Contact, ExternalId
+from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.webhooks.world import BANK
 
 NOW = datetime(2026, 1, 5, 10, 0, 0, 123456, UTC)

@@ -1,6 +1,6 @@
 """The flat form says the same in scalars."""
 
-from survey_service.webhooks.flat import flat
+from survey_service.outbox.events import flat
 
 
 def test_a_flat_update_says_what_the_full_one_says(world):

@@ -8,8 +8,8 @@ from sqlmodel import select, update
 from survey_service.egress.addresses import AddressRefused, Policy
 from survey_service.egress.client import deliver
 from survey_service.settings import Settings
-from survey_service.store.webhook_records import Endpoint
-from survey_service.webhooks import endpoints, sending
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.webhooks import dispatch, endpoints
 from tests.survey_service.webhooks.hostile import LOOPBACK, Receiver, answers
 from tests.survey_service.webhooks.test_addresses import MUST_BLOCK, NOT_AN_ADDRESS, as_url
 from tests.survey_service.webhooks.world import KEY
@@ -37,7 +37,7 @@ def sends(world, ports):
         outcomes.append(deliver(*given))
         return outcomes[-1]
 
-    sending.step(sending.Hands(world.store, world.keys, Policy(ports=ports), world.clock, attempt))
+    dispatch.step(dispatch.Hands(world.store, world.keys, Policy(ports=ports), world.clock, attempt))
     return outcomes
 
 
@@ -61,7 +61,7 @@ def test_a_sweep_of_addresses_inside_is_refused_at_save_and_at_send_and_no_byte_
         assert (inside.connections, inside.requests) == (0, [])
 
         world.change(made, url=inside.url())
-        sending.step(sending.Hands(world.store, world.keys, LOOPBACK, world.clock))
+        dispatch.step(dispatch.Hands(world.store, world.keys, LOOPBACK, world.clock))
         assert inside.connections == 1
     assert len(MUST_BLOCK.split()) >= 41
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.webhooks import queue, sending, telling, worker
-from survey_service.webhooks.claiming import BULK_PLACES, PLACES_PER_ENDPOINT
+from survey_service.outbox import messages, publish
+from survey_service.webhooks import dispatch
+from survey_service.webhooks.due import BULK_PLACES, PLACES_PER_ENDPOINT
+from survey_service.worker import process
 
 
 def changes(world, contact, driver):
@@ -18,7 +20,7 @@ def changes(world, contact, driver):
         contact_row.sequence += 1
         change.belief.sequence = contact_row.sequence
         told = type(change)(**{**vars(change), "contact": contact_row})
-        telling.tell_of_change(session, told, ended=False, now=world.now, lane=queue.BULK)
+        publish.tell_of_change(session, told, ended=False, now=world.now, lane=messages.BULK)
 
 
 @pytest.fixture
@@ -46,12 +48,12 @@ def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
 
 
 def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(world, base):
-    lanes = worker.LANES_OF_THREADS
-    assert [queue.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
-    assert [of_thread[0] for of_thread in lanes].count(queue.BULK) == 1
+    lanes = process.LANES_OF_THREADS
+    assert [messages.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
+    assert [of_thread[0] for of_thread in lanes].count(messages.BULK) == 1
 
-    reserved = sending.step(world.hands(), lanes=lanes[0])
-    bulk = sending.step(world.hands(), lanes=lanes[-1])
+    reserved = dispatch.step(world.hands(), lanes=lanes[0])
+    bulk = dispatch.step(world.hands(), lanes=lanes[-1])
 
     assert (reserved, bulk) == (False, True)
 

@@ -8,9 +8,9 @@ from sqlmodel import col, select
 
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import locked_pair, merge
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Acknowledged, Delivery
-from survey_service.webhooks import settling
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Acknowledged, Delivery
+from survey_service.webhooks import results
 from tests.processes import until
 from tests.survey_service.webhooks.world import OK
 
@@ -67,14 +67,14 @@ def two(world):
 def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
     """The batch holds a message of a contact whom the endpoint has not acknowledged yet: that refers to the contact."""
     batch = two.claim(most=2)
-    sent = [settling.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    sent = [results.Sent(one, OK, two.now, two.now) for one in batch.messages]
     other = Other(lambda: act(two))
     with two.store.writing() as session:
-        settling.hold_contacts(session, [one.delivery_id for one in batch.messages])
+        results.hold_contacts(session, [one.delivery_id for one in batch.messages])
         session.execute(select(Delivery.id).where(col(Delivery.id).in_([1, 3])).order_by(Delivery.id).with_for_update())
         other.start()
         until(lambda: waits(two), "the other one waits")
-        assert settling.settle(session, batch, sent, two.now) == {one.delivery_id for one in batch.messages}
+        assert results.settle(session, batch, sent, two.now) == {one.delivery_id for one in batch.messages}
     other.finished()
 
     assert "ct_0" not in {one.contact_id for one in two.all(Acknowledged)}
@@ -85,12 +85,12 @@ def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
 def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, act):
     """Then nobody wants to know any more how the message of who was erased went; and two who are one now are acknowledged once."""
     batch = two.claim(most=2)
-    sent = [settling.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    sent = [results.Sent(one, OK, two.now, two.now) for one in batch.messages]
     found = []
 
     def settles():
         with two.store.writing() as session:
-            found.append(settling.settle(session, batch, sent, two.now))
+            found.append(results.settle(session, batch, sent, two.now))
 
     other = Other(settles)
     with two.store.writing() as session:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from sqlmodel import insert
 
 from survey_service.store.columns import new_id
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Delivery
-from survey_service.webhooks.worker import Worker
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.worker.process import Worker
 from tests.processes import until
 from tests.survey_service.webhooks.hostile import Receiver, head
 

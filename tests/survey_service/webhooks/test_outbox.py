@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from survey_service.store.records import Contact
-from survey_service.store.webhook_records import Delivery
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.webhooks.world import OK, failure
 
 ALL: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from survey_service.webhooks.own_headers import MOST_HEADERS
+from survey_service.webhooks.endpoints import MOST_HEADERS
 from tests.survey_service.webhooks.calling import ENDPOINT
 
 TOKEN = "Bearer not-for-eyes"

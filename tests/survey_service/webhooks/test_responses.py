@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from survey_service.respondent import interview
+from survey_service.respondent.expiry import close, sweep
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.view import view_of
-from survey_service.store.records import SurveySession
-from survey_service.webhooks.sweeping import close, sweep
+from survey_service.store.tables.core import SurveySession
 
 RESPONSES = ("survey.response.completed", "survey.response.abandoned")
 UPDATED = ("contact.persona.updated",)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from survey_service.egress.retry_after import retry_after_of
-from survey_service.webhooks.schedule import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure
+from survey_service.webhooks.retry import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -9,7 +9,7 @@ from survey_service import logs
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Retry
 from survey_service.settings import Settings
-from survey_service.webhooks.worker import run
+from survey_service.worker.process import run
 from tests.survey_service.webhooks.hostile import LOOPBACK
 from tests.survey_service.webhooks.world import KEY, URL, failure
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.store.webhook_records import Acknowledged, Delivery
+from survey_service.store.tables.webhooks import Acknowledged, Delivery
 from survey_service.webhooks.deliveries import NotToBeRetried
-from survey_service.webhooks.schedule import SCHEDULE
+from survey_service.webhooks.retry import SCHEDULE
 from tests.survey_service.webhooks.world import OK, failure
 
 DECIDED = "contact.persona.decided"

@@ -9,9 +9,9 @@ import pytest
 from sqlmodel import update
 
 from survey_service.clock import utc_now
-from survey_service.store.records import SurveySession
-from survey_service.webhooks import child
-from survey_service.webhooks.worker import Worker
+from survey_service.store.tables.core import SurveySession
+from survey_service.worker import maintenance_process
+from survey_service.worker.process import Worker
 from tests.processes import environment, process, until
 from tests.survey_service.service import a_service
 from tests.survey_service.webhooks.hostile import Receiver, answers
@@ -71,21 +71,24 @@ def test_chores_end_when_the_worker_is_killed(database_url):
         until(lambda: not Path(f"/proc/{helper}").exists(), "the chores have ended too")
 
 
-@pytest.mark.parametrize(("code", "problem"), [(75, child.ChoresInterrupted), (1, child.ChoresFailed), (-9, child.ChoresFailed)])
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [(75, maintenance_process.ChoresInterrupted), (1, maintenance_process.ChoresFailed), (-9, maintenance_process.ChoresFailed)],
+)
 def test_what_became_of_the_chores_is_known(monkeypatch, world, code, problem):
     """A database that is away is waited for; anything else ends the worker, and its supervisor begins anew."""
     ends = f"import os, sys; os.kill(os.getpid(), {-code}) if {code} < 0 else sys.exit({code})"
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", ends))
+    monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
     with pytest.raises(problem):
-        child.do_chores(world.settings, lambda _seconds: False)
+        maintenance_process.do_chores(world.settings, lambda _seconds: False)
 
 
 @pytest.mark.parametrize("signal", [15, 2])
 def test_chores_that_somebody_has_ended_are_no_failure(monkeypatch, world, signal):
     """Whoever ends the worker with everything it has started."""
     ends = f"import os, signal; signal.signal({signal}, signal.SIG_DFL); os.kill(os.getpid(), {signal})"
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", ends))
-    child.do_chores(world.settings, lambda _seconds: False)
+    monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
+    maintenance_process.do_chores(world.settings, lambda _seconds: False)
 
 
 def _abandoned(service):

@@ -1,6 +1,6 @@
 """Many changes, long outages, and updates that cross: few messages, the last state, and a count that adds up."""
 
-from survey_service.webhooks import events
+from survey_service.outbox import events
 from tests.survey_service.webhooks.world import OK, failure
 
 HOURS_DOWN = 6

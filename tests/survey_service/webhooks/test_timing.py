@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from survey_service.webhooks.timing import Moment, Waiting, moment_of
+from survey_service.outbox.debounce import Moment, Waiting, moment_of
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 PLAIN = {"is_material": True, "at_once": False, "ended": False, "waiting": None}

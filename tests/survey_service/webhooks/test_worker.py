@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from survey_service.settings import Settings
 from survey_service.store.session import Store
-from survey_service.webhooks import worker
-from survey_service.webhooks.worker import Worker, run
+from survey_service.worker import process as worker_process
+from survey_service.worker.process import Worker, run
 from tests.survey_service.webhooks.hostile import Receiver, answers, head
 from tests.survey_service.webhooks.world import KEY, OK, failure
 
@@ -155,7 +155,7 @@ def start_worker(settings: Settings) -> subprocess.Popen[str]:
         "DISCERN_SECRET_KEYS": KEY,
         "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8",
     }
-    command = "import os; from survey_service.settings import Settings; from survey_service.webhooks.worker import run; "
+    command = "import os; from survey_service.settings import Settings; from survey_service.worker.process import run; "
     return subprocess.Popen(
         [sys.executable, "-c", command + "run(Settings.from_env(os.environ))"], env=environment, text=True, stderr=subprocess.PIPE
     )
@@ -200,7 +200,7 @@ class Unsteady(Store):
 
 def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
     """Without a restart, without a loss, and with a line in the log."""
-    monkeypatch.setattr(worker, "FIRST_ABSENCE", 0.01)
+    monkeypatch.setattr(worker_process, "FIRST_ABSENCE", 0.01)
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
         world.believes(world.contact(), 0.5)

@@ -16,13 +16,15 @@ from survey_service.belief.belief import Change, now_believes, stored
 from survey_service.belief.evidence import Known
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
-from survey_service.parts import utc_now
+from survey_service.outbox.publish import tell_of_change
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.records import Contact, ExternalId
 from survey_service.store.session import Store
-from survey_service.store.webhook_records import Delivery, DeliveryAttempt, Endpoint, Untold
-from survey_service.webhooks import claiming, deliveries, endpoints, outbox, sending, settling, telling
+from survey_service.store.tables.core import Contact, ExternalId
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.web.context import utc_now
+from survey_service.webhooks import claim, deliveries, dispatch, due, endpoints, results
+from survey_service.webhooks.claim import Batch
 from tests.question_bank.a_bank import changed, report_of
 from tests.survey_service.webhooks.hostile import LOOPBACK
 
@@ -106,7 +108,7 @@ class World:
         change = now_believes(
             session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.9, reason="answer", now=self.now, before=before
         )
-        telling.tell_of_change(session, change, ended, self.now)
+        tell_of_change(session, change, ended, self.now)
         return change
 
     def publish(self) -> None:
@@ -118,10 +120,10 @@ class World:
         return self.answers.pop(0) if self.answers else OK
 
     def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
-        return sending.step(self.hands(deliver))
+        return dispatch.step(self.hands(deliver))
 
-    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> sending.Hands:
-        return sending.Hands(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
+    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Hands:
+        return dispatch.Hands(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
     def work(self) -> list[Sent]:
         """All that is due now; returns what was sent."""
@@ -130,17 +132,17 @@ class World:
             pass
         return self.sent[before:]
 
-    def claim(self, most: int = 1) -> outbox.Batch | None:
+    def claim(self, most: int = 1) -> Batch | None:
         """What the next hand takes."""
         with self.store.writing() as session:
-            line = claiming.next_line(session, self.now, self.now)
-            return outbox.claim(session, self.now, line, most=most) if line else None
+            line = due.next_line(session, self.now, self.now)
+            return claim.claim(session, self.now, line, most=most) if line else None
 
-    def settle(self, batch: outbox.Batch, *outcomes: Outcome) -> bool:
+    def settle(self, batch: Batch, *outcomes: Outcome) -> bool:
         """Whether all of it was still in this hand."""
-        sent = [settling.Sent(one, outcome, self.now, self.now) for one, outcome in zip(batch.messages, outcomes, strict=False)]
+        sent = [results.Sent(one, outcome, self.now, self.now) for one, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:
-            return len(settling.settle(session, batch, sent, self.now)) == len(sent)
+            return len(results.settle(session, batch, sent, self.now)) == len(sent)
 
     def send_again(self, delivery: int) -> None:
         with self.store.writing() as session:

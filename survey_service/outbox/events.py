@@ -1,0 +1,312 @@
+"""What a message says: pure functions from what happened to the data of an event, and from the data to the bytes that are signed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from survey_service.belief.belief import kind_of
+from survey_service.store.tables.core import Answer, Contact, ExternalId, SurveySession
+from survey_service.store.tables.webhooks import Endpoint
+
+if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
+    from question_bank.compile import CompiledBank
+    from question_bank.definitions import Bank, Question
+    from survey_service.belief.belief import Change
+
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class News:
+    """What is to be told of an endpoint, to the others."""
+
+    event_type: str
+    reason: str
+    percent: int | None = None
+
+
+FULL, FLAT = FORMATS = ("full", "flat")
+
+
+def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a flat message. Fields are named after ids, with `_` for what is no letter or digit."""
+    told = {name: facts[name] for name in ("sequence", "reason", "occurred_at") if name in facts}
+    told = {"schema": facts["schema"].replace("/", ".flat/"), **told}
+    if "contact" in facts:
+        told |= _contact_flat(facts["contact"])
+    if "merged" in facts:
+        told["merged_id"] = facts["merged"]["id"]
+    if "assignment" in facts:
+        told |= _persona(facts)
+    for group in ("persona_set", "response", "link", "endpoint"):
+        told |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
+    return told | {f"answer_{slug(one['question'])}": _scalar(one.get("value")) for one in facts.get("questions", ())}
+
+
+def _contact_flat(contact: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f"external_id_{slug(one['system'])}": one["id"] for one in contact["external_ids"]}
+    return {"contact_id": contact["id"], **names} | {name: contact[name] for name in ("email_sha256", "email") if name in contact}
+
+
+def _persona(facts: Mapping[str, Any]) -> dict[str, Any]:
+    assignment = facts["assignment"]
+    return {
+        "persona_top": assignment["persona"],
+        "persona_confidence": assignment["confidence"],
+        "persona_margin": assignment["margin"],
+        "persona_kind": assignment["kind"],
+        "persona_is_decided": assignment["is_decided"],
+        "persona_evidence": facts["evidence"]["total"],
+        "persona_seq": facts["sequence"],
+        "persona_updated_at": facts["evidence"]["last_at"],
+        "persona_model": f"{facts['model']['id']}/{facts['model']['version']}",
+        **{f"persona_p_{slug(persona)}": p for persona, p in facts["probabilities"].items()},
+    }
+
+
+def slug(name: str) -> str:
+    """A name as part of the name of a field."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
+
+
+def _scalar(value: Any) -> Any:
+    return ";".join(str(one) for one in value) if isinstance(value, list) else value
+
+
+UPDATED = "contact.persona.updated"
+DECIDED = "contact.persona.decided"
+MERGED = "contact.merged"
+ERASED = "contact.erased"
+COMPLETED = "survey.response.completed"
+ABANDONED = "survey.response.abandoned"
+LINK = "link.planned"
+PUBLISHED = "persona_set.published"
+PING = "endpoint.ping"
+DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpoint.recovered"
+EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
+
+MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
+"""Which arithmetic made the probabilities. Its version changes when the same answers would give others."""
+
+DECIMALS = 4
+MOST_EXPLANATIONS = 5
+
+_ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
+
+
+def persona_facts(event_type: str, change: "Change", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
+    """The data of `contact.persona.updated` and `.decided`, but for `previous`, which is known when the body is written."""
+    belief, probabilities = change.belief, rounded(change.belief.probabilities)
+    confidence, second = sorted(probabilities.values(), reverse=True)[:2]
+    return {
+        **_heading(event_type, sequence, change.reason, change.occurred_at),
+        "contact": _contact(change.contact, names),
+        "persona_set": _persona_set(change.bank, belief.bank_version),
+        "model": MODEL,
+        "assignment": {
+            "persona": belief.top,
+            "kind": kind_of(belief, labelled=belief.bank in change.contact.labels),
+            "confidence": confidence,
+            "margin": round(confidence - second, DECIMALS),
+            "entropy_bits": round(belief.entropy_bits, DECIMALS),
+            "is_decided": belief.is_decided,
+        },
+        "probabilities": probabilities,
+        "coalesced": {"updates": 1, "first_sequence": sequence},
+        "evidence": {
+            "answers": belief.answers,
+            "skipped": belief.skipped,
+            "signals": belief.signals,
+            "total": belief.answers + belief.skipped + belief.signals,
+            "last_at": stamp(belief.updated_at),
+        },
+        "explanation": _explained(change.explanation, change.bank),
+        "consent": _consent(change.contact),
+    }
+
+
+def response_facts(
+    event_type: str,
+    row: SurveySession,
+    contact: Contact,
+    names: Iterable[ExternalId],
+    bank: "CompiledBank",
+    own: Iterable[Answer],
+    sequence: int,
+    now: datetime,
+) -> dict[str, Any]:
+    """The data of `survey.response.completed` and `.abandoned`: every question of the survey with what became of it."""
+    given = {answer.question: answer for answer in own}
+    return {
+        **_heading(event_type, sequence, row.stopped_because or event_type.rpartition(".")[2], now),
+        "contact": _contact(contact, names),
+        "persona_set": _persona_set(bank, row.bank_version),
+        "response": {
+            "session": row.id,
+            "survey": row.survey,
+            "status": row.status,
+            "stopped_because": row.stopped_because,
+            "reason": row.finish_reason,
+            "language": row.language,
+            "channel": row.channel,
+            "hidden": row.hidden,
+            "started_at": stamp(row.started_at),
+            "ended_at": None if row.ended_at is None else stamp(row.ended_at),
+        },
+        "questions": [_became(bank.bank.question(one), given.get(one)) for one in bank.bank.survey(row.survey).questions],
+        "consent": _consent(contact),
+    }
+
+
+def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalId], sequence: int, now: datetime) -> dict[str, Any]:
+    """The data of `contact.merged` and `contact.erased`, but for what was merged, or the names of who is erased."""
+    reason = event_type.rpartition(".")[2]
+    return {**_heading(event_type, sequence, reason, now), "contact": _contact(contact, names), "consent": _consent(contact)}
+
+
+def ping_facts(endpoint_id: str, now: datetime) -> dict[str, Any]:
+    """The data of `endpoint.ping`."""
+    return {"schema": f"{PING}/1", "occurred_at": stamp(now), "endpoint": {"id": endpoint_id}}
+
+
+def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: int | None, now: datetime) -> dict[str, Any]:
+    """The data of `endpoint.degraded`, `.disabled` and `.recovered`. Not its address, which may hold a token."""
+    return {
+        "schema": f"{event_type}/1",
+        "reason": reason,
+        "occurred_at": stamp(now),
+        "endpoint": {"id": endpoint.id, "description": endpoint.description, "state": endpoint.state},
+        "failing_since": None if endpoint.failing_since is None else stamp(endpoint.failing_since),
+        "percent": percent,
+    }
+
+
+def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The data of `persona_set.published`: the personas there are now, and what differs from the version before."""
+    personas = [{"id": one.id, "name": dict(one.name)} for one in bank.personas]
+    return {
+        "schema": f"{PUBLISHED}/1",
+        "reason": "published",
+        "occurred_at": stamp(now),
+        "persona_set": {"id": bank.id, "version": version, "personas": [one.id for one in bank.personas]},
+        "personas": personas,
+        "model": MODEL,
+        "changed": list(changed),
+    }
+
+
+def is_wanted(endpoint: Endpoint, event_type: str) -> bool:
+    """Whether an endpoint asked for events of this type; who named none asked for all."""
+    return not endpoint.events or event_type in endpoint.events
+
+
+def coalesced(facts: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`facts` of an update that takes the place of `earlier` ones: the count adds up, and the first sequence is the lowest."""
+    together = [one["coalesced"] for one in (facts, *earlier)]
+    updates = sum(one["updates"] for one in together)
+    return {**facts, "coalesced": {"updates": updates, "first_sequence": min(one["first_sequence"] for one in together)}}
+
+
+def without_pii(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts for an endpoint that did not ask for e-mail addresses and free text."""
+    kept = dict(facts)
+    if "contact" in kept:
+        kept["contact"] = {name: value for name, value in kept["contact"].items() if name != "email"}
+    if "questions" in kept:
+        kept["questions"] = [_withheld(one) for one in kept["questions"]]
+    return kept
+
+
+def acknowledged_state(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What an endpoint that took this message knows about the contact: the `previous` of its next one."""
+    assignment = facts["assignment"]
+    return {
+        "sequence": facts["sequence"],
+        "persona": assignment["persona"],
+        "confidence": assignment["confidence"],
+        "probabilities": facts["probabilities"],
+    }
+
+
+def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: Mapping[str, Any] | None, form: str = FULL) -> bytes:
+    """The body of a message. It is made once: receivers compare signatures over bytes. Raises orjson.JSONEncodeError."""
+    full = {**facts, "previous": previous} if "assignment" in facts else dict(facts)
+    data = flat(full) if form == FLAT else full
+    ordered = {name: data.pop(name) for name in _ORDER if name in data} | data
+    message = {"type": event_type, "timestamp": facts["occurred_at"], "id": event_id, "data": ordered}
+    return orjson.dumps(message)
+
+
+def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Four decimals that add up to exactly 1 as decimals, by largest remainder; who was ahead stays ahead.
+
+    >>> rounded({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+    {'a': 0.3334, 'b': 0.3333, 'c': 0.3333}
+    """
+    unit = 10**DECIMALS
+    exact = {persona: p * unit for persona, p in probabilities.items()}
+    whole = {persona: floor(p) for persona, p in exact.items()}
+    by_remainder = sorted(exact, key=lambda persona: whole[persona] - exact[persona])
+    for persona in by_remainder[: unit - sum(whole.values())]:
+        whole[persona] += 1
+    return {persona: count / unit for persona, count in whole.items()}
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as every receiver reads it: UTC, microseconds, Z."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _heading(event_type: str, sequence: int, reason: str, occurred_at: datetime) -> dict[str, Any]:
+    return {"schema": f"{event_type}/1", "sequence": sequence, "reason": reason, "occurred_at": stamp(occurred_at)}
+
+
+def _contact(contact: Contact, names: Iterable[ExternalId]) -> dict[str, Any]:
+    return {
+        "id": contact.id,
+        "external_ids": [{"system": name.system, "type": name.type, "id": name.value} for name in names],
+        "email_sha256": contact.email_sha256,
+        "email": contact.email,
+        "merged_from": contact.merged_from,
+    }
+
+
+def _persona_set(bank: "CompiledBank", version: int) -> dict[str, Any]:
+    return {"id": bank.bank.id, "version": version, "personas": list(bank.personas)}
+
+
+def _consent(contact: Contact) -> dict[str, Any]:
+    return {"profiling": contact.consent.get("profiling"), "version": contact.consent.get("version")}
+
+
+def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -> list[dict[str, Any]]:
+    """The items that weigh most, heaviest first. Free text weighs nothing and is never quoted here."""
+    heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
+    texts = {question.id for question in bank.bank.questions if question.type == "text"}
+    return [_item(one, texts) for one in heaviest[:MOST_EXPLANATIONS]]
+
+
+def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
+    told = {name: item[name] for name in ("kind", "question", "value", "signal", "event", "favours") if name in item}
+    if item.get("question") in texts:
+        told["value"] = None
+    return {**told, "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS)}
+
+
+def _became(question: "Question", answer: Answer | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"question": question.id, "type": question.type, "state": "not_asked"}
+    if answer is None:
+        return told
+    if answer.kind != "answer":
+        return {**told, "state": answer.kind}
+    return {**told, "state": "answered", "value": answer.value}
+
+
+def _withheld(told: Mapping[str, Any]) -> dict[str, Any]:
+    if told["type"] == "text" and told["state"] == "answered":
+        return {**told, "value": None, "withheld": True}
+    return dict(told)

@@ -1,0 +1,187 @@
+"""The rows of the outbox: put in, found again, put away. What may be told, and to whom, is decided in `telling`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, or_, select, update
+from sqlmodel import Session, col
+
+from survey_service.outbox import events
+from survey_service.outbox.debounce import Moment
+from survey_service.store.columns import new_id
+from survey_service.store.tables.core import Belief, Contact
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
+
+if TYPE_CHECKING:
+    from question_bank.compile import CompiledBank
+
+
+LANES = INTERACTIVE, BULK = ("interactive", "bulk")
+"""What a respondent has just done, and what concerns the whole base: the second never holds up the first."""
+
+
+def enqueue(
+    session: Session,
+    endpoint: Endpoint,
+    event_type: str,
+    facts: Mapping[str, Any],
+    moment: Moment,
+    now: datetime,
+    contact: Contact | None = None,
+    bank: "CompiledBank | None" = None,
+    lane: str = INTERACTIVE,
+) -> Delivery:
+    """Put a message in. About a contact only with its row locked: the place is its sequence."""
+    row = Delivery(
+        endpoint_id=endpoint.id,
+        contact_id=contact.id if contact else None,
+        event_id=new_id("evt"),
+        event_type=event_type,
+        bank=bank.bank.id if bank else None,
+        sequence=facts.get("sequence"),
+        place=facts.get("sequence", 0),
+        coalescible=event_type == events.UPDATED,
+        facts=dict(facts) if endpoint.include_pii else events.without_pii(facts),
+        due=moment.at,
+        due_at_latest=moment.at_latest,
+        lane=lane,
+        created_at=now,
+    )
+    session.add(row)
+    return row
+
+
+def put_away(session: Session, row: Delivery, state: str, now: datetime) -> None:
+    row.state, row.settled_at, row.lease_until = state, now, None
+    session.add(row)
+
+
+def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Callable[[Delivery], bool] = lambda _: False) -> None:
+    """Let go of what has not been delivered. What is in flight ends, but its result changes nothing any more.
+
+    The endpoint's row must be locked.
+    """
+    pending = select(Delivery).where(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending")
+    for row in session.scalars(pending.order_by(col(Delivery.id)).with_for_update()):
+        if not unless(row):
+            put_away(session, row, "dropped", now)
+
+
+def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
+    """Updates that have not gone out, oldest first, locked; not what a person wants to see sent again.
+
+    One that a worker has in its hands at this moment is left alone: the respondent never waits for the CRM.
+    """
+    found = _pending(endpoint, contact).where(
+        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_free(Delivery, now)
+    )
+    return list(session.scalars(found.with_for_update(skip_locked=True)))
+
+
+def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime) -> None:
+    """What waits for more to come goes now: it must not hold up what cannot wait."""
+    patient = _pending(endpoint, contact).where(col(Delivery.attempt) == 0, or_(col(Delivery.due) > now, col(Delivery.lane) == BULK))
+    for row in session.scalars(patient.with_for_update(skip_locked=True)):
+        row.due, row.lane = now, INTERACTIVE
+        session.add(row)
+
+
+def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> bool:
+    """Whether anything but this message waits for the endpoint."""
+    others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "pending")
+    return session.scalars(others.where(col(Delivery.id) != delivery_id).limit(1)).first() is not None
+
+
+def bring_forward(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    """An endpoint can hear again: what waits because it failed goes now. Its row must be locked."""
+    waiting = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending", col(Delivery.attempt) > 0)
+    session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
+
+
+def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
+    """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
+    _hold_all(session, gone)
+    waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
+    for row in session.scalars(waiting.where(is_free(Delivery, now))):
+        put_away(session, row, "superseded", now)
+    session.flush()
+    session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
+
+
+def forget_all(session: Session, contact: Contact, now: datetime) -> None:
+    """Send nothing of what waits about a contact, and keep nothing of what was sent."""
+    _hold_all(session, contact)
+    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
+    for row in rows:
+        if row.state == "pending":
+            put_away(session, row, "dropped", now)
+    forget(session, rows)
+
+
+def _hold_all(session: Session, contact: Contact) -> None:
+    """Everything about a contact, in the order in which everybody locks messages: by their ids. The contact comes before them."""
+    session.execute(select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id).order_by(col(Delivery.id)).with_for_update())
+
+
+def forget(session: Session, rows: Sequence[Delivery]) -> None:
+    """Keep that there were such messages, and nothing of what they said or what was answered."""
+    for row in rows:
+        row.facts, row.body = {}, None
+        session.add(row)
+    attempts = col(DeliveryAttempt.delivery_id).in_([row.id for row in rows])
+    session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
+
+
+def has_been_told(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
+    """Whether the endpoint has, or is about to get, the belief as it is now."""
+    told = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
+    return session.scalars(told.limit(1)).first() is not None
+
+
+def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str | None:
+    """The persona in the last decision that the endpoint was told of, None if there was none."""
+    told = _about(endpoint, belief.contact_id, belief.bank, events.DECIDED).order_by(col(Delivery.id).desc())
+    last = session.scalars(told.limit(1)).first()
+    return None if last is None else last.facts["assignment"]["persona"]
+
+
+def is_free(row: Any, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """In nobody's hands."""
+    return or_(col(row.lease_until).is_(None), col(row.lease_until) < now)
+
+
+def is_in_nobodys_hands(row: Delivery, now: datetime) -> bool:
+    """As `is_free`, of a row at hand."""
+    return row.lease_until is None or row.lease_until < now
+
+
+def _pending(endpoint: Endpoint, contact: Contact) -> Select[Delivery]:
+    mine = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact.id)
+    return select(Delivery).where(mine, col(Delivery.state) == "pending").order_by(col(Delivery.place))
+
+
+def _about(endpoint: Endpoint, contact_id: str, bank: str, event_type: str) -> Select[Delivery]:
+    line = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact_id)
+    return select(Delivery).where(line, col(Delivery.bank) == bank, col(Delivery.event_type) == event_type)
+
+
+UNSENT = ("pending", "dead")
+
+
+def forget_answers(session: Session, contact: Contact, bank: str, now: datetime) -> None:
+    """Let go of what has not been delivered about a contact under one bank, and of every answer in the rest. The contact must be locked.
+
+    What is told next stands for all of it; the probabilities stay, since the next message says what they were.
+    """
+    mine = select(Delivery).where(col(Delivery.contact_id) == contact.id, col(Delivery.bank) == bank)
+    for row in session.scalars(mine.order_by(col(Delivery.id)).with_for_update()).all():
+        row.facts = {name: [] if name in ("explanation", "questions") else told for name, told in row.facts.items()}
+        row.body = None
+        if row.state in UNSENT:
+            put_away(session, row, "dropped", now)
+        session.add(row)
+        for attempt in session.scalars(select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == row.id)):
+            attempt.excerpt = None
+            session.add(attempt)
+    session.flush()

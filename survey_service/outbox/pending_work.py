@@ -1,0 +1,54 @@
+"""What waits for the rarer work of a worker. Looks without a lock, and without the libraries that the work itself needs."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlmodel import col
+
+from survey_service.egress.signing import is_in_force
+from survey_service.outbox.debounce import IDLE
+from survey_service.store.session import Store
+from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.inbound import InboundEvent
+from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
+
+ENOUGH_WAITING = 200
+"""Of an endpoint's messages in the bulk lane: more are made when these have gone."""
+
+
+def is_any(store: Store, now: datetime) -> bool:
+    """Whether somebody has left a survey, something has come in, somebody is to be told what they missed, or a secret has expired."""
+    with store.reading() as session:
+        looks = (left_open(now).limit(1), came_in(now).with_only_columns(col(InboundEvent.id)), untold())
+        if any(session.execute(look).first() is not None for look in looks):
+            return True
+        secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
+        return any(not is_in_force(one, now) for several in secrets for one in several)
+
+
+def left_open(now: datetime) -> Select[str]:
+    """Sessions that nobody has gone on with for a while, and those whose time is over."""
+    left = col(SurveySession.abandoned_at).is_(None) & (col(SurveySession.last_at) <= now - IDLE)
+    over = col(SurveySession.expires_at) <= now
+    return select(col(SurveySession.id)).where(col(SurveySession.status) == "open", left | over).order_by(col(SurveySession.last_at))
+
+
+def came_in(by: datetime) -> Select[InboundEvent]:
+    """The next event of a source that is to be acted upon: those of one moment in the order in which they happened."""
+    rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), col(InboundEvent.due) <= by)
+    return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
+
+
+def untold() -> Select[Any]:
+    """The next endpoint that can hear again what it missed."""
+    waiting = select(func.count()).where(
+        col(Delivery.endpoint_id) == col(Endpoint.id), col(Delivery.state) == "pending", col(Delivery.lane) == "bulk"
+    )
+    return (
+        select(col(Endpoint.id))
+        .where(col(Endpoint.state) == "active", ~col(Endpoint.awaits_ping), waiting.correlate(Endpoint).scalar_subquery() < ENOUGH_WAITING)
+        .where(select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == col(Endpoint.id)).correlate(Endpoint).exists())
+        .order_by(col(Endpoint.id))
+        .limit(1)
+    )

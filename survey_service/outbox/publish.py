@@ -1,0 +1,248 @@
+"""What is told to whom: a message is a row, and it exists exactly when the answer that caused it does.
+
+Called inside the caller's own transaction, with the contact's row locked.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from question_bank.compile import CompiledBank
+from survey_service.belief.belief import Change, explanation, next_sequence
+from survey_service.belief.evidence import evidence_about
+from survey_service.outbox import events, messages, pending_work, resync
+from survey_service.outbox.debounce import Moment, Waiting, moment_of
+from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
+from survey_service.outbox.messages import BULK, INTERACTIVE
+from survey_service.store.banks import Banks
+from survey_service.store.session import Store
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
+
+OF_CONTACTS = (UPDATED, DECIDED, MERGED, ERASED)
+"""What can be told later, from the state of a contact."""
+
+
+def tell_of_change(session: Session, change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
+    """Tell every endpoint that wants to know; `ended` says that no more will come from this survey.
+
+    `lane` is bulk for a change of the whole base, of which an endpoint may want to hear nothing.
+    """
+    endpoints = _listening(session, change.contact, lane)
+    _tell_of_update(session, endpoints, change, ended, now, lane)
+    _tell_of_decision(session, endpoints, change, ended, now, lane)
+
+
+def tell_of_response(
+    session: Session, row: SurveySession, contact: Contact, bank: CompiledBank, own: list[Answer], what: str, now: datetime
+) -> None:
+    """Tell that a questionnaire was "completed" or "abandoned", with what was given in it."""
+    if what == "completed":
+        tell_the_last_word(session, contact, bank, what, now)
+    event_type = f"survey.response.{what}"
+    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
+    if not wanting:
+        return
+    sequence = next_sequence(session, contact)
+    facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
+    for endpoint in wanting:
+        messages.flush(session, endpoint, contact, now)
+        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, bank)
+
+
+def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
+    """A survey has ended without a further answer: send what is waiting, and the belief to those who have not been told of it."""
+    belief = session.get(Belief, (contact.id, bank.bank.id))
+    endpoints = _listening(session, contact)
+    if belief is None or not endpoints:
+        return
+    for endpoint in endpoints:
+        messages.flush(session, endpoint, contact, now)
+    untold = [one for one in endpoints if is_wanted(one, UPDATED) and not messages.has_been_told(session, one, belief)]
+    patient = [one for one in endpoints if is_wanted(one, DECIDED) and one.when == "final"]
+    if not untold and not patient:
+        return
+    known = evidence_about(session, contact, bank, now)
+    change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
+    if untold:
+        belief.sequence = next_sequence(session, contact, after=belief)
+        session.add(belief)
+        _tell_of_update(session, untold, change, True, now)
+    _tell_of_decision(session, patient, change, True, now)
+
+
+def tell_of_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
+    """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
+    resync.note(session, _deaf(_known(session)), gone["id"])
+    _tell_of_contact(session, contact, MERGED, {"merged": dict(gone)}, now)
+
+
+def tell_of_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
+    """Tell that a contact is to be forgotten, by the `names` it had; nothing else of it is told."""
+    _tell_of_contact(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
+
+
+def tell_of_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
+    """Tell that it is time to send `contact` an email with this link."""
+    _tell_of_contact(session, contact, LINK, {"link": dict(link)}, now)
+
+
+def tell_the_present(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:
+    """Tell one endpoint what a contact has come to, whatever it has missed. The contact must be locked."""
+    if contact.erased_at is not None:
+        _tell_the_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
+    elif contact.merged_into is not None:
+        kept = session.exec(select(Contact).where(Contact.id == contact.merged_into).with_for_update()).one()
+        _tell_the_end(session, endpoint, kept, MERGED, {"merged": {"id": contact.id, "external_ids": []}}, now)
+    for belief in session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank))).all():
+        event_type = UPDATED if is_wanted(endpoint, UPDATED) else DECIDED
+        if is_wanted(endpoint, event_type) and (event_type == UPDATED or belief.is_decided):
+            _tell_of_belief(session, endpoint, contact, belief, banks, event_type, now)
+
+
+def _tell_the_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+    if is_wanted(endpoint, event_type):
+        facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
+        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, lane=BULK)
+
+
+def _tell_of_belief(
+    session: Session, endpoint: Endpoint, contact: Contact, belief: Belief, banks: Banks, event_type: str, now: datetime
+) -> None:
+    bank = banks.version(session, belief.bank, belief.bank_version)
+    why = explanation(evidence_about(session, contact, bank, now))
+    change = Change(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
+    # A sequence of its own: the receiver's guard would drop what it has seen, and a resync is for whoever has lost that.
+    facts = events.persona_facts(event_type, change, _names(session, contact), next_sequence(session, contact, after=belief))
+    if event_type == DECIDED:
+        messages.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, contact, bank, BULK)
+        return
+    earlier = messages.replaceable(session, endpoint, contact, belief.bank, now)
+    _put_in_place(session, endpoint, change, facts, Moment(now), earlier, now, BULK)
+
+
+def _tell_of_contact(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
+    facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
+    for endpoint in wanting:
+        messages.flush(session, endpoint, contact, now)
+        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact)
+
+
+def _tell_of_update(
+    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+) -> None:
+    wanting = [one for one in endpoints if is_wanted(one, UPDATED)]
+    if wanting:
+        facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
+        for endpoint in wanting:
+            _replace(session, endpoint, change, facts, ended, now, lane)
+
+
+def _tell_of_decision(
+    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+) -> None:
+    wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_news(session, one, change, ended)]
+    if wanting:
+        names = _names(session, change.contact)
+        facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
+        for endpoint in wanting:
+            if lane == INTERACTIVE:
+                messages.flush(session, endpoint, change.contact, now)
+            messages.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank, lane)
+
+
+def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str) -> None:
+    """Put an update in the place of those that have not gone out, if it is worth telling at all."""
+    earlier = messages.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
+    moment = moment_of(
+        endpoint.when,
+        now,
+        is_material=change.is_material,
+        at_once=change.newly_decided,
+        ended=ended,
+        waiting=Waiting(earlier[0].due_at_latest) if earlier else None,
+    )
+    if moment is not None:
+        _put_in_place(session, endpoint, change, facts, moment, earlier, now, lane)
+
+
+def _put_in_place(
+    session: Session,
+    endpoint: Endpoint,
+    change: Change,
+    facts: Mapping[str, Any],
+    moment: Moment,
+    earlier: Sequence[Delivery],
+    now: datetime,
+    lane: str,
+) -> None:
+    facts = events.coalesced(facts, [one.facts for one in earlier])
+    lane = min([lane, *(one.lane for one in earlier)], key=messages.LANES.index)
+    row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
+    for one in earlier:
+        # A busy contact must not set the clock of a failing endpoint back: the schedule goes on where it was.
+        if one.attempt:
+            row.attempt, row.due = max(row.attempt, one.attempt), max(row.due, one.due)
+            row.uncounted = max(row.uncounted, one.uncounted)
+        messages.put_away(session, one, "superseded", now)
+
+
+def _is_news(session: Session, endpoint: Endpoint, change: Change, ended: bool) -> bool:
+    """Whether a decision is to be told now. Who wants to hear nothing before the end hears of an earlier decision then."""
+    if endpoint.when != "final":
+        return change.newly_decided
+    return ended and change.belief.is_decided and messages.last_decision(session, endpoint, change.belief) != change.belief.top
+
+
+def _listening(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
+    """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
+    known = _known(session)
+    resync.note(session, _deaf(known), contact.id)
+    return [one for one in known if _can_hear(one) and (lane == INTERACTIVE or one.bulk)]
+
+
+def _known(session: Session) -> list[Endpoint]:
+    return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
+
+
+def _deaf(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    return [one for one in endpoints if not _can_hear(one) and any(is_wanted(one, event) for event in OF_CONTACTS)]
+
+
+def _can_hear(endpoint: Endpoint) -> bool:
+    return endpoint.state == "active" and not endpoint.awaits_ping
+
+
+def _names(session: Session, contact: Contact) -> list[ExternalId]:
+    mine = select(ExternalId).where(ExternalId.contact_id == contact.id)
+    return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
+
+
+AT_ONCE = 50
+
+
+def tell_some(store: Store, banks: Banks, now: datetime) -> bool:
+    """Put messages about some of them in: "did I find work?"."""
+    with store.reading() as session:
+        endpoint_id = session.scalar(pending_work.untold())
+        if endpoint_id is None:
+            return False
+        mine = select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == endpoint_id).order_by(col(Untold.contact_id))
+        ids = list(session.scalars(mine.limit(AT_ONCE)))
+    with store.writing() as session:
+        _tell(session, banks, endpoint_id, ids, now)
+    return True
+
+
+def _tell(session: Session, banks: Banks, endpoint_id: str, ids: list[str], now: datetime) -> None:
+    locked = select(Contact).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update()
+    contacts = session.scalars(locked).all()
+    endpoint = session.get_one(Endpoint, endpoint_id)
+    for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
+        it = delete(Untold).where(col(Untold.endpoint_id) == endpoint_id, col(Untold.contact_id) == contact.id)
+        if session.scalar(it.returning(col(Untold.contact_id))):  # nobody else did it while we waited for the contact
+            tell_the_present(session, endpoint, contact, banks, now)

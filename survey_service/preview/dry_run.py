@@ -1,0 +1,65 @@
+"""An interview in memory: the same course, kept nowhere, for authors who try their survey."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from question_bank.answer_values import to_store
+from survey_service.errors import Conflict
+from survey_service.respondent.answers import validated
+from survey_service.respondent.flow import arrive, close, move_on
+from survey_service.respondent.state import GivenAnswer, Interview, Start
+from survey_service.respondent.view import view_of
+from survey_service.store.banks import Banks
+from survey_service.store.tables.core import Answer
+
+CHANNEL = "preview"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was done so far: the answers that stand, whether the last of them was taken back just now, and whether it was enough."""
+
+    answers: Sequence[GivenAnswer] = ()
+    back: bool = False
+    stopped: bool = False
+
+
+def rehearse(session: Session, banks: Banks, survey: str, language: str | None, done: Rehearsal, now: datetime) -> dict[str, Any]:
+    """The view after what was `done`. Writes nothing. Raises as the real one does, and Conflict where there is nothing to go back to."""
+    with session.no_autoflush:
+        interview = arrive(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)
+        move_on(interview, now)
+        if done.back and not done.answers:
+            raise Conflict("There is no answer to go back to.")
+        for one in done.answers[:-1] if done.back else done.answers:
+            interview.must_be_open(now)
+            interview = _with(interview, one, now)
+            move_on(interview, now)
+        if done.back:
+            interview = replace(interview, withdrawn=_with(interview, done.answers[-1], now).answers[-1])
+            move_on(interview, now)
+        if done.stopped and interview.row.status == "open":
+            close(interview, "finished", "respondent", now)
+        return view_of(interview, now)
+
+
+def _with(interview: Interview, one: GivenAnswer, now: datetime) -> Interview:
+    """The interview with one more answer, which stands in the place of an earlier one to the same question."""
+    value = validated(interview, [one])[0]
+    answer = Answer(
+        session_id=interview.row.id,
+        contact_id=interview.contact.id,
+        bank=interview.row.bank,
+        bank_version=interview.row.bank_version,
+        question=one.question,
+        kind=one.kind,
+        value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
+        answer_id=one.answer_id,
+        given_at=now,
+    )
+    others = [answer for answer in interview.answers if answer.question != one.question]
+    return replace(interview, answers=[*others, answer], withdrawn=None)

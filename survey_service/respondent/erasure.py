@@ -1,0 +1,55 @@
+"""A respondent takes back everything that they answered in a session: it is deleted, and whoever was told of it is told so."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from survey_service.belief.recompute import believe_without, restore
+from survey_service.links.unconfirmed import settle
+from survey_service.outbox import publish
+from survey_service.outbox.messages import forget_answers
+from survey_service.respondent.state import open_interview
+from survey_service.store.banks import Banks
+from survey_service.store.rows import save
+from survey_service.store.tables.core import Answer, SurveySession
+
+ERASED = "erased"
+"""The `reason` in the message about the response, which has no answers any more."""
+
+
+def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> None:
+    """Delete what a session has of its respondent. What an earlier session had answered counts again. Doing it twice is doing it once.
+
+    Raises NotFound.
+    """
+    interview = open_interview(session, banks, session_id, None, now)
+    row, contact = interview.row, interview.contact
+    if row.finish_reason == ERASED:
+        return
+    log = session.exec(select(Answer).where(Answer.session_id == session_id)).all()
+    counted = [answer.question for answer in log if answer.state == "current"]
+    for answer in log:
+        session.delete(answer)
+    session.flush()
+    _close(row, now)
+    settle(session, row)
+    save(session, row)
+    restore(session, contact, row.bank, counted)
+    forget_answers(session, contact, row.bank, now)
+    change = believe_without(session, banks, contact, row.bank, row.bank_version, now)
+    publish.tell_of_change(session, replace(change, is_material=True), ended=True, now=now)
+    publish.tell_of_response(session, row, contact, interview.bank, [], "completed", now)
+
+
+def is_erased(session: Session, session_id: str) -> bool:
+    """Whether the respondent has taken everything back."""
+    return session.exec(select(SurveySession.finish_reason).where(SurveySession.id == session_id)).first() == ERASED
+
+
+def _close(row: SurveySession, now: datetime) -> None:
+    row.hidden, row.page, row.withdrawn_answer = {}, None, None
+    row.question, row.chance, row.left_at = None, None, None
+    if row.status == "open":
+        row.status, row.stopped_because, row.ended_at = "finished", "respondent", now
+    row.finish_reason = ERASED

@@ -1,0 +1,46 @@
+"""Start a session from an email link."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from question_bank.compile import Given
+from survey_service.links.lookup import count, option_of
+from survey_service.links.tokens import Target
+from survey_service.links.unconfirmed import claim
+from survey_service.respondent import interview
+from survey_service.respondent.state import Interview, Start
+from survey_service.store.banks import Banks
+from survey_service.store.tables.core import Answer
+from survey_service.store.tables.links import Link, LinkSession
+
+CHANNEL = "email"
+
+
+def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
+    """Start a session of the link's contact for a client of the API; a click stays a claim until the client's first act."""
+    bank = banks.version(session, link.bank, link.bank_version)
+    option = option_of(session, banks, link, target)
+    count(session, link, target, option, now)
+    claimed = None if option is None or _committed(session, link) is not None else claim(bank, link, option)
+    begun, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
+    session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
+    return begun, token
+
+
+def arrival_of(link: Link, arrival: Start, claimed: Given | None) -> Start:
+    """The same arrival, as the contact of the link and in the version of the bank that the email was written from."""
+    return replace(
+        arrival,
+        language=arrival.language or link.language,
+        contact_id=link.contact_id,
+        pinned=(link.bank, link.bank_version),
+        claimed=claimed,
+    )
+
+
+def _committed(session: Session, link: Link) -> Answer | None:
+    """What the person has confirmed to the question of the email, by this link."""
+    mine = select(Answer).join(LinkSession, col(LinkSession.session_id) == col(Answer.session_id)).where(LinkSession.link_id == link.id)
+    return session.exec(mine.where(Answer.question == link.question, Answer.state == "current")).first()

@@ -1,0 +1,234 @@
+"""A worker of gunicorn with threads: its errors have our shape, its log quotes no request, and its clients have to come to an end."""
+
+import json
+import socket
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from itertools import takewhile
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+
+from survey_service.errors import problem
+
+ENOUGH = 32 * 1024
+"""Bytes of a request with which a thread begins to read although more is to come: about what a socket holds for us."""
+
+
+class Unfinished:
+    """The connections whose request is still to come: since when, and how much of it was there the last time."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
+
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._known
+
+    def since(self, connection: object) -> float:
+        """When it was first waited for, or now."""
+        return self._known.get(connection, (time.monotonic(), 0))[0]
+
+    def must_wait(self, connection: object, sock: socket.socket, patience: float) -> bool:
+        """Whether a thread would only wait for the rest. The socket then becomes readable when there is more, or no more to come."""
+        since, before = self._known.get(connection, (time.monotonic(), 0))
+        try:
+            sock.setblocking(False)
+            here = sock.recv(2 * ENOUGH, socket.MSG_PEEK)
+        except BlockingIOError:  # not a byte yet
+            self._known[connection] = since, 0
+            return True
+        except OSError:  # nobody is there any more: who reads learns of it
+            return False
+        if not here or len(here) == before or is_whole(here) or time.monotonic() - since > patience:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            return False
+        self._known[connection] = since, len(here)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(here) + 1)
+        return True
+
+    def forget(self, connection: object) -> None:
+        self._known.pop(connection, None)
+
+
+def is_whole(here: bytes) -> bool:
+    """Whether a request can be read to its end, or to where it is certainly refused, from these first bytes of it.
+
+    >>> is_whole(b"GET / HTTP/1.1"), is_whole(b"GET / HTTP/1.1\\r\\n\\r\\n")
+    (False, True)
+    >>> is_whole(b"POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n{")
+    False
+    """
+    head, end, body = here.partition(b"\r\n\r\n")
+    if not end:
+        return len(here) >= ENOUGH
+    fields = dict(line.partition(b":")[::2] for line in head.lower().split(b"\r\n")[1:])
+    if b"expect" in fields:  # it waits for us
+        return True
+    if b"transfer-encoding" in fields:
+        return body.endswith(b"0\r\n\r\n") or len(body) >= ENOUGH
+    length = fields.get(b"content-length", b"0").strip()
+    return not length.isdigit() or len(body) >= min(int(length[:9]), ENOUGH)
+
+
+LONGEST_REQUEST = 60.0
+"""Seconds for a request to arrive, head and body: a byte now and then would keep a thread busy for hours."""
+LINGER = 2.0
+"""Seconds in which a client may hang up, or go on sending, after our answer."""
+MOST_ASIDE = 700
+"""Connections of a process that are still sending, beside those it works for: a process has about a thousand files."""
+STATUS_OF: dict[type[Exception], HTTPStatus] = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+    errors.ConfigurationProblem: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""Of what goes wrong outside the application; what else cannot be understood as HTTP is a 400."""
+DETAIL_OF = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is longer than what is read here.",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are larger than what is read here.",
+    HTTPStatus.EXPECTATION_FAILED: "Only 100-continue can be expected here.",
+    HTTPStatus.NOT_IMPLEMENTED: "The body has a transfer coding that is not read here.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here.",
+    HTTPStatus.BAD_REQUEST: "This is not HTTP as it is read here.",
+}
+
+
+class Connection(Protocol):
+    """What gunicorn knows of one."""
+
+    sock: socket.socket
+    initialized: bool
+    parser: Any
+    timeout: float
+
+    def close(self) -> None: ...
+
+
+class Patience:
+    """Since when each connection has been sending its request."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: dict[Connection, float] = {}
+
+    def begin(self, connection: Connection, now: float) -> None:
+        self._since[connection] = now
+
+    def end(self, connection: Connection) -> None:
+        self._since.pop(connection, None)
+
+    def lose(self, now: float) -> None:
+        """Nothing more is read of what has taken too long; what is being answered still arrives."""
+        for connection, since in list(self._since.items()):
+            if now - since > self._seconds:
+                with suppress(OSError):  # it has gone by itself
+                    connection.sock.shutdown(socket.SHUT_RD)
+
+
+class WebWorker(ThreadWorker):
+    """Named in `serving`."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.patience = Patience(LONGEST_REQUEST)
+        self.unfinished, self.leaving, self.aside = Unfinished(), WeakKeyDictionary[Connection, float](), set[Connection]()
+
+    def handle(self, conn: Connection) -> Any:
+        if conn in self.leaving:
+            return self._see_off(conn)
+        read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
+        if not read_ahead and self.unfinished.must_wait(conn, conn.sock, LONGEST_REQUEST):
+            return _DEFER
+        self.patience.begin(conn, self.unfinished.since(conn))
+        self.unfinished.forget(conn)
+        try:
+            stays = super().handle(conn)
+        finally:
+            self.patience.end(conn)
+        return stays or self._bid_farewell(conn)
+
+    def _bid_farewell(self, conn: Connection) -> Any:
+        """Everything has been said. That the client hangs up too is waited for by nobody: gunicorn's main thread would, for two seconds."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        self.leaving[conn] = time.monotonic() + LINGER
+        return _DEFER
+
+    def _see_off(self, conn: Connection) -> Any:
+        """What a client still sends is thrown away, or it would never read our answer."""
+        with suppress(OSError):
+            conn.sock.setblocking(False)
+            while time.monotonic() < self.leaving[conn]:
+                try:
+                    if not conn.sock.recv(65536):
+                        return False
+                except BlockingIOError:
+                    return _DEFER
+        return False
+
+    def finish_request(self, conn: Connection, fs: Any) -> None:
+        """Who is still sending, or has only to hang up, takes no place from the others, as long as there are not very many of them."""
+        if conn in self.leaving and not fs.cancelled() and not fs.exception() and fs.result() is False:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        super().finish_request(conn, fs)
+        if (conn in self.unfinished or conn in self.leaving) and self.alive and len(self.aside) < MOST_ASIDE:
+            self.aside.add(conn)
+            self.nr_conns -= 1
+
+    def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
+        self._count_again(conn)
+        super().on_pending_socket_readable(conn, client)
+
+    def murder_pending(self) -> None:
+        """Closes those that have sent nothing more for a while."""
+        now = time.monotonic()
+        for conn in list(takewhile(lambda one: one.timeout <= now, self.pending_conns)):
+            self._count_again(conn)
+        super().murder_pending()
+
+    def _count_again(self, conn: Connection) -> None:
+        if conn in self.aside:
+            self.aside.discard(conn)
+            self.nr_conns += 1
+
+    def notify(self) -> None:
+        """About once a second."""
+        super().notify()
+        self.patience.lose(time.monotonic())
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        # gunicorn's own quotes the request in page and log: an address may be a token.
+        usual = HTTPStatus.INTERNAL_SERVER_ERROR
+        if isinstance(exc, errors.ParseException):
+            usual = HTTPStatus.BAD_REQUEST
+            self.log.warning("a request was refused before it was read: %s", type(exc).__name__)
+        else:
+            self.log.error("a request failed outside the application", exc_info=exc)
+        status = STATUS_OF.get(type(exc), usual)
+        with suppress(OSError):
+            util.write_nonblock(client, answer_of(status))
+
+
+def answer_of(status: HTTPStatus) -> bytes:
+    """The whole answer, as it goes over the line."""
+    body = json.dumps(problem(status, status.phrase.lower().replace(" ", "_").replace("-", "_"), DETAIL_OF[status])).encode()
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Connection: close",
+        "Content-Type: application/problem+json",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body

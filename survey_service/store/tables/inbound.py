@@ -1,0 +1,78 @@
+"""The tables of what contacts do, and of whom nothing may be kept any more."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from survey_service.store.columns import BigId, json_column, moment
+
+SOURCE_KINDS = ("hubspot", "shopify", "signed")
+
+
+class Source(SQLModel, table=True):
+    """A system that may send us messages, and the secret, encrypted, by which they are known for its own; removed: a stone without it."""
+
+    __tablename__ = "source"
+    __table_args__ = (CheckConstraint("kind IN ('hubspot', 'shopify', 'signed')", "kind"),)
+    id: str = Field(primary_key=True)
+    kind: str
+    secret: str
+    wishes: dict[str, Any] = json_column(dict)
+    removed_at: datetime | None = moment(nullable=True)
+    created_at: datetime = moment()
+
+
+class InboundEvent(SQLModel, table=True):
+    """One thing that a source told us, kept before it is answered. `facts` are emptied as soon as it has been acted upon."""
+
+    __tablename__ = "inbound_event"
+    __table_args__ = (
+        UniqueConstraint("source_id", "event_id"),
+        Index("ix_inbound_event_due", "due", postgresql_where=text("done_at IS NULL"), sqlite_where=text("done_at IS NULL")),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    source_id: str = Field(foreign_key="source.id")
+    event_id: str
+    kind: str
+    facts: dict[str, Any] = json_column(dict)
+    occurred_at: datetime = moment()
+    received_at: datetime = moment()
+    due: datetime = moment()
+    done_at: datetime | None = moment(nullable=True)
+    problem: str | None = None
+
+
+class ContactEvent(SQLModel, table=True):
+    """Something a contact did, as far as a signal can match it; nothing else of the message is kept.
+
+    `path` is in lower case. `at` is by our clock, and never later than `received_at`.
+    """
+
+    __tablename__ = "contact_event"
+    __table_args__ = (
+        UniqueConstraint("source", "message_id"),
+        CheckConstraint("kind IN ('track', 'page', 'screen')", "kind"),
+        Index("ix_contact_event_line", "contact_id", "at"),
+        Index("ix_contact_event_name", "kind", "name"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    contact_id: str = Field(foreign_key="contact.id")
+    source: str = Field(foreign_key="api_key.id")
+    message_id: str
+    kind: str
+    name: str | None = None
+    path: str | None = None
+    channel: str | None = None
+    topic: str | None = None
+    at: datetime = moment()
+    received_at: datetime = moment()
+
+
+class ErasedId(SQLModel, table=True):
+    """A name of somebody who was erased, as a keyed digest: nobody can be found in it, but whoever comes with the name is recognised."""
+
+    __tablename__ = "erased_id"
+    digest: str = Field(primary_key=True)
+    erased_at: datetime = moment()

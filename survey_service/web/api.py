@@ -1,0 +1,221 @@
+"""The edge shared by every API route: bodies read strictly, errors told in one shape, documents described as they are."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any, ClassVar
+
+from flask import Flask, Response, g, request
+from flask_smorest import Api, Blueprint
+from marshmallow import RAISE, Schema, ValidationError, fields
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from survey_service.errors import Conflict, DiscernError, Invalid, MalformedBody, NotFound, TooLarge, Unavailable, WrongMediaType, problem
+from survey_service.web.strict_json import NUL, read_json
+
+SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Seldom:
+    """Once in so many seconds; in between it counts."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds, self._lock = seconds, Lock()
+        self._last, self._since = -seconds, 0
+
+    def turn(self, now: float) -> int:
+        """How many there were since the last time; 0 where it is too early to speak of them."""
+        with self._lock:
+            self._since += 1
+            if now - self._last < self._seconds:
+                return 0
+            counted, self._last, self._since = self._since, now, 0
+            return counted
+
+
+_seldom = Seldom()
+
+
+def note(error: DBAPIError) -> None:
+    """One more request was refused because of this."""
+    if refused := _seldom.turn(time.monotonic()):
+        log.warning("the database did not answer", extra={"problem": str(error.orig).partition("\n")[0], "refused": refused})
+
+
+LARGEST_BODY = 64 * 1024
+LONGEST_SILENCE = 10.0
+JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
+PROBLEM_JSON = "application/problem+json"
+
+
+class StrictSchema(Schema):
+    """A body in which an unknown field is an error, not a silent loss. `also` is what JSON Schema can say of it beyond its fields."""
+
+    also: ClassVar[Mapping[str, Any]] = {}
+
+    class Meta:
+        unknown = RAISE
+
+    @classmethod
+    def described(cls, fields_of_it: dict[str, Any], _name_of: Callable[[type[Schema]], dict[str, Any]]) -> dict[str, Any]:
+        """The JSON Schema of it, after that of its fields."""
+        return {**fields_of_it, **cls.also}
+
+
+class ProblemItemSchema(StrictSchema):
+    path = fields.String(metadata={"description": "Where in the request, for example answers.0.value"})
+    message = fields.String(metadata={"description": "What is wrong and what to do"})
+
+
+class ProblemSchema(StrictSchema):
+    """RFC 9457."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True)
+    errors = fields.List(fields.Nested(ProblemItemSchema))
+
+
+class BodyParser(FlaskParser):
+    """JSON whatever the content type says, as long as it does not say that it is something else.
+
+    A page that sends ``text/plain`` needs no CORS preflight, which saves a phone one journey to the server.
+    """
+
+    DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": RAISE, "query": RAISE}  # type: ignore[misc]
+
+    def load_json(self, req: Any, schema: Schema) -> Any:
+        kind = (req.mimetype or "").lower()
+        if kind not in JSON_TYPES and not kind.endswith("+json"):
+            raise WrongMediaType
+        body = read_body()
+        g.body = read_json(body) if body.strip() else missing
+        return g.body
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Any,
+        schema: Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> Any:
+        raise Invalid(errors=list(_listed(error.messages)))
+
+
+class ApiBlueprint(Blueprint):
+    ARGUMENTS_PARSER = BodyParser()
+
+    def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
+        """As flask-smorest's; but the schema is made once, and not for every request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+
+
+class DiscernApi(Api):
+    """flask-smorest with our error shape."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            return problem_response(TooLarge())
+        code = (error.name or "error").lower().replace(" ", "_")
+        response = _problem_json(error.code or 500, code, error.description or "")
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "retry-after"):
+                response.headers[name] = value
+        return response
+
+    def _register_responses(self) -> None:
+        # Error responses are documented under the default content type, which is not theirs; there is no public setting for it.
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
+        super()._register_responses()
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = Api.DEFAULT_RESPONSE_CONTENT_TYPE
+
+
+def register_errors(app: Flask) -> None:
+    """Every failure that is not a bug leaves as problem+json."""
+    app.register_error_handler(DiscernError, problem_response)
+    app.register_error_handler(
+        IntegrityError, lambda _: problem_response(Conflict("Somebody else changed this at the same moment: try again."))
+    )
+    app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
+    for kind in (OperationalError, InterfaceError, InternalError):  # the last is what PostgreSQL says when it has become read-only
+        app.register_error_handler(kind, _database_failed)
+    app.before_request(limit_patience)
+    app.before_request(refuse_nul)
+
+
+def problem_response(error: DiscernError) -> Response:
+    response = _problem_json(error.status, error.code, error.detail, error.errors)
+    response.headers.update(error.headers)
+    return response
+
+
+def read_body(limit: int = LARGEST_BODY) -> bytes:
+    """The whole body. Raises TooLarge also where its length was not announced, and MalformedBody where it broke off."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge
+    request.max_content_length = limit + 1
+    try:
+        body = request.get_data()
+    except OSError:
+        raise MalformedBody("The body broke off, or its chunks are not readable.") from None
+    if len(body) > limit:
+        raise TooLarge
+    return body
+
+
+def limit_patience() -> None:
+    """Before every request: a client that stops in the middle of its body gives its thread back."""
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(LONGEST_SILENCE)
+
+
+def refuse_nul() -> None:
+    """Before every request: no address and no query can have a NUL in it, which one of the databases takes and the other does not."""
+    if NUL in request.path:
+        raise NotFound
+    for name, value in request.args.items(multi=True):
+        if NUL in name + value:
+            raise Invalid(errors=[{"path": name.replace(NUL, ""), "message": "has a NUL character"}])
+
+
+def _listed(messages: Any, path: str = "") -> Any:
+    """marshmallow's nested messages as flat {path, message}."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            deeper = path if key in ("json", "query", "_schema") and not path else f"{path}.{key}".lstrip(".")
+            yield from _listed(inner, deeper)
+    elif isinstance(messages, list):
+        for inner in messages:
+            yield from _listed(inner, path)
+    else:
+        yield {"path": path, "message": str(messages)}
+
+
+def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Response:
+    body = json.dumps(problem(status, code, detail, errors), ensure_ascii=False)
+    return Response(body, status, content_type=PROBLEM_JSON)
+
+
+def _database_failed(error: DBAPIError) -> Response:
+    note(error)
+    return problem_response(Unavailable(headers={"Retry-After": "2"}))
+
+
+def bearer() -> str | None:
+    """The token of the Authorization header, or None."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

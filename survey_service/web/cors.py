@@ -1,0 +1,92 @@
+"""Which sites may embed a survey: CORS for the API, frame-ancestors for the page. No cookie, so no credentials, is ever involved."""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+from sqlmodel import Session, select
+
+from question_bank.definitions import Bank, Survey
+from survey_service.errors import NotFound, OriginNotAllowed
+from survey_service.store.tables.core import SurveySession
+from survey_service.web.context import Parts, parts
+
+ANYBODY = "*"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "7200",
+}
+
+
+def check_origin() -> Response | None:
+    """Before a respondent call: refuse a foreign page that the survey does not list; answer its preflight."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin == _own_origin(parts()):
+        return None
+    allowed = allowed_origins(parts(), request.view_args or {})
+    if origin not in allowed and ANYBODY not in allowed:
+        raise OriginNotAllowed
+    g.allowed_origin = ANYBODY if ANYBODY in allowed else origin
+    return Response(status=204) if request.method == "OPTIONS" else None
+
+
+def add_cors(response: Response) -> Response:
+    """After a respondent call: let the page read the answer, errors included."""
+    if allowed := g.get("allowed_origin"):
+        response.headers["Access-Control-Allow-Origin"] = allowed
+        if request.method == "OPTIONS":
+            response.headers.update(PREFLIGHT)
+    response.vary.add("Origin")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def allowed_origins(p: Parts, address: Mapping[str, str]) -> tuple[str, ...]:
+    """The origins of the survey that a URL names, directly or by a session; anybody where there is no such thing."""
+    with p.store.reading() as session:
+        try:
+            return survey_at(session, p, address)[1].origins
+        except NotFound:
+            return (ANYBODY,)  # so that the page can read the 404
+
+
+def survey_at(session: Session, p: Parts, address: Mapping[str, str]) -> tuple[Bank, Survey]:
+    """The survey of a session in its pinned version, or else the current one of a survey id. Raises NotFound."""
+    if "session_id" not in address:
+        bank = p.banks.current(session, address.get("survey", ""))[0].bank
+        return bank, bank.survey(address["survey"])
+    columns = select(SurveySession.survey, SurveySession.bank, SurveySession.bank_version)
+    found = session.exec(columns.where(SurveySession.id == address["session_id"])).first()
+    if found is None:
+        raise NotFound
+    survey, bank_id, version = found
+    bank = p.banks.version(session, bank_id, version).bank
+    return bank, bank.survey(survey)
+
+
+def new_nonce() -> str:
+    """What allows the style sheet of one page."""
+    return secrets.token_urlsafe(12)
+
+
+def protected(response: Response, nonce: str, origins: tuple[str, ...]) -> Response:
+    """A page that loads nothing, runs nothing, is kept nowhere, and stands only in frames of these origins."""
+    ancestors = " ".join(origins) or "'none'"
+    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    response.headers.update(
+        {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+            "X-Robots-Tag": "noindex",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    return response
+
+
+def _own_origin(p: Parts) -> str:
+    base = urlsplit(p.settings.base_url)
+    return f"{base.scheme}://{base.netloc}"

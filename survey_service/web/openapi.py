@@ -1,0 +1,80 @@
+"""What the OpenAPI document says beyond the fields of a body: rules between fields, names of properties, who may call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import fields, validate
+
+from survey_service.web.api import StrictSchema
+
+KEY, SESSION = "key", "session"
+"""The two things that a bearer can be."""
+SECURITY = {
+    KEY: {"type": "http", "scheme": "bearer", "description": "An API key, made with `discern key create`"},
+    SESSION: {"type": "http", "scheme": "bearer", "description": "The token of a session; it may stand in the body instead"},
+}
+ANYBODY: list[dict[str, list[str]]] = []
+OF_A_SESSION: list[dict[str, list[str]]] = [{SESSION: []}, {}]
+OF_A_SESSION_OR_KEY: list[dict[str, list[str]]] = [{KEY: []}, {SESSION: []}]
+
+
+class Converter(OpenAPIConverter):
+    """Schemas as JSON Schema, with what they say themselves: see `http.StrictSchema`."""
+
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        said: dict[str, Any] = super().schema2jsonschema(schema)
+        return schema.described(said, self.resolve_nested_schema) if isinstance(schema, StrictSchema) else said
+
+
+class Description(MarshmallowPlugin):
+    """What flask-smorest describes bodies with."""
+
+    Converter = Converter
+
+    def init_spec(self, spec: Any) -> None:
+        super().init_spec(spec)
+        assert self.converter is not None  # noqa: S101  (made by the line above)
+        self.converter.add_attribute_function(_names_and_number_of_properties)
+
+    def operation_helper(self, path: Any = None, operations: Any = None, **more: Any) -> None:
+        """A call is named in the document by its room and its function."""
+        super().operation_helper(path, operations, **more)
+        for operation in (operations or {}).values():
+            operation["operationId"] = more["rule"].endpoint
+
+
+def plain_values(most: int, longest_name: int, longest_text: int) -> dict[str, Any]:
+    """What is said of a mapping from short names to texts, numbers, true, false or null."""
+    return {
+        "maxProperties": most,
+        "propertyNames": {"minLength": 1, "maxLength": longest_name},
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": longest_text},
+    }
+
+
+def one_of(*names: str) -> dict[str, Any]:
+    """Exactly one of these fields is there."""
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
+def without(*names: str) -> dict[str, Any]:
+    """Where none of these fields is there."""
+    return {"properties": {name: {"not": {}} for name in names}}
+
+
+def _names_and_number_of_properties(_converter: Any, field: fields.Field, ret: dict[str, Any]) -> dict[str, Any]:
+    """Of a mapping: apispec describes its values only, and its size as that of a text."""
+    if not isinstance(field, fields.Dict):
+        return {}
+    said: dict[str, Any] = {}
+    ret.pop("maxLength", None)
+    if isinstance(names := field.metadata.get("propertyNames"), Mapping):
+        said["propertyNames"] = dict(names)
+    elif field.key_field is not None:
+        lengths = [one for one in field.key_field.validators if isinstance(one, validate.Length)]
+        limits = {name: value for one in lengths for name, value in (("minLength", one.min), ("maxLength", one.max)) if value is not None}
+        said |= {"propertyNames": limits} if limits else {}
+    sizes = [one.max for one in field.validators if isinstance(one, validate.Length) and one.max is not None]
+    return said | ({"maxProperties": min(sizes)} if sizes else {})

@@ -1,0 +1,126 @@
+"""JSON text as plain values, read so that everybody who reads it reads the same, and that all of it can be stored."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from marshmallow import fields, validate
+
+from survey_service.errors import MalformedBody
+
+
+class Truth(fields.Boolean):
+    """true or false."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Number(fields.Float):
+    """A number; neither true nor a text that reads like one."""
+
+    def _validated(self, value: Any) -> Any:
+        if isinstance(value, bool | str):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+class Whole(fields.Integer):
+    """A whole number; 3.0 is one, in JSON as in JSON Schema."""
+
+    def _validated(self, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+def text_like(
+    pattern: str, error: str | None = None, most: int | None = None, *, allow_none: bool = False, **metadata: Any
+) -> fields.String:
+    """A text that is, as a whole, what `pattern` says; ``$`` alone would let a line feed follow."""
+    checks: list[Any] = [validate.Regexp(rf"(?:{pattern})\Z", error=error)]
+    if most is not None:
+        checks.append(validate.Length(max=most))
+    return fields.String(validate=checks, allow_none=allow_none, metadata={"pattern": f"^(?:{pattern})$", **metadata})
+
+
+LONGEST_INTEGER = 18
+DEEPEST = 64
+TOO_DEEP = f"The body is nested more than {DEEPEST} levels deep."
+NUL = "\x00"
+
+
+def read_json(body: bytes) -> Any:
+    """JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL.
+
+    And for what is read in two ways, a name that stands twice, and for endless nesting.
+    """
+    try:
+        read = _DECODER.decode(body.decode())
+        if _may_be_odd(body):
+            json.dumps(read, ensure_ascii=False).encode()
+    except RecursionError:
+        raise MalformedBody(TOO_DEEP) from None
+    except UnicodeError:
+        raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
+    except ValueError as wrong:
+        raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
+    if _may_be_odd(body) and any(NUL in text for text in _texts(read)):
+        raise MalformedBody("The body has a NUL character, which cannot be stored.")
+    return read
+
+
+def _may_be_odd(body: bytes) -> bool:
+    """Whether it has to be looked through: only an escape can write a NUL or half a pair, and only many brackets are deep."""
+    return b"\\u" in body or body.count(b"[") + body.count(b"{") > DEEPEST
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string in a JSON value, keys too. Raises MalformedBody where it is nested more deeply than anything that is read here."""
+    level, depth = [value], 0
+    while level:
+        if depth > DEEPEST:
+            raise MalformedBody(TOO_DEEP)
+        inside: list[Any] = []
+        for one in level:
+            if isinstance(one, str):
+                yield one
+            elif isinstance(one, dict):
+                yield from one
+                inside += one.values()
+            elif isinstance(one, list):
+                inside += one
+        level, depth = inside, depth + 1
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands there twice one reader takes the first, another the last: what was checked is not what is used."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f'"{next(name for name in names if names.count(name) > 1)[:100]}" stands twice in one object')
+    return read
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _read_integer(digits: str) -> int | float:
+    """Integers beyond 64 bits become floats, as they do in every browser."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
+
+
+def _read_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
+    return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_each_name_once, parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_float
+)

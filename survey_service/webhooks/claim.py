@@ -1,0 +1,213 @@
+"""Taking messages of one endpoint in hand, in one short transaction. Between it and `settling` the worker talks to the receiver."""
+
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlmodel import Session, col
+
+from survey_service.egress.signing import is_in_force
+from survey_service.outbox import events
+from survey_service.outbox.messages import put_away
+from survey_service.store import bulk
+from survey_service.store.columns import UtcDateTime
+from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Endpoint
+from survey_service.webhooks import due
+from survey_service.webhooks.retry import LEASE
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A message in the hands of one worker."""
+
+    delivery_id: int
+    attempt: int
+    event_id: str
+    event_type: str
+    body: bytes = field(repr=False)
+    state: Mapping[str, Any] | None = field(repr=False, default=None)  # what the endpoint knows of the contact once it has taken it
+    manual: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages about distinct contacts for one endpoint, with everything it takes to send them."""
+
+    endpoint_id: str
+    url: str = field(repr=False)  # may hold a token
+    secrets: tuple[str, ...] = field(repr=False)  # encrypted, newest first
+    headers: Mapping[str, str] = field(repr=False)  # the owner's, encrypted
+    is_probe: bool
+    messages: tuple[Claimed, ...]
+
+
+def claim(
+    session: Session,
+    now: datetime,
+    line: tuple[str, str],
+    *,
+    most: int,
+    due_by: datetime | None = None,
+    lease: timedelta = LEASE,
+    chance: Callable[[], float] = random.random,
+) -> Batch | None:
+    """Take the next messages of a line that are due, and write down that they are about to be sent. None when there is nothing to do.
+
+    `line` is an endpoint and a lane, as `claiming.next_line` has found them a moment ago.
+    """
+    endpoint = due.locked_with_room(session, line, now)
+    if endpoint is None:
+        return None
+    found = due.next_due(session, endpoint, line[1], now, due_by or now, due.most_at_once(endpoint, most))
+    found = found[: due.turns(endpoint, now, len(found))]
+    messages = _with_bodies(session, endpoint, found, now)
+    if not messages:
+        return None
+    crashed = {one["id"] for one in found if one["crashed"]}
+    _note(session, messages, crashed, due.lease_of(now, lease, chance()), now)
+    return _in_hand(endpoint, messages, now)
+
+
+def give_back(session: Session, messages: Sequence[Claimed]) -> None:
+    """As if they had never been taken: nothing of them has been sent. Those that somebody else has put away stay so."""
+    if messages:
+        given = {"given": bulk.packed([{**_key(one), "manual": one.manual} for one in messages])}
+        for statement in _free(bulk.dialect_of(session)):
+            session.connection().execute(statement, given)
+
+
+def in_hand_still(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
+    """Which of the messages may still be sent as they are: nobody has put them away, nor changed where they go."""
+    here = and_(col(Endpoint.id) == batch.endpoint_id, col(Endpoint.state) == "active", col(Endpoint.url) == batch.url)
+    numbers = {one.delivery_id: one.attempt for one in messages}
+    mine = select(col(Delivery.id), col(Delivery.attempt)).join(Endpoint, here)
+    found = session.execute(mine.where(col(Delivery.id).in_(numbers), col(Delivery.state) == "pending"))
+    return {delivery_id for delivery_id, attempt in found if numbers[delivery_id] == attempt}
+
+
+def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[str, Any]], now: datetime) -> list[Claimed]:
+    frozen = _frozen(session, [one["id"] for one in found if one["frozen"]])
+    known = _acknowledged(session, endpoint, [one["contact_id"] for one in found if not one["frozen"] and one["bank"]])
+    claimed = []
+    for one in found:
+        try:
+            body = frozen.get(one["id"]) or _body(one, endpoint, known.get((one["contact_id"], one["bank"])))
+        except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop all the others
+            unwritable = session.get_one(Delivery, one["id"])
+            unwritable.last_error = f"unwritable: {wrong}"[:200]
+            put_away(session, unwritable, "dead", now)
+            continue
+        state = events.acknowledged_state(one["facts"]) if one["contact_id"] and one["bank"] and "assignment" in one["facts"] else None
+        number = one["attempt"] + 1
+        claimed.append(Claimed(one["id"], number, one["event_id"], one["event_type"], body, state, bool(one["manual"])))
+    return claimed
+
+
+def _frozen(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
+    """What has been sent before is sent as it was."""
+    if not ids:
+        return {}
+    return {delivery_id: bytes(body) for delivery_id, body in session.connection().execute(_bodies(), {"ids": ids})}
+
+
+def _acknowledged(session: Session, endpoint: Endpoint, contacts: Sequence[str]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """What the endpoint knows of these contacts, by contact and bank."""
+    if not contacts:
+        return {}
+    given = {"endpoint": endpoint.id, "given": bulk.packed([{"contact": one} for one in contacts])}
+    return {(one["contact_id"], one["bank"]): one["facts"] for one in bulk.read(session, _told_of(bulk.dialect_of(session)), given)}
+
+
+def _body(one: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] | None) -> bytes:
+    facts = one["facts"] if endpoint.include_pii else events.without_pii(one["facts"])
+    return events.body_of(one["event_type"], one["event_id"], facts, known, endpoint.format)
+
+
+def _note(session: Session, messages: Sequence[Claimed], crashed: Collection[int], until: datetime, now: datetime) -> None:
+    """One row an attempt, before it is made. An attempt that a worker's death has cut short is not counted: it may never have been made."""
+    bodies, places = bulk.joined([one.body for one in messages])
+    taken = [
+        {**_key(one), **place, "manual": one.manual, "crashed": int(one.delivery_id in crashed)}
+        for one, place in zip(messages, places, strict=True)
+    ]
+    given = {"given": bulk.packed(taken), "bytes": bodies, "until": until, "now": now}
+    for statement in _hold(bulk.dialect_of(session)):
+        session.connection().execute(statement, given)
+
+
+def _key(one: Claimed) -> dict[str, int]:
+    return {"id": one.delivery_id, "number": one.attempt}
+
+
+# To put a statement together takes longer than to run it.
+
+
+@cache
+def _hold(dialect: str) -> tuple[Executable, Executable]:
+    one = bulk.given(dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer())
+    mine = update(Delivery).where(col(Delivery.id) == one.c.id)
+    changed = {"attempt": one.c.number, "lease_until": bindparam("until"), "body": bulk.piece(one), "manual": false()}
+    begun = select(one.c.id, one.c.number, bindparam("now", type_=UtcDateTime()), one.c.manual)
+    return (
+        mine.values(**changed, uncounted=col(Delivery.uncounted) + one.c.crashed),
+        insert(DeliveryAttempt).from_select(["delivery_id", "number", "started_at", "manual"], begun, include_defaults=False),
+    )
+
+
+@cache
+def _free(dialect: str) -> tuple[Executable, Executable]:
+    one = bulk.given(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
+    mine = and_(col(Delivery.id) == one.c.id, col(Delivery.attempt) == one.c.number, col(Delivery.state) == "pending")
+    # What was never sent is not frozen: it may be told in another way by then.
+    body = case((one.c.number > 1, col(Delivery.body)), else_=None)
+    tried = tuple_(col(DeliveryAttempt.delivery_id), col(DeliveryAttempt.number)).in_(select(one.c.id, one.c.number))
+    return (
+        update(Delivery).where(mine).values(attempt=one.c.number - 1, lease_until=None, manual=one.c.manual, body=body),
+        delete(DeliveryAttempt).where(tried),
+    )
+
+
+@cache
+def _bodies() -> Select[*tuple[Any, ...]]:
+    return select(col(Delivery.id), col(Delivery.body)).where(col(Delivery.id).in_(bindparam("ids", expanding=True)))
+
+
+@cache
+def _told_of(dialect: str) -> Select[str]:
+    one = bulk.given(dialect, contact=Text())
+    told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
+    # Not a join: SQLite would read all that the endpoint knows, again for each contact.
+    wanted = col(Acknowledged.contact_id).in_(select(one.c.contact))
+    return bulk.together(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
+
+
+def _in_hand(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:
+    return Batch(
+        endpoint.id,
+        endpoint.url,
+        tuple(one["encrypted"] for one in endpoint.secrets if is_in_force(one, now)),
+        dict(endpoint.headers),
+        is_probe=endpoint.tripped_at is not None,
+        messages=tuple(messages),
+    )

@@ -1,0 +1,219 @@
+"""One batch: taken, sent message by message with no transaction open, and settled."""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlmodel import Session
+
+from survey_service.clock import Clock, utc_now
+from survey_service.crypto import Keyring
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry, deliver
+from survey_service.egress.signing import sign
+from survey_service.outbox import messages
+from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.webhooks import claim, due, results
+from survey_service.webhooks.claim import Batch, Claimed
+from survey_service.webhooks.results import Sent
+from survey_service.webhooks.retry import JITTER, LEASE
+
+FIRST, MOST = 10, 75
+"""Messages of the first batch to an endpoint, and of any."""
+
+BATCH_SECONDS = 1.0
+"""After this nothing more of a batch is sent. With the one request that may be on its way then, this is far from the end of the lease."""
+
+SLOW_SECONDS = 1.0
+"""An endpoint that takes this long for a message, on the average of a batch, is slow."""
+
+
+class Speeds:
+    """Shared by all threads: each call is one read or one write of a dictionary."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}  # for a message, in the last batch
+
+    def most(self, endpoint_id: str) -> int:
+        """As many as go in half the time of a batch, so that few are taken in vain."""
+        seconds = self._seconds.get(endpoint_id)
+        return FIRST if seconds is None else max(1, min(MOST, int(BATCH_SECONDS / 2 / max(seconds, 1e-6))))
+
+    def slow(self) -> Collection[str]:
+        """Those that only some of the threads go to, however many they are."""
+        return {endpoint_id for endpoint_id, seconds in list(self._seconds.items()) if seconds >= SLOW_SECONDS}
+
+    def note(self, endpoint_id: str, messages: int, seconds: float) -> None:
+        """A batch has taken this long."""
+        self._seconds[endpoint_id] = seconds / max(messages, 1)
+
+
+FAILURES_IN_A_ROW = 3
+"""Then the rest of a batch goes back: whether the endpoint is well is seen with one message at a time."""
+
+LOOK_AGAIN_SECONDS = 0.1
+"""What has been in hand this long may have been taken back: the contact erased, the endpoint removed, its address changed."""
+
+SETTLE_AGAIN_SECONDS = 0.5
+
+
+Deliver = Callable[[str, Any, bytes, Policy], Outcome]
+
+log = logging.getLogger("discern.worker")
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What one thread works with. `chance` draws from 0..1; `enough` says that nothing more is to be begun."""
+
+    store: Store
+    keys: Keyring
+    policy: Policy
+    clock: Clock = utc_now
+    deliver: Deliver = deliver
+    chance: Callable[[], float] = random.random
+    speeds: Speeds = field(default_factory=Speeds)
+    enough: Callable[[], bool] = lambda: False
+
+
+def step(hands: Hands, due_by: datetime | None = None, lanes: Sequence[str] = messages.LANES, *, slow_too: bool = True) -> bool:
+    """Send what is due, batch after batch: "did I find work?". `lanes` are those to look into, in this order."""
+    now = hands.clock()
+    look = Look(due_by, lanes, slow_too)
+    with hands.store.reading() as session:
+        line = look.line(hands, session, now)
+    if line is None:
+        return False
+    # What a failing machine forgets of this and of settling is sent again under the same id, which receivers are told to expect.
+    with hands.store.noting() as session:
+        batch = claim.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
+    found = batch is not None
+    while batch is not None:
+        batch = _work_off(hands, batch, look)
+    return found
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where to look for messages."""
+
+    due_by: datetime | None
+    lanes: Sequence[str]
+    slow_too: bool
+
+    def line(self, hands: Hands, session: Session, now: datetime) -> tuple[str, str] | None:
+        without = () if self.slow_too else hands.speeds.slow()
+        return due.next_line(session, now, self.due_by or now, self.lanes, without)
+
+    def next(self, hands: Hands, session: Session) -> Batch | None:
+        """In the transaction that settles one batch, the next is taken."""
+        now = hands.clock()
+        line = None if hands.enough() else self.line(hands, session, now)
+        return line and claim.claim(session, now, line, most=hands.speeds.most(line[0]), due_by=self.due_by)
+
+
+def _work_off(hands: Hands, batch: Batch, look: Look) -> Batch | None:
+    """Send a batch and settle it. Returns the next one."""
+    began = monotonic()
+    sent = _send(hands, batch, began)
+    hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
+    ours, following = _settle(hands, batch, sent, began, look)
+    _tell(batch, sent, ours)
+    return following
+
+
+def _send(hands: Hands, batch: Batch, began: float) -> list[Sent]:
+    """One after the other, until the time of a batch is over, or the endpoint wants no more."""
+    secrets, own = _opened(hands.keys, batch)
+    sent: list[Sent] = []
+    looked, valid = began, {one.delivery_id for one in batch.messages}
+    for number, message in enumerate(batch.messages):
+        if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _wants_no_more(sent)):
+            break
+        if number and monotonic() - looked >= LOOK_AGAIN_SECONDS:
+            with hands.store.reading() as session:
+                looked, valid = monotonic(), claim.in_hand_still(session, batch, batch.messages[number:])
+        if message.delivery_id in valid:
+            sent.append(_attempt(hands, batch, message, secrets, own))
+    return sent
+
+
+def _attempt(hands: Hands, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
+    began = hands.clock()
+    if secrets is None:
+        return Sent(message, Retry("unsigned", None, b"", timedelta(0)), began, began)
+    headers = sign(secrets, message.event_id, int(began.timestamp()), message.body)
+    outcome = hands.deliver(batch.url, {**own, **headers}, message.body, hands.policy)
+    return Sent(message, outcome, began, hands.clock())
+
+
+def _opened(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
+    """The secrets and the owner's headers in clear; no secrets where none of the keys reads them."""
+    try:
+        return [keys.decrypt(one) for one in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
+    except InvalidToken:
+        return None, {}
+
+
+def _wants_no_more(sent: Sequence[Sent]) -> bool:
+    last = sent[-1].outcome if sent else None
+    if isinstance(last, Rejected) or (isinstance(last, Retry) and last.retry_after):
+        return True
+    row = sent[-FAILURES_IN_A_ROW:]
+    return len(row) == FAILURES_IN_A_ROW and not any(isinstance(one.outcome, Delivered) for one in row)
+
+
+def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look: Look) -> tuple[set[int], Batch | None]:
+    """What has arrived is not sent again only because the database was away for a moment: as long as the lease lasts, try again."""
+    while True:
+        try:
+            with hands.store.noting() as session:
+                ours = results.settle(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
+                return ours, look.next(hands, session)
+        except DATABASE_AWAY:
+            if monotonic() - began + SETTLE_AGAIN_SECONDS > LEASE.total_seconds():
+                raise
+            time.sleep(SETTLE_AGAIN_SECONDS)
+
+
+def _tell(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
+    """One line for all that has arrived, one for each attempt that failed or came too late: never the address, which may hold a token,
+    nor anything that was sent or answered.
+    """
+    arrived: list[Sent] = []
+    for one in sent:
+        in_time = one.message.delivery_id in ours
+        if in_time and isinstance(one.outcome, Delivered):
+            arrived.append(one)
+        else:
+            _tell_of(batch, one, in_time)
+    if arrived:
+        ids = [one.message.event_id for one in arrived]
+        longest = max(_milliseconds(one.outcome) for one in arrived)
+        log.info("delivered", extra={"endpoint": batch.endpoint_id, "messages": len(ids), "ms_at_most": longest, "event_ids": ids})
+
+
+def _tell_of(batch: Batch, sent: Sent, in_time: bool) -> None:
+    message, outcome = sent.message, sent.outcome
+    facts = {
+        "event_id": message.event_id,
+        "event_type": message.event_type,
+        "endpoint": batch.endpoint_id,
+        "attempt": message.attempt,
+        "outcome": type(outcome).__name__.lower(),
+        "problem": getattr(outcome, "problem", None),
+        "status": outcome.status,
+        "ms": _milliseconds(outcome),
+        "in_time": in_time,
+    }
+    log.info("attempt", extra={name: value for name, value in facts.items() if value is not None})
+
+
+def _milliseconds(outcome: Outcome) -> int:
+    return round(outcome.duration / timedelta(milliseconds=1))

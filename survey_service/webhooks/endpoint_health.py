@@ -1,0 +1,117 @@
+"""How an endpoint stands after an attempt: left alone, given up, or well again; and who is told of it."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, bindparam, select
+from sqlmodel import Session, col
+
+from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
+from survey_service.outbox import endpoint_events, events, messages, resync
+from survey_service.outbox.events import News
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.webhooks import circuit_breaker
+from survey_service.webhooks.retry import LONGEST_RETRY_AFTER
+
+if TYPE_CHECKING:
+    from survey_service.webhooks.claim import Claimed
+
+CLOCK_WARNING = timedelta(minutes=1)
+"""Receivers refuse what is five minutes away from their time. Less than this is the ordinary difference of two clocks."""
+
+OURS = "unsigned"
+
+log = logging.getLogger("discern.worker")
+
+
+def locked_if_it_changes(session: Session, endpoint_id: str, url: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
+    """The endpoint, when one of these outcomes concerns all of its messages. Endpoint before delivery: everybody locks in this order."""
+    failures, awaits_ping, clock_off = session.connection().execute(_as_it_is(), {"id": endpoint_id}).one()
+    if not any(_changes(bool(failures or awaits_ping), clock_off, one) for one in outcomes):
+        return None
+    endpoint = session.get_one(Endpoint, endpoint_id, with_for_update={"key_share": True}, populate_existing=True)
+    return endpoint if endpoint.url == url else None  # what the old address said is no word of the new one
+
+
+def judge(
+    session: Session, endpoint: Endpoint, message: "Claimed", outcome: Outcome, now: datetime, *, is_probe: bool, gave_up: bool
+) -> None:
+    """Take an outcome into account. The endpoint must be locked, and the message settled."""
+    if isinstance(outcome, Retry) and outcome.problem == OURS:
+        return
+    _compare_clocks(endpoint, outcome)
+    if isinstance(outcome, Delivered):
+        news = _well(session, endpoint, message.event_type, now)
+    elif isinstance(outcome, Rejected):
+        endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", outcome.problem, now
+        news = [News(events.DISABLED, outcome.problem)]
+    else:
+        if outcome.retry_after:
+            endpoint.paused_until = now + min(outcome.retry_after, LONGEST_RETRY_AFTER)
+        waits = partial(messages.is_another_pending, session, endpoint.id, message.delivery_id)
+        news = circuit_breaker.failed(endpoint, now, is_probe=is_probe, gave_up=gave_up, others_wait=waits)
+        if gave_up and message.event_type == events.PING:
+            news += _not_back(endpoint, now)
+    endpoint_events.tell_of_endpoint(session, endpoint, news, now)
+    for one in news:
+        log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, one.event_type, one.reason, one.percent)
+    if endpoint.state == "disabled":
+        put_to_rest(session, endpoint, now)
+    session.add(endpoint)
+
+
+def put_to_rest(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    """A disabled endpoint keeps no messages, only of whom it has to hear when it is back. Its row must be locked."""
+    resync.note_undelivered(session, endpoint)
+    messages.drop_pending(session, endpoint, now)
+    circuit_breaker.forget(endpoint)
+    endpoint.awaits_ping = False
+
+
+def _well(session: Session, endpoint: Endpoint, event_type: str, now: datetime) -> list[News]:
+    if endpoint.awaits_ping:
+        if event_type != events.PING:
+            return []
+        endpoint.awaits_ping = False
+        circuit_breaker.forget(endpoint)
+        return [News(events.RECOVERED, "ping")]
+    if endpoint.tripped_at is not None:
+        messages.bring_forward(session, endpoint, now)
+    return circuit_breaker.succeeded(endpoint)
+
+
+def _not_back(endpoint: Endpoint, now: datetime) -> list[News]:
+    """The ping that was to show that an endpoint is well again has been given up."""
+    if not endpoint.awaits_ping or endpoint.state == "disabled":
+        return []
+    endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", "failing", now
+    return [News(events.DISABLED, "ping")]
+
+
+@cache
+def _as_it_is() -> Select[*tuple[Any, ...]]:
+    columns = (col(Endpoint.failures), col(Endpoint.awaits_ping), col(Endpoint.clock_off))
+    return select(*columns).where(col(Endpoint.id) == bindparam("id"))
+
+
+def _changes(has_failed: bool, clock_off: float | None, outcome: Outcome) -> bool:
+    if isinstance(outcome, Delivered):
+        return has_failed or clock_off != _worth_a_warning(outcome)
+    return isinstance(outcome, Rejected) or outcome.problem != OURS
+
+
+def _compare_clocks(endpoint: Endpoint, outcome: Outcome) -> None:
+    before, endpoint.clock_off = endpoint.clock_off, _worth_a_warning(outcome)
+    if endpoint.clock_off is not None and before is None:
+        log.warning(
+            "endpoint=%s clock_off=%.0fs: its clock and ours differ, and it will refuse our signatures", endpoint.id, endpoint.clock_off
+        )
+
+
+def _worth_a_warning(outcome: Outcome) -> float | None:
+    """Seconds, to the minute: a clock that is off must not cost a statement with every message."""
+    off = outcome.clock_off
+    return None if off is None or abs(off) < CLOCK_WARNING else round(off / timedelta(minutes=1)) * 60.0

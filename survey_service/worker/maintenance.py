@@ -1,0 +1,96 @@
+"""The rarer work of a worker: closing what respondents left, telling who missed something, acting upon what came in, the retention.
+
+It needs compiled banks, and with them the numerical libraries. So a process of its own does it, which ends when nothing is left to do, and
+the worker stays small: `child` starts it, and gives it the settings on its standard input.
+"""
+
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event, Thread
+from time import monotonic
+
+from survey_service import logs
+from survey_service.clock import Clock, utc_now
+from survey_service.contacts.retention import prune
+from survey_service.crypto import Keyring
+from survey_service.inbound import handler
+from survey_service.outbox import publish
+from survey_service.respondent.expiry import sweep
+from survey_service.settings import Settings
+from survey_service.store.banks import Banks
+from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.worker.maintenance_process import AWAY
+
+LINGER_SECONDS = 10.0
+"""It does not end at once: what comes in seldom comes alone."""
+
+PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Chores:
+    """What the work takes."""
+
+    settings: Settings
+    store: Store
+    clock: Clock = utc_now
+    banks: Banks = field(default_factory=Banks)
+
+    def do(self, until: datetime | None = None) -> bool:
+        """A little of everything: "did I find work?". `until`: only what was due by then."""
+        settings, store, banks = self.settings, self.store, self.banks
+        came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
+        told = publish.tell_some(store, banks, self.clock())
+        return bool(sweep(store, banks, self.clock())) or came_in or told
+
+    def prune(self) -> None:
+        """Keep nothing longer than was promised."""
+        if self.settings.retention_days is not None:
+            prune(self.store, self.banks, self.settings.retention_days, self.clock)
+
+
+def work(chores: Chores, enough: Callable[[float], bool], linger: float = LINGER_SECONDS) -> None:
+    """Until nothing has been found for a while; `enough` waits so many seconds and says whether to end before."""
+    idle_since = monotonic()
+    while not enough(0):
+        if chores.do():
+            idle_since = monotonic()
+        elif monotonic() - idle_since > linger or enough(PAUSE_SECONDS):
+            return
+
+
+def main() -> None:
+    """What the worker starts. It ends when its standard input does: with the worker, however that ends."""
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)  # the worker was told too
+    settings, prunes, until = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
+    logs.configure(settings.log_level, settings.log_format)
+    ended = Event()
+    Thread(target=_watch, args=(ended,), daemon=True).start()
+    with closing(Store(settings.database_url)) as store:
+        chores = Chores(settings, store)
+        try:
+            if prunes:
+                chores.prune()
+            while until is not None and chores.do(until):
+                pass
+            if until is None:
+                work(chores, ended.wait)
+        except DATABASE_AWAY:
+            sys.exit(AWAY)
+
+
+def _watch(ended: Event) -> None:
+    while os.read(sys.stdin.fileno(), 1):  # not through sys.stdin: a thread must not hold its lock when the process ends
+        pass
+    ended.set()
+
+
+if __name__ == "__main__":
+    main()

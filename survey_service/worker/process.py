@@ -1,0 +1,203 @@
+"""The worker: takes what is due, sends it with no transaction open, writes down how it went; and closes what respondents left open."""
+
+import ctypes
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from datetime import datetime
+from functools import partial
+from itertools import product
+from queue import SimpleQueue
+from threading import Event, Lock
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlmodel import select
+
+from survey_service import logs
+from survey_service.clock import Clock, utc_now
+from survey_service.crm import sync as crm
+from survey_service.crypto import Keyring
+from survey_service.egress.addresses import Policy
+from survey_service.ops.heartbeat import BEAT_SECONDS, Heart
+from survey_service.outbox import messages, pending_work
+from survey_service.settings import Settings
+from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.webhooks import dispatch
+from survey_service.webhooks.dispatch import Hands
+from survey_service.worker import maintenance_process
+
+LANES_OF_THREADS = ((messages.INTERACTIVE,), (messages.INTERACTIVE,), messages.LANES, messages.LANES[::-1])
+"""What concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
+
+THREADS = tuple(product(LANES_OF_THREADS, (False, False, True)))
+"""One a thread: the lanes it looks into, and whether it goes to slow endpoints too: however many hang, half of a worker is left."""
+
+CRM_THREADS = 3
+
+POLL_SECONDS, BRING_SECONDS = 0.1, 0.2
+CHORES_SECONDS = 1.0
+PRUNE_SECONDS = 3600.0
+FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
+M_ARENA_MAX = -8  # of malloc.h
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger("discern.worker")
+
+
+def run(settings: Settings, once: bool = False) -> None:
+    """Deliver until SIGTERM or SIGINT, and then finish what is in flight; or, with `once`, all that is due now."""
+    logs.configure(settings.log_level, settings.log_format)
+    _share_memory()
+    with closing(Store(settings.database_url)) as store:
+        worker = Worker(settings, store)
+        worker.must_read_every_secret()
+        if once:
+            maintenance_process.do_chores(settings, Event().wait, until=utc_now())
+            worker.start(until=utc_now())
+            worker.join()
+            return
+        with _on_signal(worker.ask_to_end):
+            worker.start()
+            worker.wait()
+            worker.stop()
+            log.info("stopping: what is in flight is finished first")
+            worker.join()
+
+
+class Worker:
+    """Threads that share nothing but the database, the settings, and the wish to end."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
+        keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
+        self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 2, thread_name_prefix="worker")
+        self._futures: list[Future[None]] = []
+        self._heart = Heart(store, clock)
+        self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
+
+    def must_read_every_secret(self) -> None:
+        """Raises SystemExit when an endpoint's secret was encrypted with a key that is no longer among the settings."""
+        try:
+            unreadable = [one.id for one in _active(self._store) if not _is_readable(one, self._hands.keys)]
+        except DATABASE_AWAY:
+            return  # then nothing can be sent either; every attempt looks again
+        if unreadable:
+            raise SystemExit(
+                f"DISCERN_SECRET_KEYS: no key reads the secrets of {', '.join(unreadable)}: "
+                "put the earlier key back behind the new one, or rotate these endpoints"
+            )
+
+    def start(self, until: datetime | None = None) -> None:
+        """`until`: only what was due by then, and then end."""
+        threads = THREADS if until is None else [(messages.LANES, True)] * len(THREADS)
+        self._futures = [self._threads.submit(self._deliver, until, *one) for one in threads]
+        self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
+        if until is None:
+            self._futures += [self._threads.submit(one) for one in (self._have_chores_done, self._live)]
+        for future in self._futures:
+            future.add_done_callback(self.ask_to_end)
+
+    def ask_to_end(self, *_: object) -> None:
+        """May be called from anywhere. A thread that a bug has killed calls it too: half a worker must not pass for a whole one."""
+        self._asked.put(None)
+
+    def wait(self) -> None:
+        """Until somebody asks to end."""
+        self._asked.get()
+
+    def stop(self) -> None:
+        """Take nothing new."""
+        self._stop.set()
+
+    def join(self) -> None:
+        """Wait for what is in flight, and for every thread; what killed one is raised here."""
+        self._threads.shutdown()
+        for future in self._futures:
+            future.result()
+
+    def _deliver(self, until: datetime | None, lanes: Sequence[str], slow_too: bool) -> None:
+        # Idle threads wait in line: together they look as often as one.
+        self._repeat(lambda: dispatch.step(self._hands, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
+
+    def _bring(self, until: datetime | None) -> None:
+        """To CRMs: apart from the webhooks, since a batch takes its time."""
+        hands = self._hands
+        work = partial(crm.step, hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
+        self._repeat(work, BRING_SECONDS, until, self._crm_idle)
+
+    def _live(self) -> None:
+        while not self._stop.is_set():
+            self._heart.beat()
+            self._stop.wait(BEAT_SECONDS)
+        self._heart.stop()
+
+    def _have_chores_done(self) -> None:
+        pruned = -PRUNE_SECONDS
+
+        def work() -> bool:
+            nonlocal pruned
+            prunes = self._settings.retention_days is not None and time.monotonic() - pruned >= PRUNE_SECONDS
+            if not prunes and not pending_work.is_any(self._store, self._clock()):
+                return False
+            maintenance_process.do_chores(self._settings, self._stop.wait, prunes=prunes)
+            pruned = time.monotonic() if prunes else pruned
+            return True
+
+        self._repeat(work, CHORES_SECONDS)
+
+    def _repeat(
+        self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None
+    ) -> None:
+        absence = FIRST_ABSENCE
+        while not self._stop.is_set():
+            try:
+                found = work()
+                absence = FIRST_ABSENCE
+            except (*DATABASE_AWAY, maintenance_process.ChoresInterrupted) as problem:
+                if until is not None:
+                    raise
+                log.warning("database=away retry_in=%.1fs problem=%r", absence, str(getattr(problem, "orig", problem)).partition("\n")[0])
+                self._stop.wait(absence)
+                absence = min(absence * 2, LONGEST_ABSENCE)
+                continue
+            if not found and until is not None:
+                return
+            if not found:
+                with line or nullcontext():
+                    self._stop.wait(pause)
+
+
+def _share_memory() -> None:
+    """One heap for all threads: the C library gives each of them its own, and what they free stays there."""
+    with suppress(AttributeError, OSError):  # another C library than GNU's has neither the habit nor the call
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
+def _active(store: Store) -> list[Endpoint]:
+    with store.reading() as session:
+        return list(session.exec(select(Endpoint).where(Endpoint.state == "active")))
+
+
+def _is_readable(endpoint: Endpoint, keys: Keyring) -> bool:
+    try:
+        keys.decrypt(endpoint.secrets[0]["encrypted"])
+    except InvalidToken:
+        return False
+    return True
+
+
+@contextmanager
+def _on_signal(act: Callable[..., None]) -> Iterator[None]:
+    before = {one: signal.signal(one, act) for one in SIGNALS}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

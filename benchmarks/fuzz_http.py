@@ -21,6 +21,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from question_bank.files.load import read_bank
+from survey_service.app import create_app
 from survey_service.banks.publishing import publish
 from survey_service.crypto import Keyring
 from survey_service.server.gunicorn_app import serve
@@ -53,7 +54,7 @@ def serve_alone(settings: Settings, bind: str) -> None:
         return look_up(host, *more, **others)
 
     socket.socket.connect, socket.getaddrinfo = only_here, nobody_else  # type: ignore[method-assign,assignment]
-    serve(settings, bind, 2, 4)
+    serve(create_app, settings, bind, 2, 4)
 
 
 @contextmanager

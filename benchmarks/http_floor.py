@@ -149,12 +149,9 @@ def _shown(question: Any) -> dict[str, Any]:
     return {"id": question.id, "type": question.type, "text": next(iter(question.text.values())), "options": options}
 
 
-class FloorServer(DiscernServer):
-    def load(self) -> Flask:
-        return floor(self.settings.database_url)
-
-
 if __name__ == "__main__":
     database, port, workers, threads = sys.argv[1:]
     settings = Settings.from_env({"DISCERN_DATABASE_URL": database, "DISCERN_SECRET_KEYS": "k" * 32, "DISCERN_LOG_LEVEL": "WARNING"})
-    FloorServer(settings, options_of(settings, f"127.0.0.1:{port}", int(workers), int(threads))).run()
+    DiscernServer(
+        lambda known: floor(known.database_url), settings, options_of(settings, f"127.0.0.1:{port}", int(workers), int(threads))
+    ).run()

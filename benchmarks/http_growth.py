@@ -18,8 +18,8 @@ from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
 from survey_service.settings import Limit, Settings
-from survey_service.store.columns import new_id
 from survey_service.store.session import Store
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.metadata import metadata
 from survey_service.webhooks import endpoints
 

@@ -22,9 +22,9 @@ from sqlmodel import Session
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
 from survey_service.respondent.state import digest
-from survey_service.store.columns import new_id
 from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, SurveySession
 
 SURVEY = "bench"

@@ -31,9 +31,9 @@ from survey_service.egress.client import deliver
 from survey_service.egress.signing import new_secret, sign
 from survey_service.outbox.events import MODEL, PING, UPDATED, ping_facts
 from survey_service.settings import Settings
-from survey_service.store.columns import new_id
 from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery, Endpoint
 from survey_service.webhooks import due, endpoints

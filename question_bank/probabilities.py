@@ -4,13 +4,22 @@ Nothing is ever certain: after this no probability is below `FLOOR`, and none of
 """
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from question_bank.definitions import Counts, Normal, Question, Row, Shares, Words
-from question_bank.files.likelihood_rows import normalised
+
+EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
+
+
+def normalised(values: Sequence[float]) -> tuple[float, ...]:
+    """The values divided by their sum, untouched when they already add up to 1."""
+    total = fsum(values)
+    return tuple(values) if abs(total - 1) <= EXACT else tuple(value / total for value in values)
+
 
 FLOOR = 1e-4
 PSEUDO_COUNTS = 8.0  # 100 labelled respondents: calibration error .324 without shrinking, .026 with (docs: the engine)

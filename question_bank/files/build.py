@@ -20,9 +20,10 @@ from question_bank.definitions import (
     Survey,
     Text,
 )
-from question_bank.files.checks.surveys import selected
 from question_bank.files.draft import Draft, outcomes_of
-from question_bank.files.likelihood_rows import normalised, read_row
+from question_bank.files.likelihood_rows import read_row
+from question_bank.files.survey_rules import selected
+from question_bank.probabilities import normalised
 
 Fields = Mapping[str, Any]
 

@@ -1,12 +1,12 @@
 """What could be read of a bank that may still be wrong: the ground on which the checks stand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from question_bank.files.problems import Path
+from question_bank.files.problems import Finding, Path, listed, nearest
 
 KINDS = ("personas", "questions", "signals", "surveys")
 CHOOSABLE = ("single", "multiple", "scale")
@@ -90,3 +90,35 @@ def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
     if not ids or None in ids or max(Counter(ids).values()) > 1:
         return None
     return tuple(ids)
+
+
+def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
+    """Blame a name that no persona, question, … of the bank bears, unless it may be one that could not be read."""
+    if name not in also and not draft.may_exist(kind, name):
+        known, one = draft.by_id(kind), kind.removesuffix("s")
+        yield Finding(path, f'there is no {one} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
+
+
+def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
+    """A table needs an entry for every persona, and no other."""
+    for name in table:
+        yield from unknown(draft, (*path, name), name, "personas")
+    missing = [persona for persona in draft.by_id("personas") if persona not in table]
+    if missing:
+        yield Finding(path, f"says nothing for persona {listed(missing)}", "give every persona an entry")
+
+
+def twice(draft: Draft, kind: str) -> Iterator[Finding]:
+    """An id may be used once among its kind."""
+    yield from twice_among(draft.items(kind), kind.removesuffix("s"))
+
+
+def twice_among(items: Iterator[tuple[Path, Mapping[str, Any]]], one: str) -> Iterator[Finding]:
+    """As `twice`, for items wherever they stand."""
+    first: dict[str, int] = {}
+    for path, item in items:
+        name = item.get("id")
+        if name in first:
+            yield Finding((*path, "id"), f'"{name}" is already the id of {one} {first[name]}', "give this one its own id")
+        elif name is not None:
+            first[name] = int(path[-1]) + 1

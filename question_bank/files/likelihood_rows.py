@@ -9,10 +9,10 @@ from typing import Any
 
 from question_bank.definitions import WORDS, Counts, LogNormal, Normal, QuestionType, Row, Shares, Words
 from question_bank.files.problems import listed, nearest, short
+from question_bank.probabilities import normalised
 
 TOLERANCE = 1e-6
 MOST_PEOPLE = 1e10
-EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
 NUMBER_FORMS = "write {mean: 35, sd: 10} or {median: 35, spread: 1.5}"
 SHARE_TODO = "give one probability an option, adding up to 1, or counts: {counts: [18, 4, 2]}"
 
@@ -47,12 +47,6 @@ def probability(value: Any, at: tuple[str | int, ...] = ()) -> float:
         todo = f"write {number / 100:g} for {number:g} %" if 1 < number <= 100 else "write a number from 0 to 1"
         raise RowFault(f"{short(value)} is not a probability", todo, at)
     return number
-
-
-def normalised(values: Sequence[float]) -> tuple[float, ...]:
-    """The values divided by their sum, untouched when they already add up to 1."""
-    total = fsum(values)
-    return tuple(values) if abs(total - 1) <= EXACT else tuple(value / total for value in values)
 
 
 def _number(value: Any, at: tuple[str | int, ...]) -> float:

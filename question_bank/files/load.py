@@ -7,16 +7,21 @@ import numpy as np
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.build import build
-from question_bank.files.checks import check
 from question_bank.files.draft import Draft
 from question_bank.files.json_source import read_json
+from question_bank.files.likelihood_rules import likelihood_rules, persona_rules
 from question_bank.files.lint import advise
 from question_bank.files.problems import BankInvalid, Finding, Path, Problem, where_of
+from question_bank.files.question_rules import question_rules, text_rules
 from question_bank.files.schema import shaped
 from question_bank.files.source import Source, Unreadable, text_of
+from question_bank.files.survey_rules import survey_rules
 from question_bank.files.yaml_source import read_yaml
 
 __all__ = ["BankInvalid", "Problem", "Report", "check_bank", "read_bank"]
+
+RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules)
+"""Checks that need more than one field. Each runs whatever another finds, so that all problems are reported at once."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     unread = {finding.path for finding in source.findings}
     findings = [*source.findings, *(finding for finding in unshaped if finding.path not in unread)]
     draft = Draft(fields, broken, source.data)
-    findings += check(draft)
+    findings += [finding for rules in RULES for finding in rules(draft)]
     if findings:
         return Report(None, _sorted(findings, source, file))
     bank = build(draft)

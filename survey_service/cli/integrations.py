@@ -168,7 +168,7 @@ def _wired(settings: "Settings", connection_id: str) -> tuple[str, Any]:
 
 
 def _ask(settings: "Settings") -> "Ask":
-    from survey_service.crm.client import call
+    from survey_service.crm.adapters.client import call
     from survey_service.egress.addresses import Policy
 
     return lambda request: call(request, Policy(settings.allow_private_targets))

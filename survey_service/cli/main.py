@@ -71,12 +71,13 @@ def migrate() -> None:
 def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
     """Serve surveys and the API with gunicorn."""
     folder = folder_of_metrics()
+    from survey_service.app import create_app
     from survey_service.server.gunicorn_app import serve as run
 
     settings = settings_of_environment()
     with store_of(settings):
         pass
-    run(replace(settings, metrics_folder=folder), bind, workers, threads, access_log=access_log)
+    run(create_app, replace(settings, metrics_folder=folder), bind, workers, threads, access_log=access_log)
 
 
 @main.command()

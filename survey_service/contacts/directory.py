@@ -9,8 +9,8 @@ from sqlmodel import Session, col, delete, insert, select
 
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
-from survey_service.store.columns import new_id
 from survey_service.store.session import alone
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ErasedId
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from survey_service.crm import contact_values
-from survey_service.crm.adapters import http_template
+from survey_service.crm.adapters import contact_values, http_template
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
@@ -18,7 +17,7 @@ from survey_service.outbox import messages
 from survey_service.outbox.events import ERASED, UPDATED
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Connection, Endpoint
 from survey_service.webhooks import endpoint_health
 from survey_service.webhooks.endpoints import OWNER

@@ -10,11 +10,11 @@ from survey_service.belief.evidence import evidence_about
 from survey_service.contacts import directory
 from survey_service.contacts.views import names_of
 from survey_service.crm.adapters import hubspot
+from survey_service.crm.adapters.client import Unanswered
+from survey_service.crm.adapters.contact_values import record_of
 from survey_service.crm.adapters.protocol import Record, Request, Response, Wiring
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.client import Unanswered
 from survey_service.crm.connections import find
-from survey_service.crm.contact_values import record_of
 from survey_service.crm.sync import NO_IDENTITY, token_of
 from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring

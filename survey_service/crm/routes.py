@@ -5,8 +5,8 @@ from typing import Any
 from survey_service.banks.schemas import PageQuerySchema
 from survey_service.crm import connections
 from survey_service.crm import dry_run as dry_runs
+from survey_service.crm.adapters.client import call
 from survey_service.crm.adapters.protocol import Request, Response, Wiring
-from survey_service.crm.client import call
 from survey_service.crm.schemas import (
     ConnectionPageSchema,
     ConnectionPatchSchema,

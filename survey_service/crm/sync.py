@@ -8,6 +8,8 @@ from datetime import datetime
 
 from survey_service.clock import Clock, utc_now
 from survey_service.crm import batches
+from survey_service.crm.adapters.client import Call, Unanswered, call
+from survey_service.crm.adapters.contact_values import record_of
 from survey_service.crm.adapters.protocol import (
     AUTHORISATION_WAIT,
     UNAUTHORISED,
@@ -24,8 +26,6 @@ from survey_service.crm.adapters.protocol import (
     Wiring,
 )
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.client import Call, Unanswered, call
-from survey_service.crm.contact_values import record_of
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import Policy
 from survey_service.store.session import Store

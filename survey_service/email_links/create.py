@@ -15,7 +15,7 @@ from survey_service.email_links.first_question import checked, first_questions
 from survey_service.links.lookup import may_be_asked
 from survey_service.respondent.flow import spoken
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.links import Link
 

@@ -9,7 +9,7 @@ from survey_service.belief.recompute import believe_without, restore
 from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import Link, LinkSession
 

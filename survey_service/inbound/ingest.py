@@ -18,7 +18,7 @@ from survey_service.errors import Conflict
 from survey_service.inbound.segment import Message, NotUnderstood
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
 

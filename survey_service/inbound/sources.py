@@ -13,7 +13,7 @@ from survey_service.errors import Invalid, NotFound
 from survey_service.inbound import hubspot, shopify, signed
 from survey_service.inbound.receiver import Heard, Receiver
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.inbound import InboundEvent, Source
 
 RECEIVERS: Mapping[str, Receiver] = {

@@ -8,8 +8,8 @@ from sqlmodel import Session, col, delete, func, select
 
 from survey_service.clock import Clock
 from survey_service.outbox.messages import is_free
-from survey_service.store.columns import new_id
 from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Delivery, WorkerBeat
 
 BEAT_SECONDS = 5.0

@@ -10,7 +10,7 @@ from survey_service.belief.evidence import current_answers, signals_of
 from survey_service.contacts.directory import follow
 from survey_service.respondent.state import Interview, Start
 from survey_service.store.banks import Banks
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, SurveySession
 
 SESSION_LIFETIME = timedelta(hours=24)

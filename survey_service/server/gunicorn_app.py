@@ -1,6 +1,6 @@
 """The web server: gunicorn with threads, which keeps slow phones from blocking the others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +9,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from survey_service import logs
-from survey_service.app import create_app
+from survey_service.ops import logs
 from survey_service.ops.metrics import ROUTE, forget
 from survey_service.settings import Settings
 from survey_service.web.middleware import NAMES
@@ -42,7 +41,8 @@ class ServerLog(Logger):
 class DiscernServer(BaseApplication):
     """gunicorn, configured in code; the application is made in each worker, after the fork."""
 
-    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+    def __init__(self, create_app: Callable[[Settings], Flask], settings: Settings, options: dict[str, Any]) -> None:
+        self.create_app = create_app
         self.settings = settings
         self.options = options
         super().__init__()
@@ -53,12 +53,14 @@ class DiscernServer(BaseApplication):
 
     def load(self) -> Flask:
         logs.configure(self.settings.log_level, self.settings.log_format)
-        return create_app(self.settings)
+        return self.create_app(self.settings)
 
 
-def serve(settings: Settings, bind: str, workers: int, threads: int, *, access_log: bool = False) -> None:
+def serve(
+    create_app: Callable[[Settings], Flask], settings: Settings, bind: str, workers: int, threads: int, *, access_log: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    DiscernServer(settings, options_of(settings, bind, workers, threads, access_log=access_log)).run()
+    DiscernServer(create_app, settings, options_of(settings, bind, workers, threads, access_log=access_log)).run()
 
 
 def options_of(settings: Settings, bind: str, workers: int, threads: int, *, access_log: bool = False) -> dict[str, Any]:

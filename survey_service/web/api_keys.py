@@ -13,8 +13,8 @@ from sqlmodel import Session, col, select
 
 from survey_service.crypto import Keyring
 from survey_service.errors import ScopeMissing, Unauthorised
-from survey_service.store.columns import new_id
 from survey_service.store.session import Store
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import ApiKey
 from survey_service.web.api import bearer
 from survey_service.web.context import Parts, parts

@@ -31,7 +31,7 @@ from survey_service.egress.signing import is_in_force
 from survey_service.outbox import events
 from survey_service.outbox.messages import put_away
 from survey_service.store import bulk
-from survey_service.store.columns import UtcDateTime
+from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import due
 from survey_service.webhooks.retry import LEASE

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from survey_service.outbox import events
 from survey_service.outbox.messages import LANES, is_free
 from survey_service.store import bulk
-from survey_service.store.columns import UtcDateTime
+from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint
 from survey_service.webhooks import circuit_breaker
 

@@ -15,7 +15,7 @@ from survey_service.outbox import events, messages
 from survey_service.outbox.debounce import WISHES, Moment
 from survey_service.outbox.resync import how_many, note_all
 from survey_service.settings import Settings
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
 from survey_service.web.rate_limit import TooManyRequests
 from survey_service.webhooks import circuit_breaker, endpoint_health

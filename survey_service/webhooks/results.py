@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.outbox import events, messages
 from survey_service.store import bulk
-from survey_service.store.columns import Json, UtcDateTime
+from survey_service.store.tables.columns import Json, UtcDateTime
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt
 from survey_service.webhooks import claim, endpoint_health

@@ -15,11 +15,11 @@ from datetime import datetime
 from threading import Event, Thread
 from time import monotonic
 
-from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
 from survey_service.inbound import handler
+from survey_service.ops import logs
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import sweep
 from survey_service.settings import Settings

@@ -17,11 +17,11 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from sqlmodel import select
 
-from survey_service import logs
 from survey_service.clock import Clock, utc_now
 from survey_service.crm import sync as crm
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import Policy
+from survey_service.ops import logs
 from survey_service.ops.heartbeat import BEAT_SECONDS, Heart
 from survey_service.outbox import messages, pending_work
 from survey_service.settings import Settings

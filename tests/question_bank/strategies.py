@@ -23,7 +23,7 @@ from question_bank.definitions import (
     Survey,
     Words,
 )
-from question_bank.files.likelihood_rows import normalised
+from question_bank.probabilities import normalised
 
 words = st.sampled_from(["yes", "no", "null", "true", "1e5", "007", "counts", "mean"])
 slugs = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True) | words

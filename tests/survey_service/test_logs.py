@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from survey_service import logs
 from survey_service.app import create_app
+from survey_service.ops import logs
 from survey_service.settings import Settings
 from survey_service.web import api
 from survey_service.web.api import Seldom

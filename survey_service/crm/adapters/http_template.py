@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
-from survey_service.crm.contact_values import IDENTITIES as ALL
 
 __all__ = ["CREDENTIALS", "IDENTITIES", "MOST", "URL"]
 

@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from survey_service.crm.adapters.client import FORM
+from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
+from survey_service.crm.adapters.contact_values import NAMES, NUMBERS, PERSONA, STATE, field_of
 from survey_service.crm.adapters.protocol import (
     AUTHORISATION_WAIT,
     RATE_LIMITED,
@@ -24,9 +27,6 @@ from survey_service.crm.adapters.protocol import (
     bearer,
     judge_by_status,
 )
-from survey_service.crm.client import FORM
-from survey_service.crm.contact_values import IDENTITIES as ALL
-from survey_service.crm.contact_values import NAMES, NUMBERS, PERSONA, STATE, field_of
 
 PROPERTIES = "/crm/v3/properties/contacts"
 TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105

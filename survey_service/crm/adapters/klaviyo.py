@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
+from survey_service.crm.adapters.contact_values import STATE, field_of
 from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
-from survey_service.crm.contact_values import IDENTITIES as ALL
-from survey_service.crm.contact_values import STATE, field_of
 
 MOST = 15
 URL = "https://a.klaviyo.com"

@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 
+from survey_service.crm.adapters.client import FORM
+from survey_service.crm.adapters.contact_values import NUMBERS, PERSONA, STATE, field_of
 from survey_service.crm.adapters.protocol import (
     RATE_LIMITED,
     Accepted,
@@ -22,8 +24,6 @@ from survey_service.crm.adapters.protocol import (
     bearer,
     judge_by_status,
 )
-from survey_service.crm.client import FORM
-from survey_service.crm.contact_values import NUMBERS, PERSONA, STATE, field_of
 
 MOST = 200
 MOST_IN_A_BATCH = 25

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from survey_service.store.columns import BigId, json_column, moment
+from survey_service.store.tables.columns import BigId, json_column, moment
 
 SOURCE_KINDS = ("hubspot", "shopify", "signed")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
-from survey_service.store.columns import moment
+from survey_service.store.tables.columns import moment
 
 
 class Link(SQLModel, table=True):

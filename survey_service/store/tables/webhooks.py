@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-from survey_service.store.columns import BigId, json_column, moment
+from survey_service.store.tables.columns import BigId, json_column, moment
 
 
 class WorkerBeat(SQLModel, table=True):

@@ -11,9 +11,9 @@ from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest
 
 from survey_service.crm.adapters import hubspot
+from survey_service.crm.adapters.client import call
 from survey_service.crm.adapters.hubspot import GROUP, definition
 from survey_service.crm.adapters.protocol import Identity, Record, Wiring
-from survey_service.crm.client import call
 from tests.survey_service.crm.fake_crm import crm
 from tests.survey_service.crm.fake_crm import hubspot as answers
 from tests.survey_service.webhooks.hostile import LOOPBACK

@@ -11,7 +11,7 @@ from sqlalchemy import event, insert, text, update
 
 from survey_service.crm import batches
 from survey_service.outbox import events
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.crm.connected import Connected

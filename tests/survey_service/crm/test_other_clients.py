@@ -10,8 +10,8 @@ from klaviyo_api import KlaviyoAPI
 from simple_salesforce import Salesforce
 
 from survey_service.crm.adapters import brevo, klaviyo, salesforce
+from survey_service.crm.adapters.client import call
 from survey_service.crm.adapters.protocol import Identity, Record, Response, Wiring
-from survey_service.crm.client import call
 from tests.survey_service.crm.fake_crm import Answer, Asked, crm
 from tests.survey_service.webhooks.hostile import LOOPBACK
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlmodel import insert
 
-from survey_service.store.columns import new_id
+from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery
 from survey_service.worker.process import Worker

@@ -5,9 +5,9 @@ import logging
 import pytest
 from cryptography.fernet import Fernet
 
-from survey_service import logs
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Retry
+from survey_service.ops import logs
 from survey_service.settings import Settings
 from survey_service.worker.process import run
 from tests.survey_service.webhooks.hostile import LOOPBACK

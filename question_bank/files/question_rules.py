@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from question_bank.files.checks.references import twice, twice_among, unknown
-from question_bank.files.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, outcomes_of
+from question_bank.files.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, outcomes_of, twice, twice_among, unknown
 from question_bank.files.problems import Finding, Path, listed, nearest
 
 TEXTS = ("title", "name", "description", "needs", "text", "help")

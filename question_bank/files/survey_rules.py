@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from question_bank.files.checks.references import per_persona, twice, unknown
-from question_bank.files.draft import Draft
+from question_bank.files.draft import Draft, per_persona, twice, unknown
 from question_bank.files.problems import Finding, Path, listed, nearest, short
 
 

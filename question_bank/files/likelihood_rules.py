@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from question_bank.files.checks.references import twice, twice_among, unknown
-from question_bank.files.draft import PARENTS, Draft, outcomes_of
+from question_bank.files.draft import PARENTS, Draft, outcomes_of, twice, twice_among, unknown
 from question_bank.files.likelihood_rows import RowFault, probability, read_row
 from question_bank.files.problems import Finding, Path, listed, nearest, short
 

@@ -1,9 +1,9 @@
 """Numbers: response tables, the belief about the personas, and the next question. Knows nothing of files, HTTP or databases."""
 
 from adaptive.information import entropy, expected_information_gain
-from adaptive.likelihood import Choice, Measure, Quiet, Ticks
+from adaptive.likelihood import Choice, MultipleChoice, Numeric, Unmodelled
 from adaptive.posterior import Evidence, believe, weights_of_evidence
-from adaptive.selection import Step, SurveyRules, limit_of, next_questions, suppose
+from adaptive.selection import Step, SurveyRules, limit_of, look_ahead_states, next_questions
 from adaptive.stopping import REASONS, Progress, StopRule
 from adaptive.tables import ResponseTables
 
@@ -11,19 +11,19 @@ __all__ = [
     "REASONS",
     "Choice",
     "Evidence",
-    "Measure",
+    "MultipleChoice",
+    "Numeric",
     "Progress",
-    "Quiet",
     "ResponseTables",
     "Step",
     "StopRule",
     "SurveyRules",
-    "Ticks",
+    "Unmodelled",
     "believe",
     "entropy",
     "expected_information_gain",
     "limit_of",
+    "look_ahead_states",
     "next_questions",
-    "suppose",
     "weights_of_evidence",
 ]

@@ -13,7 +13,7 @@ PILOT_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Lots:
+class RandomDraw:
     """What fate holds for B respondents: whether they `explore` and whether they get a pilot (`pilots`), both (B,) bool, and `draw`, (B,)
     a number from [0, 1) for the question that is to be chosen now.
     """
@@ -23,7 +23,7 @@ class Lots:
     draw: Floats
 
     @classmethod
-    def of(cls, seed: str, step: int, explore: float, futures: int = 1) -> "Lots":
+    def of(cls, seed: str, step: int, explore: float, futures: int = 1) -> "RandomDraw":
         """The lots of one session, for `futures` that differ only in an answer: the same seed and step always draw the same."""
         drawn = [_uniform(f"{seed}/{what}") for what in ("explore", "pilot", step)]
         return cls(np.full(futures, drawn[0] < explore), np.full(futures, drawn[1] < PILOT_SHARE), np.full(futures, drawn[2]))

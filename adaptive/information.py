@@ -5,11 +5,11 @@ from scipy.special import entr
 
 from adaptive.dependency_forest import TINY
 from adaptive.likelihood import Bools, Floats
-from adaptive.posterior import Standing
+from adaptive.posterior import Posterior
 from adaptive.tables import Integers, ResponseTables
 
 
-def value_of_information(tables: ResponseTables, standing: Standing, actions: Floats) -> Floats:
+def value_of_information(tables: ResponseTables, standing: Posterior, actions: Floats) -> Floats:
     """(B, Q) expected gain of the best action from hearing each outcome first, in the unit of `actions` (Howard, 1966).
 
     ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``: never negative; zero where no single answer can
@@ -36,7 +36,7 @@ def value_of_information(tables: ResponseTables, standing: Standing, actions: Fl
     return gain
 
 
-def decided(tables: ResponseTables, standing: Standing, actions: Floats, still_open: Bools, left: Integers) -> Bools:
+def decided(tables: ResponseTables, standing: Posterior, actions: Floats, still_open: Bools, left: Integers) -> Bools:
     """(B,) whether nothing that may still be answered can change the best action.
 
     Sure, though cautious: every open question gets the outcome that speaks most for another action. Action a stays ahead of b while
@@ -110,11 +110,11 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     """
     beliefs = np.atleast_2d(belief)
     personas = beliefs if tables.styles is None else tables.styles.marginal(beliefs)
-    bits = np.maximum(gain_of(tables, Standing(personas, None, beliefs)), 0.0)
+    bits = np.maximum(gain_of(tables, Posterior(personas, None, beliefs)), 0.0)
     return bits[0] if belief.ndim == 1 else bits
 
 
-def gain_of(tables: ResponseTables, standing: Standing) -> Floats:
+def gain_of(tables: ResponseTables, standing: Posterior) -> Floats:
     """(B, Q) expected information gain in bits when what was answered also says what will be answered.
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have

@@ -65,7 +65,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Ticks:
+class MultipleChoice:
     """Any of M options, independent given the persona. `ticked` is (K, M), P(option ticked | persona)."""
 
     ticked: Floats
@@ -92,7 +92,7 @@ class Ticks:
 
 
 @dataclass(frozen=True, eq=False)
-class Measure:
+class Numeric:
     """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
 
     `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or one
@@ -183,7 +183,7 @@ class Measure:
 
 
 @dataclass(frozen=True, eq=False)
-class Quiet:
+class Unmodelled:
     """A question whose answer is no evidence: free text, or a pilot that has no table yet."""
 
     personas: int
@@ -194,7 +194,7 @@ class Quiet:
         return _with_silence(np.ones((self.personas, 1)), self.silence)
 
 
-AnyLikelihood = Choice | Ticks | Measure | Quiet
+AnyLikelihood = Choice | MultipleChoice | Numeric | Unmodelled
 
 
 SAMPLED_PATTERNS = 2048
@@ -212,7 +212,7 @@ class TickSample:
     spoken: Floats
 
     @classmethod
-    def of(cls, question: Ticks, size: int = SAMPLED_PATTERNS) -> "TickSample":
+    def of(cls, question: MultipleChoice, size: int = SAMPLED_PATTERNS) -> "TickSample":
         """Patterns from an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
         personas, options = question.ticked.shape
         steps = np.sqrt(_primes(options)) % 1

@@ -132,7 +132,7 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
     return parts
 
 
-class Standing(NamedTuple):
+class Posterior(NamedTuple):
     """Where B respondents stand: their (B, K) `belief`, and what their answers say about dependent questions, None where nothing.
 
     `styled` is (B, C), the belief class by class, None where every persona is one class.
@@ -148,7 +148,7 @@ class Standing(NamedTuple):
         return self.belief if self.styled is None else self.styled
 
 
-def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
+def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     """The belief of each respondent: ``p(k | evidence) ∝ prior[k] * prod P(evidence | k) ** weight``."""
     weights = repeat_weights(evidence.answered, evidence.silent, tables)
     said, reading = evidence.signals, None
@@ -170,12 +170,12 @@ def stand(tables: ResponseTables, evidence: Evidence) -> Standing:
     belief = np.exp(logits, out=logits)
     belief /= belief.dot(tables.one)
     if tables.styles is None:
-        return Standing(belief, reading)
-    return Standing(tables.styles.marginal(belief), reading, belief)
+        return Posterior(belief, reading)
+    return Posterior(tables.styles.marginal(belief), reading, belief)
 
 
 def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
-    """Persona probabilities of each respondent, (B, K), rows summing to one: see `stand`.
+    """Persona probabilities of each respondent, (B, K), rows summing to one: see `infer`.
 
     With no evidence it is the prior; any order of the same evidence gives the same belief.
 
@@ -183,7 +183,7 @@ def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
     >>> believe(tables, Evidence.none(tables))
     array([[0.5, 0.5]])
     """
-    return stand(tables, evidence).belief
+    return infer(tables, evidence).belief
 
 
 def _codes(evidence: Evidence) -> Integers:

@@ -11,15 +11,15 @@ import numpy as np
 
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
-from adaptive.exploration import Lots, draw_good, draw_pilot
+from adaptive.exploration import RandomDraw, draw_good, draw_pilot
 from adaptive.information import decided, gain_of, value_of_information
 from adaptive.likelihood import Bools, Floats
-from adaptive.posterior import Evidence, Standing, stand
+from adaptive.posterior import Evidence, Posterior, infer
 from adaptive.stopping import GO_ON, NOTHING, Progress, StopRule, most_in_all, reason_to_stop
 from adaptive.tables import Integers, ResponseTables
 
 
-def suppose(
+def look_ahead_states(
     tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
 ) -> tuple[Evidence, Progress]:
     """The futures of one respondent (B = 1) in which `question` gets each of its outcomes, the last being no answer.
@@ -156,14 +156,16 @@ def _first_of_the_best(scores: Floats, allowed: Bools) -> tuple[Integers, Bools]
     return first, best[:, 0] >= 0
 
 
-def next_questions(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, lots: Lots | None = None) -> Step:
+def next_questions(
+    tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, lots: RandomDraw | None = None
+) -> Step:
     """The next question of each respondent, or why there is none.
 
     Questions of `first` come before all, then required ones when only their places are left, then the highest score; questions whose
     topic is untouched come before repeats of a topic as long as one of them is worth asking. With `lots`, some respondents get a
     question drawn among those worth asking, or a pilot.
     """
-    standing = stand(tables, evidence)
+    standing = infer(tables, evidence)
     gain = gain_of(tables, standing)
     asking = eligible(rules, progress)
     pool = asking & (gain > rules.stop.floor)
@@ -198,7 +200,7 @@ _Standpoint = tuple[StopRule, Floats, Progress, Bools, Bools, Bools | None]
 """What `reason_to_stop` needs, but for what the author insists on."""
 
 
-def _settled(tables: ResponseTables, rules: SurveyRules, standing: Standing, progress: Progress) -> Bools | None:
+def _settled(tables: ResponseTables, rules: SurveyRules, standing: Posterior, progress: Progress) -> Bools | None:
     """(B,) whether what will be done can no longer change, None where nothing depends on the answers."""
     if rules.actions is None:
         return None
@@ -206,7 +208,13 @@ def _settled(tables: ResponseTables, rules: SurveyRules, standing: Standing, pro
 
 
 def _insisted(
-    rules: SurveyRules, standpoint: _Standpoint, asking: Bools, scores: Floats, chosen: Integers, chance: Floats | None, lots: Lots | None
+    rules: SurveyRules,
+    standpoint: _Standpoint,
+    asking: Bools,
+    scores: Floats,
+    chosen: Integers,
+    chance: Floats | None,
+    lots: RandomDraw | None,
 ) -> tuple[Integers, Floats | None, Bools]:
     """The question that the author wants instead of the best one, where there is one; its chance; and (B,) whether any is still wanted."""
     progress = standpoint[2]
@@ -227,7 +235,7 @@ def _insisted(
     return chosen, None if chance is None else np.where(forced | (first >= 0), 1.0, chance), wanted
 
 
-def _worth(tables: ResponseTables, actions: Floats, standing: Standing, gain: Floats, pool: Bools) -> Floats:
+def _worth(tables: ResponseTables, actions: Floats, standing: Posterior, gain: Floats, pool: Bools) -> Floats:
     """(B, Q) the value of each question's information; where no single answer would change what is done, its gain.
 
     Value alone looks one step ahead, and would stand still.
@@ -237,7 +245,7 @@ def _worth(tables: ResponseTables, actions: Floats, standing: Standing, gain: Fl
     return np.where(any_value, value, gain)
 
 
-def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: Lots, wanted: Bools) -> Bools:
+def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: RandomDraw, wanted: Bools) -> Bools:
     """(B, Q) pilots that may be asked now: one a session, after a first question that counts and all that the author wants."""
     due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1) & ~wanted
     waiting: Bools = asking & pilots & due[:, None]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.special import entr
 
 from adaptive.dependency_forest import TINY, Forest, forest_of
-from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks, TickSample
+from adaptive.likelihood import AnyLikelihood, Choice, Floats, MultipleChoice, Numeric, TickSample
 from adaptive.response_styles import Styles
 
 Places = npt.NDArray[np.int64]
@@ -147,7 +147,7 @@ class ResponseTables:
             noise=np.add.reduceat(entr(flat), starts, axis=1),
             seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
             topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
-            samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, Ticks) and not one.enumerated},
+            samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, MultipleChoice) and not one.enumerated},
             forest=_forest(known, parents or {}, given or {}),
             styles=None if persona_of is None else Styles.of(np.asarray(persona_of, dtype=np.int64), classes),
             evidence_weight=evidence_weight,
@@ -219,14 +219,14 @@ class ResponseTables:
 
     def _widest_ratio(self, q: int) -> Floats:
         question = self.questions[q]
-        if isinstance(question, Measure):
+        if isinstance(question, Numeric):
             return np.full((self.classes, self.classes), np.inf)
         high = low = question.cells
         if self.forest is not None and self.in_forest[q]:
             spoken, quiet = 1 - self.silence[q][:, None], self.silence[q][:, None]
             high, low = (np.hstack([end * spoken, quiet]) for end in self.forest.extremes(q))
         widest = _log_ratio(high, low)
-        if isinstance(question, Ticks) and not question.enumerated:
+        if isinstance(question, MultipleChoice) and not question.enumerated:
             both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
             widest += np.sum([_log_ratio(one, one) for one in both], axis=0)
         return widest

@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 from scipy.special import entr
 
-from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions, suppose
+from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, look_ahead_states, next_questions
 
 PERSONAS, OPTIONS, ANSWERED, ROUNDS, SLICE = 8, 5, 5, 40, 0.004
 
@@ -91,7 +91,7 @@ def ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progre
     """The next question for every answer to the one that is asked now, and for none."""
     rows = np.vstack([np.log(tables.questions[asked].cells.T), np.zeros(tables.personas)])
     opens = np.ones((OPTIONS + 1, len(tables.questions)), dtype=bool)
-    futures, then = suppose(tables, evidence, progress, asked, rows, opens)
+    futures, then = look_ahead_states(tables, evidence, progress, asked, rows, opens)
     return next_questions(tables, rules, futures, limit_of(tables, rules, then))
 
 

@@ -20,9 +20,9 @@ import psycopg
 from flask import Flask, Response, request
 from sqlalchemy.engine import make_url
 
-from adaptive import Evidence, Progress, next_questions, suppose
+from adaptive import Evidence, Progress, look_ahead_states, next_questions
 from benchmarks.load import SURVEY, a_bank
-from question_bank.compile import CompiledBank, Given, compile_bank
+from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from survey_service.server.gunicorn_app import DiscernServer, options_of
 from survey_service.settings import Settings
@@ -118,8 +118,10 @@ def _record(driver: Driver, bank: CompiledBank, session_id: str, given: dict[str
     log = driver.run(connection, LOG, (bank.bank.id, bank.bank.id, session_id, contact)).fetchall()
     values = (session_id, contact, bank.bank.id, version, given["question"], json.dumps(given["value"]), 3.0, 3.0, given["answer_id"], now)
     driver.run(connection, ADD, values)
-    answers = [Given(one[2], json.loads(one[4]) if isinstance(one[4], str) and one[4][0] == '"' else one[4]) for one in log if one[0]]
-    evidence = bank.evidence([*answers, Given(given["question"], given["value"])])
+    answers = [
+        ObservedAnswer(one[2], json.loads(one[4]) if isinstance(one[4], str) and one[4][0] == '"' else one[4]) for one in log if one[0]
+    ]
+    evidence = bank.evidence([*answers, ObservedAnswer(given["question"], given["value"])])
     progress = _progress(evidence, len(answers) + 1)
     step = next_questions(tables, rules, evidence, progress)
     question = bank.bank.questions[int(step.chosen[0])].id
@@ -135,7 +137,7 @@ def _record(driver: Driver, bank: CompiledBank, session_id: str, given: dict[str
     outcomes = bank.outcomes(question)
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.ones((len(outcomes), len(bank.index)), dtype=bool)
-    supposed = suppose(tables, evidence, progress, bank.index[question], rows, opens)
+    supposed = look_ahead_states(tables, evidence, progress, bank.index[question], rows, opens)
     return question, next_questions(tables, rules, *supposed).chosen
 
 

@@ -27,7 +27,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
 from adaptive.evaluation.metrics import AtStop, at_stop
-from adaptive.evaluation.replay import Measure, Respondents, best_fixed_order, held_true, replay
+from adaptive.evaluation.replay import Respondents, StepMetrics, best_fixed_order, held_true, replay
 from adaptive.evaluation.simulate import interview
 from adaptive.learning.calibration import evidence_from
 from adaptive.learning.fit import Fit
@@ -86,7 +86,7 @@ class TypingTool:
 class Half:
     """What one half said of a bank fitted on the other."""
 
-    orders: dict[str, list[Measure]]
+    orders: dict[str, list[StepMetrics]]
     tools: list[TypingTool]
     stop: AtStop
     told: str
@@ -121,7 +121,7 @@ def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half
     order = best_fixed_order(tables, training.answers, label, rules.included, len(STEPS))
     steps = [step for step in (0, *STEPS) if step <= size]
 
-    def asked(way: str) -> list[Measure]:
+    def asked(way: str) -> list[StepMetrics]:
         rng = np.random.default_rng(seed)
         if way == "fixed":  # the same engine asks it
             return replay(tables, replace(rules, first=tuple(order)), people, "adaptive", steps, rng)
@@ -141,7 +141,7 @@ def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half
 
 
 def typing_tools(
-    train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[Measure], ended: AtStop, seed: int
+    train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[StepMetrics], ended: AtStop, seed: int
 ) -> list[TypingTool]:
     """Decision trees of several depths, and last the one whose mean length is nearest to the survey's."""
     (taught, label), (held, truth) = train, test

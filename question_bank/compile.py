@@ -9,7 +9,7 @@ import numpy as np
 
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.evaluation.simulate import Conditions
-from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Quiet, Ticks, log_if_meant, log_silence
+from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric, Unmodelled, log_if_meant, log_silence
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
@@ -19,7 +19,7 @@ from question_bank.probabilities import FLOOR, shares_of
 
 
 @dataclass(frozen=True)
-class Given:
+class ObservedAnswer:
     """What one respondent gave to one question: a canonical `value`, or None for an explicit silence.
 
     `trust` is the probability that a person meant it: below 1 for the click of a single choice or a scale that nobody has confirmed.
@@ -66,7 +66,7 @@ class CompiledBank:
             for signal in self.bank.signals
         }
 
-    def row(self, given: Given) -> Floats:
+    def row(self, given: ObservedAnswer) -> Floats:
         """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
@@ -77,20 +77,20 @@ class CompiledBank:
             return log_silence(table.silence, self.tables.classes)
         if isinstance(table, Choice):
             return table.log_given(question.outcomes.index(str(given.value)))
-        if isinstance(table, Ticks):
+        if isinstance(table, MultipleChoice):
             return _ticks_row(question, table, given.value)
-        if isinstance(table, Measure):
+        if isinstance(table, Numeric):
             return _measure_row(table, given.value)
         return np.zeros(self.tables.classes)
 
-    def code(self, given: Given) -> int:
+    def code(self, given: ObservedAnswer) -> int:
         """Which outcome of a single choice or a scale was given, -1 for anything else."""
         question = self.bank.questions[self.index[given.question]]
         if given.value is None or not given.is_certain or question.type not in ("single", "scale"):
             return NOT_GIVEN
         return question.outcomes.index(str(given.value))
 
-    def evidence(self, given: Iterable[Given], signals: Floats | None = None) -> Evidence:
+    def evidence(self, given: Iterable[ObservedAnswer], signals: Floats | None = None) -> Evidence:
         """The evidence of one respondent (B = 1). The last thing given to a question counts; `signals` is (K,)."""
         evidence = Evidence.none(self.tables)
         for one in given:
@@ -105,7 +105,7 @@ class CompiledBank:
             evidence.signals[0] += signals
         return evidence
 
-    def beside_tree(self, given: Given) -> Floats:
+    def beside_tree(self, given: ObservedAnswer) -> Floats:
         """(K,) what an answer that is not certain says where only certain ones are read: within a tree. Zero elsewhere."""
         q = self.index[given.question]
         if given.value is None or given.is_certain or not self.tables.in_forest[q]:
@@ -113,7 +113,7 @@ class CompiledBank:
         said: Floats = self.row(given) - self.tables.log_spoken[q]
         return said
 
-    def opens(self, given: Iterable[Given]) -> Bools:
+    def opens(self, given: Iterable[ObservedAnswer]) -> Bools:
         """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
         met = np.ones(len(self.bank.questions), dtype=bool)
         if self.has_conditions:
@@ -134,13 +134,13 @@ class CompiledBank:
         found = [(q, other, wanted) for q, question in enumerate(self.bank.questions) for other, wanted in question.ask_if.items()]
         return [(q, self.bank.question(other), set(wanted)) for q, other, wanted in found]
 
-    def outcomes(self, question_id: str) -> tuple[Given, ...]:
+    def outcomes(self, question_id: str) -> tuple[ObservedAnswer, ...]:
         """Every answer to a single choice or a scale, and last the silence, for looking ahead; only the silence for other types."""
         question = self.bank.questions[self.index[question_id]]
         values: tuple[Value, ...] = question.points if question.type == "scale" else ()
         if question.type == "single":
             values = question.outcomes
-        return (*(Given(question_id, value) for value in values), Given(question_id))
+        return (*(ObservedAnswer(question_id, value) for value in values), ObservedAnswer(question_id))
 
 
 def compile_bank(bank: Bank) -> CompiledBank:
@@ -168,14 +168,14 @@ def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
     if question.no_answer is not None:
         silence = np.clip([question.no_answer[key] for key in bank.keys_in(question.no_answer)], FLOOR, 1 - FLOOR)
     if question.pilot or question.type == "text":
-        return Quiet(len(keys), None if question.pilot else silence)
+        return Unmodelled(len(keys), None if question.pilot else silence)
     if question.likelihood_given:
-        return Quiet(len(keys), silence)  # its table is in `given`
+        return Unmodelled(len(keys), silence)  # its table is in `given`
     if question.type == "number":
         return _measure(question, keys, silence, bank.lapse)
     shares = shares_of(question, question.likelihood, keys)
     if question.type == "multiple":
-        return Ticks(_lapsed(bank, shares, 2), silence)
+        return MultipleChoice(_lapsed(bank, shares, 2), silence)
     return Choice(_lapsed(bank, shares, shares.shape[1]), silence)
 
 
@@ -192,28 +192,28 @@ def given_parent(bank: Bank, question: Question) -> Floats:
     return _lapsed(bank, np.stack([shares_of(question, given, keys) for given in tables], axis=1), len(question.outcomes))
 
 
-def _measure(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Measure:
+def _measure(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Numeric:
     rows = [question.likelihood[key] for key in keys]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
     laws = [(np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd) for row in rows if _is_law(row)]
     centre, width = np.array(laws, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
-    return Measure(centre, width, logarithmic, low, high, silence, lapse)
+    return Numeric(centre, width, logarithmic, low, high, silence, lapse)
 
 
 def _is_law(row: Row) -> TypeGuard[Normal | LogNormal]:
     return isinstance(row, Normal | LogNormal)
 
 
-def _ticks_row(question: Question, table: Ticks, value: Value) -> Floats:
+def _ticks_row(question: Question, table: MultipleChoice, value: Value) -> Floats:
     ticked = value["ticked"] if isinstance(value, dict) else value
     seen = value["seen"] if isinstance(value, dict) else question.outcomes
     masks = [np.array([option in ids for option in question.outcomes]) for ids in (ticked, seen)]  # type: ignore[operator]
     return table.log_given(*masks)
 
 
-def _measure_row(table: Measure, value: Value) -> Floats:
+def _measure_row(table: Numeric, value: Value) -> Floats:
     if isinstance(value, dict):
         return table.log_between(value.get("from", -np.inf), value.get("to", np.inf))
     return table.log_given(float(value))  # type: ignore[arg-type]

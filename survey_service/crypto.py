@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import URLSafeTimedSerializer
 
 
-class NotSealedHere(Exception):
+class SealInvalid(Exception):
     """This text was not sealed with any of the keys for this purpose, or somebody changed it."""
 
 
@@ -64,15 +64,15 @@ class Sealer:
         try:
             sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:
-            raise NotSealedHere from None
+            raise SealInvalid from None
         if urlsafe_b64encode(sealed).decode().rstrip("=") != token:
-            raise NotSealedHere  # another spelling of the same bytes: one address has one form
+            raise SealInvalid  # another spelling of the same bytes: one address has one form
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(sealed, None)
             except (InvalidTag, ValueError):
                 continue
-        raise NotSealedHere
+        raise SealInvalid
 
 
 @lru_cache(maxsize=64)  # a derivation is five hashes, and every request needs the same few

@@ -18,8 +18,8 @@ import numpy as np
 from sqlmodel import col, func, select
 from standardwebhooks import Webhook
 
-from survey_service.belief.belief import now_believes, stored
-from survey_service.belief.evidence import Known
+from survey_service.belief.belief import previous_belief, store_belief
+from survey_service.belief.evidence import ContactEvidence
 from survey_service.outbox import publish
 from survey_service.settings import Settings
 from survey_service.store.session import Store
@@ -158,11 +158,11 @@ class Fleet:
                 session.add(contact)
                 session.flush()
             probabilities = np.array([0.3 + 0.4 * (update % 2), 0.7 - 0.4 * (update % 2)])
-            before = stored(session, contact, BANK)
-            change = now_believes(
-                session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.99, reason="answer", now=now, before=before
+            before = previous_belief(session, contact, BANK)
+            change = store_belief(
+                session, contact, BANK, 1, probabilities, ContactEvidence(BANK, []), threshold=0.99, reason="answer", now=now, before=before
             )
-            publish.tell_of_change(session, change, ended=False, now=now)
+            publish.publish_belief_change(session, change, ended=False, now=now)
             return change.belief.sequence
 
 

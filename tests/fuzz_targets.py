@@ -24,7 +24,7 @@ from survey_service.hosted.pages import session_of, ticket_of
 from survey_service.inbound import handler, hubspot
 from survey_service.links.tokens import LANDING, LinkInvalid, LinkTokens
 from survey_service.preview import forms as walk
-from survey_service.preview.dry_run import Rehearsal
+from survey_service.preview.dry_run import DryRun
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.web.api_keys import create_key
 from survey_service.web.pagination import cursor, place_of
@@ -86,7 +86,7 @@ def _tokens() -> Target:
         sign_identity(keys, "ct_1"),
         ticket_of(keys, "all", "ses_1"),
         preview_token(keys, "all"),
-        walk.written(keys, Rehearsal()),
+        walk.written(keys, DryRun()),
         cursor("track", "Order"),
         keys.encrypt("secret"),
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adaptive import believe
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from tests.processes import discern, process, receiver, until, web_server
 
@@ -40,7 +40,7 @@ def test_one_answer_walks_from_a_page_to_the_crm(database_url):
 
         # 3. The belief is Bayes' rule on the bank's table.
         bank = compile_bank(read_bank(BANK.read_text()))
-        expected = dict(zip(bank.personas, believe(bank.tables, bank.evidence([Given(question["id"], ticked)]))[0], strict=True))
+        expected = dict(zip(bank.personas, believe(bank.tables, bank.evidence([ObservedAnswer(question["id"], ticked)]))[0], strict=True))
         _, insight = web.call("GET", f"/api/v1/sessions/{view['session']}", token=key)
         assert insight["belief"]["probabilities"] == pytest.approx(expected, abs=1e-12)
 

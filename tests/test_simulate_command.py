@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from question_bank.files.load import read_bank
-from survey_service.analysis.simulate import Wish, figures, simulate_survey
+from survey_service.analysis.simulate import Options, figures, simulate_survey
 from survey_service.cli.main import main
 from tests.processes import ROOT
 
@@ -90,7 +90,7 @@ def test_all_kinds_of_questions_take_part(tmp_path):
 def test_skips_cost_accuracy_and_leaving_costs_respondents():
     """What a marketer wants to try before publishing."""
     bank = read_bank(EXAMPLE.read_bytes(), EXAMPLE.name)
-    good, bad = (figures(simulate_survey(bank, Wish("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
+    good, bad = (figures(simulate_survey(bank, Options("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
 
     assert bad["accuracy"]["mean"] < good["accuracy"]["mean"] - 0.05
     assert good["lost"] == {"share": 0, "after_questions": {}}

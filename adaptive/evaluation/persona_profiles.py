@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from adaptive.likelihood import AnyLikelihood, Choice, Floats, Measure, Ticks
+from adaptive.likelihood import AnyLikelihood, Choice, Floats, MultipleChoice, Numeric
 from adaptive.tables import ResponseTables
 
 Outcome = int | tuple[float, float]
@@ -39,7 +39,7 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
         chance = tables.by_persona(by_class)
         for k in range(tables.personas):
             here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
-            if here and not isinstance(question, Ticks):
+            if here and not isinstance(question, MultipleChoice):
                 here = [max(here, key=lambda trait: trait.telling)]
             found[k] += here
     return [sorted(some, key=lambda trait: -trait.telling) for some in found]
@@ -50,7 +50,7 @@ def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: 
     share, others = float(chance[k]), float(chance @ rest / rest.sum())
     bits = tables.evidence_weight * float(np.log2(share / others))
     telling = share * bits
-    if isinstance(tables.questions[q], Ticks):
+    if isinstance(tables.questions[q], MultipleChoice):
         telling += (1 - share) * tables.evidence_weight * float(np.log2((1 - share) / (1 - others)))
     return Trait(q, outcome, share, others, bits, telling)
 
@@ -59,15 +59,15 @@ def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Out
     """The outcomes of a question and (classes, A) their probabilities; of an answer, not of silence."""
     if isinstance(question, Choice):
         return list(range(question.table.shape[1])), question.table
-    if isinstance(question, Ticks):
+    if isinstance(question, MultipleChoice):
         return list(range(question.ticked.shape[1])), question.ticked
-    if isinstance(question, Measure):
+    if isinstance(question, Numeric):
         parts = list(_quarters(question, tables.prior))
         return [*parts], np.column_stack([question.chance_between(low, high) for low, high in parts])
     return [], np.empty((tables.classes, 0))
 
 
-def _quarters(question: Measure, prior: Floats) -> Iterator[tuple[float, float]]:
+def _quarters(question: Numeric, prior: Floats) -> Iterator[tuple[float, float]]:
     """About four intervals that hold the same share of everybody, ending where a persona's own quantiles lie."""
     edges = question.edges
     upto = np.array([float(prior @ question.chance_between(question.low, edge)) for edge in edges[1:-1]])

@@ -102,7 +102,7 @@ class Respondents:
 
 
 @dataclass(frozen=True)
-class Measure:
+class StepMetrics:
     """How good the belief is after so many questions (definitions: docs, "How agreement and calibration are measured")."""
 
     questions: int
@@ -121,7 +121,7 @@ def replay(
     steps: Sequence[int],
     rng: np.random.Generator,
     watch: Callable[[int], None] = lambda _: None,
-) -> list[Measure]:
+) -> list[StepMetrics]:
     """Ask every respondent one question after another, without stopping, and measure the belief after each of `steps`.
 
     `order` is adaptive (the live choice), fixed (the best order for everybody, see `ordering`) or random (another order for each
@@ -172,13 +172,13 @@ def _progress(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
     return Progress(done, opens, taken, np.zeros(people), np.full(people, rules.included.sum() + 1))
 
 
-def _measured(step: int, belief: Floats, full: Floats, label: Integers, *, soft: bool) -> Measure:
+def _measured(step: int, belief: Floats, full: Floats, label: Integers, *, soft: bool) -> StepMetrics:
     rows = np.arange(len(belief))
     stated = belief.argmax(axis=1)
     right = stated == label
     # With a label taken from the belief itself, hard agreement reaches 1 by construction and would punish honest doubt.
     truth = full[rows, stated] if soft else right.astype(float)
-    return Measure(
+    return StepMetrics(
         questions=step,
         agreement=float(right.mean()),
         confidence=float(belief.max(axis=1).mean()),

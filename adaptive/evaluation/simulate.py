@@ -11,8 +11,8 @@ import numpy as np
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
 from adaptive.evaluation.replay import Respondents
-from adaptive.exploration import PILOT_SHARE, Lots
-from adaptive.likelihood import Bools, Choice, Floats, Measure, Ticks, log_silence, log_spoken
+from adaptive.exploration import PILOT_SHARE, RandomDraw
+from adaptive.likelihood import Bools, Choice, Floats, MultipleChoice, Numeric, log_silence, log_spoken
 from adaptive.posterior import Evidence, uncovered
 from adaptive.selection import SurveyRules, limit_of, next_questions
 from adaptive.stopping import REASONS, Progress
@@ -40,10 +40,10 @@ def draw_respondents(tables: ResponseTables, conditions: Conditions, size: int, 
             if not tables.in_forest[q]:
                 codes[:, q] = _drawn(question.table[who], rng)
             given = (np.log(question.table) + log_spoken(question.silence, tables.classes)[:, None]).T[codes[:, q]]
-        elif isinstance(question, Ticks):
+        elif isinstance(question, MultipleChoice):
             ticks[q] = rng.random((size, question.ticked.shape[1])) < question.ticked[who]
             given = _ticks_rows(question, ticks[q])
-        elif isinstance(question, Measure):
+        elif isinstance(question, Numeric):
             given = question.log_given(_number(question, who, rng))
         evidence.rows[:, q] = np.where(silent[:, q, None], log_silence(question.silence, tables.classes), given)
     evidence.answered[:], evidence.silent[:] = ~silent, silent
@@ -71,14 +71,14 @@ def _dependent(tables: ResponseTables, persona: Integers, rng: np.random.Generat
     return codes
 
 
-def _ticks_rows(question: Ticks, ticked: Bools) -> Floats:
+def _ticks_rows(question: MultipleChoice, ticked: Bools) -> Floats:
     """(N, K) log P(ticks | persona), every option seen."""
     no = np.log1p(-question.ticked)
     rows: Floats = ticked @ (np.log(question.ticked) - no).T + no.sum(axis=1) + log_spoken(question.silence, len(no))
     return rows
 
 
-def _number(question: Measure, persona: Integers, rng: np.random.Generator) -> Floats:
+def _number(question: Numeric, persona: Integers, rng: np.random.Generator) -> Floats:
     """(N,) numbers from each persona's truncated law, by its inverse."""
     everybody = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12))
     own: Floats = everybody[np.arange(len(persona)), persona]
@@ -205,15 +205,15 @@ class _Fate:
     """What chance holds for B respondents: after how many questions each would leave, (B,), or with which hazard, and their lots."""
 
     patience: Floats
-    lots: Lots | None = None
+    random_draw: RandomDraw | None = None
     rng: np.random.Generator | None = None
     hazard: Hazard | None = None
 
-    def lots_of(self, who: Integers) -> Lots | None:
+    def lots_of(self, who: Integers) -> RandomDraw | None:
         """Drawn anew for each question."""
-        if self.lots is None or self.rng is None:
+        if self.random_draw is None or self.rng is None:
             return None
-        return Lots(self.lots.explore[who], self.lots.pilots[who], self.rng.random(len(who)))
+        return RandomDraw(self.random_draw.explore[who], self.random_draw.pilots[who], self.rng.random(len(who)))
 
     def leaves(self, tables: ResponseTables, who: Integers, progress: Progress, chosen: Integers) -> Bools:
         """(B,) whether each goes away in front of the question that was chosen."""
@@ -226,10 +226,10 @@ class _Fate:
         return leaving | (self.rng.random(len(who)) >= stays)
 
 
-def _lots(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> Lots | None:
+def _lots(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> RandomDraw | None:
     if not explore and rules.pilots is None:
         return None
-    return Lots(rng.random(size) < explore, rng.random(size) < PILOT_SHARE, np.zeros(size))
+    return RandomDraw(rng.random(size) < explore, rng.random(size) < PILOT_SHARE, np.zeros(size))
 
 
 def _patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.special import log_softmax
 
 from adaptive.learning.chow_liu import Dependences, given_tables
-from adaptive.learning.cross_validation import Fold, Lesson
+from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
 from adaptive.learning.responses import Answers, Codes, items_of, split_items
-from adaptive.likelihood import Bools, Choice, Floats, Ticks
-from adaptive.posterior import Evidence, believe, stand, uncovered
+from adaptive.likelihood import Bools, Choice, Floats, MultipleChoice
+from adaptive.posterior import Evidence, believe, infer, uncovered
 from adaptive.response_styles import Styles
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
@@ -32,18 +32,18 @@ def engine_tables(
 
     `questions` is (J,), the question of each of the (K, A) `tables`; `silence` is question -> (K,).
     """
-    likelihoods: list[Choice | Ticks] = []
+    likelihoods: list[Choice | MultipleChoice] = []
     for q in range(len(topics)):
         items = [int(item) for item in np.flatnonzero(questions == q)]
         if len(items) == 1:
             likelihoods.append(Choice(tables[items[0]], silence.get(q)))
         else:
-            likelihoods.append(Ticks(np.column_stack([tables[item][:, 1] for item in items]), silence.get(q)))
+            likelihoods.append(MultipleChoice(np.column_stack([tables[item][:, 1] for item in items]), silence.get(q)))
     persona_of = None if styles is None else styles.persona_of
     return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given, persona_of=persona_of)
 
 
-def silence_of(lesson: Lesson, taught: Personas) -> dict[int, Floats]:
+def silence_of(lesson: TrainingSet, taught: Personas) -> dict[int, Floats]:
     """Question -> (K,) P(no answer | persona), where silence counts."""
     silent = split_items(taught.table, lesson.levels)[len(lesson.answers.levels) :]
     return {q: table[:, 1] for q, table in zip(lesson.voiced, silent, strict=True)}
@@ -107,7 +107,7 @@ class Weights:
 
 
 def choose_weights(
-    lesson: Lesson,
+    lesson: TrainingSet,
     folds: Sequence[Fold],
     found: Dependences,
     topics: Codes,
@@ -142,7 +142,7 @@ def choose_weights(
     return Weights(grid[best][1], grid[best][0], each[best], tuple(heard))
 
 
-def _judge(lesson: Lesson, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> Judge:
+def _judge(lesson: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> Judge:
     """Some with their labels, or all with what their full answers say."""
     if lesson.settled:
         rows = rng.permutation(len(fold.held))[:MOST_JUDGED]
@@ -160,7 +160,7 @@ def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) ->
     prior = np.log(engine.prior)
     total = np.zeros((len(EVIDENCE_WEIGHTS), len(truth)))
     for evidence in shown:
-        said = np.log(np.maximum(stand(engine, evidence).classes, np.finfo(float).tiny)) - prior
+        said = np.log(np.maximum(infer(engine, evidence).classes, np.finfo(float).tiny)) - prior
         for place, weight in enumerate(EVIDENCE_WEIGHTS):
             logs = log_softmax(prior + weight * said, axis=1)
             total[place] += (truth * (logs if engine.styles is None else engine.styles.log_marginal(logs))).sum(axis=1)

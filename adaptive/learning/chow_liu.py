@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.special import xlogy
 from scipy.stats import norm
 
-from adaptive.learning.cross_validation import Fold, Lesson
+from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
 from adaptive.learning.responses import Codes, items_of
 from adaptive.likelihood import Bools, Floats
@@ -174,7 +174,7 @@ class Linkable:
         Place in `questions` of each of their cells.
     """
 
-    def __init__(self, lesson: Lesson, questions: Codes) -> None:
+    def __init__(self, lesson: TrainingSet, questions: Codes) -> None:
         owner = lesson.answers.question_of_cell
         self._lesson = lesson
         self._cells = np.flatnonzero(np.isin(owner, questions))
@@ -195,12 +195,12 @@ class Linkable:
         return {place[child]: place[parent] for child, parent in parents.items() if child in place and parent in place}
 
 
-def linkable_questions(lesson: Lesson, allowed: Bools) -> Codes:
+def linkable_questions(lesson: TrainingSet, allowed: Bools) -> Codes:
     """The questions that are one linkable item and `allowed`, a (Q,) mask."""
     return np.array([q for q in lesson.answers.questions[lesson.answers.linkable] if allowed[q]], dtype=np.int64)
 
 
-def learn_forest(lesson: Lesson, taught: Personas, folds: Sequence[Fold], questions: Codes) -> Dependences:
+def learn_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], questions: Codes) -> Dependences:
     """The forest among `questions` that wins most on held-out respondents; none where none wins.
 
     The edges that were known before stay, and their tables are shrunk to what was known.
@@ -261,7 +261,9 @@ def _won(parents: Mapping[int, int], held: HeldOut) -> tuple[float, float]:
     return float(held.gain[edges].sum()), float(held.square[edges].sum())
 
 
-def given_tables(lesson: Lesson, taught: Personas, rows: Codes | slice, parents: Mapping[int, int], strength: float) -> dict[int, Floats]:
+def given_tables(
+    lesson: TrainingSet, taught: Personas, rows: Codes | slice, parents: Mapping[int, int], strength: float
+) -> dict[int, Floats]:
     """(K, P, A) table of each child, from the respondents of `rows`, who were `taught`."""
     if not parents:
         return {}
@@ -281,7 +283,7 @@ def given_tables(lesson: Lesson, taught: Personas, rows: Codes | slice, parents:
     return given
 
 
-def _known_given(lesson: Lesson, taught: Personas, child: int, parent: int) -> Floats | None:
+def _known_given(lesson: TrainingSet, taught: Personas, child: int, parent: int) -> Floats | None:
     """(K, P, A) known table of an edge, turned round by Bayes' rule where it was known the other way."""
     known = lesson.known
     if known is None:

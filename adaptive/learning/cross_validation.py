@@ -45,7 +45,7 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingSet:
     """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
 
     `starts` are where the search of each fold begins, (N - B, K); where there are none, it begins at `membership`. `voiced` are the
@@ -79,7 +79,7 @@ class Lesson:
         heard = np.where(self.answers.answered, 0, np.where(self.answers.silent, 1, MISSING))
         return np.concatenate([self.answers.hot, one_hot(heard[:, list(self.voiced)], [2] * len(self.voiced))], axis=1)
 
-    def hearing(self, voiced: Sequence[int]) -> "Lesson":
+    def hearing(self, voiced: Sequence[int]) -> "TrainingSet":
         """The same lesson in which the silence of some questions counts."""
         return replace(self, voiced=tuple(voiced))
 

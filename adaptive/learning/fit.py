@@ -10,11 +10,11 @@ import numpy as np
 
 from adaptive.learning.calibration import Judge, Weights, choose_weights, engine_tables, silence_of
 from adaptive.learning.chow_liu import Dependences, learn_forest, linkable_questions
-from adaptive.learning.cross_validation import Fold, Known, Lesson, dealt
+from adaptive.learning.cross_validation import Fold, Known, TrainingSet, dealt
 from adaptive.learning.latent_classes import Personas, Split, Spread, attribute_styles, fit_latent_classes
 from adaptive.learning.model_selection import first_guess, style_numbers
 from adaptive.learning.responses import MISSING, Answers, Codes, split_items
-from adaptive.learning.screening import repeated_questions, telling_silences
+from adaptive.learning.screening import informative_no_answers, repeated_questions
 from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Evidence
 from adaptive.response_styles import Styles
@@ -76,7 +76,7 @@ def fit_with_classes(
     found = fit_latent_classes(answers.codes, answers.levels, classes, rng, starts=STARTS, spread=spread)
     parts = dealt(len(answers.codes), rng)
     starts = tuple(_found_without(answers, parts == part, classes, rng, found.membership) for part in range(int(parts.max()) + 1))
-    return _fitted(Lesson(answers, found.membership, False, parts, starts=starts), rng, watch, spread, styles=styles)
+    return _fitted(TrainingSet(answers, found.membership, False, parts, starts=starts), rng, watch, spread, styles=styles)
 
 
 def _found_without(answers: Answers, aside: Bools, classes: int, rng: np.random.Generator, membership: Floats) -> Floats:
@@ -104,7 +104,7 @@ def fit_with_labels(
 ) -> Fit:
     """Personas are known: (N,) `labels` 0 .. K - 1, or (N, K) P(persona). Folds have the same share of each label, as far as it goes."""
     membership = _shares(labels, int(labels.max()) + 1)
-    lesson = Lesson(answers, membership, True, dealt(len(answers.codes), rng, membership.argmax(axis=1)))
+    lesson = TrainingSet(answers, membership, True, dealt(len(answers.codes), rng, membership.argmax(axis=1)))
     return _fitted(lesson, rng, watch, spread, styles=styles)
 
 
@@ -118,14 +118,14 @@ def refit(answers: Answers, known: Known, labels: Codes | Floats | None, rng: np
     before = Personas(known.prior, np.concatenate(known.tables, axis=1), np.empty(0), 0.0)
     if labels is None:
         start = before.attribute(answers.hot)[0]
-        return _learnt(Lesson(answers, start, False, dealt(len(answers.codes), rng), known), rng, watch)[0]
+        return _learnt(TrainingSet(answers, start, False, dealt(len(answers.codes), rng), known), rng, watch)[0]
     membership = _shares(labels, len(known.prior) if known.styles is None else known.styles.personas)
     rows = np.flatnonzero(membership.sum(axis=1) > 0)
     told, truth = answers.some(rows), membership[rows]
     parts = dealt(len(rows), rng, truth.argmax(axis=1))
     if known.styles is not None:
         truth = attribute_styles(before, known.styles, told.hot, truth)[0]
-    return _learnt(Lesson(told, truth, True, parts, known), rng, watch)[0]
+    return _learnt(TrainingSet(told, truth, True, parts, known), rng, watch)[0]
 
 
 def _shares(labels: Codes | Floats, personas: int) -> Floats:
@@ -133,7 +133,7 @@ def _shares(labels: Codes | Floats, personas: int) -> Floats:
     return labels.astype(float) if labels.ndim == 2 else (labels[:, None] == np.arange(personas)).astype(float)
 
 
-def _fitted(lesson: Lesson, rng: np.random.Generator, watch: Watch, spread: Spread, *, styles: bool) -> Fit:
+def _fitted(lesson: TrainingSet, rng: np.random.Generator, watch: Watch, spread: Spread, *, styles: bool) -> Fit:
     """With `styles`, personas whose people answer in several ways get some, if these foretell held-out personas clearly better."""
     fit, weights = _learnt(lesson, rng, watch)
     if not styles:
@@ -147,7 +147,7 @@ def _fitted(lesson: Lesson, rng: np.random.Generator, watch: Watch, spread: Spre
     return styled if judged.clearly_better_than(weights) else fit
 
 
-def _split(lesson: Lesson, membership: Floats, styles: Styles, rng: np.random.Generator) -> Split:
+def _split(lesson: TrainingSet, membership: Floats, styles: Styles, rng: np.random.Generator) -> Split:
     """Each fold finds its styles without those it sets aside."""
     starts = []
     for part in range(int(lesson.parts.max()) + 1):
@@ -157,12 +157,12 @@ def _split(lesson: Lesson, membership: Floats, styles: Styles, rng: np.random.Ge
     return Split(styles, first_guess(lesson.answers, membership, styles, rng), tuple(starts))
 
 
-def _learnt(lesson: Lesson, rng: np.random.Generator, watch: Watch, judges: Sequence[Judge] | None = None) -> tuple[Fit, Weights]:
+def _learnt(lesson: TrainingSet, rng: np.random.Generator, watch: Watch, judges: Sequence[Judge] | None = None) -> tuple[Fit, Weights]:
     watch("shrinkage")
     strengths = STRENGTHS if lesson.known is None else KNOWN_STRENGTHS
     best, folds = _shrunk(lesson, strengths)
     watch("silence")
-    won = telling_silences(lesson, folds, best)
+    won = informative_no_answers(lesson, folds, best)
     voiced = sorted({*won, *(lesson.known.silence if lesson.known else ())})
     if voiced:
         lesson = lesson.hearing(voiced)
@@ -188,7 +188,7 @@ def _learnt(lesson: Lesson, rng: np.random.Generator, watch: Watch, judges: Sequ
     return fit, weights
 
 
-def _shrunk(lesson: Lesson, strengths: tuple[float, ...]) -> tuple[float, list[Fold]]:
+def _shrunk(lesson: TrainingSet, strengths: tuple[float, ...]) -> tuple[float, list[Fold]]:
     """The strength of shrinkage under which held-out answers are likeliest, and its folds."""
     tried = {strength: lesson.folds(strength) for strength in strengths}
     best = max(strengths, key=lambda strength: sum(fold.score for fold in tried[strength]))
@@ -196,7 +196,7 @@ def _shrunk(lesson: Lesson, strengths: tuple[float, ...]) -> tuple[float, list[F
 
 
 def _trusted(
-    lesson: Lesson,
+    lesson: TrainingSet,
     taught: Personas,
     folds: list[Fold],
     topics: Codes,

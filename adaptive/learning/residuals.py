@@ -8,7 +8,7 @@ import numpy as np
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.learning.responses import items_of, one_hot
 from adaptive.likelihood import Choice, Floats
-from adaptive.posterior import Evidence, stand
+from adaptive.posterior import Evidence, infer
 from adaptive.tables import ResponseTables
 
 
@@ -43,7 +43,7 @@ def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: F
     share of its persona that all answers give it.
     """
     if tables.styles is not None:
-        membership = membership[:, tables.styles.persona_of] * tables.styles.within(stand(tables, answers).classes)
+        membership = membership[:, tables.styles.persona_of] * tables.styles.within(infer(tables, answers).classes)
     questions = [q for q, one in enumerate(tables.questions) if isinstance(one, Choice)]
     codes = np.where(answers.answered, answers.codes, NOT_GIVEN)[:, questions]
     levels = [_table(tables, q).shape[1] for q in questions]

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import norm
 
-from adaptive.learning.cross_validation import Fold, Lesson
+from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.responses import Codes, items_of
 from adaptive.likelihood import Bools, Floats
 
@@ -15,7 +15,7 @@ CHANCE = 0.05
 """Accepted probability that silence which tells nothing gets a table somewhere: shared among all questions (Bonferroni)."""
 
 
-def telling_silences(lesson: Lesson, folds: Sequence[Fold], pseudo_counts: float) -> dict[int, float]:
+def informative_no_answers(lesson: TrainingSet, folds: Sequence[Fold], pseudo_counts: float) -> dict[int, float]:
     """Question -> nats that P(no answer | persona) won over one rate for all, on held-out respondents, where beyond chance.
 
     Who they are is known, or believed from their answers alone. Rates are shrunk to the rate of all by `pseudo_counts`.
@@ -50,7 +50,7 @@ ENOUGH = 20
 """Respondents who must have answered both."""
 
 
-def repeated_questions(lesson: Lesson, folds: Sequence[Fold]) -> tuple[Codes, Floats]:
+def repeated_questions(lesson: TrainingSet, folds: Sequence[Fold]) -> tuple[Codes, Floats]:
     """(Q,) topic of each question, -1 for none, and (Q, Q) the share left open; both by held-out log score.
 
     Pairs are counted over all personas together: few respondents are enough, where P(answer | persona, other answer) needs many.

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import logsumexp
 
-from adaptive.likelihood import FLOOR, AnyLikelihood, Bools, Choice, Floats, Measure, Ticks, log_silence, log_spoken
+from adaptive.likelihood import FLOOR, AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric, log_silence, log_spoken
 from adaptive.tables import Integers
 
 PERCENT = np.linspace(0.01, 0.99, 99)
@@ -19,10 +19,10 @@ PERCENT = np.linspace(0.01, 0.99, 99)
 
 def distance(before: AnyLikelihood, after: AnyLikelihood) -> Floats:
     """(K,) total variation between two tables of one question, from 0 (the same) to 1: of a multiple choice the mean over its options."""
-    if isinstance(before, Ticks) and isinstance(after, Ticks):
+    if isinstance(before, MultipleChoice) and isinstance(after, MultipleChoice):
         ticks: Floats = np.abs(before.ticked - after.ticked).mean(axis=1)
         return ticks
-    if isinstance(before, Measure) and isinstance(after, Measure):
+    if isinstance(before, Numeric) and isinstance(after, Numeric):
         inner = np.unique([law.quantile(PERCENT) for law in (before, after)])
         ends = list(pairwise([before.low, *inner.tolist(), before.high]))
         cells = [np.column_stack([law.chance_between(low, high) for low, high in ends]) for law in (before, after)]
@@ -159,11 +159,11 @@ def _log_given(model: Model, answers: Answers, q: int) -> Floats:
             return alone
         above = answers.codes[:, model.parents[q]]
         return np.where((above >= 0)[:, None], np.log(model.given[q][:, above, codes]).T, alone)
-    if isinstance(question, Ticks) and q in answers.ticks:
+    if isinstance(question, MultipleChoice) and q in answers.ticks:
         yes, no = np.nan_to_num(answers.ticks[q]), np.nan_to_num(1 - answers.ticks[q])
         said: Floats = yes @ np.log(question.ticked).T + no @ np.log1p(-question.ticked).T
         return said
-    if isinstance(question, Measure) and q in answers.numbers:
+    if isinstance(question, Numeric) and q in answers.numbers:
         return replace(question, silence=None).log_given(np.nan_to_num(answers.numbers[q]))
     return np.zeros((len(codes), len(model.prior)))
 
@@ -187,11 +187,11 @@ def _table(question: AnyLikelihood, answers: Answers, q: int, membership: Floats
         return replace(
             question, table=_rows(question.table, membership.T @ _one_hot(answers.codes[:, q], question.table.shape[1]), strength)
         )
-    if isinstance(question, Ticks) and q in answers.ticks:
+    if isinstance(question, MultipleChoice) and q in answers.ticks:
         seen = ~np.isnan(answers.ticks[q])
         ticked = membership.T @ np.nan_to_num(answers.ticks[q]) + strength * question.ticked
         return replace(question, ticked=np.clip(ticked / (membership.T @ seen + strength), FLOOR, 1 - FLOOR))
-    if isinstance(question, Measure) and q in answers.numbers:
+    if isinstance(question, Numeric) and q in answers.numbers:
         return _moments(question, answers.numbers[q], membership, strength)
     return question
 
@@ -228,7 +228,7 @@ def _summed(published: Model, questions: Sequence[AnyLikelihood], given: Mapping
     return alone
 
 
-def _moments(question: Measure, numbers: Floats, membership: Floats, strength: float) -> Measure:
+def _moments(question: Numeric, numbers: Floats, membership: Floats, strength: float) -> Numeric:
     """Mean and standard deviation of the number, or of its logarithm, by persona. Ends of the range are not corrected for."""
     told = ~np.isnan(numbers)
     logarithmic = np.broadcast_to(question.logarithmic, question.centre.shape)

@@ -24,7 +24,7 @@ import yaml
 from adaptive.evaluation.replay import Respondents
 from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, Value, canonical
-from question_bank.compile import CompiledBank, Given
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.datasets.duplicate_rows import repeats_of
 from question_bank.datasets.table_files import AnswersInvalid, Cells, cells_of
 from question_bank.definitions import Bank, Question
@@ -237,15 +237,15 @@ def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
         for question, value in row.items():
             q, name = bank.index[question], f"{question}\0{value!r}"
             if name not in known:
-                known[name] = bank.row(Given(question, value))
+                known[name] = bank.row(ObservedAnswer(question, value))
             evidence.answered[n, q] = True
             evidence.rows[n, q] = known[name]
-            evidence.codes[n, q] = bank.code(Given(question, value))
+            evidence.codes[n, q] = bank.code(ObservedAnswer(question, value))
     opens = _opens(bank, table.rows)
     for question in table.silent:
         q = bank.index[question]
         evidence.silent[:, q] = opens[:, q] & ~evidence.answered[:, q]
-        evidence.rows[evidence.silent[:, q], q] = bank.row(Given(question))
+        evidence.rows[evidence.silent[:, q], q] = bank.row(ObservedAnswer(question))
     label = None
     if table.labels is not None:
         label = np.array([bank.personas.index(persona) for persona in table.labels])
@@ -255,4 +255,4 @@ def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
 def _opens(bank: CompiledBank, rows: Sequence[Mapping[str, Value]]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     if not any(question.ask_if for question in bank.bank.questions):
         return np.ones((len(rows), len(bank.index)), dtype=bool)
-    return np.array([bank.opens(Given(question, value) for question, value in row.items()) for row in rows])
+    return np.array([bank.opens(ObservedAnswer(question, value) for question, value in row.items()) for row in rows])

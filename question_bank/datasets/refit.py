@@ -10,7 +10,7 @@ from adaptive.learning.cross_validation import Known
 from adaptive.learning.fit import Fit, Watch, refit
 from adaptive.learning.numeric import Laws
 from adaptive.learning.responses import MISSING, Answers, Codes
-from adaptive.likelihood import Choice, Floats, Measure, Ticks
+from adaptive.likelihood import Choice, Floats, MultipleChoice, Numeric
 from question_bank.answer_values import Value
 from question_bank.compile import compile_bank, given_parent
 from question_bank.datasets.answer_table import AnswerTable
@@ -120,9 +120,9 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
             silence[n] = one.silence
         if isinstance(one, Choice):
             items.append(one.table)
-        elif isinstance(one, Ticks):
+        elif isinstance(one, MultipleChoice):
             items += [np.column_stack([1 - share, share]) for share in one.ticked.T]
-        elif isinstance(one, Measure):
+        elif isinstance(one, Numeric):
             items.append(_shares_of_classes(one, sheet.columns[n]))
         else:
             items += _pooled(sheet.columns[n], tables.classes)
@@ -132,7 +132,7 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
     return Known(tables.prior, items, silence, parents, given, tables.styles)
 
 
-def _shares_of_classes(law: Measure, column: Column) -> Floats:
+def _shares_of_classes(law: Numeric, column: Column) -> Floats:
     """(K, classes) P(class of the number | persona)."""
     numbers = column.numbers if column.numbers is not None else np.empty(0)
     ends = np.concatenate([[-np.inf], edges_of(numbers), [np.inf]])
@@ -154,7 +154,7 @@ def _laws(bank: Bank, places: Sequence[int]) -> Mapping[int, Laws]:
     laws = {}
     for n, q in enumerate(places):
         one = tables.questions[q]
-        if isinstance(one, Measure):
+        if isinstance(one, Numeric):
             laws[n] = Laws(one.centre, one.width, np.broadcast_to(one.logarithmic, one.centre.shape))
     return laws
 

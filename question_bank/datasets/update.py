@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive.learning.update import Answers, Model
-from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, Measure, Ticks
+from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric
 from question_bank.answer_values import Value
-from question_bank.compile import CompiledBank, Given, given_parent
+from question_bank.compile import CompiledBank, ObservedAnswer, given_parent
 from question_bank.datasets.fit import PLACES
 from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares
 from question_bank.probabilities import FLOOR, PSEUDO_COUNTS
@@ -41,7 +41,7 @@ def model_of(bank: CompiledBank) -> Model:
     )
 
 
-def answers_of(bank: CompiledBank, respondents: Sequence[Sequence[Given]]) -> Answers:
+def answers_of(bank: CompiledBank, respondents: Sequence[Sequence[ObservedAnswer]]) -> Answers:
     """N respondents' answers as arrays. Of an interval its middle counts, and nothing where one end is open."""
     size, questions = len(respondents), bank.bank.questions
     codes, silent = np.full((size, len(questions)), -1), np.zeros((size, len(questions)), dtype=bool)
@@ -117,7 +117,7 @@ def _unlapsed(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
     """A table as it is written in the bank, to which compiling adds the lapses again."""
     if isinstance(table, Choice):
         return replace(table, table=_read(bank, table.table, table.table.shape[1]))
-    return replace(table, ticked=_read(bank, table.ticked, 2)) if isinstance(table, Ticks) else table
+    return replace(table, ticked=_read(bank, table.ticked, 2)) if isinstance(table, MultipleChoice) else table
 
 
 def _read(bank: Bank, shares: Floats, outcomes: int) -> Floats:
@@ -138,14 +138,14 @@ def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -
     if question.type == "multiple":
         seen, ticked = ~np.isnan(answers.ticks[q]), np.nan_to_num(answers.ticks[q])
         pooled = (ticked.sum(axis=0) + 0.5) / (seen.sum(axis=0) + 1)
-        return Ticks((membership.T @ ticked + PSEUDO_COUNTS * pooled) / (membership.T @ seen + PSEUDO_COUNTS))
+        return MultipleChoice((membership.T @ ticked + PSEUDO_COUNTS * pooled) / (membership.T @ seen + PSEUDO_COUNTS))
     if question.type == "number":
         told = ~np.isnan(answers.numbers[q])
         values, weights = answers.numbers[q][told], membership[told]
         size = weights.sum(axis=0) + PSEUDO_COUNTS
         centre = (weights.T @ values + PSEUDO_COUNTS * values.mean()) / size
         square = (weights.T @ values**2 + PSEUDO_COUNTS * (values**2).mean()) / size
-        return Measure(centre, np.sqrt(np.maximum(square - centre**2, 1e-6 + (0.01 * values.std()) ** 2)))
+        return Numeric(centre, np.sqrt(np.maximum(square - centre**2, 1e-6 + (0.01 * values.std()) ** 2)))
     hot = (answers.codes[:, q][:, None] == np.arange(len(question.outcomes))).astype(float)
     pooled = (hot.sum(axis=0) + 0.5) / (hot.sum() + 0.5 * hot.shape[1])
     counts = membership.T @ hot
@@ -155,9 +155,9 @@ def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -
 def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
     if isinstance(table, Choice):
         return _shares(keys, table.table)
-    if isinstance(table, Ticks):
+    if isinstance(table, MultipleChoice):
         return {one: Shares(tuple(round(float(p), PLACES) for p in row)) for one, row in zip(keys, table.ticked, strict=True)}
-    if isinstance(table, Measure):
+    if isinstance(table, Numeric):
         laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
         return {one: _law(float(centre), float(width), bool(logarithmic)) for one, centre, width, logarithmic in laws}
     return {}

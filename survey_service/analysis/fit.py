@@ -35,7 +35,7 @@ MUCH = 1_000_000
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What to fit, as the command line gives it: how many personas, where labels give none, and what to make of the columns."""
 
     personas: tuple[int, int] | None
@@ -64,7 +64,7 @@ def _names(listed: str) -> list[str]:
     return next(csv.reader([listed], skipinitialspace=True), [])
 
 
-def fit_file(answers: Path, out: Path, wish: Wish) -> str:
+def fit_file(answers: Path, out: Path, wish: Options) -> str:
     """Write the bank and `OUT.columns.yaml`, and tell what was found. Raises ValueError with every problem; then nothing is written."""
     bank_id = wish.bank_id or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")
     if not SLUG.fullmatch(bank_id):
@@ -88,7 +88,7 @@ def _styles_found(fit: Fit) -> str:
     return f"styles: {', '.join(map(str, numbers))} of the personas in their order; they foretell held-out personas clearly better"
 
 
-def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, wish: Wish) -> str:
+def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, wish: Options) -> str:
     """Like `fit_file`, from the bank there was before: its personas, ids and words are kept, its tables count as earlier answers."""
     known = replace(names, ignore=names.ignore | set(wish.columns.without), keep_repeats=names.keep_repeats or wish.columns.keep_repeats)
     table = read_answers(read_cells(answers), before, answers.name, known, wish.columns.label)
@@ -117,7 +117,7 @@ def _written(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap
     return [*(f"warning: {one}" for one in report.warnings), summary]
 
 
-def _how_many(sheet: Sheet, wish: Wish, spread: Spread) -> tuple[int | None, list[str]]:
+def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, list[str]]:
     """The number of personas that was asked for or is chosen, and a table of what was compared."""
     if wish.personas is None:
         return None, []
@@ -143,7 +143,7 @@ def _how_many(sheet: Sheet, wish: Wish, spread: Spread) -> tuple[int | None, lis
 
 
 @contextmanager
-def _processes(sheet: Sheet, wish: Wish) -> Iterator[Spread]:
+def _processes(sheet: Sheet, wish: Options) -> Iterator[Spread]:
     """`map` over processes where there is work for them: the results are the same."""
     several = wish.personas is not None and (wish.personas[0] < wish.personas[1] or len(sheet.codes) * sum(sheet.levels) > MUCH)
     if wish.jobs == 1 or not several:

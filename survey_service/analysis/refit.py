@@ -10,14 +10,14 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from adaptive.learning.update import STRENGTHS, Answers, Relearned, distance, relearn
-from question_bank.compile import CompiledBank, Given, compile_bank
+from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from question_bank.datasets.update import Pilot, answers_of, model_of, pilots_of, relearned_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import check_bank
 from question_bank.files.write import write_bank
 from survey_service.analysis.dropout import learned_hazard, with_hazard
 from survey_service.analysis.progress import progress
-from survey_service.analysis.simulate import Wish, figures, simulate_survey
+from survey_service.analysis.simulate import Options, figures, simulate_survey
 from survey_service.belief.evidence import readable
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer
@@ -61,7 +61,7 @@ def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refi
     return Refitted(survey, version, bank, draft, answers, learned, pilots_of(bank, answers), seed)
 
 
-def stored_answers(session: Session, bank: CompiledBank) -> Iterator[list[Given]]:
+def stored_answers(session: Session, bank: CompiledBank) -> Iterator[list[ObservedAnswer]]:
     """What each contact has given to this bank in any of its versions, as far as it means something in the published one.
 
     What came too fast to have been read teaches nothing.
@@ -127,7 +127,7 @@ def comparison(done: Refitted) -> dict[str, Any]:
 
 
 def _simulated(bank: Bank, done: Refitted) -> dict[str, float]:
-    found = figures(simulate_survey(bank, Wish(done.survey, SIMULATED, done.seed)))
+    found = figures(simulate_survey(bank, Options(done.survey, SIMULATED, done.seed)))
     return {
         "questions": found["questions"]["mean"],
         "seconds": found["seconds"]["mean"],

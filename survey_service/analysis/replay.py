@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adaptive.evaluation.metrics import AtStop, at_stop
-from adaptive.evaluation.replay import Measure, Respondents, held_true, replay
+from adaptive.evaluation.replay import Respondents, StepMetrics, held_true, replay
 from adaptive.evaluation.simulate import Interviews, interview
 from adaptive.likelihood import Floats
 from adaptive.selection import SurveyRules
@@ -24,7 +24,7 @@ ORDERS = ("adaptive", "fixed", "random")
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What to replay, as the command line gives it. `stop` is a confidence that takes the place of the survey's own stops."""
 
     survey: str | None
@@ -42,7 +42,7 @@ class Replayed:
     bank: CompiledBank
     rules: SurveyRules
     people: Respondents
-    orders: Mapping[str, list[Measure]]
+    orders: Mapping[str, list[StepMetrics]]
     full: Floats
     label: Integers
     interviews: Interviews | None
@@ -54,7 +54,7 @@ class Replayed:
         return at_stop(self.interviews, self.full, self.label, labelled=self.people.label is not None)
 
 
-def replay_file(bank: Bank, answers: Path, columns: Path | None, wish: Wish) -> Replayed:
+def replay_file(bank: Bank, answers: Path, columns: Path | None, wish: Options) -> Replayed:
     """Raises ValueError with every problem of the wish, the column map or the answers."""
     steps = _checked(bank, wish)
     names = None if columns is None else read_column_map(columns.read_text(encoding="utf-8"), columns.name)
@@ -124,7 +124,7 @@ def _whole(bank: CompiledBank) -> SurveyRules:
     return replace(first, included=everything, first=())
 
 
-def _checked(bank: Bank, wish: Wish) -> list[int]:
+def _checked(bank: Bank, wish: Options) -> list[int]:
     problems = [f'--orders: "{order}" is not one of {", ".join(ORDERS)}' for order in wish.orders if order not in ORDERS]
     problems += [f'--steps: "{step}" is not a whole number from 0 to 1000' for step in wish.steps if not _is_step(step)]
     surveys = [survey.id for survey in bank.surveys]

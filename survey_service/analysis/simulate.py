@@ -18,7 +18,7 @@ PLACES = 6
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What to simulate, as the command line gives it; without `drop_out`, respondents leave as the survey's own `drop_out` says."""
 
     survey: str | None
@@ -34,7 +34,7 @@ class Simulation:
 
     bank: CompiledBank
     survey: str
-    wish: Wish
+    wish: Options
     result: Simulated
 
     @property
@@ -50,7 +50,7 @@ class Simulation:
         return np.asarray(self.result.interviews.belief.argmax(axis=1) == self.result.persona)
 
 
-def simulate_survey(bank: Bank, wish: Wish) -> Simulation:
+def simulate_survey(bank: Bank, wish: Options) -> Simulation:
     """Raises ValueError for a survey that the bank does not have."""
     survey = survey_of(bank, wish.survey)
     compiled = compile_bank(bank)

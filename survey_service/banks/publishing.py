@@ -40,7 +40,7 @@ def publish(session: Session, bank: Bank, now: datetime) -> Published:
     session.flush()
     _point_surveys(session, bank, version)
     before = None if latest is None else read_bank(latest.source, f"{bank.id}.json")
-    endpoint_events.tell_of_personas(session, bank, version, before, now)
+    endpoint_events.publish_persona_set(session, bank, version, before, now)
     return Published(bank.id, version, print_of_content, is_new=True)
 
 

@@ -14,8 +14,8 @@ from sqlmodel import Session, col
 from adaptive.information import entropy
 from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
-from question_bank.compile import CompiledBank, Given
-from survey_service.belief.evidence import Known, label_row
+from question_bank.compile import CompiledBank, ObservedAnswer
+from survey_service.belief.evidence import ContactEvidence, label_row
 from survey_service.store.rows import save
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
@@ -38,7 +38,7 @@ _CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousBelief:
     """What a stored belief leaves to the next one; `told` is what was last worth telling."""
 
     sequence: int
@@ -47,7 +47,7 @@ class Before:
 
 
 @dataclass(frozen=True)
-class Change:
+class BeliefChange:
     """What one act did to the belief about a contact: everything a message about it needs."""
 
     contact: Contact
@@ -60,28 +60,28 @@ class Change:
     explanation: Sequence[Mapping[str, Any]]
 
 
-def now_believes(
+def store_belief(
     session: Session,
     contact: Contact,
     bank: CompiledBank,
     version: int,
     probabilities: Floats,
-    evidence: Known,
+    evidence: ContactEvidence,
     *,
     threshold: float | None,
     reason: str,
     now: datetime,
-    before: Before | None,
+    before: PreviousBelief | None,
     heard: bool = True,
-) -> Change:
+) -> BeliefChange:
     """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
 
-    The contact's row must be locked: the sequence is counted here. `before` is what is stored, see `stored`. Without a `threshold` the last
+    The contact's row must be locked: the sequence is counted here. `before` is what is stored, see `previous_belief`. Without a `threshold` the last
     one stays in force. Where nobody is to be told, and so nothing is `heard`, the contact keeps its sequence.
     """
     if threshold is None and before is not None:
         threshold = before.threshold
-    told = _told_of_prior(bank) if before is None else before.told or {}
+    told = _reported_prior(bank) if before is None else before.told or {}
     belief = _belief(bank, probabilities, DECIDED_AT if threshold is None else threshold)
     is_material = _is_material(belief, told)
     newly_decided = belief["is_decided"] and (not told.get("is_decided") or told.get("top") != belief["top"])
@@ -92,15 +92,15 @@ def now_believes(
         "answers": answers,
         "skipped": len(evidence.given) - answers,
         "signals": len(evidence.seen),
-        "told": _worth_telling(belief) if is_material else told,
+        "told": _reported(belief) if is_material else told,
         "updated_at": now,
         "sequence": next_sequence(session, contact, after=before) if heard else 1 if before is None else before.sequence + 1,
     }
     stored = _store(session, contact, bank, belief, is_new=before is None)
-    return Change(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if heard else ())
+    return BeliefChange(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if heard else ())
 
 
-def next_sequence(session: Session, contact: Contact, after: Before | Belief | None = None) -> int:
+def next_sequence(session: Session, contact: Contact, after: PreviousBelief | Belief | None = None) -> int:
     """Every message about a contact has a number of its own, so that one guard in the receiver orders them all.
 
     It comes `after` that of the belief, which was counted on by itself while nobody listened. The contact's row must be locked.
@@ -110,11 +110,11 @@ def next_sequence(session: Session, contact: Contact, after: Before | Belief | N
     return contact.sequence
 
 
-def stored(session: Session, contact: Contact, bank: CompiledBank) -> Before | None:
+def previous_belief(session: Session, contact: Contact, bank: CompiledBank) -> PreviousBelief | None:
     """What is believed about the contact so far, None where nothing is."""
     mine = select(col(Belief.sequence), col(Belief.threshold), col(Belief.told))
     found = session.execute(mine.where(col(Belief.contact_id) == contact.id, col(Belief.bank) == bank.bank.id)).first()
-    return None if found is None else Before(*found)
+    return None if found is None else PreviousBelief(*found)
 
 
 def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
@@ -132,12 +132,12 @@ def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mappi
     return cast(Belief, SimpleNamespace(**key, **belief))
 
 
-def _told_of_prior(bank: CompiledBank) -> dict[str, Any]:
+def _reported_prior(bank: CompiledBank) -> dict[str, Any]:
     """Before any evidence there is the prior, which needs no telling."""
-    return _worth_telling(_belief(bank, bank.tables.persona_prior, 1.0)) | {"is_decided": False}
+    return _reported(_belief(bank, bank.tables.persona_prior, 1.0)) | {"is_decided": False}
 
 
-def _worth_telling(belief: Mapping[str, Any]) -> dict[str, Any]:
+def _reported(belief: Mapping[str, Any]) -> dict[str, Any]:
     return {name: belief[name] for name in ("top", "is_decided", "probabilities")}
 
 
@@ -161,7 +161,7 @@ def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     return belief["top"] != told.get("top") or belief["is_decided"] != told.get("is_decided") or moved >= MATERIAL_CHANGE
 
 
-def explanation(evidence: Known) -> list[dict[str, Any]]:
+def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
     """Each piece's weight of evidence in bits for each persona: answers in the order given, then signals, then what people say.
 
     Per persona they add up to its posterior minus its prior log odds (see `adaptive.posterior`).
@@ -182,14 +182,14 @@ def explanation(evidence: Known) -> list[dict[str, Any]]:
     if not items:
         return []
     bits = weights_of_evidence(bank.tables.prior, np.array(rows), bank.tables.styles)
-    return [_told(bank, item, weights) for item, weights in zip(items, bits, strict=True)]
+    return [_explained(bank, item, weights) for item, weights in zip(items, bits, strict=True)]
 
 
-def _item(answer: Answer, given: Given) -> dict[str, Any]:
+def _item(answer: Answer, given: ObservedAnswer) -> dict[str, Any]:
     return {"kind": answer.kind, "question": answer.question, "value": given.value, "weight": given.weight}
 
 
-def _told(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[str, Any]:
+def _explained(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> dict[str, Any]:
     favoured = int(weights.argmax())
     return {
         **item,

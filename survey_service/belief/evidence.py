@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from adaptive.likelihood import Floats
 from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
-from question_bank.compile import CompiledBank, Given
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -62,7 +62,7 @@ ONCE = 1
 
 
 @dataclass(frozen=True)
-class Seen:
+class SignalEvent:
     """One sighting of a signal that counts; `weight` is 1 when it has just been seen and halves with every half-life."""
 
     signal: str
@@ -73,12 +73,12 @@ class Seen:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class ContactEvidence:
     """The evidence, as far as this version of the bank understands it."""
 
     bank: CompiledBank
-    given: Sequence[tuple[Answer, Given]]
-    seen: Sequence[Seen] = ()
+    given: Sequence[tuple[Answer, ObservedAnswer]]
+    seen: Sequence[SignalEvent] = ()
     label: Mapping[str, Any] | None = None
 
     @property
@@ -86,7 +86,7 @@ class Known:
         return bool(self.given or self.seen or self.label)
 
     @property
-    def answers(self) -> list[Given]:
+    def answers(self) -> list[ObservedAnswer]:
         return [one for _, one in self.given]
 
     @cached_property
@@ -108,19 +108,19 @@ class Known:
         return self.bank.evidence(self.answers, self.behaviour)
 
 
-def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: datetime) -> Known:
+def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: datetime) -> ContactEvidence:
     """What is known about the contact now."""
     return evidence_about_all(session, [contact], bank, now)[0]
 
 
-def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[Known]:
+def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[ContactEvidence]:
     """What is known about each of them, in as many statements as for one."""
     names = [contact.id for contact in contacts]
-    given: dict[str, list[tuple[Answer, Given]]] = defaultdict(list)
+    given: dict[str, list[tuple[Answer, ObservedAnswer]]] = defaultdict(list)
     for answer, one in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
         given[answer.contact_id].append((answer, one))
     seen = signals_of(session, names, bank, now)
-    return [Known(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
+    return [ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
 
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
@@ -128,7 +128,7 @@ def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer
     return list(session.scalars(_counting([contact_id], bank)))
 
 
-def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, Given]]:
+def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, ObservedAnswer]]:
     """The answers that mean something in this version of the bank; those of vanished questions or options are left out.
 
     Each weighs what is left of it `now`, or what it weighed when it was given.
@@ -145,18 +145,18 @@ def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None
         weight = weight_of(question, answer)
         if now is not None and half_life is not None:
             weight *= faded(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
-        kept.append((answer, Given(answer.question, value, weight=weight)))
+        kept.append((answer, ObservedAnswer(answer.question, value, weight=weight)))
     return kept
 
 
-def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[Seen]]:
+def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[SignalEvent]]:
     """By contact the sightings that count, oldest first: of each signal the newest, `at_most` of them. No statement without signals."""
     signals = {signal.id: signal for signal in bank.bank.signals}
-    found: dict[str, list[Seen]] = defaultdict(list)
+    found: dict[str, list[SignalEvent]] = defaultdict(list)
     for start in range(0, len(signals), MOST_TERMS):
         some = bank.bank.signals[start : start + MOST_TERMS]
         for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
-            found[contact_id].append(Seen(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
+            found[contact_id].append(SignalEvent(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
     return {contact_id: sorted(sightings, key=lambda one: one.at) for contact_id, sightings in found.items()}
 
 

@@ -7,18 +7,18 @@ from sqlmodel import Session, col, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import Change, now_believes, stored
+from survey_service.belief.belief import BeliefChange, previous_belief, store_belief
 from survey_service.belief.evidence import evidence_about
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief, Contact
 
 
-def believe_again(session: Session, contact: Contact, bank: CompiledBank, version: int, reason: str, now: datetime) -> Change:
+def recompute_belief(session: Session, contact: Contact, bank: CompiledBank, version: int, reason: str, now: datetime) -> BeliefChange:
     """The belief about a contact from everything known now. The contact's row must be locked."""
     known = evidence_about(session, contact, bank, now)
     probabilities = believe(bank.tables, known.evidence)[0]
-    before = stored(session, contact, bank)
-    return now_believes(session, contact, bank, version, probabilities, known, threshold=None, reason=reason, now=now, before=before)
+    before = previous_belief(session, contact, bank)
+    return store_belief(session, contact, bank, version, probabilities, known, threshold=None, reason=reason, now=now, before=before)
 
 
 def banks_of(session: Session, banks: Banks, *contacts: Contact) -> list[tuple[CompiledBank, int]]:
@@ -41,8 +41,8 @@ def restore(session: Session, contact: Contact, bank: str, questions: Sequence[s
     session.flush()
 
 
-def believe_without(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> Change:
+def recompute_after_withdrawal(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> BeliefChange:
     """The belief under a bank from what is left, stored; `version` is used where there was no belief yet."""
     belief = session.get(Belief, (contact.id, bank))
     version = version if belief is None else belief.bank_version
-    return believe_again(session, contact, banks.version(session, bank, version), version, "withdrawn", now)
+    return recompute_belief(session, contact, banks.version(session, bank, version), version, "withdrawn", now)

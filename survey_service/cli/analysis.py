@@ -52,7 +52,7 @@ class Span(click.ParamType[tuple[int, int]]):
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
     """Make a bank from a file of answers (CSV or Parquet), one column a question."""
     from question_bank.datasets.answer_table import ColumnMap, read_column_map
-    from survey_service.analysis.fit import Wish, columns_wanted, fit_file, refit_file
+    from survey_service.analysis.fit import Options, columns_wanted, fit_file, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
     if before is None and given != 1:
@@ -62,7 +62,7 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
             "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
         )
     try:
-        wish = Wish(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"], more["styles"])
+        wish = Options(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"], more["styles"])
         if before is None:
             click.echo(fit_file(answers, out, wish), err=True)
         else:
@@ -98,10 +98,10 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
-    from survey_service.analysis.simulate import Wish, figures, simulate_survey, told
+    from survey_service.analysis.simulate import Options, figures, simulate_survey, told
 
     try:
-        done = simulate_survey(bank_of(bank), Wish(**wanted))
+        done = simulate_survey(bank_of(bank), Options(**wanted))
         if report is not None:
             from survey_service.analysis.reports.simulated import report_simulation
 
@@ -131,10 +131,10 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> N
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Run real respondents from a file through the engine and measure how soon it knows them."""
-    from survey_service.analysis.replay import Wish, figures, replay_file, told
+    from survey_service.analysis.replay import Options, figures, replay_file, told
 
     beside = bank.with_suffix(".columns.yaml")
-    wish = Wish(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
+    wish = Options(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
     try:
         done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
         if report is not None:

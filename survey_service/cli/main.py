@@ -84,20 +84,20 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 def restored() -> None:
     """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
     from survey_service.clock import utc_now
-    from survey_service.outbox.resync import go_on_from_backup
+    from survey_service.outbox.resync import resume_after_restore
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        endpoints = go_on_from_backup(session, utc_now())
+        endpoints = resume_after_restore(session, utc_now())
     click.echo(f"{endpoints} endpoints are told the present by the worker")
 
 
 @main.command()
 def doctor() -> None:
     """Look whether everything is in order here, and say what to do where it is not."""
-    from survey_service.ops.doctor import examine
+    from survey_service.ops.doctor import diagnose
     from survey_service.web.context import utc_now
 
-    findings = list(examine(all_settings(), utc_now))
+    findings = list(diagnose(all_settings(), utc_now))
     for one in findings:
         click.echo(str(one))
     sys.exit(0 if all(one.is_well for one in findings) else 1)

@@ -28,7 +28,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     contact.erased_at = contact.updated_at = now
     session.add(contact)
     session.flush()
-    publish.tell_of_erasure(session, contact, names, now)
+    publish.publish_erasure(session, contact, names, now)
 
 
 def _delete(session: Session, contact: Contact) -> None:

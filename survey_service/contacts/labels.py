@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from survey_service.belief.recompute import believe_again
+from survey_service.belief.recompute import recompute_belief
 from survey_service.errors import Invalid
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
@@ -22,7 +22,7 @@ def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: 
         few = f"is no better than a guess among {len(compiled.personas)} personas: give more than {1 / len(compiled.personas):.2f}"
         raise Invalid(errors=[{"path": "reliability", "message": few}])
     contact.labels = {**contact.labels, bank: {"persona": persona, "reliability": reliability, "at": now.isoformat()}}
-    _tell(session, banks, contact, bank, version, now)
+    _publish(session, banks, contact, bank, version, now)
 
 
 def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
@@ -30,10 +30,10 @@ def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: da
     _, version = banks.latest(session, bank)
     if bank in contact.labels:
         contact.labels = {name: value for name, value in contact.labels.items() if name != bank}
-        _tell(session, banks, contact, bank, version, now)
+        _publish(session, banks, contact, bank, version, now)
 
 
-def _tell(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:
+def _publish(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:
     session.add(contact)
-    change = believe_again(session, contact, banks.version(session, bank, version), version, "label", now)
-    publish.tell_of_change(session, change, ended=False, now=now)
+    change = recompute_belief(session, contact, banks.version(session, bank, version), version, "label", now)
+    publish.publish_belief_change(session, change, ended=False, now=now)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select, update
 
-from survey_service.belief.recompute import banks_of, believe_again
+from survey_service.belief.recompute import banks_of, recompute_belief
 from survey_service.contacts.views import names_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
@@ -32,10 +32,10 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     _join(gone, kept, now)
     messages.hand_over(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
     _move(session, gone, kept)
-    publish.tell_of_merge(session, kept, former, now)
+    publish.publish_merge(session, kept, former, now)
     for bank, version in concerned:
-        change = believe_again(session, kept, bank, version, "merge", now)
-        publish.tell_of_change(session, change, ended=True, now=now)
+        change = recompute_belief(session, kept, bank, version, "merge", now)
+        publish.publish_belief_change(session, change, ended=True, now=now)
     return True
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import Before, now_believes
+from survey_service.belief.belief import PreviousBelief, store_belief
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.outbox import publish
 from survey_service.outbox.messages import BULK
@@ -69,9 +69,9 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
         same |= all(abs(old.get(name, -1) - p) <= SAME for name, p in zip(bank.personas, probabilities, strict=True))
         moved.append(not same)
         if not same:
-            last = None if belief is None else Before(belief.sequence, belief.threshold, belief.told)
-            change = now_believes(
+            last = None if belief is None else PreviousBelief(belief.sequence, belief.threshold, belief.told)
+            change = store_belief(
                 session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now, before=last
             )
-            publish.tell_of_change(session, change, ended=False, now=now, lane=BULK)
+            publish.publish_belief_change(session, change, ended=False, now=now, lane=BULK)
     return moved

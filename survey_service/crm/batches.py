@@ -203,7 +203,7 @@ def _settle(
 
 
 def _arrived(session: Session, row: Delivery, now: datetime) -> None:
-    messages.put_away(session, row, "delivered", now)
+    messages.settle(session, row, "delivered", now)
     if row.contact_id and row.bank and "assignment" in row.facts:
         session.flush()
         results.acknowledge(session, {row.id or 0: events.acknowledged_state(row.facts)})
@@ -214,7 +214,7 @@ def _arrived(session: Session, row: Delivery, now: datetime) -> None:
 def _put_off(session: Session, row: Delivery, is_refused: bool, now: datetime, jitter: float) -> None:
     wait = None if is_refused else after_failure(row.attempt - row.uncounted, FAILED, jitter=jitter)
     if wait is None:
-        messages.put_away(session, row, "dead", now)
+        messages.settle(session, row, "dead", now)
     else:
         row.due, row.lease_until = now + wait, None
         session.add(row)

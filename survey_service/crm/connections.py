@@ -203,7 +203,7 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     if "state" in given:
         endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
     if endpoint.state == "disabled":
-        endpoint_health.put_to_rest(session, endpoint, now)
+        endpoint_health.drop_and_mark(session, endpoint, now)
     connection.token, connection.paused_because, endpoint.paused_until = None, None, None
     endpoint.include_pii, endpoint.updated_at = _is_personal(endpoint, connection), now
     session.add_all([endpoint, connection])

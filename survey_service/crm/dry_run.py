@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from survey_service.belief.belief import Change, explanation
+from survey_service.belief.belief import BeliefChange, explanation
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts import directory
 from survey_service.contacts.views import names_of
@@ -67,7 +67,7 @@ def dry_run(
     records: list[Record] = []
     for contact, belief in chosen:
         known = evidence_about(session, contact, banks.version(session, belief.bank, belief.bank_version), clock())
-        change = Change(
+        change = BeliefChange(
             contact,
             belief,
             known.bank,

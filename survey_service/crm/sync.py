@@ -58,14 +58,14 @@ def step(
     result = send(batch, lambda request: call(request, policy), clock)
     with store.writing() as session:
         batches.settle(session, keys, batch, result, clock(), JITTER * chance())
-    _tell(batch, result)
+    _log_results(batch, result)
     return True
 
 
 def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
     """Everything that is sent of a batch, one request after the other."""
     records = {one.event_id: record_of(batch.kind, batch.wiring, one.event_id, one.facts) for one in batch.rows}
-    journey = Journey(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
+    journey = SyncRun(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
     journey.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
     for wave in _waves([record for record in records.values() if record is not None]):
         journey.bring(wave)
@@ -73,7 +73,7 @@ def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock)
 
 
 @dataclass
-class Journey:
+class SyncRun:
     """What has become of a batch so far."""
 
     adapter: Adapter
@@ -165,7 +165,7 @@ def _waves(records: Sequence[Record]) -> list[list[Record]]:
     return waves
 
 
-def _tell(batch: batches.Batch, result: batches.Result) -> None:
+def _log_results(batch: batches.Batch, result: batches.Result) -> None:
     """One line a batch, with nothing in it that was sent or answered."""
     counts = {kind.__name__.lower(): sum(isinstance(one, kind) for one in result.verdicts.values()) for kind in batches.OUTCOMES}
     counted = " ".join(f"{name}={count}" for name, count in counts.items())

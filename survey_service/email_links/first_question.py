@@ -9,7 +9,7 @@ from adaptive import Evidence, Progress, limit_of, next_questions
 from adaptive.selection import SurveyRules
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Question
-from survey_service.belief.evidence import Known
+from survey_service.belief.evidence import ContactEvidence
 from survey_service.errors import Invalid
 
 LINKABLE = ("single", "scale")
@@ -36,18 +36,18 @@ def _refused(path: str, message: str) -> Invalid:
     return Invalid(errors=[{"path": path, "message": message}])
 
 
-def first_questions(bank: CompiledBank, survey: str, known: Sequence[Known]) -> list[str | None]:
+def first_questions(bank: CompiledBank, survey: str, known: Sequence[ContactEvidence]) -> list[str | None]:
     """For each contact the question that the survey would ask first; None where what is known suffices.
 
     Contacts of whom nothing is known are decided once.
     """
     rules = _only_linkable(bank, survey)
-    new: list[str | None] = [] if all(one.is_anything for one in known) else _chosen(bank, rules, [Known(bank, [])])
+    new: list[str | None] = [] if all(one.is_anything for one in known) else _chosen(bank, rules, [ContactEvidence(bank, [])])
     old = iter(_chosen(bank, rules, [one for one in known if one.is_anything]))
     return [next(old) if one.is_anything else new[0] for one in known]
 
 
-def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[Known]) -> list[str | None]:
+def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[ContactEvidence]) -> list[str | None]:
     if not known:
         return []
     evidence = _side_by_side([one.evidence for one in known])

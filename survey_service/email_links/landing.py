@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from question_bank.answer_values import Value, from_store
-from question_bank.compile import Given
+from question_bank.compile import ObservedAnswer
 from survey_service.links.lookup import last_opened, option_of
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import claim, value_of_option
@@ -89,7 +89,7 @@ def act(
     return known
 
 
-def _next(session: Session, banks: Banks, link: Link, claimed: Given | None, now: datetime) -> dict[str, Any]:
+def _next(session: Session, banks: Banks, link: Link, claimed: ObservedAnswer | None, now: datetime) -> dict[str, Any]:
     sessions = _sessions(session, link)
     is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
     if is_open or (sessions and claimed is None):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from survey_service.belief.recompute import believe_without, restore
+from survey_service.belief.recompute import recompute_after_withdrawal, restore
 from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
@@ -39,9 +39,9 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     taken_back = _hand_over(session, sessions, stranger)
     restore(session, contact, link.bank, taken_back)
     for person in (contact, stranger) if taken_back else ():
-        change = believe_without(session, banks, person, link.bank, link.bank_version, now)
+        change = recompute_after_withdrawal(session, banks, person, link.bank, link.bank_version, now)
         if person is contact:
-            publish.tell_of_change(session, change, ended=True, now=now)
+            publish.publish_belief_change(session, change, ended=True, now=now)
 
 
 def _locked(session: Session, link: Link) -> Contact:

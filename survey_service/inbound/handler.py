@@ -10,7 +10,7 @@ from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
 from survey_service.inbound.receiver import Again, Done, Work
 from survey_service.inbound.sources import RECEIVERS
-from survey_service.outbox.pending_work import came_in
+from survey_service.outbox.pending_work import next_inbound_event
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.inbound import InboundEvent, Source
@@ -22,10 +22,10 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
     """Act upon one event if one is due: "did I find work?". Those of one moment go in the order in which they happened."""
     now = clock()
     with store.reading() as session:
-        if session.scalars(came_in(due_by or now)).first() is None:
+        if session.scalars(next_inbound_event(due_by or now)).first() is None:
             return False
     with store.writing() as session:
-        row = session.scalars(came_in(due_by or now).with_for_update(skip_locked=True, of=InboundEvent)).first()
+        row = session.scalars(next_inbound_event(due_by or now).with_for_update(skip_locked=True, of=InboundEvent)).first()
         if row is None:
             return False
         source = session.get_one(Source, row.source_id)

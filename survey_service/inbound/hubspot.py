@@ -10,7 +10,7 @@ from typing import Any
 from survey_service.contacts import directory, merging
 from survey_service.contacts.erasure import erase
 from survey_service.errors import MalformedBody
-from survey_service.inbound.receiver import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
+from survey_service.inbound.receiver import Done, NotGenuine, Post, Verified, Work, number_of, within_tolerance
 from survey_service.web.strict_json import read_json
 
 SYSTEM = "hubspot"
@@ -20,7 +20,7 @@ SETTLING = timedelta(seconds=5)
 LAST_MOMENT = 253_402_300_799_000
 
 
-def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
+def hear(secret: str, post: Post, now: datetime) -> list[Verified]:
     """Version 3 of the signature: method, address, body and timestamp."""
     stamp = post.headers.get("x-hubspot-request-timestamp", "")
     sent = number_of(stamp)
@@ -48,7 +48,7 @@ def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done:
     return Done()
 
 
-def _heard(event: Mapping[str, Any]) -> Heard:
+def _heard(event: Mapping[str, Any]) -> Verified:
     try:
         occurred = _moment(int(event["occurredAt"]))
         facts: dict[str, Any] = {"id": str(event.get("objectId", ""))}
@@ -60,7 +60,7 @@ def _heard(event: Mapping[str, Any]) -> Heard:
     except (KeyError, TypeError, ValueError, OverflowError) as wrong:
         raise MalformedBody(f"An event of HubSpot lacks {wrong}, or has something else in its place.") from None
     parts = (event.get("eventId"), event["subscriptionType"], event.get("subscriptionId"), event.get("objectId"), event["occurredAt"])
-    return Heard(":".join(str(one) for one in parts)[:255], event["subscriptionType"], occurred, facts, SETTLING)
+    return Verified(":".join(str(one) for one in parts)[:255], event["subscriptionType"], occurred, facts, SETTLING)
 
 
 def _merge(work: Work, facts: Mapping[str, Any]) -> Done:

@@ -32,7 +32,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Verified:
     """One event, and as much of it as will be needed. `wait` is how long it rests before it is acted upon."""
 
     event_id: str
@@ -73,7 +73,7 @@ class Again:
 class Receiver(Protocol):
     """One kind of source. A module with these names is one."""
 
-    def hear(self, secret: str, post: Post, now: datetime) -> list[Heard]:
+    def hear(self, secret: str, post: Post, now: datetime) -> list[Verified]:
         """The events of a genuine request. Raises NotGenuine, MalformedBody."""
 
     def handle(self, work: Work, kind: str, facts: Mapping[str, Any]) -> Done | Again:

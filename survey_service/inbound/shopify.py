@@ -11,7 +11,7 @@ from survey_service.contacts import directory
 from survey_service.contacts.views import names_of
 from survey_service.email_links import create, rendering
 from survey_service.errors import MalformedBody
-from survey_service.inbound.receiver import Again, Done, Heard, NotGenuine, Post, Work
+from survey_service.inbound.receiver import Again, Done, NotGenuine, Post, Verified, Work
 from survey_service.links.tokens import LinkTokens
 from survey_service.outbox import publish
 from survey_service.web.strict_json import read_json
@@ -21,7 +21,7 @@ PAID, LINK = "orders/paid", "link"
 DELAY_HOURS = 72
 
 
-def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
+def hear(secret: str, post: Post, now: datetime) -> list[Verified]:
     """The signature covers the body as it came; it is not dated, so a repeated event is known by its id."""
     made = base64.b64encode(hmac.new(secret.encode(), post.body, hashlib.sha256).digest())
     if not hmac.compare_digest(made, post.headers.get("x-shopify-hmac-sha256", "").encode("latin-1", "replace")):
@@ -37,7 +37,7 @@ def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
         return []  # a guest without an account: nobody whom we could know again
     email = order.get("email") or customer.get("email")
     facts = {"customer": str(customer["id"]), "email": email if isinstance(email, str) else None, "order": str(order.get("id", ""))}
-    return [Heard(event_id[:255], PAID, now, facts)]
+    return [Verified(event_id[:255], PAID, now, facts)]
 
 
 def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done | Again:
@@ -77,5 +77,5 @@ def _link(work: Work, facts: Mapping[str, Any]) -> Done:
         "text": rendering.plain(draft),
         "because": {"source": SYSTEM, "order": facts["order"]},
     }
-    publish.tell_of_link(work.session, contact, told, work.now)
+    publish.publish_link(work.session, contact, told, work.now)
     return Done()

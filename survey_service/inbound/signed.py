@@ -11,14 +11,14 @@ from survey_service.contacts import directory
 from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.egress.signing import SigningError, sign
 from survey_service.errors import Invalid, MalformedBody
-from survey_service.inbound.receiver import Done, Heard, NotGenuine, Post, Work, number_of, within_tolerance
+from survey_service.inbound.receiver import Done, NotGenuine, Post, Verified, Work, number_of, within_tolerance
 from survey_service.web.strict_json import read_json
 
 UPSERT = "contact.upsert"
 LAST_SECOND = 253_402_300_799
 
 
-def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
+def hear(secret: str, post: Post, now: datetime) -> list[Verified]:
     """``{"contact": {"external_id": "crm-42", ...}}``, with the fields of PUT /api/v1/contacts."""
     event_id, stamp = post.headers.get("webhook-id", ""), post.headers.get("webhook-timestamp", "")
     second = number_of(stamp)
@@ -32,7 +32,7 @@ def hear(secret: str, post: Post, now: datetime) -> list[Heard]:
     shown = post.headers.get("webhook-signature", "").encode("latin-1", "replace").split(b" ")
     if not within_tolerance(sent, now) or not any(hmac.compare_digest(made, one) for one in shown):
         raise NotGenuine
-    return [Heard(event_id[:255], UPSERT, sent, {"contact": _contact(read_json(post.body))})]
+    return [Verified(event_id[:255], UPSERT, sent, {"contact": _contact(read_json(post.body))})]
 
 
 def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done:

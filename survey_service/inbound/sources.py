@@ -11,7 +11,7 @@ from survey_service.crypto import Keyring
 from survey_service.egress.signing import new_secret
 from survey_service.errors import Invalid, NotFound
 from survey_service.inbound import hubspot, shopify, signed
-from survey_service.inbound.receiver import Heard, Receiver
+from survey_service.inbound.receiver import Receiver, Verified
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.inbound import InboundEvent, Source
@@ -67,7 +67,7 @@ def remove(session: Session, source_id: str, now: datetime) -> None:
     session.execute(delete(InboundEvent).where(col(InboundEvent.source_id) == source.id, col(InboundEvent.done_at).is_(None)))
 
 
-def keep(session: Session, source: Source, events: list[Heard], now: datetime) -> int:
+def keep(session: Session, source: Source, events: list[Verified], now: datetime) -> int:
     """Store what is new. Returns how many were."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = 0

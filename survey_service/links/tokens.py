@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from survey_service.crypto import Keyring, NotSealedHere
+from survey_service.crypto import Keyring, SealInvalid
 from survey_service.errors import Invalid
 
 Kind = Literal["option", "landing", "leave", "trap"]
@@ -54,7 +54,7 @@ class LinkTokens:
         """The link's id and what the URL stands for. Raises LinkInvalid."""
         try:
             raw, number = _LAYOUT.unpack(self._sealer.open(token))
-        except (NotSealedHere, struct.error):
+        except (SealInvalid, struct.error):
             raise LinkInvalid(errors=[{"path": "link", "message": "is not a link of this service"}]) from None
         target = Target(_KINDS[number]) if number in _KINDS else Target("option", number)
         return f"lnk_{b32encode(raw).decode().rstrip('=').lower()}", target

@@ -3,7 +3,7 @@
 from sqlmodel import Session, select
 
 from question_bank.answer_values import Value
-from question_bank.compile import CompiledBank, Given
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.links import Link, LinkSession
@@ -17,13 +17,13 @@ def value_of_option(question: Question, option: str) -> Value:
     return int(option) if question.type == "scale" else option
 
 
-def claim(bank: CompiledBank, link: Link, option: str) -> Given:
+def claim(bank: CompiledBank, link: Link, option: str) -> ObservedAnswer:
     """What the click on `option` claims: nothing that counts where something opened the email's links as only machines do."""
     value = value_of_option(bank.bank.question(link.question), option)
-    return Given(link.question, value, trust=0.0 if link.robot_at else TRUST)
+    return ObservedAnswer(link.question, value, trust=0.0 if link.robot_at else TRUST)
 
 
-def claim_of(session: Session, bank: CompiledBank, row: SurveySession) -> Given | None:
+def claim_of(session: Session, bank: CompiledBank, row: SurveySession) -> ObservedAnswer | None:
     """What is claimed in a session that began with a click, until it is confirmed."""
     both = select(Link, LinkSession).join(LinkSession).where(LinkSession.session_id == row.id)
     found = session.exec(both).first()
@@ -40,6 +40,6 @@ def settle(session: Session, row: SurveySession) -> None:
         session.add(begun)
 
 
-def ask_to_confirm(row: SurveySession, claimed: Given) -> None:
+def ask_to_confirm(row: SurveySession, claimed: ObservedAnswer) -> None:
     """Nothing is left to ask but whether the click was meant: until an act says so, it must not end the survey."""
     row.status, row.stopped_because, row.ended_at, row.question = "open", None, None, claimed.question

@@ -41,7 +41,7 @@ class Finding:
         return f"{'ok  ' if self.is_well else 'LOOK'} {self.what}: {self.found}{f': {self.todo}' if self.todo else ''}"
 
 
-def examine(environment: Mapping[str, str], clock: Callable[[], datetime]) -> Iterator[Finding]:
+def diagnose(environment: Mapping[str, str], clock: Callable[[], datetime]) -> Iterator[Finding]:
     """Look at the settings, the database, the clock and what the database holds, as far as one rests on the other."""
     try:
         settings = Settings.from_env(environment)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, delete, func, select
 
 from survey_service.clock import Clock
-from survey_service.outbox.messages import is_free
+from survey_service.outbox.messages import is_unclaimed
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Delivery, WorkerBeat
@@ -19,7 +19,7 @@ FORGOTTEN = timedelta(hours=1)
 
 
 @dataclass
-class Heart:
+class Heartbeat:
     """Of one worker process."""
 
     store: Store
@@ -52,5 +52,5 @@ def is_silent(seen: datetime | None, now: datetime) -> bool:
 
 def oldest_due(session: Session, now: datetime) -> timedelta:
     """How long the oldest message that is due has waited, and nobody has it in hand."""
-    oldest = session.scalar(select(func.min(col(Delivery.due))).where(col(Delivery.state) == "pending", is_free(Delivery, now)))
+    oldest = session.scalar(select(func.min(col(Delivery.due))).where(col(Delivery.state) == "pending", is_unclaimed(Delivery, now)))
     return timedelta(0) if oldest is None else max(now - oldest, timedelta(0))

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from survey_service.ops.heartbeat import SILENT, oldest_due
-from survey_service.outbox.messages import is_free
+from survey_service.outbox.messages import is_unclaimed
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.webhooks import Delivery, Endpoint, WorkerBeat
 from survey_service.web.context import Parts, parts
@@ -92,7 +92,7 @@ def forget(process: int, folder: str | None) -> None:
 
 
 def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
-    free = is_free(Delivery, now)
+    free = is_unclaimed(Delivery, now)
     waiting = col(Delivery.state) == "pending"
     counts = {
         "waiting": select(func.count()).where(waiting, free),

@@ -11,7 +11,7 @@ WISHES = ("every_answer", "material", "idle", "final")
 
 
 @dataclass(frozen=True)
-class Moment:
+class SendWindow:
     """`at` is when to send; waiting for more to come never goes beyond `at_latest`."""
 
     at: datetime
@@ -19,13 +19,15 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingUpdate:
     """An earlier message about the same contact that has not been sent yet: this change may take its place."""
 
     at_latest: datetime | None
 
 
-def moment_of(wish: str, now: datetime, *, is_material: bool, at_once: bool, ended: bool, waiting: Waiting | None) -> Moment | None:
+def send_window(
+    wish: str, now: datetime, *, is_material: bool, at_once: bool, ended: bool, waiting: PendingUpdate | None
+) -> SendWindow | None:
     """When to tell of a change, or None for never.
 
     Parameters
@@ -41,14 +43,14 @@ def moment_of(wish: str, now: datetime, *, is_material: bool, at_once: bool, end
         A change that is not worth a message of its own still brings a waiting one up to date.
     """
     if wish == "every_answer" or ended:
-        return Moment(now)
+        return SendWindow(now)
     if wish == "final":
         return None
     if wish == "idle":
-        return Moment(now + IDLE)
+        return SendWindow(now + IDLE)
     if at_once:
-        return Moment(now)
+        return SendWindow(now)
     if not is_material and waiting is None:
         return None
     latest = (waiting.at_latest if waiting else None) or now + LONGEST_DEBOUNCE
-    return Moment(min(now + DEBOUNCE, latest), latest)
+    return SendWindow(min(now + DEBOUNCE, latest), latest)

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session, col, select
 
 from survey_service.outbox import events, messages
-from survey_service.outbox.debounce import Moment
-from survey_service.outbox.events import News
+from survey_service.outbox.debounce import SendWindow
+from survey_service.outbox.events import EndpointEvent
 from survey_service.store.tables.webhooks import Endpoint
 
 if TYPE_CHECKING:
     from question_bank.definitions import Bank
 
 
-def tell_of_endpoint(session: Session, endpoint: Endpoint, news: Iterable[News], now: datetime) -> None:
+def publish_endpoint_event(session: Session, endpoint: Endpoint, news: Iterable[EndpointEvent], now: datetime) -> None:
     """Tell the others what has become of `endpoint`."""
     for one in news:
         facts = events.endpoint_facts(one.event_type, endpoint, one.reason, one.percent, now)
-        for other in _listening(session, one.event_type):
+        for other in _subscribers(session, one.event_type):
             if other.id != endpoint.id:
-                messages.enqueue(session, other, one.event_type, facts, Moment(now), now)
+                messages.enqueue(session, other, one.event_type, facts, SendWindow(now), now)
 
 
-def tell_of_personas(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
+def publish_persona_set(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
     """Tell everybody of a new version of a bank, and whether it has other personas or other names for them."""
     facts = events.published_facts(bank, version, _changed(bank, before), now)
-    for endpoint in _listening(session, events.PUBLISHED):
-        messages.enqueue(session, endpoint, events.PUBLISHED, facts, Moment(now), now)
+    for endpoint in _subscribers(session, events.PUBLISHED):
+        messages.enqueue(session, endpoint, events.PUBLISHED, facts, SendWindow(now), now)
 
 
 def _changed(bank: "Bank", before: "Bank | None") -> list[str]:
@@ -39,6 +39,6 @@ def _changed(bank: "Bank", before: "Bank | None") -> list[str]:
     return [name for name, is_so in differs.items() if is_so]
 
 
-def _listening(session: Session, event_type: str) -> list[Endpoint]:
+def _subscribers(session: Session, event_type: str) -> list[Endpoint]:
     active = select(Endpoint).where(Endpoint.state == "active", ~col(Endpoint.awaits_ping)).order_by(col(Endpoint.id))
     return [one for one in session.exec(active) if events.is_wanted(one, event_type)]

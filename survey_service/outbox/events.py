@@ -14,14 +14,13 @@ from survey_service.store.tables.webhooks import Endpoint
 if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
     from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
-    from survey_service.belief.belief import Change
 
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class News:
+class EndpointEvent:
     """What is to be told of an endpoint, to the others."""
 
     event_type: str
@@ -98,7 +97,7 @@ MOST_EXPLANATIONS = 5
 _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
 
 
-def persona_facts(event_type: str, change: "Change", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
+def persona_facts(event_type: str, change: "BeliefChange", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
     """The data of `contact.persona.updated` and `.decided`, but for `previous`, which is known when the body is written."""
     belief, probabilities = change.belief, rounded(change.belief.probabilities)
     confidence, second = sorted(probabilities.values(), reverse=True)[:2]

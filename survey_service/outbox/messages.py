@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, ColumnElement, Select, and_, or_, select, 
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
-from survey_service.outbox.debounce import Moment
+from survey_service.outbox.debounce import SendWindow
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
@@ -26,7 +26,7 @@ def enqueue(
     endpoint: Endpoint,
     event_type: str,
     facts: Mapping[str, Any],
-    moment: Moment,
+    moment: SendWindow,
     now: datetime,
     contact: Contact | None = None,
     bank: "CompiledBank | None" = None,
@@ -52,7 +52,7 @@ def enqueue(
     return row
 
 
-def put_away(session: Session, row: Delivery, state: str, now: datetime) -> None:
+def settle(session: Session, row: Delivery, state: str, now: datetime) -> None:
     row.state, row.settled_at, row.lease_until = state, now, None
     session.add(row)
 
@@ -65,7 +65,7 @@ def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Ca
     pending = select(Delivery).where(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending")
     for row in session.scalars(pending.order_by(col(Delivery.id)).with_for_update()):
         if not unless(row):
-            put_away(session, row, "dropped", now)
+            settle(session, row, "dropped", now)
 
 
 def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
@@ -74,7 +74,7 @@ def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: st
     One that a worker has in its hands at this moment is left alone: the respondent never waits for the CRM.
     """
     found = _pending(endpoint, contact).where(
-        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_free(Delivery, now)
+        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_unclaimed(Delivery, now)
     )
     return list(session.scalars(found.with_for_update(skip_locked=True)))
 
@@ -93,7 +93,7 @@ def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> 
     return session.scalars(others.where(col(Delivery.id) != delivery_id).limit(1)).first() is not None
 
 
-def bring_forward(session: Session, endpoint: Endpoint, now: datetime) -> None:
+def make_due(session: Session, endpoint: Endpoint, now: datetime) -> None:
     """An endpoint can hear again: what waits because it failed goes now. Its row must be locked."""
     waiting = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending", col(Delivery.attempt) > 0)
     session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
@@ -103,8 +103,8 @@ def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> 
     """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
     _hold_all(session, gone)
     waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
-    for row in session.scalars(waiting.where(is_free(Delivery, now))):
-        put_away(session, row, "superseded", now)
+    for row in session.scalars(waiting.where(is_unclaimed(Delivery, now))):
+        settle(session, row, "superseded", now)
     session.flush()
     session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
 
@@ -115,7 +115,7 @@ def forget_all(session: Session, contact: Contact, now: datetime) -> None:
     rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
     for row in rows:
         if row.state == "pending":
-            put_away(session, row, "dropped", now)
+            settle(session, row, "dropped", now)
     forget(session, rows)
 
 
@@ -133,7 +133,7 @@ def forget(session: Session, rows: Sequence[Delivery]) -> None:
     session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
-def has_been_told(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
+def has_current_belief(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
     """Whether the endpoint has, or is about to get, the belief as it is now."""
     told = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
     return session.scalars(told.limit(1)).first() is not None
@@ -146,13 +146,13 @@ def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str |
     return None if last is None else last.facts["assignment"]["persona"]
 
 
-def is_free(row: Any, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def is_unclaimed(row: Any, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """In nobody's hands."""
     return or_(col(row.lease_until).is_(None), col(row.lease_until) < now)
 
 
-def is_in_nobodys_hands(row: Delivery, now: datetime) -> bool:
-    """As `is_free`, of a row at hand."""
+def is_unclaimed_row(row: Delivery, now: datetime) -> bool:
+    """As `is_unclaimed`, of a row at hand."""
     return row.lease_until is None or row.lease_until < now
 
 
@@ -179,7 +179,7 @@ def forget_answers(session: Session, contact: Contact, bank: str, now: datetime)
         row.facts = {name: [] if name in ("explanation", "questions") else told for name, told in row.facts.items()}
         row.body = None
         if row.state in UNSENT:
-            put_away(session, row, "dropped", now)
+            settle(session, row, "dropped", now)
         session.add(row)
         for attempt in session.scalars(select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == row.id)):
             attempt.excerpt = None

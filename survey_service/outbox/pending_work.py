@@ -20,27 +20,27 @@ ENOUGH_WAITING = 200
 def is_any(store: Store, now: datetime) -> bool:
     """Whether somebody has left a survey, something has come in, somebody is to be told what they missed, or a secret has expired."""
     with store.reading() as session:
-        looks = (left_open(now).limit(1), came_in(now).with_only_columns(col(InboundEvent.id)), untold())
+        looks = (idle_sessions(now).limit(1), next_inbound_event(now).with_only_columns(col(InboundEvent.id)), next_resync())
         if any(session.execute(look).first() is not None for look in looks):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
         return any(not is_in_force(one, now) for several in secrets for one in several)
 
 
-def left_open(now: datetime) -> Select[str]:
+def idle_sessions(now: datetime) -> Select[str]:
     """Sessions that nobody has gone on with for a while, and those whose time is over."""
     left = col(SurveySession.abandoned_at).is_(None) & (col(SurveySession.last_at) <= now - IDLE)
     over = col(SurveySession.expires_at) <= now
     return select(col(SurveySession.id)).where(col(SurveySession.status) == "open", left | over).order_by(col(SurveySession.last_at))
 
 
-def came_in(by: datetime) -> Select[InboundEvent]:
+def next_inbound_event(by: datetime) -> Select[InboundEvent]:
     """The next event of a source that is to be acted upon: those of one moment in the order in which they happened."""
     rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), col(InboundEvent.due) <= by)
     return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
 
 
-def untold() -> Select[Any]:
+def next_resync() -> Select[Any]:
     """The next endpoint that can hear again what it missed."""
     waiting = select(func.count()).where(
         col(Delivery.endpoint_id) == col(Endpoint.id), col(Delivery.state) == "pending", col(Delivery.lane) == "bulk"

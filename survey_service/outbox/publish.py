@@ -11,10 +11,10 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import Change, explanation, next_sequence
+from survey_service.belief.belief import BeliefChange, explanation, next_sequence
 from survey_service.belief.evidence import evidence_about
 from survey_service.outbox import events, messages, pending_work, resync
-from survey_service.outbox.debounce import Moment, Waiting, moment_of
+from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_window
 from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
 from survey_service.outbox.messages import BULK, INTERACTIVE
 from survey_service.store.banks import Banks
@@ -26,114 +26,114 @@ OF_CONTACTS = (UPDATED, DECIDED, MERGED, ERASED)
 """What can be told later, from the state of a contact."""
 
 
-def tell_of_change(session: Session, change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
+def publish_belief_change(session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
     """Tell every endpoint that wants to know; `ended` says that no more will come from this survey.
 
     `lane` is bulk for a change of the whole base, of which an endpoint may want to hear nothing.
     """
-    endpoints = _listening(session, change.contact, lane)
-    _tell_of_update(session, endpoints, change, ended, now, lane)
-    _tell_of_decision(session, endpoints, change, ended, now, lane)
+    endpoints = _subscribers(session, change.contact, lane)
+    _publish_update(session, endpoints, change, ended, now, lane)
+    _publish_decision(session, endpoints, change, ended, now, lane)
 
 
-def tell_of_response(
+def publish_response(
     session: Session, row: SurveySession, contact: Contact, bank: CompiledBank, own: list[Answer], what: str, now: datetime
 ) -> None:
     """Tell that a questionnaire was "completed" or "abandoned", with what was given in it."""
     if what == "completed":
-        tell_the_last_word(session, contact, bank, what, now)
+        publish_final(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
-    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
+    wanting = [one for one in _subscribers(session, contact) if is_wanted(one, event_type)]
     if not wanting:
         return
     sequence = next_sequence(session, contact)
     facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
     for endpoint in wanting:
         messages.flush(session, endpoint, contact, now)
-        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, bank)
+        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, bank)
 
 
-def tell_the_last_word(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
+def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
     """A survey has ended without a further answer: send what is waiting, and the belief to those who have not been told of it."""
     belief = session.get(Belief, (contact.id, bank.bank.id))
-    endpoints = _listening(session, contact)
+    endpoints = _subscribers(session, contact)
     if belief is None or not endpoints:
         return
     for endpoint in endpoints:
         messages.flush(session, endpoint, contact, now)
-    untold = [one for one in endpoints if is_wanted(one, UPDATED) and not messages.has_been_told(session, one, belief)]
+    untold = [one for one in endpoints if is_wanted(one, UPDATED) and not messages.has_current_belief(session, one, belief)]
     patient = [one for one in endpoints if is_wanted(one, DECIDED) and one.when == "final"]
     if not untold and not patient:
         return
     known = evidence_about(session, contact, bank, now)
-    change = Change(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
+    change = BeliefChange(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
     if untold:
         belief.sequence = next_sequence(session, contact, after=belief)
         session.add(belief)
-        _tell_of_update(session, untold, change, True, now)
-    _tell_of_decision(session, patient, change, True, now)
+        _publish_update(session, untold, change, True, now)
+    _publish_decision(session, patient, change, True, now)
 
 
-def tell_of_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
+def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
     """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
-    resync.note(session, _deaf(_known(session)), gone["id"])
-    _tell_of_contact(session, contact, MERGED, {"merged": dict(gone)}, now)
+    resync.mark(session, _unreachable(_known(session)), gone["id"])
+    _publish_contact_event(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
-def tell_of_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
+def publish_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
     """Tell that a contact is to be forgotten, by the `names` it had; nothing else of it is told."""
-    _tell_of_contact(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
+    _publish_contact_event(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
 
 
-def tell_of_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
+def publish_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
     """Tell that it is time to send `contact` an email with this link."""
-    _tell_of_contact(session, contact, LINK, {"link": dict(link)}, now)
+    _publish_contact_event(session, contact, LINK, {"link": dict(link)}, now)
 
 
-def tell_the_present(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:
+def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:
     """Tell one endpoint what a contact has come to, whatever it has missed. The contact must be locked."""
     if contact.erased_at is not None:
-        _tell_the_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
+        _publish_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
     elif contact.merged_into is not None:
         kept = session.exec(select(Contact).where(Contact.id == contact.merged_into).with_for_update()).one()
-        _tell_the_end(session, endpoint, kept, MERGED, {"merged": {"id": contact.id, "external_ids": []}}, now)
+        _publish_end(session, endpoint, kept, MERGED, {"merged": {"id": contact.id, "external_ids": []}}, now)
     for belief in session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank))).all():
         event_type = UPDATED if is_wanted(endpoint, UPDATED) else DECIDED
         if is_wanted(endpoint, event_type) and (event_type == UPDATED or belief.is_decided):
-            _tell_of_belief(session, endpoint, contact, belief, banks, event_type, now)
+            _publish_belief(session, endpoint, contact, belief, banks, event_type, now)
 
 
-def _tell_the_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+def _publish_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     if is_wanted(endpoint, event_type):
         facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
-        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact, lane=BULK)
+        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK)
 
 
-def _tell_of_belief(
+def _publish_belief(
     session: Session, endpoint: Endpoint, contact: Contact, belief: Belief, banks: Banks, event_type: str, now: datetime
 ) -> None:
     bank = banks.version(session, belief.bank, belief.bank_version)
     why = explanation(evidence_about(session, contact, bank, now))
-    change = Change(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
+    change = BeliefChange(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
     # A sequence of its own: the receiver's guard would drop what it has seen, and a resync is for whoever has lost that.
     facts = events.persona_facts(event_type, change, _names(session, contact), next_sequence(session, contact, after=belief))
     if event_type == DECIDED:
-        messages.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, contact, bank, BULK)
+        messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, contact, bank, BULK)
         return
     earlier = messages.replaceable(session, endpoint, contact, belief.bank, now)
-    _put_in_place(session, endpoint, change, facts, Moment(now), earlier, now, BULK)
+    _put_in_place(session, endpoint, change, facts, SendWindow(now), earlier, now, BULK)
 
 
-def _tell_of_contact(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
-    wanting = [one for one in _listening(session, contact) if is_wanted(one, event_type)]
+def _publish_contact_event(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
+    wanting = [one for one in _subscribers(session, contact) if is_wanted(one, event_type)]
     facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
     for endpoint in wanting:
         messages.flush(session, endpoint, contact, now)
-        messages.enqueue(session, endpoint, event_type, facts, Moment(now), now, contact)
+        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact)
 
 
-def _tell_of_update(
-    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+def _publish_update(
+    session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
     wanting = [one for one in endpoints if is_wanted(one, UPDATED)]
     if wanting:
@@ -142,29 +142,31 @@ def _tell_of_update(
             _replace(session, endpoint, change, facts, ended, now, lane)
 
 
-def _tell_of_decision(
-    session: Session, endpoints: Sequence[Endpoint], change: Change, ended: bool, now: datetime, lane: str = INTERACTIVE
+def _publish_decision(
+    session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
-    wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_news(session, one, change, ended)]
+    wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_new_decision(session, one, change, ended)]
     if wanting:
         names = _names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
         for endpoint in wanting:
             if lane == INTERACTIVE:
                 messages.flush(session, endpoint, change.contact, now)
-            messages.enqueue(session, endpoint, DECIDED, facts, Moment(now), now, change.contact, change.bank, lane)
+            messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, change.contact, change.bank, lane)
 
 
-def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str) -> None:
+def _replace(
+    session: Session, endpoint: Endpoint, change: BeliefChange, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str
+) -> None:
     """Put an update in the place of those that have not gone out, if it is worth telling at all."""
     earlier = messages.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
-    moment = moment_of(
+    moment = send_window(
         endpoint.when,
         now,
         is_material=change.is_material,
         at_once=change.newly_decided,
         ended=ended,
-        waiting=Waiting(earlier[0].due_at_latest) if earlier else None,
+        waiting=PendingUpdate(earlier[0].due_at_latest) if earlier else None,
     )
     if moment is not None:
         _put_in_place(session, endpoint, change, facts, moment, earlier, now, lane)
@@ -173,9 +175,9 @@ def _replace(session: Session, endpoint: Endpoint, change: Change, facts: Mappin
 def _put_in_place(
     session: Session,
     endpoint: Endpoint,
-    change: Change,
+    change: BeliefChange,
     facts: Mapping[str, Any],
-    moment: Moment,
+    moment: SendWindow,
     earlier: Sequence[Delivery],
     now: datetime,
     lane: str,
@@ -188,32 +190,32 @@ def _put_in_place(
         if one.attempt:
             row.attempt, row.due = max(row.attempt, one.attempt), max(row.due, one.due)
             row.uncounted = max(row.uncounted, one.uncounted)
-        messages.put_away(session, one, "superseded", now)
+        messages.settle(session, one, "superseded", now)
 
 
-def _is_news(session: Session, endpoint: Endpoint, change: Change, ended: bool) -> bool:
+def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange, ended: bool) -> bool:
     """Whether a decision is to be told now. Who wants to hear nothing before the end hears of an earlier decision then."""
     if endpoint.when != "final":
         return change.newly_decided
     return ended and change.belief.is_decided and messages.last_decision(session, endpoint, change.belief) != change.belief.top
 
 
-def _listening(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
+def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
     """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
     known = _known(session)
-    resync.note(session, _deaf(known), contact.id)
-    return [one for one in known if _can_hear(one) and (lane == INTERACTIVE or one.bulk)]
+    resync.mark(session, _unreachable(known), contact.id)
+    return [one for one in known if _is_reachable(one) and (lane == INTERACTIVE or one.bulk)]
 
 
 def _known(session: Session) -> list[Endpoint]:
     return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
 
 
-def _deaf(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    return [one for one in endpoints if not _can_hear(one) and any(is_wanted(one, event) for event in OF_CONTACTS)]
+def _unreachable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    return [one for one in endpoints if not _is_reachable(one) and any(is_wanted(one, event) for event in OF_CONTACTS)]
 
 
-def _can_hear(endpoint: Endpoint) -> bool:
+def _is_reachable(endpoint: Endpoint) -> bool:
     return endpoint.state == "active" and not endpoint.awaits_ping
 
 
@@ -225,24 +227,24 @@ def _names(session: Session, contact: Contact) -> list[ExternalId]:
 AT_ONCE = 50
 
 
-def tell_some(store: Store, banks: Banks, now: datetime) -> bool:
+def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
     """Put messages about some of them in: "did I find work?"."""
     with store.reading() as session:
-        endpoint_id = session.scalar(pending_work.untold())
+        endpoint_id = session.scalar(pending_work.next_resync())
         if endpoint_id is None:
             return False
         mine = select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == endpoint_id).order_by(col(Untold.contact_id))
         ids = list(session.scalars(mine.limit(AT_ONCE)))
     with store.writing() as session:
-        _tell(session, banks, endpoint_id, ids, now)
+        _resync(session, banks, endpoint_id, ids, now)
     return True
 
 
-def _tell(session: Session, banks: Banks, endpoint_id: str, ids: list[str], now: datetime) -> None:
+def _resync(session: Session, banks: Banks, endpoint_id: str, ids: list[str], now: datetime) -> None:
     locked = select(Contact).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update()
     contacts = session.scalars(locked).all()
     endpoint = session.get_one(Endpoint, endpoint_id)
     for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
         it = delete(Untold).where(col(Untold.endpoint_id) == endpoint_id, col(Untold.contact_id) == contact.id)
         if session.scalar(it.returning(col(Untold.contact_id))):  # nobody else did it while we waited for the contact
-            tell_the_present(session, endpoint, contact, banks, now)
+            publish_snapshot(session, endpoint, contact, banks, now)

@@ -12,13 +12,13 @@ from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
 
-def note(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:
+def mark(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:
     """Each of these endpoints has to hear of a contact when it can."""
     for endpoint in endpoints:
         _insert(session, select(literal(endpoint.id), literal(contact_id)))
 
 
-def note_undelivered(session: Session, endpoint: Endpoint) -> None:
+def mark_undelivered(session: Session, endpoint: Endpoint) -> None:
     """What is about to be dropped, or was given up since it began to fail, has to be told in another way. The endpoint must be locked."""
     session.flush()
     lost = col(Delivery.state) == "pending"
@@ -28,13 +28,13 @@ def note_undelivered(session: Session, endpoint: Endpoint) -> None:
     _insert(session, mine.where(lost, col(Delivery.contact_id).is_not(None)).distinct())
 
 
-def note_all(session: Session, endpoint: Endpoint, since: datetime | None) -> None:
+def mark_all(session: Session, endpoint: Endpoint, since: datetime | None) -> None:
     """Everybody about whom something is believed, or whose belief has changed `since`."""
     known = select(literal(endpoint.id), col(Belief.contact_id)).distinct()
     _insert(session, known if since is None else known.where(col(Belief.updated_at) >= since))
 
 
-def how_many(session: Session, endpoint: Endpoint) -> int:
+def count_marked(session: Session, endpoint: Endpoint) -> int:
     """Contacts of whom the endpoint has still to hear."""
     return session.scalar(select(func.count()).where(col(Untold.endpoint_id) == endpoint.id)) or 0
 
@@ -50,7 +50,7 @@ JUMP = 1_000_000
 """More messages than any contact gets between a backup and its restore."""
 
 
-def go_on_from_backup(session: Session, now: datetime) -> int:
+def resume_after_restore(session: Session, now: datetime) -> int:
     """Raise the sequence of every contact beyond what any receiver has seen, and note that each endpoint is to be told the present.
 
     What was in a worker's hands when the backup was made is in nobody's now: it is sent again under its id, and nothing waits for it.
@@ -62,5 +62,5 @@ def go_on_from_backup(session: Session, now: datetime) -> int:
     session.execute(update(Delivery).where(col(Delivery.lease_until) > now).values(lease_until=now))
     endpoints = session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").with_for_update()).all()
     for endpoint in endpoints:
-        note_all(session, endpoint, None)
+        mark_all(session, endpoint, None)
     return len(endpoints)

@@ -20,7 +20,7 @@ CHANNEL = "preview"
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What was done so far: the answers that stand, whether the last of them was taken back just now, and whether it was enough."""
 
     answers: Sequence[GivenAnswer] = ()
@@ -28,7 +28,7 @@ class Rehearsal:
     stopped: bool = False
 
 
-def rehearse(session: Session, banks: Banks, survey: str, language: str | None, done: Rehearsal, now: datetime) -> dict[str, Any]:
+def dry_run(session: Session, banks: Banks, survey: str, language: str | None, done: DryRun, now: datetime) -> dict[str, Any]:
     """The view after what was `done`. Writes nothing. Raises as the real one does, and Conflict where there is nothing to go back to."""
     with session.no_autoflush:
         interview = arrive(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)

@@ -9,34 +9,34 @@ from werkzeug.datastructures import MultiDict
 
 from survey_service.crypto import Keyring
 from survey_service.hosted.forms import answer_of
-from survey_service.preview.dry_run import Rehearsal
+from survey_service.preview.dry_run import DryRun
 from survey_service.respondent.state import GivenAnswer
 
 PURPOSE = "preview-walk"
 LIFETIME = 3600
 
 
-def written(keys: Keyring, done: Rehearsal) -> str:
+def written(keys: Keyring, done: DryRun) -> str:
     """What was done, for a hidden field."""
     answers = [[one.answer_id, one.question, one.kind, one.value] for one in done.answers]
     return str(keys.signer(PURPOSE).dumps([answers, done.back, done.stopped]))
 
 
-def read(keys: Keyring, text: str) -> Rehearsal:
+def read(keys: Keyring, text: str) -> DryRun:
     """What was done; nothing where that cannot be read."""
     try:
         answers, back, stopped = keys.signer(PURPOSE).loads(text, max_age=LIFETIME)
     except (BadSignature, ValueError):
-        return Rehearsal()
-    return Rehearsal([GivenAnswer(*one) for one in answers], back, stopped)
+        return DryRun()
+    return DryRun([GivenAnswer(*one) for one in answers], back, stopped)
 
 
-def further(done: Rehearsal, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> Rehearsal:
+def further(done: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> DryRun:
     """After one more press of a button under `question`. Raises NotAnswered."""
     stands = done.answers[:-1] if done.back else done.answers
     if form.get("act") == "back":
-        return Rehearsal(stands, back=True)
+        return DryRun(stands, back=True)
     if form.get("act") == "stop":
         return replace(done, answers=stands, back=False, stopped=True)
     answer = answer_of(question, form)
-    return done if answer is None else Rehearsal([*stands, answer])
+    return done if answer is None else DryRun([*stands, answer])

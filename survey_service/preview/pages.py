@@ -7,14 +7,14 @@ from flask import Blueprint, Response, render_template, request, url_for
 from marshmallow import ValidationError
 
 from question_bank.definitions import in_language
-from survey_service.belief.evidence import Known
+from survey_service.belief.evidence import ContactEvidence
 from survey_service.email_links.first_question import first_questions
 from survey_service.email_links.rendering import draft_of, html
 from survey_service.errors import DiscernError, Invalid, NotFound
 from survey_service.hosted.forms import NotAnswered, act_id, standing
 from survey_service.hosted.rendering import LANGUAGE_NAMES, Sheet, message, sheet
 from survey_service.preview import forms as walk
-from survey_service.preview.dry_run import Rehearsal, rehearse
+from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
@@ -88,10 +88,10 @@ def page(survey: str) -> Response:
     done = walk.read(p.keys, request.form.get("walk", ""))
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
-        view = rehearse(session, p.banks, survey, language, done, p.now())
+        view = dry_run(session, p.banks, survey, language, done, p.now())
         try:
             done = walk.further(done, view["question"], request.form)
-            view = rehearse(session, p.banks, survey, language, done, p.now())
+            view = dry_run(session, p.banks, survey, language, done, p.now())
         except NotAnswered as wrong:
             problem = wrong
     one = Sheet(
@@ -114,7 +114,7 @@ def email(survey: str) -> Response:
     with p.store.reading() as session:
         compiled = p.banks.current(session, survey)[0]
     bank, language = compiled.bank, spoken(request.args.get("lang"), compiled.bank.languages)
-    question = first_questions(compiled, survey, [Known(compiled, [])])[0]
+    question = first_questions(compiled, survey, [ContactEvidence(compiled, [])])[0]
     nowhere = ("#", "#", None)
     body = html(draft_of(bank.question(question), language, bank.language, lambda _: "#", nowhere)) if question else ""
     title = in_language(bank.survey(survey).title, language, bank.language)
@@ -132,7 +132,7 @@ def rehearsal(survey: str) -> dict[str, Any]:
         raise Invalid(str(wrong)) from None
     answers = [GivenAnswer(one["answer_id"], one["question"], one["kind"], one.get("value")) for one in given["answers"]]
     with p.store.reading() as session:
-        view = rehearse(session, p.banks, survey, given.get("language"), Rehearsal(answers, given["back"], given["stopped"]), p.now())
+        view = dry_run(session, p.banks, survey, given.get("language"), DryRun(answers, given["back"], given["stopped"]), p.now())
     view["words"] = words_of_widget(view["language"])
     if given["consent"] is False and view.get("consent", {}).get("required"):
         return {name: value for name, value in view.items() if name != "session"}

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session
 
 from question_bank.answer_values import ImpossibleValue, Value, canonical, from_store, to_store
-from question_bank.compile import Given
+from question_bank.compile import ObservedAnswer
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
 from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
 from survey_service.store.tables.core import Answer
@@ -69,7 +69,7 @@ def _closed_questions(
     if not interview.bank.has_conditions:
         return []
     together = {one.question: one for one in interview.known}
-    together |= {one.question: Given(one.question, value) for one, value in zip(given, values, strict=True)}
+    together |= {one.question: ObservedAnswer(one.question, value) for one, value in zip(given, values, strict=True)}
     opens = interview.bank.opens(together.values())
     return [
         (

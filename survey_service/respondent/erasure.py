@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from survey_service.belief.recompute import believe_without, restore
+from survey_service.belief.recompute import recompute_after_withdrawal, restore
 from survey_service.links.unconfirmed import settle
 from survey_service.outbox import publish
 from survey_service.outbox.messages import forget_answers
@@ -37,9 +37,9 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
     save(session, row)
     restore(session, contact, row.bank, counted)
     forget_answers(session, contact, row.bank, now)
-    change = believe_without(session, banks, contact, row.bank, row.bank_version, now)
-    publish.tell_of_change(session, replace(change, is_material=True), ended=True, now=now)
-    publish.tell_of_response(session, row, contact, interview.bank, [], "completed", now)
+    change = recompute_after_withdrawal(session, banks, contact, row.bank, row.bank_version, now)
+    publish.publish_belief_change(session, replace(change, is_material=True), ended=True, now=now)
+    publish.publish_response(session, row, contact, interview.bank, [], "completed", now)
 
 
 def is_erased(session: Session, session_id: str) -> bool:

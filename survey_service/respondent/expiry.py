@@ -17,7 +17,7 @@ SESSIONS_PER_SWEEP = 200
 def sweep(store: Store, banks: Banks, now: datetime) -> int:
     """Tell once of every respondent who left in the middle, and close what has expired. Returns how many sessions were touched."""
     with store.reading() as session:
-        ids = list(session.scalars(pending_work.left_open(now).limit(SESSIONS_PER_SWEEP)))
+        ids = list(session.scalars(pending_work.idle_sessions(now).limit(SESSIONS_PER_SWEEP)))
     for session_id in ids:
         with store.writing() as session:
             close(session, banks, session_id, now)
@@ -35,9 +35,9 @@ def close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
     if row.abandoned_at is None and row.last_at <= now - IDLE:
         row.abandoned_at = now
         if interview.own:  # a page that was opened and left is no response
-            publish.tell_of_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
+            publish.publish_response(session, row, interview.contact, interview.bank, interview.own, "abandoned", now)
     if row.expires_at <= now:
         row.left_at, row.question, row.chance = row.question, None, None
         row.status, row.ended_at = "expired", now
-        publish.tell_the_last_word(session, interview.contact, interview.bank, "expired", now)
+        publish.publish_final(session, interview.contact, interview.bank, "expired", now)
     save(session, row)

@@ -55,7 +55,7 @@ def move_on(interview: Interview, now: datetime) -> Step:
     rules = interview.bank.rules[interview.row.survey]
     progress = limit_of(interview.bank.tables, rules, interview.progress)
     evidence = interview.evidence
-    step = next_questions(interview.bank.tables, rules, evidence, progress, interview.lots())
+    step = next_questions(interview.bank.tables, rules, evidence, progress, interview.random_draw())
     row = interview.row
     row.last_at, row.expires_at, row.abandoned_at = now, now + SESSION_LIFETIME, None
     if interview.withdrawn is not None and progress.opens[0, interview.bank.index[interview.withdrawn.question]]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from question_bank.compile import Given
-from survey_service.belief.belief import now_believes
+from question_bank.compile import ObservedAnswer
+from survey_service.belief.belief import store_belief
 from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import ask_to_confirm, settle
 from survey_service.outbox import publish
@@ -59,7 +59,7 @@ def look(
     session_id: str,
     token: str | None,
     now: datetime,
-    claimed: Given | None = None,
+    claimed: ObservedAnswer | None = None,
     language: str | None = None,
 ) -> dict[str, Any]:
     """The view as it stands, in another `language` if one is named; with what is `claimed` as if it were confirmed. Writes nothing."""
@@ -90,7 +90,7 @@ def record_answers(
     interview = _confirm(session, interview, fresh, now)
     interview = replace(interview, answers=keep(session, interview, fresh, values, now), claimed=None)
     interview = _again(interview, standing=draft_of(interview, fresh))
-    _believe_and_tell(session, interview, "answer", now)
+    _store_and_publish(session, interview, "answer", now)
     return interview
 
 
@@ -106,7 +106,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
     withdraw(session, last, answer_id)
     interview = replace(interview, answers=[answer for answer in interview.answers if answer.id != last.id])
     interview = _again(interview, standing=last)
-    _believe_and_tell(session, interview, "withdrawn", now)
+    _store_and_publish(session, interview, "withdrawn", now)
     return interview
 
 
@@ -124,7 +124,7 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
         close(interview, "finished", "respondent", now)
         interview.row.finish_reason = reason
         save(session, interview.row)
-        _tell_of_the_end(session, interview, now)
+        _publish_end(session, interview, now)
     return interview
 
 
@@ -146,10 +146,10 @@ def _again(interview: Interview, standing: Answer | None) -> Interview:
     return replace(interview, withdrawn=standing)
 
 
-def _believe_and_tell(session: Session, interview: Interview, reason: str, now: datetime) -> None:
+def _store_and_publish(session: Session, interview: Interview, reason: str, now: datetime) -> None:
     step = move_on(interview, now)
     save(session, interview.row)
-    change = now_believes(
+    change = store_belief(
         session,
         interview.contact,
         interview.bank,
@@ -160,13 +160,13 @@ def _believe_and_tell(session: Session, interview: Interview, reason: str, now: 
         reason=reason,
         now=now,
         before=interview.log.before if interview.log else None,
-        heard=interview.is_heard,
+        heard=interview.has_subscribers,
     )
-    if not interview.is_heard:
+    if not interview.has_subscribers:
         return
-    publish.tell_of_change(session, change, ended=interview.row.status != "open", now=now)
+    publish.publish_belief_change(session, change, ended=interview.row.status != "open", now=now)
     if interview.row.status != "open":
-        _tell_of_the_end(session, interview, now)
+        _publish_end(session, interview, now)
 
 
 def _catch_up(interview: Interview, now: datetime) -> None:
@@ -176,5 +176,5 @@ def _catch_up(interview: Interview, now: datetime) -> None:
         move_on(interview, now)
 
 
-def _tell_of_the_end(session: Session, interview: Interview, now: datetime) -> None:
-    publish.tell_of_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)
+def _publish_end(session: Session, interview: Interview, now: datetime) -> None:
+    publish.publish_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)

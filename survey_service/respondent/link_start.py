@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from question_bank.compile import Given
+from question_bank.compile import ObservedAnswer
 from survey_service.links.lookup import count, option_of
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import claim
@@ -29,7 +29,7 @@ def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: S
     return begun, token
 
 
-def arrival_of(link: Link, arrival: Start, claimed: Given | None) -> Start:
+def arrival_of(link: Link, arrival: Start, claimed: ObservedAnswer | None) -> Start:
     """The same arrival, as the contact of the link and in the version of the bank that the email was written from."""
     return replace(
         arrival,

@@ -15,12 +15,12 @@ from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
 from adaptive import Evidence, Progress
-from adaptive.exploration import Lots
+from adaptive.exploration import RandomDraw
 from adaptive.likelihood import Bools
-from question_bank.compile import CompiledBank, Given
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Survey
-from survey_service.belief.belief import Before
-from survey_service.belief.evidence import Known, Seen, is_current, label_of, readable, signals_of
+from survey_service.belief.belief import PreviousBelief
+from survey_service.belief.evidence import ContactEvidence, SignalEvent, is_current, label_of, readable, signals_of
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import claim_of
 from survey_service.store.banks import Banks
@@ -41,9 +41,9 @@ class Log:
     """
 
     answers: Sequence[Answer]
-    before: Before | None
+    before: PreviousBelief | None
     claimed: str | None
-    heard: bool
+    has_subscribers: bool
 
 
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
@@ -61,8 +61,8 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 def log_of(session: Session, row: SurveySession) -> Log:
     found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
     first = found[0]
-    before = None if first.believed is None else Before(first.believed, first.threshold, first.told and json.loads(first.told))
-    return Log([cast(Answer, one) for one in found if one.id is not None], before, first.claimed, first.heard)
+    before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
+    return Log([cast(Answer, one) for one in found if one.id is not None], before, first.claimed, first.has_subscribers)
 
 
 @cache  # to put a statement together takes longer than to run it
@@ -105,7 +105,7 @@ class Start:
     session_id: str | None = None
     shown_at: datetime | None = None  # since when the first question has been in front of them, where that was before now
     pinned: tuple[str, int] | None = None  # the bank and the version that the respondent has already seen
-    claimed: Given | None = None
+    claimed: ObservedAnswer | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ class Interview:
     bank: CompiledBank
     answers: Sequence[Answer]
     now: datetime
-    seen: Sequence[Seen] = ()  # what the contact did
+    seen: Sequence[SignalEvent] = ()  # what the contact did
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it was left behind as a draft
-    claimed: Given | None = None  # the click in an email, until an act of the person confirms it
+    claimed: ObservedAnswer | None = None  # the click in an email, until an act of the person confirms it
     log: Log | None = None  # as it was when the act began; None where nothing is to be stored
 
     @property
@@ -161,9 +161,9 @@ class Interview:
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
     @property
-    def is_heard(self) -> bool:
+    def has_subscribers(self) -> bool:
         """Whether anybody is to be told of what becomes of the contact."""
-        return self.log is None or self.log.heard
+        return self.log is None or self.log.has_subscribers
 
     @property
     def log_of_session(self) -> list[Answer]:
@@ -176,18 +176,18 @@ class Interview:
         return [answer for answer in self.own if self.withdrawn is None or answer.id != self.withdrawn.id]
 
     @cached_property
-    def given(self) -> list[tuple[Answer, Given]]:
+    def given(self) -> list[tuple[Answer, ObservedAnswer]]:
         return readable(self.answers, self.bank, self.now)
 
     @cached_property
-    def known(self) -> list[Given]:
+    def known(self) -> list[ObservedAnswer]:
         """What was given, and last what a click claims."""
         return [one for _, one in self.given] + ([self.claimed] if self.claimed else [])
 
     @cached_property
-    def about(self) -> Known:
+    def about(self) -> ContactEvidence:
         """Everything that is certain about the contact: what a click claims is not in it."""
-        return Known(self.bank, self.given, self.seen, label_of(self.contact, self.bank))
+        return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank))
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -198,11 +198,11 @@ class Interview:
         """How many questions the respondent has dealt with in this session."""
         return len(self.settled) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
 
-    def lots(self, further: int = 0, futures: int = 1) -> Lots | None:
+    def random_draw(self, further: int = 0, futures: int = 1) -> RandomDraw | None:
         """What is drawn for the question that comes after `further` more, None where the survey leaves nothing to chance."""
         if not self.survey.explore and self.bank.rules[self.row.survey].pilots is None:
             return None
-        return Lots.of(self.row.id, self.taken + further, self.survey.explore, futures)
+        return RandomDraw.of(self.row.id, self.taken + further, self.survey.explore, futures)
 
     @cached_property
     def opens(self) -> Bools:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, select
 
-from adaptive import believe, limit_of, next_questions, suppose
+from adaptive import believe, limit_of, look_ahead_states, next_questions
 from question_bank.answer_values import Value, from_store
-from question_bank.compile import CompiledBank, Given
+from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question, Result, Text, in_language
 from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about, manner_of, weight_of
@@ -92,8 +92,8 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     others = [one for one in interview.known if one.question != asking]
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
-    evidence, progress = suppose(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
-    lots = interview.lots(further=1, futures=len(rows))
+    evidence, progress = look_ahead_states(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
+    lots = interview.random_draw(further=1, futures=len(rows))
     step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress), lots)
     names = [SILENCE if outcome.value is None else str(outcome.value) for outcome in outcomes]
     follows = [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
@@ -147,7 +147,7 @@ def _asked(interview: Interview, question_id: str, given: Any, can_go_back: bool
     return {**shown, "given": given, "can_go_back": can_go_back}
 
 
-def _claimed(interview: Interview, claimed: Given) -> dict[str, Any]:
+def _claimed(interview: Interview, claimed: ObservedAnswer) -> dict[str, Any]:
     """The click of an email, for "You chose ... Change"."""
     question, language, default = interview.bank.bank.question(claimed.question), interview.row.language, interview.bank.bank.language
     words = in_words(question, claimed.value, language, default)

@@ -19,7 +19,7 @@ ENOUGH = 32 * 1024
 """Bytes of a request with which a thread begins to read although more is to come: about what a socket holds for us."""
 
 
-class Unfinished:
+class PartialRequests:
     """The connections whose request is still to come: since when, and how much of it was there the last time."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-class Patience:
+class ReadDeadlines:
     """Since when each connection has been sending its request."""
 
     def __init__(self, seconds: float) -> None:
@@ -137,12 +137,12 @@ class WebWorker(ThreadWorker):
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
-        self.patience = Patience(LONGEST_REQUEST)
-        self.unfinished, self.leaving, self.aside = Unfinished(), WeakKeyDictionary[Connection, float](), set[Connection]()
+        self.patience = ReadDeadlines(LONGEST_REQUEST)
+        self.unfinished, self.leaving, self.aside = PartialRequests(), WeakKeyDictionary[Connection, float](), set[Connection]()
 
     def handle(self, conn: Connection) -> Any:
         if conn in self.leaving:
-            return self._see_off(conn)
+            return self._drain(conn)
         read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
         if not read_ahead and self.unfinished.must_wait(conn, conn.sock, LONGEST_REQUEST):
             return _DEFER
@@ -152,9 +152,9 @@ class WebWorker(ThreadWorker):
             stays = super().handle(conn)
         finally:
             self.patience.end(conn)
-        return stays or self._bid_farewell(conn)
+        return stays or self._close_gracefully(conn)
 
-    def _bid_farewell(self, conn: Connection) -> Any:
+    def _close_gracefully(self, conn: Connection) -> Any:
         """Everything has been said. That the client hangs up too is waited for by nobody: gunicorn's main thread would, for two seconds."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
@@ -163,7 +163,7 @@ class WebWorker(ThreadWorker):
         self.leaving[conn] = time.monotonic() + LINGER
         return _DEFER
 
-    def _see_off(self, conn: Connection) -> Any:
+    def _drain(self, conn: Connection) -> Any:
         """What a client still sends is thrown away, or it would never read our answer."""
         with suppress(OSError):
             conn.sock.setblocking(False)

@@ -29,7 +29,7 @@ from sqlmodel import Session, col
 
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox import events
-from survey_service.outbox.messages import put_away
+from survey_service.outbox.messages import settle
 from survey_service.store import bulk
 from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Endpoint
@@ -85,11 +85,11 @@ def claim(
     if not messages:
         return None
     crashed = {one["id"] for one in found if one["crashed"]}
-    _note(session, messages, crashed, due.lease_of(now, lease, chance()), now)
-    return _in_hand(endpoint, messages, now)
+    _note(session, messages, crashed, due.new_lease(now, lease, chance()), now)
+    return _batch(endpoint, messages, now)
 
 
-def give_back(session: Session, messages: Sequence[Claimed]) -> None:
+def release(session: Session, messages: Sequence[Claimed]) -> None:
     """As if they had never been taken: nothing of them has been sent. Those that somebody else has put away stay so."""
     if messages:
         given = {"given": bulk.packed([{**_key(one), "manual": one.manual} for one in messages])}
@@ -97,7 +97,7 @@ def give_back(session: Session, messages: Sequence[Claimed]) -> None:
             session.connection().execute(statement, given)
 
 
-def in_hand_still(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
+def still_claimed(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
     """Which of the messages may still be sent as they are: nobody has put them away, nor changed where they go."""
     here = and_(col(Endpoint.id) == batch.endpoint_id, col(Endpoint.state) == "active", col(Endpoint.url) == batch.url)
     numbers = {one.delivery_id: one.attempt for one in messages}
@@ -116,7 +116,7 @@ def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[s
         except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop all the others
             unwritable = session.get_one(Delivery, one["id"])
             unwritable.last_error = f"unwritable: {wrong}"[:200]
-            put_away(session, unwritable, "dead", now)
+            settle(session, unwritable, "dead", now)
             continue
         state = events.acknowledged_state(one["facts"]) if one["contact_id"] and one["bank"] and "assignment" in one["facts"] else None
         number = one["attempt"] + 1
@@ -136,7 +136,10 @@ def _acknowledged(session: Session, endpoint: Endpoint, contacts: Sequence[str])
     if not contacts:
         return {}
     given = {"endpoint": endpoint.id, "given": bulk.packed([{"contact": one} for one in contacts])}
-    return {(one["contact_id"], one["bank"]): one["facts"] for one in bulk.read(session, _told_of(bulk.dialect_of(session)), given)}
+    return {
+        (one["contact_id"], one["bank"]): one["facts"]
+        for one in bulk.read(session, _acknowledged_statement(bulk.dialect_of(session)), given)
+    }
 
 
 def _body(one: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] | None) -> bytes:
@@ -194,7 +197,7 @@ def _bodies() -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _told_of(dialect: str) -> Select[str]:
+def _acknowledged_statement(dialect: str) -> Select[str]:
     one = bulk.given(dialect, contact=Text())
     told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
     # Not a join: SQLite would read all that the endpoint knows, again for each contact.
@@ -202,7 +205,7 @@ def _told_of(dialect: str) -> Select[str]:
     return bulk.together(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
 
 
-def _in_hand(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:
+def _batch(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:
     return Batch(
         endpoint.id,
         endpoint.url,

@@ -72,7 +72,7 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
         raise EndpointDisabled
     if row.state not in ("dead", "pending"):
         raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
-    if not messages.is_in_nobodys_hands(row, now):
+    if not messages.is_unclaimed_row(row, now):
         raise NotToBeRetried(IN_FLIGHT)
     _make_due(session, row, contact, now)
     session.flush()
@@ -128,7 +128,7 @@ def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
         "due": row.due.isoformat() if row.state == "pending" else None,
         "last_error": row.last_error,
         "created_at": row.created_at.isoformat(),
-        "settled_at": _told(row.settled_at),
+        "settled_at": _iso(row.settled_at),
         "attempts": attempts,
     }
 
@@ -137,7 +137,7 @@ def _attempt(one: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
     told = {
         "number": one.number,
         "started_at": one.started_at.isoformat(),
-        "finished_at": _told(one.finished_at),
+        "finished_at": _iso(one.finished_at),
         "outcome": one.outcome,
         "status": one.status,
         "error": one.error,
@@ -146,5 +146,5 @@ def _attempt(one: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
     return {**told, "excerpt": (one.excerpt or b"").decode(errors="replace")} if with_excerpt else told
 
 
-def _told(moment: datetime | None) -> str | None:
+def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()

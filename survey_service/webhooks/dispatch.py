@@ -69,7 +69,7 @@ log = logging.getLogger("discern.worker")
 
 
 @dataclass(frozen=True)
-class Hands:
+class Sender:
     """What one thread works with. `chance` draws from 0..1; `enough` says that nothing more is to be begun."""
 
     store: Store
@@ -82,10 +82,10 @@ class Hands:
     enough: Callable[[], bool] = lambda: False
 
 
-def step(hands: Hands, due_by: datetime | None = None, lanes: Sequence[str] = messages.LANES, *, slow_too: bool = True) -> bool:
+def step(hands: Sender, due_by: datetime | None = None, lanes: Sequence[str] = messages.LANES, *, slow_too: bool = True) -> bool:
     """Send what is due, batch after batch: "did I find work?". `lanes` are those to look into, in this order."""
     now = hands.clock()
-    look = Look(due_by, lanes, slow_too)
+    look = ClaimFilter(due_by, lanes, slow_too)
     with hands.store.reading() as session:
         line = look.line(hands, session, now)
     if line is None:
@@ -100,35 +100,35 @@ def step(hands: Hands, due_by: datetime | None = None, lanes: Sequence[str] = me
 
 
 @dataclass(frozen=True)
-class Look:
+class ClaimFilter:
     """Where to look for messages."""
 
     due_by: datetime | None
     lanes: Sequence[str]
     slow_too: bool
 
-    def line(self, hands: Hands, session: Session, now: datetime) -> tuple[str, str] | None:
+    def line(self, hands: Sender, session: Session, now: datetime) -> tuple[str, str] | None:
         without = () if self.slow_too else hands.speeds.slow()
         return due.next_line(session, now, self.due_by or now, self.lanes, without)
 
-    def next(self, hands: Hands, session: Session) -> Batch | None:
+    def next(self, hands: Sender, session: Session) -> Batch | None:
         """In the transaction that settles one batch, the next is taken."""
         now = hands.clock()
         line = None if hands.enough() else self.line(hands, session, now)
         return line and claim.claim(session, now, line, most=hands.speeds.most(line[0]), due_by=self.due_by)
 
 
-def _work_off(hands: Hands, batch: Batch, look: Look) -> Batch | None:
+def _work_off(hands: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
     """Send a batch and settle it. Returns the next one."""
     began = monotonic()
     sent = _send(hands, batch, began)
     hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
     ours, following = _settle(hands, batch, sent, began, look)
-    _tell(batch, sent, ours)
+    _log_batch(batch, sent, ours)
     return following
 
 
-def _send(hands: Hands, batch: Batch, began: float) -> list[Sent]:
+def _send(hands: Sender, batch: Batch, began: float) -> list[Sent]:
     """One after the other, until the time of a batch is over, or the endpoint wants no more."""
     secrets, own = _opened(hands.keys, batch)
     sent: list[Sent] = []
@@ -138,13 +138,13 @@ def _send(hands: Hands, batch: Batch, began: float) -> list[Sent]:
             break
         if number and monotonic() - looked >= LOOK_AGAIN_SECONDS:
             with hands.store.reading() as session:
-                looked, valid = monotonic(), claim.in_hand_still(session, batch, batch.messages[number:])
+                looked, valid = monotonic(), claim.still_claimed(session, batch, batch.messages[number:])
         if message.delivery_id in valid:
             sent.append(_attempt(hands, batch, message, secrets, own))
     return sent
 
 
-def _attempt(hands: Hands, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
+def _attempt(hands: Sender, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
     began = hands.clock()
     if secrets is None:
         return Sent(message, Retry("unsigned", None, b"", timedelta(0)), began, began)
@@ -169,7 +169,7 @@ def _wants_no_more(sent: Sequence[Sent]) -> bool:
     return len(row) == FAILURES_IN_A_ROW and not any(isinstance(one.outcome, Delivered) for one in row)
 
 
-def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look: Look) -> tuple[set[int], Batch | None]:
+def _settle(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
     """What has arrived is not sent again only because the database was away for a moment: as long as the lease lasts, try again."""
     while True:
         try:
@@ -182,7 +182,7 @@ def _settle(hands: Hands, batch: Batch, sent: Sequence[Sent], began: float, look
             time.sleep(SETTLE_AGAIN_SECONDS)
 
 
-def _tell(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
+def _log_batch(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
     """One line for all that has arrived, one for each attempt that failed or came too late: never the address, which may hold a token,
     nor anything that was sent or answered.
     """
@@ -192,14 +192,14 @@ def _tell(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
         if in_time and isinstance(one.outcome, Delivered):
             arrived.append(one)
         else:
-            _tell_of(batch, one, in_time)
+            _log_attempt(batch, one, in_time)
     if arrived:
         ids = [one.message.event_id for one in arrived]
         longest = max(_milliseconds(one.outcome) for one in arrived)
         log.info("delivered", extra={"endpoint": batch.endpoint_id, "messages": len(ids), "ms_at_most": longest, "event_ids": ids})
 
 
-def _tell_of(batch: Batch, sent: Sent, in_time: bool) -> None:
+def _log_attempt(batch: Batch, sent: Sent, in_time: bool) -> None:
     message, outcome = sent.message, sent.outcome
     facts = {
         "event_id": message.event_id,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
-from survey_service.outbox.messages import LANES, is_free
+from survey_service.outbox.messages import LANES, is_unclaimed
 from survey_service.store import bulk
 from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint
@@ -140,7 +140,7 @@ def is_next_in_line(one: type[Delivery], now: Moment, due_by: Moment) -> ColumnE
     same = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
     first = select(col(older.place)).where(same, col(older.state) == PENDING).order_by(col(older.place)).limit(1).scalar_subquery()
     is_first = func.coalesce(first, col(one.place)) >= col(one.place)
-    return and_(col(one.state) == PENDING, col(one.due) <= due_by, is_free(one, now), is_first)
+    return and_(col(one.state) == PENDING, col(one.due) <= due_by, is_unclaimed(one, now), is_first)
 
 
 def _is_connection() -> ColumnElement[bool]:
@@ -160,6 +160,6 @@ def _has_room(lane: str) -> ColumnElement[bool]:
     return and_(*room, *(or_(col(at).is_(None), col(at) <= NOW) for at in (Endpoint.paused_until, Endpoint.open_at, Endpoint.probe_at)))
 
 
-def lease_of(now: datetime, length: timedelta, chance: float) -> datetime:
+def new_lease(now: datetime, length: timedelta, chance: float) -> datetime:
     """When a batch that is taken now belongs to nobody any more: at a microsecond of its own, by which it is told from the others."""
     return now + length + timedelta(microseconds=int(chance * 1_000_000))

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.outbox import endpoint_events, events, messages, resync
-from survey_service.outbox.events import News
+from survey_service.outbox.events import EndpointEvent
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import circuit_breaker
 from survey_service.webhooks.retry import LONGEST_RETRY_AFTER
@@ -47,7 +47,7 @@ def judge(
         news = _well(session, endpoint, message.event_type, now)
     elif isinstance(outcome, Rejected):
         endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", outcome.problem, now
-        news = [News(events.DISABLED, outcome.problem)]
+        news = [EndpointEvent(events.DISABLED, outcome.problem)]
     else:
         if outcome.retry_after:
             endpoint.paused_until = now + min(outcome.retry_after, LONGEST_RETRY_AFTER)
@@ -55,40 +55,40 @@ def judge(
         news = circuit_breaker.failed(endpoint, now, is_probe=is_probe, gave_up=gave_up, others_wait=waits)
         if gave_up and message.event_type == events.PING:
             news += _not_back(endpoint, now)
-    endpoint_events.tell_of_endpoint(session, endpoint, news, now)
+    endpoint_events.publish_endpoint_event(session, endpoint, news, now)
     for one in news:
         log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, one.event_type, one.reason, one.percent)
     if endpoint.state == "disabled":
-        put_to_rest(session, endpoint, now)
+        drop_and_mark(session, endpoint, now)
     session.add(endpoint)
 
 
-def put_to_rest(session: Session, endpoint: Endpoint, now: datetime) -> None:
+def drop_and_mark(session: Session, endpoint: Endpoint, now: datetime) -> None:
     """A disabled endpoint keeps no messages, only of whom it has to hear when it is back. Its row must be locked."""
-    resync.note_undelivered(session, endpoint)
+    resync.mark_undelivered(session, endpoint)
     messages.drop_pending(session, endpoint, now)
     circuit_breaker.forget(endpoint)
     endpoint.awaits_ping = False
 
 
-def _well(session: Session, endpoint: Endpoint, event_type: str, now: datetime) -> list[News]:
+def _well(session: Session, endpoint: Endpoint, event_type: str, now: datetime) -> list[EndpointEvent]:
     if endpoint.awaits_ping:
         if event_type != events.PING:
             return []
         endpoint.awaits_ping = False
         circuit_breaker.forget(endpoint)
-        return [News(events.RECOVERED, "ping")]
+        return [EndpointEvent(events.RECOVERED, "ping")]
     if endpoint.tripped_at is not None:
-        messages.bring_forward(session, endpoint, now)
+        messages.make_due(session, endpoint, now)
     return circuit_breaker.succeeded(endpoint)
 
 
-def _not_back(endpoint: Endpoint, now: datetime) -> list[News]:
+def _not_back(endpoint: Endpoint, now: datetime) -> list[EndpointEvent]:
     """The ping that was to show that an endpoint is well again has been given up."""
     if not endpoint.awaits_ping or endpoint.state == "disabled":
         return []
     endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", "failing", now
-    return [News(events.DISABLED, "ping")]
+    return [EndpointEvent(events.DISABLED, "ping")]
 
 
 @cache

@@ -12,8 +12,8 @@ from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.egress.signing import is_in_force, new_secret
 from survey_service.errors import Conflict, Invalid, NotFound
 from survey_service.outbox import events, messages
-from survey_service.outbox.debounce import WISHES, Moment
-from survey_service.outbox.resync import how_many, note_all
+from survey_service.outbox.debounce import WISHES, SendWindow
+from survey_service.outbox.resync import count_marked, mark_all
 from survey_service.settings import Settings
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
@@ -121,13 +121,13 @@ def change(session: Session, settings: Settings, endpoint_id: str, given: Mappin
     _set(endpoint, settings, given)
     endpoint.updated_at = now
     if endpoint.state == "disabled":
-        endpoint_health.put_to_rest(session, endpoint, now)
+        endpoint_health.drop_and_mark(session, endpoint, now)
     elif endpoint.events:
         messages.drop_pending(session, endpoint, now, unless=lambda row: row.event_type in (*endpoint.events, events.PING))
     session.add(endpoint)
     if is_back:
         endpoint.awaits_ping = True
-        messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
+        messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), SendWindow(now), now)
     return endpoint
 
 
@@ -142,8 +142,8 @@ def resync(session: Session, endpoint_id: str, since: datetime | None, only_unto
     if not endpoint.bulk and not only_untold:
         raise BulkRefused
     if not only_untold:
-        note_all(session, endpoint, since)
-    return how_many(session, endpoint)
+        mark_all(session, endpoint, since)
+    return count_marked(session, endpoint)
 
 
 def remove(session: Session, endpoint_id: str, now: datetime) -> None:
@@ -172,9 +172,9 @@ def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
         raise TooManyRequests(headers={"Retry-After": "60"})
     row = session.exec(pings.where(Delivery.state == "pending").with_for_update()).first()
     if row is None:
-        row = messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), Moment(now), now)
+        row = messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), SendWindow(now), now)
         session.flush()
-    elif messages.is_in_nobodys_hands(row, now):
+    elif messages.is_unclaimed_row(row, now):
         row.due = min(row.due, now)
         session.add(row)
     return row

@@ -41,16 +41,18 @@ def settle(session: Session, batch: Batch, sent: Sequence[Sent], now: datetime, 
     hold_contacts(session, [one.delivery_id for one in batch.messages])
     ours = _ours(session, batch)
     _complete(session, sent, ours)
-    _put_away(session, [one for one in sent if isinstance(one.outcome, Delivered)], ours, now)
+    _settle_delivered(session, [one for one in sent if isinstance(one.outcome, Delivered)], ours, now)
     for one in sent:
         delivery_id = one.message.delivery_id
         if delivery_id not in ours:
             continue
-        gave_up = not isinstance(one.outcome, Delivered) and _put_off(session, one.message, one.outcome, batch.is_probe, now, jitter())
+        gave_up = not isinstance(one.outcome, Delivered) and _schedule_retry(
+            session, one.message, one.outcome, batch.is_probe, now, jitter()
+        )
         if endpoint is not None and endpoint.state == "active":
             endpoint_health.judge(session, endpoint, one.message, one.outcome, now, is_probe=batch.is_probe, gave_up=gave_up)
     made = {one.message.delivery_id for one in sent}
-    claim.give_back(session, [one for one in batch.messages if one.delivery_id not in made])
+    claim.release(session, [one for one in batch.messages if one.delivery_id not in made])
     return ours & made
 
 
@@ -67,7 +69,7 @@ def acknowledge(session: Session, states: Mapping[int, Mapping[str, Any]]) -> No
         session.connection().execute(_acknowledge(bulk.dialect_of(session)), {"given": bulk.packed(given)})
 
 
-def told(outcome: Outcome) -> str | None:
+def error_text(outcome: Outcome) -> str | None:
     """The problem in words that any API key may read; the log of the operator has the exact one."""
     return None if isinstance(outcome, Delivered) else outcome.told if isinstance(outcome, Retry) else outcome.problem
 
@@ -87,14 +89,14 @@ def _complete(session: Session, sent: Sequence[Sent], ours: Collection[int]) -> 
         {
             **{"id": one.message.delivery_id, "number": one.message.attempt, **place},
             **{"began": bulk.text_of(one.began), "ended": bulk.text_of(one.ended)},
-            **{"outcome": type(one.outcome).__name__.lower(), "status": one.outcome.status, "error": told(one.outcome)},
+            **{"outcome": type(one.outcome).__name__.lower(), "status": one.outcome.status, "error": error_text(one.outcome)},
         }
         for one, place in zip(sent, places, strict=True)
     ]
     session.connection().execute(_made(bulk.dialect_of(session)), {"given": bulk.packed(made), "bytes": excerpts})
 
 
-def _put_away(session: Session, delivered: Sequence[Sent], ours: Collection[int], now: datetime) -> None:
+def _settle_delivered(session: Session, delivered: Sequence[Sent], ours: Collection[int], now: datetime) -> None:
     settled = [one.message for one in delivered if one.message.delivery_id in ours]
     if not settled:
         return
@@ -106,12 +108,12 @@ def _put_away(session: Session, delivered: Sequence[Sent], ours: Collection[int]
         messages.forget(session, session.scalars(select(Delivery).where(col(Delivery.id).in_(erased))).all())
 
 
-def _put_off(session: Session, message: Claimed, outcome: Retry | Rejected, is_probe: bool, now: datetime, jitter: float) -> bool:
+def _schedule_retry(session: Session, message: Claimed, outcome: Retry | Rejected, is_probe: bool, now: datetime, jitter: float) -> bool:
     """Whether it is given up."""
     row = session.get_one(Delivery, message.delivery_id)
     if row.state != "pending":  # one before it in the batch has disabled the endpoint
         return False
-    row.last_error = told(outcome)
+    row.last_error = error_text(outcome)
     if is_probe and isinstance(outcome, Retry):
         # Behind the others that are due: the next probe is another message, in case it is this one that is never taken.
         row.uncounted, row.due, row.lease_until = row.uncounted + 1, now, None
@@ -119,7 +121,7 @@ def _put_off(session: Session, message: Claimed, outcome: Retry | Rejected, is_p
         return False
     wait = after_failure(message.attempt - row.uncounted, outcome, jitter=jitter)
     if wait is None:
-        messages.put_away(session, row, "dead", now)
+        messages.settle(session, row, "dead", now)
     else:
         row.due, row.lease_until = now + wait, None
         session.add(row)

@@ -34,7 +34,7 @@ PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Chores:
+class Maintenance:
     """What the work takes."""
 
     settings: Settings
@@ -46,7 +46,7 @@ class Chores:
         """A little of everything: "did I find work?". `until`: only what was due by then."""
         settings, store, banks = self.settings, self.store, self.banks
         came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
-        told = publish.tell_some(store, banks, self.clock())
+        told = publish.resync_some(store, banks, self.clock())
         return bool(sweep(store, banks, self.clock())) or came_in or told
 
     def prune(self) -> None:
@@ -55,7 +55,7 @@ class Chores:
             prune(self.store, self.banks, self.settings.retention_days, self.clock)
 
 
-def work(chores: Chores, enough: Callable[[float], bool], linger: float = LINGER_SECONDS) -> None:
+def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = LINGER_SECONDS) -> None:
     """Until nothing has been found for a while; `enough` waits so many seconds and says whether to end before."""
     idle_since = monotonic()
     while not enough(0):
@@ -74,7 +74,7 @@ def main() -> None:
     ended = Event()
     Thread(target=_watch, args=(ended,), daemon=True).start()
     with closing(Store(settings.database_url)) as store:
-        chores = Chores(settings, store)
+        chores = Maintenance(settings, store)
         try:
             if prunes:
                 chores.prune()

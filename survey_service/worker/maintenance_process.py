@@ -17,22 +17,22 @@ ENDED_BY_REQUEST = signal.SIGTERM, signal.SIGINT
 LOOK_SECONDS = 0.2
 
 
-class ChoresInterrupted(Exception):
+class MaintenanceInterrupted(Exception):
     """The database went away in the middle of the chores."""
 
 
-class ChoresFailed(Exception):
+class MaintenanceFailed(Exception):
     """The process that does the chores has ended by itself; what it said is above."""
 
 
-def do_chores(settings: Settings, enough: Callable[[float], bool], *, prunes: bool = False, until: datetime | None = None) -> None:
+def run_maintenance(settings: Settings, enough: Callable[[float], bool], *, prunes: bool = False, until: datetime | None = None) -> None:
     """Have them done, or with `until` those that are due then. `enough` waits so many seconds and says whether to end before.
 
     Raises ChoresInterrupted, ChoresFailed.
     """
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE) as running:  # noqa: S603
         if running.stdin is None:
-            raise ChoresFailed
+            raise MaintenanceFailed
         try:
             pickle.dump((settings, prunes, until), running.stdin)
             running.stdin.flush()
@@ -43,9 +43,9 @@ def do_chores(settings: Settings, enough: Callable[[float], bool], *, prunes: bo
         finally:
             _close(running)
     if running.returncode == AWAY:
-        raise ChoresInterrupted(ChoresInterrupted.__doc__)
+        raise MaintenanceInterrupted(MaintenanceInterrupted.__doc__)
     if running.returncode and -running.returncode not in ENDED_BY_REQUEST:
-        raise ChoresFailed(f"exit code {running.returncode}")
+        raise MaintenanceFailed(f"exit code {running.returncode}")
 
 
 def _close(running: "subprocess.Popen[bytes]") -> None:

@@ -22,13 +22,13 @@ from survey_service.crm import sync as crm
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import Policy
 from survey_service.ops import logs
-from survey_service.ops.heartbeat import BEAT_SECONDS, Heart
+from survey_service.ops.heartbeat import BEAT_SECONDS, Heartbeat
 from survey_service.outbox import messages, pending_work
 from survey_service.settings import Settings
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import dispatch
-from survey_service.webhooks.dispatch import Hands
+from survey_service.webhooks.dispatch import Sender
 from survey_service.worker import maintenance_process
 
 LANES_OF_THREADS = ((messages.INTERACTIVE,), (messages.INTERACTIVE,), messages.LANES, messages.LANES[::-1])
@@ -57,7 +57,7 @@ def run(settings: Settings, once: bool = False) -> None:
         worker = Worker(settings, store)
         worker.must_read_every_secret()
         if once:
-            maintenance_process.do_chores(settings, Event().wait, until=utc_now())
+            maintenance_process.run_maintenance(settings, Event().wait, until=utc_now())
             worker.start(until=utc_now())
             worker.join()
             return
@@ -76,10 +76,10 @@ class Worker:
         self._settings, self._store, self._clock = settings, store, clock
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
-        self._hands = Hands(store, keys, policy, clock, enough=self._stop.is_set)
+        self._hands = Sender(store, keys, policy, clock, enough=self._stop.is_set)
         self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 2, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
-        self._heart = Heart(store, clock)
+        self._heart = Heartbeat(store, clock)
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
     def must_read_every_secret(self) -> None:
@@ -146,7 +146,7 @@ class Worker:
             prunes = self._settings.retention_days is not None and time.monotonic() - pruned >= PRUNE_SECONDS
             if not prunes and not pending_work.is_any(self._store, self._clock()):
                 return False
-            maintenance_process.do_chores(self._settings, self._stop.wait, prunes=prunes)
+            maintenance_process.run_maintenance(self._settings, self._stop.wait, prunes=prunes)
             pruned = time.monotonic() if prunes else pruned
             return True
 
@@ -160,7 +160,7 @@ class Worker:
             try:
                 found = work()
                 absence = FIRST_ABSENCE
-            except (*DATABASE_AWAY, maintenance_process.ChoresInterrupted) as problem:
+            except (*DATABASE_AWAY, maintenance_process.MaintenanceInterrupted) as problem:
                 if until is not None:
                     raise
                 log.warning("database=away retry_in=%.1fs problem=%r", absence, str(getattr(problem, "orig", problem)).partition("\n")[0])

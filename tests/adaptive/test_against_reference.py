@@ -7,8 +7,8 @@ import pytest
 
 from adaptive import Progress, believe, next_questions
 from adaptive.information import gain_of
-from adaptive.posterior import stand
-from question_bank.compile import CompiledBank, Given, compile_bank
+from adaptive.posterior import infer
+from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from tests.adaptive import reference
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
@@ -17,7 +17,7 @@ BANKS, STYLED = 200, 150
 
 def progress_of(bank: CompiledBank, given: dict) -> Progress:
     done = np.array([[question.id in given for question in bank.bank.questions]])
-    opens = bank.opens([Given(question, value) for question, value in given.items()])
+    opens = bank.opens([ObservedAnswer(question, value) for question, value in given.items()])
     return Progress(done, opens[None], np.array([len(given)]), np.zeros(1), np.array([1000]))
 
 
@@ -29,14 +29,14 @@ def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
     compiled = compile_bank(bank)
     for _ in range(3):
         given = some_answers(dice, bank)
-        evidence = compiled.evidence([Given(question, value) for question, value in given.items()])
+        evidence = compiled.evidence([ObservedAnswer(question, value) for question, value in given.items()])
 
         expected = reference.belief(bank, given)
         belief = believe(compiled.tables, evidence)[0]
         assert belief == pytest.approx(list(expected.values()), abs=1e-9)
 
         open_ones = [q for q, question in enumerate(bank.questions) if question.id not in given]
-        gains = gain_of(compiled.tables, stand(compiled.tables, evidence))[0, open_ones]
+        gains = gain_of(compiled.tables, infer(compiled.tables, evidence))[0, open_ones]
         wanted = [reference.gain(bank, bank.questions[q], given) for q in open_ones]
         assert gains == pytest.approx(np.maximum(wanted, 0), abs=1e-9)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_1samp, lognorm, norm, truncnorm
 
-from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
+from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, Unmodelled
 from adaptive.evaluation.simulate import draw_respondents
 from adaptive.posterior import believe
 
@@ -21,11 +21,11 @@ def a_bank():
     return ResponseTables.of(
         [
             Choice(np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), np.array([0.05, 0.4])),
-            Ticks(np.array([[0.9, 0.2], [0.3, 0.6]])),
-            Measure(np.array([30.0, 3.0]), np.array([5.0, 0.5]), np.array([False, True]), 0.0, 60.0),
+            MultipleChoice(np.array([[0.9, 0.2], [0.3, 0.6]])),
+            Numeric(np.array([30.0, 3.0]), np.array([5.0, 0.5]), np.array([False, True]), 0.0, 60.0),
             Choice(np.array([[0.6, 0.4], [0.2, 0.8]])),
-            Quiet(2),
-            Quiet(2),
+            Unmodelled(2),
+            Unmodelled(2),
         ],
         prior=[0.3, 0.7],
         parents={5: 3},

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import Evidence, Progress, Quiet, ResponseTables, StopRule, SurveyRules, believe, next_questions
-from adaptive.exploration import PILOT_SHARE, Lots, draw_good
+from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, Unmodelled, believe, next_questions
+from adaptive.exploration import PILOT_SHARE, RandomDraw, draw_good
 
 SHARP = [[0.95, 0.05], [0.05, 0.95]]
 WEAK = [[0.6, 0.4], [0.4, 0.6]]
@@ -50,7 +50,7 @@ def test_sessions_that_explore_cover_the_bank_and_the_others_choose():
     draws = np.random.default_rng(1).random(500)
     explore = np.arange(500) < 400
 
-    step = a_step(tables, rules_for(tables), Lots(explore, np.zeros(500, bool), draws))
+    step = a_step(tables, rules_for(tables), RandomDraw(explore, np.zeros(500, bool), draws))
 
     assert set(step.chosen[explore]) == {0, 1, 3}
     assert set(step.chosen[~explore]) == {1}
@@ -60,9 +60,9 @@ def test_sessions_that_explore_cover_the_bank_and_the_others_choose():
 
 def test_a_pilot_comes_after_the_first_question_in_some_sessions_and_is_no_evidence():
     """Never first, once a session, with the chance of one session in ten; what is answered to it moves nothing."""
-    tables = ResponseTables.of([SHARP, WEAK, Quiet(2), Quiet(2)])
+    tables = ResponseTables.of([SHARP, WEAK, Unmodelled(2), Unmodelled(2)])
     rules = rules_for(tables, pilots=np.array([False, False, True, True]))
-    fated = Lots(np.zeros(2, bool), np.array([True, False]), np.array([0.7, 0.7]))
+    fated = RandomDraw(np.zeros(2, bool), np.array([True, False]), np.array([0.7, 0.7]))
 
     assert a_step(tables, rules, fated).chosen.tolist() == [0, 0]
     later = a_step(tables, rules, fated, taken=1)
@@ -78,10 +78,10 @@ def test_a_pilot_comes_after_the_first_question_in_some_sessions_and_is_no_evide
 
 def test_the_same_session_always_draws_the_same():
     """So that the question shown ahead is the one that is asked, and the log can be replayed."""
-    first, again, other = (Lots.of(seed, 2, 0.5, 3) for seed in ("ses_1", "ses_1", "ses_2"))
+    first, again, other = (RandomDraw.of(seed, 2, 0.5, 3) for seed in ("ses_1", "ses_1", "ses_2"))
     assert (first.draw == again.draw).all()
     assert (first.draw == first.draw[0]).all()
     assert first.draw[0] != other.draw[0]
 
-    shares = np.array([[lots.explore[0], lots.pilots[0]] for lots in (Lots.of(f"ses_{n}", 0, 0.3) for n in range(4000))]).mean(axis=0)
+    shares = np.array([[lots.explore[0], lots.pilots[0]] for lots in (RandomDraw.of(f"ses_{n}", 0, 0.3) for n in range(4000))]).mean(axis=0)
     assert shares == pytest.approx([0.3, PILOT_SHARE], abs=0.03)

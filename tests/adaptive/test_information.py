@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import Evidence, ResponseTables, Ticks, entropy, expected_information_gain
+from adaptive import Evidence, MultipleChoice, ResponseTables, entropy, expected_information_gain
 from adaptive.information import gain_of
-from adaptive.posterior import stand
-from question_bank.compile import Given, compile_bank
+from adaptive.posterior import infer
+from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 
@@ -22,11 +22,11 @@ def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
     dice = Random(seed)
     bank = compile_bank(a_random_bank(dice))
     beliefs = np.random.default_rng(seed).dirichlet(np.ones(bank.tables.personas) * 0.3, size=20)
-    answers = [Given(question, value) for question, value in some_answers(dice, bank.bank).items()]
+    answers = [ObservedAnswer(question, value) for question, value in some_answers(dice, bank.bank).items()]
     one = bank.evidence(answers)
     evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (one.answered, one.silent, one.rows, one.codes, one.signals)))
 
-    gains = gain_of(bank.tables, stand(bank.tables, evidence)._replace(belief=beliefs))
+    gains = gain_of(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
 
     assert (gains >= -1e-12).all()
     assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()
@@ -47,7 +47,7 @@ def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(see
     rng = np.random.default_rng(seed)
     ticked = rng.uniform(0.05, 0.6, size=(4, 16))
     quiet = None if silence is None else np.array(silence)
-    tables = ResponseTables.of([Ticks(ticked, quiet)], persona_of=persona_of)
+    tables = ResponseTables.of([MultipleChoice(ticked, quiet)], persona_of=persona_of)
     belief = rng.dirichlet(np.ones(4))
 
     patterns = np.array(list(product([False, True], repeat=16)))
@@ -59,7 +59,7 @@ def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(see
 
     estimate = expected_information_gain(belief, tables)[0]
     assert estimate == pytest.approx(exact, rel=0.02)
-    assert expected_information_gain(belief, ResponseTables.of([Ticks(ticked, quiet)], persona_of=persona_of))[0] == estimate
+    assert expected_information_gain(belief, ResponseTables.of([MultipleChoice(ticked, quiet)], persona_of=persona_of))[0] == estimate
 
 
 def test_a_question_that_only_tells_the_styles_of_a_persona_apart_is_worth_nothing_until_another_answer_counts_with_it():

@@ -12,7 +12,7 @@ from adaptive.evaluation.metrics import confusion, endings, lengths, reliability
 from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
 from adaptive.learning.calibration import calibration_error
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
 STOPS = (StopRule(at_least=0), StopRule(at_most=3), StopRule(confidence=0.7, at_least=2), StopRule(gain_below=0.1, seconds=20.0))
@@ -31,7 +31,7 @@ def one_by_one(bank, rules, gives):
         limit = int(progress.limit[0])
         order.append(int(step.chosen[0]))
         name = bank.bank.questions[order[-1]].id
-        given.append(Given(name, gives[name]))
+        given.append(ObservedAnswer(name, gives[name]))
         spent += bank.tables.seconds[order[-1]]
 
 
@@ -43,7 +43,7 @@ def test_everybody_is_asked_as_if_they_were_alone_with_the_service(seed):
     rules = bank.rules["s"]
     rules = SurveyRules(rules.included, rules.required, rules.needs, rules.first, STOPS[seed % len(STOPS)], rules.effort)
     gives = {question.id: a_random_value(dice, question) for question in bank.bank.questions}
-    everything = [Given(name, value) for name, value in gives.items()]
+    everything = [ObservedAnswer(name, value) for name, value in gives.items()]
     people = Respondents(bank.evidence(everything), bank.opens(everything)[None])
 
     found = interview(bank.tables, rules, people)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import Choice, Evidence, Measure, ResponseTables, Ticks, believe, weights_of_evidence
+from adaptive import Choice, Evidence, MultipleChoice, Numeric, ResponseTables, believe, weights_of_evidence
 from adaptive.posterior import log_evidence, log_odds
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 
 
@@ -20,13 +20,13 @@ def test_any_order_of_the_same_answers_gives_the_same_belief(seed, shuffler):
     dice = Random(seed)
     bank = a_random_bank(dice)
     compiled = compile_bank(bank)
-    answers = [Given(question, value) for question, value in some_answers(dice, bank).items()]
+    answers = [ObservedAnswer(question, value) for question, value in some_answers(dice, bank).items()]
     shuffled = list(answers)
     shuffler.shuffle(shuffled)
     if answers:
         question = answers[0].question
         others = [value for value in bank.question(question).outcomes[:1] if bank.question(question).type == "single"]
-        shuffled = [*(Given(question, value) for value in others), *shuffled, shuffled[0]]
+        shuffled = [*(ObservedAnswer(question, value) for value in others), *shuffled, shuffled[0]]
 
     assert believe(compiled.tables, compiled.evidence(shuffled)) == pytest.approx(
         believe(compiled.tables, compiled.evidence(answers)), abs=1e-12
@@ -39,7 +39,7 @@ def test_the_weights_of_evidence_add_up_to_the_change_of_the_log_odds(seed, styl
     """Nothing moves the belief that the explanation does not show, to 1e-9 bits, persona by persona whatever their styles."""
     dice = Random(seed)
     bank = compile_bank(a_random_bank(dice, styled=styled))
-    evidence = bank.evidence([Given(question, value) for question, value in some_answers(dice, bank.bank).items()])
+    evidence = bank.evidence([ObservedAnswer(question, value) for question, value in some_answers(dice, bank.bank).items()])
 
     bits = weights_of_evidence(bank.tables.prior, log_evidence(evidence, bank.tables)[0], bank.tables.styles)
 
@@ -69,7 +69,7 @@ def test_the_bare_fact_of_answering_counts_where_silence_would():
 
 def test_options_that_were_not_seen_are_missing_and_not_no():
     """A half-filled tick list is evidence about its first half only."""
-    ticks = Ticks(np.array([[0.2, 0.9], [0.7, 0.1]]))
+    ticks = MultipleChoice(np.array([[0.2, 0.9], [0.7, 0.1]]))
 
     row = ticks.log_given(np.array([True, False]), seen=np.array([True, False]))
 
@@ -90,7 +90,7 @@ def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_tells_nothing(l
     """20 to 40 is as likely as 20 to 30 or 30 to 40; "any number" moves nothing."""
     centre = np.array([3.0, 3.6]) if logarithmic else np.array([25.0, 40.0])
     width = np.array([0.4, 0.3]) if logarithmic else np.array([8.0, 12.0])
-    measure = Measure(centre, width, logarithmic, low=1.0, high=120.0)
+    measure = Numeric(centre, width, logarithmic, low=1.0, high=120.0)
 
     assert measure.chance_between(20, 40) == pytest.approx(measure.chance_between(20, 30) + measure.chance_between(30, 40))
     assert np.exp(measure.log_between(-np.inf, np.inf)) == pytest.approx([1, 1])
@@ -99,7 +99,7 @@ def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_tells_nothing(l
 
 def test_no_single_number_rules_a_persona_out():
     """Far in the tail the floor holds: one careless zero too many is not a proof."""
-    measure = Measure(np.array([20.0, 80.0]), np.array([1.0, 1.0]), low=0.0, high=100.0)
+    measure = Numeric(np.array([20.0, 80.0]), np.array([1.0, 1.0]), low=0.0, high=100.0)
 
     odds = np.exp(measure.log_given(20.0))
 

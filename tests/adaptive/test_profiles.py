@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from adaptive import Choice, Measure, Quiet, ResponseTables, Ticks
+from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, Unmodelled
 from adaptive.evaluation.persona_profiles import traits
 from adaptive.posterior import log_odds
 
 TABLES = ResponseTables.of(
     [
         Choice(np.array([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4], [0.3, 0.3, 0.4]])),
-        Ticks(np.array([[0.9, 0.5], [0.1, 0.5], [0.2, 0.5]])),
-        Measure(np.array([10.0, 30.0, 50.0]), np.array([3.0, 3.0, 3.0]), low=0.0),
-        Quiet(3),
+        MultipleChoice(np.array([[0.9, 0.5], [0.1, 0.5], [0.2, 0.5]])),
+        Numeric(np.array([10.0, 30.0, 50.0]), np.array([3.0, 3.0, 3.0]), low=0.0),
+        Unmodelled(3),
     ],
     prior=[0.2, 0.3, 0.5],
     evidence_weight=0.9,
@@ -24,7 +24,7 @@ def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
     for k, found in enumerate(traits(TABLES)):
         for trait in found:
             question = TABLES.questions[trait.question]
-            if isinstance(question, Measure):
+            if isinstance(question, Numeric):
                 chance = question.chance_between(*trait.outcome)
             else:
                 chance = (question.table if isinstance(question, Choice) else question.ticked)[:, trait.outcome]

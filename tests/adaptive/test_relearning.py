@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from adaptive import Choice, Measure, ResponseTables, StopRule, SurveyRules, Ticks
+from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, StopRule, SurveyRules
 from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import draw_respondents, interview
 from adaptive.learning.update import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
-from adaptive.posterior import stand
-from question_bank.compile import Given, compile_bank
+from adaptive.posterior import infer
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.datasets.update import answers_of, model_of, relearned_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
@@ -33,12 +33,12 @@ def test_who_somebody_is_comes_out_as_in_the_service_at_full_weight(seed):
         while (question.id in parents and value is None) or (isinstance(value, dict) and "ticked" not in value):
             value = a_random_value(dice, question)
         if question.type != "text" or value is not None:
-            gives.append(Given(question.id, value))
+            gives.append(ObservedAnswer(question.id, value))
 
     joint = log_joint(model_of(compiled), answers_of(compiled, [gives]))
 
     # A text that is answered is no evidence, although its silence may be.
-    expected = stand(compiled.tables, compiled.evidence(gives)).classes
+    expected = infer(compiled.tables, compiled.evidence(gives)).classes
     loud = [one for one in gives if bank.question(one.question).type == "text" and bank.question(one.question).no_answer]
     assert not loud
     np.testing.assert_allclose(softmax(joint, axis=1), expected, atol=1e-9)
@@ -101,8 +101,8 @@ def test_every_kind_of_table_learns():
         np.array([0.5, 0.5]),
         (
             Choice(np.array([[0.01, 0.99], [0.99, 0.01]])),
-            Ticks(even),
-            Measure(np.array([1.5, 15.0]), np.array([0.7, 4.0]), np.array([True, False]), silence=np.array([0.2, 0.2])),
+            MultipleChoice(even),
+            Numeric(np.array([1.5, 15.0]), np.array([0.7, 4.0]), np.array([True, False]), silence=np.array([0.2, 0.2])),
             Choice(even),
         ),
         {3: 0},
@@ -132,8 +132,8 @@ def test_a_published_table_worth_endlessly_many_respondents_stays_as_it_is():
 def test_distance_is_the_share_of_answers_that_would_come_out_otherwise():
     """For a choice, ticks, a number."""
     assert distance(Choice(np.array([[0.5, 0.3, 0.2]])), Choice(np.array([[0.2, 0.6, 0.2]]))) == pytest.approx([0.3])
-    assert distance(Ticks(np.array([[0.5, 0.1]])), Ticks(np.array([[0.7, 0.1]]))) == pytest.approx([0.1])
-    law = Measure(np.array([0.0]), np.array([1.0]))
+    assert distance(MultipleChoice(np.array([[0.5, 0.1]])), MultipleChoice(np.array([[0.7, 0.1]]))) == pytest.approx([0.1])
+    law = Numeric(np.array([0.0]), np.array([1.0]))
     assert distance(law, law) == pytest.approx([0.0])
     assert distance(law, replace(law, centre=np.array([50.0]))) == pytest.approx([1.0], abs=0.02)
 
@@ -143,7 +143,7 @@ def test_a_bank_with_lapses_is_written_without_them():
     dice = Random(3)
     bank = replace(a_random_bank(dice), lapse=0.1)
     compiled = compile_bank(bank)
-    gives = [[Given(one.id, a_random_value(dice, one)) for one in bank.questions if one.type != "number"] for _ in range(80)]
+    gives = [[ObservedAnswer(one.id, a_random_value(dice, one)) for one in bank.questions if one.type != "number"] for _ in range(80)]
     answers = answers_of(compiled, gives)
     model, membership = teach(model_of(compiled), answers, 20.0)
 
@@ -151,7 +151,7 @@ def test_a_bank_with_lapses_is_written_without_them():
 
     compared = 0
     for learnt, read in zip(model.questions, again.questions, strict=True):
-        if isinstance(learnt, Choice | Ticks) and type(learnt) is type(read):
+        if isinstance(learnt, Choice | MultipleChoice) and type(learnt) is type(read):
             assert distance(learnt, read).max() < 1e-3
             compared += 1
     assert compared > 2

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, Ticks, believe, next_questions
+from adaptive import REASONS, Evidence, MultipleChoice, Progress, ResponseTables, StopRule, SurveyRules, believe, next_questions
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import decided, value_of_information
-from adaptive.posterior import log_evidence, stand
-from question_bank.compile import Given, compile_bank
+from adaptive.posterior import infer, log_evidence
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
 from tests.adaptive.reference import class_belief
@@ -32,7 +32,7 @@ def test_value_is_what_the_best_action_is_expected_to_gain(seed):
     compiled = compile_bank(bank)
     answers = some_answers(dice, bank)
     actions = rng.normal(size=(3, len(bank.personas)))[:, bank.persona_of]
-    standing = stand(compiled.tables, compiled.evidence([Given(q, v) for q, v in answers.items()]))
+    standing = infer(compiled.tables, compiled.evidence([ObservedAnswer(q, v) for q, v in answers.items()]))
 
     values = value_of_information(compiled.tables, standing, actions)[0]
 
@@ -41,12 +41,12 @@ def test_value_is_what_the_best_action_is_expected_to_gain(seed):
         if question.id in answers or question.type not in ("single", "scale") or question.pilot:
             continue
         worth = 0.0
-        told = compiled.evidence([Given(one, v) for one, v in answers.items()])
+        told = compiled.evidence([ObservedAnswer(one, v) for one, v in answers.items()])
         before = believe_unnormalised(compiled.tables, told)
         for value in outcomes(compiled, question):
             if value is None and compiled.tables.questions[q].silence is None:
                 continue
-            after = compiled.evidence([Given(one, v) for one, v in {**answers, question.id: value}.items()])
+            after = compiled.evidence([ObservedAnswer(one, v) for one, v in {**answers, question.id: value}.items()])
             joint = now * np.exp(believe_unnormalised(compiled.tables, after) - before)
             worth += (joint @ actions.T).max()
         assert values[q] == pytest.approx(max(worth - (now @ actions.T).max(), 0), abs=1e-9)
@@ -89,7 +89,7 @@ def test_many_tick_boxes_are_valued_by_their_sample():
     ticked = rng.uniform(0.1, 0.9, size=(3, 11))
     actions = rng.normal(size=(3, 3))
     quiet = np.array([0.1, 0.2, 0.4])
-    standing = stand(tables := ResponseTables.of([Ticks(ticked, quiet)]), Evidence.none(tables))
+    standing = infer(tables := ResponseTables.of([MultipleChoice(ticked, quiet)]), Evidence.none(tables))
 
     patterns = np.array(list(product([0, 1], repeat=11)))
     chance = np.where(patterns[None], ticked[:, None], 1 - ticked[:, None]).prod(axis=2) * (1 - quiet)[:, None]
@@ -107,7 +107,7 @@ def test_what_is_settled_stays_settled_whatever_is_answered(seed):
     tables = ResponseTables.of(list(rng.dirichlet([2, 2], size=(4, 3))), rng.dirichlet([0.3] * 3), evidence_weight=rng.choice([0.8, 1.0]))
     actions = rng.normal(size=(3, 3))
     left = int(rng.integers(0, 4))
-    settled = decided(tables, stand(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
+    settled = decided(tables, infer(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
 
     best = (tables.prior @ actions.T).argmax()
     changed = False
@@ -161,4 +161,4 @@ surveys: [{id: s, objective: value, actions: {call: {a: 5, b: -5}}, stop: {at_le
         return next_questions(bank.tables, rules, bank.evidence(given), progress)
 
     assert step().chosen[0] == 0
-    assert REASONS[step(Given("strong", "no")).reason[0]] == "decision"
+    assert REASONS[step(ObservedAnswer("strong", "no")).reason[0]] == "decision"

@@ -15,11 +15,11 @@ def test_it_asks_to_the_end_and_tells_the_page_what_happens(visitor, world):
     assert answers[:2] == [("colour", "answer", "blue"), ("mood", "answer", 7)]
     assert answers[2][2] in (["hook"], {"ticked": ["hook"], "seen": ["roof", "hook", "seat"]})
     assert answers[3:] == [("age", "answer", 42), ("story", "answer", "No, thank you")]
-    assert [one["question"] for one in visitor.heard("surveyquestion")] == ["colour", "mood", "extras", "age", "story"]
-    assert visitor.heard("surveyanswer")[0] == {"question": "colour", "kind": "answer", "value": "blue"}
-    assert [one["status"] for one in visitor.heard("surveycomplete")] == ["complete"]
-    assert visitor.heard("surveycomplete")[0]["result"]["text"] == "That was everything."
-    assert visitor.heard("surveyerror") == []
+    assert [one["question"] for one in visitor.events("surveyquestion")] == ["colour", "mood", "extras", "age", "story"]
+    assert visitor.events("surveyanswer")[0] == {"question": "colour", "kind": "answer", "value": "blue"}
+    assert [one["status"] for one in visitor.events("surveycomplete")] == ["complete"]
+    assert visitor.events("surveycomplete")[0]["result"]["text"] == "That was everything."
+    assert visitor.events("surveyerror") == []
     assert visitor.console == []
     expect(visitor.survey.get_by_role("link", name="Continue")).to_have_attribute("href", "https://shop.example/next")
 
@@ -101,7 +101,7 @@ def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
     expect(visitor.status).to_contain_text(message)
     expect(field).to_be_focused()
     expect(field).to_have_value(text)
-    assert len(visitor.heard("surveyanswer")) == 3
+    assert len(visitor.events("surveyanswer")) == 3
 
 
 def test_decimals_are_read_as_they_are_written_here(visitor, world):
@@ -157,7 +157,7 @@ def test_two_widgets_do_not_know_each_other(world, new_page):
 
     expect(second.get_by_role("group", name="Comment ça va ?")).to_be_visible()
     expect(first.get_by_role("group", name="Which colour?")).to_be_visible()
-    sessions = [one["session"] for one in visitor.heard("surveystart")]
+    sessions = [one["session"] for one in visitor.events("surveystart")]
     assert len(set(sessions)) == 2
     first.get_by_role("button", name="Skip").click()
     assert sorted(world.answers_in_time(one, 1) for one in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]

@@ -14,7 +14,7 @@ def test_nothing_is_stored_before_the_person_agrees(visitor, world):
     expect(visitor.survey.get_by_text("We keep your answers for one year.")).to_be_visible()
     assert visitor.survey.get_by_role("button").all_inner_texts() == ["I agree", "No thanks"]
     assert world.count(SurveySession) == before
-    assert visitor.heard("surveystart") == []
+    assert visitor.events("surveystart") == []
 
     visitor.button("I agree").click()
     visitor.sees("Do you own a car?")
@@ -35,7 +35,7 @@ def test_who_does_not_agree_leaves_no_trace(visitor, world, mode):
     if mode == "inline":
         expect(visitor.survey.get_by_text("That is fine. Nothing was stored.")).to_be_visible()
     expect(visitor.survey.get_by_role("button")).to_have_count(0)
-    assert [one["status"] for one in visitor.heard("surveycomplete")] == ["declined"]
+    assert [one["status"] for one in visitor.events("surveycomplete")] == ["declined"]
     assert world.count(SurveySession) == before
     assert visitor.page.evaluate("localStorage.length") == 0
 
@@ -132,7 +132,7 @@ def test_each_persona_has_its_own_end(visitor):
     expect(visitor.survey.get_by_text("You are a moon.")).to_be_visible()
     expect(visitor.survey.get_by_role("link", name="Continue")).to_have_attribute("href", "https://shop.example/moon")
     ended = {"status": "complete", "result": {"text": "You are a moon.", "redirect": "https://shop.example/moon"}}
-    assert visitor.heard("surveycomplete") == [ended]
+    assert visitor.events("surveycomplete") == [ended]
 
 
 def test_a_refusal_can_be_offered(visitor, world):
@@ -150,4 +150,4 @@ def test_a_signed_identity_is_passed_on(visitor, world):
     assert started.value.post_data_json["identity"] == "forged"
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
     visitor.page.wait_for_function("heard.length")
-    assert [one["status"] for one in visitor.heard("surveyerror")] in ([401], [422])
+    assert [one["status"] for one in visitor.events("surveyerror")] in ([401], [422])

@@ -16,7 +16,7 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(visitor, world):
     press("Space")
     press("ArrowDown")
     expect(visitor.survey.get_by_label("Blue")).to_be_checked()
-    assert visitor.heard("surveyanswer") == []
+    assert visitor.events("surveyanswer") == []
     press("Enter")
 
     visitor.sees("How is your mood?")
@@ -144,7 +144,7 @@ def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):
     visitor.visit('mode="modal"')
     link = visitor.page.get_by_role("link", name="Answer here")
     expect(link).to_be_visible()
-    assert visitor.heard("surveystart") == []
+    assert visitor.events("surveystart") == []
     link.click()
     expect(visitor.survey.get_by_role("dialog", name="Which colour?")).to_be_visible()
     visitor.button("Skip").click()

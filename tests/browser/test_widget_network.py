@@ -58,7 +58,7 @@ def test_a_double_click_sends_one_answer(visitor, world):
 
     given = world.answers(visitor.session)
     assert [question for question, _, _ in given] == ["colour", "mood", "extras"]
-    assert len(visitor.heard("surveyanswer")) == 3
+    assert len(visitor.events("surveyanswer")) == 3
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -99,8 +99,8 @@ def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
     visitor.chooses("Red")
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
-    assert [one["code"] for one in visitor.heard("surveyerror")] == ["session_closed"]
-    assert [one["status"] for one in visitor.heard("surveycomplete")] == ["finished"]
+    assert [one["code"] for one in visitor.events("surveyerror")] == ["session_closed"]
+    assert [one["status"] for one in visitor.events("surveycomplete")] == ["finished"]
 
 
 def test_leaving_the_page_sends_what_is_still_waiting(visitor, world):
@@ -122,7 +122,7 @@ def test_the_link_stays_where_the_survey_cannot_start(visitor, world):
     visitor.page.goto(world.put(world.element(survey="nowhere")))
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
     visitor.page.wait_for_function("heard.length")
-    assert [one["status"] for one in visitor.heard("surveyerror")] == [404]
+    assert [one["status"] for one in visitor.events("surveyerror")] == [404]
     expect(visitor.survey.get_by_role("button")).to_have_count(0)
 
 
@@ -152,7 +152,7 @@ def test_with_remember_a_reload_goes_on(visitor):
     with visitor.page.expect_response(re.compile(rf"/sessions/{session}\?words$")):
         visitor.page.reload()
     visitor.sees("How is your mood?")
-    assert visitor.heard("surveystart") == []
+    assert visitor.events("surveystart") == []
 
     for question in ("How is your mood?", "Which extras?", "How old are you?", "Anything else?"):
         visitor.sees(question)

@@ -152,7 +152,7 @@ def test_a_lazy_survey_waits_until_it_is_seen(visitor, world):
     """Nothing is asked of the server for a visitor who never scrolls down."""
     visitor.page.goto(world.put("<div class='tall'></div>" + world.element("lazy"), head="<style>.tall { height: 4000px }</style>"))
     visitor.page.evaluate("customElements.whenDefined('persona-survey').then(() => true)")
-    assert visitor.heard("surveystart") == []
+    assert visitor.events("surveystart") == []
     visitor.survey.scroll_into_view_if_needed()
     visitor.sees("Which colour?")
 
@@ -164,4 +164,4 @@ def test_moving_the_element_does_not_start_again(visitor):
     visitor.sees("How is your mood?")
     visitor.page.evaluate("document.body.prepend(document.querySelector('persona-survey'))")
     visitor.sees("How is your mood?")
-    assert len(visitor.heard("surveystart")) == 1
+    assert len(visitor.events("surveystart")) == 1

@@ -59,7 +59,7 @@ def test_no_answer_is_lost_where_the_server_starts_anew(real, world, new_page):
     kept = visitor.world.answers(session)
     assert [question for question, _, _ in kept] == ["colour", "mood", "extras"]
     assert kept[:2] == [("colour", "answer", "red"), ("mood", "answer", 7)]
-    assert visitor.heard("surveyerror") == []
+    assert visitor.events("surveyerror") == []
 
 
 def test_a_slow_server_keeps_nobody_waiting(visitor, world):

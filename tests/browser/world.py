@@ -156,13 +156,13 @@ class Visitor:
     def chooses(self, option: str) -> None:
         self.survey.get_by_label(option, exact=True).check()
 
-    def heard(self, kind: str) -> list[dict[str, Any]]:
+    def events(self, kind: str) -> list[dict[str, Any]]:
         everything: list[Any] = self.page.evaluate("heard")
         return [detail for event, detail in everything if event == kind]
 
     @property
     def session(self) -> str:
-        return str(self.heard("surveystart")[-1]["session"])
+        return str(self.events("surveystart")[-1]["session"])
 
     def answer_everything(self) -> None:
         """A possible answer to each of the five questions."""

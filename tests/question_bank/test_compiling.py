@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive import believe
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from tests.question_bank.a_bank import GOOD, changed, report_of
 
@@ -31,17 +31,17 @@ def test_behaviour_is_evidence_in_the_same_belief():
 def test_the_outcomes_to_look_ahead_to_end_with_silence():
     """Every option, every point; only silence where the answers cannot be listed."""
     bank = compiled()
-    assert bank.outcomes("owns") == (Given("owns", "yes"), Given("owns", "no"), Given("owns"))
+    assert bank.outcomes("owns") == (ObservedAnswer("owns", "yes"), ObservedAnswer("owns", "no"), ObservedAnswer("owns"))
     assert [one.value for one in bank.outcomes("happy")] == [1, 2, 3, None]
-    assert bank.outcomes("reasons") == (Given("reasons"),)
-    assert bank.outcomes("age") == (Given("age"),)
+    assert bank.outcomes("reasons") == (ObservedAnswer("reasons"),)
+    assert bank.outcomes("age") == (ObservedAnswer("age"),)
 
 
 def test_a_question_with_a_parent_counts_given_what_its_parent_was_answered():
     """happy depends on owns: knowing owns changes what happy says."""
     bank = compiled()
-    alone = believe(bank.tables, bank.evidence([Given("happy", 3)]))[0]
-    both = believe(bank.tables, bank.evidence([Given("owns", "yes"), Given("happy", 3)]))[0]
+    alone = believe(bank.tables, bank.evidence([ObservedAnswer("happy", 3)]))[0]
+    both = believe(bank.tables, bank.evidence([ObservedAnswer("owns", "yes"), ObservedAnswer("happy", 3)]))[0]
 
     shares = {"driver": (0.9, [0.2, 0.3, 0.5]), "family": (0.5, None)}
     family = np.array([0.25, 1, 4]) / 5.25
@@ -53,8 +53,8 @@ def test_a_question_with_a_parent_counts_given_what_its_parent_was_answered():
 def test_a_pilot_tells_nothing_however_it_is_answered():
     """Until it is fitted."""
     bank = compiled()
-    assert (bank.row(Given("colour", "red")) == 0).all()
-    assert (bank.row(Given("colour")) == 0).all()
+    assert (bank.row(ObservedAnswer("colour", "red")) == 0).all()
+    assert (bank.row(ObservedAnswer("colour")) == 0).all()
 
 
 def test_the_written_bank_compiles_to_the_same_arrays():

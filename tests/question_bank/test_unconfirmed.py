@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adaptive import believe
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 
 TREE = """
@@ -26,14 +26,14 @@ def test_an_answer_that_others_depend_on_is_a_mixture_too(trust):
     bank = compile_bank(read_bank(TREE))
     yes = np.array([0.7 * 0.9, 0.2 * 0.7])
     mixed = PRIOR * (trust * yes + (1 - trust) / 2)
-    assert believe(bank.tables, bank.evidence([Given("one", "yes", trust)]))[0] == pytest.approx(mixed / mixed.sum(), rel=1e-3)
+    assert believe(bank.tables, bank.evidence([ObservedAnswer("one", "yes", trust)]))[0] == pytest.approx(mixed / mixed.sum(), rel=1e-3)
 
 
 def test_a_dependent_answer_does_not_take_an_unconfirmed_one_for_certain():
     """Where the click tells nothing, the answer that depends on it is read as if there had been no click."""
     bank = compile_bank(read_bank(TREE))
-    clicked = bank.evidence([Given("one", "yes", 0.0), Given("point", 1)])
-    alone = bank.evidence([Given("point", 1)])
+    clicked = bank.evidence([ObservedAnswer("one", "yes", 0.0), ObservedAnswer("point", 1)])
+    alone = bank.evidence([ObservedAnswer("point", 1)])
     assert believe(bank.tables, clicked)[0] == pytest.approx(believe(bank.tables, alone)[0])
 
 
@@ -43,7 +43,9 @@ def test_a_hasty_answer_that_others_depend_on_counts_as_much_as_its_weight(weigh
     bank = compile_bank(read_bank(TREE))
     yes = np.array([0.7 * 0.9, 0.2 * 0.7])
     hasty = PRIOR * yes**weight
-    assert believe(bank.tables, bank.evidence([Given("one", "yes", weight=weight)]))[0] == pytest.approx(hasty / hasty.sum(), rel=1e-3)
-    both = believe(bank.tables, bank.evidence([Given("one", "yes", weight=weight), Given("point", 1)]))[0]
-    alone = believe(bank.tables, bank.evidence([Given("point", 1)]))[0]
+    assert believe(bank.tables, bank.evidence([ObservedAnswer("one", "yes", weight=weight)]))[0] == pytest.approx(
+        hasty / hasty.sum(), rel=1e-3
+    )
+    both = believe(bank.tables, bank.evidence([ObservedAnswer("one", "yes", weight=weight), ObservedAnswer("point", 1)]))[0]
+    alone = believe(bank.tables, bank.evidence([ObservedAnswer("point", 1)]))[0]
     assert both / both.sum() == pytest.approx(alone * yes**weight / (alone * yes**weight).sum(), rel=1e-3)

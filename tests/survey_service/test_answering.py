@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adaptive import believe
-from question_bank.compile import Given, compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
 from tests.survey_service.service import BANK
 
@@ -12,7 +12,7 @@ from tests.survey_service.service import BANK
 def expected_belief(**given):
     """The belief after these answers, from the bank alone."""
     bank = compile_bank(read_bank(BANK))
-    evidence = bank.evidence([Given(question, value) for question, value in given.items()])
+    evidence = bank.evidence([ObservedAnswer(question, value) for question, value in given.items()])
     return dict(zip(bank.personas, believe(bank.tables, evidence)[0], strict=True))
 
 

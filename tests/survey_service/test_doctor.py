@@ -6,8 +6,8 @@ import pytest
 from sqlmodel import select
 
 from survey_service.clock import utc_now
-from survey_service.ops.doctor import examine
-from survey_service.ops.heartbeat import Heart
+from survey_service.ops.doctor import diagnose
+from survey_service.ops.heartbeat import Heartbeat
 from survey_service.store.tables.webhooks import Delivery, Endpoint
 from survey_service.web.api_keys import create_key
 from tests.processes import discern
@@ -17,10 +17,10 @@ GOOD = {"DISCERN_SECRET_KEYS": SECRET, "DISCERN_RETENTION_DAYS": "365"}
 
 
 def findings(service, database_url, **more):
-    Heart(service.parts.store, service.clock).beat()
+    Heartbeat(service.parts.store, service.clock).beat()
     environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
     clock = service.clock if "sqlite" in database_url else service.parts.now
-    return {one.what: one for one in examine(environment, clock)}
+    return {one.what: one for one in diagnose(environment, clock)}
 
 
 def unwell(service, database_url, **more):
@@ -76,7 +76,7 @@ def test_a_service_that_nobody_sends_for_is_found(service, database_url):
     service.clock.forward(minutes=3)
     clock = {**GOOD, "DISCERN_DATABASE_URL": database_url}
 
-    workers = next(one for one in examine(clock, service.clock) if one.what == "workers")
+    workers = next(one for one in diagnose(clock, service.clock) if one.what == "workers")
 
     assert workers.found == "the last was seen 3 min ago"
     assert "discern worker" in workers.todo
@@ -98,7 +98,7 @@ def test_a_key_that_is_about_to_end_is_found(service, database_url):
 
 def test_the_command_shows_everything_and_fails_where_something_is_wrong(service, database_url):
     """`LOOK` at the beginning of a line, for eyes and for grep."""
-    Heart(service.parts.store, utc_now).beat()
+    Heartbeat(service.parts.store, utc_now).beat()
     done = discern("doctor", database_url=database_url)
 
     assert done.returncode == 1
@@ -106,12 +106,12 @@ def test_the_command_shows_everything_and_fails_where_something_is_wrong(service
 
 
 def test_tables_of_another_version_are_found(service, tmp_path):
-    found = {one.what: one for one in examine({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
+    found = {one.what: one for one in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
 
     assert found["tables"].todo == "run discern migrate"
 
 
 def test_a_database_that_is_not_there_is_found(service):
-    found = {one.what: one for one in examine({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)}
+    found = {one.what: one for one in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)}
 
     assert "DISCERN_DATABASE_URL" in found["database"].todo

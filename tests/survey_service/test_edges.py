@@ -14,7 +14,7 @@ from survey_service.egress.addresses import Policy
 from survey_service.egress.client import Delivered
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.webhooks import Delivery
-from survey_service.webhooks.dispatch import Hands, step
+from survey_service.webhooks.dispatch import Sender, step
 from survey_service.webhooks.endpoints import add
 from tests.survey_service.service import BANK
 
@@ -313,7 +313,7 @@ def test_a_message_that_cannot_be_written_is_put_aside_and_the_next_one_goes(ser
         sent.append(json.loads(body)["id"])
         return Delivered(200, b"", timedelta(0))
 
-    while step(Hands(p.store, p.keys, Policy(), service.clock, deliver)):
+    while step(Sender(p.store, p.keys, Policy(), service.clock, deliver)):
         pass
 
     assert len(sent) == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from survey_service.server.gunicorn_worker import ENOUGH, Patience, Unfinished, is_whole
+from survey_service.server.gunicorn_worker import ENOUGH, PartialRequests, ReadDeadlines, is_whole
 from tests.processes import web_server
 
 
@@ -20,7 +20,7 @@ def test_who_sends_a_byte_now_and_then_comes_to_an_end():
     """The reader meets the end of the input; the writer can still say why. Who began later goes on."""
     ours, theirs = socket.socketpair()
     other, its_client = socket.socketpair()
-    slow, quick, patience = Connected(ours), Connected(other), Patience(60)
+    slow, quick, patience = Connected(ours), Connected(other), ReadDeadlines(60)
     with ours, theirs, other, its_client:
         patience.begin(slow, 0.0)
         patience.begin(quick, 30.0)
@@ -41,7 +41,7 @@ def test_who_sends_a_byte_now_and_then_comes_to_an_end():
 def test_who_has_finished_is_left_alone():
     """And a connection that has gone by itself breaks nothing."""
     ours, theirs = socket.socketpair()
-    done, gone, patience = Connected(ours), Connected(socket.socket()), Patience(60)
+    done, gone, patience = Connected(ours), Connected(socket.socket()), ReadDeadlines(60)
     with ours, theirs:
         patience.begin(done, 0.0)
         patience.begin(gone, 0.0)
@@ -95,7 +95,7 @@ def test_a_thread_reads_what_it_can_read_to_the_end():
 def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
     """The reader learns of it."""
     ours, theirs = socket.socketpair()
-    connection, unfinished = Connected(ours), Unfinished()
+    connection, unfinished = Connected(ours), PartialRequests()
     with ours:
         theirs.sendall(b"GET / HT")
         assert unfinished.must_wait(connection, ours, 60)

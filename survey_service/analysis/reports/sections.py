@@ -6,7 +6,7 @@ import numpy as np
 
 from adaptive.evaluation.metrics import Usage, confusion, endings, lengths, reliability
 from adaptive.evaluation.persona_profiles import traits
-from adaptive.evaluation.replay import Measure
+from adaptive.evaluation.replay import StepMetrics
 from adaptive.evaluation.simulate import NOBODY, Interviews
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.residuals import PairResidual
@@ -104,7 +104,7 @@ def taken_for(
     )
 
 
-def how_soon(orders: Mapping[str, Sequence[Measure]], truth: str) -> Section:
+def how_soon(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section:
     """What further questions are worth, and what choosing them well is worth."""
     words = {"agreement": "right persona", "confidence": "stated confidence"}
     panels = {

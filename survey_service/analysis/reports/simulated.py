@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from adaptive.evaluation.metrics import usage
-from adaptive.evaluation.replay import Measure, Respondents, replay
+from adaptive.evaluation.replay import Respondents, StepMetrics, replay
 from adaptive.evaluation.simulate import draw_respondents
 from question_bank.compile import conditions_of
 from survey_service.analysis.progress import progress
@@ -53,7 +53,7 @@ def report_simulation(done: Simulation, path: Path) -> None:
     write(report, path)
 
 
-def _orders(done: Simulation) -> dict[str, list[Measure]]:
+def _orders(done: Simulation) -> dict[str, list[StepMetrics]]:
     """Each order on the same respondents, without stopping."""
     bank, rules = done.bank, done.bank.rules[done.survey]
     people = draw_respondents(
@@ -63,7 +63,7 @@ def _orders(done: Simulation) -> dict[str, list[Measure]]:
     return {order: _measured(done, people, order, steps) for order in ORDERS}
 
 
-def _measured(done: Simulation, people: Respondents, order: str, steps: range) -> list[Measure]:
+def _measured(done: Simulation, people: Respondents, order: str, steps: range) -> list[StepMetrics]:
     with progress(f"compare {order}", len(steps) + 1) as watch:
         rng = np.random.default_rng(done.wish.seed)
         return replay(done.bank.tables, done.bank.rules[done.survey], people, order, steps, rng, lambda _: watch(1))

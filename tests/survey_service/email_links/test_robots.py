@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from adaptive import believe
-from question_bank.compile import Given
+from question_bank.compile import ObservedAnswer
 from survey_service.links.unconfirmed import TRUST
 from survey_service.store.tables.links import Link
 from tests.survey_service.email_links.mailbox import Mail, links, opens, rows
@@ -85,7 +85,7 @@ def test_an_unconfirmed_click_is_a_mixture(service, question):
     asked = bank.bank.question(question)
     table = bank.tables.questions[bank.index[question]].table[:, asked.outcomes.index(str(value))]
     for trust in (0.0, TRUST, 1.0):
-        evidence = bank.evidence([Given(question, value, trust)])
+        evidence = bank.evidence([ObservedAnswer(question, value, trust)])
         mixed = bank.tables.prior * (trust * table + (1 - trust) / len(asked.outcomes))
         assert believe(bank.tables, evidence)[0] == pytest.approx(mixed / mixed.sum())
 

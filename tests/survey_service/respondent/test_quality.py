@@ -5,7 +5,7 @@ import pytest
 from sqlmodel import select
 
 from adaptive import believe
-from question_bank.compile import Given
+from question_bank.compile import ObservedAnswer
 from survey_service.belief.evidence import least_seconds
 from survey_service.store.tables.core import Answer
 from tests.question_bank.test_unconfirmed import TREE
@@ -128,11 +128,11 @@ def test_the_weight_is_an_exponent_wherever_the_bank_reads_it(service):
     with service.parts.store.reading() as session:
         bank = service.parts.banks.current(session, "all")[0]
     for question, value in (("owns", "yes"), ("reasons", ("power",)), ("happy", 5), ("km", 9000.0), ("km", None)):
-        full = believe(bank.tables, bank.evidence([Given(question, value)]))[0]
-        half = believe(bank.tables, bank.evidence([Given(question, value, weight=0.5)]))[0]
+        full = believe(bank.tables, bank.evidence([ObservedAnswer(question, value)]))[0]
+        half = believe(bank.tables, bank.evidence([ObservedAnswer(question, value, weight=0.5)]))[0]
         prior = bank.tables.prior
         assert np.log(half / prior)[0] - np.log(half / prior)[1] == pytest.approx((np.log(full / prior)[0] - np.log(full / prior)[1]) / 2)
-        none = believe(bank.tables, bank.evidence([Given(question, value, weight=0.0)]))[0]
+        none = believe(bank.tables, bank.evidence([ObservedAnswer(question, value, weight=0.0)]))[0]
         assert none == pytest.approx(prior)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import merge
 from survey_service.outbox import endpoint_events, publish
-from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, News
+from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, EndpointEvent
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import endpoints
@@ -27,11 +27,14 @@ def every_event(world: World, form: str) -> list[Sent]:
         merge(session, world.banks, gone, kept, world.now)
         link = {name: name for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")}
         contact = session.get_one(Contact, kept, with_for_update=True)
-        publish.tell_of_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
+        publish.publish_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
-        endpoint_events.tell_of_endpoint(
-            session, failing, [News(DEGRADED, "failing", 50), News(DISABLED, "gone"), News(RECOVERED, "ping")], world.now
+        endpoint_events.publish_endpoint_event(
+            session,
+            failing,
+            [EndpointEvent(DEGRADED, "failing", 50), EndpointEvent(DISABLED, "gone"), EndpointEvent(RECOVERED, "ping")],
+            world.now,
         )
     world.work()
     with world.store.writing() as session:
@@ -70,4 +73,4 @@ def responses(world: World, contact_id: str) -> None:
                 Answer(question="reasons", kind="answer", value=["safety", "power"], answer_id="b", **given),
                 Answer(question="happy", kind="skip", answer_id="c", **given),
             ]
-            publish.tell_of_response(session, row, contact, BANK, own, what, world.now)
+            publish.publish_response(session, row, contact, BANK, own, what, world.now)

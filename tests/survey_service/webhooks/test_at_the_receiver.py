@@ -27,7 +27,7 @@ def nothing(wire, closing):
 
 
 def work(world):
-    while dispatch.step(dispatch.Hands(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
+    while dispatch.step(dispatch.Sender(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
         pass
 
 

@@ -194,7 +194,7 @@ def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypa
         store.times = 3
         return world.deliver(*given)
 
-    hands = dispatch.Hands(store, world.keys, None, world.clock, deliver)
+    hands = dispatch.Sender(store, world.keys, None, world.clock, deliver)
     dispatch.step(hands)
     store.close()
 

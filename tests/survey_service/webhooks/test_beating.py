@@ -3,7 +3,7 @@
 import signal
 import urllib.request
 
-from survey_service.ops.heartbeat import Heart
+from survey_service.ops.heartbeat import Heartbeat
 from tests.processes import end, process, until, web_server
 from tests.survey_service.test_metrics import numbers
 
@@ -18,7 +18,7 @@ def test_a_service_without_a_worker_serves_and_says_so(service):
     """It is degraded before the first beat and half a minute after the last, and as soon as the worker has stopped."""
     assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": None, "oldest_due_seconds": 0}
 
-    heart = Heart(service.parts.store, service.clock)
+    heart = Heartbeat(service.parts.store, service.clock)
     heart.beat()
     service.clock.forward(seconds=29)
     assert ready(service) == {"status": "ok", "worker_seen_seconds_ago": 29, "oldest_due_seconds": 0}
@@ -35,7 +35,7 @@ def test_a_message_that_nobody_sends_is_seen(service):
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     service.start().answer("owns", "yes")
     service.clock.forward(minutes=6)
-    Heart(service.parts.store, service.clock).beat()
+    Heartbeat(service.parts.store, service.clock).beat()
 
     assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": 0, "oldest_due_seconds": 360}
 
@@ -43,12 +43,12 @@ def test_a_message_that_nobody_sends_is_seen(service):
 def test_the_dead_are_forgotten_after_an_hour(service):
     """Killed workers leave no rows for good, and count for nothing meanwhile."""
     for _ in range(3):
-        Heart(service.parts.store, service.clock).beat()
+        Heartbeat(service.parts.store, service.clock).beat()
     assert _workers(service) == 3
     service.clock.forward(minutes=5)
     assert _workers(service) == 0
     service.clock.forward(hours=1)
-    living = Heart(service.parts.store, service.clock)
+    living = Heartbeat(service.parts.store, service.clock)
     living.beat()
     living.stop()
 

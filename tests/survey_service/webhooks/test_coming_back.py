@@ -4,7 +4,7 @@ import pytest
 
 from survey_service.contacts.erasure import erase
 from survey_service.outbox import publish
-from survey_service.outbox.resync import go_on_from_backup
+from survey_service.outbox.resync import resume_after_restore
 from survey_service.store.tables.core import Contact
 from survey_service.webhooks.retry import SCHEDULE
 from tests.survey_service.webhooks.world import failure
@@ -24,7 +24,7 @@ def told(world, made):
 
 
 def catch_up(world):
-    while publish.tell_some(world.store, world.banks, world.now):
+    while publish.resync_some(world.store, world.banks, world.now):
         pass
     return world.work()
 
@@ -103,7 +103,7 @@ def test_a_resync_takes_the_place_of_what_waits_and_a_change_that_of_a_resync(wo
     """The last state once; and it does not stay in the bulk lane."""
     world.believes("ct_one", 0.45)
     call("post", f"/endpoints/{told}/resync")
-    while publish.tell_some(world.store, world.banks, world.now):
+    while publish.resync_some(world.store, world.banks, world.now):
         pass
     world.believes("ct_two", 0.8, ended=True)
 
@@ -168,7 +168,7 @@ def test_what_was_on_its_way_when_the_backup_was_made_holds_nothing_up(world):
     assert world.work() == []
 
     with world.store.writing() as session:
-        go_on_from_backup(session, world.now)
+        resume_after_restore(session, world.now)
     world.later(milliseconds=1)
 
     first = world.work()[0]

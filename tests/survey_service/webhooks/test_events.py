@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy.exc import StatementError
 
-from survey_service.belief.belief import Change
+from survey_service.belief.belief import BeliefChange
 from survey_service.outbox import events
 from survey_service.store.tables.core import Belief, Contact, ExternalId
 from survey_service.store.tables.webhooks import Delivery
@@ -65,7 +65,7 @@ def a_change(**more):
         updated_at=NOW,
     )
     facts = {"explanation": [], "reason": "answer", **more}
-    return Change(contact, belief, BANK, occurred_at=NOW, is_material=True, newly_decided=False, **facts)
+    return BeliefChange(contact, belief, BANK, occurred_at=NOW, is_material=True, newly_decided=False, **facts)
 
 
 def test_the_payload_has_exactly_this_shape():

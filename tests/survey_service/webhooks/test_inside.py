@@ -37,7 +37,7 @@ def sends(world, ports):
         outcomes.append(deliver(*given))
         return outcomes[-1]
 
-    dispatch.step(dispatch.Hands(world.store, world.keys, Policy(ports=ports), world.clock, attempt))
+    dispatch.step(dispatch.Sender(world.store, world.keys, Policy(ports=ports), world.clock, attempt))
     return outcomes
 
 
@@ -61,7 +61,7 @@ def test_a_sweep_of_addresses_inside_is_refused_at_save_and_at_send_and_no_byte_
         assert (inside.connections, inside.requests) == (0, [])
 
         world.change(made, url=inside.url())
-        dispatch.step(dispatch.Hands(world.store, world.keys, LOOPBACK, world.clock))
+        dispatch.step(dispatch.Sender(world.store, world.keys, LOOPBACK, world.clock))
         assert inside.connections == 1
     assert len(MUST_BLOCK.split()) >= 41
 

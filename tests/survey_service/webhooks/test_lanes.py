@@ -20,7 +20,7 @@ def changes(world, contact, driver):
         contact_row.sequence += 1
         change.belief.sequence = contact_row.sequence
         told = type(change)(**{**vars(change), "contact": contact_row})
-        publish.tell_of_change(session, told, ended=False, now=world.now, lane=messages.BULK)
+        publish.publish_belief_change(session, told, ended=False, now=world.now, lane=messages.BULK)
 
 
 @pytest.fixture

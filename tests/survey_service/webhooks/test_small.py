@@ -73,14 +73,18 @@ def test_chores_end_when_the_worker_is_killed(database_url):
 
 @pytest.mark.parametrize(
     ("code", "problem"),
-    [(75, maintenance_process.ChoresInterrupted), (1, maintenance_process.ChoresFailed), (-9, maintenance_process.ChoresFailed)],
+    [
+        (75, maintenance_process.MaintenanceInterrupted),
+        (1, maintenance_process.MaintenanceFailed),
+        (-9, maintenance_process.MaintenanceFailed),
+    ],
 )
 def test_what_became_of_the_chores_is_known(monkeypatch, world, code, problem):
     """A database that is away is waited for; anything else ends the worker, and its supervisor begins anew."""
     ends = f"import os, sys; os.kill(os.getpid(), {-code}) if {code} < 0 else sys.exit({code})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
     with pytest.raises(problem):
-        maintenance_process.do_chores(world.settings, lambda _seconds: False)
+        maintenance_process.run_maintenance(world.settings, lambda _seconds: False)
 
 
 @pytest.mark.parametrize("signal", [15, 2])
@@ -88,7 +92,7 @@ def test_chores_that_somebody_has_ended_are_no_failure(monkeypatch, world, signa
     """Whoever ends the worker with everything it has started."""
     ends = f"import os, signal; signal.signal({signal}, signal.SIG_DFL); os.kill(os.getpid(), {signal})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
-    maintenance_process.do_chores(world.settings, lambda _seconds: False)
+    maintenance_process.run_maintenance(world.settings, lambda _seconds: False)
 
 
 def _abandoned(service):

@@ -12,11 +12,11 @@ from sqlmodel import Session, select
 
 from question_bank.compile import compile_bank
 from survey_service.banks.publishing import publish
-from survey_service.belief.belief import Change, now_believes, stored
-from survey_service.belief.evidence import Known
+from survey_service.belief.belief import BeliefChange, previous_belief, store_belief
+from survey_service.belief.evidence import ContactEvidence
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
-from survey_service.outbox.publish import tell_of_change
+from survey_service.outbox.publish import publish_belief_change
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
@@ -101,14 +101,14 @@ class World:
         with self.store.writing() as session:
             return self.believes_in(session, contact, driver, ended).belief.sequence
 
-    def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> Change:
+    def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
-        before = stored(session, contact, BANK)
-        change = now_believes(
-            session, contact, BANK, 1, probabilities, Known(BANK, []), threshold=0.9, reason="answer", now=self.now, before=before
+        before = previous_belief(session, contact, BANK)
+        change = store_belief(
+            session, contact, BANK, 1, probabilities, ContactEvidence(BANK, []), threshold=0.9, reason="answer", now=self.now, before=before
         )
-        tell_of_change(session, change, ended, self.now)
+        publish_belief_change(session, change, ended, self.now)
         return change
 
     def publish(self) -> None:
@@ -122,8 +122,8 @@ class World:
     def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
         return dispatch.step(self.hands(deliver))
 
-    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Hands:
-        return dispatch.Hands(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
+    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
+        return dispatch.Sender(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
     def work(self) -> list[Sent]:
         """All that is due now; returns what was sent."""

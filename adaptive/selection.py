@@ -28,8 +28,8 @@ def look_ahead_states(
     """
     futures = len(rows)
 
-    def repeated(one: Bools | Floats | Integers) -> Any:
-        return np.repeat(one, futures, axis=0)
+    def repeated(item: Bools | Floats | Integers) -> Any:
+        return np.repeat(item, futures, axis=0)
 
     answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
     answered[:-1, question], answered[-1, question] = True, False

@@ -147,7 +147,11 @@ class ResponseTables:
             noise=np.add.reduceat(entr(flat), starts, axis=1),
             seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
             topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
-            samples={q: TickSample.of(one) for q, one in enumerate(known) if isinstance(one, MultipleChoice) and not one.enumerated},
+            samples={
+                q: TickSample.of(known_item)
+                for q, known_item in enumerate(known)
+                if isinstance(known_item, MultipleChoice) and not known_item.enumerated
+            },
             forest=_forest(known, parents or {}, given or {}),
             styles=None if persona_of is None else Styles.of(np.asarray(persona_of, dtype=np.int64), classes),
             evidence_weight=evidence_weight,
@@ -207,7 +211,7 @@ class ResponseTables:
     @cached_property
     def silence(self) -> Floats:
         """(Q, K) P(no answer | persona), zero where it is not modelled."""
-        return np.array([np.zeros(self.classes) if one.silence is None else one.silence for one in self.questions])
+        return np.array([np.zeros(self.classes) if question.silence is None else question.silence for question in self.questions])
 
     @cached_property
     def widest_ratios(self) -> Floats:
@@ -228,7 +232,7 @@ class ResponseTables:
         widest = _log_ratio(high, low)
         if isinstance(question, MultipleChoice) and not question.enumerated:
             both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
-            widest += np.sum([_log_ratio(one, one) for one in both], axis=0)
+            widest += np.sum([_log_ratio(item, item) for item in both], axis=0)
         return widest
 
     @cached_property
@@ -283,18 +287,18 @@ def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], 
         if q in parents:
             summed: Floats = np.einsum("kp,kpa->ka", table(parents[q], below | {q}), given[q])
             return summed
-        one = questions[q]
-        if not isinstance(one, Choice):
+        question = questions[q]
+        if not isinstance(question, Choice):
             raise ValueError(f"question {q} is not a choice: nothing can depend on its answer")
-        return one.table
+        return question.table
 
-    for q, one in enumerate(questions):
-        yield Choice(table(q), one.silence) if q in parents else one
+    for q, question in enumerate(questions):
+        yield Choice(table(q), question.silence) if q in parents else question
 
 
 def _forest(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Forest | None:
     heads = {parent for parent in parents.values() if parent not in parents}
-    roots = {q: one.table for q in heads if isinstance(one := questions[q], Choice)}
+    roots = {q: question.table for q in heads if isinstance(question := questions[q], Choice)}
     return forest_of(parents, roots, given)
 
 

@@ -15,7 +15,7 @@ from tests.survey_service.databases import clone, postgres
 
 def show(kind: str, chaos: Chaos) -> None:
     found = asdict(chaos.run())
-    print(f"\n{kind}: killed {', '.join(f'{one} {times} times' for one, times in sorted(chaos.kills.items()))}")
+    print(f"\n{kind}: killed {', '.join(f'{kill} {times} times' for kill, times in sorted(chaos.kills.items()))}")
     for name, value in found.items():
         print(f"  {name:12} {len(value) if isinstance(value, list) else value}", *(value[:3] if isinstance(value, list) else ()))
 

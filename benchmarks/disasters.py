@@ -84,14 +84,14 @@ def answering(web: Web) -> Iterator[Seen]:
             stop.wait(0.05)
 
     people = [Thread(target=respond) for _ in range(RESPONDENTS)]
-    for one in people:
-        one.start()
+    for person in people:
+        person.start()
     try:
         yield seen
     finally:
         stop.set()
-        for one in people:
-            one.join()
+        for person in people:
+            person.join()
 
 
 def gone(web: Web, server: Postgres, seconds: float) -> None:
@@ -117,12 +117,12 @@ def slow(web: Web, many: int) -> None:
         time.sleep(5)
     with ExitStack() as plugs, answering(web) as seen:
         lines = [plugs.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=60)) for _ in range(many)]
-        for one in lines:
-            one.sendall(HALF)
+        for line in lines:
+            line.sendall(HALF)
         for _ in range(10):
             time.sleep(1)
-            for one in lines:
-                one.sendall(b"x")
+            for line in lines:
+                line.sendall(b"x")
     print(f"without slow clients: {before.told()}")
     print(f"{many:,} clients that send a byte a second: {seen.told()}")
 

@@ -31,7 +31,7 @@ def main() -> None:
     print(f"requests       {len(ledger.requests)}, in the log {attempts}")
     print(f"lost or stale  {sum(accepted.get(contact, [0])[-1] != sequence for contact, sequence in last.items())} contacts")
     print(f"out of order   {sum(sequences != sorted(sequences) for sequences in accepted.values())} contacts")
-    print(f"repeated       {len(taken) - len(set(taken))}, with other bytes {sum(len(one) > 1 for one in ledger.bodies.values())}")
+    print(f"repeated       {len(taken) - len(set(taken))}, with other bytes {sum(len(body) > 1 for body in ledger.bodies.values())}")
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def main() -> int:
         folder = Path(name)
         counters = folder / "counters"
         counters.mkdir()
-        unlimited = {f"limit_per_{one}": None for one in ("token", "address", "survey")}
+        unlimited = {f"limit_per_{item}": None for item in ("token", "address", "survey")}
         url = given.database or f"sqlite:///{folder}/fuzz.db"
         settings = Settings(url, (SECRET,), log_level="ERROR", metrics_folder=str(counters), **unlimited)  # type: ignore[arg-type]
         key = prepared(settings)
@@ -144,8 +144,11 @@ def main() -> int:
                     break
             routes = answered(answers(f"{address}/metrics") or "")
     hundreds = sum(routes.values(), Counter[str]())
-    print(f"answers of the server: {', '.join(f'{number:,} {one}' for one, number in sorted(hundreds.items()))}, {hundreds['5xx']} 5xx")
-    print("never answered 2xx:", ", ".join(sorted(one for one, seen in routes.items() if not seen["2xx"])) or "none")
+    print(
+    rare = sorted(route for route, seen in routes.items() if not seen["2xx"])
+    print("never answered 2xx:", ", ".join(rare) or "none")
+    )
+    print("never answered 2xx:", ", ".join(sorted(route for route, seen in routes.items() if not seen["2xx"])) or "none")
     return 1 if failures or hundreds["5xx"] or not hundreds else 0
 
 

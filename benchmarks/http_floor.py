@@ -84,7 +84,7 @@ def connect(url: str) -> Driver:
 def floor(url: str) -> Flask:
     app, mine = Flask("floor"), local()
     bank = compile_bank(read_bank(a_bank()))
-    shown = {one.id: _shown(one) for one in bank.bank.questions}
+    shown = {this_question.id: _shown(this_question) for this_question in bank.bank.questions}
 
     @app.post("/api/v1/sessions/<session_id>/answers")
     def answer(session_id: str) -> Response:
@@ -102,7 +102,7 @@ def floor(url: str) -> Flask:
             "session": session_id,
             "status": "open",
             "question": shown[question],
-            "ahead": dict(zip([*(one.id for one in bank.bank.question(question).options), "skip"], names, strict=True)),
+            "ahead": dict(zip([*(option.id for option in bank.bank.question(question).options), "skip"], names, strict=True)),
             "next_questions": {name: shown[name] for name in names if name},
         }
         return Response(json.dumps(view), content_type="application/json")
@@ -119,7 +119,9 @@ def _record(driver: Driver, bank: CompiledBank, session_id: str, given: dict[str
     values = (session_id, contact, bank.bank.id, version, given["question"], json.dumps(given["value"]), 3.0, 3.0, given["answer_id"], now)
     driver.run(connection, ADD, values)
     answers = [
-        ObservedAnswer(one[2], json.loads(one[4]) if isinstance(one[4], str) and one[4][0] == '"' else one[4]) for one in log if one[0]
+        ObservedAnswer(entry[2], json.loads(entry[4]) if isinstance(entry[4], str) and entry[4][0] == '"' else entry[4])
+        for entry in log
+        if entry[0]
     ]
     evidence = bank.evidence([*answers, ObservedAnswer(given["question"], given["value"])])
     progress = _progress(evidence, len(answers) + 1)
@@ -147,7 +149,7 @@ def _progress(evidence: Evidence, taken: int) -> Progress:
 
 
 def _shown(question: Any) -> dict[str, Any]:
-    options = [{"id": one.id, "text": next(iter(one.text.values()))} for one in question.options]
+    options = [{"id": option.id, "text": next(iter(option.text.values()))} for option in question.options]
     return {"id": question.id, "type": question.type, "text": next(iter(question.text.values())), "options": options}
 
 

@@ -65,7 +65,7 @@ class Service:
             self.statements.clear()
             begun = time.process_time()
             view = self.post(f"/api/v1/sessions/{session}/answers", {**body, "seconds": 3}, token)
-            found.append((time.process_time() - begun, sum(not one.startswith("BEGIN") for one in self.statements)))
+            found.append((time.process_time() - begun, sum(not statement.startswith("BEGIN") for statement in self.statements)))
         return found
 
     def cost(self, interviews: int, answers: int) -> float:
@@ -110,8 +110,8 @@ def _statements(service: Service) -> None:
     alone = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         url = "https://crm.example/hook"
-        one, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
-        endpoint = one.id
+        item, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
+        endpoint = item.id
     heard = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         session.connection().execute(text("UPDATE endpoint SET state = 'removed' WHERE id = :id"), {"id": endpoint})
@@ -172,11 +172,11 @@ def _rows(many: int) -> dict[str, list[dict[str, Any]]]:
     given = {"bank": "bench", "bank_version": 1, "kind": "answer", "value": "o1", "seconds": 3.0, "trapped": False, "state": "current"}
     return {
         "contact": [{"id": contact, **blank} for contact, _ in people],
-        "survey_session": [{"id": one, "contact_id": contact, **begun, **ended, "expires_at": now} for contact, one in people],
+        "survey_session": [{"id": person, "contact_id": contact, **begun, **ended, "expires_at": now} for contact, person in people],
         "belief": [{"contact_id": contact, **believed, **counted, "told": None, "updated_at": now} for contact, _ in people],
         "answer": [
-            {"session_id": one, "contact_id": contact, "question": f"q{n}", "answer_id": f"a{n}", "given_at": now, **given}
-            for contact, one in people
+            {"session_id": person, "contact_id": contact, "question": f"q{n}", "answer_id": f"a{n}", "given_at": now, **given}
+            for contact, person in people
             for n in range(ANSWERS_EACH)
         ],
     }

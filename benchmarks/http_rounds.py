@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     parser.add_argument("--no-growth", action="store_true")
     wanted = parser.parse_args()
-    sizes = [int(one) for one in wanted.contacts.split(",")]
+    sizes = [int(contact) for contact in wanted.contacts.split(",")]
     if wanted.only != "postgresql":
         with tempfile.TemporaryDirectory() as folder:
             compare("SQLite", (f"sqlite:///{folder}/floor.db", f"sqlite:///{folder}/product.db"), (), wanted)
@@ -96,9 +96,9 @@ def main() -> None:
                 http_growth.show("SQLite", f"sqlite:///{folder}/growth.db", 0, sizes)
     if wanted.only != "sqlite":
         # A server for each, or the floor's rows would be cleaned up at the product's expense.
-        with postgres(durable=True) as one, postgres(durable=True) as other:
-            pids = one.pid, other.pid
-            compare("PostgreSQL", (one.url("postgres"), other.url("postgres")), pids, wanted)
+        with postgres(durable=True) as item, postgres(durable=True) as other:
+            pids = item.pid, other.pid
+            compare("PostgreSQL", (item.url("postgres"), other.url("postgres")), pids, wanted)
             if not wanted.no_growth:
                 other.execute("CREATE DATABASE growth")
                 http_growth.show("PostgreSQL", other.url("growth"), pids[1], sizes)

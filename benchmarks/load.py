@@ -42,7 +42,7 @@ def a_bank(questions: int = 60, personas: int = 8, at_most: int = 30) -> str:
 
     def shares() -> list[float]:
         weights = [draw.random() ** 2 + 0.05 for _ in range(OPTIONS)]
-        rounded = [round(one / sum(weights), 4) for one in weights]
+        rounded = [round(weight / sum(weights), 4) for weight in weights]
         return [round(rounded[0] + 1 - sum(rounded), 4), *rounded[1:]]
 
     asked = [
@@ -82,7 +82,7 @@ def server(url: str, *command: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as plug:
         plug.bind(("127.0.0.1", 0))
         port = plug.getsockname()[1]
-    words = [sys.executable, *(one.replace("PORT", str(port)) for one in command)]
+    words = [sys.executable, *(item.replace("PORT", str(port)) for item in command)]
     running = subprocess.Popen(words, env=environment(url), cwd=ROOT, start_new_session=True)
     try:
         while not _answers(port):

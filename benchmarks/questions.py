@@ -207,7 +207,7 @@ def wished() -> argparse.Namespace:
 
 def sets_of(wish: argparse.Namespace) -> list[Set]:
     if wish.answers is None:
-        known = {one.file.stem: one for one in known_sets(wish.data)}
+        known = {known_set.file.stem: known_set for known_set in known_sets(wish.data)}
         return [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
     without = [name for name in wish.without.split(",") if name]
     return [Set(wish.answers, Wanted(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas)]
@@ -216,14 +216,14 @@ def sets_of(wish: argparse.Namespace) -> list[Set]:
 def main() -> None:
     wish = wished()
     with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
-        for one in sets_of(wish):
-            sheet = read_sheet(one.file.read_text(encoding="utf-8"), one.file.name, one.wanted)
+        for item in sets_of(wish):
+            sheet = read_sheet(item.file.read_text(encoding="utf-8"), item.file.name, item.wanted)
             tasks = [(seed, turned) for seed in range(1, wish.halves + 1) for turned in (False, True)]
-            halves = list(pool.map(partial(one_half, sheet, one.personas), tasks))
-            found = f"{one.personas} personas" if one.personas else f'personas by "{wish.label}"'
-            print(f"\n{one.file.stem}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
-            if one.wanted.without:
-                print(f"left out: {', '.join(one.wanted.without)}{f' ({one.why})' if one.why else ''}")
+            halves = list(pool.map(partial(one_half, sheet, item.personas), tasks))
+            found = f"{item.personas} personas" if item.personas else f'personas by "{wish.label}"'
+            print(f"\n{item.file.stem}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
+            if item.wanted.without:
+                print(f"left out: {', '.join(item.wanted.without)}{f' ({item.why})' if item.why else ''}")
             print(f"fits: {'; '.join(half.told for half in halves[:4])}; ...")
             print(table(halves), flush=True)
 

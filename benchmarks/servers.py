@@ -45,12 +45,12 @@ class Setting:
         load = get_context("spawn").Process(target=respond, args=(port, names, ANSWERS, respondents, there))
         load.start()
         here.recv()
-        workers = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        before = [cpu_of(one) for one in workers]
+        workers = [int(item) for item in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        before = [cpu_of(worker) for worker in workers]
         here.send("go")
         seconds, took = here.recv()
         load.join()
-        used = [cpu_of(one) - start for one, start in zip(workers, before, strict=True)]
+        used = [cpu_of(worker) - start for worker, start in zip(workers, before, strict=True)]
         return len(took) / seconds, took, max(used) / sum(used)
 
     def told(self) -> str:
@@ -72,12 +72,12 @@ def main() -> None:
     with database(None, postgresql=wanted.postgresql) as url:
         prepare(url, a_bank())
         for _ in range(wanted.rounds):
-            for one in settings:
-                one.round(url, wanted.respondents)
+            for setting in settings:
+                setting.round(url, wanted.respondents)
     print(f"{'PostgreSQL' if wanted.postgresql else 'SQLite'}, {wanted.respondents} respondents, {wanted.rounds} rounds")
     print("processes  threads  connections  answers/s   p50 ms   p99 ms   busiest process")
-    for one in settings:
-        print(one.told())
+    for setting in settings:
+        print(setting.told())
 
 
 if __name__ == "__main__":

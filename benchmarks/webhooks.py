@@ -151,21 +151,21 @@ def fill(store: Store, endpoint_id: str, messages: int) -> None:
     with store.writing() as session:
         for start in range(0, messages, 5000):
             ids = [new_id("ct") for _ in range(start, min(start + 5000, messages))]
-            people = [{"id": one, "sequence": 1, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now} for one in ids]
+            people = [{"id": id_, "sequence": 1, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now} for id_ in ids]
             session.execute(insert(Contact), people)
             rows = [
                 {
                     **{
                         "endpoint_id": endpoint_id,
-                        "contact_id": one,
+                        "contact_id": id_,
                         "event_id": new_id("evt"),
                         "event_type": UPDATED,
                         "bank": "ps_2026_01",
                     },
-                    **{"facts": {**FACTS, "contact": {**FACTS["contact"], "id": one}}, "due": now, "created_at": now},
+                    **{"facts": {**FACTS, "contact": {**FACTS["contact"], "id": id_}}, "due": now, "created_at": now},
                     **{"sequence": 1, "place": 1, "coalescible": True},
                 }
-                for one in ids
+                for id_ in ids
             ]
             session.execute(insert(Delivery), rows)
     with store.writing() as session:
@@ -217,14 +217,14 @@ def memory(store: Store, url: str, endpoint_id: str, receiver: Receiver) -> list
     with working(url) as worker:
         receiver.until(receiver.count + 2000)
         for _ in range(40):
-            for one in [str(worker), *_children(worker)]:
-                peaks[one] = max(_peak(one), peaks.get(one, 0))
+            for item in [str(worker), *_children(worker)]:
+                peaks[item] = max(_peak(item), peaks.get(item, 0))
             time.sleep(0.2)
     return list(peaks.values())
 
 
 def _children(pid: int) -> list[str]:
-    return [one for file in Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()]
+    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]
 
 
 def _peak(pid: str) -> int:
@@ -275,7 +275,7 @@ def _size() -> int:
 
 
 def _all(shares: Sequence[float]) -> str:
-    return " ".join(f"{one:.0%}" for one in shares)
+    return " ".join(f"{share:.0%}" for share in shares)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,9 @@ def main() -> None:
             for visitor in people:
                 step(visitor, question)
             time.sleep(THINKS)
-        waits = sorted(wait for one in people for wait in one.page.evaluate("steps.map((step) => (step.shown ?? Infinity) - step.clicked)"))
+        waits = sorted(
+            wait for person in people for wait in person.page.evaluate("steps.map((step) => (step.shown ?? Infinity) - step.clicked)")
+        )
         browser.close()
     soon = sum(wait <= PROMISE for wait in waits) / len(waits)
     print(f"{len(waits)} steps, server {SLOW / 1000:.0f} s: {soon:.0%} within {PROMISE:.0f} ms")

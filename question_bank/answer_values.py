@@ -73,9 +73,9 @@ def _multiple(question: Question, given: object) -> Value:
 def _option_ids(question: Question, given: object) -> list[str]:
     if not isinstance(given, Sequence) or isinstance(given, str):
         raise ImpossibleValue(f"{_shown(given)} is not a list: give a list of option ids, empty for none")
-    for one in given:
-        if not isinstance(one, str) or one not in question.outcomes:
-            raise ImpossibleValue(f"{_shown(one)} is not an option: choose from {', '.join(question.outcomes)}")
+    for answer in given:
+        if not isinstance(answer, str) or answer not in question.outcomes:
+            raise ImpossibleValue(f"{_shown(answer)} is not an option: choose from {', '.join(question.outcomes)}")
     return [option for option in question.outcomes if option in given]
 
 

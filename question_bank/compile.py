@@ -93,14 +93,14 @@ class CompiledBank:
     def evidence(self, given: Iterable[ObservedAnswer], signals: Floats | None = None) -> Evidence:
         """The evidence of one respondent (B = 1). The last thing given to a question counts; `signals` is (K,)."""
         evidence = Evidence.none(self.tables)
-        for one in given:
-            q = self.index[one.question]
-            evidence.answered[0, q] = one.value is not None
-            evidence.silent[0, q] = one.value is None
-            evidence.rows[0, q] = self.row(one)
-            evidence.codes[0, q] = self.code(one)
-            if not one.is_certain:
-                evidence.signals[0] += self.beside_tree(one)
+        for answer in given:
+            q = self.index[answer.question]
+            evidence.answered[0, q] = answer.value is not None
+            evidence.silent[0, q] = answer.value is None
+            evidence.rows[0, q] = self.row(answer)
+            evidence.codes[0, q] = self.code(answer)
+            if not answer.is_certain:
+                evidence.signals[0] += self.beside_tree(answer)
         if signals is not None:
             evidence.signals[0] += signals
         return evidence
@@ -117,7 +117,7 @@ class CompiledBank:
         """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
         met = np.ones(len(self.bank.questions), dtype=bool)
         if self.has_conditions:
-            answers = {one.question: one.value for one in given}
+            answers = {answer.question: answer.value for answer in given}
             for q, other, wanted in self._conditions:
                 value = answers.get(other.id)
                 met[q] &= value is not None and bool(chosen(other, value) & wanted)

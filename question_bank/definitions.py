@@ -132,7 +132,7 @@ class Question:
     @cached_property
     def words(self) -> int:
         """How many words the question has in the language in which it is shortest, without its options."""
-        return min((len(_WORD.findall(one)) for one in (self.text or {}).values()), default=0)
+        return min((len(_WORD.findall(item)) for item in (self.text or {}).values()), default=0)
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in self.running.values():
-            end(one, signal.SIGTERM)
+        for item in self.running.values():
+            end(item, signal.SIGTERM)
 
     def mend(self) -> None:
         for place, command in enumerate(self.commands):
@@ -92,7 +92,7 @@ class Chaos:
     def run(self) -> Findings:
         assert discern("publish", str(BANK), database_url=self.database_url).returncode == 0
         store, ledger = Store(self.database_url), Ledger(errors=0.05)
-        settings = Settings.from_env({name: one for name, one in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
         webs = [Web(free_port()) for _ in range(2)]
         serving = [("serve", "--bind", f"127.0.0.1:{web.port}") for web in webs]
         with keeping(ledger) as url, ExitStack() as stack:
@@ -132,17 +132,17 @@ def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
     stuck = []
     for someone in people:
         someone.stop.clear()
-        for one in sorted(left & someone.tokens.keys()):
-            status, view = someone.look(one)
+        for row in sorted(left & someone.tokens.keys()):
+            status, view = someone.look(row)
             last = someone.go_on(view) if status == 200 else None
             if last is None or last["status"] == "open":
-                stuck.append(one)
+                stuck.append(row)
     return stuck
 
 
 def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[str]) -> Findings:
     accepted = ledger.accepted()
-    wanted = [(one, answer["answer_id"]) for one, answers in all_acknowledged(people).items() for answer in answers]
+    wanted = [(key, answer["answer_id"]) for key, answers in all_acknowledged(people).items() for answer in answers]
     with store.reading() as session:
         stored = Counter(session.exec(select(Answer.session_id, Answer.answer_id)).all())
         beliefs = list(session.exec(select(Belief, Contact).join(Contact).order_by(col(Belief.contact_id))).all())
@@ -155,8 +155,8 @@ def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[s
         requests=len(ledger.requests),
         logged=logged,
         refused=[broken for someone in people for broken in someone.broken],
-        lost=[one for one in wanted if one not in stored],
-        doubled=[one for one, times in stored.items() if times > 1],
+        lost=[item for item in wanted if item not in stored],
+        doubled=[key for key, times in stored.items() if times > 1],
         untrue=untrue,
         behind=[belief.contact_id for belief, _ in beliefs if accepted.get(belief.contact_id, [0])[-1] != belief.sequence],
         disordered=[contact for contact, sequences in _as_heard_first(ledger).items() if sequences != sorted(sequences)],
@@ -180,4 +180,4 @@ def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -
     """Whether what is stored is what the log of answers says."""
     bank = banks.version(session, belief.bank, belief.bank_version)
     probabilities = believe(bank.tables, evidence_about(session, contact, bank, utc_now()).evidence)[0]
-    return bool(np.allclose([belief.probabilities[one] for one in bank.personas], probabilities, rtol=0, atol=SAME))
+    return bool(np.allclose([belief.probabilities[persona] for persona in bank.personas], probabilities, rtol=0, atol=SAME))

@@ -115,7 +115,7 @@ class Fleet:
     def run(self) -> tuple[Ledger, dict[str, int], Counter[str], int]:
         """The ledger, the last sequence of each contact, the messages by state, and how many requests the log knows."""
         ledger = Ledger(self.errors)
-        settings = Settings.from_env({name: one for name, one in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
         store = Store(self.database_url)
         with keeping(ledger) as url, ExitStack() as crew:
             with store.writing() as session:

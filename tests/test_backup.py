@@ -74,8 +74,11 @@ def test_a_backup_made_while_people_answer_is_restored_and_told(database_url, an
                 status, insight = web.call("GET", f"/api/v1/sessions/{session}", token=key)
                 assert (status, len(insight["log"]) >= answers) == (200, True)
             page = web.call("GET", "/api/v1/contacts?limit=200", token=key)[1]
-            known = {one["id"] for one in page["items"]}
-            until(lambda: all(newest(inbox, told).get(one, 0) > highest.get(one, 0) for one in known), "everybody is told of again")
+            known = {item["id"] for item in page["items"]}
+            until(
+                lambda: all(newest(inbox, told).get(known_item, 0) > highest.get(known_item, 0) for known_item in known),
+                "everybody is told of again",
+            )
         assert inbox.refused == []
 
 

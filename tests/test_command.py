@@ -51,12 +51,12 @@ def test_replay_of_real_answers_prints_its_table():
     result = json.loads(done.stdout)
     assert result["respondents"] == 793
     assert set(result["orders"]) == {"adaptive", "fixed", "random"}
-    adaptive = {one["questions"]: one for one in result["orders"]["adaptive"]}
-    random = {one["questions"]: one for one in result["orders"]["random"]}
+    adaptive = {item["questions"]: item for item in result["orders"]["adaptive"]}
+    random = {item["questions"]: item for item in result["orders"]["random"]}
     assert set(adaptive[5]) >= {"questions", "agreement", "confidence", "calibration_error", "log_score"}
     assert adaptive[5]["agreement"] > adaptive[2]["agreement"] > 0.6
     assert adaptive[5]["agreement"] > random[5]["agreement"] + 0.1
-    assert all(one["calibration_error"] < 0.06 for one in adaptive.values())
+    assert all(item["calibration_error"] < 0.06 for item in adaptive.values())
 
     table = discern("replay", str(EXAMPLE), "--answers", str(answers), "--steps", "3", database_url="sqlite://").stdout
     assert table.startswith("793 respondents\n")

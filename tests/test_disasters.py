@@ -45,12 +45,12 @@ class Respondent:
 @contextmanager
 def full_disk(processes):
     """No file of these processes grows any more."""
-    before = {one: resource.prlimit(one, resource.RLIMIT_FSIZE) for one in processes}
-    for one, (_, hard) in before.items():
-        resource.prlimit(one, resource.RLIMIT_FSIZE, (0, hard))
+    before = {process: resource.prlimit(process, resource.RLIMIT_FSIZE) for process in processes}
+    for key, (_, hard) in before.items():
+        resource.prlimit(key, resource.RLIMIT_FSIZE, (0, hard))
     yield
-    for one, limits in before.items():
-        resource.prlimit(one, resource.RLIMIT_FSIZE, limits)
+    for key, limits in before.items():
+        resource.prlimit(key, resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk_is_told_and_got_over_on_sqlite(sqlite_template, tmp_path):
@@ -60,7 +60,7 @@ def test_a_full_disk_is_told_and_got_over_on_sqlite(sqlite_template, tmp_path):
     with web_server(url) as (web, running):
         someone = Respondent(web)
         assert someone.answers() == 200
-        children = [int(one) for one in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
+        children = [int(item) for item in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
         with full_disk(children):
             assert [someone.answers() for _ in range(3)] == [503] * 3
         assert [someone.answers() for _ in range(2)] == [200] * 2

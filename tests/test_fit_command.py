@@ -45,10 +45,10 @@ def test_a_fitted_bank_is_checked_and_replayed_on_its_own_answers(tmp_path, answ
 
 def test_the_same_seed_gives_the_same_file(tmp_path, answers):
     """To the byte."""
-    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
-    for out in (one, two):
+    item, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    for out in (item, two):
         run("fit", answers, "--personas", 2, "--columns", QUESTIONS, "--seed", 7, "--bank-id", "planted", "--out", out)
-    assert one.read_bytes() == two.read_bytes()
+    assert item.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -100,21 +100,21 @@ def test_usage_errors_exit_2(tmp_path, answers, wishes):
 
 def test_how_many_personas_is_told_and_the_same_however_many_processes(tmp_path, answers):
     """A line a number, the choice, and BIC where it disagrees; the file is the same to the byte."""
-    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    item, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
     told = [
         run("fit", answers, "--personas", "2..3", "--columns", QUESTIONS, "--bank-id", "p", "--jobs", jobs, "--out", out).stderr
-        for jobs, out in ((1, one), (2, two))
+        for jobs, out in ((1, item), (2, two))
     ]
 
     assert told[0].replace("one.yaml", "two.yaml") == told[1]
-    assert one.read_bytes() == two.read_bytes()
+    assert item.read_bytes() == two.read_bytes()
     lines = told[0].splitlines()
     assert lines[0].split()[:3] == ["personas", "log-likelihood", "parameters"]
     assert [line.split()[0] for line in lines[1:3]] == ["2", "3"]
     chosen, by_bic = int(lines[3][0]), min(lines[1:3], key=lambda line: float(line.split()[3])).split()[0]
     assert lines[3][1:].startswith(" personas: the fewest within one standard error")
     assert (f"BIC alone would choose {by_bic}" in lines) == (chosen != int(by_bic))
-    assert one.read_text().count("  - id: persona-") == chosen
+    assert item.read_text().count("  - id: persona-") == chosen
 
 
 def test_a_bank_goes_on_from_itself(tmp_path, answers):

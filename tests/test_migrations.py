@@ -113,7 +113,9 @@ def test_each_migration_leaves_the_version_before_it_running(empty_url):
     for revision in revisions:
         migrate(engine, revision)
         inspector = inspect(engine)
-        tables = {table: {one["name"]: one for one in inspector.get_columns(table)} for table in inspector.get_table_names()}
+        tables = {
+            table: {get_column["name"]: get_column for get_column in inspector.get_columns(table)} for table in inspector.get_table_names()
+        }
         for table, columns in before.items():
             assert columns.keys() <= tables[table].keys(), f"{revision} takes a column of {table} away"
             for name, column in tables[table].items():

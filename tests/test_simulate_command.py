@@ -57,10 +57,10 @@ def test_the_figures_are_one_json_object_of_a_stable_shape():
     assert sum(distribution.values()) == pytest.approx(1, abs=1e-5)
     assert sum(count * share for count, share in distribution.items()) == pytest.approx(told["questions"]["mean"], abs=1e-4)
     assert sum(told["stopped_because"].values()) == pytest.approx(1, abs=1e-5)
-    recalled = sum(one["share"] * one["recall"] for one in told["personas"])
+    recalled = sum(persona["share"] * persona["recall"] for persona in told["personas"])
     assert recalled == pytest.approx(told["accuracy"]["mean"], abs=1e-5)
-    assert sum(one["share"] for one in told["asked"]) == pytest.approx(told["questions"]["mean"], abs=1e-4)
-    assert not {one["question"] for one in told["asked"]} & set(told["never_asked"])
+    assert sum(call["share"] for call in told["asked"]) == pytest.approx(told["questions"]["mean"], abs=1e-4)
+    assert not {call["question"] for call in told["asked"]} & set(told["never_asked"])
 
 
 def test_the_same_seed_gives_the_same_figures_and_the_table_tells_them():
@@ -78,11 +78,11 @@ def test_all_kinds_of_questions_take_part(tmp_path):
     bank.write_text(EVERYTHING)
     told = found(bank, "--respondents", 2000)
 
-    shares = {one["question"]: one["share"] for one in told["asked"]}
+    shares = {call["question"]: call["share"] for call in told["asked"]}
     assert told["never_asked"] == ["words"]
     assert shares["one"] == shares["point"] == shares["size"] == 1
     assert shares["many"] == pytest.approx(0.6 * 0.9 + 0.4 * 0.4, abs=0.05)
-    assert {one["question"]: one["silent"] for one in told["asked"]}["size"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.5, abs=0.04)
+    assert {call["question"]: call["silent"] for call in told["asked"]}["size"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.5, abs=0.04)
     assert told["stopped_because"] == {"exhausted": 1}
     assert told["calibration_error"] < 0.04
 
@@ -97,7 +97,7 @@ def test_skips_cost_accuracy_and_leaving_costs_respondents():
     assert bad["lost"]["share"] == pytest.approx(bad["stopped_because"]["respondent"])
     assert sum(bad["lost"]["after_questions"].values()) == pytest.approx(bad["lost"]["share"], abs=1e-5)
     assert bad["lost"]["after_questions"]["1"] == pytest.approx(0.3, abs=0.04)
-    assert sum(one["left"] for one in bad["asked"]) == pytest.approx(bad["lost"]["share"], abs=0.02)
+    assert sum(call["left"] for call in bad["asked"]) == pytest.approx(bad["lost"]["share"], abs=0.02)
 
 
 @pytest.mark.parametrize(

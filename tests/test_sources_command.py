@@ -44,7 +44,7 @@ def test_a_source_from_the_command_line(run):
     # Made in the same millisecond, either may be the first.
     assert sorted(run("list").stdout.splitlines()) == sorted([f"{own['id']} signed {own['url']}", f"{shop_id} shopify {shop_url}"])
     listed = run("list", "--json").stdout
-    assert sorted(one["kind"] for one in json.loads(listed)["items"]) == ["shopify", "signed"]
+    assert sorted(item["kind"] for item in json.loads(listed)["items"]) == ["shopify", "signed"]
     assert SHOP not in listed
     assert own["secret"] not in listed
     assert run("remove", own["id"]).exit_code == 0

@@ -29,7 +29,9 @@ def draw_respondents(tables: ResponseTables, conditions: Conditions, size: int, 
     is left unanswered that often; any other question with chance `skip`, whoever is asked.
     """
     who = rng.choice(tables.classes, size=size, p=tables.prior)
-    chance = np.array([np.full(tables.classes, skip) if one.silence is None else one.silence for one in tables.questions])
+    chance = np.array(
+        [np.full(tables.classes, skip) if this_question.silence is None else this_question.silence for this_question in tables.questions]
+    )
     silent = rng.random((size, len(tables.questions))) < chance[:, who].T
     evidence = Evidence.none(tables, size)
     codes = _dependent(tables, who, rng)
@@ -66,7 +68,7 @@ def _dependent(tables: ResponseTables, persona: Integers, rng: np.random.Generat
         above = np.zeros((len(persona), len(tables.forest.levels[0].above)), dtype=np.int64)
         for level in tables.forest.levels:
             chance = [level.table[above[:, parent], :, place, persona] for place, parent in enumerate(level.above)]
-            above = np.column_stack([_drawn(one, rng) for one in chance])
+            above = np.column_stack([_drawn(item, rng) for item in chance])
             codes[:, tables.forest.questions[level.nodes]] = above
     return codes
 

@@ -248,8 +248,8 @@ def _chance_to_beat(by_fold: Sequence[HeldOut], found: HeldOut, grown: Callable[
         more = square = 0.0
         for fold in by_fold:
             strict, lax = (set(grown(found - fold, chance).items()) for chance in (chosen, laxer))
-            (gained, one), (lost, other) = _won(dict(lax - strict), fold), _won(dict(strict - lax), fold)
-            more, square = more + gained - lost, square + one + other
+            (gained, item), (lost, other) = _won(dict(lax - strict), fold), _won(dict(strict - lax), fold)
+            more, square = more + gained - lost, square + item + other
         if more > CLEARLY * np.sqrt(square):
             chosen = laxer
     return chosen

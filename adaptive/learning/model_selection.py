@@ -66,13 +66,13 @@ def best_class_number(compared: Sequence[ClassNumber]) -> ClassNumber:
     The difference is taken respondent by respondent: what makes some of them hard to foretell for any number does not count
     (Breiman, Friedman, Olshen and Stone, 1984, for the rule).
     """
-    best = max(compared, key=lambda one: one.score)
+    best = max(compared, key=lambda item: item.score)
 
-    def close(one: ClassNumber) -> bool:
-        behind = best.held_out - one.held_out
-        return one is best or behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind))
+    def close(class_number: ClassNumber) -> bool:
+        behind = best.held_out - class_number.held_out
+        return class_number is best or behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind))
 
-    return min((one for one in compared if close(one)), key=lambda one: one.classes)
+    return min((item for item in compared if close(item)), key=lambda item: item.classes)
 
 
 def _one_fit(codes: Codes, levels: Sequence[int], parts: Codes, job: tuple[int, int, np.random.Generator]) -> tuple[float, float, Floats]:

@@ -44,7 +44,7 @@ def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: F
     """
     if tables.styles is not None:
         membership = membership[:, tables.styles.persona_of] * tables.styles.within(infer(tables, answers).classes)
-    questions = [q for q, one in enumerate(tables.questions) if isinstance(one, Choice)]
+    questions = [q for q, question in enumerate(tables.questions) if isinstance(question, Choice)]
     codes = np.where(answers.answered, answers.codes, NOT_GIVEN)[:, questions]
     levels = [_table(tables, q).shape[1] for q in questions]
     if not questions:

@@ -108,7 +108,9 @@ def _plain(text: str, file: str) -> Any:
     except Unreadable as wrong:
         raise AnswersInvalid([f"{file}:{wrong.finding.line}: {wrong.finding.wrong}"]) from None
     if source.findings:
-        raise AnswersInvalid([f"{file}:{one.line or source.line(one.path)}: {one.wrong}: {one.todo}" for one in source.findings])
+        raise AnswersInvalid(
+            [f"{file}:{finding.line or source.line(finding.path)}: {finding.wrong}: {finding.todo}" for finding in source.findings]
+        )
     return source.data
 
 
@@ -165,7 +167,7 @@ def _column(name: str, bank: Bank, names: ColumnMap, where: str, problems: list[
         problems.append(f"{where}: no question has this id: rename the column, or name it in a column map under columns or ignore")
         return None
     if question.type == "multiple" and option not in question.outcomes:
-        wanted = ", ".join(f"{question_id}.{one}" for one in question.outcomes)
+        wanted = ", ".join(f"{question_id}.{outcome}" for outcome in question.outcomes)
         problems.append(f"{where}: a multiple question has one column an option: {wanted}")
         return None
     if question.type != "multiple" and option:

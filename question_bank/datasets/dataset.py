@@ -120,11 +120,13 @@ class Sheet:
         `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are a silence.
         """
         columns: dict[str, object] = {}
-        for one in self.columns:
-            if one.options is not None:
-                columns |= {name: f"{one.question.id}.{option}" for name, option in one.options.items()}
+        for column in self.columns:
+            if column.options is not None:
+                columns |= {name: f"{column.question.id}.{option}" for name, option in column.options.items()}
             else:
-                columns[one.name] = {"question": one.question.id, "values": dict(one.values)} if one.values else one.question.id
+                columns[column.name] = (
+                    {"question": column.question.id, "values": dict(column.values)} if column.values else column.question.id
+                )
         label = self.labels.column if self.labels is not None else None
         labels = {label: personas} if label is not None and personas else {}
         return ColumnMap(columns, frozenset(self.ignored), labels, frozenset(silent), keep_repeats)

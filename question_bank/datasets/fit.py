@@ -85,15 +85,17 @@ def filled_questions(
     filled = []
     for q, question in enumerate(questions):
         silence = fit.silence.get(q)
-        no_answer = None if silence is None else {one: round(float(share), PLACES) for one, share in zip(keys, silence, strict=True)}
-        one = replace(question, topic=topics.get(q, question.topic), no_answer=no_answer)
+        no_answer = None if silence is None else {key: round(float(share), PLACES) for key, share in zip(keys, silence, strict=True)}
+        item = replace(question, topic=topics.get(q, question.topic), no_answer=no_answer)
         if q in fit.dependences.parents:
             parent = questions[fit.dependences.parents[q]]
             table = fit.dependences.given[q]
-            given = {one: _rows(parent.outcomes, table[k]) for k, one in enumerate(keys)}
-            filled.append(replace(one, parent=parent.id, likelihood={}, likelihood_given=given))
+            given = {key: _rows(parent.outcomes, table[k]) for k, key in enumerate(keys)}
+            filled.append(replace(item, parent=parent.id, likelihood={}, likelihood_given=given))
         else:
-            filled.append(replace(one, parent=None, likelihood=_likelihood(sheet, q, fit, keys, (known or {}).get(q)), likelihood_given={}))
+            filled.append(
+                replace(item, parent=None, likelihood=_likelihood(sheet, q, fit, keys, (known or {}).get(q)), likelihood_given={})
+            )
     return filled
 
 
@@ -117,7 +119,7 @@ def _likelihood(sheet: Sheet, q: int, fit: Fit, keys: Sequence[str], known: Laws
         return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts, known), keys)
     if column.options is not None:
         ticked = np.column_stack([table[:, 1] for table in tables])
-        return {one: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, one in enumerate(keys)}
+        return {key: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, key in enumerate(keys)}
     return _rows(keys, tables[0])
 
 
@@ -125,11 +127,11 @@ def _laws(laws: Laws, keys: Sequence[str]) -> Mapping[str, Row]:
     """Figures as fine as a thousandth of what tells personas apart."""
     places = max(3 - int(np.floor(np.log10(laws.width.min()))), 0)
     rows: dict[str, Row] = {}
-    for one, centre, width, logarithmic in zip(keys, laws.centre, laws.width, laws.logarithmic, strict=True):
+    for key, centre, width, logarithmic in zip(keys, laws.centre, laws.width, laws.logarithmic, strict=True):
         if logarithmic:
-            rows[one] = LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
+            rows[key] = LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
         else:
-            rows[one] = Normal(round(float(centre), places), round(float(width), places))
+            rows[key] = Normal(round(float(centre), places), round(float(width), places))
     return rows
 
 
@@ -163,7 +165,7 @@ def persona_notes(fit: Fit) -> dict[str, str]:
     for k, share in enumerate(fit.styles.marginal(shares)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
         if k in fit.styles.several:
-            styles = ", ".join(f"{one:.0f}" for one in shares[fit.styles.persona_of == k])
+            styles = ", ".join(f"{this_share:.0f}" for this_share in shares[fit.styles.persona_of == k])
             notes[f"personas.{k}"] += f"; its styles: {styles}"
     return notes
 

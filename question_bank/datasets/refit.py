@@ -115,15 +115,15 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
     items: list[Floats] = []
     silence = {}
     for n, q in enumerate(places):
-        one = tables.questions[q]
-        if one.silence is not None:
-            silence[n] = one.silence
-        if isinstance(one, Choice):
-            items.append(one.table)
-        elif isinstance(one, MultipleChoice):
-            items += [np.column_stack([1 - share, share]) for share in one.ticked.T]
-        elif isinstance(one, Numeric):
-            items.append(_shares_of_classes(one, sheet.columns[n]))
+        question = tables.questions[q]
+        if question.silence is not None:
+            silence[n] = question.silence
+        if isinstance(question, Choice):
+            items.append(question.table)
+        elif isinstance(question, MultipleChoice):
+            items += [np.column_stack([1 - share, share]) for share in question.ticked.T]
+        elif isinstance(question, Numeric):
+            items.append(_shares_of_classes(question, sheet.columns[n]))
         else:
             items += _pooled(sheet.columns[n], tables.classes)
     index = {bank.questions[q].id: n for n, q in enumerate(places)}
@@ -153,9 +153,9 @@ def _laws(bank: Bank, places: Sequence[int]) -> Mapping[int, Laws]:
     tables = compile_bank(bank).tables
     laws = {}
     for n, q in enumerate(places):
-        one = tables.questions[q]
-        if isinstance(one, Numeric):
-            laws[n] = Laws(one.centre, one.width, np.broadcast_to(one.logarithmic, one.centre.shape))
+        question = tables.questions[q]
+        if isinstance(question, Numeric):
+            laws[n] = Laws(question.centre, question.width, np.broadcast_to(question.logarithmic, question.centre.shape))
     return laws
 
 

@@ -45,8 +45,8 @@ def answers_of(bank: CompiledBank, respondents: Sequence[Sequence[ObservedAnswer
     """N respondents' answers as arrays. Of an interval its middle counts, and nothing where one end is open."""
     size, questions = len(respondents), bank.bank.questions
     codes, silent = np.full((size, len(questions)), -1), np.zeros((size, len(questions)), dtype=bool)
-    ticks = {q: np.full((size, len(one.options)), np.nan) for q, one in enumerate(questions) if one.type == "multiple"}
-    numbers = {q: np.full(size, np.nan) for q, one in enumerate(questions) if one.type == "number"}
+    ticks = {q: np.full((size, len(question.options)), np.nan) for q, question in enumerate(questions) if question.type == "multiple"}
+    numbers = {q: np.full(size, np.nan) for q, question in enumerate(questions) if question.type == "number"}
     for n, gives in enumerate(respondents):
         for given in gives:
             q = bank.index[given.question]
@@ -75,7 +75,11 @@ def pilots_of(bank: CompiledBank, answers: Answers) -> list[Pilot]:
     """Each pilot question that can have a table, with its answers."""
     needed = ENOUGH_FOR_A_TABLE * len(bank.personas)
     counts = answers.answered.sum(axis=0)
-    return [Pilot(one.id, int(counts[q]), needed) for q, one in enumerate(bank.bank.questions) if one.pilot and one.type != "text"]
+    return [
+        Pilot(question.id, int(counts[q]), needed)
+        for q, question in enumerate(bank.bank.questions)
+        if question.pilot and question.type != "text"
+    ]
 
 
 def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membership: Floats) -> Bank:
@@ -84,7 +88,7 @@ def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membershi
     `membership` is (N, K), who the respondents are: from it come the tables of pilots. A question without answers keeps its rows as they
     were written. Where personas have styles, K is the number of classes and each style gets rows of its own.
     """
-    enough = {one.question for one in pilots_of(bank, answers) if one.has_enough}
+    enough = {item.question for item in pilots_of(bank, answers) if item.has_enough}
     heard: Bools = np.logical_or.reduce(answers.answered, axis=0)
     questions, keys = [], bank.bank.keys
     for q, question in enumerate(bank.bank.questions):
@@ -94,7 +98,7 @@ def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membershi
         elif heard[q] and q in model.given:
             parent = bank.bank.question(question.parent or "")
             read = _read(bank.bank, model.given[q], model.given[q].shape[2])
-            rows = {one: _shares(parent.outcomes, read[k]) for k, one in enumerate(keys)}
+            rows = {key: _shares(parent.outcomes, read[k]) for k, key in enumerate(keys)}
             questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, keys)))
         elif heard[q] and question.likelihood:
             rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), keys)
@@ -130,7 +134,7 @@ def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) ->
     silence = model.questions[q].silence
     if question.no_answer is None or silence is None:
         return question.no_answer
-    return {one: round(float(share), PLACES) for one, share in zip(keys, silence, strict=True)}
+    return {key: round(float(share), PLACES) for key, share in zip(keys, silence, strict=True)}
 
 
 def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
@@ -156,10 +160,10 @@ def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
     if isinstance(table, Choice):
         return _shares(keys, table.table)
     if isinstance(table, MultipleChoice):
-        return {one: Shares(tuple(round(float(p), PLACES) for p in row)) for one, row in zip(keys, table.ticked, strict=True)}
+        return {key: Shares(tuple(round(float(p), PLACES) for p in row)) for key, row in zip(keys, table.ticked, strict=True)}
     if isinstance(table, Numeric):
         laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
-        return {one: _law(float(centre), float(width), bool(logarithmic)) for one, centre, width, logarithmic in laws}
+        return {law: _law(float(centre), float(width), bool(logarithmic)) for law, centre, width, logarithmic in laws}
     return {}
 
 

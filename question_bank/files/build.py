@@ -114,7 +114,7 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
         stop=StopRule(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
         drop_out=Hazard(**fields["drop_out"]) if "drop_out" in fields else None,
         consent=Consent(_text(consent["text"], draft), **_given(consent, "required")) if consent else None,
-        origins=tuple(_origin(one) for one in fields.get("origins", ())),
+        origins=tuple(_origin(origin) for origin in fields.get("origins", ())),
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},
         **_given(fields, "id", "objective", "effort", "explore", "first", "reveal"),
     )

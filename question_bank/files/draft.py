@@ -95,8 +95,8 @@ def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
 def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
     """Blame a name that no persona, question, … of the bank bears, unless it may be one that could not be read."""
     if name not in also and not draft.may_exist(kind, name):
-        known, one = draft.by_id(kind), kind.removesuffix("s")
-        yield Finding(path, f'there is no {one} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
+        known, item = draft.by_id(kind), kind.removesuffix("s")
+        yield Finding(path, f'there is no {item} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
 
 
 def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
@@ -113,12 +113,12 @@ def twice(draft: Draft, kind: str) -> Iterator[Finding]:
     yield from twice_among(draft.items(kind), kind.removesuffix("s"))
 
 
-def twice_among(items: Iterator[tuple[Path, Mapping[str, Any]]], one: str) -> Iterator[Finding]:
+def twice_among(items: Iterator[tuple[Path, Mapping[str, Any]]], this_item: str) -> Iterator[Finding]:
     """As `twice`, for items wherever they stand."""
     first: dict[str, int] = {}
     for path, item in items:
         name = item.get("id")
         if name in first:
-            yield Finding((*path, "id"), f'"{name}" is already the id of {one} {first[name]}', "give this one its own id")
+            yield Finding((*path, "id"), f'"{name}" is already the id of {this_item} {first[name]}', "give this one its own id")
         elif name is not None:
             first[name] = int(path[-1]) + 1

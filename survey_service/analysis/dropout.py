@@ -29,14 +29,17 @@ def learned_hazard(session: Session, bank: CompiledBank, survey: str) -> Hazard 
         return None
     taken, seconds, fresh, left = (np.array(column) for column in zip(*shown, strict=True))
     found = fit_hazard(taken, seconds, fresh, left)
-    return Hazard(*(round(one, PLACES) for one in (found.base, found.position, found.seconds, found.new_topic)))
+    return Hazard(*(round(item, PLACES) for item in (found.base, found.position, found.seconds, found.new_topic)))
 
 
 def with_hazard(bank: Bank, survey: str, hazard: Hazard | None) -> Bank:
     """The bank with what is known of leaving; as it was where nothing is."""
     if hazard is None:
         return bank
-    return replace(bank, surveys=tuple(replace(one, drop_out=hazard) if one.id == survey else one for one in bank.surveys))
+    return replace(
+        bank,
+        surveys=tuple(replace(this_survey, drop_out=hazard) if this_survey.id == survey else this_survey for this_survey in bank.surveys),
+    )
 
 
 def _shown(session: Session, bank: CompiledBank, survey: str) -> Iterator[Shown]:

@@ -78,7 +78,7 @@ def fit_file(answers: Path, out: Path, wish: Options) -> str:
     told = _written(out, fitted_bank(sheet, fit, bank_id), notes_of(sheet, fit), columns, fit)
     if wish.styles:
         compared.append(_styles_found(fit))
-    return "\n".join([*compared, *(f"warning: {one}" for one in sheet.warnings), *told])
+    return "\n".join([*compared, *(f"warning: {warning}" for warning in sheet.warnings), *told])
 
 
 def _styles_found(fit: Fit) -> str:
@@ -114,7 +114,7 @@ def _written(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap
         f"{out.name}: {len(fit.membership)} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
         f"{len(fit.dependences.parents)} dependences, evidence weight {fit.evidence_weight:g}"
     )
-    return [*(f"warning: {one}" for one in report.warnings), summary]
+    return [*(f"warning: {warning}" for warning in report.warnings), summary]
 
 
 def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, list[str]]:
@@ -130,11 +130,11 @@ def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, 
     best = best_class_number(compared)
     lines = [f"{'personas':>8}{'log-likelihood':>16}{'parameters':>12}{'BIC':>12}{'held-out score':>16}{'+-':>8}{'smallest':>10}"]
     lines += [
-        f"{one.classes:>8}{one.log_likelihood:>16.1f}{one.parameters:>12}{one.bic:>12.1f}{one.score:>16.3f}{one.error:>8.3f}{one.smallest:>10.1%}"
-        for one in compared
+        f"{item.classes:>8}{item.log_likelihood:>16.1f}{item.parameters:>12}{item.bic:>12.1f}{item.score:>16.3f}{item.error:>8.3f}{item.smallest:>10.1%}"
+        for item in compared
     ]
     lines.append(f"{best.classes} personas: the fewest within one standard error of the best held-out score, respondent by respondent")
-    by_bic = min(compared, key=lambda one: one.bic)
+    by_bic = min(compared, key=lambda item: item.bic)
     if by_bic is not best:
         lines.append(f"BIC alone would choose {by_bic.classes}")
     if best.classes == last:

@@ -117,12 +117,12 @@ def comparison(done: Refitted) -> dict[str, Any]:
         },
         "simulated": {"before": _simulated(done.published.bank, done), "after": _simulated(done.draft.bank, done)},
         "personas": [
-            {"persona": one.id, "before": one.prior, "after": new.prior}
-            for one, new in zip(done.published.bank.personas, done.draft.bank.personas, strict=True)
+            {"persona": persona.id, "before": persona.prior, "after": new.prior}
+            for persona, new in zip(done.published.bank.personas, done.draft.bank.personas, strict=True)
         ],
-        "questions": sorted(_moved(done), key=lambda one: -one["moved"]),
+        "questions": sorted(_moved(done), key=lambda item: -item["moved"]),
         "drop_out": (hazard := done.draft.bank.survey(done.survey).drop_out) and asdict(hazard),
-        "pilots": [{**asdict(one), "has_table": one.has_enough} for one in done.pilots],
+        "pilots": [{**asdict(pilot), "has_table": pilot.has_enough} for pilot in done.pilots],
     }
 
 
@@ -156,7 +156,7 @@ def _moved(done: Refitted) -> Iterator[dict[str, Any]]:
 def told(found: Mapping[str, Any], out: Path) -> str:
     """The same for people."""
     score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
-    wide = max(8, *(len(one["question"]) for one in found["questions"])) if found["questions"] else 8
+    wide = max(8, *(len(question["question"]) for question in found["questions"])) if found["questions"] else 8
     won = f"{score['gain']:+.3f} ± {score['standard_error']:.3f}"
     lines = [
         f"{out.name}: a draft from {found['bank']} version {found['version']}",
@@ -168,17 +168,18 @@ def told(found: Mapping[str, Any], out: Path) -> str:
         f"{'questions, simulated':<30}{before['questions']:>9.2f}{after['questions']:>9.2f}",
         f"{'seconds, simulated':<30}{before['seconds']:>9.1f}{after['seconds']:>9.1f}",
         f"{'right persona, simulated':<30}{before['accuracy']:>9.3f}{after['accuracy']:>9.3f}",
-        *(f"{'share of ' + one['persona']:<30}{one['before']:>9.3f}{one['after']:>9.3f}" for one in found["personas"]),
+        *(f"{'share of ' + persona['persona']:<30}{persona['before']:>9.3f}{persona['after']:>9.3f}" for persona in found["personas"]),
         "",
         f"{'question':<{wide}}{'answers':>9}{'moved':>8}   most for",
         *(
-            f"{one['question']:<{wide}}{one['answers']:>9}{one['moved']:>8.3f}   {one['most']['persona']} ({one['most']['moved']:.3f})"
-            for one in found["questions"]
+            f"{question['question']:<{wide}}{question['answers']:>9}{question['moved']:>8.3f}   "
+            f"{question['most']['persona']} ({question['most']['moved']:.3f})"
+            for question in found["questions"]
         ),
     ]
     if leaving := found["drop_out"]:
         lines.append(f"leaving, log odds: {', '.join(f'{name} {value:+g}' for name, value in leaving.items())}")
-    for one in found["pilots"]:
-        state = "has a table now" if one["has_table"] else f"needs {one['needed'] - one['answers']} more for a table"
-        lines.append(f"pilot {one['question']}: {one['answers']} answers, {state}")
+    for pilot in found["pilots"]:
+        state = "has a table now" if pilot["has_table"] else f"needs {pilot['needed'] - pilot['answers']} more for a table"
+        lines.append(f"pilot {pilot['question']}: {pilot['answers']} answers, {state}")
     return "\n".join([*lines, "", "nothing is published: read the draft, then run discern publish"])

@@ -94,8 +94,8 @@ def told(result: Mapping[str, Any]) -> str:
     lines = [f"{result['respondents']} respondents"]
     lines.append(f"{'order':<10}{'questions':>10}{'agreement':>11}{'confidence':>12}{'calibration error':>19}{'log score':>11}")
     for order, measures in result["orders"].items():
-        for one in measures:
-            lines.append(f"{order:<10}{one['questions']:>10}{_told_measure(one)}{one['log_score']:>11.3f}")
+        for measure in measures:
+            lines.append(f"{order:<10}{measure['questions']:>10}{_told_measure(measure)}{measure['log_score']:>11.3f}")
     for order, stop in result.get("at_stop", {}).items():
         ends = ", ".join(f"{name} {share:.1%}" for name, share in stop["stopped_because"].items())
         lines += [
@@ -106,8 +106,8 @@ def told(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told_measure(one: Mapping[str, float]) -> str:
-    return f"{one['agreement']:>11.3f}{one['confidence']:>12.3f}{one['calibration_error']:>19.3f}"
+def _told_measure(item: Mapping[str, float]) -> str:
+    return f"{item['agreement']:>11.3f}{item['confidence']:>12.3f}{item['calibration_error']:>19.3f}"
 
 
 def rules_of(bank: CompiledBank, survey: str | None, stop: float | None = None) -> SurveyRules:

@@ -105,7 +105,7 @@ def figures(simulation: Simulation) -> dict[str, Any]:
             "accuracy": {"mean": accuracy, "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / people))},
             "confidence": float(confidence.mean()),
             "calibration_error": calibration_error(confidence, right),
-            "reliability": [asdict(one) for one in reliability(confidence, right)],
+            "reliability": [asdict(item) for item in reliability(confidence, right)],
             "personas": list(_personas(simulation)),
             "asked": list(_asked(simulation)),
             "never_asked": [bank.bank.questions[q].id for q in np.flatnonzero(never)],
@@ -185,11 +185,11 @@ def told(found: Mapping[str, Any]) -> str:
 
 
 def _persona_lines(personas: list[dict[str, Any]]) -> Iterator[str]:
-    wide = max(7, *(len(one["persona"]) for one in personas))
+    wide = max(7, *(len(persona["persona"]) for persona in personas))
     yield f"{'persona':<{wide}}{'share':>8}{'recognised':>12}{'name right':>12}{'questions':>11}"
-    for one in personas:
-        recall, precision = (_or_dash(one[name], ".3f") for name in ("recall", "precision"))
-        yield f"{one['persona']:<{wide}}{one['share']:>8.3f}{recall:>12}{precision:>12}{_or_dash(one['questions'], '.1f'):>11}"
+    for persona in personas:
+        recall, precision = (_or_dash(persona[name], ".3f") for name in ("recall", "precision"))
+        yield f"{persona['persona']:<{wide}}{persona['share']:>8.3f}{recall:>12}{precision:>12}{_or_dash(persona['questions'], '.1f'):>11}"
 
 
 def _or_dash(value: float | None, form: str) -> str:
@@ -197,8 +197,8 @@ def _or_dash(value: float | None, form: str) -> str:
 
 
 def _question_lines(asked: list[dict[str, Any]]) -> Iterator[str]:
-    wide = max(8, *(len(one["question"]) for one in asked)) if asked else 8
+    wide = max(8, *(len(call["question"]) for call in asked)) if asked else 8
     yield f"{'question':<{wide}}{'asked of':>10}{'gain, bits':>12}{'at place':>10}{'no answer':>11}{'left here':>11}"
-    for one in asked:
-        share = f"{one['share']:>10.1%}{one['gain_bits']:>12.3f}{one['place']:>10.1f}{one['silent']:>11.1%}{one['left']:>11.1%}"
-        yield f"{one['question']:<{wide}}{share}"
+    for call in asked:
+        share = f"{call['share']:>10.1%}{call['gain_bits']:>12.3f}{call['place']:>10.1f}{call['silent']:>11.1%}{call['left']:>11.1%}"
+        yield f"{call['question']:<{wide}}{share}"

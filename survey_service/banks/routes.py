@@ -36,7 +36,7 @@ def publish_bank() -> Any:
     """Publish a bank, YAML or JSON. Unchanged content keeps its version."""
     report = check_bank(read_body(LARGEST_BANK), "bank")
     if report.bank is None:
-        shown = [{"path": one.path, "message": str(one)} for one in report.errors[:MOST_PROBLEMS]]
+        shown = [{"path": error.path, "message": str(error)} for error in report.errors[:MOST_PROBLEMS]]
         raise BankRejected(f"The bank has {len(report.errors)} mistakes; nothing was published.", errors=shown)
     p = parts()
     with p.store.writing() as session:
@@ -45,7 +45,7 @@ def publish_bank() -> Any:
         "bank": published.bank,
         "version": published.version,
         "fingerprint": published.fingerprint,
-        "warnings": [str(one) for one in report.warnings],
+        "warnings": [str(warning) for warning in report.warnings],
     }
     return body, 201 if published.is_new else 200
 

@@ -19,12 +19,6 @@ from survey_service.belief.evidence import ContactEvidence, label_row
 from survey_service.store.rows import save
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
-
-def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
-    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
-
-
 BELIEF = metadata.tables["belief"]
 
 MATERIAL_CHANGE = 0.02
@@ -76,8 +70,8 @@ def store_belief(
 ) -> BeliefChange:
     """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
 
-    The contact's row must be locked: the sequence is counted here. `before` is what is stored, see `previous_belief`. Without a `threshold` the last
-    one stays in force. Where nobody is to be told, and so nothing is `heard`, the contact keeps its sequence.
+    The contact's row must be locked, because the sequence is counted here. `before` is the stored belief, see `previous_belief`. Without
+    a `threshold` the last one stays in force. Without subscribers (`heard` is false) the contact keeps its sequence.
     """
     if threshold is None and before is not None:
         threshold = before.threshold
@@ -85,7 +79,7 @@ def store_belief(
     belief = _belief(bank, probabilities, DECIDED_AT if threshold is None else threshold)
     is_material = _is_material(belief, told)
     newly_decided = belief["is_decided"] and (not told.get("is_decided") or told.get("top") != belief["top"])
-    answers = sum(one.value is not None for one in evidence.answers)
+    answers = sum(answer.value is not None for answer in evidence.answers)
     belief |= {
         "bank_version": version,
         "threshold": threshold,
@@ -170,10 +164,13 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
     items, rows = [], []
     if evidence.given:
         weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
-        items += [_item(answer, one) for answer, one in evidence.given]
-        rows += [weighed[bank.index[one.question]] + bank.tables.evidence_weight * bank.beside_tree(one) for one in evidence.answers]
+        items += [_item(answer, this_answer) for answer, this_answer in evidence.given]
+        rows += [
+            weighed[bank.index[this_answer.question]] + bank.tables.evidence_weight * bank.beside_tree(this_answer)
+            for this_answer in evidence.answers
+        ]
     for signal, row in evidence.sightings():
-        last = [one for one in evidence.seen if one.signal == signal][-1]
+        last = [event for event in evidence.seen if event.signal == signal][-1]
         items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})
         rows.append(bank.tables.evidence_weight * row)
     if evidence.label is not None:

@@ -87,7 +87,7 @@ class ContactEvidence:
 
     @property
     def answers(self) -> list[ObservedAnswer]:
-        return [one for _, one in self.given]
+        return [answer for _, answer in self.given]
 
     @cached_property
     def behaviour(self) -> Floats:
@@ -99,8 +99,8 @@ class ContactEvidence:
     def sightings(self) -> list[tuple[str, Floats]]:
         """Each signal that was seen with its (C,) faded log-likelihood, all its sightings together."""
         weights: dict[str, float] = {}
-        for one in self.seen:
-            weights[one.signal] = weights.get(one.signal, 0.0) + one.weight
+        for event in self.seen:
+            weights[event.signal] = weights.get(event.signal, 0.0) + event.weight
         return [(signal, weight * self.bank.signal_rows[signal]) for signal, weight in weights.items()]
 
     @cached_property
@@ -117,8 +117,8 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     """What is known about each of them, in as many statements as for one."""
     names = [contact.id for contact in contacts]
     given: dict[str, list[tuple[Answer, ObservedAnswer]]] = defaultdict(list)
-    for answer, one in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
-        given[answer.contact_id].append((answer, one))
+    for answer, item in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
+        given[answer.contact_id].append((answer, item))
     seen = signals_of(session, names, bank, now)
     return [ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
 
@@ -157,7 +157,7 @@ def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank,
         some = bank.bank.signals[start : start + MOST_TERMS]
         for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
             found[contact_id].append(SignalEvent(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
-    return {contact_id: sorted(sightings, key=lambda one: one.at) for contact_id, sightings in found.items()}
+    return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
 
 
 def faded(half_life_days: float | None, age: timedelta) -> float:

@@ -61,7 +61,7 @@ def export(contact: str | None, out: IO[str]) -> None:
     with store_of(settings_of_environment()) as store, store.reading() as session:
         try:
             chosen = [views.found(session, contact, OWN_SYSTEM)] if contact else views.everybody(session)
-            for one in chosen:
-                out.write(json.dumps(views.export(session, banks, one, utc_now()), ensure_ascii=False) + "\n")
+            for item in chosen:
+                out.write(json.dumps(views.export(session, banks, item, utc_now()), ensure_ascii=False) + "\n")
         except NotFound as wrong:
             refuse(wrong.detail)

@@ -48,12 +48,12 @@ def list_sources(as_json: bool) -> None:
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
-        found = [sources.view(one, settings.base_url) for one in sources.every(session)]
+        found = [sources.view(item, settings.base_url) for item in sources.every(session)]
     if as_json:
         click.echo(json.dumps({"items": found}, ensure_ascii=False))
         return
-    for one in found:
-        click.echo(f"{one['id']} {one['kind']} {one['url']}")
+    for row in found:
+        click.echo(f"{row['id']} {row['kind']} {row['url']}")
 
 
 @sources.command("remove")
@@ -95,12 +95,12 @@ def list_connections(as_json: bool) -> None:
     from survey_service.crm import connections
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
-        found = [connections.view(*one) for one in connections.page(session, None, 1000)]
+        found = [connections.view(*item) for item in connections.page(session, None, 1000)]
     if as_json:
         click.echo(json.dumps({"items": found}, ensure_ascii=False))
         return
-    for one in found:
-        click.echo(f"{one['id']} {one['kind']} {one['bank']} {one['paused_because'] or one['state']} {one['description']}".rstrip())
+    for row in found:
+        click.echo(f"{row['id']} {row['kind']} {row['bank']} {row['paused_because'] or row['state']} {row['description']}".rstrip())
 
 
 @connection.command("test")

@@ -42,14 +42,14 @@ def list_keys(as_json: bool) -> None:
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
-        found = [_told(one, state_of(one, utc_now())) for one in all_keys(session)]
+        found = [_told(all_key, state_of(all_key, utc_now())) for all_key in all_keys(session)]
     if as_json:
         click.echo(json.dumps({"keys": found}, ensure_ascii=False))
         return
-    for one in found:
-        ends = f"until {one['expires_at'][:10]}" if one["expires_at"] else "for ever"
-        used = f"last used {one['last_used_at'][:16]}" if one["last_used_at"] else "never used"
-        click.echo(f"{one['id']} {one['prefix']}... {one['scope']} {one['state']} {ends}, {used} {one['name']}".rstrip())
+    for row in found:
+        ends = f"until {row['expires_at'][:10]}" if row["expires_at"] else "for ever"
+        used = f"last used {row['last_used_at'][:16]}" if row["last_used_at"] else "never used"
+        click.echo(f"{row['id']} {row['prefix']}... {row['scope']} {row['state']} {ends}, {used} {row['name']}".rstrip())
 
 
 @key.command("rotate")
@@ -89,7 +89,7 @@ def _lifetime(days: int | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def _told(one: Any, state: str) -> dict[str, Any]:
-    moments = {name: getattr(one, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
-    plain = {name: getattr(one, name) for name in ("id", "prefix", "scope", "name")}
+def _told(item: Any, state: str) -> dict[str, Any]:
+    moments = {name: getattr(item, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
+    plain = {name: getattr(item, name) for name in ("id", "prefix", "scope", "name")}
     return {**plain, "state": state, **{name: moment and moment.isoformat() for name, moment in moments.items()}}

@@ -42,11 +42,11 @@ def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> Non
 
     if out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter("write a name that ends in .svg or .png", param_hint="--out")
-    if wrong := [one for one in hidden if not one.partition("=")[0] or "=" not in one]:
+    if wrong := [item for item in hidden if not item.partition("=")[0] or "=" not in item]:
         raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--hidden")
     settings = settings_of_environment()
     _must_exist(survey)
-    query = ({"lang": lang} if lang else {}) | {f"hidden-{name}": value for name, _, value in (one.partition("=") for one in hidden)}
+    query = ({"lang": lang} if lang else {}) | {f"hidden-{name}": value for name, _, value in (item.partition("=") for item in hidden)}
     draw = qr_svg if out.suffix.lower() == ".svg" else qr_png
     try:
         out.write_bytes(draw(settings.base_url, survey, query))

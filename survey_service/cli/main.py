@@ -34,9 +34,11 @@ def check(bank: Path, as_json: bool) -> None:
 
     report = check_bank(bank.read_bytes(), bank.name)
     if as_json:
-        click.echo(json.dumps({kind: [_told(one) for one in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False))
-    for one in (*report.errors, *report.warnings):
-        click.echo(f"{'' if one in report.errors else 'warning: '}{one}", err=as_json)
+        click.echo(
+            json.dumps({kind: [_told(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
+        )
+    for error in (*report.errors, *report.warnings):
+        click.echo(f"{'' if error in report.errors else 'warning: '}{error}", err=as_json)
     click.echo(f"{len(report.errors)} problems, {len(report.warnings)} warnings", err=True)
     sys.exit(1 if report.errors else 0)
 
@@ -98,9 +100,9 @@ def doctor() -> None:
     from survey_service.web.context import utc_now
 
     findings = list(diagnose(all_settings(), utc_now))
-    for one in findings:
-        click.echo(str(one))
-    sys.exit(0 if all(one.is_well for one in findings) else 1)
+    for finding in findings:
+        click.echo(str(finding))
+    sys.exit(0 if all(finding.is_well for finding in findings) else 1)
 
 
 @main.command()
@@ -145,8 +147,8 @@ def demo(port: int) -> None:
     run(port)
 
 
-def _told(one: Any) -> dict[str, Any]:
-    return {"file": one.file, "line": one.line, "where": one.where, "wrong": one.wrong, "todo": one.todo, "path": one.path}
+def _told(item: Any) -> dict[str, Any]:
+    return {"file": item.file, "line": item.line, "where": item.where, "wrong": item.wrong, "todo": item.todo, "path": item.path}
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DiscernError as wrong:
-            refuse("\n".join([wrong.detail, *(f"{one['path']}: {one['message']}" for one in wrong.errors)]))
+            refuse("\n".join([wrong.detail, *(f"{error['path']}: {error['message']}" for error in wrong.errors)]))
 
 
 def settings_of_environment() -> Settings:
@@ -81,7 +81,7 @@ def bank_of(path: Path) -> "Bank":
 
     report = check_bank(path.read_bytes(), path.name)
     if report.bank is None:
-        refuse("\n".join(str(one) for one in report.errors))
+        refuse("\n".join(str(error) for error in report.errors))
     return report.bank
 
 

@@ -39,11 +39,11 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     return True
 
 
-def locked_pair(session: Session, one: str, other: str) -> dict[str, Contact]:
+def locked_pair(session: Session, item: str, other: str) -> dict[str, Contact]:
     """Both contacts, locked in the order in which everybody locks: sessions first, contacts by their ids."""
-    sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_([one, other])).order_by(col(SurveySession.id))
+    sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_([item, other])).order_by(col(SurveySession.id))
     session.exec(sessions.with_for_update()).all()
-    pair = select(Contact).where(col(Contact.id).in_([one, other])).order_by(col(Contact.id)).with_for_update(key_share=True)
+    pair = select(Contact).where(col(Contact.id).in_([item, other])).order_by(col(Contact.id)).with_for_update(key_share=True)
     return {contact.id: contact for contact in session.exec(pair.execution_options(populate_existing=True))}
 
 
@@ -62,15 +62,15 @@ def _join(gone: Contact, kept: Contact, now: datetime) -> None:
     gone.merged_into, gone.updated_at = kept.id, now
 
 
-def _consent(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def _consent(item: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The later word; but who asked not to be asked, in either place, is not asked."""
-    later = max(one, other, key=lambda consent: (consent.get("recorded_at", LONG_AGO), consent.get("profiling") is not True))
-    return {**later, "asking": False} if False in (one.get("asking"), other.get("asking")) else later
+    later = max(item, other, key=lambda consent: (consent.get("recorded_at", LONG_AGO), consent.get("profiling") is not True))
+    return {**later, "asking": False} if False in (item.get("asking"), other.get("asking")) else later
 
 
-def _latest(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = {**one, **other}
-    return {bank: max((labels[bank] for labels in (one, other) if bank in labels), key=lambda label: label["at"]) for bank in both}
+def _latest(item: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = {**item, **other}
+    return {bank: max((labels[bank] for labels in (item, other) if bank in labels), key=lambda label: label["at"]) for bank in both}
 
 
 def _move(session: Session, gone: Contact, kept: Contact) -> None:

@@ -34,10 +34,10 @@ class Pruned:
 
     @property
     def total(self) -> int:
-        return sum(getattr(self, one.name) for one in fields(self))
+        return sum(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:
-        return ", ".join(f"{getattr(self, one.name)} {one.name}" for one in fields(self))
+        return ", ".join(f"{getattr(self, field.name)} {field.name}" for field in fields(self))
 
 
 def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) -> Pruned:

@@ -96,11 +96,12 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
     connection = session.get_one(Connection, batch.connection_id)
     if result.token != batch.token:
         connection.token = result.token and keys.encrypt(result.token)
-    results.hold_contacts(session, [one.delivery_id for one in batch.rows])
-    mine = select(Delivery).where(col(Delivery.id).in_([one.delivery_id for one in batch.rows]))
+    results.hold_contacts(session, [this_row.delivery_id for this_row in batch.rows])
+    mine = select(Delivery).where(col(Delivery.id).in_([this_row.delivery_id for this_row in batch.rows]))
     held = {row.id: row for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update())}
     settled = sum(
-        _settle(session, batch, one, held.get(one.delivery_id), result.verdicts.get(one.event_id), now, jitter) for one in batch.rows
+        _settle(session, batch, this_row, held.get(this_row.delivery_id), result.verdicts.get(this_row.event_id), now, jitter)
+        for this_row in batch.rows
     )
     if result.pause is not None:
         _rest(endpoint, connection, result.pause, now)
@@ -114,14 +115,14 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
 
 def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int | None, Delivery], result: Result, now: datetime) -> None:
     """A connection is left in peace, tried again and given up as an endpoint is: one failure for each message that did not arrive."""
-    for one in batch.rows:
-        verdict, row = result.verdicts.get(one.event_id), held.get(one.delivery_id)
+    for this_row in batch.rows:
+        verdict, row = result.verdicts.get(this_row.event_id), held.get(this_row.delivery_id)
         if row is None or endpoint.state != "active" or not isinstance(verdict, Accepted | Later):
             continue
         outcome = ARRIVED if isinstance(verdict, Accepted) else FAILED
         if outcome is ARRIVED and not endpoint.failures:
             continue
-        message = Claimed(one.delivery_id, one.attempt, one.event_id, row.event_type, b"")
+        message = Claimed(this_row.delivery_id, this_row.attempt, this_row.event_id, row.event_type, b"")
         endpoint_health.judge(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
     if result.pause is not None and result.pause.wait >= AUTHORISATION_WAIT and endpoint.state == "active" and batch.rows:
         first = batch.rows[0]  # nobody is let in: as if this one had failed, so that somebody is told when it lasts
@@ -131,12 +132,12 @@ def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int
 
 def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetime, most: int) -> list[Delivery]:
     """What respondents have just done goes first; of a full batch, what concerns the whole base has its share all the same."""
-    one = aliased(Delivery)
+    item = aliased(Delivery)
 
     def first(lane: str, limit: int) -> list[Delivery]:
-        waiting = select(one).where(col(one.endpoint_id) == endpoint_id, col(one.lane) == lane, due.is_next_in_line(one, now, due_by))
-        in_order = waiting.order_by(col(one.due), col(one.id)).limit(limit)
-        return list(session.exec(in_order.with_for_update(skip_locked=True, of=one)))
+        waiting = select(item).where(col(item.endpoint_id) == endpoint_id, col(item.lane) == lane, due.is_next_in_line(item, now, due_by))
+        in_order = waiting.order_by(col(item.due), col(item.id)).limit(limit)
+        return list(session.exec(in_order.with_for_update(skip_locked=True, of=item)))
 
     interactive = first(messages.INTERACTIVE, most)
     bulk = first(messages.BULK, max(most - len(interactive), most // BULK_SHARE))
@@ -144,10 +145,10 @@ def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetim
 
 
 def _waiting(now: datetime, due_by: datetime) -> Any:
-    one, other = aliased(Delivery), aliased(Delivery)
-    mine = col(one.endpoint_id) == col(Connection.endpoint_id), due.is_next_in_line(one, now, due_by)
+    item, other = aliased(Delivery), aliased(Delivery)
+    mine = col(item.endpoint_id) == col(Connection.endpoint_id), due.is_next_in_line(item, now, due_by)
     # Not an EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
-    any_due = select(col(one.id)).where(*mine).limit(1).correlate(Connection).scalar_subquery()
+    any_due = select(col(item.id)).where(*mine).limit(1).correlate(Connection).scalar_subquery()
     busy = exists().where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= now)
     waiting = select(Endpoint).join(Connection).where(_is_open(now), any_due.is_not(None), ~busy)
     return waiting.order_by(col(Endpoint.updated_at), col(Endpoint.id))

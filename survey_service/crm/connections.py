@@ -46,7 +46,7 @@ def check(given: Mapping[str, Any], personas: Sequence[str], settings: Settings)
 def _credentials(given: Mapping[str, Any]) -> Problems:
     choices, found = ADAPTERS[given["kind"]].CREDENTIALS, given["credentials"]
     if frozenset(found) not in choices:
-        yield "credentials", "give " + ", or ".join(" and ".join(sorted(one)) or "nothing" for one in choices)
+        yield "credentials", "give " + ", or ".join(" and ".join(sorted(choice)) or "nothing" for choice in choices)
     for name, value in found.items():
         if name == "headers" and isinstance(value, dict):
             yield from _headers("credentials.headers", value)
@@ -81,9 +81,9 @@ def _identity(given: Mapping[str, Any]) -> Problems:
     possible = ADAPTERS[given["kind"]].IDENTITIES
     if not given["identity"]:
         yield "identity", f"is empty: choose from {', '.join(possible)}, the surest first"
-    for number, one in enumerate(given["identity"]):
-        if one not in possible:
-            yield f"identity.{number}", f'"{one}" is not possible here: choose from {", ".join(possible)}'
+    for number, item in enumerate(given["identity"]):
+        if item not in possible:
+            yield f"identity.{number}", f'"{item}" is not possible here: choose from {", ".join(possible)}'
     if "external_id" in given["identity"] and given["kind"] not in ("http", "klaviyo", "brevo") and not given["external_id"].get("field"):
         yield "external_id.field", "is missing: the name of the field over there that holds your ids of contacts"
     if given["kind"] == "klaviyo" and not given["create_contacts"] and set(given["identity"]) != {"record_id"}:
@@ -106,9 +106,9 @@ def _options(given: Mapping[str, Any], personas: Sequence[str]) -> Problems:
         if field not in given["mapping"]:
             yield f"options.{field}", "is not a field of the mapping"
         elif given["mapping"][field] == "persona_top":
-            for one in personas:
-                if one not in words:
-                    yield f"options.{field}.{one}", "is missing: every persona needs an option"
+            for persona in personas:
+                if persona not in words:
+                    yield f"options.{field}.{persona}", "is missing: every persona needs an option"
 
 
 def _template(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
@@ -227,7 +227,7 @@ def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
     return (
         {name: getattr(endpoint, name) for name in shared}
         | {name: getattr(connection, name) for name in told}
-        | {name: one and one.isoformat() for name, one in moments.items()}
+        | {name: moment and moment.isoformat() for name, moment in moments.items()}
     )
 
 
@@ -238,4 +238,4 @@ def _sealed(settings: Settings, credentials: Mapping[str, Any]) -> dict[str, Any
 def _is_personal(endpoint: Endpoint, connection: Connection) -> bool:
     """Whether the CRM is told e-mail addresses: only where they are what it knows contacts by, or a field is to hold them."""
     asked = [*connection.identity, *connection.mapping.values(), json.dumps(connection.template), endpoint.url]
-    return any(PERSONAL in one.replace("email_sha256", "") for one in asked)
+    return any(PERSONAL in call.replace("email_sha256", "") for call in asked)

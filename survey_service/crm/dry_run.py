@@ -87,7 +87,7 @@ def dry_run(
         else:
             records.append(record)
     made = ADAPTERS[kind].requests(wired, HIDDEN, records) if records else []
-    return {"requests": [_shown(one, wired) for one in made], "skipped": skipped}
+    return {"requests": [_shown(item, wired) for item in made], "skipped": skipped}
 
 
 def _chosen(session: Session, bank: str, names: Sequence[str], most: int) -> tuple[list[tuple[Contact, Belief]], list[dict[str, str]]]:

@@ -52,7 +52,7 @@ def list_connections(page: dict[str, Any]) -> dict[str, Any]:
     """All connections, oldest first."""
     with parts().store.reading() as session:
         found = connections.page(session, page.get("after"), page["limit"] + 1)
-    items = [connections.view(*one) for one in found[: page["limit"]]]
+    items = [connections.view(*row) for row in found[: page["limit"]]]
     return {"items": items, "next": items[-1]["id"] if len(found) > page["limit"] else None}
 
 

@@ -64,7 +64,7 @@ def step(
 
 def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
     """Everything that is sent of a batch, one request after the other."""
-    records = {one.event_id: record_of(batch.kind, batch.wiring, one.event_id, one.facts) for one in batch.rows}
+    records = {row.event_id: record_of(batch.kind, batch.wiring, row.event_id, row.facts) for row in batch.rows}
     journey = SyncRun(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
     journey.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
     for wave in _waves([record for record in records.values() if record is not None]):
@@ -142,7 +142,7 @@ class SyncRun:
         return self.token is not None
 
     def _all(self, records: Sequence[Record], verdict: Verdict) -> None:
-        self.verdicts.update(dict.fromkeys([one.trace for one in records], verdict))
+        self.verdicts.update(dict.fromkeys([record.trace for record in records], verdict))
 
 
 def token_of(response: Response) -> str | None:
@@ -156,7 +156,7 @@ def _waves(records: Sequence[Record]) -> list[list[Record]]:
     """What two of our contacts with one identity are to be is sent one after the other: in one batch the order is nobody's promise."""
     waves: list[list[Record]] = []
     for record in records:
-        free = (wave for wave in waves if all(one.identity != record.identity for one in wave))
+        free = (wave for wave in waves if all(item.identity != record.identity for item in wave))
         wave = next(free, None)
         if wave is None:
             waves.append([record])
@@ -167,7 +167,7 @@ def _waves(records: Sequence[Record]) -> list[list[Record]]:
 
 def _log_results(batch: batches.Batch, result: batches.Result) -> None:
     """One line a batch, with nothing in it that was sent or answered."""
-    counts = {kind.__name__.lower(): sum(isinstance(one, kind) for one in result.verdicts.values()) for kind in batches.OUTCOMES}
+    counts = {kind.__name__.lower(): sum(isinstance(verdict, kind) for verdict in result.verdicts.values()) for kind in batches.OUTCOMES}
     counted = " ".join(f"{name}={count}" for name, count in counts.items())
     paused = f" paused={result.pause.problem.partition(':')[0]!r}" if result.pause else ""
     log.info("connection=%s kind=%s records=%s %s%s", batch.connection_id, batch.kind, len(batch.rows), counted, paused)

@@ -23,11 +23,11 @@ def seen(session: Session, banks: Banks, session_id: str, token: str, now: datet
     bank, language = interview.bank.bank, interview.row.language
     prior = dict(zip(interview.bank.personas, map(float, interview.bank.tables.persona_prior), strict=True))
     probabilities = insight["belief"]["probabilities"] if insight["belief"] else prior
-    names = {one.id: in_language(one.name, language, bank.language) for one in bank.personas}
+    names = {persona.id: in_language(persona.name, language, bank.language) for persona in bank.personas}
     return {
         "contact": interview.contact.id,
         "status": interview.row.status,
-        "personas": [{"id": one, "name": names[one], "probability": probabilities[one]} for one in names],
+        "personas": [{"id": name, "name": names[name], "probability": probabilities[name]} for name in names],
         "answers": [_told(bank, language, names, item) for item in insight["explanation"] if "question" in item],
     }
 
@@ -52,5 +52,5 @@ def _answer(bank: Bank, language: str, question: Question, item: Mapping[str, An
     texts = {option.id: str(in_language(option.text, language, bank.language)) for option in question.options}
     given = value["ticked"] if isinstance(value, dict) and "ticked" in value else value
     if isinstance(given, list):
-        return ", ".join(texts[one] for one in given) or words["none_ticked"]
+        return ", ".join(texts[answer] for answer in given) or words["none_ticked"]
     return texts.get(str(given), str(given))

@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         if address.path != "/received":
             return self._answer(404, {"error": "nothing here"})
         wanted = parse_qs(address.query).get("contact", [""])[0]
-        events = [one for one in list(self.server.events) if not wanted or one.get("contact") == wanted]
+        events = [event for event in list(self.server.events) if not wanted or event.get("contact") == wanted]
         return self._answer(200, {"events": events})
 
     def log_message(self, *_: Any) -> None:
@@ -103,7 +103,9 @@ class Handler(BaseHTTPRequestHandler):
     def _keep(self, event: dict[str, Any]) -> None:
         # A repetition has the same webhook-id: a CRM that counted it twice would be wrong.
         event |= {"id": self.headers.get("webhook-id"), "at": datetime.now(UTC).isoformat()}
-        if not (event["verified"] and any(one["verified"] and one["id"] == event["id"] for one in list(self.server.events))):
+        if not (
+            event["verified"] and any(this_event["verified"] and this_event["id"] == event["id"] for this_event in list(self.server.events))
+        ):
             self.server.events.append(event)
 
     def _answer(self, status: int, body: Mapping[str, Any]) -> None:

@@ -93,7 +93,7 @@ def _example(port: int) -> Bank:
     file = Path(__file__).resolve().parent.parent / "question_bank" / "examples" / EXAMPLE
     bank = read_bank(file.read_text(encoding="utf-8"), EXAMPLE)
     here = (f"http://127.0.0.1:{port}", f"http://localhost:{port}")
-    return replace(bank, surveys=tuple(replace(one, origins=(*one.origins, *here)) for one in bank.surveys))
+    return replace(bank, surveys=tuple(replace(survey, origins=(*survey.origins, *here)) for survey in bank.surveys))
 
 
 def _connect(session: Session, settings: Settings, url: str, secret_file: Path) -> None:
@@ -145,12 +145,12 @@ def _signals_to(ended: "SimpleQueue[str]") -> Iterator[None]:
     def note(_number: int, _frame: FrameType | None) -> None:
         ended.put("")
 
-    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {item: signal.signal(item, note) for item in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for key, handler in before.items():
+            signal.signal(key, handler)
 
 
 @contextmanager

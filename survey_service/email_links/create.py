@@ -73,21 +73,21 @@ def mailing(session: Session, banks: Banks, survey: str, question: str | None, l
 
 def make(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[Made | Refused]:
     """A link for each recipient, in their order; contacts that nobody knew yet are made."""
-    contacts = directory.find_or_make_all(session, keys, [one.external_id for one in recipients], now)
-    for one in recipients:
-        if one.given and one.external_id in contacts:
-            directory.change(contacts[one.external_id], one.given, now)
+    contacts = directory.find_or_make_all(session, keys, [recipient.external_id for recipient in recipients], now)
+    for recipient in recipients:
+        if recipient.given and recipient.external_id in contacts:
+            directory.change(contacts[recipient.external_id], recipient.given, now)
     questions = dict(zip(contacts, _questions(session, mailing, list(contacts.values()), now), strict=True))
     outcomes: list[Made | Refused] = []
     rows: list[dict[str, Any]] = []
-    for one in recipients:
-        contact, question = contacts.get(one.external_id), questions.get(one.external_id)
+    for recipient in recipients:
+        contact, question = contacts.get(recipient.external_id), questions.get(recipient.external_id)
         if contact is None or question is None or not may_be_asked(contact):
-            outcomes.append(Refused(one.external_id, _because(contact)))
+            outcomes.append(Refused(recipient.external_id, _because(contact)))
             continue
-        wish = one.language or contact.attributes.get("language")
+        wish = recipient.language or contact.attributes.get("language")
         language = spoken(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
-        made = Made(one.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
+        made = Made(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
         outcomes.append(made)
         rows.append(_row(mailing, contact, made, now))
     if rows:

@@ -123,10 +123,10 @@ def _wrong_ids(cells: Cells, ids: Sequence[str]) -> Iterator[str]:
 
 def header(contacts: Contacts, mailing: Mailing, mailer: Mailer | None) -> list[str]:
     """The names of the columns; without a mailer everything there is, and who is not asked and why."""
-    one = mailer or PLAIN
-    named = [one.external_id] + ([one.email] if contacts.emails is not None else [])
+    item = mailer or PLAIN
+    named = [item.external_id] + ([item.email] if contacts.emails is not None else [])
     more = [] if mailer else ["question_id", "language", "html", "text", "refused"]
-    return [*named, *one.columns(most_options(mailing)), *more]
+    return [*named, *item.columns(most_options(mailing)), *more]
 
 
 def most_options(mailing: Mailing) -> int:

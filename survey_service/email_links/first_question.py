@@ -42,21 +42,21 @@ def first_questions(bank: CompiledBank, survey: str, known: Sequence[ContactEvid
     Contacts of whom nothing is known are decided once.
     """
     rules = _only_linkable(bank, survey)
-    new: list[str | None] = [] if all(one.is_anything for one in known) else _chosen(bank, rules, [ContactEvidence(bank, [])])
-    old = iter(_chosen(bank, rules, [one for one in known if one.is_anything]))
-    return [next(old) if one.is_anything else new[0] for one in known]
+    new: list[str | None] = [] if all(known_item.is_anything for known_item in known) else _chosen(bank, rules, [ContactEvidence(bank, [])])
+    old = iter(_chosen(bank, rules, [known_item for known_item in known if known_item.is_anything]))
+    return [next(old) if known_item.is_anything else new[0] for known_item in known]
 
 
 def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[ContactEvidence]) -> list[str | None]:
     if not known:
         return []
-    evidence = _side_by_side([one.evidence for one in known])
+    evidence = _side_by_side([known_item.evidence for known_item in known])
     done = np.zeros((len(known), len(bank.index)), dtype=bool)
     for row, about in enumerate(known):
-        done[row, [bank.index[one.question] for answer, one in about.given if answer.kind != ASKED_AGAIN]] = True
+        done[row, [bank.index[this_answer.question] for answer, this_answer in about.given if answer.kind != ASKED_AGAIN]] = True
     progress = Progress(
         done=done,
-        opens=np.array([bank.opens(one.answers) for one in known]),
+        opens=np.array([bank.opens(known_item.answers) for known_item in known]),
         taken=np.zeros(len(known), dtype=np.int64),
         spent=np.zeros(len(known)),
         limit=np.full(len(known), len(bank.index)),
@@ -73,9 +73,9 @@ def _only_linkable(bank: CompiledBank, survey: str) -> SurveyRules:
 
 def _side_by_side(ones: Sequence[Evidence]) -> Evidence:
     return Evidence(
-        answered=np.concatenate([one.answered for one in ones]),
-        silent=np.concatenate([one.silent for one in ones]),
-        rows=np.concatenate([one.rows for one in ones]),
-        codes=np.concatenate([one.codes for one in ones]),
-        signals=np.concatenate([one.signals for one in ones]),
+        answered=np.concatenate([this_one.answered for this_one in ones]),
+        silent=np.concatenate([this_one.silent for this_one in ones]),
+        rows=np.concatenate([this_one.rows for this_one in ones]),
+        codes=np.concatenate([this_one.codes for this_one in ones]),
+        signals=np.concatenate([this_one.signals for this_one in ones]),
     )

@@ -107,10 +107,14 @@ def _session_of_act(session: Session, link: Link, answers: list[GivenAnswer], no
     """The session that has these answers already, else the one that is open; the newest where there is nothing to keep."""
     sessions = _sessions(session, link)
     ids = [answer.answer_id for answer in answers]
-    mine = select(Answer.session_id).where(col(Answer.session_id).in_([one.id for one in sessions]), col(Answer.answer_id).in_(ids))
+    mine = select(Answer.session_id).where(
+        col(Answer.session_id).in_([this_session.id for this_session in sessions]), col(Answer.answer_id).in_(ids)
+    )
     if repeated := session.exec(mine).first():
         return repeated
-    usable = [one.id for one in sessions if not answers or (one.status == "open" and now < one.expires_at)]
+    usable = [
+        this_session.id for this_session in sessions if not answers or (this_session.status == "open" and now < this_session.expires_at)
+    ]
     return usable[0] if usable else None
 
 

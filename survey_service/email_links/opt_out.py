@@ -33,9 +33,9 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     stranger = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(stranger)
     session.flush()
-    for one in sessions:
-        one.contact_id = stranger.id
-        session.add(one)
+    for this_session in sessions:
+        this_session.contact_id = stranger.id
+        session.add(this_session)
     taken_back = _hand_over(session, sessions, stranger)
     restore(session, contact, link.bank, taken_back)
     for person in (contact, stranger) if taken_back else ():
@@ -50,7 +50,7 @@ def _locked(session: Session, link: Link) -> Contact:
 
 def _hand_over(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
     """Every answer of the sessions is the stranger's; the questions whose current answers these were."""
-    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([one.id for one in sessions]))).all()
+    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([this_session.id for this_session in sessions]))).all()
     for answer in answers:
         answer.contact_id = stranger.id
         session.add(answer)

@@ -26,9 +26,9 @@ def make_links(given: dict[str, Any]) -> dict[str, Any]:
     p = parts()
     with p.store.writing() as session:
         wanted = mailing(session, p.banks, given["survey"], given.get("question"), timedelta(days=given["expires_in_days"]))
-        outcomes = make(session, p.keys, wanted, [_recipient(one) for one in given["contacts"]], p.now())
+        outcomes = make(session, p.keys, wanted, [_recipient(contact) for contact in given["contacts"]], p.now())
     drafts = Drafts(LinkTokens(p.keys), p.settings.base_url, wanted.bank)
-    return {"items": [_item(drafts, one) for one in outcomes], "next": None}
+    return {"items": [_item(drafts, outcome) for outcome in outcomes], "next": None}
 
 
 @blueprint.get("/surveys/<string:survey>/links")
@@ -45,18 +45,18 @@ def _recipient(given: dict[str, Any]) -> Recipient:
     return Recipient(given["external_id"], given.get("language"), stored)
 
 
-def _item(drafts: Drafts, one: Made | Refused) -> dict[str, Any]:
-    if isinstance(one, Refused):
-        return {"external_id": one.external_id, "refused": one.because}
-    draft = drafts.of(one)
+def _item(drafts: Drafts, item: Made | Refused) -> dict[str, Any]:
+    if isinstance(item, Refused):
+        return {"external_id": item.external_id, "refused": item.because}
+    draft = drafts.of(item)
     return {
-        "external_id": one.external_id,
+        "external_id": item.external_id,
         "url": draft.url,
         "options": {option.id: option.url for option in draft.options},
         "html": html(draft),
         "text": plain(draft),
-        "question": one.question,
-        "language": one.language,
+        "question": item.question,
+        "language": item.language,
         "leave": draft.leave,
-        "expires_at": one.expires_at.isoformat(),
+        "expires_at": item.expires_at.isoformat(),
     }

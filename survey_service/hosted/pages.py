@@ -232,7 +232,7 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: No
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
     nonce, restart = new_nonce(), url_for("pages.welcome", survey=view["survey"])
     carried = {"lang": view["language"]} | ({} if ticket else {"form": _form_of(p, view["survey"])})
-    one = Sheet(
+    this_sheet = Sheet(
         nonce,
         answer_id=secrets.token_urlsafe(9),
         problem=problem.key if problem else None,
@@ -245,7 +245,7 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: No
         has_agreed="agree" in request.form,
         restart=restart,
     )
-    response = protected(Response(sheet(view, bank, survey, one), 422 if problem else 200), nonce, survey.origins)
+    response = protected(Response(sheet(view, bank, survey, this_sheet), 422 if problem else 200), nonce, survey.origins)
     response.headers.update(_leads_on(view["result"] or {}))
     return response
 

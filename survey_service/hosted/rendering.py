@@ -49,10 +49,10 @@ def words_of(language: str) -> Mapping[str, str]:
     return {**STRINGS["en"], **strings(language)}
 
 
-def sheet(view: Mapping[str, Any], bank: Bank, survey: Survey, one: Sheet) -> str:
+def sheet(view: Mapping[str, Any], bank: Bank, survey: Survey, this_sheet: Sheet) -> str:
     """The question that is due, or the end."""
     language, words = view["language"], words_of(view["language"])
-    consent = survey.consent if one.asks_consent else None
+    consent = survey.consent if this_sheet.asks_consent else None
     return template("question.html" if view["question"] else "end.html").render(
         view=view,
         question=view["question"],
@@ -60,14 +60,14 @@ def sheet(view: Mapping[str, Any], bank: Bank, survey: Survey, one: Sheet) -> st
         lang=language,
         title=in_language(survey.title, language, bank.language),
         progress=progress(words, view),
-        problem=one.problem and words[one.problem].format(**one.facts),
+        problem=this_sheet.problem and words[this_sheet.problem].format(**this_sheet.facts),
         consent=consent and in_language(consent.text, language, bank.language),
         must_agree=consent is not None and consent.required,
-        languages=_other_languages(bank, language, one.query),
-        has_agreed=one.has_agreed,
-        sheet=one,
-        given=one.given,
-        nonce=one.nonce,
+        languages=_other_languages(bank, language, this_sheet.query),
+        has_agreed=this_sheet.has_agreed,
+        sheet=this_sheet,
+        given=this_sheet.given,
+        nonce=this_sheet.nonce,
     )
 
 
@@ -88,5 +88,5 @@ def _environment() -> Environment:
 
 def _other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Code, name and address of each language that the page does not speak now."""
-    others = [one for one in bank.languages if one != language]
-    return [(one, LANGUAGE_NAMES.get(one.split("-")[0], one), "?" + urlencode({**query, "lang": one})) for one in others]
+    others = [this_language for this_language in bank.languages if this_language != language]
+    return [(other, LANGUAGE_NAMES.get(other.split("-")[0], other), "?" + urlencode({**query, "lang": other})) for other in others]

@@ -31,9 +31,9 @@ def hear(secret: str, post: Post, now: datetime) -> list[Verified]:
     if not hmac.compare_digest(made, post.headers.get("x-hubspot-signature-v3", "").encode("latin-1", "replace")):
         raise NotGenuine
     events = read_json(post.body)
-    if not isinstance(events, list) or not all(isinstance(one, dict) for one in events):
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise MalformedBody("HubSpot sends a list of events.")
-    return [_heard(one) for one in events if one.get("subscriptionType") in (CHANGED, MERGED, FORGET)]
+    return [_heard(event) for event in events if event.get("subscriptionType") in (CHANGED, MERGED, FORGET)]
 
 
 def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done:
@@ -56,16 +56,16 @@ def _heard(event: Mapping[str, Any]) -> Verified:
             facts |= {"property": str(event["propertyName"]), "value": str(event.get("propertyValue") or "")}
         if event["subscriptionType"] == MERGED:
             kept = event.get("newObjectId") or event["primaryObjectId"]
-            facts = {"kept": str(kept), "gone": [str(one) for one in (event["primaryObjectId"], *event["mergedObjectIds"])]}
+            facts = {"kept": str(kept), "gone": [str(item) for item in (event["primaryObjectId"], *event["mergedObjectIds"])]}
     except (KeyError, TypeError, ValueError, OverflowError) as wrong:
         raise MalformedBody(f"An event of HubSpot lacks {wrong}, or has something else in its place.") from None
     parts = (event.get("eventId"), event["subscriptionType"], event.get("subscriptionId"), event.get("objectId"), event["occurredAt"])
-    return Verified(":".join(str(one) for one in parts)[:255], event["subscriptionType"], occurred, facts, SETTLING)
+    return Verified(":".join(str(part) for part in parts)[:255], event["subscriptionType"], occurred, facts, SETTLING)
 
 
 def _merge(work: Work, facts: Mapping[str, Any]) -> Done:
     """Everybody that HubSpot has made one is one here too; the one that is kept bears all their ids."""
-    known = [directory.find(work.session, one, system=SYSTEM) for one in dict.fromkeys([facts["kept"], *facts["gone"]])]
+    known = [directory.find(work.session, fromkey, system=SYSTEM) for fromkey in dict.fromkeys([facts["kept"], *facts["gone"]])]
     contacts = list({contact.id: contact for contact in known if contact is not None}.values())
     if not contacts:
         return Done("not_known")

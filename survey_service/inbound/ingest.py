@@ -133,6 +133,6 @@ def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: 
     contacts = {contact.id: contact for contact in fresh.values() if contact.merged_into is None}
     for bank, version in banks.newest(session) if contacts else []:
         for contact_id, sightings in signals_of(session, sorted(contacts), bank, now).items():
-            if any(one.event_id in fresh for one in sightings):
+            if any(sighting.event_id in fresh for sighting in sightings):
                 change = recompute_belief(session, contacts[contact_id], bank, version, "signal", now)
                 publish.publish_belief_change(session, change, ended=False, now=now)

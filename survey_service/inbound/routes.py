@@ -38,7 +38,7 @@ def list_sources() -> dict[str, Any]:
     """All sources, oldest first."""
     p = parts()
     with p.store.reading() as session:
-        return {"items": [sources.view(one, p.settings.base_url) for one in sources.every(session)]}
+        return {"items": [sources.view(item, p.settings.base_url) for item in sources.every(session)]}
 
 
 @blueprint.delete("/sources/<string:source>")

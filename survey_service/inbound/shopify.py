@@ -57,7 +57,7 @@ def handle(work: Work, kind: str, facts: Mapping[str, Any]) -> Done | Again:
 
 def _link(work: Work, facts: Mapping[str, Any]) -> Done:
     contact = directory.follow(work.session, facts["contact"], lock=True)
-    named = next((one["id"] for one in names_of(work.session, [contact])[contact.id] if one["system"] == directory.OWN_SYSTEM), None)
+    named = next((item["id"] for item in names_of(work.session, [contact])[contact.id] if item["system"] == directory.OWN_SYSTEM), None)
     if named is None:
         return Done("no_crm_id")
     mailing = create.mailing(work.session, work.banks, work.wishes["survey"], None, create.LIFETIME)

@@ -30,7 +30,7 @@ def hear(secret: str, post: Post, now: datetime) -> list[Verified]:
     except SigningError:
         raise NotGenuine from None
     shown = post.headers.get("webhook-signature", "").encode("latin-1", "replace").split(b" ")
-    if not within_tolerance(sent, now) or not any(hmac.compare_digest(made, one) for one in shown):
+    if not within_tolerance(sent, now) or not any(hmac.compare_digest(made, item) for item in shown):
         raise NotGenuine
     return [Verified(event_id[:255], UPSERT, sent, {"contact": _contact(read_json(post.body))})]
 

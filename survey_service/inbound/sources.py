@@ -71,15 +71,15 @@ def keep(session: Session, source: Source, events: list[Verified], now: datetime
     """Store what is new. Returns how many were."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = 0
-    for one in events:
+    for event in events:
         row = {
             "source_id": source.id,
-            "event_id": one.event_id,
-            "kind": one.kind,
-            "facts": dict(one.facts),
-            "occurred_at": one.occurred_at,
+            "event_id": event.event_id,
+            "kind": event.kind,
+            "facts": dict(event.facts),
+            "occurred_at": event.occurred_at,
             "received_at": now,
-            "due": now + one.wait,
+            "due": now + event.wait,
         }
         written = insert(InboundEvent).values(row).on_conflict_do_nothing(index_elements=["source_id", "event_id"])
         new += session.scalars(written.returning(col(InboundEvent.id))).first() is not None

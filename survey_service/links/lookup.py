@@ -73,9 +73,11 @@ def option_of(session: Session, banks: Banks, link: Link, target: Target) -> str
 
 def count(session: Session, link: Link, target: Target, option: str | None, now: datetime) -> None:
     """One more opening. What only machines do is remembered: to fall into the trap, or to open two options almost at once."""
-    opens = {(one.kind, one.option): one for one in session.exec(select(LinkOpen).where(LinkOpen.link_id == link.id))}
-    others = [one for (kind, other), one in opens.items() if kind == "option" and other != option]
-    if target.kind == "trap" or (option is not None and any(now - one.last_at <= TOO_QUICK for one in others)):
+    opens = {
+        (link_open.kind, link_open.option): link_open for link_open in session.exec(select(LinkOpen).where(LinkOpen.link_id == link.id))
+    }
+    others = [open_ for (kind, other), open_ in opens.items() if kind == "option" and other != option]
+    if target.kind == "trap" or (option is not None and any(now - this_other.last_at <= TOO_QUICK for this_other in others)):
         link.robot_at = link.robot_at or now
         session.add(link)
     known = opens.get((target.kind, option or ""))

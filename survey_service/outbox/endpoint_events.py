@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def publish_endpoint_event(session: Session, endpoint: Endpoint, news: Iterable[EndpointEvent], now: datetime) -> None:
     """Tell the others what has become of `endpoint`."""
-    for one in news:
-        facts = events.endpoint_facts(one.event_type, endpoint, one.reason, one.percent, now)
-        for other in _subscribers(session, one.event_type):
+    for event in news:
+        facts = events.endpoint_facts(event.event_type, endpoint, event.reason, event.percent, now)
+        for other in _subscribers(session, event.event_type):
             if other.id != endpoint.id:
-                messages.enqueue(session, other, one.event_type, facts, SendWindow(now), now)
+                messages.enqueue(session, other, event.event_type, facts, SendWindow(now), now)
 
 
 def publish_persona_set(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
@@ -34,11 +34,11 @@ def publish_persona_set(session: Session, bank: "Bank", version: int, before: "B
 def _changed(bank: "Bank", before: "Bank | None") -> list[str]:
     if before is None:
         return ["personas", "names", "version"]
-    now, then = ({one.id: one.name for one in which.personas} for which in (bank, before))
-    differs = {"personas": list(now) != list(then), "names": any(then.get(one, name) != name for one, name in now.items()), "version": True}
+    now, then = ({persona.id: persona.name for persona in which.personas} for which in (bank, before))
+    differs = {"personas": list(now) != list(then), "names": any(then.get(key, name) != name for key, name in now.items()), "version": True}
     return [name for name, is_so in differs.items() if is_so]
 
 
 def _subscribers(session: Session, event_type: str) -> list[Endpoint]:
     active = select(Endpoint).where(Endpoint.state == "active", ~col(Endpoint.awaits_ping)).order_by(col(Endpoint.id))
-    return [one for one in session.exec(active) if events.is_wanted(one, event_type)]
+    return [row for row in session.exec(active) if events.is_wanted(row, event_type)]

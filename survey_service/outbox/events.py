@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from survey_service.belief.belief import kind_of
-from survey_service.store.tables.core import Answer, Contact, ExternalId, SurveySession
+from survey_service.store.tables.core import Answer, Contact, ExternalId, SurveySession, kind_of
 from survey_service.store.tables.webhooks import Endpoint
 
 if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
     from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
+    from survey_service.belief.belief import BeliefChange
 
 
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
         told |= _persona(facts)
     for group in ("persona_set", "response", "link", "endpoint"):
         told |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
-    return told | {f"answer_{slug(one['question'])}": _scalar(one.get("value")) for one in facts.get("questions", ())}
+    return told | {f"answer_{slug(question['question'])}": _scalar(question.get("value")) for question in facts.get("questions", ())}
 
 
 def _contact_flat(contact: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f"external_id_{slug(one['system'])}": one["id"] for one in contact["external_ids"]}
+    names = {f"external_id_{slug(external_id['system'])}": external_id["id"] for external_id in contact["external_ids"]}
     return {"contact_id": contact["id"], **names} | {name: contact[name] for name in ("email_sha256", "email") if name in contact}
 
 
@@ -73,7 +73,7 @@ def slug(name: str) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    return ";".join(str(one) for one in value) if isinstance(value, list) else value
+    return ";".join(str(item) for item in value) if isinstance(value, list) else value
 
 
 UPDATED = "contact.persona.updated"
@@ -156,7 +156,7 @@ def response_facts(
             "started_at": stamp(row.started_at),
             "ended_at": None if row.ended_at is None else stamp(row.ended_at),
         },
-        "questions": [_became(bank.bank.question(one), given.get(one)) for one in bank.bank.survey(row.survey).questions],
+        "questions": [_became(bank.bank.question(question), given.get(question)) for question in bank.bank.survey(row.survey).questions],
         "consent": _consent(contact),
     }
 
@@ -186,12 +186,12 @@ def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: in
 
 def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
     """The data of `persona_set.published`: the personas there are now, and what differs from the version before."""
-    personas = [{"id": one.id, "name": dict(one.name)} for one in bank.personas]
+    personas = [{"id": persona.id, "name": dict(persona.name)} for persona in bank.personas]
     return {
         "schema": f"{PUBLISHED}/1",
         "reason": "published",
         "occurred_at": stamp(now),
-        "persona_set": {"id": bank.id, "version": version, "personas": [one.id for one in bank.personas]},
+        "persona_set": {"id": bank.id, "version": version, "personas": [persona.id for persona in bank.personas]},
         "personas": personas,
         "model": MODEL,
         "changed": list(changed),
@@ -205,9 +205,9 @@ def is_wanted(endpoint: Endpoint, event_type: str) -> bool:
 
 def coalesced(facts: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """`facts` of an update that takes the place of `earlier` ones: the count adds up, and the first sequence is the lowest."""
-    together = [one["coalesced"] for one in (facts, *earlier)]
-    updates = sum(one["updates"] for one in together)
-    return {**facts, "coalesced": {"updates": updates, "first_sequence": min(one["first_sequence"] for one in together)}}
+    together = [item["coalesced"] for item in (facts, *earlier)]
+    updates = sum(item["updates"] for item in together)
+    return {**facts, "coalesced": {"updates": updates, "first_sequence": min(item["first_sequence"] for item in together)}}
 
 
 def without_pii(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def without_pii(facts: Mapping[str, Any]) -> dict[str, Any]:
     if "contact" in kept:
         kept["contact"] = {name: value for name, value in kept["contact"].items() if name != "email"}
     if "questions" in kept:
-        kept["questions"] = [_withheld(one) for one in kept["questions"]]
+        kept["questions"] = [_withheld(question) for question in kept["questions"]]
     return kept
 
 
@@ -286,7 +286,7 @@ def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -
     """The items that weigh most, heaviest first. Free text weighs nothing and is never quoted here."""
     heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
     texts = {question.id for question in bank.bank.questions if question.type == "text"}
-    return [_item(one, texts) for one in heaviest[:MOST_EXPLANATIONS]]
+    return [_item(this_item, texts) for this_item in heaviest[:MOST_EXPLANATIONS]]
 
 
 def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def is_any(store: Store, now: datetime) -> bool:
         if any(session.execute(look).first() is not None for look in looks):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
-        return any(not is_in_force(one, now) for several in secrets for one in several)
+        return any(not is_in_force(item, now) for several in secrets for item in several)
 
 
 def idle_sessions(now: datetime) -> Select[str]:

@@ -43,7 +43,7 @@ def publish_response(
     if what == "completed":
         publish_final(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
-    wanting = [one for one in _subscribers(session, contact) if is_wanted(one, event_type)]
+    wanting = [subscriber for subscriber in _subscribers(session, contact) if is_wanted(subscriber, event_type)]
     if not wanting:
         return
     sequence = next_sequence(session, contact)
@@ -61,8 +61,12 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
         return
     for endpoint in endpoints:
         messages.flush(session, endpoint, contact, now)
-    untold = [one for one in endpoints if is_wanted(one, UPDATED) and not messages.has_current_belief(session, one, belief)]
-    patient = [one for one in endpoints if is_wanted(one, DECIDED) and one.when == "final"]
+    untold = [
+        this_endpoint
+        for this_endpoint in endpoints
+        if is_wanted(this_endpoint, UPDATED) and not messages.has_current_belief(session, this_endpoint, belief)
+    ]
+    patient = [this_endpoint for this_endpoint in endpoints if is_wanted(this_endpoint, DECIDED) and this_endpoint.when == "final"]
     if not untold and not patient:
         return
     known = evidence_about(session, contact, bank, now)
@@ -125,7 +129,7 @@ def _publish_belief(
 
 
 def _publish_contact_event(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
-    wanting = [one for one in _subscribers(session, contact) if is_wanted(one, event_type)]
+    wanting = [subscriber for subscriber in _subscribers(session, contact) if is_wanted(subscriber, event_type)]
     facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
     for endpoint in wanting:
         messages.flush(session, endpoint, contact, now)
@@ -135,7 +139,7 @@ def _publish_contact_event(session: Session, contact: Contact, event_type: str, 
 def _publish_update(
     session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
-    wanting = [one for one in endpoints if is_wanted(one, UPDATED)]
+    wanting = [this_endpoint for this_endpoint in endpoints if is_wanted(this_endpoint, UPDATED)]
     if wanting:
         facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
         for endpoint in wanting:
@@ -145,7 +149,11 @@ def _publish_update(
 def _publish_decision(
     session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
-    wanting = [one for one in endpoints if is_wanted(one, DECIDED) and _is_new_decision(session, one, change, ended)]
+    wanting = [
+        this_endpoint
+        for this_endpoint in endpoints
+        if is_wanted(this_endpoint, DECIDED) and _is_new_decision(session, this_endpoint, change, ended)
+    ]
     if wanting:
         names = _names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
@@ -182,15 +190,15 @@ def _put_in_place(
     now: datetime,
     lane: str,
 ) -> None:
-    facts = events.coalesced(facts, [one.facts for one in earlier])
-    lane = min([lane, *(one.lane for one in earlier)], key=messages.LANES.index)
+    facts = events.coalesced(facts, [item.facts for item in earlier])
+    lane = min([lane, *(item.lane for item in earlier)], key=messages.LANES.index)
     row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
-    for one in earlier:
+    for item in earlier:
         # A busy contact must not set the clock of a failing endpoint back: the schedule goes on where it was.
-        if one.attempt:
-            row.attempt, row.due = max(row.attempt, one.attempt), max(row.due, one.due)
-            row.uncounted = max(row.uncounted, one.uncounted)
-        messages.settle(session, one, "superseded", now)
+        if item.attempt:
+            row.attempt, row.due = max(row.attempt, item.attempt), max(row.due, item.due)
+            row.uncounted = max(row.uncounted, item.uncounted)
+        messages.settle(session, item, "superseded", now)
 
 
 def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange, ended: bool) -> bool:
@@ -204,7 +212,7 @@ def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) ->
     """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
     known = _known(session)
     resync.mark(session, _unreachable(known), contact.id)
-    return [one for one in known if _is_reachable(one) and (lane == INTERACTIVE or one.bulk)]
+    return [known_item for known_item in known if _is_reachable(known_item) and (lane == INTERACTIVE or known_item.bulk)]
 
 
 def _known(session: Session) -> list[Endpoint]:
@@ -212,7 +220,7 @@ def _known(session: Session) -> list[Endpoint]:
 
 
 def _unreachable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    return [one for one in endpoints if not _is_reachable(one) and any(is_wanted(one, event) for event in OF_CONTACTS)]
+    return [endpoint for endpoint in endpoints if not _is_reachable(endpoint) and any(is_wanted(endpoint, event) for event in OF_CONTACTS)]
 
 
 def _is_reachable(endpoint: Endpoint) -> bool:

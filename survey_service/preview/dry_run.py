@@ -35,9 +35,9 @@ def dry_run(session: Session, banks: Banks, survey: str, language: str | None, d
         move_on(interview, now)
         if done.back and not done.answers:
             raise Conflict("There is no answer to go back to.")
-        for one in done.answers[:-1] if done.back else done.answers:
+        for answer in done.answers[:-1] if done.back else done.answers:
             interview.must_be_open(now)
-            interview = _with(interview, one, now)
+            interview = _with(interview, answer, now)
             move_on(interview, now)
         if done.back:
             interview = replace(interview, withdrawn=_with(interview, done.answers[-1], now).answers[-1])
@@ -47,19 +47,19 @@ def dry_run(session: Session, banks: Banks, survey: str, language: str | None, d
         return view_of(interview, now)
 
 
-def _with(interview: Interview, one: GivenAnswer, now: datetime) -> Interview:
+def _with(interview: Interview, given_answer: GivenAnswer, now: datetime) -> Interview:
     """The interview with one more answer, which stands in the place of an earlier one to the same question."""
-    value = validated(interview, [one])[0]
+    value = validated(interview, [given_answer])[0]
     answer = Answer(
         session_id=interview.row.id,
         contact_id=interview.contact.id,
         bank=interview.row.bank,
         bank_version=interview.row.bank_version,
-        question=one.question,
-        kind=one.kind,
-        value=None if value is None else to_store(interview.bank.bank.question(one.question), value),
-        answer_id=one.answer_id,
+        question=given_answer.question,
+        kind=given_answer.kind,
+        value=None if value is None else to_store(interview.bank.bank.question(given_answer.question), value),
+        answer_id=given_answer.answer_id,
         given_at=now,
     )
-    others = [answer for answer in interview.answers if answer.question != one.question]
+    others = [answer for answer in interview.answers if answer.question != given_answer.question]
     return replace(interview, answers=[*others, answer], withdrawn=None)

@@ -18,7 +18,7 @@ LIFETIME = 3600
 
 def written(keys: Keyring, done: DryRun) -> str:
     """What was done, for a hidden field."""
-    answers = [[one.answer_id, one.question, one.kind, one.value] for one in done.answers]
+    answers = [[answer.answer_id, answer.question, answer.kind, answer.value] for answer in done.answers]
     return str(keys.signer(PURPOSE).dumps([answers, done.back, done.stopped]))
 
 
@@ -28,7 +28,7 @@ def read(keys: Keyring, text: str) -> DryRun:
         answers, back, stopped = keys.signer(PURPOSE).loads(text, max_age=LIFETIME)
     except (BadSignature, ValueError):
         return DryRun()
-    return DryRun([GivenAnswer(*one) for one in answers], back, stopped)
+    return DryRun([GivenAnswer(*answer) for answer in answers], back, stopped)
 
 
 def further(done: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> DryRun:

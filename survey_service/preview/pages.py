@@ -53,7 +53,10 @@ def overview(survey: str) -> Response:
     language = spoken(request.args.get("lang"), bank.languages)
     colours = {name: request.args.get(name, "")[:100] for name in DEFAULTS if request.args.get(name)}
     query = {"t": request.args.get("t") or preview_token(p.keys, survey), "lang": language, **colours}
-    others = [(one, LANGUAGE_NAMES.get(one, one), "?" + urlencode({**query, "lang": one})) for one in bank.languages]
+    others = [
+        (this_language, LANGUAGE_NAMES.get(this_language, this_language), "?" + urlencode({**query, "lang": this_language}))
+        for this_language in bank.languages
+    ]
     page = render_template(
         "preview.html",
         nonce=(nonce := new_nonce()),
@@ -94,7 +97,7 @@ def page(survey: str) -> Response:
             view = dry_run(session, p.banks, survey, language, done, p.now())
         except NotAnswered as wrong:
             problem = wrong
-    one = Sheet(
+    this_sheet = Sheet(
         nonce=(nonce := new_nonce()),
         answer_id=act_id(request.form) if problem else f"p{len(done.answers)}{'b' if done.back else ''}",
         problem=problem.key if problem else None,
@@ -104,7 +107,7 @@ def page(survey: str) -> Response:
         query=request.args.to_dict(),
         asks_consent=not done.answers,
     )
-    return _shown(sheet(view, bank, bank.survey(survey), one), f"style-src 'nonce-{nonce}'; form-action 'self'; {FRAMED}")
+    return _shown(sheet(view, bank, bank.survey(survey), this_sheet), f"style-src 'nonce-{nonce}'; form-action 'self'; {FRAMED}")
 
 
 @blueprint.get("/<string:survey>/email")
@@ -130,7 +133,7 @@ def rehearsal(survey: str) -> dict[str, Any]:
         given = RehearsalSchema().load(read_json(read_body()))
     except ValidationError as wrong:
         raise Invalid(str(wrong)) from None
-    answers = [GivenAnswer(one["answer_id"], one["question"], one["kind"], one.get("value")) for one in given["answers"]]
+    answers = [GivenAnswer(answer["answer_id"], answer["question"], answer["kind"], answer.get("value")) for answer in given["answers"]]
     with p.store.reading() as session:
         view = dry_run(session, p.banks, survey, given.get("language"), DryRun(answers, given["back"], given["stopped"]), p.now())
     view["words"] = words_of_widget(view["language"])

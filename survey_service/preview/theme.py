@@ -87,13 +87,13 @@ class Theme:
         return "".join(f"--discern-{name}:light-dark({hexadecimal(a)},{hexadecimal(b)});" for name, (a, b) in self.given.items())
 
 
-def contrast(one: Colour, other: Colour) -> float:
+def contrast(colour: Colour, other: Colour) -> float:
     """The contrast ratio of WCAG 2.2, 1 to 21.
 
     >>> round(contrast((0, 0, 0), (255, 255, 255)), 1)
     21.0
     """
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    darker, lighter = sorted((_luminance(colour), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 

@@ -134,7 +134,7 @@ def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer
     if claimed is None:
         return interview
     settle(session, interview.row)
-    if claimed.question in [one.question for one in given]:
+    if claimed.question in [answer.question for answer in given]:
         return interview
     clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
     return replace(interview, answers=keep(session, interview, [clicked], [claimed.value], now))

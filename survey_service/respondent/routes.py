@@ -96,7 +96,7 @@ def look(session_id: str) -> dict[str, Any]:
 def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
     """Take one answer or several; the same `answer_id` again writes nothing."""
     p, token = parts(), _token(given)
-    answers = [_given(one) for one in given["answers"]]
+    answers = [_given(this_answer) for this_answer in given["answers"]]
     with p.store.writing() as session:
         acted = interview.record_answers(session, p.banks, session_id, token, answers, p.now())
     return view_of(acted, acted.now)
@@ -147,7 +147,7 @@ def identity(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 def name_fields_as_sent(error: DiscernError) -> Response:
     """An answer sent on its own has its fields at the top: its errors are named so too."""
     if not isinstance(sent := g.get("body"), dict) or "answers" not in sent:
-        error.errors = [{**one, "path": one["path"].removeprefix("answers.0.")} for one in error.errors]
+        error.errors = [{**this_error, "path": this_error["path"].removeprefix("answers.0.")} for this_error in error.errors]
     return problem_response(error)
 
 
@@ -188,9 +188,9 @@ def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
     return {**view, "words": words_of_widget(view["language"])} if wanted else view
 
 
-def _given(one: dict[str, Any]) -> GivenAnswer:
-    fields = {name: value for name, value in one.items() if name != "website"}
-    return GivenAnswer(**{"value": None, **fields}, trapped=bool(one.get("website")))
+def _given(item: dict[str, Any]) -> GivenAnswer:
+    fields = {name: value for name, value in item.items() if name != "website"}
+    return GivenAnswer(**{"value": None, **fields}, trapped=bool(item.get("website")))
 
 
 def _token(given: dict[str, Any]) -> str:

@@ -135,8 +135,8 @@ class AnswersSchema(TokenSchema):
     def _one_or_many(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, dict) or "answers" in data:
             return data
-        one = {name: value for name, value in data.items() if name != "token"}
-        return {"answers": [one], **({"token": data["token"]} if "token" in data else {})}
+        item = {name: value for name, value in data.items() if name != "token"}
+        return {"answers": [item], **({"token": data["token"]} if "token" in data else {})}
 
 
 class BackSchema(TokenSchema):

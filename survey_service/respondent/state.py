@@ -62,7 +62,7 @@ def log_of(session: Session, row: SurveySession) -> Log:
     found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
     first = found[0]
     before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
-    return Log([cast(Answer, one) for one in found if one.id is not None], before, first.claimed, first.has_subscribers)
+    return Log([cast(Answer, this_row) for this_row in found if this_row.id is not None], before, first.claimed, first.has_subscribers)
 
 
 @cache  # to put a statement together takes longer than to run it
@@ -182,7 +182,7 @@ class Interview:
     @cached_property
     def known(self) -> list[ObservedAnswer]:
         """What was given, and last what a click claims."""
-        return [one for _, one in self.given] + ([self.claimed] if self.claimed else [])
+        return [answer for _, answer in self.given] + ([self.claimed] if self.claimed else [])
 
     @cached_property
     def about(self) -> ContactEvidence:
@@ -213,8 +213,8 @@ class Interview:
     def progress(self) -> Progress:
         """What is done and what may open; the limit is what the respondent has been told."""
         done = np.zeros((1, len(self.bank.index)), dtype=bool)
-        for answer, one in self.given:
-            done[0, self.bank.index[one.question]] = answer.session_id == self.row.id or answer.kind != ASK_AGAIN
+        for answer, this_answer in self.given:
+            done[0, self.bank.index[this_answer.question]] = answer.session_id == self.row.id or answer.kind != ASK_AGAIN
         own = [answer for answer in self.own if answer.question in self.bank.index]
         effort = self.bank.tables.seconds
         spent = sum(effort[self.bank.index[a.question]] if a.seconds is None else a.seconds for a in own)

@@ -89,7 +89,7 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     """
     bank, rules = interview.bank, interview.bank.rules[interview.row.survey]
     outcomes = bank.outcomes(asking)
-    others = [one for one in interview.known if one.question != asking]
+    others = [known_item for known_item in interview.known if known_item.question != asking]
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = look_ahead_states(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)

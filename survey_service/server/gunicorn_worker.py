@@ -193,7 +193,7 @@ class WebWorker(ThreadWorker):
     def murder_pending(self) -> None:
         """Closes those that have sent nothing more for a while."""
         now = time.monotonic()
-        for conn in list(takewhile(lambda one: one.timeout <= now, self.pending_conns)):
+        for conn in list(takewhile(lambda pending_conn: pending_conn.timeout <= now, self.pending_conns)):
             self._count_again(conn)
         super().murder_pending()
 

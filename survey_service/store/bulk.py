@@ -35,7 +35,7 @@ def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
     rows = chosen.subquery("chosen")
     if dialect == "postgresql":
         return select(cast(func.json_agg(rows.table_valued()), Text))
-    pairs = [part for one in rows.c for part in (one.name, func.json(one) if one.name == "facts" else one)]
+    pairs = [part for item in rows.c for part in (item.name, func.json(item) if item.name == "facts" else item)]
     return select(func.json_group_array(func.json_object(*pairs))).select_from(rows)
 
 

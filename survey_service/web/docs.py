@@ -50,7 +50,7 @@ def _call(document: Mapping[str, Any], method: str, path: str, item: Mapping[str
         "id": f"{method}{path}".replace("/", "-").replace("{", "").replace("}", ""),
         "summary": operation.get("summary", ""),
         "what": operation.get("description", ""),
-        "parameters": [_field(document, one["name"], one, one.get("required", False)) for one in given],
+        "parameters": [_field(document, this_answer["name"], this_answer, this_answer.get("required", False)) for this_answer in given],
         "body": _fields(document, _schema(document, operation.get("requestBody", {}))),
         "answers": [(status, _fields(document, schema)) for status, schema in sorted(answers.items())],
     }
@@ -78,7 +78,7 @@ def _fields(document: Mapping[str, Any], schema: Mapping[str, Any], within: str 
 def _field(document: Mapping[str, Any], name: str, carrier: Mapping[str, Any], required: bool) -> dict[str, Any]:
     schema = _resolved(document, carrier.get("schema", {}))
     what = carrier.get("description") or carrier.get("schema", {}).get("description") or schema.get("description", "")
-    kinds = [_kind(document, _resolved(document, one)) for one in carrier.get("schema", {}).get("anyOf", ())]
+    kinds = [_kind(document, _resolved(document, item)) for item in carrier.get("schema", {}).get("anyOf", ())]
     return {"name": name, "type": " or ".join(dict.fromkeys(kinds)) or _kind(document, schema), "required": required, "what": what}
 
 
@@ -86,7 +86,7 @@ def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     kind = schema.get("type", "any")
     shown = " or ".join(kind) if isinstance(kind, list) else str(kind)
     if "enum" in schema:
-        shown = " | ".join("null" if one is None else str(one) for one in schema["enum"])
+        shown = " | ".join("null" if item is None else str(item) for item in schema["enum"])
     if shown.startswith("array"):
         shown = f"list of {_kind(document, _resolved(document, schema.get('items', {})))}"
     limits = [f"{word} {schema[name]}" for name, word in LIMITS.items() if name in schema]

@@ -73,8 +73,10 @@ def _names_and_number_of_properties(_converter: Any, field: fields.Field, ret: d
     if isinstance(names := field.metadata.get("propertyNames"), Mapping):
         said["propertyNames"] = dict(names)
     elif field.key_field is not None:
-        lengths = [one for one in field.key_field.validators if isinstance(one, validate.Length)]
-        limits = {name: value for one in lengths for name, value in (("minLength", one.min), ("maxLength", one.max)) if value is not None}
+        lengths = [validator for validator in field.key_field.validators if isinstance(validator, validate.Length)]
+        limits = {
+            name: value for length in lengths for name, value in (("minLength", length.min), ("maxLength", length.max)) if value is not None
+        }
         said |= {"propertyNames": limits} if limits else {}
-    sizes = [one.max for one in field.validators if isinstance(one, validate.Length) and one.max is not None]
+    sizes = [validator.max for validator in field.validators if isinstance(validator, validate.Length) and validator.max is not None]
     return said | ({"maxProperties": min(sizes)} if sizes else {})

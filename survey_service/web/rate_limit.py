@@ -42,7 +42,7 @@ class Limits:
 
     def __init__(self, store: Store, limits: Sequence[Limit]) -> None:
         self._store = store
-        self._memory = max((one.memory for one in limits), default=0.0)
+        self._memory = max((limit.memory for limit in limits), default=0.0)
         self._pruned_at: datetime | None = None
 
     def admit(self, charges: Sequence[Charge], now: datetime) -> None:
@@ -54,21 +54,21 @@ class Limits:
         if not charges:
             return
         with self._store.hasty() as connection:
-            admitted = connection.execute(_statement(tuple(one.session is not None for one in charges)), _values(charges, now)).all()
+            admitted = connection.execute(_statement(tuple(charge.session is not None for charge in charges)), _values(charges, now)).all()
             if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
                 self._pruned_at = now
                 connection.execute(text("DELETE FROM rate_limit WHERE open_at < :old"), {"old": now.timestamp() - self._memory})
         if len(admitted) < len(charges):
-            raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(one.limit.gap for one in charges)))})
+            raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(charge.limit.gap for charge in charges)))})
 
 
 def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
     moment = now.timestamp()
     values: dict[str, object] = {"now": moment}
-    for number, one in enumerate(charges):
-        values |= {f"key{number}": one.key, f"open{number}": one.limit.first(moment), f"gap{number}": one.limit.gap}
-        if one.session is not None:
-            values[f"session{number}"] = one.session
+    for number, charge in enumerate(charges):
+        values |= {f"key{number}": charge.key, f"open{number}": charge.limit.first(moment), f"gap{number}": charge.limit.gap}
+        if charge.session is not None:
+            values[f"session{number}"] = charge.session
     return values
 
 

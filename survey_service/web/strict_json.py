@@ -85,14 +85,14 @@ def _texts(value: Any) -> Iterator[str]:
         if depth > DEEPEST:
             raise MalformedBody(TOO_DEEP)
         inside: list[Any] = []
-        for one in level:
-            if isinstance(one, str):
-                yield one
-            elif isinstance(one, dict):
-                yield from one
-                inside += one.values()
-            elif isinstance(one, list):
-                inside += one
+        for item in level:
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, dict):
+                yield from item
+                inside += item.values()
+            elif isinstance(item, list):
+                inside += item
         level, depth = inside, depth + 1
 
 

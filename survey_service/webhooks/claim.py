@@ -84,7 +84,7 @@ def claim(
     messages = _with_bodies(session, endpoint, found, now)
     if not messages:
         return None
-    crashed = {one["id"] for one in found if one["crashed"]}
+    crashed = {row["id"] for row in found if row["crashed"]}
     _note(session, messages, crashed, due.new_lease(now, lease, chance()), now)
     return _batch(endpoint, messages, now)
 
@@ -92,7 +92,7 @@ def claim(
 def release(session: Session, messages: Sequence[Claimed]) -> None:
     """As if they had never been taken: nothing of them has been sent. Those that somebody else has put away stay so."""
     if messages:
-        given = {"given": bulk.packed([{**_key(one), "manual": one.manual} for one in messages])}
+        given = {"given": bulk.packed([{**_key(message), "manual": message.manual} for message in messages])}
         for statement in _free(bulk.dialect_of(session)):
             session.connection().execute(statement, given)
 
@@ -100,27 +100,27 @@ def release(session: Session, messages: Sequence[Claimed]) -> None:
 def still_claimed(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
     """Which of the messages may still be sent as they are: nobody has put them away, nor changed where they go."""
     here = and_(col(Endpoint.id) == batch.endpoint_id, col(Endpoint.state) == "active", col(Endpoint.url) == batch.url)
-    numbers = {one.delivery_id: one.attempt for one in messages}
+    numbers = {message.delivery_id: message.attempt for message in messages}
     mine = select(col(Delivery.id), col(Delivery.attempt)).join(Endpoint, here)
     found = session.execute(mine.where(col(Delivery.id).in_(numbers), col(Delivery.state) == "pending"))
     return {delivery_id for delivery_id, attempt in found if numbers[delivery_id] == attempt}
 
 
 def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[str, Any]], now: datetime) -> list[Claimed]:
-    frozen = _frozen(session, [one["id"] for one in found if one["frozen"]])
-    known = _acknowledged(session, endpoint, [one["contact_id"] for one in found if not one["frozen"] and one["bank"]])
+    frozen = _frozen(session, [row["id"] for row in found if row["frozen"]])
+    known = _acknowledged(session, endpoint, [row["contact_id"] for row in found if not row["frozen"] and row["bank"]])
     claimed = []
-    for one in found:
+    for row in found:
         try:
-            body = frozen.get(one["id"]) or _body(one, endpoint, known.get((one["contact_id"], one["bank"])))
+            body = frozen.get(row["id"]) or _body(row, endpoint, known.get((row["contact_id"], row["bank"])))
         except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop all the others
-            unwritable = session.get_one(Delivery, one["id"])
+            unwritable = session.get_one(Delivery, row["id"])
             unwritable.last_error = f"unwritable: {wrong}"[:200]
             settle(session, unwritable, "dead", now)
             continue
-        state = events.acknowledged_state(one["facts"]) if one["contact_id"] and one["bank"] and "assignment" in one["facts"] else None
-        number = one["attempt"] + 1
-        claimed.append(Claimed(one["id"], number, one["event_id"], one["event_type"], body, state, bool(one["manual"])))
+        state = events.acknowledged_state(row["facts"]) if row["contact_id"] and row["bank"] and "assignment" in row["facts"] else None
+        number = row["attempt"] + 1
+        claimed.append(Claimed(row["id"], number, row["event_id"], row["event_type"], body, state, bool(row["manual"])))
     return claimed
 
 
@@ -135,32 +135,32 @@ def _acknowledged(session: Session, endpoint: Endpoint, contacts: Sequence[str])
     """What the endpoint knows of these contacts, by contact and bank."""
     if not contacts:
         return {}
-    given = {"endpoint": endpoint.id, "given": bulk.packed([{"contact": one} for one in contacts])}
+    given = {"endpoint": endpoint.id, "given": bulk.packed([{"contact": contact} for contact in contacts])}
     return {
-        (one["contact_id"], one["bank"]): one["facts"]
-        for one in bulk.read(session, _acknowledged_statement(bulk.dialect_of(session)), given)
+        (item["contact_id"], item["bank"]): item["facts"]
+        for item in bulk.read(session, _acknowledged_statement(bulk.dialect_of(session)), given)
     }
 
 
-def _body(one: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] | None) -> bytes:
-    facts = one["facts"] if endpoint.include_pii else events.without_pii(one["facts"])
-    return events.body_of(one["event_type"], one["event_id"], facts, known, endpoint.format)
+def _body(item: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] | None) -> bytes:
+    facts = item["facts"] if endpoint.include_pii else events.without_pii(item["facts"])
+    return events.body_of(item["event_type"], item["event_id"], facts, known, endpoint.format)
 
 
 def _note(session: Session, messages: Sequence[Claimed], crashed: Collection[int], until: datetime, now: datetime) -> None:
     """One row an attempt, before it is made. An attempt that a worker's death has cut short is not counted: it may never have been made."""
-    bodies, places = bulk.joined([one.body for one in messages])
+    bodies, places = bulk.joined([message.body for message in messages])
     taken = [
-        {**_key(one), **place, "manual": one.manual, "crashed": int(one.delivery_id in crashed)}
-        for one, place in zip(messages, places, strict=True)
+        {**_key(message), **place, "manual": message.manual, "crashed": int(message.delivery_id in crashed)}
+        for message, place in zip(messages, places, strict=True)
     ]
     given = {"given": bulk.packed(taken), "bytes": bodies, "until": until, "now": now}
     for statement in _hold(bulk.dialect_of(session)):
         session.connection().execute(statement, given)
 
 
-def _key(one: Claimed) -> dict[str, int]:
-    return {"id": one.delivery_id, "number": one.attempt}
+def _key(claimed: Claimed) -> dict[str, int]:
+    return {"id": claimed.delivery_id, "number": claimed.attempt}
 
 
 # To put a statement together takes longer than to run it.
@@ -168,25 +168,25 @@ def _key(one: Claimed) -> dict[str, int]:
 
 @cache
 def _hold(dialect: str) -> tuple[Executable, Executable]:
-    one = bulk.given(dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer())
-    mine = update(Delivery).where(col(Delivery.id) == one.c.id)
-    changed = {"attempt": one.c.number, "lease_until": bindparam("until"), "body": bulk.piece(one), "manual": false()}
-    begun = select(one.c.id, one.c.number, bindparam("now", type_=UtcDateTime()), one.c.manual)
+    item = bulk.given(dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer())
+    mine = update(Delivery).where(col(Delivery.id) == item.c.id)
+    changed = {"attempt": item.c.number, "lease_until": bindparam("until"), "body": bulk.piece(item), "manual": false()}
+    begun = select(item.c.id, item.c.number, bindparam("now", type_=UtcDateTime()), item.c.manual)
     return (
-        mine.values(**changed, uncounted=col(Delivery.uncounted) + one.c.crashed),
+        mine.values(**changed, uncounted=col(Delivery.uncounted) + item.c.crashed),
         insert(DeliveryAttempt).from_select(["delivery_id", "number", "started_at", "manual"], begun, include_defaults=False),
     )
 
 
 @cache
 def _free(dialect: str) -> tuple[Executable, Executable]:
-    one = bulk.given(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
-    mine = and_(col(Delivery.id) == one.c.id, col(Delivery.attempt) == one.c.number, col(Delivery.state) == "pending")
+    item = bulk.given(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
+    mine = and_(col(Delivery.id) == item.c.id, col(Delivery.attempt) == item.c.number, col(Delivery.state) == "pending")
     # What was never sent is not frozen: it may be told in another way by then.
-    body = case((one.c.number > 1, col(Delivery.body)), else_=None)
-    tried = tuple_(col(DeliveryAttempt.delivery_id), col(DeliveryAttempt.number)).in_(select(one.c.id, one.c.number))
+    body = case((item.c.number > 1, col(Delivery.body)), else_=None)
+    tried = tuple_(col(DeliveryAttempt.delivery_id), col(DeliveryAttempt.number)).in_(select(item.c.id, item.c.number))
     return (
-        update(Delivery).where(mine).values(attempt=one.c.number - 1, lease_until=None, manual=one.c.manual, body=body),
+        update(Delivery).where(mine).values(attempt=item.c.number - 1, lease_until=None, manual=item.c.manual, body=body),
         delete(DeliveryAttempt).where(tried),
     )
 
@@ -198,10 +198,10 @@ def _bodies() -> Select[*tuple[Any, ...]]:
 
 @cache
 def _acknowledged_statement(dialect: str) -> Select[str]:
-    one = bulk.given(dialect, contact=Text())
+    item = bulk.given(dialect, contact=Text())
     told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
     # Not a join: SQLite would read all that the endpoint knows, again for each contact.
-    wanted = col(Acknowledged.contact_id).in_(select(one.c.contact))
+    wanted = col(Acknowledged.contact_id).in_(select(item.c.contact))
     return bulk.together(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
 
 
@@ -209,7 +209,7 @@ def _batch(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Ba
     return Batch(
         endpoint.id,
         endpoint.url,
-        tuple(one["encrypted"] for one in endpoint.secrets if is_in_force(one, now)),
+        tuple(secret["encrypted"] for secret in endpoint.secrets if is_in_force(secret, now)),
         dict(endpoint.headers),
         is_probe=endpoint.tripped_at is not None,
         messages=tuple(messages),

@@ -49,7 +49,7 @@ def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) ->
     attempts: dict[int, list[DeliveryAttempt]] = {}
     for attempt in session.exec(made.order_by(col(DeliveryAttempt.number))):
         attempts.setdefault(attempt.delivery_id, []).append(attempt)
-    return [_view(row, [_attempt(one, with_excerpts) for one in attempts.get(row.id or 0, [])]) for row in rows]
+    return [_view(row, [_attempt(this_attempt, with_excerpts) for this_attempt in attempts.get(row.id or 0, [])]) for row in rows]
 
 
 def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
@@ -133,17 +133,17 @@ def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _attempt(one: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
+def _attempt(delivery_attempt: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
     told = {
-        "number": one.number,
-        "started_at": one.started_at.isoformat(),
-        "finished_at": _iso(one.finished_at),
-        "outcome": one.outcome,
-        "status": one.status,
-        "error": one.error,
-        "manual": one.manual,
+        "number": delivery_attempt.number,
+        "started_at": delivery_attempt.started_at.isoformat(),
+        "finished_at": _iso(delivery_attempt.finished_at),
+        "outcome": delivery_attempt.outcome,
+        "status": delivery_attempt.status,
+        "error": delivery_attempt.error,
+        "manual": delivery_attempt.manual,
     }
-    return {**told, "excerpt": (one.excerpt or b"").decode(errors="replace")} if with_excerpt else told
+    return {**told, "excerpt": (delivery_attempt.excerpt or b"").decode(errors="replace")} if with_excerpt else told
 
 
 def _iso(moment: datetime | None) -> str | None:

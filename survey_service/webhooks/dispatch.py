@@ -132,7 +132,7 @@ def _send(hands: Sender, batch: Batch, began: float) -> list[Sent]:
     """One after the other, until the time of a batch is over, or the endpoint wants no more."""
     secrets, own = _opened(hands.keys, batch)
     sent: list[Sent] = []
-    looked, valid = began, {one.delivery_id for one in batch.messages}
+    looked, valid = began, {this_message.delivery_id for this_message in batch.messages}
     for number, message in enumerate(batch.messages):
         if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _wants_no_more(sent)):
             break
@@ -156,7 +156,7 @@ def _attempt(hands: Sender, batch: Batch, message: Claimed, secrets: Sequence[st
 def _opened(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
     """The secrets and the owner's headers in clear; no secrets where none of the keys reads them."""
     try:
-        return [keys.decrypt(one) for one in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
+        return [keys.decrypt(secret) for secret in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
     except InvalidToken:
         return None, {}
 
@@ -166,7 +166,7 @@ def _wants_no_more(sent: Sequence[Sent]) -> bool:
     if isinstance(last, Rejected) or (isinstance(last, Retry) and last.retry_after):
         return True
     row = sent[-FAILURES_IN_A_ROW:]
-    return len(row) == FAILURES_IN_A_ROW and not any(isinstance(one.outcome, Delivered) for one in row)
+    return len(row) == FAILURES_IN_A_ROW and not any(isinstance(item.outcome, Delivered) for item in row)
 
 
 def _settle(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
@@ -187,15 +187,15 @@ def _log_batch(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> Non
     nor anything that was sent or answered.
     """
     arrived: list[Sent] = []
-    for one in sent:
-        in_time = one.message.delivery_id in ours
-        if in_time and isinstance(one.outcome, Delivered):
-            arrived.append(one)
+    for delivery in sent:
+        in_time = delivery.message.delivery_id in ours
+        if in_time and isinstance(delivery.outcome, Delivered):
+            arrived.append(delivery)
         else:
-            _log_attempt(batch, one, in_time)
+            _log_attempt(batch, delivery, in_time)
     if arrived:
-        ids = [one.message.event_id for one in arrived]
-        longest = max(_milliseconds(one.outcome) for one in arrived)
+        ids = [message.message.event_id for message in arrived]
+        longest = max(_milliseconds(message.outcome) for message in arrived)
         log.info("delivered", extra={"endpoint": batch.endpoint_id, "messages": len(ids), "ms_at_most": longest, "event_ids": ids})
 
 

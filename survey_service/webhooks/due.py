@@ -101,9 +101,9 @@ def most_at_once(endpoint: Endpoint, most: int) -> int:
 
 @cache  # to put a statement together takes longer than to run it
 def _first_of_each_endpoint(lane: str) -> Select[str, datetime]:
-    one = aliased(Delivery)
-    first = _due(one, col(Endpoint.id), lane).where(or_(~col(Endpoint.awaits_ping), col(one.event_type) == events.PING)).limit(1)
-    due = first.with_only_columns(col(one.due)).correlate(Endpoint).scalar_subquery()
+    item = aliased(Delivery)
+    first = _due(item, col(Endpoint.id), lane).where(or_(~col(Endpoint.awaits_ping), col(item.event_type) == events.PING)).limit(1)
+    due = first.with_only_columns(col(item.due)).correlate(Endpoint).scalar_subquery()
     return select(col(Endpoint.id), due).where(_has_room(lane), ~_is_connection())
 
 
@@ -120,27 +120,27 @@ def _with_room(lane: str) -> Select[Endpoint]:
 
 @cache
 def _first(dialect: str, lane: str, only_ping: bool) -> Select[str]:
-    one = aliased(Delivery)
-    more = (col(one.body).is_not(None).label("frozen"), col(one.lease_until).is_not(None).label("crashed"))
-    chosen = _due(one, bindparam("line"), lane).limit(bindparam("most")).with_only_columns(*(getattr(one, name) for name in TAKEN), *more)
-    chosen = chosen.where(col(one.event_type) == events.PING) if only_ping else chosen
-    return bulk.together(dialect, chosen.with_for_update(skip_locked=True, of=one))
+    item = aliased(Delivery)
+    more = (col(item.body).is_not(None).label("frozen"), col(item.lease_until).is_not(None).label("crashed"))
+    chosen = _due(item, bindparam("line"), lane).limit(bindparam("most")).with_only_columns(*(getattr(item, name) for name in TAKEN), *more)
+    chosen = chosen.where(col(item.event_type) == events.PING) if only_ping else chosen
+    return bulk.together(dialect, chosen.with_for_update(skip_locked=True, of=item))
 
 
-def _due(one: type[Delivery], endpoint: Any, lane: str) -> Select[Any]:
+def _due(item: type[Delivery], endpoint: Any, lane: str) -> Select[Any]:
     """A line, in order: of each contact the only one in flight to that endpoint, and never before an older one."""
-    mine = (col(one.endpoint_id) == endpoint, col(one.lane) == lane)
-    return select(col(one.id)).where(*mine, is_next_in_line(one, NOW, DUE_BY)).order_by(col(one.due), col(one.id))
+    mine = (col(item.endpoint_id) == endpoint, col(item.lane) == lane)
+    return select(col(item.id)).where(*mine, is_next_in_line(item, NOW, DUE_BY)).order_by(col(item.due), col(item.id))
 
 
-def is_next_in_line(one: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
+def is_next_in_line(item: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
     """Due, in nobody's hands, and behind nothing that is to be told of the same contact."""
     older = aliased(Delivery)
     # Not a NOT EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
-    same = and_(col(older.endpoint_id) == col(one.endpoint_id), col(older.contact_id) == col(one.contact_id))
+    same = and_(col(older.endpoint_id) == col(item.endpoint_id), col(older.contact_id) == col(item.contact_id))
     first = select(col(older.place)).where(same, col(older.state) == PENDING).order_by(col(older.place)).limit(1).scalar_subquery()
-    is_first = func.coalesce(first, col(one.place)) >= col(one.place)
-    return and_(col(one.state) == PENDING, col(one.due) <= due_by, is_unclaimed(one, now), is_first)
+    is_first = func.coalesce(first, col(item.place)) >= col(item.place)
+    return and_(col(item.state) == PENDING, col(item.due) <= due_by, is_unclaimed(item, now), is_first)
 
 
 def _is_connection() -> ColumnElement[bool]:

@@ -30,7 +30,7 @@ log = logging.getLogger("discern.worker")
 def locked_if_it_changes(session: Session, endpoint_id: str, url: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
     """The endpoint, when one of these outcomes concerns all of its messages. Endpoint before delivery: everybody locks in this order."""
     failures, awaits_ping, clock_off = session.connection().execute(_as_it_is(), {"id": endpoint_id}).one()
-    if not any(_changes(bool(failures or awaits_ping), clock_off, one) for one in outcomes):
+    if not any(_changes(bool(failures or awaits_ping), clock_off, outcome) for outcome in outcomes):
         return None
     endpoint = session.get_one(Endpoint, endpoint_id, with_for_update={"key_share": True}, populate_existing=True)
     return endpoint if endpoint.url == url else None  # what the old address said is no word of the new one
@@ -56,8 +56,8 @@ def judge(
         if gave_up and message.event_type == events.PING:
             news += _not_back(endpoint, now)
     endpoint_events.publish_endpoint_event(session, endpoint, news, now)
-    for one in news:
-        log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, one.event_type, one.reason, one.percent)
+    for event in news:
+        log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, event.event_type, event.reason, event.percent)
     if endpoint.state == "disabled":
         drop_and_mark(session, endpoint, now)
     session.add(endpoint)

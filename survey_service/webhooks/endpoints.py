@@ -194,7 +194,7 @@ def rotate(session: Session, settings: Settings, endpoint_id: str, now: datetime
 def forget_expired_secrets(session: Session, now: datetime) -> None:
     """Secrets whose overlap is over sign nothing; here they cease to exist."""
     for endpoint in session.exec(select(Endpoint).where(Endpoint.state != "removed").with_for_update(key_share=True)):
-        kept = [one for one in endpoint.secrets if is_in_force(one, now)]
+        kept = [secret for secret in endpoint.secrets if is_in_force(secret, now)]
         if len(kept) < len(endpoint.secrets):
             endpoint.secrets = kept
             session.add(endpoint)
@@ -216,9 +216,9 @@ def _secret(settings: Settings) -> tuple[str, dict[str, Any]]:
 def _check(given: Mapping[str, Any], settings: Settings) -> None:
     """Raises Invalid or AddressRefused with every field named."""
     problems = [
-        {"path": f"events.{number}", "message": f'"{one}" is not an event: choose from {", ".join(events.EVENT_TYPES)}'}
-        for number, one in enumerate(given.get("events", ()))
-        if one not in events.EVENT_TYPES
+        {"path": f"events.{number}", "message": f'"{event}" is not an event: choose from {", ".join(events.EVENT_TYPES)}'}
+        for number, event in enumerate(given.get("events", ()))
+        if event not in events.EVENT_TYPES
     ]
     if given.get("when", WISHES[0]) not in WISHES:
         problems.append({"path": "when", "message": f"choose from {', '.join(WISHES)}"})

@@ -37,29 +37,29 @@ def settle(session: Session, batch: Batch, sent: Sequence[Sent], now: datetime, 
     Returns the deliveries that were still ours. The others came too late: another attempt has begun, or nobody wants them any more.
     Locked in the order in which everybody locks: the endpoint, contacts, and then messages by their ids.
     """
-    endpoint = endpoint_health.locked_if_it_changes(session, batch.endpoint_id, batch.url, [one.outcome for one in sent])
-    hold_contacts(session, [one.delivery_id for one in batch.messages])
+    endpoint = endpoint_health.locked_if_it_changes(session, batch.endpoint_id, batch.url, [delivery.outcome for delivery in sent])
+    hold_contacts(session, [message.delivery_id for message in batch.messages])
     ours = _ours(session, batch)
     _complete(session, sent, ours)
-    _settle_delivered(session, [one for one in sent if isinstance(one.outcome, Delivered)], ours, now)
-    for one in sent:
-        delivery_id = one.message.delivery_id
+    _settle_delivered(session, [delivery for delivery in sent if isinstance(delivery.outcome, Delivered)], ours, now)
+    for delivery in sent:
+        delivery_id = delivery.message.delivery_id
         if delivery_id not in ours:
             continue
-        gave_up = not isinstance(one.outcome, Delivered) and _schedule_retry(
-            session, one.message, one.outcome, batch.is_probe, now, jitter()
+        gave_up = not isinstance(delivery.outcome, Delivered) and _schedule_retry(
+            session, delivery.message, delivery.outcome, batch.is_probe, now, jitter()
         )
         if endpoint is not None and endpoint.state == "active":
-            endpoint_health.judge(session, endpoint, one.message, one.outcome, now, is_probe=batch.is_probe, gave_up=gave_up)
-    made = {one.message.delivery_id for one in sent}
-    claim.release(session, [one for one in batch.messages if one.delivery_id not in made])
+            endpoint_health.judge(session, endpoint, delivery.message, delivery.outcome, now, is_probe=batch.is_probe, gave_up=gave_up)
+    made = {delivery.message.delivery_id for delivery in sent}
+    claim.release(session, [message for message in batch.messages if message.delivery_id not in made])
     return ours & made
 
 
 def hold_contacts(session: Session, deliveries: Sequence[int]) -> None:
     """What an endpoint knows refers to its contact. Who merges or erases one holds it and then asks for its messages: so do we."""
     if bulk.dialect_of(session) == "postgresql":  # on SQLite a writer is alone
-        session.connection().execute(_contacts(), {"given": bulk.packed([{"id": one} for one in deliveries])})
+        session.connection().execute(_contacts(), {"given": bulk.packed([{"id": delivery} for delivery in deliveries])})
 
 
 def acknowledge(session: Session, states: Mapping[int, Mapping[str, Any]]) -> None:
@@ -76,34 +76,38 @@ def error_text(outcome: Outcome) -> str | None:
 
 def _ours(session: Session, batch: Batch) -> set[int]:
     """The fence: a message is ours while it is pending and nobody has begun another attempt."""
-    given = {"given": bulk.packed([{"id": one.delivery_id, "number": one.attempt} for one in batch.messages])}
-    return {one["id"] for one in bulk.read(session, _held(bulk.dialect_of(session)), given)}
+    given = {"given": bulk.packed([{"id": message.delivery_id, "number": message.attempt} for message in batch.messages])}
+    return {item["id"] for item in bulk.read(session, _held(bulk.dialect_of(session)), given)}
 
 
 def _complete(session: Session, sent: Sequence[Sent], ours: Collection[int]) -> None:
     if not sent:
         return
     # Of those that are not ours the contact may have been erased meanwhile.
-    excerpts, places = bulk.joined([one.outcome.excerpt if one.message.delivery_id in ours else None for one in sent])
+    excerpts, places = bulk.joined([delivery.outcome.excerpt if delivery.message.delivery_id in ours else None for delivery in sent])
     made = [
         {
-            **{"id": one.message.delivery_id, "number": one.message.attempt, **place},
-            **{"began": bulk.text_of(one.began), "ended": bulk.text_of(one.ended)},
-            **{"outcome": type(one.outcome).__name__.lower(), "status": one.outcome.status, "error": error_text(one.outcome)},
+            **{"id": delivery.message.delivery_id, "number": delivery.message.attempt, **place},
+            **{"began": bulk.text_of(delivery.began), "ended": bulk.text_of(delivery.ended)},
+            **{
+                "outcome": type(delivery.outcome).__name__.lower(),
+                "status": delivery.outcome.status,
+                "error": error_text(delivery.outcome),
+            },
         }
-        for one, place in zip(sent, places, strict=True)
+        for delivery, place in zip(sent, places, strict=True)
     ]
     session.connection().execute(_made(bulk.dialect_of(session)), {"given": bulk.packed(made), "bytes": excerpts})
 
 
 def _settle_delivered(session: Session, delivered: Sequence[Sent], ours: Collection[int], now: datetime) -> None:
-    settled = [one.message for one in delivered if one.message.delivery_id in ours]
+    settled = [item.message for item in delivered if item.message.delivery_id in ours]
     if not settled:
         return
-    given = {"given": bulk.packed([{"id": one.delivery_id} for one in settled]), "now": now}
+    given = {"given": bulk.packed([{"id": item.delivery_id} for item in settled]), "now": now}
     session.connection().execute(_arrived(bulk.dialect_of(session)), given)
-    acknowledge(session, {one.delivery_id: one.state for one in settled if one.state})
-    erased = [one.delivery_id for one in settled if one.event_type == events.ERASED]
+    acknowledge(session, {item.delivery_id: item.state for item in settled if item.state})
+    erased = [item.delivery_id for item in settled if item.event_type == events.ERASED]
     if erased:  # the names in it were the last trace
         messages.forget(session, session.scalars(select(Delivery).where(col(Delivery.id).in_(erased))).all())
 
@@ -133,16 +137,16 @@ def _schedule_retry(session: Session, message: Claimed, outcome: Retry | Rejecte
 
 @cache
 def _contacts() -> Select[*tuple[Any, ...]]:
-    one = bulk.given("postgresql", id=BigInteger())
-    theirs = select(col(Delivery.contact_id)).join(one, col(Delivery.id) == one.c.id)
+    item = bulk.given("postgresql", id=BigInteger())
+    theirs = select(col(Delivery.contact_id)).join(item, col(Delivery.id) == item.c.id)
     return select(col(Contact.id)).where(col(Contact.id).in_(theirs)).order_by(col(Contact.id)).with_for_update(read=True, key_share=True)
 
 
 @cache
 def _held(dialect: str) -> Select[str]:
-    one = bulk.given(dialect, id=BigInteger(), number=Integer())
-    mine = and_(col(Delivery.id) == one.c.id, col(Delivery.attempt) == one.c.number, col(Delivery.state) == "pending")
-    locked = select(col(Delivery.id)).join(one, mine).order_by(col(Delivery.id)).with_for_update(of=Delivery)
+    item = bulk.given(dialect, id=BigInteger(), number=Integer())
+    mine = and_(col(Delivery.id) == item.c.id, col(Delivery.attempt) == item.c.number, col(Delivery.state) == "pending")
+    locked = select(col(Delivery.id)).join(item, mine).order_by(col(Delivery.id)).with_for_update(of=Delivery)
     return bulk.together(dialect, locked)
 
 
@@ -151,10 +155,10 @@ def _made(dialect: str) -> Executable:
     words, whole, long = Text(), Integer(), BigInteger()
     moment: Any = UtcDateTime() if dialect == "postgresql" else words
     how_long = {"began": moment, "ended": moment}
-    one = bulk.given(dialect, id=long, number=whole, start=whole, length=whole, outcome=words, status=whole, error=words, **how_long)
-    mine = update(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == one.c.id, col(DeliveryAttempt.number) == one.c.number)
-    how = {"outcome": one.c.outcome, "status": one.c.status, "error": one.c.error, "excerpt": bulk.piece(one)}
-    return mine.values(started_at=one.c.began, finished_at=one.c.ended, **how)
+    item = bulk.given(dialect, id=long, number=whole, start=whole, length=whole, outcome=words, status=whole, error=words, **how_long)
+    mine = update(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == item.c.id, col(DeliveryAttempt.number) == item.c.number)
+    how = {"outcome": item.c.outcome, "status": item.c.status, "error": item.c.error, "excerpt": bulk.piece(item)}
+    return mine.values(started_at=item.c.began, finished_at=item.c.ended, **how)
 
 
 @cache
@@ -165,12 +169,12 @@ def _arrived(dialect: str) -> Executable:
 
 @cache
 def _acknowledge(dialect: str) -> Executable:
-    one = bulk.given(dialect, id=BigInteger(), sequence=BigInteger(), state=Json)
+    item = bulk.given(dialect, id=BigInteger(), sequence=BigInteger(), state=Json)
     key = ["endpoint_id", "contact_id", "bank"]
-    columns = (col(Delivery.endpoint_id), col(Delivery.contact_id), col(Delivery.bank), one.c.sequence, one.c.state)
+    columns = (col(Delivery.endpoint_id), col(Delivery.contact_id), col(Delivery.bank), item.c.sequence, item.c.state)
     # By the delivery as it is now: its contact may have become another one by a merge, and two of a batch the same.
-    place = func.row_number().over(partition_by=columns[:3], order_by=one.c.sequence.desc()).label("place")
-    known = select(*columns, place).join_from(Delivery, one, col(Delivery.id) == one.c.id).subquery("known")
+    place = func.row_number().over(partition_by=columns[:3], order_by=item.c.sequence.desc()).label("place")
+    known = select(*columns, place).join_from(Delivery, item, col(Delivery.id) == item.c.id).subquery("known")
     latest = select(*known.c[*key, "sequence", "state"]).where(known.c.place == 1)
     write = (postgresql if dialect == "postgresql" else sqlite).insert(Acknowledged).from_select([*key, "sequence", "state"], latest)
     newer = {"sequence": write.excluded.sequence, "state": write.excluded.state}

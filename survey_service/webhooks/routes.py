@@ -66,7 +66,7 @@ def list_endpoints(page: dict[str, Any]) -> dict[str, Any]:
     """All endpoints, oldest first."""
     with parts().store.reading() as session:
         found = endpoints.page(session, page.get("after"), page["limit"] + 1)
-    items = [_view(one) for one in found[: page["limit"]]]
+    items = [_view(row) for row in found[: page["limit"]]]
     return {"items": items, "next": items[-1]["id"] if len(found) > page["limit"] else None}
 
 
@@ -201,5 +201,5 @@ def _is_admin(session: Session) -> bool:
 
 def _view(endpoint: Endpoint) -> dict[str, Any]:
     moments = {name: getattr(endpoint, name) for name in MOMENTS}
-    told = {name: getattr(endpoint, name) for name in TOLD} | {name: one and one.isoformat() for name, one in moments.items()}
+    told = {name: getattr(endpoint, name) for name in TOLD} | {name: moment and moment.isoformat() for name, moment in moments.items()}
     return {**told, "header_names": sorted(endpoint.headers)}

@@ -67,8 +67,8 @@ def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = L
 
 def main() -> None:
     """What the worker starts. It ends when its standard input does: with the worker, however that ends."""
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)  # the worker was told too
+    for item in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(item, signal.SIG_IGN)  # the worker was told too
     settings, prunes, until = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
     logs.configure(settings.log_level, settings.log_format)
     ended = Event()

@@ -85,7 +85,7 @@ class Worker:
     def must_read_every_secret(self) -> None:
         """Raises SystemExit when an endpoint's secret was encrypted with a key that is no longer among the settings."""
         try:
-            unreadable = [one.id for one in _active(self._store) if not _is_readable(one, self._hands.keys)]
+            unreadable = [item.id for item in _active(self._store) if not _is_readable(item, self._hands.keys)]
         except DATABASE_AWAY:
             return  # then nothing can be sent either; every attempt looks again
         if unreadable:
@@ -97,10 +97,10 @@ class Worker:
     def start(self, until: datetime | None = None) -> None:
         """`until`: only what was due by then, and then end."""
         threads = THREADS if until is None else [(messages.LANES, True)] * len(THREADS)
-        self._futures = [self._threads.submit(self._deliver, until, *one) for one in threads]
+        self._futures = [self._threads.submit(self._deliver, until, *thread) for thread in threads]
         self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
         if until is None:
-            self._futures += [self._threads.submit(one) for one in (self._have_chores_done, self._live)]
+            self._futures += [self._threads.submit(item) for item in (self._have_chores_done, self._live)]
         for future in self._futures:
             future.add_done_callback(self.ask_to_end)
 
@@ -195,9 +195,9 @@ def _is_readable(endpoint: Endpoint, keys: Keyring) -> bool:
 
 @contextmanager
 def _on_signal(act: Callable[..., None]) -> Iterator[None]:
-    before = {one: signal.signal(one, act) for one in SIGNALS}
+    before = {this_signal: signal.signal(this_signal, act) for this_signal in SIGNALS}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for key, handler in before.items():
+            signal.signal(key, handler)

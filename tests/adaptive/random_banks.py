@@ -19,7 +19,7 @@ def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
     shares = _shares(dice, len(ids))
     personas = [Persona(name, {"en": name}, share) for name, share in zip(ids, shares, strict=True)]
     if styled:
-        personas = [replace(one, styles=_styles(dice) if dice.random() < 0.6 or not k else ()) for k, one in enumerate(personas)]
+        personas = [replace(persona, styles=_styles(dice) if dice.random() < 0.6 or not k else ()) for k, persona in enumerate(personas)]
     questions: list[Question] = []
     for number in range(dice.randint(3, 12)):
         questions.append(_question(dice, f"q{number}", personas, questions))
@@ -42,7 +42,7 @@ def _styles(dice: Random) -> tuple[Style, ...]:
 
 def keys(dice: Random, personas: list[Persona]) -> list[str]:
     """The entries of one table: some for all styles of a persona, some style by style."""
-    return [key for one in personas for key in (one.keys if one.styles and dice.random() < 0.8 else (one.id,))]
+    return [key for persona in personas for key in (persona.keys if persona.styles and dice.random() < 0.8 else (persona.id,))]
 
 
 def _question(dice: Random, name: str, personas: list[Persona], earlier: list[Question]) -> Question:

@@ -140,8 +140,8 @@ def _number(question: Question, persona: str, value: Any) -> float:
 def tree_around(bank: Bank, question: Question) -> list[Question]:
     """The questions that depend on one another with this one, itself included; in bank order, so parents come first."""
 
-    def root(one: Question) -> str:
-        return one.id if one.parent is None else root(bank.question(one.parent))
+    def root(question: Question) -> str:
+        return question.id if question.parent is None else root(bank.question(question.parent))
 
     return [other for other in bank.questions if root(other) == root(question)]
 
@@ -153,26 +153,26 @@ def in_tree(bank: Bank, question: Question) -> bool:
 def tree_chance(bank: Bank, tree: list[Question], persona: str, known: Mapping[str, str]) -> float:
     """P(the known answers | persona): every way to fill in the unknown ones, added up."""
     total = 0.0
-    free = [[known[one.id]] if one.id in known else list(one.outcomes) for one in tree]
+    free = [[known[item.id]] if item.id in known else list(item.outcomes) for item in tree]
     for filling in product(*free):
-        answers = dict(zip([one.id for one in tree], filling, strict=True))
+        answers = dict(zip([item.id for item in tree], filling, strict=True))
         p = 1.0
-        for one in tree:
-            row = entry(one.likelihood_given, persona)[answers[one.parent]] if one.parent else entry(one.likelihood, persona)
+        for item in tree:
+            row = entry(item.likelihood_given, persona)[answers[item.parent]] if item.parent else entry(item.likelihood, persona)
             assert isinstance(row, Shares)
-            p *= dict(zip(one.outcomes, row.values, strict=True))[answers[one.id]]
+            p *= dict(zip(item.outcomes, row.values, strict=True))[answers[item.id]]
         total += p
     return total
 
 
 def known_answers(bank: Bank, tree: list[Question], given: Given) -> dict[str, str]:
-    return {one.id: str(given[one.id]) for one in tree if given.get(one.id) is not None}
+    return {item.id: str(given[item.id]) for item in tree if given.get(item.id) is not None}
 
 
 def belief(bank: Bank, given: Given) -> dict[str, float]:
     """p(persona | evidence), the classes of a persona added up."""
     believed = class_belief(bank, given)
-    return {one.id: sum(p for key, p in believed.items() if classes(bank)[key][0] == one.id) for one in bank.personas}
+    return {persona.id: sum(p for key, p in believed.items() if classes(bank)[key][0] == persona.id) for persona in bank.personas}
 
 
 def class_belief(bank: Bank, given: Given) -> dict[str, float]:

@@ -21,7 +21,7 @@ def test_the_planted_number_of_personas_is_chosen():
     """Three, by held-out score and one standard error."""
     compared = compare_class_numbers(answers(), range(2, 6), np.random.default_rng(1))
 
-    assert [one.classes for one in compared] == [2, 3, 4, 5]
+    assert [item.classes for item in compared] == [2, 3, 4, 5]
     assert best_class_number(compared).classes == 3
 
 

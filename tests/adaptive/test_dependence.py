@@ -31,12 +31,12 @@ def test_conditional_information_is_its_definition_term_by_term():
         both = (codes[:, p] != MISSING) & (codes[:, q] != MISSING)
         nats = 0.0
         for k in range(2):
-            weight, one, other = membership[both, k], codes[both, p], codes[both, q]
+            weight, item, other = membership[both, k], codes[both, p], codes[both, q]
             for a in range(LEVELS[p]):
                 for b in range(LEVELS[q]):
-                    n = weight[(one == a) & (other == b)].sum()
+                    n = weight[(item == a) & (other == b)].sum()
                     if n:
-                        nats += n * np.log(n * weight.sum() / (weight[one == a].sum() * weight[other == b].sum()))
+                        nats += n * np.log(n * weight.sum() / (weight[item == a].sum() * weight[other == b].sum()))
         assert found[[p, q], [q, p]] == pytest.approx(nats / both.sum(), abs=1e-12)
 
 
@@ -176,7 +176,7 @@ def test_known_personas_give_shrunken_counts():
 def test_the_same_seed_gives_the_same_fit():
     """A bank that is fitted twice is one bank."""
     codes, _ = a_world(np.random.default_rng(4), 150, copies=1)
-    one, two = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
+    item, two = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
 
-    assert (one.pseudo_counts, one.evidence_weight, one.dependences.won) == (two.pseudo_counts, two.evidence_weight, two.dependences.won)
-    assert all((a == b).all() for a, b in zip(one.tables, two.tables, strict=True))
+    assert (item.pseudo_counts, item.evidence_weight, item.dependences.won) == (two.pseudo_counts, two.evidence_weight, two.dependences.won)
+    assert all((a == b).all() for a, b in zip(item.tables, two.tables, strict=True))

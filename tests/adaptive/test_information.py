@@ -23,8 +23,8 @@ def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
     bank = compile_bank(a_random_bank(dice))
     beliefs = np.random.default_rng(seed).dirichlet(np.ones(bank.tables.personas) * 0.3, size=20)
     answers = [ObservedAnswer(question, value) for question, value in some_answers(dice, bank.bank).items()]
-    one = bank.evidence(answers)
-    evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (one.answered, one.silent, one.rows, one.codes, one.signals)))
+    item = bank.evidence(answers)
+    evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (item.answered, item.silent, item.rows, item.codes, item.signals)))
 
     gains = gain_of(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
 

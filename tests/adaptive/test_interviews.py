@@ -73,9 +73,11 @@ def test_the_engine_knows_how_much_it_knows_in_its_own_world():
     right = (done.interviews.belief.argmax(axis=1) == done.persona).astype(float)
     assert right.mean() == pytest.approx(confidence.mean(), abs=4 * np.sqrt(0.15 * 0.85 / 4000))
     bins = reliability(confidence, right)
-    assert sum(one.respondents for one in bins) == 4000
-    assert all(abs(one.stated - one.true) < 4 * np.sqrt(0.25 / one.respondents) for one in bins)
-    assert sum(abs(one.stated - one.true) * one.respondents for one in bins) / 4000 == pytest.approx(calibration_error(confidence, right))
+    assert sum(bin_.respondents for bin_ in bins) == 4000
+    assert all(abs(bin_.stated - bin_.true) < 4 * np.sqrt(0.25 / bin_.respondents) for bin_ in bins)
+    assert sum(abs(bin_.stated - bin_.true) * bin_.respondents for bin_ in bins) / 4000 == pytest.approx(
+        calibration_error(confidence, right)
+    )
 
 
 def test_the_same_seed_gives_the_same_interviews_and_another_does_not():

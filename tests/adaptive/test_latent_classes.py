@@ -100,10 +100,10 @@ def test_batches_of_starts_may_run_anywhere():
     def backwards(function, tasks):
         return [function(task) for task in reversed(list(tasks))][::-1]
 
-    one = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7))
+    fit_latent_class = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7))
     two = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), spread=backwards)
 
-    assert (one.membership == two.membership).all()
+    assert (fit_latent_class.membership == two.membership).all()
 
 
 def test_missing_answers_are_kept_and_their_respondents_too():
@@ -141,10 +141,10 @@ def test_the_same_seed_finds_the_same_classes():
     """A bank that is fitted twice is one bank."""
     codes = np.random.default_rng(5).integers(0, 3, size=(80, 5))
 
-    one, two = (fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), starts=3) for _ in range(2))
+    item, two = (fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), starts=3) for _ in range(2))
 
-    assert one.log_likelihood == two.log_likelihood
-    assert (one.membership == two.membership).all()
+    assert item.log_likelihood == two.log_likelihood
+    assert (item.membership == two.membership).all()
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def test_who_somebody_is_comes_out_as_in_the_service_at_full_weight(seed):
     """Ticks half seen, numbers, silences, trees: where every parent is answered, both say the same of the personas."""
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed >= 30)
-    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(one, topic=None) for one in bank.questions))
+    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(this_question, topic=None) for this_question in bank.questions))
     compiled = compile_bank(bank)
-    parents = {one.parent for one in bank.questions if one.parent}
+    parents = {this_question.parent for this_question in bank.questions if this_question.parent}
     gives = []
     for question in bank.questions:
         value = a_random_value(dice, question)
@@ -39,7 +39,7 @@ def test_who_somebody_is_comes_out_as_in_the_service_at_full_weight(seed):
 
     # A text that is answered is no evidence, although its silence may be.
     expected = infer(compiled.tables, compiled.evidence(gives)).classes
-    loud = [one for one in gives if bank.question(one.question).type == "text" and bank.question(one.question).no_answer]
+    loud = [give for give in gives if bank.question(give.question).type == "text" and bank.question(give.question).no_answer]
     assert not loud
     np.testing.assert_allclose(softmax(joint, axis=1), expected, atol=1e-9)
 
@@ -143,7 +143,10 @@ def test_a_bank_with_lapses_is_written_without_them():
     dice = Random(3)
     bank = replace(a_random_bank(dice), lapse=0.1)
     compiled = compile_bank(bank)
-    gives = [[ObservedAnswer(one.id, a_random_value(dice, one)) for one in bank.questions if one.type != "number"] for _ in range(80)]
+    gives = [
+        [ObservedAnswer(question.id, a_random_value(dice, question)) for question in bank.questions if question.type != "number"]
+        for _ in range(80)
+    ]
     answers = answers_of(compiled, gives)
     model, membership = teach(model_of(compiled), answers, 20.0)
 
@@ -161,9 +164,9 @@ def test_answers_to_chosen_questions_teach_without_bias():
     """Each respondent was asked five of twelve questions, chosen by what they had answered: the tables still come closer to the world."""
     rng = np.random.default_rng(7)
     world = ResponseTables.of([rng.dirichlet(np.ones(4) * 0.6, size=3) * 0.98 + 0.005 for _ in range(12)], prior=[0.5, 0.3, 0.2])
-    published = ResponseTables.of([0.5 * one.table + 0.5 * one.table.mean(axis=0) for one in world.questions])
+    published = ResponseTables.of([0.5 * question.table + 0.5 * question.table.mean(axis=0) for question in world.questions])
     people = draw_respondents(world, {}, 800, rng).answers
-    rows = np.stack([np.log(one.table).T[people.codes[:, q]] for q, one in enumerate(published.questions)], axis=1)
+    rows = np.stack([np.log(question.table).T[people.codes[:, q]] for q, question in enumerate(published.questions)], axis=1)
     none = np.zeros(12, dtype=bool)
     rules = SurveyRules(~none, none, np.zeros((12, 12), dtype=bool), (), StopRule(at_most=5))
     asked = interview(published, rules, Respondents(replace(people, rows=rows), np.ones((800, 12), dtype=bool))).asked

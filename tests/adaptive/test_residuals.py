@@ -47,9 +47,9 @@ def test_expected_counts_are_those_of_the_model():
 def test_styles_explain_what_a_persona_of_one_table_leaves_unexplained():
     """Of two personas made one, each respondent counts for the styles as all answers say: the counts are those of the two."""
     people = draw_respondents(CHAIN, {}, 400, np.random.default_rng(4), skip=0.2).answers
-    one = ResponseTables.of(TABLES, prior=[0.4, 0.6], parents={1: 0, 2: 1}, given=GIVEN, persona_of=[0, 0])
+    item = ResponseTables.of(TABLES, prior=[0.4, 0.6], parents={1: 0, 2: 1}, given=GIVEN, persona_of=[0, 0])
 
-    apart, together = bivariate_residuals(CHAIN, people, believe(CHAIN, people)), bivariate_residuals(one, people, np.ones((400, 1)))
+    apart, together = bivariate_residuals(CHAIN, people, believe(CHAIN, people)), bivariate_residuals(item, people, np.ones((400, 1)))
 
     assert [(pair.first, pair.second) for pair in together] == [(pair.first, pair.second) for pair in apart]
     for mine, other in zip(together, apart, strict=True):

@@ -41,12 +41,12 @@ def test_value_is_what_the_best_action_is_expected_to_gain(seed):
         if question.id in answers or question.type not in ("single", "scale") or question.pilot:
             continue
         worth = 0.0
-        told = compiled.evidence([ObservedAnswer(one, v) for one, v in answers.items()])
+        told = compiled.evidence([ObservedAnswer(key, v) for key, v in answers.items()])
         before = believe_unnormalised(compiled.tables, told)
         for value in outcomes(compiled, question):
             if value is None and compiled.tables.questions[q].silence is None:
                 continue
-            after = compiled.evidence([ObservedAnswer(one, v) for one, v in {**answers, question.id: value}.items()])
+            after = compiled.evidence([ObservedAnswer(key, v) for key, v in {**answers, question.id: value}.items()])
             joint = now * np.exp(believe_unnormalised(compiled.tables, after) - before)
             worth += (joint @ actions.T).max()
         assert values[q] == pytest.approx(max(worth - (now @ actions.T).max(), 0), abs=1e-9)
@@ -156,7 +156,7 @@ surveys: [{id: s, objective: value, actions: {call: {a: 5, b: -5}}, stop: {at_le
     assert rules.actions.tolist() == [[5, 5, -5], [0, 0, 0]]
 
     def step(*given):
-        done = np.isin(np.arange(2), [bank.index[one.question] for one in given])[None]
+        done = np.isin(np.arange(2), [bank.index[answer.question] for answer in given])[None]
         progress = Progress(done, np.ones((1, 2), bool), done.sum(axis=1), np.zeros(1), np.array([2]))
         return next_questions(bank.tables, rules, bank.evidence(given), progress)
 

@@ -75,7 +75,7 @@ def test_no_state_of_the_page_behind_an_email_is_a_barrier(new_page, draft, sche
     page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
 
     def clean() -> None:
-        assert [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]] == []
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in Axe().run(page).response["violations"]] == []
 
     for address in (draft.options[0].url, f"{draft.url}x", draft.leave, draft.url, f"{draft.options[0].url}?change=1"):
         page.goto(address)

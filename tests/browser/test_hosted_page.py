@@ -75,8 +75,8 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(world, new_page):
         ("Anything else?", ["Tab", "Tab"], "By hand"),
     ):
         expect(page.get_by_role("group", name=asked)).to_be_visible()
-        for one in keys:
-            key(one)
+        for this_key in keys:
+            key(this_key)
         if typed:
             page.keyboard.type(typed)
             key("Tab")
@@ -106,7 +106,7 @@ def test_no_state_of_the_page_is_a_barrier(world, new_page, scheme, language):
     buttons = page.locator("form:last-of-type button")
 
     def clean() -> None:
-        assert [(one["id"], one["nodes"][0]["html"]) for one in Axe().run(page).response["violations"]] == []
+        assert [(violation["id"], violation["nodes"][0]["html"]) for violation in Axe().run(page).response["violations"]] == []
         assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "")
 
     for number in range(5):
@@ -132,7 +132,7 @@ def test_each_type_of_question_is_heard_by_role_and_name(world, new_page):
         form = page.locator("form").last
         expect(form.get_by_role("group", name=asked)).to_be_visible()
         heard = form.aria_snapshot()
-        assert [one for one in tree if one not in heard] == [], heard
+        assert [item for item in tree if item not in heard] == [], heard
         named = re.findall(r'- button "([^"]+)"', heard)
         assert named == ["Continue", "I don't know", "Skip"]
         assert "Leave this empty" not in page.locator("body").aria_snapshot()

@@ -15,9 +15,9 @@ def test_it_asks_to_the_end_and_tells_the_page_what_happens(visitor, world):
     assert answers[:2] == [("colour", "answer", "blue"), ("mood", "answer", 7)]
     assert answers[2][2] in (["hook"], {"ticked": ["hook"], "seen": ["roof", "hook", "seat"]})
     assert answers[3:] == [("age", "answer", 42), ("story", "answer", "No, thank you")]
-    assert [one["question"] for one in visitor.events("surveyquestion")] == ["colour", "mood", "extras", "age", "story"]
+    assert [event["question"] for event in visitor.events("surveyquestion")] == ["colour", "mood", "extras", "age", "story"]
     assert visitor.events("surveyanswer")[0] == {"question": "colour", "kind": "answer", "value": "blue"}
-    assert [one["status"] for one in visitor.events("surveycomplete")] == ["complete"]
+    assert [event["status"] for event in visitor.events("surveycomplete")] == ["complete"]
     assert visitor.events("surveycomplete")[0]["result"]["text"] == "That was everything."
     assert visitor.events("surveyerror") == []
     assert visitor.console == []
@@ -157,10 +157,10 @@ def test_two_widgets_do_not_know_each_other(world, new_page):
 
     expect(second.get_by_role("group", name="Comment ça va ?")).to_be_visible()
     expect(first.get_by_role("group", name="Which colour?")).to_be_visible()
-    sessions = [one["session"] for one in visitor.events("surveystart")]
+    sessions = [event["session"] for event in visitor.events("surveystart")]
     assert len(set(sessions)) == 2
     first.get_by_role("button", name="Skip").click()
-    assert sorted(world.answers_in_time(one, 1) for one in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]
+    assert sorted(world.answers_in_time(session, 1) for session in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]
 
 
 def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):

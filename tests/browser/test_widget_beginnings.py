@@ -35,7 +35,7 @@ def test_who_does_not_agree_leaves_no_trace(visitor, world, mode):
     if mode == "inline":
         expect(visitor.survey.get_by_text("That is fine. Nothing was stored.")).to_be_visible()
     expect(visitor.survey.get_by_role("button")).to_have_count(0)
-    assert [one["status"] for one in visitor.events("surveycomplete")] == ["declined"]
+    assert [event["status"] for event in visitor.events("surveycomplete")] == ["declined"]
     assert world.count(SurveySession) == before
     assert visitor.page.evaluate("localStorage.length") == 0
 
@@ -55,7 +55,7 @@ def test_a_no_is_remembered_only_where_the_author_asked_for_that(visitor):
 def test_an_invitation_sent_away_stays_away(visitor, world, remember):
     """For as long as the page is open, even where a framework makes the element anew; on the next page only with `remember`."""
     asked = []
-    visitor.page.on("request", lambda one: asked.append(one.url) if "/sessions" in one.url else None)
+    visitor.page.on("request", lambda item: asked.append(item.url) if "/sessions" in item.url else None)
     visitor.visit(f'mode="corner" {remember}')
     with visitor.page.expect_response("**/finish"):
         visitor.button("No thanks").click()
@@ -109,7 +109,7 @@ def test_the_act_after_a_click_keeps_both(visitor, world, request):
     visitor.page.keyboard.press("Space")
     visitor.page.keyboard.press("Enter")
     visitor.sees("How satisfied are you?")
-    assert [one[0] for one in world.answers_in_time(visitor.session, 2)] == ["owns", "which"]
+    assert [item[0] for item in world.answers_in_time(visitor.session, 2)] == ["owns", "which"]
 
 
 def test_a_click_that_is_the_whole_survey_is_confirmed_with_one_press(visitor, world, request):
@@ -150,4 +150,4 @@ def test_a_signed_identity_is_passed_on(visitor, world):
     assert started.value.post_data_json["identity"] == "forged"
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
     visitor.page.wait_for_function("heard.length")
-    assert [one["status"] for one in visitor.events("surveyerror")] in ([401], [422])
+    assert [event["status"] for event in visitor.events("surveyerror")] in ([401], [422])

@@ -117,7 +117,7 @@ def test_targets_are_large_enough(visitor):
     visitor.visit()
     for question in QUESTIONS:
         visitor.sees(question)
-        boxes = [one.bounding_box() for one in visitor.survey.locator("label, button, .t").all()]
+        boxes = [item.bounding_box() for item in visitor.survey.locator("label, button, .t").all()]
         assert all(box["height"] >= 44 and box["width"] >= 44 for box in boxes), question
         visitor.button("Skip").click()
 

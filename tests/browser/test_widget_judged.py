@@ -42,7 +42,7 @@ def judge(visitor: Visitor, state: str) -> None:
     # an animation of the browser (the backdrop) has to be over before colours can be judged
     visitor.page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished)).then(() => true)")
     found = Axe().run(visitor.page).response["violations"]
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == [], state
+    assert [(row["id"], [node["html"] for node in row["nodes"]]) for row in found] == [], state
 
 
 def visit(visitor: Visitor, attributes: str, survey: str) -> None:

@@ -99,8 +99,8 @@ def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
     visitor.chooses("Red")
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
-    assert [one["code"] for one in visitor.events("surveyerror")] == ["session_closed"]
-    assert [one["status"] for one in visitor.events("surveycomplete")] == ["finished"]
+    assert [event["code"] for event in visitor.events("surveyerror")] == ["session_closed"]
+    assert [event["status"] for event in visitor.events("surveycomplete")] == ["finished"]
 
 
 def test_leaving_the_page_sends_what_is_still_waiting(visitor, world):
@@ -122,7 +122,7 @@ def test_the_link_stays_where_the_survey_cannot_start(visitor, world):
     visitor.page.goto(world.put(world.element(survey="nowhere")))
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
     visitor.page.wait_for_function("heard.length")
-    assert [one["status"] for one in visitor.events("surveyerror")] == [404]
+    assert [event["status"] for event in visitor.events("surveyerror")] == [404]
     expect(visitor.survey.get_by_role("button")).to_have_count(0)
 
 

@@ -89,7 +89,7 @@ def test_it_fits_a_small_phone(world, new_page, language):
     for number in range(len(QUESTIONS)):
         expect(visitor.survey.locator("[part=progress]")).to_contain_text(str(number + 1))
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
-        boxes = [one.bounding_box() for one in visitor.survey.locator("label, button, .t, small").all()]
+        boxes = [item.bounding_box() for item in visitor.survey.locator("label, button, .t, small").all()]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes if box)
         visitor.survey.get_by_role("button").nth(3).click()
 
@@ -104,7 +104,7 @@ def test_every_mode_fits_a_small_phone(world, new_page, mode, survey, language):
         visitor.page.get_by_role("link", name="Answer here").click()
     expect(visitor.survey.get_by_role("button").first).to_be_visible()
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
-    boxes = [one.bounding_box() for one in visitor.survey.locator("section, label, button").all()]
+    boxes = [item.bounding_box() for item in visitor.survey.locator("section, label, button").all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes)
 
 

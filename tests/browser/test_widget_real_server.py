@@ -112,7 +112,7 @@ def test_what_is_being_answered_is_never_replaced(visitor, world):
 def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
     """No email address, persona, answer text or token in a URL or a referrer, whatever the page's own address holds."""
     asked = []
-    visitor.page.on("request", lambda one: asked.append((one.url, one.headers.get("referer", ""))))
+    visitor.page.on("request", lambda item: asked.append((item.url, item.headers.get("referer", ""))))
     token = world.link("zoe@example.com", "every-type", "colour", "blue")
     address = world.put(world.element('link hidden-mail="zoe@example.com"'))
     visitor.page.goto(f"{address}?mail=zoe@example.com#discern={token}")

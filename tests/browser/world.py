@@ -104,7 +104,7 @@ class World:
             wanted = mailing(session, self.parts.banks, survey, question, LIFETIME)
             (made,) = make(session, self.parts.keys, wanted, [Recipient(contact, "en")], utc_now())
         draft = Drafts(LinkTokens(self.parts.keys), self.service, wanted.bank).of(made)
-        url = draft.url if option is None else next(one.url for one in draft.options if one.id == option)
+        url = draft.url if option is None else next(this_option.url for this_option in draft.options if this_option.id == option)
         return url.rpartition("/")[2]
 
     def comes_to_have(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:

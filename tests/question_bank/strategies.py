@@ -72,7 +72,7 @@ def rows(draw, question: Question) -> Row:
 @st.composite
 def entries(draw, personas) -> list[str]:
     """The keys of one table: for each persona one for all its styles, or one a style."""
-    return [key for one in personas for key in draw(st.sampled_from([(one.id,), one.keys]))]
+    return [key for persona in personas for key in draw(st.sampled_from([(persona.id,), persona.keys]))]
 
 
 @st.composite

@@ -64,8 +64,8 @@ def test_a_wish_goes_before_what_is_recognised(kind, expected):
 def test_columns_are_left_out_or_made_ticks_by_wish():
     """--type ignore, --without, and a single option on its own."""
     columns = {"why.a": ["1", "0"] * 10, "why.b": ["0", "1"] * 10, "q": OTHER, "r": OTHER}
-    assert [one.name for one in sheet(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
-    assert [one.name for one in sheet(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
+    assert [column.name for column in sheet(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
+    assert [column.name for column in sheet(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
     only = sheet({"why.a": ["1", "0"] * 10, "q": OTHER}, kinds={"why": "multiple"}).columns[0]
     assert only.question.type == "multiple"
 
@@ -90,8 +90,8 @@ def test_what_is_no_question_is_told_with_its_cell(cells, words):
 def test_every_stray_word_is_named():
     """Not only the first."""
     told = problems({"q": ["x", "y", *map(str, range(20, 38))], "r": OTHER})
-    assert [one.split(":")[1] for one in told] == ["2", "3"]
-    assert all("empty the cell if there is no answer, or say --type q=single" in one for one in told)
+    assert [told_item.split(":")[1] for told_item in told] == ["2", "3"]
+    assert all("empty the cell if there is no answer, or say --type q=single" in told_item for told_item in told)
 
 
 @pytest.mark.parametrize("cells", [["0", "1", "2", "3+"] * 5, ["< 20", "20", "> 20", "20"] * 5, ["a", "b", "7", "c"] * 5])

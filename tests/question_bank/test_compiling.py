@@ -32,7 +32,7 @@ def test_the_outcomes_to_look_ahead_to_end_with_silence():
     """Every option, every point; only silence where the answers cannot be listed."""
     bank = compiled()
     assert bank.outcomes("owns") == (ObservedAnswer("owns", "yes"), ObservedAnswer("owns", "no"), ObservedAnswer("owns"))
-    assert [one.value for one in bank.outcomes("happy")] == [1, 2, 3, None]
+    assert [outcome.value for outcome in bank.outcomes("happy")] == [1, 2, 3, None]
     assert bank.outcomes("reasons") == (ObservedAnswer("reasons"),)
     assert bank.outcomes("age") == (ObservedAnswer("age"),)
 
@@ -59,5 +59,5 @@ def test_a_pilot_tells_nothing_however_it_is_answered():
 
 def test_the_written_bank_compiles_to_the_same_arrays():
     """What is stored is what was published."""
-    one, two = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
-    assert (one.tables.flat == two.tables.flat).all()
+    item, two = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
+    assert (item.tables.flat == two.tables.flat).all()

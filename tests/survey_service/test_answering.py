@@ -161,9 +161,9 @@ def test_going_back_twice_with_one_id_goes_back_once(service):
     someone.answer("owns", "yes")
     someone.answer("happy", 2)
 
-    one, two = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
+    item, two = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
 
-    assert one == two
+    assert item == two
     assert [entry["state"] for entry in someone.insight()["log"]] == ["current", "withdrawn"]
 
 
@@ -206,7 +206,7 @@ def test_the_promise_only_falls(service):
         assert act().status_code == 200
         told.append(someone.view["progress"])
 
-    most = [one["answered"] + one["at_most"] for one in told]
+    most = [told_item["answered"] + told_item["at_most"] for told_item in told]
     assert most == sorted(most, reverse=True)
 
 

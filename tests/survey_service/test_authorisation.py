@@ -137,8 +137,8 @@ def keys(one_service):
         made["expired"] = create_key(session, p.keys, "admin", "old", p.now() - timedelta(days=2), timedelta(days=1))
         made["revoked"] = create_key(session, p.keys, "admin", "gone", p.now())
         session.flush()
-        for one in session.exec(select(ApiKey).where(ApiKey.name == "gone")):
-            revoke_key(session, one.id, p.now())
+        for api_key in session.exec(select(ApiKey).where(ApiKey.name == "gone")):
+            revoke_key(session, api_key.id, p.now())
     return {**made, "unknown": "dk_" + "x" * 40, "no key": None, "a session's token": one_service.start().token}
 
 
@@ -256,7 +256,9 @@ def test_a_sealed_address_opens_with_its_own_seal_only(one_service, wrong, call)
     assert acts(one_service) == before
 
 
-@pytest.mark.parametrize("call", sorted(one for one in SEALED if "<ticket>" in one or one.startswith(("GET /preview", "POST /preview"))))
+@pytest.mark.parametrize(
+    "call", sorted(item for item in SEALED if "<ticket>" in item or item.startswith(("GET /preview", "POST /preview")))
+)
 def test_a_sealed_address_ends(one_service, monkeypatch, call):
     """A ticket after thirty days, a preview after an hour."""
     method = call.partition(" ")[0]

@@ -20,11 +20,11 @@ def findings(service, database_url, **more):
     Heartbeat(service.parts.store, service.clock).beat()
     environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
     clock = service.clock if "sqlite" in database_url else service.parts.now
-    return {one.what: one for one in diagnose(environment, clock)}
+    return {item.what: item for item in diagnose(environment, clock)}
 
 
 def unwell(service, database_url, **more):
-    return {name: one for name, one in findings(service, database_url, **more).items() if not one.is_well and name != "clock"}
+    return {name: finding for name, finding in findings(service, database_url, **more).items() if not finding.is_well and name != "clock"}
 
 
 def test_a_healthy_installation_is_healthy(service, database_url):
@@ -76,7 +76,7 @@ def test_a_service_that_nobody_sends_for_is_found(service, database_url):
     service.clock.forward(minutes=3)
     clock = {**GOOD, "DISCERN_DATABASE_URL": database_url}
 
-    workers = next(one for one in diagnose(clock, service.clock) if one.what == "workers")
+    workers = next(item for item in diagnose(clock, service.clock) if item.what == "workers")
 
     assert workers.found == "the last was seen 3 min ago"
     assert "discern worker" in workers.todo
@@ -106,12 +106,14 @@ def test_the_command_shows_everything_and_fails_where_something_is_wrong(service
 
 
 def test_tables_of_another_version_are_found(service, tmp_path):
-    found = {one.what: one for one in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
+    found = {item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
 
     assert found["tables"].todo == "run discern migrate"
 
 
 def test_a_database_that_is_not_there_is_found(service):
-    found = {one.what: one for one in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)}
+    found = {
+        item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)
+    }
 
     assert "DISCERN_DATABASE_URL" in found["database"].todo

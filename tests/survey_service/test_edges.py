@@ -113,13 +113,13 @@ def test_going_back_to_a_question_that_has_closed_asks_another_one(service):
 def test_a_question_that_closes_while_it_is_asked_is_replaced(service):
     """The same contact corrected the condition in another window."""
     identity = service.call("POST", "/api/v1/contacts/two/identity").json["identity"]
-    one, two = service.start(identity=identity), service.start(identity=identity)
-    one.answer("owns", "yes")
-    while one.view["question"]["id"] != "reasons":
-        one.silent(one.view["question"]["id"])
+    item, two = service.start(identity=identity), service.start(identity=identity)
+    item.answer("owns", "yes")
+    while item.view["question"]["id"] != "reasons":
+        item.silent(item.view["question"]["id"])
     two.answer("owns", "no")
 
-    seen = service.client.get(f"/api/v1/sessions/{one.session}", headers={"Authorization": f"Bearer {one.token}"}).json
+    seen = service.client.get(f"/api/v1/sessions/{item.session}", headers={"Authorization": f"Bearer {item.token}"}).json
     assert seen["question"] is None or seen["question"]["id"] != "reasons"
 
 
@@ -134,8 +134,8 @@ def test_the_first_form_sent_twice_is_one_person(service):
 
     assert first.status_code == second.status_code == 303
     with service.parts.store.reading() as session:
-        (one,) = session.exec(select(SurveySession)).all()
-    assert len(service.call("GET", f"/api/v1/sessions/{one.id}").json["log"]) == 1
+        (item,) = session.exec(select(SurveySession)).all()
+    assert len(service.call("GET", f"/api/v1/sessions/{item.id}").json["log"]) == 1
 
 
 @pytest.mark.parametrize(("typed", "stored"), [("30000", 30000), ("30 000", 30000), ("12,5", 12.5), ("1e4", 10000)])
@@ -186,7 +186,7 @@ def test_a_form_that_is_not_ours_starts_nothing(service):
 
 def test_a_required_question_decides_between_complete_and_finished(strict):
     """Answered: complete. Skipped: the survey ends with what it has."""
-    for act, status in ((lambda one: one.answer("must", "words"), "complete"), (lambda one: one.silent("must"), "finished")):
+    for act, status in ((lambda item: item.answer("must", "words"), "complete"), (lambda item: item.silent("must"), "finished")):
         someone = strict.start("musty")
         someone.answer("x", "yes")
         assert someone.view["question"]["id"] == "must"
@@ -329,7 +329,7 @@ def test_a_key_can_be_listed_and_revoked(service):
 
     p = service.parts
     with p.store.writing() as session:
-        (one,) = all_keys(session)
-        assert revoke_key(session, one.id, service.clock())
-        assert not revoke_key(session, one.id, service.clock())
+        (all_key,) = all_keys(session)
+        assert revoke_key(session, all_key.id, service.clock())
+        assert not revoke_key(session, all_key.id, service.clock())
     assert service.call("GET", "/api/v1/banks").status_code == 401

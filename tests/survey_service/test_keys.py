@@ -47,7 +47,7 @@ def test_the_use_of_a_key_is_written_once_an_hour(service):
         assert service.call("GET", "/api/v1/banks").status_code == 200
 
     def writes():
-        return sum("UPDATE api_key" in one for one in statements_of(service, call))
+        return sum("UPDATE api_key" in item for item in statements_of(service, call))
 
     assert the_key(service).last_used_at is None
     assert writes() == 1
@@ -68,7 +68,7 @@ def test_answering_knows_nothing_of_keys(service):
         someone.back()
         someone.post("finish", {})
 
-    assert not [one for one in statements_of(service, answering) if "api_key" in one]
+    assert not [item for item in statements_of(service, answering) if "api_key" in item]
 
 
 def test_a_refused_key_is_not_in_use(service):
@@ -122,7 +122,7 @@ def test_one_key_takes_the_place_of_another(service):
         after = rotate_key(session, p.keys, the_key(service, "crm").id, clock(), timedelta(hours=24), None)
 
     def status():
-        return [service.call("GET", "/api/v1/banks", key=one).status_code for one in (before, after)]
+        return [service.call("GET", "/api/v1/banks", key=item).status_code for item in (before, after)]
 
     assert status() == [200, 200]
     clock.forward(hours=24)
@@ -163,7 +163,7 @@ def test_the_command_makes_lists_rotates_and_revokes(service, command):
     crm = the_key(service, "crm")
 
     listed = json.loads(command("list", "--json").stdout)["keys"]
-    of_crm = next(one for one in listed if one["name"] == "crm")
+    of_crm = next(item for item in listed if item["name"] == "crm")
     assert (of_crm["scope"], of_crm["state"], of_crm["last_used_at"]) == ("read", "active", service.clock().isoformat())
     line = next(line for line in command("list").stdout.splitlines() if line.startswith(crm.id))
     assert f"{crm.prefix}... read active until {crm.expires_at:%Y-%m-%d}, last used {service.clock():%Y-%m-%dT%H:%M} crm" in line
@@ -173,7 +173,7 @@ def test_the_command_makes_lists_rotates_and_revokes(service, command):
     next_one = command("rotate", crm.id, "--overlap-hours", "0").stdout.strip()
     assert command("rotate", crm.id).exit_code == 1
     assert command("revoke", crm.id).exit_code == 0
-    states = {one["id"]: one["state"] for one in json.loads(command("list", "--json").stdout)["keys"]}
+    states = {key["id"]: key["state"] for key in json.loads(command("list", "--json").stdout)["keys"]}
     assert states[crm.id] == "revoked"
     assert next_one.startswith("dk_")
     assert command("revoke", "key_none").exit_code == 1

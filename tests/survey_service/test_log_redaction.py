@@ -92,7 +92,7 @@ def test_a_failure_names_its_route_and_not_its_address(service, caplog, monkeypa
 
     monkeypatch.setitem(service.app.view_functions, endpoint, broken)
     monkeypatch.delitem(service.app.before_request_funcs, "preview", raising=False)  # which would refuse the mark
-    rule = next(str(one) for one in service.app.url_map.iter_rules(endpoint))
+    rule = next(str(iter_rule) for iter_rule in service.app.url_map.iter_rules(endpoint))
     path = re.sub(r"<[^>]+>", MARK, rule)
 
     assert service.client.get(path, query_string=QUERY, headers=HEADERS).status_code == 500

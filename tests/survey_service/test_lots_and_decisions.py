@@ -31,8 +31,8 @@ def serving(database_url):
         return made[-1]
 
     yield serve
-    for one in made:
-        one.parts.store.close()
+    for item in made:
+        item.parts.store.close()
 
 
 def test_in_an_exploring_session_what_is_drawn_is_logged_and_shown_ahead(serving):

@@ -72,7 +72,7 @@ def test_a_walk_through_everything_leaves_no_trace_in_addresses_or_logs(database
     service.parts.store.close()
 
     assert len(walker.addresses) > 60
-    assert [one for one in walker.addresses if SECRETS.search(unquote(one))] == []
+    assert [address for address in walker.addresses if SECRETS.search(unquote(address))] == []
     lines = [record.getMessage() for record in caplog.records if record.name != "asyncio"]
     assert [line for line in lines if SECRETS.search(unquote(line))] == []
     assert set(walker.policies) == {"no-referrer"}

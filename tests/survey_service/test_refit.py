@@ -70,7 +70,7 @@ def test_a_draft_is_written_compared_and_not_published(service, database_url, tm
     assert (found["respondents"], found["version"]) == (60, 1)
     assert found["held_out_log_score"]["gain"] > 3 * found["held_out_log_score"]["standard_error"]
     assert found["simulated"]["after"]["accuracy"] > found["simulated"]["before"]["accuracy"] + 0.05
-    moved = {one["question"]: one["moved"] for one in found["questions"]}
+    moved = {question["question"]: question["moved"] for question in found["questions"]}
     assert moved["never"] == 0
     assert min(moved[name] for name in ("morning", "noon", "night")) > 0.05
     assert found["pilots"] == [
@@ -78,7 +78,7 @@ def test_a_draft_is_written_compared_and_not_published(service, database_url, tm
         {"question": "rare", "answers": 10, "needed": 40, "has_table": False},
     ]
     before, draft = read_bank(BANK), read_bank(out.read_text())
-    assert [one.text for one in draft.questions] == [one.text for one in before.questions]
+    assert [question.text for question in draft.questions] == [question.text for question in before.questions]
     assert draft.surveys == before.surveys
     assert draft.question("never") == before.question("never")
     assert draft.question("rare").pilot

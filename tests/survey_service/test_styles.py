@@ -81,7 +81,7 @@ def test_stored_answers_teach_a_bank_with_styles(service, tmp_path):
     assert new.question("happy").likelihood["driver/wild"].values[0] > new.question("happy").likelihood["driver/zen"].values[0] + 0.5
     assert new.question("reasons") == old.question("reasons")
     assert sum(persona.prior for persona in new.personas) == pytest.approx(1)
-    assert [one["persona"] for one in found["personas"]] == ["driver", "family"]
+    assert [this_persona["persona"] for this_persona in found["personas"]] == ["driver", "family"]
     assert not any(style in json.dumps(found) for style in STYLES)
 
 

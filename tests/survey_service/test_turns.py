@@ -28,8 +28,8 @@ def stores(url):
         session.execute(text("INSERT INTO contact (id, sequence, attributes, consent, labels, merged_from, created_at, updated_at)"
             " VALUES ('ct_1', 0, '{}', '{}', '{}', '[]', '2026-01-05', '2026-01-05')"))  # fmt: skip
     yield made
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
 def sequence(store):
@@ -65,12 +65,12 @@ def test_who_waits_too_long_is_told_so_and_the_next_one_is_not_in_the_way(stores
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(4) as threads:
-        problems = [one.exception() for one in [threads.submit(write, number) for number in range(4)]]
+        problems = [item.exception() for item in [threads.submit(write, number) for number in range(4)]]
     other.execute("ROLLBACK")
     other.close()
 
-    assert {type(one) for one in problems} == {OperationalError}
-    assert {str(one.orig) for one in problems} == {"database is locked"}
+    assert {type(problem) for problem in problems} == {OperationalError}
+    assert {str(problem.orig) for problem in problems} == {"database is locked"}
     write(0)
     assert sequence(store) == 1
 

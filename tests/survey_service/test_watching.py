@@ -38,13 +38,13 @@ def told(service):
 def test_rules_and_panels_ask_for_what_there_is(told):
     """Names of metrics, names of labels, and the values of those that do not depend on what happens."""
     asked = [rule["expr"] for rule in rules()] + [target["expr"] for panel in panels() for target in panel["targets"]]
-    assert {name for one in asked for name in METRIC.findall(one)} <= told.keys()
-    for one in asked:
-        [metric] = set(METRIC.findall(one))
-        for label, value in LABEL.findall(one):
-            assert label in told[metric], one
+    assert {name for call in asked for name in METRIC.findall(call)} <= told.keys()
+    for call in asked:
+        [metric] = set(METRIC.findall(call))
+        for label, value in LABEL.findall(call):
+            assert label in told[metric], call
             if label in ("route", "state"):
-                assert value in told[metric][label], one
+                assert value in told[metric][label], call
 
 
 def test_every_metric_of_ours_is_on_a_panel(told):

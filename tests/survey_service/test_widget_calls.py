@@ -88,7 +88,7 @@ def test_a_draft_counts_and_its_question_stays(service):
 
     someone.answer("reasons", ["safety", "price"])
     assert someone.view["question"]["id"] != "reasons"
-    kept = [(one["question"], one["value"]) for one in someone.insight()["log"] if one["state"] == "current"]
+    kept = [(entry["question"], entry["value"]) for entry in someone.insight()["log"] if entry["state"] == "current"]
     assert kept == [("owns", "yes"), ("reasons", {"ticked": ["safety", "price"], "seen": ["safety", "power", "price"]})]
 
 

@@ -127,19 +127,19 @@ def bars(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Marku
 
 def reliability(name: str, label: str, bins: Sequence[Bin]) -> Markup:
     """Stated confidence against truth; dots on the line are honest, their size is how many respondents they stand for."""
-    total = sum(one.respondents for one in bins)
+    total = sum(bin_.respondents for bin_ in bins)
     with drawn(name, label, 4.2) as (picture, [axes]):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1)
-        axes.plot([one.stated for one in bins], [one.true for one in bins], color=FIRST, linewidth=1, alpha=0.6)
+        axes.plot([bin_.stated for bin_ in bins], [bin_.true for bin_ in bins], color=FIRST, linewidth=1, alpha=0.6)
         axes.scatter(
-            [one.stated for one in bins],
-            [one.true for one in bins],
-            [30 + 600 * one.respondents / total for one in bins],
+            [bin_.stated for bin_ in bins],
+            [bin_.true for bin_ in bins],
+            [30 + 600 * bin_.respondents / total for bin_ in bins],
             color=FIRST,
             alpha=0.85,
             linewidths=0,
         )
-        low = min([0.5, *(one.stated for one in bins), *(one.true for one in bins)]) - 0.05
+        low = min([0.5, *(bin_.stated for bin_ in bins), *(bin_.true for bin_ in bins)]) - 0.05
         axes.set(xlim=(max(low, 0), 1.02), ylim=(max(low, 0), 1.02), xlabel="stated confidence", ylabel="really right")
         axes.text(0.97, 0.05, "too sure", ha="right", color=INK, fontsize=11, transform=axes.transAxes)
         axes.text(0.03, 0.93, "too modest", color=INK, fontsize=11, transform=axes.transAxes)

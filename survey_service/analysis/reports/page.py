@@ -51,7 +51,7 @@ class Report:
 def written(report: Report) -> str:
     """The page; every text escaped."""
     pages = Environment(loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return pages.get_template("report.html").render(report=report, is_cell=lambda one: isinstance(one, Cell))
+    return pages.get_template("report.html").render(report=report, is_cell=lambda item: isinstance(item, Cell))
 
 
 def write(report: Report, path: Path) -> None:

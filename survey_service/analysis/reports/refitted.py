@@ -48,20 +48,20 @@ def report_refit(done: Refitted, found: Mapping[str, Any], path: Path) -> None:
 
 def _moved(done: Refitted, found: Mapping[str, Any]) -> Section:
     bank = done.published
-    text = {one.id: question_text(bank.bank, q) for q, one in enumerate(bank.bank.questions)}
-    name = {one.id: persona_name(bank.bank, k) for k, one in enumerate(bank.bank.personas)}
-    moved = [one for one in found["questions"] if one["moved"] > 0]
-    bars = [(text[one["question"]], one["moved"], f"{one['moved']:.1%} · {one['answers']} answers") for one in moved]
+    text = {question.id: question_text(bank.bank, q) for q, question in enumerate(bank.bank.questions)}
+    name = {persona.id: persona_name(bank.bank, k) for k, persona in enumerate(bank.bank.personas)}
+    moved = [question for question in found["questions"] if question["moved"] > 0]
+    bars = [(text[item["question"]], item["moved"], f"{item['moved']:.1%} · {item['answers']} answers") for item in moved]
     rows = [
         [
-            text[one["question"]],
-            one["question"],
-            str(one["answers"]),
-            f"{one['moved']:.1%}",
-            name[one["most"]["persona"]],
-            f"{one['most']['moved']:.1%}",
+            text[question["question"]],
+            question["question"],
+            str(question["answers"]),
+            f"{question['moved']:.1%}",
+            name[question["most"]["persona"]],
+            f"{question['most']['moved']:.1%}",
         ]
-        for one in found["questions"]
+        for question in found["questions"]
     ]
     return Section(
         "What moved",
@@ -84,8 +84,8 @@ def _shares(done: Refitted) -> Section:
 
 def _pilots(found: Mapping[str, Any]) -> list[Section]:
     rows = [
-        [one["question"], str(one["answers"]), "yes" if one["has_table"] else f"no, {one['needed'] - one['answers']} more"]
-        for one in found["pilots"]
+        [pilot["question"], str(pilot["answers"]), "yes" if pilot["has_table"] else f"no, {pilot['needed'] - pilot['answers']} more"]
+        for pilot in found["pilots"]
     ]
     if not rows:
         return []

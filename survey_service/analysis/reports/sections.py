@@ -33,7 +33,7 @@ def personas(bank: CompiledBank) -> Section:
     """What sets each persona apart."""
     tables = []
     for k, found in enumerate(traits(bank.tables)):
-        rows = [[trait_text(bank.bank, one), percent(one.share), percent(one.others), _signed(one.bits)] for one in found[:TRAITS]]
+        rows = [[trait_text(bank.bank, row), percent(row.share), percent(row.others), _signed(row.bits)] for row in found[:TRAITS]]
         caption = f"{persona_name(bank.bank, k)}: {percent(float(bank.tables.persona_prior[k]))} of the respondents"
         tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
     reading = (
@@ -80,7 +80,7 @@ def honesty(confidence: Floats, true: Floats, against: str) -> Section:
         f"When the service says “I am 80 % sure”, is it right in 80 of 100 cases? Dots on the grey line: yes. Below it the service is too "
         f"sure, above it too modest. The larger a dot, the more respondents. On average it is off by {error:.3f}. {against}"
     )
-    rows = [[f"{one.low:.1f} to {one.high:.1f}", str(one.respondents), percent(one.stated), percent(one.true)] for one in bins]
+    rows = [[f"{bin_.low:.1f} to {bin_.high:.1f}", str(bin_.respondents), percent(bin_.stated), percent(bin_.true)] for bin_ in bins]
     figures = Table("Stated and true", ("Confidence", "respondents", "stated", "true"), rows)
     return Section("Is the stated confidence true?", reading, picture, figures=[figures])
 
@@ -108,14 +108,21 @@ def how_soon(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section
     """What further questions are worth, and what choosing them well is worth."""
     words = {"agreement": "right persona", "confidence": "stated confidence"}
     panels = {
-        title: {order: [(one.questions, getattr(one, name)) for one in measures] for order, measures in orders.items()}
+        title: {order: [(measure.questions, getattr(measure, name)) for measure in measures] for order, measures in orders.items()}
         for name, title in words.items()
     }
     picture = charts.curves("soon", f"Right persona and stated confidence by number of questions, for {', '.join(orders)} order", panels)
     rows = [
-        [order, str(one.questions), percent(one.agreement), percent(one.confidence), f"{one.calibration_error:.3f}", f"{one.log_score:.3f}"]
+        [
+            order,
+            str(measure.questions),
+            percent(measure.agreement),
+            percent(measure.confidence),
+            f"{measure.calibration_error:.3f}",
+            f"{measure.log_score:.3f}",
+        ]
         for order, measures in orders.items()
-        for one in measures
+        for measure in measures
     ]
     reading = (
         "How right and how sure the service is after each question, if nobody stopped. Adaptive: the next question depends on the answers, "

@@ -18,7 +18,7 @@ NAMES = {"external_id": "ext_id", "email": "email"}
 
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
-    return {name.upper(): name for name in (*STATE, *(field_of(one) for one in personas))}
+    return {name.upper(): name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
 def token_request(wiring: Wiring) -> Request | None:
@@ -26,7 +26,7 @@ def token_request(wiring: Wiring) -> Request | None:
 
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    return [_request(wiring, token, one) for one in records]
+    return [_request(wiring, token, record) for record in records]
 
 
 def judge(request: Request, response: Response, now: datetime) -> Judgement:
@@ -40,7 +40,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
         return ["credentials: Brevo does not take the API key from here; are there blocked addresses in its security settings?"]
     if answer.status != 200:
         return [f"attributes: Brevo answered {answer.status}"]
-    there = {one["name"]: one for one in answer.json.get("attributes", ()) if one.get("category") == "normal"}
+    there = {attribute["name"]: attribute for attribute in answer.json.get("attributes", ()) if attribute.get("category") == "normal"}
     return [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
 
 

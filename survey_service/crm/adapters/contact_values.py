@@ -28,7 +28,7 @@ OWN_SYSTEM = "crm"
 
 def names(personas: Sequence[str]) -> tuple[str, ...]:
     """Every value of ours that a field or a template can ask for."""
-    return (*STATE, *(field_of(one) for one in personas), *NAMES)
+    return (*STATE, *(field_of(persona) for persona in personas), *NAMES)
 
 
 def field_of(persona: str) -> str:
@@ -53,7 +53,7 @@ def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -
         "external_id": _named(contact, wiring.external_id.get("system", OWN_SYSTEM)),
         "email": (contact.get("email") or "").strip().lower() or None,
     }
-    by = next((one for one in wiring.identity if found[one]), None)
+    by = next((item for item in wiring.identity if found[item]), None)
     if by is None:
         return None
     ours = {"contact_id": contact["id"], "email_sha256": contact.get("email_sha256"), **found}

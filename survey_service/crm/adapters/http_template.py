@@ -37,8 +37,8 @@ def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> li
     template = wiring.template or {}
     headers = {**JSON_TYPE, **template.get("headers", {}), **wiring.credentials.get("headers", {})}
     return [
-        Request(template.get("method", "POST"), _address(wiring.url, one), headers, filled(template.get("body"), one), (one,))
-        for one in records
+        Request(template.get("method", "POST"), _address(wiring.url, record), headers, filled(template.get("body"), record), (record,))
+        for record in records
     ]
 
 

@@ -46,7 +46,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
         return ["scope crm.schemas.contacts.read: the app does not have it, so its properties cannot be looked at"]
     if answer.status != 200:
         return [f"properties: HubSpot answered {answer.status}"]
-    there = {one["name"]: one for one in answer.json.get("results", ())}
+    there = {result["name"]: result for result in answer.json.get("results", ())}
     problems = _missing_scopes(wiring, token, ask)
     problems += [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(wiring, theirs, ours, there.get(theirs))]
     if "external_id" in wiring.identity:
@@ -60,7 +60,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
 
 def set_up(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
     """Make the group and the properties that are missing, never an option of a property that is there. Returns a line for each."""
-    there = {one["name"] for one in ask(Request("GET", wiring.url + PROPERTIES, bearer(token))).json.get("results", ())}
+    there = {result["name"] for result in ask(Request("GET", wiring.url + PROPERTIES, bearer(token))).json.get("results", ())}
     wanted = [
         definition(theirs, ours) for theirs, ours in wiring.mapping.items() if theirs not in there and not theirs.startswith(BUILT_IN)
     ]
@@ -69,7 +69,7 @@ def set_up(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
     group = ask(Request("POST", f"{wiring.url}{PROPERTIES}/groups", bearer(token), GROUP))
     if group.status not in (200, 201, 409):
         return [f"group {GROUP['name']}: HubSpot answered {group.status}; the app needs the scope {SCOPE_TO_SET_UP}"]
-    return [_made(one, ask(Request("POST", wiring.url + PROPERTIES, bearer(token), one)).status) for one in wanted]
+    return [_made(item, ask(Request("POST", wiring.url + PROPERTIES, bearer(token), item)).status) for item in wanted]
 
 
 def definition(theirs: str, ours: str) -> dict[str, Any]:
@@ -107,11 +107,11 @@ def _wrong(wiring: Wiring, theirs: str, ours: str, found: Mapping[str, Any] | No
 
 
 def _wrong_options(wiring: Wiring, theirs: str, ours: str, options: Sequence[Mapping[str, Any]]) -> list[str]:
-    there = {one["value"] for one in options}
-    shown = ", ".join(f'{one["value"]} ("{one["label"]}")' for one in options) or "none yet"
+    there = {option["value"] for option in options}
+    shown = ", ".join(f'{option["value"]} ("{option["label"]}")' for option in options) or "none yet"
     words = wiring.options.get(theirs)
     if words is None and ours == "persona_top":
-        words = {one: one for one in wiring.personas}
+        words = {persona: persona for persona in wiring.personas}
     lacking = sorted({word for word in (words or {}).values() if word not in there})
     return [f"property {theirs}: has no option {word}; it has {shown}: make it there, or choose with options.{theirs}" for word in lacking]
 
@@ -123,7 +123,7 @@ def _missing_scopes(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
         answer = ask(Request("GET", f"{wiring.url}/oauth/v1/access-tokens/{token}", bearer(token)))
     if answer.status != 200:
         return [f"scopes: HubSpot answered {answer.status} when asked what the token may do"]
-    return [f"scope {one}: the app does not have it" for one in SCOPES if one not in answer.json.get("scopes", ())]
+    return [f"scope {scope}: the app does not have it" for scope in SCOPES if scope not in answer.json.get("scopes", ())]
 
 
 def _made(wanted: Mapping[str, Any], status: int) -> str:
@@ -142,7 +142,7 @@ NO_PROPERTY = b"PROPERTY_DOESNT_EXIST"
 
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
-    return {name: name for name in (*STATE, *(field_of(one) for one in personas))}
+    return {name: name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
 def token_request(wiring: Wiring) -> Request | None:
@@ -157,7 +157,7 @@ def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> li
     made = []
     for (may_create, id_property), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
-        inputs = [_input(one, id_property) for one in some]
+        inputs = [_input(item, id_property) for item in some]
         url = f"{wiring.url}{BATCH}/{'upsert' if may_create else 'update'}"
         made.append(Request("POST", url, bearer(token), {"inputs": inputs}, some))
     return made
@@ -202,13 +202,17 @@ def _judge_each(records: Sequence[Record], answer: Mapping[str, Any]) -> dict[st
     verdicts: dict[str, Verdict] = {}
     for error in answer.get("errors") or ():
         context = error.get("context") or {}
-        hit = [one for one in records if one.trace in context.get("objectWriteTraceId", ()) or one.identity.value in context.get("ids", ())]
-        for one in hit if hit or len(records) > 1 else records:
-            verdicts[one.trace] = _refusal(error)
+        hit = [
+            record
+            for record in records
+            if record.trace in context.get("objectWriteTraceId", ()) or record.identity.value in context.get("ids", ())
+        ]
+        for record in hit if hit or len(records) > 1 else records:
+            verdicts[record.trace] = _refusal(error)
     results = answer.get("results") or ()
-    for one in records:
-        if one.trace not in verdicts:
-            verdicts[one.trace] = Accepted() if any(_is_about(result, one) for result in results) else Later("not_in_answer")
+    for record in records:
+        if record.trace not in verdicts:
+            verdicts[record.trace] = Accepted() if any(_is_about(result, record) for result in results) else Later("not_in_answer")
     return verdicts
 
 

@@ -18,7 +18,7 @@ JSON_API = "application/vnd.api+json"
 
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
-    return {name: name for name in (*STATE, *(field_of(one) for one in personas))}
+    return {name: name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
 def token_request(wiring: Wiring) -> Request | None:
@@ -27,7 +27,7 @@ def token_request(wiring: Wiring) -> Request | None:
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
     """The import makes profiles that it does not know; an update by Klaviyo's own id does not."""
-    return [_request(wiring, token, one) for one in records]
+    return [_request(wiring, token, record) for record in records]
 
 
 def judge(request: Request, response: Response, now: datetime) -> Judgement:

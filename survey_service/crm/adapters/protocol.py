@@ -154,7 +154,7 @@ def judge_by_status(request: Request, response: Response, now: datetime) -> Judg
         return Pause(f"{UNAUTHORISED}: the CRM answers 403, a permission is missing", AUTHORISATION_WAIT)
     if status in (413,) and request.records:
         return Split("too_large")
-    return dict.fromkeys([one.trace for one in request.records], _verdict(status))
+    return dict.fromkeys([record.trace for record in request.records], _verdict(status))
 
 
 def _verdict(status: int) -> Verdict:

@@ -39,7 +39,7 @@ TYPES = {"number": ("double", "percent", "int", "currency"), "text": ("string", 
 
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
-    names = (*STATE, *(field_of(one) for one in personas))
+    names = (*STATE, *(field_of(persona) for persona in personas))
     return {"_".join(part.capitalize() for part in name.split("_")) + "__c": name for name in names}
 
 
@@ -54,11 +54,11 @@ def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> li
     for (by_id, may_create), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
         if by_id:
-            made.append(_collection(wiring, token, "", [{**_fields(one), "id": one.identity.value} for one in some], some))
+            made.append(_collection(wiring, token, "", [{**_fields(item), "id": item.identity.value} for item in some], some))
         elif may_create:
             field = wiring.external_id["field"]
             made.append(
-                _collection(wiring, token, f"/{OBJECT}/{field}", [{**_fields(one), field: one.identity.value} for one in some], some)
+                _collection(wiring, token, f"/{OBJECT}/{field}", [{**_fields(item), field: item.identity.value} for item in some], some)
             )
         else:
             parts = [some[start : start + MOST_IN_A_BATCH] for start in range(0, len(some), MOST_IN_A_BATCH)]
@@ -75,7 +75,7 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
     results = answer.get("results", []) if isinstance(answer, dict) else answer
     told = [_verdict(result) for result in results]
     missing = [Later("not_in_answer")] * (len(request.records) - len(told))
-    return {one.trace: verdict for one, verdict in zip(request.records, [*told, *missing], strict=False)}
+    return {record.trace: verdict for record, verdict in zip(request.records, [*told, *missing], strict=False)}
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
@@ -106,8 +106,8 @@ def _collection(wiring: Wiring, token: str | None, path: str, records: list[dict
 def _updates(wiring: Wiring, token: str | None, some: tuple[Record, ...]) -> Request:
     path = f"{VERSION}/sobjects/{OBJECT}/{wiring.external_id['field']}"
     parts = [
-        {"method": "PATCH", "url": f"{path}/{quote(one.identity.value, safe='')}?updateOnly=true", "richInput": dict(one.values)}
-        for one in some
+        {"method": "PATCH", "url": f"{path}/{quote(item.identity.value, safe='')}?updateOnly=true", "richInput": dict(item.values)}
+        for item in some
     ]
     return Request("POST", f"{wiring.url}{DATA}/composite/batch", bearer(token), {"haltOnError": False, "batchRequests": parts}, some)
 

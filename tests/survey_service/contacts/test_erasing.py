@@ -38,7 +38,7 @@ def test_what_comes_later_under_the_name_is_refused(service):
     assert service.call("PUT", f"/api/v1/contacts/{NAME}", {"attributes": {"a": 1}}).status_code == 410
     assert service.call("POST", f"/api/v1/contacts/{NAME}/identity").status_code == 410
     again = service.call("POST", "/api/v1/links", {"survey": "all", "contacts": [{"external_id": NAME}, {"external_id": "other"}]})
-    assert [one.get("refused") for one in again.json["items"]] == ["erased", None]
+    assert [item.get("refused") for item in again.json["items"]] == ["erased", None]
 
 
 def test_they_may_come_back_with_a_consent_of_their_own(service):

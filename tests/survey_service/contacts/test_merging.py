@@ -16,12 +16,12 @@ def test_evidence_of_both_counts_once_and_the_later_answer_to_one_question_wins(
     respondent(service, "laptop", owns="yes", happy=2)
     service.clock.forward(minutes=5)
     respondent(service, "phone", happy=5, km=40_000)
-    one = respondent(service, "one", owns="yes", happy=5, km=40_000)
+    item = respondent(service, "one", owns="yes", happy=5, km=40_000)
 
     assert merge(service, "phone", "laptop").status_code == 200
 
     together = belief_of(service, "laptop")
-    assert together["probabilities"] == pytest.approx(one.belief(), abs=1e-12)
+    assert together["probabilities"] == pytest.approx(item.belief(), abs=1e-12)
     assert together["evidence"]["answers"] == 3
     assert contact(service, "phone")["id"] == contact(service, "laptop")["id"]
     assert {name["id"] for name in contact(service, "laptop")["external_ids"]} == {"phone", "laptop"}

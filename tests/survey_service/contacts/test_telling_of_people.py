@@ -24,7 +24,7 @@ def erase(world, name):
 
 
 def told(sent):
-    return [(one.message["type"], one.data["contact"]["id"], one.data["sequence"]) for one in sent]
+    return [(delivery.message["type"], delivery.data["contact"]["id"], delivery.data["sequence"]) for delivery in sent]
 
 
 def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
@@ -42,10 +42,10 @@ def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
     assert [(kind, who) for kind, who, _ in told(sent)] == [(MERGED, kept), (UPDATED, kept)]
     numbers = [number for *_, number in told(sent)]
     assert numbers == sorted(set(numbers))
-    [merged] = [one.data for one in sent if one.message["type"] == MERGED]
+    [merged] = [delivery.data for delivery in sent if delivery.message["type"] == MERGED]
     assert merged["merged"] == {"id": gone, "external_ids": [{"system": "crm", "type": "id", "id": "browser"}]}
     assert merged["contact"]["merged_from"] == [gone]
-    assert {one["id"] for one in merged["contact"]["external_ids"]} == {"browser", "crm-42"}
+    assert {external_id["id"] for external_id in merged["contact"]["external_ids"]} == {"browser", "crm-42"}
 
 
 def test_a_message_in_flight_about_the_one_that_is_gone_ends_in_peace(world):

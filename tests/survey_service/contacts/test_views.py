@@ -88,7 +88,7 @@ def test_a_word_that_means_nothing_is_refused(service, body, status, path):
     response = service.call("PUT", "/api/v1/contacts/zoe/label", body)
 
     assert response.status_code == status
-    assert path is None or [one["path"] for one in response.json["errors"]] == [path]
+    assert path is None or [error["path"] for error in response.json["errors"]] == [path]
 
 
 def test_a_contact_has_names_in_several_systems(service):
@@ -112,9 +112,9 @@ def test_the_export_has_everything_that_is_kept(service):
     told = service.call("GET", "/api/v1/contacts/zoe/export").json
 
     assert told["contact"]["email"] == "zoe@example.com"
-    assert [(one["question"], one["value"], one["state"]) for one in told["answers"]] == [
+    assert [(answer["question"], answer["value"], answer["state"]) for answer in told["answers"]] == [
         ("owns", "yes", "current"),
         ("why", "because", "withdrawn"),
     ]
-    assert [one["survey"] for one in told["sessions"] + told["links"]] == ["all", "all"]
+    assert [session["survey"] for session in told["sessions"] + told["links"]] == ["all", "all"]
     assert "token_digest" not in told["sessions"][0]

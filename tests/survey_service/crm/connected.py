@@ -51,4 +51,4 @@ class Connected:
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        return [one for asked in self.crm.asked for one in asked.body["inputs"]]
+        return [input_ for asked in self.crm.asked for input_ in asked.body["inputs"]]

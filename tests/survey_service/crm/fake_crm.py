@@ -85,16 +85,16 @@ def crm(behaviour: Behaviour) -> Iterator[Crm]:
 def hubspot(asked: Asked) -> Answer:
     """Takes everything, and answers as the real one does."""
     inputs = (asked.body or {}).get("inputs", [])
-    return Answer(200, {"status": "COMPLETE", "results": [hubspot_result(one) for one in inputs], **MOMENTS})
+    return Answer(200, {"status": "COMPLETE", "results": [hubspot_result(input_) for input_ in inputs], **MOMENTS})
 
 
-def hubspot_result(one: dict[str, Any]) -> dict[str, Any]:
-    record_id = one["id"] if "idProperty" not in one else "9001"
-    named = {one["idProperty"]: one["id"]} if "idProperty" in one else {}
+def hubspot_result(item: dict[str, Any]) -> dict[str, Any]:
+    record_id = item["id"] if "idProperty" not in item else "9001"
+    named = {item["idProperty"]: item["id"]} if "idProperty" in item else {}
     return {
         "id": record_id,
-        "objectWriteTraceId": one["objectWriteTraceId"],
-        "properties": {**one["properties"], **named},
+        "objectWriteTraceId": item["objectWriteTraceId"],
+        "properties": {**item["properties"], **named},
         "new": False,
         "archived": False,
         "createdAt": NOW,

@@ -7,10 +7,10 @@ import pytest
 
 from tests.processes import ROOT
 
-EXAMPLES = [json.loads(one) for one in re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "crm.md").read_text(), re.M | re.S)]
+EXAMPLES = [json.loads(item) for item in re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "crm.md").read_text(), re.M | re.S)]
 
 
-@pytest.mark.parametrize("example", [one for one in EXAMPLES if "bank" in one], ids=lambda one: one["kind"])
+@pytest.mark.parametrize("example", [this_example for this_example in EXAMPLES if "bank" in this_example], ids=lambda item: item["kind"])
 def test_every_example_makes_a_connection(service, example):
     """As it stands, but for credentials whose end is left to the imagination, and the name of the bank."""
     given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("car-buyers", "cars"))
@@ -20,7 +20,9 @@ def test_every_example_makes_a_connection(service, example):
     assert shown.json == {"requests": [], "skipped": []}
 
 
-@pytest.mark.parametrize("example", [one for one in EXAMPLES if "bank" not in one], ids=lambda one: one["kind"])
+@pytest.mark.parametrize(
+    "example", [this_example for this_example in EXAMPLES if "bank" not in this_example], ids=lambda item: item["kind"]
+)
 def test_every_example_makes_a_source(service, example):
     """As it stands, but for the secret and the name of the survey."""
     given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("after-purchase", "all"))
@@ -30,4 +32,4 @@ def test_every_example_makes_a_source(service, example):
 
 
 def test_there_is_an_example_of_every_kind():
-    assert {one["kind"] for one in EXAMPLES if "bank" in one} == {"hubspot", "salesforce", "brevo", "klaviyo", "http"}
+    assert {example["kind"] for example in EXAMPLES if "bank" in example} == {"hubspot", "salesforce", "brevo", "klaviyo", "http"}

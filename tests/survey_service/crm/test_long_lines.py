@@ -81,7 +81,7 @@ def test_an_answer_goes_to_a_crm_before_what_concerns_the_whole_base(there):
 
     there.work()
 
-    batches_of = [[one["id"] for one in asked.body["inputs"]] for asked in there.crm.asked]
+    batches_of = [[input_["id"] for input_ in asked.body["inputs"]] for asked in there.crm.asked]
     interactive = [sum(name.startswith("now-") for name in batch) for batch in batches_of]
     assert [len(batch) for batch in batches_of] == [100, 100, 20]
     assert interactive == [80, 10, 0]
@@ -97,8 +97,8 @@ def stand_in_line(world, endpoint):
     with world.store.writing() as session:
         for table in ("delivery", "contact"):
             session.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
-        session.execute(insert(Contact), [{"id": one, **about} for one in people])
-        rows = [{"endpoint_id": endpoint, "contact_id": one, "event_id": new_id("evt"), "facts": facts, **told} for one in people]
+        session.execute(insert(Contact), [{"id": person, **about} for person in people])
+        rows = [{"endpoint_id": endpoint, "contact_id": person, "event_id": new_id("evt"), "facts": facts, **told} for person in people]
         session.execute(insert(Delivery), rows)
     world.later(seconds=1)
 

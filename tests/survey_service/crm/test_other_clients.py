@@ -67,7 +67,7 @@ def test_salesforce_is_asked_to_update_only_where_no_contact_may_be_made():
     """Twenty-five at a time, each its own update, whose path the client's single upsert confirms."""
     records = [record(Identity("external_id", f"crm {number}", "Crm_Id__c")) for number in range(26)]
     made = salesforce.requests(Wiring("https://x", external_id={"field": "Crm_Id__c"}), "tok", records)
-    assert [len(one.body["batchRequests"]) for one in made] == [25, 1]
+    assert [len(item.body["batchRequests"]) for item in made] == [25, 1]
     first = made[0].body["batchRequests"][0]
     with crm(lambda _: Answer(204)) as theirs:
         contact = salesforce_client(theirs.url).Contact
@@ -139,7 +139,7 @@ def salesforce_says(result: Any) -> Any:
     def behave(asked: Asked) -> Answer:
         if asked.path == "/services/oauth2/token":
             return Answer(200, {"access_token": "tok", "instance_url": "https://elsewhere.example"})
-        return Answer(200, [result(one) for one in asked.body["records"]])
+        return Answer(200, [result(this_record) for this_record in asked.body["records"]])
 
     return behave
 
@@ -150,9 +150,9 @@ def test_salesforce_says_200_and_means_each_record_by_itself(there):
     there.people(3)
     codes = {"crm-0": "INVALID_FIELD", "crm-1": "UNABLE_TO_LOCK_ROW"}
 
-    def result(one: dict[str, Any]) -> dict[str, Any]:
-        code = codes.get(one["Crm_Id__c"])
-        return {"success": code is None, "errors": [{"statusCode": code, "message": one["Crm_Id__c"]}] if code else []}
+    def result(item: dict[str, Any]) -> dict[str, Any]:
+        code = codes.get(item["Crm_Id__c"])
+        return {"success": code is None, "errors": [{"statusCode": code, "message": item["Crm_Id__c"]}] if code else []}
 
     there.crm.behaviour = salesforce_says(result)
     there.work()

@@ -50,7 +50,7 @@ def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
         there.world.believes(contact, 0.9)
     there.work()
 
-    found = {(one.get("idProperty"), one["id"]) for one in there.inputs}
+    found = {(input_.get("idProperty"), input_["id"]) for input_ in there.inputs}
     assert found == {(None, "51"), ("crm_id", "s-1"), ("email", "crm-2@example.com")}
 
 
@@ -77,7 +77,13 @@ def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
             "context": {"objectWriteTraceId": [inputs[0]["objectWriteTraceId"]]},
             "message": "crm-0@example.com",
         }
-        body = {"status": "COMPLETE", "results": [hubspot_result(one) for one in inputs[1:]], "numErrors": 1, "errors": [error], **MOMENTS}
+        body = {
+            "status": "COMPLETE",
+            "results": [hubspot_result(input_) for input_ in inputs[1:]],
+            "numErrors": 1,
+            "errors": [error],
+            **MOMENTS,
+        }
         return Answer(207, body)
 
     there.crm.behaviour = one_bad
@@ -94,7 +100,7 @@ def test_a_batch_that_is_refused_whole_is_halved_until_the_bad_record_is_found(t
     there.people(8)
 
     def picky(asked):
-        bad = any(one["id"].startswith("crm-5@") for one in asked.body["inputs"])
+        bad = any(input_["id"].startswith("crm-5@") for input_ in asked.body["inputs"])
         return Answer(400, {"status": "error", "category": "VALIDATION_ERROR"}) if bad else hubspot(asked)
 
     there.crm.behaviour = picky
@@ -210,7 +216,7 @@ def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
         there.world.believes(contact, 0.8)
 
     def only_the_second(asked):
-        second = next(one for one in asked.body["inputs"] if one["id"] == "2")
+        second = next(input_ for input_ in asked.body["inputs"] if input_["id"] == "2")
         result = {**hubspot_result(second), "properties": {"seen": "1"}}
         del result["objectWriteTraceId"]
         return Answer(200, {"results": [result]})
@@ -227,9 +233,9 @@ def test_the_newest_state_of_a_contact_arrives_last(there):
     for driver in (0.6, 0.5, 0.3):
         there.world.believes(contact, driver)
     there.work()
-    (one,) = there.inputs
-    assert one["properties"]["persona_p_driver"] == "0.3000"
-    assert one["properties"]["persona_seq"] == "4"
+    (input_,) = there.inputs
+    assert input_["properties"]["persona_p_driver"] == "0.3000"
+    assert input_["properties"]["persona_seq"] == "4"
 
 
 def test_only_one_batch_is_under_way_to_a_crm(there):

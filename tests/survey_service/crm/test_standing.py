@@ -43,7 +43,7 @@ def test_a_crm_that_fails_is_asked_with_one_record_now_and_then(there):
         assert len(there.crm.asked) == before
         there.world.later(seconds=1)
         there.work()
-        assert [len(one.body["inputs"]) for one in there.crm.asked[before:]] == [1]
+        assert [len(call.body["inputs"]) for call in there.crm.asked[before:]] == [1]
     assert [row.attempt - row.uncounted for row in there.world.deliveries if row.endpoint_id == made] == counted
 
     there.crm.behaviour = hubspot
@@ -108,5 +108,5 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(there):
 
     assert set(there.world.states) == {"delivered"}
     assert len(there.inputs) == 3
-    assert all(one["objectWriteTraceId"].encode() in asked for one in there.inputs)
-    assert [(one.number, one.outcome) for one in there.world.attempts] == [(1, None)] * 3 + [(2, "delivered")] * 3
+    assert all(input_["objectWriteTraceId"].encode() in asked for input_ in there.inputs)
+    assert [(attempt.number, attempt.outcome) for attempt in there.world.attempts] == [(1, None)] * 3 + [(2, "delivered")] * 3

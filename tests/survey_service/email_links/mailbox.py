@@ -73,7 +73,7 @@ class Mail:
 
     def row(self, session: Any) -> Link:
         found = session.exec(select(Link)).all()
-        return next(one for one in found if one.id in self.link_ids())
+        return next(row for row in found if row.id in self.link_ids())
 
     def link_ids(self) -> set[str]:
         from survey_service.links.tokens import LinkTokens
@@ -92,4 +92,4 @@ def rows(service: Service) -> dict[str, int]:
 
 def opens(service: Service) -> int:
     with service.parts.store.reading() as session:
-        return sum(one.opens for one in session.exec(select(LinkOpen)))
+        return sum(link_open.opens for link_open in session.exec(select(LinkOpen)))

@@ -114,8 +114,8 @@ def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
 
     draft = Drafts(LinkTokens(one_service.parts.keys), "https://surveys.example", bank).example("owns")
     for mailer, tag in (("brevo", "{{ contact.%s }}"), ("hubspot", "{{ contact.%s }}"), ("mailchimp", "*|%s|*")):
-        one = MAILERS[mailer]
-        written = html(one.template(draft))
+        this_mailer = MAILERS[mailer]
+        written = html(this_mailer.template(draft))
         assert "surveys.example" not in written
-        for name in one.columns(2):
-            assert (tag % name in written) == (name != one.names["expires"])
+        for name in this_mailer.columns(2):
+            assert (tag % name in written) == (name != this_mailer.names["expires"])

@@ -134,9 +134,9 @@ def test_the_page_tells_no_other_site_where_it_was(service):
 
 def test_a_survey_that_ends_with_the_click_only_asks_whether_it_is_right(service):
     """There is no second question to answer."""
-    one = "bank: one\npersonas: [{id: a}, {id: b}]\nquestions:\n  - {id: x, type: single, text: X?, options: [{id: y, text: Yes},"
-    one += " {id: n, text: No}], likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}}\nsurveys: [{id: single, title: One, stop: {at_most: 1}}]\n"
-    assert service.call("POST", "/api/v1/banks", data=one).status_code == 201
+    item = "bank: one\npersonas: [{id: a}, {id: b}]\nquestions:\n  - {id: x, type: single, text: X?, options: [{id: y, text: Yes},"
+    item += " {id: n, text: No}], likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}}\nsurveys: [{id: single, title: One, stop: {at_most: 1}}]\n"
+    assert service.call("POST", "/api/v1/banks", data=item).status_code == 201
     mail = Mail.to(service, survey="single", question="x")
     assert "<legend>" not in mail.open("y")
     assert "Thank you" in mail.send("y", act="confirm").text

@@ -12,8 +12,8 @@ def test_contacts_that_nobody_knows_are_made(service):
     service.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"city": "Lyon"}})
     body = [{"external_id": "zoe"}, {"external_id": "ben", "email": "ben@example.com", "attributes": {"language": "fr"}}]
     made = links(service, contacts=body)
-    assert [one["external_id"] for one in made] == ["zoe", "ben"]
-    assert [one["language"] for one in made] == ["en", "fr"]
+    assert [item["external_id"] for item in made] == ["zoe", "ben"]
+    assert [item["language"] for item in made] == ["en", "fr"]
     assert service.call("GET", "/api/v1/contacts/zoe").json["attributes"] == {"city": "Lyon"}
     assert service.call("GET", "/api/v1/contacts/ben").json["email"] == "ben@example.com"
 

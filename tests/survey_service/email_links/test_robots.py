@@ -92,10 +92,10 @@ def test_an_unconfirmed_click_is_a_mixture(service, question):
 
 def test_each_contact_gets_the_question_that_tells_most_about_them(service):
     """A choice or a scale; who has answered the best one gets the next, and of whom all is known gets none."""
-    assert [one["question"] for one in links(service, "zoe", "ben")] == ["owns", "owns"]
+    assert [link["question"] for link in links(service, "zoe", "ben")] == ["owns", "owns"]
     identity = service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"]
     zoe = service.start(identity=identity)
     zoe.answer("owns", "no")
-    assert [one["question"] for one in links(service, "zoe", "ben")] == ["happy", "owns"]
+    assert [link["question"] for link in links(service, "zoe", "ben")] == ["happy", "owns"]
     zoe.answer("happy", 4)
     assert links(service, "zoe") == [{"external_id": "zoe", "refused": "nothing_to_ask"}]

@@ -54,7 +54,7 @@ def test_a_signed_message_is_kept_once(crm):
     status, got = call(crm, "GET", "/received?contact=ct_1")
 
     assert status == 200
-    assert [(one["type"], one["sequence"], one["verified"]) for one in got["events"]] == [("contact.persona.updated", 3, True)]
+    assert [(event["type"], event["sequence"], event["verified"]) for event in got["events"]] == [("contact.persona.updated", 3, True)]
     assert call(crm, "GET", "/received?contact=ct_2")[1] == {"events": []}
 
 
@@ -77,7 +77,7 @@ def test_what_is_not_genuine_is_refused_and_never_breaks_it(crm, body, headers):
     """400, and it is shown as not verified."""
     sent = {name: value.encode("utf-8") for name, value in headers.items()}
     assert call(crm, "POST", "/hook", body, sent)[0] == 400
-    assert [one["verified"] for one in call(crm, "GET", "/received")[1]["events"]] == [False]
+    assert [event["verified"] for event in call(crm, "GET", "/received")[1]["events"]] == [False]
 
 
 def test_other_addresses_and_sizes_are_refused(crm):

@@ -165,13 +165,13 @@ def test_the_demo_shows_a_session_to_nobody_but_its_owner(service):
         return client.get("/demo/state", query_string={"session": session, "token": token})
 
     seen = state(somebody.session, somebody.token)
-    assert [one["name"] for one in seen.json["personas"]] == ["Le conducteur", "La famille"]
+    assert [persona["name"] for persona in seen.json["personas"]] == ["Le conducteur", "La famille"]
     assert seen.json["answers"][0]["question"] == "Avez-vous une voiture ?"
     assert seen.json["answers"][0]["answer"] == "Oui"
     assert re.fullmatch(r"parle pour Le conducteur\s: \+\d\.\d bits", seen.json["answers"][0]["weight"])
-    assert [one["answer"] for one in seen.json["answers"][1:]] == ["Fast", "ne sait pas"]
+    assert [answer["answer"] for answer in seen.json["answers"][1:]] == ["Fast", "ne sait pas"]
     assert seen.json["answers"][2]["weight"] == "ne dit rien"
-    assert sum(one["probability"] for one in seen.json["personas"]) == pytest.approx(1)
+    assert sum(persona["probability"] for persona in seen.json["personas"]) == pytest.approx(1)
     assert state(other.session, other.token).json["answers"] == []
     assert state(somebody.session, other.token).status_code == 401
     assert state(somebody.session, "").status_code == 401

@@ -34,7 +34,7 @@ def test_events_are_counted_by_name_with_the_signals_that_match(shop):
     first = shop.call("GET", "/api/v1/events?limit=2").json
     rest = shop.call("GET", f"/api/v1/events?limit=2&after={first['next']}").json
 
-    told = [(one["kind"], one["label"], one["events"], one["contacts"], one["signals"]) for one in first["items"] + rest["items"]]
+    told = [(item["kind"], item["label"], item["events"], item["contacts"], item["signals"]) for item in first["items"] + rest["items"]]
     assert told == [
         ("page", "/safety/belts", 1, 1, ["cars/safety_pages"]),
         ("track", "Brochure Downloaded", 2, 2, ["cars/brochure"]),

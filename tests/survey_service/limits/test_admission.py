@@ -140,7 +140,7 @@ def test_one_request_costs_one_statement(store):
     statements = []
     event.listen(store._hasty, "before_cursor_execute", lambda *told: statements.append(told[2]))
     assert admitted(limits, three, START, 3) == 1
-    assert len([one for one in statements if not one.startswith("BEGIN")]) == 3
+    assert len([statement for statement in statements if not statement.startswith("BEGIN")]) == 3
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_report_is_one_file_that_needs_nothing_and_excludes_nobody(tmp_path, m
     assert {a or b for a, b in referred} <= set(page.of("id"))
     pictures = [attributes for tag, attributes in page.attributes if tag == "svg"]
     assert len(pictures) >= 4
-    assert all(one["role"] == "img" and len(one["aria-label"]) > 20 for one in pictures)
+    assert all(picture["role"] == "img" and len(picture["aria-label"]) > 20 for picture in pictures)
     assert page.tags["caption"] == page.tags["table"] > 3
     assert page.tags["h1"] == 1
     assert page.tags["section"] >= 6

@@ -126,13 +126,13 @@ def test_what_was_answered_can_be_deleted(service):
     assert belief["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
     with service.parts.store.reading() as session:
         messages = session.exec(select(Delivery).order_by(Delivery.id)).all()
-        before = [one for one in messages if one.state == "dropped"]
+        before = [message for message in messages if message.state == "dropped"]
         assert before
-        assert all(one.facts.get("explanation") == [] for one in before if "assignment" in one.facts)
-        (response,) = [one for one in messages if one.event_type == "survey.response.completed" and one.state == "pending"]
+        assert all(item.facts.get("explanation") == [] for item in before if "assignment" in item.facts)
+        (response,) = [message for message in messages if message.event_type == "survey.response.completed" and message.state == "pending"]
         assert response.facts["response"]["reason"] == "erased"
-        assert {one["state"] for one in response.facts["questions"]} == {"not_asked"}
-        updates = [one for one in messages if one.event_type == "contact.persona.updated" and one.state == "pending"]
+        assert {question["state"] for question in response.facts["questions"]} == {"not_asked"}
+        updates = [message for message in messages if message.event_type == "contact.persona.updated" and message.state == "pending"]
         assert updates[-1].facts["evidence"]["answers"] == 0
     assert service.client.post(address, data={"act": "answer", "value": "no", "question": "owns", "answer_id": "z"}).status_code == 303
     assert kept(service, Answer) == 0
@@ -149,7 +149,7 @@ def test_deleting_brings_back_what_was_said_before(service):
     ticket = ticket_of(service.parts.keys, "open", later.session)
     service.client.post(f"/s/open/{ticket}/erase")
     told = service.call("GET", "/api/v1/contacts/zoe").json["beliefs"]["cars"]
-    assert [(one["question"], one["value"]) for one in told["explanation"]] == [("owns", "no")]
+    assert [(item["question"], item["value"]) for item in told["explanation"]] == [("owns", "no")]
     assert told["probabilities"]["driver"] == pytest.approx(0.1 / 0.7)
 
 

@@ -54,7 +54,7 @@ def test_answers_that_waited_for_the_line_are_not_hasty(service):
     someone = service.start()
     for question, value, seconds in (("owns", "no", 20), ("happy", 4, 15), ("km", 9000, 25)):
         someone.answer(question, value, seconds=seconds)
-    assert [one["weight"] for one in someone.insight()["log"]] == [1, 1, 1]
+    assert [entry["weight"] for entry in someone.insight()["log"]] == [1, 1, 1]
 
 
 def test_a_question_that_was_read_before_going_back_is_known(service):
@@ -64,7 +64,7 @@ def test_a_question_that_was_read_before_going_back_is_known(service):
     someone.answer("owns", "yes", seconds=4)
     someone.back()
     someone.answer("owns", "no", seconds=0.1)
-    assert [one["weight"] for one in someone.insight()["log"]] == [1, 1]
+    assert [entry["weight"] for entry in someone.insight()["log"]] == [1, 1]
     assert someone.insight()["log"][1]["measured_seconds"] == pytest.approx(4.1)
 
 
@@ -77,7 +77,7 @@ def test_the_hosted_page_measures_for_itself(service):
         second = form_of(service.client.get(address))
         service.client.post(address, data={**second, "act": "skip"})
         session_id = stored(service)[-1].session_id
-        assert [one["weight"] for one in log_of(service, session_id)] == [weight, 0]
+        assert [item["weight"] for item in log_of(service, session_id)] == [weight, 0]
 
 
 def test_a_filled_trap_is_answered_politely_and_counts_as_nothing(service):
@@ -174,7 +174,7 @@ def test_how_somebody_answered_is_noted_and_changes_nothing(database_url):
     for n, seconds in ((0, 0.4), (1, 0.8), (2, 1.2), (3, None)):
         someone.answer(f"s{n}", 5 if n == 3 else 3, **({} if seconds is None else {"seconds": seconds}))
         told.append(someone.insight()["manner"])
-    assert [one["straight_lining"] for one in told] == [False, False, True, False]
-    assert [one["pace"] for one in told] == pytest.approx([1, 1.5, 2, 2])
-    assert [one["weight"] for one in someone.insight()["log"]] == [1, 1, 1, 1]
+    assert [told_item["straight_lining"] for told_item in told] == [False, False, True, False]
+    assert [told_item["pace"] for told_item in told] == pytest.approx([1, 1.5, 2, 2])
+    assert [entry["weight"] for entry in someone.insight()["log"]] == [1, 1, 1, 1]
     service.parts.store.close()

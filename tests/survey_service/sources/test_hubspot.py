@@ -76,9 +76,9 @@ def test_a_merge_over_there_is_a_merge_here(service):
     assert from_hubspot(service, source, merge).status_code == 200
     service.clock.forward(seconds=5)
     assert work(service) == 1
-    one, other = (service.call("GET", f"/api/v1/contacts/{name}").json for name in ("ann", "bea"))
-    assert one["id"] == other["id"]
-    assert {name["id"] for name in one["external_ids"] if name["system"] == "hubspot"} == {"1", "2", "3"}
+    item, other = (service.call("GET", f"/api/v1/contacts/{name}").json for name in ("ann", "bea"))
+    assert item["id"] == other["id"]
+    assert {name["id"] for name in item["external_ids"] if name["system"] == "hubspot"} == {"1", "2", "3"}
 
 
 def test_the_same_events_again_change_nothing(service):
@@ -139,7 +139,7 @@ def test_a_source_is_made_shown_and_removed(service):
     known(service, "ann", "1")
     source = a_source(service, "hubspot")
     assert SECRET not in service.call("GET", "/api/v1/sources").text
-    assert [one["id"] for one in service.call("GET", "/api/v1/sources").json["items"]] == [source["id"]]
+    assert [item["id"] for item in service.call("GET", "/api/v1/sources").json["items"]] == [source["id"]]
     from_hubspot(service, source, event(service, "contact.privacyDeletion", objectId=1))
     assert service.call("DELETE", f"/api/v1/sources/{source['id']}").status_code == 204
     assert from_hubspot(service, source, event(service, "contact.privacyDeletion", 2, objectId=1)).status_code == 404
@@ -159,4 +159,4 @@ def test_a_source_is_made_shown_and_removed(service):
 def test_what_is_wrong_with_a_source_is_named_at_once(service, given, paths):
     response = service.call("POST", "/api/v1/sources", given)
     assert response.status_code == 422
-    assert {one["path"] for one in response.json["errors"]} == paths
+    assert {error["path"] for error in response.json["errors"]} == paths

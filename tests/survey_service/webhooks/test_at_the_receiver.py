@@ -49,14 +49,14 @@ def test_what_fails_twice_comes_a_third_time_as_it_was(world, fault):
         for wait in (0, 5, 30):
             world.later(seconds=wait)
             work(world)
-    came = [read(one) for one in receiver.requests]
+    came = [read(request) for request in receiver.requests]
 
     assert len(came) == 3
     assert len({body for _, body in came}) == len({headers["webhook-id"] for headers, _ in came}) == 1
     assert len({headers["webhook-timestamp"] for headers, _ in came}) == 3
     for headers, body in came:
         assert Webhook(secret).verify(body, headers)["id"] == headers["webhook-id"]
-    assert [one.outcome for one in world.attempts] == ["retry", "retry", "delivered"]
+    assert [attempt.outcome for attempt in world.attempts] == ["retry", "retry", "delivered"]
 
 
 def test_410_is_the_last_request(world):
@@ -104,11 +104,11 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
         world.change(made, url=back.url())
         world.later(minutes=30)
         work(world)
-    told = [json.loads(read(one)[1])["data"] for one in back.requests]
+    told = [json.loads(read(request)[1])["data"] for request in back.requests]
 
-    assert sorted(one["contact"]["id"] for one in told) == contacts
-    assert {one["probabilities"]["driver"] for one in told} == {0.65}
-    assert {one["coalesced"]["updates"] for one in told} == {72}
+    assert sorted(told_item["contact"]["id"] for told_item in told) == contacts
+    assert {told_item["probabilities"]["driver"] for told_item in told} == {0.65}
+    assert {told_item["coalesced"]["updates"] for told_item in told} == {72}
 
 
 def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
@@ -127,4 +127,4 @@ def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
         world.later(days=1)
         work(world)
 
-    assert [json.loads(read(one)[1])["type"] for one in receiver.requests] == [DECIDED, "contact.erased"]
+    assert [json.loads(read(request)[1])["type"] for request in receiver.requests] == [DECIDED, "contact.erased"]

@@ -38,7 +38,7 @@ def test_a_batch_holds_one_message_of_each_contact_in_order(world):
     world.settle(first, OK, OK)
     second = world.claim(most=100)
 
-    order = [[one.delivery_id for one in batch.messages] for batch in (first, second)]
+    order = [[message.delivery_id for message in batch.messages] for batch in (first, second)]
     assert order == [[1, 3], [2, 4]]
 
 
@@ -54,10 +54,10 @@ def test_each_message_is_settled_on_its_own(world, many):
     world.step(deliver)
 
     assert world.states == ["delivered", "pending", "delivered", "pending", "delivered", "delivered"]
-    assert [(one.started_at - began, one.finished_at - began) for one in world.attempts] == [
+    assert [(attempt.started_at - began, attempt.finished_at - began) for attempt in world.attempts] == [
         (timedelta(seconds=number), timedelta(seconds=number + 1)) for number in range(6)
     ]
-    assert [one.outcome for one in world.attempts] == ["delivered", "retry", "delivered", "retry", "delivered", "delivered"]
+    assert [attempt.outcome for attempt in world.attempts] == ["delivered", "retry", "delivered", "retry", "delivered", "delivered"]
     assert len(world.all(Acknowledged)) == 4
     assert [row.due - world.now for row in world.deliveries if row.state == "pending"] == [timedelta(seconds=5)] * 2
     world.later(seconds=5)
@@ -101,7 +101,7 @@ def test_what_a_person_asked_for_stays_so_when_it_goes_back(world, many):
     world.settle(world.claim(most=6))  # and nothing of it was sent
     assert [row.manual for row in world.deliveries] == [False, True, False, False, False, False]
     world.step()
-    assert [one.manual for one in world.attempts if one.delivery_id == 2] == [False, True]
+    assert [attempt.manual for attempt in world.attempts if attempt.delivery_id == 2] == [False, True]
 
 
 def test_a_worker_that_is_to_end_finishes_one_message_and_gives_the_rest_back(world, many):
@@ -121,8 +121,8 @@ def test_a_batch_whose_worker_died_comes_again_with_the_same_bytes(world, many):
     world.answers = [failure()]
     sent = world.work()
 
-    assert [one.body for one in sent] == [one.body for one in lost.messages]
-    assert [(one.number, one.outcome) for one in world.attempts if one.delivery_id == 1] == [(1, None), (2, "retry")]
+    assert [delivery.body for delivery in sent] == [message.body for message in lost.messages]
+    assert [(attempt.number, attempt.outcome) for attempt in world.attempts if attempt.delivery_id == 1] == [(1, None), (2, "retry")]
     assert world.deliveries[0].due - world.now == timedelta(seconds=5)  # as after a first attempt
 
 
@@ -152,7 +152,7 @@ def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world,
 
     assert [sent.data["contact"]["id"] for sent in world.sent] == ["ct_0", "ct_1", "ct_2", "ct_4", "ct_5"]
     assert world.deliveries[3].state == "dropped"
-    assert not [one for one in world.attempts if one.delivery_id == 4]
+    assert not [attempt for attempt in world.attempts if attempt.delivery_id == 4]
 
 
 def test_an_address_that_is_changed_while_the_batch_is_on_its_way_gets_the_rest(world, many, monkeypatch):
@@ -210,7 +210,7 @@ def test_places_are_counted_in_batches(world):
         world.believes(world.contact(str(number)), 0.5)
     taken = [world.claim(most=5) for _ in range(due.PLACES_PER_ENDPOINT + 1)]
 
-    assert [one and len(one.messages) for one in taken] == [5] * due.PLACES_PER_ENDPOINT + [None]
+    assert [message and len(message.messages) for message in taken] == [5] * due.PLACES_PER_ENDPOINT + [None]
     world.settle(taken[0], *[OK] * 5)
     assert world.claim(most=5)
 

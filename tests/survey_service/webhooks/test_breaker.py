@@ -88,7 +88,7 @@ def test_a_probe_that_is_in_flight_is_the_only_one(world, down):
 def test_when_one_arrives_all_the_others_go_at_once_and_the_operator_is_told(world, down):
     """Nobody waits for the rest of a back-off of hours."""
     world.later(minutes=1)
-    sent = [one for one in world.work() if one.url != OPERATOR]
+    sent = [item for item in world.work() if item.url != OPERATOR]
 
     assert len(sent) == CONTACTS
     assert alerts(world)[-1] == ("endpoint.recovered", "delivered", None)

@@ -64,7 +64,7 @@ def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
 
     claimed = [world.claim() for _ in range(6)]
 
-    endpoints = [one.endpoint_id for one in claimed if one]
+    endpoints = [item.endpoint_id for item in claimed if item]
     assert endpoints.count(hanging) == due.PLACES_PER_ENDPOINT
     assert endpoints.count(other) == 1
 
@@ -81,7 +81,7 @@ def test_a_worker_that_dies_after_claiming_loses_nothing(world):
     [sent] = world.work()
 
     assert (sent.message["id"], sent.body) == (lost.messages[0].event_id, lost.messages[0].body)
-    assert [(one.number, one.outcome) for one in world.attempts] == [(1, None), (2, "delivered")]
+    assert [(attempt.number, attempt.outcome) for attempt in world.attempts] == [(1, None), (2, "delivered")]
     assert world.states == ["delivered"]
 
 
@@ -102,7 +102,7 @@ def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
     assert world.settle(quick, OK) is True
     assert world.settle(slow, late) is False
     assert world.states == ["delivered"]
-    assert all(one.outcome for one in world.attempts)
+    assert all(attempt.outcome for attempt in world.attempts)
 
 
 @pytest.mark.parametrize("outcome", [OK, failure()], ids=["delivered", "retry"])
@@ -128,10 +128,10 @@ def test_the_bytes_are_frozen_and_each_attempt_is_signed_at_its_own_time(world):
         world.work()
         world.change(endpoint, include_pii=False)
 
-    bodies, ids, stamps = ({pick(one) for one in world.sent} for pick in (_body, _id, _stamp))
+    bodies, ids, stamps = ({pick(delivery) for delivery in world.sent} for pick in (_body, _id, _stamp))
     assert (len(world.sent), len(bodies), len(ids), len(stamps)) == (3, 1, 1, 3)
-    for one in world.sent:
-        assert Webhook(secret).verify(one.body, one.headers)["data"]["contact"]["id"] == contact
+    for delivery in world.sent:
+        assert Webhook(secret).verify(delivery.body, delivery.headers)["data"]["contact"]["id"] == contact
 
 
 def test_the_schedule_is_followed_to_its_end(world):

@@ -83,8 +83,8 @@ def test_a_resync_sends_the_present_of_everybody(world, call, told, body, contac
     sent = catch_up(world)
 
     assert (answer.status_code, answer.json) == (202, {"contacts": len(contacts)})
-    assert [one.data["contact"]["id"] for one in sent] == contacts
-    assert {one.data["sequence"] for one in sent} <= {2}
+    assert [delivery.data["contact"]["id"] for delivery in sent] == contacts
+    assert {delivery.data["sequence"] for delivery in sent} <= {2}
     assert {row.lane for row in world.deliveries if row.facts["reason"] == "resync"} <= {"bulk"}
 
 
@@ -95,7 +95,7 @@ def test_a_resync_since_a_time_is_of_those_who_changed(world, call, told):
     world.work()
     call("post", f"/endpoints/{told}/resync", {"since": world.now.isoformat()})
 
-    assert [one.data["contact"]["id"] for one in catch_up(world)] == ["ct_two"]
+    assert [item.data["contact"]["id"] for item in catch_up(world)] == ["ct_two"]
     assert call("post", f"/endpoints/{told}/resync", {"since": since}).json == {"contacts": 2}
 
 
@@ -145,9 +145,11 @@ def test_what_was_given_up_is_sent_again_by_the_range(world, call, given_up):
     assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 0, "left": 0}
     sent = world.work()
 
-    assert [(one.headers["webhook-id"], one.body) for one in sent] == [(row.event_id, row.body) for row in (first, others[0])]
+    assert [(delivery.headers["webhook-id"], delivery.body) for delivery in sent] == [
+        (row.event_id, row.body) for row in (first, others[0])
+    ]
     assert world.states == ["delivered", "delivered", "dead"]
-    assert [one.manual for one in world.attempts][-2:] == [True, True]
+    assert [attempt.manual for attempt in world.attempts][-2:] == [True, True]
 
 
 def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):

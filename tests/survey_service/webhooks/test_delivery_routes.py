@@ -25,12 +25,14 @@ def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
 
     first = call("get", "/deliveries?limit=2").json
     second = call("get", f"/deliveries?limit=2&after={first['next']}").json
-    assert [one["id"] for page in (first, second) for one in page["items"]] == [3, 2, 1]
+    assert [item["id"] for page in (first, second) for item in page["items"]] == [3, 2, 1]
     assert second["next"] is None
-    assert [one["id"] for one in call("get", "/deliveries?contact=two").json["items"]] == [2]
+    assert [item["id"] for item in call("get", "/deliveries?contact=two").json["items"]] == [2]
     assert call("get", "/deliveries?contact=nobody").json["items"] == []
     [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
-    assert [(one["number"], one["status"], one["error"], one["manual"]) for one in pending["attempts"]] == [(1, 500, "status", False)]
+    assert [(attempt["number"], attempt["status"], attempt["error"], attempt["manual"]) for attempt in pending["attempts"]] == [
+        (1, 500, "status", False)
+    ]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "after=x", "after=0", "after=9223372036854775808", "state=lost", "sort=up"])
@@ -67,7 +69,7 @@ def test_a_dead_message_is_sent_again_by_hand(world, call, made):
     assert world.states == ["delivered"]
     assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
     assert world.sent[-1].headers["webhook-timestamp"] != world.sent[0].headers["webhook-timestamp"]
-    assert [one.manual for one in world.attempts][-3:] == [False, True, True]
+    assert [attempt.manual for attempt in world.attempts][-3:] == [False, True, True]
 
 
 def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
@@ -82,7 +84,7 @@ def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
     assert len(world.work()) == 1
     world.later(days=4)
     assert world.work() == []
-    assert [one.manual for one in world.attempts] == [False, True, False]
+    assert [attempt.manual for attempt in world.attempts] == [False, True, False]
 
 
 def test_only_what_has_not_arrived_is_sent_again(world, call, made):

@@ -82,7 +82,7 @@ def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
     [sent] = world.work()
 
     refused = unsigned(secret, sent)
-    assert [receive(crm, *one) for one in refused] == [400] * len(refused)
+    assert [receive(crm, *item) for item in refused] == [400] * len(refused)
     assert personas(crm) == []
 
 

@@ -71,7 +71,7 @@ def test_every_problem_of_a_body_is_named(call, body, paths):
 
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
-    assert [one["path"] for one in answer.json["errors"]] == paths
+    assert [error["path"] for error in answer.json["errors"]] == paths
 
 
 def test_an_unknown_event_is_refused_with_the_list(call):
@@ -132,7 +132,7 @@ def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call,
     assert call("get", f"/endpoints/{made['id']}").status_code == 404
     assert call("delete", f"/endpoints/{made['id']}").status_code == 404
     assert call("get", "/endpoints").json["items"] == []
-    assert [one["state"] for one in call("get", "/deliveries").json["items"]] == ["dropped"]
+    assert [item["state"] for item in call("get", "/deliveries").json["items"]] == ["dropped"]
     world.believes("ct_crm-42", 0.8, ended=True)
     assert len(world.deliveries) == 1
 
@@ -196,5 +196,5 @@ def test_endpoints_are_listed_page_by_page(call):
     first = call("get", "/endpoints?limit=2").json
     second = call("get", f"/endpoints?limit=2&after={first['next']}").json
 
-    assert sorted(ids) == [one["id"] for page in (first, second) for one in page["items"]]
+    assert sorted(ids) == [item["id"] for page in (first, second) for item in page["items"]]
     assert second["next"] is None

@@ -26,9 +26,9 @@ def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
     rounded = events.rounded(probabilities)
 
     assert sum(Decimal(str(p)) for p in rounded.values()) == 1
-    for one, p in probabilities.items():
-        assert abs(rounded[one] - p) < 1e-4 + 1e-12
-        assert all(rounded[one] <= rounded[other] for other, q in probabilities.items() if q > p)
+    for key, p in probabilities.items():
+        assert abs(rounded[key] - p) < 1e-4 + 1e-12
+        assert all(rounded[key] <= rounded[other] for other, q in probabilities.items() if q > p)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
@@ -115,9 +115,9 @@ def test_the_payload_has_exactly_this_shape():
 def test_the_explanation_has_the_five_heaviest_first():
     """Heavy against a persona is as heavy as in its favour."""
     bits = [0.1, -3.0, 0.2, 2.0, -0.3, 1.0, 0.0]
-    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(one) for one in bits]), [], 1)
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(bit) for bit in bits]), [], 1)
 
-    assert [one["log_likelihood_ratio_bits"] for one in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
+    assert [this_item["log_likelihood_ratio_bits"] for this_item in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
 
 
 def test_free_text_is_never_part_of_an_explanation():

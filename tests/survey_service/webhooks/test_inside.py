@@ -51,7 +51,7 @@ def test_a_sweep_of_addresses_inside_is_refused_at_save_and_at_send_and_no_byte_
             with pytest.raises(AddressRefused), world.store.writing() as session:
                 endpoints.add(session, settings, url=url, events=[], when="material", now=datetime.now(UTC))
         world.believes(world.contact(), 0.5)
-        for url in (one for one in urls if "\0" not in one):  # PostgreSQL keeps no NUL
+        for url in (this_url for this_url in urls if "\0" not in this_url):  # PostgreSQL keeps no NUL
             with world.store.writing() as session:
                 session.execute(update(Endpoint).values(url=url, failures=0, tripped_at=None, probe_at=None, failing_since=None))
             [outcome] = sends(world, frozenset({443, inside.port}))

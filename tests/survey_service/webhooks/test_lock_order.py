@@ -67,17 +67,17 @@ def two(world):
 def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
     """The batch holds a message of a contact whom the endpoint has not acknowledged yet: that refers to the contact."""
     batch = two.claim(most=2)
-    sent = [results.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
     other = Other(lambda: act(two))
     with two.store.writing() as session:
-        results.hold_contacts(session, [one.delivery_id for one in batch.messages])
+        results.hold_contacts(session, [message.delivery_id for message in batch.messages])
         session.execute(select(Delivery.id).where(col(Delivery.id).in_([1, 3])).order_by(Delivery.id).with_for_update())
         other.start()
         until(lambda: waits(two), "the other one waits")
-        assert results.settle(session, batch, sent, two.now) == {one.delivery_id for one in batch.messages}
+        assert results.settle(session, batch, sent, two.now) == {message.delivery_id for message in batch.messages}
     other.finished()
 
-    assert "ct_0" not in {one.contact_id for one in two.all(Acknowledged)}
+    assert "ct_0" not in {item.contact_id for item in two.all(Acknowledged)}
     assert [row.state for row in two.deliveries if row.id in (1, 3)] == ["delivered"] * 2
 
 
@@ -85,7 +85,7 @@ def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
 def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, act):
     """Then nobody wants to know any more how the message of who was erased went; and two who are one now are acknowledged once."""
     batch = two.claim(most=2)
-    sent = [results.Sent(one, OK, two.now, two.now) for one in batch.messages]
+    sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
     found = []
 
     def settles():
@@ -105,4 +105,4 @@ def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, a
 
     [ours] = found
     assert len(ours) == (1 if act is erases else 2)
-    assert [one.contact_id for one in two.all(Acknowledged)] == ["ct_1"]
+    assert [item.contact_id for item in two.all(Acknowledged)] == ["ct_1"]

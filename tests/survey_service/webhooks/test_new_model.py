@@ -21,9 +21,9 @@ def everybody(world, endpoint):
     blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
     told = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
     with world.store.writing() as session:
-        session.execute(insert(Contact), [{"id": one, **blank} for one in ids])
+        session.execute(insert(Contact), [{"id": id_, **blank} for id_ in ids])
         due = {"due": world.now, "created_at": world.now, "coalescible": True}
-        session.execute(insert(Delivery), [{**told, **due, "contact_id": one, "event_id": new_id("evt")} for one in ids])
+        session.execute(insert(Delivery), [{**told, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
 
 
 def test_an_answer_goes_out_while_everybody_is_told_anew(world):

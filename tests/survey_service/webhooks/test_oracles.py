@@ -55,7 +55,7 @@ def test_four_verifiers_agree_before_during_and_after_a_rotation(world):
     world.later(seconds=1)
     send()
 
-    pairs = [(secret, one) for one in sent for secret in secrets]
+    pairs = [(secret, delivery) for delivery in sent for secret in secrets]
     expected = [[True, False, False], [True, True, False], [False, True, True], [False, False, True]]
     python = [python_verdicts(*pair) for pair in pairs]
     assert [verdict[0] for verdict in python] == [verdict for row in expected for verdict in row]

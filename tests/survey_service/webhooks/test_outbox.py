@@ -120,7 +120,7 @@ def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(worl
     world.later(seconds=29)
     [sent] = world.work()
     assert sent.data["coalesced"] == {"updates": 2, "first_sequence": 1}
-    assert [one.number for one in world.attempts] == [1, 2, 3]
+    assert [attempt.number for attempt in world.attempts] == [1, 2, 3]
 
 
 def test_a_decision_is_never_folded_into_an_update(world):

@@ -45,7 +45,7 @@ def test_a_name_that_belongs_to_the_message_is_refused(call, name):
     answer = call("post", "/endpoints", {**ENDPOINT, "headers": {name: "1", "Fine": "1"}})
 
     assert answer.status_code == 422
-    assert [one["path"] for one in answer.json["errors"]] == [f"headers.{name[:100]}"]
+    assert [error["path"] for error in answer.json["errors"]] == [f"headers.{name[:100]}"]
 
 
 @pytest.mark.parametrize("value", ["a\r\nHost: inside", "a\nb", "a\rb", "", " a", "a ", "é", "x" * 4097])
@@ -53,7 +53,7 @@ def test_a_value_is_one_line(call, value):
     """And is not quoted back: it may be a token with a slip in it."""
     answer = call("post", "/endpoints", {**ENDPOINT, "headers": {"X-Token": value}})
 
-    assert (answer.status_code, [one["path"] for one in answer.json["errors"]]) == (422, ["headers.X-Token"])
+    assert (answer.status_code, [error["path"] for error in answer.json["errors"]]) == (422, ["headers.X-Token"])
     assert len(value) < 10 or value not in answer.text
 
 
@@ -61,5 +61,5 @@ def test_all_problems_come_at_once(call):
     given = {"url": "x", "events": ["y"], "headers": {"Host": "1", "A": "1", "a": "2"}}
     answer = call("post", "/endpoints", given)
 
-    assert {one["path"] for one in answer.json["errors"]} == {"url", "events.0", "headers.Host", "headers"}
+    assert {error["path"] for error in answer.json["errors"]} == {"url", "events.0", "headers.Host", "headers"}
     assert call("post", "/endpoints", {**ENDPOINT, "headers": {f"X-{n}": "1" for n in range(MOST_HEADERS + 1)}}).status_code == 422

@@ -24,9 +24,9 @@ class Respondent:
 
     def gives(self, question, value=None, kind="answer"):
         self.answers += 1
-        one = GivenAnswer(str(self.answers), question, kind, value)
+        given_answer = GivenAnswer(str(self.answers), question, kind, value)
         with self.world.store.writing() as session:
-            acted = interview.record_answers(session, self.world.banks, self.session, self.token, [one], self.world.now)
+            acted = interview.record_answers(session, self.world.banks, self.session, self.token, [given_answer], self.world.now)
         return view_of(acted, self.world.now)
 
     def finishes(self):
@@ -87,8 +87,8 @@ def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
 
     sent = world.work()
 
-    assert [one["question"] for one in sent[-1].data["explanation"]] == ["owns", "more"]
-    assert not any(b"Call me" in one.body for one in sent)
+    assert [item["question"] for item in sent[-1].data["explanation"]] == ["owns", "more"]
+    assert not any(b"Call me" in delivery.body for delivery in sent)
 
 
 @pytest.mark.parametrize("when", ["material", "idle", "final"])
@@ -100,7 +100,7 @@ def test_who_finishes_early_is_told_of_at_once_with_the_last_state(world, respon
 
     respondent.finishes()
 
-    told = [(one.message["type"], one.data["sequence"]) for one in world.work()]
+    told = [(item.message["type"], item.data["sequence"]) for item in world.work()]
     assert [kind for kind, _ in told] == ["contact.persona.updated", "survey.response.completed"]
     assert told[0][1] < told[1][1]
 
@@ -122,14 +122,14 @@ def test_a_decision_made_on_the_way_is_told_at_the_end_to_who_wants_nothing_else
 
     respondent.finishes()
 
-    assert [one.message["type"] for one in world.work()] == ["contact.persona.decided"]
+    assert [item.message["type"] for item in world.work()] == ["contact.persona.decided"]
 
 
 def test_who_finishes_without_an_answer_is_no_news_about_the_persona(world, respondent):
     world.endpoint(events=())
     respondent.finishes()
 
-    assert [one.message["type"] for one in world.work()] == ["survey.response.completed"]
+    assert [item.message["type"] for item in world.work()] == ["survey.response.completed"]
 
 
 def test_an_end_that_an_answer_brings_is_told_once(world, respondent):
@@ -137,7 +137,7 @@ def test_an_end_that_an_answer_brings_is_told_once(world, respondent):
     world.endpoint(when="final", events=())
     respondent.gives("owns", "no")
 
-    kinds = [one.message["type"] for one in world.work()]
+    kinds = [item.message["type"] for item in world.work()]
 
     assert respondent.row.status != "open"
     assert [kind.rpartition(".")[2] for kind in kinds] == ["updated", "decided", "completed"]
@@ -169,14 +169,14 @@ def test_an_expired_session_is_closed(world, respondent):
     respondent.gives("owns", "yes")
     world.later(minutes=30)
     swept(world)
-    assert [one.message["type"] for one in world.work()] == ["survey.response.abandoned"]
+    assert [item.message["type"] for item in world.work()] == ["survey.response.abandoned"]
 
     world.later(hours=24)
     assert swept(world) == 1
 
     row = respondent.row
     assert (row.status, row.question, row.ended_at) == ("expired", None, world.now)
-    assert [(one.message["type"], one.data["reason"]) for one in world.work()] == [("contact.persona.updated", "expired")]
+    assert [(item.message["type"], item.data["reason"]) for item in world.work()] == [("contact.persona.updated", "expired")]
     world.later(hours=24)
     assert swept(world) == 0
 

@@ -102,4 +102,4 @@ def _abandoned(service):
 
 def _children(pid):
     """Of every thread."""
-    return [one for file in Path(f"/proc/{pid}/task").glob("*/children") for one in file.read_text().split()]
+    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]

@@ -54,8 +54,8 @@ def test_an_outage_of_six_hours_with_constant_changes_is_bounded(world):
     sent = world.work()
 
     assert requests <= 12 + 2 * HOURS_DOWN + 12
-    assert sorted(one.data["contact"]["id"] for one in sent) == contacts
-    assert {one.data["probabilities"]["driver"] for one in sent} == {0.68}
+    assert sorted(delivery.data["contact"]["id"] for delivery in sent) == contacts
+    assert {delivery.data["probabilities"]["driver"] for delivery in sent} == {0.68}
 
 
 def test_what_is_frozen_is_sent_as_it_is_by_a_later_release(world, monkeypatch):

@@ -123,7 +123,7 @@ def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
     assert process.returncode == 0, problems
     assert "pending" in world.states
     assert len(receiver.requests) == world.states.count("delivered") == len(world.attempts)
-    assert {one.outcome for one in world.attempts} == {"delivered"}
+    assert {attempt.outcome for attempt in world.attempts} == {"delivered"}
 
 
 def test_a_killed_worker_leaves_its_message_to_the_next(world):
@@ -145,7 +145,7 @@ def test_a_killed_worker_leaves_its_message_to_the_next(world):
     [sent] = world.work()
 
     assert sent.headers["webhook-id"].encode() in receiver.requests[0]
-    assert [one.outcome for one in world.attempts] == [None, "delivered"]
+    assert [attempt.outcome for attempt in world.attempts] == [None, "delivered"]
 
 
 def start_worker(settings: Settings) -> subprocess.Popen[str]:

@@ -140,7 +140,7 @@ class World:
 
     def settle(self, batch: Batch, *outcomes: Outcome) -> bool:
         """Whether all of it was still in this hand."""
-        sent = [results.Sent(one, outcome, self.now, self.now) for one, outcome in zip(batch.messages, outcomes, strict=False)]
+        sent = [results.Sent(message, outcome, self.now, self.now) for message, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:
             return len(results.settle(session, batch, sent, self.now)) == len(sent)
 
@@ -169,10 +169,10 @@ class World:
         return repr([vars(row) for table in (Endpoint, Delivery, DeliveryAttempt) for row in self.all(table)])
 
     def health(self, endpoint: str) -> Endpoint:
-        return next(one for one in self.all(Endpoint) if one.id == endpoint)
+        return next(item for item in self.all(Endpoint) if item.id == endpoint)
 
     def untold(self, endpoint: str) -> list[str]:
-        return [one.contact_id for one in self.all(Untold) if one.endpoint_id == endpoint]
+        return [item.contact_id for item in self.all(Untold) if item.endpoint_id == endpoint]
 
     def the_endpoint(self) -> Endpoint:
         (only,) = self.all(Endpoint)

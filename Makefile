@@ -1,4 +1,4 @@
-.PHONY: run test image-test lint audit bench fuzz lock clean
+.PHONY: run test image-test widget lint audit bench fuzz lock clean
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -11,6 +11,10 @@ test:  ## everything: unit, PostgreSQL, browser
 
 image-test:  ## build the image without a container engine, and see it work; as root
 	@./requirements/image-test.sh
+
+widget:  ## survey_service/embed/static/widget.js, built from survey_service/embed/widget; the built file is committed
+	@./requirements/node.sh
+	node tests/node/widget.mjs survey_service/embed/static
 
 lint:
 	@./requirements/install.sh dev

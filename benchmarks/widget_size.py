@@ -65,7 +65,7 @@ def published(package: str, files: tuple[str, ...]) -> tuple[str, int]:
 
 
 def main() -> None:
-    ours = zipped(widget().plain)
+    ours = len(widget().gzipped)
     print(f"{'':<26}{'bytes, gzip':>12}{'times ours':>12}")
     print(f"{'Discern, widget':<26}{ours:>12,}{1:>12.1f}")
     print(f"{'Discern, hosted page':<26}{zipped(hosted_page()):>12,}")

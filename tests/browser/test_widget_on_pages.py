@@ -71,6 +71,16 @@ def test_the_class_may_be_defined_under_another_name(visitor, world):
     expect(visitor.page.locator("my-survey").get_by_role("group", name="Which colour?")).to_be_visible()
 
 
+def test_the_element_has_no_property_that_a_page_could_overwrite(visitor, world):
+    """The build shortens the names of fields, and none of these fields belongs to the element: only the methods that browsers call do."""
+    visitor.visit()
+    visitor.sees("Which colour?")
+    own = visitor.page.locator("persona-survey").evaluate(
+        "(element) => [Object.getOwnPropertyNames(element), Object.getOwnPropertyNames(Object.getPrototypeOf(element)).sort()]"
+    )
+    assert own == [[], ["connectedCallback", "constructor", "disconnectedCallback", "handleEvent"]]
+
+
 def test_it_leaves_no_trace_in_the_page(visitor, world):
     """No global, no patched function, no element outside itself, no entry in the history."""
     page = world.put(world.element(), head="<script>before = [Object.keys(window).length, fetch, history.pushState]</script>")

@@ -1,5 +1,6 @@
 """The demonstration shop: a page that embeds the survey and shows what a CRM would receive."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from survey_service.respondent.flow import spoken
 from survey_service.web.context import parts
 
 DEMO_SURVEY = "website"
+STATIC = Path(__file__).resolve().parent / "static"
 DEMO_FILES = ("demo.css", "demo.js")
 
 
@@ -46,7 +48,7 @@ def file(name: str) -> Response:
     """The page's style and script."""
     if name not in DEMO_FILES:
         raise NotFound
-    return send_asset(asset(f"../demo/static/{name}"), "no-cache")
+    return send_asset(asset(STATIC / name), "no-cache")
 
 
 @blueprint.get("/state")

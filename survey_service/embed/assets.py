@@ -1,4 +1,4 @@
-"""What is sent to browsers as files: read once, compressed once. `make widget` builds the widget, see widget/index.js."""
+"""Files for browsers, read once and compressed once. `make widget` builds the widget, see widget/index.js."""
 
 import gzip
 from base64 import b64encode
@@ -31,11 +31,11 @@ class Asset(NamedTuple):
 
 
 @cache
-def asset(path: str) -> Asset:
-    """A file of this folder, ready to be sent."""
-    return Asset.of((HERE / path).read_text(encoding="utf-8"), TYPES[Path(path).suffix])
+def asset(file: Path) -> Asset:
+    """Return a file in the form in which it is sent; each file is read once."""
+    return Asset.of(file.read_text(encoding="utf-8"), TYPES[file.suffix])
 
 
 def widget() -> Asset:
-    """The widget as pages load it."""
-    return asset("static/widget.js")
+    """Return the widget as pages load it."""
+    return asset(HERE / "static" / "widget.js")

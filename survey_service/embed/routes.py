@@ -37,7 +37,7 @@ def tag() -> Response:
 @blueprint.get("/embed/v1/<any('widget.d.ts', 'widget-react.d.ts'):name>")
 def types(name: str) -> Response:
     """The element and its events for TypeScript."""
-    return _for_everybody(send_asset(assets.asset(name), "public, max-age=300"))
+    return _for_everybody(send_asset(assets.asset(assets.HERE / name), "public, max-age=300"))
 
 
 def pinned_tag(host: str) -> dict[str, str]:

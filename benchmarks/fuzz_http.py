@@ -144,11 +144,10 @@ def main() -> int:
                     break
             routes = answered(answers(f"{address}/metrics") or "")
     hundreds = sum(routes.values(), Counter[str]())
-    print(
+    by_status = ", ".join(f"{number:,} {hundred}" for hundred, number in sorted(hundreds.items()))
+    print(f"answers of the server: {by_status}, {hundreds['5xx']} 5xx")
     rare = sorted(route for route, seen in routes.items() if not seen["2xx"])
     print("never answered 2xx:", ", ".join(rare) or "none")
-    )
-    print("never answered 2xx:", ", ".join(sorted(route for route, seen in routes.items() if not seen["2xx"])) or "none")
     return 1 if failures or hundreds["5xx"] or not hundreds else 0
 
 

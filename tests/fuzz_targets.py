@@ -31,8 +31,8 @@ from survey_service.web.pagination import cursor, place_of
 from survey_service.web.strict_json import read_json
 from tests.fuzzing import Target
 from tests.processes import ROOT
+from tests.survey_service.inbound.signed_requests import a_source, hubspot_headers, milliseconds, shopify_headers
 from tests.survey_service.service import BANK, SECRET, Service
-from tests.survey_service.sources.sending import a_source, hubspot_headers, milliseconds, shopify_headers
 
 EXAMPLES = ROOT / "question_bank" / "examples"
 TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"

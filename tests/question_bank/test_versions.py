@@ -11,8 +11,8 @@ from question_bank.files.load import read_bank
 from question_bank.files.write import write_bank
 from question_bank.versions import fingerprint, survives, to_plain
 from tests.question_bank.a_bank import GOOD, changed
+from tests.question_bank.files.test_write import invented
 from tests.question_bank.strategies import banks
-from tests.question_bank.test_writing import invented
 
 
 @invented

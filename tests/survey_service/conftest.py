@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.survey_service.databases import clone, sqlite_copy
 from tests.survey_service.service import Service, a_service
+from tests.survey_service.webhooks.api_clients import ENDPOINT, Caller
+from tests.survey_service.webhooks.world import World, a_world
 
 
 @pytest.fixture
@@ -30,3 +33,22 @@ def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
             made = a_service(url)
             yield made
             made.parts.store.close()
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    """A bank, some contacts, and receivers of messages."""
+    with a_world(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def call(world: World) -> Caller:
+    """The API of the world, called with a key of each scope."""
+    return Caller(world)
+
+
+@pytest.fixture
+def made(call: Caller) -> Any:
+    """A new endpoint as the API returns it, with its secret."""
+    return call("post", "/endpoints", ENDPOINT).json

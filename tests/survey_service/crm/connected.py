@@ -9,7 +9,7 @@ from survey_service.crm import connections, sync
 from survey_service.store.tables.core import ExternalId
 from survey_service.store.tables.webhooks import Connection
 from tests.survey_service.crm.fake_crm import Crm
-from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 from tests.survey_service.webhooks.world import BANK, World
 
 TOKEN = "pat-eu1-not-for-logs"

@@ -16,7 +16,7 @@ from survey_service.crm.adapters.hubspot import GROUP, definition
 from survey_service.crm.adapters.protocol import Identity, Record, Wiring
 from tests.survey_service.crm.fake_crm import crm
 from tests.survey_service.crm.fake_crm import hubspot as answers
-from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 
 FOLDER = Path(os.environ.get("DISCERN_TEST_SPECS", Path(__file__).resolve().parents[4] / "shared" / "specs"))
 VALUES = {"persona_top": "driver", "persona_p_driver": 0.62, "persona_seq": 17, "persona_is_decided": True, "persona_kind": None}

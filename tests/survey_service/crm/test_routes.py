@@ -7,8 +7,8 @@ import pytest
 from survey_service.store.tables.webhooks import Endpoint
 from tests.survey_service.crm.connected import HUBSPOT, TOKEN
 from tests.survey_service.crm.fake_crm import Answer, crm
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 from tests.survey_service.service import a_service
-from tests.survey_service.webhooks.hostile import LOOPBACK
 
 PROBABILITY = {"type": "number", "fieldType": "number"}
 SCOPES = ["crm.objects.contacts.write", "crm.schemas.contacts.read"]

@@ -11,8 +11,8 @@ from survey_service.store.tables.webhooks import Acknowledged
 from survey_service.webhooks import dispatch, due
 from survey_service.webhooks.dispatch import Speeds
 from survey_service.webhooks.retry import LEASE
-from tests.survey_service.webhooks.test_worker import Unsteady
 from tests.survey_service.webhooks.world import GONE, OK, failure
+from tests.survey_service.worker.test_worker import Unsteady
 
 DECIDED = "contact.persona.decided"
 

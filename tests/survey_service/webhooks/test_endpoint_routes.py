@@ -3,7 +3,7 @@
 import pytest
 from standardwebhooks import Webhook
 
-from tests.survey_service.webhooks.calling import ENDPOINT as GOOD
+from tests.survey_service.webhooks.api_clients import ENDPOINT as GOOD
 from tests.survey_service.webhooks.world import GONE
 
 SCOPES = {

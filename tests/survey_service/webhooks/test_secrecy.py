@@ -10,7 +10,7 @@ from survey_service.egress.client import Retry
 from survey_service.ops import logs
 from survey_service.settings import Settings
 from survey_service.worker.process import run
-from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 from tests.survey_service.webhooks.world import KEY, URL, failure
 
 

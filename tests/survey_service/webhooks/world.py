@@ -26,7 +26,7 @@ from survey_service.web.context import utc_now
 from survey_service.webhooks import claim, deliveries, dispatch, due, endpoints, results
 from survey_service.webhooks.claim import Batch
 from tests.question_bank.a_bank import changed, report_of
-from tests.survey_service.webhooks.hostile import LOOPBACK
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 
 URL = "http://127.0.0.1:9/hook?token=not-for-logs"
 KEY = "k" * 32

@@ -1,0 +1,83 @@
+"""Tables of the styles inside personas who are known."""
+
+import numpy as np
+import pytest
+
+from adaptive import ResponseTables
+from adaptive.learning.fit import fit_with_labels
+from adaptive.learning.latent_classes import attribute_styles, learn_personas, learn_styles
+from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.responses import Answers, one_hot
+from adaptive.response_styles import Styles
+from tests.adaptive.learning.test_styles import two_styles
+
+STYLES = Styles(np.array([0, 0, 1, 2]))
+
+
+def learnt(strength=4.0):
+    """What three personas teach, of whom the first answers in two ways."""
+    answers, who = two_styles(np.random.default_rng(1))
+    personas = learn_personas(answers.hot, answers.levels, np.eye(3)[who], strength, settled=True)
+    start = first_guess(answers, personas.membership, STYLES, np.random.default_rng(2))
+    return answers, personas, learn_styles(answers.hot, answers.levels, personas, STYLES, start)
+
+
+def test_people_stay_with_their_persona_while_styles_are_found_inside_it():
+    """The planted shares come out, and the classes of a persona add up to its people."""
+    _, personas, taught = learnt()
+
+    assert STYLES.marginal(taught.membership) == pytest.approx(personas.membership, abs=1e-12)
+    assert STYLES.marginal(taught.prior) == pytest.approx(personas.prior, abs=1e-12)
+    yes = np.sort(taught.table[:2, 1::2].mean(axis=1))
+    assert yes == pytest.approx([0.2, 0.75], abs=0.05)
+
+
+def test_a_style_is_shrunk_to_the_table_of_its_persona():
+    """(n(style, answer) + s * persona's share) / (n(style) + s), for everybody who is of the style."""
+    answers, personas, taught = learnt(4.0)
+
+    for k, persona in enumerate(STYLES.persona_of):
+        people = taught.membership[:, k]
+        counted = (people @ answers.hot + 4 * personas.table[persona]) / (people.sum() + 4)
+        assert taught.table[k] == pytest.approx(counted, abs=1e-4)
+
+
+def test_which_style_somebody_has_is_believed_by_bayes_rule():
+    """Within the persona that is known, and scored by the mixture of its styles."""
+    answers, _, taught = learnt()
+    held = one_hot(answers.codes[:3], answers.levels)
+
+    classes, score = attribute_styles(taught, STYLES, held, np.eye(3)[[0, 0, 1]])
+
+    for n, persona in enumerate([0, 0, 1]):
+        joint = [
+            taught.prior[k] / taught.prior[STYLES.persona_of == persona].sum() * np.prod(taught.table[k][held[n] > 0])
+            for k in np.flatnonzero(STYLES.persona_of == persona)
+        ]
+        assert classes[n][STYLES.persona_of == persona] == pytest.approx(np.array(joint) / sum(joint))
+        assert score[n] == pytest.approx(np.log(sum(joint)))
+
+
+def test_styles_that_do_not_tell_who_somebody_is_are_not_kept():
+    """Half of everybody answers the last ten questions in one way and half in the other, whoever they are: true styles, and no use."""
+    rng = np.random.default_rng(3)
+    who, style = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
+    chance = np.column_stack(
+        [np.where(who[:, None] == 1, 0.65, 0.35).repeat(6, 1), np.where(style[:, None] == 1, 0.85, 0.15).repeat(10, 1)]
+    )
+    answers = Answers.of((rng.random(chance.shape) < chance).astype(np.int64), [2] * 16)
+
+    assert style_numbers(answers, np.eye(2)[who], rng) == [2, 2]
+    assert fit_with_labels(answers, who, rng, styles=True).styles is None
+
+
+@pytest.mark.parametrize("persona_of", [[0, 1], [0, 2, 2], [1, 1, 2], [1, 0, 0]])
+def test_classes_stand_side_by_side(persona_of):
+    """Three classes in the order of their personas, or an error that says so."""
+    with pytest.raises(ValueError, match="name the persona of each of 3 classes"):
+        ResponseTables.of([np.eye(3)], persona_of=persona_of)
+
+
+def test_one_class_a_persona_is_no_style_at_all():
+    """Then nothing is computed that was not computed before."""
+    assert ResponseTables.of([np.eye(3)], persona_of=[0, 1, 2]).styles is None

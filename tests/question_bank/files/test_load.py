@@ -1,0 +1,187 @@
+"""From the text of a file to a bank, or to everything that is wrong with it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adaptive.stopping import StopRule
+from question_bank.definitions import (
+    DEFAULT_STOP,
+    Bank,
+    Consent,
+    Counts,
+    LogNormal,
+    Normal,
+    Result,
+    Shares,
+    Words,
+)
+from question_bank.files.load import BankInvalid, check_bank, read_bank
+from tests.question_bank.a_bank import ABSENT, GOOD, changed, report_of
+
+TEN = Path(__file__).parents[1] / "ten-mistakes.yaml"
+
+
+def good() -> Bank:
+    """The good bank, read."""
+    return read_bank(json.dumps(GOOD))
+
+
+def test_ten_mistakes_are_told_at_once_each_at_its_line():
+    """An author mends the whole file in one go: every problem with its line and its way by ids."""
+    report = check_bank(TEN.read_bytes(), TEN.name)
+
+    assert report.bank is None
+    assert [(error.line, error.where) for error in report.errors] == [
+        (9, 'persona "family" > name > de'),
+        (18, 'question "owns_car" > likelihood > persona "family"'),
+        (22, 'question "reasons" > txet'),
+        (25, 'question "reasons" > likelihood > persona "driver" > "power"'),
+        (27, 'question "reasons" > ask_if > question "own_car"'),
+        (28, 'question "reasons" > id'),
+        (32, 'question "reasons" > max'),
+        (38, 'question "age" > likelihood > persona "driver" > "sd"'),
+        (43, 'signal "brochure" > likelihood'),
+        (48, 'survey "post-purchase" > stop > confidence'),
+    ]
+
+
+def test_a_problem_reads_as_a_line_of_the_file_and_what_to_do():
+    """File, line, way by ids, what is wrong; then the remedy on its own line."""
+    with pytest.raises(BankInvalid) as caught:
+        read_bank(TEN.read_text("utf-8"), TEN.name)
+
+    second = caught.value.problems[1]
+    assert str(second) == (
+        'ten-mistakes.yaml:18: question "owns_car" > likelihood > persona "family": adds up to 0.9, not 1\n'
+        "    → give one probability an option, adding up to 1, or counts: {counts: [18, 4, 2]}"
+    )
+    assert second.path == "questions.0.likelihood.family"
+    assert str(caught.value).split("\n")[2:4] == str(second).split("\n")
+
+
+def places(data: Any, path: str = "") -> Iterator[str]:
+    """Every place in plain data, as a dotted path."""
+    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, below in entries:
+        yield f"{path}{key}"
+        yield from places(below, f"{path}{key}.")
+
+
+ODD = [None, True, 0, -1, 2.5, 1e300, 10**300, "", "x", "++", "a: b", [], [[]], {}, {"": None}, {"x": {"y": []}}, [None, 1, "a"], ABSENT]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(places(GOOD))), st.sampled_from(ODD))
+def test_whatever_is_written_gets_a_report(path, value):
+    """Nonsense anywhere is reported or accepted; it never breaks the reader, and errors stand for the bank."""
+    report = report_of(changed(path, value))
+
+    assert (report.bank is None) == bool(report.errors)
+    assert all(problem.wrong and problem.todo and problem.line == 1 for problem in (*report.errors, *report.warnings))
+
+
+def test_a_good_bank_has_neither_errors_nor_warnings():
+    """The smallest bank that uses everything is read without a word."""
+    report = report_of(GOOD)
+
+    assert (report.errors, report.warnings) == ((), ())
+    assert report.bank == good()
+
+
+def test_rows_are_read_in_the_form_their_author_chose():
+    """Shares by list or map, counts, words, and distributions keep their form and follow the order of the options."""
+    bank = good()
+
+    assert bank.question("owns").likelihood == {"driver": Shares((0.9, 0.1)), "family": Shares((0.5, 0.5))}
+    assert bank.question("reasons").likelihood == {"driver": Counts((1, 9), of=10), "family": Words(("++", "0"))}
+    assert bank.question("age").likelihood == {"driver": Normal(30, 9), "family": LogNormal(40, 1.3)}
+    assert bank.question("happy").likelihood == {}
+    assert bank.question("happy").likelihood_given == {
+        "driver": {"yes": Shares((0.2, 0.3, 0.5)), "no": Normal(2, 1)},
+        "family": {"yes": Words(("--", "0", "++")), "no": Counts((1, 2, 3))},
+    }
+
+
+def test_what_the_file_leaves_out_is_filled_in():
+    """A plain text is in the first language; priors are equal; effort follows the type; titles follow ids."""
+    bank = read_bank("bank: b\npersonas: [{id: x}, {id: y}]\nquestions: [{id: q, type: text, text: Why?}]\nsurveys: [{id: s}]")
+
+    assert (bank.title, bank.languages) == ({"en": "b"}, ("en",))
+    assert [(persona.name, persona.prior) for persona in bank.personas] == [({"en": "x"}, 0.5), ({"en": "y"}, 0.5)]
+    assert bank.question("q").seconds == 20
+    assert (bank.survey("s").title, bank.survey("s").questions, bank.survey("s").stop) == ({"en": "b"}, ("q",), DEFAULT_STOP)
+
+
+def test_a_survey_is_read_whole():
+    """What is written under stop is all that applies; consent is required unless it says otherwise."""
+    survey = good().survey("after")
+
+    assert survey.stop == StopRule(confidence=0.9, at_most=6, at_least=1)
+    assert survey.consent == Consent({"en": "Fine?"}, required=True)
+    assert survey.result == {"default": Result({"en": "Thanks"}), "driver": Result(redirect="https://shop.example/d")}
+    assert survey.actions == {"call": {"driver": -5.0, "family": 40.0}}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        ("all", ("owns", "reasons", "happy", "age", "more", "colour")),
+        (["age", "owns"], ("owns", "age")),
+        ({"topics": ["choice"]}, ("reasons",)),
+    ],
+)
+def test_a_survey_asks_in_bank_order_whatever_form_chose_its_questions(chosen, asked):
+    """All, a list in any order, or topics: ids in the order of the bank."""
+    bank = changed("surveys.0.questions", chosen)
+    bank["surveys"][0]["first"] = []
+
+    assert read_bank(json.dumps(bank)).survey("after").questions == asked
+
+
+def test_priors_and_nearly_whole_rows_are_normalised():
+    """Priors in any unit become shares; a row within a millionth of 1 becomes exactly 1."""
+    bank = changed("personas.0.prior", 1.4)
+    bank["questions"][0]["likelihood"]["driver"] = [0.3333333, 0.6666666]
+
+    read = read_bank(json.dumps(bank))
+
+    assert [persona.prior for persona in read.personas] == pytest.approx([2 / 3, 1 / 3])
+    assert sum(read.question("owns").likelihood["driver"].values) == pytest.approx(1, abs=1e-15)
+
+
+def test_one_number_for_no_answer_holds_for_every_persona():
+    """`no_answer: 0.1` is the same as 0.1 for each."""
+    bank = read_bank(json.dumps(changed("questions.1.no_answer", 0.1)))
+
+    assert bank.question("reasons").no_answer == {"driver": 0.1, "family": 0.1}
+
+
+def test_a_pilot_question_keeps_no_table():
+    """Its table would not be used, so it is left out, and a warning says so."""
+    bank = changed("questions.0.pilot", True)
+    bank["questions"].pop(2)  # which has it for a parent
+
+    report = report_of(bank)
+
+    assert report.bank.question("owns").likelihood == {}
+    assert [warning.wrong for warning in report.warnings] == ["is not used while pilot is true"]
+
+
+TWICE = """
+bank: twice
+personas: none
+personas: [{id: a}, {id: b}]
+questions:
+  - {id: x, type: single, text: X, options: [{id: yes, text: Y}, {id: no, text: N}], likelihood: {a: [0.9, 0.1], b: [0.4, 0.6]}}
+"""
+
+
+def test_a_field_that_stands_twice_and_is_wrong_the_first_time_is_a_problem_like_others():
+    """The rest is still checked, and knows that nothing is known of it."""
+    assert "is written twice, first on line 3" in [problem.wrong for problem in check_bank(TWICE).errors]

@@ -1,0 +1,112 @@
+"""A CRM that fails is left in peace, tried now and then, in the end given up, and it is told. A worker that dies repeats the batch."""
+
+from datetime import timedelta
+from threading import Event
+
+from survey_service.crm import connections
+from survey_service.store.tables.webhooks import Acknowledged
+from survey_service.webhooks.circuit_breaker import DISABLED_AFTER
+from tests.survey_service.crm.fake_crm import Answer, hubspot
+from tests.survey_service.egress.hostile_receiver import Receiver
+from tests.survey_service.worker.test_worker import start_worker
+
+CONTACTS = 12
+OPERATOR = "http://127.0.0.1:9/operator"
+ALERTS = ("endpoint.degraded", "endpoint.disabled", "endpoint.recovered")
+
+
+def told(there):
+    return [(sent.message["type"], sent.data["reason"], sent.data["percent"]) for sent in there.world.work() if sent.url == OPERATOR]
+
+
+def down(there, status=500):
+    """The id of a connection whose CRM has failed for two minutes."""
+    made = there.connect()
+    there.world.endpoint(events=ALERTS, url=OPERATOR)
+    there.people(CONTACTS)
+    there.crm.behaviour = lambda _: Answer(status)
+    there.work()
+    there.world.later(minutes=2)
+    there.work()
+    return made
+
+
+def test_a_crm_that_fails_is_asked_with_one_record_now_and_then(there):
+    """What that costs is counted against no message; when it takes one, all the others follow at once."""
+    made = down(there)
+    counted = [row.attempt - row.uncounted for row in there.world.deliveries if row.endpoint_id == made]
+    assert told(there) == [("endpoint.degraded", "failing", None)]
+    for gap in (1, 2, 4):
+        before = len(there.crm.asked)
+        there.world.later(minutes=gap, seconds=-1)
+        there.work()
+        assert len(there.crm.asked) == before
+        there.world.later(seconds=1)
+        there.work()
+        assert [len(call.body["inputs"]) for call in there.crm.asked[before:]] == [1]
+    assert [row.attempt - row.uncounted for row in there.world.deliveries if row.endpoint_id == made] == counted
+
+    there.crm.behaviour = hubspot
+    there.world.later(minutes=8)
+    there.work()
+    assert {row.state for row in there.world.deliveries if row.endpoint_id == made} == {"delivered"}
+    assert told(there) == [("endpoint.recovered", "delivered", None)]
+    assert len(there.world.all(Acknowledged)) == CONTACTS
+
+
+def test_a_crm_that_fails_for_days_is_disabled_and_the_operator_is_told(there):
+    """It keeps no messages, only of whom it has to hear."""
+    made = down(there)
+    started = there.world.now
+    while there.world.health(made).state == "active":
+        there.world.later(minutes=30)
+        there.work()
+
+    assert timedelta(0) <= there.world.now - started - DISABLED_AFTER < timedelta(hours=1)
+    assert [(event.rpartition(".")[2], percent) for event, _, percent in told(there)] == [
+        *[("degraded", None), ("degraded", 50), ("degraded", 70), ("degraded", 90)],
+        ("disabled", None),
+    ]
+    assert len(there.world.untold(made)) == CONTACTS
+    there.work()
+    assert {row.state for row in there.world.deliveries if row.endpoint_id == made} == {"dropped"}
+
+
+def test_credentials_that_are_not_taken_for_days_are_told_of(there):
+    """The pause costs no attempt, but it does not last for ever unseen."""
+    made = down(there, status=403)
+    started = there.world.now
+    while there.world.now - started < DISABLED_AFTER * 0.6:
+        there.world.later(hours=1)
+        there.work()
+
+    assert ("endpoint.degraded", "failing", 50) in told(there)
+    assert there.world.health(made).state == "active"
+    assert {row.attempt - row.uncounted for row in there.world.deliveries if row.endpoint_id == made} == {0}
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_batch_loses_nothing(there):
+    """SIGKILL while the CRM thinks: the same records come again after the lease, each with the trace it had."""
+    arrived = Event()
+
+    def hang(wire, closing):
+        arrived.set()
+        closing.wait()
+
+    with Receiver(hang) as thinking:
+        made = there.connect(url=thinking.url().rpartition("/")[0])
+        there.people(3)
+        process = start_worker(there.world.settings)
+        assert arrived.wait(30)
+        process.kill()
+        process.communicate(timeout=30)
+        asked = thinking.requests[0]
+    there.world.later(minutes=6)
+    with there.world.store.writing() as session:
+        connections.change(session, there.world.settings, there.world.banks, made, {"url": there.crm.url}, there.world.now)
+    there.work()
+
+    assert set(there.world.states) == {"delivered"}
+    assert len(there.inputs) == 3
+    assert all(input_["objectWriteTraceId"].encode() in asked for input_ in there.inputs)
+    assert [(attempt.number, attempt.outcome) for attempt in there.world.attempts] == [(1, None)] * 3 + [(2, "delivered")] * 3

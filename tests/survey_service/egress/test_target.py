@@ -1,0 +1,166 @@
+"""Where an attempt goes: to an address that was vetted a moment ago, asked for once, and nowhere else."""
+
+import socket
+from ipaddress import ip_address
+from threading import Event
+
+import pytest
+
+from survey_service.egress.addresses import Policy
+from survey_service.egress.client import Delivered, Retry
+from survey_service.egress.connection import Unresolved, system_resolver
+from tests.survey_service.egress.hostile_receiver import LOOPBACK, Receiver, answers, post, summary
+
+
+class Names:
+    """A resolver that gives these answers, one after the other, and counts."""
+
+    def __init__(self, *found: str) -> None:
+        self._found = list(found)
+        self.asked: list[str] = []
+
+    def __call__(self, host, seconds):
+        self.asked.append(host)
+        return [ip_address(address) for address in self._found.pop(0).split()]
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"])
+def test_a_redirect_is_a_failure_and_is_never_followed(status):
+    """The place it names hears nothing."""
+    with Receiver(answers()) as inside, Receiver(answers(status, Location=inside.url())) as receiver:
+        outcome = post(receiver.url())
+
+    assert summary(outcome) == (Retry, int(status[:3]), "redirect")
+    assert (len(receiver.requests), inside.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "found", ["127.0.0.1", "93.184.216.34 127.0.0.1", "127.0.0.1 93.184.216.34", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]
+)
+def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
+    """Also when a public address stands beside the private one. The tenant is told what any dead address would be told."""
+    names = Names(found)
+    with Receiver(answers()) as inside:
+        outcome = post(inside.url("hooks.example").replace("http:", "https:"), Policy(ports=frozenset({inside.port})), resolve=names)
+
+    assert summary(outcome) == (Retry, None, "ssrf_blocked")
+    assert outcome.told == "unreachable"
+    assert inside.connections == 0
+
+
+def test_a_name_is_asked_once_an_attempt_and_again_at_the_next():
+    """The answer that was vetted is the one that is dialled: a second question could have another answer."""
+    names = Names("127.0.0.1", "93.184.216.34")
+    with Receiver(answers()) as receiver:
+        outcomes = [post(receiver.url("hooks.example"), resolve=names) for _ in range(2)]
+
+    assert [summary(outcome) for outcome in outcomes] == [(Delivered, 200, None), (Retry, None, "ssrf_blocked")]
+    assert names.asked == ["hooks.example", "hooks.example"]
+    [request] = receiver.requests
+    assert b"\r\nhost: hooks.example:%d\r\n" % receiver.port in request
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("[::1]", socket.AF_INET6)])
+def test_an_address_needs_no_resolver(host, family):
+    """It is vetted as it stands."""
+    names = Names()
+    try:
+        receiver = Receiver(answers(), family=family)
+    except OSError:
+        pytest.skip("this machine has no such loopback")
+    with receiver:
+        outcome = post(receiver.url(host), resolve=names)
+
+    assert summary(outcome) == (Delivered, 200, None)
+    assert names.asked == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/", "https://[::1]/", "http://hooks.example/", "https://user@hooks.example/", "nonsense"]
+)
+def test_what_was_refused_at_save_is_refused_at_send(url):
+    """An endpoint saved under an older policy is not grandfathered."""
+    outcome = post(url, Policy(), resolve=Names())
+
+    assert (summary(outcome), outcome.told) == ((Retry, None, "ssrf_blocked"), "unreachable")
+
+
+def test_the_next_address_is_tried_when_the_first_is_dead():
+    """And only so many of them: a hundred dead ones would be a scan."""
+    with Receiver(answers()) as receiver:
+        fallen_back = post(receiver.url("hooks.example"), resolve=Names("127.0.0.2 127.0.0.1"))
+        too_late = post(receiver.url("hooks.example"), resolve=Names("127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 127.0.0.1"))
+
+    assert summary(fallen_back) == (Delivered, 200, None)
+    assert (summary(too_late), too_late.told) == ((Retry, None, "connect"), "unreachable")
+
+
+def test_a_closed_port_is_unreachable():
+    """In the words used for what is forbidden."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    outcome = post(f"http://127.0.0.1:{port}/")
+
+    assert (summary(outcome), outcome.told) == ((Retry, None, "connect"), "unreachable")
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "all_proxy"])
+def test_the_environment_cannot_put_a_proxy_in_between(variable, monkeypatch):
+    """It would resolve the name again, by its own lights."""
+    with Receiver(answers()) as proxy, Receiver(answers()) as receiver:
+        for name in (variable, variable.upper()):
+            monkeypatch.setenv(name, proxy.url(path=""))
+        monkeypatch.delenv("no_proxy", raising=False)
+        outcome = post(receiver.url())
+
+    assert summary(outcome) == (Delivered, 200, None)
+    assert (len(receiver.requests), proxy.connections) == (1, 0)
+
+
+def no_such_name(*question: object, **options: object) -> list[object]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_a_name_without_an_address_is_unreachable():
+    """Unknown, or known and empty."""
+
+    def unknown(host, seconds):
+        return system_resolver(host, seconds, lookup=no_such_name)
+
+    for resolve in (unknown, Names("")):
+        outcome = post("https://hooks.example/", Policy(), resolve=resolve)
+        assert (summary(outcome), outcome.told) == ((Retry, None, "dns"), "unreachable")
+
+
+def test_a_resolver_that_does_not_answer_is_left_behind():
+    """It may take the system half a minute to give up."""
+    answered = Event()
+
+    def hangs(*question, **options):
+        answered.wait()
+        return []
+
+    with pytest.raises(Unresolved):
+        system_resolver("hooks.example", 0.05, lookup=hangs)
+    answered.set()
+
+
+def test_the_system_is_asked_for_exactly_the_name_that_was_vetted():
+    """As bytes, which nothing rewrites; every address once, in the order the system prefers."""
+    asked = []
+
+    def lookup(host, port, **options):
+        asked.append(host)
+        stream = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(socket.AF_INET6, *stream, ("fe80::1%2", 0, 0, 2)), *[(socket.AF_INET, *stream, ("8.8.8.8", 0))] * 2]
+
+    assert system_resolver("xn--zo-cja.example", 1, lookup=lookup) == (ip_address("fe80::1%2"), ip_address("8.8.8.8"))
+    assert asked == [b"xn--zo-cja.example"]
+
+
+def test_the_system_knows_localhost():
+    """The real resolver, once."""
+    assert ip_address("127.0.0.1") in system_resolver("localhost", 3)
+    with Receiver(answers()) as receiver:
+        assert isinstance(post(receiver.url("localhost"), LOOPBACK), Delivered)

@@ -1,0 +1,102 @@
+"""What no bank understood when it came is kept, counted, and evidence as soon as a bank maps it."""
+
+import pytest
+
+from question_bank.files.load import read_bank
+from survey_service.banks.publishing import publish
+from survey_service.contacts.recompute_all import how_many, recompute
+from tests.survey_service.contacts.people import belief_of, contact, respondent
+from tests.survey_service.inbound.conftest import WITH_SIGNALS
+
+WISHLIST = "signals:\n  - {id: wished, match: {event: Wishlist Shared}, likelihood: {driver: 0.1, family: 0.3}}\n"
+
+
+def publish_new(shop):
+    with shop.parts.store.writing() as session:
+        publish(session, read_bank(WITH_SIGNALS.replace("signals:\n", WISHLIST)), shop.clock())
+
+
+def anew(shop):
+    steps = []
+    moved = recompute(shop.parts.store, shop.parts.banks, "cars", shop.clock, steps.append)
+    with shop.parts.store.reading() as session:
+        assert how_many(session, shop.parts.banks, "cars") == sum(steps)
+    return moved
+
+
+def test_events_are_counted_by_name_with_the_signals_that_match(shop):
+    """Page by page."""
+    for user in ("zoe", "max"):
+        shop.track("Wishlist Shared", userId=user)
+        shop.track("Brochure Downloaded", userId=user)
+    shop.tell("page", {"userId": "zoe", "name": "Belts", "properties": {"path": "/Safety/Belts"}})
+
+    first = shop.call("GET", "/api/v1/events?limit=2").json
+    rest = shop.call("GET", f"/api/v1/events?limit=2&after={first['next']}").json
+
+    told = [(item["kind"], item["label"], item["events"], item["contacts"], item["signals"]) for item in first["items"] + rest["items"]]
+    assert told == [
+        ("page", "/safety/belts", 1, 1, ["cars/safety_pages"]),
+        ("track", "Brochure Downloaded", 2, 2, ["cars/brochure"]),
+        ("track", "Wishlist Shared", 2, 2, []),
+    ]
+    assert rest["next"] is None
+
+
+def test_a_signal_that_is_mapped_later_counts_what_was_stored_before(shop):
+    """After a recomputation, also for those of whom nothing was believed; a second one moves nothing."""
+    shop.track("Wishlist Shared", userId="zoe")
+    respondent(shop, "max", owns="yes")
+    assert contact(shop, "zoe")["beliefs"] == {}
+
+    publish_new(shop)
+    assert anew(shop) == 1
+
+    assert belief_of(shop, "zoe")["probabilities"] == pytest.approx({"driver": 0.25, "family": 0.75})
+    assert anew(shop) == 0
+
+
+def test_a_belief_goes_back_towards_the_prior_as_its_evidence_fades(shop):
+    """After ten half-lives next to nothing is left of a signal, and of an answer everything."""
+    shop.track(userId="zoe")
+    person = respondent(shop, "max", owns="yes")
+    before = person.belief()
+    shop.clock.forward(days=600)
+
+    assert anew(shop) == 1
+
+    assert belief_of(shop, "zoe")["probabilities"]["family"] == pytest.approx(0.5, abs=0.001)
+    assert belief_of(shop, "max")["probabilities"] == before
+
+
+def test_the_line_of_a_contact_has_everything_in_its_order(shop):
+    """Newest first, page by page."""
+    shop.track(userId="zoe", messageId="1")
+    shop.clock.forward(minutes=1)
+    person = respondent(shop, "zoe")
+    shop.clock.forward(minutes=1)
+    person.answer("owns", "yes")
+    shop.clock.forward(minutes=1)
+    person.post("finish", {})
+
+    seen, query = [], ""
+    while query is not None:
+        page = shop.call("GET", f"/api/v1/contacts/zoe/timeline?limit=2{query}").json
+        seen += [item["what"] for item in page["items"]]
+        query = page["next"] and f"&after={page['next'].replace('+', '%2B')}"
+
+    assert seen == ["survey_ended", "answer", "survey_started", "event"]
+
+
+def test_an_answer_ages_where_the_bank_says_so(shop):
+    """In whole days, so that within a survey every answer counts in full; after a half-life its likelihood counts by its root."""
+    with shop.parts.store.writing() as session:
+        publish(session, read_bank(WITH_SIGNALS + "half_life_days: 100\n"), shop.clock())
+    person = respondent(shop, "max", owns="yes")
+    assert person.belief()["driver"] == pytest.approx(9 / 13)
+    shop.clock.forward(days=100)
+
+    assert anew(shop) == 1
+
+    assert belief_of(shop, "max")["probabilities"]["driver"] == pytest.approx(3 / 5)
+    assert belief_of(shop, "max")["explanation"][0]["weight"] == pytest.approx(0.5)

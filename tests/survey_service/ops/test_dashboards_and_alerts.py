@@ -1,0 +1,64 @@
+"""What is shipped for those who watch: every number that a rule or a panel asks for is one that the service tells."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+FOLDER = Path(__file__).parents[3] / "docs" / "operations"
+METRIC = re.compile(r"\bdiscern_\w+")
+LABEL = re.compile(r'(\w+)=~?"([^"]*)"')
+
+
+def rules():
+    return [rule for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"] for rule in group["rules"]]
+
+
+def panels():
+    return json.loads((FOLDER / "grafana.json").read_text())["panels"]
+
+
+@pytest.fixture
+def told(service):
+    """Every sample by name, with all the values that its labels have."""
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
+    service.start().answer("owns", "yes")
+    found = {}
+    for family in text_string_to_metric_families(service.client.get("/metrics").text):
+        for sample in family.samples:
+            labels = found.setdefault(sample.name, {})
+            for name, value in sample.labels.items():
+                labels.setdefault(name, set()).add(value)
+    return found
+
+
+def test_rules_and_panels_ask_for_what_there_is(told):
+    """Names of metrics, names of labels, and the values of those that do not depend on what happens."""
+    asked = [rule["expr"] for rule in rules()] + [target["expr"] for panel in panels() for target in panel["targets"]]
+    assert {name for call in asked for name in METRIC.findall(call)} <= told.keys()
+    for call in asked:
+        [metric] = set(METRIC.findall(call))
+        for label, value in LABEL.findall(call):
+            assert label in told[metric], call
+            if label in ("route", "state"):
+                assert value in told[metric][label], call
+
+
+def test_every_metric_of_ours_is_on_a_panel(told):
+    """Buckets stand for their histogram."""
+    shown = {name for panel in panels() for target in panel["targets"] for name in METRIC.findall(target["expr"])}
+    ours = {name for name in told if name.startswith("discern_") and not name.endswith(("_sum", "_count", "_created"))}
+    assert ours == shown
+
+
+def test_every_rule_says_what_to_do():
+    """Who is woken at night reads one line."""
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["annotations"]["todo"]
+        assert re.fullmatch(r"\d+m", rule["for"])
+    assert len({rule["alert"] for rule in rules()}) == len(rules())
+    assert len({panel["id"] for panel in panels()}) == len(panels())

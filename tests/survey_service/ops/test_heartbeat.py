@@ -1,0 +1,70 @@
+"""Whether anybody sends what is due can be seen from any web process."""
+
+import signal
+import urllib.request
+
+from survey_service.ops.heartbeat import Heartbeat
+from tests.processes import end, process, until, web_server
+from tests.survey_service.ops.test_metrics import numbers
+
+
+def ready(service):
+    response = service.client.get("/readyz")
+    assert response.status_code == 200
+    return response.json
+
+
+def test_a_service_without_a_worker_serves_and_says_so(service):
+    """It is degraded before the first beat and half a minute after the last, and as soon as the worker has stopped."""
+    assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": None, "oldest_due_seconds": 0}
+
+    heart = Heartbeat(service.parts.store, service.clock)
+    heart.beat()
+    service.clock.forward(seconds=29)
+    assert ready(service) == {"status": "ok", "worker_seen_seconds_ago": 29, "oldest_due_seconds": 0}
+    service.clock.forward(seconds=2)
+    assert ready(service)["status"] == "degraded"
+    heart.beat()
+    assert ready(service)["status"] == "ok"
+    heart.stop()
+    assert ready(service)["worker_seen_seconds_ago"] is None
+
+
+def test_a_message_that_nobody_sends_is_seen(service):
+    """Five minutes late, with a worker that lives but does not deliver."""
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
+    service.start().answer("owns", "yes")
+    service.clock.forward(minutes=6)
+    Heartbeat(service.parts.store, service.clock).beat()
+
+    assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": 0, "oldest_due_seconds": 360}
+
+
+def test_the_dead_are_forgotten_after_an_hour(service):
+    """Killed workers leave no rows for good, and count for nothing meanwhile."""
+    for _ in range(3):
+        Heartbeat(service.parts.store, service.clock).beat()
+    assert _workers(service) == 3
+    service.clock.forward(minutes=5)
+    assert _workers(service) == 0
+    service.clock.forward(hours=1)
+    living = Heartbeat(service.parts.store, service.clock)
+    living.beat()
+    living.stop()
+
+    assert ready(service)["worker_seen_seconds_ago"] is None
+
+
+def test_a_real_worker_beats_until_it_is_told_to_end(database_url):
+    """It is there within seconds of its start, and gone when it has ended."""
+    with web_server(database_url) as (web, _):
+        with process("worker", database_url=database_url) as running:
+            until(lambda: web.call("GET", "/readyz")[1]["status"] == "ok", "the worker is seen")
+            with urllib.request.urlopen(f"{web.url}/metrics", timeout=10) as answer:
+                assert numbers(answer.read().decode())["discern_workers",] == 1
+            end(running, signal.SIGTERM)
+        assert web.call("GET", "/readyz")[1]["worker_seen_seconds_ago"] is None
+
+
+def _workers(service):
+    return numbers(service.client.get("/metrics").text)["discern_workers",]

@@ -1,0 +1,54 @@
+"""A new model changes what is believed of everybody: an answer that comes meanwhile does not wait for that."""
+
+from datetime import timedelta
+
+from sqlmodel import insert
+
+from survey_service.store.tables.columns import new_id
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.worker.process import Worker
+from tests.processes import until
+from tests.survey_service.egress.hostile_receiver import Receiver, head
+
+BASE = 1500
+FACTS = {"schema": "contact.persona.updated/1", "sequence": 1, "occurred_at": "2026-01-05T10:00:00.000000Z"}
+
+
+def everybody(world, endpoint):
+    """A message in the bulk lane about each of them, as `discern recompute` leaves them."""
+    ids = [f"ct_{number:05}" for number in range(BASE)]
+    blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
+    told = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
+    with world.store.writing() as session:
+        session.execute(insert(Contact), [{"id": id_, **blank} for id_ in ids])
+        due = {"due": world.now, "created_at": world.now, "coalescible": True}
+        session.execute(insert(Delivery), [{**told, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
+
+
+def test_an_answer_goes_out_while_everybody_is_told_anew(world):
+    """One worker, one endpoint, a receiver that takes its time: the answer is among the first half, and all the others arrive."""
+    world.now -= timedelta(minutes=1)
+
+    def slow(wire, closing):
+        closing.wait(0.005)
+        wire.sendall(head(Content_Length="0"))
+
+    with Receiver(slow) as receiver:
+        made, _ = world.endpoint(url=receiver.url())
+        everybody(world, made)
+        contact = world.contact("who-answers")
+        worker = Worker(world.settings, world.store)
+        worker.start()
+        try:
+            until(lambda: len(receiver.requests) > 50, "everybody is being told")
+            world.believes(contact, 0.5)
+            until(lambda: world.states.count("delivered") == BASE + 1, "everybody has been told")
+        finally:
+            worker.stop()
+            worker.join()
+
+    order = [contact.encode() in request for request in receiver.requests]
+    assert order.count(True) == 1
+    assert order.index(True) < BASE / 2
+    assert len(receiver.requests) == len(world.attempts) == BASE + 1

@@ -1,0 +1,288 @@
+"""Who may call what: every route of the service stands in this table, and one that does not fails the test."""
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from sqlmodel import func, select
+
+from survey_service.crypto import Keyring
+from survey_service.email_links import opt_out
+from survey_service.hosted.pages import ticket_of
+from survey_service.links.lookup import find
+from survey_service.links.tokens import LANDING, LinkTokens
+from survey_service.preview.tokens import preview_token
+from survey_service.store.tables.core import Answer, ApiKey, SurveySession
+from survey_service.store.tables.inbound import InboundEvent
+from survey_service.store.tables.links import Link
+from survey_service.web.api_keys import INTAKE, SCOPES, create_key, revoke_key
+from tests.survey_service.email_links.mailbox import Mail
+from tests.survey_service.inbound.signed_requests import a_source, hubspot_headers, milliseconds
+from tests.survey_service.service import Service
+
+SCOPED = {
+    "GET /api/v1/banks": "read",
+    "POST /api/v1/banks": "write",
+    "GET /api/v1/banks/<bank>": "read",
+    "GET /api/v1/banks/<bank>/versions/<version>": "read",
+    "GET /api/v1/contacts": "read",
+    "POST /api/v1/contacts/merge": "write",
+    "GET /api/v1/contacts/<external_id>": "read",
+    "PUT /api/v1/contacts/<external_id>": "write",
+    "DELETE /api/v1/contacts/<external_id>": "write",
+    "GET /api/v1/contacts/<external_id>/export": "read",
+    "GET /api/v1/contacts/<external_id>/timeline": "read",
+    "POST /api/v1/contacts/<external_id>/identity": "write",
+    "PUT /api/v1/contacts/<external_id>/label": "write",
+    "DELETE /api/v1/contacts/<external_id>/label/<bank>": "write",
+    "GET /api/v1/connections": "read",
+    "POST /api/v1/connections": "admin",
+    "GET /api/v1/connections/<connection>": "read",
+    "PATCH /api/v1/connections/<connection>": "admin",
+    "DELETE /api/v1/connections/<connection>": "admin",
+    "POST /api/v1/connections/<connection>/test": "admin",
+    "POST /api/v1/connections/<connection>/set-up": "admin",
+    "POST /api/v1/connections/<connection>/dry-run": "admin",
+    "GET /api/v1/sources": "read",
+    "POST /api/v1/sources": "admin",
+    "DELETE /api/v1/sources/<source>": "admin",
+    "GET /api/v1/deliveries": "read",
+    "POST /api/v1/deliveries/<delivery>/retry": "write",
+    "POST /api/v1/deliveries/retry": "write",
+    "GET /api/v1/endpoints": "read",
+    "POST /api/v1/endpoints": "admin",
+    "GET /api/v1/endpoints/<endpoint>": "read",
+    "PATCH /api/v1/endpoints/<endpoint>": "admin",
+    "DELETE /api/v1/endpoints/<endpoint>": "admin",
+    "POST /api/v1/endpoints/<endpoint>/ping": "admin",
+    "POST /api/v1/endpoints/<endpoint>/resync": "write",
+    "POST /api/v1/endpoints/<endpoint>/rotate": "admin",
+    "GET /api/v1/events": "read",
+    "POST /api/v1/links": "write",
+    "GET /api/v1/surveys/<survey>/links": "read",
+    "POST /api/v1/surveys/<survey>/preview-link": "read",
+}
+OF_SESSIONS = {
+    "GET /api/v1/sessions/<session_id>",
+    "POST /api/v1/sessions/<session_id>/answers",
+    "POST /api/v1/sessions/<session_id>/back",
+    "POST /api/v1/sessions/<session_id>/finish",
+    "POST /api/v1/sessions/<session_id>/identity",
+}
+OF_INTAKE = {
+    "POST /v1/b",
+    "POST /v1/batch",
+    "POST /v1/import",
+    "POST /v1/<kind>",
+    "GET /v1/projects/<key>/settings",
+}
+SEALED = {  # the address itself is the secret, or signs what it brings
+    "POST /in/<source>",  # by its signature
+    "GET /l/<token>",
+    "POST /l/<token>",
+    "GET /preview/<survey>",
+    "GET /preview/<survey>/email",
+    "GET /preview/<survey>/page",
+    "POST /preview/<survey>/page",
+    "POST /preview/<survey>/rehearsal",
+    "GET /preview/<survey>/widget",
+    "GET /s/<survey>/<ticket>",
+    "POST /s/<survey>/<ticket>",
+    "GET /s/<survey>/<ticket>/erase",
+    "POST /s/<survey>/<ticket>/erase",
+}
+PUBLIC = {
+    "GET /api/v1/docs",
+    "GET /api/v1/events/schemas",
+    "GET /api/v1/events/schemas/<event_type>",
+    "GET /api/v1/openapi.json",
+    "POST /api/v1/surveys/<survey>/sessions",
+    "GET /embed/v1/<name>",
+    "GET /embed/v1/widget-<fingerprint>.js",
+    "GET /embed/v1/widget.js",
+    "GET /embed/v1/widget.json",
+    "GET /healthz",
+    "GET /metrics",
+    "GET /readyz",
+    "GET /s/<survey>",
+    "POST /s/<survey>",
+    "GET /s/<survey>/qr.svg",
+}
+VALUES = {"version": "1", "delivery": "1", "kind": "track"}
+
+
+def calls(app):
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:[^<>]*:)?(\w+)>", r"<\1>", str(rule))
+        yield from (f"{method} {path}" for method in rule.methods - {"HEAD", "OPTIONS"})
+
+
+def address(call):
+    method, _, path = call.partition(" ")
+    return method, re.sub(r"<(\w+)>", lambda name: VALUES.get(name[1], "nothing"), path)
+
+
+def test_every_route_is_in_the_table(one_service):
+    """Whoever adds a route decides here who may call it."""
+    assert set(calls(one_service.app)) == {*SCOPED, *OF_SESSIONS, *OF_INTAKE, *SEALED, *PUBLIC}
+
+
+@pytest.fixture(scope="module")
+def keys(one_service):
+    """A key of each kind there can be."""
+    p = one_service.parts
+    with p.store.writing() as session:
+        made = {scope: create_key(session, p.keys, scope, scope, p.now()) for scope in (*SCOPES, INTAKE)}
+        made["expired"] = create_key(session, p.keys, "admin", "old", p.now() - timedelta(days=2), timedelta(days=1))
+        made["revoked"] = create_key(session, p.keys, "admin", "gone", p.now())
+        session.flush()
+        for api_key in session.exec(select(ApiKey).where(ApiKey.name == "gone")):
+            revoke_key(session, api_key.id, p.now())
+    return {**made, "unknown": "dk_" + "x" * 40, "no key": None, "a session's token": one_service.start().token}
+
+
+@pytest.mark.parametrize("call", SCOPED)
+def test_a_key_opens_what_its_scope_says_and_nothing_else(one_service, keys, call):
+    """Nobody is told whether there is such a thing before it is clear that they may ask."""
+    method, path = address(call)
+    enough = SCOPES[SCOPES.index(SCOPED[call]) :]
+
+    def status(key):
+        headers = {"Authorization": f"Bearer {keys[key]}"} if keys[key] else {}
+        return one_service.client.open(path, method=method, headers=headers).status_code
+
+    assert {key: status(key) for key in ("no key", "unknown", "expired", "revoked", "a session's token")} == dict.fromkeys(
+        ("no key", "unknown", "expired", "revoked", "a session's token"), 401
+    )
+    lacking = [scope for scope in (*SCOPES, INTAKE) if scope not in enough]
+    assert {scope: status(scope) for scope in lacking} == dict.fromkeys(lacking, 403)
+    assert not {status(scope) for scope in enough} & {401, 403}
+
+
+@pytest.mark.parametrize("call", sorted(OF_SESSIONS))
+def test_a_session_opens_with_its_own_token_only(one_service, keys, call):
+    """Not with another session's, not with none; a key reads it and does nothing else in it."""
+    method, path = address(call)
+    path = path.replace("nothing", one_service.start().session)
+    body = {"answer_id": "a", "question": "owns", "kind": "skip"} if path.endswith("answers") else {"answer_id": "a"}
+    body = {"identity": "x"} if path.endswith("identity") else {} if path.endswith("finish") else body
+
+    def status(key):
+        headers = {"Authorization": f"Bearer {keys[key]}"} if keys[key] else {}
+        return one_service.client.open(path, method=method, headers=headers, **({} if method == "GET" else {"json": body})).status_code
+
+    assert status("no key") == status("a session's token") == status("unknown") == status("expired") == status("revoked") == 401
+    assert status("read") == (200 if method == "GET" else 401)
+    assert status(INTAKE) == (403 if method == "GET" else 401)
+
+
+@pytest.mark.parametrize("call", sorted(OF_INTAKE))
+def test_what_contacts_did_is_told_with_a_key_for_it(one_service, keys, call):
+    """Its own, or one that may write; in Basic as in Bearer."""
+    method, path = address(call)
+
+    def status(key):
+        sent = path.replace("nothing", keys[key] or "nothing")
+        auth = (keys[key], "") if keys[key] and method == "POST" else None
+        return one_service.client.open(sent, method=method, auth=auth, **({"json": {"batch": []}} if method == "POST" else {})).status_code
+
+    for key in ("no key", "unknown", "expired", "revoked", "a session's token"):
+        assert status(key) == 401, key
+    assert status("read") == 403
+    assert {status(key) for key in (INTAKE, "write", "admin")} <= {200, 400}
+
+
+FOREIGN = Keyring(("the key of another service, long enough",))
+OUTLIVED = 40 * 24 * 3600
+"""Seconds: older than any ticket and any preview may be."""
+
+
+def sealed(service: Service) -> dict[str, dict[str, str]]:
+    """For every kind of sealed address, by what is wrong with it, what stands where the secret should."""
+    p, someone = service.parts, service.start()
+    revoked, expired = Mail.to(service, "revoked"), Mail.to(service, "expired")
+    with p.store.writing() as session:
+        opt_out.not_me(session, p.banks, find(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
+        link = find(session, LinkTokens(p.keys), expired.token, p.now())[0]
+        link.created_at, link.expires_at = p.now() - timedelta(days=2), p.now() - timedelta(days=1)
+        session.add(link)
+        some_link = session.exec(select(Link.id)).first()
+    return {
+        "ticket": {
+            "none": "nothing",
+            "of another survey": ticket_of(p.keys, "short", someone.session),
+            "of another service": ticket_of(FOREIGN, "all", someone.session),
+            "the session's token": someone.token,
+            "an API key": service.key,
+        },
+        "token": {
+            "none": "nothing",
+            "of another service": LinkTokens(FOREIGN).write(some_link, LANDING),
+            "revoked": revoked.token,
+            "expired": expired.token,
+            "an API key": service.key,
+        },
+        "t": {
+            "none": "",
+            "of another survey": preview_token(p.keys, "short"),
+            "of another service": preview_token(FOREIGN, "all"),
+            "the session's token": someone.token,
+            "an API key": service.key,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def wrong(one_service):
+    return sealed(one_service)
+
+
+def acts(service: Service) -> tuple[int, ...]:
+    with service.parts.store.reading() as session:
+        return tuple(session.scalar(select(func.count()).select_from(table)) for table in (Answer, SurveySession, InboundEvent))
+
+
+@pytest.mark.parametrize("call", sorted(SEALED - {"POST /in/<source>"}))  # which is sealed by a signature: see below
+def test_a_sealed_address_opens_with_its_own_seal_only(one_service, wrong, call):
+    """Not with none, not with that of another survey or service, not when it is over; a key in its place is no seal. Nothing is written."""
+    method = call.partition(" ")[0]
+    kind = "ticket" if "<ticket>" in call else "token" if "<token>" in call else "t"
+    before = acts(one_service)
+    for what, seal in wrong[kind].items():
+        place = call.partition(" ")[2].replace("<survey>", "all").replace("<ticket>", seal).replace("<token>", seal)
+        response = one_service.client.open(place, method=method, query_string={"t": seal} if kind == "t" else {}, data={"act": "stop"})
+        assert response.status_code in (403, 404, 410), (what, response.text)
+    assert acts(one_service) == before
+
+
+@pytest.mark.parametrize(
+    "call", sorted(item for item in SEALED if "<ticket>" in item or item.startswith(("GET /preview", "POST /preview")))
+)
+def test_a_sealed_address_ends(one_service, monkeypatch, call):
+    """A ticket after thirty days, a preview after an hour."""
+    method = call.partition(" ")[0]
+    ticket, shown = ticket_of(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
+    later = time.time() + OUTLIVED
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    place = call.partition(" ")[2].replace("<survey>", "all").replace("<ticket>", ticket)
+
+    response = one_service.client.open(place, method=method, query_string={"t": shown}, data={"act": "stop"})
+
+    assert response.status_code in (403, 404), response.text
+
+
+def test_a_message_of_a_source_is_taken_with_its_signature_only(one_service):
+    """Not with none, another source's, or a key; and not from a source that was removed."""
+    source, other = a_source(one_service, "hubspot"), a_source(one_service, "hubspot")
+    body, now, before = b"[]", milliseconds(one_service), acts(one_service)
+
+    def status(headers):
+        return one_service.client.post(f"/in/{source['id']}", data=body, headers=headers).status_code
+
+    assert status(hubspot_headers(source, body, now)) == 200
+    assert status({}) == status(hubspot_headers(other, body, now)) == 401
+    assert status({"Authorization": f"Bearer {one_service.key}"}) == status(hubspot_headers(source, body, now - 600_000)) == 401
+    one_service.call("DELETE", f"/api/v1/sources/{source['id']}")
+    assert status(hubspot_headers(source, body, now)) == 404
+    assert acts(one_service) == before

@@ -1,0 +1,149 @@
+"""What another site can make a browser do here: send a form, read an answer, put a page into a frame. Each only where it may."""
+
+import re
+import time
+
+import pytest
+from sqlmodel import func, select
+
+from survey_service.preview.tokens import preview_token
+from survey_service.store.tables.core import Answer, Contact, SurveySession
+from survey_service.store.tables.links import LinkOpen
+from tests.processes import ROOT
+from tests.survey_service.email_links.mailbox import Mail
+from tests.survey_service.web.test_authorisation import calls
+from tests.survey_service.web.test_hostile_clients import form_of
+
+EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "Sec-Fetch-Site": "cross-site", "Cookie": "session=1"}
+SHOP = "https://shop.example"
+FORMS = {  # every form of every page: what it posts to, and the secret without which the post is nothing
+    "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", "POST /preview/<survey>/page"),
+    "hosted/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),
+    "email_links/templates/landing.html": ("POST /l/<token>",),
+    "email_links/templates/leave.html": ("POST /l/<token>",),
+}
+OF_PROGRAMS = ("POST /api/", "POST /v1/", "POST /in/", "POST /preview/<survey>/rehearsal")  # no form posts there: they read JSON
+
+
+def written(service):
+    with service.parts.store.reading() as session:
+        return [session.scalar(select(func.count()).select_from(table)) for table in (Answer, Contact, LinkOpen, SurveySession)]
+
+
+def test_every_form_is_in_the_table(one_service):
+    """Whoever adds a form decides here by which secret it is held."""
+    folder = ROOT / "survey_service"
+    with_forms = {
+        str(file.relative_to(folder)) for file in folder.rglob("templates/*.html") if '<form method="post"' in file.read_text().lower()
+    }
+    posts = {call for call in calls(one_service.app) if call.startswith("POST") and not call.startswith(OF_PROGRAMS)}
+
+    assert with_forms == set(FORMS)
+    assert posts == {post for posted in FORMS.values() for post in posted}
+
+
+@pytest.mark.parametrize("post", sorted({post for posted in FORMS.values() for post in posted}))
+def test_a_form_sent_by_another_site_does_nothing(one_service, post):
+    """It knows neither the signed form, nor the ticket, nor the token; and a browser brings nothing by itself that would do instead."""
+    before = written(one_service)
+    path = post.removeprefix("POST ").replace("<survey>", "all").replace("<ticket>", "x.y.z").replace("<token>", "AAAA")
+    for form in (
+        {},
+        {"form": "x", "walk": "x"},
+        {"act": "stop"},
+        {"act": "leave_alone"},
+        {"question": "owns", "value": "yes", "act": "answer"},
+    ):
+        response = one_service.client.post(path, data=form, headers=EVIL)
+        assert response.status_code in (403, 404, 422), response.text
+    assert written(one_service) == before
+
+
+def test_the_first_form_holds_for_its_survey_and_for_a_day(one_service, monkeypatch):
+    """One of another survey, or of yesterday, starts nothing and says why."""
+    form, before = form_of(one_service.client.get("/s/short")), written(one_service)
+    answer = {**form, "question": "owns", "value": "yes", "act": "answer"}
+    assert one_service.client.post("/s/all", data=answer, headers=EVIL).status_code == 422
+    later = time.time() + 2 * 24 * 3600
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
+    assert one_service.client.post("/s/short", data=answer).status_code == 422
+    assert written(one_service) == before
+
+
+def test_nothing_here_sets_or_reads_a_cookie(one_service):
+    """So no request that another site causes has any right that the site has not itself."""
+    for call in calls(one_service.app):
+        method, _, path = call.partition(" ")
+        response = one_service.client.open(re.sub(r"<\w+>", "all", path), method=method, headers=EVIL)
+        assert "Set-Cookie" not in response.headers, call
+    code = "".join(file.read_text() for file in (ROOT / "survey_service").rglob("*.py"))
+    assert re.findall(r"request\.cookies|flask import .*\bsession\b", code) == []
+
+
+def kinds(service):
+    """An address of every kind of page and answer, by its kind."""
+    someone, mail, shown = service.start(), Mail.to(service), preview_token(service.parts.keys, "all")
+    form = form_of(service.client.get("/s/all"))
+    form |= {"act": "answer", "value": {"owns": "yes", "happy": "4", "km": "9", "why": "so"}[form["question"]]}
+    page = service.client.post("/s/all", data=form).headers["Location"]
+    token = f"Bearer {someone.token}"
+    return {
+        "hosted": ("/s/all", ""),
+        "hosted, begun": (page, ""),
+        "hosted, before erasing": (f"{page}/erase", ""),
+        "hosted, of a survey for nobody": ("/s/short", ""),
+        "hosted, gone": ("/s/all/x.y.z", ""),
+        "email": (mail.path(), ""),
+        "leaving": (mail.leave, ""),
+        "no email": ("/l/AAAA", ""),
+        "preview": (f"/preview/all?t={shown}", ""),
+        "preview, inside": (f"/preview/all/page?t={shown}", ""),
+        "reference": ("/api/v1/docs", ""),
+        "respondent": (f"/api/v1/sessions/{someone.session}", token),
+        "author": ("/api/v1/banks", f"Bearer {service.key}"),
+        "document": ("/api/v1/openapi.json", ""),
+        "widget": ("/embed/v1/widget.js", ""),
+        "intake": ("/v1/projects/x/settings", ""),
+        "qr": ("/s/all/qr.svg", ""),
+        "metrics": ("/metrics", ""),
+        "nowhere": ("/nowhere", ""),
+    }
+
+
+FRAMED_BY = {  # everything else is framed by nobody
+    "hosted": SHOP,
+    "hosted, begun": SHOP,
+    "hosted, before erasing": SHOP,
+    "preview, inside": "'self'",
+}
+READ_BY = {"respondent": SHOP, "widget": "*", "intake": "*"}  # everything else tells no other site anything
+
+
+def test_every_kind_of_page_says_who_may_frame_it(service):
+    """By the survey's origins where it is a survey that somebody answers."""
+    for kind, (address, token) in kinds(service).items():
+        policy = service.client.get(address, headers={"Authorization": token} if token else {}).headers["Content-Security-Policy"]
+        ancestors = re.search(r"frame-ancestors ([^;]+)", policy)
+        assert ancestors, kind
+        assert ancestors[1] == FRAMED_BY.get(kind, "'none'"), kind
+
+
+def test_every_kind_of_answer_says_which_site_may_read_it(service):
+    """The shop its survey's, everybody the widget; nobody what an author's key opens."""
+    for kind, (address, token) in kinds(service).items():
+        for origin in (SHOP, "https://evil.example", "null"):
+            headers = {"Origin": origin, **({"Authorization": token} if token else {})}
+            response = service.client.get(address, headers=headers)
+            allowed = response.headers.get("Access-Control-Allow-Origin")
+            wanted = READ_BY.get(kind)
+            assert allowed == (wanted if wanted in ("*", origin) else None), (kind, origin)
+            assert "Access-Control-Allow-Credentials" not in response.headers
+            if kind == "respondent":
+                assert response.status_code == (200 if origin == SHOP else 403)
+
+
+def test_erasing_goes_on_in_the_frame_it_began_in(service):
+    """The page before it, and the page after it."""
+    page = kinds(service)["hosted, begun"][0]
+    assert service.client.post(f"{page}/erase").status_code == 303
+    assert f"frame-ancestors {SHOP}" in service.client.get(page).headers["Content-Security-Policy"]

@@ -1,0 +1,54 @@
+"""A clock that is off is noticed before receivers are blamed for refusing; and a test message is no way to flood somebody."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from survey_service.egress.client import Delivered
+from survey_service.webhooks.endpoint_health import CLOCK_WARNING
+from tests.survey_service.egress.hostile_receiver import answers, outcome_of
+
+NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "410 Gone"])
+@pytest.mark.parametrize("minutes", [10, -10, 0])
+def test_the_date_of_any_answer_tells_how_far_our_clock_is_off(status, minutes):
+    theirs = format_datetime(NOW - timedelta(minutes=minutes), usegmt=True)
+
+    assert outcome_of(answers(status, Date=theirs), clock=lambda: NOW).clock_off == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "Mon, 99 Jan 2026 10:00:00 GMT"])
+def test_a_date_that_says_nothing_is_ignored(date):
+    assert outcome_of(answers(Date=date), clock=lambda: NOW).clock_off is None
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(10, 600.0), (-10, -600.0), (0.5, None)])
+def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, told, caplog):
+    """A warning in the log and at the endpoint, gone when the clocks agree again."""
+    for number, off in enumerate((minutes, minutes, 0)):
+        world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]
+        world.believes(world.contact(str(number)), 0.4, ended=True)
+        world.work()
+        shown = call("get", f"/endpoints/{made['id']}").json["clock_off"]
+        assert shown == (told if number < 2 else None)
+
+    assert caplog.text.count("clock_off=") == (0 if told is None else 1)
+    assert timedelta(minutes=0.5) < CLOCK_WARNING
+
+
+def test_a_hundred_pings_a_minute_are_six(world, call, made):
+    """The address may be somebody's who never asked for them."""
+    answers = []
+    for _ in range(100):
+        answers.append(call("post", f"/endpoints/{made['id']}/ping"))
+        world.work()
+        world.later(seconds=0.5)
+
+    assert len(world.sent) == 6
+    assert {answer.status_code for answer in answers} == {202, 429}
+    assert answers[-1].headers["Retry-After"] == "60"
+    world.later(minutes=1)
+    assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202

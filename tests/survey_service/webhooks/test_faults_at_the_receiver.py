@@ -1,0 +1,130 @@
+"""What a receiver sees on its socket of the faults that it makes: nothing is pretended on the way."""
+
+import json
+
+import pytest
+from standardwebhooks import Webhook
+
+from survey_service.webhooks import dispatch
+from tests.survey_service.egress.hostile_receiver import LOOPBACK, Receiver, answers
+
+DECIDED = "contact.persona.decided"
+
+
+def in_turn(*behaviours):
+    """One a connection, and then the last for ever."""
+    left = list(behaviours)
+
+    def behave(wire, closing):
+        now = left.pop(0) if len(left) > 1 else left[0]
+        now(wire, closing)
+
+    return behave
+
+
+def nothing(wire, closing):
+    """Takes the message, and hangs up without a word."""
+
+
+def work(world):
+    while dispatch.step(dispatch.Sender(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
+        pass
+
+
+def read(request):
+    """Headers and body."""
+    top, _, body = request.partition(b"\r\n\r\n")
+    lines = (line.decode("latin1").partition(": ") for line in top.split(b"\r\n")[1:])
+    return {name.lower(): value for name, _, value in lines}, body
+
+
+@pytest.mark.parametrize(
+    "fault", [answers("500 Internal Server Error"), answers("404 Not Found"), answers("301 Moved", Location="/"), nothing]
+)
+def test_what_fails_twice_comes_a_third_time_as_it_was(world, fault):
+    """The same id and bytes, each time signed anew; a receiver that took it and said nothing can tell that it is a repetition."""
+    with Receiver(in_turn(fault, fault, answers())) as receiver:
+        _, secret = world.endpoint(url=receiver.url())
+        world.believes(world.contact(), 0.5)
+        for wait in (0, 5, 30):
+            world.later(seconds=wait)
+            work(world)
+    came = [read(request) for request in receiver.requests]
+
+    assert len(came) == 3
+    assert len({body for _, body in came}) == len({headers["webhook-id"] for headers, _ in came}) == 1
+    assert len({headers["webhook-timestamp"] for headers, _ in came}) == 3
+    for headers, body in came:
+        assert Webhook(secret).verify(body, headers)["id"] == headers["webhook-id"]
+    assert [attempt.outcome for attempt in world.attempts] == ["retry", "retry", "delivered"]
+
+
+def test_410_is_the_last_request(world):
+    """Of a dozen messages the others stay here, and are dropped."""
+    with Receiver(answers("410 Gone")) as receiver:
+        world.endpoint(url=receiver.url())
+        for number in range(12):
+            world.believes(world.contact(str(number)), 0.5)
+        work(world)
+        world.later(days=3)
+        work(world)
+
+    assert len(receiver.requests) == 1
+    assert sorted(set(world.states)) == ["dead", "dropped"]
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+def test_who_asks_for_two_minutes_has_them(world, status):
+    """The whole endpoint; what was in the same batch waits too, and goes then."""
+    with Receiver(in_turn(answers(status, Retry_After="120"), answers())) as receiver:
+        world.endpoint(url=receiver.url())
+        for number in range(5):
+            world.believes(world.contact(str(number)), 0.5)
+        work(world)
+        world.later(seconds=119)
+        work(world)
+        assert len(receiver.requests) == 1
+        world.later(seconds=1)
+        work(world)
+
+    assert len(receiver.requests) == 6
+    assert set(world.states) == {"delivered"}
+
+
+def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
+    """With the last state of each, however much happened meanwhile."""
+    contacts = [world.contact(str(number)) for number in range(3)]
+    with Receiver(answers("500 Internal Server Error")) as down, Receiver(answers()) as back:
+        made, _ = world.endpoint(url=down.url())
+        for minute in range(0, 360, 5):
+            for contact in contacts:
+                world.believes(contact, 0.3 + (minute % 40) / 100)
+            work(world)
+            world.later(minutes=5)
+        world.change(made, url=back.url())
+        world.later(minutes=30)
+        work(world)
+    told = [json.loads(read(request)[1])["data"] for request in back.requests]
+
+    assert sorted(told_item["contact"]["id"] for told_item in told) == contacts
+    assert {told_item["probabilities"]["driver"] for told_item in told} == {0.65}
+    assert {told_item["coalesced"]["updates"] for told_item in told} == {72}
+
+
+def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
+    """Of what waited nothing is sent any more; the decision that failed is not either."""
+    from survey_service.contacts.erasure import erase
+    from survey_service.store.tables.core import Contact
+
+    with Receiver(in_turn(answers("500 Internal Server Error"), answers())) as receiver:
+        world.endpoint(url=receiver.url(), events=(DECIDED, "contact.erased"))
+        contact = world.contact()
+        for driver in (0.95, 0.05):
+            world.believes(contact, driver)
+        work(world)
+        with world.store.writing() as session:
+            erase(session, world.keys, session.get_one(Contact, contact, with_for_update=True), world.now)
+        world.later(days=1)
+        work(world)
+
+    assert [json.loads(read(request)[1])["type"] for request in receiver.requests] == [DECIDED, "contact.erased"]

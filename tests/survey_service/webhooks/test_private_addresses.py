@@ -1,0 +1,74 @@
+"""Whatever is written for an address inside: it is refused at save and at send, and whoever listens there hears nothing."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import select, update
+
+from survey_service.egress.addresses import AddressRefused, Policy
+from survey_service.egress.client import deliver
+from survey_service.settings import Settings
+from survey_service.store.tables.webhooks import Endpoint
+from survey_service.webhooks import dispatch, endpoints
+from tests.survey_service.egress.hostile_receiver import LOOPBACK, Receiver, answers
+from tests.survey_service.egress.test_addresses import MUST_BLOCK, NOT_AN_ADDRESS, as_url
+from tests.survey_service.webhooks.world import KEY
+
+SPELLINGS = (
+    *("127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.000.000.001", "127.0.0.1."),
+    *("0", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+    *("[::1%25lo]", "[127.0.0.1]", "127。0。0。1", "１２７.0.0.1", "127%2e0.0.1", "%31%32%37.0.0.1", "loc\talhost", "localhost."),
+    *("user@127.0.0.1", "evil.example\\@127.0.0.1", "evil.example#@127.0.0.1", "evil.example:443@127.0.0.1", "127.0.0.1\\.evil.example"),
+)
+"""Of the listener itself, as parsers read them, one or another."""
+
+
+def everything(port):
+    """The addresses that must be blocked, the tricks, and every spelling of the listener, over both schemes."""
+    spelled = [f"{scheme}://{host}:{port}/hook" for host in SPELLINGS for scheme in ("http", "https")]
+    return [*map(as_url, MUST_BLOCK.split()), *NOT_AN_ADDRESS.values(), *spelled]
+
+
+def sends(world, ports):
+    """What a worker makes of the message that waits."""
+    outcomes = []
+
+    def attempt(*given):
+        outcomes.append(deliver(*given))
+        return outcomes[-1]
+
+    dispatch.step(dispatch.Sender(world.store, world.keys, Policy(ports=ports), world.clock, attempt))
+    return outcomes
+
+
+def test_a_sweep_of_addresses_inside_is_refused_at_save_and_at_send_and_no_byte_arrives(world):
+    """Also of those that stood in the database before. With leave of the operator the same listener is reached: it was there."""
+    settings = Settings(world.settings.database_url, (KEY,))
+    made, _ = world.endpoint(url="http://127.0.0.1:9/hook")
+    with Receiver(answers()) as inside:
+        urls = everything(inside.port)
+        for url in urls:
+            with pytest.raises(AddressRefused), world.store.writing() as session:
+                endpoints.add(session, settings, url=url, events=[], when="material", now=datetime.now(UTC))
+        world.believes(world.contact(), 0.5)
+        for url in (this_url for this_url in urls if "\0" not in this_url):  # PostgreSQL keeps no NUL
+            with world.store.writing() as session:
+                session.execute(update(Endpoint).values(url=url, failures=0, tripped_at=None, probe_at=None, failing_since=None))
+            [outcome] = sends(world, frozenset({443, inside.port}))
+            assert (outcome.problem, outcome.status) == ("ssrf_blocked", None), url
+            world.later(days=2)
+            _revive(world)
+        assert (inside.connections, inside.requests) == (0, [])
+
+        world.change(made, url=inside.url())
+        dispatch.step(dispatch.Sender(world.store, world.keys, LOOPBACK, world.clock))
+        assert inside.connections == 1
+    assert len(MUST_BLOCK.split()) >= 41
+
+
+def _revive(world):
+    """The message is to be sent once more, whatever has become of it."""
+    with world.store.writing() as session:
+        row = session.exec(select(world.deliveries[0].__class__)).one()
+        row.state, row.settled_at, row.due, row.attempt, row.uncounted = "pending", None, world.now, row.attempt, row.attempt
+        session.add(row)

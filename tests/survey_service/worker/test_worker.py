@@ -1,0 +1,231 @@
+"""The worker as a process: many hands and no message twice, an end without loss."""
+
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from survey_service.settings import Settings
+from survey_service.store.session import Store
+from survey_service.worker import process as worker_process
+from survey_service.worker.process import Worker, run
+from tests.survey_service.egress.hostile_receiver import Receiver, answers, head
+from tests.survey_service.webhooks.world import KEY, OK, failure
+
+CONTACTS, CHANGES, HANDS = 4, 12, 4
+
+
+class Ledger:
+    """A receiver that watches for two messages about one contact at a time, and fails now and then."""
+
+    def __init__(self) -> None:
+        self.lock, self.random = Lock(), random.Random(7)
+        self.present: set[str] = set()
+        self.overlaps: list[str] = []
+        self.accepted: dict[str, list[int]] = defaultdict(list)
+        self.updates: dict[str, int] = defaultdict(int)
+
+    def deliver(self, url, headers, body, policy):
+        message = json.loads(body)["data"]
+        contact = message["contact"]["id"]
+        with self.lock:
+            if contact in self.present:
+                self.overlaps.append(contact)
+            self.present.add(contact)
+            delay, fails = self.random.random() / 200, self.random.random() < 0.2
+        Event().wait(delay)
+        with self.lock:
+            self.present.discard(contact)
+            if fails:
+                return failure()
+            self.accepted[contact].append(message["sequence"])
+            self.updates[contact] += message["coalesced"]["updates"]
+        return OK
+
+
+def test_many_hands_never_hold_two_messages_about_one_contact(world):
+    """While changes keep coming: sequences rise, the last state arrives, and every change is counted once."""
+    world.endpoint()
+    contacts = [world.contact(str(number)) for number in range(CONTACTS)]
+    ledger, done = Ledger(), Event()
+
+    def work():
+        while world.step(ledger.deliver) or not done.wait(0.001):
+            pass
+
+    hands = [Thread(target=work) for _ in range(HANDS)]
+    for hand in hands:
+        hand.start()
+    for number in range(CHANGES):
+        for contact in contacts:
+            world.believes(contact, 0.4 + number / 100)
+    done.set()
+    for hand in hands:
+        hand.join()
+    world.later(days=4)
+    while world.step(ledger.deliver):
+        world.later(days=1)
+
+    assert ledger.overlaps == []
+    for contact in contacts:
+        assert ledger.accepted[contact] == sorted(set(ledger.accepted[contact]))
+        assert ledger.accepted[contact][-1] == CHANGES
+        assert ledger.updates[contact] == CHANGES
+    assert set(world.states) <= {"delivered", "superseded"}
+
+
+def test_once_sends_what_is_due_and_returns(world):
+    """What is due later stays."""
+    with Receiver(answers()) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact("one"), 0.5)
+        world.endpoint(url=receiver.url(), when="idle")
+        world.believes(world.contact("two"), 0.5)
+
+        run(world.settings, once=True)
+
+    assert len(receiver.requests) == 2
+    assert sorted(world.states) == ["delivered", "delivered", "pending"]
+
+
+def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
+    """It is settled, so that the next worker does not send it again; the long line behind it stays where it is."""
+    arrived, release = Event(), Event()
+
+    def slow(wire, closing):
+        arrived.set()
+        release.wait()
+        wire.sendall(head(Content_Length="0"))
+
+    with Receiver(slow) as receiver:
+        world.endpoint(url=receiver.url(), events=("contact.persona.decided",))
+        contact = world.contact()
+        for number in range(10):
+            world.believes(contact, 0.95 if number % 2 else 0.05)
+        process = start_worker(world.settings)
+        assert arrived.wait(30)
+        process.send_signal(signal.SIGTERM)
+        for line in process.stderr:
+            if "stopping" in line:
+                break
+        release.set()
+        _, problems = process.communicate(timeout=30)
+
+    assert process.returncode == 0, problems
+    assert "pending" in world.states
+    assert len(receiver.requests) == world.states.count("delivered") == len(world.attempts)
+    assert {attempt.outcome for attempt in world.attempts} == {"delivered"}
+
+
+def test_a_killed_worker_leaves_its_message_to_the_next(world):
+    """SIGKILL in the middle of a request: the same id comes again after the lease."""
+    arrived = Event()
+
+    def hang(wire, closing):
+        arrived.set()
+        closing.wait()
+
+    with Receiver(hang) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact(), 0.5)
+        process = start_worker(world.settings)
+        assert arrived.wait(30)
+        process.kill()
+        process.communicate(timeout=30)
+    world.later(seconds=120)
+    [sent] = world.work()
+
+    assert sent.headers["webhook-id"].encode() in receiver.requests[0]
+    assert [attempt.outcome for attempt in world.attempts] == [None, "delivered"]
+
+
+def start_worker(settings: Settings) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "DISCERN_DATABASE_URL": settings.database_url,
+        "DISCERN_SECRET_KEYS": KEY,
+        "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8",
+    }
+    command = "import os; from survey_service.settings import Settings; from survey_service.worker.process import run; "
+    return subprocess.Popen(
+        [sys.executable, "-c", command + "run(Settings.from_env(os.environ))"], env=environment, text=True, stderr=subprocess.PIPE
+    )
+
+
+def test_who_idles_takes_no_lock(world):
+    """SQLite has only one to give, and it belongs to the respondents."""
+    world.endpoint(when="idle")
+    contact = world.contact()
+    world.believes(contact, 0.5)
+
+    with world.store.writing():
+        assert world.step() is False
+
+
+class Unsteady(Store):
+    """A database that is away for its first uses, or broken for good."""
+
+    def __init__(self, url: str, problem: Exception, times: float) -> None:
+        super().__init__(url)
+        self.problem, self.times = problem, times
+        self.met = Event()
+
+    @contextmanager
+    def writing(self):
+        self._fail()
+        with super().writing() as session:
+            yield session
+
+    @contextmanager
+    def noting(self):
+        self._fail()
+        with super().noting() as session:
+            yield session
+
+    def _fail(self):
+        if self.times > 0:
+            self.times -= 1
+            self.met.set()
+            raise self.problem
+
+
+def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
+    """Without a restart, without a loss, and with a line in the log."""
+    monkeypatch.setattr(worker_process, "FIRST_ABSENCE", 0.01)
+    with Receiver(answers()) as receiver:
+        world.endpoint(url=receiver.url())
+        world.believes(world.contact(), 0.5)
+        store = Unsteady(world.settings.database_url, OperationalError("SELECT secret", {}, Exception("server closed\nDETAIL: x")), 6)
+        hands = Worker(world.settings, store)
+        with caplog.at_level(logging.INFO):
+            hands.start()
+            while world.states != ["delivered"]:
+                Event().wait(0.01)
+            hands.stop()
+            hands.join()
+        store.close()
+
+    assert "database=away retry_in=0.0s problem='server closed'" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_bug_ends_the_whole_worker(world):
+    """Half a worker must not pass for a healthy one: its supervisor sees it end and starts it again."""
+    store = Unsteady(world.settings.database_url, ZeroDivisionError(), float("inf"))
+    hands = Worker(world.settings, store)
+    hands.start()
+
+    hands.wait()
+    hands.stop()
+    with pytest.raises(ZeroDivisionError):
+        hands.join()
+    store.close()

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, insert, select, update
@@ -16,7 +15,7 @@ from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.evidence import ContactEvidence, label_row
-from survey_service.store.rows import save
+from survey_service.store.rows import instance
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
 BELIEF = metadata.tables["belief"]
@@ -33,16 +32,31 @@ _CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id
 
 @dataclass(frozen=True)
 class PreviousBelief:
-    """What a stored belief leaves to the next one; `told` is what was last worth telling."""
+    """What a stored belief passes on to the next one. `told` is the last state that was worth a message."""
 
     sequence: int
     threshold: float | None
     told: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True, eq=False)
+class InferredBelief:
+    """A belief that is not stored yet: (K,) `probabilities` inferred from `evidence` under one version of a bank.
+
+    `threshold` is the confidence from which the persona counts as decided; None keeps the previous one. `previous` is the stored belief
+    that this one replaces, None where there is none.
+    """
+
+    evidence: ContactEvidence
+    version: int
+    probabilities: Floats
+    previous: PreviousBelief | None
+    threshold: float | None = None
+
+
 @dataclass(frozen=True)
 class BeliefChange:
-    """What one act did to the belief about a contact: everything a message about it needs."""
+    """What one act did to the belief about a contact: everything that a message about it needs."""
 
     contact: Contact
     belief: Belief
@@ -55,64 +69,42 @@ class BeliefChange:
 
 
 def store_belief(
-    session: Session,
-    contact: Contact,
-    bank: CompiledBank,
-    version: int,
-    probabilities: Floats,
-    evidence: ContactEvidence,
-    *,
-    threshold: float | None,
-    reason: str,
-    now: datetime,
-    before: PreviousBelief | None,
-    heard: bool = True,
+    session: Session, contact: Contact, inferred: InferredBelief, sequence: int, reason: str, now: datetime, *, explain: bool = True
 ) -> BeliefChange:
-    """Store the (K,) `probabilities` as the belief about the contact and say whether the change is worth telling.
+    """Store the belief about the contact under the number `sequence` and return what changed.
 
-    The contact's row must be locked, because the sequence is counted here. `before` is the stored belief, see `previous_belief`. Without
-    a `threshold` the last one stays in force. Without subscribers (`heard` is false) the contact keeps its sequence.
+    The contact's row must be locked. Without `explain` the change has no explanation, which costs as much as the inference.
     """
-    if threshold is None and before is not None:
-        threshold = before.threshold
-    told = _reported_prior(bank) if before is None else before.told or {}
-    belief = _belief(bank, probabilities, DECIDED_AT if threshold is None else threshold)
-    is_material = _is_material(belief, told)
-    newly_decided = belief["is_decided"] and (not told.get("is_decided") or told.get("top") != belief["top"])
+    bank, evidence, previous = inferred.evidence.bank, inferred.evidence, inferred.previous
+    threshold = previous.threshold if inferred.threshold is None and previous is not None else inferred.threshold
+    reported = _reported_prior(bank) if previous is None else previous.told or {}
+    belief = _belief(bank, inferred.probabilities, DECIDED_AT if threshold is None else threshold)
+    is_material = _is_material(belief, reported)
+    newly_decided = belief["is_decided"] and (not reported.get("is_decided") or reported.get("top") != belief["top"])
     answers = sum(answer.value is not None for answer in evidence.answers)
     belief |= {
-        "bank_version": version,
+        "bank_version": inferred.version,
         "threshold": threshold,
         "answers": answers,
         "skipped": len(evidence.given) - answers,
         "signals": len(evidence.seen),
-        "told": _reported(belief) if is_material else told,
+        "told": _reported(belief) if is_material else reported,
         "updated_at": now,
-        "sequence": next_sequence(session, contact, after=before) if heard else 1 if before is None else before.sequence + 1,
+        "sequence": sequence,
     }
-    stored = _store(session, contact, bank, belief, is_new=before is None)
-    return BeliefChange(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if heard else ())
-
-
-def next_sequence(session: Session, contact: Contact, after: PreviousBelief | Belief | None = None) -> int:
-    """Every message about a contact has a number of its own, so that one guard in the receiver orders them all.
-
-    It comes `after` that of the belief, which was counted on by itself while nobody listened. The contact's row must be locked.
-    """
-    contact.sequence = max(contact.sequence, 0 if after is None else after.sequence) + 1
-    save(session, contact)
-    return contact.sequence
+    stored = _store(session, contact, bank, belief, is_new=previous is None)
+    return BeliefChange(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if explain else ())
 
 
 def previous_belief(session: Session, contact: Contact, bank: CompiledBank) -> PreviousBelief | None:
-    """What is believed about the contact so far, None where nothing is."""
+    """Return the stored belief about the contact, None where there is none."""
     mine = select(col(Belief.sequence), col(Belief.threshold), col(Belief.told))
     found = session.execute(mine.where(col(Belief.contact_id) == contact.id, col(Belief.bank) == bank.bank.id)).first()
     return None if found is None else PreviousBelief(*found)
 
 
 def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
-    """Write the row with a plain statement, and give a plain copy of it; who had it in hand reads it again."""
+    """Write the row with a plain statement and return it. A session that had read the row before reads it again."""
     key = {"contact_id": contact.id, "bank": bank.bank.id}
     if session.new or session.dirty:
         session.flush()  # a new contact comes first
@@ -123,7 +115,7 @@ def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mappi
     held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
     if held is not None:
         session.expire(held)
-    return cast(Belief, SimpleNamespace(**key, **belief))
+    return instance(Belief, {**key, **belief})
 
 
 def _reported_prior(bank: CompiledBank) -> dict[str, Any]:

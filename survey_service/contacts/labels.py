@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from survey_service.belief.recompute import recompute_belief
+from survey_service.belief.recompute import infer_belief
 from survey_service.errors import Invalid
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
@@ -35,5 +35,5 @@ def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: da
 
 def _publish(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> None:
     session.add(contact)
-    change = recompute_belief(session, contact, banks.version(session, bank, version), version, "label", now)
-    publish.publish_belief_change(session, change, ended=False, now=now)
+    inferred = infer_belief(session, contact, banks.version(session, bank, version), version, now)
+    publish.store_and_publish(session, contact, inferred, "label", now)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, select, update
 
-from survey_service.belief.recompute import banks_of, recompute_belief
+from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.contacts.views import names_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
@@ -34,8 +34,7 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     _move(session, gone, kept)
     publish.publish_merge(session, kept, former, now)
     for bank, version in concerned:
-        change = recompute_belief(session, kept, bank, version, "merge", now)
-        publish.publish_belief_change(session, change, ended=True, now=now)
+        publish.store_and_publish(session, kept, infer_belief(session, kept, bank, version, now), "merge", now, ended=True)
     return True
 
 

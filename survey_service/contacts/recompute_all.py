@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, or_, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import PreviousBelief, store_belief
+from survey_service.belief.belief import InferredBelief, PreviousBelief
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.outbox import publish
 from survey_service.outbox.messages import BULK
@@ -70,8 +70,5 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
         moved.append(not same)
         if not same:
             last = None if belief is None else PreviousBelief(belief.sequence, belief.threshold, belief.told)
-            change = store_belief(
-                session, contact, bank, version, probabilities, known, threshold=None, reason="recomputed", now=now, before=last
-            )
-            publish.publish_belief_change(session, change, ended=False, now=now, lane=BULK)
+            publish.store_and_publish(session, contact, InferredBelief(known, version, probabilities, last), "recomputed", now, lane=BULK)
     return moved

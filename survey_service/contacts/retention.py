@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import exists
 from sqlmodel import Session, col, delete, or_, select
 
-from survey_service.belief.recompute import banks_of, recompute_belief
+from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
@@ -137,6 +137,6 @@ def _believe(session: Session, banks: Banks, contact_ids: Sequence[str], now: da
         for bank, version in banks_of(session, banks, contact):
             if session.get(Belief, (contact.id, bank.bank.id)) is not None:
                 when, contact.updated_at = contact.updated_at, now
-                change = recompute_belief(session, contact, bank, version, "retention", now)
+                inferred = infer_belief(session, contact, bank, version, now)
                 contact.updated_at = when  # nobody did anything
-                publish.publish_belief_change(session, change, ended=False, now=now)
+                publish.store_and_publish(session, contact, inferred, "retention", now)

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from survey_service.belief.recompute import recompute_after_withdrawal, restore
+from survey_service.belief.belief import store_belief
+from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
 from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
+from survey_service.outbox.messages import next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Answer, Contact, SurveySession
@@ -37,11 +39,13 @@ def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
         this_session.contact_id = stranger.id
         session.add(this_session)
     taken_back = _hand_over(session, sessions, stranger)
-    restore(session, contact, link.bank, taken_back)
+    restore_replaced_answers(session, contact, link.bank, taken_back)
     for person in (contact, stranger) if taken_back else ():
-        change = recompute_after_withdrawal(session, banks, person, link.bank, link.bank_version, now)
+        inferred = infer_under_stored_version(session, banks, person, link.bank, link.bank_version, now)
         if person is contact:
-            publish.publish_belief_change(session, change, ended=True, now=now)
+            publish.store_and_publish(session, contact, inferred, "withdrawn", now, ended=True)
+        else:
+            store_belief(session, stranger, inferred, next_sequence(session, stranger, after=inferred.previous), "withdrawn", now)
 
 
 def _locked(session: Session, link: Link) -> Contact:

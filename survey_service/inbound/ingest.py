@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from survey_service.belief.evidence import signals_of
-from survey_service.belief.recompute import recompute_belief
+from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
 from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, erased
 from survey_service.contacts.merging import merge
@@ -134,5 +134,5 @@ def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: 
     for bank, version in banks.newest(session) if contacts else []:
         for contact_id, sightings in signals_of(session, sorted(contacts), bank, now).items():
             if any(sighting.event_id in fresh for sighting in sightings):
-                change = recompute_belief(session, contacts[contact_id], bank, version, "signal", now)
-                publish.publish_belief_change(session, change, ended=False, now=now)
+                contact = contacts[contact_id]
+                publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "signal", now)

@@ -9,12 +9,14 @@ from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
+from survey_service.store.rows import save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
 
 if TYPE_CHECKING:
     from question_bank.compile import CompiledBank
+    from survey_service.belief.belief import PreviousBelief
 
 
 LANES = INTERACTIVE, BULK = ("interactive", "bulk")
@@ -185,3 +187,14 @@ def forget_answers(session: Session, contact: Contact, bank: str, now: datetime)
             attempt.excerpt = None
             session.add(attempt)
     session.flush()
+
+
+def next_sequence(session: Session, contact: Contact, after: "PreviousBelief | Belief | None" = None) -> int:
+    """Return the number of the contact's next message, and store it. One guard in the receiver then orders all messages of a contact.
+
+    The number is greater than that of the belief `after`, which is counted alone while there are no subscribers. The contact's row must
+    be locked.
+    """
+    contact.sequence = max(contact.sequence, 0 if after is None else after.sequence) + 1
+    save(session, contact)
+    return contact.sequence

@@ -4,6 +4,7 @@ Called inside the caller's own transaction, with the contact's row locked.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,12 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import BeliefChange, explanation, next_sequence
+from survey_service.belief.belief import BeliefChange, InferredBelief, explanation, store_belief
 from survey_service.belief.evidence import evidence_about
 from survey_service.outbox import events, messages, pending_work, resync
 from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_window
 from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
-from survey_service.outbox.messages import BULK, INTERACTIVE
+from survey_service.outbox.messages import BULK, INTERACTIVE, next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
@@ -24,6 +25,24 @@ from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
 OF_CONTACTS = (UPDATED, DECIDED, MERGED, ERASED)
 """What can be told later, from the state of a contact."""
+
+
+def store_and_publish(
+    session: Session,
+    contact: Contact,
+    inferred: InferredBelief,
+    reason: str,
+    now: datetime,
+    *,
+    ended: bool = False,
+    always: bool = False,
+    lane: str = INTERACTIVE,
+) -> BeliefChange:
+    """Store an inferred belief, publish the change and return it. With `always` a change too small for a message is published as well."""
+    sequence = next_sequence(session, contact, after=inferred.previous)
+    change = store_belief(session, contact, inferred, sequence, reason, now)
+    publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane)
+    return change
 
 
 def publish_belief_change(session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:

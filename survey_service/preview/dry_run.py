@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from question_bank.answer_values import to_store
 from survey_service.errors import Conflict
-from survey_service.respondent.answers import validated
+from survey_service.respondent.answers import validate_answers
 from survey_service.respondent.flow import arrive, close, move_on
 from survey_service.respondent.state import GivenAnswer, Interview, Start
 from survey_service.respondent.view import view_of
@@ -49,7 +49,7 @@ def dry_run(session: Session, banks: Banks, survey: str, language: str | None, d
 
 def _with(interview: Interview, given_answer: GivenAnswer, now: datetime) -> Interview:
     """The interview with one more answer, which stands in the place of an earlier one to the same question."""
-    value = validated(interview, [given_answer])[0]
+    value = validate_answers(interview, [given_answer])[0]
     answer = Answer(
         session_id=interview.row.id,
         contact_id=interview.contact.id,

@@ -1,8 +1,9 @@
-"""From what a respondent sent to rows of the log: repeats recognised, every problem named, earlier answers replaced."""
+"""Accept what a respondent sent: skip repeats, name every problem, store the answers and mark those that they replace."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session
@@ -10,25 +11,44 @@ from sqlmodel import Session
 from question_bank.answer_values import ImpossibleValue, Value, canonical, from_store, to_store
 from question_bank.compile import ObservedAnswer
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
+from survey_service.links.unconfirmed import settle
 from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
+from survey_service.store.rows import instance
 from survey_service.store.tables.core import Answer
 
 _ADD = insert(ANSWER).returning(*ANSWER.c)
 _REPLACE = update(ANSWER).where(ANSWER.c.id == bindparam("replaced")).values(state="replaced")
 
 
-def not_yet_taken(interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
-    """Those of `given` that are new. Raises AnswerIdReused where an id already stands for something else."""
-    wanted = [this_answer.answer_id for this_answer in given]
-    before = {answer.answer_id: answer for answer in interview.log_of_session}
-    for number, this_answer in enumerate(given):
-        known = before.get(this_answer.answer_id)
-        same = known is None or (
-            known.question == this_answer.question and known.kind == this_answer.kind and _same_value(interview, known, this_answer)
-        )
-        if not same or this_answer.answer_id in wanted[:number]:
+def accept(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview | None:
+    """Store the answers that were not stored before and return the interview with them, or None when there is no new answer.
+
+    The first act of the respondent also confirms the click that led to the session, unless it answers the same question. The question of
+    an answer that is a draft is asked again. Raises SessionClosed, SessionExpired, AnswerIdReused and Invalid, which names every wrong
+    field; then nothing is stored.
+    """
+    new = _new_answers(interview, given)
+    if not new:
+        return None
+    interview.must_be_open(now)
+    values = validate_answers(interview, new)
+    confirmed = _confirmed_click(session, interview, new)
+    stored = _store(session, interview, [*confirmed, *zip(new, values, strict=True)], now)
+    draft = _draft_of(interview, stored, new)
+    interview.row.withdrawn_answer = draft.id if draft else None
+    return replace(interview, answers=stored, claimed=None, withdrawn=draft)
+
+
+def _new_answers(interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
+    """Return the answers whose `answer_id` is new. Raises AnswerIdReused where an id already names another answer."""
+    ids = [answer.answer_id for answer in given]
+    stored = {answer.answer_id: answer for answer in interview.log_of_session}
+    for number, answer in enumerate(given):
+        known = stored.get(answer.answer_id)
+        same = known is None or (known.question == answer.question and known.kind == answer.kind and _same_value(interview, known, answer))
+        if not same or answer.answer_id in ids[:number]:
             raise AnswerIdReused(errors=[{"path": f"answers.{number}.answer_id", "message": "give each answer an id of its own"}])
-    return [this_answer for this_answer in given if this_answer.answer_id not in before]
+    return [answer for answer in given if answer.answer_id not in stored]
 
 
 def _same_value(interview: Interview, known: Answer, given_answer: GivenAnswer) -> bool:
@@ -41,8 +61,8 @@ def _same_value(interview: Interview, known: Answer, given_answer: GivenAnswer) 
         return False
 
 
-def validated(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value | None]:
-    """The canonical value of each answer, None for a silence. Raises with every problem of every answer named."""
+def validate_answers(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value | None]:
+    """Return the canonical value of each answer, None where there is no value. Raises Invalid naming every wrong field."""
     values: list[Value | None] = []
     problems: list[tuple[type[Invalid], str, str]] = []
     for number, answer in enumerate(given):
@@ -88,17 +108,27 @@ def _conditions(interview: Interview, given_answer: GivenAnswer) -> str:
     return " and ".join(f'"{other}"' for other in interview.bank.bank.question(given_answer.question).ask_if)
 
 
-def keep(
-    session: Session, interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None], now: datetime
-) -> list[Answer]:
-    """Write the answers into the log; what they replace stays there as replaced. Returns what is current then."""
-    questions = {this_answer.question for this_answer in given}
+def _confirmed_click(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> list[tuple[GivenAnswer, Value | None]]:
+    """Return the click that this act confirms, as an answer with its value; none where the act answers the same question itself."""
+    claimed = interview.claimed
+    if claimed is None:
+        return []
+    settle(session, interview.row)
+    if claimed.question in [answer.question for answer in given]:
+        return []
+    click = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
+    return [(click, claimed.value)]
+
+
+def _store(session: Session, interview: Interview, given: Sequence[tuple[GivenAnswer, Value | None]], now: datetime) -> list[Answer]:
+    """Insert the answers into the log, mark those that they replace, and return what is current then."""
+    questions = {answer.question for answer, _ in given}
     replaced = [answer.id for answer in interview.answers if answer.question in questions]
     if replaced:
-        session.connection().execute(_REPLACE, [{"replaced": item} for item in replaced])
+        session.connection().execute(_REPLACE, [{"replaced": answer_id} for answer_id in replaced])
     watch = Watch(interview, now)
-    rows = [_row(interview, this_answer, value, watch, now) for this_answer, value in zip(given, values, strict=True)]
-    added = [cast(Answer, session.connection().execute(_ADD, row).one()) for row in rows]
+    rows = [_row(interview, answer, value, watch, now) for answer, value in given]
+    added = [instance(Answer, session.connection().execute(_ADD, row).one()._asdict()) for row in rows]
     return [answer for answer in interview.answers if answer.id not in replaced] + added
 
 
@@ -131,10 +161,11 @@ def _was_clicked(interview: Interview, given_answer: GivenAnswer, value: Value |
     return interview.claimed is not None and (interview.claimed.question, interview.claimed.value) == (given_answer.question, value)
 
 
-def draft_of(interview: Interview, given: Sequence[GivenAnswer]) -> Answer | None:
-    """What was left behind unconfirmed, among what is current now: it counts, and whoever comes back finds its question with it."""
-    drafts = [this_answer.answer_id for this_answer in given if this_answer.draft]
-    return next((answer for answer in interview.own if drafts and answer.answer_id == drafts[-1]), None)
+def _draft_of(interview: Interview, stored: Sequence[Answer], given: Sequence[GivenAnswer]) -> Answer | None:
+    """Return the last answer that was left without being confirmed. It counts, and its question is asked again with it."""
+    drafts = [answer.answer_id for answer in given if answer.draft]
+    own = [answer for answer in stored if answer.session_id == interview.row.id]
+    return next((answer for answer in own if drafts and answer.answer_id == drafts[-1]), None)
 
 
 class Watch:

@@ -1,11 +1,10 @@
 """A respondent takes back everything that they answered in a session: it is deleted, and whoever was told of it is told so."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from sqlmodel import Session, select
 
-from survey_service.belief.recompute import recompute_after_withdrawal, restore
+from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
 from survey_service.links.unconfirmed import settle
 from survey_service.outbox import publish
 from survey_service.outbox.messages import forget_answers
@@ -35,10 +34,10 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
     _close(row, now)
     settle(session, row)
     save(session, row)
-    restore(session, contact, row.bank, counted)
+    restore_replaced_answers(session, contact, row.bank, counted)
     forget_answers(session, contact, row.bank, now)
-    change = recompute_after_withdrawal(session, banks, contact, row.bank, row.bank_version, now)
-    publish.publish_belief_change(session, replace(change, is_material=True), ended=True, now=now)
+    inferred = infer_under_stored_version(session, banks, contact, row.bank, row.bank_version, now)
+    publish.store_and_publish(session, contact, inferred, "withdrawn", now, ended=True, always=True)
     publish.publish_response(session, row, contact, interview.bank, [], "completed", now)
 
 

@@ -13,17 +13,17 @@ from typing import Any
 from sqlmodel import Session
 
 from question_bank.compile import ObservedAnswer
-from survey_service.belief.belief import store_belief
+from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.errors import Conflict
-from survey_service.links.unconfirmed import ask_to_confirm, settle
+from survey_service.links.unconfirmed import ask_to_confirm
 from survey_service.outbox import publish
-from survey_service.respondent.answers import draft_of, keep, not_yet_taken, validated, withdraw
+from survey_service.respondent.answers import accept, withdraw
 from survey_service.respondent.flow import arrive, close, move_on, spoken
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
 from survey_service.store.rows import save
-from survey_service.store.tables.core import Answer, SurveySession
+from survey_service.store.tables.core import SurveySession
 
 
 def welcome(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
@@ -69,29 +69,25 @@ def look(
     if claimed is not None and interview.status(now) == "open":
         interview = replace(interview, claimed=claimed)
         move_on(interview, now)
-    _catch_up(interview, now)
+    _leave_closed_question(interview, now)
     return view_of(interview, now)
 
 
 def record_answers(
     session: Session, banks: Banks, session_id: str, token: str | None, given: Sequence[GivenAnswer], now: datetime
 ) -> Interview:
-    """Take one answer or several, move the belief, tell the CRM if it matters, and choose what comes next.
+    """Store the answers, update the contact's belief, publish the change, and choose the next question.
 
-    What was already taken under the same `answer_id` is not taken again. Either all of `given` is kept or none of it.
+    An `answer_id` that was stored before is skipped. Either all answers of `given` are stored or none. Raises NotFound, BadToken,
+    SessionClosed, SessionExpired, AnswerIdReused, and Invalid naming every wrong field.
     """
     interview = open_interview(session, banks, session_id, token, now)
-    fresh = not_yet_taken(interview, given)
-    if not fresh:
+    _leave_closed_question(interview, now)
+    accepted = accept(session, interview, given, now)
+    if accepted is None:
         return interview
-    interview.must_be_open(now)
-    _catch_up(interview, now)
-    values = validated(interview, fresh)
-    interview = _confirm(session, interview, fresh, now)
-    interview = replace(interview, answers=keep(session, interview, fresh, values, now), claimed=None)
-    interview = _again(interview, standing=draft_of(interview, fresh))
-    _store_and_publish(session, interview, "answer", now)
-    return interview
+    _store_and_publish(session, accepted, "answer", now)
+    return accepted
 
 
 def go_back(session: Session, banks: Banks, session_id: str, token: str | None, answer_id: str, now: datetime) -> Interview:
@@ -104,8 +100,8 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
         raise Conflict("There is no answer to go back to.")
     last = interview.settled[-1]
     withdraw(session, last, answer_id)
-    interview = replace(interview, answers=[answer for answer in interview.answers if answer.id != last.id])
-    interview = _again(interview, standing=last)
+    interview.row.withdrawn_answer = last.id
+    interview = replace(interview, answers=[answer for answer in interview.answers if answer.id != last.id], withdrawn=last)
     _store_and_publish(session, interview, "withdrawn", now)
     return interview
 
@@ -128,49 +124,24 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
     return interview
 
 
-def _confirm(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview:
-    """An act confirms the click that led here: both count, unless the act is another answer to the same question."""
-    claimed = interview.claimed
-    if claimed is None:
-        return interview
-    settle(session, interview.row)
-    if claimed.question in [answer.question for answer in given]:
-        return interview
-    clicked = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)
-    return replace(interview, answers=keep(session, interview, [clicked], [claimed.value], now))
-
-
-def _again(interview: Interview, standing: Answer | None) -> Interview:
-    """The interview after the act; the question of the answer that is left `standing` beside it is asked again."""
-    interview.row.withdrawn_answer = standing.id if standing else None
-    return replace(interview, withdrawn=standing)
-
-
 def _store_and_publish(session: Session, interview: Interview, reason: str, now: datetime) -> None:
+    """Choose the next question, and store the belief that this took. Publish the change where there are subscribers."""
     step = move_on(interview, now)
     save(session, interview.row)
-    change = store_belief(
-        session,
-        interview.contact,
-        interview.bank,
-        interview.row.bank_version,
-        step.belief[0],
-        interview.about,
-        threshold=interview.survey.stop.confidence,
-        reason=reason,
-        now=now,
-        before=interview.log.before if interview.log else None,
-        heard=interview.has_subscribers,
-    )
+    previous, ended = interview.log.before if interview.log else None, interview.row.status != "open"
+    confidence = interview.survey.stop.confidence
+    inferred = InferredBelief(interview.about, interview.row.bank_version, step.belief[0], previous, confidence)
     if not interview.has_subscribers:
+        sequence = 1 if previous is None else previous.sequence + 1  # the contact's own sequence numbers messages
+        store_belief(session, interview.contact, inferred, sequence, reason, now, explain=False)
         return
-    publish.publish_belief_change(session, change, ended=interview.row.status != "open", now=now)
-    if interview.row.status != "open":
+    publish.store_and_publish(session, interview.contact, inferred, reason, now, ended=ended)
+    if ended:
         _publish_end(session, interview, now)
 
 
-def _catch_up(interview: Interview, now: datetime) -> None:
-    """Ask something else where the question that was asked has closed meanwhile: the contact corrected its condition elsewhere."""
+def _leave_closed_question(interview: Interview, now: datetime) -> None:
+    """Choose another question where an answer in another session has closed the one that was asked."""
     asked = interview.row.question
     if interview.status(now) == "open" and asked and not interview.opens[interview.bank.index[asked]]:
         move_on(interview, now)

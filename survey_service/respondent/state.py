@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
@@ -24,7 +24,7 @@ from survey_service.belief.evidence import ContactEvidence, SignalEvent, is_curr
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import claim_of
 from survey_service.store.banks import Banks
-from survey_service.store.rows import PlainRow
+from survey_service.store.rows import instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import LinkSession
 from survey_service.store.tables.metadata import metadata
@@ -37,7 +37,7 @@ ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer",
 class Log:
     """Every answer of the contact that is current under the bank, and every answer of the session, whatever became of it; oldest first.
 
-    `claimed` is the option of the email's click that nobody has confirmed; `heard` says whether anybody is to be told of changes.
+    `claimed` is the option of the email's click that nobody has confirmed; `has_subscribers` says whether any endpoint may want messages.
     """
 
     answers: Sequence[Answer]
@@ -53,8 +53,8 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
         return None
     row, contact = found[: len(SESSION.c)], found[len(SESSION.c) :]
     return (
-        cast(SurveySession, PlainRow(SESSION, dict(zip(SESSION.c.keys(), row, strict=True)))),
-        cast(Contact, PlainRow(CONTACT, dict(zip(CONTACT.c.keys(), contact, strict=True)))),
+        instance(SurveySession, dict(zip(SESSION.c.keys(), row, strict=True))),
+        instance(Contact, dict(zip(CONTACT.c.keys(), contact, strict=True))),
     )
 
 
@@ -62,7 +62,9 @@ def log_of(session: Session, row: SurveySession) -> Log:
     found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
     first = found[0]
     before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
-    return Log([cast(Answer, this_row) for this_row in found if this_row.id is not None], before, first.claimed, first.has_subscribers)
+    names, width = ANSWER.c.keys(), len(ANSWER.c)
+    answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row.id is not None]
+    return Log(answers, before, first.claimed, first.has_subscribers)
 
 
 @cache  # to put a statement together takes longer than to run it
@@ -78,9 +80,9 @@ def _log() -> Select[*tuple[Any, ...]]:
     current = and_(ANSWER.c.contact_id == contact, ANSWER.c.bank == bank, is_current(ANSWER.c))
     claimed = select(col(LinkSession.claimed)).where(col(LinkSession.session_id) == bindparam("session")).scalar_subquery()
     believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, as_type(BELIEF.c.told, Text).label("told")
-    heard = exists().where(col(Endpoint.state) != "removed")
+    has_subscribers = exists().where(col(Endpoint.state) != "removed")
     return (
-        select(*ANSWER.c, *believed, claimed.label("claimed"), heard.label("heard"))
+        select(*ANSWER.c, *believed, claimed.label("claimed"), has_subscribers.label("has_subscribers"))
         .select_from(CONTACT)
         .outerjoin(BELIEF, and_(BELIEF.c.contact_id == CONTACT.c.id, BELIEF.c.bank == bank))
         .outerjoin(ANSWER, or_(current, ANSWER.c.session_id == bindparam("session")))

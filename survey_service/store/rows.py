@@ -1,38 +1,41 @@
-"""Rows read and written by plain statements, for where an answer is waited for: the unit of work costs several times as much."""
+"""Rows read and written by plain statements on the path of an answer, where the unit of work would cost several times as much."""
 
 from collections.abc import Mapping
 from functools import cache
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, Update, bindparam, update
+from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlmodel import Session, SQLModel
 
+from survey_service.store.tables.metadata import metadata
 
-class PlainRow(SimpleNamespace):
-    """A row with the attributes of its table, which may be changed and written back. It must be locked, or be read only."""
-
-    def __init__(self, table: Table, values: Mapping[str, Any]) -> None:
-        super().__init__(**values)
-        self._table, self._before = table, dict(values)
-
-    def changes(self) -> dict[str, Any]:
-        """What differs from the row as it was read or last written."""
-        before = self._before
-        self._before = {name: vars(self)[name] for name in before}
-        return {name: value for name, value in self._before.items() if value != before[name]}
-
-    @property
-    def table(self) -> Table:
-        return self._table
+Row = TypeVar("Row", bound=SQLModel)
 
 
-def save(session: Session, row: SQLModel | PlainRow) -> None:
-    """Write what has changed, be the row read plainly or by the unit of work; or a new one."""
-    if not isinstance(row, PlainRow):
+def instance(model: type[Row], values: Mapping[str, Any]) -> Row:
+    """Return a `model` with these column values that belongs to no session. `save` writes what is changed in it.
+
+    The row must be locked, or must not be changed.
+    """
+    row: Row = class_mapper(model).class_manager.new_instance()
+    row.__dict__.update(values)
+    instance_state(row).key = (model, (row.__dict__.get("id"),), None)  # it is stored: `save` updates it and never inserts it
+    return row
+
+
+def save(session: Session, row: SQLModel) -> None:
+    """Write what changed in a row, whether `instance` made it, the unit of work read it, or it is new."""
+    state = instance_state(row)
+    if state.key is None or state.session_id is not None:
         session.add(row)
-    elif changed := row.changes():
-        session.connection().execute(_update(row.table), {**changed, "row_id": row.id})
+        return
+    changed = {name: row.__dict__[name] for name, before in state.committed_state.items() if row.__dict__[name] != before}
+    if changed:
+        session.connection().execute(_update(metadata.tables[str(row.__tablename__)]), {**changed, "row_id": state.key[1][0]})
+    for name, value in changed.items():
+        set_committed_value(row, name, value)
 
 
 @cache  # to put a statement together takes longer than to run it

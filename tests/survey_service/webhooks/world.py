@@ -12,11 +12,11 @@ from sqlmodel import Session, select
 
 from question_bank.compile import compile_bank
 from survey_service.banks.publishing import publish
-from survey_service.belief.belief import BeliefChange, previous_belief, store_belief
+from survey_service.belief.belief import BeliefChange, InferredBelief, previous_belief
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
-from survey_service.outbox.publish import publish_belief_change
+from survey_service.outbox.publish import store_and_publish
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
@@ -104,12 +104,8 @@ class World:
     def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
-        before = previous_belief(session, contact, BANK)
-        change = store_belief(
-            session, contact, BANK, 1, probabilities, ContactEvidence(BANK, []), threshold=0.9, reason="answer", now=self.now, before=before
-        )
-        publish_belief_change(session, change, ended, self.now)
-        return change
+        inferred = InferredBelief(ContactEvidence(BANK, []), 1, probabilities, previous_belief(session, contact, BANK), threshold=0.9)
+        return store_and_publish(session, contact, inferred, "answer", self.now, ended=ended)
 
     def publish(self) -> None:
         with self.store.writing() as session:

@@ -11,8 +11,9 @@ from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts.directory import find
 from survey_service.errors import NotFound
+from survey_service.outbox.events import kind_of
 from survey_service.store.banks import Banks
-from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession, kind_of
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Delivery

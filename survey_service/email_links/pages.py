@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from sqlmodel import Session
 
 from question_bank.definitions import in_language
 from survey_service.email_links import landing, opt_out
@@ -41,9 +42,13 @@ blueprint.before_request(limit_acts)
 def look(token: str) -> Response:
     """What was chosen, and the next question. Counts one opening."""
     p = parts()
-    with p.store.writing() as session:
+
+    def count_opening(session: Session) -> tuple[Link, Target]:
         link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
         count(session, link, target, option_of(session, p.banks, link, target), p.now())
+        return link, target
+
+    link, target = p.transact(count_opening)
     return _leave_page(p, link) if target == LEAVE else _landing_page(p, link, target)
 
 
@@ -109,12 +114,16 @@ def _agreed(p: Parts, link: Link, target: Target) -> None:
 
 
 def _leave(p: Parts, token: str, wish: str) -> Response:
-    with p.store.writing() as session:
+
+    def leave(session: Session) -> Link:
         link, _ = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
         if wish == "not_me":
             opt_out.not_me(session, p.banks, link, p.now())
         else:
             opt_out.leave_alone(session, link, p.now())
+        return link
+
+    link = p.transact(leave)
     return _message(link.language, strings(link.language)["not_me_done" if wish == "not_me" else "alone_done"], 200)
 
 

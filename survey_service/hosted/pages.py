@@ -114,7 +114,7 @@ def act(survey: str, ticket: str) -> Response:
     with p.store.reading() as session:
         shown = interview.look(session, p.banks, session_id, None, p.now(), language=language)
     try:
-        with p.store.writing() as session:
+        with p.store.writing() as session:  # the look above has compiled the bank
             if language:
                 interview.speak(session, p.banks, session_id, language, p.now())
             if request.form.get("act") == "back":
@@ -145,8 +145,7 @@ def before_erasing(survey: str, ticket: str) -> Response:
 def erasing(survey: str, ticket: str) -> Response:
     """Delete what was answered."""
     p, session_id = parts(), _session_of(parts(), survey, ticket)
-    with p.store.writing() as session:
-        erase(session, p.banks, session_id, p.now())
+    p.transact(lambda session: erase(session, p.banks, session_id, p.now()))
     return _see(p, survey, session_id)
 
 

@@ -1,13 +1,14 @@
 """What a message says: pure functions from what happened to the data of an event, and from the data to the bytes that are signed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from survey_service.store.tables.core import Answer, Contact, ExternalId, SurveySession, kind_of
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 
 if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
@@ -16,7 +17,9 @@ if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerica
     from survey_service.belief.belief import BeliefChange
 
 
-from dataclasses import dataclass
+def kind_of(belief: Belief, *, labelled: bool) -> str:
+    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
+    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
 
 
 @dataclass(frozen=True)

@@ -230,7 +230,8 @@ def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange,
 def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
     """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
     known = _known(session)
-    resync.mark(session, _unreachable(known), contact.id)
+    if unreachable := _unreachable(known):
+        resync.mark(session, unreachable, contact.id)
     return [known_item for known_item in known if _is_reachable(known_item) and (lane == INTERACTIVE or known_item.bulk)]
 
 

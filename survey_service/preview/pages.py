@@ -19,11 +19,10 @@ from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.respondent.flow import spoken
-from survey_service.respondent.state import GivenAnswer
 from survey_service.respondent.translations import words_of_widget
-from survey_service.web.api import bearer, read_body
+from survey_service.web.api import read_body
 from survey_service.web.api_keys import enter
-from survey_service.web.context import parts
+from survey_service.web.context import bearer, parts
 from survey_service.web.cors import new_nonce
 from survey_service.web.strict_json import read_json
 
@@ -133,9 +132,8 @@ def rehearsal(survey: str) -> dict[str, Any]:
         given = RehearsalSchema().load(read_json(read_body()))
     except ValidationError as wrong:
         raise Invalid(str(wrong)) from None
-    answers = [GivenAnswer(answer["answer_id"], answer["question"], answer["kind"], answer.get("value")) for answer in given["answers"]]
     with p.store.reading() as session:
-        view = dry_run(session, p.banks, survey, given.get("language"), DryRun(answers, given["back"], given["stopped"]), p.now())
+        view = dry_run(session, p.banks, survey, given.get("language"), DryRun(given["answers"], given["back"], given["stopped"]), p.now())
     view["words"] = words_of_widget(view["language"])
     if given["consent"] is False and view.get("consent", {}).get("required"):
         return {name: value for name, value in view.items() if name != "session"}

@@ -12,14 +12,26 @@ from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
 from survey_service.respondent.identify import identify
 from survey_service.respondent.link_start import arrival_of, begin
-from survey_service.respondent.schemas import AnswersSchema, BackSchema, FinishSchema, StartSchema, ViewSchema, WhoSchema
-from survey_service.respondent.state import GivenAnswer, Start
+from survey_service.respondent.schemas import (
+    AnswersRequest,
+    AnswersSchema,
+    BackRequest,
+    BackSchema,
+    FinishRequest,
+    FinishSchema,
+    IdentityRequest,
+    StartRequest,
+    StartSchema,
+    ViewSchema,
+    WhoSchema,
+)
+from survey_service.respondent.state import Start
 from survey_service.respondent.translations import words_of_widget
 from survey_service.respondent.view import insight_of, view_of
 from survey_service.store.tables.links import Link
-from survey_service.web.api import ApiBlueprint, bearer, problem_response
+from survey_service.web.api import ApiBlueprint, problem_response
 from survey_service.web.api_keys import enter, is_api_key
-from survey_service.web.context import Parts, parts
+from survey_service.web.context import Parts, bearer, parts
 from survey_service.web.cors import add_cors, check_origin
 from survey_service.web.openapi import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.web.rate_limit_guard import limit_acts
@@ -58,21 +70,23 @@ blueprint.after_request(add_cors)
 @blueprint.response(201, ViewSchema)
 @blueprint.alt_response(200, schema=ViewSchema)
 @blueprint.doc(security=ANYBODY, responses={"201": {"links": after(BEGINNING)}})
-def start(given: dict[str, Any], survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
+def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
     """Begin a survey; the answer has the first question and the session's token.
 
     Where `consent` is false and the survey requires it, nothing is stored and the answer is 200 without session and token.
     """
     p, arrival = parts(), _arrival(given)
-    if given.get("consent") is False and (view := _before_consent(p, given, survey, arrival)):
-        return _with_words(view, bool(given.get("words"))), 200
-    with p.store.writing() as session:
-        if given.get("link"):
-            link, target = _link(session, p, given["link"], survey, lock=True)
-            begun, token = begin(session, p.banks, link, target, arrival, p.now())
-        else:
-            begun, token = interview.start(session, p.banks, survey, arrival, p.now())
-    return {**_with_words(view_of(begun, begun.now), bool(given.get("words"))), "token": token}
+    if given.consent is False and (view := _before_consent(p, given, survey, arrival)):
+        return _with_words(view, given.words), 200
+
+    def start_session(session: Session) -> tuple[interview.Interview, str]:
+        if given.link:
+            link, target = _link(session, p, given.link, survey, lock=True)
+            return begin(session, p.banks, link, target, arrival, p.now())
+        return interview.start(session, p.banks, survey, arrival, p.now())
+
+    begun, token = p.transact(start_session)
+    return {**_with_words(view_of(begun, begun.now), given.words), "token": token}
 
 
 @blueprint.get("/sessions/<string:session_id>")
@@ -86,19 +100,17 @@ def look(session_id: str) -> dict[str, Any]:
         if is_author:
             view = interview.look(session, p.banks, session_id, None, p.now())
             return {**view, **insight_of(session, p.banks, session_id, p.now())}
-        return _with_words(interview.look(session, p.banks, session_id, _token({}), p.now()), "words" in request.args)
+        return _with_words(interview.look(session, p.banks, session_id, _token(), p.now()), "words" in request.args)
 
 
 @blueprint.post("/sessions/<string:session_id>/answers")
 @blueprint.arguments(AnswersSchema)
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION, responses={"200": {"links": after(LATER)}})
-def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+def answer(given: AnswersRequest, session_id: str) -> dict[str, Any]:
     """Take one answer or several; the same `answer_id` again writes nothing."""
-    p, token = parts(), _token(given)
-    answers = [_given(this_answer) for this_answer in given["answers"]]
-    with p.store.writing() as session:
-        acted = interview.record_answers(session, p.banks, session_id, token, answers, p.now())
+    p, token = parts(), _token(given.token)
+    acted = p.transact(lambda session: interview.record_answers(session, p.banks, session_id, token, given.answers, p.now()))
     return view_of(acted, acted.now)
 
 
@@ -106,11 +118,10 @@ def answer(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.arguments(BackSchema)
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION)
-def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+def back(given: BackRequest, session_id: str) -> dict[str, Any]:
     """Withdraw the last answer and ask its question again."""
-    p, token = parts(), _token(given)
-    with p.store.writing() as session:
-        acted = interview.go_back(session, p.banks, session_id, token, given["answer_id"], p.now())
+    p, token = parts(), _token(given.token)
+    acted = p.transact(lambda session: interview.go_back(session, p.banks, session_id, token, given.answer_id, p.now()))
     return view_of(acted, acted.now)
 
 
@@ -118,11 +129,10 @@ def back(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.arguments(FinishSchema, required=False)
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION)
-def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+def finish(given: FinishRequest, session_id: str) -> dict[str, Any]:
     """End the survey early; whatever was answered counts."""
-    p, token = parts(), _token(given)
-    with p.store.writing() as session:
-        acted = interview.finish(session, p.banks, session_id, token, p.now(), given.get("reason"))
+    p, token = parts(), _token(given.token)
+    acted = p.transact(lambda session: interview.finish(session, p.banks, session_id, token, p.now(), given.reason))
     return view_of(acted, acted.now)
 
 
@@ -130,17 +140,16 @@ def finish(given: dict[str, Any], session_id: str) -> dict[str, Any]:
 @blueprint.arguments(WhoSchema)
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION)
-def identity(given: dict[str, Any], session_id: str) -> dict[str, Any]:
+def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
     """Say who has been answering, with a signed identity or an email link: the session goes on as theirs."""
-    p, token = parts(), _token(given)
+    p, token = parts(), _token(given.token)
 
     def contact_id(session: Session) -> str:
-        if "link" in given:
-            return find(session, LinkTokens(p.keys), given["link"], p.now())[0].contact_id
-        return read_identity(p.keys, given["identity"])
+        if given.link is not None:
+            return find(session, LinkTokens(p.keys), given.link, p.now())[0].contact_id
+        return read_identity(p.keys, given.identity or "")
 
-    with p.store.writing() as session:
-        return identify(session, p.banks, session_id, token, contact_id, p.now())
+    return p.transact(lambda session: identify(session, p.banks, session_id, token, contact_id, p.now()))
 
 
 @blueprint.errorhandler(DiscernError)
@@ -151,22 +160,22 @@ def name_fields_as_sent(error: DiscernError) -> Response:
     return problem_response(error)
 
 
-def _arrival(given: dict[str, Any]) -> Start:
+def _arrival(given: StartRequest) -> Start:
     return Start(
-        language=given.get("language"),
-        channel=given.get("channel", "email" if given.get("link") else "web"),
-        hidden=given.get("hidden", {}),
-        page=given.get("page"),
-        contact_id=read_identity(parts().keys, given["identity"]) if given.get("identity") else None,
+        language=given.language,
+        channel=given.channel or ("email" if given.link else "web"),
+        hidden=dict(given.hidden),
+        page=given.page,
+        contact_id=read_identity(parts().keys, given.identity) if given.identity else None,
     )
 
 
-def _before_consent(p: Parts, given: dict[str, Any], survey: str, arrival: Start) -> dict[str, Any] | None:
+def _before_consent(p: Parts, given: StartRequest, survey: str, arrival: Start) -> dict[str, Any] | None:
     """What would be seen first, None where nobody has to agree to anything. Writes nothing."""
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0]
-        if given.get("link"):
-            link, _ = _link(session, p, given["link"], survey)
+        if given.link:
+            link, _ = _link(session, p, given.link, survey)
             bank = p.banks.version(session, link.bank, link.bank_version)
             arrival = arrival_of(link, arrival, None)
         consent = bank.bank.survey(survey).consent
@@ -188,13 +197,8 @@ def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
     return {**view, "words": words_of_widget(view["language"])} if wanted else view
 
 
-def _given(item: dict[str, Any]) -> GivenAnswer:
-    fields = {name: value for name, value in item.items() if name != "website"}
-    return GivenAnswer(**{"value": None, **fields}, trapped=bool(item.get("website")))
-
-
-def _token(given: dict[str, Any]) -> str:
-    token = bearer() or given.get("token")
+def _token(token: str | None = None) -> str:
+    token = bearer() or token
     if not token:
         raise BadToken
-    return str(token)
+    return token

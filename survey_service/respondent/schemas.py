@@ -1,10 +1,12 @@
 """The bodies of the respondent API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
+from survey_service.respondent.state import GivenAnswer
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of, plain_values
 from survey_service.web.strict_json import Number, Truth, text_like
@@ -28,7 +30,22 @@ def _hidden(values: dict[str, Any]) -> None:
             raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
 
 
+@dataclass(frozen=True)
+class StartRequest:
+    """The body of the call that starts a session."""
+
+    link: str | None = None
+    identity: str | None = None
+    language: str | None = None
+    channel: str | None = None
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+    page: str | None = None
+    consent: bool | None = None
+    words: bool = False
+
+
 class StartSchema(StrictSchema):
+    request = StartRequest
     also: ClassVar[Mapping[str, Any]] = {"anyOf": [{"properties": {name: {"type": "null"}}} for name in ("link", "identity")]}
 
     link = _short(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
@@ -57,7 +74,17 @@ class TokenSchema(StrictSchema):
     token = fields.String(metadata={"description": "The session token, where no Authorization header is sent"})
 
 
+@dataclass(frozen=True)
+class IdentityRequest:
+    """Who the respondent is: a signed identity, or else the token of an email link."""
+
+    identity: str | None = None
+    link: str | None = None
+    token: str | None = None
+
+
 class WhoSchema(TokenSchema):
+    request = IdentityRequest
     also = one_of("identity", "link")
 
     identity = _short(2000, metadata={"description": "Signed identity of a known contact"})
@@ -117,13 +144,28 @@ class AnswerSchema(StrictSchema):
         if data.get("kind") not in (None, "answer") and data.get("value") is not None:
             raise ValidationError(f"must be left out where kind is {data['kind']}", "value")
 
+    @post_load
+    def _to_request(self, data: dict[str, Any], **_: Any) -> GivenAnswer:
+        trap = data.pop("website", "")
+        return GivenAnswer(**data, trapped=bool(trap))
+
 
 class OneAnswerSchema(AnswerSchema, TokenSchema):
     """An answer on its own."""
 
 
+@dataclass(frozen=True)
+class AnswersRequest:
+    """The answers of one act of the respondent."""
+
+    answers: Sequence[GivenAnswer]
+    token: str | None = None
+
+
 class AnswersSchema(TokenSchema):
     """One answer with its fields at the top, or several under `answers`."""
+
+    request = AnswersRequest
 
     answers = fields.List(fields.Nested(AnswerSchema), required=True, validate=validate.Length(min=1, max=MOST_ANSWERS))
 
@@ -139,11 +181,31 @@ class AnswersSchema(TokenSchema):
         return {"answers": [item], **({"token": data["token"]} if "token" in data else {})}
 
 
+@dataclass(frozen=True)
+class BackRequest:
+    """The respondent goes back; `answer_id` identifies the act."""
+
+    answer_id: str
+    token: str | None = None
+
+
 class BackSchema(TokenSchema):
+    request = BackRequest
+
     answer_id = _short(100, required=True)
 
 
+@dataclass(frozen=True)
+class FinishRequest:
+    """The respondent ends the survey, and perhaps says why."""
+
+    reason: str | None = None
+    token: str | None = None
+
+
 class FinishSchema(TokenSchema):
+    request = FinishRequest
+
     reason = _short(200)
 
 

@@ -12,6 +12,16 @@ from survey_service.errors import NotFound
 from survey_service.store.tables.core import BankVersion, SurveyRow
 
 KEPT = 64
+LOADED_ONLY = "loaded_banks_only"
+"""In `Session.info`: this transaction must not wait for a bank to be compiled."""
+
+
+class BankNotLoaded(Exception):
+    """A transaction needs a bank version that this process has not compiled yet."""
+
+    def __init__(self, bank: str, version: int) -> None:
+        super().__init__(bank, version)
+        self.bank, self.version = bank, version
 
 
 class Banks:
@@ -21,10 +31,12 @@ class Banks:
         self._compiled: OrderedDict[tuple[str, int], CompiledBank] = OrderedDict()
 
     def version(self, session: Session, bank: str, version: int) -> CompiledBank:
-        """One immutable version. Raises NotFound."""
+        """Return one immutable version. Raises NotFound, and BankNotLoaded where the session may only use what is loaded."""
         key = (bank, version)
         compiled = self._compiled.get(key)
         if compiled is None:
+            if LOADED_ONLY in session.info:
+                raise BankNotLoaded(bank, version)
             row = session.get(BankVersion, key)
             if row is None:
                 raise NotFound(f'There is no version {version} of a bank "{bank}".')

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api, Blueprint
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
@@ -56,12 +56,21 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class StrictSchema(Schema):
-    """A body in which an unknown field is an error, not a silent loss. `also` is what JSON Schema can say of it beyond its fields."""
+    """A body in which an unknown field is an error, not a silent loss.
+
+    `also` is what its JSON Schema says beyond its fields. `request` is the frozen dataclass that a valid body is loaded into; without one
+    a body is a mapping of the fields that were sent, as a PATCH needs it.
+    """
 
     also: ClassVar[Mapping[str, Any]] = {}
+    request: ClassVar[type | None] = None
 
     class Meta:
         unknown = RAISE
+
+    @post_load
+    def _to_request(self, data: dict[str, Any], **_: Any) -> Any:
+        return data if self.request is None else self.request(**data)
 
     @classmethod
     def described(cls, fields_of_it: dict[str, Any], _name_of: Callable[[type[Schema]], dict[str, Any]]) -> dict[str, Any]:
@@ -213,9 +222,3 @@ def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Resp
 def _database_failed(error: DBAPIError) -> Response:
     note(error)
     return problem_response(Unavailable(headers={"Retry-After": "2"}))
-
-
-def bearer() -> str | None:
-    """The token of the Authorization header, or None."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None

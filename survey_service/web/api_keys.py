@@ -16,8 +16,7 @@ from survey_service.errors import ScopeMissing, Unauthorised
 from survey_service.store.session import Store
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import ApiKey
-from survey_service.web.api import bearer
-from survey_service.web.context import Parts, parts
+from survey_service.web.context import Parts, bearer, parts
 
 MARK = "dk_"
 ACTIVE, EXPIRED, REVOKED = "active", "expired", "revoked"

@@ -1,21 +1,28 @@
-"""What one process is made of, handed to the routes by the application and never found in a global."""
+"""The parts of one process, which the application hands to its routes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from flask import current_app
+from flask import current_app, request
+from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.settings import Settings
-from survey_service.store.banks import Banks
+from survey_service.store.banks import LOADED_ONLY, BankNotLoaded, Banks
 from survey_service.store.session import Store
 from survey_service.web.rate_limit import Limits
 
-__all__ = ["Clock", "Parts", "parts", "utc_now"]
+__all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Parts:
+    """Settings, database, compiled banks, keys, rate limits and clock of one process."""
+
     settings: Settings
     store: Store
     banks: Banks
@@ -23,8 +30,29 @@ class Parts:
     limits: Limits
     now: Clock = utc_now
 
+    def transact(self, act: Callable[[Session], Result]) -> Result:
+        """Run `act` in one write transaction and return its result.
+
+        A bank version that this process has not compiled yet is compiled outside of the transaction, and `act` runs again: compiling takes
+        longer than everything else, and on SQLite all writers would wait for it.
+        """
+        while True:
+            try:
+                with self.store.writing() as session:
+                    session.info[LOADED_ONLY] = True
+                    return act(session)
+            except BankNotLoaded as missing:
+                with self.store.reading() as session:
+                    self.banks.version(session, missing.bank, missing.version)
+
 
 def parts() -> Parts:
-    """The parts of the application that handles this request."""
+    """Return the parts of the application that handles this request."""
     found: Parts = current_app.extensions["discern"]
     return found
+
+
+def bearer() -> str | None:
+    """Return the token of the Authorization header, or None."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

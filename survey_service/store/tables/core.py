@@ -219,8 +219,3 @@ class Belief(SQLModel, table=True):
     sequence: int = Field(default=0, sa_type=BigInteger)
     told: dict[str, Any] | None = json_column(nullable=True)
     updated_at: datetime = moment()
-
-
-def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
-    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"

@@ -7,7 +7,7 @@ import pytest
 
 from adaptive.coding import MISSING
 from adaptive.latent_classes import fit_latent_classes
-from tests.real_answers import shared_data
+from tests.real_answers import shared_file
 
 PUBLISHED = [
     ("carcinoma", None, 2, -317.2568),
@@ -25,7 +25,7 @@ ELECTION = ["MORALG", "CARESG", "KNOWG", "LEADG", "DISHONG", "INTELG", "MORALB",
 
 def coded(name, columns):
     """(N, J) codes with -1 for an empty cell, and the number of levels of each column."""
-    with (shared_data() / f"{name}.csv").open() as file:
+    with shared_file(f"{name}.csv").open() as file:
         rows = list(csv.DictReader(file))
     columns = columns or list(rows[0])
     levels = [sorted({row[column] for row in rows if row[column]}) for column in columns]

@@ -1,13 +1,18 @@
 """What every test may ask for: a database, on each of the two systems that we support."""
 
+from __future__ import annotations
+
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.survey_service.databases import Postgres, PostgresMissing, clone, create_tables, postgres, sqlite_copy
+if TYPE_CHECKING:
+    from tests.survey_service.databases import Postgres
 
 LONG = (
     *("test_chaos.py", "test_schemathesis.py", "test_kill.py", "test_command.py", "test_backup.py", "test_refit.py", "test_fleet.py"),
@@ -19,6 +24,13 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda one: LONG.index(one.path.name) if one.path.name in LONG else len(LONG))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Without this line the plugin of Hypothesis loads Hypothesis for its summary, a second of work, where no test has used it."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +50,8 @@ def private_postgres() -> Iterator[Postgres]:
 @contextmanager
 def _a_server() -> Iterator[Postgres]:
     """Where PostgreSQL cannot be had, a developer is told so and CI fails."""
+    from tests.survey_service.databases import PostgresMissing, postgres
+
     with ExitStack() as stack:
         try:
             server = stack.enter_context(postgres())
@@ -49,6 +63,8 @@ def _a_server() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all tables and no rows, to be copied."""
+    from tests.survey_service.databases import create_tables
+
     file = tmp_path_factory.mktemp("sqlite") / "template.db"
     create_tables(f"sqlite:///{file}")
     return file
@@ -57,6 +73,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of its own for each test: all tables, no rows."""
+    from tests.survey_service.databases import clone, sqlite_copy
+
     if request.param == "sqlite":
         yield sqlite_copy(request.getfixturevalue("sqlite_template"), tmp_path)
     else:

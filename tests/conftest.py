@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,8 +23,41 @@ LONG = (
 """Files that take long, the longest first: begun last, each would keep one processor busy while the others have nothing left to do."""
 
 
+STARTERS = {"discern", "start", "process", "web_server", "oracle"}
+"""What tests/processes.py offers to start programs with."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the markers of what it needs, before `-m` selects by them."""
     items.sort(key=lambda one: LONG.index(one.path.name) if one.path.name in LONG else len(LONG))
+    for item in items:
+        for marker in _markers_of(item):
+            item.add_marker(marker)
+
+
+def _markers_of(item: pytest.Item) -> Iterator[str]:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    if fixtures & {"postgres_server", "private_postgres"} or "postgresql" in [value for value in parameters if isinstance(value, str)]:
+        yield "postgresql"
+    if "browser" in fixtures:
+        yield "browser"
+    if _starts_programs(item):
+        yield "processes"
+    if item.path.name in LONG:
+        yield "slow"
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    """Whether the file of the test imports something that starts programs."""
+    known = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    return any(
+        value is subprocess
+        or (getattr(value, "__module__", None) == "tests.processes" and getattr(value, "__name__", None) in STARTERS)
+        or getattr(value, "__module__", None) in ("tests.chaos", "tests.fleet")
+        for value in known
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,17 +1,22 @@
 """The application on each of the two databases."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.survey_service.databases import clone, sqlite_copy
-from tests.survey_service.service import Service, a_service
+if TYPE_CHECKING:
+    from tests.survey_service.service import Service
 
 
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
     """A service of its own for each test."""
+    from tests.survey_service.service import a_service
+
     made = a_service(database_url)
     yield made
     made.parts.store.close()
@@ -20,6 +25,9 @@ def service(database_url: str) -> Iterator[Service]:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests of a file that leave nothing behind which another could see."""
+    from tests.survey_service.databases import clone, sqlite_copy
+    from tests.survey_service.service import a_service
+
     if request.param == "sqlite":
         folder: Path = tmp_path_factory.mktemp("one")
         made = a_service(sqlite_copy(request.getfixturevalue("sqlite_template"), folder))

@@ -1,4 +1,4 @@
-.PHONY: run test image-test widget lint audit bench fuzz lock clean
+.PHONY: run test unit image-test widget lint audit bench fuzz lock clean
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -8,6 +8,11 @@ test:  ## everything: unit, PostgreSQL, browser
 	@./requirements/install.sh dev
 	@./requirements/test-machine.sh
 	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=25
+
+unit:  ## what needs only Python: SQLite, no PostgreSQL, no browser, no other process, nothing long; two minutes
+	@./requirements/install.sh dev
+	.venv/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
+		-m "not postgresql and not browser and not processes and not slow"
 
 image-test:  ## build the image without a container engine, and see it work; as root
 	@./requirements/image-test.sh

@@ -1,11 +1,10 @@
 """Fit the tables of the example bank from 793 real questionnaires, and write them into its file.
 
-    python benchmarks/fit_car_buyers.py ../shared/data/auto.csv
+    python benchmarks/fit_car_buyers.py
 
 Only priors and likelihoods change; personas, wording and surveys stay as they are written. The same answers give the same file.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from adaptive.learning.latent_classes import LatentClasses, fit_latent_classes
 from adaptive.learning.responses import MISSING
 from question_bank.answer_values import Value
-from question_bank.datasets.answer_table import AnswerTable, read_answers, read_column_map
+from question_bank.datasets.answer_table import AnswerTable, read_answers
 from question_bank.definitions import Bank, Question, Shares
 from question_bank.files.load import read_bank
 from question_bank.files.write import write_bank
@@ -72,21 +71,21 @@ def with_tables(bank: Bank, found: LatentClasses) -> Bank:
     return replace(bank, personas=people, questions=tuple(questions))
 
 
-def main(data: str) -> None:
+def main() -> None:
     path = EXAMPLES / "car-buyers.yaml"
     bank = read_bank(path.read_text(), path.name)
-    names = read_column_map((EXAMPLES / "car-buyers.columns.yaml").read_text(), "car-buyers.columns.yaml")
-    answers = read_answers(Path(data).read_text(), bank, Path(data).name, names)
+    data = EXAMPLES / "car-buyers.answers.csv"
+    answers = read_answers(data.read_text(), bank, data.name)
     found = fit(bank, answers)
     sizes = ", ".join(f"{persona.id} {share:.0%}" for persona, share in zip(bank.personas, found.prior, strict=True))
     note = (
         f"Priors and likelihoods were fitted from {len(answers.rows)} real questionnaires of car buyers (1983, LMU Open Data,\n"
-        "doi:10.5282/ubm/data.14) by `python benchmarks/fit_car_buyers.py`: latent classes, every cell shrunk to the pooled\n"
-        "table by 8 answers. Wording, personas and surveys are ours."
+        "doi:10.5282/ubm/data.14, public domain; car-buyers.answers.csv) by `python benchmarks/fit_car_buyers.py`: latent classes,\n"
+        "every cell shrunk to the pooled table by 8 answers. Wording, personas and surveys are ours."
     )
     path.write_text(write_bank(with_tables(bank, found), {"": note}))
     print(f"{path.name}: {len(answers.rows)} respondents, log-likelihood {found.log_likelihood:.2f}, {sizes}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -1,6 +1,6 @@
 """How soon a fitted bank knows who is answering: real questionnaires, fitted on one half of the respondents, replayed on the other.
 
-    python benchmarks/questions.py [--halves 10] [--data ../shared/data] [--sets auto,vnf] [--jobs 2]
+    python benchmarks/questions.py [--halves 10] [--data FOLDER] [--sets car-buyers,vnf] [--jobs 2]
     python benchmarks/questions.py --answers YOURS.csv [--personas 6 | --label COLUMN] [--without id,date]
 
 Four ways to ask: adaptive (the live choice), the best fixed order (learnt on the training half with the very belief that the bank states,
@@ -8,6 +8,9 @@ a strong opponent), an order drawn at random for each respondent, and a typing t
 half's personas. Agreement is with the persona believed after all answers (or the label); the calibration error compares stated confidence
 with what all answers say of the stated persona. Each split is used both ways round; one half alone has a standard error of about .015.
 Effort is left out: what counts here is the number of questions.
+
+The car buyers' answers ship with the project. The other questionnaires are not part of it: `--data`, `DISCERN_SHARED_DATA` or
+`../shared/data` is the folder that holds them; a questionnaire that is not there is left out.
 """
 
 import os
@@ -39,6 +42,8 @@ from question_bank.datasets.dataset import Sheet
 from question_bank.datasets.fit import answers_of, fit_sheet
 from question_bank.datasets.infer import Wanted, read_sheet
 
+SHIPPED = Path(__file__).resolve().parent.parent / "question_bank" / "examples" / "car-buyers.answers.csv"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 STEPS = range(1, 11)
 ORDERS = ("adaptive", "fixed", "random")
 PERSONAS = 6
@@ -58,18 +63,22 @@ class Set:
     why: str = ""
     personas: int | None = PERSONAS
 
+    @property
+    def name(self) -> str:
+        return self.file.name.partition(".")[0]
+
 
 def known_sets(data: Path) -> list[Set]:
-    """The four questionnaires of the data folder."""
+    """The car buyers, and the three questionnaires of the data folder."""
 
-    def one(name: str, without: str = "", why: str = "") -> Set:
-        return Set(data / f"{name}.csv", Wanted(without=without.split(",") if without else (), keep_repeats=True), why)
+    def questionnaire(file: Path, without: str = "", why: str = "") -> Set:
+        return Set(file, Wanted(without=without.split(",") if without else (), keep_repeats=True), why)
 
     return [
-        one("auto", "model,gender,occupation,household", "what was bought and who one is, known without asking"),
-        one("vnf"),
-        one("election", "VOTE3,AGE,EDUC,GENDER,PARTY", "vote and demography beside the twelve items"),
-        one("hobbies", "Sex,Age,Marital status,Profession,nb.activitees", "demography, and the sum of the answers"),
+        questionnaire(SHIPPED, "household,occupation", "who the respondents are, known without asking"),
+        questionnaire(data / "vnf.csv"),
+        questionnaire(data / "election.csv", "VOTE3,AGE,EDUC,GENDER,PARTY", "vote and demography beside the twelve items"),
+        questionnaire(data / "hobbies.csv", "Sex,Age,Marital status,Profession,nb.activitees", "demography, and the sum of the answers"),
     ]
 
 
@@ -195,8 +204,8 @@ def table(halves: Sequence[Half]) -> str:
 def wished() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--halves", type=int, default=10, help="random splits, each used both ways round")
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parent.parent.parent / "shared" / "data")
-    parser.add_argument("--sets", default="auto,vnf,election,hobbies")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("DISCERN_SHARED_DATA", SHARED)))
+    parser.add_argument("--sets", default="car-buyers,vnf,election,hobbies")
     parser.add_argument("--answers", type=Path, help="another CSV file instead of the known sets")
     parser.add_argument("--personas", type=int, default=PERSONAS)
     parser.add_argument("--label", help="column with the persona; then none are looked for")
@@ -207,8 +216,13 @@ def wished() -> argparse.Namespace:
 
 def sets_of(wish: argparse.Namespace) -> list[Set]:
     if wish.answers is None:
-        known = {known_set.file.stem: known_set for known_set in known_sets(wish.data)}
-        return [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
+        known = {questionnaire.name: questionnaire for questionnaire in known_sets(wish.data)}
+        wanted = [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
+        for missing in (questionnaire.file for questionnaire in wanted if not questionnaire.file.is_file()):
+            if os.environ.get("CI"):
+                raise SystemExit(f"{missing} is missing")
+            print(f"{missing} is not part of the project and is missing: left out")
+        return [questionnaire for questionnaire in wanted if questionnaire.file.is_file()]
     without = [name for name in wish.without.split(",") if name]
     return [Set(wish.answers, Wanted(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas)]
 
@@ -216,14 +230,14 @@ def sets_of(wish: argparse.Namespace) -> list[Set]:
 def main() -> None:
     wish = wished()
     with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
-        for item in sets_of(wish):
-            sheet = read_sheet(item.file.read_text(encoding="utf-8"), item.file.name, item.wanted)
+        for questionnaire in sets_of(wish):
+            sheet = read_sheet(questionnaire.file.read_text(encoding="utf-8"), questionnaire.file.name, questionnaire.wanted)
             tasks = [(seed, turned) for seed in range(1, wish.halves + 1) for turned in (False, True)]
-            halves = list(pool.map(partial(one_half, sheet, item.personas), tasks))
-            found = f"{item.personas} personas" if item.personas else f'personas by "{wish.label}"'
-            print(f"\n{item.file.stem}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
-            if item.wanted.without:
-                print(f"left out: {', '.join(item.wanted.without)}{f' ({item.why})' if item.why else ''}")
+            halves = list(pool.map(partial(one_half, sheet, questionnaire.personas), tasks))
+            found = f"{questionnaire.personas} personas" if questionnaire.personas else f'personas by "{wish.label}"'
+            print(f"\n{questionnaire.name}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
+            if questionnaire.wanted.without:
+                print(f"left out: {', '.join(questionnaire.wanted.without)}{f' ({questionnaire.why})' if questionnaire.why else ''}")
             print(f"fits: {'; '.join(half.told for half in halves[:4])}; ...")
             print(table(halves), flush=True)
 

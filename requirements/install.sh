@@ -22,4 +22,8 @@ if [ "$kind" = dev ]; then locks="-r requirements/dev.txt"; else locks="-r requi
 # shellcheck disable=SC2086  (one word a lock file)
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/build.txt $locks
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+if [ "$kind" = dev ]; then
+    # The tests start hundreds of processes: without compiled files, as where PYTHONDONTWRITEBYTECODE is set, each would compile what it imports.
+    .venv/bin/python -W ignore -m compileall -qq -j 0 .venv/lib || true  # some packages carry templates that are not Python
+fi
 echo "$wanted" >"$stamp"

@@ -1,24 +1,71 @@
 """What every test may ask for: a database, on each of the two systems that we support."""
 
+from __future__ import annotations
+
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.survey_service.databases import Postgres, PostgresMissing, clone, create_tables, postgres, sqlite_copy
+if TYPE_CHECKING:
+    from tests.survey_service.databases import Postgres
 
 LONG = (
     *("test_chaos.py", "test_schemathesis.py", "test_kill.py", "test_command.py", "test_backup.py", "test_refit.py", "test_fleet.py"),
-    *("test_pruning.py", "test_rolling.py", "test_robots.py", "test_storms.py", "test_new_model.py", "test_libraries.py", "test_fuzz.py"),
-    *("test_calibration_benchmark.py", "test_docs.py", "test_restarts.py", "test_standing.py", "test_small.py", "test_disasters.py"),
+    *("test_retention.py", "test_rolling.py", "test_robots.py", "test_many_updates.py", "test_recomputed_base.py", "test_fuzz.py"),
+    *("test_segment_libraries.py", "test_calibration_benchmark.py", "test_docs.py", "test_restarts.py", "test_failing_crms.py"),
+    *("test_memory.py", "test_disasters.py"),
 )
 """Files that take long, the longest first: begun last, each would keep one processor busy while the others have nothing left to do."""
 
 
+STARTERS = {"discern", "start", "process", "web_server", "oracle"}
+"""What tests/processes.py offers to start programs with."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the markers of what it needs, before `-m` selects by them."""
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+    for item in items:
+        for marker in _markers_of(item):
+            item.add_marker(marker)
+
+
+def _markers_of(item: pytest.Item) -> Iterator[str]:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    if fixtures & {"postgres_server", "private_postgres"} or "postgresql" in [value for value in parameters if isinstance(value, str)]:
+        yield "postgresql"
+    if "browser" in fixtures:
+        yield "browser"
+    if _starts_programs(item):
+        yield "processes"
+    if item.path.name in LONG:
+        yield "slow"
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    """Whether the file of the test imports something that starts programs."""
+    known = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    return any(
+        value is subprocess
+        or (getattr(value, "__module__", None) == "tests.processes" and getattr(value, "__name__", None) in STARTERS)
+        or getattr(value, "__module__", None) in ("tests.chaos", "tests.fleet")
+        for value in known
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Without this line the plugin of Hypothesis loads Hypothesis for its summary, a second of work, where no test has used it."""
+    if "hypothesis" not in sys.modules:
+        session.config.pluginmanager.unregister(name="hypothesispytest")
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +85,8 @@ def private_postgres() -> Iterator[Postgres]:
 @contextmanager
 def _a_server() -> Iterator[Postgres]:
     """Where PostgreSQL cannot be had, a developer is told so and CI fails."""
+    from tests.survey_service.databases import PostgresMissing, postgres
+
     with ExitStack() as stack:
         try:
             server = stack.enter_context(postgres())
@@ -49,6 +98,8 @@ def _a_server() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all tables and no rows, to be copied."""
+    from tests.survey_service.databases import create_tables
+
     file = tmp_path_factory.mktemp("sqlite") / "template.db"
     create_tables(f"sqlite:///{file}")
     return file
@@ -57,6 +108,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of its own for each test: all tables, no rows."""
+    from tests.survey_service.databases import clone, sqlite_copy
+
     if request.param == "sqlite":
         yield sqlite_copy(request.getfixturevalue("sqlite_template"), tmp_path)
     else:

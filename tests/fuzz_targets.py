@@ -53,7 +53,7 @@ def pure_targets() -> Iterator[Target]:
     yield Target("csv: fit", files, lambda given: read_sheet(cells_of(decoded(given, "f"), "f"), "f"), (AnswersInvalid,))
     yield Target("csv: replay", files, lambda given: read_answers(decoded(given, "f"), bank, "f"), (AnswersInvalid,))
     yield Target("csv: links", files, lambda given: contacts_of(cells_of(decoded(given, "f"), "f")), (AnswersInvalid,))
-    yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
+    yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers-published.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
     yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
     yield _tokens()
 

@@ -1,18 +1,18 @@
-"""Where the real answers lie that are not part of the project."""
+"""Where the real answers lie: those that ship with the project, and those that are not part of it."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+ROOT = Path(__file__).resolve().parent.parent
+CAR_BUYERS = ROOT / "question_bank" / "examples" / "car-buyers.answers.csv"
+SHARED = ROOT.parent / "shared" / "data"
 
 
-def shared_data() -> Path:
-    """The folder of real questionnaires beside the checkout; its tests are skipped elsewhere, but never in CI."""
-    folder = Path(os.environ.get("DISCERN_SHARED_DATA", SHARED / "data"))
-    if not folder.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"the real answers are missing: no folder {folder}")
-        pytest.skip(f"needs the real answers, which are not part of the project: no folder {folder}")
-    return folder
+def shared_file(name: str) -> Path:
+    """Return a file of real questionnaires beside the checkout. Without it the test is skipped, in CI it fails."""
+    file = Path(os.environ.get("DISCERN_SHARED_DATA", SHARED)) / name
+    if not file.is_file():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs real answers that are not part of the project: {file}")
+    return file

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from survey_service.cli.main import main
 from tests.processes import ROOT, discern, environment
-from tests.real_answers import shared_data
+from tests.real_answers import CAR_BUYERS
 
 EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
 TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
@@ -44,8 +44,7 @@ def test_the_example_bank_has_no_problem_and_no_warning():
 
 def test_replay_of_real_answers_prints_its_table():
     """793 car buyers; the belief after more questions agrees more with the belief after all of them."""
-    answers = shared_data() / "auto.csv"
-    done = discern("replay", str(EXAMPLE), "--answers", str(answers), "--survey", "website", "--json", database_url="sqlite://")
+    done = discern("replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), "--survey", "website", "--json", database_url="sqlite://")
 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -58,18 +57,17 @@ def test_replay_of_real_answers_prints_its_table():
     assert adaptive[5]["agreement"] > random[5]["agreement"] + 0.1
     assert all(item["calibration_error"] < 0.06 for item in adaptive.values())
 
-    table = discern("replay", str(EXAMPLE), "--answers", str(answers), "--steps", "3", database_url="sqlite://").stdout
+    table = discern("replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), "--steps", "3", database_url="sqlite://").stdout
     assert table.startswith("793 respondents\n")
     assert len(table.splitlines()) == 8
 
 
 def test_replay_also_stops_as_the_survey_does():
     """The survey `website` asks at most five questions until .85; told to stop at .8, stated and soft agreement are the same within .03."""
-    answers = shared_data() / "auto.csv"
 
     def at_stop(*wishes):
         done = discern(
-            "replay", str(EXAMPLE), "--answers", str(answers), *wishes, "--orders", "adaptive", "--json", database_url="sqlite://"
+            "replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), *wishes, "--orders", "adaptive", "--json", database_url="sqlite://"
         )
         return json.loads(done.stdout)["at_stop"]["adaptive"]
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.processes import ROOT, free_port
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "question_bank" / "examples" / "README.md"])
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -53,6 +53,16 @@ def read_until_belief(stream) -> str:
         if b'"explanation"' in line:
             return line.decode()
     raise AssertionError("the walk ended without showing the belief")
+
+
+def test_the_replay_in_the_readme_prints_the_table_below_it():
+    """From the answers that ship with the project."""
+    command, table = re.search(r"^```\n(discern replay .*?)\n```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.M | re.S).groups()
+    own = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    done = subprocess.run(command.split(), cwd=ROOT, env=own, capture_output=True, text=True, check=True)
+
+    assert done.stdout == table
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

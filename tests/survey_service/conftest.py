@@ -1,20 +1,24 @@
 """The application on each of the two databases."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.survey_service.databases import clone, sqlite_copy
-from tests.survey_service.service import Service, a_service
-from tests.survey_service.webhooks.api_clients import ENDPOINT, Caller
-from tests.survey_service.webhooks.world import World, a_world
+if TYPE_CHECKING:
+    from tests.survey_service.service import Service
+    from tests.survey_service.webhooks.api_clients import Caller
+    from tests.survey_service.webhooks.world import World
 
 
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
     """A service of its own for each test."""
+    from tests.survey_service.service import a_service
+
     made = a_service(database_url)
     yield made
     made.parts.store.close()
@@ -23,6 +27,9 @@ def service(database_url: str) -> Iterator[Service]:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests of a file that leave nothing behind which another could see."""
+    from tests.survey_service.databases import clone, sqlite_copy
+    from tests.survey_service.service import a_service
+
     if request.param == "sqlite":
         folder: Path = tmp_path_factory.mktemp("one")
         made = a_service(sqlite_copy(request.getfixturevalue("sqlite_template"), folder))
@@ -38,6 +45,8 @@ def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def world(database_url: str) -> Iterator[World]:
     """A bank, some contacts, and receivers of messages."""
+    from tests.survey_service.webhooks.world import a_world
+
     with a_world(database_url) as made:
         yield made
 
@@ -45,10 +54,14 @@ def world(database_url: str) -> Iterator[World]:
 @pytest.fixture
 def call(world: World) -> Caller:
     """The API of the world, called with a key of each scope."""
+    from tests.survey_service.webhooks.api_clients import Caller
+
     return Caller(world)
 
 
 @pytest.fixture
 def made(call: Caller) -> Any:
     """A new endpoint as the API returns it, with its secret."""
+    from tests.survey_service.webhooks.api_clients import ENDPOINT
+
     return call("post", "/endpoints", ENDPOINT).json

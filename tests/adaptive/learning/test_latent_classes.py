@@ -7,25 +7,26 @@ import pytest
 
 from adaptive.learning.latent_classes import fit_latent_classes
 from adaptive.learning.responses import MISSING
-from tests.real_answers import shared_data
+from tests.adaptive.published_tables import CARCINOMA, CHEATING, ROLE_CONFLICT, SURVEY_ATTITUDES
+from tests.real_answers import shared_file
 
 PUBLISHED = [
-    ("carcinoma", None, 2, -317.2568),
-    ("carcinoma", None, 3, -293.705),
-    ("carcinoma", None, 4, -289.2858),
-    ("gss82", None, 2, -2783.268),
-    ("gss82", None, 3, -2754.545),
-    ("values", None, 2, -504.4677),
-    ("cheating", ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"], 2, -440.0271),
+    (CARCINOMA, 2, -317.2568),
+    (CARCINOMA, 3, -293.705),
+    (CARCINOMA, 4, -289.2858),
+    (SURVEY_ATTITUDES, 2, -2783.268),
+    (SURVEY_ATTITUDES, 3, -2754.545),
+    (ROLE_CONFLICT, 2, -504.4677),
+    (CHEATING, 2, -440.0271),
 ]
 
 
 ELECTION = ["MORALG", "CARESG", "KNOWG", "LEADG", "DISHONG", "INTELG", "MORALB", "CARESB", "KNOWB", "LEADB", "DISHONB", "INTELB"]
 
 
-def coded(name, columns):
+def coded(name, columns=None):
     """(N, J) codes with -1 for an empty cell, and the number of levels of each column."""
-    with (shared_data() / f"{name}.csv").open() as file:
+    with shared_file(f"{name}.csv").open() as file:
         rows = list(csv.DictReader(file))
     columns = columns or list(rows[0])
     levels = [sorted({row[column] for row in rows if row[column]}) for column in columns]
@@ -33,12 +34,12 @@ def coded(name, columns):
     return np.array(codes), [len(found) for found in levels]
 
 
-@pytest.mark.parametrize(("name", "columns", "classes", "published"), PUBLISHED)
-def test_the_published_log_likelihoods_are_reached(name, columns, classes, published):
+@pytest.mark.parametrize(("table", "classes", "published"), PUBLISHED)
+def test_the_published_log_likelihoods_are_reached(table, classes, published):
     """With flat priors the fit is the maximum likelihood fit of the poLCA manual."""
-    codes, levels = coded(f"latent-class-golden/{name}", columns)
-
-    found = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10, iterations=5000)
+    found = fit_latent_classes(
+        table.codes, table.levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10, iterations=5000
+    )
 
     assert found.log_likelihood == pytest.approx(published, abs=0.01)
 
@@ -67,20 +68,12 @@ def test_with_gaps_kept_the_best_known_log_likelihood_is_reached(classes, best_k
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence")
-@pytest.mark.parametrize(
-    ("name", "columns", "classes"),
-    [
-        ("latent-class-golden/carcinoma", None, 3),
-        ("latent-class-golden/values", None, 2),
-        ("latent-class-golden/gss82", None, 2),
-        ("vnf", None, 2),
-    ],
-)
-def test_an_independent_program_finds_nothing_better(name, columns, classes):
+@pytest.mark.parametrize(("table", "classes"), [(CARCINOMA, 3), (ROLE_CONFLICT, 2), (SURVEY_ATTITUDES, 2), ("vnf", 2)])
+def test_an_independent_program_finds_nothing_better(table, classes):
     """StepMix, gaps kept, on the same answers."""
     from stepmix.stepmix import StepMix
 
-    codes, levels = coded(name, columns)
+    codes, levels = coded(table) if isinstance(table, str) else (table.codes, table.levels)
     theirs = StepMix(
         n_components=classes, measurement="categorical_nan", n_init=5, abs_tol=1e-7, rel_tol=1e-9, max_iter=2000, random_state=1,
         progress_bar=0, verbose=0,

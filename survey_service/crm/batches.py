@@ -1,6 +1,7 @@
 """The two short transactions of a batch: messages of distinct contacts are taken for one connection, and each is settled on its own."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,6 @@ from sqlmodel import Session, and_, col, delete, exists, func, select, update
 
 from survey_service.crm.adapters.protocol import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Retry
 from survey_service.outbox import events, messages
@@ -19,6 +19,22 @@ from survey_service.store.tables.webhooks import Connection, Delivery, DeliveryA
 from survey_service.webhooks import circuit_breaker, due, endpoint_health, results
 from survey_service.webhooks.claim import Claimed
 from survey_service.webhooks.retry import after_failure
+
+
+def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> Wiring:
+    """What the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys reads the credentials."""
+    return Wiring(
+        url=endpoint.url,
+        mapping=connection.mapping,
+        options=connection.options,
+        external_id=connection.external_id,
+        identity=connection.identity,
+        personas=personas,
+        create_contacts=connection.create_contacts,
+        template=connection.template,
+        credentials=json.loads(keys.decrypt(endpoint.secrets[0]["encrypted"])),
+    )
+
 
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""

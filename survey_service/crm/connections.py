@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from survey_service.crm.adapters import contact_values, http_template
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.wiring import wiring_of
+from survey_service.crm.batches import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.errors import Invalid, NotFound

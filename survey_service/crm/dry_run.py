@@ -14,9 +14,9 @@ from survey_service.crm.adapters.client import Unanswered
 from survey_service.crm.adapters.contact_values import record_of
 from survey_service.crm.adapters.protocol import Record, Request, Response, Wiring
 from survey_service.crm.adapters.registry import ADAPTERS
+from survey_service.crm.batches import wiring_of
 from survey_service.crm.connections import find
 from survey_service.crm.sync import NO_IDENTITY, token_of
-from survey_service.crm.wiring import wiring_of
 from survey_service.crypto import Keyring
 from survey_service.errors import Invalid
 from survey_service.outbox import events

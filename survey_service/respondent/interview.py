@@ -5,7 +5,7 @@ here knows HTTP.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,9 @@ from sqlmodel import Session
 
 from question_bank.compile import ObservedAnswer
 from survey_service.belief.belief import InferredBelief, store_belief
+from survey_service.contacts.directory import OWN_SYSTEM, follow
+from survey_service.contacts.merging import merge
+from survey_service.contacts.views import names_of
 from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import ask_to_confirm
 from survey_service.outbox import publish
@@ -149,3 +152,23 @@ def _leave_closed_question(interview: Interview, now: datetime) -> None:
 
 def _publish_end(session: Session, interview: Interview, now: datetime) -> None:
     publish.publish_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)
+
+
+class SomebodyElse(Conflict):
+    """This session belongs to another known contact: begin a new one."""
+
+    code = "somebody_else"
+
+
+def identify(
+    session: Session, banks: Banks, session_id: str, token: str, contact_id: Callable[[Session], str], now: datetime
+) -> dict[str, Any]:
+    """The session goes on as the contact's. Doing it again changes nothing. Raises SomebodyElse, ContactErased and what a token may do."""
+    interview = open_interview(session, banks, session_id, token, now, lock=False)
+    contact = follow(session, contact_id(session))  # read after the token: nobody learns from here whether a link is valid
+    if interview.contact.id != contact.id:
+        if any(name["system"] == OWN_SYSTEM for name in names_of(session, [interview.contact])[interview.contact.id]):
+            raise SomebodyElse
+        merge(session, banks, interview.contact.id, contact.id, now)
+        session.flush()
+    return look(session, banks, session_id, token, now)

@@ -10,7 +10,7 @@ from survey_service.errors import BadToken, DiscernError
 from survey_service.links.lookup import LinkOfAnotherSurvey, find
 from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
-from survey_service.respondent.identify import identify
+from survey_service.respondent.interview import identify
 from survey_service.respondent.link_start import arrival_of, begin
 from survey_service.respondent.schemas import (
     AnswersRequest,

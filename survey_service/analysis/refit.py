@@ -18,7 +18,7 @@ from question_bank.files.write import write_bank
 from survey_service.analysis.dropout import learned_hazard, with_hazard
 from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Options, figures, simulate_survey
-from survey_service.belief.evidence import readable
+from survey_service.belief.evidence import interpret
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer
 
@@ -69,7 +69,7 @@ def stored_answers(session: Session, bank: CompiledBank) -> Iterator[list[Observ
     order = col(Answer.contact_id), col(Answer.id)
     statement = select(Answer).where(Answer.bank == bank.bank.id, Answer.state == "current").order_by(*order)
     for _, log in groupby(session.exec(statement), key=lambda answer: answer.contact_id):
-        yield [given for _, given in readable(log, bank) if given.weight == 1]
+        yield [given for _, given in interpret(log, bank) if given.weight == 1]
 
 
 def write_draft(done: Refitted, out: Path) -> None:

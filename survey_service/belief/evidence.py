@@ -26,7 +26,7 @@ SECONDS_A_WORD = 0.1
 SECONDS_TO_ACT = 0.3
 """Between having decided and having pressed the button."""
 
-SEVERAL = 3
+STRAIGHT_LINING_SCALES = 3
 """Scales with one and the same point from which that is worth a note."""
 
 
@@ -36,28 +36,28 @@ def weight_of(question: Question, answer: Answer) -> float:
         return 0.0
     if answer.measured is None:
         return 1.0
-    return min(answer.measured / least_seconds(question), 1.0)
+    return min(answer.measured / least_reading_seconds(question), 1.0)
 
 
-def manner_of(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
+def response_manner(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
     """Two notes on how somebody answered, which change no weight: the median `pace`, the time it took as a multiple of the least that
     reading takes (None where nothing was measured), and `straight_lining`, the same point on every one of several scales."""
     known = {question.id for question in bank.questions}
     current = [(bank.question(answer.question), answer) for answer in log if answer.state == "current" and answer.question in known]
-    paces = [answer.measured / least_seconds(question) for question, answer in current if answer.measured is not None]
+    paces = [answer.measured / least_reading_seconds(question) for question, answer in current if answer.measured is not None]
     points = [answer.value for question, answer in current if question.type == "scale" and answer.kind == "answer"]
-    return {"pace": median(paces) if paces else None, "straight_lining": len(points) >= SEVERAL and len(set(points)) == 1}
+    return {"pace": median(paces) if paces else None, "straight_lining": len(points) >= STRAIGHT_LINING_SCALES and len(set(points)) == 1}
 
 
-def least_seconds(question: Question) -> float:
+def least_reading_seconds(question: Question) -> float:
     """How long it takes at least to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
     return SECONDS_TO_ACT + SECONDS_A_WORD * question.words
 
 
-MOST_TERMS = 200
+SIGNALS_PER_STATEMENT = 200
 """Signals in one statement: SQLite joins no more than 500."""
 
-ONCE = 1
+DEFAULT_AT_MOST = 1
 """How often a signal counts where its author does not say."""
 
 
@@ -82,7 +82,7 @@ class ContactEvidence:
     label: Mapping[str, Any] | None = None
 
     @property
-    def is_anything(self) -> bool:
+    def has_evidence(self) -> bool:
         return bool(self.given or self.seen or self.label)
 
     @property
@@ -117,18 +117,18 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     """What is known about each of them, in as many statements as for one."""
     names = [contact.id for contact in contacts]
     given: dict[str, list[tuple[Answer, ObservedAnswer]]] = defaultdict(list)
-    for answer, item in readable(session.scalars(_counting(names, bank.bank.id)), bank, now):
+    for answer, item in interpret(session.scalars(_current_answers(names, bank.bank.id)), bank, now):
         given[answer.contact_id].append((answer, item))
-    seen = signals_of(session, names, bank, now)
+    seen = signal_events(session, names, bank, now)
     return [ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
 
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
     """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
-    return list(session.scalars(_counting([contact_id], bank)))
+    return list(session.scalars(_current_answers([contact_id], bank)))
 
 
-def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, ObservedAnswer]]:
+def interpret(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, ObservedAnswer]]:
     """The answers that mean something in this version of the bank; those of vanished questions or options are left out.
 
     Each weighs what is left of it `now`, or what it weighed when it was given.
@@ -144,23 +144,23 @@ def readable(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None
             continue
         weight = weight_of(question, answer)
         if now is not None and half_life is not None:
-            weight *= faded(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
+            weight *= decay(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
         kept.append((answer, ObservedAnswer(answer.question, value, weight=weight)))
     return kept
 
 
-def signals_of(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[SignalEvent]]:
+def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[SignalEvent]]:
     """By contact the sightings that count, oldest first: of each signal the newest, `at_most` of them. No statement without signals."""
     signals = {signal.id: signal for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
-    for start in range(0, len(signals), MOST_TERMS):
-        some = bank.bank.signals[start : start + MOST_TERMS]
+    for start in range(0, len(signals), SIGNALS_PER_STATEMENT):
+        some = bank.bank.signals[start : start + SIGNALS_PER_STATEMENT]
         for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
-            found[contact_id].append(SignalEvent(name, event_id, event, at, faded(signals[name].half_life_days, now - at)))
+            found[contact_id].append(SignalEvent(name, event_id, event, at, decay(signals[name].half_life_days, now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
 
 
-def faded(half_life_days: float | None, age: timedelta) -> float:
+def decay(half_life_days: float | None, age: timedelta) -> float:
     """What is left of the weight of evidence of this age.
 
     >>> faded(60, timedelta(days=120)), faded(None, timedelta(days=120))
@@ -197,7 +197,7 @@ def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
     return row if bank.tables.styles is None else row[bank.tables.styles.persona_of]
 
 
-def _counting(contact_ids: Sequence[str], bank: str) -> Select[Any]:
+def _current_answers(contact_ids: Sequence[str], bank: str) -> Select[Any]:
     mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, is_current(Answer))
     return mine.order_by(col(Answer.id))
 
@@ -217,7 +217,7 @@ def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
         .where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal))
         .subquery()
     )
-    counted = of_these.c.age <= (signal.at_most or ONCE)
+    counted = of_these.c.age <= (signal.at_most or DEFAULT_AT_MOST)
     columns = of_these.c
     return select(columns.contact_id, columns.signal, columns.id, columns.name, columns.at).where(counted)
 

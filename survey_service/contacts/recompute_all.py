@@ -65,7 +65,7 @@ def _anew(session: Session, bank: CompiledBank, version: int, contacts: list[Con
         belief = before.get(contact.id)
         probabilities = believe(bank.tables, known.evidence)[0]
         old = {} if belief is None else belief.probabilities
-        same = belief is None and not known.is_anything
+        same = belief is None and not known.has_evidence
         same |= all(abs(old.get(name, -1) - p) <= SAME for name, p in zip(bank.personas, probabilities, strict=True))
         moved.append(not same)
         if not same:

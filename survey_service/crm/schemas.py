@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from survey_service.egress.addresses import LONGEST_URL
-from survey_service.outbox.debounce import WISHES
+from survey_service.outbox.debounce import SEND_WHEN
 from survey_service.store.tables.webhooks import KINDS
 from survey_service.web.api import StrictSchema
 from survey_service.web.strict_json import Truth, Whole
@@ -51,7 +51,7 @@ class ConnectionPatchSchema(StrictSchema):
     options = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String(validate=WORD)))
     template = fields.Nested(TemplateSchema)
     create_contacts = Truth(metadata={"description": "May contacts be made that are not there?"})
-    when = fields.String(validate=validate.OneOf(WISHES))
+    when = fields.String(validate=validate.OneOf(SEND_WHEN))
     description = fields.String(validate=validate.Length(max=200))
     state = fields.String(validate=validate.OneOf(["active", "disabled"]))
 

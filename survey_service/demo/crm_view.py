@@ -9,7 +9,7 @@ from sqlmodel import Session
 from question_bank.definitions import Bank, Question, in_language
 from survey_service.demo.words import WORDS
 from survey_service.respondent.state import open_interview
-from survey_service.respondent.view import insight_of
+from survey_service.respondent.view import session_insight
 from survey_service.store.banks import Banks
 
 TELLS_NOTHING = 0.05
@@ -19,16 +19,16 @@ TELLS_NOTHING = 0.05
 def seen(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
     """Personas with their probabilities, and each answer with its weight. Raises NotFound, BadToken."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
-    insight = insight_of(session, banks, session_id, now)
+    found = session_insight(session, banks, session_id, now)
     bank, language = interview.bank.bank, interview.row.language
     prior = dict(zip(interview.bank.personas, map(float, interview.bank.tables.persona_prior), strict=True))
-    probabilities = insight["belief"]["probabilities"] if insight["belief"] else prior
+    probabilities = found["belief"]["probabilities"] if found["belief"] else prior
     names = {persona.id: in_language(persona.name, language, bank.language) for persona in bank.personas}
     return {
         "contact": interview.contact.id,
         "status": interview.row.status,
         "personas": [{"id": name, "name": names[name], "probability": probabilities[name]} for name in names],
-        "answers": [_told(bank, language, names, item) for item in insight["explanation"] if "question" in item],
+        "answers": [_told(bank, language, names, item) for item in found["explanation"] if "question" in item],
     }
 
 

@@ -11,7 +11,7 @@ from survey_service.demo.words import WORDS
 from survey_service.embed.assets import asset
 from survey_service.embed.routes import pinned_tag, send_asset
 from survey_service.errors import BadToken, NotFound
-from survey_service.respondent.flow import spoken
+from survey_service.respondent.flow import nearest_language
 from survey_service.web.context import parts
 
 DEMO_SURVEY = "website"
@@ -26,7 +26,7 @@ blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="tem
 def shop() -> Response:
     """A page after a purchase: the survey on one side, what becomes of the answers on the other."""
     wanted = request.args.get("lang") or request.accept_languages.best
-    language = spoken(wanted, tuple(WORDS))
+    language = nearest_language(wanted, tuple(WORDS))
     receiver = parts().settings.demo_receiver or ""
     page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
     response = Response(page)

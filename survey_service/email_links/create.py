@@ -13,7 +13,7 @@ from survey_service.contacts import directory
 from survey_service.crypto import Keyring
 from survey_service.email_links.first_question import checked, first_questions
 from survey_service.links.lookup import may_be_asked
-from survey_service.respondent.flow import spoken
+from survey_service.respondent.flow import nearest_language
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
@@ -86,7 +86,7 @@ def make(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence
             outcomes.append(Refused(recipient.external_id, _because(contact)))
             continue
         wish = recipient.language or contact.attributes.get("language")
-        language = spoken(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
+        language = nearest_language(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
         made = Made(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
         outcomes.append(made)
         rows.append(_row(mailing, contact, made, now))

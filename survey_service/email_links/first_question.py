@@ -42,9 +42,11 @@ def first_questions(bank: CompiledBank, survey: str, known: Sequence[ContactEvid
     Contacts of whom nothing is known are decided once.
     """
     rules = _only_linkable(bank, survey)
-    new: list[str | None] = [] if all(known_item.is_anything for known_item in known) else _chosen(bank, rules, [ContactEvidence(bank, [])])
-    old = iter(_chosen(bank, rules, [known_item for known_item in known if known_item.is_anything]))
-    return [next(old) if known_item.is_anything else new[0] for known_item in known]
+    new: list[str | None] = (
+        [] if all(known_item.has_evidence for known_item in known) else _chosen(bank, rules, [ContactEvidence(bank, [])])
+    )
+    old = iter(_chosen(bank, rules, [known_item for known_item in known if known_item.has_evidence]))
+    return [next(old) if known_item.has_evidence else new[0] for known_item in known]
 
 
 def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[ContactEvidence]) -> list[str | None]:

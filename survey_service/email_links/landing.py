@@ -15,9 +15,9 @@ from survey_service.links.lookup import last_opened, option_of
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import claim, value_of_option
 from survey_service.respondent import interview
-from survey_service.respondent.link_start import CHANNEL, _committed, arrival_of
+from survey_service.respondent.link_start import CHANNEL, _confirmed_answer, arrival_by_link
 from survey_service.respondent.state import GivenAnswer, Start
-from survey_service.respondent.view import in_words, rendered
+from survey_service.respondent.view import answer_text, rendered
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, SurveySession
 from survey_service.store.tables.links import Link, LinkSession
@@ -44,7 +44,7 @@ def land(session: Session, banks: Banks, link: Link, target: Target, now: dateti
     bank = banks.version(session, link.bank, link.bank_version)
     question = bank.bank.question(link.question)
     about = rendered(question, link.language, bank.bank.language)
-    committed, option = _committed(session, link), option_of(session, banks, link, target)
+    committed, option = _confirmed_answer(session, link), option_of(session, banks, link, target)
     was = None if committed is None or committed.kind != "answer" else from_store(question, committed.value)
     clicked = None if option is None else value_of_option(question, option)
     provisional = clicked is not None and clicked != was and not changing
@@ -53,7 +53,7 @@ def land(session: Session, banks: Banks, link: Link, target: Target, now: dateti
         view = {**view, "status": "open", "question": {**about, "given": was, "can_go_back": False}}
         return Landing(view, about, None, provisional=False, asks_itself=True)
     chosen = clicked if provisional else was
-    words = None if chosen is None else in_words(question, chosen, link.language, bank.bank.language)
+    words = None if chosen is None else answer_text(question, chosen, link.language, bank.bank.language)
     return Landing(view, about, words, provisional, asks_itself=False)
 
 
@@ -75,11 +75,11 @@ def act(
     answers = [] if given is None else [given]
     if option is not None and not changing and not (given and given.question == link.question):
         value = value_of_option(bank.bank.question(link.question), option)
-        if not _stands(_committed(session, link), value):
+        if not _stands(_confirmed_answer(session, link), value):
             answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     known = _session_of_act(session, link, answers, now)
     if known is None and answers:
-        arrival = arrival_of(link, Start(channel=CHANNEL, shown_at=last_opened(session, link)), None)
+        arrival = arrival_by_link(link, Start(channel=CHANNEL, shown_at=last_opened(session, link)), None)
         begun, _ = interview.start(session, banks, link.survey, arrival, now)
         known = begun.row.id
         session.add(LinkSession(session_id=known, link_id=link.id))
@@ -94,7 +94,7 @@ def _next(session: Session, banks: Banks, link: Link, claimed: ObservedAnswer | 
     is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
     if is_open or (sessions and claimed is None):
         return interview.look(session, banks, sessions[0].id, None, now, claimed)
-    return interview.welcome(session, banks, link.survey, arrival_of(link, Start(channel=CHANNEL), claimed), now)
+    return interview.preview_start(session, banks, link.survey, arrival_by_link(link, Start(channel=CHANNEL), claimed), now)
 
 
 def _sessions(session: Session, link: Link) -> list[SurveySession]:

@@ -116,7 +116,7 @@ def act(survey: str, ticket: str) -> Response:
     try:
         with p.store.writing() as session:  # the look above has compiled the bank
             if language:
-                interview.speak(session, p.banks, session_id, language, p.now())
+                interview.change_language(session, p.banks, session_id, language, p.now())
             if request.form.get("act") == "back":
                 interview.go_back(session, p.banks, session_id, None, act_id(request.form), p.now())
             elif request.form.get("act") == "stop":
@@ -174,7 +174,7 @@ def too_many(error: TooManyRequests) -> Response:
 
 def _first_view(p: Parts, survey: str, arrival: Start) -> dict[str, Any]:
     with p.store.reading() as session:
-        return interview.welcome(session, p.banks, survey, arrival, p.now())
+        return interview.preview_start(session, p.banks, survey, arrival, p.now())
 
 
 def _asked_for(view: dict[str, Any]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from survey_service.belief.evidence import signals_of
+from survey_service.belief.evidence import signal_events
 from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
 from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, erased
@@ -132,7 +132,7 @@ def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: 
     """Anew about everybody for whom one of the `fresh` events is a signal that counts."""
     contacts = {contact.id: contact for contact in fresh.values() if contact.merged_into is None}
     for bank, version in banks.newest(session) if contacts else []:
-        for contact_id, sightings in signals_of(session, sorted(contacts), bank, now).items():
+        for contact_id, sightings in signal_events(session, sorted(contacts), bank, now).items():
             if any(sighting.event_id in fresh for sighting in sightings):
                 contact = contacts[contact_id]
                 publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "signal", now)

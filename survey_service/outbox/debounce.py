@@ -7,7 +7,7 @@ DEBOUNCE = timedelta(seconds=10)
 LONGEST_DEBOUNCE = timedelta(seconds=60)
 IDLE = timedelta(minutes=30)
 
-WISHES = ("every_answer", "material", "idle", "final")
+SEND_WHEN = ("every_answer", "material", "idle", "final")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
-OF_CONTACTS = (UPDATED, DECIDED, MERGED, ERASED)
+CONTACT_EVENTS = (UPDATED, DECIDED, MERGED, ERASED)
 """What can be told later, from the state of a contact."""
 
 
@@ -99,7 +99,7 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
 
 def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
     """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
-    resync.mark(session, _unreachable(_known(session)), gone["id"])
+    resync.mark(session, _unreachable(_endpoints(session)), gone["id"])
     _publish_contact_event(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
@@ -162,7 +162,7 @@ def _publish_update(
     if wanting:
         facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
         for endpoint in wanting:
-            _replace(session, endpoint, change, facts, ended, now, lane)
+            _supersede(session, endpoint, change, facts, ended, now, lane)
 
 
 def _publish_decision(
@@ -182,7 +182,7 @@ def _publish_decision(
             messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, change.contact, change.bank, lane)
 
 
-def _replace(
+def _supersede(
     session: Session, endpoint: Endpoint, change: BeliefChange, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str
 ) -> None:
     """Put an update in the place of those that have not gone out, if it is worth telling at all."""
@@ -229,18 +229,19 @@ def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange,
 
 def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
     """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
-    known = _known(session)
+    known = _endpoints(session)
     if unreachable := _unreachable(known):
         resync.mark(session, unreachable, contact.id)
     return [known_item for known_item in known if _is_reachable(known_item) and (lane == INTERACTIVE or known_item.bulk)]
 
 
-def _known(session: Session) -> list[Endpoint]:
+def _endpoints(session: Session) -> list[Endpoint]:
     return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
 
 
 def _unreachable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    return [endpoint for endpoint in endpoints if not _is_reachable(endpoint) and any(is_wanted(endpoint, event) for event in OF_CONTACTS)]
+    wanting = [endpoint for endpoint in endpoints if any(is_wanted(endpoint, event) for event in CONTACT_EVENTS)]
+    return [endpoint for endpoint in wanting if not _is_reachable(endpoint)]
 
 
 def _is_reachable(endpoint: Endpoint) -> bool:
@@ -252,7 +253,7 @@ def _names(session: Session, contact: Contact) -> list[ExternalId]:
     return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
 
 
-AT_ONCE = 50
+RESYNC_BATCH = 50
 
 
 def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
@@ -262,7 +263,7 @@ def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
         if endpoint_id is None:
             return False
         mine = select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == endpoint_id).order_by(col(Untold.contact_id))
-        ids = list(session.scalars(mine.limit(AT_ONCE)))
+        ids = list(session.scalars(mine.limit(RESYNC_BATCH)))
     with store.writing() as session:
         _resync(session, banks, endpoint_id, ids, now)
     return True

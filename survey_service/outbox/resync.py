@@ -46,7 +46,7 @@ def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
     session.execute(dialect.insert(Untold).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing())
 
 
-JUMP = 1_000_000
+SEQUENCE_JUMP = 1_000_000
 """More messages than any contact gets between a backup and its restore."""
 
 
@@ -57,8 +57,8 @@ def resume_after_restore(session: Session, now: datetime) -> int:
 
     Gives how many endpoints there are. Doing it twice does no harm.
     """
-    session.execute(update(Contact).values(sequence=col(Contact.sequence) + JUMP))
-    session.execute(update(Belief).values(sequence=col(Belief.sequence) + JUMP))
+    session.execute(update(Contact).values(sequence=col(Contact.sequence) + SEQUENCE_JUMP))
+    session.execute(update(Belief).values(sequence=col(Belief.sequence) + SEQUENCE_JUMP))
     session.execute(update(Delivery).where(col(Delivery.lease_until) > now).values(lease_until=now))
     endpoints = session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").with_for_update()).all()
     for endpoint in endpoints:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from question_bank.answer_values import to_store
 from survey_service.errors import Conflict
 from survey_service.respondent.answers import validate_answers
-from survey_service.respondent.flow import arrive, close, move_on
+from survey_service.respondent.flow import ask_next, close, new_interview
 from survey_service.respondent.state import GivenAnswer, Interview, Start
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
@@ -31,17 +31,17 @@ class DryRun:
 def dry_run(session: Session, banks: Banks, survey: str, language: str | None, done: DryRun, now: datetime) -> dict[str, Any]:
     """The view after what was `done`. Writes nothing. Raises as the real one does, and Conflict where there is nothing to go back to."""
     with session.no_autoflush:
-        interview = arrive(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)
-        move_on(interview, now)
+        interview = new_interview(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)
+        ask_next(interview, now)
         if done.back and not done.answers:
             raise Conflict("There is no answer to go back to.")
         for answer in done.answers[:-1] if done.back else done.answers:
-            interview.must_be_open(now)
+            interview.require_open(now)
             interview = _with(interview, answer, now)
-            move_on(interview, now)
+            ask_next(interview, now)
         if done.back:
             interview = replace(interview, withdrawn=_with(interview, done.answers[-1], now).answers[-1])
-            move_on(interview, now)
+            ask_next(interview, now)
         if done.stopped and interview.row.status == "open":
             close(interview, "finished", "respondent", now)
         return view_of(interview, now)

@@ -18,7 +18,7 @@ from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
-from survey_service.respondent.flow import spoken
+from survey_service.respondent.flow import nearest_language
 from survey_service.respondent.translations import words_of_widget
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import enter
@@ -49,7 +49,7 @@ def overview(survey: str) -> Response:
     p = parts()
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
-    language = spoken(request.args.get("lang"), bank.languages)
+    language = nearest_language(request.args.get("lang"), bank.languages)
     colours = {name: request.args.get(name, "")[:100] for name in DEFAULTS if request.args.get(name)}
     query = {"t": request.args.get("t") or preview_token(p.keys, survey), "lang": language, **colours}
     others = [
@@ -115,7 +115,7 @@ def email(survey: str) -> Response:
     p = parts()
     with p.store.reading() as session:
         compiled = p.banks.current(session, survey)[0]
-    bank, language = compiled.bank, spoken(request.args.get("lang"), compiled.bank.languages)
+    bank, language = compiled.bank, nearest_language(request.args.get("lang"), compiled.bank.languages)
     question = first_questions(compiled, survey, [ContactEvidence(compiled, [])])[0]
     nowhere = ("#", "#", None)
     body = html(draft_of(bank.question(question), language, bank.language, lambda _: "#", nowhere)) if question else ""

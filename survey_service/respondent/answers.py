@@ -30,7 +30,7 @@ def accept(session: Session, interview: Interview, given: Sequence[GivenAnswer],
     new = _new_answers(interview, given)
     if not new:
         return None
-    interview.must_be_open(now)
+    interview.require_open(now)
     values = validate_answers(interview, new)
     confirmed = _confirmed_click(session, interview, new)
     stored = _store(session, interview, [*confirmed, *zip(new, values, strict=True)], now)
@@ -90,7 +90,7 @@ def _closed_questions(
 ) -> list[tuple[type[Invalid], str, str]]:
     if not interview.bank.has_conditions:
         return []
-    together = {known_item.question: known_item for known_item in interview.known}
+    together = {known_item.question: known_item for known_item in interview.given_so_far}
     together |= {answer.question: ObservedAnswer(answer.question, value) for answer, value in zip(given, values, strict=True)}
     opens = interview.bank.opens(together.values())
     return [
@@ -126,13 +126,13 @@ def _store(session: Session, interview: Interview, given: Sequence[tuple[GivenAn
     replaced = [answer.id for answer in interview.answers if answer.question in questions]
     if replaced:
         session.connection().execute(_REPLACE, [{"replaced": answer_id} for answer_id in replaced])
-    watch = Watch(interview, now)
+    watch = ReadingTimes(interview, now)
     rows = [_row(interview, answer, value, watch, now) for answer, value in given]
     added = [instance(Answer, session.connection().execute(_ADD, row).one()._asdict()) for row in rows]
     return [answer for answer in interview.answers if answer.id not in replaced] + added
 
 
-def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, watch: "Watch", now: datetime) -> dict[str, Any]:
+def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, watch: "ReadingTimes", now: datetime) -> dict[str, Any]:
     return {
         "session_id": interview.row.id,
         "contact_id": interview.contact.id,
@@ -152,12 +152,12 @@ def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, w
 
 
 def withdraw(session: Session, answer: Answer, by: str) -> None:
-    """The respondent went back, with the act `by`."""
+    """Mark an answer as withdrawn by the act `by`: the respondent went back."""
     session.execute(update(ANSWER).where(ANSWER.c.id == answer.id).values(state="withdrawn", withdrawn_by=by))
 
 
 def _was_clicked(interview: Interview, given_answer: GivenAnswer, value: Value | None) -> bool:
-    """Whether it only says again what was chosen in the email, where there was time to read."""
+    """Whether the answer only repeats what was chosen in the email, where there was time to read the question."""
     return interview.claimed is not None and (interview.claimed.question, interview.claimed.value) == (given_answer.question, value)
 
 
@@ -168,11 +168,12 @@ def _draft_of(interview: Interview, stored: Sequence[Answer], given: Sequence[Gi
     return next((answer for answer in own if drafts and answer.answer_id == drafts[-1]), None)
 
 
-class Watch:
-    """How long each question of a session can have been in front of the respondent.
+class ReadingTimes:
+    """How long each question of a session can have been on the respondent's screen.
 
-    Where the service showed it, by its own clock, and all questions together no longer than the session lasts. Elsewhere only the client
-    knows, which may have shown its form before the session began, or have waited for the line: its word is taken, against itself.
+    A question that the service itself showed is timed by the service's clock, and all of them together take no longer than the session.
+    For other questions only the client knows: it may have shown its form before the session began, or have waited for the network. Its
+    figure is used, because it can only lower the weight of its own answer.
     """
 
     def __init__(self, interview: Interview, now: datetime) -> None:
@@ -182,7 +183,7 @@ class Watch:
         self._elapsed = (now - interview.row.started_at).total_seconds()
 
     def credit(self, given_answer: GivenAnswer) -> float | None:
-        """Seconds in which the question can have been read, with those before going back to it. None where nobody measured."""
+        """Return the seconds in which the question can have been read, earlier showings included, or None where nobody measured."""
         seconds = max(self._elapsed - sum(self._seen.values()), 0.0) if given_answer.watched else given_answer.seconds
         if seconds is None:
             return None

@@ -1,4 +1,4 @@
-"""A respondent takes back everything that they answered in a session: it is deleted, and whoever was told of it is told so."""
+"""Delete what a respondent answered in one session, at their request, and publish what is left."""
 
 from datetime import datetime
 
@@ -14,13 +14,13 @@ from survey_service.store.rows import save
 from survey_service.store.tables.core import Answer, SurveySession
 
 ERASED = "erased"
-"""The `reason` in the message about the response, which has no answers any more."""
+"""The `reason` in the message about the erased response, which has no answers any more."""
 
 
 def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> None:
-    """Delete what a session has of its respondent. What an earlier session had answered counts again. Doing it twice is doing it once.
+    """Delete everything that the respondent gave in a session. Answers of earlier sessions that these had replaced are current again.
 
-    Raises NotFound.
+    Erasing twice changes nothing. Raises NotFound.
     """
     interview = open_interview(session, banks, session_id, None, now)
     row, contact = interview.row, interview.contact
@@ -42,7 +42,7 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
 
 
 def is_erased(session: Session, session_id: str) -> bool:
-    """Whether the respondent has taken everything back."""
+    """Whether the respondent has erased the session."""
     return session.exec(select(SurveySession.finish_reason).where(SurveySession.id == session_id)).first() == ERASED
 
 

@@ -1,4 +1,4 @@
-"""Sessions that nobody goes on with: told of once, and closed when their time is over."""
+"""Publish that a respondent left in the middle, and close sessions whose time is over."""
 
 from datetime import datetime
 from typing import Any
@@ -14,20 +14,20 @@ from survey_service.webhooks import endpoints
 SESSIONS_PER_SWEEP = 200
 
 
-def sweep(store: Store, banks: Banks, now: datetime) -> int:
-    """Tell once of every respondent who left in the middle, and close what has expired. Returns how many sessions were touched."""
+def expire_sessions(store: Store, banks: Banks, now: datetime) -> int:
+    """Publish each session that was left in the middle, once, and close the expired ones. Return how many sessions were touched."""
     with store.reading() as session:
         ids = list(session.scalars(pending_work.idle_sessions(now).limit(SESSIONS_PER_SWEEP)))
     for session_id in ids:
         with store.writing() as session:
-            close(session, banks, session_id, now)
+            expire(session, banks, session_id, now)
     with store.writing() as session:
         endpoints.forget_expired_secrets(session, now)
     return len(ids)
 
 
-def close(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
-    """Under the contact's lock, look again: the respondent may have come back a moment ago."""
+def expire(session: Any, banks: Banks, session_id: str, now: datetime) -> None:
+    """Publish or close one session. Its state is read again under the contact's lock, because the respondent may have come back."""
     interview = open_interview(session, banks, session_id, None, now)
     row = interview.row
     if row.status != "open":

@@ -1,4 +1,4 @@
-"""The course of an interview: how it begins, what is asked next, how it ends. Everything happens in memory; who calls it stores."""
+"""The course of an interview in memory: its start, the next question, its end. The caller stores the result."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from adaptive import REASONS, Step, limit_of, next_questions
-from survey_service.belief.evidence import current_answers, signals_of
+from survey_service.belief.evidence import current_answers, signal_events
 from survey_service.contacts.directory import follow
 from survey_service.respondent.state import Interview, Start
 from survey_service.store.banks import Banks
@@ -16,8 +16,8 @@ from survey_service.store.tables.core import Contact, SurveySession
 SESSION_LIFETIME = timedelta(hours=24)
 
 
-def arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
-    """A session that is not stored yet, of a known contact or of a new one."""
+def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> Interview:
+    """Return a session that is not stored yet, of a known contact or of a new one."""
     if given.pinned is None:
         bank, version = banks.current(session, survey_id)
     else:
@@ -30,7 +30,7 @@ def arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: da
         bank=bank.bank.id,
         bank_version=version,
         contact_id=contact.id,
-        language=spoken(given.language, bank.bank.languages),
+        language=nearest_language(given.language, bank.bank.languages),
         channel=given.channel,
         hidden=given.hidden,
         page=given.page,
@@ -39,7 +39,7 @@ def arrive(session: Session, banks: Banks, survey_id: str, given: Start, now: da
         last_at=now,
         expires_at=now + SESSION_LIFETIME,
     )
-    seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
+    seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     answers = current_answers(session, contact.id, bank.bank.id)
     return Interview(row, contact, bank, answers, now, seen, claimed=given.claimed)
 
@@ -50,8 +50,8 @@ def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact
     return follow(session, contact_id, lock=True)
 
 
-def move_on(interview: Interview, now: datetime) -> Step:
-    """Choose the next question or end the session; after going back, the withdrawn question is asked again."""
+def ask_next(interview: Interview, now: datetime) -> Step:
+    """Choose the next question or end the session. After going back, the withdrawn question is asked again."""
     rules = interview.bank.rules[interview.row.survey]
     progress = limit_of(interview.bank.tables, rules, interview.progress)
     evidence = interview.evidence
@@ -71,7 +71,7 @@ def move_on(interview: Interview, now: datetime) -> Step:
 
 
 def _chance(step: Step) -> float | None:
-    """With which the question was drawn; None where it was chosen."""
+    """Return the probability with which the question was drawn, or None where it was chosen."""
     return float(step.chance[0]) if step.chance is not None and step.chance[0] < 1 else None
 
 
@@ -83,10 +83,10 @@ def close(interview: Interview, status: str, reason: str | None, now: datetime) 
     row.question, row.chance = None, None
 
 
-def spoken(wanted: str | None, languages: Sequence[str]) -> str:
-    """The language of the bank nearest to a tag such as ``fr-CA``, else the bank's default.
+def nearest_language(wanted: str | None, languages: Sequence[str]) -> str:
+    """Return the language of the bank nearest to a tag such as ``fr-CA``, else the bank's default.
 
-    >>> spoken("fr-CA", ["en", "fr"])
+    >>> nearest_language("fr-CA", ["en", "fr"])
     'fr'
     """
     tag = (wanted or "").lower()

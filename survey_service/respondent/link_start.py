@@ -18,19 +18,19 @@ from survey_service.store.tables.links import Link, LinkSession
 CHANNEL = "email"
 
 
-def begin(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
-    """Start a session of the link's contact for a client of the API; a click stays a claim until the client's first act."""
+def start_by_link(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
+    """Start a session of the link's contact for a client of the API. The click stays unconfirmed until the client's first act."""
     bank = banks.version(session, link.bank, link.bank_version)
     option = option_of(session, banks, link, target)
     count(session, link, target, option, now)
-    claimed = None if option is None or _committed(session, link) is not None else claim(bank, link, option)
-    begun, token = interview.start(session, banks, link.survey, arrival_of(link, arrival, claimed), now)
+    claimed = None if option is None or _confirmed_answer(session, link) is not None else claim(bank, link, option)
+    begun, token = interview.start(session, banks, link.survey, arrival_by_link(link, arrival, claimed), now)
     session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
     return begun, token
 
 
-def arrival_of(link: Link, arrival: Start, claimed: ObservedAnswer | None) -> Start:
-    """The same arrival, as the contact of the link and in the version of the bank that the email was written from."""
+def arrival_by_link(link: Link, arrival: Start, claimed: ObservedAnswer | None) -> Start:
+    """Return the same arrival as that of the link's contact, in the bank version that the email was written from."""
     return replace(
         arrival,
         language=arrival.language or link.language,
@@ -40,7 +40,7 @@ def arrival_of(link: Link, arrival: Start, claimed: ObservedAnswer | None) -> St
     )
 
 
-def _committed(session: Session, link: Link) -> Answer | None:
-    """What the person has confirmed to the question of the email, by this link."""
+def _confirmed_answer(session: Session, link: Link) -> Answer | None:
+    """Return the person's confirmed answer to the question of the email, if it came through this link."""
     mine = select(Answer).join(LinkSession, col(LinkSession.session_id) == col(Answer.session_id)).where(LinkSession.link_id == link.id)
     return session.exec(mine.where(Answer.question == link.question, Answer.state == "current")).first()

@@ -1,4 +1,4 @@
-"""The respondent API: public, without cookies, one call an act."""
+"""The respondent API: public, without cookies, one call for each act."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from survey_service.links.lookup import LinkOfAnotherSurvey, find
 from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
 from survey_service.respondent.interview import identify
-from survey_service.respondent.link_start import arrival_of, begin
+from survey_service.respondent.link_start import arrival_by_link, start_by_link
 from survey_service.respondent.schemas import (
     AnswersRequest,
     AnswersSchema,
@@ -27,7 +27,7 @@ from survey_service.respondent.schemas import (
 )
 from survey_service.respondent.state import Start
 from survey_service.respondent.translations import words_of_widget
-from survey_service.respondent.view import insight_of, view_of
+from survey_service.respondent.view import session_insight, view_of
 from survey_service.store.tables.links import Link
 from survey_service.web.api import ApiBlueprint, problem_response
 from survey_service.web.api_keys import enter, is_api_key
@@ -37,12 +37,12 @@ from survey_service.web.openapi import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KE
 from survey_service.web.rate_limit_guard import limit_acts
 
 BEGINNING, LATER = "$response.body#/token", "$request.body#/token"
-"""Where the token stands: the call that starts a session answers it, the others send it."""
+"""Where the next call finds the token: in the response that started the session, or in the request before."""
 OF_THE_SESSION = {"session_id": "$response.body#/session"}
 
 
-def after(token: str) -> dict[str, Any]:
-    """The calls that go on with the session of a view."""
+def next_calls(token: str) -> dict[str, Any]:
+    """Return the OpenAPI links to the calls that continue the session of a view."""
     return {
         "look": {"operationId": "respondent.look", "parameters": OF_THE_SESSION},
         "skip": _link_next_calls(
@@ -69,11 +69,11 @@ blueprint.after_request(add_cors)
 @blueprint.arguments(StartSchema, required=False)
 @blueprint.response(201, ViewSchema)
 @blueprint.alt_response(200, schema=ViewSchema)
-@blueprint.doc(security=ANYBODY, responses={"201": {"links": after(BEGINNING)}})
+@blueprint.doc(security=ANYBODY, responses={"201": {"links": next_calls(BEGINNING)}})
 def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
-    """Begin a survey; the answer has the first question and the session's token.
+    """Start a survey. The response has the first question and the session's token.
 
-    Where `consent` is false and the survey requires it, nothing is stored and the answer is 200 without session and token.
+    Where `consent` is false and the survey requires it, nothing is stored and the response is 200 without session and token.
     """
     p, arrival = parts(), _arrival(given)
     if given.consent is False and (view := _before_consent(p, given, survey, arrival)):
@@ -82,7 +82,7 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
     def start_session(session: Session) -> tuple[interview.Interview, str]:
         if given.link:
             link, target = _link(session, p, given.link, survey, lock=True)
-            return begin(session, p.banks, link, target, arrival, p.now())
+            return start_by_link(session, p.banks, link, target, arrival, p.now())
         return interview.start(session, p.banks, survey, arrival, p.now())
 
     begun, token = p.transact(start_session)
@@ -93,22 +93,22 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION_OR_KEY, parameters=[WORDS])
 def look(session_id: str) -> dict[str, Any]:
-    """The session as it stands. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
+    """Return the session. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
     p, token = parts(), bearer()
     is_author = is_api_key(token) and enter(p, token, "read")
     with p.store.reading() as session:
         if is_author:
             view = interview.look(session, p.banks, session_id, None, p.now())
-            return {**view, **insight_of(session, p.banks, session_id, p.now())}
+            return {**view, **session_insight(session, p.banks, session_id, p.now())}
         return _with_words(interview.look(session, p.banks, session_id, _token(), p.now()), "words" in request.args)
 
 
 @blueprint.post("/sessions/<string:session_id>/answers")
 @blueprint.arguments(AnswersSchema)
 @blueprint.response(200, ViewSchema)
-@blueprint.doc(security=OF_A_SESSION, responses={"200": {"links": after(LATER)}})
+@blueprint.doc(security=OF_A_SESSION, responses={"200": {"links": next_calls(LATER)}})
 def answer(given: AnswersRequest, session_id: str) -> dict[str, Any]:
-    """Take one answer or several; the same `answer_id` again writes nothing."""
+    """Store one answer or several. Sending the same `answer_id` again writes nothing."""
     p, token = parts(), _token(given.token)
     acted = p.transact(lambda session: interview.record_answers(session, p.banks, session_id, token, given.answers, p.now()))
     return view_of(acted, acted.now)
@@ -130,7 +130,7 @@ def back(given: BackRequest, session_id: str) -> dict[str, Any]:
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION)
 def finish(given: FinishRequest, session_id: str) -> dict[str, Any]:
-    """End the survey early; whatever was answered counts."""
+    """End the survey early. What was answered counts."""
     p, token = parts(), _token(given.token)
     acted = p.transact(lambda session: interview.finish(session, p.banks, session_id, token, p.now(), given.reason))
     return view_of(acted, acted.now)
@@ -141,7 +141,7 @@ def finish(given: FinishRequest, session_id: str) -> dict[str, Any]:
 @blueprint.response(200, ViewSchema)
 @blueprint.doc(security=OF_A_SESSION)
 def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
-    """Say who has been answering, with a signed identity or an email link: the session goes on as theirs."""
+    """Say who is answering, by a signed identity or an email link. The session continues as that contact's."""
     p, token = parts(), _token(given.token)
 
     def contact_id(session: Session) -> str:
@@ -154,7 +154,7 @@ def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
 
 @blueprint.errorhandler(DiscernError)
 def name_fields_as_sent(error: DiscernError) -> Response:
-    """An answer sent on its own has its fields at the top: its errors are named so too."""
+    """Name the fields of an answer that was sent on its own as they stand in its body."""
     if not isinstance(sent := g.get("body"), dict) or "answers" not in sent:
         error.errors = [{**this_error, "path": this_error["path"].removeprefix("answers.0.")} for this_error in error.errors]
     return problem_response(error)
@@ -171,17 +171,17 @@ def _arrival(given: StartRequest) -> Start:
 
 
 def _before_consent(p: Parts, given: StartRequest, survey: str, arrival: Start) -> dict[str, Any] | None:
-    """What would be seen first, None where nobody has to agree to anything. Writes nothing."""
+    """Return the first view where the survey requires consent first, otherwise None. Writes nothing."""
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0]
         if given.link:
             link, _ = _link(session, p, given.link, survey)
             bank = p.banks.version(session, link.bank, link.bank_version)
-            arrival = arrival_of(link, arrival, None)
+            arrival = arrival_by_link(link, arrival, None)
         consent = bank.bank.survey(survey).consent
         if consent is None or not consent.required:
             return None
-        view = interview.welcome(session, p.banks, survey, arrival, p.now())
+        view = interview.preview_start(session, p.banks, survey, arrival, p.now())
     return {name: value for name, value in view.items() if name != "session"}
 
 
@@ -193,7 +193,7 @@ def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = F
 
 
 def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
-    """The widget learns its words when a session begins or is taken up again; they do not change in between."""
+    """Add the words of the interface. They are sent when a session starts or is resumed, and stay the same in between."""
     return {**view, "words": words_of_widget(view["language"])} if wanted else view
 
 

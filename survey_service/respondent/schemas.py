@@ -115,7 +115,7 @@ VALUES = (
     },
     {"type": "null"},
 )
-"""Of an answer. Which of them is possible, the question says."""
+"""The forms that the value of an answer can have. The type of the question decides which of them is possible."""
 
 
 class AnswerSchema(StrictSchema):
@@ -240,7 +240,7 @@ class ResultSchema(StrictSchema):
 
 
 class ViewSchema(StrictSchema):
-    """What `view_of` gives. It is made of plain values already, so nothing is left to dump."""
+    """The view that `view_of` returns. It consists of plain values already, so there is nothing to dump."""
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         return obj

@@ -1,4 +1,4 @@
-"""A session as the main path sees it: its row, its contact, its bank, and everything given so far."""
+"""A session as the main path uses it: its row, its contact, its bank, and everything given so far."""
 
 import hmac
 import json
@@ -20,7 +20,7 @@ from adaptive.likelihood import Bools
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Survey
 from survey_service.belief.belief import PreviousBelief
-from survey_service.belief.evidence import ContactEvidence, SignalEvent, is_current, label_of, readable, signals_of
+from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpret, is_current, label_of, signal_events
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import claim_of
 from survey_service.store.banks import Banks
@@ -35,9 +35,9 @@ ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer",
 
 @dataclass(frozen=True)
 class Log:
-    """Every answer of the contact that is current under the bank, and every answer of the session, whatever became of it; oldest first.
+    """The current answers of the contact under the bank, and all answers of the session whatever their state, oldest first.
 
-    `claimed` is the option of the email's click that nobody has confirmed; `has_subscribers` says whether any endpoint may want messages.
+    `claimed` is the option of an unconfirmed email click. `has_subscribers` says whether any endpoint may want messages.
     """
 
     answers: Sequence[Answer]
@@ -47,7 +47,10 @@ class Log:
 
 
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
-    """None where there is no such session; or, with `lock`, where its contact was merged into another while we waited: look again."""
+    """Return a session and its contact, or None where there is no such session.
+
+    With `lock` it also returns None where the contact was merged into another while this call waited for the lock: look again.
+    """
     found = session.connection().execute(_session(lock), {"session": session_id}).first()
     if found is None:
         return None
@@ -67,7 +70,7 @@ def log_of(session: Session, row: SurveySession) -> Log:
     return Log(answers, before, first.claimed, first.has_subscribers)
 
 
-@cache  # to put a statement together takes longer than to run it
+@cache  # building the statement takes longer than running it
 def _session(lock: bool) -> Select[*tuple[Any, ...]]:
     both = select(*SESSION.c, *CONTACT.c).join(CONTACT, SESSION.c.contact_id == CONTACT.c.id).where(SESSION.c.id == bindparam("session"))
     return both.with_for_update() if lock else both
@@ -91,13 +94,13 @@ def _log() -> Select[*tuple[Any, ...]]:
     )
 
 
-ASK_AGAIN = "skip"
-"""Somebody who skipped a question may be asked it again in a later survey; one who does not know or refuses is not."""
+ASKED_AGAIN_LATER = "skip"
+"""A skipped question may be asked again in a later survey. A question answered by "don't know" or refused is not."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a respondent arrives. `language` is what they would like; the bank's default stands in for what it does not speak."""
+    """How a respondent arrives. The bank's default replaces a `language` that the bank does not have."""
 
     language: str | None = None
     channel: str = "web"
@@ -105,17 +108,17 @@ class Start:
     page: str | None = None
     contact_id: str | None = None
     session_id: str | None = None
-    shown_at: datetime | None = None  # since when the first question has been in front of them, where that was before now
-    pinned: tuple[str, int] | None = None  # the bank and the version that the respondent has already seen
+    shown_at: datetime | None = None  # when the first question was shown, where that was earlier
+    pinned: tuple[str, int] | None = None  # the bank and version that the respondent has already seen
     claimed: ObservedAnswer | None = None
 
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """One answer as the respondent sent it; `value` is raw.
+    """One answer as the respondent sent it; `value` is not validated.
 
-    `seconds` is what the client says it took. `watched` says that the service itself showed the question, and so knows since when.
-    `trapped` says that something was written where people see nothing to write into.
+    `seconds` is the client's figure. `watched` means that the service itself showed the question and knows when. `trapped` means that a
+    field was filled in that people do not see.
     """
 
     answer_id: str
@@ -123,7 +126,7 @@ class GivenAnswer:
     kind: str
     value: object = None
     seconds: float | None = None
-    draft: bool = False  # left behind without being confirmed
+    draft: bool = False  # left without being confirmed
     watched: bool = False
     trapped: bool = False
 
@@ -137,20 +140,20 @@ class Interview:
     bank: CompiledBank
     answers: Sequence[Answer]
     now: datetime
-    seen: Sequence[SignalEvent] = ()  # what the contact did
-    withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it was left behind as a draft
+    seen: Sequence[SignalEvent] = ()  # events of the contact that are signals
+    withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it is a draft
     claimed: ObservedAnswer | None = None  # the click in an email, until an act of the person confirms it
-    log: Log | None = None  # as it was when the act began; None where nothing is to be stored
+    log: Log | None = None  # as it was when the act began; None where nothing is stored
 
     @property
     def survey(self) -> Survey:
         return self.bank.bank.survey(self.row.survey)
 
     def status(self, now: datetime) -> str:
-        """The state of the session now: an open one whose time is over has expired, whether or not anybody wrote that down yet."""
+        """Return the state of the session now: an open session whose time is over has expired, even if nobody has stored that yet."""
         return "expired" if self.row.status == "open" and now >= self.row.expires_at else self.row.status
 
-    def must_be_open(self, now: datetime) -> None:
+    def require_open(self, now: datetime) -> None:
         """Raises SessionExpired or SessionClosed."""
         if self.status(now) == "expired":
             raise SessionExpired
@@ -159,64 +162,64 @@ class Interview:
 
     @property
     def own(self) -> list[Answer]:
-        """What was given in this session, oldest first."""
+        """The answers of this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
     @property
     def has_subscribers(self) -> bool:
-        """Whether anybody is to be told of what becomes of the contact."""
+        """Whether any endpoint may want messages about the contact."""
         return self.log is None or self.log.has_subscribers
 
     @property
     def log_of_session(self) -> list[Answer]:
-        """Everything that was given in this session before this act, also what was replaced or withdrawn."""
+        """All answers of this session before this act, replaced and withdrawn ones included."""
         return [] if self.log is None else [answer for answer in self.log.answers if answer.session_id == self.row.id]
 
     @property
     def settled(self) -> list[Answer]:
-        """What was given in this session and is done with: all but the draft whose question is still asked."""
+        """The answers of this session without the draft whose question is still asked."""
         return [answer for answer in self.own if self.withdrawn is None or answer.id != self.withdrawn.id]
 
     @cached_property
     def given(self) -> list[tuple[Answer, ObservedAnswer]]:
-        return readable(self.answers, self.bank, self.now)
+        return interpret(self.answers, self.bank, self.now)
 
     @cached_property
-    def known(self) -> list[ObservedAnswer]:
-        """What was given, and last what a click claims."""
+    def given_so_far(self) -> list[ObservedAnswer]:
+        """What was given, and last the unconfirmed click."""
         return [answer for _, answer in self.given] + ([self.claimed] if self.claimed else [])
 
     @cached_property
-    def about(self) -> ContactEvidence:
-        """Everything that is certain about the contact: what a click claims is not in it."""
+    def certain_evidence(self) -> ContactEvidence:
+        """Evidence about the contact, without the unconfirmed click."""
         return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank))
 
     @cached_property
     def evidence(self) -> Evidence:
-        return self.bank.evidence(self.known, self.about.behaviour)
+        return self.bank.evidence(self.given_so_far, self.certain_evidence.behaviour)
 
     @property
-    def taken(self) -> int:
+    def questions_done(self) -> int:
         """How many questions the respondent has dealt with in this session."""
         return len(self.settled) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
 
     def random_draw(self, further: int = 0, futures: int = 1) -> RandomDraw | None:
-        """What is drawn for the question that comes after `further` more, None where the survey leaves nothing to chance."""
+        """Return the random draw for the question that comes after `further` more, or None where the survey draws nothing."""
         if not self.survey.explore and self.bank.rules[self.row.survey].pilots is None:
             return None
-        return RandomDraw.of(self.row.id, self.taken + further, self.survey.explore, futures)
+        return RandomDraw.of(self.row.id, self.questions_done + further, self.survey.explore, futures)
 
     @cached_property
     def opens(self) -> Bools:
-        """(Q,) questions whose conditions are met by what is known."""
-        return self.bank.opens(self.known if self.bank.has_conditions else ())
+        """(Q,) questions whose conditions are met."""
+        return self.bank.opens(self.given_so_far if self.bank.has_conditions else ())
 
     @property
     def progress(self) -> Progress:
-        """What is done and what may open; the limit is what the respondent has been told."""
+        """What is done and what may still open. The limit is the one that the respondent has been shown."""
         done = np.zeros((1, len(self.bank.index)), dtype=bool)
         for answer, this_answer in self.given:
-            done[0, self.bank.index[this_answer.question]] = answer.session_id == self.row.id or answer.kind != ASK_AGAIN
+            done[0, self.bank.index[this_answer.question]] = answer.session_id == self.row.id or answer.kind != ASKED_AGAIN_LATER
         own = [answer for answer in self.own if answer.question in self.bank.index]
         effort = self.bank.tables.seconds
         spent = sum(effort[self.bank.index[a.question]] if a.seconds is None else a.seconds for a in own)
@@ -226,16 +229,16 @@ class Interview:
         return Progress(
             done=done,
             opens=self.opens[None],
-            taken=np.array([self.taken]),
+            taken=np.array([self.questions_done]),
             spent=np.array([float(spent)]),
             limit=np.array([self.row.limit]),
         )
 
 
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
-    """The session and its contact, locked against other writers; `token` None trusts the caller. Raises NotFound, BadToken."""
+    """Return the session with its contact, locked against other writers. `token` None trusts the caller. Raises NotFound, BadToken."""
     found = session_and_contact(session, session_id, lock=lock)
-    if found is None and lock:  # while we waited, the contact may have been merged into another, to whom the session belongs now
+    if found is None and lock:  # the contact may have been merged into another meanwhile, to which the session belongs now
         found = session_and_contact(session, session_id, lock=lock)
     if found is None:
         raise NotFound("There is no such session.")
@@ -246,11 +249,11 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     log = log_of(session, row)
     answers = [answer for answer in log.answers if answer.state == "current"]
     withdrawn = next((answer for answer in log.answers if answer.id == row.withdrawn_answer), None)
-    seen = signals_of(session, [contact.id], bank, now).get(contact.id, [])
+    seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
     return Interview(row, contact, bank, answers, now, seen, withdrawn, None if begun else claim_of(session, bank, row), log)
 
 
 def digest(token: str) -> str:
-    """Under which a session token is stored. It is 32 random bytes, so a plain hash suffices."""
+    """Return the digest under which a session token is stored. The token is 32 random bytes, so a plain hash suffices."""
     return sha256(token.encode()).hexdigest()

@@ -341,19 +341,19 @@ IN_WIDGET = (
     *("continue", "back", "dont_know", "skip", "refuse", "no_thanks", "close", "progress", "choose", "number", "plain", "write", "outside"),
     *("offline", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
 )
-"""What the widget says; the page around it may replace each by an attribute ``label-...``."""
+"""What the widget says. The page around it may replace each text by an attribute ``label-...``."""
 
 RENAMED = {"write": "text"}
-"""The widget asks for what is missing by the type of the question."""
+"""The widget asks for a missing answer by the type of the question."""
 
 
 def strings(language: str) -> Mapping[str, str]:
-    """The interface in the language of the session, English where it does not speak it."""
+    """Return the interface in the language of the session, in English where there is no translation."""
     return STRINGS.get(language.lower()) or STRINGS.get(language.lower().split("-")[0]) or STRINGS["en"]
 
 
 def words_of_widget(language: str) -> dict[str, str]:
-    """The words of the widget under the names of its attributes, with gaps named as those attributes name them."""
+    """Return the words of the widget under the names of its attributes, with gaps named as those attributes name them."""
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
     said = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
@@ -361,7 +361,7 @@ def words_of_widget(language: str) -> dict[str, str]:
 
 
 def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:
-    """Which question this is, and how many there are at most."""
+    """Return which question this is, and how many there are at most."""
     done = view["progress"]["answered"]
     number, most = done + 1, done + view["progress"]["at_most"]
     return words["progress" if most > number else "last"].format(number=number, most=most)

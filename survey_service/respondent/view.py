@@ -1,4 +1,4 @@
-"""What the browser is told: the question, what would follow each answer to it, and how far there is to go."""
+"""The view of a session: the question, what would follow each answer to it, and how far there is to go."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,14 +12,14 @@ from question_bank.answer_values import Value, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question, Result, Text, in_language
 from survey_service.belief.belief import belief_view, explanation
-from survey_service.belief.evidence import evidence_about, manner_of, weight_of
+from survey_service.belief.evidence import evidence_about, response_manner, weight_of
 from survey_service.respondent.state import Interview, open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief
 
 
-def insight_of(session: Session, banks: Banks, session_id: str, now: datetime) -> dict[str, Any]:
-    """`belief` (None before the first answer), `explanation`, `log` and `manner` of a session. Raises NotFound."""
+def session_insight(session: Session, banks: Banks, session_id: str, now: datetime) -> dict[str, Any]:
+    """Return `belief` (None before the first answer), `explanation`, `log` and `manner` of a session. Raises NotFound."""
     interview = open_interview(session, banks, session_id, None, now, lock=False)
     belief = session.get(Belief, (interview.contact.id, interview.row.bank))
     log = session.exec(select(Answer).where(Answer.session_id == session_id).order_by(col(Answer.id))).all()
@@ -28,7 +28,7 @@ def insight_of(session: Session, banks: Banks, session_id: str, now: datetime) -
         "belief": belief and belief_view(belief),
         "explanation": explanation(evidence_about(session, interview.contact, bank, now)),
         "log": [_entry(answer, bank) for answer in log],
-        "manner": manner_of(bank.bank, log),
+        "manner": response_manner(bank.bank, log),
     }
 
 
@@ -49,17 +49,17 @@ def _entry(answer: Answer, bank: CompiledBank) -> dict[str, Any]:
     }
 
 
-SILENCE = "skip"
-"""The key of `ahead` that stands for every way of not answering."""
+NO_ANSWER = "skip"
+"""The key of `ahead` for every kind of no answer."""
 
 
 def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
-    """The session view of the API."""
+    """Return the session view of the API."""
     row = interview.row
     status = interview.status(now)
     asking = row.question if status == "open" else None
     ahead = look_ahead(interview, asking) if asking else {}
-    taken = interview.taken
+    taken = interview.questions_done
     view = {
         "session": row.id,
         "survey": row.survey,
@@ -67,41 +67,43 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
         "status": status,
         "stopped_because": row.stopped_because,
         "language": row.language,
-        "question": asking and _asked(interview, asking, given=_given(interview, asking), can_go_back=bool(interview.settled)),
+        "question": asking and _question(interview, asking, given=_given(interview, asking), can_go_back=bool(interview.settled)),
         "ahead": ahead,
-        "next_questions": {name: _asked(interview, name, given=None, can_go_back=True) for name in dict.fromkeys(ahead.values()) if name},
+        "next_questions": {
+            name: _question(interview, name, given=None, can_go_back=True) for name in dict.fromkeys(ahead.values()) if name
+        },
         "progress": {"answered": taken, "at_most": max(row.limit - taken, 0) if asking else 0},
         "result": result_of(interview) if status in ("complete", "finished") else None,
     }
     if interview.claimed is not None:
         view["claimed"] = _claimed(interview, interview.claimed)
     if interview.survey.consent and not interview.own:
-        view["consent"] = {"text": _words(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
+        view["consent"] = {"text": _text(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
     if interview.survey.reveal:
         view["belief"] = _revealed(interview)
     return view
 
 
 def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
-    """The question that would follow each outcome of the one asked, None where the survey would end.
+    """Return the question that would follow each outcome of the question asked, None where the survey would end.
 
-    Every option of a single choice and every point of a scale has its entry, and silence has one under "skip" whatever the type.
+    Every option of a single choice and every point of a scale has its entry, and no answer has one under "skip" whatever the type.
     """
     bank, rules = interview.bank, interview.bank.rules[interview.row.survey]
     outcomes = bank.outcomes(asking)
-    others = [known_item for known_item in interview.known if known_item.question != asking]
+    others = [known_item for known_item in interview.given_so_far if known_item.question != asking]
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = look_ahead_states(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
     lots = interview.random_draw(further=1, futures=len(rows))
     step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress), lots)
-    names = [SILENCE if outcome.value is None else str(outcome.value) for outcome in outcomes]
+    names = [NO_ANSWER if outcome.value is None else str(outcome.value) for outcome in outcomes]
     follows = [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
     return dict(zip(names, follows, strict=True))
 
 
 def result_of(interview: Interview) -> dict[str, Any] | None:
-    """What the author wants shown at the end: the persona's own result where the survey is sure enough, else the default."""
+    """Return the result that the author wants shown: the persona's own where the survey is sure enough, else the default."""
     survey, bank = interview.survey, interview.bank
     belief = _belief(interview)
     top = int(belief.argmax())
@@ -110,11 +112,11 @@ def result_of(interview: Interview) -> dict[str, Any] | None:
     result = result or survey.result.get("default")
     if result is None:
         return None
-    return {"text": _words(result.text, interview), "redirect": result.redirect}
+    return {"text": _text(result.text, interview), "redirect": result.redirect}
 
 
 def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
-    """A question in one language, as every client gets it."""
+    """Return a question in one language, as every client gets it."""
 
     def words(text: Text | None) -> str | None:
         return in_language(text, language, default)
@@ -125,7 +127,7 @@ def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
     if question.options:
         shown["options"] = [{"id": option.id, "text": words(option.text)} for option in question.options]
     if question.type in ("scale", "number"):
-        shown |= {"min": _plain(question.minimum), "max": _plain(question.maximum)}
+        shown |= {"min": _number(question.minimum), "max": _number(question.maximum)}
     if question.type == "scale":
         shown["labels"] = {str(point): words(label) for point, label in question.labels.items()}
     if question.unit:
@@ -133,40 +135,40 @@ def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
     return shown
 
 
-def in_words(question: Question, value: Value | None, language: str, default: str) -> str:
-    """The answer to a single choice or a scale as the respondent saw it."""
+def answer_text(question: Question, value: Value | None, language: str, default: str) -> str:
+    """Return the answer to a single choice or a scale as the respondent saw it."""
     if question.type != "scale":
         return {option.id: in_language(option.text, language, default) or option.id for option in question.options}[str(value)]
     label = in_language(question.labels.get(int(str(value))), language, default)
     return f"{value} ({label})" if label else str(value)
 
 
-def _asked(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
+def _question(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
     question = interview.bank.bank.question(question_id)
     shown = rendered(question, interview.row.language, interview.bank.bank.language)
     return {**shown, "given": given, "can_go_back": can_go_back}
 
 
 def _claimed(interview: Interview, claimed: ObservedAnswer) -> dict[str, Any]:
-    """The click of an email, for "You chose ... Change"."""
+    """Return the click of an email, for "You chose ... Change"."""
     question, language, default = interview.bank.bank.question(claimed.question), interview.row.language, interview.bank.bank.language
-    words = in_words(question, claimed.value, language, default)
+    words = answer_text(question, claimed.value, language, default)
     return {"question": rendered(question, language, default), "value": claimed.value, "text": words}
 
 
 def _given(interview: Interview, asking: str) -> Value | None:
-    """What the respondent gave to this question before going back to it or leaving it."""
+    """Return what the respondent gave to this question before going back to it or leaving it."""
     was = interview.withdrawn
     if was is None or was.question != asking or was.value is None:
         return None
     return from_store(interview.bank.bank.question(asking), was.value)
 
 
-def _plain(number: float | None) -> float | int | None:
+def _number(number: float | None) -> float | int | None:
     return int(number) if number is not None and float(number).is_integer() else number
 
 
-def _words(text: Text | None, interview: Interview) -> str | None:
+def _text(text: Text | None, interview: Interview) -> str | None:
     return in_language(text, interview.row.language, interview.bank.bank.language)
 
 

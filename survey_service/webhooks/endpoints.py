@@ -12,7 +12,7 @@ from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.egress.signing import is_in_force, new_secret
 from survey_service.errors import Conflict, Invalid, NotFound
 from survey_service.outbox import events, messages
-from survey_service.outbox.debounce import WISHES, SendWindow
+from survey_service.outbox.debounce import SEND_WHEN, SendWindow
 from survey_service.outbox.resync import count_marked, mark_all
 from survey_service.settings import Settings
 from survey_service.store.tables.columns import new_id
@@ -220,8 +220,8 @@ def _check(given: Mapping[str, Any], settings: Settings) -> None:
         for number, event in enumerate(given.get("events", ()))
         if event not in events.EVENT_TYPES
     ]
-    if given.get("when", WISHES[0]) not in WISHES:
-        problems.append({"path": "when", "message": f"choose from {', '.join(WISHES)}"})
+    if given.get("when", SEND_WHEN[0]) not in SEND_WHEN:
+        problems.append({"path": "when", "message": f"choose from {', '.join(SEND_WHEN)}"})
     problems += problems_of(given.get("headers", {}))
     refused: type[Invalid] | type[AddressRefused] = Invalid
     if "url" in given:

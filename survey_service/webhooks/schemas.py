@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from survey_service.egress.addresses import LONGEST_URL
-from survey_service.outbox.debounce import WISHES
+from survey_service.outbox.debounce import SEND_WHEN
 from survey_service.outbox.events import EVENT_TYPES, FORMATS, FULL
 from survey_service.web.api import StrictSchema
 from survey_service.web.strict_json import Number, Truth, Whole
@@ -29,7 +29,7 @@ class EndpointPatchSchema(StrictSchema):
         validate=validate.Length(max=50),
         metadata={"description": "Empty: all"},
     )
-    when = fields.String(validate=validate.OneOf(WISHES), metadata={"description": "How soon to hear of a change of persona"})
+    when = fields.String(validate=validate.OneOf(SEND_WHEN), metadata={"description": "How soon to hear of a change of persona"})
     description = fields.String(validate=validate.Length(max=200))
     include_pii = Truth(metadata={"description": "Send e-mail addresses and free text too?"})
     format = fields.String(validate=validate.OneOf(FORMATS), metadata={"description": "flat: one level, for a CRM that maps only scalars"})
@@ -58,7 +58,7 @@ class EndpointPostSchema(EndpointPatchSchema):
         load_default=list,
         validate=validate.Length(max=50),
     )
-    when = fields.String(load_default="material", validate=validate.OneOf(WISHES))
+    when = fields.String(load_default="material", validate=validate.OneOf(SEND_WHEN))
 
 
 class EndpointSchema(StrictSchema):

@@ -21,7 +21,7 @@ from survey_service.crypto import Keyring
 from survey_service.inbound import handler
 from survey_service.ops import logs
 from survey_service.outbox import publish
-from survey_service.respondent.expiry import sweep
+from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import DATABASE_AWAY, Store
@@ -47,7 +47,7 @@ class Maintenance:
         settings, store, banks = self.settings, self.store, self.banks
         came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
         told = publish.resync_some(store, banks, self.clock())
-        return bool(sweep(store, banks, self.clock())) or came_in or told
+        return bool(expire_sessions(store, banks, self.clock())) or came_in or told
 
     def prune(self) -> None:
         """Keep nothing longer than was promised."""

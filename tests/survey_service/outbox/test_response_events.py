@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from survey_service.respondent import interview
-from survey_service.respondent.expiry import close, sweep
+from survey_service.respondent.expiry import expire, expire_sessions
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.view import view_of
 from survey_service.store.tables.core import SurveySession
@@ -45,7 +45,7 @@ def respondent(world):
 
 
 def swept(world):
-    return sweep(world.store, world.banks, world.now)
+    return expire_sessions(world.store, world.banks, world.now)
 
 
 def test_every_question_is_listed_with_what_became_of_it(world, respondent):
@@ -190,7 +190,7 @@ def test_an_answer_that_comes_while_the_sweep_looks_keeps_the_session(world, res
     respondent.gives("owns", "yes")
 
     with world.store.writing() as session:
-        close(session, world.banks, respondent.session, found)
+        expire(session, world.banks, respondent.session, found)
 
     assert respondent.row.abandoned_at is None
 

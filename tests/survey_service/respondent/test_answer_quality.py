@@ -6,7 +6,7 @@ from sqlmodel import select
 
 from adaptive import believe
 from question_bank.compile import ObservedAnswer
-from survey_service.belief.evidence import least_seconds
+from survey_service.belief.evidence import least_reading_seconds
 from survey_service.store.tables.core import Answer
 from tests.question_bank.test_unconfirmed_answers import TREE
 from tests.survey_service.email_links.mailbox import Mail
@@ -156,8 +156,8 @@ def test_reading_takes_time_by_the_word(service):
     """0.1 s a word of the shortest language, and 0.3 s to act."""
     with service.parts.store.reading() as session:
         bank = service.parts.banks.current(session, "all")[0].bank
-    assert least_seconds(bank.question("owns")) == pytest.approx(LEAST)
-    assert least_seconds(bank.question("happy")) == pytest.approx(0.4)
+    assert least_reading_seconds(bank.question("owns")) == pytest.approx(LEAST)
+    assert least_reading_seconds(bank.question("happy")) == pytest.approx(0.4)
 
 
 def test_how_somebody_answered_is_noted_and_changes_nothing(database_url):

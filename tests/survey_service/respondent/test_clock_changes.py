@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from survey_service.respondent.expiry import sweep
+from survey_service.respondent.expiry import expire_sessions
 from survey_service.store.tables.core import Contact, SurveySession
 
 
@@ -39,7 +39,7 @@ def test_ten_thousand_open_surveys_are_closed_in_small_steps(service):
     service.clock.forward(days=2)
     someone = service.start("all")
 
-    closed = sweep(service.parts.store, service.parts.banks, service.clock())
+    closed = expire_sessions(service.parts.store, service.parts.banks, service.clock())
 
     assert 0 < closed <= 500
     assert someone.answer("owns", "yes").status_code == 200

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from survey_service.respondent.expiry import sweep
+from survey_service.respondent.expiry import expire_sessions
 from survey_service.store.tables.core import Contact, SurveySession
 from survey_service.store.tables.webhooks import Delivery
 from survey_service.webhooks.endpoints import add
@@ -28,7 +28,7 @@ def test_leaving_in_the_middle_is_told_once_with_what_was_answered(listening):
     someone.answer("owns", "yes")
     for minutes in (20, 15, 30):
         listening.clock.forward(minutes=minutes)
-        sweep(listening.parts.store, listening.parts.banks, listening.clock())
+        expire_sessions(listening.parts.store, listening.parts.banks, listening.clock())
 
     (message,) = told(listening, "survey.response.abandoned")
     states = {question["question"]: question["state"] for question in message.facts["questions"]}
@@ -41,7 +41,7 @@ def test_a_page_that_was_opened_and_left_is_no_response(listening):
     """Nobody wants a message for every visitor."""
     listening.start()
     listening.clock.forward(hours=30)
-    sweep(listening.parts.store, listening.parts.banks, listening.clock())
+    expire_sessions(listening.parts.store, listening.parts.banks, listening.clock())
 
     assert told(listening, "survey.response.abandoned") == []
     with listening.parts.store.reading() as session:

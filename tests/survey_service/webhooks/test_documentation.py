@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from survey_service.egress.signing import new_secret
-from survey_service.outbox.debounce import WISHES
+from survey_service.outbox.debounce import SEND_WHEN
 from survey_service.outbox.events import EVENT_TYPES
 from survey_service.webhooks import endpoints
 from survey_service.webhooks.retry import SCHEDULE
@@ -162,7 +162,7 @@ def keys(value):
 
 
 def test_the_tables_of_the_page_are_complete():
-    for name in (*EVENT_TYPES, *WISHES):
+    for name in (*EVENT_TYPES, *SEND_WHEN):
         assert f"| `{name}` |" in PAGE
 
 

@@ -1,4 +1,4 @@
-"""The belief about a contact: recomputed from the log, stored, and turned into what CRMs and browsers may see."""
+"""The belief about a contact: stored after each inference, explained, and shown to CRMs and browsers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class InferredBelief:
 
 @dataclass(frozen=True)
 class BeliefChange:
-    """What one act did to the belief about a contact: everything that a message about it needs."""
+    """What one act changed in the belief about a contact: everything that a message about it needs."""
 
     contact: Contact
     belief: Belief
@@ -107,7 +107,7 @@ def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mappi
     """Write the row with a plain statement and return it. A session that had read the row before reads it again."""
     key = {"contact_id": contact.id, "bank": bank.bank.id}
     if session.new or session.dirty:
-        session.flush()  # a new contact comes first
+        session.flush()  # a new contact is written before its belief
     if is_new:
         session.connection().execute(_NEW, {**key, **belief})
     else:
@@ -119,7 +119,7 @@ def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mappi
 
 
 def _reported_prior(bank: CompiledBank) -> dict[str, Any]:
-    """Before any evidence there is the prior, which needs no telling."""
+    """Return what counts as reported before any evidence: the prior needs no message."""
     return _reported(_belief(bank, bank.tables.persona_prior, 1.0)) | {"is_decided": False}
 
 
@@ -128,7 +128,7 @@ def _reported(belief: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _belief(bank: CompiledBank, probabilities: Floats, threshold: float) -> dict[str, Any]:
-    """The columns that say what (K,) `probabilities` say."""
+    """Return the columns that (K,) `probabilities` determine."""
     order = np.argsort(-probabilities, kind="stable")
     confidence = float(probabilities[order[0]])
     return {
@@ -148,9 +148,9 @@ def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 
 def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
-    """Each piece's weight of evidence in bits for each persona: answers in the order given, then signals, then what people say.
+    """Return the weight of each piece of evidence for each persona, in bits: answers in the order given, then signals, then the label.
 
-    Per persona they add up to its posterior minus its prior log odds (see `adaptive.posterior`).
+    Per persona the weights add up to its posterior minus its prior log odds (see `adaptive.posterior`).
     """
     bank = evidence.bank
     items, rows = [], []
@@ -189,7 +189,7 @@ def _explained(bank: CompiledBank, item: Mapping[str, Any], weights: Floats) -> 
 
 
 def belief_view(belief: Belief) -> dict[str, Any]:
-    """The belief as the API shows it."""
+    """Return the belief as the API shows it."""
     return {
         "bank": belief.bank,
         "bank_version": belief.bank_version,

@@ -1,4 +1,4 @@
-"""Everything that is evidence about one contact under one bank: what they answered, what they did, and what people say about them."""
+"""The evidence about one contact under one bank: answers, signals and a label."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,17 +21,17 @@ from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
 
 SECONDS_A_WORD = 0.1
-"""600 words a minute. Nobody reads faster and understands (Rayner et al. 2016, doi:10.1177/1529100615623267)."""
+"""600 words a minute: nobody reads faster and understands (Rayner et al. 2016, doi:10.1177/1529100615623267)."""
 
 SECONDS_TO_ACT = 0.3
-"""Between having decided and having pressed the button."""
+"""The time from the decision to the press of the button."""
 
 STRAIGHT_LINING_SCALES = 3
-"""Scales with one and the same point from which that is worth a note."""
+"""The number of scales answered with the same point from which this is noted."""
 
 
 def weight_of(question: Question, answer: Answer) -> float:
-    """The exponent on the answer's likelihood, 0 to 1: the share of the time it takes at least that it can have taken."""
+    """Return the exponent on the answer's likelihood, 0 to 1: the time it can have taken as a share of the least that reading takes."""
     if answer.trapped:
         return 0.0
     if answer.measured is None:
@@ -40,8 +40,11 @@ def weight_of(question: Question, answer: Answer) -> float:
 
 
 def response_manner(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
-    """Two notes on how somebody answered, which change no weight: the median `pace`, the time it took as a multiple of the least that
-    reading takes (None where nothing was measured), and `straight_lining`, the same point on every one of several scales."""
+    """Return two notes on how somebody answered, which change no weight.
+
+    `pace` is the median time as a multiple of the least that reading takes, None where nothing was measured. `straight_lining` means the
+    same point on every one of several scales.
+    """
     known = {question.id for question in bank.questions}
     current = [(bank.question(answer.question), answer) for answer in log if answer.state == "current" and answer.question in known]
     paces = [answer.measured / least_reading_seconds(question) for question, answer in current if answer.measured is not None]
@@ -50,20 +53,20 @@ def response_manner(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
 
 
 def least_reading_seconds(question: Question) -> float:
-    """How long it takes at least to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
+    """Return the least time to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
     return SECONDS_TO_ACT + SECONDS_A_WORD * question.words
 
 
 SIGNALS_PER_STATEMENT = 200
-"""Signals in one statement: SQLite joins no more than 500."""
+"""SQLite joins at most 500 terms."""
 
 DEFAULT_AT_MOST = 1
-"""How often a signal counts where its author does not say."""
+"""How often a signal counts where its author gives no `at_most`."""
 
 
 @dataclass(frozen=True)
 class SignalEvent:
-    """One sighting of a signal that counts; `weight` is 1 when it has just been seen and halves with every half-life."""
+    """One event of a signal that counts. `weight` is 1 for a new event and halves with every half-life."""
 
     signal: str
     event_id: int
@@ -74,7 +77,7 @@ class SignalEvent:
 
 @dataclass(frozen=True, eq=False)
 class ContactEvidence:
-    """The evidence, as far as this version of the bank understands it."""
+    """The evidence, as far as this version of the bank can interpret it."""
 
     bank: CompiledBank
     given: Sequence[tuple[Answer, ObservedAnswer]]
@@ -91,13 +94,13 @@ class ContactEvidence:
 
     @cached_property
     def behaviour(self) -> Floats:
-        """(C,) log-likelihood of everything that is not an answer, for each class."""
+        """(C,) log-likelihood of the signals and the label, for each class."""
         rows = [*(row for _, row in self.sightings()), *([] if self.label is None else [label_row(self.bank, self.label)])]
         total: Floats = np.sum(rows, axis=0) if rows else np.zeros(self.bank.tables.classes)
         return total
 
     def sightings(self) -> list[tuple[str, Floats]]:
-        """Each signal that was seen with its (C,) faded log-likelihood, all its sightings together."""
+        """Return each signal with the (C,) decayed log-likelihood of all its events together."""
         weights: dict[str, float] = {}
         for event in self.seen:
             weights[event.signal] = weights.get(event.signal, 0.0) + event.weight
@@ -109,12 +112,12 @@ class ContactEvidence:
 
 
 def evidence_about(session: Session, contact: Contact, bank: CompiledBank, now: datetime) -> ContactEvidence:
-    """What is known about the contact now."""
+    """Return the evidence about the contact now."""
     return evidence_about_all(session, [contact], bank, now)[0]
 
 
 def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: CompiledBank, now: datetime) -> list[ContactEvidence]:
-    """What is known about each of them, in as many statements as for one."""
+    """Return the evidence about each contact, in as many statements as for one."""
     names = [contact.id for contact in contacts]
     given: dict[str, list[tuple[Answer, ObservedAnswer]]] = defaultdict(list)
     for answer, item in interpret(session.scalars(_current_answers(names, bank.bank.id)), bank, now):
@@ -124,14 +127,14 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
 
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
-    """The answers of a contact that are evidence under `bank`, in the order in which they were given."""
+    """Return the current answers of a contact under `bank`, in the order in which they were given."""
     return list(session.scalars(_current_answers([contact_id], bank)))
 
 
 def interpret(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, ObservedAnswer]]:
-    """The answers that mean something in this version of the bank; those of vanished questions or options are left out.
+    """Return the answers that mean something in this version of the bank. Those to removed questions or options are left out.
 
-    Each weighs what is left of it `now`, or what it weighed when it was given.
+    The weight of each answer is decayed to `now`, or is that of the day when it was given.
     """
     kept, half_life = [], bank.bank.half_life_days
     for answer in answers:
@@ -144,13 +147,15 @@ def interpret(answers: Iterable[Answer], bank: CompiledBank, now: datetime | Non
             continue
         weight = weight_of(question, answer)
         if now is not None and half_life is not None:
-            weight *= decay(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today is as good as new
+            weight *= decay(half_life, timedelta(days=(now - answer.given_at).days))  # an answer of today does not decay
         kept.append((answer, ObservedAnswer(answer.question, value, weight=weight)))
     return kept
 
 
 def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBank, now: datetime) -> dict[str, list[SignalEvent]]:
-    """By contact the sightings that count, oldest first: of each signal the newest, `at_most` of them. No statement without signals."""
+    """Return the events that count, oldest first, by contact: of each signal the newest, at most `at_most`. Without signals there is no
+    statement.
+    """
     signals = {signal.id: signal for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
     for start in range(0, len(signals), SIGNALS_PER_STATEMENT):
@@ -161,16 +166,16 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
 
 
 def decay(half_life_days: float | None, age: timedelta) -> float:
-    """What is left of the weight of evidence of this age.
+    """Return the weight that evidence of this age has left.
 
-    >>> faded(60, timedelta(days=120)), faded(None, timedelta(days=120))
+    >>> decay(60, timedelta(days=120)), decay(None, timedelta(days=120))
     (0.25, 1.0)
     """
     return 1.0 if half_life_days is None else float(0.5 ** (max(age / timedelta(days=1), 0.0) / half_life_days))
 
 
 def matches(signal: Signal) -> list[Any]:
-    """What an event must be for the signal to be seen, as conditions on its row; all of them hold together."""
+    """Return the conditions on a row of events under which it is an event of the signal. All must hold."""
     wanted = signal.match
     conditions = []
     if "event" in wanted:
@@ -184,13 +189,13 @@ def matches(signal: Signal) -> list[Any]:
 
 
 def label_of(contact: Contact, bank: CompiledBank) -> Mapping[str, Any] | None:
-    """What somebody said the contact is, None where nobody did or this version of the bank has no such persona."""
+    """Return the label of the contact, None where there is none or this version of the bank has no such persona."""
     label: Mapping[str, Any] | None = contact.labels.get(bank.bank.id)
     return label if label is not None and label["persona"] in bank.personas else None
 
 
 def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
-    """(C,) log P(this label | class): `reliability` where it is right, the rest shared among the other personas."""
+    """(C,) log P(this label | class): `reliability` for the labelled persona, the rest shared among the others."""
     personas = len(bank.personas)
     right = np.arange(personas) == bank.personas.index(label["persona"])
     row = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
@@ -203,7 +208,9 @@ def _current_answers(contact_ids: Sequence[str], bank: str) -> Select[Any]:
 
 
 def is_current(answer: Any) -> ColumnElement[bool]:
-    """Written into the statement: a database does not see that a parameter fits the index of what is current."""
+    """Return the condition for current answers. The value is part of the statement, because a parameter would not match the partial
+    index.
+    """
     return col(answer.state) == literal_column("'current'")
 
 
@@ -223,6 +230,6 @@ def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
 
 
 def _pattern(glob: str) -> str:
-    """A path with stars as the pattern of LIKE, in lower case as paths are kept."""
+    """Return a path with stars as a pattern of LIKE, in lower case as paths are stored."""
     plain = glob.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return plain.replace("*", "%")

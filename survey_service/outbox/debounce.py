@@ -1,4 +1,4 @@
-"""When an endpoint wants to hear of a change: a value, computed from its wish, without a clock."""
+"""When to send a message about a change: a value computed from the endpoint's `when`, without a clock."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ SEND_WHEN = ("every_answer", "material", "idle", "final")
 
 @dataclass(frozen=True)
 class SendWindow:
-    """`at` is when to send; waiting for more to come never goes beyond `at_latest`."""
+    """Send at `at`. Waiting for further changes never goes beyond `at_latest`."""
 
     at: datetime
     at_latest: datetime | None = None
@@ -20,33 +20,33 @@ class SendWindow:
 
 @dataclass(frozen=True)
 class PendingUpdate:
-    """An earlier message about the same contact that has not been sent yet: this change may take its place."""
+    """An earlier message about the same contact that was not sent yet. This change may supersede it."""
 
     at_latest: datetime | None
 
 
 def send_window(
-    wish: str, now: datetime, *, is_material: bool, at_once: bool, ended: bool, waiting: PendingUpdate | None
+    when: str, now: datetime, *, is_material: bool, at_once: bool, ended: bool, waiting: PendingUpdate | None
 ) -> SendWindow | None:
-    """When to tell of a change, or None for never.
+    """Return when to send a change, or None to send nothing.
 
     Parameters
     ----------
-    wish : str
-        every_answer: each change, now. material: what is worth telling, once it has been quiet for ten seconds or after a minute at
-        most. idle: half an hour after the last change. final: when the survey has ended, and not before.
+    when : str
+        every_answer: each change, now. material: a material change, ten seconds after the last one, at most a minute after the first.
+        idle: half an hour after the last change. final: when the survey has ended, and not before.
     at_once : bool
-        A persona has just been decided, which is what most wait for.
+        A persona has just been decided.
     ended : bool
-        No more will come.
-    waiting : Waiting, optional
-        A change that is not worth a message of its own still brings a waiting one up to date.
+        No further change will come from this survey.
+    waiting : PendingUpdate, optional
+        A change that is not material still updates a pending message.
     """
-    if wish == "every_answer" or ended:
+    if when == "every_answer" or ended:
         return SendWindow(now)
-    if wish == "final":
+    if when == "final":
         return None
-    if wish == "idle":
+    if when == "idle":
         return SendWindow(now + IDLE)
     if at_once:
         return SendWindow(now)

@@ -1,4 +1,4 @@
-"""Messages that concern no contact: how an endpoint fares, told to the others, since it may not hear it itself; and new personas."""
+"""Messages that concern no contact: the health of an endpoint, sent to the other endpoints, and new versions of a bank."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def publish_endpoint_event(session: Session, endpoint: Endpoint, news: Iterable[EndpointEvent], now: datetime) -> None:
-    """Tell the others what has become of `endpoint`."""
+    """Publish what happened to `endpoint`, to the other endpoints: it cannot receive messages itself."""
     for event in news:
         facts = events.endpoint_facts(event.event_type, endpoint, event.reason, event.percent, now)
         for other in _subscribers(session, event.event_type):
@@ -25,7 +25,7 @@ def publish_endpoint_event(session: Session, endpoint: Endpoint, news: Iterable[
 
 
 def publish_persona_set(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
-    """Tell everybody of a new version of a bank, and whether it has other personas or other names for them."""
+    """Publish a new version of a bank, and whether it has other personas or other names for them."""
     facts = events.published_facts(bank, version, _changed(bank, before), now)
     for endpoint in _subscribers(session, events.PUBLISHED):
         messages.enqueue(session, endpoint, events.PUBLISHED, facts, SendWindow(now), now)

@@ -1,4 +1,4 @@
-"""What every message looks like, as JSON Schema (2020-12): one per event type and form. Within a version fields are only added."""
+"""The JSON Schema (2020-12) of every message: one per event type and form. Within a version fields are only added."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def a_map(of: Schema) -> Schema:
 
 
 def an_object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
-    """More fields may come with any release: a receiver ignores what it does not know."""
+    """Return a schema that allows further fields: any release may add some, and a receiver ignores what it does not know."""
     return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
 
 
@@ -172,7 +172,7 @@ NAMED_AFTER_IDS: dict[str, Schema] = {"^persona_p_": SHARE, "^external_id_": TEX
 
 
 def schema_of(event_type: str, form: str = FULL) -> Schema:
-    """The schema of a whole message. Raises KeyError for what is no event type or form."""
+    """Return the schema of a whole message. Raises KeyError for an unknown event type or form."""
     data = DATA[form][event_type]
     name = f"{event_type}/1" if form == FULL else f"{event_type}.flat/1"
     data = {**data, "properties": {**data["properties"], "schema": {"const": name}}}
@@ -183,5 +183,5 @@ def schema_of(event_type: str, form: str = FULL) -> Schema:
 
 
 def all_schemas() -> list[dict[str, str]]:
-    """Which there are."""
+    """Return the event types and forms that have a schema."""
     return [{"type": event_type, "format": form} for event_type in events.EVENT_TYPES for form in FORMATS]

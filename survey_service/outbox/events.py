@@ -1,4 +1,4 @@
-"""What a message says: pure functions from what happened to the data of an event, and from the data to the bytes that are signed."""
+"""The content of messages: pure functions from what happened to the data of an event, and from the data to the signed bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ import orjson
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 
-if TYPE_CHECKING:  # a worker that delivers needs none of this, nor the numerical libraries behind it
+if TYPE_CHECKING:  # a worker that only delivers must load neither this nor the numerical libraries behind it
     from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
     from survey_service.belief.belief import BeliefChange
 
 
 def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """What the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
+    """Return what the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
     return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
 
 
 @dataclass(frozen=True)
 class EndpointEvent:
-    """What is to be told of an endpoint, to the others."""
+    """What happened to an endpoint, for the other endpoints."""
 
     event_type: str
     reason: str
@@ -35,7 +35,7 @@ FULL, FLAT = FORMATS = ("full", "flat")
 
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a flat message. Fields are named after ids, with `_` for what is no letter or digit."""
+    """Return the data of a flat message. Fields are named after ids, with `_` for every character that is no letter or digit."""
     told = {name: facts[name] for name in ("sequence", "reason", "occurred_at") if name in facts}
     told = {"schema": facts["schema"].replace("/", ".flat/"), **told}
     if "contact" in facts:
@@ -71,7 +71,7 @@ def _persona(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """A name as part of the name of a field."""
+    """Return a name as part of a field's name."""
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.lower())
 
 
@@ -92,7 +92,7 @@ DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpo
 EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
 
 MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
-"""Which arithmetic made the probabilities. Its version changes when the same answers would give others."""
+"""The version of the arithmetic behind the probabilities. It changes when the same answers would give others."""
 
 DECIMALS = 4
 MOST_EXPLANATIONS = 5
@@ -101,7 +101,7 @@ _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set
 
 
 def persona_facts(event_type: str, change: "BeliefChange", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
-    """The data of `contact.persona.updated` and `.decided`, but for `previous`, which is known when the body is written."""
+    """Return the data of `contact.persona.updated` and `.decided` without `previous`, which is added when the body is written."""
     belief, probabilities = change.belief, rounded(change.belief.probabilities)
     confidence, second = sorted(probabilities.values(), reverse=True)[:2]
     return {
@@ -141,7 +141,7 @@ def response_facts(
     sequence: int,
     now: datetime,
 ) -> dict[str, Any]:
-    """The data of `survey.response.completed` and `.abandoned`: every question of the survey with what became of it."""
+    """Return the data of `survey.response.completed` and `.abandoned`: every question of the survey and its answer."""
     given = {answer.question: answer for answer in own}
     return {
         **_heading(event_type, sequence, row.stopped_because or event_type.rpartition(".")[2], now),
@@ -165,18 +165,18 @@ def response_facts(
 
 
 def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalId], sequence: int, now: datetime) -> dict[str, Any]:
-    """The data of `contact.merged` and `contact.erased`, but for what was merged, or the names of who is erased."""
+    """Return the data of `contact.merged` and `contact.erased` without the merged contact or the names of the erased one."""
     reason = event_type.rpartition(".")[2]
     return {**_heading(event_type, sequence, reason, now), "contact": _contact(contact, names), "consent": _consent(contact)}
 
 
 def ping_facts(endpoint_id: str, now: datetime) -> dict[str, Any]:
-    """The data of `endpoint.ping`."""
+    """Return the data of `endpoint.ping`."""
     return {"schema": f"{PING}/1", "occurred_at": stamp(now), "endpoint": {"id": endpoint_id}}
 
 
 def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: int | None, now: datetime) -> dict[str, Any]:
-    """The data of `endpoint.degraded`, `.disabled` and `.recovered`. Not its address, which may hold a token."""
+    """Return the data of `endpoint.degraded`, `.disabled` and `.recovered`. The URL is not in it, because it may hold a token."""
     return {
         "schema": f"{event_type}/1",
         "reason": reason,
@@ -188,7 +188,7 @@ def endpoint_facts(event_type: str, endpoint: Endpoint, reason: str, percent: in
 
 
 def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: datetime) -> dict[str, Any]:
-    """The data of `persona_set.published`: the personas there are now, and what differs from the version before."""
+    """Return the data of `persona_set.published`: the present personas and what differs from the version before."""
     personas = [{"id": persona.id, "name": dict(persona.name)} for persona in bank.personas]
     return {
         "schema": f"{PUBLISHED}/1",
@@ -202,19 +202,19 @@ def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: dat
 
 
 def is_wanted(endpoint: Endpoint, event_type: str) -> bool:
-    """Whether an endpoint asked for events of this type; who named none asked for all."""
+    """Whether an endpoint subscribed to this event type. An endpoint without event types subscribes to all."""
     return not endpoint.events or event_type in endpoint.events
 
 
 def coalesced(facts: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """`facts` of an update that takes the place of `earlier` ones: the count adds up, and the first sequence is the lowest."""
+    """Return the `facts` of an update that supersedes `earlier` ones: the count adds up, and the first sequence is the lowest."""
     together = [item["coalesced"] for item in (facts, *earlier)]
     updates = sum(item["updates"] for item in together)
     return {**facts, "coalesced": {"updates": updates, "first_sequence": min(item["first_sequence"] for item in together)}}
 
 
 def without_pii(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The same facts for an endpoint that did not ask for e-mail addresses and free text."""
+    """Return the facts without e-mail addresses and free text, for an endpoint that did not ask for them."""
     kept = dict(facts)
     if "contact" in kept:
         kept["contact"] = {name: value for name, value in kept["contact"].items() if name != "email"}
@@ -224,7 +224,7 @@ def without_pii(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def acknowledged_state(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What an endpoint that took this message knows about the contact: the `previous` of its next one."""
+    """Return what an endpoint knows about the contact once it has taken this message: the `previous` of its next one."""
     assignment = facts["assignment"]
     return {
         "sequence": facts["sequence"],
@@ -235,7 +235,7 @@ def acknowledged_state(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: Mapping[str, Any] | None, form: str = FULL) -> bytes:
-    """The body of a message. It is made once: receivers compare signatures over bytes. Raises orjson.JSONEncodeError."""
+    """Return the body of a message. It is made once, because receivers compare signatures over bytes. Raises orjson.JSONEncodeError."""
     full = {**facts, "previous": previous} if "assignment" in facts else dict(facts)
     data = flat(full) if form == FLAT else full
     ordered = {name: data.pop(name) for name in _ORDER if name in data} | data
@@ -244,7 +244,7 @@ def body_of(event_type: str, event_id: str, facts: Mapping[str, Any], previous: 
 
 
 def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """Four decimals that add up to exactly 1 as decimals, by largest remainder; who was ahead stays ahead.
+    """Return the probabilities with four decimals that add up to exactly 1, by the largest remainder. The order stays the same.
 
     >>> rounded({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
     {'a': 0.3334, 'b': 0.3333, 'c': 0.3333}
@@ -259,7 +259,7 @@ def rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as every receiver reads it: UTC, microseconds, Z."""
+    """Return a time as every receiver reads it: UTC, microseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -286,7 +286,7 @@ def _consent(contact: Contact) -> dict[str, Any]:
 
 
 def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -> list[dict[str, Any]]:
-    """The items that weigh most, heaviest first. Free text weighs nothing and is never quoted here."""
+    """Return the pieces of evidence that weigh most, heaviest first. Free text has no weight and is never quoted here."""
     heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
     texts = {question.id for question in bank.bank.questions if question.type == "text"}
     return [_item(this_item, texts) for this_item in heaviest[:MOST_EXPLANATIONS]]

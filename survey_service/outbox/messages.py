@@ -1,4 +1,4 @@
-"""The rows of the outbox: put in, found again, put away. What may be told, and to whom, is decided in `telling`."""
+"""The rows of the outbox: enqueued, found, superseded and settled. `publish` decides what is enqueued for whom."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 LANES = INTERACTIVE, BULK = ("interactive", "bulk")
-"""What a respondent has just done, and what concerns the whole base: the second never holds up the first."""
+"""The priorities. Messages about the whole base (bulk) never delay those about an act of a respondent (interactive)."""
 
 
 def enqueue(
@@ -34,7 +34,7 @@ def enqueue(
     bank: "CompiledBank | None" = None,
     lane: str = INTERACTIVE,
 ) -> Delivery:
-    """Put a message in. About a contact only with its row locked: the place is its sequence."""
+    """Enqueue a message. The contact's row must be locked, because the message takes its place from the contact's sequence."""
     row = Delivery(
         endpoint_id=endpoint.id,
         contact_id=contact.id if contact else None,
@@ -60,7 +60,7 @@ def settle(session: Session, row: Delivery, state: str, now: datetime) -> None:
 
 
 def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Callable[[Delivery], bool] = lambda _: False) -> None:
-    """Let go of what has not been delivered. What is in flight ends, but its result changes nothing any more.
+    """Drop the pending messages of an endpoint. An attempt under way ends, but its result changes nothing.
 
     The endpoint's row must be locked.
     """
@@ -71,9 +71,9 @@ def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Ca
 
 
 def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
-    """Updates that have not gone out, oldest first, locked; not what a person wants to see sent again.
+    """Return the updates that were not sent yet, oldest first, locked, without those that a person asked to send again.
 
-    One that a worker has in its hands at this moment is left alone: the respondent never waits for the CRM.
+    An update that a worker is sending is left alone, so that the respondent never waits for the CRM.
     """
     found = _pending(endpoint, contact).where(
         col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_unclaimed(Delivery, now)
@@ -82,7 +82,7 @@ def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: st
 
 
 def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime) -> None:
-    """What waits for more to come goes now: it must not hold up what cannot wait."""
+    """Make waiting updates due now, so that they do not delay a message that cannot wait."""
     patient = _pending(endpoint, contact).where(col(Delivery.attempt) == 0, or_(col(Delivery.due) > now, col(Delivery.lane) == BULK))
     for row in session.scalars(patient.with_for_update(skip_locked=True)):
         row.due, row.lane = now, INTERACTIVE
@@ -90,19 +90,19 @@ def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime)
 
 
 def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> bool:
-    """Whether anything but this message waits for the endpoint."""
+    """Whether the endpoint has another pending message."""
     others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "pending")
     return session.scalars(others.where(col(Delivery.id) != delivery_id).limit(1)).first() is not None
 
 
 def make_due(session: Session, endpoint: Endpoint, now: datetime) -> None:
-    """An endpoint can hear again: what waits because it failed goes now. Its row must be locked."""
+    """Make the retries of an endpoint due now, because it can receive again. Its row must be locked."""
     waiting = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending", col(Delivery.attempt) > 0)
     session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
 
 
 def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
-    """What was, or is still to be, told about `gone` is about `kept` now; updates that have not gone out are not sent any more."""
+    """Move the messages about `gone` to `kept`. Pending updates about `gone` are not sent any more."""
     _hold_all(session, gone)
     waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
     for row in session.scalars(waiting.where(is_unclaimed(Delivery, now))):
@@ -112,7 +112,7 @@ def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> 
 
 
 def forget_all(session: Session, contact: Contact, now: datetime) -> None:
-    """Send nothing of what waits about a contact, and keep nothing of what was sent."""
+    """Drop the pending messages about a contact and delete the content of those that were sent."""
     _hold_all(session, contact)
     rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
     for row in rows:
@@ -122,12 +122,12 @@ def forget_all(session: Session, contact: Contact, now: datetime) -> None:
 
 
 def _hold_all(session: Session, contact: Contact) -> None:
-    """Everything about a contact, in the order in which everybody locks messages: by their ids. The contact comes before them."""
+    """Lock every message about a contact, by id as all writers do. The contact is locked before them."""
     session.execute(select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id).order_by(col(Delivery.id)).with_for_update())
 
 
 def forget(session: Session, rows: Sequence[Delivery]) -> None:
-    """Keep that there were such messages, and nothing of what they said or what was answered."""
+    """Keep the rows of these messages and delete their content, and what receivers answered."""
     for row in rows:
         row.facts, row.body = {}, None
         session.add(row)
@@ -136,25 +136,25 @@ def forget(session: Session, rows: Sequence[Delivery]) -> None:
 
 
 def has_current_belief(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
-    """Whether the endpoint has, or is about to get, the belief as it is now."""
+    """Whether the endpoint has the present belief, or a message with it is pending."""
     told = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
     return session.scalars(told.limit(1)).first() is not None
 
 
 def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str | None:
-    """The persona in the last decision that the endpoint was told of, None if there was none."""
+    """Return the persona of the last decision that was sent to the endpoint, None where there was none."""
     told = _about(endpoint, belief.contact_id, belief.bank, events.DECIDED).order_by(col(Delivery.id).desc())
     last = session.scalars(told.limit(1)).first()
     return None if last is None else last.facts["assignment"]["persona"]
 
 
 def is_unclaimed(row: Any, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """In nobody's hands."""
+    """Return the condition for messages that no worker has claimed."""
     return or_(col(row.lease_until).is_(None), col(row.lease_until) < now)
 
 
 def is_unclaimed_row(row: Delivery, now: datetime) -> bool:
-    """As `is_unclaimed`, of a row at hand."""
+    """The same as `is_unclaimed`, for a loaded row."""
     return row.lease_until is None or row.lease_until < now
 
 
@@ -172,9 +172,9 @@ UNSENT = ("pending", "dead")
 
 
 def forget_answers(session: Session, contact: Contact, bank: str, now: datetime) -> None:
-    """Let go of what has not been delivered about a contact under one bank, and of every answer in the rest. The contact must be locked.
+    """Drop the pending messages about a contact under one bank, and delete every answer from the others. The contact must be locked.
 
-    What is told next stands for all of it; the probabilities stay, since the next message says what they were.
+    The next message replaces all of them. Probabilities stay, because the next message names the previous ones.
     """
     mine = select(Delivery).where(col(Delivery.contact_id) == contact.id, col(Delivery.bank) == bank)
     for row in session.scalars(mine.order_by(col(Delivery.id)).with_for_update()).all():

@@ -1,4 +1,4 @@
-"""What waits for the rarer work of a worker. Looks without a lock, and without the libraries that the work itself needs."""
+"""Statements that find work for the maintenance process, without a lock and without the libraries that the work itself needs."""
 
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,11 @@ from survey_service.store.tables.inbound import InboundEvent
 from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
 ENOUGH_WAITING = 200
-"""Of an endpoint's messages in the bulk lane: more are made when these have gone."""
+"""Pending bulk messages of one endpoint from which no more are made before these are sent."""
 
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether somebody has left a survey, something has come in, somebody is to be told what they missed, or a secret has expired."""
+    """Whether there is an idle session, an inbound event, a contact to resync, or an expired secret."""
     with store.reading() as session:
         looks = (idle_sessions(now).limit(1), next_inbound_event(now).with_only_columns(col(InboundEvent.id)), next_resync())
         if any(session.execute(look).first() is not None for look in looks):
@@ -28,20 +28,20 @@ def is_any(store: Store, now: datetime) -> bool:
 
 
 def idle_sessions(now: datetime) -> Select[str]:
-    """Sessions that nobody has gone on with for a while, and those whose time is over."""
+    """Select the sessions that were left in the middle, and those that have expired."""
     left = col(SurveySession.abandoned_at).is_(None) & (col(SurveySession.last_at) <= now - IDLE)
     over = col(SurveySession.expires_at) <= now
     return select(col(SurveySession.id)).where(col(SurveySession.status) == "open", left | over).order_by(col(SurveySession.last_at))
 
 
 def next_inbound_event(by: datetime) -> Select[InboundEvent]:
-    """The next event of a source that is to be acted upon: those of one moment in the order in which they happened."""
+    """Select the next inbound event to handle. Events of one moment come in the order in which they happened."""
     rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), col(InboundEvent.due) <= by)
     return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
 
 
 def next_resync() -> Select[Any]:
-    """The next endpoint that can hear again what it missed."""
+    """Select the next endpoint that can receive again and has contacts to resync."""
     waiting = select(func.count()).where(
         col(Delivery.endpoint_id) == col(Endpoint.id), col(Delivery.state) == "pending", col(Delivery.lane) == "bulk"
     )

@@ -1,6 +1,6 @@
-"""What is told to whom: a message is a row, and it exists exactly when the answer that caused it does.
+"""Publish what happened to a contact: write the message for each subscriber, in the transaction of the act that caused it.
 
-Called inside the caller's own transaction, with the contact's row locked.
+The caller commits and has locked the contact's row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId
 from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
 CONTACT_EVENTS = (UPDATED, DECIDED, MERGED, ERASED)
-"""What can be told later, from the state of a contact."""
+"""The event types that can be sent later, from the present state of a contact."""
 
 
 def store_and_publish(
@@ -46,9 +46,9 @@ def store_and_publish(
 
 
 def publish_belief_change(session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
-    """Tell every endpoint that wants to know; `ended` says that no more will come from this survey.
+    """Publish a change of the belief to every subscriber. `ended` means that no further change will come from this survey.
 
-    `lane` is bulk for a change of the whole base, of which an endpoint may want to hear nothing.
+    `lane` is bulk for a change of the whole base, which an endpoint may not subscribe to.
     """
     endpoints = _subscribers(session, change.contact, lane)
     _publish_update(session, endpoints, change, ended, now, lane)
@@ -58,7 +58,7 @@ def publish_belief_change(session: Session, change: BeliefChange, ended: bool, n
 def publish_response(
     session: Session, row: SurveySession, contact: Contact, bank: CompiledBank, own: list[Answer], what: str, now: datetime
 ) -> None:
-    """Tell that a questionnaire was "completed" or "abandoned", with what was given in it."""
+    """Publish that a survey was "completed" or "abandoned", with its answers."""
     if what == "completed":
         publish_final(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
@@ -73,7 +73,9 @@ def publish_response(
 
 
 def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
-    """A survey has ended without a further answer: send what is waiting, and the belief to those who have not been told of it."""
+    """Publish the end of a survey that ended without a further answer: pending messages become due, and the belief goes to every endpoint
+    that does not have it yet.
+    """
     belief = session.get(Belief, (contact.id, bank.bank.id))
     endpoints = _subscribers(session, contact)
     if belief is None or not endpoints:
@@ -98,23 +100,23 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
 
 
 def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
-    """Tell that `contact` is also the one that was called `gone`; what is told of the contact later comes after this."""
+    """Publish that `contact` is also the contact that was known as `gone`. Later messages about the contact come after this one."""
     resync.mark(session, _unreachable(_endpoints(session)), gone["id"])
     _publish_contact_event(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
 def publish_erasure(session: Session, contact: Contact, names: Sequence[Mapping[str, str]], now: datetime) -> None:
-    """Tell that a contact is to be forgotten, by the `names` it had; nothing else of it is told."""
+    """Publish the erasure of a contact under the `names` that it had, and nothing else about it."""
     _publish_contact_event(session, contact, ERASED, {"contact": {"id": contact.id, "external_ids": list(names)}}, now)
 
 
 def publish_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
-    """Tell that it is time to send `contact` an email with this link."""
+    """Publish that it is time to send `contact` an email with this link."""
     _publish_contact_event(session, contact, LINK, {"link": dict(link)}, now)
 
 
 def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:
-    """Tell one endpoint what a contact has come to, whatever it has missed. The contact must be locked."""
+    """Enqueue the present state of a contact for one endpoint, whatever it has missed. The contact must be locked."""
     if contact.erased_at is not None:
         _publish_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
     elif contact.merged_into is not None:
@@ -138,7 +140,7 @@ def _publish_belief(
     bank = banks.version(session, belief.bank, belief.bank_version)
     why = explanation(evidence_about(session, contact, bank, now))
     change = BeliefChange(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
-    # A sequence of its own: the receiver's guard would drop what it has seen, and a resync is for whoever has lost that.
+    # The snapshot gets a new sequence: the receiver would drop one that it has seen, and a resync is for a receiver that lost its state.
     facts = events.persona_facts(event_type, change, _names(session, contact), next_sequence(session, contact, after=belief))
     if event_type == DECIDED:
         messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, contact, bank, BULK)
@@ -185,7 +187,7 @@ def _publish_decision(
 def _supersede(
     session: Session, endpoint: Endpoint, change: BeliefChange, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str
 ) -> None:
-    """Put an update in the place of those that have not gone out, if it is worth telling at all."""
+    """Let an update supersede those that were not sent yet, if it is worth a message."""
     earlier = messages.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
     moment = send_window(
         endpoint.when,
@@ -213,7 +215,7 @@ def _put_in_place(
     lane = min([lane, *(item.lane for item in earlier)], key=messages.LANES.index)
     row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
     for item in earlier:
-        # A busy contact must not set the clock of a failing endpoint back: the schedule goes on where it was.
+        # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.
         if item.attempt:
             row.attempt, row.due = max(row.attempt, item.attempt), max(row.due, item.due)
             row.uncounted = max(row.uncounted, item.uncounted)
@@ -221,14 +223,14 @@ def _put_in_place(
 
 
 def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange, ended: bool) -> bool:
-    """Whether a decision is to be told now. Who wants to hear nothing before the end hears of an earlier decision then."""
+    """Whether a decision is published now. An endpoint with `when: final` gets an earlier decision at the end of the survey."""
     if endpoint.when != "final":
         return change.newly_decided
     return ended and change.belief.is_decided and messages.last_decision(session, endpoint, change.belief) != change.belief.top
 
 
 def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
-    """Who can hear now. Of those who cannot, it is kept that they have to hear of the contact."""
+    """Return the endpoints that can receive now. For the others, mark that they missed a change of the contact."""
     known = _endpoints(session)
     if unreachable := _unreachable(known):
         resync.mark(session, unreachable, contact.id)
@@ -257,7 +259,7 @@ RESYNC_BATCH = 50
 
 
 def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
-    """Put messages about some of them in: "did I find work?"."""
+    """Enqueue snapshots of some contacts that an endpoint missed. Return whether there was work."""
     with store.reading() as session:
         endpoint_id = session.scalar(pending_work.next_resync())
         if endpoint_id is None:
@@ -275,5 +277,5 @@ def _resync(session: Session, banks: Banks, endpoint_id: str, ids: list[str], no
     endpoint = session.get_one(Endpoint, endpoint_id)
     for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
         it = delete(Untold).where(col(Untold.endpoint_id) == endpoint_id, col(Untold.contact_id) == contact.id)
-        if session.scalar(it.returning(col(Untold.contact_id))):  # nobody else did it while we waited for the contact
+        if session.scalar(it.returning(col(Untold.contact_id))):  # another worker may have done it while this one waited for the contact
             publish_snapshot(session, endpoint, contact, banks, now)

@@ -1,4 +1,4 @@
-"""Of whom an endpoint has to hear once more: a note of the contact, and nothing of what was to be told."""
+"""Contacts whose changes an endpoint missed. Only the contact is stored, not the messages: a snapshot is sent later."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,13 +13,15 @@ from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
 
 
 def mark(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:
-    """Each of these endpoints has to hear of a contact when it can."""
+    """Mark that each of these endpoints missed a change of a contact."""
     for endpoint in endpoints:
         _insert(session, select(literal(endpoint.id), literal(contact_id)))
 
 
 def mark_undelivered(session: Session, endpoint: Endpoint) -> None:
-    """What is about to be dropped, or was given up since it began to fail, has to be told in another way. The endpoint must be locked."""
+    """Mark every contact whose message is about to be dropped, or was given up since the endpoint began to fail. The endpoint must be
+    locked.
+    """
     session.flush()
     lost = col(Delivery.state) == "pending"
     if endpoint.failing_since is not None:
@@ -29,19 +31,19 @@ def mark_undelivered(session: Session, endpoint: Endpoint) -> None:
 
 
 def mark_all(session: Session, endpoint: Endpoint, since: datetime | None) -> None:
-    """Everybody about whom something is believed, or whose belief has changed `since`."""
+    """Mark every contact with a belief, or with a belief that changed `since`."""
     known = select(literal(endpoint.id), col(Belief.contact_id)).distinct()
     _insert(session, known if since is None else known.where(col(Belief.updated_at) >= since))
 
 
 def count_marked(session: Session, endpoint: Endpoint) -> int:
-    """Contacts of whom the endpoint has still to hear."""
+    """Return how many contacts the endpoint has missed."""
     return session.scalar(select(func.count()).where(col(Untold.endpoint_id) == endpoint.id)) or 0
 
 
 def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    # SQLite reads the ON of "SELECT … ON CONFLICT" as that of a join, unless there is a WHERE before it.
+    # SQLite would read the ON of "SELECT … ON CONFLICT" as that of a join, unless a WHERE stands before it.
     rows = rows.where(literal(True)) if rows.whereclause is None else rows
     session.execute(dialect.insert(Untold).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing())
 
@@ -51,11 +53,10 @@ SEQUENCE_JUMP = 1_000_000
 
 
 def resume_after_restore(session: Session, now: datetime) -> int:
-    """Raise the sequence of every contact beyond what any receiver has seen, and note that each endpoint is to be told the present.
+    """Raise the sequence of every contact beyond all that receivers have seen, and mark every contact for each endpoint.
 
-    What was in a worker's hands when the backup was made is in nobody's now: it is sent again under its id, and nothing waits for it.
-
-    Gives how many endpoints there are. Doing it twice does no harm.
+    Messages that a worker had claimed when the backup was made are unclaimed now: they are sent again under their ids. Returns how many
+    endpoints there are. Doing it twice does no harm.
     """
     session.execute(update(Contact).values(sequence=col(Contact.sequence) + SEQUENCE_JUMP))
     session.execute(update(Belief).values(sequence=col(Belief.sequence) + SEQUENCE_JUMP))

@@ -46,21 +46,21 @@ class Banks:
         return compiled
 
     def newest(self, session: Session, banks: Sequence[str] | None = None) -> list[tuple[CompiledBank, int]]:
-        """The latest version of each of `banks`, or of all there are, by name."""
+        """Return the latest version of each of `banks`, or of all banks, by name."""
         latest = select(BankVersion.bank, func.max(BankVersion.version)).group_by(BankVersion.bank).order_by(BankVersion.bank)
         if banks is not None:
             latest = latest.where(col(BankVersion.bank).in_(banks))
         return [(self.version(session, bank, version), version) for bank, version in session.exec(latest)]
 
     def latest(self, session: Session, bank: str) -> tuple[CompiledBank, int]:
-        """The latest version of one bank. Raises NotFound."""
+        """Return the latest version of one bank. Raises NotFound."""
         newest = self.newest(session, [bank])
         if not newest:
             raise NotFound(f'There is no bank "{bank}".')
         return newest[0]
 
     def current(self, session: Session, survey: str) -> tuple[CompiledBank, int]:
-        """The bank that a survey id stands for now, with its version. Raises NotFound."""
+        """Return the bank and version that a survey id stands for now. Raises NotFound."""
         row = session.get(SurveyRow, survey)
         if row is None:
             raise NotFound(f'There is no survey "{survey}".')
@@ -68,5 +68,5 @@ class Banks:
 
 
 def source_of(plain: object) -> str:
-    """The canonical JSON text in which a version is stored."""
+    """Return the canonical JSON text in which a version is stored."""
     return json.dumps(plain, ensure_ascii=False, sort_keys=False, separators=(",", ":"), allow_nan=False)

@@ -1,6 +1,6 @@
-"""Many rows in one parameter, and many rows in one answer: a statement a batch, whatever its size.
+"""Many rows in one parameter and many rows in one result: one statement a batch, whatever its size.
 
-A statement a row costs the driver more than the database, and SQLite's gives way to the other threads with every row.
+One statement a row costs the driver more than the database, and with SQLite it lets other threads in at every row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def dialect_of(session: Session) -> str:
 
 
 def given(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
-    """The parameter `given`, a JSON list of objects, as a table. Moments are text, as `text_of` writes them."""
+    """Return the parameter `given`, a JSON list of objects, as a table. Times are text, as `text_of` writes them."""
     if dialect == "postgresql":
         typed = [column(name, kind) for name, kind in columns.items()]
         return func.json_to_recordset(cast(GIVEN, JSON)).table_valued(*typed).render_derived(name="given", with_types=True)
@@ -31,7 +31,7 @@ def given(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
 
 
 def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
-    """The rows of a statement as one JSON list; null where there are none. A column called `facts` holds JSON itself."""
+    """Return the rows of a statement as one JSON list, null where there are none. A column called `facts` holds JSON itself."""
     rows = chosen.subquery("chosen")
     if dialect == "postgresql":
         return select(cast(func.json_agg(rows.table_valued()), Text))
@@ -40,22 +40,22 @@ def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
 
 
 def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of `together`."""
+    """Read the rows of `together`."""
     return orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
 
 
 def packed(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What `given` takes."""
+    """Return the value of the parameter `given`."""
     return orjson.dumps(rows).decode()
 
 
 def text_of(moment: datetime) -> str:
-    """As both databases read it: SQLite keeps moments as this text, and our sessions with PostgreSQL are in UTC."""
+    """Return a time as both databases read it: SQLite stores this text, and our PostgreSQL sessions run in UTC."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def joined(pieces: Sequence[bytes | None]) -> tuple[bytes, list[dict[str, int | None]]]:
-    """Bytes as one parameter, and where each piece begins, counted from 1, and how long it is; null for none."""
+    """Return bytes as one parameter, and where each piece begins (counted from 1) and how long it is; null for none."""
     places: list[dict[str, int | None]] = []
     start = 1
     for piece in pieces:
@@ -65,5 +65,5 @@ def joined(pieces: Sequence[bytes | None]) -> tuple[bytes, list[dict[str, int | 
 
 
 def piece(table: FromClause) -> Any:
-    """The bytes of a row, out of the parameter `bytes`."""
+    """Return the bytes of a row from the parameter `bytes`."""
     return func.substr(BYTES, table.c.start, table.c.length)

@@ -1,4 +1,4 @@
-"""Bringing the database to the tables of this version."""
+"""Migrate the database to the tables of this version."""
 
 import time
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from survey_service.store.versions import is_later, scripts
 MIGRATION_LOCK = 7_340_001
 LOCK_NOT_AVAILABLE = "55P03"
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 2_000, 20, 1.0
-"""How long a migration waits for a table, how often, and how long it lets the others go on in between."""
+"""How long a migration waits for a table, how often it tries, and how long it lets other transactions run in between."""
 
 
 def migrate(engine: Engine, revision: str = "head") -> bool:
-    """Upgrade to `revision`, in one transaction a migration. Two processes at once wait for each other.
+    """Upgrade to `revision`, with one transaction for each migration. Two processes wait for each other.
 
-    Returns False where a later version has been here: then there is nothing to do. Raises OperationalError where it never got a table
-    for itself: what waits for a table stops everybody behind it, so it waits a short time, and often.
+    Returns False where a later version has migrated already: then there is nothing to do. Raises OperationalError where it never got a
+    table for itself: a statement that waits for a table stops everything behind it, so it waits for a short time, and often.
     """
     if is_later(engine):
         return False
@@ -45,7 +45,7 @@ def _upgrade(engine: Engine, revision: str) -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Back to the tables of `revision`; what only later tables can hold is lost."""
+    """Go back to the tables of `revision`. What only later tables can hold is lost."""
     with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
         command.downgrade(_config(connection), revision)
         connection.commit()
@@ -53,9 +53,9 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 @contextmanager
 def _undisturbed(connection: Connection) -> Iterator[None]:
-    """PostgreSQL: nobody else migrates. SQLite: a table may be replaced by its successor while others refer to it."""
+    """On PostgreSQL keep other migrations out. On SQLite let a table be replaced while others refer to it."""
     if connection.dialect.name != "postgresql":
-        # Outside any transaction: within one the pragma does nothing.
+        # outside of any transaction: within one the pragma does nothing
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys=OFF")
         try:

@@ -38,6 +38,6 @@ def save(session: Session, row: SQLModel) -> None:
         set_committed_value(row, name, value)
 
 
-@cache  # to put a statement together takes longer than to run it
+@cache  # building the statement takes longer than running it
 def _update(table: Table) -> Update:
     return update(table).where(table.c.id == bindparam("row_id"))

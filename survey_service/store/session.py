@@ -1,4 +1,4 @@
-"""Opening the database, and the two ways to use it: reading, and writing with one commit at the end."""
+"""The connection to the database, and its two uses: reading, and writing with one commit at the end."""
 
 import json
 import sqlite3
@@ -15,20 +15,20 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlmodel import Session
 
-# InternalError: PostgreSQL says so when it has become read-only.
+# PostgreSQL raises InternalError when it has become read-only.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_AGAIN_SECONDS = 0.0005
-"""How often a process that waits to write looks whether it can: one thread of each does, the others wait for that one."""
+"""How often a process that waits to write asks for SQLite's lock. One thread of each process asks, the others wait for that thread."""
 
 _as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-"""Text that every reader of JSON takes: Python would write NaN and Infinity as well."""
+"""Python would write NaN and Infinity as well, which other JSON readers refuse."""
 
 
 class Store:
-    """One process's access to the database. Make it after the fork, never at import."""
+    """The access of one process to the database. Create it after the fork, never at import."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
@@ -37,20 +37,20 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that changes nothing; whatever it did is rolled back."""
+        """Open a session that changes nothing: all its changes are rolled back."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction: committed when the block ends, rolled back entirely when it raises."""
+        """Open a transaction that commits when the block ends and rolls back entirely when it raises."""
         with self._in_turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.connection(execution_options={"discern_writes": True})
             yield session
 
     @contextmanager
     def noting(self) -> Iterator[Session]:
-        """As `writing`, but the disk is not waited for: for what is done again, and not lost, should the machine fail."""
+        """As `writing`, without waiting for the disk: for what is done again, and not lost, when the machine fails."""
         engine = self.engine if self.engine.dialect.name == "postgresql" else self._hasty
         with self._in_turn(), Session(engine, expire_on_commit=False) as session, session.begin():
             connection = session.connection(execution_options={"discern_writes": True})
@@ -60,13 +60,13 @@ class Store:
 
     @contextmanager
     def hasty(self) -> Iterator[Connection]:
-        """Statements that do not wait for the disk, on PostgreSQL each a transaction of its own: for what a crash may forget."""
+        """Open a connection that does not wait for the disk, for what a crash may lose. On PostgreSQL each statement is a transaction."""
         with self._in_turn(), self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
             yield connection
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """SQLite lets one write at a time. Of our own threads only one asks for it: the others wait here, which costs nothing."""
+        """Let one thread of this process write at a time: SQLite has one writer, and waiting here costs nothing."""
         if self._turn is None:
             yield
             return
@@ -83,12 +83,12 @@ class Store:
 
 
 def open_engine(url: str, *, durable: bool = True) -> Engine:
-    """An engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on.
+    """Return an engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on.
 
-    Commits of one that is not `durable` are seen by everybody at once, and the last of them may be forgotten when the machine fails.
+    Commits of an engine that is not `durable` are visible at once, and the last of them may be lost when the machine fails.
     """
     parsed = make_url(url)
-    shared: dict[str, Any] = {"json_serializer": _as_json, "hide_parameters": True}  # an error is logged, and who it was about is not
+    shared: dict[str, Any] = {"json_serializer": _as_json, "hide_parameters": True}  # errors are logged, and values of rows must not be
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         options = {"options": f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"}
@@ -104,7 +104,7 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
 
 
 def alone(session: Session, *what: str) -> None:
-    """Until the transaction ends, nobody else is in the middle of any of `what`. On SQLite a writer is alone anyway."""
+    """Keep other transactions with one of these names out until this one ends. On SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":
         names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(names.c.name))))
@@ -117,7 +117,7 @@ def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer that begins as a reader cannot wait for another writer: it fails at once. So writers say so first.
+    # A transaction that reads first cannot wait for another writer: it fails at once. So writers begin as writers.
     if connection.get_execution_options().get("discern_writes"):
         _wait_to_write(connection.connection.driver_connection)
         return
@@ -125,7 +125,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _wait_to_write(connection: Any) -> None:
-    """SQLite itself would wait longer from time to time, up to 100 ms, and let whoever comes just then go first."""
+    """Wait for the lock of SQLite by asking often. SQLite itself would wait up to 100 ms and let a later writer go first."""
     deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
     connection.execute("PRAGMA busy_timeout = 0")
     try:

@@ -1,4 +1,4 @@
-"""The kinds of columns that the tables are made of, the same on SQLite and on PostgreSQL."""
+"""The types of columns, the same on SQLite and PostgreSQL."""
 
 import secrets
 import time
@@ -23,7 +23,7 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC, also from SQLite, which keeps no zone."""
+    """A timezone-aware time in UTC, also from SQLite, which stores no zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -36,7 +36,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def new_id(prefix: str) -> str:
-    """A public id: prefix, milliseconds since 1970 and 80 random bits, so that ids sort by age and cannot be guessed."""
+    """Return a public id: prefix, milliseconds since 1970 and 80 random bits. Ids sort by age and cannot be guessed."""
     moment = int(time.time() * 1000).to_bytes(6, "big")
     return f"{prefix}_{b32encode(moment + secrets.token_bytes(10)).decode().rstrip('=').lower()}"
 

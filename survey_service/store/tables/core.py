@@ -22,9 +22,10 @@ from survey_service.store.tables.columns import BigId, json_column, moment
 
 
 class RateLimit(SQLModel, table=True):
-    """From when (in seconds since 1970) the next request is admitted, and how much later each admission makes that.
+    """The time (in seconds since 1970) from which the next request is admitted, and how much later each admission makes it.
 
-    `key` names what is limited; an address or a token stands there only as a keyed digest. Rows go as soon as they limit nothing.
+    `key` names what is limited. An address or a token stands there only as a keyed digest. Rows are deleted as soon as they limit
+    nothing.
     """
 
     __tablename__ = "rate_limit"
@@ -49,7 +50,7 @@ class BankVersion(SQLModel, table=True):
 
 
 class SurveyRow(SQLModel, table=True):
-    """Which bank version a survey id stands for now; survey ids are unique in a service."""
+    """The bank version that a survey id stands for now. Survey ids are unique in a service."""
 
     __tablename__ = "survey"
     __table_args__ = (ForeignKeyConstraint(["bank", "version"], ["bank_version.bank", "bank_version.version"]),)
@@ -59,7 +60,7 @@ class SurveyRow(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key of the author or CRM API: only a keyed digest of it is kept."""
+    """A key of the author or CRM API. Only its keyed digest is stored."""
 
     __tablename__ = "api_key"
     __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin', 'intake')", "scope"),)
@@ -75,10 +76,11 @@ class ApiKey(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """A person, known or anonymous. `sequence` counts the changes told to CRMs; its row is the lock of everything about the person.
+    """A person, known or anonymous. `sequence` numbers the messages about the contact. Its row is the lock of everything about the
+    person.
 
-    One that was merged into another, or erased, stays as a stone without any content: old references end there and go on from it.
-    `labels` is what people say about the contact, by bank: {persona, reliability, at}.
+    A contact that was merged or erased stays as a tombstone without content, so that old references lead on from it. `labels` is what
+    people say about the contact, by bank: {persona, reliability, at}.
     """
 
     __tablename__ = "contact"
@@ -101,7 +103,7 @@ class Contact(SQLModel, table=True):
 
 
 class ExternalId(SQLModel, table=True):
-    """A name of the contact in another system."""
+    """The id of the contact in another system."""
 
     __tablename__ = "external_id"
     system: str = Field(primary_key=True)
@@ -111,7 +113,7 @@ class ExternalId(SQLModel, table=True):
 
 
 class SurveySession(SQLModel, table=True):
-    """One respondent in one survey, pinned to the bank version it began with.
+    """One respondent in one survey, pinned to the bank version it started with.
 
     status: open -> complete (the survey stopped) | finished (the respondent did, or a required answer is missing) | expired.
     """
@@ -142,9 +144,11 @@ class SurveySession(SQLModel, table=True):
     stopped_because: str | None = None
     finish_reason: str | None = None
     question: str | None = None
-    chance: float | None = None  # with which `question` was drawn; None where it was not drawn by lot
+    chance: float | None = None  # the probability with which `question` was drawn; None where it was not drawn
     left_at: str | None = None  # the question that was open when the respondent left
-    withdrawn_answer: int | None = Field(default=None, sa_type=BigInteger)  # to `question`, shown beside it after going back
+    withdrawn_answer: int | None = Field(
+        default=None, sa_type=BigInteger
+    )  # the answer to `question` that is shown beside it after going back
     limit: int
     started_at: datetime = moment()
     last_at: datetime = moment()
@@ -154,9 +158,10 @@ class SurveySession(SQLModel, table=True):
 
 
 class Answer(SQLModel, table=True):
-    """The log of what was given; nothing in it is ever overwritten.
+    """The log of answers. Nothing in it is ever overwritten.
 
-    state: current -> replaced (a later answer to the same question) | withdrawn (the respondent went back). Only current ones are evidence.
+    state: current -> replaced (a later answer to the same question) | withdrawn (the respondent went back). Only current ones are
+    evidence.
     """
 
     __tablename__ = "answer"
@@ -186,9 +191,9 @@ class Answer(SQLModel, table=True):
     kind: str
     value: Any = json_column(nullable=True)
     seconds: float | None = None
-    chance: float | None = None  # with which the question was drawn; None where it was not drawn by lot
+    chance: float | None = None  # the probability with which the question was drawn; None where it was not drawn
     measured: float | None = None  # seconds in which it can have been read; None where nobody measured
-    trapped: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # came with something that people cannot see
+    trapped: bool = Field(default=False, sa_column_kwargs={"server_default": false()})  # sent with a field filled in that people do not see
     answer_id: str
     state: str = "current"
     withdrawn_by: str | None = None
@@ -196,7 +201,7 @@ class Answer(SQLModel, table=True):
 
 
 class Belief(SQLModel, table=True):
-    """What is believed about a contact under one bank: the stored posterior, always recomputable from the log."""
+    """The belief about a contact under one bank: the stored posterior, which can always be recomputed from the log."""
 
     __tablename__ = "belief"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The tables of what contacts do, and of whom nothing may be kept any more."""
+"""The tables of inbound sources, their events, and the digests of erased contacts."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ SOURCE_KINDS = ("hubspot", "shopify", "signed")
 
 
 class Source(SQLModel, table=True):
-    """A system that may send us messages, and the secret, encrypted, by which they are known for its own; removed: a stone without it."""
+    """A system that may send us events, and the encrypted secret that verifies them. A removed source stays as a tombstone without it."""
 
     __tablename__ = "source"
     __table_args__ = (CheckConstraint("kind IN ('hubspot', 'shopify', 'signed')", "kind"),)
@@ -25,7 +25,7 @@ class Source(SQLModel, table=True):
 
 
 class InboundEvent(SQLModel, table=True):
-    """One thing that a source told us, kept before it is answered. `facts` are emptied as soon as it has been acted upon."""
+    """One event of a source, stored before it is acknowledged. `facts` are emptied as soon as the event is handled."""
 
     __tablename__ = "inbound_event"
     __table_args__ = (
@@ -45,9 +45,9 @@ class InboundEvent(SQLModel, table=True):
 
 
 class ContactEvent(SQLModel, table=True):
-    """Something a contact did, as far as a signal can match it; nothing else of the message is kept.
+    """Something that a contact did, as far as a signal can match it. Nothing else of the message is stored.
 
-    `path` is in lower case. `at` is by our clock, and never later than `received_at`.
+    `path` is in lower case. `at` is by our clock and never later than `received_at`.
     """
 
     __tablename__ = "contact_event"
@@ -71,7 +71,7 @@ class ContactEvent(SQLModel, table=True):
 
 
 class ErasedId(SQLModel, table=True):
-    """A name of somebody who was erased, as a keyed digest: nobody can be found in it, but whoever comes with the name is recognised."""
+    """The id of an erased contact as a keyed digest. It names nobody, but a contact that comes with the same id is recognised."""
 
     __tablename__ = "erased_id"
     digest: str = Field(primary_key=True)

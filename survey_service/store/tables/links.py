@@ -1,4 +1,4 @@
-"""The tables of email links: what was sent, what was opened, and which sessions came of it."""
+"""The tables of email links: links, their openings, and the sessions that started with them."""
 
 from datetime import datetime
 
@@ -11,8 +11,8 @@ from survey_service.store.tables.columns import moment
 class Link(SQLModel, table=True):
     """One email to one contact about one question, with as many URLs as the question has options and a few more.
 
-    It is pinned to the bank version whose words the email shows. `robot_at` is set as soon as something opens it the way only machines
-    do: from then on a click alone is no evidence. revoked_because: erased | not_me.
+    It is pinned to the bank version whose texts the email shows. `robot_at` is set when something opens it as only machines do: from then
+    on a click alone is no evidence. revoked_because: erased | not_me.
     """
 
     __tablename__ = "link"
@@ -37,7 +37,7 @@ class Link(SQLModel, table=True):
 
 
 class LinkOpen(SQLModel, table=True):
-    """How often one URL of a link was fetched, by whomever and however. `option` is empty unless `kind` is option."""
+    """How often one URL of a link was fetched, by people or machines. `option` is empty unless `kind` is option."""
 
     __tablename__ = "link_open"
     __table_args__ = (
@@ -53,7 +53,7 @@ class LinkOpen(SQLModel, table=True):
 
 
 class LinkSession(SQLModel, table=True):
-    """A session that began with a link. `claimed` is the option of the click, until an act of the person confirms it."""
+    """A session that started with a link. `claimed` is the option of the click until an act of the person confirms it."""
 
     __tablename__ = "link_session"
     session_id: str = Field(primary_key=True, foreign_key="survey_session.id")

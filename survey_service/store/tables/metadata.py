@@ -1,4 +1,4 @@
-"""Every table there is, for whoever needs the whole schema."""
+"""All tables, for code that needs the whole schema."""
 
 from survey_service.store.tables import core, inbound, links, webhooks
 

@@ -1,4 +1,4 @@
-"""The tables of webhooks: who wants to hear, what is to be told, how it went, and what each endpoint knows."""
+"""The tables of webhooks: endpoints, messages, attempts, and what each endpoint has acknowledged."""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from survey_service.store.tables.columns import BigId, json_column, moment
 
 
 class WorkerBeat(SQLModel, table=True):
-    """A running worker. Its row goes when it stops, and an hour after it was last seen where it could not say so."""
+    """A running worker. Its row is deleted when it stops, or an hour after it was last seen."""
 
     __tablename__ = "worker_beat"
     id: str = Field(primary_key=True)
@@ -32,11 +32,11 @@ KINDS = ("hubspot", "salesforce", "brevo", "klaviyo", "http")
 
 
 class Connection(SQLModel, table=True):
-    """What makes an endpoint a connection to a CRM: how our values become its fields, and by what it knows a contact.
+    """What makes an endpoint a connection to a CRM: how our values become its fields, and by which ids it knows a contact.
 
-    The endpoint has the rest: address, credentials (encrypted, as its secret), when to tell, pauses. `mapping` is by their field;
-    `options` by their field what they say for a value of ours; `template` is the request of a generic connection; `token` is what the
-    credentials were exchanged for, encrypted. `paused_because` stays until something was delivered, or the connection is changed.
+    The endpoint has the rest: URL, credentials (encrypted, as its secret), when to send, pauses. `mapping` is by their field; `options`
+    has, by their field, their value for each of ours; `template` is the request of a generic connection; `token` is what the credentials
+    were exchanged for, encrypted. `paused_because` stays until something was delivered or the connection is changed.
     """
 
     __tablename__ = "connection"
@@ -55,9 +55,9 @@ class Connection(SQLModel, table=True):
 
 
 class Endpoint(SQLModel, table=True):
-    """Where webhooks go. `secrets` has the newest first, each encrypted with the service's keys; an empty `events` means all.
+    """Where webhooks go. `secrets` has the newest first, each encrypted with the service's keys. An empty `events` means all.
 
-    state: active <-> disabled (by its owner, or because it answered 410) -> removed, a stone without address or secrets that keeps the
+    state: active <-> disabled (by its owner, or because it answered 410) -> removed, a tombstone without URL or secrets that keeps the
     history of deliveries readable.
     """
 
@@ -79,21 +79,21 @@ class Endpoint(SQLModel, table=True):
     state: str = "active"
     disabled_because: str | None = None
     format: str = "full"
-    headers: dict[str, str] = json_column(dict)  # the owner's, each value encrypted
-    bulk: bool = True  # does it take what concerns the whole base, or fetch that by itself?
+    headers: dict[str, str] = json_column(dict)  # set by the owner; each value is encrypted
+    bulk: bool = True  # whether it subscribes to messages about the whole base
     per_second: float | None = None  # how many messages it wants at most
-    open_at: datetime | None = moment(nullable=True)  # not before, by that rate
-    paused_until: datetime | None = moment(nullable=True)  # it asked by Retry-After to be left alone
+    open_at: datetime | None = moment(nullable=True)  # the time before which that rate lets no message through
+    paused_until: datetime | None = moment(nullable=True)  # its Retry-After asked for a pause until then
     awaits_ping: bool = False  # enabled again: a ping must arrive before anything else is sent
-    failures: int = 0  # one after the other, since `failing_since`
+    failures: int = 0  # failures in a row, since `failing_since`
     failing_since: datetime | None = moment(nullable=True)
-    tripped_at: datetime | None = moment(nullable=True)  # the breaker is open: one message at `probe_at`, to see
+    tripped_at: datetime | None = moment(nullable=True)  # the circuit breaker is open: one message is sent at `probe_at`, as a probe
     probes: int = 0
     probe_at: datetime | None = moment(nullable=True)
-    given_up: int = 0  # messages, and probes in vain, since `given_up_since`
+    given_up: int = 0  # messages and probes given up, since `given_up_since`
     given_up_since: datetime | None = moment(nullable=True)
     warned: int = 0  # percent of the way to being disabled
-    clock_off: float | None = None  # seconds that our clock is ahead of the receiver's, when that is worth a warning
+    clock_off: float | None = None  # seconds that our clock is ahead of the receiver's, where that deserves a warning
     created_at: datetime = moment()
     updated_at: datetime = moment()
 
@@ -101,10 +101,11 @@ class Endpoint(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """One message to one endpoint: the outbox.
 
-    state: pending -> delivered | dead (schedule used up, or refused for good) | superseded (a newer state of the contact took its place)
-    | dropped (endpoint disabled or removed, contact erased); dead -> pending when somebody sends it again by hand.
-    `body` is NULL until the first claim and frozen from then on. `place` orders what one endpoint is told about one contact: it is the
-    sequence, until a message is sent again by hand and goes to the end.
+    state: pending -> delivered | dead (schedule used up, or refused for good) | superseded (by a newer state of the contact) | dropped
+    (endpoint disabled or removed, contact erased); dead -> pending when somebody sends it again by hand.
+
+    `body` is NULL until the first claim and never changes after it. `place` orders the messages of one endpoint about one contact: it is
+    the sequence, until a message is sent again by hand and goes to the end.
     """
 
     __tablename__ = "delivery"
@@ -154,16 +155,16 @@ class Delivery(SQLModel, table=True):
     due_at_latest: datetime | None = moment(nullable=True)
     lease_until: datetime | None = moment(nullable=True)
     attempt: int = 0
-    uncounted: int = 0  # attempts that the schedule does not count: probes, and what was asked for by a person
+    uncounted: int = 0  # attempts that the schedule does not count: probes, and those that a person asked for
     lane: str = "interactive"
-    manual: bool = False  # the next attempt was asked for by a person
+    manual: bool = False  # a person asked for the next attempt
     last_error: str | None = None
     created_at: datetime = moment()
     settled_at: datetime | None = moment(nullable=True)
 
 
 class DeliveryAttempt(SQLModel, table=True):
-    """One request of a delivery: written before it is sent, completed after; a row without an outcome is a crash."""
+    """One request of a delivery: written before it is sent, completed after it. A row without an outcome is a crash."""
 
     __tablename__ = "delivery_attempt"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
@@ -175,12 +176,12 @@ class DeliveryAttempt(SQLModel, table=True):
     outcome: str | None = None
     status: int | None = None
     error: str | None = None
-    excerpt: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # any bytes, NUL too
+    excerpt: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))  # any bytes, NUL included
     manual: bool = False
 
 
 class Acknowledged(SQLModel, table=True):
-    """The last state of a contact that an endpoint has confirmed: the `previous` of its next message."""
+    """The last state of a contact that an endpoint has acknowledged: the `previous` of its next message."""
 
     __tablename__ = "acknowledged"
     endpoint_id: str = Field(primary_key=True, foreign_key="endpoint.id")
@@ -191,7 +192,7 @@ class Acknowledged(SQLModel, table=True):
 
 
 class Untold(SQLModel, table=True):
-    """A contact of whom an endpoint is to be told the present state when it can hear: all that is kept for a disabled one."""
+    """A contact whose present state is to be sent to an endpoint when it can receive again: all that is kept for a disabled endpoint."""
 
     __tablename__ = "untold"
     endpoint_id: str = Field(primary_key=True, foreign_key="endpoint.id")

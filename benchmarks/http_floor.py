@@ -50,7 +50,7 @@ class Driver:
     """Two connections: one whose commits are durable, one whose are not."""
 
     durable: Any
-    hasty: Any
+    fast_connection: Any
     begin: str
     lock: str
     mark: str
@@ -92,7 +92,7 @@ def floor(url: str) -> Flask:
             mine.driver = connect(url)
         driver: Driver = mine.driver
         given = json.loads(request.get_data())
-        driver.run(driver.hasty, ADMIT, (f"token/{session_id}", time() - 100, 0.001, time()))
+        driver.run(driver.fast_connection, ADMIT, (f"token/{session_id}", time() - 100, 0.001, time()))
         driver.durable.execute(driver.begin)
         reply = _record(driver, bank, session_id, given)
         driver.durable.execute("COMMIT")

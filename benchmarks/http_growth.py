@@ -40,7 +40,7 @@ class Service:
         self.store: Store = self.app.extensions["discern"].store
         self._postmaster = postmaster
         self.statements: list[str] = []
-        for engine in (self.store.engine, self.store._hasty):
+        for engine in (self.store.engine, self.store._fast):
             event.listen(engine, "before_cursor_execute", lambda *facts: self.statements.append(facts[2]))
 
     def post(self, path: str, body: Any, token: str = "") -> Any:
@@ -148,7 +148,7 @@ def _banks(service: Service) -> None:
 def fill(store: Store, contacts: int) -> None:
     """Contacts who have answered: each with a session, a belief and a few answers."""
     for start in range(0, contacts, AT_ONCE):
-        with store.noting() as session:
+        with store.writing_fast() as session:
             for table, rows in _rows(min(AT_ONCE, contacts - start)).items():
                 session.execute(insert(metadata.tables[table]), rows)
     _analyse(store.engine)

@@ -36,14 +36,14 @@ VERSION = "0.1.0"
 
 
 class Application(Flask):
-    """Flask, which names the address of a request that failed in its log; an address may be a token."""
+    """Flask with a log that names the route of a failed request and not its address, which may be a token."""
 
     def log_exception(self, exc_info: Any) -> None:
         self.logger.error("a request failed: %s %s", request.method, metrics.route_of_request(), exc_info=exc_info)
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
-    """A ready application. Opens the database lazily, starts nothing."""
+    """Return a ready application. It opens the database when it first needs it and starts nothing."""
     app = Application("survey_service", static_folder=None)
     store, limits = Store(settings.database_url), (settings.limit_per_token, settings.limit_per_address, settings.limit_per_survey)
     admission = Limits(store, [limit for limit in limits if limit])

@@ -1,4 +1,4 @@
-"""Everything that is derived from the service's secret keys: encryption, keyed digests, signed and sealed tokens."""
+"""What is derived from the service's secret keys: encryption, keyed digests, signed and sealed tokens."""
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,7 +19,7 @@ class SealInvalid(Exception):
 
 
 class Keyring:
-    """The keys, newest first: the first writes, all of them read, so that a key can be rotated without a break."""
+    """The keys, newest first: the first encrypts and signs, all of them decrypt and verify, so that a key can be rotated."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         self._keys = tuple(secret_keys)
@@ -29,29 +29,29 @@ class Keyring:
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, text: str) -> str:
-        """Raises cryptography.fernet.InvalidToken when none of the keys fits."""
+        """Decrypt a text. Raises cryptography.fernet.InvalidToken when none of the keys fits."""
         return self._fernet.decrypt(text.encode()).decode()
 
     def digest(self, text: str) -> str:
-        """The keyed digest under which something secret is stored."""
+        """Return the keyed digest under which a secret value is stored."""
         return self.digests(text)[0]
 
     def digests(self, text: str) -> list[str]:
-        """The digests under every key, to look up what was stored before a rotation."""
+        """Return the digests under every key, to look up what was stored before a rotation."""
         return [hmac.new(_derive(key, "digest"), text.encode(), sha256).hexdigest() for key in self._keys]
 
     def signer(self, purpose: str) -> URLSafeTimedSerializer:
-        """Signed, dated tokens for one purpose; a token of another purpose does not pass."""
+        """Return a signer of dated tokens for one purpose. A token of another purpose does not pass."""
         oldest_first = [_derive(key, "signing") for key in reversed(self._keys)]
         return URLSafeTimedSerializer(oldest_first, salt=purpose, signer_kwargs={"digest_method": sha256, "key_derivation": "hmac"})
 
     def sealer(self, purpose: str) -> "Sealer":
-        """Short tokens for one purpose that nobody else can read or make."""
+        """Return a sealer of short tokens for one purpose, which nobody else can read or make."""
         return Sealer([AESSIV(_derive(key, f"sealing/{purpose}")) for key in self._keys])
 
 
 class Sealer:
-    """A few bytes as an opaque token and back (AES-SIV, RFC 5297: the same bytes always give the same token). The first cipher writes."""
+    """Seals a few bytes as an opaque token (AES-SIV, RFC 5297: the same bytes always give the same token). The first cipher seals."""
 
     def __init__(self, ciphers: Sequence[AESSIV]) -> None:
         self._ciphers = ciphers
@@ -60,13 +60,13 @@ class Sealer:
         return urlsafe_b64encode(self._ciphers[0].encrypt(content, None)).decode().rstrip("=")
 
     def open(self, token: str) -> bytes:
-        """Raises NotSealedHere."""
+        """Open a token. Raises SealInvalid."""
         try:
             sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:
             raise SealInvalid from None
         if urlsafe_b64encode(sealed).decode().rstrip("=") != token:
-            raise SealInvalid  # another spelling of the same bytes: one address has one form
+            raise SealInvalid  # another spelling of the same bytes: one token has one form
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(sealed, None)

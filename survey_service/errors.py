@@ -1,4 +1,4 @@
-"""The errors a caller can meet, and the one shape in which all of them are told (RFC 9457, problem+json)."""
+"""The errors that a caller can meet, all in one shape (RFC 9457, problem+json)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -141,7 +141,7 @@ TITLES = {
 
 
 def problem(status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
-    """The body of every error."""
+    """Return the body of an error."""
     body: dict[str, Any] = {
         "type": f"urn:discern:error:{code}",
         "title": TITLES.get(status, "Error"),

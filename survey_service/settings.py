@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 @dataclass(frozen=True)
 class Limit:
-    """So many requests at once, and so many a second in the long run."""
+    """A rate limit: `burst` requests at once, `rate` a second in the long run."""
 
     burst: int
     rate: float
@@ -27,11 +27,11 @@ class Limit:
 
     @property
     def memory(self) -> float:
-        """Seconds after which a key that nobody asks for is as good as new."""
+        """Seconds after which an unused key is as good as new."""
         return self.burst * self.gap
 
     def first(self, now: float) -> float:
-        """`open_at` of a key after its first admission."""
+        """Return `open_at` of a key after its first admission."""
         return now - (self.burst - 2) * self.gap
 
 
@@ -40,7 +40,7 @@ Network = IPv4Network | IPv6Network
 SHORTEST_KEY = 32
 
 PER_TOKEN, PER_ADDRESS, PER_SURVEY = Limit(120, 1), Limit(3000, 30), Limit(60_000, 1000)
-"""Far above what people do: five hundred of them behind one address, or a campaign that goes out to a million."""
+"""Far above what people do: five hundred of them behind one address, or a campaign to a million."""
 
 
 class SettingsInvalid(Exception):
@@ -56,7 +56,7 @@ LOG_FORMATS = ("text", "json")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a process needs to know. `secret_keys` has the newest first: it signs and encrypts; the others still read."""
+    """What a process is configured with. `secret_keys` has the newest first: it signs and encrypts; the others still verify and decrypt."""
 
     database_url: str
     secret_keys: tuple[str, ...]
@@ -67,7 +67,7 @@ class Settings:
     log_format: str = "text"
     retention_days: int | None = None
     demo_receiver: str | None = None
-    metrics_folder: str | None = None  # where the processes of one server count together; made by `discern serve`
+    metrics_folder: str | None = None  # where the processes of one server add up their counters; made by `discern serve`
     limit_per_token: Limit | None = PER_TOKEN
     limit_per_address: Limit | None = PER_ADDRESS
     limit_per_survey: Limit | None = PER_SURVEY
@@ -146,7 +146,7 @@ def _format(text: str) -> str:
 
 
 def _limit(text: str) -> Limit | None:
-    """``30/s 3000``: 30 a second in the long run, 3000 at once."""
+    """Parse ``30/s 3000``: 30 a second in the long run, 3000 at once."""
     if text == "off":
         return None
     read = re.fullmatch(r"([1-9]\d{0,5})/(s|min|h) ([1-9]\d{0,6})", text)

@@ -12,7 +12,7 @@ from question_bank.versions import fingerprint, to_plain
 from survey_service.errors import Conflict
 from survey_service.outbox import endpoint_events
 from survey_service.store.banks import source_of
-from survey_service.store.session import alone
+from survey_service.store.session import lock_by_name
 from survey_service.store.tables.core import BankVersion, SurveyRow
 
 
@@ -26,7 +26,7 @@ class Published:
 
 def publish(session: Session, bank: Bank, now: datetime) -> Published:
     """Store `bank` as the next version, or find that the latest one says the same. Raises Conflict for a survey id of another bank."""
-    alone(session, f"bank {bank.id}")
+    lock_by_name(session, f"bank {bank.id}")
     latest = latest_version(session, bank.id)
     print_of_content = fingerprint(bank)
     if latest is not None and latest.fingerprint == print_of_content:

@@ -12,7 +12,7 @@ from survey_service.cli.terminal import refuse, settings_of_environment, store_o
 @click.command()
 @click.argument("bank")
 def recompute(bank: str) -> None:
-    """Believe anew about every contact under the newest version of BANK: after mapping old events, or as evidence fades."""
+    """Recompute the belief about every contact under the newest version of BANK: after mapping old events, or as evidence fades."""
     from survey_service.contacts import recompute_all
     from survey_service.errors import NotFound
     from survey_service.store.banks import Banks
@@ -33,7 +33,7 @@ def recompute(bank: str) -> None:
 @click.command()
 @click.option("--days", type=click.IntRange(1, 36_500), help="Instead of DISCERN_RETENTION_DAYS.")
 def prune(days: int | None) -> None:
-    """Delete what is older than the retention: surveys, behaviour, links, messages, and strangers of whom nothing is left."""
+    """Delete what is older than the retention: surveys, events, links, messages, and anonymous contacts without any data."""
     from survey_service.contacts import retention
     from survey_service.store.banks import Banks
     from survey_service.web.context import utc_now
@@ -50,7 +50,7 @@ def prune(days: int | None) -> None:
 @click.option("--contact", help="Only this one, by the id that the CRM gives it.")
 @click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="One JSON object a line; stdout if left out.")
 def export(contact: str | None, out: IO[str]) -> None:
-    """Write down everything that is kept, contact by contact."""
+    """Write all stored data, contact by contact."""
     from survey_service.contacts import views
     from survey_service.contacts.directory import OWN_SYSTEM
     from survey_service.errors import NotFound

@@ -1,4 +1,4 @@
-"""The commands about connections to CRMs."""
+"""Commands for connections to CRMs and for inbound sources."""
 
 import json
 from pathlib import Path
@@ -18,14 +18,16 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object 
 
 @click.group()
 def sources() -> None:
-    """Systems that may send us their events: HubSpot, Shopify, your own."""
+    """Systems that may send events: HubSpot, Shopify, your own."""
 
 
 @sources.command("add")
 @click.argument("file", type=READABLE)
 @AS_JSON
 def add_source(file: Path, as_json: bool) -> None:
-    """Add the source of a JSON FILE, with the fields of POST /api/v1/sources; show its id, its address and, made here, its secret."""
+    """Add the source of a JSON FILE, with the fields of POST /api/v1/sources; show its id, its URL and, where it was made here, its
+    secret.
+    """
     from survey_service.crypto import Keyring
     from survey_service.inbound import sources
     from survey_service.inbound.schemas import SourcePostSchema
@@ -43,7 +45,7 @@ def add_source(file: Path, as_json: bool) -> None:
 @sources.command("list")
 @AS_JSON
 def list_sources(as_json: bool) -> None:
-    """Show every source, and where it sends its events."""
+    """Show every source with the URL for its events."""
     from survey_service.inbound import sources
 
     settings = settings_of_environment()
@@ -59,7 +61,7 @@ def list_sources(as_json: bool) -> None:
 @sources.command("remove")
 @click.argument("source_id")
 def remove_source(source_id: str) -> None:
-    """Take nothing more from a source, and forget its secret."""
+    """Remove a source and its secret."""
     from survey_service.inbound import sources
     from survey_service.web.context import utc_now
 
@@ -69,7 +71,7 @@ def remove_source(source_id: str) -> None:
 
 @click.group()
 def connection() -> None:
-    """Connections to CRMs, told in their own language."""
+    """Connections to CRMs, through their own APIs."""
 
 
 @connection.command("add")
@@ -107,7 +109,7 @@ def list_connections(as_json: bool) -> None:
 @click.argument("connection_id")
 @AS_JSON
 def test(connection_id: str, as_json: bool) -> None:
-    """Name what is missing in the CRM; exit 1 when something is. Sends nothing about anybody."""
+    """Name what is missing in the CRM; exit 1 when something is. Sends no data about anybody."""
     from survey_service.crm import dry_run
 
     settings = settings_of_environment()
@@ -122,7 +124,7 @@ def test(connection_id: str, as_json: bool) -> None:
 @connection.command("set-up")
 @click.argument("connection_id")
 def set_up(connection_id: str) -> None:
-    """Make the fields that are missing in the CRM (HubSpot)."""
+    """Create the fields that are missing in the CRM (HubSpot)."""
     from survey_service.crm import dry_run
 
     settings = settings_of_environment()
@@ -150,7 +152,7 @@ def dry_run(connection_id: str, contacts: tuple[str, ...], limit: int) -> None:
 @connection.command("remove")
 @click.argument("connection_id")
 def remove_connection(connection_id: str) -> None:
-    """Send nothing more there, and forget its credentials."""
+    """Remove a connection and its credentials."""
     from survey_service.crm import connections
     from survey_service.web.context import utc_now
 

@@ -23,7 +23,7 @@ def key() -> None:
 @DAYS
 @AS_JSON
 def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
-    """Make an API key and show it, for the only time. Without --days it is good until it is revoked."""
+    """Create an API key and show it, for the only time. Without --days it is valid until it is revoked."""
     from survey_service.crypto import Keyring
     from survey_service.web.api_keys import create_key
     from survey_service.web.context import utc_now
@@ -37,7 +37,7 @@ def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
 @key.command("list")
 @AS_JSON
 def list_keys(as_json: bool) -> None:
-    """Show every API key by its beginning: what it may, until when, and when it was last used (to the hour)."""
+    """Show every API key by its first characters: its scope, its end, and when it was last used (to the hour)."""
     from survey_service.web.api_keys import all_keys, state_of
     from survey_service.web.context import utc_now
 
@@ -58,7 +58,7 @@ def list_keys(as_json: bool) -> None:
 @DAYS
 @AS_JSON
 def rotate(key_id: str, overlap_hours: int, days: int | None, as_json: bool) -> None:
-    """Make a key for the same and show it; the old one ends when the overlap is over. Without --days the new one lives as long."""
+    """Create a key with the same scope and show it; the old one ends after the overlap. Without --days the new one lives as long."""
     from survey_service.crypto import Keyring
     from survey_service.web.api_keys import rotate_key
     from survey_service.web.context import utc_now
@@ -75,7 +75,7 @@ def rotate(key_id: str, overlap_hours: int, days: int | None, as_json: bool) -> 
 @key.command("revoke")
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
-    """Let nobody in with this key any more."""
+    """Revoke a key."""
     from survey_service.web.api_keys import revoke_key
     from survey_service.web.context import utc_now
 

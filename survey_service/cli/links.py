@@ -1,4 +1,4 @@
-"""The command that makes email links: links."""
+"""Commands for email links and for a survey's pages."""
 
 import csv
 import sys
@@ -22,7 +22,7 @@ SUFFIXES = (".svg", ".png")
 @click.command()
 @click.argument("survey")
 def preview(survey: str) -> None:
-    """Print a link to the preview of a survey, good for an hour. Nothing that is answered there is stored."""
+    """Print a link to the preview of a survey, valid for an hour. Answers given there are not stored."""
     from survey_service.crypto import Keyring
     from survey_service.preview.tokens import preview_address
 
@@ -75,7 +75,7 @@ STANDARD = "-"
 @click.option("--for", "mailer", type=click.Choice(["brevo", "mailchimp", "hubspot"]), help="Columns as this system imports them.")
 @click.option("--template", type=WRITABLE, metavar="OUT.html", help="Write the email's HTML with merge tags; needs --for and --question.")
 def links(survey: str, contacts: Path, out: IO[str], question: str | None, days: int, mailer: str | None, template: Path | None) -> None:
-    """Make an email link for each contact of a CSV file with a column external_id (and email, language where you have them)."""
+    """Create an email link for each contact of a CSV file with a column external_id (and email, language where you have them)."""
     if template is not None and (mailer is None or question is None):
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
     from survey_service.crypto import Keyring

@@ -18,7 +18,7 @@ from survey_service.cli.terminal import Commands, all_settings, bank_of, folder_
 
 @click.group(cls=Commands)
 def main() -> None:
-    """Discern finds out which persona is answering, with the fewest questions, and tells the CRM."""
+    """Discern finds out which persona is answering, with the fewest questions, and updates the CRM."""
 
 
 for command in (simulate, replay, fit, refit, links, recompute, prune, export, key, connection, sources, preview, qr):
@@ -57,7 +57,7 @@ def publish(bank: Path) -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database to the tables of this version."""
+    """Migrate the database to the tables of this version."""
     from survey_service.store.migrate import migrate as upgrade
 
     with store_of(settings_of_environment(), migrated=False) as store:
@@ -84,7 +84,7 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 
 @main.command()
 def restored() -> None:
-    """After a restore: make what is told from now on newer than what CRMs have, and tell every endpoint the present."""
+    """After a restore: number all further messages above those that CRMs have, and send every endpoint the present state."""
     from survey_service.clock import utc_now
     from survey_service.outbox.resync import resume_after_restore
 
@@ -95,7 +95,7 @@ def restored() -> None:
 
 @main.command()
 def doctor() -> None:
-    """Look whether everything is in order here, and say what to do where it is not."""
+    """Check this installation, and say what to do where something is wrong."""
     from survey_service.ops.doctor import diagnose
     from survey_service.web.context import utc_now
 
@@ -141,7 +141,7 @@ def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) ->
 @main.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 def demo(port: int) -> None:
-    """Everything at once on this machine, with a demo shop page: for a first look."""
+    """Start everything on this machine, with a demo shop page."""
     from survey_service.demo.run import run
 
     run(port)

@@ -1,4 +1,4 @@
-"""What every `discern` command needs: the settings, the database, a bank, a way to refuse, a progress bar."""
+"""What every `discern` command shares: the settings, the database, a bank, and how it refuses wrong input."""
 
 import json
 import os
@@ -26,7 +26,7 @@ REPORT = click.option("--report", type=WRITABLE, metavar="OUT.html", help="Write
 
 
 class Commands(click.Group):
-    """What the service refuses, it refuses here with the same words: on stderr, exit 1."""
+    """A command group that prints the service's own error messages on stderr and exits with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,7 +36,7 @@ class Commands(click.Group):
 
 
 def settings_of_environment() -> Settings:
-    """The settings; refuses with every problem of them."""
+    """Return the settings. Exits with every problem of them."""
     try:
         return Settings.from_env(os.environ)
     except SettingsInvalid as wrong:
@@ -44,21 +44,21 @@ def settings_of_environment() -> Settings:
 
 
 def all_settings() -> Mapping[str, str]:
-    """The settings as they are written, for whoever says what is wrong with them."""
+    """Return the settings as they are written, for messages about them."""
     return os.environ
 
 
 def folder_of_metrics() -> str:
-    """Where the processes of one server count together.
+    """Return the folder in which the processes of one server add up their counters.
 
-    To be called before anything imports the client library of Prometheus, which looks for it then and only then.
+    Call it before anything imports the client library of Prometheus, which reads the folder at import and only then.
     """
     return os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", mkdtemp(prefix="discern-metrics-"))
 
 
 @contextmanager
 def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
-    """The database of the settings, with the tables of this version unless it is to get them now."""
+    """Open the database of the settings. It must have the tables of this version, unless the command is to migrate it."""
     from sqlalchemy.exc import OperationalError
 
     from survey_service.store.session import Store
@@ -76,7 +76,7 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
 
 
 def bank_of(path: Path) -> "Bank":
-    """The bank of a file; refuses with every problem of it."""
+    """Return the bank of a file. Exits with every problem of it."""
     from question_bank.files.load import check_bank
 
     report = check_bank(path.read_bytes(), path.name)
@@ -86,7 +86,7 @@ def bank_of(path: Path) -> "Bank":
 
 
 def given_in(file: Path, schema: "Schema") -> Any:
-    """What a JSON file asks for, as the API would read it; exits with every problem of it."""
+    """Return the content of a JSON file, validated as the API would. Exits with every problem of it."""
     from marshmallow import ValidationError
 
     try:
@@ -98,6 +98,6 @@ def given_in(file: Path, schema: "Schema") -> Any:
 
 
 def refuse(message: str) -> NoReturn:
-    """Say on stderr what is wrong, exit 1."""
+    """Print what is wrong on stderr and exit with 1."""
     click.echo(message, err=True)
     sys.exit(1)

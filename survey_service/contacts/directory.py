@@ -9,7 +9,7 @@ from sqlmodel import Session, col, delete, insert, select
 
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
-from survey_service.store.session import alone
+from survey_service.store.session import lock_by_name
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ErasedId
@@ -77,7 +77,7 @@ def follow(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
 def find_or_make(session: Session, keys: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
     """The contact, locked, and whether it is new. Raises ContactErased, and Invalid for an id that is too long."""
     _bounded(external_id)
-    alone(session, named(system, external_id))
+    lock_by_name(session, named(system, external_id))
     known = find(session, external_id, system=system, lock=True)
     if known is not None:
         return known, False
@@ -110,7 +110,7 @@ def put(session: Session, keys: Keyring, external_id: str, given: Mapping[str, A
 def give_name(session: Session, keys: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:
     """One more name of the contact. Raises Conflict where somebody else has it, ContactErased where nobody may, Invalid where too long."""
     _bounded(value)
-    alone(session, named(system, value))
+    lock_by_name(session, named(system, value))
     owner = find(session, value, system=system)
     if owner is None:
         if erased(session, keys, [(system, value)]):
@@ -135,7 +135,7 @@ def find_or_make_all(session: Session, keys: Keyring, external_ids: Sequence[str
     missing = sorted(set(external_ids) - known.keys())
     if not missing:
         return known
-    alone(session, *[named(OWN_SYSTEM, external_id) for external_id in missing])
+    lock_by_name(session, *[named(OWN_SYSTEM, external_id) for external_id in missing])
     known |= _known(session, missing)  # those that somebody else has made meanwhile
     gone = erased(session, keys, [(OWN_SYSTEM, name) for name in missing])
     made = [(name, new_id("ct")) for name in missing if name not in known and (OWN_SYSTEM, name) not in gone]

@@ -21,7 +21,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     remember(session, keys, [(name["system"], name["id"]) for name in names], now)
     revoke_links(session, contact.id, "erased", now)
     session.flush()
-    messages.forget_all(session, contact, now)
+    messages.drop_all(session, contact, now)
     _delete(session, contact)
     contact.email = contact.email_sha256 = None
     contact.attributes, contact.consent, contact.labels, contact.merged_from = {}, {}, {}, []

@@ -30,7 +30,7 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     concerned = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": names_of(session, [gone])[gone.id]}
     _join(gone, kept, now)
-    messages.hand_over(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
+    messages.move_to(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
     _move(session, gone, kept)
     publish.publish_merge(session, kept, former, now)
     for bank, version in concerned:

@@ -17,7 +17,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Delivery
-from survey_service.web.pagination import cursor, not_ours, place_of
+from survey_service.web.pagination import cursor, invalid_cursor, place_of
 
 
 def timeline(session: Session, contact: Contact, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
@@ -173,7 +173,7 @@ def _place(after: str) -> tuple[datetime, str, str]:
     try:
         return datetime.fromisoformat(moment), contact_id, bank
     except ValueError:
-        raise not_ours() from None
+        raise invalid_cursor() from None
 
 
 def _of(session: Session, table: Any, contact: Contact) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The two short transactions of a batch: messages of distinct contacts are taken for one connection, and each is settled on its own."""
+"""The two short transactions of a batch for a CRM: messages of distinct contacts are claimed, and each is settled on its own."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from survey_service.outbox import events, messages
 from survey_service.store.tables.webhooks import Connection, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import circuit_breaker, due, endpoint_health, results
 from survey_service.webhooks.claim import Claimed
-from survey_service.webhooks.retry import after_failure
+from survey_service.webhooks.retry import next_attempt
 
 
 def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> Wiring:
-    """What the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys reads the credentials."""
+    """Return what the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys decrypts the credentials."""
     return Wiring(
         url=endpoint.url,
         mapping=connection.mapping,
@@ -39,15 +39,15 @@ def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
 BULK_SHARE = 5
-"""Of a full batch, one message in so many is of the bulk lane while any waits there."""
+"""Of a full batch, one message in so many is a bulk message while any is pending."""
 UNREADABLE = "none of the service's keys reads the credentials: give them again"
 FAILED, ARRIVED = Retry("status", None, b"", timedelta(0)), Delivered(200, b"", timedelta(0))
 OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected"}
 
 
 @dataclass(frozen=True)
-class Taken:
-    """One message in hand."""
+class ClaimedMessage:
+    """One claimed message."""
 
     delivery_id: int
     attempt: int
@@ -57,19 +57,19 @@ class Taken:
 
 @dataclass(frozen=True)
 class Batch:
-    """Messages of distinct contacts in the hands of one worker, and whom to bring them to."""
+    """Messages of distinct contacts that one worker has claimed for one connection."""
 
     connection_id: str
     kind: str
     wiring: Wiring = field(repr=False)
     token: str | None = field(repr=False)
-    rows: tuple[Taken, ...]
+    rows: tuple[ClaimedMessage, ...]
     is_probe: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a batch went: a verdict by event id, none for what was held back; and what is to become of the connection."""
+    """How a batch went: a verdict by event id, none for a message that was held back; and what happens to the connection."""
 
     verdicts: Mapping[str, Verdict]
     pause: Pause | None = None
@@ -77,12 +77,12 @@ class Result:
 
 
 def is_any_due(session: Session, now: datetime, due_by: datetime) -> bool:
-    """A look without a lock."""
+    """Whether a connection has due messages. Takes no lock."""
     return session.exec(_waiting(now, due_by).limit(1)).first() is not None
 
 
 def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> Batch | None:
-    """Take the messages of one connection that are due, as many as its CRM takes at once. None when there is nothing to do."""
+    """Claim the due messages of one connection, as many as its CRM takes at once. Return None when there is nothing to do."""
     endpoint = session.exec(_waiting(now, due_by).limit(1).with_for_update(skip_locked=True, key_share=True, of=Endpoint)).first()
     if endpoint is None or _in_flight(session, endpoint, now):  # look again under the lock: one batch at a time
         return None
@@ -91,12 +91,12 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
         wiring = wiring_of(endpoint, connection, (), keys)
         token = connection.token and keys.decrypt(connection.token)
     except InvalidToken:
-        _rest(endpoint, connection, Pause(UNREADABLE, AUTHORISATION_WAIT), now)
+        _pending_rest(endpoint, connection, Pause(UNREADABLE, AUTHORISATION_WAIT), now)
         session.add_all([endpoint, connection])
         return None
     _drop_other_banks(session, connection, now)
     most = 1 if endpoint.tripped_at is not None else ADAPTERS[connection.kind].MOST
-    taken = [_take(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)]
+    taken = [_claim(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)]
     if taken:
         circuit_breaker.note_probe(endpoint, now)
         session.add(endpoint)
@@ -104,15 +104,16 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
 
 
 def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: datetime, jitter: float = 0.0) -> int:
-    """Write down what became of every message, and what all of them say of the connection. Returns how many were still ours to settle.
+    """Record the outcome of every message, and what all of them mean for the connection. Return how many were still claimed by this
+    batch.
 
-    Locked in the order in which everybody locks: the endpoint, contacts, and then messages by their ids.
+    The locks are taken in the order of all writers: endpoint, contacts, then messages by id.
     """
     endpoint = session.get_one(Endpoint, batch.connection_id, with_for_update={"key_share": True})
     connection = session.get_one(Connection, batch.connection_id)
     if result.token != batch.token:
         connection.token = result.token and keys.encrypt(result.token)
-    results.hold_contacts(session, [this_row.delivery_id for this_row in batch.rows])
+    results.lock_contacts(session, [this_row.delivery_id for this_row in batch.rows])
     mine = select(Delivery).where(col(Delivery.id).in_([this_row.delivery_id for this_row in batch.rows]))
     held = {row.id: row for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update())}
     settled = sum(
@@ -120,7 +121,7 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
         for this_row in batch.rows
     )
     if result.pause is not None:
-        _rest(endpoint, connection, result.pause, now)
+        _pending_rest(endpoint, connection, result.pause, now)
     elif Accepted() in result.verdicts.values():
         connection.paused_because = None
     session.add_all([endpoint, connection])
@@ -130,7 +131,7 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
 
 
 def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int | None, Delivery], result: Result, now: datetime) -> None:
-    """A connection is left in peace, tried again and given up as an endpoint is: one failure for each message that did not arrive."""
+    """Apply the circuit breaker of endpoints: one failure for each message that did not arrive."""
     for this_row in batch.rows:
         verdict, row = result.verdicts.get(this_row.event_id), held.get(this_row.delivery_id)
         if row is None or endpoint.state != "active" or not isinstance(verdict, Accepted | Later):
@@ -139,19 +140,19 @@ def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int
         if outcome is ARRIVED and not endpoint.failures:
             continue
         message = Claimed(this_row.delivery_id, this_row.attempt, this_row.event_id, row.event_type, b"")
-        endpoint_health.judge(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
+        endpoint_health.apply_outcome(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
     if result.pause is not None and result.pause.wait >= AUTHORISATION_WAIT and endpoint.state == "active" and batch.rows:
-        first = batch.rows[0]  # nobody is let in: as if this one had failed, so that somebody is told when it lasts
+        first = batch.rows[0]  # the CRM refused the credentials: it counts as a failure, so that somebody is notified when it lasts
         message = Claimed(first.delivery_id, first.attempt, first.event_id, events.UPDATED, b"")
-        endpoint_health.judge(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
+        endpoint_health.apply_outcome(session, endpoint, message, FAILED, now, is_probe=batch.is_probe, gave_up=False)
 
 
 def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetime, most: int) -> list[Delivery]:
-    """What respondents have just done goes first; of a full batch, what concerns the whole base has its share all the same."""
+    """Interactive messages come first. Of a full batch, bulk messages have their share."""
     item = aliased(Delivery)
 
     def first(lane: str, limit: int) -> list[Delivery]:
-        waiting = select(item).where(col(item.endpoint_id) == endpoint_id, col(item.lane) == lane, due.is_next_in_line(item, now, due_by))
+        waiting = select(item).where(col(item.endpoint_id) == endpoint_id, col(item.lane) == lane, due.is_sendable(item, now, due_by))
         in_order = waiting.order_by(col(item.due), col(item.id)).limit(limit)
         return list(session.exec(in_order.with_for_update(skip_locked=True, of=item)))
 
@@ -162,8 +163,8 @@ def _next_due(session: Session, endpoint_id: str, now: datetime, due_by: datetim
 
 def _waiting(now: datetime, due_by: datetime) -> Any:
     item, other = aliased(Delivery), aliased(Delivery)
-    mine = col(item.endpoint_id) == col(Connection.endpoint_id), due.is_next_in_line(item, now, due_by)
-    # Not an EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
+    mine = col(item.endpoint_id) == col(Connection.endpoint_id), due.is_sendable(item, now, due_by)
+    # Not an EXISTS: PostgreSQL may turn it into a join that reads every pending message.
     any_due = select(col(item.id)).where(*mine).limit(1).correlate(Connection).scalar_subquery()
     busy = exists().where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= now)
     waiting = select(Endpoint).join(Connection).where(_is_open(now), any_due.is_not(None), ~busy)
@@ -181,28 +182,28 @@ def _in_flight(session: Session, endpoint: Endpoint, now: datetime) -> bool:
 
 
 def _drop_other_banks(session: Session, connection: Connection, now: datetime) -> None:
-    """A field can hold the persona of one bank only; what is believed under the others is not told here."""
+    """Drop messages of other banks: a field can hold the persona of one bank only."""
     others = (
         (col(Delivery.endpoint_id) == connection.endpoint_id) & (col(Delivery.state) == "pending") & (col(Delivery.bank) != connection.bank)
     )
     session.execute(update(Delivery).where(others).values(state="dropped", settled_at=now, lease_until=None))
 
 
-def _take(session: Session, row: Delivery, now: datetime) -> Taken:
+def _claim(session: Session, row: Delivery, now: datetime) -> ClaimedMessage:
     row.attempt, row.lease_until = row.attempt + 1, now + LEASE
     delivery_id = row.id or 0
     session.add_all([row, DeliveryAttempt(delivery_id=delivery_id, number=row.attempt, started_at=now, manual=row.manual)])
     row.manual = False
-    return Taken(delivery_id, row.attempt, row.event_id, row.facts)
+    return ClaimedMessage(delivery_id, row.attempt, row.event_id, row.facts)
 
 
 def _settle(
-    session: Session, batch: Batch, taken: Taken, row: Delivery | None, verdict: Verdict | None, now: datetime, jitter: float
+    session: Session, batch: Batch, taken: ClaimedMessage, row: Delivery | None, verdict: Verdict | None, now: datetime, jitter: float
 ) -> bool:
     if row is None or row.attempt != taken.attempt:
         return False
     if verdict is None and row.state == "pending":
-        _give_back(session, row)
+        _release(session, row)
         return True
     problem = verdict.problem if isinstance(verdict, Later | Refused) else None
     _complete(session, row, verdict, problem, now)
@@ -210,26 +211,26 @@ def _settle(
         return False
     row.last_error = problem
     if isinstance(verdict, Accepted):
-        _arrived(session, row, now)
+        _delivered(session, row, now)
     elif batch.is_probe and isinstance(verdict, Later):
         row.uncounted, row.due, row.lease_until = row.uncounted + 1, now, None
         session.add(row)
     else:
-        _put_off(session, row, isinstance(verdict, Refused), now, jitter)
+        _schedule_retry(session, row, isinstance(verdict, Refused), now, jitter)
     return True
 
 
-def _arrived(session: Session, row: Delivery, now: datetime) -> None:
+def _delivered(session: Session, row: Delivery, now: datetime) -> None:
     messages.settle(session, row, "delivered", now)
     if row.contact_id and row.bank and "assignment" in row.facts:
         session.flush()
         results.acknowledge(session, {row.id or 0: events.acknowledged_state(row.facts)})
     if row.event_type == events.ERASED:
-        messages.forget(session, [row])
+        messages.delete_content(session, [row])
 
 
-def _put_off(session: Session, row: Delivery, is_refused: bool, now: datetime, jitter: float) -> None:
-    wait = None if is_refused else after_failure(row.attempt - row.uncounted, FAILED, jitter=jitter)
+def _schedule_retry(session: Session, row: Delivery, is_refused: bool, now: datetime, jitter: float) -> None:
+    wait = None if is_refused else next_attempt(row.attempt - row.uncounted, FAILED, jitter=jitter)
     if wait is None:
         messages.settle(session, row, "dead", now)
     else:
@@ -237,8 +238,8 @@ def _put_off(session: Session, row: Delivery, is_refused: bool, now: datetime, j
         session.add(row)
 
 
-def _give_back(session: Session, row: Delivery) -> None:
-    """As if it had never been taken: who waits for others uses up none of its own attempts."""
+def _release(session: Session, row: Delivery) -> None:
+    """Release a message as if it had never been claimed: waiting uses up no attempt."""
     session.execute(delete(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == row.id, col(DeliveryAttempt.number) == row.attempt))
     row.attempt, row.lease_until = row.attempt - 1, None
     session.add(row)
@@ -252,5 +253,5 @@ def _complete(session: Session, row: Delivery, verdict: Verdict | None, problem:
     session.add(attempt)
 
 
-def _rest(endpoint: Endpoint, connection: Connection, pause: Pause, now: datetime) -> None:
+def _pending_rest(endpoint: Endpoint, connection: Connection, pause: Pause, now: datetime) -> None:
     endpoint.paused_until, connection.paused_because = now + pause.wait, pause.problem

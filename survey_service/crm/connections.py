@@ -1,4 +1,4 @@
-"""Connections: endpoints that speak a CRM's own API. Credentials are kept encrypted and are shown to nobody, not even once."""
+"""Connections: endpoints that use a CRM's own API. Credentials are stored encrypted and are never shown."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.webhooks import Connection, Endpoint
 from survey_service.webhooks import endpoint_health
-from survey_service.webhooks.endpoints import OWNER
+from survey_service.webhooks.endpoints import BY_OWNER
 
 RESERVED = ("host", "connection", "transfer-encoding", "te", "upgrade", "accept-encoding", "user-agent", "expect", "trailer")
 RESERVED_BEGINNINGS = ("content-", "proxy-", "webhook-")
@@ -29,8 +29,8 @@ CONTENT_TYPE = "content-type"
 Problems = Iterator[tuple[str, str]]
 
 
-def check(given: Mapping[str, Any], personas: Sequence[str], settings: Settings) -> None:
-    """Raises Invalid with every field named."""
+def validate(given: Mapping[str, Any], personas: Sequence[str], settings: Settings) -> None:
+    """Check a connection. Raises Invalid with every field named."""
     problems = [
         *_credentials(given),
         *_address(given, settings),
@@ -123,7 +123,7 @@ def _template(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
 
 
 CONNECTION = "cn"
-"""How ids of connections begin."""
+"""How the ids of connections begin."""
 OF_ENDPOINT = ("url", "when", "description", "state")
 PERSONAL = "email"
 
@@ -131,7 +131,7 @@ Pair = tuple[Endpoint, Connection]
 
 
 def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, Any], now: datetime) -> Pair:
-    """A new connection. What is not given is what its kind usually needs. Raises Invalid, with every problem, or NotFound for a bank."""
+    """Create a connection. Missing fields get the usual values of their kind. Raises Invalid with every problem, or NotFound for a bank."""
     personas = banks.latest(session, given["bank"])[0].personas
     adapter = ADAPTERS[given["kind"]]
     whole = {
@@ -147,13 +147,13 @@ def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, 
         "credentials": {},
         **given,
     }
-    check(whole, personas, settings)
+    validate(whole, personas, settings)
     endpoint = Endpoint(
         id=new_id(CONNECTION),
         url=whole["url"],
         events=[UPDATED, ERASED],
         when=whole["when"],
-        secrets=[_sealed(settings, whole["credentials"])],
+        secrets=[_encrypted(settings, whole["credentials"])],
         secret_prefix="",
         description=whole["description"],
         created_at=now,
@@ -170,7 +170,7 @@ def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, 
 
 
 def find(session: Session, connection_id: str, *, lock: bool = False) -> Pair:
-    """Raises NotFound, for a removed one too."""
+    """Return a connection. Raises NotFound, for a removed one too."""
     endpoint = session.get(Endpoint, connection_id, with_for_update={"key_share": True} if lock else None)
     connection = session.get(Connection, connection_id)
     if endpoint is None or connection is None or endpoint.state == "removed":
@@ -179,13 +179,13 @@ def find(session: Session, connection_id: str, *, lock: bool = False) -> Pair:
 
 
 def page(session: Session, after: str | None, limit: int) -> list[Pair]:
-    """Up to `limit` connections, oldest first, behind the one called `after`."""
+    """Return up to `limit` connections, oldest first, after the one called `after`."""
     rows = select(Endpoint, Connection).join(Connection).where(Endpoint.state != "removed", col(Endpoint.id) > (after or ""))
     return [(endpoint, connection) for endpoint, connection in session.exec(rows.order_by(col(Endpoint.id)).limit(limit))]
 
 
 def change(session: Session, settings: Settings, banks: Banks, connection_id: str, given: Mapping[str, Any], now: datetime) -> Pair:
-    """Set what is given, and try again at once what was paused: who changes a connection has repaired it."""
+    """Change the given fields and resume at once what was paused: a changed connection counts as repaired."""
     endpoint, connection = find(session, connection_id, lock=True)
     personas = banks.latest(session, connection.bank)[0].personas
     keys = Keyring(settings.secret_keys)
@@ -194,14 +194,14 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
         name: getattr(wiring, name)
         for name in ("url", "credentials", "identity", "external_id", "mapping", "options", "template", "create_contacts")
     }
-    check({"kind": connection.kind, "when": endpoint.when, **before, **given}, personas, settings)
+    validate({"kind": connection.kind, "when": endpoint.when, **before, **given}, personas, settings)
     for name, value in given.items():
         if name == "credentials":
-            endpoint.secrets = [_sealed(settings, value)]
+            endpoint.secrets = [_encrypted(settings, value)]
         else:
             setattr(endpoint if name in OF_ENDPOINT else connection, name, value)
     if "state" in given:
-        endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
+        endpoint.disabled_because = BY_OWNER if given["state"] == "disabled" else None
     if endpoint.state == "disabled":
         endpoint_health.drop_and_mark(session, endpoint, now)
     connection.token, connection.paused_because, endpoint.paused_until = None, None, None
@@ -211,7 +211,7 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
 
 
 def remove(session: Session, connection_id: str, now: datetime) -> None:
-    """Send nothing more and forget the credentials; what was sent stays on record."""
+    """Remove a connection and its credentials. What was sent stays on record."""
     endpoint, connection = find(session, connection_id, lock=True)
     messages.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.updated_at = "removed", "", [], now
@@ -220,7 +220,7 @@ def remove(session: Session, connection_id: str, now: datetime) -> None:
 
 
 def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
-    """A connection as the API shows it: of credentials not even their names."""
+    """Return a connection as the API shows it, without its credentials or their names."""
     told = ("kind", "bank", "identity", "external_id", "mapping", "options", "template", "create_contacts", "paused_because")
     shared = ("id", "url", "when", "description", "state", "disabled_because")
     moments = {name: getattr(endpoint, name) for name in ("paused_until", "created_at", "updated_at")}
@@ -231,11 +231,11 @@ def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
     )
 
 
-def _sealed(settings: Settings, credentials: Mapping[str, Any]) -> dict[str, Any]:
+def _encrypted(settings: Settings, credentials: Mapping[str, Any]) -> dict[str, Any]:
     return {"encrypted": Keyring(settings.secret_keys).encrypt(json.dumps(credentials)), "expires_at": None}
 
 
 def _is_personal(endpoint: Endpoint, connection: Connection) -> bool:
-    """Whether the CRM is told e-mail addresses: only where they are what it knows contacts by, or a field is to hold them."""
+    """Whether the CRM gets e-mail addresses: only where they identify contacts or are mapped to a field."""
     asked = [*connection.identity, *connection.mapping.values(), json.dumps(connection.template), endpoint.url]
     return any(PERSONAL in call.replace("email_sha256", "") for call in asked)

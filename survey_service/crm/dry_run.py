@@ -1,4 +1,4 @@
-"""Before anything is sent: what is missing over there, and what exactly would go out."""
+"""Checks before anything is sent: what is missing in the CRM, and the exact requests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,13 +31,13 @@ Ask = Callable[[Request], Response]
 
 
 def wiring(session: Session, banks: Banks, keys: Keyring, connection_id: str) -> tuple[str, Wiring]:
-    """The kind of a connection and everything its adapter needs. Raises NotFound."""
+    """Return the kind of a connection and everything its adapter needs. Raises NotFound."""
     endpoint, connection = find(session, connection_id)
     return connection.kind, wiring_of(endpoint, connection, banks.latest(session, connection.bank)[0].personas, keys)
 
 
 def missing(kind: str, wired: Wiring, ask: Ask) -> list[str]:
-    """What has to be done over there before this connection can work, one line each; empty when nothing."""
+    """Return what has to be done in the CRM before this connection can work, one line each."""
     try:
         token = _token(kind, wired, ask)
         if token is None and ADAPTERS[kind].token_request(wired) is not None:
@@ -48,7 +48,7 @@ def missing(kind: str, wired: Wiring, ask: Ask) -> list[str]:
 
 
 def set_up(kind: str, wired: Wiring, ask: Ask) -> list[str]:
-    """Make the fields that are missing, where the CRM lets us. Returns a line for each. Raises Invalid for other kinds."""
+    """Create the fields that are missing, where the CRM allows it. Return a line for each. Raises Invalid for other kinds."""
     if kind != "hubspot":
         raise Invalid(f"Fields of {kind} are made by hand: the test of the connection names them.")
     try:
@@ -60,7 +60,7 @@ def set_up(kind: str, wired: Wiring, ask: Ask) -> list[str]:
 def dry_run(
     session: Session, banks: Banks, keys: Keyring, connection_id: str, contacts: Sequence[str], most: int, clock: Clock
 ) -> dict[str, Any]:
-    """The requests that would tell the CRM about some contacts as they are now, by their CRM ids or the latest ones; sends nothing."""
+    """Return the requests about some contacts as they are now, by their CRM ids or the latest ones. Sends nothing."""
     kind, wired = wiring(session, banks, keys, connection_id)
     _, connection = find(session, connection_id)
     chosen, skipped = _chosen(session, connection.bank, contacts, most)
@@ -108,7 +108,7 @@ def _chosen(session: Session, bank: str, names: Sequence[str], most: int) -> tup
 
 
 def _shown(request: Request, wired: Wiring) -> dict[str, Any]:
-    """A request as it would go out, without what opens doors."""
+    """Return a request as it would be sent, without its credentials."""
     secret = {*SECRET_HEADERS, *(name.lower() for name in wired.credentials.get("headers", {}))}
     headers: Mapping[str, str] = {"content-type": "application/json", **request.headers}
     shown = {name: HIDDEN if name.lower() in secret else value for name, value in headers.items()}

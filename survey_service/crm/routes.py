@@ -38,7 +38,7 @@ blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", descript
 @blueprint.arguments(ConnectionPostSchema, example=EXAMPLE)
 @blueprint.response(201, ConnectionSchema)
 def add(given: dict[str, Any]) -> dict[str, Any]:
-    """Add a connection. What is not given is what its kind usually needs."""
+    """Add a connection. Missing fields get the usual values of their kind."""
     p = parts()
     with p.store.writing() as session:
         return connections.view(*connections.add(session, p.settings, p.banks, given, p.now()))
@@ -49,7 +49,7 @@ def add(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(PageQuerySchema, location="query")
 @blueprint.response(200, ConnectionPageSchema)
 def list_connections(page: dict[str, Any]) -> dict[str, Any]:
-    """All connections, oldest first."""
+    """List the connections, oldest first."""
     with parts().store.reading() as session:
         found = connections.page(session, page.get("after"), page["limit"] + 1)
     items = [connections.view(*row) for row in found[: page["limit"]]]
@@ -60,7 +60,7 @@ def list_connections(page: dict[str, Any]) -> dict[str, Any]:
 @requires("read")
 @blueprint.response(200, ConnectionSchema)
 def read(connection: str) -> dict[str, Any]:
-    """One connection."""
+    """Show one connection."""
     with parts().store.reading() as session:
         return connections.view(*connections.find(session, connection))
 
@@ -70,7 +70,7 @@ def read(connection: str) -> dict[str, Any]:
 @blueprint.arguments(ConnectionPatchSchema, required=False)
 @blueprint.response(200, ConnectionSchema)
 def change(given: dict[str, Any], connection: str) -> dict[str, Any]:
-    """Change what is named; a paused connection goes on at once. Disabling drops what has not been delivered."""
+    """Change the named fields; a paused connection resumes at once. Disabling drops what has not been delivered."""
     p = parts()
     with p.store.writing() as session:
         return connections.view(*connections.change(session, p.settings, p.banks, connection, given, p.now()))
@@ -90,7 +90,7 @@ def remove(connection: str) -> None:
 @requires("admin")
 @blueprint.response(200, TestedSchema)
 def test(connection: str) -> dict[str, Any]:
-    """Name everything that is missing over there. Changes nothing, sends nothing about anybody."""
+    """Name everything that is missing in the CRM. Changes nothing, sends no data about anybody."""
     problems = dry_runs.missing(*_wired(connection), ask=_ask)
     return {"ok": not problems, "problems": problems}
 
@@ -99,7 +99,7 @@ def test(connection: str) -> dict[str, Any]:
 @requires("admin")
 @blueprint.response(200, SetUpSchema)
 def set_up(connection: str) -> dict[str, Any]:
-    """Make the fields that are missing (HubSpot)."""
+    """Create the fields that are missing (HubSpot)."""
     return {"done": dry_runs.set_up(*_wired(connection), ask=_ask)}
 
 
@@ -108,7 +108,7 @@ def set_up(connection: str) -> dict[str, Any]:
 @blueprint.arguments(DryRunSchema, required=False)
 @blueprint.response(200, WouldSendSchema)
 def dry_run(given: dict[str, Any], connection: str) -> dict[str, Any]:
-    """The exact requests for some contacts, or for those who changed last. Sends nothing."""
+    """Show the exact requests for some contacts, or for those who changed last. Sends nothing."""
     p = parts()
     with p.store.reading() as session:
         return dry_runs.dry_run(session, p.banks, p.keys, connection, given["contacts"], given["limit"], p.now)

@@ -1,4 +1,4 @@
-"""Bringing a batch to its CRM: tokens renewed once, refused batches halved until the bad record is found, pauses obeyed at once."""
+"""Send a batch to its CRM: tokens are renewed once, refused batches are halved until the bad record is found, pauses hold at once."""
 
 import logging
 import random
@@ -32,7 +32,7 @@ from survey_service.store.session import Store
 from survey_service.webhooks.retry import JITTER
 
 NO_IDENTITY = "no_identity"
-"""The contact has none of the names by which this connection finds contacts."""
+"""The contact has none of the ids by which this connection finds contacts."""
 
 log = logging.getLogger("discern.crm")
 
@@ -46,7 +46,7 @@ def step(
     chance: Callable[[], float] = random.random,
     due_by: datetime | None = None,
 ) -> bool:
-    """Send one batch if one is due: "did I find work?"."""
+    """Send one batch if one is due. Return whether there was work."""
     now = clock()
     with store.reading() as session:
         if not batches.is_any_due(session, now, due_by or now):
@@ -63,18 +63,18 @@ def step(
 
 
 def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
-    """Everything that is sent of a batch, one request after the other."""
+    """The requests of one batch, one after the other."""
     records = {row.event_id: record_of(batch.kind, batch.wiring, row.event_id, row.facts) for row in batch.rows}
     journey = SyncRun(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
     journey.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
-    for wave in _waves([record for record in records.values() if record is not None]):
+    for wave in _rounds([record for record in records.values() if record is not None]):
         journey.bring(wave)
     return batches.Result(journey.verdicts, journey.pause, journey.token)
 
 
 @dataclass
 class SyncRun:
-    """What has become of a batch so far."""
+    """The verdicts of a batch so far."""
 
     adapter: Adapter
     wiring: Wiring
@@ -117,7 +117,7 @@ class SyncRun:
             self.verdicts.update(judged)
 
     def _renew(self, records: Sequence[Record]) -> None:
-        """Once a batch: a token that is refused right after it was made is not going to get better."""
+        """Return an access token, once a batch: a token that is refused right after it was issued will not get better."""
         may_renew = self.adapter.token_request(self.wiring) is not None and not self.renewed
         self.token, self.renewed = None, True
         if may_renew:
@@ -146,14 +146,14 @@ class SyncRun:
 
 
 def token_of(response: Response) -> str | None:
-    """The access token of an OAuth answer."""
+    """Return the access token of an OAuth response."""
     answer = response.json
     token = answer.get("access_token") if response.status == 200 and isinstance(answer, dict) else None
     return token if isinstance(token, str) and token.isascii() and token.isprintable() else None
 
 
-def _waves(records: Sequence[Record]) -> list[list[Record]]:
-    """What two of our contacts with one identity are to be is sent one after the other: in one batch the order is nobody's promise."""
+def _rounds(records: Sequence[Record]) -> list[list[Record]]:
+    """Split records of one identity into separate batches: within a batch their order is not guaranteed."""
     waves: list[list[Record]] = []
     for record in records:
         free = (wave for wave in waves if all(item.identity != record.identity for item in wave))
@@ -166,7 +166,7 @@ def _waves(records: Sequence[Record]) -> list[list[Record]]:
 
 
 def _log_results(batch: batches.Batch, result: batches.Result) -> None:
-    """One line a batch, with nothing in it that was sent or answered."""
+    """Log one line a batch, without anything that was sent or answered."""
     counts = {kind.__name__.lower(): sum(isinstance(verdict, kind) for verdict in result.verdicts.values()) for kind in batches.OUTCOMES}
     counted = " ".join(f"{name}={count}" for name, count in counts.items())
     paused = f" paused={result.pause.problem.partition(':')[0]!r}" if result.pause else ""

@@ -1,7 +1,7 @@
-"""Where a webhook may go: judged when an endpoint is saved and again at every attempt, by the same two functions.
+"""Which addresses a webhook may go to: judged when an endpoint is saved and again at every attempt, by the same two functions.
 
-Parsers disagree about what the host of a URL is, and a name may resolve to anything tomorrow. So there is one parser, it
-refuses what two readers could read differently, and every address behind a name is held against the table below.
+Parsers disagree about the host of a URL, and a name may resolve to anything tomorrow. So there is one parser, it refuses what two parsers
+could read differently, and every address behind a name is checked against the table below.
 """
 
 import re
@@ -81,7 +81,7 @@ class Unreachable(AddressRefused):
 
 
 class Forbidden(Unreachable):
-    # The words are those of Unreachable: whoever may tell the two apart can map the network we stand in.
+    # The same words as Unreachable: the difference would let a caller map our network.
     """This address cannot be reached."""
 
 
@@ -89,7 +89,7 @@ class Forbidden(Unreachable):
 class Policy:
     """What the operator allows beyond public addresses. The default allows nothing."""
 
-    allow_private: tuple[IPNetwork, ...] = ()  # over http and to any port too
+    allow_private: tuple[IPNetwork, ...] = ()  # also over http and to any port
     ports: frozenset[int] = frozenset({443})
 
     def allows(self, address: IPAddress) -> bool:
@@ -98,24 +98,24 @@ class Policy:
 
 @dataclass(frozen=True)
 class Target:
-    """A URL, read once. Nobody reads the URL again: a second reading might find another host."""
+    """A URL, parsed once. A second parser might find another host."""
 
     scheme: str
     host: str
     port: int
     path: str
-    address: IPAddress | None  # when the host is an address itself
-    private_only: bool  # over http or to an unusual port, which only allowed networks may be
+    address: IPAddress | None  # where the host is an address itself
+    private_only: bool  # over http or to an unusual port, which only allowed networks may use
 
     @property
     def authority(self) -> str:
-        """What the ``Host`` header says."""
+        """The value of the ``Host`` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def vet_url(url: str, policy: Policy) -> Target:
-    """Read a URL and refuse what can be refused without asking the DNS. Raises NotAnAddress or Forbidden."""
+    """Parse a URL and refuse what can be refused without the DNS. Raises NotAnAddress or Forbidden."""
     read = _URL.fullmatch(url)
     if read is None or len(url) > LONGEST_URL:
         raise NotAnAddress
@@ -132,7 +132,7 @@ def vet_url(url: str, policy: Policy) -> Target:
 
 
 def vet_addresses(target: Target, addresses: Iterable[IPAddress], policy: Policy) -> tuple[IPAddress, ...]:
-    """The addresses to connect to, or Forbidden when a single one of them may not be."""
+    """Return the addresses to connect to. Raises Forbidden where a single one of them is not allowed."""
     vetted = tuple(vet_address(address, policy) for address in addresses)
     if target.private_only and not all(policy.allows(address) for address in vetted):
         raise Forbidden
@@ -140,16 +140,18 @@ def vet_addresses(target: Target, addresses: Iterable[IPAddress], policy: Policy
 
 
 def vet_address(address: IPAddress, policy: Policy) -> IPAddress:
-    """The address, out of its IPv6 wrapping if it is an IPv4 one; or Forbidden."""
+    """Return the address, unwrapped where an IPv6 address holds an IPv4 one. Raises Forbidden."""
     if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or IPv6Address(int(address))  # the number alone: a scope id chooses an interface
+        address = address.ipv4_mapped or IPv6Address(int(address))  # only the number: a scope id chooses an interface
     if not policy.allows(address) and any(address in block for block in BLOCKED):
         raise Forbidden
     return address
 
 
 def _address_of(host: str) -> IPAddress | None:
-    """The address a host spells, None for a name. Refuses 127.1, 0x7f.1 and 2130706433, which some readers take for one."""
+    """Return the address that a host spells, None for a name. Refuses 127.1, 0x7f.1 and 2130706433, which some parsers read as an
+    address.
+    """
     labels = host.split(".")
     try:
         if host.startswith("["):

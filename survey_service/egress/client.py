@@ -1,4 +1,4 @@
-"""One attempt to deliver: what happened comes back as a value, whatever the receiver did. Nothing is tried twice in here."""
+"""One attempt to deliver. Whatever the receiver does, the outcome is a value; nothing is tried twice here."""
 
 import ssl
 from collections.abc import Callable, Mapping
@@ -32,10 +32,10 @@ Problem = Literal[
     "redirect",
     "status",
     "gone",
-    "unsigned",  # told by the worker: none of the service's keys reads the endpoint's secret, so nothing was sent
+    "unsigned",  # set by the worker: none of the service's keys decrypts the endpoint's secret, so nothing was sent
 ]
 
-# The first that fits names the problem: IncompleteRead is an HTTPException, every error of the network an OSError.
+# The first match names the problem: IncompleteRead is an HTTPException, and every network error an OSError.
 _NAMES: tuple[tuple[type[Exception], Problem], ...] = (
     (Forbidden, "ssrf_blocked"),
     (NotAnAddress, "ssrf_blocked"),
@@ -54,22 +54,22 @@ _NAMES: tuple[tuple[type[Exception], Problem], ...] = (
 
 @dataclass(frozen=True)
 class Delivered:
-    """The receiver has it: it answered 2xx, to the end."""
+    """The receiver answered 2xx, to the end."""
 
     status: int
-    excerpt: bytes  # of the body, as it came; for the operator's eyes only
+    excerpt: bytes  # of the body, for the operator's eyes only
     duration: timedelta
-    clock_off: timedelta | None = None  # how far our clock is ahead of the receiver's, by its Date; None: it did not say
+    clock_off: timedelta | None = None  # how far our clock is ahead of the receiver's, by its Date; None where it has none
 
 
 @dataclass(frozen=True)
 class Retry:
-    """The receiver does not have it, or cannot be known to have it. It may have it tomorrow."""
+    """The receiver does not have the message, or may not have it. A later attempt may succeed."""
 
     permanent: ClassVar[bool] = False
 
     problem: Problem
-    status: int | None  # None: no answer, or none that could be read
+    status: int | None  # None: no response, or none that can be read
     excerpt: bytes
     duration: timedelta
     retry_after: timedelta | None = None
@@ -77,13 +77,13 @@ class Retry:
 
     @property
     def told(self) -> str:
-        """The problem in words for whoever owns the endpoint. What is forbidden looks like what is not there."""
+        """The problem in words for the owner of the endpoint. A forbidden address reads like one that does not exist."""
         return "unreachable" if self.problem in {"ssrf_blocked", "dns", "connect"} else self.problem
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """The receiver wants nothing more, ever: it answered 410."""
+    """The receiver wants nothing more: it answered 410."""
 
     permanent: ClassVar[bool] = True
     retry_after: ClassVar[None] = None
@@ -112,18 +112,18 @@ def deliver(
     total: float = TOTAL_SECONDS,
     ca_file: Path | None = None,
 ) -> Outcome:
-    """Post `body` once, and say how it went.
+    """Post `body` once and return the outcome.
 
     Parameters
     ----------
     headers : mapping
-        The signature, and the endpoint's own. A value that no HTTP header can hold is the caller's mistake: ValueError.
+        The signature and the endpoint's custom headers. A value that no HTTP header can hold is the caller's mistake: ValueError.
     resolve : callable
-        From a host and seconds to its addresses; asked once an attempt, and only for a name.
+        From a host and seconds to its addresses; called once an attempt, and only for a name.
     total : float
         Seconds for everything: name, connection, handshake, request, headers and body.
     ca_file : path, optional
-        The authorities to believe instead of the system's.
+        The authorities to trust instead of the system's.
     """
     started = monotonic()
     response, excerpt = None, b""
@@ -134,7 +134,7 @@ def deliver(
     try:
         target = vet_url(url, policy)
     except AddressRefused as problem:
-        return Retry(problem_of(problem), None, b"", lasted())
+        return Retry(error_name(problem), None, b"", lasted())
     connection = GuardedConnection(target, policy, resolve, Deadline(total), ca_file)
     write_head(connection, "POST", target, headers, len(body))
     try:
@@ -145,7 +145,7 @@ def deliver(
     # ValueError: a header of the receiver can make http.client raise one, by naming an impossible character set.
     except (AddressRefused, OSError, HTTPException, ValueError) as problem:
         if response is None or response.status in SUCCESS:
-            return Retry(problem_of(problem), response.status if response else None, b"", lasted())
+            return Retry(error_name(problem), response.status if response else None, b"", lasted())
     return _judge(response, excerpt, lasted(), clock)
 
 
@@ -154,7 +154,7 @@ def write_head(connection: GuardedConnection, method: str, target: Target, heade
         "host": target.authority,
         "user-agent": USER_AGENT,
         "content-length": str(length),
-        "accept-encoding": "identity",  # a compressed answer could be any size
+        "accept-encoding": "identity",  # a compressed response could be any size
         "connection": "close",
     }
     connection.putrequest(method, target.path, skip_host=True, skip_accept_encoding=True)
@@ -163,10 +163,10 @@ def write_head(connection: GuardedConnection, method: str, target: Target, heade
 
 
 def read(response: HTTPResponse) -> bytes:
-    """The body as far as it is read: when that is not to its end, the status has already said what matters."""
+    """Return the body as far as it is read. When that is not to its end, the status has already decided the outcome."""
     body = bytearray()
     try:
-        # In small pieces: http.client sets aside what Content-Length promises, before it has come.
+        # In small pieces: http.client allocates what Content-Length promises before it has come.
         while piece := response.read1(LONGEST_EXCERPT):
             body += piece
     except AnswerTooLong:
@@ -189,5 +189,5 @@ def _judge(response: HTTPResponse, excerpt: bytes, duration: timedelta, clock: C
     return Retry("redirect" if status in REDIRECT else "status", status, excerpt, duration, retry_after, clock_off)
 
 
-def problem_of(problem: Exception) -> Problem:
+def error_name(problem: Exception) -> Problem:
     return next(name for kind, name in _NAMES if isinstance(problem, kind))

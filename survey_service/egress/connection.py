@@ -1,7 +1,7 @@
-"""A connection on a leash: to a vetted address only, within one deadline, for so many bytes and no more.
+"""An HTTP connection to a vetted address only, with one deadline for everything and a limit of bytes.
 
-The time limits of HTTP clients are per read, so a receiver that sends a byte a second holds them for ever, and their size
-limits, where there are any, begin after the headers. Here both are kept below HTTP, at the one place where bytes arrive.
+The timeouts of HTTP clients are per read, so a receiver that sends a byte a second holds them for ever, and their size limits, where they
+have any, begin after the headers. Here both limits hold below HTTP, where bytes arrive.
 """
 
 import io
@@ -40,13 +40,13 @@ class AnswerTooLong(HTTPException):
 
 
 class Deadline:
-    """The moment when an attempt is over, whatever it is doing."""
+    """The time at which an attempt ends, whatever it is doing."""
 
     def __init__(self, seconds: float) -> None:
         self._end = monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds until then, never zero: a socket takes zero for "do not wait at all". Raises TimeoutError."""
+        """Return the seconds left, never zero: a socket takes zero for "do not wait". Raises TimeoutError."""
         left = self._end - monotonic()
         if left <= 0:
             raise TimeoutError
@@ -54,10 +54,10 @@ class Deadline:
 
 
 def system_resolver(host: str, seconds: float, lookup: Callable[..., Sequence[Any]] = socket.getaddrinfo) -> tuple[IPAddress, ...]:
-    """What the operating system says a name means. Raises Unresolved for no such name, no address, or no answer in time.
+    """Resolve a name with the operating system. Raises Unresolved for no such name, no address, or no answer in time.
 
-    The system's own limit is half a minute and cannot be changed from here, so the question is asked from a thread that may
-    be left behind: it ends by that limit, and keeps neither the worker nor the end of the process waiting.
+    The system's own timeout is half a minute and cannot be changed from here. So a thread asks, which may be left behind: it ends by that
+    timeout and delays neither the worker nor the end of the process.
     """
     answer: Future[Sequence[Any]] = Future()
 
@@ -77,8 +77,8 @@ def system_resolver(host: str, seconds: float, lookup: Callable[..., Sequence[An
 
 
 @cache
-def trust(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Whose certificates are believed: the operator's file, else the system's. There is no third choice."""
+def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return the trusted authorities: those of the operator's file, else the system's."""
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
@@ -87,7 +87,7 @@ def trust(ca_file: Path | None = None) -> ssl.SSLContext:
 
 class _Answer(HTTPResponse):
     def begin(self) -> None:
-        """Skip every interim answer: http.client skips 100 alone and would take 103 Early Hints for the last word."""
+        """Skip every interim response: http.client skips only 100 and would take 103 Early Hints for the final one."""
         super().begin()
         while 101 < self.status < 200:
             self.headers = self.msg = None  # type: ignore[assignment]
@@ -95,7 +95,7 @@ class _Answer(HTTPResponse):
 
 
 class GuardedConnection(HTTPConnection):
-    """An HTTPConnection whose one connection is vetted, and read under a deadline and a byte limit. For one request."""
+    """An HTTPConnection for one request to a vetted address, read under a deadline and a byte limit."""
 
     response_class = _Answer
 
@@ -104,23 +104,23 @@ class GuardedConnection(HTTPConnection):
     ) -> None:
         super().__init__(target.host, target.port)
         self._target, self._policy, self._resolve, self._deadline = target, policy, resolve, deadline
-        self._tls = trust(ca_file) if target.scheme == "https" else None
-        self._wire: _Wire | None = None
+        self._tls = tls_context(ca_file) if target.scheme == "https" else None
+        self._wire: _DeadlineSocket | None = None
         self._longest = longest
 
     def connect(self) -> None:
-        """Raises Forbidden, Unresolved, Unreachable, TimeoutError, or what TLS and the socket say."""
+        """Connect. Raises Forbidden, Unresolved, Unreachable, TimeoutError, and the errors of TLS and the socket."""
         target, deadline = self._target, self._deadline
         found = [target.address] if target.address else self._resolve(target.host, min(DNS_SECONDS, deadline.left()))
         if not found:
             raise Unresolved
         plug = _dial_any(vet_addresses(target, found, self._policy), target.port, deadline)
         if self._tls:
-            plug = _shake_hands(plug, self._tls, target.host, deadline)
-        self.sock = self._wire = _Wire(plug, deadline, self._longest)
+            plug = _start_tls(plug, self._tls, target.host, deadline)
+        self.sock = self._wire = _DeadlineSocket(plug, deadline, self._longest)
 
     def answer(self) -> HTTPResponse:
-        """The head of the answer, whole: http.client takes the end of the stream for the end of the headers."""
+        """Read the whole head of the response: http.client takes the end of the stream for the end of the headers."""
         response = self.getresponse()
         if self._wire and self._wire.ended:
             raise IncompleteRead(b"")
@@ -131,11 +131,11 @@ class GuardedConnection(HTTPConnection):
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         if self._wire:
-            self._wire.hang_up()
+            self._wire.close_socket()
 
 
-class _Wire:
-    """As much of a socket as HTTPConnection asks for."""
+class _DeadlineSocket:
+    """The part of a socket that HTTPConnection uses."""
 
     def __init__(self, plug: socket.socket, deadline: Deadline, longest: int) -> None:
         self._plug, self._deadline = plug, deadline
@@ -143,7 +143,7 @@ class _Wire:
         self.ended = False
 
     def sendall(self, data: bytes) -> None:
-        # Not the socket's own sendall: under TLS it grants its time limit anew to every piece.
+        # Not the socket's own sendall: under TLS it applies its timeout anew to every piece.
         rest = memoryview(data)
         while rest:
             self._plug.settimeout(self._deadline.left())
@@ -159,19 +159,19 @@ class _Wire:
         return received
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self))
+        return io.BufferedReader(_DeadlineFile(self))
 
     def close(self) -> None:
-        """Nothing: http.client lets go of the socket before the body is read. `hang_up` closes."""
+        """Do nothing: http.client closes the socket before the body is read. `hang_up` closes it."""
 
-    def hang_up(self) -> None:
+    def close_socket(self) -> None:
         self._plug.close()
 
 
-class _Incoming(io.RawIOBase):
-    """The file that http.client reads."""
+class _DeadlineFile(io.RawIOBase):
+    """Return the file that http.client reads."""
 
-    def __init__(self, wire: _Wire) -> None:
+    def __init__(self, wire: _DeadlineSocket) -> None:
         self._wire = wire
 
     def readable(self) -> bool:
@@ -182,7 +182,7 @@ class _Incoming(io.RawIOBase):
 
 
 def _dial_any(addresses: Sequence[IPAddress], port: int, deadline: Deadline) -> socket.socket:
-    """A connection to the first address that takes one. All share the time to connect: a dead one leaves some to the next."""
+    """Connect to the first address that answers. All share the time to connect, so that a dead one leaves some to the next."""
     budget = Deadline(min(CONNECT_SECONDS, deadline.left()))
     tried = addresses[:ADDRESSES_TRIED]
     for untried, address in zip(range(len(tried), 0, -1), tried, strict=True):
@@ -190,7 +190,7 @@ def _dial_any(addresses: Sequence[IPAddress], port: int, deadline: Deadline) -> 
             return _dial(address, port, budget.left() / untried)
         except OSError:
             continue
-    deadline.left()  # when it was the whole attempt that ran out, say that
+    deadline.left()  # report when the whole attempt ran out of time
     raise Unreachable
 
 
@@ -206,8 +206,8 @@ def _dial(address: IPAddress, port: int, seconds: float) -> socket.socket:
     return plug
 
 
-def _shake_hands(plug: socket.socket, tls: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
-    """TLS by the name in the URL, not by the address behind it."""
+def _start_tls(plug: socket.socket, tls: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
+    """Start TLS with the name in the URL, not with the address behind it."""
     try:
         plug.settimeout(deadline.left())
         return tls.wrap_socket(plug, server_hostname=host)

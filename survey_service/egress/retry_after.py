@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 
 def retry_after_of(header: str | None, now: datetime) -> timedelta | None:
-    """How long a ``Retry-After`` asks us to wait: in seconds or until a date, 0 when it is past, None when it cannot be read.
+    """Return how long a ``Retry-After`` asks us to wait: seconds or until a date, 0 where it is past, None where it cannot be read.
 
     >>> retry_after_of("120", datetime(2026, 1, 5, tzinfo=UTC))
     datetime.timedelta(seconds=120)
@@ -20,12 +20,12 @@ def retry_after_of(header: str | None, now: datetime) -> timedelta | None:
 
 
 def moment_of(header: str | None) -> datetime | None:
-    """What an HTTP date says, None when it cannot be read."""
+    """Return the time of an HTTP date, None where it cannot be read."""
     if header is None:
         return None
     try:
         moment = parsedate_to_datetime(header)
     except (ValueError, OverflowError):
         return None
-    # The asctime form of RFC 9110 names no zone and means UTC.
+    # the asctime form of RFC 9110 names no zone and means UTC
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

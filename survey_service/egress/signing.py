@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks 1.0.0: HMAC-SHA256 over ``id.timestamp.body``, shown as ``v1,<base64>``."""
+"""Signatures of Standard Webhooks 1.0.0: HMAC-SHA256 over ``id.timestamp.body``, written as ``v1,<base64>``."""
 
 import base64
 import hashlib
@@ -22,25 +22,25 @@ class SigningError(ValueError):
 
 
 def new_secret() -> str:
-    """32 random bytes, in the spelling every Standard Webhooks library reads."""
+    """Return 32 random bytes in the spelling that every Standard Webhooks library reads."""
     return PREFIX + base64.b64encode(token_bytes(32)).decode("ascii")
 
 
 def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -> Mapping[str, str]:
-    """The three headers of one attempt.
+    """Return the three headers of one attempt.
 
     Parameters
     ----------
     secrets : sequence of str
         Every secret in force, newest first: two while one replaces the other, and the receiver may hold either.
     webhook_id : str
-        The same over all attempts, so that the receiver can tell a repetition.
+        The same for all attempts, so that the receiver recognises a repetition.
     timestamp : int
         Unix seconds of this attempt, not of the event: receivers refuse what is older than five minutes.
     body : bytes
-        Exactly what will be sent.
+        Exactly the bytes that are sent.
     """
-    # Public verifiers decode the body before comparing and crash, or read nothing, where we refuse here.
+    # Public verifiers decode the body before they compare, and crash or read nothing in the cases refused here.
     if not _ID.fullmatch(webhook_id) or not body or not _is_utf8(body) or not secrets:
         raise SigningError
     content = b"%s.%d.%s" % (webhook_id.encode("ascii"), timestamp, body)
@@ -48,13 +48,13 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -
     return {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
-        # One space exactly: python standardwebhooks splits on it and fails on an empty entry.
+        # Exactly one space: python standardwebhooks splits at it and fails on an empty entry.
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
     }
 
 
 def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a secret, as an endpoint keeps it, still signs."""
+    """Whether a stored secret still signs."""
     return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
 
 

@@ -23,7 +23,7 @@ from survey_service.hosted.rendering import Sheet, message, sheet, words_of
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
-from survey_service.store.session import alone
+from survey_service.store.session import lock_by_name
 from survey_service.web.context import Parts, parts
 from survey_service.web.cors import new_nonce, protected, survey_at
 from survey_service.web.rate_limit import TooManyRequests
@@ -72,7 +72,7 @@ def begin(survey: str) -> Response:
         return _page(p, shown, problem=wrong)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
     with p.store.writing() as session:
-        alone(session, session_id)
+        lock_by_name(session, session_id)
         if not interview.exists(session, session_id):
             begun = replace(arrival, session_id=session_id, shown_at=shown_at)
             started, token = interview.start(session, p.banks, survey, begun, p.now())

@@ -17,7 +17,7 @@ from survey_service.inbound.ingest import take
 from survey_service.inbound.segment import Message, NotUnderstood, message_of, moment
 from survey_service.web import api
 from survey_service.web.api import read_body
-from survey_service.web.api_keys import INTAKE, MARK, enter
+from survey_service.web.api_keys import INTAKE, MARK, authorise
 from survey_service.web.context import parts
 from survey_service.web.strict_json import read_json
 
@@ -51,7 +51,7 @@ def refused(error: DiscernError) -> tuple[Response, int, dict[str, str]]:
 @blueprint.errorhandler(OperationalError)
 def not_now(error: OperationalError) -> tuple[Response, int, dict[str, str]]:
     """The library keeps what it has, and comes back."""
-    api.note(error)
+    api.count_refusal(error)
     return _json({"code": "unavailable", "message": "Try again in a moment; nothing was taken."}), 503, {"Retry-After": "2"}
 
 
@@ -86,7 +86,7 @@ def one_in_short(kind: str) -> Response:
 def settings(key: str) -> Response:
     """What the library for browsers asks before it sends anything: it is to send everything here, and load nothing else."""
     p = parts()
-    enter(p, key, INTAKE)
+    authorise(p, key, INTAKE)
     host = p.settings.base_url.removeprefix("https://").removeprefix("http://").rstrip("/")
     destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": p.settings.base_url.partition(":")[0]}
     return _json({"integrations": {"Segment.io": destination}, "plan": {}, "edgeFunction": {}, "analyticsNextEnabled": True})
@@ -94,7 +94,7 @@ def settings(key: str) -> Response:
 
 def _take(body: dict[str, Any], raw: list[Any], kind: str | None) -> Response:
     p = parts()
-    source = enter(p, _key(body), INTAKE).id
+    source = authorise(p, _key(body), INTAKE).id
     now = p.now()
     messages, left_out = _understood(raw, kind, moment(body.get("sentAt")), now)
     with p.store.writing() as session:

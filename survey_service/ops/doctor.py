@@ -1,4 +1,4 @@
-"""What `discern doctor` looks at: whether this installation can do its work, and what to do where it cannot."""
+"""The checks of `discern doctor`: whether this installation can do its work, and what to do where it cannot."""
 
 import os
 import sqlite3
@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
 from survey_service.crypto import Keyring
-from survey_service.ops.heartbeat import is_silent, last_seen, oldest_due
+from survey_service.ops.heartbeat import is_stale, last_seen, oldest_due
 from survey_service.settings import Settings, SettingsInvalid
 from survey_service.store.session import Store
 from survey_service.store.tables.core import ApiKey, SurveyRow
@@ -27,7 +27,7 @@ OLDEST_SQLITE = (3, 35)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `todo` says what to do where it is not well; empty where it is."""
+    """The result of one check. `todo` says what to do where it failed and is empty where it passed."""
 
     what: str
     found: str
@@ -42,7 +42,7 @@ class Finding:
 
 
 def diagnose(environment: Mapping[str, str], clock: Callable[[], datetime]) -> Iterator[Finding]:
-    """Look at the settings, the database, the clock and what the database holds, as far as one rests on the other."""
+    """Check the settings, the database, the clock and the content of the database, as far as one depends on the other."""
     try:
         settings = Settings.from_env(environment)
     except SettingsInvalid as wrong:
@@ -111,7 +111,7 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
     for endpoint in session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").order_by(col(Endpoint.id))):
         yield _endpoint(endpoint, keys)
     seen = last_seen(session)
-    if is_silent(seen, now):
+    if is_stale(seen, now):
         found = "none has been seen" if seen is None else f"the last was seen {(now - seen) / timedelta(minutes=1):.0f} min ago"
         yield Finding("workers", found, "start discern worker: nothing is sent without one")
     else:

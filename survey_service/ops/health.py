@@ -1,11 +1,11 @@
-"""Is this process alive, and can it serve?"""
+"""Liveness and readiness: whether this process is alive, and whether it can serve."""
 
 from typing import Any
 
 from flask import Blueprint
 
 from survey_service.ops.doctor import LATE
-from survey_service.ops.heartbeat import is_silent, last_seen, oldest_due
+from survey_service.ops.heartbeat import is_stale, last_seen, oldest_due
 from survey_service.store.versions import is_usable
 from survey_service.web.context import parts
 
@@ -14,15 +14,15 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> dict[str, str]:
-    """The process answers."""
+    """Respond while the process is alive."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def ready() -> tuple[dict[str, Any], int]:
-    """It can serve: the database answers and has the tables that this version expects.
+    """Report whether the service can serve: the database answers and has the tables of this version.
 
-    Where nobody sends what is due it still can, and says "degraded": taking the web servers away would not help.
+    Without a live worker it says "degraded" and still 200: taking the web servers out would not help.
     """
     p = parts()
     if not is_usable(p.store.engine):
@@ -31,7 +31,7 @@ def ready() -> tuple[dict[str, Any], int]:
     with p.store.reading() as session:
         seen, waited = last_seen(session), oldest_due(session, now)
     return {
-        "status": "degraded" if is_silent(seen, now) or waited > LATE else "ok",
+        "status": "degraded" if is_stale(seen, now) or waited > LATE else "ok",
         "worker_seen_seconds_ago": None if seen is None else round((now - seen).total_seconds()),
         "oldest_due_seconds": round(waited.total_seconds()),
     }, 200

@@ -1,4 +1,4 @@
-"""Logs: a line for each thing that happened, as JSON or for people."""
+"""Logs: a line for each event, as JSON or for people."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 
 
 def formatter(kind: str) -> logging.Formatter:
-    """For the records of every library: `kind` is one of the settings' LOG_FORMATS. What is given as `extra` has fields of its own."""
+    """Return the formatter for the records of every library. `kind` is one of the settings' LOG_FORMATS. `extra` becomes fields."""
     shown = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     told = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     trace = [structlog.processors.format_exc_info] if kind == "json" else []
@@ -26,7 +26,7 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 def configure(level: str, kind: str) -> None:
-    """Everything that this process logs goes to standard error, in one shape."""
+    """Send everything that this process logs to standard error, in one format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(kind))
     root = logging.getLogger()

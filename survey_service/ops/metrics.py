@@ -1,8 +1,8 @@
-"""What there is to watch: `/metrics` in the text format of Prometheus.
+"""`/metrics` in the text format of Prometheus.
 
-What processes share is counted in the database when somebody asks, so that any process tells the same. What a web process alone knows,
-how many requests it answered and how fast, is added up over the processes of one `discern serve` (the multiprocess mode of the client
-library, whose folder `serving` makes).
+What the processes share is counted in the database on demand, so that every process reports the same. Counters of a web process, its
+requests and their times, are added up over the processes of one `discern serve` (the multiprocess mode of the client library, whose
+folder `discern serve` makes).
 """
 
 import time
@@ -49,19 +49,19 @@ class Requests:
     def _end(self, response: Response) -> Response:
         route = route_of_request()
         method = request.method if request.method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
-        with suppress(OSError):  # each counter lives in a file, and the disk may be full: the answer goes out all the same
+        with suppress(OSError):  # a counter is a file and the disk may be full: the response is sent all the same
             self.count.labels(method, route, str(response.status_code)).inc()
             self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
         return response
 
 
 def route_of_request() -> str:
-    """The route and never the address: that may hold a token."""
+    """Return the route and never the address, which may hold a token."""
     return request.url_rule.rule if request.url_rule else "none"
 
 
 class Shared:
-    """What all processes share, read from the database when it is asked for."""
+    """Figures that all processes share, read from the database on demand."""
 
     def __init__(self, p: Parts) -> None:
         self._parts = p
@@ -75,7 +75,7 @@ class Shared:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """For Prometheus. Numbers only, of no person; keep it off the public address all the same."""
+    """Report the figures to Prometheus. They are numbers only, of no person; keep the page off the public address all the same."""
     shared = CollectorRegistry()
     shared.register(Shared(parts()))
     answered: CollectorRegistry = current_app.extensions["discern.requests"].registry
@@ -85,8 +85,8 @@ def metrics() -> Response:
     return Response(generate_latest(shared) + generate_latest(answered), content_type=CONTENT_TYPE_LATEST)
 
 
-def forget(process: int, folder: str | None) -> None:
-    """A process has ended: what it was doing at that moment is not counted any more, what it has done stays counted."""
+def forget_process(process: int, folder: str | None) -> None:
+    """Forget what an ended process was doing. What it has done stays counted."""
     if folder is not None:
         mark_process_dead(process, folder)
 

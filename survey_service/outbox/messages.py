@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from survey_service.belief.belief import PreviousBelief
 
 
-LANES = INTERACTIVE, BULK = ("interactive", "bulk")
+PRIORITIES = INTERACTIVE, BULK = ("interactive", "bulk")
 """The priorities. Messages about the whole base (bulk) never delay those about an act of a respondent (interactive)."""
 
 
@@ -101,9 +101,9 @@ def make_due(session: Session, endpoint: Endpoint, now: datetime) -> None:
     session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
 
 
-def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
+def move_to(session: Session, gone: Contact, kept: Contact, now: datetime) -> None:
     """Move the messages about `gone` to `kept`. Pending updates about `gone` are not sent any more."""
-    _hold_all(session, gone)
+    _lock_all(session, gone)
     waiting = select(Delivery).where(col(Delivery.contact_id) == gone.id, col(Delivery.state) == "pending", col(Delivery.coalescible))
     for row in session.scalars(waiting.where(is_unclaimed(Delivery, now))):
         settle(session, row, "superseded", now)
@@ -111,22 +111,22 @@ def hand_over(session: Session, gone: Contact, kept: Contact, now: datetime) -> 
     session.execute(update(Delivery).where(col(Delivery.contact_id) == gone.id).values(contact_id=kept.id))
 
 
-def forget_all(session: Session, contact: Contact, now: datetime) -> None:
+def drop_all(session: Session, contact: Contact, now: datetime) -> None:
     """Drop the pending messages about a contact and delete the content of those that were sent."""
-    _hold_all(session, contact)
+    _lock_all(session, contact)
     rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
     for row in rows:
         if row.state == "pending":
             settle(session, row, "dropped", now)
-    forget(session, rows)
+    delete_content(session, rows)
 
 
-def _hold_all(session: Session, contact: Contact) -> None:
+def _lock_all(session: Session, contact: Contact) -> None:
     """Lock every message about a contact, by id as all writers do. The contact is locked before them."""
     session.execute(select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id).order_by(col(Delivery.id)).with_for_update())
 
 
-def forget(session: Session, rows: Sequence[Delivery]) -> None:
+def delete_content(session: Session, rows: Sequence[Delivery]) -> None:
     """Keep the rows of these messages and delete their content, and what receivers answered."""
     for row in rows:
         row.facts, row.body = {}, None
@@ -171,7 +171,7 @@ def _about(endpoint: Endpoint, contact_id: str, bank: str, event_type: str) -> S
 UNSENT = ("pending", "dead")
 
 
-def forget_answers(session: Session, contact: Contact, bank: str, now: datetime) -> None:
+def drop_answers(session: Session, contact: Contact, bank: str, now: datetime) -> None:
     """Drop the pending messages about a contact under one bank, and delete every answer from the others. The contact must be locked.
 
     The next message replaces all of them. Probabilities stay, because the next message names the previous ones.

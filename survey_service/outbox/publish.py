@@ -212,7 +212,7 @@ def _put_in_place(
     lane: str,
 ) -> None:
     facts = events.coalesced(facts, [item.facts for item in earlier])
-    lane = min([lane, *(item.lane for item in earlier)], key=messages.LANES.index)
+    lane = min([lane, *(item.lane for item in earlier)], key=messages.PRIORITIES.index)
     row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
     for item in earlier:
         # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.

@@ -21,7 +21,7 @@ from survey_service.preview.tokens import PreviewClosed, check_preview, preview_
 from survey_service.respondent.flow import nearest_language
 from survey_service.respondent.translations import words_of_widget
 from survey_service.web.api import read_body
-from survey_service.web.api_keys import enter
+from survey_service.web.api_keys import authorise
 from survey_service.web.context import bearer, parts
 from survey_service.web.cors import new_nonce
 from survey_service.web.strict_json import read_json
@@ -36,7 +36,7 @@ def only_for_authors() -> None:
     """An API key, or a signed link. Raises PreviewClosed or Unauthorised, and NotFound for a survey that does not exist."""
     p, survey = parts(), (request.view_args or {})["survey"]
     if (key := bearer()) is not None:
-        enter(p, key, "read")
+        authorise(p, key, "read")
     else:
         check_preview(p.keys, survey, request.args.get("t", ""))
     with p.store.reading() as session:

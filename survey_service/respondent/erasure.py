@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
 from survey_service.links.unconfirmed import settle
 from survey_service.outbox import publish
-from survey_service.outbox.messages import forget_answers
+from survey_service.outbox.messages import drop_answers
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.rows import save
@@ -35,7 +35,7 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
     settle(session, row)
     save(session, row)
     restore_replaced_answers(session, contact, row.bank, counted)
-    forget_answers(session, contact, row.bank, now)
+    drop_answers(session, contact, row.bank, now)
     inferred = infer_under_stored_version(session, banks, contact, row.bank, row.bank_version, now)
     publish.store_and_publish(session, contact, inferred, "withdrawn", now, ended=True, always=True)
     publish.publish_response(session, row, contact, interview.bank, [], "completed", now)

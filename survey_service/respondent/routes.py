@@ -30,7 +30,7 @@ from survey_service.respondent.translations import words_of_widget
 from survey_service.respondent.view import session_insight, view_of
 from survey_service.store.tables.links import Link
 from survey_service.web.api import ApiBlueprint, problem_response
-from survey_service.web.api_keys import enter, is_api_key
+from survey_service.web.api_keys import authorise, is_api_key
 from survey_service.web.context import Parts, bearer, parts
 from survey_service.web.cors import add_cors, check_origin
 from survey_service.web.openapi import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
@@ -95,7 +95,7 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
 def look(session_id: str) -> dict[str, Any]:
     """Return the session. With an API key also belief, explanation and log; with `?words` also the words of the interface."""
     p, token = parts(), bearer()
-    is_author = is_api_key(token) and enter(p, token, "read")
+    is_author = is_api_key(token) and authorise(p, token, "read")
     with p.store.reading() as session:
         if is_author:
             view = interview.look(session, p.banks, session_id, None, p.now())

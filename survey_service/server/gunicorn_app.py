@@ -1,4 +1,4 @@
-"""The web server: gunicorn with threads, which keeps slow phones from blocking the others."""
+"""The web server: gunicorn with threads, so that slow phones do not block others."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -10,18 +10,18 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from survey_service.ops import logs
-from survey_service.ops.metrics import ROUTE, forget
+from survey_service.ops.metrics import ROUTE, forget_process
 from survey_service.settings import Settings
 from survey_service.web.middleware import NAMES
 
 CONNECTIONS_PER_WORKER = 64
-"""Without a cap one worker may take every kept-alive connection while its neighbour idles."""
+"""Without a limit one worker may take every kept-alive connection while its neighbour idles."""
 MOST_HEADERS, LONGEST_HEADER, LONGEST_LINE = 64, 8190, 4094
-"""Of a request. What a proxy adds fits in; the longest thing that we put into an address is a signed identity of 2000 characters."""
+"""Limits of a request. What a proxy adds fits in; the longest address that we make holds a signed identity of 2000 characters."""
 
 
 class ServerLog(Logger):
-    """gunicorn's log in our shape."""
+    """gunicorn's log in our format."""
 
     kind = "text"
 
@@ -31,7 +31,7 @@ class ServerLog(Logger):
             handler.setFormatter(logs.formatter(self.kind))
 
     def access(self, resp: Any, req: Any, facts: Mapping[str, Any], request_time: timedelta) -> None:
-        """What was asked and how it went. Not who asked, and not the address itself, which may be a token."""
+        """Log what was requested and the outcome; neither the client nor the address itself, which may be a token."""
         if self.cfg.accesslog:
             asked = {"method": req.method, "route": facts.get(ROUTE, "none"), **facts.get(NAMES, {})}
             went = {"status": resp.status_code, "bytes": getattr(resp, "sent", None), "ms": round(request_time.total_seconds() * 1000)}
@@ -39,7 +39,7 @@ class ServerLog(Logger):
 
 
 class DiscernServer(BaseApplication):
-    """gunicorn, configured in code; the application is made in each worker, after the fork."""
+    """gunicorn, configured in code. Each worker creates its application after the fork."""
 
     def __init__(self, create_app: Callable[[Settings], Flask], settings: Settings, options: dict[str, Any]) -> None:
         self.create_app = create_app
@@ -59,12 +59,12 @@ class DiscernServer(BaseApplication):
 def serve(
     create_app: Callable[[Settings], Flask], settings: Settings, bind: str, workers: int, threads: int, *, access_log: bool = False
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    """Serve until SIGTERM or SIGINT. Requests under way are finished first."""
     DiscernServer(create_app, settings, options_of(settings, bind, workers, threads, access_log=access_log)).run()
 
 
 def options_of(settings: Settings, bind: str, workers: int, threads: int, *, access_log: bool = False) -> dict[str, Any]:
-    """How gunicorn runs."""
+    """Return gunicorn's settings."""
     return {
         "bind": bind,
         "workers": workers,
@@ -77,9 +77,9 @@ def options_of(settings: Settings, bind: str, workers: int, threads: int, *, acc
         "limit_request_line": LONGEST_LINE,
         "limit_request_fields": MOST_HEADERS,
         "limit_request_field_size": LONGEST_HEADER,
-        "loglevel": "info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its debug lines quote what was sent
+        "loglevel": "info" if settings.log_level == "DEBUG" else settings.log_level.lower(),  # its debug lines quote the request
         "accesslog": "-" if access_log else None,
         "logger_class": type("ServerLog", (ServerLog,), {"kind": settings.log_format}),
         "errorlog": "-",
-        "child_exit": lambda _, worker: forget(worker.pid, settings.metrics_folder),
+        "child_exit": lambda _, worker: forget_process(worker.pid, settings.metrics_folder),
     }

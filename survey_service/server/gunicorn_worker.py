@@ -1,4 +1,4 @@
-"""A worker of gunicorn with threads: its errors have our shape, its log quotes no request, and its clients have to come to an end."""
+"""A gunicorn worker with threads. Its errors have our shape, its log quotes no request, and its clients have a deadline."""
 
 import json
 import socket
@@ -16,11 +16,11 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 from survey_service.errors import problem
 
 ENOUGH = 32 * 1024
-"""Bytes of a request with which a thread begins to read although more is to come: about what a socket holds for us."""
+"""Bytes of a request with which a thread begins to read although more is to come: about what a socket buffers."""
 
 
 class PartialRequests:
-    """The connections whose request is still to come: since when, and how much of it was there the last time."""
+    """Connections whose request has not arrived completely: since when, and how much of it was there at the last look."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
@@ -29,19 +29,19 @@ class PartialRequests:
         return connection in self._known
 
     def since(self, connection: object) -> float:
-        """When it was first waited for, or now."""
+        """Return when the connection was first waited for, or now."""
         return self._known.get(connection, (time.monotonic(), 0))[0]
 
-    def must_wait(self, connection: object, sock: socket.socket, patience: float) -> bool:
+    def is_incomplete(self, connection: object, sock: socket.socket, patience: float) -> bool:
         """Whether a thread would only wait for the rest. The socket then becomes readable when there is more, or no more to come."""
         since, before = self._known.get(connection, (time.monotonic(), 0))
         try:
             sock.setblocking(False)
             here = sock.recv(2 * ENOUGH, socket.MSG_PEEK)
-        except BlockingIOError:  # not a byte yet
+        except BlockingIOError:  # no byte yet
             self._known[connection] = since, 0
             return True
-        except OSError:  # nobody is there any more: who reads learns of it
+        except OSError:  # the client is gone: reading finds out
             return False
         if not here or len(here) == before or is_whole(here) or time.monotonic() - since > patience:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
@@ -55,18 +55,23 @@ class PartialRequests:
 
 
 def is_whole(here: bytes) -> bool:
-    """Whether a request can be read to its end, or to where it is certainly refused, from these first bytes of it.
+    """Whether a request can be read to its end, or to where it is certainly refused, from its first bytes.
 
-    >>> is_whole(b"GET / HTTP/1.1"), is_whole(b"GET / HTTP/1.1\\r\\n\\r\\n")
+    >>> is_whole(b"GET / HTTP/1.1"), is_whole(b"GET / HTTP/1.1\\r\
+    \\r\
+    ")
     (False, True)
-    >>> is_whole(b"POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n{")
+    >>> is_whole(b"POST / HTTP/1.1\\r\
+    Content-Length: 2\\r\
+    \\r\
+    {")
     False
     """
     head, end, body = here.partition(b"\r\n\r\n")
     if not end:
         return len(here) >= ENOUGH
     fields = dict(line.partition(b":")[::2] for line in head.lower().split(b"\r\n")[1:])
-    if b"expect" in fields:  # it waits for us
+    if b"expect" in fields:  # the client waits for our 100
         return True
     if b"transfer-encoding" in fields:
         return body.endswith(b"0\r\n\r\n") or len(body) >= ENOUGH
@@ -77,9 +82,9 @@ def is_whole(here: bytes) -> bool:
 LONGEST_REQUEST = 60.0
 """Seconds for a request to arrive, head and body: a byte now and then would keep a thread busy for hours."""
 LINGER = 2.0
-"""Seconds in which a client may hang up, or go on sending, after our answer."""
+"""Seconds in which a client may hang up, or go on sending, after our response."""
 MOST_ASIDE = 700
-"""Connections of a process that are still sending, beside those it works for: a process has about a thousand files."""
+"""Connections of a process that are still sending, beside those in work: a process has about a thousand files."""
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -89,7 +94,7 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
     errors.InvalidResponseHeader: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.InvalidResponseHeaderName: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""Of what goes wrong outside the application; what else cannot be understood as HTTP is a 400."""
+"""The errors outside of the application. Everything else that cannot be parsed as HTTP is a 400."""
 DETAIL_OF = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is longer than what is read here.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are larger than what is read here.",
@@ -101,7 +106,7 @@ DETAIL_OF = {
 
 
 class Connection(Protocol):
-    """What gunicorn knows of one."""
+    """What gunicorn knows of a connection."""
 
     sock: socket.socket
     initialized: bool
@@ -112,7 +117,7 @@ class Connection(Protocol):
 
 
 class ReadDeadlines:
-    """Since when each connection has been sending its request."""
+    """When each connection began to send its request."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -124,16 +129,16 @@ class ReadDeadlines:
     def end(self, connection: Connection) -> None:
         self._since.pop(connection, None)
 
-    def lose(self, now: float) -> None:
-        """Nothing more is read of what has taken too long; what is being answered still arrives."""
+    def give_up(self, now: float) -> None:
+        """Stop reading requests that have taken too long. A response under way still arrives."""
         for connection, since in list(self._since.items()):
             if now - since > self._seconds:
-                with suppress(OSError):  # it has gone by itself
+                with suppress(OSError):  # it has closed by itself
                     connection.sock.shutdown(socket.SHUT_RD)
 
 
 class WebWorker(ThreadWorker):
-    """Named in `serving`."""
+    """The worker class that `gunicorn_app` names."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
@@ -144,7 +149,7 @@ class WebWorker(ThreadWorker):
         if conn in self.leaving:
             return self._drain(conn)
         read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
-        if not read_ahead and self.unfinished.must_wait(conn, conn.sock, LONGEST_REQUEST):
+        if not read_ahead and self.unfinished.is_incomplete(conn, conn.sock, LONGEST_REQUEST):
             return _DEFER
         self.patience.begin(conn, self.unfinished.since(conn))
         self.unfinished.forget(conn)
@@ -155,7 +160,7 @@ class WebWorker(ThreadWorker):
         return stays or self._close_gracefully(conn)
 
     def _close_gracefully(self, conn: Connection) -> Any:
-        """Everything has been said. That the client hangs up too is waited for by nobody: gunicorn's main thread would, for two seconds."""
+        """Close a connection after the response. gunicorn would wait on its main thread, for two seconds, until the client hangs up too."""
         try:
             conn.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -164,7 +169,7 @@ class WebWorker(ThreadWorker):
         return _DEFER
 
     def _drain(self, conn: Connection) -> Any:
-        """What a client still sends is thrown away, or it would never read our answer."""
+        """Discard what a client still sends: otherwise it would never read our response."""
         with suppress(OSError):
             conn.sock.setblocking(False)
             while time.monotonic() < self.leaving[conn]:
@@ -176,7 +181,7 @@ class WebWorker(ThreadWorker):
         return False
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
-        """Who is still sending, or has only to hang up, takes no place from the others, as long as there are not very many of them."""
+        """Let a client that is still sending, or has only to hang up, take no place from others, unless there are very many of them."""
         if conn in self.leaving and not fs.cancelled() and not fs.exception() and fs.result() is False:
             self.nr_conns -= 1
             conn.close()
@@ -191,7 +196,7 @@ class WebWorker(ThreadWorker):
         super().on_pending_socket_readable(conn, client)
 
     def murder_pending(self) -> None:
-        """Closes those that have sent nothing more for a while."""
+        """Close connections that have sent nothing more for a while."""
         now = time.monotonic()
         for conn in list(takewhile(lambda pending_conn: pending_conn.timeout <= now, self.pending_conns)):
             self._count_again(conn)
@@ -203,12 +208,12 @@ class WebWorker(ThreadWorker):
             self.nr_conns += 1
 
     def notify(self) -> None:
-        """About once a second."""
+        """Runs about once a second."""
         super().notify()
-        self.patience.lose(time.monotonic())
+        self.patience.give_up(time.monotonic())
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        # gunicorn's own quotes the request in page and log: an address may be a token.
+        # gunicorn's own handler quotes the request in page and log, and an address may be a token.
         usual = HTTPStatus.INTERNAL_SERVER_ERROR
         if isinstance(exc, errors.ParseException):
             usual = HTTPStatus.BAD_REQUEST
@@ -221,7 +226,7 @@ class WebWorker(ThreadWorker):
 
 
 def answer_of(status: HTTPStatus) -> bytes:
-    """The whole answer, as it goes over the line."""
+    """Return the whole response as bytes."""
     body = json.dumps(problem(status, status.phrase.lower().replace(" ", "_").replace("-", "_"), DETAIL_OF[status])).encode()
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}",

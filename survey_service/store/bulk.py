@@ -20,8 +20,8 @@ def dialect_of(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
-def given(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
-    """Return the parameter `given`, a JSON list of objects, as a table. Times are text, as `text_of` writes them."""
+def parameter_table(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
+    """Return the parameter `parameter_table`, a JSON list of objects, as a table. Times are text, as `text_of` writes them."""
     if dialect == "postgresql":
         typed = [column(name, kind) for name, kind in columns.items()]
         return func.json_to_recordset(cast(GIVEN, JSON)).table_valued(*typed).render_derived(name="given", with_types=True)
@@ -30,7 +30,7 @@ def given(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
     return select(*found).subquery("given")
 
 
-def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
+def as_json_list(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
     """Return the rows of a statement as one JSON list, null where there are none. A column called `facts` holds JSON itself."""
     rows = chosen.subquery("chosen")
     if dialect == "postgresql":
@@ -40,12 +40,12 @@ def together(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
 
 
 def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Read the rows of `together`."""
+    """Read the rows of `as_json_list`."""
     return orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
 
 
-def packed(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the value of the parameter `given`."""
+def to_parameter(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the value of the parameter `parameter_table`."""
     return orjson.dumps(rows).decode()
 
 
@@ -54,7 +54,7 @@ def text_of(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def joined(pieces: Sequence[bytes | None]) -> tuple[bytes, list[dict[str, int | None]]]:
+def concatenate(pieces: Sequence[bytes | None]) -> tuple[bytes, list[dict[str, int | None]]]:
     """Return bytes as one parameter, and where each piece begins (counted from 1) and how long it is; null for none."""
     places: list[dict[str, int | None]] = []
     start = 1

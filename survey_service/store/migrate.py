@@ -39,20 +39,20 @@ def migrate(engine: Engine, revision: str = "head") -> bool:
 
 
 def _upgrade(engine: Engine, revision: str) -> None:
-    with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
+    with engine.connect().execution_options(discern_writes=True) as connection, _exclusive(connection):
         command.upgrade(_config(connection), revision)
         connection.commit()
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Go back to the tables of `revision`. What only later tables can hold is lost."""
-    with engine.connect().execution_options(discern_writes=True) as connection, _undisturbed(connection):
+    with engine.connect().execution_options(discern_writes=True) as connection, _exclusive(connection):
         command.downgrade(_config(connection), revision)
         connection.commit()
 
 
 @contextmanager
-def _undisturbed(connection: Connection) -> Iterator[None]:
+def _exclusive(connection: Connection) -> Iterator[None]:
     """On PostgreSQL keep other migrations out. On SQLite let a table be replaced while others refer to it."""
     if connection.dialect.name != "postgresql":
         # outside of any transaction: within one the pragma does nothing

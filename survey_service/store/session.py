@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
-        self._hasty = open_engine(url, durable=False)
+        self._fast = open_engine(url, durable=False)
         self._turn = Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
@@ -44,28 +44,28 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that commits when the block ends and rolls back entirely when it raises."""
-        with self._in_turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._one_writer(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.connection(execution_options={"discern_writes": True})
             yield session
 
     @contextmanager
-    def noting(self) -> Iterator[Session]:
+    def writing_fast(self) -> Iterator[Session]:
         """As `writing`, without waiting for the disk: for what is done again, and not lost, when the machine fails."""
-        engine = self.engine if self.engine.dialect.name == "postgresql" else self._hasty
-        with self._in_turn(), Session(engine, expire_on_commit=False) as session, session.begin():
+        engine = self.engine if self.engine.dialect.name == "postgresql" else self._fast
+        with self._one_writer(), Session(engine, expire_on_commit=False) as session, session.begin():
             connection = session.connection(execution_options={"discern_writes": True})
             if engine is self.engine:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield session
 
     @contextmanager
-    def hasty(self) -> Iterator[Connection]:
+    def fast_connection(self) -> Iterator[Connection]:
         """Open a connection that does not wait for the disk, for what a crash may lose. On PostgreSQL each statement is a transaction."""
-        with self._in_turn(), self._hasty.connect().execution_options(discern_writes=True) as connection, connection.begin():
+        with self._one_writer(), self._fast.connect().execution_options(discern_writes=True) as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def _one_writer(self) -> Iterator[None]:
         """Let one thread of this process write at a time: SQLite has one writer, and waiting here costs nothing."""
         if self._turn is None:
             yield
@@ -79,7 +79,7 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
-        self._hasty.dispose()
+        self._fast.dispose()
 
 
 def open_engine(url: str, *, durable: bool = True) -> Engine:
@@ -103,7 +103,7 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
     return engine
 
 
-def alone(session: Session, *what: str) -> None:
+def lock_by_name(session: Session, *what: str) -> None:
     """Keep other transactions with one of these names out until this one ends. On SQLite a writer is alone anyway."""
     if session.get_bind().dialect.name == "postgresql":
         names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")

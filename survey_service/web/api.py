@@ -1,4 +1,4 @@
-"""The edge shared by every API route: bodies read strictly, errors told in one shape, documents described as they are."""
+"""What every API route shares: strict reading of bodies, one shape of errors, and an OpenAPI document that says what validation refuses."""
 
 import json
 import logging
@@ -23,15 +23,15 @@ SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class Seldom:
-    """Once in so many seconds; in between it counts."""
+class LogSampler:
+    """Log at most once in so many seconds, with the number of events in between."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds, self._lock = seconds, Lock()
         self._last, self._since = -seconds, 0
 
-    def turn(self, now: float) -> int:
-        """How many there were since the last time; 0 where it is too early to speak of them."""
+    def due_count(self, now: float) -> int:
+        """Return how many events there were since the last log line, or 0 where it is too early for another."""
         with self._lock:
             self._since += 1
             if now - self._last < self._seconds:
@@ -40,18 +40,18 @@ class Seldom:
             return counted
 
 
-_seldom = Seldom()
+_seldom = LogSampler()
 
 
-def note(error: DBAPIError) -> None:
-    """One more request was refused because of this."""
-    if refused := _seldom.turn(time.monotonic()):
+def count_refusal(error: DBAPIError) -> None:
+    """Count one more request that was refused because the database is away."""
+    if refused := _seldom.due_count(time.monotonic()):
         log.warning("the database did not answer", extra={"problem": str(error.orig).partition("\n")[0], "refused": refused})
 
 
 LARGEST_BODY = 64 * 1024
 LONGEST_SILENCE = 10.0
-JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` says
+JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded", "")  # the third is what `curl -d` sends
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -74,7 +74,7 @@ class StrictSchema(Schema):
 
     @classmethod
     def described(cls, fields_of_it: dict[str, Any], _name_of: Callable[[type[Schema]], dict[str, Any]]) -> dict[str, Any]:
-        """The JSON Schema of it, after that of its fields."""
+        """Return the JSON Schema of the body, from that of its fields."""
         return {**fields_of_it, **cls.also}
 
 
@@ -95,9 +95,9 @@ class ProblemSchema(StrictSchema):
 
 
 class BodyParser(FlaskParser):
-    """JSON whatever the content type says, as long as it does not say that it is something else.
+    """Reads JSON whatever the content type says, unless it names another format.
 
-    A page that sends ``text/plain`` needs no CORS preflight, which saves a phone one journey to the server.
+    A page that sends ``text/plain`` needs no CORS preflight, which saves a phone one round trip.
     """
 
     DEFAULT_UNKNOWN_BY_LOCATION: ClassVar[dict[str, str | None]] = {"json": RAISE, "query": RAISE}  # type: ignore[misc]
@@ -126,12 +126,12 @@ class ApiBlueprint(Blueprint):
     ARGUMENTS_PARSER = BodyParser()
 
     def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
-        """As flask-smorest's; but the schema is made once, and not for every request."""
+        """As flask-smorest's, but the schema is made once and not for every request."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **more)
 
 
 class DiscernApi(Api):
-    """flask-smorest with our error shape."""
+    """flask-smorest with our shape of errors."""
 
     ERROR_SCHEMA = ProblemSchema
 
@@ -153,15 +153,15 @@ class DiscernApi(Api):
 
 
 def register_errors(app: Flask) -> None:
-    """Every failure that is not a bug leaves as problem+json."""
+    """Answer every failure that is not a bug with problem+json."""
     app.register_error_handler(DiscernError, problem_response)
     app.register_error_handler(
         IntegrityError, lambda _: problem_response(Conflict("Somebody else changed this at the same moment: try again."))
     )
     app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
-    for kind in (OperationalError, InterfaceError, InternalError):  # the last is what PostgreSQL says when it has become read-only
+    for kind in (OperationalError, InterfaceError, InternalError):  # PostgreSQL raises the last one when it has become read-only
         app.register_error_handler(kind, _database_failed)
-    app.before_request(limit_patience)
+    app.before_request(limit_read_time)
     app.before_request(refuse_nul)
 
 
@@ -172,7 +172,7 @@ def problem_response(error: DiscernError) -> Response:
 
 
 def read_body(limit: int = LARGEST_BODY) -> bytes:
-    """The whole body. Raises TooLarge also where its length was not announced, and MalformedBody where it broke off."""
+    """Return the whole body. Raises TooLarge also where its length was not announced, and MalformedBody where it broke off."""
     if (request.content_length or 0) > limit:
         raise TooLarge
     request.max_content_length = limit + 1
@@ -185,15 +185,15 @@ def read_body(limit: int = LARGEST_BODY) -> bytes:
     return body
 
 
-def limit_patience() -> None:
-    """Before every request: a client that stops in the middle of its body gives its thread back."""
+def limit_read_time() -> None:
+    """Limit the time in which a body may arrive, before every request: a client that stops gives its thread back."""
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(LONGEST_SILENCE)
 
 
 def refuse_nul() -> None:
-    """Before every request: no address and no query can have a NUL in it, which one of the databases takes and the other does not."""
+    """Refuse NUL in addresses and queries, before every request: PostgreSQL does not store it, SQLite does."""
     if NUL in request.path:
         raise NotFound
     for name, value in request.args.items(multi=True):
@@ -202,7 +202,7 @@ def refuse_nul() -> None:
 
 
 def _listed(messages: Any, path: str = "") -> Any:
-    """marshmallow's nested messages as flat {path, message}."""
+    """Flatten marshmallow's nested messages to {path, message}."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             deeper = path if key in ("json", "query", "_schema") and not path else f"{path}.{key}".lstrip(".")
@@ -220,5 +220,5 @@ def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Resp
 
 
 def _database_failed(error: DBAPIError) -> Response:
-    note(error)
+    count_refusal(error)
     return problem_response(Unavailable(headers={"Retry-After": "2"}))

@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, stored as a keyed digest, checked by one look-up."""
+"""API keys: created once, shown once, stored as a keyed digest, checked by one look-up."""
 
 import secrets
 from collections.abc import Callable
@@ -20,15 +20,15 @@ from survey_service.web.context import Parts, bearer, parts
 
 MARK = "dk_"
 ACTIVE, EXPIRED, REVOKED = "active", "expired", "revoked"
-SCOPES = ("read", "write", "admin")  # each includes the ones before it
+SCOPES = ("read", "write", "admin")  # each scope includes the ones before it
 NOTED_EVERY = timedelta(hours=1)
-"""When a key was last used is known to the hour, so that using one costs no write."""
+"""The last use of a key is stored to the hour, so that most uses write nothing."""
 INTAKE = "intake"
-"""The scope of keys that may only say what contacts did: they stand in pages, where everybody can read them."""
+"""The scope of keys that may only send events. They stand in web pages, where everybody can read them."""
 
 
 def create_key(session: Session, keys: Keyring, scope: str, name: str, now: datetime, lifetime: timedelta | None = None) -> str:
-    """A new key, in clear for the only time."""
+    """Create a key and return it in clear, for the only time."""
     if scope not in (*SCOPES, INTAKE):
         raise ValueError(f"{scope!r} is not a scope: choose from {', '.join((*SCOPES, INTAKE))}")
     key = MARK + secrets.token_urlsafe(32)
@@ -47,7 +47,7 @@ def create_key(session: Session, keys: Keyring, scope: str, name: str, now: date
 
 
 def revoke_key(session: Session, key_id: str, now: datetime) -> bool:
-    """From now on nobody gets in with this key. False when there is no such key, or it is revoked already."""
+    """Revoke a key. Return False where there is no such key or it is revoked already."""
     found = session.get(ApiKey, key_id)
     if found is None or found.revoked_at is not None:
         return False
@@ -57,9 +57,10 @@ def revoke_key(session: Session, key_id: str, now: datetime) -> bool:
 
 
 def rotate_key(session: Session, keys: Keyring, key_id: str, now: datetime, overlap: timedelta, lifetime: timedelta | None) -> str | None:
-    """A new key in the place of another, in clear for the only time; the old one ends when `overlap` is over, or before if it was to.
+    """Create a key that replaces another and return it in clear, for the only time. The old one ends after `overlap`, or at its own end.
 
-    It lives as long as the old one was meant to, unless a `lifetime` is given. None when there is no such key, or it is over already.
+    The new key lives as long as the old one was to live, unless a `lifetime` is given. Returns None where there is no such key or it has
+    ended.
     """
     old = session.get(ApiKey, key_id)
     if old is None or state_of(old, now) != ACTIVE:
@@ -73,26 +74,27 @@ def rotate_key(session: Session, keys: Keyring, key_id: str, now: datetime, over
 
 
 def state_of(key: ApiKey, now: datetime) -> str:
-    """active, expired or revoked: only the first opens anything."""
+    """Return active, expired or revoked. Only an active key opens anything."""
     if key.revoked_at is not None:
         return REVOKED
     return ACTIVE if key.expires_at is None or key.expires_at > now else EXPIRED
 
 
 def all_keys(session: Session) -> list[ApiKey]:
-    """Every key there ever was, oldest first; none of them in clear."""
+    """Return every key that was ever created, oldest first, none of them in clear."""
     return list(session.exec(select(ApiKey).order_by(col(ApiKey.id))))
 
 
 def is_api_key(token: str | None) -> bool:
-    """Whether a bearer token claims to be an API key; session tokens never do."""
+    """Whether a bearer token looks like an API key. Session tokens never do."""
     return bool(token) and str(token).startswith(MARK)
 
 
 def check_key(session: Session, keys: Keyring, token: str | None, scope: str, now: datetime) -> ApiKey:
-    """The key behind a token. Raises Unauthorised for an unknown, expired or revoked one, ScopeMissing for one that may too little.
+    """Return the key behind a token. Raises Unauthorised for an unknown, expired or revoked one, ScopeMissing for one whose scope is too
+    small.
 
-    It is looked up by its keyed digest: how long that takes tells nothing, since nobody can choose a digest without the service's secret.
+    The look-up by keyed digest needs no constant time: nobody can choose a digest without the service's secret.
     """
     if not token or not is_api_key(token):
         raise Unauthorised(headers={"WWW-Authenticate": "Bearer"})
@@ -104,41 +106,41 @@ def check_key(session: Session, keys: Keyring, token: str | None, scope: str, no
     return found
 
 
-def note_use(store: Store, keys: Keyring, key: ApiKey, token: str, now: datetime) -> None:
-    """Write down that a key is in use, at most once an hour; and let it outlive the secret of the service that it was made under."""
+def store_use(store: Store, keys: Keyring, key: ApiKey, token: str, now: datetime) -> None:
+    """Store that a key is in use, at most once an hour, under the newest secret of the service."""
     digest = keys.digest(token)
     if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY and key.digest == digest:
         return
-    with store.hasty() as connection:
+    with store.fast_connection() as connection:
         connection.execute(update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=now, digest=digest))
 
 
 def _included(scope: str) -> tuple[str, ...]:
-    """The scopes that a key with `scope` has; to say what contacts did is open to whoever may write."""
+    """Return the scopes that a key with `scope` includes. Every key that may write may also send events."""
     if scope == INTAKE:
         return (INTAKE,)
     held = SCOPES[: SCOPES.index(scope) + 1]
     return (*held, INTAKE) if "write" in held else held
 
 
-def enter(p: Parts, token: str | None, scope: str) -> ApiKey:
-    """The key that opens this, whose use is noted. Raises Unauthorised or ScopeMissing."""
+def authorise(p: Parts, token: str | None, scope: str) -> ApiKey:
+    """Return the key that has this scope, and store its use. Raises Unauthorised or ScopeMissing."""
     with p.store.reading() as session:
         key = check_key(session, p.keys, token, scope, p.now())
     try:
-        note_use(p.store, p.keys, key, str(token), p.now())
-    except (OperationalError, InternalError) as wrong:  # reading goes on where nothing can be written
+        store_use(p.store, p.keys, key, str(token), p.now())
+    except (OperationalError, InternalError) as wrong:  # a read-only database still serves reads
         current_app.logger.warning("the use of a key could not be noted: %s", wrong.orig)
     return key
 
 
 def requires(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The route is for API keys with this scope."""
+    """Restrict a route to API keys with this scope."""
 
     def guard(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.api_key = enter(parts(), bearer(), scope).id
+            g.api_key = authorise(parts(), bearer(), scope).id
             return view(*args, **kwargs)
 
         guarded.scope = scope  # type: ignore[attr-defined]  # the authorisation table of the tests reads it

@@ -1,4 +1,4 @@
-"""Which sites may embed a survey: CORS for the API, frame-ancestors for the page. No cookie, so no credentials, is ever involved."""
+"""Which sites may embed a survey: CORS for the API, frame-ancestors for the page. There is no cookie, so no credentials are involved."""
 
 import secrets
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PREFLIGHT = {
 
 
 def check_origin() -> Response | None:
-    """Before a respondent call: refuse a foreign page that the survey does not list; answer its preflight."""
+    """Refuse a page of a site that the survey does not list, before a respondent call, and answer its preflight."""
     origin = request.headers.get("Origin")
     if origin is None or origin == _own_origin(parts()):
         return None
@@ -33,7 +33,7 @@ def check_origin() -> Response | None:
 
 
 def add_cors(response: Response) -> Response:
-    """After a respondent call: let the page read the answer, errors included."""
+    """Let the page read the response, errors included, after a respondent call."""
     if allowed := g.get("allowed_origin"):
         response.headers["Access-Control-Allow-Origin"] = allowed
         if request.method == "OPTIONS":
@@ -44,7 +44,7 @@ def add_cors(response: Response) -> Response:
 
 
 def allowed_origins(p: Parts, address: Mapping[str, str]) -> tuple[str, ...]:
-    """The origins of the survey that a URL names, directly or by a session; anybody where there is no such thing."""
+    """Return the origins of the survey that a URL names, directly or by a session; any origin where there is no such survey."""
     with p.store.reading() as session:
         try:
             return survey_at(session, p, address)[1].origins
@@ -53,7 +53,7 @@ def allowed_origins(p: Parts, address: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def survey_at(session: Session, p: Parts, address: Mapping[str, str]) -> tuple[Bank, Survey]:
-    """The survey of a session in its pinned version, or else the current one of a survey id. Raises NotFound."""
+    """Return the survey of a session in its pinned version, or the current version of a survey id. Raises NotFound."""
     if "session_id" not in address:
         bank = p.banks.current(session, address.get("survey", ""))[0].bank
         return bank, bank.survey(address["survey"])
@@ -67,12 +67,12 @@ def survey_at(session: Session, p: Parts, address: Mapping[str, str]) -> tuple[B
 
 
 def new_nonce() -> str:
-    """What allows the style sheet of one page."""
+    """Return a value that allows the style sheet of one page."""
     return secrets.token_urlsafe(12)
 
 
 def protected(response: Response, nonce: str, origins: tuple[str, ...]) -> Response:
-    """A page that loads nothing, runs nothing, is kept nowhere, and stands only in frames of these origins."""
+    """Return a page that loads nothing, runs nothing, is not cached, and may be framed by these origins only."""
     ancestors = " ".join(origins) or "'none'"
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     response.headers.update(

@@ -1,4 +1,4 @@
-"""The reference of the API as a page: drawn from the OpenAPI document by the server, with no script and nothing from elsewhere."""
+"""The API reference as a page, rendered from the OpenAPI document on the server, without scripts or resources of other hosts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from survey_service.web.cors import new_nonce
 METHODS = ("get", "post", "put", "patch", "delete")
 LIMITS = {"minimum": "from", "maximum": "to", "maxLength": "at most"}
 DEPTH = 2
-"""How far the lines of a table go into what a field holds."""
+"""How deep the table of a body shows fields inside fields."""
 ALTERNATIVES = frozenset({"allOf", "anyOf", "oneOf"})
 SPEC = "discern.openapi"
 
@@ -19,10 +19,10 @@ blueprint = Blueprint("reference", __name__, template_folder="templates")
 
 @blueprint.get("/api/v1/docs")
 def reference() -> Response:
-    """Every call with its fields."""
+    """Show every call with its fields."""
     document: Mapping[str, Any] = current_app.extensions[SPEC].to_dict()
     nonce = new_nonce()
-    response = Response(render_template("reference.html", nonce=nonce, title=document["info"]["title"], rooms=rooms_of(document)))
+    response = Response(render_template("reference.html", nonce=nonce, title=document["info"]["title"], rooms=groups_of(document)))
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'nonce-{nonce}'"
     )
@@ -30,8 +30,8 @@ def reference() -> Response:
     return response
 
 
-def rooms_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The calls by the room they belong to, in the order of the document."""
+def groups_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the calls by their tag, in the order of the document."""
     rooms = {tag["name"]: {"name": tag["name"], "what": tag.get("description", ""), "calls": []} for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method in METHODS:
@@ -63,7 +63,7 @@ def _schema(document: Mapping[str, Any], carrier: Mapping[str, Any]) -> Mapping[
 
 
 def _fields(document: Mapping[str, Any], schema: Mapping[str, Any], within: str = "", deeper: int = DEPTH) -> list[dict[str, Any]]:
-    """A line for each field, and behind it one for each field inside it."""
+    """Return a row for each field, followed by the rows of the fields inside it."""
     required = schema.get("required", ())
     rows = []
     for name, carried in schema.get("properties", {}).items():
@@ -94,7 +94,7 @@ def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference stands for; of alternatives the first, where nothing is said of all of them."""
+    """Resolve a reference. Of alternatives return the first, where nothing is said about all of them."""
     while "properties" not in schema and ("$ref" in schema or ALTERNATIVES.intersection(schema)):
         if "$ref" in schema:
             found: Any = document

@@ -1,4 +1,4 @@
-"""Headers that every answer has, whatever room it comes from. A room that says something else is heard first."""
+"""Headers and request ids of every response. A route that sets a header itself keeps it."""
 
 import re
 import secrets
@@ -9,14 +9,14 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from survey_service.settings import Settings
 
 NAMES = "discern.names"
-"""Where the access log finds them, which is written when the request is over."""
+"""The key under which the access log finds the ids after the request."""
 
 FROM_PROXY = re.compile(r"[A-Za-z0-9._-]{8,64}")
 SESSION = re.compile(r"ses_[a-z2-7]{26}")
 
 
 class RequestIds:
-    """Of one application. Beside the id a line has the session, where the request is about one."""
+    """Gives each request of an application an id and adds it to the log lines, with the session where there is one."""
 
     def __init__(self, app: Flask, *, behind_proxy: bool) -> None:
         self._behind_proxy = behind_proxy
@@ -25,7 +25,8 @@ class RequestIds:
         app.teardown_request(lambda _: clear_contextvars())
 
     def _begin(self) -> None:
-        given = request.headers.get("X-Request-Id", "") if self._behind_proxy else ""  # a stranger's words get into no log
+        # Anybody can send an id. It gets into the log only where a proxy of ours sent it.
+        given = request.headers.get("X-Request-Id", "") if self._behind_proxy else ""
         names = {"request_id": given if FROM_PROXY.fullmatch(given) else secrets.token_hex(8)}
         if SESSION.fullmatch(session := (request.view_args or {}).get("session_id", "")):
             names["session"] = session
@@ -42,7 +43,7 @@ A_YEAR = 365 * 24 * 60 * 60
 
 
 class Headers:
-    """What browsers may do with our answers."""
+    """Adds the security headers that browsers obey."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._https = settings.base_url.startswith("https://")
@@ -55,7 +56,7 @@ class Headers:
         if response.mimetype == "text/html":
             headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
             headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-        else:  # data is nobody's page: it is not framed and runs nothing
+        else:  # data is no page: it is not framed and runs nothing
             headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         if request.path.startswith(("/api/", "/v1/")):
             headers.setdefault("Cache-Control", "no-store")

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from survey_service.web.api import StrictSchema
 
 KEY, SESSION = "key", "session"
-"""The two things that a bearer can be."""
+"""The two kinds of bearer token."""
 SECURITY = {
     KEY: {"type": "http", "scheme": "bearer", "description": "An API key, made with `discern key create`"},
     SESSION: {"type": "http", "scheme": "bearer", "description": "The token of a session; it may stand in the body instead"},
@@ -21,7 +21,7 @@ OF_A_SESSION_OR_KEY: list[dict[str, list[str]]] = [{KEY: []}, {SESSION: []}]
 
 
 class Converter(OpenAPIConverter):
-    """Schemas as JSON Schema, with what they say themselves: see `http.StrictSchema`."""
+    """Converts schemas to JSON Schema, with what they say of themselves: see `api.StrictSchema`."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         said: dict[str, Any] = super().schema2jsonschema(schema)
@@ -29,7 +29,7 @@ class Converter(OpenAPIConverter):
 
 
 class Description(MarshmallowPlugin):
-    """What flask-smorest describes bodies with."""
+    """The apispec plugin with which flask-smorest describes bodies."""
 
     Converter = Converter
 
@@ -39,14 +39,14 @@ class Description(MarshmallowPlugin):
         self.converter.add_attribute_function(_names_and_number_of_properties)
 
     def operation_helper(self, path: Any = None, operations: Any = None, **more: Any) -> None:
-        """A call is named in the document by its room and its function."""
+        """Give each operation the id "blueprint.function"."""
         super().operation_helper(path, operations, **more)
         for operation in (operations or {}).values():
             operation["operationId"] = more["rule"].endpoint
 
 
 def plain_values(most: int, longest_name: int, longest_text: int) -> dict[str, Any]:
-    """What is said of a mapping from short names to texts, numbers, true, false or null."""
+    """Return the metadata of a mapping from short names to texts, numbers, true, false or null."""
     return {
         "maxProperties": most,
         "propertyNames": {"minLength": 1, "maxLength": longest_name},
@@ -55,17 +55,17 @@ def plain_values(most: int, longest_name: int, longest_text: int) -> dict[str, A
 
 
 def one_of(*names: str) -> dict[str, Any]:
-    """Exactly one of these fields is there."""
+    """Return the rule that exactly one of these fields is present."""
     return {"oneOf": [{"required": [name]} for name in names]}
 
 
 def without(*names: str) -> dict[str, Any]:
-    """Where none of these fields is there."""
+    """Return the rule that none of these fields is present."""
     return {"properties": {name: {"not": {}} for name in names}}
 
 
 def _names_and_number_of_properties(_converter: Any, field: fields.Field, ret: dict[str, Any]) -> dict[str, Any]:
-    """Of a mapping: apispec describes its values only, and its size as that of a text."""
+    """Describe the names and number of a mapping's properties: apispec describes only its values, and its size as that of a text."""
     if not isinstance(field, fields.Dict):
         return {}
     said: dict[str, Any] = {}

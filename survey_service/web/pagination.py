@@ -1,4 +1,4 @@
-"""Cursors of lists: where a page ended, as a text that means something to nobody but us."""
+"""Cursors of lists: where a page ended, as a text that only this service reads."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -8,7 +8,7 @@ BETWEEN = "\n"
 
 
 def cursor(*place: str) -> str:
-    """The `next` of a page whose last line stands at this place.
+    """Return the `next` of a page whose last item has this place.
 
     >>> place_of(cursor("track", "Order Completed"), 2)
     ['track', 'Order Completed']
@@ -17,16 +17,16 @@ def cursor(*place: str) -> str:
 
 
 def place_of(text: str, parts: int) -> list[str]:
-    """The place behind which the next page begins. Raises Invalid for anything that `cursor` has not made."""
+    """Return the place after which the next page begins. Raises Invalid for a text that `cursor` did not make."""
     try:
         place = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(BETWEEN)
     except ValueError:
         place = []
     if len(place) != parts:
-        raise not_ours()
+        raise invalid_cursor()
     return place
 
 
-def not_ours() -> Invalid:
-    """The error for a cursor that is none."""
+def invalid_cursor() -> Invalid:
+    """Return the error for an invalid cursor."""
     return Invalid(errors=[{"path": "after", "message": "is not the `next` of a page before: begin again without it"}])

@@ -1,7 +1,7 @@
 """Rate limits that hold across processes: the generic cell rate algorithm (ITU-T I.371), in one statement of the database.
 
-Each key has a moment `open_at` from which it admits the next request. An admission moves it `gap` = 1 / rate later, from no further
-back than ``burst - 1`` gaps ago: so up to `burst` requests are admitted at once, and `rate` a second in the long run.
+Each key has a time `open_at` from which it admits the next request. An admission moves it by `gap` = 1 / rate, from no earlier than
+``burst - 1`` gaps ago: up to `burst` requests are admitted at once, and `rate` a second in the long run.
 """
 
 import math
@@ -30,7 +30,7 @@ class TooManyRequests(DiscernError):
 
 @dataclass(frozen=True)
 class Charge:
-    """One request on one key; where `session` is given, the key is completed by the survey of that session."""
+    """One request on one key. With a `session`, the survey of that session completes the key."""
 
     key: str
     limit: Limit
@@ -38,7 +38,7 @@ class Charge:
 
 
 class Limits:
-    """Whether requests are admitted. The state is in the database; what it costs is one statement a request."""
+    """Decides whether requests are admitted. The state is in the database and costs one statement a request."""
 
     def __init__(self, store: Store, limits: Sequence[Limit]) -> None:
         self._store = store
@@ -46,14 +46,14 @@ class Limits:
         self._pruned_at: datetime | None = None
 
     def admit(self, charges: Sequence[Charge], now: datetime) -> None:
-        """Charge every key, or none of them where one of them is closed. Raises TooManyRequests with Retry-After.
+        """Charge every key, or none of them where one is closed. Raises TooManyRequests with Retry-After.
 
-        Of requests that race for the last place exactly one gets it: the row is locked and looked at again. A refusal writes nothing;
-        its Retry-After is the longest that one gap can last, since a closed key opens within a gap.
+        Of requests that race for the last place exactly one gets it: the row is locked and read again. A refusal writes nothing. Its
+        Retry-After is the longest that a gap can last, because a closed key opens within one gap.
         """
         if not charges:
             return
-        with self._store.hasty() as connection:
+        with self._store.fast_connection() as connection:
             admitted = connection.execute(_statement(tuple(charge.session is not None for charge in charges)), _values(charges, now)).all()
             if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
                 self._pruned_at = now
@@ -74,14 +74,14 @@ def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
 
 @cache
 def _statement(by_session: tuple[bool, ...]) -> TextClause:
-    """In the order of the keys, so that no two requests can each hold what the other waits for."""
+    """Return the statement. It takes the keys in order, so that no two requests hold what the other waits for."""
     survey = "|| COALESCE((SELECT survey FROM survey_session WHERE id = CAST(:session{n} AS TEXT)), '')"
     wanted = " UNION ALL ".join(
         f"SELECT CAST(:key{n} AS TEXT) {survey.format(n=n) if of_session else ''} AS key, "
         f"CAST(:open{n} AS DOUBLE PRECISION) AS open_at, CAST(:gap{n} AS DOUBLE PRECISION) AS gap"
         for n, of_session in enumerate(by_session)
     )
-    # Nothing closes a key for longer than a gap: where one seems to be, the clock was set back since.
+    # A key is closed for at most one gap. Where one seems to be closed for longer, the clock was set back.
     closed = f"rate_limit.open_at > :now AND rate_limit.open_at <= :now + rate_limit.gap + {CLOCKS_APART}"
     return text(
         f"""WITH wanted AS ({wanted})

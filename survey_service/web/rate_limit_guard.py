@@ -1,4 +1,4 @@
-"""Before an act is taken: is this token, this address, this survey asked for more than is plausible? Looking is never limited."""
+"""Rate limits of the respondents' routes, by token, address and survey. Reading is never limited."""
 
 from ipaddress import ip_address, ip_network
 
@@ -10,11 +10,11 @@ from survey_service.web.context import parts
 from survey_service.web.rate_limit import Charge, TooManyRequests
 
 ADDRESS_BITS = {4: 32, 6: 64}
-"""An IPv6 customer has a whole /64, so that is what counts as one address."""
+"""A customer with IPv6 has a whole /64, so that counts as one address."""
 
 
 def limit_acts() -> None:
-    """Before every request of the respondents' rooms. Raises TooManyRequests with Retry-After."""
+    """Admit or refuse an act, before the request is handled. Raises TooManyRequests with Retry-After."""
     if request.method != "POST":
         return
     p, named = parts(), request.view_args or {}
@@ -25,7 +25,7 @@ def limit_acts() -> None:
         p.limits.admit(
             [
                 *_charge(p.keys, "token", token, s.limit_per_token),
-                *_charge(p.keys, "address", neighbourhood(request.remote_addr), s.limit_per_address),
+                *_charge(p.keys, "address", client_network(request.remote_addr), s.limit_per_address),
                 *_survey_charge(named.get("survey"), session_id, s.limit_per_survey),
             ],
             p.now(),
@@ -35,8 +35,8 @@ def limit_acts() -> None:
         raise
 
 
-def neighbourhood(address: str | None) -> str | None:
-    """What counts as one address; None where there is none, as behind a socket file, or where it is a proxy on this machine.
+def client_network(address: str | None) -> str | None:
+    """Return what counts as one address; None where there is none (a socket file) or where it is a proxy on this machine.
 
     >>> neighbourhood("2001:db8:1:2:3:4:5:6")
     '2001:db8:1:2::/64'
@@ -53,7 +53,7 @@ def neighbourhood(address: str | None) -> str | None:
 
 
 def _charge(keys: Keyring, kind: str, who: str | None, limit: Limit | None) -> list[Charge]:
-    """Who it was cannot be read back from the key."""
+    """Return the charge of one key. The address or token cannot be read back from it."""
     return [Charge(f"{kind}/{keys.digest(f'{kind} {who}')[:32]}", limit)] if who and limit else []
 
 

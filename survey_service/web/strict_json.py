@@ -1,4 +1,4 @@
-"""JSON text as plain values, read so that everybody who reads it reads the same, and that all of it can be stored."""
+"""JSON text as plain values, read so that every other reader understands the same, and so that all of it can be stored."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from survey_service.errors import MalformedBody
 
 
 class Truth(fields.Boolean):
-    """true or false."""
+    """A field for true or false."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
         if not isinstance(value, bool):
@@ -20,7 +20,7 @@ class Truth(fields.Boolean):
 
 
 class Number(fields.Float):
-    """A number; neither true nor a text that reads like one."""
+    """A field for a number. A boolean or a text that looks like a number is refused."""
 
     def _validated(self, value: Any) -> Any:
         if isinstance(value, bool | str):
@@ -29,7 +29,7 @@ class Number(fields.Float):
 
 
 class Whole(fields.Integer):
-    """A whole number; 3.0 is one, in JSON as in JSON Schema."""
+    """A field for an integer. 3.0 is one, in JSON as in JSON Schema."""
 
     def _validated(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
@@ -40,7 +40,7 @@ class Whole(fields.Integer):
 def text_like(
     pattern: str, error: str | None = None, most: int | None = None, *, allow_none: bool = False, **metadata: Any
 ) -> fields.String:
-    """A text that is, as a whole, what `pattern` says; ``$`` alone would let a line feed follow."""
+    """Return a field for a text that matches `pattern` as a whole; ``$`` alone would let a line feed follow."""
     checks: list[Any] = [validate.Regexp(rf"(?:{pattern})\Z", error=error)]
     if most is not None:
         checks.append(validate.Length(max=most))
@@ -54,9 +54,9 @@ NUL = "\x00"
 
 
 def read_json(body: bytes) -> Any:
-    """JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL.
+    """Return JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL.
 
-    And for what is read in two ways, a name that stands twice, and for endless nesting.
+    It also refuses a name that is repeated in an object, which readers understand in two ways, and unlimited nesting.
     """
     try:
         read = _DECODER.decode(body.decode())
@@ -74,12 +74,12 @@ def read_json(body: bytes) -> Any:
 
 
 def _may_be_odd(body: bytes) -> bool:
-    """Whether it has to be looked through: only an escape can write a NUL or half a pair, and only many brackets are deep."""
+    """Whether the text needs the full check: only an escape can write NUL or a lone surrogate, and only many brackets nest deeply."""
     return b"\\u" in body or body.count(b"[") + body.count(b"{") > DEEPEST
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string in a JSON value, keys too. Raises MalformedBody where it is nested more deeply than anything that is read here."""
+    """Return every string in a JSON value, keys included. Raises MalformedBody where the value is nested too deeply."""
     level, depth = [value], 0
     while level:
         if depth > DEEPEST:
@@ -97,7 +97,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a name that stands there twice one reader takes the first, another the last: what was checked is not what is used."""
+    """Refuse a repeated name: one reader takes the first value, another the last, and what was checked is not what is used."""
     read = dict(pairs)
     if len(read) < len(pairs):
         names = [name for name, _ in pairs]
@@ -110,7 +110,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _read_integer(digits: str) -> int | float:
-    """Integers beyond 64 bits become floats, as they do in every browser."""
+    """Return integers beyond 64 bits as floats, as every browser does."""
     return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
 
 

@@ -1,1 +1,1 @@
-"""Telling the CRM: signed messages, sent again until they are acknowledged, and never to an address inside the house."""
+"""Webhooks: signed messages, retried until they are acknowledged, and never sent to an address inside the network."""

@@ -1,4 +1,4 @@
-"""Taking messages of one endpoint in hand, in one short transaction. Between it and `settling` the worker talks to the receiver."""
+"""Claim messages of one endpoint in one short transaction. The worker sends them before `results` records the outcome in another."""
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -39,25 +39,27 @@ from survey_service.webhooks.retry import LEASE
 
 @dataclass(frozen=True)
 class Claimed:
-    """A message in the hands of one worker."""
+    """A message that one worker has claimed."""
 
     delivery_id: int
     attempt: int
     event_id: str
     event_type: str
     body: bytes = field(repr=False)
-    state: Mapping[str, Any] | None = field(repr=False, default=None)  # what the endpoint knows of the contact once it has taken it
+    state: Mapping[str, Any] | None = field(
+        repr=False, default=None
+    )  # what the endpoint knows of the contact once it has taken the message
     manual: bool = False
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Messages about distinct contacts for one endpoint, with everything it takes to send them."""
+    """Messages about distinct contacts for one endpoint, with everything that sending them needs."""
 
     endpoint_id: str
     url: str = field(repr=False)  # may hold a token
     secrets: tuple[str, ...] = field(repr=False)  # encrypted, newest first
-    headers: Mapping[str, str] = field(repr=False)  # the owner's, encrypted
+    headers: Mapping[str, str] = field(repr=False)  # the custom headers, encrypted
     is_probe: bool
     messages: tuple[Claimed, ...]
 
@@ -72,15 +74,15 @@ def claim(
     lease: timedelta = LEASE,
     chance: Callable[[], float] = random.random,
 ) -> Batch | None:
-    """Take the next messages of a line that are due, and write down that they are about to be sent. None when there is nothing to do.
+    """Claim the next due messages of a line, and store an attempt for each. Return None when there is nothing to do.
 
-    `line` is an endpoint and a lane, as `claiming.next_line` has found them a moment ago.
+    `line` is an endpoint and a lane, as `due.next_line` found them.
     """
-    endpoint = due.locked_with_room(session, line, now)
+    endpoint = due.lock_with_room(session, line, now)
     if endpoint is None:
         return None
-    found = due.next_due(session, endpoint, line[1], now, due_by or now, due.most_at_once(endpoint, most))
-    found = found[: due.turns(endpoint, now, len(found))]
+    found = due.next_due(session, endpoint, line[1], now, due_by or now, due.batch_size(endpoint, most))
+    found = found[: due.count_allowed(endpoint, now, len(found))]
     messages = _with_bodies(session, endpoint, found, now)
     if not messages:
         return None
@@ -90,15 +92,15 @@ def claim(
 
 
 def release(session: Session, messages: Sequence[Claimed]) -> None:
-    """As if they had never been taken: nothing of them has been sent. Those that somebody else has put away stay so."""
+    """Release messages as if they had never been claimed: none of them was sent. Messages settled by somebody else stay settled."""
     if messages:
-        given = {"given": bulk.packed([{**_key(message), "manual": message.manual} for message in messages])}
+        given = {"given": bulk.to_parameter([{**_key(message), "manual": message.manual} for message in messages])}
         for statement in _free(bulk.dialect_of(session)):
             session.connection().execute(statement, given)
 
 
 def still_claimed(session: Session, batch: Batch, messages: Sequence[Claimed]) -> set[int]:
-    """Which of the messages may still be sent as they are: nobody has put them away, nor changed where they go."""
+    """Return the attempts that may still be sent: their messages were not settled meanwhile and the endpoint's URL is the same."""
     here = and_(col(Endpoint.id) == batch.endpoint_id, col(Endpoint.state) == "active", col(Endpoint.url) == batch.url)
     numbers = {message.delivery_id: message.attempt for message in messages}
     mine = select(col(Delivery.id), col(Delivery.attempt)).join(Endpoint, here)
@@ -113,7 +115,7 @@ def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[s
     for row in found:
         try:
             body = frozen.get(row["id"]) or _body(row, endpoint, known.get((row["contact_id"], row["bank"])))
-        except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop all the others
+        except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop the others
             unwritable = session.get_one(Delivery, row["id"])
             unwritable.last_error = f"unwritable: {wrong}"[:200]
             settle(session, unwritable, "dead", now)
@@ -125,17 +127,17 @@ def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[s
 
 
 def _frozen(session: Session, ids: Sequence[int]) -> dict[int, bytes]:
-    """What has been sent before is sent as it was."""
+    """Return the bodies of messages that were sent before: they are sent again unchanged."""
     if not ids:
         return {}
     return {delivery_id: bytes(body) for delivery_id, body in session.connection().execute(_bodies(), {"ids": ids})}
 
 
 def _acknowledged(session: Session, endpoint: Endpoint, contacts: Sequence[str]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """What the endpoint knows of these contacts, by contact and bank."""
+    """Return what the endpoint knows of these contacts, by contact and bank."""
     if not contacts:
         return {}
-    given = {"endpoint": endpoint.id, "given": bulk.packed([{"contact": contact} for contact in contacts])}
+    given = {"endpoint": endpoint.id, "given": bulk.to_parameter([{"contact": contact} for contact in contacts])}
     return {
         (item["contact_id"], item["bank"]): item["facts"]
         for item in bulk.read(session, _acknowledged_statement(bulk.dialect_of(session)), given)
@@ -148,13 +150,13 @@ def _body(item: Mapping[str, Any], endpoint: Endpoint, known: Mapping[str, Any] 
 
 
 def _note(session: Session, messages: Sequence[Claimed], crashed: Collection[int], until: datetime, now: datetime) -> None:
-    """One row an attempt, before it is made. An attempt that a worker's death has cut short is not counted: it may never have been made."""
-    bodies, places = bulk.joined([message.body for message in messages])
+    """Store one row for each attempt, before it is made. An attempt cut short by the death of a worker is not counted."""
+    bodies, places = bulk.concatenate([message.body for message in messages])
     taken = [
         {**_key(message), **place, "manual": message.manual, "crashed": int(message.delivery_id in crashed)}
         for message, place in zip(messages, places, strict=True)
     ]
-    given = {"given": bulk.packed(taken), "bytes": bodies, "until": until, "now": now}
+    given = {"given": bulk.to_parameter(taken), "bytes": bodies, "until": until, "now": now}
     for statement in _hold(bulk.dialect_of(session)):
         session.connection().execute(statement, given)
 
@@ -163,12 +165,14 @@ def _key(claimed: Claimed) -> dict[str, int]:
     return {"id": claimed.delivery_id, "number": claimed.attempt}
 
 
-# To put a statement together takes longer than to run it.
+# Building the statement takes longer than running it.
 
 
 @cache
 def _hold(dialect: str) -> tuple[Executable, Executable]:
-    item = bulk.given(dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer())
+    item = bulk.parameter_table(
+        dialect, id=BigInteger(), number=Integer(), start=Integer(), length=Integer(), manual=Boolean(), crashed=Integer()
+    )
     mine = update(Delivery).where(col(Delivery.id) == item.c.id)
     changed = {"attempt": item.c.number, "lease_until": bindparam("until"), "body": bulk.piece(item), "manual": false()}
     begun = select(item.c.id, item.c.number, bindparam("now", type_=UtcDateTime()), item.c.manual)
@@ -180,9 +184,9 @@ def _hold(dialect: str) -> tuple[Executable, Executable]:
 
 @cache
 def _free(dialect: str) -> tuple[Executable, Executable]:
-    item = bulk.given(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
+    item = bulk.parameter_table(dialect, id=BigInteger(), number=Integer(), manual=Boolean())
     mine = and_(col(Delivery.id) == item.c.id, col(Delivery.attempt) == item.c.number, col(Delivery.state) == "pending")
-    # What was never sent is not frozen: it may be told in another way by then.
+    # The body of a message that was never sent is not kept: it may change until then.
     body = case((item.c.number > 1, col(Delivery.body)), else_=None)
     tried = tuple_(col(DeliveryAttempt.delivery_id), col(DeliveryAttempt.number)).in_(select(item.c.id, item.c.number))
     return (
@@ -198,11 +202,11 @@ def _bodies() -> Select[*tuple[Any, ...]]:
 
 @cache
 def _acknowledged_statement(dialect: str) -> Select[str]:
-    item = bulk.given(dialect, contact=Text())
+    item = bulk.parameter_table(dialect, contact=Text())
     told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
-    # Not a join: SQLite would read all that the endpoint knows, again for each contact.
+    # Not a join: SQLite would read all rows of the endpoint, again for each contact.
     wanted = col(Acknowledged.contact_id).in_(select(item.c.contact))
-    return bulk.together(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
+    return bulk.as_json_list(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
 
 
 def _batch(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:

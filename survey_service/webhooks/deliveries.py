@@ -1,4 +1,4 @@
-"""What was sent, how each attempt went, and sending it again by hand."""
+"""Deliveries: what was sent, how each attempt went, and sending it again by hand."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,7 +19,7 @@ AT_ONCE = 500
 IN_FLIGHT = "This delivery is being sent at this moment: look again in a minute."
 
 
-class NotToBeRetried(Conflict):
+class NotRetriable(Conflict):
     """Only what is dead, or waits for its next attempt, can be sent again."""
 
     code = "not_to_be_retried"
@@ -28,7 +28,7 @@ class NotToBeRetried(Conflict):
 def page(
     session: Session, *, endpoint: str | None, state: str | None, contact: str | None, after: int | None, limit: int
 ) -> list[Delivery]:
-    """Up to `limit` deliveries, newest first, older than `after`; `contact` is the id that the CRM gives it."""
+    """Return up to `limit` deliveries, newest first, older than `after`. `contact` is the id that the CRM gives it."""
     rows = select(Delivery).order_by(col(Delivery.id).desc()).limit(limit)
     if endpoint is not None:
         rows = rows.where(Delivery.endpoint_id == endpoint)
@@ -43,7 +43,7 @@ def page(
 
 
 def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) -> list[dict[str, Any]]:
-    """Deliveries as the API shows them. What a receiver answered is for the operator's eyes: it may be anything."""
+    """Return deliveries as the API shows them. What a receiver answered is shown to operators only: it may be anything."""
     rows = list(rows)
     made = select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id).in_([row.id for row in rows]))
     attempts: dict[int, list[DeliveryAttempt]] = {}
@@ -52,10 +52,10 @@ def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) ->
     return [_view(row, [_attempt(this_attempt, with_excerpts) for this_attempt in attempts.get(row.id or 0, [])]) for row in rows]
 
 
-def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
+def retry(session: Session, delivery_id: int, now: datetime) -> Delivery:
     """Make a delivery due now: the same id and the same bytes, in one more attempt.
 
-    A dead one goes behind what waits for the same contact, never before or beside it. Raises NotFound, EndpointDisabled, NotToBeRetried.
+    A dead one takes its place behind the pending messages of the same contact. Raises NotFound, EndpointDisabled, NotToBeRetried.
     """
     row = session.get(Delivery, delivery_id)
     if row is None:
@@ -63,28 +63,30 @@ def send_again(session: Session, delivery_id: int, now: datetime) -> Delivery:
     contact = None
     if row.contact_id is not None:  # contact before delivery: places are counted under its lock
         contact = session.exec(select(Contact).where(Contact.id == row.contact_id).with_for_update()).first()
-    # Not waited for: who holds the row is a worker with news about it, and may be waiting for the contact.
+    # Not waited for: a worker that holds the row is settling it, and may be waiting for the contact.
     mine = select(Delivery).where(Delivery.id == delivery_id).with_for_update(skip_locked=True)
     row = session.exec(mine.execution_options(populate_existing=True)).first()
     if row is None:
-        raise NotToBeRetried(IN_FLIGHT)
+        raise NotRetriable(IN_FLIGHT)
     if session.get_one(Endpoint, row.endpoint_id).state != "active":
         raise EndpointDisabled
     if row.state not in ("dead", "pending"):
-        raise NotToBeRetried(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
+        raise NotRetriable(f"This delivery is {row.state}: only what is dead, or waits for its next attempt, can be sent again.")
     if not messages.is_unclaimed_row(row, now):
-        raise NotToBeRetried(IN_FLIGHT)
+        raise NotRetriable(IN_FLIGHT)
     _make_due(session, row, contact, now)
     session.flush()
     return row
 
 
-def send_many_again(
+def retry_many(
     session: Session, endpoint_id: str, event_type: str | None, start: datetime | None, end: datetime | None, now: datetime
 ) -> tuple[int, int]:
-    """Make what was given up at one endpoint due now, oldest first: how many, and how many more there are. Raises EndpointDisabled.
+    """Make the dead messages of one endpoint due now, oldest first. Return how many, and how many more there are. Raises
+    EndpointDisabled.
 
-    `start` and `end` bound when the messages were made, end excluded. They go in the bulk lane, each behind what waits for its contact.
+    `start` and `end` bound the time at which the messages were created, end excluded. They go in the bulk lane, each behind the pending
+    messages of its contact.
     """
     endpoint = endpoints.find(session, endpoint_id)
     if endpoint.state != "active" or endpoint.awaits_ping:

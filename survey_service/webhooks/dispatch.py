@@ -1,4 +1,4 @@
-"""One batch: taken, sent message by message with no transaction open, and settled."""
+"""Send one batch: claim it, send message by message with no transaction open, and record the results."""
 
 import logging
 import random
@@ -25,40 +25,40 @@ from survey_service.webhooks.results import Sent
 from survey_service.webhooks.retry import JITTER, LEASE
 
 FIRST, MOST = 10, 75
-"""Messages of the first batch to an endpoint, and of any."""
+"""Messages in the first batch to an endpoint, and in any batch."""
 
 BATCH_SECONDS = 1.0
-"""After this nothing more of a batch is sent. With the one request that may be on its way then, this is far from the end of the lease."""
+"""After this nothing more of a batch is sent. With the request that may be under way then, this is far from the end of the lease."""
 
 SLOW_SECONDS = 1.0
 """An endpoint that takes this long for a message, on the average of a batch, is slow."""
 
 
 class Speeds:
-    """Shared by all threads: each call is one read or one write of a dictionary."""
+    """How fast each endpoint was in its last batch. Shared by all threads: each call is one read or write of a dictionary."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}  # for a message, in the last batch
 
     def most(self, endpoint_id: str) -> int:
-        """As many as go in half the time of a batch, so that few are taken in vain."""
+        """Return as many messages as fit in half the time of a batch, so that few are claimed in vain."""
         seconds = self._seconds.get(endpoint_id)
         return FIRST if seconds is None else max(1, min(MOST, int(BATCH_SECONDS / 2 / max(seconds, 1e-6))))
 
     def slow(self) -> Collection[str]:
-        """Those that only some of the threads go to, however many they are."""
+        """Return the slow endpoints, which only some of the threads send to."""
         return {endpoint_id for endpoint_id, seconds in list(self._seconds.items()) if seconds >= SLOW_SECONDS}
 
     def note(self, endpoint_id: str, messages: int, seconds: float) -> None:
-        """A batch has taken this long."""
+        """Store how long a batch took."""
         self._seconds[endpoint_id] = seconds / max(messages, 1)
 
 
 FAILURES_IN_A_ROW = 3
-"""Then the rest of a batch goes back: whether the endpoint is well is seen with one message at a time."""
+"""Then the rest of a batch is released: whether the endpoint works again is tried with one message at a time."""
 
 LOOK_AGAIN_SECONDS = 0.1
-"""What has been in hand this long may have been taken back: the contact erased, the endpoint removed, its address changed."""
+"""A message claimed this long ago is checked again: the contact may be erased, the endpoint removed, its URL changed."""
 
 SETTLE_AGAIN_SECONDS = 0.5
 
@@ -70,7 +70,7 @@ log = logging.getLogger("discern.worker")
 
 @dataclass(frozen=True)
 class Sender:
-    """What one thread works with. `chance` draws from 0..1; `enough` says that nothing more is to be begun."""
+    """What one thread works with. `chance` draws from 0..1; `enough` returns whether nothing more is to be started."""
 
     store: Store
     keys: Keyring
@@ -82,26 +82,26 @@ class Sender:
     enough: Callable[[], bool] = lambda: False
 
 
-def step(hands: Sender, due_by: datetime | None = None, lanes: Sequence[str] = messages.LANES, *, slow_too: bool = True) -> bool:
-    """Send what is due, batch after batch: "did I find work?". `lanes` are those to look into, in this order."""
+def step(hands: Sender, due_by: datetime | None = None, lanes: Sequence[str] = messages.PRIORITIES, *, slow_too: bool = True) -> bool:
+    """Send what is due, batch after batch. Return whether there was work. `lanes` are those to look into, in this order."""
     now = hands.clock()
     look = ClaimFilter(due_by, lanes, slow_too)
     with hands.store.reading() as session:
         line = look.line(hands, session, now)
     if line is None:
         return False
-    # What a failing machine forgets of this and of settling is sent again under the same id, which receivers are told to expect.
-    with hands.store.noting() as session:
+    # What a failing machine forgets of this is sent again under the same id, which receivers are told to expect.
+    with hands.store.writing_fast() as session:
         batch = claim.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
     found = batch is not None
     while batch is not None:
-        batch = _work_off(hands, batch, look)
+        batch = _send_and_record(hands, batch, look)
     return found
 
 
 @dataclass(frozen=True)
 class ClaimFilter:
-    """Where to look for messages."""
+    """Where to look for due messages."""
 
     due_by: datetime | None
     lanes: Sequence[str]
@@ -112,29 +112,29 @@ class ClaimFilter:
         return due.next_line(session, now, self.due_by or now, self.lanes, without)
 
     def next(self, hands: Sender, session: Session) -> Batch | None:
-        """In the transaction that settles one batch, the next is taken."""
+        """Claim the next batch, in the transaction that records the one before."""
         now = hands.clock()
         line = None if hands.enough() else self.line(hands, session, now)
         return line and claim.claim(session, now, line, most=hands.speeds.most(line[0]), due_by=self.due_by)
 
 
-def _work_off(hands: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
-    """Send a batch and settle it. Returns the next one."""
+def _send_and_record(hands: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
+    """Send a batch and record the results. Return the next batch."""
     began = monotonic()
     sent = _send(hands, batch, began)
     hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
-    ours, following = _settle(hands, batch, sent, began, look)
+    ours, following = _record(hands, batch, sent, began, look)
     _log_batch(batch, sent, ours)
     return following
 
 
 def _send(hands: Sender, batch: Batch, began: float) -> list[Sent]:
-    """One after the other, until the time of a batch is over, or the endpoint wants no more."""
-    secrets, own = _opened(hands.keys, batch)
+    """Send one message after the other, until the batch's time is over or the endpoint wants no more."""
+    secrets, own = _decrypted(hands.keys, batch)
     sent: list[Sent] = []
     looked, valid = began, {this_message.delivery_id for this_message in batch.messages}
     for number, message in enumerate(batch.messages):
-        if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _wants_no_more(sent)):
+        if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _is_final_failure(sent)):
             break
         if number and monotonic() - looked >= LOOK_AGAIN_SECONDS:
             with hands.store.reading() as session:
@@ -153,15 +153,15 @@ def _attempt(hands: Sender, batch: Batch, message: Claimed, secrets: Sequence[st
     return Sent(message, outcome, began, hands.clock())
 
 
-def _opened(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
-    """The secrets and the owner's headers in clear; no secrets where none of the keys reads them."""
+def _decrypted(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
+    """Return the decrypted secrets and custom headers; no secrets where none of the keys decrypts them."""
     try:
         return [keys.decrypt(secret) for secret in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
     except InvalidToken:
         return None, {}
 
 
-def _wants_no_more(sent: Sequence[Sent]) -> bool:
+def _is_final_failure(sent: Sequence[Sent]) -> bool:
     last = sent[-1].outcome if sent else None
     if isinstance(last, Rejected) or (isinstance(last, Retry) and last.retry_after):
         return True
@@ -169,12 +169,12 @@ def _wants_no_more(sent: Sequence[Sent]) -> bool:
     return len(row) == FAILURES_IN_A_ROW and not any(isinstance(item.outcome, Delivered) for item in row)
 
 
-def _settle(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
-    """What has arrived is not sent again only because the database was away for a moment: as long as the lease lasts, try again."""
+def _record(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
+    """Record the results. Try again as long as the lease lasts, so that a short absence of the database sends nothing twice."""
     while True:
         try:
-            with hands.store.noting() as session:
-                ours = results.settle(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
+            with hands.store.writing_fast() as session:
+                ours = results.record(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
                 return ours, look.next(hands, session)
         except DATABASE_AWAY:
             if monotonic() - began + SETTLE_AGAIN_SECONDS > LEASE.total_seconds():
@@ -183,8 +183,9 @@ def _settle(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, loo
 
 
 def _log_batch(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:
-    """One line for all that has arrived, one for each attempt that failed or came too late: never the address, which may hold a token,
-    nor anything that was sent or answered.
+    """Log one line for all delivered messages, and one for each attempt that failed or came too late.
+
+    The URL is never logged, because it may hold a token, nor anything that was sent or answered.
     """
     arrived: list[Sent] = []
     for delivery in sent:

@@ -1,4 +1,4 @@
-"""Which messages go next: by endpoint and lane, the oldest that are due and whose contact has nothing older waiting."""
+"""Which messages are sent next: of each endpoint and lane, the oldest due ones whose contact has no older message waiting."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -10,15 +10,15 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
-from survey_service.outbox.messages import LANES, is_unclaimed
+from survey_service.outbox.messages import PRIORITIES, is_unclaimed
 from survey_service.store import bulk
 from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint
 from survey_service.webhooks import circuit_breaker
 
 
-def take(endpoint: Endpoint, now: datetime, wanted: int) -> int:
-    """Take as many of the `wanted` tokens as there are: how many."""
+def take_tokens(endpoint: Endpoint, now: datetime, wanted: int) -> int:
+    """Take up to `wanted` tokens of an endpoint's rate and return how many."""
     if endpoint.per_second is None:
         return wanted
     taken = 0
@@ -29,7 +29,7 @@ def take(endpoint: Endpoint, now: datetime, wanted: int) -> int:
 
 
 def _count(endpoint: Endpoint, now: datetime, gap: timedelta) -> None:
-    """The generic cell rate algorithm (ITU-T I.371), whose one number is a moment."""
+    """The generic cell rate algorithm (ITU-T I.371), whose state is one time."""
     burst = max(timedelta(seconds=1), gap)
     full_until = now if endpoint.open_at is None else max(endpoint.open_at + burst - gap, now)
     endpoint.open_at = full_until + 2 * gap - burst
@@ -40,23 +40,24 @@ Moment = datetime | BindParameter[datetime]
 NOW, DUE_BY = bindparam("at", type_=UtcDateTime()), bindparam("due_by", type_=UtcDateTime())
 
 PENDING: ColumnElement[str] = literal_column("'pending'")
-"""Not a parameter: the indexes are of those rows only, and a plan that is kept for any parameter could not use them."""
+"""Not a parameter: the partial indexes hold only these rows, and a plan kept for any parameter could not use them."""
 
 PLACES_PER_ENDPOINT = 4
-"""How many workers' hands may be at one endpoint, each with one request at a time. A batch in hand holds one place."""
+"""How many batches may be under way to one endpoint, each with one request at a time."""
 
 BULK_PLACES = PLACES_PER_ENDPOINT - 1
-"""What concerns the whole base never holds every place: the answer of a respondent finds one."""
+"""Bulk messages never take all of them, so that a respondent's message finds a place."""
 
 TAKEN = ("id", "attempt", "event_id", "event_type", "contact_id", "bank", "manual", "facts")
-"""What of a message is read when it is taken; and whether it has a body, and was in the hands of one who has died."""
+"""The columns read at a claim; also whether the message has a body, and whether the worker that claimed it last has died."""
 
 
 def next_line(
-    session: Session, now: datetime, due_by: datetime, lanes: Sequence[str] = LANES, without: Collection[str] = ()
+    session: Session, now: datetime, due_by: datetime, lanes: Sequence[str] = PRIORITIES, without: Collection[str] = ()
 ) -> tuple[str, str] | None:
-    """The endpoint and the lane whose turn it is, but for endpoints that are not wanted. A look without a lock: on SQLite there is only one
-    lock to write, and whoever idles must not take it from the respondents.
+    """Return the endpoint and lane whose turn it is, without the unwanted endpoints.
+
+    It takes no lock: SQLite has only one for writers, and an idle worker must not take it from respondents.
     """
     for lane in lanes:
         found = session.connection().execute(_first_of_each_endpoint(lane), {"at": now, "due_by": due_by}).all()
@@ -66,8 +67,8 @@ def next_line(
     return None
 
 
-def locked_with_room(session: Session, line: tuple[str, str], now: datetime) -> Endpoint | None:
-    """The endpoint of a line, locked while its places are counted; None when all of them are taken, or it is to be left alone."""
+def lock_with_room(session: Session, line: tuple[str, str], now: datetime) -> Endpoint | None:
+    """Return the endpoint of a line, locked, or None when all its places are taken or its circuit breaker is open."""
     endpoint_id, lane = line
     if bulk.dialect_of(session) == "postgresql":
         session.connection().execute(_lock(), {"line": endpoint_id})
@@ -75,31 +76,31 @@ def locked_with_room(session: Session, line: tuple[str, str], now: datetime) -> 
 
 
 def next_due(session: Session, endpoint: Endpoint, lane: str, now: datetime, due_by: datetime, most: int) -> list[dict[str, Any]]:
-    """The next messages of a line, each about another contact, locked; the endpoint must be locked.
+    """Return the next messages of a line, each about another contact, locked. The endpoint must be locked.
 
-    Nothing is taken twice because rows are locked while they are chosen (PostgreSQL), or because writers go one by one (SQLite).
+    Nothing is claimed twice because rows are locked while they are selected (PostgreSQL) or because writers run one by one (SQLite).
     """
     given = {"line": endpoint.id, "at": now, "due_by": due_by, "most": most}
     return bulk.read(session, _first(bulk.dialect_of(session), lane, endpoint.awaits_ping), given)
 
 
-def turns(endpoint: Endpoint, now: datetime, wanted: int) -> int:
-    """How many of the `wanted` messages an endpoint with a rate, or with an open breaker, lets through; they then count as gone through.
+def count_allowed(endpoint: Endpoint, now: datetime, wanted: int) -> int:
+    """Return how many of the `wanted` messages the rate and the circuit breaker let through, and count them.
 
     The endpoint must be locked and have room.
     """
-    allowed = take(endpoint, now, wanted)
+    allowed = take_tokens(endpoint, now, wanted)
     if allowed:
         circuit_breaker.note_probe(endpoint, now)
     return allowed
 
 
-def most_at_once(endpoint: Endpoint, most: int) -> int:
-    """Who failed the last time is sent one message, to see."""
+def batch_size(endpoint: Endpoint, most: int) -> int:
+    """Return 1 for an endpoint whose last attempt failed: it is tried with one message."""
     return 1 if endpoint.failures or endpoint.tripped_at is not None else most
 
 
-@cache  # to put a statement together takes longer than to run it
+@cache  # building the statement takes longer than running it
 def _first_of_each_endpoint(lane: str) -> Select[str, datetime]:
     item = aliased(Delivery)
     first = _due(item, col(Endpoint.id), lane).where(or_(~col(Endpoint.awaits_ping), col(item.event_type) == events.PING)).limit(1)
@@ -124,19 +125,19 @@ def _first(dialect: str, lane: str, only_ping: bool) -> Select[str]:
     more = (col(item.body).is_not(None).label("frozen"), col(item.lease_until).is_not(None).label("crashed"))
     chosen = _due(item, bindparam("line"), lane).limit(bindparam("most")).with_only_columns(*(getattr(item, name) for name in TAKEN), *more)
     chosen = chosen.where(col(item.event_type) == events.PING) if only_ping else chosen
-    return bulk.together(dialect, chosen.with_for_update(skip_locked=True, of=item))
+    return bulk.as_json_list(dialect, chosen.with_for_update(skip_locked=True, of=item))
 
 
 def _due(item: type[Delivery], endpoint: Any, lane: str) -> Select[Any]:
-    """A line, in order: of each contact the only one in flight to that endpoint, and never before an older one."""
+    """Select a line in order: the oldest message of each contact, where none of the contact is in flight to that endpoint."""
     mine = (col(item.endpoint_id) == endpoint, col(item.lane) == lane)
-    return select(col(item.id)).where(*mine, is_next_in_line(item, NOW, DUE_BY)).order_by(col(item.due), col(item.id))
+    return select(col(item.id)).where(*mine, is_sendable(item, NOW, DUE_BY)).order_by(col(item.due), col(item.id))
 
 
-def is_next_in_line(item: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
-    """Due, in nobody's hands, and behind nothing that is to be told of the same contact."""
+def is_sendable(item: type[Delivery], now: Moment, due_by: Moment) -> ColumnElement[bool]:
+    """The condition for a due, unclaimed message with no older message about the same contact."""
     older = aliased(Delivery)
-    # Not a NOT EXISTS: PostgreSQL may make a join of it, for which it looks at every message that waits.
+    # Not a NOT EXISTS: PostgreSQL may turn it into a join that reads every pending message.
     same = and_(col(older.endpoint_id) == col(item.endpoint_id), col(older.contact_id) == col(item.contact_id))
     first = select(col(older.place)).where(same, col(older.state) == PENDING).order_by(col(older.place)).limit(1).scalar_subquery()
     is_first = func.coalesce(first, col(item.place)) >= col(item.place)
@@ -144,12 +145,12 @@ def is_next_in_line(item: type[Delivery], now: Moment, due_by: Moment) -> Column
 
 
 def _is_connection() -> ColumnElement[bool]:
-    """To a CRM: its messages go in batches, and in another way."""
+    """The condition for messages to a CRM connection, which are sent in batches elsewhere."""
     return exists().where(col(Connection.endpoint_id) == col(Endpoint.id))
 
 
 def _has_room(lane: str) -> ColumnElement[bool]:
-    """Endpoints that take a batch at this moment. Batches are told apart by when their lease ends."""
+    """The condition for endpoints that can take a batch now. Batches are told apart by the end of their leases."""
     other = aliased(Delivery)
     batches = select(func.count(distinct(col(other.lease_until)))).correlate(Endpoint)
     batches = batches.where(col(other.endpoint_id) == col(Endpoint.id), col(other.lease_until) >= NOW)
@@ -161,5 +162,5 @@ def _has_room(lane: str) -> ColumnElement[bool]:
 
 
 def new_lease(now: datetime, length: timedelta, chance: float) -> datetime:
-    """When a batch that is taken now belongs to nobody any more: at a microsecond of its own, by which it is told from the others."""
+    """Return when the lease of a new batch ends: at a microsecond of its own, which identifies the batch."""
     return now + length + timedelta(microseconds=int(chance * 1_000_000))

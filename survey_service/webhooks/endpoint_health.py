@@ -1,4 +1,4 @@
-"""How an endpoint stands after an attempt: left alone, given up, or well again; and who is told of it."""
+"""What an outcome means for an endpoint: paused, probed, disabled, or recovered; and the event that the others receive."""
 
 import logging
 from collections.abc import Sequence
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from survey_service.webhooks.claim import Claimed
 
 CLOCK_WARNING = timedelta(minutes=1)
-"""Receivers refuse what is five minutes away from their time. Less than this is the ordinary difference of two clocks."""
+"""Receivers refuse what is five minutes off their time. Less than this is the ordinary difference of two clocks."""
 
 OURS = "unsigned"
 
 log = logging.getLogger("discern.worker")
 
 
-def locked_if_it_changes(session: Session, endpoint_id: str, url: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
-    """The endpoint, when one of these outcomes concerns all of its messages. Endpoint before delivery: everybody locks in this order."""
-    failures, awaits_ping, clock_off = session.connection().execute(_as_it_is(), {"id": endpoint_id}).one()
+def lock_if_affected(session: Session, endpoint_id: str, url: str, outcomes: Sequence[Outcome]) -> Endpoint | None:
+    """Return the endpoint, locked, when one of these outcomes concerns all of its messages. Every writer locks it before deliveries."""
+    failures, awaits_ping, clock_off = session.connection().execute(_locked(), {"id": endpoint_id}).one()
     if not any(_changes(bool(failures or awaits_ping), clock_off, outcome) for outcome in outcomes):
         return None
     endpoint = session.get_one(Endpoint, endpoint_id, with_for_update={"key_share": True}, populate_existing=True)
-    return endpoint if endpoint.url == url else None  # what the old address said is no word of the new one
+    return endpoint if endpoint.url == url else None  # an outcome at the old URL says nothing about the new one
 
 
-def judge(
+def apply_outcome(
     session: Session, endpoint: Endpoint, message: "Claimed", outcome: Outcome, now: datetime, *, is_probe: bool, gave_up: bool
 ) -> None:
-    """Take an outcome into account. The endpoint must be locked, and the message settled."""
+    """Apply an outcome to the endpoint. The endpoint must be locked, and the message settled."""
     if isinstance(outcome, Retry) and outcome.problem == OURS:
         return
     _compare_clocks(endpoint, outcome)
     if isinstance(outcome, Delivered):
-        news = _well(session, endpoint, message.event_type, now)
+        news = _recovered(session, endpoint, message.event_type, now)
     elif isinstance(outcome, Rejected):
         endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", outcome.problem, now
         news = [EndpointEvent(events.DISABLED, outcome.problem)]
@@ -54,7 +54,7 @@ def judge(
         waits = partial(messages.is_another_pending, session, endpoint.id, message.delivery_id)
         news = circuit_breaker.failed(endpoint, now, is_probe=is_probe, gave_up=gave_up, others_wait=waits)
         if gave_up and message.event_type == events.PING:
-            news += _not_back(endpoint, now)
+            news += _ping_failed(endpoint, now)
     endpoint_events.publish_endpoint_event(session, endpoint, news, now)
     for event in news:
         log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, event.event_type, event.reason, event.percent)
@@ -64,27 +64,27 @@ def judge(
 
 
 def drop_and_mark(session: Session, endpoint: Endpoint, now: datetime) -> None:
-    """A disabled endpoint keeps no messages, only of whom it has to hear when it is back. Its row must be locked."""
+    """Drop the messages of a disabled endpoint and mark their contacts for a resync. Its row must be locked."""
     resync.mark_undelivered(session, endpoint)
     messages.drop_pending(session, endpoint, now)
-    circuit_breaker.forget(endpoint)
+    circuit_breaker.reset(endpoint)
     endpoint.awaits_ping = False
 
 
-def _well(session: Session, endpoint: Endpoint, event_type: str, now: datetime) -> list[EndpointEvent]:
+def _recovered(session: Session, endpoint: Endpoint, event_type: str, now: datetime) -> list[EndpointEvent]:
     if endpoint.awaits_ping:
         if event_type != events.PING:
             return []
         endpoint.awaits_ping = False
-        circuit_breaker.forget(endpoint)
+        circuit_breaker.reset(endpoint)
         return [EndpointEvent(events.RECOVERED, "ping")]
     if endpoint.tripped_at is not None:
         messages.make_due(session, endpoint, now)
     return circuit_breaker.succeeded(endpoint)
 
 
-def _not_back(endpoint: Endpoint, now: datetime) -> list[EndpointEvent]:
-    """The ping that was to show that an endpoint is well again has been given up."""
+def _ping_failed(endpoint: Endpoint, now: datetime) -> list[EndpointEvent]:
+    """Disable the endpoint again: the ping that was to test it has been given up."""
     if not endpoint.awaits_ping or endpoint.state == "disabled":
         return []
     endpoint.state, endpoint.disabled_because, endpoint.updated_at = "disabled", "failing", now
@@ -92,26 +92,26 @@ def _not_back(endpoint: Endpoint, now: datetime) -> list[EndpointEvent]:
 
 
 @cache
-def _as_it_is() -> Select[*tuple[Any, ...]]:
+def _locked() -> Select[*tuple[Any, ...]]:
     columns = (col(Endpoint.failures), col(Endpoint.awaits_ping), col(Endpoint.clock_off))
     return select(*columns).where(col(Endpoint.id) == bindparam("id"))
 
 
 def _changes(has_failed: bool, clock_off: float | None, outcome: Outcome) -> bool:
     if isinstance(outcome, Delivered):
-        return has_failed or clock_off != _worth_a_warning(outcome)
+        return has_failed or clock_off != _skew_seconds(outcome)
     return isinstance(outcome, Rejected) or outcome.problem != OURS
 
 
 def _compare_clocks(endpoint: Endpoint, outcome: Outcome) -> None:
-    before, endpoint.clock_off = endpoint.clock_off, _worth_a_warning(outcome)
+    before, endpoint.clock_off = endpoint.clock_off, _skew_seconds(outcome)
     if endpoint.clock_off is not None and before is None:
         log.warning(
             "endpoint=%s clock_off=%.0fs: its clock and ours differ, and it will refuse our signatures", endpoint.id, endpoint.clock_off
         )
 
 
-def _worth_a_warning(outcome: Outcome) -> float | None:
-    """Seconds, to the minute: a clock that is off must not cost a statement with every message."""
+def _skew_seconds(outcome: Outcome) -> float | None:
+    """Return the difference of the clocks in seconds, to the minute, so that it seldom changes and seldom costs a statement."""
     off = outcome.clock_off
     return None if off is None or abs(off) < CLOCK_WARNING else round(off / timedelta(minutes=1)) * 60.0

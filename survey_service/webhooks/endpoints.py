@@ -1,4 +1,4 @@
-"""Endpoints: where messages go, and the secrets by which the receiver knows them. A secret is shown once and kept encrypted."""
+"""Endpoints: where messages go, and the secrets that sign them. A secret is shown once and stored encrypted."""
 
 import re
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
 VALUE = r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?"
 
 
-def problems_of(headers: Mapping[str, str]) -> list[dict[str, str]]:
-    """Why some of them cannot be sent: all reasons, by field. A value is never quoted."""
+def header_problems(headers: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return why some of the custom headers cannot be sent: all reasons, by field. A value is never quoted."""
     found = [{"path": f"headers.{name[:100]}", "message": why} for name, value in headers.items() if (why := _problem(name, value))]
     if len({name.lower() for name in headers}) < len(headers):
         found.append({"path": "headers", "message": "two names differ only in upper and lower case: give one"})
@@ -38,7 +38,7 @@ def problems_of(headers: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def encrypted(headers: Mapping[str, str], keys: Keyring) -> dict[str, str]:
-    """As they are stored."""
+    """Return the custom headers as they are stored."""
     return {name: keys.encrypt(value) for name, value in headers.items()}
 
 
@@ -54,9 +54,9 @@ def _problem(name: str, value: str) -> str | None:
 
 OVERLAP = timedelta(hours=24)
 SHOWN_OF_A_SECRET = 10
-OWNER = "owner"
+BY_OWNER = "owner"
 WEBHOOK = "ep"
-"""How ids of endpoints begin; those of connections to a CRM begin otherwise, and are none of the business here."""
+"""How the ids of endpoints begin; those of connections begin otherwise and are not listed here."""
 PINGS_A_MINUTE = 6
 
 
@@ -73,9 +73,9 @@ class BulkRefused(Conflict):
 
 
 def add(session: Session, settings: Settings, *, url: str, now: datetime, **more: Any) -> tuple[Endpoint, str]:
-    """A new endpoint, and its secret in clear for the only time. No `events` means all of them, those of tomorrow too.
+    """Create an endpoint. Return it with its secret in clear, for the only time. No `events` means all, future ones included.
 
-    `more` is what `change` can change, but for `state`.
+    `more` is what `change` can change, without `state`.
     """
     given = {"url": url, **more}
     _check(given, settings)
@@ -83,14 +83,14 @@ def add(session: Session, settings: Settings, *, url: str, now: datetime, **more
     endpoint = Endpoint(
         id=new_id(WEBHOOK), url=url, secrets=[entry], secret_prefix=secret[:SHOWN_OF_A_SECRET], created_at=now, updated_at=now
     )
-    _set(endpoint, settings, given)
+    _apply(endpoint, settings, given)
     session.add(endpoint)
     session.flush()
     return endpoint, secret
 
 
 def find(session: Session, endpoint_id: str, *, lock: bool = False) -> Endpoint:
-    """Raises NotFound, for a removed one too."""
+    """Return an endpoint. Raises NotFound, for a removed one too."""
     # A lock that leaves the key alone: messages to this endpoint may still be written.
     found = session.get(Endpoint, endpoint_id, with_for_update={"key_share": True} if lock else None)
     if found is None or found.state == "removed" or not found.id.startswith(f"{WEBHOOK}_"):
@@ -99,26 +99,26 @@ def find(session: Session, endpoint_id: str, *, lock: bool = False) -> Endpoint:
 
 
 def page(session: Session, after: str | None, limit: int) -> list[Endpoint]:
-    """Up to `limit` endpoints, oldest first, behind the one called `after`."""
+    """Return up to `limit` endpoints, oldest first, after the one called `after`."""
     webhooks = col(Endpoint.id).startswith(f"{WEBHOOK}_", autoescape=True)
     rows = select(Endpoint).where(webhooks, Endpoint.state != "removed", col(Endpoint.id) > (after or ""))
     return list(session.exec(rows.order_by(col(Endpoint.id)).limit(limit)))
 
 
 def change(session: Session, settings: Settings, endpoint_id: str, given: Mapping[str, Any], now: datetime) -> Endpoint:
-    """Set what is given. The next attempt goes by it; messages that are no longer wanted are dropped.
+    """Change the given fields. The next attempt uses them; messages that are no longer wanted are dropped.
 
-    What was disabled is sent a ping first, and nothing else before that has arrived.
+    An endpoint that was disabled gets a ping first, and nothing else before that has arrived.
     """
     _check(given, settings)
     endpoint = find(session, endpoint_id, lock=True)
     is_back = given.get("state") == "active" and endpoint.state == "disabled"
     if "state" in given:
-        endpoint.disabled_because = OWNER if given["state"] == "disabled" else None
+        endpoint.disabled_because = BY_OWNER if given["state"] == "disabled" else None
     if "url" in given or given.get("state") == "active":
         endpoint.paused_until = None
-        circuit_breaker.forget(endpoint)
-    _set(endpoint, settings, given)
+        circuit_breaker.reset(endpoint)
+    _apply(endpoint, settings, given)
     endpoint.updated_at = now
     if endpoint.state == "disabled":
         endpoint_health.drop_and_mark(session, endpoint, now)
@@ -132,9 +132,9 @@ def change(session: Session, settings: Settings, endpoint_id: str, given: Mappin
 
 
 def resync(session: Session, endpoint_id: str, since: datetime | None, only_untold: bool) -> int:
-    """Tell an endpoint the present state of everybody, of those that changed `since`, or of those of whom it has missed something.
+    """Send an endpoint the present state of every contact, of those that changed `since`, or of those that it missed.
 
-    Returns how many contacts; the worker tells them, some at a time. Raises EndpointDisabled, BulkRefused.
+    Returns how many contacts; the worker sends them, some at a time. Raises EndpointDisabled, BulkRefused.
     """
     endpoint = find(session, endpoint_id, lock=True)
     if endpoint.state != "active" or endpoint.awaits_ping:
@@ -147,7 +147,7 @@ def resync(session: Session, endpoint_id: str, since: datetime | None, only_unto
 
 
 def remove(session: Session, endpoint_id: str, now: datetime) -> None:
-    """Send nothing more and forget the address and the secrets; what was sent stays on record."""
+    """Remove an endpoint with its URL and secrets. What was sent stays on record."""
     endpoint = find(session, endpoint_id, lock=True)
     messages.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.secret_prefix = "removed", "", [], ""
@@ -158,9 +158,9 @@ def remove(session: Session, endpoint_id: str, now: datetime) -> None:
 
 
 def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
-    """A message that only tests the line. While one is on its way, another would tell nothing more: that one is sent now.
+    """Send a test message. While one is pending another would show nothing more, so that one is sent now.
 
-    Raises TooManyRequests: the address is somebody's server.
+    Raises TooManyRequests, because the URL is somebody's server.
     """
     endpoint = find(session, endpoint_id, lock=True)
     if endpoint.state != "active":
@@ -181,7 +181,7 @@ def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
 
 
 def rotate(session: Session, settings: Settings, endpoint_id: str, now: datetime, overlap: timedelta = OVERLAP) -> tuple[Endpoint, str]:
-    """A new secret, shown this once. Until `overlap` is over messages carry both signatures; a third secret is never in force."""
+    """Create a new secret and return it, for the only time. Until `overlap` is over messages carry both signatures, never three."""
     endpoint = find(session, endpoint_id, lock=True)
     secret, entry = _secret(settings)
     outgoing = [{**endpoint.secrets[0], "expires_at": (now + overlap).isoformat()}] if overlap else []
@@ -192,7 +192,7 @@ def rotate(session: Session, settings: Settings, endpoint_id: str, now: datetime
 
 
 def forget_expired_secrets(session: Session, now: datetime) -> None:
-    """Secrets whose overlap is over sign nothing; here they cease to exist."""
+    """Delete secrets whose overlap is over."""
     for endpoint in session.exec(select(Endpoint).where(Endpoint.state != "removed").with_for_update(key_share=True)):
         kept = [secret for secret in endpoint.secrets if is_in_force(secret, now)]
         if len(kept) < len(endpoint.secrets):
@@ -200,8 +200,8 @@ def forget_expired_secrets(session: Session, now: datetime) -> None:
             session.add(endpoint)
 
 
-def _set(endpoint: Endpoint, settings: Settings, given: Mapping[str, Any]) -> None:
-    """Headers are replaced as a whole, since nobody can be shown those that are there."""
+def _apply(endpoint: Endpoint, settings: Settings, given: Mapping[str, Any]) -> None:
+    """Replace all custom headers, because nobody can be shown the present ones."""
     for name, value in given.items():
         setattr(endpoint, name, encrypted(value, Keyring(settings.secret_keys)) if name == "headers" else value)
     if "per_second" in given:
@@ -214,7 +214,7 @@ def _secret(settings: Settings) -> tuple[str, dict[str, Any]]:
 
 
 def _check(given: Mapping[str, Any], settings: Settings) -> None:
-    """Raises Invalid or AddressRefused with every field named."""
+    """Check the fields. Raises Invalid or AddressRefused with every field named."""
     problems = [
         {"path": f"events.{number}", "message": f'"{event}" is not an event: choose from {", ".join(events.EVENT_TYPES)}'}
         for number, event in enumerate(given.get("events", ()))
@@ -222,7 +222,7 @@ def _check(given: Mapping[str, Any], settings: Settings) -> None:
     ]
     if given.get("when", SEND_WHEN[0]) not in SEND_WHEN:
         problems.append({"path": "when", "message": f"choose from {', '.join(SEND_WHEN)}"})
-    problems += problems_of(given.get("headers", {}))
+    problems += header_problems(given.get("headers", {}))
     refused: type[Invalid] | type[AddressRefused] = Invalid
     if "url" in given:
         try:

@@ -1,11 +1,11 @@
-"""When to try again: a value, computed from the failure, without a clock and without a network."""
+"""When to try again: a value computed from the failure, without a clock and without a network."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
 SCHEDULE = (
-    timedelta(0),  # the first attempt; the others wait this long after the one before, 75.7 hours in all
+    timedelta(0),  # the first attempt; each other waits this long after the one before, 75.7 hours in all
     timedelta(seconds=5),
     timedelta(seconds=30),
     timedelta(minutes=2),
@@ -20,11 +20,11 @@ SCHEDULE = (
 )
 JITTER = 0.2
 LONGEST_RETRY_AFTER = timedelta(hours=6)
-LEASE = timedelta(seconds=60)  # four times the longest attempt: a worker still holding it has died
+LEASE = timedelta(seconds=60)  # four times the longest attempt: a worker that still holds it has died
 
 
 class Failure(Protocol):
-    """What the schedule wants to know of an attempt that failed."""
+    """What the schedule needs to know of a failed attempt."""
 
     @property
     def permanent(self) -> bool: ...
@@ -33,15 +33,15 @@ class Failure(Protocol):
     def retry_after(self) -> timedelta | None: ...
 
 
-def after_failure(attempt: int, failure: Failure, schedule: Sequence[timedelta] = SCHEDULE, jitter: float = 0.0) -> timedelta | None:
-    """When to try again, or None to give up. Neither `failure.retry_after` nor `jitter` can bring the time forward.
+def next_attempt(attempt: int, failure: Failure, schedule: Sequence[timedelta] = SCHEDULE, jitter: float = 0.0) -> timedelta | None:
+    """Return the delay before the next attempt, or None to give up. Neither `failure.retry_after` nor `jitter` can shorten it.
 
     Parameters
     ----------
     attempt : int
         The attempt that failed, counted from 1.
     jitter : float
-        Share of the wait to add, 0 to `JITTER`, so that what failed together does not come back together.
+        Share of the delay to add, 0 to `JITTER`, so that what failed together is not retried together.
     """
     if not 0 <= jitter <= JITTER:
         raise ValueError(f"jitter is {jitter}, not within 0..{JITTER}")

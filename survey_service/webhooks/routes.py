@@ -51,7 +51,7 @@ blueprint = ApiBlueprint("webhooks", __name__, url_prefix="/api/v1", description
 @blueprint.arguments(EndpointPostSchema)
 @blueprint.response(201, EndpointMadeSchema)
 def add(given: dict[str, Any]) -> dict[str, Any]:
-    """Add an endpoint. Its secret is in this answer and in no other."""
+    """Add an endpoint. Its secret is in this response and in no other."""
     p = parts()
     with p.store.writing() as session:
         endpoint, secret = endpoints.add(session, p.settings, now=p.now(), **given)
@@ -63,7 +63,7 @@ def add(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(PageQuerySchema, location="query")
 @blueprint.response(200, EndpointPageSchema)
 def list_endpoints(page: dict[str, Any]) -> dict[str, Any]:
-    """All endpoints, oldest first."""
+    """List the endpoints, oldest first."""
     with parts().store.reading() as session:
         found = endpoints.page(session, page.get("after"), page["limit"] + 1)
     items = [_view(row) for row in found[: page["limit"]]]
@@ -74,7 +74,7 @@ def list_endpoints(page: dict[str, Any]) -> dict[str, Any]:
 @requires("read")
 @blueprint.response(200, EndpointSchema)
 def read(endpoint: str) -> dict[str, Any]:
-    """One endpoint."""
+    """Show one endpoint."""
     with parts().store.reading() as session:
         return _view(endpoints.find(session, endpoint))
 
@@ -84,7 +84,7 @@ def read(endpoint: str) -> dict[str, Any]:
 @blueprint.arguments(EndpointPatchSchema, required=False)
 @blueprint.response(200, EndpointSchema)
 def change(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    """Change what is named. Disabling drops what has not been delivered."""
+    """Change the named fields. Disabling drops what has not been delivered."""
     p = parts()
     with p.store.writing() as session:
         return _view(endpoints.change(session, p.settings, endpoint, given, p.now()))
@@ -104,7 +104,7 @@ def remove(endpoint: str) -> None:
 @requires("admin")
 @blueprint.response(202, PingedSchema)
 def ping(endpoint: str) -> dict[str, Any]:
-    """Send a test message; look at its delivery to see how it went."""
+    """Send a test message. Its delivery shows how it went."""
     p = parts()
     with p.store.writing() as session:
         row = endpoints.ping(session, endpoint, p.now())
@@ -116,7 +116,7 @@ def ping(endpoint: str) -> dict[str, Any]:
 @blueprint.arguments(RotateSchema, required=False)
 @blueprint.response(200, EndpointMadeSchema)
 def rotate(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    """A new secret. Until the overlap is over, messages carry a signature of each."""
+    """Create a new secret. Until the overlap is over, messages carry a signature of each."""
     p = parts()
     with p.store.writing() as session:
         changed, secret = endpoints.rotate(session, p.settings, endpoint, p.now(), timedelta(hours=given["overlap_hours"]))
@@ -128,7 +128,7 @@ def rotate(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
 @blueprint.arguments(ResyncSchema, required=False)
 @blueprint.response(202, ResyncedSchema)
 def resync(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    """Send the present state of every contact, of those that have changed since, or of those of whom it has missed something."""
+    """Send the present state of every contact, of those that changed since, or of those that the endpoint missed."""
     with parts().store.writing() as session:
         return {"contacts": endpoints.resync(session, endpoint, given.get("since"), given["untold"])}
 
@@ -138,11 +138,11 @@ def resync(given: dict[str, Any], endpoint: str) -> dict[str, Any]:
 @blueprint.arguments(RetryManySchema)
 @blueprint.response(200, RetriedSchema)
 def retry_many(given: dict[str, Any]) -> dict[str, Any]:
-    """Send again what was given up: up to 500 messages a call, oldest first."""
+    """Send dead messages again: up to 500 a call, oldest first."""
     p = parts()
     wanted = (given["endpoint"], given.get("type"), given.get("start"), given.get("end"))
     with p.store.writing() as session:
-        retried, left = deliveries.send_many_again(session, *wanted, p.now())
+        retried, left = deliveries.retry_many(session, *wanted, p.now())
     return {"retried": retried, "left": left}
 
 
@@ -150,7 +150,7 @@ def retry_many(given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, SchemaListSchema)
 @blueprint.doc(security=ANYBODY)
 def list_schemas() -> Response:
-    """The messages of which there is a JSON Schema. Public."""
+    """List the messages that have a JSON Schema. Public."""
     return _cacheable({"items": event_schemas.all_schemas()})
 
 
@@ -159,7 +159,7 @@ def list_schemas() -> Response:
 @blueprint.response(200, description="JSON Schema, 2020-12")
 @blueprint.doc(security=ANYBODY)
 def read_schema(query: dict[str, Any], event_type: str) -> Response:
-    """What a message looks like, as JSON Schema. Public; within a version fields are only added."""
+    """Show the JSON Schema of a message. Public; within a version fields are only added."""
     if event_type not in EVENT_TYPES:
         raise NotFound(f'There is no event "{event_type}": choose from {", ".join(EVENT_TYPES)}.')
     return _cacheable(event_schemas.schema_of(event_type, query["format"]))
@@ -170,7 +170,7 @@ def read_schema(query: dict[str, Any], event_type: str) -> Response:
 @blueprint.arguments(DeliveryQuerySchema, location="query")
 @blueprint.response(200, DeliveryPageSchema)
 def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
-    """Messages with their attempts, newest first."""
+    """List messages with their attempts, newest first."""
     wanted = {name: query.get(name) for name in ("endpoint", "state", "contact", "after")}
     with parts().store.reading() as session:
         found = deliveries.page(session, **wanted, limit=query["limit"] + 1)
@@ -185,7 +185,7 @@ def retry(delivery: int) -> dict[str, Any]:
     """Send a message again now: the same webhook-id and body, in one more attempt."""
     p = parts()
     with p.store.writing() as session:
-        row = deliveries.send_again(session, delivery, p.now())
+        row = deliveries.retry(session, delivery, p.now())
         return deliveries.views(session, [row], with_excerpts=_is_admin(session))[0]
 
 

@@ -1,7 +1,7 @@
-"""The rarer work of a worker: closing what respondents left, telling who missed something, acting upon what came in, the retention.
+"""The rarer work of a worker: expired sessions, resyncs, inbound events, retention.
 
-It needs compiled banks, and with them the numerical libraries. So a process of its own does it, which ends when nothing is left to do, and
-the worker stays small: `child` starts it, and gives it the settings on its standard input.
+It needs compiled banks, and with them the numerical libraries. A process of its own does it and ends when nothing is left, so that the
+worker stays small. `maintenance_process` starts it and sends it the settings on its standard input.
 """
 
 import os
@@ -28,14 +28,14 @@ from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.worker.maintenance_process import AWAY
 
 LINGER_SECONDS = 10.0
-"""It does not end at once: what comes in seldom comes alone."""
+"""It does not end at once, because inbound events seldom come alone."""
 
 PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What the work takes."""
+    """What the work needs."""
 
     settings: Settings
     store: Store
@@ -43,20 +43,20 @@ class Maintenance:
     banks: Banks = field(default_factory=Banks)
 
     def do(self, until: datetime | None = None) -> bool:
-        """A little of everything: "did I find work?". `until`: only what was due by then."""
+        """Do some of each kind of work. Return whether there was any. With `until` only what was due by then."""
         settings, store, banks = self.settings, self.store, self.banks
         came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
         told = publish.resync_some(store, banks, self.clock())
         return bool(expire_sessions(store, banks, self.clock())) or came_in or told
 
     def prune(self) -> None:
-        """Keep nothing longer than was promised."""
+        """Delete what is older than the retention."""
         if self.settings.retention_days is not None:
             prune(self.store, self.banks, self.settings.retention_days, self.clock)
 
 
 def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = LINGER_SECONDS) -> None:
-    """Until nothing has been found for a while; `enough` waits so many seconds and says whether to end before."""
+    """Work until nothing was found for a while. `enough` waits so many seconds and returns whether to end earlier."""
     idle_since = monotonic()
     while not enough(0):
         if chores.do():
@@ -66,9 +66,9 @@ def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = L
 
 
 def main() -> None:
-    """What the worker starts. It ends when its standard input does: with the worker, however that ends."""
+    """Run the process that the worker starts. It ends when its standard input does: with the worker, however that ends."""
     for item in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(item, signal.SIG_IGN)  # the worker was told too
+        signal.signal(item, signal.SIG_IGN)  # the worker receives the signal too
     settings, prunes, until = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
     logs.configure(settings.log_level, settings.log_format)
     ended = Event()

@@ -1,4 +1,4 @@
-"""The process that does the chores of a worker: started when there are some, and ended with the worker."""
+"""Run the maintenance process of a worker: start it when there is work, and end it with the worker."""
 
 import pickle
 import signal
@@ -11,24 +11,25 @@ from survey_service.settings import Settings
 
 COMMAND = (sys.executable, "-m", "survey_service.worker.maintenance")
 AWAY = 75
-"""Its exit code when the database is away (EX_TEMPFAIL of sysexits.h)."""
+"""The exit code when the database is away (EX_TEMPFAIL of sysexits.h)."""
 ENDED_BY_REQUEST = signal.SIGTERM, signal.SIGINT
-"""Whoever ends a whole group of processes, as systemd and a terminal do, ends this one too: what is left to do is done the next time."""
+"""The exit codes of a signal to the whole process group, as systemd and a terminal send it. The rest of the work is done next time."""
 LOOK_SECONDS = 0.2
 
 
 class MaintenanceInterrupted(Exception):
-    """The database went away in the middle of the chores."""
+    """The database went away during maintenance."""
 
 
 class MaintenanceFailed(Exception):
-    """The process that does the chores has ended by itself; what it said is above."""
+    """The maintenance process ended by itself; its own message is above."""
 
 
 def run_maintenance(settings: Settings, enough: Callable[[float], bool], *, prunes: bool = False, until: datetime | None = None) -> None:
-    """Have them done, or with `until` those that are due then. `enough` waits so many seconds and says whether to end before.
+    """Run the maintenance process, or with `until` only what was due by then. `enough` waits so many seconds and returns whether to end
+    earlier.
 
-    Raises ChoresInterrupted, ChoresFailed.
+    Raises MaintenanceInterrupted, MaintenanceFailed.
     """
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE) as running:  # noqa: S603
         if running.stdin is None:

@@ -1,4 +1,4 @@
-"""The worker: takes what is due, sends it with no transaction open, writes down how it went; and closes what respondents left open."""
+"""The worker process: threads that claim and send due messages, and a maintenance process for the rest."""
 
 import ctypes
 import logging
@@ -31,11 +31,11 @@ from survey_service.webhooks import dispatch
 from survey_service.webhooks.dispatch import Sender
 from survey_service.worker import maintenance_process
 
-LANES_OF_THREADS = ((messages.INTERACTIVE,), (messages.INTERACTIVE,), messages.LANES, messages.LANES[::-1])
-"""What concerns the whole base never takes more than half of a worker, nor does it ever stand still."""
+LANES_OF_THREADS = ((messages.INTERACTIVE,), (messages.INTERACTIVE,), messages.PRIORITIES, messages.PRIORITIES[::-1])
+"""The threads that look only for interactive messages first: bulk messages never take more than half of a worker, nor do they ever stop."""
 
 THREADS = tuple(product(LANES_OF_THREADS, (False, False, True)))
-"""One a thread: the lanes it looks into, and whether it goes to slow endpoints too: however many hang, half of a worker is left."""
+"""One entry a thread: the lanes it looks into, and whether it sends to slow endpoints: half of a worker never waits for them."""
 
 CRM_THREADS = 3
 
@@ -50,9 +50,9 @@ log = logging.getLogger("discern.worker")
 
 
 def run(settings: Settings, once: bool = False) -> None:
-    """Deliver until SIGTERM or SIGINT, and then finish what is in flight; or, with `once`, all that is due now."""
+    """Send until SIGTERM or SIGINT and finish what is in flight; or, with `once`, send all that is due now."""
     logs.configure(settings.log_level, settings.log_format)
-    _share_memory()
+    _share_one_heap()
     with closing(Store(settings.database_url)) as store:
         worker = Worker(settings, store)
         worker.must_read_every_secret()
@@ -61,7 +61,7 @@ def run(settings: Settings, once: bool = False) -> None:
             worker.start(until=utc_now())
             worker.join()
             return
-        with _on_signal(worker.ask_to_end):
+        with _on_signal(worker.request_stop):
             worker.start()
             worker.wait()
             worker.stop()
@@ -70,7 +70,7 @@ def run(settings: Settings, once: bool = False) -> None:
 
 
 class Worker:
-    """Threads that share nothing but the database, the settings, and the wish to end."""
+    """Threads that share the database, the settings and the request to end."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock = utc_now) -> None:
         self._settings, self._store, self._clock = settings, store, clock
@@ -83,11 +83,11 @@ class Worker:
         self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
     def must_read_every_secret(self) -> None:
-        """Raises SystemExit when an endpoint's secret was encrypted with a key that is no longer among the settings."""
+        """Check that every endpoint's secret can be decrypted. Raises SystemExit when its key is no longer among the settings."""
         try:
             unreadable = [item.id for item in _active(self._store) if not _is_readable(item, self._hands.keys)]
         except DATABASE_AWAY:
-            return  # then nothing can be sent either; every attempt looks again
+            return  # without a database nothing can be sent either; every attempt checks again
         if unreadable:
             raise SystemExit(
                 f"DISCERN_SECRET_KEYS: no key reads the secrets of {', '.join(unreadable)}: "
@@ -95,50 +95,50 @@ class Worker:
             )
 
     def start(self, until: datetime | None = None) -> None:
-        """`until`: only what was due by then, and then end."""
-        threads = THREADS if until is None else [(messages.LANES, True)] * len(THREADS)
+        """Start the threads. With `until` they send only what was due by then, and end."""
+        threads = THREADS if until is None else [(messages.PRIORITIES, True)] * len(THREADS)
         self._futures = [self._threads.submit(self._deliver, until, *thread) for thread in threads]
-        self._futures += [self._threads.submit(self._bring, until) for _ in range(CRM_THREADS)]
+        self._futures += [self._threads.submit(self._sync_crm, until) for _ in range(CRM_THREADS)]
         if until is None:
-            self._futures += [self._threads.submit(item) for item in (self._have_chores_done, self._live)]
+            self._futures += [self._threads.submit(item) for item in (self._run_maintenance, self._beat)]
         for future in self._futures:
-            future.add_done_callback(self.ask_to_end)
+            future.add_done_callback(self.request_stop)
 
-    def ask_to_end(self, *_: object) -> None:
-        """May be called from anywhere. A thread that a bug has killed calls it too: half a worker must not pass for a whole one."""
+    def request_stop(self, *_: object) -> None:
+        """Ask all threads to end. A thread that a bug has killed calls it too: half a worker must not look like a whole one."""
         self._asked.put(None)
 
     def wait(self) -> None:
-        """Until somebody asks to end."""
+        """Wait until somebody asks to end."""
         self._asked.get()
 
     def stop(self) -> None:
-        """Take nothing new."""
+        """Claim nothing new."""
         self._stop.set()
 
     def join(self) -> None:
-        """Wait for what is in flight, and for every thread; what killed one is raised here."""
+        """Wait for what is in flight and for every thread. Raises the exception that killed one."""
         self._threads.shutdown()
         for future in self._futures:
             future.result()
 
     def _deliver(self, until: datetime | None, lanes: Sequence[str], slow_too: bool) -> None:
-        # Idle threads wait in line: together they look as often as one.
+        # Idle threads take turns: together they look as often as a single thread.
         self._repeat(lambda: dispatch.step(self._hands, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
 
-    def _bring(self, until: datetime | None) -> None:
-        """To CRMs: apart from the webhooks, since a batch takes its time."""
+    def _sync_crm(self, until: datetime | None) -> None:
+        """Send to CRMs, in a thread of its own, because a batch takes its time."""
         hands = self._hands
         work = partial(crm.step, hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
         self._repeat(work, BRING_SECONDS, until, self._crm_idle)
 
-    def _live(self) -> None:
+    def _beat(self) -> None:
         while not self._stop.is_set():
             self._heart.beat()
             self._stop.wait(BEAT_SECONDS)
         self._heart.stop()
 
-    def _have_chores_done(self) -> None:
+    def _run_maintenance(self) -> None:
         pruned = -PRUNE_SECONDS
 
         def work() -> bool:
@@ -174,9 +174,9 @@ class Worker:
                     self._stop.wait(pause)
 
 
-def _share_memory() -> None:
-    """One heap for all threads: the C library gives each of them its own, and what they free stays there."""
-    with suppress(AttributeError, OSError):  # another C library than GNU's has neither the habit nor the call
+def _share_one_heap() -> None:
+    """Let all threads share one heap: the C library gives each its own, and what they free stays there."""
+    with suppress(AttributeError, OSError):  # C libraries other than GNU's have neither the habit nor the call
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 

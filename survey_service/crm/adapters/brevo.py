@@ -1,4 +1,4 @@
-"""Brevo: one contact a request; attributes have names in capitals and are made over there beforehand."""
+"""Brevo: one contact a request. Attributes have names in capitals and must exist there beforehand."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Attributes that are not there, or of another type."""
+    """Return the attributes that are missing or of another type."""
     answer = ask(Request("GET", f"{wiring.url}/v3/contacts/attributes", _headers(token)))
     if answer.status == 401:
         return ["credentials: Brevo does not take the API key from here; are there blocked addresses in its security settings?"]
@@ -45,7 +45,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
 
 
 def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
-    """Brevo empties an attribute that is given an empty text."""
+    """Return a value for Brevo, which empties an attribute that is given an empty text."""
     identity, attributes = record.identity, {name: "" if value is None else value for name, value in record.values.items()}
     if record.may_create:
         body: dict[str, Any] = {NAMES[identity.by]: identity.value, "attributes": attributes, "updateEnabled": True}

@@ -1,4 +1,4 @@
-"""One request to a CRM, through the same guarded connection that webhooks go through."""
+"""One request to a CRM, through the same guarded connection as webhooks."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from survey_service.crm.adapters.protocol import Request, Response
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
-from survey_service.egress.client import TOTAL_SECONDS, problem_of, read, write_head
+from survey_service.egress.client import TOTAL_SECONDS, error_name, read, write_head
 from survey_service.egress.connection import Deadline, GuardedConnection, Resolve, system_resolver
 
 LONGEST_ANSWER = 2 * 1024 * 1024
@@ -20,7 +20,7 @@ Call = Callable[[Request, Policy], Response]
 
 
 class Unanswered(Exception):
-    """There was no answer, or none that can be read; `problem` says why, in words for whoever owns the connection."""
+    """There was no response, or none that can be read. `problem` says why, in words for the owner of the connection."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -30,7 +30,7 @@ class Unanswered(Exception):
 def call(
     request: Request, policy: Policy, resolve: Resolve = system_resolver, total: float = TOTAL_SECONDS, ca_file: Path | None = None
 ) -> Response:
-    """Send it once and read the whole answer. Raises Unanswered."""
+    """Send a request once and read the whole response. Raises Unanswered."""
     body = encoded(request)
     try:
         target = vet_url(request.url, policy)
@@ -41,13 +41,13 @@ def call(
             response = connection.answer()
             content = read(response)
     except (AddressRefused, OSError, HTTPException, ValueError) as wrong:
-        problem = problem_of(wrong)
+        problem = error_name(wrong)
         raise Unanswered("unreachable" if problem in HIDDEN else problem) from wrong
     return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
 
 def encoded(request: Request) -> bytes:
-    """The bytes of a body."""
+    """Return the bytes of a body."""
     if request.body is None:
         return b""
     if request.headers.get("content-type") == FORM:

@@ -1,4 +1,4 @@
-"""The facts of a message as flat values, for systems whose fields hold one number or one word each."""
+"""The content of a message as flat values, for systems whose fields hold one number or one word each."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,25 +27,25 @@ OWN_SYSTEM = "crm"
 
 
 def names(personas: Sequence[str]) -> tuple[str, ...]:
-    """Every value of ours that a field or a template can ask for."""
+    """Return every value of ours that a field or a template can refer to."""
     return (*STATE, *(field_of(persona) for persona in personas), *NAMES)
 
 
 def field_of(persona: str) -> str:
-    """The name of a persona's probability."""
+    """Return the name of a persona's probability."""
     return PERSONA + slug(persona)
 
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a message says of a contact's state; every value is a number, a word, a boolean, or a moment in ISO 8601."""
+    """Return the values of a contact's state: numbers, words, booleans, and times in ISO 8601."""
     told = {name: value for name, value in full_flat(facts).items() if name in STATE or name.startswith(PERSONA)}
     return {**told, "persona_updated_at": _milliseconds(facts["occurred_at"])}
 
 
 def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -> Record | None:
-    """What a message makes of the contact's fields; None when the CRM cannot be told whom it is about.
+    """Return the fields that a message sets, None when the CRM cannot find the contact.
 
-    A contact that was erased has every field emptied, and is never made for that.
+    For an erased contact every field is emptied, and none is created.
     """
     contact = facts["contact"]
     found = {
@@ -75,6 +75,6 @@ def _named(contact: Mapping[str, Any], system: str) -> str | None:
 
 
 def _milliseconds(stamp: str) -> str:
-    """CRMs keep no microseconds, and some refuse them."""
+    """Return a time in milliseconds: CRMs store no microseconds, and some refuse them."""
     moment = datetime.fromisoformat(stamp).astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

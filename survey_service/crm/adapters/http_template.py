@@ -1,7 +1,7 @@
 """Any other system: one request a contact, made from a template without logic.
 
-A placeholder ``{{persona_top}}`` stands for a value of ours. A JSON string that is nothing but a placeholder becomes the value itself,
-a number stays a number; inside a longer string it becomes text. In the address it is percent-encoded.
+A placeholder ``{{persona_top}}`` is replaced by a value of ours. A JSON string that is only a placeholder becomes the value itself, so
+that a number stays a number; inside a longer string it becomes text. In the URL it is percent-encoded.
 """
 
 import re
@@ -47,12 +47,12 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Nothing can be asked of a system that nobody knows: the dry run shows what it will be sent."""
+    """Return nothing: an unknown system cannot be asked. The dry run shows what it would be sent."""
     return []
 
 
 def filled(template: Any, record: Record) -> Any:
-    """The JSON of a template; what is not known is null."""
+    """Return the JSON of a template with its values; unknown ones are null."""
     if isinstance(template, str):
         whole = PLACEHOLDER.fullmatch(template)
         return record.ours.get(whole[1]) if whole else PLACEHOLDER.sub(lambda found: _text(record.ours.get(found[1])), template)
@@ -62,7 +62,7 @@ def filled(template: Any, record: Record) -> Any:
 
 
 def placeholders(template: Any) -> Iterator[str]:
-    """The names that a template asks for, in order."""
+    """Return the names that a template refers to, in order."""
     if isinstance(template, str):
         yield from PLACEHOLDER.findall(template)
     elif isinstance(template, Mapping | list):
@@ -71,7 +71,7 @@ def placeholders(template: Any) -> Iterator[str]:
 
 
 def wrong(url: str, template: Mapping[str, Any], known: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Path and problem of everything in a template that cannot be."""
+    """Return path and problem of everything in a template that is not possible."""
     for path, part in (("url", url), ("template.body", template.get("body")), ("template.headers", template.get("headers"))):
         if path == "template.headers" and list(placeholders(part)):
             yield path, "takes no placeholders: they belong in the address or the body"

@@ -1,4 +1,4 @@
-"""HubSpot: contacts updated, or made where that is wanted, a hundred at a time."""
+"""HubSpot: contacts updated, or created where that is wanted, a hundred at a time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ BUILT_IN = "hs_"
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Scopes, properties, their types and options, and what makes the contacts unique."""
+    """Return missing scopes, properties with their types and options, and a missing unique property."""
     answer = ask(Request("GET", wiring.url + PROPERTIES, bearer(token)))
     if answer.status == 401:
         return ["credentials: HubSpot does not take the token"]
@@ -59,7 +59,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
 
 
 def set_up(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Make the group and the properties that are missing, never an option of a property that is there. Returns a line for each."""
+    """Create the group and the properties that are missing; options of existing properties are left alone. Return a line for each."""
     there = {result["name"] for result in ask(Request("GET", wiring.url + PROPERTIES, bearer(token))).json.get("results", ())}
     wanted = [
         definition(theirs, ours) for theirs, ours in wiring.mapping.items() if theirs not in there and not theirs.startswith(BUILT_IN)
@@ -73,7 +73,7 @@ def set_up(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
 
 
 def definition(theirs: str, ours: str) -> dict[str, Any]:
-    """A property that holds a value of ours."""
+    """Return the definition of a property for a value of ours."""
     kind = _type_of(ours)
     field = {"number": "number", "datetime": "date", "bool": "booleancheckbox"}.get(kind, "text")
     label = theirs.replace("_", " ").capitalize()
@@ -153,7 +153,9 @@ def token_request(wiring: Wiring) -> Request | None:
 
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    """Upsert makes what is not there, so contacts that must not be made are updated. One kind of identity a request."""
+    """Return the requests. An upsert creates missing contacts, so contacts that must not be created are updated. One kind of identity a
+    request.
+    """
     made = []
     for (may_create, id_property), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
@@ -173,7 +175,7 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
     if response.status == 403:
         return Pause(f"{UNAUTHORISED}: a scope is missing, test the connection to see which", AUTHORISATION_WAIT)
     if response.status in (400, 409, 422) and len(request.records) > 1:
-        return Split("refused")  # HubSpot refuses a whole batch for one bad record: it is found by halving
+        return Split("refused")  # HubSpot refuses a whole batch for one bad record: halving finds it
     return judge_by_status(request, response, now)
 
 
@@ -189,7 +191,7 @@ def _input(record: Record, id_property: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """HubSpot takes nothing but strings, and empties a property that is given an empty one."""
+    """Return a value as a string: HubSpot takes nothing else, and empties a property that is given an empty one."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -198,7 +200,7 @@ def _text(value: Any) -> str:
 
 
 def _judge_each(records: Sequence[Record], answer: Mapping[str, Any]) -> dict[str, Verdict]:
-    """What the answer does not mention is sent again."""
+    """Return a verdict for each record. A record that the response does not mention is sent again."""
     verdicts: dict[str, Verdict] = {}
     for error in answer.get("errors") or ():
         context = error.get("context") or {}
@@ -217,7 +219,7 @@ def _judge_each(records: Sequence[Record], answer: Mapping[str, Any]) -> dict[st
 
 
 def _is_about(result: Mapping[str, Any], record: Record) -> bool:
-    """By trace id where the answer has one, else by what the contact was asked for by."""
+    """Whether a result is about a record: by trace id where the response has one, else by the identity that the request named."""
     if result.get("objectWriteTraceId"):
         return bool(result["objectWriteTraceId"] == record.trace)
     _, id_property = _kind(record)
@@ -226,12 +228,12 @@ def _is_about(result: Mapping[str, Any], record: Record) -> bool:
 
 
 def _refusal(error: Mapping[str, Any]) -> Verdict:
-    """The category and nothing else: the message may quote the contact."""
+    """Return the category and nothing else: the message may quote the contact."""
     category = str(error.get("category") or "unknown")
     return Later(category.lower()) if category in TRANSIENT else Refused(category.lower()[:60])
 
 
 def _until_midnight(now: datetime) -> timedelta:
-    """The account's own midnight is not told; where it is a later one, HubSpot says so again and we wait again."""
+    """Wait until midnight UTC: the account's own midnight is not known. Where it is later, HubSpot refuses again and we wait again."""
     tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return tomorrow - now

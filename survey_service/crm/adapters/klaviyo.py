@@ -26,7 +26,7 @@ def token_request(wiring: Wiring) -> Request | None:
 
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    """The import makes profiles that it does not know; an update by Klaviyo's own id does not."""
+    """Return the requests. The import creates unknown profiles; an update by Klaviyo's own id does not."""
     return [_request(wiring, token, record) for record in records]
 
 
@@ -35,7 +35,7 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Whether the key lets us in. Profile properties need no set-up, and Klaviyo does not tell what else a key may do."""
+    """Return whether the key is accepted. Profile properties need no set-up, and Klaviyo does not say what else a key may do."""
     answer = ask(Request("GET", f"{wiring.url}/api/profiles?page%5Bsize%5D=1", _headers(token)))
     if answer.status == 401:
         return ["credentials: Klaviyo does not take the API key"]

@@ -1,4 +1,4 @@
-"""What every adapter speaks: records in, requests out; a response in, a verdict for each record out. No network, no database, no clock."""
+"""The interface of an adapter: records in, requests out; a response in, a verdict for each record out. No network, database or clock."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,13 @@ from survey_service.egress.retry_after import retry_after_of
 
 RATE_LIMITED, UNAUTHORISED = "rate_limited", "unauthorised"
 AUTHORISATION_WAIT = timedelta(hours=1)
-"""How long a CRM that does not let us in is left alone, unless somebody changes the connection before."""
+"""How long a CRM that refuses the credentials is not asked again, unless the connection is changed."""
 RATE_LIMIT_WAIT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """By what the CRM knows a contact: its own `record_id`, an `external_id` in the field named `field`, or the `email`."""
+    """How the CRM identifies a contact: by its own `record_id`, an `external_id` in the field named `field`, or the `email`."""
 
     by: str
     value: str
@@ -25,12 +25,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Record:
-    """What one contact's fields are to be. `trace` is the id of the message; None empties a field."""
+    """The fields of one contact. `trace` is the id of the message; None empties a field."""
 
     trace: str
     identity: Identity
     values: Mapping[str, Any]
-    ours: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the same facts under our names
+    ours: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the same values under our names
     may_create: bool = False
 
 
@@ -54,7 +54,7 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: Any = None  # what becomes JSON; form fields where the content type says so
+    body: Any = None  # sent as JSON, or as form fields where the content type says so
     records: tuple[Record, ...] = ()
 
 
@@ -66,7 +66,7 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """The body read as JSON; {} where it is none."""
+        """Return the body read as JSON, {} where it is none."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -75,12 +75,12 @@ class Response:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The CRM has it."""
+    """The CRM has the record."""
 
 
 @dataclass(frozen=True)
 class Later:
-    """The CRM does not have it; it may take it tomorrow."""
+    """The CRM does not have the record; a later attempt may succeed."""
 
     problem: str
 
@@ -94,7 +94,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Pause:
-    """The CRM wants to be left alone; no record is to blame."""
+    """The CRM asks for a pause; no record is at fault."""
 
     problem: str
     wait: timedelta
@@ -102,49 +102,49 @@ class Pause:
 
 @dataclass(frozen=True)
 class Renew:
-    """The access token is not good any more."""
+    """The access token is not valid any more."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """The request is to be made again in two halves."""
+    """The request is to be sent again in two halves."""
 
     problem: str
 
 
 Verdict = Accepted | Later | Refused
 Judgement = Mapping[str, Verdict] | Pause | Renew | Split
-"""By trace; records that are not named have not been judged, and are sent again."""
+"""Verdicts by trace. A record without a verdict is sent again."""
 
 Ask = Callable[[Request], Response]
 
 
 class Adapter(Protocol):
-    """One CRM. A module with these names is one."""
+    """One CRM. A module with these names is an adapter."""
 
-    MOST: int  # records of one batch
+    MOST: int  # records in one batch
     URL: str
     CREDENTIALS: Sequence[frozenset[str]]  # the sets of credentials that it takes
     IDENTITIES: Sequence[str]
 
     def default_mapping(self, personas: Sequence[str]) -> dict[str, str]:
-        """By the name of their field the name of our value."""
+        """Return the names of our values by the names of their fields."""
 
     def token_request(self, wiring: Wiring) -> Request | None:
-        """How to get an access token, None where the credentials are sent as they are."""
+        """Return the request for an access token, None where the credentials are sent as they are."""
 
     def requests(self, wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-        """What to send. No two records are of one contact."""
+        """Return the requests. No two records are of one contact."""
 
     def judge(self, request: Request, response: Response, now: datetime) -> Judgement:
-        """What became of the records of a request."""
+        """Return what happened to the records of a request."""
 
     def missing(self, wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-        """What stands in the way of the first delivery, one line each, found without changing anything."""
+        """Return what prevents the first delivery, one line each, found without changing anything."""
 
 
 def judge_by_status(request: Request, response: Response, now: datetime) -> Judgement:
-    """The verdict that the status alone allows, the same for all records."""
+    """Return the verdict that the status alone allows, the same for all records."""
     status, wait = response.status, retry_after_of(response.headers.get("retry-after"), now)
     if status == 429 or (status == 503 and wait):
         return Pause(RATE_LIMITED if status == 429 else "unavailable", wait or RATE_LIMIT_WAIT)

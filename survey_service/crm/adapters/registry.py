@@ -1,4 +1,4 @@
-"""Which module speaks to which CRM."""
+"""The adapter of each CRM."""
 
 from collections.abc import Mapping
 from typing import cast

@@ -1,4 +1,4 @@
-"""Salesforce: contacts by record id or by an external id field, two hundred at a time; made only where that is wanted."""
+"""Salesforce: contacts by record id or by an external id field, two hundred at a time; created only where that is wanted."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from survey_service.crm.adapters.protocol import (
 
 MOST = 200
 MOST_IN_A_BATCH = 25
-URL = ""  # everybody has their own
+URL = ""  # every account has its own host
 CREDENTIALS = (frozenset({"client_id", "client_secret"}),)
 IDENTITIES = ("record_id", "external_id")
 VERSION = "v59.0"
@@ -49,7 +49,7 @@ def token_request(wiring: Wiring) -> Request | None:
 
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    """Upserting a collection makes what is not there, so external ids that must not be made go as single updates in one request."""
+    """Return the requests. Upserting a collection creates missing contacts, so external ids that must not be created are single updates."""
     made: list[Request] = []
     for (by_id, may_create), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
@@ -79,7 +79,7 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    """Fields that are not there, cannot be written, or are of another type; and an external id that is none."""
+    """Return the fields that are missing, not writable or of another type, and an external id that is none."""
     answer = ask(Request("GET", f"{wiring.url}{DATA}/sobjects/{OBJECT}/describe", bearer(token)))
     if answer.status != 200:
         return [f"{OBJECT}: Salesforce answered {answer.status}; may the connected app use the API, and its user see contacts?"]
@@ -113,7 +113,9 @@ def _updates(wiring: Wiring, token: str | None, some: tuple[Record, ...]) -> Req
 
 
 def _verdict(result: Mapping[str, Any]) -> Verdict:
-    """Of one record: a collection says `success`, a batch says `statusCode`. The codes and nothing else: messages may quote the contact."""
+    """Return the verdict of one record: a collection says `success`, a batch `statusCode`. Only the codes: messages may quote the
+    contact.
+    """
     if result.get("success") or 200 <= result.get("statusCode", 0) < 300:
         return Accepted()
     errors = result.get("errors") or result.get("result") or [{}]

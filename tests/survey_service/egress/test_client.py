@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from survey_service.egress.client import LONGEST_EXCERPT, Delivered, Rejected, Retry, deliver
-from survey_service.webhooks.retry import after_failure
+from survey_service.webhooks.retry import next_attempt
 from tests.survey_service.egress.hostile_receiver import (
     BODY,
     LOOPBACK,
@@ -141,7 +141,7 @@ def test_a_receiver_may_ask_for_peace_with_429_and_503(status, header, asked):
     outcome = outcome_of(answers(status, Retry_After=header), clock=lambda: NOW)
 
     assert outcome.retry_after == asked
-    assert after_failure(1, outcome) == max(timedelta(seconds=5), asked or timedelta(0))
+    assert next_attempt(1, outcome) == max(timedelta(seconds=5), asked or timedelta(0))
 
 
 def test_what_was_asked_is_heard_when_the_body_breaks_off():
@@ -153,7 +153,7 @@ def test_what_was_asked_is_heard_when_the_body_breaks_off():
 
 def test_gone_ends_the_schedule():
     """A receiver that answers 410 hears nothing more."""
-    assert after_failure(1, outcome_of(answers("410 Gone"))) is None
+    assert next_attempt(1, outcome_of(answers("410 Gone"))) is None
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,7 +12,7 @@ from survey_service.app import create_app
 from survey_service.ops import logs
 from survey_service.settings import Settings
 from survey_service.web import api
-from survey_service.web.api import Seldom
+from survey_service.web.api import LogSampler
 from tests.processes import Web, end, environment, free_port, until
 from tests.survey_service.ops.test_log_redaction import sent
 from tests.survey_service.service import SECRET, a_service
@@ -56,7 +56,7 @@ def test_a_line_within_a_request_has_its_id_and_its_session(one_service, lines, 
 
 def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, monkeypatch):
     """One line however many are refused, without the lines that the driver adds."""
-    monkeypatch.setattr(api, "_seldom", Seldom(1000))
+    monkeypatch.setattr(api, "_seldom", LogSampler(1000))
     app = create_app(Settings(database_url=f"sqlite:///file:{sqlite_template}?mode=ro&uri=true", secret_keys=(SECRET,)))
     paths = ["/api/v1/surveys/post-purchase/sessions", "/v1/track"]
     statuses = [app.test_client().post(paths[number % 2], json={"writeKey": "dk_x"}).status_code for number in range(6)]
@@ -70,8 +70,8 @@ def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, m
 
 
 def test_what_was_kept_back_is_counted_in_the_next_line():
-    seldom = Seldom(1.0)
-    assert [seldom.turn(now) for now in (5.0, 5.2, 5.9, 6.1, 6.2, 9.0)] == [1, 0, 0, 3, 0, 2]
+    seldom = LogSampler(1.0)
+    assert [seldom.due_count(now) for now in (5.0, 5.2, 5.9, 6.1, 6.2, 9.0)] == [1, 0, 0, 3, 0, 2]
 
 
 @pytest.mark.parametrize(("proxies", "kept"), [(0, False), (1, True)])

@@ -24,12 +24,12 @@ def test_who_sends_a_byte_now_and_then_comes_to_an_end():
     with ours, theirs, other, its_client:
         patience.begin(slow, 0.0)
         patience.begin(quick, 30.0)
-        patience.lose(60.0)
+        patience.give_up(60.0)
         its_client.sendall(b"x")
         theirs.sendall(b"a")
         assert (ours.recv(1), other.recv(1)) == (b"a", b"x")
 
-        patience.lose(60.5)
+        patience.give_up(60.5)
 
         assert ours.recv(1) == b""
         ours.sendall(b"too slow")
@@ -47,7 +47,7 @@ def test_who_has_finished_is_left_alone():
         patience.begin(gone, 0.0)
         gone.sock.close()
         patience.end(done)
-        patience.lose(1000.0)
+        patience.give_up(1000.0)
         theirs.sendall(b"a")
         assert ours.recv(1) == b"a"
 
@@ -98,13 +98,13 @@ def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
     connection, unfinished = Connected(ours), PartialRequests()
     with ours:
         theirs.sendall(b"GET / HT")
-        assert unfinished.must_wait(connection, ours, 60)
+        assert unfinished.is_incomplete(connection, ours, 60)
         assert connection in unfinished
-        assert not unfinished.must_wait(connection, ours, -1)
+        assert not unfinished.is_incomplete(connection, ours, -1)
         theirs.sendall(b"TP")
-        assert unfinished.must_wait(connection, ours, 60)
+        assert unfinished.is_incomplete(connection, ours, 60)
         theirs.close()
-        assert not unfinished.must_wait(connection, ours, 60)
+        assert not unfinished.is_incomplete(connection, ours, 60)
 
 
 def test_who_does_not_hang_up_holds_nobody_up(sqlite_template):

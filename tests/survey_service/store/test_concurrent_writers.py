@@ -41,10 +41,10 @@ def test_everybody_writes_in_turn(stores):
     def write(number):
         store = stores[number % 2]
         if number % 3 == 0:
-            with store.hasty() as connection:
+            with store.fast_connection() as connection:
                 connection.execute(COUNT)
         else:
-            with (store.writing if number % 3 == 1 else store.noting)() as session:
+            with (store.writing if number % 3 == 1 else store.writing_fast)() as session:
                 session.execute(COUNT)
 
     with ThreadPoolExecutor(8) as threads:
@@ -79,7 +79,7 @@ def test_a_write_that_fails_gives_its_turn_away(stores):
     with pytest.raises(ZeroDivisionError), stores[0].writing() as session:
         session.execute(COUNT)
         raise ZeroDivisionError
-    with stores[0].noting() as session:
+    with stores[0].writing_fast() as session:
         session.execute(COUNT)
 
     assert sequence(stores[1]) == 1

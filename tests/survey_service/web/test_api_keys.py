@@ -31,10 +31,10 @@ def statements_of(service, what):
     def note(_connection, _cursor, statement, *_more):
         seen.append(statement)
 
-    for engine in (store.engine, store._hasty):
+    for engine in (store.engine, store._fast):
         event.listen(engine, "before_cursor_execute", note)
     what()
-    for engine in (store.engine, store._hasty):
+    for engine in (store.engine, store._fast):
         event.remove(engine, "before_cursor_execute", note)
     return seen
 
@@ -86,8 +86,8 @@ def test_where_nothing_can_be_written_keys_still_read(service, caplog):
     """A use that cannot be noted is a line in the log."""
     store = service.parts.store
     only_reads = "PRAGMA query_only=ON" if store.engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
-    store._hasty.dispose()
-    event.listen(store._hasty, "connect", lambda connection, _record: connection.cursor().execute(only_reads))
+    store._fast.dispose()
+    event.listen(store._fast, "connect", lambda connection, _record: connection.cursor().execute(only_reads))
 
     with caplog.at_level(logging.WARNING):
         assert service.call("GET", "/api/v1/banks").status_code == 200

@@ -20,7 +20,7 @@ from survey_service.store.session import Store
 from survey_service.store.tables.core import RateLimit
 from survey_service.web.context import utc_now
 from survey_service.web.rate_limit import PRUNED_EVERY, Charge, Limits, TooManyRequests
-from survey_service.web.rate_limit_guard import neighbourhood
+from survey_service.web.rate_limit_guard import client_network
 from tests.processes import environment, web_server
 from tests.survey_service.service import BANK, START
 
@@ -138,7 +138,7 @@ def test_one_request_costs_one_statement(store):
     three = [Charge("a", limit), Charge("b", limit), Charge("survey/", limit, session="ses_x")]
     limits.admit(three, START)
     statements = []
-    event.listen(store._hasty, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    event.listen(store._fast, "before_cursor_execute", lambda *told: statements.append(told[2]))
     assert admitted(limits, three, START, 3) == 1
     assert len([statement for statement in statements if not statement.startswith("BEGIN")]) == 3
 
@@ -156,7 +156,7 @@ def test_one_request_costs_one_statement(store):
 )
 def test_what_counts_as_one_address(address, counts_as):
     """A customer with IPv6 has a whole /64; an IPv4 address may come in the clothes of IPv6."""
-    assert neighbourhood(address) == counts_as
+    assert client_network(address) == counts_as
 
 
 def start(url: str, address: str) -> Any:

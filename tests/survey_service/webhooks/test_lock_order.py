@@ -70,11 +70,11 @@ def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
     sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
     other = Other(lambda: act(two))
     with two.store.writing() as session:
-        results.hold_contacts(session, [message.delivery_id for message in batch.messages])
+        results.lock_contacts(session, [message.delivery_id for message in batch.messages])
         session.execute(select(Delivery.id).where(col(Delivery.id).in_([1, 3])).order_by(Delivery.id).with_for_update())
         other.start()
         until(lambda: waits(two), "the other one waits")
-        assert results.settle(session, batch, sent, two.now) == {message.delivery_id for message in batch.messages}
+        assert results.record(session, batch, sent, two.now) == {message.delivery_id for message in batch.messages}
     other.finished()
 
     assert "ct_0" not in {item.contact_id for item in two.all(Acknowledged)}
@@ -90,7 +90,7 @@ def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, a
 
     def settles():
         with two.store.writing() as session:
-            found.append(results.settle(session, batch, sent, two.now))
+            found.append(results.record(session, batch, sent, two.now))
 
     other = Other(settles)
     with two.store.writing() as session:

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from survey_service.store.tables.webhooks import Acknowledged, Delivery
-from survey_service.webhooks.deliveries import NotToBeRetried
+from survey_service.webhooks.deliveries import NotRetriable
 from survey_service.webhooks.retry import SCHEDULE
 from tests.survey_service.webhooks.world import OK, failure
 
@@ -75,7 +75,7 @@ def test_what_a_worker_has_in_its_hands_is_not_waited_for(world):
 
     with world.store.writing() as worker:
         worker.exec(select(Delivery).with_for_update()).one()
-        with pytest.raises(NotToBeRetried):
+        with pytest.raises(NotRetriable):
             world.send_again(1)
         world.believes(contact, 0.5)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from survey_service.egress.retry_after import retry_after_of
-from survey_service.webhooks.retry import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, after_failure
+from survey_service.webhooks.retry import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, next_attempt
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -40,7 +40,7 @@ class Failed:
 )
 def test_twelve_attempts_within_three_days(attempt, wait):
     """The first is at once, and there is no thirteenth."""
-    assert after_failure(attempt, Failed()) == wait
+    assert next_attempt(attempt, Failed()) == wait
 
 
 def test_the_schedule_spans_a_long_weekend():
@@ -50,7 +50,7 @@ def test_the_schedule_spans_a_long_weekend():
 
 def test_a_permanent_failure_is_the_last():
     """However long the receiver asks us to wait."""
-    assert after_failure(1, Failed(retry_after=MINUTE, permanent=True)) is None
+    assert next_attempt(1, Failed(retry_after=MINUTE, permanent=True)) is None
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_a_permanent_failure_is_the_last():
 )
 def test_retry_after_only_pushes_later_and_not_past_six_hours(asked, wait):
     """A receiver can ask for peace, not for haste, and not for ever."""
-    assert after_failure(1, Failed(retry_after=asked)) == wait
+    assert next_attempt(1, Failed(retry_after=asked)) == wait
 
 
 def test_the_cap_does_not_shorten_the_schedule():
     """Where the schedule waits longer than six hours, it goes on doing so."""
-    assert after_failure(11, Failed(retry_after=24 * HOUR)) == 24 * HOUR
+    assert next_attempt(11, Failed(retry_after=24 * HOUR)) == 24 * HOUR
 
 
 @given(
@@ -74,7 +74,7 @@ def test_the_cap_does_not_shorten_the_schedule():
 )
 def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
     """Neither earlier than the schedule nor earlier than the receiver asked, within the cap."""
-    wait = after_failure(attempt, Failed(retry_after=asked), jitter=jitter)
+    wait = next_attempt(attempt, Failed(retry_after=asked), jitter=jitter)
     without = max(SCHEDULE[attempt], min(asked or timedelta(0), LONGEST_RETRY_AFTER))
 
     assert wait is not None
@@ -85,7 +85,7 @@ def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
 def test_another_jitter_is_a_mistake(jitter):
     """A negative one would send before the receiver is ready."""
     with pytest.raises(ValueError, match="jitter"):
-        after_failure(1, Failed(), jitter=jitter)
+        next_attempt(1, Failed(), jitter=jitter)
 
 
 @pytest.mark.parametrize(

@@ -138,11 +138,11 @@ class World:
         """Whether all of it was still in this hand."""
         sent = [results.Sent(message, outcome, self.now, self.now) for message, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:
-            return len(results.settle(session, batch, sent, self.now)) == len(sent)
+            return len(results.record(session, batch, sent, self.now)) == len(sent)
 
     def send_again(self, delivery: int) -> None:
         with self.store.writing() as session:
-            deliveries.send_again(session, delivery, self.now)
+            deliveries.retry(session, delivery, self.now)
 
     def all(self, table: type[Any]) -> list[Any]:
         with self.store.reading() as session:

@@ -63,7 +63,7 @@ def test_the_belief_is_of_the_persona_and_no_style_leaves_the_service(service):
         assert not any(style in text for style in STYLES), text
 
 
-def test_stored_answers_teach_a_bank_with_styles(service, tmp_path):
+def test_stored_answers_update_a_bank_with_styles(service, tmp_path):
     """The draft has the same styles with tables and shares of their own, and is sound."""
     for n in range(48):
         calm = n % 4 != 0
@@ -85,7 +85,7 @@ def test_stored_answers_teach_a_bank_with_styles(service, tmp_path):
     assert not any(style in json.dumps(found) for style in STYLES)
 
 
-def test_a_report_speaks_of_personas():
+def test_a_report_shows_personas():
     """With the share of the persona, and of all its people together."""
     drivers, families = sections.personas(compile_bank(read_bank(STYLED))).tables
 

@@ -72,7 +72,7 @@ def test_a_crm_that_fails_for_days_is_disabled_and_the_operator_is_told(there):
     assert {row.state for row in there.world.deliveries if row.endpoint_id == made} == {"dropped"}
 
 
-def test_credentials_that_are_not_taken_for_days_are_told_of(there):
+def test_credentials_refused_for_days_are_published(there):
     """The pause costs no attempt, but it does not last for ever unseen."""
     made = down(there, status=403)
     started = there.world.now

@@ -154,7 +154,7 @@ def test_the_set_up_makes_what_is_missing_and_the_test_is_content(service):
 
 
 @pytest.mark.parametrize(("status", "problem"), [(401, "credentials"), (403, "scope crm.schemas.contacts.read"), (500, "properties")])
-def test_a_crm_that_does_not_let_us_in_is_named_too(service, status, problem):
+def test_refused_credentials_are_named_too(service, status, problem):
     with crm(lambda asked: Answer(status)) as hubspot:
         made = connect(service, hubspot.url)
         (line,) = service.call("POST", f"/api/v1/connections/{made['id']}/test").json["problems"]

@@ -54,7 +54,7 @@ def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
     assert found == {(None, "51"), ("crm_id", "s-1"), ("email", "crm-2@example.com")}
 
 
-def test_who_has_no_name_there_is_set_aside(there):
+def test_a_contact_without_an_id_there_is_dead(there):
     """One contact that cannot be found over there stops nobody else."""
     there.connect(identity=["record_id"])
     people = there.people(2)
@@ -164,7 +164,7 @@ def test_a_token_is_renewed_once(there):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_whoever_is_not_let_in_waits_until_the_connection_is_repaired(there, status):
+def test_refused_credentials_pause_the_connection_until_it_is_changed(there, status):
     """Nothing is lost and nothing is sent until the connection is changed, or an hour is over."""
     connection = there.connect()
     there.people(1)

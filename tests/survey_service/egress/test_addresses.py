@@ -232,7 +232,7 @@ def test_the_operator_may_open_another_port():
         vet_url("http://example.com:8443/", policy)
 
 
-def test_forbidden_and_unreachable_sound_the_same():
+def test_forbidden_and_unreachable_have_the_same_message():
     """Else an endpoint could be used to map the network behind us."""
     assert str(Forbidden()) == str(Unreachable()) == "This address cannot be reached."
     assert (Forbidden.status, Forbidden.code) == (Unreachable.status, Unreachable.code)

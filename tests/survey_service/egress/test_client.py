@@ -136,7 +136,7 @@ def test_the_excerpt_is_the_beginning_of_the_body_as_it_came():
         ("301 Moved Permanently", "120", None),
     ],
 )
-def test_a_receiver_may_ask_for_peace_with_429_and_503(status, header, asked):
+def test_a_receiver_may_ask_for_a_pause_with_429_and_503(status, header, asked):
     """In seconds or until a date, by our clock; and the schedule takes the outcome as it is."""
     outcome = outcome_of(answers(status, Retry_After=header), clock=lambda: NOW)
 
@@ -144,7 +144,7 @@ def test_a_receiver_may_ask_for_peace_with_429_and_503(status, header, asked):
     assert next_attempt(1, outcome) == max(timedelta(seconds=5), asked or timedelta(0))
 
 
-def test_what_was_asked_is_heard_when_the_body_breaks_off():
+def test_retry_after_is_obeyed_when_the_body_breaks_off():
     """The status had already said that this is a failure, and which."""
     outcome = outcome_of(resets_after(head("503 Service Unavailable", Retry_After="120", Content_Length="9")))
 

@@ -62,7 +62,7 @@ def test_a_receiver_that_does_not_read_is_ended_too():
     assert summary(outcome) == (Retry, None, "deadline")
 
 
-def test_a_receiver_that_reads_in_sips_is_ended_while_it_sips():
+def test_a_receiver_that_reads_slowly_is_cut_off():
     """Every sip makes room for a little more, so no single wait is long."""
     sips: list[int] = []
 
@@ -102,7 +102,7 @@ BULK = {
 
 
 @pytest.mark.parametrize("behaviour", BULK.values(), ids=BULK)
-def test_a_flood_is_not_drunk(behaviour):
+def test_an_endless_response_is_not_read(behaviour):
     """The status is known, 64 KiB are read, and the line is cut: the receiver could not send the rest."""
     with Receiver(behaviour) as receiver:
         tracemalloc.start()

@@ -78,7 +78,7 @@ def test_a_file_that_is_not_there_is_the_operators_mistake(tmp_path):
 
 
 @pytest.mark.parametrize("oldest", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
-def test_old_tls_is_not_spoken(oldest, authority):
+def test_old_tls_is_refused(oldest, authority):
     """Nor anything older, and plain text never."""
     server = authority.server(HOST)
     server.set_ciphers("ALL:@SECLEVEL=0")

@@ -43,7 +43,7 @@ def test_a_healthy_installation_is_healthy(service, database_url):
         ("SECRET_KEYS", "x" * 40, "DISCERN_SECRET_KEYS"),
     ],
 )
-def test_what_is_wrong_with_the_settings_is_told_with_what_to_do(service, database_url, setting, value, says):
+def test_wrong_settings_are_named_with_what_to_do(service, database_url, setting, value, says):
     """One finding, which names the setting or what rests on it."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
 
@@ -70,7 +70,7 @@ def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, databa
     assert found["dead messages"].found == "1"
 
 
-def test_a_service_that_nobody_sends_for_is_found(service, database_url):
+def test_a_service_without_a_worker_is_found(service, database_url):
     """Half a minute after the last worker was seen, and where there never was one."""
     findings(service, database_url)
     service.clock.forward(minutes=3)

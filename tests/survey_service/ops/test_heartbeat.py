@@ -40,7 +40,7 @@ def test_a_message_that_nobody_sends_is_seen(service):
     assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": 0, "oldest_due_seconds": 360}
 
 
-def test_the_dead_are_forgotten_after_an_hour(service):
+def test_dead_workers_are_deleted_after_an_hour(service):
     """Killed workers leave no rows for good, and count for nothing meanwhile."""
     for _ in range(3):
         Heartbeat(service.parts.store, service.clock).beat()
@@ -55,7 +55,7 @@ def test_the_dead_are_forgotten_after_an_hour(service):
     assert ready(service)["worker_seen_seconds_ago"] is None
 
 
-def test_a_real_worker_beats_until_it_is_told_to_end(database_url):
+def test_a_real_worker_beats_until_it_is_stopped(database_url):
     """It is there within seconds of its start, and gone when it has ended."""
     with web_server(database_url) as (web, _):
         with process("worker", database_url=database_url) as running:

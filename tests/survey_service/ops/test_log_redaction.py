@@ -67,7 +67,7 @@ def test_no_route_logs_what_it_was_sent(service, caplog, who):
     assert not [line for line in lines(caplog) if service.key in line]
 
 
-def test_a_walk_that_succeeds_logs_nothing_either(service, caplog):
+def test_successful_requests_log_nothing_either(service, caplog):
     """A contact, their answers, their links, their end."""
     caplog.set_level(logging.DEBUG)
     contact = f"/api/v1/contacts/{MARK}"

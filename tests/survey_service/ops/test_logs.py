@@ -69,7 +69,7 @@ def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, m
     ]
 
 
-def test_what_was_kept_back_is_counted_in_the_next_line():
+def test_suppressed_lines_are_counted_in_the_next_one():
     seldom = LogSampler(1.0)
     assert [seldom.due_count(now) for now in (5.0, 5.2, 5.9, 6.1, 6.2, 9.0)] == [1, 0, 0, 3, 0, 2]
 

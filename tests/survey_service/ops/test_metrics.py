@@ -15,7 +15,7 @@ def numbers(text):
     }
 
 
-def test_every_process_tells_the_same_and_requests_are_added_up(database_url):
+def test_every_process_reports_the_same_and_requests_are_added_up(database_url):
     """Forty requests are answered by whoever has time; wherever one asks, all of them are counted. No address is in it, only routes."""
     with web_server(database_url) as (web, _):
         for number in range(40):

@@ -32,5 +32,5 @@ def after(seconds):
         ("final", {"ended": True}, SendWindow(NOW)),
     ],
 )
-def test_each_wish_has_its_moment(wish, change, moment):
+def test_each_setting_has_its_send_time(wish, change, moment):
     assert send_window(wish, NOW, **{**PLAIN, **change}) == moment

@@ -126,7 +126,7 @@ def test_free_text_is_never_part_of_an_explanation():
     assert facts["explanation"][0]["value"] is None
 
 
-def test_moments_are_told_in_utc_whatever_the_zone():
+def test_times_are_written_in_utc_whatever_the_zone():
     assert events.stamp(datetime(2026, 1, 5, 12, tzinfo=timezone(timedelta(hours=2)))) == "2026-01-05T10:00:00.000000Z"
 
 

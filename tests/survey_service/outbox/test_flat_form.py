@@ -30,7 +30,7 @@ def test_a_flat_update_says_what_the_full_one_says(world):
     }
 
 
-def test_the_next_full_message_knows_what_a_flat_one_has_told(world, call, made):
+def test_the_next_full_message_knows_what_a_flat_one_has_sent(world, call, made):
     """`previous` is about the endpoint's knowledge, not about its form."""
     call("patch", f"/endpoints/{made['id']}", {"format": "flat", "when": "every_answer"})
     world.believes(world.contact(), 0.4)

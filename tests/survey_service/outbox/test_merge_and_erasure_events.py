@@ -48,7 +48,7 @@ def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
     assert {external_id["id"] for external_id in merged["contact"]["external_ids"]} == {"browser", "crm-42"}
 
 
-def test_a_message_in_flight_about_the_one_that_is_gone_ends_in_peace(world):
+def test_a_message_in_flight_about_a_merged_contact_is_recorded(world):
     """Its result is still written down, and what follows waits for it."""
     world.publish()
     world.endpoint("every_answer", EVERYTHING)
@@ -91,7 +91,7 @@ def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world)
     assert "crm-42" not in repr([row.facts for row in world.deliveries])
 
 
-def test_an_erased_contact_is_a_stone_without_content(world):
+def test_an_erased_contact_is_a_tombstone_without_content(world):
     """What refers to it finds an end, and nothing else."""
     contact = world.contact("crm-42")
     erase(world, "crm-42")

@@ -14,7 +14,7 @@ from tests.question_bank.a_bank import changed, report_of
         ("personas.0.description", "Drives", ["version"]),
     ],
 )
-def test_what_differs_is_told_once(world, path, value, differs):
+def test_what_differs_is_published_once(world, path, value, differs):
     made, _ = world.endpoint(events=("persona_set.published",))
     world.endpoint(events=("contact.persona.updated",))
     with world.store.writing() as session:
@@ -30,7 +30,7 @@ def test_what_differs_is_told_once(world, path, value, differs):
     assert {row.endpoint_id for row in world.deliveries} == {made}
 
 
-def test_a_publication_that_fails_is_not_told(world):
+def test_a_failed_publication_publishes_no_event(world):
     world.endpoint(events=())
     with pytest.raises(ZeroDivisionError), world.store.writing() as session:
         publish(session, report_of(changed("title.en", "Cars")).bank, world.now)

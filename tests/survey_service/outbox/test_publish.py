@@ -16,7 +16,7 @@ class Changed(Exception):
     pass
 
 
-def test_a_change_is_told_with_its_probabilities(world):
+def test_a_change_is_published_with_its_probabilities(world):
     world.endpoint()
     world.believes(world.contact(), 0.62)
 
@@ -29,7 +29,7 @@ def test_a_change_is_told_with_its_probabilities(world):
     assert world.states == ["delivered"]
 
 
-def test_what_is_rolled_back_is_not_told(world):
+def test_a_rolled_back_change_is_not_published(world):
     """The message was in the transaction of its cause and went with it."""
     world.endpoint()
     contact = world.contact()
@@ -47,7 +47,7 @@ def test_what_is_rolled_back_is_not_told(world):
     assert world.deliveries == []
 
 
-def test_each_endpoint_is_told_what_it_wants_to_know(world):
+def test_each_endpoint_gets_the_events_it_subscribed_to(world):
     """One row an endpoint; none for an event it did not ask for, and none when it is disabled."""
     updates, _ = world.endpoint()
     decisions, _ = world.endpoint(events=(DECIDED,))
@@ -59,7 +59,7 @@ def test_each_endpoint_is_told_what_it_wants_to_know(world):
     assert sorted(told) == sorted([(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")])
 
 
-def test_a_newer_update_takes_the_place_of_those_never_sent_and_says_so(world):
+def test_a_newer_update_supersedes_those_never_sent_and_counts_them(world):
     """`coalesced` adds up over any number of them: nothing was lost, it was folded."""
     world.endpoint()
     contact = world.contact()
@@ -74,7 +74,7 @@ def test_a_newer_update_takes_the_place_of_those_never_sent_and_says_so(world):
     assert world.states == ["superseded", "superseded", "superseded", "delivered"]
 
 
-def test_another_contact_and_another_endpoint_keep_theirs(world):
+def test_updates_of_other_contacts_and_endpoints_are_not_superseded(world):
     world.endpoint()
     world.endpoint()
     for name in ("one", "two"):

@@ -26,7 +26,7 @@ def everybody(world, endpoint):
         session.execute(insert(Delivery), [{**told, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
 
 
-def test_an_answer_goes_out_while_everybody_is_told_anew(world):
+def test_an_answer_is_sent_while_the_base_is_recomputed(world):
     """One worker, one endpoint, a receiver that takes its time: the answer is among the first half, and all the others arrive."""
     world.now -= timedelta(minutes=1)
 

@@ -92,7 +92,7 @@ def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
 
 
 @pytest.mark.parametrize("when", ["material", "idle", "final"])
-def test_who_finishes_early_is_told_of_at_once_with_the_last_state(world, respondent, when):
+def test_an_early_finish_is_published_at_once_with_the_last_state(world, respondent, when):
     """Whatever was waiting for more goes out, and a final endpoint hears for the first time; the completion comes behind."""
     world.endpoint(when=when, events=())
     respondent.gives("owns", "yes")
@@ -113,7 +113,7 @@ def test_the_end_does_not_wait_for_quiet_where_only_updates_are_wanted(world, re
     assert len(world.work()) == 1
 
 
-def test_a_decision_made_on_the_way_is_told_at_the_end_to_who_wants_nothing_else(world):
+def test_a_decision_is_published_at_the_end_to_endpoints_that_want_only_that(world):
     world.endpoint(when="final", events=("contact.persona.decided",))
     contact = world.contact()
     respondent = Respondent(world, contact)
@@ -125,14 +125,14 @@ def test_a_decision_made_on_the_way_is_told_at_the_end_to_who_wants_nothing_else
     assert [item.message["type"] for item in world.work()] == ["contact.persona.decided"]
 
 
-def test_who_finishes_without_an_answer_is_no_news_about_the_persona(world, respondent):
+def test_a_finish_without_an_answer_publishes_nothing_about_the_persona(world, respondent):
     world.endpoint(events=())
     respondent.finishes()
 
     assert [item.message["type"] for item in world.work()] == ["survey.response.completed"]
 
 
-def test_an_end_that_an_answer_brings_is_told_once(world, respondent):
+def test_an_end_that_an_answer_brings_is_published_once(world, respondent):
     """The last update is not repeated for the end."""
     world.endpoint(when="final", events=())
     respondent.gives("owns", "no")
@@ -143,7 +143,7 @@ def test_an_end_that_an_answer_brings_is_told_once(world, respondent):
     assert [kind.rpartition(".")[2] for kind in kinds] == ["updated", "decided", "completed"]
 
 
-def test_who_leaves_in_the_middle_is_told_of_once(world, respondent):
+def test_leaving_in_the_middle_is_published_once(world, respondent):
     """After half an hour; and once more when they came back and left again."""
     world.endpoint(events=("survey.response.abandoned",))
     respondent.gives("owns", "yes")
@@ -181,7 +181,7 @@ def test_an_expired_session_is_closed(world, respondent):
     assert swept(world) == 0
 
 
-def test_an_answer_that_comes_while_the_sweep_looks_keeps_the_session(world, respondent, monkeypatch):
+def test_an_answer_that_arrives_during_expiry_keeps_the_session_open(world, respondent, monkeypatch):
     """The sweep looks again once it holds the contact's lock."""
     world.endpoint(events=())
     world.later(minutes=30)
@@ -195,7 +195,7 @@ def test_an_answer_that_comes_while_the_sweep_looks_keeps_the_session(world, res
     assert respondent.row.abandoned_at is None
 
 
-def test_expired_secrets_cease_to_exist(world):
+def test_expired_secrets_are_deleted(world):
     from survey_service.webhooks import endpoints
 
     endpoint, _ = world.endpoint()

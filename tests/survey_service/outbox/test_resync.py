@@ -29,7 +29,7 @@ def catch_up(world):
     return world.work()
 
 
-def test_what_happened_meanwhile_is_told_once_a_contact_after_the_ping(world, call, told):
+def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told):
     """Ten changes of one contact are one message; of the other, who did not change, there is none."""
     call("patch", f"/endpoints/{told}", {"state": "disabled"})
     for number in range(10):
@@ -63,7 +63,7 @@ def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_aga
     assert world.untold(told) == ["ct_one"]
 
 
-def test_who_was_erased_meanwhile_is_told_as_erased(world, call, told):
+def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
     """By the id: the names are gone."""
     call("patch", f"/endpoints/{told}", {"state": "disabled"})
     with world.store.writing() as session:
@@ -77,7 +77,7 @@ def test_who_was_erased_meanwhile_is_told_as_erased(world, call, told):
 
 
 @pytest.mark.parametrize(("body", "contacts"), [({}, ["ct_one", "ct_two"]), ({"untold": True}, []), (None, ["ct_one", "ct_two"])])
-def test_a_resync_sends_the_present_of_everybody(world, call, told, body, contacts):
+def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, body, contacts):
     """With sequences that a receiver takes even if it has seen the state before."""
     answer = call("post", f"/endpoints/{told}/resync", body)
     sent = catch_up(world)
@@ -88,7 +88,7 @@ def test_a_resync_sends_the_present_of_everybody(world, call, told, body, contac
     assert {row.lane for row in world.deliveries if row.facts["reason"] == "resync"} <= {"bulk"}
 
 
-def test_a_resync_since_a_time_is_of_those_who_changed(world, call, told):
+def test_a_resync_since_a_time_sends_those_that_changed(world, call, told):
     since = world.now.isoformat()
     world.later(hours=1)
     world.believes("ct_two", 0.8, ended=True)
@@ -99,7 +99,7 @@ def test_a_resync_since_a_time_is_of_those_who_changed(world, call, told):
     assert call("post", f"/endpoints/{told}/resync", {"since": since}).json == {"contacts": 2}
 
 
-def test_a_resync_takes_the_place_of_what_waits_and_a_change_that_of_a_resync(world, call, told):
+def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, told):
     """The last state once; and it does not stay in the bulk lane."""
     world.believes("ct_one", 0.45)
     call("post", f"/endpoints/{told}/resync")
@@ -114,7 +114,7 @@ def test_a_resync_takes_the_place_of_what_waits_and_a_change_that_of_a_resync(wo
     ]
 
 
-def test_who_takes_no_bulk_fetches_it(world, call, told):
+def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, told):
     call("patch", f"/endpoints/{told}", {"bulk": False})
     answer = call("post", f"/endpoints/{told}/resync")
 
@@ -135,7 +135,7 @@ def given_up(world, call, made):
     return made["id"]
 
 
-def test_what_was_given_up_is_sent_again_by_the_range(world, call, given_up):
+def test_dead_messages_are_sent_again_by_range(world, call, given_up):
     """By type and by time; on record as asked for by a person; with the same ids and bytes."""
     first, *others = world.deliveries
     body = {"endpoint": given_up, "type": UPDATED, "from": first.created_at.isoformat(), "to": others[1].created_at.isoformat()}
@@ -160,7 +160,7 @@ def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):
     assert call("post", "/deliveries/retry", {}).status_code == 422
 
 
-def test_what_was_on_its_way_when_the_backup_was_made_holds_nothing_up(world):
+def test_messages_claimed_when_the_backup_was_made_delay_nothing(world):
     """No worker of the database that was saved is left, whatever it had in its hands."""
     world.endpoint()
     contact = world.contact()

@@ -22,7 +22,7 @@ def test_material_changes_wait_for_ten_quiet_seconds(world):
     assert sent.data["coalesced"]["updates"] == 2
 
 
-def test_they_wait_for_a_minute_at_most(world):
+def test_material_changes_wait_for_a_minute_at_most(world):
     """However busy the contact is."""
     world.endpoint(when="material")
     contact = world.contact()
@@ -54,7 +54,7 @@ def test_an_immaterial_change_starts_no_message_but_brings_a_waiting_one_up_to_d
 
 
 @pytest.mark.parametrize(("driver", "ended"), [(0.95, False), (0.31, True)])
-def test_a_decision_and_the_end_of_the_survey_are_told_at_once(world, driver, ended):
+def test_a_decision_and_the_end_of_the_survey_are_sent_at_once(world, driver, ended):
     """The end also when the last answer changed next to nothing."""
     world.endpoint(when="material")
     contact = world.contact()
@@ -77,7 +77,7 @@ def test_a_decision_goes_out_behind_the_update_it_flushes(world):
     assert told == [("updated", 2), ("decided", 3)]
 
 
-def test_idle_endpoints_hear_half_an_hour_after_the_last_change(world):
+def test_idle_endpoints_get_a_message_half_an_hour_after_the_last_change(world):
     world.endpoint(when="idle")
     contact = world.contact()
     world.believes(contact, 0.4)
@@ -91,7 +91,7 @@ def test_idle_endpoints_hear_half_an_hour_after_the_last_change(world):
     assert [sent.data["coalesced"]["updates"] for sent in world.work()] == [2]
 
 
-def test_final_endpoints_hear_nothing_before_the_end(world):
+def test_final_endpoints_get_nothing_before_the_end(world):
     """Then they hear the last state, and of a decision that was made on the way."""
     world.endpoint(when="final", events=ALL)
     contact = world.contact()

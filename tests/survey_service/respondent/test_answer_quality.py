@@ -80,7 +80,7 @@ def test_the_hosted_page_measures_for_itself(service):
         assert [item["weight"] for item in log_of(service, session_id)] == [weight, 0]
 
 
-def test_a_filled_trap_is_answered_politely_and_counts_as_nothing(service):
+def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
     """On the page and in the API; the answer is there, the belief is the prior, and the next question is asked."""
     form = form_of(service.client.get("/s/cars"))
     service.clock.forward(seconds=9)
@@ -160,7 +160,7 @@ def test_reading_takes_time_by_the_word(service):
     assert least_reading_seconds(bank.question("happy")) == pytest.approx(0.4)
 
 
-def test_how_somebody_answered_is_noted_and_changes_nothing(database_url):
+def test_response_manner_is_noted_and_changes_no_weight(database_url):
     """The same point on three scales; the median of the measured times in least times."""
     scales = "".join(
         f"  - {{id: s{n}, type: scale, text: Happy?, min: 1, max: 5, likelihood: {{a: {{mean: 4, sd: 1}}, b: {{mean: 2, sd: 1}}}}}}\n"

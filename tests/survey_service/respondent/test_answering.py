@@ -59,7 +59,7 @@ def test_ahead_names_the_question_that_really_follows(service):
 
 
 @pytest.mark.parametrize("kind", ["skip", "dont_know", "refuse"])
-def test_saying_nothing_is_evidence_where_the_bank_says_so(service, kind):
+def test_no_answer_is_evidence_where_the_bank_says_so(service, kind):
     """Not answering how far one drives is likelier in a family; not answering whether one owns a car tells nothing."""
     someone = service.start()
     someone.silent("km", kind)
@@ -198,7 +198,7 @@ def test_the_survey_stops_when_it_is_sure_enough_and_says_so(service):
     assert someone.view["progress"] == {"answered": 2, "at_most": 0}
 
 
-def test_the_promise_only_falls(service):
+def test_the_upper_bound_of_questions_only_falls(service):
     """Question n of at most m: m never grows, whatever is answered, taken back or corrected."""
     someone = service.start()
     told = [someone.view["progress"]]
@@ -302,7 +302,7 @@ def test_a_page_elsewhere_may_call_only_where_the_survey_lists_it(service):
     assert service.client.options(session, headers={"Origin": "https://evil.example"}).status_code == 403
 
 
-def test_the_browser_is_told_no_probability_and_no_persona(service):
+def test_the_browser_gets_no_probability_and_no_persona(service):
     """Unless the survey reveals them."""
     someone = service.start()
     text = someone.answer("owns", "yes").text

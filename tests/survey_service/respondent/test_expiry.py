@@ -22,7 +22,7 @@ def told(service, event_type):
         return session.exec(select(Delivery).where(Delivery.event_type == event_type)).all()
 
 
-def test_leaving_in_the_middle_is_told_once_with_what_was_answered(listening):
+def test_leaving_in_the_middle_is_published_once_with_the_answers(listening):
     """Half an hour of silence is a departure; the session stays open for a day."""
     someone = listening.start()
     someone.answer("owns", "yes")

@@ -35,7 +35,7 @@ def serving(database_url):
         item.parts.store.close()
 
 
-def test_in_an_exploring_session_what_is_drawn_is_logged_and_shown_ahead(serving):
+def test_in_an_exploring_session_the_drawn_question_is_logged_and_shown_ahead(serving):
     """The chance stands beside the answer to the question that was drawn, and the question ahead is the one that comes."""
     service = serving(EXPLORING)
     firsts = set()

@@ -9,7 +9,7 @@ def identity(service, name):
     return service.call("POST", f"/api/v1/contacts/{name}/identity").json["identity"]
 
 
-def test_what_was_answered_before_is_theirs(service):
+def test_answers_given_before_belong_to_the_identified_contact(service):
     """With a signed identity; saying it twice changes nothing, and the survey goes on."""
     respondent(service, "zoe", km=9_000)
     person = respondent(service, None, owns="yes")
@@ -22,7 +22,7 @@ def test_what_was_answered_before_is_theirs(service):
     assert belief_of(service, "zoe")["evidence"]["answers"] == 3
 
 
-def test_an_email_link_says_it_too(service):
+def test_an_email_link_identifies_too(service):
     """The token of the address in the email."""
     person = respondent(service, None, owns="yes")
     [made] = service.call("POST", "/api/v1/links", {"survey": "all", "contacts": [{"external_id": "zoe"}]}).json["items"]
@@ -43,6 +43,6 @@ def test_the_session_of_one_customer_does_not_become_anothers(service):
 
 
 @pytest.mark.parametrize("body", [{}, {"identity": "x", "link": "y"}, {"identity": "forged"}, {"link": "forged"}])
-def test_what_says_nothing_is_refused(service, body):
+def test_a_body_without_identity_is_refused(service, body):
     """422."""
     assert respondent(service, None).post("identity", body).status_code == 422

@@ -52,7 +52,7 @@ def test_a_client_that_sees_to_consent_itself_starts_as_before(service, body):
 
 
 @pytest.mark.parametrize("survey", ["all", "tells"])
-def test_where_consent_is_not_required_nobody_is_held_up(service, survey):
+def test_without_required_consent_the_survey_starts_at_once(service, survey):
     """A notice is shown beside the first question."""
     view = service.start(survey, consent=False).view
     assert view.get("consent") == ({"text": "We keep it for a year.", "required": False} if survey == "tells" else None)

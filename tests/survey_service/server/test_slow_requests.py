@@ -16,7 +16,7 @@ class Connected:
     sock: socket.socket
 
 
-def test_who_sends_a_byte_now_and_then_comes_to_an_end():
+def test_a_client_that_sends_a_byte_now_and_then_is_cut_off():
     """The reader meets the end of the input; the writer can still say why. Who began later goes on."""
     ours, theirs = socket.socketpair()
     other, its_client = socket.socketpair()
@@ -38,7 +38,7 @@ def test_who_sends_a_byte_now_and_then_comes_to_an_end():
         assert other.recv(1) == b"y"
 
 
-def test_who_has_finished_is_left_alone():
+def test_a_complete_request_is_not_cut_off():
     """And a connection that has gone by itself breaks nothing."""
     ours, theirs = socket.socketpair()
     done, gone, patience = Connected(ours), Connected(socket.socket()), ReadDeadlines(60)
@@ -65,7 +65,7 @@ HEAD = "POST /api/v1/surveys/none/sessions HTTP/1.1\r\nHost: x\r\nConnection: cl
     ],
     ids=["within the head", "before the body", "within the body", "within a chunk"],
 )
-def test_many_who_have_not_finished_hold_nobody_up(sqlite_template, first, rest):
+def test_many_incomplete_requests_delay_nobody(sqlite_template, first, rest):
     """Two hundred clients stop in the middle, where the server has eight threads: others are answered, and so are they when they go on."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
         plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(200)]
@@ -92,7 +92,7 @@ def test_a_thread_reads_what_it_can_read_to_the_end():
     assert is_whole(large + b"x" * ENOUGH)
 
 
-def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
+def test_a_client_that_is_gone_or_too_late_is_closed():
     """The reader learns of it."""
     ours, theirs = socket.socketpair()
     connection, unfinished = Connected(ours), PartialRequests()
@@ -107,7 +107,7 @@ def test_who_has_gone_or_is_too_late_does_not_wait_any_longer():
         assert not unfinished.is_incomplete(connection, ours, 60)
 
 
-def test_who_does_not_hang_up_holds_nobody_up(sqlite_template):
+def test_a_client_that_does_not_hang_up_delays_nobody(sqlite_template):
     """Sixty clients have their answers and stay on the line: the next is answered all the same. gunicorn waits two seconds for each."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
         plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]
@@ -117,7 +117,7 @@ def test_who_does_not_hang_up_holds_nobody_up(sqlite_template):
         assert web.call("GET", "/healthz")[0] == 200
 
 
-def test_who_goes_on_sending_reads_the_answer_first(sqlite_template):
+def test_a_client_that_goes_on_sending_reads_the_response_first(sqlite_template):
     """A body of which only the beginning is read: the rest is thrown away, and no reset takes the answer away with it."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), socket.create_connection(("127.0.0.1", web.port), timeout=30) as plug:
         plug.sendall(f"{HEAD}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1_000_000)

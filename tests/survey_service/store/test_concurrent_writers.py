@@ -53,7 +53,7 @@ def test_everybody_writes_in_turn(stores):
     assert sequence(stores[0]) == WRITERS
 
 
-def test_who_waits_too_long_is_told_so_and_the_next_one_is_not_in_the_way(stores, url, monkeypatch):
+def test_a_writer_that_waits_too_long_gets_an_error_and_delays_nobody(stores, url, monkeypatch):
     """Those behind, too; and when the other writer has gone everything goes on."""
     monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 30)
     store = stores[0]
@@ -75,7 +75,7 @@ def test_who_waits_too_long_is_told_so_and_the_next_one_is_not_in_the_way(stores
     assert sequence(store) == 1
 
 
-def test_a_write_that_fails_gives_its_turn_away(stores):
+def test_a_failed_write_lets_the_next_one_in(stores):
     with pytest.raises(ZeroDivisionError), stores[0].writing() as session:
         session.execute(COUNT)
         raise ZeroDivisionError

@@ -59,7 +59,7 @@ def test_the_use_of_a_key_is_written_once_an_hour(service):
     assert the_key(service).last_used_at == service.clock()
 
 
-def test_answering_knows_nothing_of_keys(service):
+def test_respondents_need_no_key(service):
     """No statement of a respondent's calls reads or writes them."""
 
     def answering():
@@ -134,7 +134,7 @@ def test_one_key_takes_the_place_of_another(service):
         assert rotate_key(session, p.keys, old.id, clock(), timedelta(0), None) is None
 
 
-def test_a_copy_of_the_database_opens_nothing(service):
+def test_a_copy_of_the_database_holds_no_usable_key(service):
     """What is kept of a key is a digest under the service's secret: it is no key, and without the secret none can be found for it."""
     row = the_key(service)
 

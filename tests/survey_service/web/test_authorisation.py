@@ -178,7 +178,7 @@ def test_a_session_opens_with_its_own_token_only(one_service, keys, call):
 
 
 @pytest.mark.parametrize("call", sorted(OF_INTAKE))
-def test_what_contacts_did_is_told_with_a_key_for_it(one_service, keys, call):
+def test_events_are_accepted_with_an_intake_key_only(one_service, keys, call):
     """Its own, or one that may write; in Basic as in Bearer."""
     method, path = address(call)
 
@@ -244,7 +244,7 @@ def acts(service: Service) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("call", sorted(SEALED - {"POST /in/<source>"}))  # which is sealed by a signature: see below
-def test_a_sealed_address_opens_with_its_own_seal_only(one_service, wrong, call):
+def test_a_sealed_url_is_accepted_with_its_own_seal_only(one_service, wrong, call):
     """Not with none, not with that of another survey or service, not when it is over; a key in its place is no seal. Nothing is written."""
     method = call.partition(" ")[0]
     kind = "ticket" if "<ticket>" in call else "token" if "<token>" in call else "t"
@@ -259,7 +259,7 @@ def test_a_sealed_address_opens_with_its_own_seal_only(one_service, wrong, call)
 @pytest.mark.parametrize(
     "call", sorted(item for item in SEALED if "<ticket>" in item or item.startswith(("GET /preview", "POST /preview")))
 )
-def test_a_sealed_address_ends(one_service, monkeypatch, call):
+def test_a_sealed_url_expires(one_service, monkeypatch, call):
     """A ticket after thirty days, a preview after an hour."""
     method = call.partition(" ")[0]
     ticket, shown = ticket_of(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
@@ -272,7 +272,7 @@ def test_a_sealed_address_ends(one_service, monkeypatch, call):
     assert response.status_code in (403, 404), response.text
 
 
-def test_a_message_of_a_source_is_taken_with_its_signature_only(one_service):
+def test_an_event_of_a_source_is_accepted_with_its_signature_only(one_service):
     """Not with none, another source's, or a key; and not from a source that was removed."""
     source, other = a_source(one_service, "hubspot"), a_source(one_service, "hubspot")
     body, now, before = b"[]", milliseconds(one_service), acts(one_service)

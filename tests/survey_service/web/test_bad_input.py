@@ -188,7 +188,7 @@ def test_a_method_that_is_not_there_is_a_405_that_says_which_are(one_service):
         ({"who": "me", "language": ""}, {"who", "language"}),
     ],
 )
-def test_a_bad_start_starts_nothing(service, body, paths):
+def test_an_invalid_start_creates_no_session(service, body, paths):
     """No session, no contact."""
     assert assert_problem(service.client.post("/api/v1/surveys/all/sessions", json=body), 422) == paths
     assert stored(service)[0][4] == 0

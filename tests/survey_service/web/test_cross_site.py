@@ -70,7 +70,7 @@ def test_the_first_form_holds_for_its_survey_and_for_a_day(one_service, monkeypa
     assert written(one_service) == before
 
 
-def test_nothing_here_sets_or_reads_a_cookie(one_service):
+def test_no_response_sets_a_cookie_and_no_code_reads_one(one_service):
     """So no request that another site causes has any right that the site has not itself."""
     for call in calls(one_service.app):
         method, _, path = call.partition(" ")

@@ -10,7 +10,7 @@ ADDRESSES = ("/api/v1/openapi.json", "/api/v1/docs", "/api/v1/banks", "/healthz"
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_nothing_is_sniffed_framed_or_told_to_others(one_service, path):
+def test_responses_forbid_sniffing_framing_and_referrers(one_service, path):
     """Every answer, errors too. Pages say themselves who may frame them."""
     response = one_service.client.get(path)
 
@@ -22,7 +22,7 @@ def test_nothing_is_sniffed_framed_or_told_to_others(one_service, path):
     assert "Strict-Transport-Security" not in response.headers  # this one is served without TLS
 
 
-def test_a_page_asks_for_nothing_of_the_phone_and_is_in_nobodys_hands(one_service):
+def test_pages_ask_for_no_device_permission_and_have_no_opener(one_service):
     """No window that opened it holds it; what is no page says nothing of that."""
     for path in ("/s/all", "/s/all/x.y.z", "/api/v1/docs", "/l/AAAA"):
         headers = one_service.client.get(path).headers
@@ -31,13 +31,13 @@ def test_a_page_asks_for_nothing_of_the_phone_and_is_in_nobodys_hands(one_servic
     assert "Permissions-Policy" not in one_service.client.get("/api/v1/openapi.json").headers
 
 
-def test_what_the_api_tells_is_kept_by_no_cache(one_service):
+def test_api_responses_are_not_cached(one_service):
     """It is about people."""
     for path in ("/api/v1/banks", "/api/v1/contacts", "/api/v1/contacts/nobody"):
         assert one_service.call("GET", path).headers["Cache-Control"] == "no-store"
 
 
-def test_behind_tls_browsers_stay_there(tmp_path):
+def test_behind_tls_responses_ask_for_strict_transport(tmp_path):
     """As soon as BASE_URL says https."""
     app = create_app(Settings(f"sqlite:///{tmp_path}/x.db", (SECRET,), base_url="https://surveys.example.com"))
 

@@ -290,7 +290,7 @@ def test_publishing_the_same_bank_from_everywhere_at_once_is_one_version(service
     assert sorted(seen) == [(200, 2)] * 5 + [(201, 2)]
 
 
-def test_a_message_that_cannot_be_written_is_put_aside_and_the_next_one_goes(service):
+def test_a_message_that_cannot_be_written_is_dead_and_the_next_one_is_sent(service):
     """One bad row never stops the worker."""
     p, sent = service.parts, []
     with p.store.writing() as session:

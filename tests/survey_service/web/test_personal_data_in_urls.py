@@ -50,7 +50,7 @@ def walk(walker: Walker, path: str, values: dict[str, str]) -> str:
     return path
 
 
-def test_a_walk_through_everything_leaves_no_trace_in_addresses_or_logs(database_url, caplog):
+def test_no_personal_data_appears_in_urls_or_logs(database_url, caplog):
     """Hosted page, deletion, email link, preview, and errors on the way: every address, every line, every referrer policy."""
     caplog.set_level(logging.DEBUG)
     service = a_service(database_url, MARKED)

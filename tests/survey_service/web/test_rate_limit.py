@@ -34,7 +34,7 @@ def store(database_url):
     opened.close()
 
 
-def test_a_clock_that_is_set_back_turns_nobody_away(store):
+def test_a_clock_that_is_set_back_refuses_nobody(store):
     """What was admitted in a future that has not come counts for nothing; clocks a few seconds apart are no reason to admit more."""
     limits, charges = Limits(store, [Limit(3, 1.0)]), [Charge("one", Limit(3, 1.0))]
     later = START + timedelta(hours=1)
@@ -96,7 +96,7 @@ def test_the_statement_does_what_the_standard_says(sqlite_template, tmp_path_fac
     assert found == by_hand(limit, moments)
 
 
-def test_who_is_refused_for_one_reason_is_charged_for_none(store):
+def test_a_refused_request_charges_no_key(store):
     """An address that floods does not use up what a survey may take from others."""
     address, survey = Limit(2, 0.01), Limit(4, 0.01)
     limits = Limits(store, [address, survey])
@@ -106,7 +106,7 @@ def test_who_is_refused_for_one_reason_is_charged_for_none(store):
     assert admitted(limits, [Charge("address/c", address)], START, 50) == 2
 
 
-def test_of_many_at_once_exactly_as_many_get_in_as_may(store):
+def test_concurrent_requests_are_admitted_up_to_the_limit_exactly(store):
     """Sixteen threads on two keys in both orders: nobody too many, nobody waits for ever."""
     limit = Limit(40, 0.001)
     limits = Limits(store, [limit])
@@ -116,7 +116,7 @@ def test_of_many_at_once_exactly_as_many_get_in_as_may(store):
     assert taken == 40
 
 
-def test_keys_that_limit_nothing_any_more_are_forgotten(store):
+def test_keys_that_limit_nothing_are_deleted(store):
     """After the time in which they would be as good as new, and not before."""
     limit = Limit(10, 0.01)
     limits = Limits(store, [limit])

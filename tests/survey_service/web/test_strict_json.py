@@ -10,7 +10,7 @@ from survey_service.web.strict_json import DEEPEST, read_json
 
 @pytest.mark.parametrize("depth", [DEEPEST + 1, 200, 900, *range(940, 1010), 5000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_no_depth_breaks_the_reader(opening, closing, depth):
+def test_no_nesting_breaks_the_reader(opening, closing, depth):
     """Wherever the interpreter's own limit is: it is never met outside the reader."""
     with pytest.raises(MalformedBody, match="nested more than 64 levels"):
         read_json((opening * depth + "1" + closing * depth).encode())
@@ -21,7 +21,7 @@ def test_what_is_read_here_is_nested_less():
     assert read_json(nested.encode()) == json.loads(nested)
 
 
-def test_a_name_that_stands_twice_is_refused_by_name():
+def test_a_repeated_name_is_refused_and_named():
     """One program takes the first, another the last."""
     with pytest.raises(MalformedBody, match='"kind" stands twice'):
         read_json(b'{"a": [{"kind": "skip", "b": 1, "kind": "answer"}]}')
@@ -29,11 +29,11 @@ def test_a_name_that_stands_twice_is_refused_by_name():
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "[1, Infinity]", '"\\ud800"', '"a\\u0000"', '{"a\\u0000": 1}', "9" * 400])
-def test_what_cannot_be_kept_is_refused(text):
+def test_what_cannot_be_stored_is_refused(text):
     with pytest.raises(MalformedBody):
         read_json(text.encode())
 
 
 @pytest.mark.parametrize("text", ["0", "-0.0", "1e308", '"\\ud83d\\ude00"', '""', "{}", "[]", "null"])
-def test_what_can_be_kept_is_read(text):
+def test_what_can_be_stored_is_read(text):
     assert read_json(text.encode()) == json.loads(text)

@@ -65,7 +65,7 @@ def test_each_message_is_settled_on_its_own(world, many):
 
 
 @pytest.mark.parametrize("last", [GONE, failure(503, timedelta(seconds=60))], ids=["410", "retry-after"])
-def test_who_wants_no_more_gets_no_more_of_the_batch(world, many, last):
+def test_an_endpoint_that_answers_410_gets_no_more_of_the_batch(world, many, last):
     """What was not sent leaves no trace, neither a count nor a line in the log."""
     world.answers = [OK, last]
     world.step()
@@ -76,7 +76,7 @@ def test_who_wants_no_more_gets_no_more_of_the_batch(world, many, last):
     assert {row.state for row in world.deliveries[2:]} == ({"dropped"} if last is GONE else {"pending"})
 
 
-def test_who_fails_again_and_again_is_sent_one_message_at_a_time(world, many):
+def test_a_failing_endpoint_gets_one_message_at_a_time(world, many):
     """Until one arrives: then the rest goes together."""
     world.answers = [failure()] * 4
     batches = []
@@ -93,7 +93,7 @@ def test_who_fails_again_and_again_is_sent_one_message_at_a_time(world, many):
     assert batches[6:] == [4, 4, 4, 4]
 
 
-def test_what_a_person_asked_for_stays_so_when_it_goes_back(world, many):
+def test_a_manual_retry_stays_one_when_it_is_released(world, many):
     """The next attempt is on record as manual."""
     world.answers = [OK, failure()]
     world.step()
@@ -104,7 +104,7 @@ def test_what_a_person_asked_for_stays_so_when_it_goes_back(world, many):
     assert [attempt.manual for attempt in world.attempts if attempt.delivery_id == 2] == [False, True]
 
 
-def test_a_worker_that_is_to_end_finishes_one_message_and_gives_the_rest_back(world, many):
+def test_a_stopping_worker_finishes_one_message_and_releases_the_rest(world, many):
     hands = world.hands(enough=lambda: bool(world.sent))
     dispatch.step(hands)
 
@@ -126,7 +126,7 @@ def test_a_batch_whose_worker_died_comes_again_with_the_same_bytes(world, many):
     assert world.deliveries[0].due - world.now == timedelta(seconds=5)  # as after a first attempt
 
 
-def test_what_another_hand_has_taken_meanwhile_is_not_settled_with_the_batch(world, many):
+def test_a_message_claimed_by_another_thread_is_not_recorded_with_the_batch(world, many):
     """Only those that are still ours."""
     slow = world.claim(most=2)
     world.later(seconds=LEASE.total_seconds() + 1)
@@ -138,7 +138,7 @@ def test_what_another_hand_has_taken_meanwhile_is_not_settled_with_the_batch(wor
     assert world.deliveries[0].last_error == "status"
 
 
-def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world, many, monkeypatch):
+def test_a_contact_erased_during_a_batch_is_not_sent_any_more(world, many, monkeypatch):
     """What has been in hand for a while is looked at again."""
     monkeypatch.setattr(dispatch, "LOOK_AGAIN_SECONDS", 0.0)
 
@@ -155,7 +155,7 @@ def test_who_is_erased_while_the_batch_is_on_its_way_is_not_sent_any_more(world,
     assert not [attempt for attempt in world.attempts if attempt.delivery_id == 4]
 
 
-def test_an_address_that_is_changed_while_the_batch_is_on_its_way_gets_the_rest(world, many, monkeypatch):
+def test_a_url_changed_during_a_batch_gets_the_rest(world, many, monkeypatch):
     monkeypatch.setattr(dispatch, "LOOK_AGAIN_SECONDS", 0.0)
 
     def deliver(*given):

@@ -42,7 +42,7 @@ def alerts(world):
     return [(sent.message["type"], sent.data["reason"], sent.data["percent"]) for sent in world.sent if sent.url == OPERATOR]
 
 
-def test_ten_failures_over_two_minutes_open_the_breaker_and_the_operator_is_told(world, down):
+def test_ten_failures_over_two_minutes_open_the_breaker_and_are_published(world, down):
     """The operator's endpoint, not the one that fails; the address, which may hold a token, is not named."""
     assert world.health(down).tripped_at == world.now
     assert fail(world) == []
@@ -60,7 +60,7 @@ def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
     assert (world.health(made).failures, world.health(made).tripped_at) == (CONTACTS, None)
 
 
-def test_while_it_is_open_one_message_at_a_time_looks_whether_all_is_well(world, down):
+def test_while_the_breaker_is_open_one_message_at_a_time_is_sent(world, down):
     """After 1, 2, 4 … 30 minutes, each time another one; what it costs is not counted against the message."""
     gaps, tried, counted = [], [], [row.attempt for row in world.deliveries if row.endpoint_id == down]
     for _ in range(8):
@@ -85,7 +85,7 @@ def test_a_probe_that_is_in_flight_is_the_only_one(world, down):
     assert world.claim() is None
 
 
-def test_when_one_arrives_all_the_others_go_at_once_and_the_operator_is_told(world, down):
+def test_a_delivered_probe_closes_the_breaker_and_is_published(world, down):
     """Nobody waits for the rest of a back-off of hours."""
     world.later(minutes=1)
     sent = [item for item in world.work() if item.url != OPERATOR]
@@ -111,7 +111,7 @@ def test_after_five_days_it_is_disabled_with_three_warnings_before(world, down):
     assert len(world.untold(down)) == CONTACTS
 
 
-def test_410_tells_the_operator_too(world):
+def test_410_is_published_too(world):
     world.endpoint()
     world.endpoint(events=ALERTS, url=OPERATOR)
     world.believes(world.contact(), 0.5)

@@ -53,7 +53,7 @@ def test_contacts_do_not_wait_for_each_other(world):
     assert world.claim() is not None
 
 
-def test_an_endpoint_that_hangs_leaves_hands_free_for_the_others(world):
+def test_an_endpoint_that_hangs_leaves_threads_free_for_the_others(world):
     """It may keep four hands waiting, never all of them."""
     hanging, _ = world.endpoint()
     for number in range(6):

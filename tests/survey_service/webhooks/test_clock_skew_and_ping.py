@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "410 Gone"])
 @pytest.mark.parametrize("minutes", [10, -10, 0])
-def test_the_date_of_any_answer_tells_how_far_our_clock_is_off(status, minutes):
+def test_the_date_of_a_response_shows_the_clock_skew(status, minutes):
     theirs = format_datetime(NOW - timedelta(minutes=minutes), usegmt=True)
 
     assert outcome_of(answers(status, Date=theirs), clock=lambda: NOW).clock_off == timedelta(minutes=minutes)

@@ -8,7 +8,7 @@ from tests.survey_service.webhooks.api_clients import ENDPOINT
 TOKEN = "Bearer not-for-eyes"
 
 
-def test_they_are_sent_and_never_shown_again(world, call):
+def test_custom_headers_are_sent_and_never_shown_again(world, call):
     """Neither by the API nor in the database."""
     made = call("post", "/endpoints", {**ENDPOINT, "headers": {"Authorization": TOKEN, "X-Shop": "7"}})
     world.believes(world.contact(), 0.4, ended=True)
@@ -22,7 +22,7 @@ def test_they_are_sent_and_never_shown_again(world, call):
     assert TOKEN not in repr(world.all_as_text())
 
 
-def test_they_are_replaced_as_a_whole(world, call):
+def test_custom_headers_are_replaced_as_a_whole(world, call):
     made = call("post", "/endpoints", {**ENDPOINT, "headers": {"A": "1", "B": "2"}}).json
     changed = call("patch", f"/endpoints/{made['id']}", {"headers": {"C": "3"}}).json
 

@@ -90,7 +90,7 @@ def test_an_unknown_event_is_refused_with_the_list(call):
         ("/endpoints/{id}/rotate", {"overlap_hours": -1}, "overlap_hours"),
     ],
 )
-def test_so_are_those_of_a_change(call, made, path, body, field):
+def test_every_problem_of_a_change_is_named(call, made, path, body, field):
     answer = call("post" if "rotate" in path else "patch", path.format(**made), body)
 
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, field)

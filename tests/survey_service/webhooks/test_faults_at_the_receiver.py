@@ -41,7 +41,7 @@ def read(request):
 @pytest.mark.parametrize(
     "fault", [answers("500 Internal Server Error"), answers("404 Not Found"), answers("301 Moved", Location="/"), nothing]
 )
-def test_what_fails_twice_comes_a_third_time_as_it_was(world, fault):
+def test_a_message_that_failed_twice_is_sent_a_third_time_unchanged(world, fault):
     """The same id and bytes, each time signed anew; a receiver that took it and said nothing can tell that it is a repetition."""
     with Receiver(in_turn(fault, fault, answers())) as receiver:
         _, secret = world.endpoint(url=receiver.url())
@@ -74,7 +74,7 @@ def test_410_is_the_last_request(world):
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-def test_who_asks_for_two_minutes_has_them(world, status):
+def test_retry_after_of_two_minutes_is_obeyed(world, status):
     """The whole endpoint; what was in the same batch waits too, and goes then."""
     with Receiver(in_turn(answers(status, Retry_After="120"), answers())) as receiver:
         world.endpoint(url=receiver.url())
@@ -111,7 +111,7 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
     assert {told_item["coalesced"]["updates"] for told_item in told} == {72}
 
 
-def test_who_is_erased_while_messages_wait_is_only_told_as_erased(world):
+def test_a_contact_erased_while_messages_wait_is_sent_as_erased_only(world):
     """Of what waited nothing is sent any more; the decision that failed is not either."""
     from survey_service.contacts.erasure import erase
     from survey_service.store.tables.core import Contact

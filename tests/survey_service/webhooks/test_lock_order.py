@@ -64,7 +64,7 @@ def two(world):
 
 
 @pytest.mark.parametrize("act", [erases, merges])
-def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
+def test_a_writer_waits_while_a_batch_is_recorded(two, act):
     """The batch holds a message of a contact whom the endpoint has not acknowledged yet: that refers to the contact."""
     batch = two.claim(most=2)
     sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
@@ -82,7 +82,7 @@ def test_who_comes_while_a_batch_is_settled_waits_for_it(two, act):
 
 
 @pytest.mark.parametrize("act", [erases, merges])
-def test_a_batch_that_is_settled_while_somebody_is_merged_or_erased_waits(two, act):
+def test_recording_a_batch_waits_for_a_merge_or_an_erasure(two, act):
     """Then nobody wants to know any more how the message of who was erased went; and two who are one now are acknowledged once."""
     batch = two.claim(most=2)
     sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]

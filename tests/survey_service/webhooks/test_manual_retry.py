@@ -53,7 +53,7 @@ def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
     assert world.attempts[-1].manual
 
 
-def test_an_older_message_never_enters_a_line_it_has_left(world):
+def test_a_retried_message_takes_its_place_at_the_end(world):
     """A fresh state does not take the place of what a person wants to see sent again, nor inherit its twelve attempts."""
     world.endpoint()
     contact = world.contact()
@@ -67,7 +67,7 @@ def test_an_older_message_never_enters_a_line_it_has_left(world):
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_what_a_worker_has_in_its_hands_is_not_waited_for(world):
+def test_a_claimed_message_is_not_waited_for(world):
     """It may itself be waiting for the contact: two who wait for each other would both fail. Nor does a respondent wait for it."""
     world.endpoint()
     contact = world.contact()

@@ -47,7 +47,7 @@ def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
     assert BULK_PLACES < PLACES_PER_ENDPOINT
 
 
-def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(world, base):
+def test_half_of_a_worker_never_sends_bulk_and_one_thread_sends_it_first(world, base):
     lanes = process.LANES_OF_THREADS
     assert [messages.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
     assert [of_thread[0] for of_thread in lanes].count(messages.BULK) == 1
@@ -58,7 +58,7 @@ def test_half_of_a_worker_never_looks_at_bulk_and_one_hand_looks_there_first(wor
     assert (reserved, bulk) == (False, True)
 
 
-def test_an_answer_takes_its_contact_out_of_the_bulk_lane(world, base):
+def test_an_answer_moves_its_contact_out_of_the_bulk_lane(world, base):
     """One message with the last state, and at once."""
     world.believes("ct_07", 0.6)
 
@@ -66,7 +66,7 @@ def test_an_answer_takes_its_contact_out_of_the_bulk_lane(world, base):
     assert world.deliveries[-1].facts["coalesced"]["updates"] == 2
 
 
-def test_who_takes_no_bulk_gets_none_and_hears_of_answers(world):
+def test_an_endpoint_without_bulk_gets_only_interactive_messages(world):
     world.endpoint(bulk=False)
     changes(world, world.contact(), 0.5)
     world.believes(world.contact("new"), 0.5)
@@ -74,7 +74,7 @@ def test_who_takes_no_bulk_gets_none_and_hears_of_answers(world):
     assert [(row.contact_id, row.lane) for row in world.deliveries] == [("ct_new", "interactive")]
 
 
-def test_an_endpoint_gets_no_more_a_second_than_it_wants(world):
+def test_an_endpoint_gets_no_more_a_second_than_its_rate(world):
     """A second's worth at once after a quiet time, and then one by one."""
     world.endpoint(per_second=5)
     for number in range(30):

@@ -41,7 +41,7 @@ def sends(world, ports):
     return outcomes
 
 
-def test_a_sweep_of_addresses_inside_is_refused_at_save_and_at_send_and_no_byte_arrives(world):
+def test_private_addresses_are_refused_at_save_and_at_send(world):
     """Also of those that stood in the database before. With leave of the operator the same listener is reached: it was there."""
     settings = Settings(world.settings.database_url, (KEY,))
     made, _ = world.endpoint(url="http://127.0.0.1:9/hook")

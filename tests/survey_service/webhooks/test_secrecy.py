@@ -14,7 +14,7 @@ from tests.survey_service.egress.hostile_receiver import LOOPBACK
 from tests.survey_service.webhooks.world import KEY, URL, failure
 
 
-def test_the_log_gives_nothing_away(world, caplog):
+def test_the_log_holds_no_secrets(world, caplog):
     """Neither the address with its token, nor a secret, nor an e-mail address, nor what was sent or answered."""
     _, secret = world.endpoint(include_pii=True)
     world.believes(world.contact(), 0.5)

@@ -28,7 +28,7 @@ sys.exit(done.exit_code)
 """
 
 
-def test_who_only_delivers_loads_no_numbers_and_no_web_server(world):
+def test_a_delivering_worker_loads_no_numerical_libraries_and_no_web_server(world):
     """The command as it is, with a message that arrives."""
     with Receiver(answers()) as target:
         world.endpoint(url=target.url())
@@ -41,7 +41,7 @@ def test_who_only_delivers_loads_no_numbers_and_no_web_server(world):
     assert HEAVY.intersection(done.stdout.split()) == set()
 
 
-def test_chores_are_done_by_a_process_that_ends_with_the_worker(database_url):
+def test_maintenance_runs_in_a_process_that_ends_with_the_worker(database_url):
     """A respondent who has left is told of, by a worker that knows no bank."""
     service = a_service(database_url)
     service.start().answer("owns", "yes")
@@ -57,7 +57,7 @@ def test_chores_are_done_by_a_process_that_ends_with_the_worker(database_url):
         service.parts.store.close()
 
 
-def test_chores_end_when_the_worker_is_killed(database_url):
+def test_maintenance_ends_when_the_worker_is_killed(database_url):
     """Nobody is left behind."""
     service = a_service(database_url)
     service.start().answer("owns", "yes")
@@ -79,7 +79,7 @@ def test_chores_end_when_the_worker_is_killed(database_url):
         (-9, maintenance_process.MaintenanceFailed),
     ],
 )
-def test_what_became_of_the_chores_is_known(monkeypatch, world, code, problem):
+def test_the_exit_of_maintenance_is_known(monkeypatch, world, code, problem):
     """A database that is away is waited for; anything else ends the worker, and its supervisor begins anew."""
     ends = f"import os, sys; os.kill(os.getpid(), {-code}) if {code} < 0 else sys.exit({code})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
@@ -88,7 +88,7 @@ def test_what_became_of_the_chores_is_known(monkeypatch, world, code, problem):
 
 
 @pytest.mark.parametrize("signal", [15, 2])
-def test_chores_that_somebody_has_ended_are_no_failure(monkeypatch, world, signal):
+def test_maintenance_ended_by_a_signal_is_no_failure(monkeypatch, world, signal):
     """Whoever ends the worker with everything it has started."""
     ends = f"import os, signal; signal.signal({signal}, signal.SIG_DFL); os.kill(os.getpid(), {signal})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))

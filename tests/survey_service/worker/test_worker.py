@@ -52,7 +52,7 @@ class Ledger:
         return OK
 
 
-def test_many_hands_never_hold_two_messages_about_one_contact(world):
+def test_threads_never_send_two_messages_about_one_contact_at_once(world):
     """While changes keep coming: sequences rise, the last state arrives, and every change is counted once."""
     world.endpoint()
     contacts = [world.contact(str(number)) for number in range(CONTACTS)]
@@ -161,7 +161,7 @@ def start_worker(settings: Settings) -> subprocess.Popen[str]:
     )
 
 
-def test_who_idles_takes_no_lock(world):
+def test_an_idle_worker_takes_no_lock(world):
     """SQLite has only one to give, and it belongs to the respondents."""
     world.endpoint(when="idle")
     contact = world.contact()

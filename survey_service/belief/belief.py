@@ -156,10 +156,10 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
     items, rows = [], []
     if evidence.given:
         weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
-        items += [_item(answer, this_answer) for answer, this_answer in evidence.given]
+        items += [_item(answer, observed) for answer, observed in evidence.given]
         rows += [
-            weighed[bank.index[this_answer.question]] + bank.tables.evidence_weight * bank.beside_tree(this_answer)
-            for this_answer in evidence.answers
+            weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.beside_tree(observed)
+            for observed in evidence.answers
         ]
     for signal, row in evidence.sightings():
         last = [event for event in evidence.seen if event.signal == signal][-1]

@@ -15,7 +15,7 @@ from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
-from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Untold
+from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
 AT_ONCE = 200
 """Rows in one transaction: nobody waits long for it, and what is done stays done when it is stopped."""
@@ -125,7 +125,7 @@ def _contacts(session: Session, before: datetime) -> int:
     stones = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
     old = select(Contact.id).where(Contact.updated_at < before, ~or_(*kept), col(Contact.id).not_in(stones))
     names = [row.id for row in _some(session, old.order_by(col(Contact.id)))]
-    for table in (Belief, Acknowledged, Untold):
+    for table in (Belief, Acknowledged, MissedContact):
         session.execute(delete(table).where(col(table.contact_id).in_(names)))
     session.execute(delete(Contact).where(col(Contact.id).in_(names)))
     return len(names)

@@ -113,12 +113,12 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
     connection = session.get_one(Connection, batch.connection_id)
     if result.token != batch.token:
         connection.token = result.token and keys.encrypt(result.token)
-    results.lock_contacts(session, [this_row.delivery_id for this_row in batch.rows])
-    mine = select(Delivery).where(col(Delivery.id).in_([this_row.delivery_id for this_row in batch.rows]))
+    results.lock_contacts(session, [claimed.delivery_id for claimed in batch.rows])
+    mine = select(Delivery).where(col(Delivery.id).in_([claimed.delivery_id for claimed in batch.rows]))
     held = {row.id: row for row in session.exec(mine.order_by(col(Delivery.id)).with_for_update())}
     settled = sum(
-        _settle(session, batch, this_row, held.get(this_row.delivery_id), result.verdicts.get(this_row.event_id), now, jitter)
-        for this_row in batch.rows
+        _settle(session, batch, claimed, held.get(claimed.delivery_id), result.verdicts.get(claimed.event_id), now, jitter)
+        for claimed in batch.rows
     )
     if result.pause is not None:
         _pending_rest(endpoint, connection, result.pause, now)
@@ -132,14 +132,14 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
 
 def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int | None, Delivery], result: Result, now: datetime) -> None:
     """Apply the circuit breaker of endpoints: one failure for each message that did not arrive."""
-    for this_row in batch.rows:
-        verdict, row = result.verdicts.get(this_row.event_id), held.get(this_row.delivery_id)
+    for claimed in batch.rows:
+        verdict, row = result.verdicts.get(claimed.event_id), held.get(claimed.delivery_id)
         if row is None or endpoint.state != "active" or not isinstance(verdict, Accepted | Later):
             continue
         outcome = ARRIVED if isinstance(verdict, Accepted) else FAILED
         if outcome is ARRIVED and not endpoint.failures:
             continue
-        message = Claimed(this_row.delivery_id, this_row.attempt, this_row.event_id, row.event_type, b"")
+        message = Claimed(claimed.delivery_id, claimed.attempt, claimed.event_id, row.event_type, b"")
         endpoint_health.apply_outcome(session, endpoint, message, outcome, now, is_probe=batch.is_probe, gave_up=row.state == "dead")
     if result.pause is not None and result.pause.wait >= AUTHORISATION_WAIT and endpoint.state == "active" and batch.rows:
         first = batch.rows[0]  # the CRM refused the credentials: it counts as a failure, so that somebody is notified when it lasts

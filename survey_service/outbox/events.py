@@ -289,7 +289,7 @@ def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -
     """Return the pieces of evidence that weigh most, heaviest first. Free text has no weight and is never quoted here."""
     heaviest = sorted(explanation, key=lambda item: -abs(item["log_likelihood_ratio_bits"]))
     texts = {question.id for question in bank.bank.questions if question.type == "text"}
-    return [_item(this_item, texts) for this_item in heaviest[:MOST_EXPLANATIONS]]
+    return [_item(piece, texts) for piece in heaviest[:MOST_EXPLANATIONS]]
 
 
 def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from survey_service.outbox.debounce import IDLE
 from survey_service.store.session import Store
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import InboundEvent
-from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
+from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
 
 ENOUGH_WAITING = 200
 """Pending bulk messages of one endpoint from which no more are made before these are sent."""
@@ -48,7 +48,7 @@ def next_resync() -> Select[Any]:
     return (
         select(col(Endpoint.id))
         .where(col(Endpoint.state) == "active", ~col(Endpoint.awaits_ping), waiting.correlate(Endpoint).scalar_subquery() < ENOUGH_WAITING)
-        .where(select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == col(Endpoint.id)).correlate(Endpoint).exists())
+        .where(select(col(MissedContact.contact_id)).where(col(MissedContact.endpoint_id) == col(Endpoint.id)).correlate(Endpoint).exists())
         .order_by(col(Endpoint.id))
         .limit(1)
     )

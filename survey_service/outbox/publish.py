@@ -21,7 +21,7 @@ from survey_service.outbox.messages import BULK, INTERACTIVE, next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
+from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
 
 CONTACT_EVENTS = (UPDATED, DECIDED, MERGED, ERASED)
 """The event types that can be sent later, from the present state of a contact."""
@@ -62,12 +62,12 @@ def publish_response(
     if what == "completed":
         publish_final(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
-    wanting = [subscriber for subscriber in _subscribers(session, contact) if is_wanted(subscriber, event_type)]
-    if not wanting:
+    subscribers = [endpoint for endpoint in _subscribers(session, contact) if is_wanted(endpoint, event_type)]
+    if not subscribers:
         return
     sequence = next_sequence(session, contact)
     facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
-    for endpoint in wanting:
+    for endpoint in subscribers:
         messages.flush(session, endpoint, contact, now)
         messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, bank)
 
@@ -82,21 +82,19 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
         return
     for endpoint in endpoints:
         messages.flush(session, endpoint, contact, now)
-    untold = [
-        this_endpoint
-        for this_endpoint in endpoints
-        if is_wanted(this_endpoint, UPDATED) and not messages.has_current_belief(session, this_endpoint, belief)
+    without_belief = [
+        endpoint for endpoint in endpoints if is_wanted(endpoint, UPDATED) and not messages.has_current_belief(session, endpoint, belief)
     ]
-    patient = [this_endpoint for this_endpoint in endpoints if is_wanted(this_endpoint, DECIDED) and this_endpoint.when == "final"]
-    if not untold and not patient:
+    waiting_for_end = [endpoint for endpoint in endpoints if is_wanted(endpoint, DECIDED) and endpoint.when == "final"]
+    if not without_belief and not waiting_for_end:
         return
     known = evidence_about(session, contact, bank, now)
     change = BeliefChange(contact, belief, bank, reason, now, is_material=False, newly_decided=False, explanation=explanation(known))
-    if untold:
+    if without_belief:
         belief.sequence = next_sequence(session, contact, after=belief)
         session.add(belief)
-        _publish_update(session, untold, change, True, now)
-    _publish_decision(session, patient, change, True, now)
+        _publish_update(session, without_belief, change, True, now)
+    _publish_decision(session, waiting_for_end, change, True, now)
 
 
 def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
@@ -150,9 +148,9 @@ def _publish_belief(
 
 
 def _publish_contact_event(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
-    wanting = [subscriber for subscriber in _subscribers(session, contact) if is_wanted(subscriber, event_type)]
+    subscribers = [endpoint for endpoint in _subscribers(session, contact) if is_wanted(endpoint, event_type)]
     facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
-    for endpoint in wanting:
+    for endpoint in subscribers:
         messages.flush(session, endpoint, contact, now)
         messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact)
 
@@ -160,25 +158,23 @@ def _publish_contact_event(session: Session, contact: Contact, event_type: str, 
 def _publish_update(
     session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
-    wanting = [this_endpoint for this_endpoint in endpoints if is_wanted(this_endpoint, UPDATED)]
-    if wanting:
+    subscribers = [endpoint for endpoint in endpoints if is_wanted(endpoint, UPDATED)]
+    if subscribers:
         facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
-        for endpoint in wanting:
+        for endpoint in subscribers:
             _supersede(session, endpoint, change, facts, ended, now, lane)
 
 
 def _publish_decision(
     session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
 ) -> None:
-    wanting = [
-        this_endpoint
-        for this_endpoint in endpoints
-        if is_wanted(this_endpoint, DECIDED) and _is_new_decision(session, this_endpoint, change, ended)
+    subscribers = [
+        endpoint for endpoint in endpoints if is_wanted(endpoint, DECIDED) and _is_new_decision(session, endpoint, change, ended)
     ]
-    if wanting:
+    if subscribers:
         names = _names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
-        for endpoint in wanting:
+        for endpoint in subscribers:
             if lane == INTERACTIVE:
                 messages.flush(session, endpoint, change.contact, now)
             messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, change.contact, change.bank, lane)
@@ -211,15 +207,15 @@ def _put_in_place(
     now: datetime,
     lane: str,
 ) -> None:
-    facts = events.coalesced(facts, [item.facts for item in earlier])
-    lane = min([lane, *(item.lane for item in earlier)], key=messages.PRIORITIES.index)
+    facts = events.coalesced(facts, [message.facts for message in earlier])
+    lane = min([lane, *(message.lane for message in earlier)], key=messages.PRIORITIES.index)
     row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
-    for item in earlier:
+    for message in earlier:
         # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.
-        if item.attempt:
-            row.attempt, row.due = max(row.attempt, item.attempt), max(row.due, item.due)
-            row.uncounted = max(row.uncounted, item.uncounted)
-        messages.settle(session, item, "superseded", now)
+        if message.attempt:
+            row.attempt, row.due = max(row.attempt, message.attempt), max(row.due, message.due)
+            row.uncounted = max(row.uncounted, message.uncounted)
+        messages.settle(session, message, "superseded", now)
 
 
 def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange, ended: bool) -> bool:
@@ -234,7 +230,7 @@ def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) ->
     known = _endpoints(session)
     if unreachable := _unreachable(known):
         resync.mark(session, unreachable, contact.id)
-    return [known_item for known_item in known if _is_reachable(known_item) and (lane == INTERACTIVE or known_item.bulk)]
+    return [endpoint for endpoint in known if _is_reachable(endpoint) and (lane == INTERACTIVE or endpoint.bulk)]
 
 
 def _endpoints(session: Session) -> list[Endpoint]:
@@ -242,8 +238,8 @@ def _endpoints(session: Session) -> list[Endpoint]:
 
 
 def _unreachable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    wanting = [endpoint for endpoint in endpoints if any(is_wanted(endpoint, event) for event in CONTACT_EVENTS)]
-    return [endpoint for endpoint in wanting if not _is_reachable(endpoint)]
+    subscribers = [endpoint for endpoint in endpoints if any(is_wanted(endpoint, event) for event in CONTACT_EVENTS)]
+    return [endpoint for endpoint in subscribers if not _is_reachable(endpoint)]
 
 
 def _is_reachable(endpoint: Endpoint) -> bool:
@@ -264,7 +260,11 @@ def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
         endpoint_id = session.scalar(pending_work.next_resync())
         if endpoint_id is None:
             return False
-        mine = select(col(Untold.contact_id)).where(col(Untold.endpoint_id) == endpoint_id).order_by(col(Untold.contact_id))
+        mine = (
+            select(col(MissedContact.contact_id))
+            .where(col(MissedContact.endpoint_id) == endpoint_id)
+            .order_by(col(MissedContact.contact_id))
+        )
         ids = list(session.scalars(mine.limit(RESYNC_BATCH)))
     with store.writing() as session:
         _resync(session, banks, endpoint_id, ids, now)
@@ -276,6 +276,6 @@ def _resync(session: Session, banks: Banks, endpoint_id: str, ids: list[str], no
     contacts = session.scalars(locked).all()
     endpoint = session.get_one(Endpoint, endpoint_id)
     for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
-        it = delete(Untold).where(col(Untold.endpoint_id) == endpoint_id, col(Untold.contact_id) == contact.id)
-        if session.scalar(it.returning(col(Untold.contact_id))):  # another worker may have done it while this one waited for the contact
+        it = delete(MissedContact).where(col(MissedContact.endpoint_id) == endpoint_id, col(MissedContact.contact_id) == contact.id)
+        if session.scalar(it.returning(col(MissedContact.contact_id))):  # no other worker did it meanwhile
             publish_snapshot(session, endpoint, contact, banks, now)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from survey_service.store.tables.core import Belief, Contact
-from survey_service.store.tables.webhooks import Delivery, Endpoint, Untold
+from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
 
 
 def mark(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:
@@ -38,14 +38,14 @@ def mark_all(session: Session, endpoint: Endpoint, since: datetime | None) -> No
 
 def count_marked(session: Session, endpoint: Endpoint) -> int:
     """Return how many contacts the endpoint has missed."""
-    return session.scalar(select(func.count()).where(col(Untold.endpoint_id) == endpoint.id)) or 0
+    return session.scalar(select(func.count()).where(col(MissedContact.endpoint_id) == endpoint.id)) or 0
 
 
 def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     # SQLite would read the ON of "SELECT … ON CONFLICT" as that of a join, unless a WHERE stands before it.
     rows = rows.where(literal(True)) if rows.whereclause is None else rows
-    session.execute(dialect.insert(Untold).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing())
+    session.execute(dialect.insert(MissedContact).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing())
 
 
 SEQUENCE_JUMP = 1_000_000

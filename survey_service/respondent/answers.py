@@ -90,7 +90,7 @@ def _closed_questions(
 ) -> list[tuple[type[Invalid], str, str]]:
     if not interview.bank.has_conditions:
         return []
-    together = {known_item.question: known_item for known_item in interview.given_so_far}
+    together = {observed.question: observed for observed in interview.given_so_far}
     together |= {answer.question: ObservedAnswer(answer.question, value) for answer, value in zip(given, values, strict=True)}
     opens = interview.bank.opens(together.values())
     return [

@@ -156,7 +156,7 @@ def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
 def name_fields_as_sent(error: DiscernError) -> Response:
     """Name the fields of an answer that was sent on its own as they stand in its body."""
     if not isinstance(sent := g.get("body"), dict) or "answers" not in sent:
-        error.errors = [{**this_error, "path": this_error["path"].removeprefix("answers.0.")} for this_error in error.errors]
+        error.errors = [{**item, "path": item["path"].removeprefix("answers.0.")} for item in error.errors]
     return problem_response(error)
 
 

@@ -218,8 +218,8 @@ class Interview:
     def progress(self) -> Progress:
         """What is done and what may still open. The limit is the one that the respondent has been shown."""
         done = np.zeros((1, len(self.bank.index)), dtype=bool)
-        for answer, this_answer in self.given:
-            done[0, self.bank.index[this_answer.question]] = answer.session_id == self.row.id or answer.kind != ASKED_AGAIN_LATER
+        for answer, observed in self.given:
+            done[0, self.bank.index[observed.question]] = answer.session_id == self.row.id or answer.kind != ASKED_AGAIN_LATER
         own = [answer for answer in self.own if answer.question in self.bank.index]
         effort = self.bank.tables.seconds
         spent = sum(effort[self.bank.index[a.question]] if a.seconds is None else a.seconds for a in own)

@@ -91,7 +91,7 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     """
     bank, rules = interview.bank, interview.bank.rules[interview.row.survey]
     outcomes = bank.outcomes(asking)
-    others = [known_item for known_item in interview.given_so_far if known_item.question != asking]
+    others = [observed for observed in interview.given_so_far if observed.question != asking]
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = look_ahead_states(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)

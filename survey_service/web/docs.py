@@ -50,7 +50,7 @@ def _call(document: Mapping[str, Any], method: str, path: str, item: Mapping[str
         "id": f"{method}{path}".replace("/", "-").replace("{", "").replace("}", ""),
         "summary": operation.get("summary", ""),
         "what": operation.get("description", ""),
-        "parameters": [_field(document, this_answer["name"], this_answer, this_answer.get("required", False)) for this_answer in given],
+        "parameters": [_field(document, parameter["name"], parameter, parameter.get("required", False)) for parameter in given],
         "body": _fields(document, _schema(document, operation.get("requestBody", {}))),
         "answers": [(status, _fields(document, schema)) for status, schema in sorted(answers.items())],
     }

@@ -49,7 +49,7 @@ def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) ->
     attempts: dict[int, list[DeliveryAttempt]] = {}
     for attempt in session.exec(made.order_by(col(DeliveryAttempt.number))):
         attempts.setdefault(attempt.delivery_id, []).append(attempt)
-    return [_view(row, [_attempt(this_attempt, with_excerpts) for this_attempt in attempts.get(row.id or 0, [])]) for row in rows]
+    return [_view(row, [_attempt(attempt, with_excerpts) for attempt in attempts.get(row.id or 0, [])]) for row in rows]
 
 
 def retry(session: Session, delivery_id: int, now: datetime) -> Delivery:

@@ -132,7 +132,7 @@ def _send(hands: Sender, batch: Batch, began: float) -> list[Sent]:
     """Send one message after the other, until the batch's time is over or the endpoint wants no more."""
     secrets, own = _decrypted(hands.keys, batch)
     sent: list[Sent] = []
-    looked, valid = began, {this_message.delivery_id for this_message in batch.messages}
+    looked, valid = began, {message.delivery_id for message in batch.messages}
     for number, message in enumerate(batch.messages):
         if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _is_final_failure(sent)):
             break

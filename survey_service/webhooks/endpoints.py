@@ -16,7 +16,7 @@ from survey_service.outbox.debounce import SEND_WHEN, SendWindow
 from survey_service.outbox.resync import count_marked, mark_all
 from survey_service.settings import Settings
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, MissedContact
 from survey_service.web.rate_limit import TooManyRequests
 from survey_service.webhooks import circuit_breaker, endpoint_health
 
@@ -152,7 +152,7 @@ def remove(session: Session, endpoint_id: str, now: datetime) -> None:
     messages.drop_pending(session, endpoint, now)
     endpoint.state, endpoint.url, endpoint.secrets, endpoint.secret_prefix = "removed", "", [], ""
     endpoint.headers = {}
-    session.execute(delete(Untold).where(col(Untold.endpoint_id) == endpoint.id))
+    session.execute(delete(MissedContact).where(col(MissedContact.endpoint_id) == endpoint.id))
     endpoint.updated_at = now
     session.add(endpoint)
 

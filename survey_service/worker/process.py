@@ -195,7 +195,7 @@ def _is_readable(endpoint: Endpoint, keys: Keyring) -> bool:
 
 @contextmanager
 def _on_signal(act: Callable[..., None]) -> Iterator[None]:
-    before = {this_signal: signal.signal(this_signal, act) for this_signal in SIGNALS}
+    before = {number: signal.signal(number, act) for number in SIGNALS}
     try:
         yield
     finally:

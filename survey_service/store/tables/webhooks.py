@@ -191,7 +191,7 @@ class Acknowledged(SQLModel, table=True):
     state: dict[str, Any] = json_column(dict)
 
 
-class Untold(SQLModel, table=True):
+class MissedContact(SQLModel, table=True):
     """A contact whose present state is to be sent to an endpoint when it can receive again: all that is kept for a disabled endpoint."""
 
     __tablename__ = "untold"

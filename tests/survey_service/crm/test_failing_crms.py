@@ -67,7 +67,7 @@ def test_a_crm_that_fails_for_days_is_disabled_and_the_operator_is_told(there):
         *[("degraded", None), ("degraded", 50), ("degraded", 70), ("degraded", 90)],
         ("disabled", None),
     ]
-    assert len(there.world.untold(made)) == CONTACTS
+    assert len(there.world.missed(made)) == CONTACTS
     there.work()
     assert {row.state for row in there.world.deliveries if row.endpoint_id == made} == {"dropped"}
 

@@ -34,7 +34,7 @@ def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told
     call("patch", f"/endpoints/{told}", {"state": "disabled"})
     for number in range(10):
         world.believes("ct_one", 0.5 + number / 100)
-    assert (world.work(), world.untold(told)) == ([], ["ct_one"])
+    assert (world.work(), world.missed(told)) == ([], ["ct_one"])
 
     assert call("patch", f"/endpoints/{told}", {"state": "active"}).json["awaits_ping"]
     world.believes("ct_one", 0.7)
@@ -60,7 +60,7 @@ def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_aga
 
     assert {sent.message["type"] for sent in world.sent} == {"endpoint.ping"}
     assert call("get", f"/endpoints/{told}").json["disabled_because"] == "failing"
-    assert world.untold(told) == ["ct_one"]
+    assert world.missed(told) == ["ct_one"]
 
 
 def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):

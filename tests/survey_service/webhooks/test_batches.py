@@ -169,6 +169,13 @@ def test_a_url_changed_during_a_batch_gets_the_rest(world, many, monkeypatch):
     assert [sent.url.rpartition("/")[2].partition("?")[0] for sent in world.sent] == ["hook"] + ["new"] * 5
 
 
+class FullBatches(Speeds):
+    """Batches of the first size, however long a message took."""
+
+    def most(self, endpoint_id):
+        return dispatch.FIRST
+
+
 def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
     """Far from the end of the lease; the rest is taken again."""
     monkeypatch.setattr(dispatch, "BATCH_SECONDS", -1.0)
@@ -178,7 +185,7 @@ def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
         in_hand.append([row.attempt for row in world.deliveries if row.lease_until is not None])
         return world.deliver(*given)
 
-    world.step(deliver)
+    dispatch.step(world.hands(deliver, speeds=FullBatches()))
 
     assert in_hand == [[1] * left for left in (6, 5, 4, 3, 2, 1)]
     assert LEASE.total_seconds() > dispatch.BATCH_SECONDS * 10

@@ -108,7 +108,7 @@ def test_after_five_days_it_is_disabled_with_three_warnings_before(world, down):
     assert [percent for _, _, percent in told] == [None, 50, 70, 90, None]
     assert told[-1][:2] == ("endpoint.disabled", "failing")
     assert {row.state for row in world.deliveries if row.endpoint_id == down} == {"dropped"}
-    assert len(world.untold(down)) == CONTACTS
+    assert len(world.missed(down)) == CONTACTS
 
 
 def test_410_is_published_too(world):

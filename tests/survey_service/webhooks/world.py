@@ -21,7 +21,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact, ExternalId
-from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, Untold
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, MissedContact
 from survey_service.web.context import utc_now
 from survey_service.webhooks import claim, deliveries, dispatch, due, endpoints, results
 from survey_service.webhooks.claim import Batch
@@ -167,8 +167,8 @@ class World:
     def health(self, endpoint: str) -> Endpoint:
         return next(item for item in self.all(Endpoint) if item.id == endpoint)
 
-    def untold(self, endpoint: str) -> list[str]:
-        return [item.contact_id for item in self.all(Untold) if item.endpoint_id == endpoint]
+    def missed(self, endpoint: str) -> list[str]:
+        return [item.contact_id for item in self.all(MissedContact) if item.endpoint_id == endpoint]
 
     def the_endpoint(self) -> Endpoint:
         (only,) = self.all(Endpoint)

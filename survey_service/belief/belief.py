@@ -15,7 +15,7 @@ from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.evidence import ContactEvidence, label_row
-from survey_service.store.rows import instance
+from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
 BELIEF = metadata.tables["belief"]

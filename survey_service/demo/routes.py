@@ -11,7 +11,7 @@ from survey_service.demo.words import WORDS
 from survey_service.embed.assets import asset
 from survey_service.embed.routes import pinned_tag, send_asset
 from survey_service.errors import BadToken, NotFound
-from survey_service.respondent.flow import nearest_language
+from survey_service.respondent.interview import nearest_language
 from survey_service.web.context import parts
 
 DEMO_SURVEY = "website"

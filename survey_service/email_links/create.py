@@ -13,7 +13,7 @@ from survey_service.contacts import directory
 from survey_service.crypto import Keyring
 from survey_service.email_links.first_question import checked, first_questions
 from survey_service.links.lookup import may_be_asked
-from survey_service.respondent.flow import nearest_language
+from survey_service.respondent.interview import nearest_language
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
-from survey_service.store.rows import save
+from survey_service.store.session import save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint

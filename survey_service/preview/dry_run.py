@@ -10,7 +10,7 @@ from sqlmodel import Session
 from question_bank.answer_values import to_store
 from survey_service.errors import Conflict
 from survey_service.respondent.answers import validate_answers
-from survey_service.respondent.flow import ask_next, close, new_interview
+from survey_service.respondent.interview import ask_next, close, new_interview
 from survey_service.respondent.state import GivenAnswer, Interview, Start
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks

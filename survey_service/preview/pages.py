@@ -18,7 +18,7 @@ from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
-from survey_service.respondent.flow import nearest_language
+from survey_service.respondent.interview import nearest_language
 from survey_service.respondent.translations import words_of_widget
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import authorise

@@ -13,7 +13,7 @@ from question_bank.compile import ObservedAnswer
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
 from survey_service.links.unconfirmed import settle
 from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
-from survey_service.store.rows import instance
+from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer
 
 _ADD = insert(ANSWER).returning(*ANSWER.c)

@@ -10,7 +10,7 @@ from survey_service.outbox import publish
 from survey_service.outbox.messages import drop_answers
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
-from survey_service.store.rows import save
+from survey_service.store.session import save
 from survey_service.store.tables.core import Answer, SurveySession
 
 ERASED = "erased"

@@ -7,8 +7,7 @@ from survey_service.outbox import pending_work, publish
 from survey_service.outbox.debounce import IDLE
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
-from survey_service.store.rows import save
-from survey_service.store.session import Store
+from survey_service.store.session import Store, save
 from survey_service.webhooks import endpoints
 
 SESSIONS_PER_SWEEP = 200

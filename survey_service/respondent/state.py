@@ -24,7 +24,7 @@ from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpr
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import claim_of
 from survey_service.store.banks import Banks
-from survey_service.store.rows import instance
+from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import LinkSession
 from survey_service.store.tables.metadata import metadata

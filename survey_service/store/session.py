@@ -1,23 +1,31 @@
-"""The connection to the database, and its two uses: reading, and writing with one commit at the end."""
+"""The connection to the database: reading, writing with one commit at the end, and rows of plain statements.
+
+The path of an answer reads and writes rows by plain statements, because the unit of work would cost several times as much.
+"""
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Connection, Engine, Text, cast, create_engine, event, func, select
+from sqlalchemy import ARRAY, Connection, Engine, Table, Text, Update, bindparam, cast, create_engine, event, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlmodel import Session
+from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm.attributes import instance_state, set_committed_value
+from sqlmodel import Session, SQLModel
 
-# PostgreSQL raises InternalError when it has become read-only.
+from survey_service.store.tables.metadata import metadata
+
+Row = TypeVar("Row", bound=SQLModel)
+
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
-
+"""The errors of a database that is away, or has become read-only (PostgreSQL raises InternalError then)."""
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_AGAIN_SECONDS = 0.0005
@@ -139,3 +147,35 @@ def _wait_to_write(connection: Any) -> None:
             sleep(LOOK_AGAIN_SECONDS)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def instance(model: type[Row], values: Mapping[str, Any]) -> Row:
+    """Return a `model` with these column values that belongs to no session. `save` writes what is changed in it.
+
+    The row must be locked, or must not be changed.
+    """
+    row: Row = class_mapper(model).class_manager.new_instance()
+    row.__dict__.update(values)
+    instance_state(row).key = (model, (row.__dict__.get("id"),), None)  # it is stored: `save` updates it and never inserts it
+    return row
+
+
+def save(session: Session, row: SQLModel) -> None:
+    """Write what changed in a row, whether `instance` made it, the unit of work read it, or it is new."""
+    state = instance_state(row)
+    if state.key is None or state.session_id is not None:
+        session.add(row)
+        return
+    changed = {name: row.__dict__[name] for name, before in state.committed_state.items() if row.__dict__[name] != before}
+    if changed:
+        session.connection().execute(_update(metadata.tables[str(row.__tablename__)]), {**changed, "row_id": state.key[1][0]})
+    for name, value in changed.items():
+        set_committed_value(row, name, value)
+
+
+@cache  # building the statement takes longer than running it
+def _update(table: Table) -> Update:
+    return update(table).where(table.c.id == bindparam("row_id"))
+
+
+# PostgreSQL raises InternalError when it has become read-only.

@@ -57,14 +57,9 @@ class PartialRequests:
 def is_whole(here: bytes) -> bool:
     """Whether a request can be read to its end, or to where it is certainly refused, from its first bytes.
 
-    >>> is_whole(b"GET / HTTP/1.1"), is_whole(b"GET / HTTP/1.1\\r\
-    \\r\
-    ")
+    >>> is_whole(b"GET / HTTP/1.1"), is_whole(b"GET / HTTP/1.1\\r\\n\\r\\n")
     (False, True)
-    >>> is_whole(b"POST / HTTP/1.1\\r\
-    Content-Length: 2\\r\
-    \\r\
-    {")
+    >>> is_whole(b"POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n{")
     False
     """
     head, end, body = here.partition(b"\r\n\r\n")

@@ -38,9 +38,9 @@ def limit_acts() -> None:
 def client_network(address: str | None) -> str | None:
     """Return what counts as one address; None where there is none (a socket file) or where it is a proxy on this machine.
 
-    >>> neighbourhood("2001:db8:1:2:3:4:5:6")
+    >>> client_network("2001:db8:1:2:3:4:5:6")
     '2001:db8:1:2::/64'
-    >>> neighbourhood("127.0.0.1") is None
+    >>> client_network("127.0.0.1") is None
     True
     """
     try:

@@ -3,7 +3,7 @@
 from adaptive.information import entropy, expected_information_gain
 from adaptive.likelihood import Choice, MultipleChoice, Numeric, Unmodelled
 from adaptive.posterior import Evidence, believe, weights_of_evidence
-from adaptive.selection import Step, SurveyRules, limit_of, look_ahead_states, next_questions
+from adaptive.selection import Step, SurveyRules, look_ahead_states, next_questions, update_limit
 from adaptive.stopping import REASONS, Progress, StopRule
 from adaptive.tables import ResponseTables
 
@@ -22,8 +22,8 @@ __all__ = [
     "believe",
     "entropy",
     "expected_information_gain",
-    "limit_of",
     "look_ahead_states",
     "next_questions",
+    "update_limit",
     "weights_of_evidence",
 ]

@@ -13,12 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive.likelihood import Floats
-
-Codes = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from adaptive.arrays import Bools, Floats, Ints
 
 NOT_GIVEN = -1
 
@@ -35,24 +31,24 @@ class Level:
 
     nodes: slice
     table: Floats
-    above: Codes
+    above: Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class LevelMessages:
     """What the answers at and below some questions of one level say.
 
     `active` is (m,), the places of these questions within the level; `below` is (A, B, m, K), P(answers at and below | own answer), and
     `sent` is (P, B, m, K), the same given the parent's answer, and never zero; both up to a factor that all personas share.
     """
 
-    active: Codes
+    active: Ints
     below: Floats
     sent: Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class UpwardPass:
     """Everything that B respondents' answers say, gathered from the leaves to the roots.
 
     `log_likelihood` is (B, K): log P(all answers in the forest | persona), up to a constant for each respondent. `said` has one entry a
@@ -60,24 +56,24 @@ class Reading:
     """
 
     log_likelihood: Floats
-    said: tuple[Said | None, ...]
+    said: tuple[LevelMessages | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Forest:
     """All dependent questions of a bank, from the roots down; `questions` is (n,), one entry a place."""
 
-    questions: Codes
+    questions: Ints
     levels: tuple[Level, ...]
 
     @cached_property
-    def _above(self) -> Codes:
+    def _above(self) -> Ints:
         """(n,) the place of each parent in the forest; of a root, its own."""
         upper = [0, *(level.nodes.start for level in self.levels)]
         return np.concatenate([level.above + upper[depth] for depth, level in enumerate(self.levels)])
 
     @cached_property
-    def _starts(self) -> Codes:
+    def _starts(self) -> Ints:
         """Where each level begins, and the last one ends."""
         return np.array([*(level.nodes.start for level in self.levels), len(self.questions)])
 
@@ -94,29 +90,29 @@ class Forest:
         """(n,) whether any answer is likelier under one persona than under another, whatever the parent's answer."""
         return np.concatenate([np.ptp(level.table, axis=3).max(axis=(0, 1)) > 1e-12 for level in self.levels])
 
-    def read(self, codes: Codes) -> Reading:
+    def read(self, codes: Ints) -> UpwardPass:
         """Gather what (B, Q) answers say, `NOT_GIVEN` where there is none."""
         given = codes[:, self.questions]
         active = np.flatnonzero(self._lineage[(given != NOT_GIVEN).any(axis=0)].any(axis=0))
         bounds = np.searchsorted(active, self._starts)
         parents = np.searchsorted(active, self._above[active])
-        known = _shown(given[:, active], max(level.table.shape[1] for level in self.levels), self.levels[0].table.shape[3])
-        said: list[Said | None] = [None] * len(self.levels)
+        known = _answer_indicators(given[:, active], max(level.table.shape[1] for level in self.levels), self.levels[0].table.shape[3])
+        said: list[LevelMessages | None] = [None] * len(self.levels)
         for depth in range(len(self.levels) - 1, -1, -1):
             level, here = self.levels[depth], slice(bounds[depth], bounds[depth + 1])
             if here.start < here.stop:
                 below, places = known[: level.table.shape[1], :, here], active[here] - level.nodes.start
-                sent = _times(_some(level.table, places).swapaxes(0, 1), below)
+                sent = _sum_over_parent(_take(level.table, places).swapaxes(0, 1), below)
                 np.maximum(sent, TINY, out=sent)
-                said[depth] = Said(places, below, sent)
+                said[depth] = LevelMessages(places, below, sent)
                 if depth:
-                    _hand_up(sent, known[: len(sent)], parents[here])
+                    _multiply_into_parents(sent, known[: len(sent)], parents[here])
         top = said[0]
         if top is None:
-            return Reading(np.zeros((len(codes), known.shape[3])), tuple(said))
-        return Reading(np.log(top.sent[0]).sum(axis=1), tuple(said))
+            return UpwardPass(np.zeros((len(codes), known.shape[3])), tuple(said))
+        return UpwardPass(np.log(top.sent[0]).sum(axis=1), tuple(said))
 
-    def predicted(self, reading: Reading) -> Floats:
+    def predict(self, reading: UpwardPass) -> Floats:
         """(A, B, n, K) P(answer | persona, all answers in the forest)."""
         respondents, personas = reading.log_likelihood.shape
         shares = np.zeros((max(level.table.shape[1] for level in self.levels), respondents, len(self.questions), personas))
@@ -124,13 +120,13 @@ class Forest:
         for level, said in zip(self.levels, reading.said, strict=True):
             others = joint.take(level.above, axis=2)
             if said is not None and level.nodes.start:  # the parent, but for this child's own say
-                cavity = _some(others, said.active)
+                cavity = _take(others, said.active)
                 cavity /= said.sent
                 if cavity is not others:
                     others[:, :, said.active] = cavity
-            joint = _times(level.table, others)
+            joint = _sum_over_parent(level.table, others)
             if said is not None:
-                reached = _some(joint, said.active)
+                reached = _take(joint, said.active)
                 reached *= said.below
                 reached /= reached.sum(axis=0)
                 if reached is not joint:
@@ -146,22 +142,22 @@ class Forest:
         """
         quiet = silence[self.questions]
         if not quiet.any():
-            return _bits(predicted, belief)
+            return _mutual_information(predicted, belief)
         spoken = belief[:, None, :] * (1 - quiet)
         share = spoken.sum(axis=2)  # (B, n)
         heard = spoken / share[:, :, None]
-        both: Floats = share * _bits(predicted, heard) + _bits(np.stack([quiet, 1 - quiet])[:, None], belief)
+        both: Floats = share * _mutual_information(predicted, heard) + _mutual_information(np.stack([quiet, 1 - quiet])[:, None], belief)
         return both
 
-    def best_action(self, belief: Floats, actions: Floats, silence: Floats, reading: Reading) -> Floats:
+    def best_action(self, belief: Floats, actions: Floats, silence: Floats, reading: UpwardPass) -> Floats:
         """(B, n) expected value of the best of (M, K) `actions` after each question is answered or passed over in silence."""
         quiet = silence[self.questions]
         worth = (belief[:, None, :] * (1 - quiet))[:, :, None, :] * actions  # (B, n, M, K)
-        answered = (worth @ self.predicted(reading)[..., None])[..., 0].max(axis=3).sum(axis=0)
+        answered = (worth @ self.predict(reading)[..., None])[..., 0].max(axis=3).sum(axis=0)
         best: Floats = answered + ((belief[:, None, :] * quiet) @ actions.T).max(axis=2)
         return best
 
-    def extremes(self, question: int) -> tuple[Floats, Floats]:
+    def probability_range(self, question: int) -> tuple[Floats, Floats]:
         """(K, A) the highest and the lowest P(answer | persona, parent's answer) over the parent's answers."""
         place = int(np.flatnonzero(self.questions == question)[0])
         level = next(level for level in self.levels if place < level.nodes.stop)
@@ -169,7 +165,7 @@ class Forest:
         lowest = np.where(table.sum(axis=1, keepdims=True) > 0, table, np.inf).min(axis=0)
         return table.max(axis=0).T, lowest.T
 
-    def touched(self, reading: Reading) -> Bools:
+    def has_evidence(self, reading: UpwardPass) -> Bools:
         """(n,) places that anybody answered, or below which anybody did."""
         touched = np.zeros(len(self.questions), dtype=bool)
         for level, said in zip(self.levels, reading.said, strict=True):
@@ -178,18 +174,18 @@ class Forest:
         return touched
 
 
-def _shown(given: Codes, answers: int, personas: int) -> Floats:
+def _answer_indicators(given: Ints, answers: int, personas: int) -> Floats:
     """(A, B, m, K) one at the answer that was given and zero elsewhere, or one everywhere where none was."""
     shown = (given == NOT_GIVEN) | (given == np.arange(answers)[:, None, None])
     return np.repeat(shown[..., None].astype(float), personas, axis=3)
 
 
-def _some(cells: Floats, places: Codes) -> Floats:
+def _take(cells: Floats, places: Ints) -> Floats:
     """(…, m, K) of (…, n, K) cells: a copy of some, or all of them as they are."""
     return cells if len(places) == cells.shape[2] else cells.take(places, axis=2)
 
 
-def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:
+def _multiply_into_parents(sent: Floats, known: Floats, parents: Ints) -> None:
     """Multiply what the questions of one level sent into what is known of their `parents`, brothers side by side.
 
     A common factor for all personas cancels in the belief. Brothers are added in logarithms: hundreds of them would underflow.
@@ -204,7 +200,7 @@ def _hand_up(sent: Floats, known: Floats, parents: Codes) -> None:
     known[:, :, parents[families]] *= np.exp(said)
 
 
-def _times(table: Floats, message: Floats) -> Floats:
+def _sum_over_parent(table: Floats, message: Floats) -> Floats:
     """(A, B, n, K) sum over p of (P, A, n, K) `table` and (P, B, n, K) `message`."""
     before, after, questions, personas = table.shape
     flat = table.reshape(before, after, -1), message.reshape(before, message.shape[1], -1)
@@ -212,22 +208,22 @@ def _times(table: Floats, message: Floats) -> Floats:
     return product.reshape(after, message.shape[1], questions, personas)
 
 
-def _bits(shares: Floats, belief: Floats) -> Floats:
+def _mutual_information(shares: Floats, belief: Floats) -> Floats:
     """(B, n) mutual information of persona and answer, from (A, B, n, K) shares and (B, K) or (B, n, K) beliefs."""
     certainty = np.maximum(shares, TINY)
     np.log2(certainty, out=certainty)
     certainty *= shares
-    expected, noise = _mean(shares, belief), _mean(certainty, belief)
+    expected, noise = _average(shares, belief), _average(certainty, belief)
     bits: Floats = noise.sum(axis=0) - (expected * np.log2(np.maximum(expected, TINY))).sum(axis=0)
     return bits
 
 
-def _mean(cells: Floats, belief: Floats) -> Floats:
+def _average(cells: Floats, belief: Floats) -> Floats:
     mean: Floats = (cells @ belief[:, :, None])[..., 0] if belief.ndim == 2 else (cells * belief).sum(axis=3)
     return mean
 
 
-def forest_of(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> Forest | None:
+def build_forest(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]) -> Forest | None:
     """The forest of a bank, None where no question depends on another.
 
     Parameters
@@ -244,7 +240,7 @@ def forest_of(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Ma
     _check(parents, roots, given)
     if not parents:
         return None
-    parents, roots, given = _rooted_at_centres(parents, roots, given)
+    parents, roots, given = _root_at_centres(parents, roots, given)
     children: dict[int, list[int]] = {}
     for question in sorted(parents):
         children.setdefault(parents[question], []).append(question)
@@ -282,19 +278,19 @@ def _check(parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mappi
             raise ValueError(f"question {child} has a table for {given[child].shape[1]} answers of its parent, which has {answers[parent]}")
 
 
-def _rooted_at_centres(
+def _root_at_centres(
     parents: Mapping[int, int], roots: Mapping[int, Floats], given: Mapping[int, Floats]
 ) -> tuple[dict[int, int], dict[int, Floats], dict[int, Floats]]:
-    """The same trees as `parents`, `roots` and `given` (see `forest_of`), each with its centre on top."""
+    """The same trees as `parents`, `roots` and `given` (see `build_forest`), each with its centre on top."""
     parents, roots, given = dict(parents), dict(roots), dict(given)
     for root in list(roots):
-        path = _way_to_the_centre(root, parents)
+        path = _path_to_centre(root, parents)
         for child in path:
-            _turn(child, parents, roots, given)
+            _reroot(child, parents, roots, given)
     return parents, roots, given
 
 
-def _turn(child: int, parents: dict[int, int], roots: dict[int, Floats], given: dict[int, Floats]) -> None:
+def _reroot(child: int, parents: dict[int, int], roots: dict[int, Floats], given: dict[int, Floats]) -> None:
     """Put a child of the root on top of it."""
     root = parents.pop(child)
     joint = roots.pop(root)[:, :, None] * given.pop(child)  # (K, root, child)
@@ -305,14 +301,14 @@ def _turn(child: int, parents: dict[int, int], roots: dict[int, Floats], given: 
     parents[root], given[root], roots[child] = child, np.ascontiguousarray(turned.swapaxes(1, 2)), share
 
 
-def _way_to_the_centre(root: int, parents: Mapping[int, int]) -> list[int]:
+def _path_to_centre(root: int, parents: Mapping[int, int]) -> list[int]:
     """The questions from below the root to the middle of the longest path of its tree."""
     near: dict[int, list[int]] = {}
     for child, parent in parents.items():
         near.setdefault(child, []).append(parent)
         near.setdefault(parent, []).append(child)
-    one_end = _farthest(root, near)[-1]
-    longest = _farthest(one_end, near)
+    one_end = _longest_path(root, near)[-1]
+    longest = _longest_path(one_end, near)
     centre = longest[(len(longest) - 1) // 2]
     way = [centre]
     while way[-1] != root:
@@ -320,7 +316,7 @@ def _way_to_the_centre(root: int, parents: Mapping[int, int]) -> list[int]:
     return way[-2::-1]
 
 
-def _farthest(start: int, near: Mapping[int, list[int]]) -> list[int]:
+def _longest_path(start: int, near: Mapping[int, list[int]]) -> list[int]:
     """The path from a question to one of those that are farthest from it."""
     before = {start: start}
     line = [start]

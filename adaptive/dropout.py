@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, log_expit
 
-from adaptive.likelihood import Bools, Floats
-from adaptive.tables import Integers
+from adaptive.arrays import Bools, Floats, Ints
 
 RIDGE = 1.0
 """Penalty on the squared slopes: a few hundred leavers must not make a question look deadly."""
@@ -24,13 +23,13 @@ class Hazard:
     seconds: float = 0.0
     new_topic: float = 0.0
 
-    def stays(self, taken: Integers, seconds: Floats, new_topic: Bools) -> Floats:
+    def survival(self, taken: Ints, seconds: Floats, new_topic: Bools) -> Floats:
         """P(the respondent stays), for arrays that broadcast."""
         staying: Floats = expit(-(self.base + self.position * taken + self.seconds * seconds + self.new_topic * new_topic))
         return staying
 
 
-def fit_hazard(taken: Integers, seconds: Floats, new_topic: Bools, left: Bools) -> Hazard:
+def fit_hazard(taken: Ints, seconds: Floats, new_topic: Bools, left: Bools) -> Hazard:
     """The hazard most likely given N questions shown, a small penalty on the slopes; all arguments are (N,), `left` where it was the end.
 
     Raises ValueError where nobody left, or everybody did.

@@ -5,8 +5,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from adaptive.likelihood import Bools, Floats
-from adaptive.tables import Integers
+from adaptive.arrays import Bools, Floats, Ints
 
 PILOT_SHARE = 0.1
 """Share of sessions in which one pilot question is asked, after the first question that counts."""
@@ -33,7 +32,7 @@ def _uniform(seed: str) -> float:
     return int.from_bytes(blake2b(seed.encode(), digest_size=7).digest()) / 2**56
 
 
-def draw_good(scores: Floats, good: Bools, draw: Floats) -> tuple[Integers, Floats]:
+def draw_by_score(scores: Floats, good: Bools, draw: Floats) -> tuple[Ints, Floats]:
     """(B,) questions drawn with a chance in proportion to their score among the `good`, and that chance; -1 where nothing is good.
 
     >>> question, chance = draw_good(np.array([[3., 9., 1.]]), np.array([[True, False, True]]), np.array([.8]))
@@ -50,7 +49,7 @@ def draw_good(scores: Floats, good: Bools, draw: Floats) -> tuple[Integers, Floa
     return np.where(some, chosen, -1), np.where(some, share[np.arange(len(share)), chosen], 1.0)
 
 
-def draw_pilot(pilots: Bools, draw: Floats) -> tuple[Integers, Floats]:
+def draw_pilot(pilots: Bools, draw: Floats) -> tuple[Ints, Floats]:
     """(B,) one of the (B, Q) `pilots`, each as likely as the other, and the chance that it is asked at all; -1 where there is none."""
-    chosen, share = draw_good(np.ones(pilots.shape), pilots, draw)
+    chosen, share = draw_by_score(np.ones(pilots.shape), pilots, draw)
     return chosen, np.where(chosen >= 0, share * PILOT_SHARE, 1.0)

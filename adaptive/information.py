@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.special import entr
 
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import TINY
-from adaptive.likelihood import Bools, Floats
 from adaptive.posterior import Posterior
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 
 def value_of_information(tables: ResponseTables, standing: Posterior, actions: Floats) -> Floats:
@@ -36,7 +36,7 @@ def value_of_information(tables: ResponseTables, standing: Posterior, actions: F
     return gain
 
 
-def decided(tables: ResponseTables, standing: Posterior, actions: Floats, still_open: Bools, left: Integers) -> Bools:
+def decision_is_final(tables: ResponseTables, standing: Posterior, actions: Floats, still_open: Bools, left: Ints) -> Bools:
     """(B,) whether nothing that may still be answered can change the best action.
 
     Sure, though cautious: every open question gets the outcome that speaks most for another action. Action a stays ahead of b while
@@ -54,17 +54,17 @@ def decided(tables: ResponseTables, standing: Posterior, actions: Floats, still_
     if tables.forest is not None and standing.reading is not None:
         ratios = ratios.copy()
         # What is answered below a question makes its own answers tell more than its table says.
-        ratios[:, tables.forest.questions[tables.forest.touched(standing.reading)]] = np.inf
+        ratios[:, tables.forest.questions[tables.forest.has_evidence(standing.reading)]] = np.inf
     best = (standing.classes @ actions.T).argmax(axis=1)
     return np.array(
         [
-            _stays_ahead(actions[a] - actions, standing.classes[b], ratios[b, still_open[b]], int(left[b]), tables.evidence_weight)
+            _stays_best(actions[a] - actions, standing.classes[b], ratios[b, still_open[b]], int(left[b]), tables.evidence_weight)
             for b, a in enumerate(best)
         ]
     )
 
 
-def _stays_ahead(leads: Floats, belief: Floats, ratios: Floats, left: int, weight: float) -> bool:
+def _stays_best(leads: Floats, belief: Floats, ratios: Floats, left: int, weight: float) -> bool:
     """Whether each of (M, K) `leads` over another action stays positive against `left` of (open, K, K) log `ratios`."""
     for lead in leads:
         worth = belief * lead
@@ -110,11 +110,11 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     """
     beliefs = np.atleast_2d(belief)
     personas = beliefs if tables.styles is None else tables.styles.marginal(beliefs)
-    bits = np.maximum(gain_of(tables, Posterior(personas, None, beliefs)), 0.0)
+    bits = np.maximum(information_gain(tables, Posterior(personas, None, beliefs)), 0.0)
     return bits[0] if belief.ndim == 1 else bits
 
 
-def gain_of(tables: ResponseTables, standing: Posterior) -> Floats:
+def information_gain(tables: ResponseTables, standing: Posterior) -> Floats:
     """(B, Q) expected information gain in bits when what was answered also says what will be answered.
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
@@ -124,17 +124,17 @@ def gain_of(tables: ResponseTables, standing: Posterior) -> Floats:
     """
     predicted = None
     if tables.forest is not None and standing.reading is not None:
-        predicted = tables.forest.predicted(standing.reading)
-    bits = _told(tables, standing.classes, predicted)
+        predicted = tables.forest.predict(standing.reading)
+    bits = _class_information(tables, standing.classes, predicted)
     if tables.styles is not None:
         within = tables.styles.within(standing.classes)
-        for k in tables.styles.several:
+        for k in tables.styles.styled_personas:
             only = np.where(tables.styles.persona_of == k, within, 0.0)
-            bits -= standing.belief[:, k, None] * _told(tables, only, predicted)
+            bits -= standing.belief[:, k, None] * _class_information(tables, only, predicted)
     return bits
 
 
-def _told(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
+def _class_information(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
     """(B, Q) mutual information in bits of class and outcome; `predicted` is what the forest expects (see `Forest.predicted`)."""
     expected = beliefs.dot(tables.cells_and_noise)
     outcome = expected[:, : tables.layout.cells]

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from adaptive.arrays import Bools, Floats, Ints
 
 FLOOR = 1e-4
 """No probability is trusted below this: one careless answer must not rule a persona out for ever."""
@@ -24,17 +22,17 @@ ENUMERATED_OPTIONS = 10
 _QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 
 
-def log_silence(silence: Floats | None, personas: int) -> Floats:
+def log_no_answer(silence: Floats | None, personas: int) -> Floats:
     """(K,) evidence of an explicit no-answer: log P(no answer | persona), zero where it is ignorable."""
     return np.zeros(personas) if silence is None else np.log(silence)
 
 
-def log_spoken(silence: Floats | None, personas: int) -> Floats:
+def log_any_answer(silence: Floats | None, personas: int) -> Floats:
     """(K,) what the bare fact of answering says: log (1 - P(no answer | persona))."""
     return np.zeros(personas) if silence is None else np.log1p(-silence)
 
 
-def log_if_meant(said: Floats, trust: float, outcomes: int) -> Floats:
+def log_with_trust(said: Floats, trust: float, outcomes: int) -> Floats:
     """(K,) what an outcome says that was meant with probability `trust` and else picked blindly among so many outcomes.
 
     ``log(h P(a | k) + (1 - h) / A)`` from `said`, the (K,) log P(a | k): a mixture, so that it tells nothing where trust is 0.
@@ -42,7 +40,7 @@ def log_if_meant(said: Floats, trust: float, outcomes: int) -> Floats:
     return np.log(trust * np.exp(said) + (1 - trust) / outcomes)
 
 
-def _with_silence(answers: Floats, silence: Floats | None) -> Floats:
+def _with_no_answer(answers: Floats, silence: Floats | None) -> Floats:
     if silence is None:
         return answers
     return np.column_stack([answers * (1 - silence)[:, None], silence])
@@ -57,11 +55,11 @@ class Choice:
 
     @property
     def cells(self) -> Floats:
-        return _with_silence(self.table, self.silence)
+        return _with_no_answer(self.table, self.silence)
 
     def log_given(self, outcome: int) -> Floats:
         """(K,) log P(outcome | persona)."""
-        return np.log(self.table[:, outcome]) + log_spoken(self.silence, len(self.table))
+        return np.log(self.table[:, outcome]) + log_any_answer(self.silence, len(self.table))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +77,15 @@ class MultipleChoice:
     def cells(self) -> Floats:
         """Every combination of ticks where there are few options, else only whether there is an answer at all."""
         if not self.enumerated:
-            return _with_silence(np.ones((len(self.ticked), 1)), self.silence)
+            return _with_no_answer(np.ones((len(self.ticked), 1)), self.silence)
         patterns = np.array(list(product([False, True], repeat=self.ticked.shape[1])))
         chance = np.where(patterns[None], self.ticked[:, None, :], 1 - self.ticked[:, None, :]).prod(axis=2)
-        return _with_silence(chance, self.silence)
+        return _with_no_answer(chance, self.silence)
 
     def log_given(self, ticked: Bools, seen: Bools) -> Floats:
         """(K,) log P(these ticks | persona) over the options that were `seen`; (M,) masks. Unseen options are missing, not "no"."""
         chance = np.where(ticked, np.log(self.ticked), np.log1p(-self.ticked))
-        said: Floats = chance[:, seen].sum(axis=1) + log_spoken(self.silence, len(self.ticked))
+        said: Floats = chance[:, seen].sum(axis=1) + log_any_answer(self.silence, len(self.ticked))
         return said
 
 
@@ -108,7 +106,7 @@ class Numeric:
     lapse: float = 0.0
 
     @property
-    def reach(self) -> tuple[float, float]:
+    def support(self) -> tuple[float, float]:
         """Between which numbers the floor and the lapses are spread: the declared range, else four widths around every persona."""
         hull = self._plain(np.array([self.centre - 4 * self.width, self.centre + 4 * self.width]))
         low = self.low if np.isfinite(self.low) else float(hull.min())
@@ -117,7 +115,7 @@ class Numeric:
 
     @property
     def _span(self) -> float:
-        low, high = self.reach
+        low, high = self.support
         return max(high - low, float(np.finfo(float).tiny))
 
     def _standard(self, value: float | Floats) -> Floats:
@@ -155,12 +153,12 @@ class Numeric:
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
         density = (1 - self.lapse) * density + self.lapse / self._span
-        said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_spoken(self.silence, len(self.centre))
+        said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_any_answer(self.silence, len(self.centre))
         return said
 
     def log_between(self, low: float, high: float) -> Floats:
         """(K,) log P(low <= number <= high | persona); either end may be infinite."""
-        return np.log(self.chance_between(low, high)) + log_spoken(self.silence, len(self.centre))
+        return np.log(self.chance_between(low, high)) + log_any_answer(self.silence, len(self.centre))
 
     def quantile(self, share: Floats) -> Floats:
         """(…, K) the number below which `share` of each persona's truncated law lies."""
@@ -179,7 +177,7 @@ class Numeric:
     def cells(self) -> Floats:
         edges = self.edges
         chance = np.column_stack([self.chance_between(a, b) for a, b in pairwise(edges)])
-        return _with_silence(chance / chance.sum(axis=1, keepdims=True), self.silence)
+        return _with_no_answer(chance / chance.sum(axis=1, keepdims=True), self.silence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +189,7 @@ class Unmodelled:
 
     @property
     def cells(self) -> Floats:
-        return _with_silence(np.ones((self.personas, 1)), self.silence)
+        return _with_no_answer(np.ones((self.personas, 1)), self.silence)
 
 
 AnyLikelihood = Choice | MultipleChoice | Numeric | Unmodelled
@@ -209,13 +207,13 @@ class TickSample:
     """
 
     ratios: Floats
-    spoken: Floats
+    any_answer: Floats
 
     @classmethod
     def of(cls, question: MultipleChoice, size: int = SAMPLED_PATTERNS) -> "TickSample":
         """Patterns from an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
         personas, options = question.ticked.shape
-        steps = np.sqrt(_primes(options)) % 1
+        steps = np.sqrt(_first_primes(options)) % 1
         points = ((np.arange(1, size + 1)[:, None]) * steps) % 1
         ticks = points[None] < question.ticked[:, None, :]  # (K, S, M)
         log_chance = np.where(ticks[:, :, None, :], np.log(question.ticked), np.log1p(-question.ticked)).sum(axis=3)  # (K, S, K)
@@ -225,7 +223,7 @@ class TickSample:
 
     def information(self, beliefs: Floats) -> Floats:
         """(B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""
-        heard = beliefs * self.spoken
+        heard = beliefs * self.any_answer
         total = heard.sum(axis=1, keepdims=True)
         heard = heard / total
         drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
@@ -235,7 +233,7 @@ class TickSample:
 
     def best_action(self, beliefs: Floats, actions: Floats) -> Floats:
         """(B,) expected value of the best of (M, K) `actions` once the ticks, or the silence, are known."""
-        heard = beliefs * self.spoken
+        heard = beliefs * self.any_answer
         drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
         joint = heard[:, None, :] * self.ratios  # (B, K * S, K)
         after = (joint @ actions.T).max(axis=2) / joint.sum(axis=2)
@@ -244,7 +242,7 @@ class TickSample:
         return best
 
 
-def _primes(count: int) -> npt.NDArray[np.int64]:
+def _first_primes(count: int) -> Ints:
     found: list[int] = []
     candidate = 2
     while len(found) < count:

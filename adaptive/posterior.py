@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from adaptive.dependency_forest import NOT_GIVEN, Reading
-from adaptive.likelihood import Bools, Floats
+from adaptive.arrays import Bools, Floats, Ints
+from adaptive.dependency_forest import NOT_GIVEN, UpwardPass
 from adaptive.response_styles import Styles
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 
 def log_odds(logits: Floats) -> Floats:
@@ -72,9 +72,9 @@ class Evidence:
     answered: Bools
     silent: Bools
     rows: Floats
-    codes: Integers
+    codes: Ints
     signals: Floats
-    supposed: tuple[int, Floats] | None = None
+    hypothetical: tuple[int, Floats] | None = None
 
     @classmethod
     def none(cls, tables: ResponseTables, respondents: int = 1) -> "Evidence":
@@ -85,7 +85,7 @@ class Evidence:
         return cls(nothing, nothing.copy(), rows, np.full(shape, NOT_GIVEN), signals)
 
 
-def uncovered(evidence: Evidence, asked: Bools) -> Evidence:
+def restrict_to(evidence: Evidence, asked: Bools) -> Evidence:
     """What is known when only the (B, Q) `asked` questions were put."""
     return replace(evidence, answered=evidence.answered & asked, silent=evidence.silent & asked)
 
@@ -105,7 +105,7 @@ def repeat_weights(answered: Bools, silent: Bools, tables: ResponseTables) -> Fl
     for topic in topics[sizes > 1]:
         members = np.flatnonzero(tables.topics == topic)
         spoken, quiet = answered[:, members], silent[:, members] & ~answered[:, members]
-        earlier_spoken: Integers = np.cumsum(spoken, axis=1) - spoken
+        earlier_spoken: Ints = np.cumsum(spoken, axis=1) - spoken
         earlier_quiet = np.cumsum(quiet, axis=1) - quiet + spoken.sum(axis=1, keepdims=True)
         repeated = (spoken & (earlier_spoken > 0)) | (quiet & (earlier_quiet > 0))
         weights[:, members] *= np.where(repeated & ~tables.in_forest[members], tables.repeat_weight, 1.0)
@@ -118,10 +118,10 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
     An answer within a tree counts given the answers before it in the bank: its share depends on that order, their sum does not.
     """
     weights = repeat_weights(evidence.answered, evidence.silent, tables)
-    alone = np.where((tables.in_forest & evidence.answered)[:, :, None], tables.log_spoken, evidence.rows)
+    alone = np.where((tables.in_forest & evidence.answered)[:, :, None], tables.log_any_answer, evidence.rows)
     parts = tables.evidence_weight * np.concatenate([weights[:, :, None] * alone, evidence.signals[:, None, :]], axis=1)
     if tables.forest is not None:
-        codes = _codes(evidence)
+        codes = _answered_codes(evidence)
         told = np.zeros((len(codes), tables.classes))
         known = np.full_like(codes, NOT_GIVEN)
         for q in np.sort(tables.forest.questions[(codes[:, tables.forest.questions] != NOT_GIVEN).any(axis=0)]):
@@ -139,13 +139,13 @@ class Posterior(NamedTuple):
     """
 
     belief: Floats
-    reading: Reading | None
-    styled: Floats | None = None
+    reading: UpwardPass | None
+    by_class: Floats | None = None
 
     @property
     def classes(self) -> Floats:
         """(B, C) belief of the classes."""
-        return self.belief if self.styled is None else self.styled
+        return self.belief if self.by_class is None else self.by_class
 
 
 def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
@@ -155,14 +155,14 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     if tables.forest is not None:
         within = evidence.answered & tables.in_forest
         if within.any():
-            reading = tables.forest.read(_codes(evidence))
-            said = said + reading.log_likelihood + within.astype(float) @ tables.log_spoken
+            reading = tables.forest.read(_answered_codes(evidence))
+            said = said + reading.log_likelihood + within.astype(float) @ tables.log_any_answer
             weights = np.where(within, 0.0, weights)
     rows = evidence.rows
     logits = weights.dot(rows[0]) if len(rows) == 1 else (weights[:, None, :] @ rows)[:, 0, :]
     logits += said
-    if evidence.supposed is not None:
-        question, instead = evidence.supposed
+    if evidence.hypothetical is not None:
+        question, instead = evidence.hypothetical
         logits += weights[:, question, None] * (instead - rows[:, question])
     logits *= tables.evidence_weight
     logits += tables.log_prior
@@ -186,5 +186,5 @@ def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
     return infer(tables, evidence).belief
 
 
-def _codes(evidence: Evidence) -> Integers:
+def _answered_codes(evidence: Evidence) -> Ints:
     return np.where(evidence.answered, evidence.codes, NOT_GIVEN)

@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats, Ints
 
-Codes = npt.NDArray[np.int64]
-
-NEVER = float(np.finfo(float).tiny)
+NEGLIGIBLE = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, eq=False)
 class Styles:
     """`persona_of` is (C,), the persona of each class; the classes of a persona stand side by side, personas in their order."""
 
-    persona_of: Codes
+    persona_of: Ints
 
     @classmethod
-    def of(cls, persona_of: Codes, classes: int) -> "Styles | None":
+    def of(cls, persona_of: Ints, classes: int) -> "Styles | None":
         """None where every persona is one class. Raises ValueError where classes are out of order, or not so many."""
         if persona_of.shape != (classes,) or persona_of[0] != 0 or not np.isin(np.diff(persona_of), [0, 1]).all():
             raise ValueError(f"persona_of has to name the persona of each of {classes} classes, 0 first and none left out")
@@ -34,12 +31,12 @@ class Styles:
         return int(self.persona_of[-1]) + 1
 
     @cached_property
-    def first(self) -> Codes:
+    def first(self) -> Ints:
         """(K,) the first class of each persona."""
         return np.flatnonzero(np.diff(self.persona_of, prepend=-1))
 
     @cached_property
-    def several(self) -> Codes:
+    def styled_personas(self) -> Ints:
         """The personas that have more than one style."""
         return np.flatnonzero(np.bincount(self.persona_of) > 1)
 
@@ -66,5 +63,5 @@ class Styles:
         """
         total = self.marginal(classes)[..., self.persona_of]
         equal = 1 / np.bincount(self.persona_of)[self.persona_of]
-        shares: Floats = np.where(total > NEVER, classes / np.maximum(total, NEVER), equal)
+        shares: Floats = np.where(total > NEGLIGIBLE, classes / np.maximum(total, NEGLIGIBLE), equal)
         return shares

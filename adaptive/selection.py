@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
-from adaptive.exploration import RandomDraw, draw_good, draw_pilot
-from adaptive.information import decided, gain_of, value_of_information
-from adaptive.likelihood import Bools, Floats
+from adaptive.exploration import RandomDraw, draw_by_score, draw_pilot
+from adaptive.information import decision_is_final, information_gain, value_of_information
 from adaptive.posterior import Evidence, Posterior, infer
-from adaptive.stopping import GO_ON, NOTHING, Progress, StopRule, most_in_all, reason_to_stop
-from adaptive.tables import Integers, ResponseTables
+from adaptive.stopping import CONTINUE, NEGLIGIBLE_GAIN, Progress, StopRule, question_limit, reason_to_stop
+from adaptive.tables import ResponseTables
 
 
 def look_ahead_states(
@@ -28,7 +28,7 @@ def look_ahead_states(
     """
     futures = len(rows)
 
-    def repeated(item: Bools | Floats | Integers) -> Any:
+    def repeated(item: Bools | Floats | Ints) -> Any:
         return np.repeat(item, futures, axis=0)
 
     answered, silent, done = repeated(evidence.answered), repeated(evidence.silent), repeated(progress.done)
@@ -84,7 +84,7 @@ class SurveyRules:
         return bool((self.required & self.included).any())
 
     @cached_property
-    def conditional(self) -> Integers:
+    def conditional(self) -> Ints:
         """The questions that have a condition."""
         return np.flatnonzero(self.needs.any(axis=1))
 
@@ -96,8 +96,8 @@ class Step(NamedTuple):
     `chance` is (B,) the probability with which the question was drawn, 1 where it was not drawn by lot, None where there were no lots.
     """
 
-    chosen: Integers
-    reason: Integers
+    chosen: Ints
+    reason: Ints
     belief: Floats
     gain: Floats
     chance: Floats | None
@@ -112,7 +112,7 @@ def eligible(rules: SurveyRules, progress: Progress) -> Bools:
     return allowed
 
 
-def possible(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Bools:
+def reachable(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Bools:
     """(B, Q) questions that some further answers could still bring up; the rest will certainly not be asked."""
     wanted: Bools = tables.informative | rules.required
     if rules.pilots is not None:
@@ -132,27 +132,27 @@ def _any_of(questions: Bools, rules: SurveyRules) -> Bools:
     return found
 
 
-def limit_of(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Progress:
+def update_limit(tables: ResponseTables, rules: SurveyRules, progress: Progress) -> Progress:
     """The same progress with its promise brought up to date: the limit falls where branches have closed, and never rises."""
-    open_questions = possible(tables, rules, progress)
-    return replace(progress, limit=most_in_all(rules.stop, open_questions, progress.taken, progress.limit))
+    open_questions = reachable(tables, rules, progress)
+    return replace(progress, limit=question_limit(rules.stop, open_questions, progress.taken, progress.limit))
 
 
-def first_of_the_best(scores: Floats, allowed: Bools) -> Integers:
+def argmax_allowed(scores: Floats, allowed: Bools) -> Ints:
     """(B,) index of the highest of (B, Q) `scores` among the `allowed`, ties to the smallest index; -1 where nothing is allowed.
 
     Scores are not negative.
     """
-    first, some = _first_of_the_best(scores, allowed)
+    first, some = _argmax_allowed(scores, allowed)
     return np.where(some, first, -1)
 
 
-def _first_of_the_best(scores: Floats, allowed: Bools) -> tuple[Integers, Bools]:
+def _argmax_allowed(scores: Floats, allowed: Bools) -> tuple[Ints, Bools]:
     """The same index, any where nothing is allowed; and (B,) whether anything is."""
     masked = np.where(allowed, scores, -np.inf)
     best = np.maximum.reduce(masked, axis=1, keepdims=True)
     best *= 1 - TIE
-    first: Integers = (masked >= best).argmax(axis=1)
+    first: Ints = (masked >= best).argmax(axis=1)
     return first, best[:, 0] >= 0
 
 
@@ -166,93 +166,95 @@ def next_questions(
     question drawn among those worth asking, or a pilot.
     """
     standing = infer(tables, evidence)
-    gain = gain_of(tables, standing)
+    gain = information_gain(tables, standing)
     asking = eligible(rules, progress)
     pool = asking & (gain > rules.stop.floor)
     if tables.has_topics:
-        fresh = pool & ~_touched(tables, evidence)
+        fresh = pool & ~_topic_answered(tables, evidence)
         pool = np.where(fresh.any(axis=1, keepdims=True), fresh, pool)
-    scores = (gain if rules.actions is None else _worth(tables, rules.actions, standing, gain, pool)) * tables.ease(rules.effort)
+    scores = (gain if rules.actions is None else _value_scores(tables, rules.actions, standing, gain, pool)) * tables.inverse_cost(
+        rules.effort
+    )
     if rules.hazard is not None:
-        scores *= rules.hazard.stays(progress.taken[:, None], tables.seconds, ~_touched(tables, evidence))
+        scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, ~_topic_answered(tables, evidence))
     chance = None
-    chosen, worthwhile = _first_of_the_best(scores, pool)
+    chosen, worthwhile = _argmax_allowed(scores, pool)
     left = worthwhile
     if np.count_nonzero(worthwhile) < len(worthwhile):  # below the floor, until `at_least`
-        chosen = np.where(worthwhile, chosen, first_of_the_best(scores, asking & (gain > NOTHING)))
+        chosen = np.where(worthwhile, chosen, argmax_allowed(scores, asking & (gain > NEGLIGIBLE_GAIN)))
         left = chosen >= 0
     if lots is not None:
-        drawn, share = draw_good(scores, pool, lots.draw)
+        drawn, share = draw_by_score(scores, pool, lots.draw)
         by_lot = lots.explore & (drawn >= 0)
         chosen, chance = np.where(by_lot, drawn, chosen), np.where(by_lot, share, 1.0)
-    settled = _settled(tables, rules, standing, progress)
+    settled = _decision(tables, rules, standing, progress)
     standpoint = (rules.stop, standing.belief, progress, left, worthwhile, settled)
     wanted = None
     if rules.first or rules.any_required or rules.pilots is not None:
-        chosen, chance, wanted = _insisted(rules, standpoint, asking, scores, chosen, chance, lots)
+        chosen, chance, wanted = _apply_requirements(rules, standpoint, asking, scores, chosen, chance, lots)
     reason = reason_to_stop(*standpoint, wanted)
     if np.count_nonzero(reason):
-        chosen = np.where(reason == GO_ON, chosen, -1)
+        chosen = np.where(reason == CONTINUE, chosen, -1)
     return Step(chosen, reason, standing.belief, gain, chance)
 
 
-_Standpoint = tuple[StopRule, Floats, Progress, Bools, Bools, Bools | None]
+_StopInputs = tuple[StopRule, Floats, Progress, Bools, Bools, Bools | None]
 """What `reason_to_stop` needs, but for what the author insists on."""
 
 
-def _settled(tables: ResponseTables, rules: SurveyRules, standing: Posterior, progress: Progress) -> Bools | None:
+def _decision(tables: ResponseTables, rules: SurveyRules, standing: Posterior, progress: Progress) -> Bools | None:
     """(B,) whether what will be done can no longer change, None where nothing depends on the answers."""
     if rules.actions is None:
         return None
-    return decided(tables, standing, rules.actions, possible(tables, rules, progress), progress.limit - progress.taken)
+    return decision_is_final(tables, standing, rules.actions, reachable(tables, rules, progress), progress.limit - progress.taken)
 
 
-def _insisted(
+def _apply_requirements(
     rules: SurveyRules,
-    standpoint: _Standpoint,
+    standpoint: _StopInputs,
     asking: Bools,
     scores: Floats,
-    chosen: Integers,
+    chosen: Ints,
     chance: Floats | None,
     lots: RandomDraw | None,
-) -> tuple[Integers, Floats | None, Bools]:
+) -> tuple[Ints, Floats | None, Bools]:
     """The question that the author wants instead of the best one, where there is one; its chance; and (B,) whether any is still wanted."""
     progress = standpoint[2]
-    first = _leading(rules, asking)
+    first = _next_of_first(rules, asking)
     wanted = first >= 0
     forced = np.zeros_like(wanted)
     if rules.any_required:
         required = asking & rules.required
         some = np.asarray(required.any(axis=1))
         last_places = required.sum(axis=1) >= progress.limit - progress.taken
-        forced = some & (last_places | (reason_to_stop(*standpoint, wanted) != GO_ON))
-        chosen = np.where(forced, first_of_the_best(scores, required), chosen)
+        forced = some & (last_places | (reason_to_stop(*standpoint, wanted) != CONTINUE))
+        chosen = np.where(forced, argmax_allowed(scores, required), chosen)
         wanted = wanted | some
     if lots is not None and chance is not None and rules.pilots is not None:
-        pilot, share = draw_pilot(_pilots(rules.pilots, asking, progress, lots, wanted), lots.draw)
+        pilot, share = draw_pilot(_pilots_due(rules.pilots, asking, progress, lots, wanted), lots.draw)
         chosen, chance = np.where(pilot >= 0, pilot, chosen), np.where(pilot >= 0, share, chance)
     chosen = np.where(first >= 0, first, chosen)
     return chosen, None if chance is None else np.where(forced | (first >= 0), 1.0, chance), wanted
 
 
-def _worth(tables: ResponseTables, actions: Floats, standing: Posterior, gain: Floats, pool: Bools) -> Floats:
+def _value_scores(tables: ResponseTables, actions: Floats, standing: Posterior, gain: Floats, pool: Bools) -> Floats:
     """(B, Q) the value of each question's information; where no single answer would change what is done, its gain.
 
     Value alone looks one step ahead, and would stand still.
     """
     value = value_of_information(tables, standing, actions)
-    any_value = (value * pool).max(axis=1, keepdims=True) > NOTHING * np.abs(actions).max()
+    any_value = (value * pool).max(axis=1, keepdims=True) > NEGLIGIBLE_GAIN * np.abs(actions).max()
     return np.where(any_value, value, gain)
 
 
-def _pilots(pilots: Bools, asking: Bools, progress: Progress, lots: RandomDraw, wanted: Bools) -> Bools:
+def _pilots_due(pilots: Bools, asking: Bools, progress: Progress, lots: RandomDraw, wanted: Bools) -> Bools:
     """(B, Q) pilots that may be asked now: one a session, after a first question that counts and all that the author wants."""
     due = lots.pilots & (progress.taken > 0) & ~(progress.done & pilots).any(axis=1) & ~wanted
     waiting: Bools = asking & pilots & due[:, None]
     return waiting
 
 
-def _leading(rules: SurveyRules, asking: Bools) -> Integers:
+def _next_of_first(rules: SurveyRules, asking: Bools) -> Ints:
     """(B,) the earliest question of `first` that may be asked, -1 where none is left."""
     if not rules.first:
         return np.full(len(asking), -1)
@@ -261,7 +263,7 @@ def _leading(rules: SurveyRules, asking: Bools) -> Integers:
     return np.where(waiting.any(axis=1), order[waiting.argmax(axis=1)], -1)
 
 
-def _touched(tables: ResponseTables, evidence: Evidence) -> Bools:
+def _topic_answered(tables: ResponseTables, evidence: Evidence) -> Bools:
     """(B, Q) questions whose topic already has an answer or an explicit silence."""
     given = evidence.answered | evidence.silent
     if not tables.has_topics:

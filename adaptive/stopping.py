@@ -5,18 +5,17 @@ from functools import cached_property
 
 import numpy as np
 
-from adaptive.likelihood import Bools, Floats
-from adaptive.tables import Integers
+from adaptive.arrays import Bools, Floats, Ints
 
 REASONS = ("", "confidence", "at_most", "gain", "seconds", "exhausted", "decision")
 """Names of the codes that `selection.next_questions` returns; code 0 means: go on."""
 
-GO_ON, CONFIDENCE, AT_MOST, GAIN, SECONDS, EXHAUSTED, DECISION = range(7)
+CONTINUE, CONFIDENCE, AT_MOST, GAIN, SECONDS, EXHAUSTED, DECISION = range(7)
 
-NOTHING = 1e-12
+NEGLIGIBLE_GAIN = 1e-12
 """Bits below which a question is considered to tell nothing."""
 
-CERTAIN = 1e-12
+CONFIDENCE_TOLERANCE = 1e-12
 """Two confidences closer than this are the same: a threshold that is met exactly is met."""
 
 
@@ -36,7 +35,7 @@ class StopRule:
     @cached_property
     def floor(self) -> float:
         """Bits that a question must exceed to be worth asking."""
-        return NOTHING if self.gain_below is None else max(NOTHING, self.gain_below - NOTHING)
+        return NEGLIGIBLE_GAIN if self.gain_below is None else max(NEGLIGIBLE_GAIN, self.gain_below - NEGLIGIBLE_GAIN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +58,14 @@ class Progress:
 
     done: Bools
     opens: Bools
-    taken: Integers
+    taken: Ints
     spent: Floats
-    limit: Integers
+    limit: Ints
 
 
 def reason_to_stop(
     rule: StopRule, belief: Floats, progress: Progress, left: Bools, worthwhile: Bools, settled: Bools | None, wanted: Bools | None
-) -> Integers:
+) -> Ints:
     """(B,) code of why each respondent should be asked nothing more, 0 where something is still to be asked.
 
     The limits of the respondent's patience (`at_most`, `seconds`) hold against everything. Being sure enough, and having nothing
@@ -98,11 +97,11 @@ def reason_to_stop(
     if settled is not None:
         reason[enough & settled & (reason != EXHAUSTED)] = DECISION
     if rule.confidence is not None:
-        reason[enough & (belief.max(axis=1) >= rule.confidence - CERTAIN)] = CONFIDENCE
+        reason[enough & (belief.max(axis=1) >= rule.confidence - CONFIDENCE_TOLERANCE)] = CONFIDENCE
     return reason
 
 
-def most_in_all(rule: StopRule, possible: Bools, taken: Integers, told: Integers | None = None) -> Integers:
+def question_limit(rule: StopRule, possible: Bools, taken: Ints, told: Ints | None = None) -> Ints:
     """(B,) upper bound of the questions of a session, those already taken included.
 
     It counts the questions that any answers could still open, capped by `at_most`, and never exceeds what was `told` before: a
@@ -111,5 +110,5 @@ def most_in_all(rule: StopRule, possible: Bools, taken: Integers, told: Integers
     bound = taken + possible.sum(axis=1)
     if rule.at_most is not None:
         bound = np.minimum(bound, rule.at_most)
-    kept: Integers = (bound if told is None else np.minimum(bound, told)).astype(np.int64)
+    kept: Ints = (bound if told is None else np.minimum(bound, told)).astype(np.int64)
     return kept

@@ -12,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import entr
 
-from adaptive.dependency_forest import TINY, Forest, forest_of
-from adaptive.likelihood import AnyLikelihood, Choice, Floats, MultipleChoice, Numeric, TickSample
+from adaptive.arrays import Bools, Floats, Ints
+from adaptive.dependency_forest import TINY, Forest, build_forest
+from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric, TickSample
 from adaptive.response_styles import Styles
-
-Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
     """`questions` is (n,); the block owns the cells of the slice `columns`, ``width * n`` of them."""
 
-    questions: Places
+    questions: Ints
     columns: slice
     width: int
 
@@ -62,7 +61,7 @@ class Layout:
         """How many cells the blocks hold together."""
         return int(self.blocks[-1].columns.stop)
 
-    def lay(self, tables: Sequence[Floats]) -> Floats:
+    def arrange(self, tables: Sequence[Floats]) -> Floats:
         """(K, cells) of one (K, A) table a question, zero in the padding."""
         laid = np.zeros((len(tables[0]), self.cells))
         for block in self.blocks:
@@ -82,8 +81,6 @@ class Layout:
         return sums
 
 
-Integers = npt.NDArray[np.int64]
-
 EFFORT_OFFSET = 2.0
 """Seconds added to every question: without them very quick questions are over-exposed (Choe, Kern and Chang, 2018)."""
 
@@ -101,10 +98,10 @@ class ResponseTables:
     prior: Floats
     questions: tuple[AnyLikelihood, ...]
     flat: Floats
-    starts: Integers
+    starts: Ints
     noise: Floats
     seconds: Floats
-    topics: Integers
+    topics: Ints
     samples: dict[int, TickSample]
     forest: Forest | None = None
     styles: Styles | None = None
@@ -130,9 +127,9 @@ class ResponseTables:
         stands under q in `questions` gives its silence only. `persona_of` is the persona of each class, in order, where any has styles.
         """
         raw = [q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions]
-        known = tuple(_summed_out(raw, parents or {}, given or {}))
+        known = tuple(_marginal_questions(raw, parents or {}, given or {}))
         cells = [question.cells for question in known]
-        classes = _classes(cells)
+        classes = _count_classes(cells)
         belief = np.full(classes, 1 / classes) if prior is None else np.asarray(prior, dtype=float)
         if belief.shape != (classes,) or (belief <= 0).any():
             raise ValueError(f"the prior has shape {belief.shape}: give one positive number for each of {classes} personas")
@@ -159,11 +156,11 @@ class ResponseTables:
         )
 
     @cached_property
-    def in_forest(self) -> npt.NDArray[np.bool_]:
+    def in_forest(self) -> Bools:
         """(Q,) questions that depend on others, or that others depend on."""
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
-    def ease(self, effort: float) -> Floats:
+    def inverse_cost(self, effort: float) -> Floats:
         """(Q,) one over what a question costs: ``(seconds + 2) ** -effort``; with effort 0 all cost the same."""
         if effort not in self._eases:
             self._eases[effort] = (self.seconds + EFFORT_OFFSET) ** -effort
@@ -194,7 +191,7 @@ class ResponseTables:
 
         No cell is exactly zero, so that its logarithm exists.
         """
-        cells = np.maximum(self.layout.lay([question.cells for question in self.questions]), 1e-300)
+        cells = np.maximum(self.layout.arrange([question.cells for question in self.questions]), 1e-300)
         return np.ascontiguousarray(np.concatenate([cells, -self.noise / np.log(2)], axis=1))
 
     @cached_property
@@ -228,7 +225,7 @@ class ResponseTables:
         high = low = question.cells
         if self.forest is not None and self.in_forest[q]:
             spoken, quiet = 1 - self.silence[q][:, None], self.silence[q][:, None]
-            high, low = (np.hstack([end * spoken, quiet]) for end in self.forest.extremes(q))
+            high, low = (np.hstack([end * spoken, quiet]) for end in self.forest.probability_range(q))
         widest = _log_ratio(high, low)
         if isinstance(question, MultipleChoice) and not question.enumerated:
             both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
@@ -236,7 +233,7 @@ class ResponseTables:
         return widest
 
     @cached_property
-    def log_spoken(self) -> Floats:
+    def log_any_answer(self) -> Floats:
         """(Q, K) log P(any answer | persona)."""
         return np.log1p(-self.silence)
 
@@ -262,7 +259,7 @@ class ResponseTables:
         return shares
 
     @cached_property
-    def informative(self) -> npt.NDArray[np.bool_]:
+    def informative(self) -> Bools:
         """(Q,) whether any outcome of the question is likelier under one persona than under another."""
         spread = np.maximum.reduceat(np.ptp(self.flat, axis=0), self.starts) > 1e-12
         for q in self.samples:
@@ -278,7 +275,9 @@ def _log_ratio(high: Floats, low: Floats) -> Floats:
     return ratio
 
 
-def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Iterator[AnyLikelihood]:
+def _marginal_questions(
+    questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]
+) -> Iterator[AnyLikelihood]:
     """The questions with P(answer | persona) where there was P(answer | persona, parent's answer). Raises ValueError for a circle."""
 
     def table(q: int, below: frozenset[int] = frozenset()) -> Floats:
@@ -299,10 +298,10 @@ def _summed_out(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], 
 def _forest(questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]) -> Forest | None:
     heads = {parent for parent in parents.values() if parent not in parents}
     roots = {q: question.table for q in heads if isinstance(question := questions[q], Choice)}
-    return forest_of(parents, roots, given)
+    return build_forest(parents, roots, given)
 
 
-def _classes(cells: Sequence[Floats]) -> int:
+def _count_classes(cells: Sequence[Floats]) -> int:
     if not cells:
         raise ValueError("there are no questions: give at least one")
     for q, table in enumerate(cells):

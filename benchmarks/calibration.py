@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive.arrays import Floats, Ints
 from adaptive.learning.fit import Fit, evidence_of, fit_with_labels
-from adaptive.learning.responses import Answers, Codes
-from adaptive.likelihood import Floats
+from adaptive.learning.responses import Answers
 from adaptive.posterior import believe
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
@@ -35,7 +35,7 @@ class World:
     def of(cls, rng: np.random.Generator, ways: int) -> "World":
         return cls(rng.dirichlet(np.ones(OPTIONS), size=(PERSONAS, QUESTIONS // ways)), ways)
 
-    def draw(self, respondents: int, rng: np.random.Generator) -> tuple[Codes, Codes]:
+    def draw(self, respondents: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
         """(N, Q) answers and (N,) personas, as many of each as can be."""
         who = rng.permutation(np.arange(respondents) % PERSONAS)
         below = self.tables.cumsum(axis=2)[who]  # (N, underlying, A)
@@ -45,12 +45,12 @@ class World:
         return np.where(slipped, rng.integers(0, OPTIONS, told.shape), told), who
 
 
-def learnt(world: World, respondents: int, rng: np.random.Generator) -> Fit:
+def fit_world(world: World, respondents: int, rng: np.random.Generator) -> Fit:
     codes, who = world.draw(respondents, rng)
     return fit_with_labels(Answers.of(codes, [OPTIONS] * QUESTIONS), who, rng)
 
 
-def at_the_stop(tables: ResponseTables, codes: Codes) -> tuple[Floats, Codes]:
+def at_the_stop(tables: ResponseTables, codes: Ints) -> tuple[Floats, Ints]:
     """(N, K) beliefs at .90 or when all is asked, and (N,) questions asked."""
     size = len(tables.questions)
     nothing = np.zeros(size, dtype=bool)
@@ -70,11 +70,11 @@ def at_the_stop(tables: ResponseTables, codes: Codes) -> tuple[Floats, Codes]:
     return believe(tables, final), done.sum(axis=1)
 
 
-def measured(ways: int, respondents: int, seed: int, judged: int = 1000) -> tuple[float, float, float]:
+def calibration_at_stop(ways: int, respondents: int, seed: int, judged: int = 1000) -> tuple[float, float, float]:
     """Stated, true and questions asked at the stop, among the new respondents of whom the bank got sure."""
     rng = np.random.default_rng(seed)
     world = World.of(rng, ways)
-    fit = learnt(world, respondents, rng)
+    fit = fit_world(world, respondents, rng)
     codes, who = world.draw(judged, rng)
     belief, asked = at_the_stop(fit.engine, codes)
     sure = belief.max(axis=1) >= SURE
@@ -90,7 +90,7 @@ def main() -> None:
     print(f"{'ways':>5}{'respondents':>13}{'stated':>9}{'true':>7}{'off':>7}{'questions':>11}")
     for ways in (1, 5):
         for respondents in map(int, wish.respondents.split(",")):
-            stated, true, asked = np.mean([measured(ways, respondents, seed) for seed in range(wish.draws)], axis=0)
+            stated, true, asked = np.mean([calibration_at_stop(ways, respondents, seed) for seed in range(wish.draws)], axis=0)
             print(f"{ways:>5}{respondents:>13}{stated:>9.3f}{true:>7.3f}{stated - true:>7.3f}{asked:>11.1f}", flush=True)
 
 

@@ -17,7 +17,7 @@ from time import perf_counter
 import numpy as np
 from scipy.special import entr
 
-from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, look_ahead_states, next_questions
+from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, look_ahead_states, next_questions, update_limit
 
 PERSONAS, OPTIONS, ANSWERED, ROUNDS, SLICE = 8, 5, 5, 40, 0.004
 
@@ -62,10 +62,10 @@ def measure(questions: int) -> None:
     )
     works: dict[str, Callable[[], object]] = {"product": lambda: belief @ flat, "formula": four_lines}
     for name, tables in (("choice", plain), ("choice on a tree", tree)):
-        evidence, progress = standing(tables, rng)
+        evidence, progress = one_respondent(tables, rng)
         works[name] = partial(next_questions, tables, rules, evidence, progress)
         asked = int(next_questions(tables, rules, evidence, progress).chosen[0])
-        works[f"{name}, all answers ahead"] = partial(ahead, tables, rules, evidence, progress, asked)
+        works[f"{name}, all answers ahead"] = partial(look_ahead, tables, rules, evidence, progress, asked)
     works["ADOpy, update and design"] = adopy_choice(plain)
     works["catsim, item selector"] = catsim_choice(questions)
     times = least_seconds(works)
@@ -73,7 +73,7 @@ def measure(questions: int) -> None:
         print(f"{questions:>6} {name:<38}{seconds * 1e6:>9.0f} us{seconds / times['formula']:>9.2f} x the formula")
 
 
-def standing(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence, Progress]:
+def one_respondent(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence, Progress]:
     """One respondent with some answers behind them."""
     questions = len(tables.questions)
     evidence = Evidence.none(tables)
@@ -87,12 +87,12 @@ def standing(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence
     return evidence, progress
 
 
-def ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, asked: int) -> object:
+def look_ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, asked: int) -> object:
     """The next question for every answer to the one that is asked now, and for none."""
     rows = np.vstack([np.log(tables.questions[asked].cells.T), np.zeros(tables.personas)])
     opens = np.ones((OPTIONS + 1, len(tables.questions)), dtype=bool)
     futures, then = look_ahead_states(tables, evidence, progress, asked, rows, opens)
-    return next_questions(tables, rules, futures, limit_of(tables, rules, then))
+    return next_questions(tables, rules, futures, update_limit(tables, rules, then))
 
 
 def adopy_choice(tables: ResponseTables) -> Callable[[], object]:

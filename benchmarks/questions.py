@@ -29,18 +29,18 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
-from adaptive.evaluation.metrics import AtStop, at_stop
-from adaptive.evaluation.replay import Respondents, StepMetrics, best_fixed_order, held_true, replay
+from adaptive.arrays import Ints
+from adaptive.evaluation.metrics import StopMetrics, stop_metrics
+from adaptive.evaluation.replay import Respondents, StepMetrics, best_fixed_order, reference_personas, replay
 from adaptive.evaluation.simulate import interview
-from adaptive.learning.calibration import evidence_from
+from adaptive.learning.calibration import evidence_of_answers
 from adaptive.learning.fit import Fit
-from adaptive.learning.responses import Codes
 from adaptive.selection import SurveyRules
 from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
-from question_bank.datasets.dataset import Sheet
-from question_bank.datasets.fit import answers_of, fit_sheet
-from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.dataset import Dataset
+from question_bank.datasets.fit import answers_of, fit_dataset
+from question_bank.datasets.infer import ReadOptions, read_dataset
 
 SHIPPED = Path(__file__).resolve().parent.parent / "question_bank" / "examples" / "car-buyers.answers.csv"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -55,11 +55,11 @@ LEAVES = (2, 5, 10, 20)
 
 
 @dataclass(frozen=True)
-class Set:
+class Questionnaire:
     """A questionnaire: the file, and the columns that are no questions for its personas, with the reason."""
 
     file: Path
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: ReadOptions = field(default_factory=ReadOptions)
     why: str = ""
     personas: int | None = PERSONAS
 
@@ -68,11 +68,11 @@ class Set:
         return self.file.name.partition(".")[0]
 
 
-def known_sets(data: Path) -> list[Set]:
+def known_questionnaires(data: Path) -> list[Questionnaire]:
     """The car buyers, and the three questionnaires of the data folder."""
 
-    def questionnaire(file: Path, without: str = "", why: str = "") -> Set:
-        return Set(file, Wanted(without=without.split(",") if without else (), keep_repeats=True), why)
+    def questionnaire(file: Path, without: str = "", why: str = "") -> Questionnaire:
+        return Questionnaire(file, ReadOptions(without=without.split(",") if without else (), keep_repeats=True), why)
 
     return [
         questionnaire(SHIPPED, "household,occupation", "who the respondents are, known without asking"),
@@ -97,36 +97,36 @@ class Half:
 
     orders: dict[str, list[StepMetrics]]
     tools: list[TypingTool]
-    stop: AtStop
+    stop: StopMetrics
     told: str
 
 
-def some(sheet: Sheet, rows: Codes) -> Sheet:
+def take_respondents(sheet: Dataset, rows: Ints) -> Dataset:
     """Some respondents of a sheet. Which answers exist is read from all of them: a rare one may be missing in one half."""
     labels = sheet.labels and replace(sheet.labels, membership=sheet.labels.membership[rows])
-    return replace(sheet, columns=tuple(column.some(rows) for column in sheet.columns), labels=labels)
+    return replace(sheet, columns=tuple(column.take(rows) for column in sheet.columns), labels=labels)
 
 
-def respondents(sheet: Sheet, fit: Fit, tables: ResponseTables) -> Respondents:
+def respondents(sheet: Dataset, fit: Fit, tables: ResponseTables) -> Respondents:
     """Everybody of a sheet, as the engine sees them."""
     answers = answers_of(sheet)
     label = None if sheet.labels is None else sheet.labels.codes
-    return Respondents(evidence_from(answers, tables, np.concatenate(fit.tables, axis=1)), np.ones_like(answers.silent), label)
+    return Respondents(evidence_of_answers(answers, tables, np.concatenate(fit.tables, axis=1)), np.ones_like(answers.silent), label)
 
 
-def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half:
+def evaluate_half(sheet: Dataset, personas: int | None, task: tuple[int, bool]) -> Half:
     """Fit on one half and replay the other; `task` is the number of the split, and which way round."""
     seed, turned = task
     shuffled = np.random.default_rng(seed).permutation(len(sheet.codes))
-    train, test = (some(sheet, rows) for rows in np.array_split(shuffled, 2)[:: -1 if turned else 1])
-    fit = fit_sheet(train, personas, seed)
+    train, test = (take_respondents(sheet, rows) for rows in np.array_split(shuffled, 2)[:: -1 if turned else 1])
+    fit = fit_dataset(train, personas, seed)
     tables = fit.engine
     training, people = (respondents(part, fit, tables) for part in (train, test))
     size = len(tables.questions)
     rules = SurveyRules(
         np.ones(size, dtype=bool), np.zeros(size, dtype=bool), np.zeros((size, size), dtype=bool), (), StopRule(), effort=0.0
     )
-    label = held_true(tables, rules, training)[1]
+    label = reference_personas(tables, rules, training)[1]
     order = best_fixed_order(tables, training.answers, label, rules.included, len(STEPS))
     steps = [step for step in (0, *STEPS) if step <= size]
 
@@ -137,9 +137,9 @@ def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half
         return replay(tables, rules, people, way, steps, rng)
 
     orders = {way: asked(way) for way in ORDERS}
-    full, truth = held_true(tables, rules, people)
+    full, truth = reference_personas(tables, rules, people)
     interviews = interview(tables, replace(rules, stop=StopRule(confidence=STOP)), people)
-    ended = at_stop(interviews, full, truth, labelled=people.label is not None)
+    ended = stop_metrics(interviews, full, truth, labelled=people.label is not None)
     found = f"{len(fit.dependences.parents)} edges, {len(fit.silence)} silences"
     return Half(
         {way: measures[1:] for way, measures in orders.items()},
@@ -150,7 +150,7 @@ def one_half(sheet: Sheet, personas: int | None, task: tuple[int, bool]) -> Half
 
 
 def typing_tools(
-    train: tuple[Sheet, Codes], test: tuple[Sheet, Codes], ours: Sequence[StepMetrics], ended: AtStop, seed: int
+    train: tuple[Dataset, Ints], test: tuple[Dataset, Ints], ours: Sequence[StepMetrics], ended: StopMetrics, seed: int
 ) -> list[TypingTool]:
     """Decision trees of several depths, and last the one whose mean length is nearest to the survey's."""
     (taught, label), (held, truth) = train, test
@@ -159,7 +159,7 @@ def typing_tools(
     def grown(depth: int) -> tuple[float, float]:
         tree = DecisionTreeClassifier(max_depth=depth, random_state=seed)
         best = GridSearchCV(tree, {"min_samples_leaf": LEAVES}, cv=3).fit(cells.hot, label).best_estimator_
-        return questions_on_the_way(best, hot, cells.question_of_cell), float((best.predict(hot) == truth).mean())
+        return mean_path_length(best, hot, cells.question_of_cell), float((best.predict(hot) == truth).mean())
 
     found = []
     for length, agreement in map(grown, DEPTHS):
@@ -169,7 +169,7 @@ def typing_tools(
     return [*found, TypingTool(*longest, ended.agreement)]
 
 
-def questions_on_the_way(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_cell: Codes) -> float:
+def mean_path_length(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_cell: Ints) -> float:
     """Different questions that each respondent meets on the way down, on average."""
     splits = np.where(tree.tree_.feature >= 0, question_of_cell[tree.tree_.feature], -1)
     path = tree.decision_path(hot)
@@ -201,7 +201,7 @@ def table(halves: Sequence[Half]) -> str:
     return "\n".join(lines)
 
 
-def wished() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--halves", type=int, default=10, help="random splits, each used both ways round")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("DISCERN_SHARED_DATA", SHARED)))
@@ -214,9 +214,9 @@ def wished() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sets_of(wish: argparse.Namespace) -> list[Set]:
+def questionnaires_of(wish: argparse.Namespace) -> list[Questionnaire]:
     if wish.answers is None:
-        known = {questionnaire.name: questionnaire for questionnaire in known_sets(wish.data)}
+        known = {questionnaire.name: questionnaire for questionnaire in known_questionnaires(wish.data)}
         wanted = [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
         for missing in (questionnaire.file for questionnaire in wanted if not questionnaire.file.is_file()):
             if os.environ.get("CI"):
@@ -224,16 +224,20 @@ def sets_of(wish: argparse.Namespace) -> list[Set]:
             print(f"{missing} is not part of the project and is missing: left out")
         return [questionnaire for questionnaire in wanted if questionnaire.file.is_file()]
     without = [name for name in wish.without.split(",") if name]
-    return [Set(wish.answers, Wanted(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas)]
+    return [
+        Questionnaire(
+            wish.answers, ReadOptions(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas
+        )
+    ]
 
 
 def main() -> None:
-    wish = wished()
+    wish = parse_arguments()
     with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
-        for questionnaire in sets_of(wish):
-            sheet = read_sheet(questionnaire.file.read_text(encoding="utf-8"), questionnaire.file.name, questionnaire.wanted)
+        for questionnaire in questionnaires_of(wish):
+            sheet = read_dataset(questionnaire.file.read_text(encoding="utf-8"), questionnaire.file.name, questionnaire.wanted)
             tasks = [(seed, turned) for seed in range(1, wish.halves + 1) for turned in (False, True)]
-            halves = list(pool.map(partial(one_half, sheet, questionnaire.personas), tasks))
+            halves = list(pool.map(partial(evaluate_half, sheet, questionnaire.personas), tasks))
             found = f"{questionnaire.personas} personas" if questionnaire.personas else f'personas by "{wish.label}"'
             print(f"\n{questionnaire.name}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
             if questionnaire.wanted.without:

@@ -29,7 +29,7 @@ def canonical(question: Question, given: object) -> Value:
     return _READERS[question.type](question, given)
 
 
-def chosen(question: Question, value: Value) -> frozenset[str]:
+def chosen_outcomes(question: Question, value: Value) -> frozenset[str]:
     """The outcomes that a canonical value names, as `ask_if` lists them; empty for numbers and text."""
     if question.type == "multiple":
         return frozenset(value["ticked"] if isinstance(value, dict) else value)  # type: ignore[arg-type]
@@ -54,14 +54,14 @@ def from_store(question: Question, stored: object) -> Value:
 def _single(question: Question, given: object) -> Value:
     if isinstance(given, str) and given in question.outcomes:
         return given
-    raise ImpossibleValue(f"{_shown(given)} is not an option: give one of {', '.join(question.outcomes)}")
+    raise ImpossibleValue(f"{_quoted(given)} is not an option: give one of {', '.join(question.outcomes)}")
 
 
 def _multiple(question: Question, given: object) -> Value:
     ids = question.outcomes
     if isinstance(given, Mapping):
         if unknown := set(given) - {"ticked", "seen"}:
-            raise ImpossibleValue(f"{_shown(sorted(map(str, unknown))[0])} is not known here: give ticked and seen")
+            raise ImpossibleValue(f"{_quoted(sorted(map(str, unknown))[0])} is not known here: give ticked and seen")
         ticked = _option_ids(question, given.get("ticked", []))
         seen = _option_ids(question, given.get("seen", list(ids)))
         if unseen := [option for option in ticked if option not in seen]:
@@ -72,16 +72,16 @@ def _multiple(question: Question, given: object) -> Value:
 
 def _option_ids(question: Question, given: object) -> list[str]:
     if not isinstance(given, Sequence) or isinstance(given, str):
-        raise ImpossibleValue(f"{_shown(given)} is not a list: give a list of option ids, empty for none")
+        raise ImpossibleValue(f"{_quoted(given)} is not a list: give a list of option ids, empty for none")
     for answer in given:
         if not isinstance(answer, str) or answer not in question.outcomes:
-            raise ImpossibleValue(f"{_shown(answer)} is not an option: choose from {', '.join(question.outcomes)}")
+            raise ImpossibleValue(f"{_quoted(answer)} is not an option: choose from {', '.join(question.outcomes)}")
     return [option for option in question.outcomes if option in given]
 
 
 def _finite(given: object) -> float:
     if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
-        raise ImpossibleValue(f"{_shown(given)} is not a number")
+        raise ImpossibleValue(f"{_quoted(given)} is not a number")
     return float(given)
 
 
@@ -96,7 +96,7 @@ def _number(question: Question, given: object) -> Value:
     if not isinstance(given, Mapping):
         return _within(question, _finite(given))
     if unknown := set(given) - {"from", "to"}:
-        raise ImpossibleValue(f"{_shown(sorted(map(str, unknown))[0])} is not known here: give from, to or both")
+        raise ImpossibleValue(f"{_quoted(sorted(map(str, unknown))[0])} is not known here: give from, to or both")
     ends = {end: _within(question, _finite(given[end])) for end in ("from", "to") if given.get(end) is not None}
     if not ends:
         raise ImpossibleValue("an interval needs at least one end: give from, to or both")
@@ -115,7 +115,7 @@ def _within(question: Question, number: float) -> float:
 
 def _text(_question: Question, given: object) -> Value:
     if not isinstance(given, str) or not given.strip():
-        raise ImpossibleValue(f"{_shown(given)} is not a text: write something, or send kind skip")
+        raise ImpossibleValue(f"{_quoted(given)} is not a text: write something, or send kind skip")
     if len(given) > LONGEST_TEXT:
         raise ImpossibleValue(f"the text has {len(given)} characters: at most {LONGEST_TEXT} are kept")
     if "\x00" in given or any(0xD800 <= ord(letter) <= 0xDFFF for letter in given):
@@ -123,7 +123,7 @@ def _text(_question: Question, given: object) -> Value:
     return given.strip()
 
 
-def _shown(given: object) -> str:
+def _quoted(given: object) -> str:
     words = repr(given) if not isinstance(given, str) else f'"{given}"'
     return words if len(words) <= 60 else words[:57] + "..."
 

@@ -7,13 +7,14 @@ from typing import TypeGuard
 
 import numpy as np
 
+from adaptive.arrays import Bools, Floats
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.evaluation.simulate import Conditions
-from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric, Unmodelled, log_if_meant, log_silence
+from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric, Unmodelled, log_no_answer, log_with_trust
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
-from question_bank.answer_values import Value, chosen
+from question_bank.answer_values import Value, chosen_outcomes
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Survey
 from question_bank.probabilities import FLOOR, shares_of
 
@@ -72,15 +73,15 @@ class CompiledBank:
         table = self.tables.questions[self.index[given.question]]
         if not given.is_certain:
             said = self.row(replace(given, trust=1.0, weight=1.0))
-            return given.weight * (said if given.trust == 1 else log_if_meant(said, given.trust, len(question.outcomes)))
+            return given.weight * (said if given.trust == 1 else log_with_trust(said, given.trust, len(question.outcomes)))
         if given.value is None:
-            return log_silence(table.silence, self.tables.classes)
+            return log_no_answer(table.silence, self.tables.classes)
         if isinstance(table, Choice):
             return table.log_given(question.outcomes.index(str(given.value)))
         if isinstance(table, MultipleChoice):
-            return _ticks_row(question, table, given.value)
+            return _tick_row(question, table, given.value)
         if isinstance(table, Numeric):
-            return _measure_row(table, given.value)
+            return _numeric_row(table, given.value)
         return np.zeros(self.tables.classes)
 
     def code(self, given: ObservedAnswer) -> int:
@@ -100,17 +101,17 @@ class CompiledBank:
             evidence.rows[0, q] = self.row(answer)
             evidence.codes[0, q] = self.code(answer)
             if not answer.is_certain:
-                evidence.signals[0] += self.beside_tree(answer)
+                evidence.signals[0] += self.uncertain_tree_evidence(answer)
         if signals is not None:
             evidence.signals[0] += signals
         return evidence
 
-    def beside_tree(self, given: ObservedAnswer) -> Floats:
+    def uncertain_tree_evidence(self, given: ObservedAnswer) -> Floats:
         """(K,) what an answer that is not certain says where only certain ones are read: within a tree. Zero elsewhere."""
         q = self.index[given.question]
         if given.value is None or given.is_certain or not self.tables.in_forest[q]:
             return np.zeros(self.tables.classes)
-        said: Floats = self.row(given) - self.tables.log_spoken[q]
+        said: Floats = self.row(given) - self.tables.log_any_answer[q]
         return said
 
     def opens(self, given: Iterable[ObservedAnswer]) -> Bools:
@@ -120,7 +121,7 @@ class CompiledBank:
             answers = {answer.question: answer.value for answer in given}
             for q, other, wanted in self._conditions:
                 value = answers.get(other.id)
-                met[q] &= value is not None and bool(chosen(other, value) & wanted)
+                met[q] &= value is not None and bool(chosen_outcomes(other, value) & wanted)
         return met
 
     @property
@@ -172,14 +173,14 @@ def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
     if question.likelihood_given:
         return Unmodelled(len(keys), silence)  # its table is in `given`
     if question.type == "number":
-        return _measure(question, keys, silence, bank.lapse)
+        return _numeric(question, keys, silence, bank.lapse)
     shares = shares_of(question, question.likelihood, keys)
     if question.type == "multiple":
-        return MultipleChoice(_lapsed(bank, shares, 2), silence)
-    return Choice(_lapsed(bank, shares, shares.shape[1]), silence)
+        return MultipleChoice(_with_lapse(bank, shares, 2), silence)
+    return Choice(_with_lapse(bank, shares, shares.shape[1]), silence)
 
 
-def _lapsed(bank: Bank, shares: Floats, outcomes: int) -> Floats:
+def _with_lapse(bank: Bank, shares: Floats, outcomes: int) -> Floats:
     """Shares among which some were given without reading: each of so many outcomes as often as the other."""
     return (1 - bank.lapse) * shares + bank.lapse / outcomes
 
@@ -189,31 +190,35 @@ def given_parent(bank: Bank, question: Question) -> Floats:
     parent = bank.question(question.parent or "")
     tables = [{key: rows[outcome] for key, rows in question.likelihood_given.items()} for outcome in parent.outcomes]
     keys = bank.keys_in(question.likelihood_given)
-    return _lapsed(bank, np.stack([shares_of(question, given, keys) for given in tables], axis=1), len(question.outcomes))
+    return _with_lapse(bank, np.stack([shares_of(question, given, keys) for given in tables], axis=1), len(question.outcomes))
 
 
-def _measure(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Numeric:
+def _numeric(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Numeric:
     rows = [question.likelihood[key] for key in keys]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
-    laws = [(np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd) for row in rows if _is_law(row)]
+    laws = [
+        (np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd)
+        for row in rows
+        if _is_distribution(row)
+    ]
     centre, width = np.array(laws, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
     return Numeric(centre, width, logarithmic, low, high, silence, lapse)
 
 
-def _is_law(row: Row) -> TypeGuard[Normal | LogNormal]:
+def _is_distribution(row: Row) -> TypeGuard[Normal | LogNormal]:
     return isinstance(row, Normal | LogNormal)
 
 
-def _ticks_row(question: Question, table: MultipleChoice, value: Value) -> Floats:
+def _tick_row(question: Question, table: MultipleChoice, value: Value) -> Floats:
     ticked = value["ticked"] if isinstance(value, dict) else value
     seen = value["seen"] if isinstance(value, dict) else question.outcomes
     masks = [np.array([option in ids for option in question.outcomes]) for ids in (ticked, seen)]  # type: ignore[operator]
     return table.log_given(*masks)
 
 
-def _measure_row(table: Numeric, value: Value) -> Floats:
+def _numeric_row(table: Numeric, value: Value) -> Floats:
     if isinstance(value, dict):
         return table.log_between(value.get("from", -np.inf), value.get("to", np.inf))
     return table.log_given(float(value))  # type: ignore[arg-type]
@@ -232,13 +237,13 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
         first=tuple(index[question] for question in survey.first),
         stop=survey.stop,
         effort=survey.effort,
-        actions=_worths(bank, survey) if survey.objective == "value" and survey.best_anyway is None else None,
+        actions=_action_values(bank, survey) if survey.objective == "value" and survey.dominant_action is None else None,
         pilots=pilots if pilots.any() else None,
         hazard=survey.drop_out,
     )
 
 
-def _worths(bank: Bank, survey: Survey) -> Floats:
+def _action_values(bank: Bank, survey: Survey) -> Floats:
     """(M + 1, K) value of each action for each class, and last of doing nothing."""
     worths = [[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()]
     return np.array([*worths, [0.0] * len(bank.personas)])[:, bank.persona_of]

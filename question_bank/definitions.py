@@ -177,7 +177,7 @@ class Survey:
     result: Mapping[str, Result] = field(default_factory=dict)
 
     @property
-    def best_anyway(self) -> str | None:
+    def dominant_action(self) -> str | None:
         """The action that is best whoever it is, None where it depends; doing nothing is worth 0 and called "nothing"."""
         worths = {**self.actions, "nothing": dict.fromkeys(next(iter(self.actions.values()), {}), 0.0)}
         for name, worth in worths.items():

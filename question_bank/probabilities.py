@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from adaptive.arrays import Floats
 from question_bank.definitions import Counts, Normal, Question, Row, Shares, Words
 
 EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
@@ -25,8 +25,6 @@ FLOOR = 1e-4
 PSEUDO_COUNTS = 8.0  # 100 labelled respondents: calibration error .324 without shrinking, .026 with (docs: the engine)
 WEIGHT_OF_WORD = {"++": 4.0, "+": 2.0, "0": 1.0, "-": 0.5, "--": 0.25}
 TICKED_BY_WORD = {"++": 0.8, "+": 0.6, "0": 0.4, "-": 0.2, "--": 0.08}
-
-Floats = NDArray[np.float64]
 
 
 def shares_of(question: Question, rows: Mapping[str, Row], personas: Sequence[str]) -> Floats:

@@ -42,7 +42,7 @@ def survives(old: Question | None, new: Question | None, value: Value) -> bool:
     """
     if old is None or new is None or (old.type, old.unit) != (new.type, new.unit):
         return False
-    return KEEPS[new.type](new, value)
+    return KEEPS_ANSWER[new.type](new, value)
 
 
 def _keeps_option(new: Question, value: Value) -> bool:
@@ -74,7 +74,7 @@ def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-KEEPS: Mapping[str, Callable[[Question, Value], bool]] = {
+KEEPS_ANSWER: Mapping[str, Callable[[Question, Value], bool]] = {
     "single": _keeps_option,
     "multiple": _keeps_options,
     "scale": _keeps_point,
@@ -85,7 +85,7 @@ KEEPS: Mapping[str, Callable[[Question, Value], bool]] = {
 
 def to_plain(bank: Bank) -> Plain:
     """The bank as plain data in the shape of the file, ready for JSON; reading it gives an equal bank."""
-    return _written(
+    return _without_empty(
         bank=bank.id,
         title=dict(bank.title),
         languages=list(bank.languages),
@@ -100,13 +100,13 @@ def to_plain(bank: Bank) -> Plain:
     )
 
 
-def _written(**fields: Any) -> Plain:
+def _without_empty(**fields: Any) -> Plain:
     """The fields that say something: not those that are absent, empty, or false."""
     return {name: value for name, value in fields.items() if value is not None and value is not False and value not in ({}, [])}
 
 
 def _persona(persona: Persona) -> Plain:
-    return _written(
+    return _without_empty(
         id=persona.id,
         name=dict(persona.name),
         prior=persona.prior,
@@ -121,7 +121,7 @@ def _persona(persona: Persona) -> Plain:
 
 
 def _question(question: Question) -> Plain:
-    return _written(
+    return _without_empty(
         id=question.id,
         type=question.type,
         text=dict(question.text),
@@ -162,7 +162,7 @@ def _row(row: Row, question: Question) -> Any:
         case Shares(values) | Words(values):
             return aligned(values)
         case Counts(values, of):
-            return _written(counts=aligned(values), of=of)
+            return _without_empty(counts=aligned(values), of=of)
         case Normal(mean, sd):
             return {"mean": mean, "sd": sd}
         case LogNormal(median, spread):
@@ -170,7 +170,7 @@ def _row(row: Row, question: Question) -> Any:
 
 
 def _signal(signal: Signal) -> Plain:
-    return _written(
+    return _without_empty(
         id=signal.id,
         match=dict(signal.match),
         likelihood=dict(signal.likelihood),
@@ -181,13 +181,13 @@ def _signal(signal: Signal) -> Plain:
 
 def _survey(survey: Survey) -> Plain:
     stop = survey.stop
-    return _written(
+    return _without_empty(
         id=survey.id,
         title=dict(survey.title),
         questions=list(survey.questions),
         objective=survey.objective,
         actions={name: dict(worth) for name, worth in survey.actions.items()},
-        stop=_written(
+        stop=_without_empty(
             confidence=stop.confidence,
             at_most=stop.at_most,
             at_least=stop.at_least,
@@ -206,4 +206,4 @@ def _survey(survey: Survey) -> Plain:
 
 
 def _result(result: Result) -> Plain:
-    return _written(text=result.text and dict(result.text), redirect=result.redirect)
+    return _without_empty(text=result.text and dict(result.text), redirect=result.redirect)

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from cryptography.fernet import InvalidToken
 
 from question_bank.datasets.answer_table import read_answers, read_column_map
-from question_bank.datasets.infer import read_sheet
-from question_bank.datasets.table_files import AnswersInvalid, cells_of, decoded
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.table_files import AnswersInvalid, decode, parse_csv
 from question_bank.files.load import check_bank, read_bank
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
@@ -50,9 +50,9 @@ def pure_targets() -> Iterator[Target]:
     bank = read_bank(BANK)
     yield Target("bank", banks, lambda given: check_bank(given, "fuzz.yaml"))
     files = [ANSWERS, SPREADSHEET, CONTACTS]
-    yield Target("csv: fit", files, lambda given: read_sheet(cells_of(decoded(given, "f"), "f"), "f"), (AnswersInvalid,))
-    yield Target("csv: replay", files, lambda given: read_answers(decoded(given, "f"), bank, "f"), (AnswersInvalid,))
-    yield Target("csv: links", files, lambda given: contacts_of(cells_of(decoded(given, "f"), "f")), (AnswersInvalid,))
+    yield Target("csv: fit", files, lambda given: read_dataset(parse_csv(decode(given, "f"), "f"), "f"), (AnswersInvalid,))
+    yield Target("csv: replay", files, lambda given: read_answers(decode(given, "f"), bank, "f"), (AnswersInvalid,))
+    yield Target("csv: links", files, lambda given: contacts_of(parse_csv(decode(given, "f"), "f")), (AnswersInvalid,))
     yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers-published.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
     yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
     yield _tokens()
@@ -74,7 +74,7 @@ def _as_json(bank: str) -> bytes:
 
 
 def _column_map(given: bytes) -> None:
-    read_column_map(decoded(given, "f"), "f")
+    read_column_map(decode(given, "f"), "f")
 
 
 def _tokens() -> Target:

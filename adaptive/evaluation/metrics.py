@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.evaluation.simulate import ENDINGS, NOBODY, Interviews
+from adaptive.arrays import Floats, Ints
+from adaptive.evaluation.simulate import END_REASONS, NO_QUESTION, Interviews
 from adaptive.learning.calibration import calibration_error
-from adaptive.likelihood import Floats
-from adaptive.tables import Integers
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class AtStop:
+class StopMetrics:
     """What the survey has found out at the moment it stops, as means over the respondents.
 
     `soft_agreement` is the probability that the belief after all answers gives to the stated persona; `agreement` the share whose stated
@@ -53,17 +52,17 @@ class AtStop:
     stopped_because: dict[str, float]
 
 
-def at_stop(interviews: Interviews, full: Floats, label: Integers, *, labelled: bool) -> AtStop:
+def stop_metrics(interviews: Interviews, full: Floats, label: Ints, *, labelled: bool) -> StopMetrics:
     """`full` is (N, K), the belief after all answers; `label` is (N,), the persona held to be true, `labelled` if known from elsewhere."""
     stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
     right, soft = (stated == label).astype(float), full[np.arange(len(full)), stated]
-    return AtStop(
+    return StopMetrics(
         questions=float(interviews.length.mean()),
         confidence=float(confidence.mean()),
         agreement=float(right.mean()),
         soft_agreement=float(soft.mean()),
         calibration_error=calibration_error(confidence, right if labelled else soft),
-        stopped_because=endings(interviews),
+        stopped_because=end_reasons(interviews),
     )
 
 
@@ -84,7 +83,7 @@ def reliability(stated: Floats, true: Floats, bins: int = 10) -> list[Bin]:
     return found
 
 
-def confusion(truth: Floats, stated: Integers) -> Floats:
+def confusion(truth: Floats, stated: Ints) -> Floats:
     """(K, K) share of respondents by their persona (line) and the persona that was stated (column).
 
     `truth` is (N, K), P(persona) of each respondent, zeros and a one where it is known; `stated` is (N,). One minus the diagonal's sum is
@@ -97,7 +96,7 @@ def confusion(truth: Floats, stated: Integers) -> Floats:
 def usage(interviews: Interviews, questions: int) -> Usage:
     """How often each of the bank's questions was asked, and to what end."""
     people = len(interviews.asked)
-    taken = interviews.asked != NOBODY
+    taken = interviews.asked != NO_QUESTION
     which = interviews.asked[taken]
     times = np.bincount(which, minlength=questions)
     some = np.maximum(times, 1)
@@ -106,18 +105,18 @@ def usage(interviews: Interviews, questions: int) -> Usage:
     def mean(values: Floats) -> Floats:
         return np.asarray(np.bincount(which, values, minlength=questions) / some, dtype=np.float64)
 
-    left = np.bincount(interviews.left_at[interviews.left_at != NOBODY], minlength=questions)
+    left = np.bincount(interviews.left_at[interviews.left_at != NO_QUESTION], minlength=questions)
     silent = interviews.silent[taken].astype(float)
     return Usage(times / people, mean(interviews.gain[taken]), mean(places[taken].astype(float)), mean(silent), left / people)
 
 
-def lengths(interviews: Interviews) -> Floats:
+def length_distribution(interviews: Interviews) -> Floats:
     """(S + 1,) share of respondents who took 0, 1, … S questions."""
     shares: Floats = np.bincount(interviews.length, minlength=interviews.asked.shape[1] + 1) / len(interviews.asked)
     return shares
 
 
-def endings(interviews: Interviews) -> dict[str, float]:
+def end_reasons(interviews: Interviews) -> dict[str, float]:
     """Share of respondents by what ended their interview; only what happened."""
-    shares = np.bincount(interviews.reason, minlength=len(ENDINGS)) / len(interviews.reason)
-    return {name: float(share) for name, share in zip(ENDINGS, shares, strict=True) if share > 0}
+    shares = np.bincount(interviews.reason, minlength=len(END_REASONS)) / len(interviews.reason)
+    return {name: float(share) for name, share in zip(END_REASONS, shares, strict=True) if share > 0}

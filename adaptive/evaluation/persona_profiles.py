@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from adaptive.likelihood import AnyLikelihood, Choice, Floats, MultipleChoice, Numeric
+from adaptive.arrays import Floats
+from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric
 from adaptive.tables import ResponseTables
 
 Outcome = int | tuple[float, float]
@@ -28,7 +29,7 @@ class Trait:
     share: float
     others: float
     bits: float
-    telling: float
+    discrimination: float
 
 
 def traits(tables: ResponseTables) -> list[list[Trait]]:
@@ -40,9 +41,9 @@ def traits(tables: ResponseTables) -> list[list[Trait]]:
         for k in range(tables.personas):
             here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
             if here and not isinstance(question, MultipleChoice):
-                here = [max(here, key=lambda trait: trait.telling)]
+                here = [max(here, key=lambda trait: trait.discrimination)]
             found[k] += here
-    return [sorted(some, key=lambda trait: -trait.telling) for some in found]
+    return [sorted(some, key=lambda trait: -trait.discrimination) for some in found]
 
 
 def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: int) -> Trait:

@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.information import entropy
 from adaptive.learning.calibration import calibration_error
-from adaptive.likelihood import Bools, Floats
-from adaptive.posterior import Evidence, believe, repeat_weights, uncovered
-from adaptive.selection import SurveyRules, eligible, first_of_the_best, next_questions
+from adaptive.posterior import Evidence, believe, repeat_weights, restrict_to
+from adaptive.selection import SurveyRules, argmax_allowed, eligible, next_questions
 from adaptive.stopping import Progress, StopRule
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 
-def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers, included: Bools, length: int | None = None) -> list[int]:
+def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Ints, included: Bools, length: int | None = None) -> list[int]:
     """The `included` questions in the order that, one by one, raises the log score of `label` most on these very respondents.
 
     The belief is the one that the service would state, with its trees and topics. The order knows the answers in advance: a strong
@@ -31,11 +31,11 @@ def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers,
     length : int, optional
         So many questions only.
     """
-    groups = _groups(tables)
+    groups = _evidence_groups(tables)
     place = np.arange(len(included))
     shown = np.zeros_like(included)
     logits = np.log(tables.prior) + answers.signals * tables.evidence_weight
-    adds = {int(q): _said(tables, answers, place == q) for q in np.flatnonzero(included)}
+    adds = {int(q): _group_evidence(tables, answers, place == q) for q in np.flatnonzero(included)}
     order: list[int] = []
     while adds and (length is None or len(order) < length):
         best = max(adds, key=lambda q: _log_score(tables, logits + adds[q], label))
@@ -43,20 +43,20 @@ def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Integers,
         shown[best] = True
         order.append(best)
         group = groups == groups[best]
-        said = _said(tables, answers, shown & group)
+        said = _group_evidence(tables, answers, shown & group)
         for q in adds.keys() & set(np.flatnonzero(group).tolist()):
-            adds[q] = _said(tables, answers, (shown & group) | (place == q)) - said
+            adds[q] = _group_evidence(tables, answers, (shown & group) | (place == q)) - said
     return order
 
 
-def _log_score(tables: ResponseTables, logits: Floats, label: Integers) -> float:
+def _log_score(tables: ResponseTables, logits: Floats, label: Ints) -> float:
     if tables.styles is not None:
         logits = tables.styles.log_marginal(logits)
     right = np.take_along_axis(logits, label[:, None], axis=1)[:, 0]
     return float((right - np.logaddexp.reduce(logits, axis=1)).mean())
 
 
-def _groups(tables: ResponseTables) -> Integers:
+def _evidence_groups(tables: ResponseTables) -> Ints:
     """(Q,) equal numbers for questions whose evidence cannot be added up: those of one tree or one topic, or of both in a chain."""
     groups = np.arange(len(tables.questions))
     bound = [np.flatnonzero(tables.topics == topic) for topic in np.unique(tables.topics[tables.topics >= 0])]
@@ -71,12 +71,12 @@ def _groups(tables: ResponseTables) -> Integers:
     return groups
 
 
-def _said(tables: ResponseTables, answers: Evidence, shown: Bools) -> Floats:
+def _group_evidence(tables: ResponseTables, answers: Evidence, shown: Bools) -> Floats:
     """(N, K) weighted log-likelihood of the answers to the `shown` questions, all of one group."""
     few = np.flatnonzero(shown)
     answered, silent = answers.answered & shown, answers.silent & shown
     within = (answered & tables.in_forest)[:, few]
-    rows = np.where(within[:, :, None], tables.log_spoken[few], answers.rows[:, few])
+    rows = np.where(within[:, :, None], tables.log_any_answer[few], answers.rows[:, few])
     weights = np.where(within, 1.0, repeat_weights(answered, silent, tables)[:, few])
     said: Floats = np.einsum("nq,nqk->nk", weights, rows)
     if tables.forest is not None and within.any():
@@ -84,7 +84,7 @@ def _said(tables: ResponseTables, answers: Evidence, shown: Bools) -> Floats:
     return tables.evidence_weight * said
 
 
-Chooser = Callable[[Evidence, Progress], Integers]
+Chooser = Callable[[Evidence, Progress], Ints]
 """(B,) next question of each respondent, -1 where there is none."""
 
 
@@ -98,7 +98,7 @@ class Respondents:
 
     answers: Evidence
     opens: Bools
-    label: Integers | None = None
+    label: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,15 @@ def replay(
     `order` is adaptive (the live choice), fixed (the best order for everybody, see `ordering`) or random (another order for each
     respondent). A question that the respondent left empty counts as asked. `watch` is told each step.
     """
-    full, label = held_true(tables, rules, people)
+    full, label = reference_personas(tables, rules, people)
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
     measures = []
     for step in range(max(steps, default=0) + 1):
-        evidence = uncovered(people.answers, done)
+        evidence = restrict_to(people.answers, done)
         if step in steps:
-            measures.append(_measured(step, believe(tables, evidence), full, label, soft=people.label is None))
-        progress = _progress(rules, done, people.opens)
+            measures.append(_score_step(step, believe(tables, evidence), full, label, soft=people.label is None))
+        progress = _progress_after(rules, done, people.opens)
         chosen = choose(evidence, progress)
         asked = chosen >= 0
         done = done.copy()
@@ -144,35 +144,33 @@ def replay(
     return measures
 
 
-def held_true(tables: ResponseTables, rules: SurveyRules, people: Respondents) -> tuple[Floats, Integers]:
+def reference_personas(tables: ResponseTables, rules: SurveyRules, people: Respondents) -> tuple[Floats, Ints]:
     """(N, K) belief after all answers to the survey's questions, and (N,) the persona held to be true: the label, else its top."""
-    full = believe(tables, uncovered(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
+    full = believe(tables, restrict_to(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
     return full, full.argmax(axis=1) if people.label is None else people.label
 
 
-def _chooser(
-    tables: ResponseTables, rules: SurveyRules, people: Respondents, order: str, label: Integers, rng: np.random.Generator
-) -> Chooser:
+def _chooser(tables: ResponseTables, rules: SurveyRules, people: Respondents, order: str, label: Ints, rng: np.random.Generator) -> Chooser:
     if order == "adaptive":
         endless = replace(rules, stop=StopRule(at_least=0))
         return lambda evidence, progress: next_questions(tables, endless, evidence, progress).chosen
     if order == "fixed":
         rank = np.full(len(tables.questions), np.inf)
-        rank[best_fixed_order(tables, uncovered(people.answers, people.opens), label, rules.included)] = np.arange(rules.included.sum())
-        return lambda _, progress: first_of_the_best(np.broadcast_to(1 / (1 + rank), progress.done.shape), eligible(rules, progress))
+        rank[best_fixed_order(tables, restrict_to(people.answers, people.opens), label, rules.included)] = np.arange(rules.included.sum())
+        return lambda _, progress: argmax_allowed(np.broadcast_to(1 / (1 + rank), progress.done.shape), eligible(rules, progress))
     if order == "random":
         draw = rng.random(people.opens.shape)
-        return lambda _, progress: first_of_the_best(draw, eligible(rules, progress))
+        return lambda _, progress: argmax_allowed(draw, eligible(rules, progress))
     raise ValueError(f"{order!r} is not an order: choose adaptive, fixed or random")
 
 
-def _progress(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
+def _progress_after(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
     people = len(done)
     taken = done.sum(axis=1)
     return Progress(done, opens, taken, np.zeros(people), np.full(people, rules.included.sum() + 1))
 
 
-def _measured(step: int, belief: Floats, full: Floats, label: Integers, *, soft: bool) -> StepMetrics:
+def _score_step(step: int, belief: Floats, full: Floats, label: Ints, *, soft: bool) -> StepMetrics:
     rows = np.arange(len(belief))
     stated = belief.argmax(axis=1)
     right = stated == label

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
 from adaptive.evaluation.replay import Respondents
 from adaptive.exploration import PILOT_SHARE, RandomDraw
-from adaptive.likelihood import Bools, Choice, Floats, MultipleChoice, Numeric, log_silence, log_spoken
-from adaptive.posterior import Evidence, uncovered
-from adaptive.selection import SurveyRules, limit_of, next_questions
+from adaptive.likelihood import Choice, MultipleChoice, Numeric, log_any_answer, log_no_answer
+from adaptive.posterior import Evidence, restrict_to
+from adaptive.selection import SurveyRules, next_questions, update_limit
 from adaptive.stopping import REASONS, Progress
-from adaptive.tables import Integers, ResponseTables
+from adaptive.tables import ResponseTables
 
 Conditions = Mapping[int, Mapping[int, Bools]]
 """The conditions of each conditional question: (A,) the outcomes of another question of which one must have been given."""
@@ -34,41 +35,41 @@ def draw_respondents(tables: ResponseTables, conditions: Conditions, size: int, 
     )
     silent = rng.random((size, len(tables.questions))) < chance[:, who].T
     evidence = Evidence.none(tables, size)
-    codes = _dependent(tables, who, rng)
+    codes = _draw_tree_answers(tables, who, rng)
     ticks: dict[int, Bools] = {}
     for q, question in enumerate(tables.questions):
         given = np.zeros((size, tables.classes))
         if isinstance(question, Choice):
             if not tables.in_forest[q]:
-                codes[:, q] = _drawn(question.table[who], rng)
-            given = (np.log(question.table) + log_spoken(question.silence, tables.classes)[:, None]).T[codes[:, q]]
+                codes[:, q] = _draw_outcomes(question.table[who], rng)
+            given = (np.log(question.table) + log_any_answer(question.silence, tables.classes)[:, None]).T[codes[:, q]]
         elif isinstance(question, MultipleChoice):
             ticks[q] = rng.random((size, question.ticked.shape[1])) < question.ticked[who]
             given = _ticks_rows(question, ticks[q])
         elif isinstance(question, Numeric):
-            given = question.log_given(_number(question, who, rng))
-        evidence.rows[:, q] = np.where(silent[:, q, None], log_silence(question.silence, tables.classes), given)
+            given = question.log_given(_draw_numbers(question, who, rng))
+        evidence.rows[:, q] = np.where(silent[:, q, None], log_no_answer(question.silence, tables.classes), given)
     evidence.answered[:], evidence.silent[:] = ~silent, silent
     evidence.codes[:] = np.where(silent, NOT_GIVEN, codes)
     persona = who if tables.styles is None else tables.styles.persona_of[who]
     return Respondents(evidence, _opens(conditions, evidence, ticks), persona)
 
 
-def _drawn(chance: Floats, rng: np.random.Generator) -> Integers:
+def _draw_outcomes(chance: Floats, rng: np.random.Generator) -> Ints:
     """(N,) one outcome a line of (N, A) probabilities."""
     upto = chance.cumsum(axis=1)
-    codes: Integers = (rng.random((len(chance), 1)) * upto[:, -1:] >= upto[:, :-1]).sum(axis=1)
+    codes: Ints = (rng.random((len(chance), 1)) * upto[:, -1:] >= upto[:, :-1]).sum(axis=1)
     return codes
 
 
-def _dependent(tables: ResponseTables, persona: Integers, rng: np.random.Generator) -> Integers:
+def _draw_tree_answers(tables: ResponseTables, persona: Ints, rng: np.random.Generator) -> Ints:
     """(N, Q) what is answered within trees, given or kept to oneself; `NOT_GIVEN` elsewhere."""
     codes = np.full((len(persona), len(tables.questions)), NOT_GIVEN)
     if tables.forest is not None:
         above = np.zeros((len(persona), len(tables.forest.levels[0].above)), dtype=np.int64)
         for level in tables.forest.levels:
             chance = [level.table[above[:, parent], :, place, persona] for place, parent in enumerate(level.above)]
-            above = np.column_stack([_drawn(item, rng) for item in chance])
+            above = np.column_stack([_draw_outcomes(item, rng) for item in chance])
             codes[:, tables.forest.questions[level.nodes]] = above
     return codes
 
@@ -76,16 +77,16 @@ def _dependent(tables: ResponseTables, persona: Integers, rng: np.random.Generat
 def _ticks_rows(question: MultipleChoice, ticked: Bools) -> Floats:
     """(N, K) log P(ticks | persona), every option seen."""
     no = np.log1p(-question.ticked)
-    rows: Floats = ticked @ (np.log(question.ticked) - no).T + no.sum(axis=1) + log_spoken(question.silence, len(no))
+    rows: Floats = ticked @ (np.log(question.ticked) - no).T + no.sum(axis=1) + log_any_answer(question.silence, len(no))
     return rows
 
 
-def _number(question: Numeric, persona: Integers, rng: np.random.Generator) -> Floats:
+def _draw_numbers(question: Numeric, persona: Ints, rng: np.random.Generator) -> Floats:
     """(N,) numbers from each persona's truncated law, by its inverse."""
     everybody = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12))
     own: Floats = everybody[np.arange(len(persona)), persona]
     if question.lapse:
-        own = np.where(rng.random(len(persona)) < question.lapse, rng.uniform(*question.reach, len(persona)), own)
+        own = np.where(rng.random(len(persona)) < question.lapse, rng.uniform(*question.support, len(persona)), own)
     return np.clip(own, question.low, question.high)
 
 
@@ -99,17 +100,17 @@ def _opens(conditions: Conditions, evidence: Evidence, ticks: Mapping[int, Bools
     return opens
 
 
-ENDINGS = (*REASONS, "respondent")
+END_REASONS = (*REASONS, "respondent")
 """Names of the codes in `Interviews.reason`: what stopped the survey, or the respondent who left."""
 
-LEFT = len(REASONS)
+ABANDONED = len(REASONS)
 
 BLOCK, BLOCK_ON_TREES = 256, 16
 """Respondents interviewed side by side: few enough for their arrays to stay in the processor's cache. On trees these are larger."""
 
-NOBODY = -1
+NO_QUESTION = -1
 
-Watch = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,40 +120,40 @@ class Interviews:
     Attributes
     ----------
     asked : (N, S) int
-        The questions each took, in their order; `NOBODY` after the end. S is the longest interview.
+        The questions each took, in their order; `NO_QUESTION` after the end. S is the longest interview.
     gain : (N, S)
         What each was expected to tell when it was chosen, in bits.
     silent : (N, S) bool
         It got an explicit silence.
     reason : (N,) int
-        A code of `ENDINGS`.
+        A code of `END_REASONS`.
     left_at : (N,) int
-        The question in front of which the respondent left, `NOBODY` for those who stayed.
+        The question in front of which the respondent left, `NO_QUESTION` for those who stayed.
     seconds : (N,)
     belief : (N, K)
         The belief at the end.
     """
 
-    asked: Integers
+    asked: Ints
     gain: Floats
     silent: Bools
-    reason: Integers
-    left_at: Integers
+    reason: Ints
+    left_at: Ints
     seconds: Floats
     belief: Floats
 
     @property
-    def length(self) -> Integers:
+    def length(self) -> Ints:
         """(N,) questions that each respondent took."""
-        count: Integers = (self.asked != NOBODY).sum(axis=1)
+        count: Ints = (self.asked != NO_QUESTION).sum(axis=1)
         return count
 
 
 @dataclass(frozen=True, eq=False)
-class Simulated:
+class SimulatedInterviews:
     """Interviews of respondents who were drawn from the tables; `persona` is (N,), who each of them is."""
 
-    persona: Integers
+    persona: Ints
     interviews: Interviews
 
 
@@ -166,8 +167,8 @@ def simulate(
     skip: float = 0.0,
     drop_out: float | None = 0.0,
     explore: float = 0.0,
-    watch: Watch = lambda _: None,
-) -> Simulated:
+    watch: OnProgress = lambda _: None,
+) -> SimulatedInterviews:
     """Interview so many respondents drawn from the tables (see `draw_respondents`).
 
     `drop_out` is the chance that a respondent leaves before each further question; with None they leave with the `hazard` of the rules,
@@ -175,35 +176,35 @@ def simulate(
     `watch` is told how many respondents are done with.
     """
     personas, parts = [], []
-    for size in _sizes(tables, respondents):
+    for size in _block_sizes(tables, respondents):
         people = draw_respondents(tables, conditions, size, rng, skip)
         personas.append(np.empty(0, dtype=np.int64) if people.label is None else people.label)
         hazard = rules.hazard if drop_out is None else None
-        fate = _Fate(_patience(size, drop_out or 0.0, rng), _lots(rules, explore, size, rng), rng, hazard)
-        parts.append(_interviewed(tables, rules, people, fate))
+        fate = _BlockRandomness(_draw_patience(size, drop_out or 0.0, rng), _random_draw(rules, explore, size, rng), rng, hazard)
+        parts.append(_interview_block(tables, rules, people, fate))
         watch(size)
-    return Simulated(np.concatenate(personas), _together(parts))
+    return SimulatedInterviews(np.concatenate(personas), _concatenate(parts))
 
 
-def interview(tables: ResponseTables, rules: SurveyRules, people: Respondents, watch: Watch = lambda _: None) -> Interviews:
+def interview(tables: ResponseTables, rules: SurveyRules, people: Respondents, watch: OnProgress = lambda _: None) -> Interviews:
     """Interview real respondents, who never leave, without lots. What somebody left empty counts as asked and tells nothing."""
     parts, start = [], 0
-    for size in _sizes(tables, len(people.opens)):
+    for size in _block_sizes(tables, len(people.opens)):
         some = slice(start, start + size)
-        few = Respondents(_those(people.answers, some), people.opens[some])
-        parts.append(_interviewed(tables, rules, few, _Fate(np.full(size, np.inf))))
+        few = Respondents(_select_evidence(people.answers, some), people.opens[some])
+        parts.append(_interview_block(tables, rules, few, _BlockRandomness(np.full(size, np.inf))))
         start += size
         watch(size)
-    return _together(parts)
+    return _concatenate(parts)
 
 
-def _sizes(tables: ResponseTables, respondents: int) -> list[int]:
+def _block_sizes(tables: ResponseTables, respondents: int) -> list[int]:
     block = BLOCK if tables.forest is None else BLOCK_ON_TREES
     return [min(block, respondents - start) for start in range(0, respondents, block)]
 
 
 @dataclass(frozen=True, eq=False)
-class _Fate:
+class _BlockRandomness:
     """What chance holds for B respondents: after how many questions each would leave, (B,), or with which hazard, and their lots."""
 
     patience: Floats
@@ -211,42 +212,42 @@ class _Fate:
     rng: np.random.Generator | None = None
     hazard: Hazard | None = None
 
-    def lots_of(self, who: Integers) -> RandomDraw | None:
+    def draws(self, who: Ints) -> RandomDraw | None:
         """Drawn anew for each question."""
         if self.random_draw is None or self.rng is None:
             return None
         return RandomDraw(self.random_draw.explore[who], self.random_draw.pilots[who], self.rng.random(len(who)))
 
-    def leaves(self, tables: ResponseTables, who: Integers, progress: Progress, chosen: Integers) -> Bools:
+    def leave(self, tables: ResponseTables, who: Ints, progress: Progress, chosen: Ints) -> Bools:
         """(B,) whether each goes away in front of the question that was chosen."""
         leaving: Bools = progress.taken >= self.patience[who]
         if self.hazard is None or self.rng is None:
             return leaving
         topic = tables.topics[chosen]
         new_topic = (topic < 0) | ~((tables.topics == topic[:, None]) & progress.done).any(axis=1)
-        stays = self.hazard.stays(progress.taken.astype(float), tables.seconds[chosen], new_topic)
+        stays = self.hazard.survival(progress.taken.astype(float), tables.seconds[chosen], new_topic)
         return leaving | (self.rng.random(len(who)) >= stays)
 
 
-def _lots(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> RandomDraw | None:
+def _random_draw(rules: SurveyRules, explore: float, size: int, rng: np.random.Generator) -> RandomDraw | None:
     if not explore and rules.pilots is None:
         return None
     return RandomDraw(rng.random(size) < explore, rng.random(size) < PILOT_SHARE, np.zeros(size))
 
 
-def _patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:
+def _draw_patience(size: int, drop_out: float, rng: np.random.Generator) -> Floats:
     """(B,) after how many questions each would leave: at every one with the same chance."""
     return rng.geometric(drop_out, size).astype(float) if drop_out else np.full(size, np.inf)
 
 
-def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents, fate: _Fate) -> Interviews:
+def _interview_block(tables: ResponseTables, rules: SurveyRules, people: Respondents, fate: _BlockRandomness) -> Interviews:
     size, questions = people.opens.shape
     result = Interviews(
-        asked=np.full((size, questions), NOBODY),
+        asked=np.full((size, questions), NO_QUESTION),
         gain=np.zeros((size, questions)),
         silent=np.zeros((size, questions), dtype=bool),
-        reason=np.full(size, LEFT),
-        left_at=np.full(size, NOBODY),
+        reason=np.full(size, ABANDONED),
+        left_at=np.full(size, NO_QUESTION),
         seconds=np.zeros(size),
         belief=np.zeros((size, tables.personas)),
     )
@@ -254,17 +255,17 @@ def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents
     answers = people.answers
     progress = Progress(np.zeros_like(people.opens), people.opens, np.zeros_like(who), np.zeros(size), np.full(size, questions))
     while len(who):
-        progress = limit_of(tables, rules, progress)
-        step = next_questions(tables, rules, uncovered(answers, progress.done), progress, fate.lots_of(who))
-        ended = step.chosen == NOBODY
-        leaves = ~ended & fate.leaves(tables, who, progress, step.chosen)
+        progress = update_limit(tables, rules, progress)
+        step = next_questions(tables, rules, restrict_to(answers, progress.done), progress, fate.draws(who))
+        ended = step.chosen == NO_QUESTION
+        leaves = ~ended & fate.leave(tables, who, progress, step.chosen)
         result.belief[who], result.seconds[who] = step.belief, progress.spent
         result.reason[who[ended]] = step.reason[ended]
         result.left_at[who[leaves]] = step.chosen[leaves]
         stays = ~ended & ~leaves
         chosen, gain = step.chosen[stays], step.gain[stays]
         if not stays.all():
-            who, answers, progress = who[stays], _those(answers, stays), _these(progress, stays)
+            who, answers, progress = who[stays], _select_evidence(answers, stays), _select_progress(progress, stays)
         everyone = np.arange(len(who))
         result.asked[who, progress.taken], result.gain[who, progress.taken] = chosen, gain[everyone, chosen]
         result.silent[who, progress.taken] = answers.silent[everyone, chosen]
@@ -273,7 +274,7 @@ def _interviewed(tables: ResponseTables, rules: SurveyRules, people: Respondents
     return result
 
 
-def _those(evidence: Evidence, which: Bools | slice) -> Evidence:
+def _select_evidence(evidence: Evidence, which: Bools | slice) -> Evidence:
     return Evidence(
         answered=evidence.answered[which],
         silent=evidence.silent[which],
@@ -283,7 +284,7 @@ def _those(evidence: Evidence, which: Bools | slice) -> Evidence:
     )
 
 
-def _these(progress: Progress, which: Bools) -> Progress:
+def _select_progress(progress: Progress, which: Bools) -> Progress:
     return Progress(
         done=progress.done[which],
         opens=progress.opens[which],
@@ -293,7 +294,7 @@ def _these(progress: Progress, which: Bools) -> Progress:
     )
 
 
-def _together(parts: Sequence[Interviews]) -> Interviews:
+def _concatenate(parts: Sequence[Interviews]) -> Interviews:
     """All blocks as one, as wide as the longest interview."""
     whole = Interviews(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Interviews.__dataclass_fields__})
     width = int(whole.length.max(initial=0))

@@ -7,12 +7,13 @@ from itertools import product
 import numpy as np
 from scipy.special import log_softmax
 
-from adaptive.learning.chow_liu import Dependences, given_tables
+from adaptive.arrays import Bools, Floats, Ints
+from adaptive.learning.chow_liu import Dependences, edge_tables
 from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
-from adaptive.learning.responses import Answers, Codes, items_of, split_items
-from adaptive.likelihood import Bools, Choice, Floats, MultipleChoice
-from adaptive.posterior import Evidence, believe, infer, uncovered
+from adaptive.learning.responses import Answers, items_of, split_items
+from adaptive.likelihood import Choice, MultipleChoice
+from adaptive.posterior import Evidence, believe, infer, restrict_to
 from adaptive.response_styles import Styles
 from adaptive.selection import SurveyRules, next_questions
 from adaptive.stopping import Progress, StopRule
@@ -20,12 +21,12 @@ from adaptive.tables import ResponseTables
 
 
 def engine_tables(
-    questions: Codes,
+    questions: Ints,
     tables: Sequence[Floats],
     prior: Floats,
     silence: Mapping[int, Floats],
     found: Dependences,
-    topics: Codes,
+    topics: Ints,
     styles: Styles | None = None,
 ) -> ResponseTables:
     """Tables of all questions, the evidence still at full weight. A question of several items is a multiple choice.
@@ -43,13 +44,13 @@ def engine_tables(
     return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given, persona_of=persona_of)
 
 
-def silence_of(lesson: TrainingSet, taught: Personas) -> dict[int, Floats]:
+def no_answer_tables(lesson: TrainingSet, taught: Personas) -> dict[int, Floats]:
     """Question -> (K,) P(no answer | persona), where silence counts."""
     silent = split_items(taught.table, lesson.levels)[len(lesson.answers.levels) :]
-    return {q: table[:, 1] for q, table in zip(lesson.voiced, silent, strict=True)}
+    return {q: table[:, 1] for q, table in zip(lesson.no_answer_questions, silent, strict=True)}
 
 
-def evidence_from(answers: Answers, tables: ResponseTables, table: Floats) -> Evidence:
+def evidence_of_answers(answers: Answers, tables: ResponseTables, table: Floats) -> Evidence:
     """What B respondents gave; `table` is (K, cells or more), P(answer | persona) of all items side by side."""
     nothing = Evidence.none(tables, len(answers.codes))
     cells = len(items_of(answers.levels))
@@ -74,22 +75,22 @@ PARTIAL = (3, 5, 8)
 """After how many questions, drawn at random, the belief is scored."""
 LIVE = (3, 5, 8, 13, 21)
 """After how many questions of the live choice it is scored."""
-MOST_JUDGED = 60
+MOST_SCORED = 60
 """So many respondents of each fold are asked: more would tell little more."""
 NO_REPEATS = 0.5
 """The repeat weight of a bank whose questions do not repeat one another: what an author gets who writes topics by hand."""
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class ScoredRespondents:
     """Some held-out respondents of a fold, and (B, K) P(persona) that is held to be true of them."""
 
-    rows: Codes
+    rows: Ints
     truth: Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class EvidenceWeights:
     """Exponents on all evidence and on repeats within a topic, and the (N,) log scores they reach on held-out respondents.
 
     `judges` are, fold by fold, those by whom they were judged: only scores by the same judges can be compared.
@@ -98,9 +99,9 @@ class Weights:
     evidence: float
     repeat: float
     scores: Floats
-    judges: tuple[Judge, ...]
+    scored_on: tuple[ScoredRespondents, ...]
 
-    def clearly_better_than(self, other: "Weights") -> bool:
+    def clearly_better_than(self, other: "EvidenceWeights") -> bool:
         """By more than two standard errors of the difference."""
         gain = self.scores - other.scores
         return bool(gain.sum() > 2 * np.sqrt((gain**2).sum()))
@@ -110,10 +111,10 @@ def choose_weights(
     lesson: TrainingSet,
     folds: Sequence[Fold],
     found: Dependences,
-    topics: Codes,
+    topics: Ints,
     rng: np.random.Generator,
-    judges: Sequence[Judge] | None = None,
-) -> Weights:
+    judges: Sequence[ScoredRespondents] | None = None,
+) -> EvidenceWeights:
     """The exponents under which the belief after a few questions foretells the persona best on held-out respondents (log score).
 
     The persona is the label, or what all answers say at full weight. The weights cannot be chosen from fully answered questionnaires:
@@ -124,35 +125,35 @@ def choose_weights(
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
     grid = list(product(repeats, EVIDENCE_WEIGHTS))
     scores: list[Floats] = []
-    heard: list[Judge] = []
+    heard: list[ScoredRespondents] = []
     for n, fold in enumerate(folds):
-        given = given_tables(lesson, fold.taught, fold.teach, found.parents, found.strength)
-        tables = split_items(fold.taught.table, lesson.levels)
-        silence = silence_of(lesson, fold.taught)
+        given = edge_tables(lesson, fold.fitted, fold.train, found.parents, found.strength)
+        tables = split_items(fold.fitted.table, lesson.levels)
+        silence = no_answer_tables(lesson, fold.fitted)
         engine = engine_tables(
-            lesson.answers.questions, tables, fold.taught.prior, silence, replace(found, given=given), topics, lesson.classes
+            lesson.answers.questions, tables, fold.fitted.prior, silence, replace(found, given=given), topics, lesson.classes
         )
-        judge = _judge(lesson, fold, engine, rng) if judges is None else judges[n]
-        full = evidence_from(lesson.answers.some(fold.held[judge.rows]), engine, fold.taught.table)
-        shown = [uncovered(full, asked) for asked in _shown(engine, full, rng)]
-        scores.append(np.concatenate([_scores(replace(engine, repeat_weight=repeat), shown, judge.truth) for repeat in repeats]))
+        judge = _respondents_to_score(lesson, fold, engine, rng) if judges is None else judges[n]
+        full = evidence_of_answers(lesson.answers.take(fold.held[judge.rows]), engine, fold.fitted.table)
+        shown = [restrict_to(full, asked) for asked in _asked_masks(engine, full, rng)]
+        scores.append(np.concatenate([_log_scores(replace(engine, repeat_weight=repeat), shown, judge.truth) for repeat in repeats]))
         heard.append(judge)
     each = np.concatenate(scores, axis=1)  # (grid, N)
     best = int(each.sum(axis=1).argmax())
-    return Weights(grid[best][1], grid[best][0], each[best], tuple(heard))
+    return EvidenceWeights(grid[best][1], grid[best][0], each[best], tuple(heard))
 
 
-def _judge(lesson: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> Judge:
+def _respondents_to_score(lesson: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> ScoredRespondents:
     """Some with their labels, or all with what their full answers say."""
     if lesson.settled:
-        rows = rng.permutation(len(fold.held))[:MOST_JUDGED]
-        return Judge(rows, fold.truth[rows] if engine.styles is None else engine.styles.marginal(fold.truth[rows]))
+        rows = rng.permutation(len(fold.held))[:MOST_SCORED]
+        return ScoredRespondents(rows, fold.truth[rows] if engine.styles is None else engine.styles.marginal(fold.truth[rows]))
     rows = np.arange(len(fold.held))
-    full = evidence_from(lesson.answers.some(fold.held), engine, fold.taught.table)
-    return Judge(rows, believe(replace(engine, repeat_weight=1.0), full))
+    full = evidence_of_answers(lesson.answers.take(fold.held), engine, fold.fitted.table)
+    return ScoredRespondents(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 
-def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) -> Floats:
+def _log_scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) -> Floats:
     """(weights, B) log scores of the belief under each evidence weight, summed over what was shown.
 
     The logarithm of the belief in a class is linear in the weight: it is computed once.
@@ -167,7 +168,7 @@ def _scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) ->
     return total
 
 
-def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
+def _asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
     """(B, Q) masks of what was asked after some questions in an order of chance, and in the live order."""
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
@@ -176,15 +177,15 @@ def _shown(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> 
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
         shown += [order < size for size in PARTIAL]
-    return shown + _live(engine, full)
+    return shown + _adaptive_masks(engine, full)
 
 
-def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Codes:
-    ranks: Codes = rng.random(shape).argsort(axis=1).argsort(axis=1)
+def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
+    ranks: Ints = rng.random(shape).argsort(axis=1).argsort(axis=1)
     return ranks
 
 
-def _live(engine: ResponseTables, full: Evidence) -> list[Bools]:
+def _adaptive_masks(engine: ResponseTables, full: Evidence) -> list[Bools]:
     """What the engine would have asked: the live choice prefers questions whose tables flatter themselves, and goes deeper."""
     people, asked = full.codes.shape
     nothing = np.zeros(asked, dtype=bool)
@@ -193,7 +194,7 @@ def _live(engine: ResponseTables, full: Evidence) -> list[Bools]:
     shown = []
     for step in range(1, min(LIVE[-1], asked) + 1):
         progress = Progress(done, np.ones_like(done), done.sum(axis=1), np.zeros(people), np.full(people, asked + 1))
-        chosen = next_questions(engine, rules, uncovered(full, done), progress).chosen
+        chosen = next_questions(engine, rules, restrict_to(full, done), progress).chosen
         done = done.copy()
         done[np.flatnonzero(chosen >= 0), chosen[chosen >= 0]] = True
         if step in LIVE:

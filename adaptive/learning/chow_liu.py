@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.special import xlogy
 from scipy.stats import norm
 
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
-from adaptive.learning.responses import Codes, items_of
-from adaptive.likelihood import Bools, Floats
+from adaptive.learning.responses import items_of
 
-CHANCES = (0.05, 0.5, 5.0, 50.0)
+FALSE_EDGES = (0.05, 0.5, 5.0, 50.0)
 """How many edges chance may bring into a file without any dependence, tried one after the other: shared among all pairs (Bonferroni).
 
 None is right for every file. Car buyers (42 questions, 396 respondents to learn from, four halves), agreement at five questions: .749
@@ -35,7 +34,7 @@ class Dependences:
 
     parents: dict[int, int] = field(default_factory=dict)
     given: dict[int, Floats] = field(default_factory=dict)
-    won: dict[int, float] = field(default_factory=dict)
+    gains: dict[int, float] = field(default_factory=dict)
     strength: float = 0.0
 
 
@@ -47,7 +46,7 @@ def count_pairs(hot: Floats, membership: Floats) -> Floats:
     return np.stack([(hot * share[:, None]).T @ hot for share in membership.T])
 
 
-def conditional_information(pairs: Floats, items: Codes) -> Floats:
+def conditional_information(pairs: Floats, items: Ints) -> Floats:
     """(Q, Q) mutual information of two answers given the persona, in nats; zero on the diagonal.
 
     ``I(p; q | k) = sum n(k, a, b) / n * log( n(k, a, b) n(k) / (n(k, a) n(k, b)) )`` over the respondents who answered both.
@@ -68,7 +67,7 @@ def conditional_information(pairs: Floats, items: Codes) -> Floats:
     return result
 
 
-def dependent_tables(pairs: Floats, table: Floats, items: Codes, strength: float) -> Floats:
+def dependent_tables(pairs: Floats, table: Floats, items: Ints, strength: float) -> Floats:
     """(K, cells, cells) P(second answer | persona, first answer), shrunk to what all personas together say of the pair.
 
     ``(n(k, a, b) + strength * m(b | k, a)) / (n(k, a) + strength)`` with ``m`` in proportion to ``P(b | k) * lift(a, b)``: how much
@@ -78,13 +77,13 @@ def dependent_tables(pairs: Floats, table: Floats, items: Codes, strength: float
     """
     blocks = _blocks(items)
     given: Floats = (pairs @ blocks)[:, :, items]
-    met = table[:, None, :] * _lift(pairs, table, items)
+    met = table[:, None, :] * _observed_to_expected(pairs, table, items)
     met /= (met @ blocks)[:, :, items]
     shrunk: Floats = (pairs + strength * met) / (given + strength)
     return shrunk
 
 
-def _lift(pairs: Floats, table: Floats, items: Codes) -> Floats:
+def _observed_to_expected(pairs: Floats, table: Floats, items: Ints) -> Floats:
     """(cells, cells) how many gave both answers, by how many were to be expected from the tables; one more on both sides."""
     blocks = _blocks(items)
     people = (blocks.T @ pairs @ blocks)[:, items][:, :, items]  # (K, cells, cells) who answered both questions
@@ -109,19 +108,19 @@ class HeldOut:
     def __sub__(self, other: "HeldOut") -> "HeldOut":
         return HeldOut(self.gain - other.gain, self.square - other.square)
 
-    def holds(self, chance: float) -> npt.NDArray[np.bool_]:
+    def significant(self, chance: float) -> Bools:
         """(Q, Q) whether the mean gain of both directions is above zero by more than chance among so many pairs would bring.
 
         `chance` is the expected number of pairs that pass though nothing depends on anything.
         """
         size = len(self.gain)
         both, noise = self.gain + self.gain.T, np.sqrt((self.square + self.square.T) * 2)
-        kept: npt.NDArray[np.bool_] = both > norm.isf(min(chance / max(size * (size - 1) / 2, 1), 0.5)) * noise
+        kept: Bools = both > norm.isf(min(chance / max(size * (size - 1) / 2, 1), 0.5)) * noise
         np.fill_diagonal(kept, False)
         return kept
 
 
-def held_out_gain(table: Floats, pairs: Floats, held: Floats, items: Codes, strength: float) -> HeldOut:
+def held_out_gain(table: Floats, pairs: Floats, held: Floats, items: Ints, strength: float) -> HeldOut:
     """How much better P(child | persona, parent) foretells held-out answers than P(child | persona): see `HeldOut`.
 
     `table` is (K, cells) of the answers alone; `pairs` are the counts behind it, `held` those of the held-out respondents, both
@@ -134,7 +133,7 @@ def held_out_gain(table: Floats, pairs: Floats, held: Floats, items: Codes, stre
     return HeldOut(gain, square)
 
 
-def spanning_forest(information: Floats, allowed: npt.NDArray[np.bool_]) -> dict[int, int]:
+def spanning_forest(information: Floats, allowed: Bools) -> dict[int, int]:
     """Child -> parent of the forest with the most (Q, Q) `information` among the `allowed` pairs, each tree rooted at its first question.
 
     What does not hold is left out before the tree is grown: it must not take the place of an edge that does.
@@ -153,14 +152,14 @@ def spanning_forest(information: Floats, allowed: npt.NDArray[np.bool_]) -> dict
     return dict(sorted(parents.items()))
 
 
-def _blocks(items: Codes) -> Floats:
+def _blocks(items: Ints) -> Floats:
     """(cells, Q) one where the cell belongs to the item."""
     belongs: Floats = (items[:, None] == np.arange(items[-1] + 1)).astype(float)
     return belongs
 
 
 TREE_STRENGTHS = (20.0, 40.0, 80.0)
-CLEARLY = 2.0
+STANDARD_ERRORS = 2.0
 
 
 class Linkable:
@@ -174,7 +173,7 @@ class Linkable:
         Place in `questions` of each of their cells.
     """
 
-    def __init__(self, lesson: TrainingSet, questions: Codes) -> None:
+    def __init__(self, lesson: TrainingSet, questions: Ints) -> None:
         owner = lesson.answers.question_of_cell
         self._lesson = lesson
         self._cells = np.flatnonzero(np.isin(owner, questions))
@@ -185,7 +184,7 @@ class Linkable:
         """(K, cells) of these cells only."""
         return taught.table[:, self._cells]
 
-    def pairs(self, rows: Codes | slice, membership: Floats) -> Floats:
+    def pairs(self, rows: Ints | slice, membership: Floats) -> Floats:
         """Made anew each time, because those of all folds together would fill the memory."""
         return count_pairs(self._lesson.answers.hot[rows][:, self._cells], membership)
 
@@ -195,12 +194,12 @@ class Linkable:
         return {place[child]: place[parent] for child, parent in parents.items() if child in place and parent in place}
 
 
-def linkable_questions(lesson: TrainingSet, allowed: Bools) -> Codes:
+def linkable_questions(lesson: TrainingSet, allowed: Bools) -> Ints:
     """The questions that are one linkable item and `allowed`, a (Q,) mask."""
     return np.array([q for q in lesson.answers.questions[lesson.answers.linkable] if allowed[q]], dtype=np.int64)
 
 
-def learn_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], questions: Codes) -> Dependences:
+def fit_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], questions: Ints) -> Dependences:
     """The forest among `questions` that wins most on held-out respondents; none where none wins.
 
     The edges that were known before stay, and their tables are shrunk to what was known.
@@ -215,12 +214,12 @@ def learn_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], q
         information[child, parent] = information[parent, child] = 2 * information.max() + 1
     gains: dict[float, list[HeldOut]] = {strength: [] for strength in TREE_STRENGTHS}
     for fold in folds:
-        counts, held = linkable.pairs(fold.teach, fold.taught.membership), linkable.pairs(fold.held, fold.truth)
+        counts, held = linkable.pairs(fold.train, fold.fitted.membership), linkable.pairs(fold.held, fold.truth)
         for strength in TREE_STRENGTHS:
-            gains[strength].append(held_out_gain(linkable.table(fold.taught), counts, held, linkable.items, strength))
+            gains[strength].append(held_out_gain(linkable.table(fold.fitted), counts, held, linkable.items, strength))
 
     def grown(held: HeldOut, chance: float) -> dict[int, int]:
-        holds = held.holds(chance)
+        holds = held.significant(chance)
         for child, parent in kept.items():
             holds[child, parent] = holds[parent, child] = True
         return spanning_forest(information, holds)
@@ -228,41 +227,41 @@ def learn_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], q
     best, worth = Dependences(), -np.inf
     for strength, by_fold in gains.items():
         found = sum(by_fold[1:], by_fold[0])
-        chance = _chance_to_beat(by_fold, found, grown)
+        chance = _choose_false_edges(by_fold, found, grown)
         parents = grown(found, chance)
-        won = _won(parents, found)[0]
+        won = _total_gain(parents, found)[0]
         if parents and won > worth:
             named = {int(questions[child]): int(questions[parent]) for child, parent in parents.items()}
             edges = {int(questions[child]): float(found.gain[parent, child]) for child, parent in parents.items()}
-            best, worth = Dependences(named, given_tables(lesson, taught, slice(None), named, strength), edges, strength), won
+            best, worth = Dependences(named, edge_tables(lesson, taught, slice(None), named, strength), edges, strength), won
     return best
 
 
-def _chance_to_beat(by_fold: Sequence[HeldOut], found: HeldOut, grown: Callable[[HeldOut, float], dict[int, int]]) -> float:
-    """The strictest of `CHANCES`, unless a laxer one, with the edges that the other folds let pass, wins clearly more on each fold.
+def _choose_false_edges(by_fold: Sequence[HeldOut], found: HeldOut, grown: Callable[[HeldOut, float], dict[int, int]]) -> float:
+    """The strictest of `FALSE_EDGES`, unless a laxer one, with the edges that the other folds let pass, wins clearly more on each fold.
 
     Clearly is by more than two standard errors of the difference.
     """
-    chosen = CHANCES[0]
-    for laxer in CHANCES[1:]:
+    chosen = FALSE_EDGES[0]
+    for laxer in FALSE_EDGES[1:]:
         more = square = 0.0
         for fold in by_fold:
             strict, lax = (set(grown(found - fold, chance).items()) for chance in (chosen, laxer))
-            (gained, item), (lost, other) = _won(dict(lax - strict), fold), _won(dict(strict - lax), fold)
+            (gained, item), (lost, other) = _total_gain(dict(lax - strict), fold), _total_gain(dict(strict - lax), fold)
             more, square = more + gained - lost, square + item + other
-        if more > CLEARLY * np.sqrt(square):
+        if more > STANDARD_ERRORS * np.sqrt(square):
             chosen = laxer
     return chosen
 
 
-def _won(parents: Mapping[int, int], held: HeldOut) -> tuple[float, float]:
+def _total_gain(parents: Mapping[int, int], held: HeldOut) -> tuple[float, float]:
     """Nats that edges win on held-out respondents, and the sum of the squares of single respondents' nats."""
     edges = tuple(parents.values()), tuple(parents)
     return float(held.gain[edges].sum()), float(held.square[edges].sum())
 
 
-def given_tables(
-    lesson: TrainingSet, taught: Personas, rows: Codes | slice, parents: Mapping[int, int], strength: float
+def edge_tables(
+    lesson: TrainingSet, taught: Personas, rows: Ints | slice, parents: Mapping[int, int], strength: float
 ) -> dict[int, Floats]:
     """(K, P, A) table of each child, from the respondents of `rows`, who were `taught`."""
     if not parents:
@@ -274,7 +273,7 @@ def given_tables(
     given = {}
     for child, parent in parents.items():
         block = np.ix_(np.arange(len(tables)), cells[parent], cells[child])
-        before = _known_given(lesson, taught, child, parent)
+        before = _published_edge_table(lesson, taught, child, parent)
         if before is None:
             given[child] = tables[block]
         else:
@@ -283,7 +282,7 @@ def given_tables(
     return given
 
 
-def _known_given(lesson: TrainingSet, taught: Personas, child: int, parent: int) -> Floats | None:
+def _published_edge_table(lesson: TrainingSet, taught: Personas, child: int, parent: int) -> Floats | None:
     """(K, P, A) known table of an edge, turned round by Bayes' rule where it was known the other way."""
     known = lesson.known
     if known is None:

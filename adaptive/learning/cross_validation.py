@@ -6,16 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
-from adaptive.learning.latent_classes import Anchor, Personas, Split, attribute_styles, learn_personas, learn_styles
-from adaptive.learning.responses import MISSING, Answers, Codes, one_hot, starts_of
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.latent_classes import Anchor, Personas, Split, fit_personas, fit_styles, style_posterior
+from adaptive.learning.responses import MISSING, Answers, one_hot, starts_of
 from adaptive.response_styles import Styles
 
 FOLDS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class PublishedTables:
     """What a bank says before these answers: (K,) prior, a (K, A) table an item, and where it has them P(no answer) and forests.
 
     `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item. Where personas
@@ -37,9 +37,9 @@ class Fold:
     Where personas have styles, K is the number of classes.
     """
 
-    teach: Codes
-    taught: Personas
-    held: Codes
+    train: Ints
+    fitted: Personas
+    held: Ints
     truth: Floats
     score: float
 
@@ -56,9 +56,9 @@ class TrainingSet:
     answers: Answers
     membership: Floats
     settled: bool
-    parts: Codes  # (N,) fold of each respondent
-    known: Known | None = None
-    voiced: tuple[int, ...] = ()
+    parts: Ints  # (N,) fold of each respondent
+    known: PublishedTables | None = None
+    no_answer_questions: tuple[int, ...] = ()
     starts: tuple[Floats, ...] = ()
     split: Split | None = None
 
@@ -71,27 +71,29 @@ class TrainingSet:
 
     @cached_property
     def levels(self) -> list[int]:
-        return [*self.answers.levels, *([2] * len(self.voiced))]
+        return [*self.answers.levels, *([2] * len(self.no_answer_questions))]
 
     @cached_property
     def hot(self) -> Floats:
         """(N, cells) answers, then silences."""
         heard = np.where(self.answers.answered, 0, np.where(self.answers.silent, 1, MISSING))
-        return np.concatenate([self.answers.hot, one_hot(heard[:, list(self.voiced)], [2] * len(self.voiced))], axis=1)
+        return np.concatenate(
+            [self.answers.hot, one_hot(heard[:, list(self.no_answer_questions)], [2] * len(self.no_answer_questions))], axis=1
+        )
 
-    def hearing(self, voiced: Sequence[int]) -> "TrainingSet":
+    def with_no_answers(self, voiced: Sequence[int]) -> "TrainingSet":
         """The same lesson in which the silence of some questions counts."""
-        return replace(self, voiced=tuple(voiced))
+        return replace(self, no_answer_questions=tuple(voiced))
 
-    def learn(self, pseudo_counts: float, without: int | None = None) -> Personas:
+    def fit(self, pseudo_counts: float, without: int | None = None) -> Personas:
         """What all respondents teach, or those of all folds but one."""
         rows = slice(None) if without is None else np.flatnonzero(self.parts != without)
         hot = self.hot[rows]
         membership = self.membership[rows] if without is None or not self.starts else self.starts[without]
-        personas = learn_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+        personas = fit_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
         if self.split is None:
             return personas
-        return learn_styles(
+        return fit_styles(
             hot, self.levels, personas, self.split.styles, self.split.start if without is None else self.split.starts[without]
         )
 
@@ -99,7 +101,7 @@ class TrainingSet:
         if self.known is None:
             return None
         tables = list(self.known.tables)
-        for item, question in enumerate(self.voiced, len(self.answers.levels)):
+        for item, question in enumerate(self.no_answer_questions, len(self.answers.levels)):
             cells = hot[:, starts_of(self.levels)[item] :][:, :2].sum(axis=0) + 0.5
             silent = self.known.silence.get(question, np.full(len(self.known.prior), cells[1] / cells.sum()))
             tables.append(np.column_stack([1 - silent, silent]))
@@ -110,17 +112,17 @@ class TrainingSet:
 
     def _fold(self, part: int, pseudo_counts: float) -> Fold:
         teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
-        taught = self.learn(pseudo_counts, part)
-        truth, scores = taught.attribute(self.hot[held])
+        taught = self.fit(pseudo_counts, part)
+        truth, scores = taught.posterior(self.hot[held])
         if self.settled and self.split is not None:
-            truth, scores = attribute_styles(taught, self.split.styles, self.hot[held], self.membership[held])
+            truth, scores = style_posterior(taught, self.split.styles, self.hot[held], self.membership[held])
         elif self.settled:
             truth = self.membership[held]
             scores = taught.log_given(self.hot[held], truth)
         return Fold(teach, taught, held, truth, float(scores.sum()))
 
 
-def dealt(respondents: int, rng: np.random.Generator, labels: Codes | None = None) -> Codes:
+def assign_folds(respondents: int, rng: np.random.Generator, labels: Ints | None = None) -> Ints:
     """(N,) fold of each respondent, dealt out like cards, label by label."""
     shuffled = rng.permutation(respondents)
     order = shuffled if labels is None else shuffled[np.argsort(labels[shuffled], kind="stable")]

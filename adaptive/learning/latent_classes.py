@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from adaptive.learning.responses import Codes, items_of, one_hot, split_items, starts_of
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.responses import items_of, one_hot, split_items, starts_of
 from adaptive.response_styles import Styles
 
 PSEUDO_COUNTS = 8.0
@@ -19,14 +19,14 @@ REFIT_TOLERANCE = 1e-6
 
 SHORT_RUN = 25
 """Steps after which the poorer starts are given up."""
-CLIMBERS = 4
+STARTS_PER_FULL_RUN = 4
 """One in so many starts goes on from there to the end."""
 BATCHES = 4
 """The starts are dealt into so many batches, which may run side by side; fixed, so that the number of processes changes nothing."""
 
 TINY = float(np.finfo(float).tiny)
 
-Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+ParallelMap = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """`map`, or the map of a pool of processes: results come in the order of the tasks."""
 
 
@@ -46,7 +46,7 @@ class LatentClasses:
 
 
 def fit_latent_classes(
-    codes: Codes,
+    codes: Ints,
     levels: Sequence[int],
     classes: int,
     rng: np.random.Generator,
@@ -55,7 +55,7 @@ def fit_latent_classes(
     pseudo_counts: float = PSEUDO_COUNTS,
     iterations: int = 2000,
     tolerance: float = 1e-8,
-    spread: Spread = map,
+    spread: ParallelMap = map,
 ) -> LatentClasses:
     """Latent class analysis by expectation maximisation (Goodman, 1974), missing answers kept, several starts.
 
@@ -81,7 +81,7 @@ def fit_latent_classes(
     per_item = np.add.reduceat(asked, starts_of(levels))
     if (per_item == 0).any():
         raise ValueError(f"item {int(np.flatnonzero(per_item == 0)[0])} has no answer at all")
-    problem = _Problem(hot, items, asked / per_item[items], pseudo_counts)
+    problem = _ShrunkenLikelihood(hot, items, asked / per_item[items], pseudo_counts)
     chances = rng.spawn(starts)
     batches = [batch for batch in (chances[first::BATCHES] for first in range(BATCHES)) if batch]
     runs = list(spread(partial(_best_start, problem, classes, iterations, tolerance), batches))
@@ -111,9 +111,9 @@ class Personas:
     membership: Floats
     pseudo_counts: float
 
-    def attribute(self, hot: Floats) -> tuple[Floats, Floats]:
+    def posterior(self, hot: Floats) -> tuple[Floats, Floats]:
         """(B, K) P(persona | answers) of other respondents, and (B,) log P(their answers) in nats, from (B, cells) `hot`."""
-        return _attributed(hot, np.log(self.prior), np.log(self.table))
+        return _class_posterior(hot, np.log(self.prior), np.log(self.table))
 
     def log_given(self, hot: Floats, membership: Floats) -> Floats:
         """(B,) expected log P(answers | persona) in nats under (B, K) `membership`: the score where personas are known."""
@@ -121,7 +121,7 @@ class Personas:
         return score
 
 
-def learn_personas(
+def fit_personas(
     hot: Floats,
     levels: Sequence[int],
     membership: Floats,
@@ -147,9 +147,9 @@ def learn_personas(
     items = items_of(levels)
     asked = hot.sum(axis=0) + 0.5
     pooled = asked / np.bincount(items, asked)[items] if anchor is None else anchor.table
-    problem = _Problem(hot, items, pooled, pseudo_counts, None if anchor is None else anchor.prior)
+    problem = _ShrunkenLikelihood(hot, items, pooled, pseudo_counts, None if anchor is None else anchor.prior)
     if not settled:
-        membership = _climb(problem, membership, iterations, REFIT_TOLERANCE).membership
+        membership = _run_em(problem, membership, iterations, REFIT_TOLERANCE).membership
     prior, table = problem.tables(membership)
     if anchor is None:
         halves = membership.sum(axis=0) + 0.5
@@ -158,7 +158,7 @@ def learn_personas(
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class _EmResult:
     prior: Floats
     table: Floats
     membership: Floats
@@ -168,9 +168,9 @@ class _Run:
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class _ShrunkenLikelihood:
     hot: Floats  # (N, cells)
-    items: Codes  # (cells,) item of each cell
+    items: Ints  # (cells,) item of each cell
     pooled: Floats  # (cells,), or (K, cells)
     pseudo_counts: float
     known_prior: Floats | None = None  # (K,)
@@ -192,7 +192,7 @@ class _Problem:
     def expected(self, prior: Floats, table: Floats) -> tuple[Floats, float, float]:
         """The E step: (N, K) memberships, the log-likelihood, and the objective with the shrinkage term."""
         log_table, log_prior = np.log(np.maximum(table, 1e-300)), np.log(np.maximum(prior, 1e-300))
-        membership, total = _attributed(self.hot, log_prior, log_table)
+        membership, total = _class_posterior(self.hot, log_prior, log_table)
         likelihood = float(total.sum())
         penalty = float(self.pseudo_counts * (log_table * self.pooled).sum()) if self.pseudo_counts else 0.0
         if self.known_prior is not None:
@@ -200,7 +200,7 @@ class _Problem:
         return membership, likelihood, likelihood + penalty
 
 
-def _attributed(hot: Floats, log_prior: Floats, log_table: Floats) -> tuple[Floats, Floats]:
+def _class_posterior(hot: Floats, log_prior: Floats, log_table: Floats) -> tuple[Floats, Floats]:
     joint = hot @ log_table.T + log_prior
     top = joint.max(axis=1, keepdims=True)
     shares = np.exp(joint - top)
@@ -208,21 +208,23 @@ def _attributed(hot: Floats, log_prior: Floats, log_table: Floats) -> tuple[Floa
     return shares / total, (np.log(total) + top)[:, 0]
 
 
-def _best_start(problem: _Problem, classes: int, iterations: int, tolerance: float, chances: Sequence[np.random.Generator]) -> _Run:
-    short = [_climb(problem, problem.start(classes, rng), min(SHORT_RUN, iterations), tolerance) for rng in chances]
+def _best_start(
+    problem: _ShrunkenLikelihood, classes: int, iterations: int, tolerance: float, chances: Sequence[np.random.Generator]
+) -> _EmResult:
+    short = [_run_em(problem, problem.start(classes, rng), min(SHORT_RUN, iterations), tolerance) for rng in chances]
     short.sort(key=lambda run: -run.objective)
-    climbers = short[: -(-len(short) // CLIMBERS)]
-    done = [_climb(problem, run.membership, iterations - run.iterations, tolerance, run) for run in climbers]
+    climbers = short[: -(-len(short) // STARTS_PER_FULL_RUN)]
+    done = [_run_em(problem, run.membership, iterations - run.iterations, tolerance, run) for run in climbers]
     return max(done, key=lambda run: run.objective)
 
 
-def _climb(problem: _Problem, membership: Floats, iterations: int, tolerance: float, run: _Run | None = None) -> _Run:
+def _run_em(problem: _ShrunkenLikelihood, membership: Floats, iterations: int, tolerance: float, run: _EmResult | None = None) -> _EmResult:
     """From memberships, or on from where a `run` ended."""
     before, done = (-np.inf, 0) if run is None else (run.objective, run.iterations)
     for step in range(done + 1, done + iterations + 1):
         prior, table = problem.tables(membership)
         membership, likelihood, objective = problem.expected(prior, table)
-        run = _Run(prior, table, membership, likelihood, objective, step)
+        run = _EmResult(prior, table, membership, likelihood, objective, step)
         if objective - before < tolerance * abs(objective):
             break
         before = objective
@@ -243,7 +245,7 @@ class Split:
     starts: tuple[Floats, ...]
 
 
-def learn_styles(hot: Floats, levels: list[int], personas: Personas, styles: Styles, start: Floats) -> Personas:
+def fit_styles(hot: Floats, levels: list[int], personas: Personas, styles: Styles, start: Floats) -> Personas:
     """The classes of personas that are known: each style shrunk to the table of its persona as that is to the pooled table.
 
     Parameters
@@ -264,7 +266,7 @@ def learn_styles(hot: Floats, levels: list[int], personas: Personas, styles: Sty
     anchor = Anchor(personas.prior[styles.persona_of] * equal, personas.table[styles.persona_of])
     within, before = start, -np.inf
     for _ in range(STEPS):
-        taught = learn_personas(hot, levels, own * within, personas.pseudo_counts, settled=True, anchor=anchor)
+        taught = fit_personas(hot, levels, own * within, personas.pseudo_counts, settled=True, anchor=anchor)
         taught = replace(taught, prior=styles.within(taught.prior) * personas.prior[styles.persona_of])
         logs = _log_given_persona(taught, styles, hot)
         within = styles.shares(logs)
@@ -275,7 +277,7 @@ def learn_styles(hot: Floats, levels: list[int], personas: Personas, styles: Sty
     return replace(taught, membership=own * within)
 
 
-def attribute_styles(taught: Personas, styles: Styles, hot: Floats, membership: Floats) -> tuple[Floats, Floats]:
+def style_posterior(taught: Personas, styles: Styles, hot: Floats, membership: Floats) -> tuple[Floats, Floats]:
     """(B, C) P(class | persona, answers) times (B, K) `membership`, and (B,) expected log P(answers | persona) in nats."""
     logs = _log_given_persona(taught, styles, hot)
     score: Floats = (membership * styles.log_marginal(logs)).sum(axis=1)

@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 
-from adaptive.learning.cross_validation import FOLDS, dealt
-from adaptive.learning.latent_classes import PSEUDO_COUNTS, Spread, fit_latent_classes, learn_personas
-from adaptive.learning.responses import MISSING, Answers, Codes, one_hot
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.cross_validation import FOLDS, assign_folds
+from adaptive.learning.latent_classes import PSEUDO_COUNTS, ParallelMap, fit_latent_classes, fit_personas
+from adaptive.learning.responses import MISSING, Answers, one_hot
 from adaptive.response_styles import Styles
 
 STARTS = 12
@@ -42,22 +42,26 @@ class ClassNumber:
 
 
 def compare_class_numbers(
-    answers: Answers, numbers: Sequence[int], rng: np.random.Generator, watch: Callable[[str], None] = lambda _: None, spread: Spread = map
+    answers: Answers,
+    numbers: Sequence[int],
+    rng: np.random.Generator,
+    watch: Callable[[str], None] = lambda _: None,
+    spread: ParallelMap = map,
 ) -> list[ClassNumber]:
     """Each of `numbers`, fitted to all respondents and to all but each fold. `spread` runs these fits side by side.
 
     Fits of a fold start afresh: what all respondents say of their classes must not help to foretell them.
     """
-    parts = dealt(len(answers.codes), rng)
+    parts = assign_folds(len(answers.codes), rng)
     tasks = [(number, part) for number in numbers for part in range(-1, FOLDS)]
     chances = rng.spawn(len(tasks))
     found: dict[int, list[tuple[float, float, Floats]]] = {number: [] for number in numbers}
     jobs = [(number, part, chance) for (number, part), chance in zip(tasks, chances, strict=True)]
-    results: Iterable[tuple[float, float, Floats]] = spread(partial(_one_fit, answers.codes, answers.levels, parts), jobs)
+    results: Iterable[tuple[float, float, Floats]] = spread(partial(_fit_part, answers.codes, answers.levels, parts), jobs)
     for (number, part), result in zip(tasks, results, strict=True):
         watch(f"{number} personas, {'all' if part < 0 else f'fold {part + 1}'}")
         found[number].append(result)
-    return [_joined(answers, number, parts, fits) for number, fits in found.items()]
+    return [_summarise(answers, number, parts, fits) for number, fits in found.items()]
 
 
 def best_class_number(compared: Sequence[ClassNumber]) -> ClassNumber:
@@ -75,7 +79,7 @@ def best_class_number(compared: Sequence[ClassNumber]) -> ClassNumber:
     return min((item for item in compared if close(item)), key=lambda item: item.classes)
 
 
-def _one_fit(codes: Codes, levels: Sequence[int], parts: Codes, job: tuple[int, int, np.random.Generator]) -> tuple[float, float, Floats]:
+def _fit_part(codes: Ints, levels: Sequence[int], parts: Ints, job: tuple[int, int, np.random.Generator]) -> tuple[float, float, Floats]:
     """Log-likelihood and smallest share of the fit to all (part -1); or the log scores of those held out."""
     classes, part, rng = job
     if part < 0:
@@ -86,11 +90,11 @@ def _one_fit(codes: Codes, levels: Sequence[int], parts: Codes, job: tuple[int, 
     sizes = np.asarray(levels)[known].tolist()
     fit = fit_latent_classes(codes[np.ix_(teach, known)], sizes, classes, rng, starts=STARTS)
     hot = one_hot(codes, levels)
-    taught = learn_personas(hot[teach], levels, fit.membership, PSEUDO_COUNTS, settled=True)
-    return 0.0, 0.0, taught.attribute(hot[parts == part])[1]
+    taught = fit_personas(hot[teach], levels, fit.membership, PSEUDO_COUNTS, settled=True)
+    return 0.0, 0.0, taught.posterior(hot[parts == part])[1]
 
 
-def _joined(answers: Answers, classes: int, parts: Codes, fits: Sequence[tuple[float, float, Floats]]) -> ClassNumber:
+def _summarise(answers: Answers, classes: int, parts: Ints, fits: Sequence[tuple[float, float, Floats]]) -> ClassNumber:
     (likelihood, smallest, _), *folds = fits
     held_out = np.empty(len(parts))
     for part, (_, _, scores) in enumerate(folds):
@@ -107,39 +111,39 @@ FEWEST = 50
 STYLE_STARTS = 12
 
 
-def style_numbers(answers: Answers, membership: Floats, rng: np.random.Generator, spread: Spread = map) -> list[int]:
+def choose_style_numbers(answers: Answers, membership: Floats, rng: np.random.Generator, spread: ParallelMap = map) -> list[int]:
     """How many styles each of K personas has: more than one only where that foretells held-out answers of its people better.
 
     `membership` is (N, K); each respondent counts for the likeliest persona. The rule is that of `best_class_number`, persona by persona:
     the fewest within one standard error of the best. Questions that depend on one another look like styles: link them first.
     """
     who = membership.argmax(axis=1)
-    return [_best(answers.some(np.flatnonzero(who == k)), rng, spread).classes for k in range(membership.shape[1])]
+    return [_best_style_number(answers.take(np.flatnonzero(who == k)), rng, spread).classes for k in range(membership.shape[1])]
 
 
-def first_guess(answers: Answers, membership: Floats, styles: Styles, rng: np.random.Generator) -> Floats:
+def initial_styles(answers: Answers, membership: Floats, styles: Styles, rng: np.random.Generator) -> Floats:
     """(N, C) P(style | persona, answers), from which the search begins: latent classes among the people of each persona.
 
     `membership` is (N, K); each respondent counts for the likeliest persona when its classes are sought, and all are then attributed.
     """
     shares = np.ones((len(membership), len(styles.persona_of)))
     who = membership.argmax(axis=1)
-    for k in styles.several:
+    for k in styles.styled_personas:
         classes = np.flatnonzero(styles.persona_of == k)
-        answered, heard = _heard(answers.some(np.flatnonzero(who == k)))
+        answered, heard = _answered_items(answers.take(np.flatnonzero(who == k)))
         if len(answered):
             found = fit_latent_classes(heard.codes, heard.levels, len(classes), rng, starts=STYLE_STARTS).membership
-            taught = learn_personas(heard.hot, heard.levels, found, PSEUDO_COUNTS, settled=True)
-            shares[:, classes] = taught.attribute(Answers.of(answers.codes[:, answered], heard.levels).hot)[0]
+            taught = fit_personas(heard.hot, heard.levels, found, PSEUDO_COUNTS, settled=True)
+            shares[:, classes] = taught.posterior(Answers.of(answers.codes[:, answered], heard.levels).hot)[0]
     return styles.within(shares)
 
 
-def _best(answers: Answers, rng: np.random.Generator, spread: Spread) -> ClassNumber:
+def _best_style_number(answers: Answers, rng: np.random.Generator, spread: ParallelMap) -> ClassNumber:
     numbers: Sequence[int] = range(1, MOST_STYLES + 1) if len(answers.codes) >= max(FEWEST, FOLDS) else [1]
-    return best_class_number(compare_class_numbers(_heard(answers)[1], numbers, rng, spread=spread))
+    return best_class_number(compare_class_numbers(_answered_items(answers)[1], numbers, rng, spread=spread))
 
 
-def _heard(answers: Answers) -> tuple[Codes, Answers]:
+def _answered_items(answers: Answers) -> tuple[Ints, Answers]:
     """The items that anybody answered, and the answers to them."""
     answered = np.flatnonzero((answers.codes >= 0).any(axis=0))
     return answered, Answers.of(answers.codes[:, answered], np.asarray(answers.levels)[answered].tolist())

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive.arrays import Floats
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.learning.responses import items_of, one_hot
-from adaptive.likelihood import Choice, Floats
+from adaptive.likelihood import Choice
 from adaptive.posterior import Evidence, infer
 from adaptive.tables import ResponseTables
 
@@ -28,7 +29,7 @@ class PairResidual:
     expected: Floats
 
     @property
-    def strangest(self) -> tuple[int, int]:
+    def most_unexpected(self) -> tuple[int, int]:
         """The pair of answers that is furthest from what was expected, in standard deviations."""
         distance = np.abs(self.observed - self.expected) / np.sqrt(self.expected)
         first, second = np.unravel_index(int(distance.argmax()), distance.shape)
@@ -87,7 +88,7 @@ def _joint_in_tree(tables: ResponseTables, q: int, questions: list[int]) -> Iter
     table = _table(tables, q)
     shown = np.full((table.shape[1], len(tables.questions)), NOT_GIVEN)
     shown[:, q] = np.arange(len(shown))
-    shares = tables.forest.predicted(tables.forest.read(shown))  # (B, A, n, K): given each answer to q
+    shares = tables.forest.predict(tables.forest.read(shown))  # (B, A, n, K): given each answer to q
     for place, other in enumerate(tables.forest.questions.tolist()):
         width = _table(tables, other).shape[1]
         yield questions.index(other), np.einsum("ka,bak->kab", table, shares[:width, :, place]).reshape(len(table), -1)

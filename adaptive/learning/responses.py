@@ -8,11 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive.likelihood import Bools, Floats
-
-Codes = npt.NDArray[np.int64]
+from adaptive.arrays import Bools, Floats, Ints
 
 MISSING = -1
 
@@ -26,18 +23,18 @@ class Answers:
     was never asked for).
     """
 
-    codes: Codes
+    codes: Ints
     levels: Sequence[int]
-    questions: Codes
+    questions: Ints
     linkable: Bools
     silent: Bools
 
     @classmethod
     def of(
         cls,
-        codes: Codes,
+        codes: Ints,
         levels: Sequence[int],
-        questions: Codes | None = None,
+        questions: Ints | None = None,
         linkable: Bools | None = None,
         silent: Bools | None = None,
     ) -> "Answers":
@@ -58,7 +55,7 @@ class Answers:
             raise ValueError("the codes do not fit the levels")
         return self
 
-    def some(self, rows: Codes) -> "Answers":
+    def take(self, rows: Ints) -> "Answers":
         """Some respondents only."""
         return replace(self, codes=self.codes[rows], silent=self.silent[rows])
 
@@ -78,17 +75,17 @@ class Answers:
         return one_hot(self.codes, self.levels)
 
     @cached_property
-    def question_of_cell(self) -> Codes:
+    def question_of_cell(self) -> Ints:
         """(cells,)"""
         return self.questions[items_of(self.levels)]
 
 
-def _by_question(items: Bools, questions: Codes) -> Bools:
+def _by_question(items: Bools, questions: Ints) -> Bools:
     """(N, J) -> (N, Q): any item of the question."""
     return np.logical_or.reduceat(items, np.flatnonzero(np.diff(questions, prepend=-1)), axis=1)
 
 
-def one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
+def one_hot(codes: Ints, levels: Sequence[int]) -> Floats:
     """(N, cells) one at each answer that was given, zero elsewhere; a missing answer is zero in all cells of its item.
 
     >>> one_hot(np.array([[1, -1], [0, 2]]), [2, 3]).astype(int).tolist()
@@ -103,7 +100,7 @@ def one_hot(codes: Codes, levels: Sequence[int]) -> Floats:
     return hot
 
 
-def items_of(levels: Sequence[int]) -> Codes:
+def items_of(levels: Sequence[int]) -> Ints:
     """(cells,) item of each cell."""
     return np.repeat(np.arange(len(levels)), levels)
 
@@ -113,6 +110,6 @@ def split_items(table: Floats, levels: Sequence[int]) -> list[Floats]:
     return np.split(table, starts_of(levels)[1:], axis=1)
 
 
-def starts_of(levels: Sequence[int]) -> Codes:
+def starts_of(levels: Sequence[int]) -> Ints:
     """(J,) first cell of each item."""
     return np.concatenate([[0], np.cumsum(levels)[:-1]]).astype(np.int64)

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import logsumexp
 
-from adaptive.likelihood import FLOOR, AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric, log_silence, log_spoken
-from adaptive.tables import Integers
+from adaptive.arrays import Bools, Floats, Ints
+from adaptive.likelihood import FLOOR, AnyLikelihood, Choice, MultipleChoice, Numeric, log_any_answer, log_no_answer
 
 PERCENT = np.linspace(0.01, 0.99, 99)
 
@@ -63,12 +63,12 @@ class Answers:
     choice, (N, M): 1 ticked, 0 not ticked, NaN not seen; `numbers` is, for each number, (N,) with NaN where there is none.
     """
 
-    codes: Integers
+    codes: Ints
     silent: Bools
     ticks: Mapping[int, Floats]
     numbers: Mapping[int, Floats]
 
-    def some(self, rows: Integers) -> "Answers":
+    def take(self, rows: Ints) -> "Answers":
         """Some respondents only."""
         ticks, numbers = ({q: given[rows] for q, given in kind.items()} for kind in (self.ticks, self.numbers))
         return Answers(self.codes[rows], self.silent[rows], ticks, numbers)
@@ -85,7 +85,7 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
-class Relearned:
+class UpdatedModel:
     """`model` is what everybody taught and `membership` (N, K) who they are under it; `strength` was chosen on held-out respondents.
 
     `before` and `after` are (N,), log P(answers) in nats of each respondent under the published tables, and under those that the other
@@ -99,7 +99,9 @@ class Relearned:
     after: Floats
 
 
-def relearn(published: Model, answers: Answers, rng: np.random.Generator, watch: Callable[[int], None] = lambda _: None) -> Relearned:
+def update_model(
+    published: Model, answers: Answers, rng: np.random.Generator, watch: Callable[[int], None] = lambda _: None
+) -> UpdatedModel:
     """Tables from published ones and answers. How many respondents the published ones count as is what foretells held-out answers best.
 
     `watch` is told when one more of `STRENGTHS` has been tried.
@@ -108,30 +110,30 @@ def relearn(published: Model, answers: Answers, rng: np.random.Generator, watch:
     part = rng.permutation(people) % min(FOLDS, people)
     held = {}
     for strength in STRENGTHS:
-        held[strength] = _held_out(published, answers, part, strength)
+        held[strength] = _held_out_scores(published, answers, part, strength)
         watch(1)
     best = max(STRENGTHS, key=lambda strength: float(held[strength].sum()))
-    model, membership = teach(published, answers, best)
+    model, membership = fit_model(published, answers, best)
     before = logsumexp(log_joint(published, answers), axis=1)
-    return Relearned(model, membership, best, before, held[best])
+    return UpdatedModel(model, membership, best, before, held[best])
 
 
-def _held_out(published: Model, answers: Answers, part: Integers, strength: float) -> Floats:
+def _held_out_scores(published: Model, answers: Answers, part: Ints, strength: float) -> Floats:
     scores = np.zeros(len(part))
     for fold in range(int(part.max()) + 1):
         rows = np.flatnonzero(part == fold)
-        taught, _ = teach(published, answers.some(np.flatnonzero(part != fold)), strength)
-        scores[rows] = logsumexp(log_joint(taught, answers.some(rows)), axis=1)
+        taught, _ = fit_model(published, answers.take(np.flatnonzero(part != fold)), strength)
+        scores[rows] = logsumexp(log_joint(taught, answers.take(rows)), axis=1)
     return scores
 
 
-def teach(published: Model, answers: Answers, strength: float) -> tuple[Model, Floats]:
+def fit_model(published: Model, answers: Answers, strength: float) -> tuple[Model, Floats]:
     """The likeliest model when the published one counts as `strength` respondents of each persona, and (N, K) who the others are."""
     model, before = published, -np.inf
     for _ in range(STEPS):
         joint = log_joint(model, answers)
         total = logsumexp(joint, axis=1, keepdims=True)
-        model = _maximised(published, answers, np.exp(joint - total), strength)
+        model = _m_step(published, answers, np.exp(joint - total), strength)
         if abs(float(total.sum()) - before) <= TOLERANCE * abs(float(total.sum())):
             break
         before = float(total.sum())
@@ -144,8 +146,8 @@ def log_joint(model: Model, answers: Answers) -> Floats:
     total = np.log(model.prior) + np.zeros((len(answers.codes), 1))
     answered = answers.answered
     for q, question in enumerate(model.questions):
-        spoken = np.where(answered[:, q, None], log_spoken(question.silence, len(model.prior)), 0.0)
-        total += spoken + np.where(answers.silent[:, q, None], log_silence(question.silence, len(model.prior)), 0.0)
+        spoken = np.where(answered[:, q, None], log_any_answer(question.silence, len(model.prior)), 0.0)
+        total += spoken + np.where(answers.silent[:, q, None], log_no_answer(question.silence, len(model.prior)), 0.0)
         total += np.where(answered[:, q, None], _log_given(model, answers, q), 0.0)
     return total
 
@@ -168,24 +170,24 @@ def _log_given(model: Model, answers: Answers, q: int) -> Floats:
     return np.zeros((len(codes), len(model.prior)))
 
 
-def _maximised(published: Model, answers: Answers, membership: Floats, strength: float) -> Model:
+def _m_step(published: Model, answers: Answers, membership: Floats, strength: float) -> Model:
     """The M step, every figure with the published one as `strength` respondents of each persona."""
     answered = answers.answered
     shares = strength * len(published.prior) * published.prior + membership.sum(axis=0)
-    given = {q: _conditional(published, answers, q, membership, strength) for q in published.parents}
+    given = {q: _edge_table(published, answers, q, membership, strength) for q in published.parents}
     questions: list[AnyLikelihood] = []
     for q, question in enumerate(published.questions):
-        silence = _silence(question.silence, answers.silent[:, q], answered[:, q], membership, strength)
-        questions.append(replace(_table(question, answers, q, membership, strength), silence=silence))
+        silence = _no_answer_shares(question.silence, answers.silent[:, q], answered[:, q], membership, strength)
+        questions.append(replace(_fit_table(question, answers, q, membership, strength), silence=silence))
     for q, table in given.items():
-        questions[q] = Choice(_summed(published, questions, given, q, table), questions[q].silence)
+        questions[q] = Choice(_marginal_table(published, questions, given, q, table), questions[q].silence)
     return Model(shares / shares.sum(), tuple(questions), published.parents, given)
 
 
-def _table(question: AnyLikelihood, answers: Answers, q: int, membership: Floats, strength: float) -> AnyLikelihood:
+def _fit_table(question: AnyLikelihood, answers: Answers, q: int, membership: Floats, strength: float) -> AnyLikelihood:
     if isinstance(question, Choice):
         return replace(
-            question, table=_rows(question.table, membership.T @ _one_hot(answers.codes[:, q], question.table.shape[1]), strength)
+            question, table=_shrink(question.table, membership.T @ _one_hot(answers.codes[:, q], question.table.shape[1]), strength)
         )
     if isinstance(question, MultipleChoice) and q in answers.ticks:
         seen = ~np.isnan(answers.ticks[q])
@@ -196,7 +198,7 @@ def _table(question: AnyLikelihood, answers: Answers, q: int, membership: Floats
     return question
 
 
-def _rows(published: Floats, counts: Floats, strength: float) -> Floats:
+def _shrink(published: Floats, counts: Floats, strength: float) -> Floats:
     """(…, A) counts and published rows together, nothing below the floor."""
     table = (counts + strength * published) / (counts.sum(axis=-1, keepdims=True) + strength)
     floored = np.maximum(table, FLOOR)
@@ -204,24 +206,24 @@ def _rows(published: Floats, counts: Floats, strength: float) -> Floats:
     return rows
 
 
-def _one_hot(codes: Integers, outcomes: int) -> Floats:
+def _one_hot(codes: Ints, outcomes: int) -> Floats:
     hot: Floats = (codes[:, None] == np.arange(outcomes)).astype(float)
     return hot
 
 
-def _conditional(published: Model, answers: Answers, q: int, membership: Floats, strength: float) -> Floats:
+def _edge_table(published: Model, answers: Answers, q: int, membership: Floats, strength: float) -> Floats:
     """(K, P, A) from the respondents who answered the question and its parent."""
     before = published.given[q]
     above, here = _one_hot(answers.codes[:, published.parents[q]], before.shape[1]), _one_hot(answers.codes[:, q], before.shape[2])
-    return _rows(before, np.einsum("nk,np,na->kpa", membership, above, here, optimize=True), strength)
+    return _shrink(before, np.einsum("nk,np,na->kpa", membership, above, here, optimize=True), strength)
 
 
-def _summed(published: Model, questions: Sequence[AnyLikelihood], given: Mapping[int, Floats], q: int, table: Floats) -> Floats:
+def _marginal_table(published: Model, questions: Sequence[AnyLikelihood], given: Mapping[int, Floats], q: int, table: Floats) -> Floats:
     """(K, A) the table of a question when its parent's answer is not known."""
     parent = published.parents[q]
     above = questions[parent]
     if parent in given:
-        share = _summed(published, questions, given, parent, given[parent])
+        share = _marginal_table(published, questions, given, parent, given[parent])
     else:
         share = above.table if isinstance(above, Choice) else np.empty((0, 0))
     alone: Floats = np.einsum("kp,kpa->ka", share, table)
@@ -243,7 +245,7 @@ def _moments(question: Numeric, numbers: Floats, membership: Floats, strength: f
     return replace(question, centre=centre, width=width)
 
 
-def _silence(published: Floats | None, silent: Bools, answered: Bools, membership: Floats, strength: float) -> Floats | None:
+def _no_answer_shares(published: Floats | None, silent: Bools, answered: Bools, membership: Floats, strength: float) -> Floats | None:
     """(K,) P(no answer | persona), where the bank has it."""
     if published is None:
         return None

@@ -25,10 +25,10 @@ from adaptive.evaluation.replay import Respondents
 from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, Value, canonical
 from question_bank.compile import CompiledBank, ObservedAnswer
-from question_bank.datasets.duplicate_rows import repeats_of
-from question_bank.datasets.table_files import AnswersInvalid, Cells, cells_of
+from question_bank.datasets.duplicate_rows import find_duplicate_rows
+from question_bank.datasets.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.definitions import Bank, Question
-from question_bank.files.source import Unreadable, text_of
+from question_bank.files.source import Unreadable, decode_text
 from question_bank.files.yaml_source import read_yaml
 
 TICKED = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
@@ -85,7 +85,7 @@ ENTRIES: Mapping[str, type] = {"columns": dict, "ignore": list, "labels": dict, 
 
 def read_column_map(text: str, file: str) -> ColumnMap:
     """Raises AnswersInvalid."""
-    read = _plain(text, file)
+    read = _parse(text, file)
     if not isinstance(read, dict) or not all(name in ENTRIES and isinstance(value, ENTRIES[name]) for name, value in read.items()):
         wanted = "columns (a map from column to question) and ignore (a list of columns)"
         raise AnswersInvalid([f"{file}: give two entries: {wanted}; and where needed labels, silent and keep_repeats"])
@@ -101,10 +101,10 @@ def read_column_map(text: str, file: str) -> ColumnMap:
     )
 
 
-def _plain(text: str, file: str) -> Any:
+def _parse(text: str, file: str) -> Any:
     """Read as banks are: no alias, depth or date can run away."""
     try:
-        source = read_yaml(text_of(text))
+        source = read_yaml(decode_text(text))
     except Unreadable as wrong:
         raise AnswersInvalid([f"{file}:{wrong.finding.line}: {wrong.finding.wrong}"]) from None
     if source.findings:
@@ -119,12 +119,12 @@ def read_answers(source: str | Cells, bank: Bank, file: str, names: ColumnMap | 
 
     A label column of the column map is left out where it is not asked for; with it, lines without a label are.
     """
-    cells = cells_of(source, file) if isinstance(source, str) else source
+    cells = parse_csv(source, file) if isinstance(source, str) else source
     known = names or ColumnMap()
     problems = list(cells.problems())
     columns = _columns(cells, bank, known, label, problems)
     if not problems and not known.keep_repeats:
-        problems += repeats_of(cells).problems
+        problems += find_duplicate_rows(cells).problems
     rows: list[dict[str, Value]] = []
     labels: list[str] = []
     for number, row in enumerate(cells.rows):

@@ -7,29 +7,29 @@ from math import floor, isinf, log10
 
 import numpy as np
 
-from adaptive.learning.responses import MISSING, Codes
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.responses import MISSING
 from question_bank.datasets.dataset import Column, slug
-from question_bank.datasets.duplicate_rows import called_like_an_id
+from question_bank.datasets.duplicate_rows import looks_like_id
 from question_bank.datasets.table_files import Cells
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 
 KINDS = ("single", "multiple", "scale", "number", "ignore")
 MOST_LEVELS = 40
 MOST_POINTS = 21
-MOST_CLASSES = 6
+MOST_BINS = 6
 """A number is cut into so many classes of equal size while personas are looked for."""
 LONGEST_NUMBER = 200
 """Characters; no shorter number is too large for a float."""
-MANY = 10
+FEWEST_LINES_OF_ID = 10
 """From so many lines on, a column in which every line has another value is an id."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 BAND = re.compile(r"[<>≤≥=~±]*\s*\d.*|.*\d\s*\+")
 NO_ANSWER_CODES = frozenset([-999, -99, -98, -97, -9, -8, -7, -1, 77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 9998, 9999])
-TWO_SIDED = ({"0": "0", "1": "1"}, {"false": "false", "true": "true"}, {"no": "no", "yes": "yes"})
+BINARY_VALUES = ({"0": "0", "1": "1"}, {"false": "false", "true": "true"}, {"no": "no", "yes": "yes"})
 
 
-class NoQuestion(Exception):
+class UnusableColumn(Exception):
     """The column cannot be a question. Each of `problems` is (row or None, what is wrong and what to do)."""
 
     def __init__(self, *problems: tuple[int | None, str]) -> None:
@@ -37,72 +37,72 @@ class NoQuestion(Exception):
         self.problems = problems
 
 
-def learnt_column(cells: Cells, name: str, taken: set[str], kind: str | None = None) -> Column:
+def infer_column(cells: Cells, name: str, taken: set[str], kind: str | None = None) -> Column:
     """The question of a column, of the `kind` that is wished or recognised; its id is not yet `taken`. Raises NoQuestion."""
     values = cells.column(name)
     found = sorted({value for value in values if value})
     if not found:
-        raise NoQuestion((None, f"nobody answered it: {_leave_out(name)}"))
-    _refuse_endless(values)
+        raise UnusableColumn((None, f"nobody answered it: {_leave_out(name)}"))
+    _refuse_overlong_numbers(values)
     if kind is None:
-        _refuse_strangers(name, values)
+        _refuse_outlying_codes(name, values)
         kind = _kind(name, values, found)
-    if len({_plain(value) for value in found}) == 1:
-        raise NoQuestion((None, f'everybody answered "{found[0]}", which tells nothing: {_leave_out(name)}'))
+    if len({_normalised(value) for value in found}) == 1:
+        raise UnusableColumn((None, f'everybody answered "{found[0]}", which tells nothing: {_leave_out(name)}'))
     if kind != "single":
         _refuse_words(values, kind)
     text = {"en": " ".join(name.split())}
     if kind == "number":
         return _number(name, values, Question(slug(name, taken), "number", text, seconds=SECONDS_BY_TYPE["number"]))
     if kind == "scale":
-        low, high = _ends(name, found)
+        low, high = _scale_bounds(name, found)
         question = Question(slug(name, taken), "scale", text, seconds=SECONDS_BY_TYPE["scale"], minimum=float(low), maximum=float(high))
-        return Column(name, question, coded(values, {value: int(_plain(value)) - low for value in found}), {})
+        return Column(name, question, encode(values, {value: int(_normalised(value)) - low for value in found}), {})
     return _single(name, values, found, Question(slug(name, taken), "single", text, seconds=SECONDS_BY_TYPE["single"]))
 
 
-def is_two_sided(values: Iterable[str]) -> bool:
+def is_binary(values: Iterable[str]) -> bool:
     """Whether all are 0/1, true/false or yes/no: ticks, or a choice of two."""
-    plain = {_plain(value).lower() for value in values if value}
-    return any(plain <= set(pair) for pair in TWO_SIDED)
+    plain = {_normalised(value).lower() for value in values if value}
+    return any(plain <= set(pair) for pair in BINARY_VALUES)
 
 
-def ticked(value: str) -> int:
+def tick_code(value: str) -> int:
     """1, 0 or -1 for a cell of a two-sided column."""
-    return MISSING if not value else int(_plain(value).lower() in ("1", "true", "yes"))
+    return MISSING if not value else int(_normalised(value).lower() in ("1", "true", "yes"))
 
 
-def coded(values: Sequence[str], code: Mapping[str, int]) -> Codes:
+def encode(values: Sequence[str], code: Mapping[str, int]) -> Ints:
     """(N,) the code of each value, -1 for an empty one."""
     return np.array([code[value] if value else MISSING for value in values], dtype=np.int64)
 
 
 def _kind(name: str, values: Sequence[str], found: Sequence[str]) -> str:
     """Raises NoQuestion for ids and free text."""
-    if is_two_sided(found):
+    if is_binary(found):
         return "single"
     numbers = all(NUMBER.fullmatch(value) for value in found)
     _refuse_ids(name, values, found, numbers=numbers)
     if numbers:
         sizes = [float(value) for value in found]
-        return "scale" if _whole(sizes) and max(sizes) - min(sizes) < MOST_POINTS else "number"
+        return "scale" if _all_whole(sizes) and max(sizes) - min(sizes) < MOST_POINTS else "number"
     if len(found) > MOST_LEVELS:
         wrong = f"has {len(found)} different answers, more than {MOST_LEVELS}, as free text has"
-        raise NoQuestion((None, f"{wrong}: group them into a few classes, or {_leave_out(name)}"))
+        raise UnusableColumn((None, f"{wrong}: group them into a few classes, or {_leave_out(name)}"))
     return "single"
 
 
 def _refuse_ids(name: str, values: Sequence[str], found: Sequence[str], *, numbers: bool) -> None:
     filled = [value for value in values if value]
-    if len(found) < len(filled) or len(filled) < MANY:
+    if len(found) < len(filled) or len(filled) < FEWEST_LINES_OF_ID:
         return
     counted = numbers and all(float(a) < float(b) for a, b in pairwise(filled))
-    if not numbers or counted or called_like_an_id(name):
+    if not numbers or counted or looks_like_id(name):
         what = "an id, a date or free text" if not numbers else "an id"
-        raise NoQuestion((None, f"has another value on every line: it looks like {what}, not like a question: {_leave_out(name)}"))
+        raise UnusableColumn((None, f"has another value on every line: it looks like {what}, not like a question: {_leave_out(name)}"))
 
 
-def _refuse_strangers(name: str, values: Sequence[str]) -> None:
+def _refuse_outlying_codes(name: str, values: Sequence[str]) -> None:
     """A few words among numbers, and codes such as 99 far off a scale, are most often slips or signs of no answer."""
     places: dict[str, list[int]] = {}
     for row, value in enumerate(values):
@@ -114,8 +114,8 @@ def _refuse_strangers(name: str, values: Sequence[str]) -> None:
     bands = len(numbers) <= MOST_POINTS and all(BAND.fullmatch(word) for word in words)
     if words and len(numbers) >= 2 and not bands and (said <= 0.2 * filled or (said <= 2 and said < filled - said)):
         todo = f"write a number, empty the cell if there is no answer, or say --type {name}=single"
-        raise NoQuestion(*((row, f'"{word}" is not a number like the others: {todo}') for word, rows in words.items() for row in rows))
-    if words or not _whole(float(value) for value in numbers):
+        raise UnusableColumn(*((row, f'"{word}" is not a number like the others: {todo}') for word, rows in words.items() for row in rows))
+    if words or not _all_whole(float(value) for value in numbers):
         return
     strange = {value for value in numbers if float(value) in NO_ANSWER_CODES}
     rest = [float(value) for value in numbers - strange]
@@ -124,7 +124,7 @@ def _refuse_strangers(name: str, values: Sequence[str]) -> None:
         far = sorted(value for value in strange if min(abs(float(value) - max(rest)), abs(float(value) - min(rest))) > max(span, 3))
         if far:
             todo = f"empty the cell if it means no answer, or say --type {name}=number"
-            raise NoQuestion(
+            raise UnusableColumn(
                 *((places[value][0], f'"{value}"{_more(places[value])} is far off {min(rest):g} to {max(rest):g}: {todo}') for value in far)
             )
 
@@ -133,62 +133,62 @@ def _more(rows: Sequence[int]) -> str:
     return f" (here and on {len(rows) - 1} more lines)" if len(rows) > 1 else ""
 
 
-def _refuse_endless(values: Sequence[str]) -> None:
+def _refuse_overlong_numbers(values: Sequence[str]) -> None:
     """Digits that go on beyond every number there is."""
     endless = [row for row, value in enumerate(values) if len(value) > LONGEST_NUMBER and NUMBER.fullmatch(value) and isinf(float(value))]
     if endless:
-        raise NoQuestion(*((row, f'"{values[row][:20]}..." is larger than any number that can be kept: correct it') for row in endless))
+        raise UnusableColumn(*((row, f'"{values[row][:20]}..." is larger than any number that can be kept: correct it') for row in endless))
 
 
 def _refuse_words(values: Sequence[str], kind: str) -> None:
     wrong = [row for row, value in enumerate(values) if value and not NUMBER.fullmatch(value)]
     if wrong:
-        raise NoQuestion(*((row, f'"{values[row]}" is not a number, which a {kind} question needs') for row in wrong))
+        raise UnusableColumn(*((row, f'"{values[row]}" is not a number, which a {kind} question needs') for row in wrong))
 
 
-def _ends(name: str, found: Sequence[str]) -> tuple[int, int]:
+def _scale_bounds(name: str, found: Sequence[str]) -> tuple[int, int]:
     sizes = [float(value) for value in found]
-    if not _whole(sizes) or max(sizes) - min(sizes) >= MOST_POINTS:
+    if not _all_whole(sizes) or max(sizes) - min(sizes) >= MOST_POINTS:
         wrong = f"holds numbers from {min(sizes):g} to {max(sizes):g}, which are no scale of at most {MOST_POINTS} whole points"
-        raise NoQuestion((None, f"{wrong}: say --type {name}=number"))
+        raise UnusableColumn((None, f"{wrong}: say --type {name}=number"))
     return int(min(sizes)), int(max(sizes))
 
 
 def _single(name: str, values: Sequence[str], found: Sequence[str], question: Question) -> Column:
-    plain = {value: _plain(value) for value in found}
-    if is_two_sided(found):
+    plain = {value: _normalised(value) for value in found}
+    if is_binary(found):
         plain = {value: word.lower() for value, word in plain.items()}
     levels = sorted(set(plain.values()), key=lambda word: (float(word) if NUMBER.fullmatch(word) else 0.0, word))
     if len(levels) > MOST_LEVELS:
-        raise NoQuestion((None, f"has {len(levels)} different answers, more than {MOST_LEVELS}: group them, or {_leave_out(name)}"))
+        raise UnusableColumn((None, f"has {len(levels)} different answers, more than {MOST_LEVELS}: group them, or {_leave_out(name)}"))
     ids: set[str] = set()
     options = tuple(Option(slug(level, ids), {"en": " ".join(level.split())}) for level in levels)
     means = {value: levels.index(plain[value]) for value in found}
     asked = Question(question.id, "single", question.text, seconds=question.seconds, options=options)
-    return Column(name, asked, coded(values, means), {value: options[place].id for value, place in means.items()})
+    return Column(name, asked, encode(values, means), {value: options[place].id for value, place in means.items()})
 
 
 def _number(name: str, values: Sequence[str], question: Question) -> Column:
     numbers = np.array([float(value) if value else np.nan for value in values])
-    low, high = _bounds(numbers[~np.isnan(numbers)])
+    low, high = _padded_range(numbers[~np.isnan(numbers)])
     asked = Question(question.id, "number", question.text, seconds=question.seconds, minimum=low, maximum=high)
-    return Column(name, asked, classes_of(numbers, edges_of(numbers)), {}, numbers=numbers)
+    return Column(name, asked, bin_numbers(numbers, bin_edges(numbers)), {}, numbers=numbers)
 
 
-def edges_of(numbers: Floats) -> Floats:
+def bin_edges(numbers: Floats) -> Floats:
     """Upper ends of all classes but the last: quantiles, fewer where many numbers are the same."""
     known = np.unique(numbers[~np.isnan(numbers)])
-    cuts = np.nanquantile(numbers, np.arange(1, MOST_CLASSES) / MOST_CLASSES, method="inverted_cdf")
+    cuts = np.nanquantile(numbers, np.arange(1, MOST_BINS) / MOST_BINS, method="inverted_cdf")
     edges = np.unique(cuts[cuts < known[-1]])
     return edges if len(edges) else known[-2:-1]
 
 
-def classes_of(numbers: Floats, edges: Floats) -> Codes:
+def bin_numbers(numbers: Floats, edges: Floats) -> Ints:
     """(N,) class of each number, -1 for NaN."""
     return np.where(np.isnan(numbers), MISSING, np.searchsorted(edges, numbers, side="left"))
 
 
-def _bounds(numbers: Floats) -> tuple[float, float]:
+def _padded_range(numbers: Floats) -> tuple[float, float]:
     """Round ends that hold what was seen and leave half as much room again on each side; no less than 0 where nothing is."""
     low, high = float(numbers.min()), float(numbers.max())
     room = (high - low) / 2
@@ -197,12 +197,12 @@ def _bounds(numbers: Floats) -> tuple[float, float]:
     return bottom, step * float(np.ceil((high + room) / step))
 
 
-def _plain(value: str) -> str:
+def _normalised(value: str) -> str:
     """A number as it is compared: 3.0 and +3 are 3."""
     return str(int(float(value))) if NUMBER.fullmatch(value) and float(value).is_integer() else value
 
 
-def _whole(sizes: Iterable[float]) -> bool:
+def _all_whole(sizes: Iterable[float]) -> bool:
     return all(size.is_integer() for size in sizes)
 
 

@@ -8,8 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adaptive.learning.responses import Codes
-from adaptive.likelihood import Bools, Floats
+from adaptive.arrays import Bools, Floats, Ints
 from question_bank.datasets.answer_table import ColumnMap
 from question_bank.definitions import Question
 
@@ -40,17 +39,17 @@ class Column:
 
     name: str
     question: Question
-    codes: Codes
+    codes: Ints
     values: Mapping[str, str]
     options: Mapping[str, str] | None = None
     numbers: Floats | None = None
 
-    def some(self, rows: Codes | list[int]) -> "Column":
+    def take(self, rows: Ints | list[int]) -> "Column":
         """Some respondents only."""
         return replace(self, codes=np.asarray(self.codes[rows]), numbers=None if self.numbers is None else self.numbers[rows])
 
     @property
-    def ticks(self) -> Codes:
+    def ticks(self) -> Ints:
         """(N, items) one column an item: each option of a multiple question is one."""
         return self.codes if self.codes.ndim == 2 else self.codes[:, None]
 
@@ -73,14 +72,14 @@ class Labels:
     column: str | None = None
 
     @property
-    def codes(self) -> Codes:
+    def codes(self) -> Ints:
         """(N,) the likeliest persona."""
-        likeliest: Codes = self.membership.argmax(axis=1)
+        likeliest: Ints = self.membership.argmax(axis=1)
         return likeliest
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class Dataset:
     """N respondents who answered something, and whose label is known where there are labels; `dropped` others did not.
 
     `warnings` are what the reader should know though nothing is wrong.
@@ -93,7 +92,7 @@ class Sheet:
     warnings: tuple[str, ...] = ()
 
     @property
-    def codes(self) -> Codes:
+    def codes(self) -> Ints:
         """(N, J) answers to the items, -1 where there is none."""
         return np.column_stack([column.ticks for column in self.columns])
 
@@ -103,7 +102,7 @@ class Sheet:
         return [level for column in self.columns for level in column.levels]
 
     @cached_property
-    def questions(self) -> Codes:
+    def questions(self) -> Ints:
         """(J,) which column each item belongs to."""
         return np.repeat(np.arange(len(self.columns)), [len(column.levels) for column in self.columns])
 

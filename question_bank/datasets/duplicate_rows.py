@@ -16,24 +16,24 @@ ID_NAME = re.compile(
 )
 ID_SHARE = 0.4
 """Share of different values from which a column that is called like an id is one: a file pasted twice has half."""
-PASTED = 5
+SHORTEST_BLOCK = 5
 """A file was pasted twice when so many different lines come again in the same order; a part of it when twice as many do."""
 FEW_PATTERNS = 20
 """Fewer different lines than this are patterns that people share."""
-MANY = 0.1
+REFUSED_SHARE = 0.1
 """Share of repeated lines from which they are refused; fewer are a warning."""
 TODO = "keep one line a respondent, or accept it with --keep-repeats"
 
 
 @dataclass(frozen=True)
-class Repeats:
+class DuplicateRows:
     """What looks like the same respondent twice: `problems` are refused, `warnings` told."""
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def called_like_an_id(name: str) -> bool:
+def looks_like_id(name: str) -> bool:
     """
     >>> called_like_an_id("Respondent ID"), called_like_an_id("customer_no"), called_like_an_id("paid")
     (True, True, False)
@@ -41,24 +41,24 @@ def called_like_an_id(name: str) -> bool:
     return bool(ID_NAME.fullmatch(re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 
-def repeats_of(cells: Cells) -> Repeats:
+def find_duplicate_rows(cells: Cells) -> DuplicateRows:
     """Ids first, because they are certain; then blocks; then the number of equal lines."""
     problems = [problem for name in cells.header for problem in _repeated_ids(cells, name)]
     if problems:
-        return Repeats(tuple(problems))
+        return DuplicateRows(tuple(problems))
     lines = [tuple(row) for row in cells.rows]
-    block = _pasted(lines)
+    block = _repeated_block(lines)
     if block is not None:
         first, again, length = block
         told = f"{length} lines from here on repeat the lines from {cells.numbers[first]} on, in the same order"
-        return _told(f"{cells.at(again)}: {told}: the same respondents are in the file twice: {TODO}", length, len(lines))
+        return _refuse_or_warn(f"{cells.at(again)}: {told}: the same respondents are in the file twice: {TODO}", length, len(lines))
     return _equal_lines(cells, lines)
 
 
 def _repeated_ids(cells: Cells, name: str) -> list[str]:
     values = cells.column(name)
     filled = [value for value in values if value]
-    if not called_like_an_id(name) or len(set(filled)) < max(ID_SHARE * len(filled), 3):
+    if not looks_like_id(name) or len(set(filled)) < max(ID_SHARE * len(filled), 3):
         return []
     first: dict[str, int] = {}
     again = []
@@ -69,7 +69,7 @@ def _repeated_ids(cells: Cells, name: str) -> list[str]:
     return again
 
 
-def _pasted(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | None:
+def _repeated_block(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | None:
     """Start, start of the repetition and length of the longest block that comes again, if chance would not bring one so long."""
     places = defaultdict(list)
     for row, line in enumerate(lines):
@@ -86,12 +86,12 @@ def _pasted(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | None:
     length, row, other = longest[0], -longest[1], -longest[2]
     different = len(set(lines[row - length + 1 : row + 1]))
     chance = comb(len(lines), 2) * (pairs / comb(len(lines), 2)) ** length
-    part = different >= 2 * PASTED and chance < 1e-3
-    whole = different >= max(PASTED, length / 2) and 2 * length >= len(lines) - 1
+    part = different >= 2 * SHORTEST_BLOCK and chance < 1e-3
+    whole = different >= max(SHORTEST_BLOCK, length / 2) and 2 * length >= len(lines) - 1
     return (other - length + 1, row - length + 1, length) if part or whole else None
 
 
-def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> Repeats:
+def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> DuplicateRows:
     """Equal lines, when chance would hardly bring them although columns say half of what they would say independently."""
     twins = {line: count for line, count in Counter(lines).items() if count > 1 and any(line)}
     pairs = sum(comb(count, 2) for count in twins.values())
@@ -100,14 +100,14 @@ def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> Repeats:
     expected = comb(total, 2) * exp(sum(log(share) for share in same) / 2)
     different = len(set(lines))
     if pairs < 3 or pairs < 10 * expected or different < max(FEW_PATTERNS, ID_SHARE * total):
-        return Repeats()
+        return DuplicateRows()
     places: dict[tuple[str, ...], int] = {}
     shown = [(places[line], row) for row, line in enumerate(lines) if places.setdefault(line, row) != row and line in twins]
     first, again = shown[0]
     where = f"{cells.at(again)}: repeats line {cells.numbers[first]} in all {len(cells.header)} columns"
     told = f"{where}, and so do {len(shown) - 1} more lines, where chance would bring about {expected:.1g} equal pairs: {TODO}"
-    return _told(told, len(shown), total)
+    return _refuse_or_warn(told, len(shown), total)
 
 
-def _told(what: str, lines: int, total: int) -> Repeats:
-    return Repeats((what,)) if lines >= MANY * total else Repeats(warnings=(what,))
+def _refuse_or_warn(what: str, lines: int, total: int) -> DuplicateRows:
+    return DuplicateRows((what,)) if lines >= REFUSED_SHARE * total else DuplicateRows(warnings=(what,))

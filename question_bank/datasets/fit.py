@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from adaptive.learning.fit import Fit, Watch, fit_with_classes, fit_with_labels
-from adaptive.learning.latent_classes import Spread
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.fit import Fit, OnStep, fit_with_classes, fit_with_labels
+from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import ClassNumber, compare_class_numbers
-from adaptive.learning.numeric import Laws, learn_laws
-from adaptive.learning.responses import MISSING, Answers, Codes
-from adaptive.likelihood import Floats
-from question_bank.datasets.dataset import Sheet, slug
+from adaptive.learning.numeric import Distributions, fit_distributions
+from adaptive.learning.responses import MISSING, Answers
+from question_bank.datasets.dataset import Dataset, slug
 from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
 
@@ -19,13 +19,13 @@ PLACES = 4
 """Decimal places of a probability in the file: as fine as the floor under every probability."""
 
 
-def answers_of(sheet: Sheet) -> Answers:
+def answers_of(sheet: Dataset) -> Answers:
     """The arrays from which a bank is learnt; every empty cell is a silence, until it turns out that it tells nothing."""
     return Answers.of(sheet.codes, sheet.levels, sheet.questions, sheet.linkable)
 
 
-def fit_sheet(
-    sheet: Sheet, personas: int | None, seed: int, watch: Watch = lambda _: None, spread: Spread = map, *, styles: bool = False
+def fit_dataset(
+    sheet: Dataset, personas: int | None, seed: int, watch: OnStep = lambda _: None, spread: ParallelMap = map, *, styles: bool = False
 ) -> Fit:
     """Find so many `personas`, or learn those of the sheet's labels; with `styles`, some of them may get several.
 
@@ -38,7 +38,7 @@ def fit_sheet(
     return fit_with_classes(answers, personas or 0, rng, watch, spread, styles=styles)
 
 
-def check_classes(sheet: Sheet, personas: int) -> None:
+def check_classes(sheet: Dataset, personas: int) -> None:
     """Raises AnswersInvalid when the answers cannot tell so many apart."""
     distinct = len(np.unique(sheet.codes, axis=0))
     if not 2 <= personas <= distinct:
@@ -47,19 +47,19 @@ def check_classes(sheet: Sheet, personas: int) -> None:
         raise AnswersInvalid(["--personas: one question alone shows no personas: give more columns, or a label"])
 
 
-def compare_sheet(
-    sheet: Sheet, numbers: Sequence[int], seed: int, watch: Watch = lambda _: None, spread: Spread = map
+def compare_persona_numbers(
+    sheet: Dataset, numbers: Sequence[int], seed: int, watch: OnStep = lambda _: None, spread: ParallelMap = map
 ) -> list[ClassNumber]:
     """What each number of personas is worth. Raises AnswersInvalid when the answers cannot tell so many apart."""
     check_classes(sheet, max(numbers))
     return compare_class_numbers(answers_of(sheet), numbers, np.random.default_rng(seed), watch, spread)
 
 
-def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:
+def fitted_bank(sheet: Dataset, fit: Fit, bank_id: str) -> Bank:
     """The bank: one survey `main` of all questions, personas largest first or named by their labels."""
     personas = _personas(sheet, fit)
     keys = [key for persona in personas for key in persona.keys]
-    questions = filled_questions([column.question for column in sheet.columns], sheet, fit, keys)
+    questions = questions_with_tables([column.question for column in sheet.columns], sheet, fit, keys)
     title = {"en": bank_id}
     survey = Survey("main", title, tuple(question.id for question in questions), stop=DEFAULT_STOP)
     return Bank(
@@ -74,8 +74,8 @@ def fitted_bank(sheet: Sheet, fit: Fit, bank_id: str) -> Bank:
     )
 
 
-def filled_questions(
-    questions: Sequence[Question], sheet: Sheet, fit: Fit, keys: Sequence[str], known: Mapping[int, Laws] | None = None
+def questions_with_tables(
+    questions: Sequence[Question], sheet: Dataset, fit: Fit, keys: Sequence[str], known: Mapping[int, Distributions] | None = None
 ) -> list[Question]:
     """The questions with the tables of the fit: likelihoods, parents, silences, topics.
 
@@ -99,7 +99,7 @@ def filled_questions(
     return filled
 
 
-def topic_names(topics: Codes, ids: Sequence[str]) -> dict[int, str]:
+def topic_names(topics: Ints, ids: Sequence[str]) -> dict[int, str]:
     """A name for the topic of each question that has one: that of its first question."""
     first: dict[int, str] = {}
     for q, topic in enumerate(topics):
@@ -108,22 +108,22 @@ def topic_names(topics: Codes, ids: Sequence[str]) -> dict[int, str]:
     return {q: f"like-{first[int(topic)]}"[:64].rstrip("-_") for q, topic in enumerate(topics) if topic >= 0}
 
 
-def _likelihood(sheet: Sheet, q: int, fit: Fit, keys: Sequence[str], known: Laws | None) -> Mapping[str, Row]:
+def _likelihood(sheet: Dataset, q: int, fit: Fit, keys: Sequence[str], known: Distributions | None) -> Mapping[str, Row]:
     tables = [fit.tables[item] for item in np.flatnonzero(sheet.questions == q)]
     column = sheet.columns[q]
     if column.numbers is not None:
         if known is None and fit.styles is not None:
-            of_persona = learn_laws(column.numbers, fit.styles.marginal(fit.membership), fit.pseudo_counts)
+            of_persona = fit_distributions(column.numbers, fit.styles.marginal(fit.membership), fit.pseudo_counts)
             who = fit.styles.persona_of
-            known = Laws(of_persona.centre[who], of_persona.width[who], of_persona.logarithmic[who])
-        return _laws(learn_laws(column.numbers, fit.membership, fit.pseudo_counts, known), keys)
+            known = Distributions(of_persona.centre[who], of_persona.width[who], of_persona.logarithmic[who])
+        return _number_rows(fit_distributions(column.numbers, fit.membership, fit.pseudo_counts, known), keys)
     if column.options is not None:
         ticked = np.column_stack([table[:, 1] for table in tables])
         return {key: Shares(tuple(round(float(share), PLACES) for share in ticked[k])) for k, key in enumerate(keys)}
     return _rows(keys, tables[0])
 
 
-def _laws(laws: Laws, keys: Sequence[str]) -> Mapping[str, Row]:
+def _number_rows(laws: Distributions, keys: Sequence[str]) -> Mapping[str, Row]:
     """Figures as fine as a thousandth of what tells personas apart."""
     places = max(3 - int(np.floor(np.log10(laws.width.min()))), 0)
     rows: dict[str, Row] = {}
@@ -135,7 +135,7 @@ def _laws(laws: Laws, keys: Sequence[str]) -> Mapping[str, Row]:
     return rows
 
 
-def notes_of(sheet: Sheet, fit: Fit) -> Mapping[str, str]:
+def fit_notes(sheet: Dataset, fit: Fit) -> Mapping[str, str]:
     """Comments for `write_bank`: what was fitted from what, and how many answers stand behind each persona, question and dependence."""
     codes = sheet.codes
     people = len(codes)
@@ -164,39 +164,39 @@ def persona_notes(fit: Fit) -> dict[str, str]:
     notes = {}
     for k, share in enumerate(fit.styles.marginal(shares)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
-        if k in fit.styles.several:
+        if k in fit.styles.styled_personas:
             styles = ", ".join(f"{this_share:.0f}" for this_share in shares[fit.styles.persona_of == k])
             notes[f"personas.{k}"] += f"; its styles: {styles}"
     return notes
 
 
-def question_notes(sheet: Sheet, fit: Fit) -> list[str]:
+def question_notes(sheet: Dataset, fit: Fit) -> list[str]:
     """A comment for each question: the answers behind it, and why it has a parent, a topic or a no_answer."""
     return [_question_note(sheet, fit, q) for q in range(len(sheet.columns))]
 
 
-def _question_note(sheet: Sheet, fit: Fit, q: int) -> str:
+def _question_note(sheet: Dataset, fit: Fit, q: int) -> str:
     answered = int((sheet.columns[q].ticks != MISSING).any(axis=1).sum())
     lines = [f"support: {answered} answers, {1 - answered / len(sheet.codes):.1%} missing"]
     if q in fit.dependences.parents:
-        lines[0] += f"; its parent won {fit.dependences.won[q]:.1f} nats on held-out respondents"
+        lines[0] += f"; its parent won {fit.dependences.gains[q]:.1f} nats on held-out respondents"
     if fit.topics[q] >= 0:
         others = [sheet.columns[other].name for other in np.flatnonzero(fit.topics == fit.topics[q]) if other != q]
         lines.append(f"topic: says nearly the same as {', '.join(others)}")
-    if q in fit.silence_won:
-        lines.append(f"no_answer: who stays silent tells personas apart, {fit.silence_won[q]:.1f} nats on held-out respondents")
+    if q in fit.no_answer_gain:
+        lines.append(f"no_answer: who stays silent tells personas apart, {fit.no_answer_gain[q]:.1f} nats on held-out respondents")
     if sheet.columns[q].numbers is not None:
         lines.append("min and max are wider than what was seen: set what makes sense")
     return "\n".join(lines)
 
 
-def persona_ids(sheet: Sheet) -> dict[str, str]:
+def persona_ids(sheet: Dataset) -> dict[str, str]:
     """Name in the label column -> id of the persona."""
     taken: set[str] = set()
     return {} if sheet.labels is None else {name: slug(name, taken) for name in sheet.labels.names}
 
 
-def _personas(sheet: Sheet, fit: Fit) -> tuple[Persona, ...]:
+def _personas(sheet: Dataset, fit: Fit) -> tuple[Persona, ...]:
     shares, styles = shares_and_styles(fit)
     ids = persona_ids(sheet) or {f"Persona {k}": f"persona-{k}" for k in range(1, len(shares) + 1)}
     names = list(ids) if sheet.labels is None else sheet.labels.names

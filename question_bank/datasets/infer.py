@@ -2,7 +2,7 @@
 
 0/1, true/false and yes/no, and words that repeat, are a single choice; columns ``question.option`` of 0/1 are one multiple question;
 whole numbers within 21 points are a scale, other numbers a number; an empty cell is a missing answer. Anything else is refused with
-its place, all at once; a wish (`Wanted`) goes before what is recognised.
+its place, all at once; a wish (`ReadOptions`) goes before what is recognised.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from adaptive.learning.responses import MISSING
-from question_bank.datasets.column_types import KINDS, MOST_LEVELS, NUMBER, NoQuestion, coded, is_two_sided, learnt_column, ticked
-from question_bank.datasets.dataset import Column, Labels, Sheet, slug
-from question_bank.datasets.duplicate_rows import repeats_of
-from question_bank.datasets.table_files import AnswersInvalid, Cells, cells_of
+from question_bank.datasets.column_types import KINDS, MOST_LEVELS, NUMBER, UnusableColumn, encode, infer_column, is_binary, tick_code
+from question_bank.datasets.dataset import Column, Dataset, Labels, slug
+from question_bank.datasets.duplicate_rows import find_duplicate_rows
+from question_bank.datasets.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 
 CLOSE_TO_ONE = 1e-3
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReadOptions:
     """What to make of a file: `columns` that are questions (None: all), those `without`, the kind of some, and who is who.
 
     Who is who stands in the column `label`, or as P(persona) in the columns `probabilities`, or nowhere.
@@ -34,27 +34,27 @@ class Wanted:
     kinds: Mapping[str, str] = field(default_factory=dict)
     keep_repeats: bool = False
 
-    def asks(self, name: str) -> bool:
+    def is_question(self, name: str) -> bool:
         """Whether a column is to be a question."""
         told = (self.label, *self.probabilities, *self.without)
         return name not in told and self.kinds.get(name) != "ignore" and (self.columns is None or name in self.columns)
 
 
-def read_sheet(source: str | Cells, file: str, wanted: Sequence[str] | Wanted | None = None, label: str | None = None) -> Sheet:
+def read_dataset(source: str | Cells, file: str, wanted: Sequence[str] | ReadOptions | None = None, label: str | None = None) -> Dataset:
     """The columns of a file that are questions, and its respondents. Raises AnswersInvalid with every problem.
 
     `source` is the text of a CSV file, or its cells; `wanted` may be a list of columns, with the `label` beside it.
     """
-    wish = wanted if isinstance(wanted, Wanted) else Wanted(columns=wanted, label=label)
-    cells = cells_of(source, file) if isinstance(source, str) else source
-    problems = [*cells.problems(), *_wish_problems(cells.header, wish)]
+    wish = wanted if isinstance(wanted, ReadOptions) else ReadOptions(columns=wanted, label=label)
+    cells = parse_csv(source, file) if isinstance(source, str) else source
+    problems = [*cells.problems(), *_option_problems(cells.header, wish)]
     if problems:
         raise AnswersInvalid(problems)
-    repeats = repeats_of(cells)
+    repeats = find_duplicate_rows(cells)
     problems += [] if wish.keep_repeats else repeats.problems
     groups = _groups(cells, wish)
     in_group = {name for names in groups.values() for name in names}
-    used = [name for name in cells.header if wish.asks(name)]
+    used = [name for name in cells.header if wish.is_question(name)]
     labels, known = _labels(cells, wish, problems)
     keep = [n for n, row in enumerate(cells.rows) if known[n] and any(row[cells.header.index(name)] for name in used)]
     if len(keep) < 2:
@@ -70,9 +70,9 @@ def read_sheet(source: str | Cells, file: str, wanted: Sequence[str] | Wanted | 
             if name in in_group:
                 column = _multiple(cells, prefix, groups[prefix], taken)
             else:
-                column = learnt_column(cells, name, taken, wish.kinds.get(name))
-            columns.append(_learnt_from(column, keep, labelled=labels is not None))
-        except NoQuestion as wrong:
+                column = infer_column(cells, name, taken, wish.kinds.get(name))
+            columns.append(_restrict_to_respondents(column, keep, labelled=labels is not None))
+        except UnusableColumn as wrong:
             problems += [
                 f'{cells.file}:{1 if row is None else cells.numbers[row]}: column "{name}": {told}' for row, told in wrong.problems
             ]
@@ -81,10 +81,10 @@ def read_sheet(source: str | Cells, file: str, wanted: Sequence[str] | Wanted | 
     if labels is not None:
         labels = Labels(labels.names, labels.membership[keep], labels.column)
     warnings = repeats.warnings + (repeats.problems if wish.keep_repeats else ())
-    return Sheet(tuple(columns), labels, tuple(name for name in cells.header if name not in used), len(cells.rows) - len(keep), warnings)
+    return Dataset(tuple(columns), labels, tuple(name for name in cells.header if name not in used), len(cells.rows) - len(keep), warnings)
 
 
-def _wish_problems(header: Sequence[str], wish: Wanted) -> Iterator[str]:
+def _option_problems(header: Sequence[str], wish: ReadOptions) -> Iterator[str]:
     there = f"the file has {', '.join(header)}"
     prefixes = {name.rpartition(".")[0] for name in header}
     asked = {
@@ -105,22 +105,22 @@ def _wish_problems(header: Sequence[str], wish: Wanted) -> Iterator[str]:
             yield f'--type: "{name}" is one column: a multiple question has one column an option, {name}.option'
     if len(wish.probabilities) == 1:
         yield "--label-probabilities: names one persona: name the columns of two or more"
-    if not any(wish.asks(name) for name in header):
+    if not any(wish.is_question(name) for name in header):
         yield f"--{'columns' if wish.columns is not None else 'without'}: names no question: name the columns that hold answers"
 
 
-def _groups(cells: Cells, wish: Wanted) -> dict[str, list[str]]:
+def _groups(cells: Cells, wish: ReadOptions) -> dict[str, list[str]]:
     """Prefix -> the columns that are options of one multiple question."""
     groups: dict[str, list[str]] = {}
     for name in cells.header:
         prefix, dot, option = name.rpartition(".")
-        if prefix and dot and option and wish.asks(name) and name not in wish.kinds:
+        if prefix and dot and option and wish.is_question(name) and name not in wish.kinds:
             groups.setdefault(prefix, []).append(name)
 
     def ticks(prefix: str, names: Sequence[str]) -> bool:
         if wish.kinds.get(prefix) == "multiple":
             return True
-        return len(names) > 1 and prefix not in cells.header and all(is_two_sided(cells.column(name)) for name in names)
+        return len(names) > 1 and prefix not in cells.header and all(is_binary(cells.column(name)) for name in names)
 
     return {prefix: names for prefix, names in groups.items() if ticks(prefix, names)}
 
@@ -130,14 +130,14 @@ def _multiple(cells: Cells, prefix: str, names: Sequence[str], taken: set[str]) 
     columns = {name: cells.column(name) for name in names}
     problems: list[tuple[int | None, str]] = []
     for name, values in columns.items():
-        strange = [row for row, value in enumerate(values) if value and not is_two_sided([value])]
+        strange = [row for row, value in enumerate(values) if value and not is_binary([value])]
         problems += [(row, f'"{values[row]}" in "{name}" is neither 1 nor 0') for row in strange]
         if not any(values):
             problems.append((None, f'nobody saw its option "{name}": leave it out with --without {name}'))
-    if not problems and not any(ticked(value) == 1 for values in columns.values() for value in values):
+    if not problems and not any(tick_code(value) == 1 for values in columns.values() for value in values):
         problems.append((None, f"nobody ticked anything: leave out {', '.join(names)} with --without"))
     if problems:
-        raise NoQuestion(*problems)
+        raise UnusableColumn(*problems)
     ids: set[str] = set()
     options = {name: Option(slug(name[len(prefix) + 1 :], ids), {"en": " ".join(name[len(prefix) + 1 :].split())}) for name in names}
     question = Question(
@@ -147,20 +147,20 @@ def _multiple(cells: Cells, prefix: str, names: Sequence[str], taken: set[str]) 
         seconds=SECONDS_BY_TYPE["multiple"],
         options=tuple(options.values()),
     )
-    codes = np.column_stack([[ticked(value) for value in values] for values in columns.values()]).astype(np.int64)
+    codes = np.column_stack([[tick_code(value) for value in values] for values in columns.values()]).astype(np.int64)
     return Column(prefix, question, codes, {}, options={name: option.id for name, option in options.items()})
 
 
-def _learnt_from(column: Column, keep: Sequence[int], *, labelled: bool) -> Column:
+def _restrict_to_respondents(column: Column, keep: Sequence[int], *, labelled: bool) -> Column:
     """The respondents to learn from; what the others answered is an answer of the question too. Raises NoQuestion."""
-    kept = column.some(list(keep))
+    kept = column.take(list(keep))
     if not any(len(np.unique(item[item != MISSING])) > 1 for item in kept.ticks.T):
         who = "those who have a label" if labelled else "the respondents"
-        raise NoQuestion((None, f"{who} all gave the same answer, or none: leave it out with --without {column.name}"))
+        raise UnusableColumn((None, f"{who} all gave the same answer, or none: leave it out with --without {column.name}"))
     return kept
 
 
-def _labels(cells: Cells, wish: Wanted, problems: list[str]) -> tuple[Labels | None, list[bool]]:
+def _labels(cells: Cells, wish: ReadOptions, problems: list[str]) -> tuple[Labels | None, list[bool]]:
     """Who each line is, and whether that is known."""
     if wish.probabilities:
         return _soft_labels(cells, wish.probabilities, problems)
@@ -171,7 +171,7 @@ def _labels(cells: Cells, wish: Wanted, problems: list[str]) -> tuple[Labels | N
     if not 2 <= len(names) <= MOST_LEVELS:
         found = f'only "{names[0]}"' if len(names) == 1 else f"{len(names)} different values"
         problems.append(f'{cells.file}:1: label column "{wish.label}": holds {found}: a label names one of 2 to {MOST_LEVELS} personas')
-    codes = coded(values, {name: k for k, name in enumerate(names)})
+    codes = encode(values, {name: k for k, name in enumerate(names)})
     membership = np.where(codes[:, None] == np.arange(len(names)), 1.0, 0.0)
     return Labels(tuple(names), membership, wish.label), [bool(value) for value in values]
 

@@ -6,17 +6,18 @@ from itertools import pairwise
 
 import numpy as np
 
-from adaptive.learning.cross_validation import Known
-from adaptive.learning.fit import Fit, Watch, refit
-from adaptive.learning.numeric import Laws
-from adaptive.learning.responses import MISSING, Answers, Codes
-from adaptive.likelihood import Choice, Floats, MultipleChoice, Numeric
+from adaptive.arrays import Floats, Ints
+from adaptive.learning.cross_validation import PublishedTables
+from adaptive.learning.fit import Fit, OnStep, refit
+from adaptive.learning.numeric import Distributions
+from adaptive.learning.responses import MISSING, Answers
+from adaptive.likelihood import Choice, MultipleChoice, Numeric
 from question_bank.answer_values import Value
 from question_bank.compile import compile_bank, given_parent
 from question_bank.datasets.answer_table import AnswerTable
-from question_bank.datasets.column_types import classes_of, edges_of
-from question_bank.datasets.dataset import Column, Sheet
-from question_bank.datasets.fit import filled_questions, persona_notes, question_notes, shares_and_styles
+from question_bank.datasets.column_types import bin_edges, bin_numbers
+from question_bank.datasets.dataset import Column, Dataset
+from question_bank.datasets.fit import persona_notes, question_notes, questions_with_tables, shares_and_styles
 from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.definitions import Bank, Persona, Question, Style
 
@@ -25,7 +26,7 @@ Row = Mapping[str, Value | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Relearnt:
+class Refitted:
     """The bank with its new tables, what was learnt, and comments for `write_bank`."""
 
     bank: Bank
@@ -38,7 +39,7 @@ def rows_of(table: AnswerTable) -> list[Row]:
     return [{question: row.get(question) for question in table.asked} for row in table.rows]
 
 
-def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | None, seed: int, watch: Watch = lambda _: None) -> Relearnt:
+def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | None, seed: int, watch: OnStep = lambda _: None) -> Refitted:
     """The same bank with tables, prior shares, dependences and weights learnt from more respondents.
 
     `labels` are persona ids, None where unknown (then left out); without any the personas are believed from the tables of the bank.
@@ -52,13 +53,13 @@ def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | N
     places = [q for q, question in enumerate(bank.questions) if _answered(question, rows)]
     if len(rows) < 2 or not places:
         raise AnswersInvalid([f"{len(rows)} respondents with a known persona and answers are too few to learn from"])
-    sheet = Sheet(tuple(_column(bank.questions[q], rows) for q in places), None, (), 0)
+    sheet = Dataset(tuple(_column(bank.questions[q], rows) for q in places), None, (), 0)
     silent = np.array([[bank.questions[q].id in row and row[bank.questions[q].id] is None for q in places] for row in rows])
-    kept = [bool(_parent_unheard(bank, q, places)) for q in places]
+    kept = [bool(_parent_unanswered(bank, q, places)) for q in places]
     linkable = sheet.linkable & ~np.array(kept)[sheet.questions]
     answers = Answers.of(sheet.codes, sheet.levels, sheet.questions, linkable, silent)
-    fit = refit(answers, _known(bank, places, sheet), codes, np.random.default_rng(seed), watch)
-    filled = filled_questions([bank.questions[q] for q in places], sheet, fit, bank.keys, _laws(bank, places))
+    fit = refit(answers, _published_tables(bank, places, sheet), codes, np.random.default_rng(seed), watch)
+    filled = questions_with_tables([bank.questions[q] for q in places], sheet, fit, bank.keys, _published_distributions(bank, places))
     questions = list(bank.questions)
     for q, question, stays in zip(places, filled, kept, strict=True):
         questions[q] = replace(bank.questions[q], no_answer=question.no_answer) if stays else replace(question, pilot=False)
@@ -67,7 +68,7 @@ def refit_bank(bank: Bank, rows: Sequence[Row], labels: Sequence[str | None] | N
     )
     repeat = fit.repeat_weight if (fit.topics >= 0).any() else bank.repeat_weight
     learnt = replace(bank, personas=personas, questions=tuple(questions), evidence_weight=fit.evidence_weight, repeat_weight=repeat)
-    return Relearnt(learnt, fit, _notes(sheet, fit, places))
+    return Refitted(learnt, fit, _notes(sheet, fit, places))
 
 
 def _persona(persona: Persona, prior: float, styles: Sequence[Style]) -> Persona:
@@ -84,7 +85,7 @@ def _answered(question: Question, rows: Sequence[Row]) -> bool:
     return question.type != "text" and bool(values)
 
 
-def _parent_unheard(bank: Bank, q: int, places: Sequence[int]) -> bool:
+def _parent_unanswered(bank: Bank, q: int, places: Sequence[int]) -> bool:
     parent = bank.questions[q].parent
     return parent is not None and parent not in {bank.questions[place].id for place in places}
 
@@ -93,7 +94,7 @@ def _column(question: Question, rows: Sequence[Row]) -> Column:
     values = [row.get(question.id) for row in rows]
     if question.type == "number":
         numbers = np.array([np.nan if value is None or isinstance(value, dict) else float(value) for value in values])  # type: ignore[arg-type]
-        return Column(question.id, question, classes_of(numbers, edges_of(numbers)), {}, numbers=numbers)
+        return Column(question.id, question, bin_numbers(numbers, bin_edges(numbers)), {}, numbers=numbers)
     if question.type == "multiple":
         options = {f"{question.id}.{option}": option for option in question.outcomes}
         return Column(question.id, question, np.array([_ticks(question, value) for value in values]), {}, options=options)
@@ -109,7 +110,7 @@ def _ticks(question: Question, value: Value | None) -> list[int]:
     return [int(option in ticked) if option in seen else MISSING for option in question.outcomes]  # type: ignore[operator]
 
 
-def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
+def _published_tables(bank: Bank, places: Sequence[int], sheet: Dataset) -> PublishedTables:
     """What the bank says of the questions that have answers; of a pilot question, what all respondents said."""
     tables = compile_bank(bank).tables
     items: list[Floats] = []
@@ -123,19 +124,19 @@ def _known(bank: Bank, places: Sequence[int], sheet: Sheet) -> Known:
         elif isinstance(question, MultipleChoice):
             items += [np.column_stack([1 - share, share]) for share in question.ticked.T]
         elif isinstance(question, Numeric):
-            items.append(_shares_of_classes(question, sheet.columns[n]))
+            items.append(_bin_shares(question, sheet.columns[n]))
         else:
             items += _pooled(sheet.columns[n], tables.classes)
     index = {bank.questions[q].id: n for n, q in enumerate(places)}
     parents = {n: index[parent] for n, q in enumerate(places) if (parent := bank.questions[q].parent) is not None and parent in index}
     given = {n: given_parent(bank, bank.questions[places[n]]) for n in parents}
-    return Known(tables.prior, items, silence, parents, given, tables.styles)
+    return PublishedTables(tables.prior, items, silence, parents, given, tables.styles)
 
 
-def _shares_of_classes(law: Numeric, column: Column) -> Floats:
+def _bin_shares(law: Numeric, column: Column) -> Floats:
     """(K, classes) P(class of the number | persona)."""
     numbers = column.numbers if column.numbers is not None else np.empty(0)
-    ends = np.concatenate([[-np.inf], edges_of(numbers), [np.inf]])
+    ends = np.concatenate([[-np.inf], bin_edges(numbers), [np.inf]])
     shares = np.column_stack([law.chance_between(low, high) for low, high in pairwise(ends)])
     result: Floats = shares / shares.sum(axis=1, keepdims=True)
     return result
@@ -149,17 +150,17 @@ def _pooled(column: Column, classes: int) -> list[Floats]:
     return tables
 
 
-def _laws(bank: Bank, places: Sequence[int]) -> Mapping[int, Laws]:
+def _published_distributions(bank: Bank, places: Sequence[int]) -> Mapping[int, Distributions]:
     tables = compile_bank(bank).tables
     laws = {}
     for n, q in enumerate(places):
         question = tables.questions[q]
         if isinstance(question, Numeric):
-            laws[n] = Laws(question.centre, question.width, np.broadcast_to(question.logarithmic, question.centre.shape))
+            laws[n] = Distributions(question.centre, question.width, np.broadcast_to(question.logarithmic, question.centre.shape))
     return laws
 
 
-def _notes(sheet: Sheet, fit: Fit, places: Codes | Sequence[int]) -> Mapping[str, str]:
+def _notes(sheet: Dataset, fit: Fit, places: Ints | Sequence[int]) -> Mapping[str, str]:
     people = len(fit.membership)
     head = (
         f"Learnt anew by `discern fit --from` from {people} respondents, {(sheet.codes == MISSING).mean():.1%} of answers missing.\n"

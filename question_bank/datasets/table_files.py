@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-SHOWN = 20
+MOST_SHOWN = 20
 SEPARATORS = (",", ";", "\t", "|")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
@@ -21,8 +21,8 @@ class AnswersInvalid(ValueError):
     """The answers cannot be read; every problem is named with its place."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        super().__init__("\n".join([*problems[:SHOWN], *more]))
+        more = [f"... and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
+        super().__init__("\n".join([*problems[:MOST_SHOWN], *more]))
         self.problems = list(problems)
 
 
@@ -52,7 +52,7 @@ class Cells:
                 yield f'{self.file}:1: column "{name}" stands there twice: name each column once'
 
 
-def decoded(content: bytes, file: str) -> str:
+def decode(content: bytes, file: str) -> str:
     """The text of a file in UTF-8, UTF-16 or Windows-1252. Raises AnswersInvalid for anything else."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
@@ -70,7 +70,7 @@ def decoded(content: bytes, file: str) -> str:
     raise AnswersInvalid([f"{file}: is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8 (or as .parquet)"])
 
 
-def cells_of(text: str, file: str) -> Cells:
+def parse_csv(text: str, file: str) -> Cells:
     """The lines of a CSV text that are not empty. Raises AnswersInvalid with every line that does not fit the first one."""
     text = text.lstrip("\ufeff")
     first, _, rest = text.partition("\n")

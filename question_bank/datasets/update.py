@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive.arrays import Bools, Floats
 from adaptive.learning.update import Answers, Model
-from adaptive.likelihood import AnyLikelihood, Bools, Choice, Floats, MultipleChoice, Numeric
+from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric
 from question_bank.answer_values import Value
 from question_bank.compile import CompiledBank, ObservedAnswer, given_parent
 from question_bank.datasets.fit import PLACES
@@ -82,7 +83,7 @@ def pilots_of(bank: CompiledBank, answers: Answers) -> list[Pilot]:
     ]
 
 
-def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membership: Floats) -> Bank:
+def updated_bank(bank: CompiledBank, model: Model, answers: Answers, membership: Floats) -> Bank:
     """The same bank with the figures of `model`; a pilot with enough answers becomes a question that counts.
 
     `membership` is (N, K), who the respondents are: from it come the tables of pilots. A question without answers keeps its rows as they
@@ -93,15 +94,15 @@ def relearned_bank(bank: CompiledBank, model: Model, answers: Answers, membershi
     questions, keys = [], bank.bank.keys
     for q, question in enumerate(bank.bank.questions):
         if question.id in enough:
-            table = _unlapsed(bank.bank, _piloted(question, answers, q, membership))
+            table = _table_without_lapse(bank.bank, _pilot_table(question, answers, q, membership))
             questions.append(replace(question, pilot=False, likelihood=_rows_of(table, keys), parent=None))
         elif heard[q] and q in model.given:
             parent = bank.bank.question(question.parent or "")
-            read = _read(bank.bank, model.given[q], model.given[q].shape[2])
+            read = _without_lapse(bank.bank, model.given[q], model.given[q].shape[2])
             rows = {key: _shares(parent.outcomes, read[k]) for k, key in enumerate(keys)}
             questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, keys)))
         elif heard[q] and question.likelihood:
-            rows_now = _rows_of(_unlapsed(bank.bank, model.questions[q]), keys)
+            rows_now = _rows_of(_table_without_lapse(bank.bank, model.questions[q]), keys)
             questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, keys)))
         else:
             questions.append(question)
@@ -117,14 +118,14 @@ def _persona(persona: Persona, shares: Floats) -> Persona:
     return replace(persona, prior=round(total, PLACES), styles=styles)
 
 
-def _unlapsed(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
+def _table_without_lapse(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
     """A table as it is written in the bank, to which compiling adds the lapses again."""
     if isinstance(table, Choice):
-        return replace(table, table=_read(bank, table.table, table.table.shape[1]))
-    return replace(table, ticked=_read(bank, table.ticked, 2)) if isinstance(table, MultipleChoice) else table
+        return replace(table, table=_without_lapse(bank, table.table, table.table.shape[1]))
+    return replace(table, ticked=_without_lapse(bank, table.ticked, 2)) if isinstance(table, MultipleChoice) else table
 
 
-def _read(bank: Bank, shares: Floats, outcomes: int) -> Floats:
+def _without_lapse(bank: Bank, shares: Floats, outcomes: int) -> Floats:
     """Shares among those who read the question: what is left when so many have given each of the outcomes without reading."""
     read = (shares - bank.lapse / outcomes) / (1 - bank.lapse)
     return np.clip(read, FLOOR, 1 - FLOOR) if bank.lapse else shares
@@ -137,7 +138,7 @@ def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) ->
     return {key: round(float(share), PLACES) for key, share in zip(keys, silence, strict=True)}
 
 
-def _piloted(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
+def _pilot_table(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
     """A first table: who answered it is known from the other questions; every figure shrunk to everybody's."""
     if question.type == "multiple":
         seen, ticked = ~np.isnan(answers.ticks[q]), np.nan_to_num(answers.ticks[q])
@@ -163,11 +164,11 @@ def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
         return {key: Shares(tuple(round(float(p), PLACES) for p in row)) for key, row in zip(keys, table.ticked, strict=True)}
     if isinstance(table, Numeric):
         laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
-        return {law: _law(float(centre), float(width), bool(logarithmic)) for law, centre, width, logarithmic in laws}
+        return {law: _number_row(float(centre), float(width), bool(logarithmic)) for law, centre, width, logarithmic in laws}
     return {}
 
 
-def _law(centre: float, width: float, logarithmic: bool) -> Row:
+def _number_row(centre: float, width: float, logarithmic: bool) -> Row:
     if logarithmic:
         return LogNormal(float(f"{np.exp(centre):.5g}"), max(round(float(np.exp(width)), PLACES), 1.0001))
     return Normal(float(f"{centre:.5g}"), float(f"{width:.4g}"))

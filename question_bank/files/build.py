@@ -22,7 +22,7 @@ from question_bank.definitions import (
 )
 from question_bank.files.draft import Draft, outcomes_of
 from question_bank.files.likelihood_rows import read_row
-from question_bank.files.survey_rules import selected
+from question_bank.files.survey_rules import selected_questions
 from question_bank.probabilities import normalised
 
 Fields = Mapping[str, Any]
@@ -40,7 +40,7 @@ def build(draft: Draft) -> Bank:
         questions=tuple(_question(fields, draft) for _, fields in draft.items("questions")),
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
-        **_given(data, "evidence_weight", "repeat_weight", "lapse", "half_life_days"),
+        **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "half_life_days"),
     )
 
 
@@ -55,7 +55,7 @@ def _personas(draft: Draft) -> tuple[Persona, ...]:
             description=_text_or_none(fields.get("description"), draft),
             needs=_text_or_none(fields.get("needs"), draft),
             styles=_styles(fields.get("styles", ())),
-            **_given(fields, "value", "expectations", "channels", "image"),
+            **_written_fields(fields, "value", "expectations", "channels", "image"),
         )
         for fields, prior in zip(personas, priors, strict=True)
     )
@@ -81,7 +81,7 @@ def _question(fields: Fields, draft: Draft) -> Question:
         maximum=fields.get("max"),
         labels={int(point): _text(label, draft) for point, label in fields.get("labels", {}).items()},
         **tables,
-        **_given(fields, "id", "type", "topic", "parent", "pilot", "unit", "ask_if", "required"),
+        **_written_fields(fields, "id", "type", "topic", "parent", "pilot", "unit", "ask_if", "required"),
     )
 
 
@@ -102,21 +102,21 @@ def _no_answer(given: Fields | float, personas: Sequence[str]) -> dict[str, floa
 
 def _signal(fields: Fields) -> Signal:
     likelihood = {persona: float(value) for persona, value in fields["likelihood"].items()}
-    return Signal(likelihood=likelihood, **_given(fields, "id", "match", "half_life_days", "at_most"))
+    return Signal(likelihood=likelihood, **_written_fields(fields, "id", "match", "half_life_days", "at_most"))
 
 
 def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
     consent = fields.get("consent")
     return Survey(
         title=_text(fields["title"], draft) if "title" in fields else title,
-        questions=selected(draft, fields),
+        questions=selected_questions(draft, fields),
         actions={name: {key: float(worth) for key, worth in worths.items()} for name, worths in fields.get("actions", {}).items()},
         stop=StopRule(**fields["stop"]) if "stop" in fields else DEFAULT_STOP,
         drop_out=Hazard(**fields["drop_out"]) if "drop_out" in fields else None,
-        consent=Consent(_text(consent["text"], draft), **_given(consent, "required")) if consent else None,
+        consent=Consent(_text(consent["text"], draft), **_written_fields(consent, "required")) if consent else None,
         origins=tuple(_origin(origin) for origin in fields.get("origins", ())),
         result={name: _result(result, draft) for name, result in fields.get("result", {}).items()},
-        **_given(fields, "id", "objective", "effort", "explore", "first", "reveal"),
+        **_written_fields(fields, "id", "objective", "effort", "explore", "first", "reveal"),
     )
 
 
@@ -131,7 +131,7 @@ def _result(fields: Fields, draft: Draft) -> Result:
     return Result(_text_or_none(fields.get("text"), draft), fields.get("redirect"))
 
 
-def _given(fields: Fields, *names: str) -> dict[str, Any]:
+def _written_fields(fields: Fields, *names: str) -> dict[str, Any]:
     """The fields that are written; what is not keeps the default of its definition."""
     return {name: fields[name] for name in names if name in fields}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from question_bank.files.problems import Finding, Path, listed, nearest
+from question_bank.files.problems import Finding, Path, join_names, suggest
 
 KINDS = ("personas", "questions", "signals", "surveys")
 CHOOSABLE = ("single", "multiple", "scale")
@@ -22,7 +22,7 @@ class Draft:
     broken: frozenset[Path]
     written: Mapping[str, Any]  # the same bank before its fields were read
 
-    def sound(self, *path: str | int) -> bool:
+    def is_readable(self, *path: str | int) -> bool:
         """Whether `path`, all below it, and what it stands in could be read."""
         return path not in self._around_broken and not any(path[:length] in self.broken for length in range(len(path)))
 
@@ -92,29 +92,29 @@ def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(ids)
 
 
-def unknown(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
+def unknown_name(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
     """Blame a name that no persona, question, … of the bank bears, unless it may be one that could not be read."""
     if name not in also and not draft.may_exist(kind, name):
         known, item = draft.by_id(kind), kind.removesuffix("s")
-        yield Finding(path, f'there is no {item} "{name}"', nearest(name, (*known, *also), f"use one of {listed((*known, *also))}"))
+        yield Finding(path, f'there is no {item} "{name}"', suggest(name, (*known, *also), f"use one of {join_names((*known, *also))}"))
 
 
 def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
     """A table needs an entry for every persona, and no other."""
     for name in table:
-        yield from unknown(draft, (*path, name), name, "personas")
+        yield from unknown_name(draft, (*path, name), name, "personas")
     missing = [persona for persona in draft.by_id("personas") if persona not in table]
     if missing:
-        yield Finding(path, f"says nothing for persona {listed(missing)}", "give every persona an entry")
+        yield Finding(path, f"says nothing for persona {join_names(missing)}", "give every persona an entry")
 
 
-def twice(draft: Draft, kind: str) -> Iterator[Finding]:
+def duplicate_ids(draft: Draft, kind: str) -> Iterator[Finding]:
     """An id may be used once among its kind."""
-    yield from twice_among(draft.items(kind), kind.removesuffix("s"))
+    yield from duplicate_ids_among(draft.items(kind), kind.removesuffix("s"))
 
 
-def twice_among(items: Iterator[tuple[Path, Mapping[str, Any]]], this_item: str) -> Iterator[Finding]:
-    """As `twice`, for items wherever they stand."""
+def duplicate_ids_among(items: Iterator[tuple[Path, Mapping[str, Any]]], this_item: str) -> Iterator[Finding]:
+    """As `duplicate_ids`, for items wherever they stand."""
     first: dict[str, int] = {}
     for path, item in items:
         name = item.get("id")

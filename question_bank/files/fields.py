@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, fields
 
-from question_bank.files.problems import listed, nearest, short
+from question_bank.files.problems import join_names, shorten, suggest
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SLUG_TODO = "use at most 64 lowercase letters, digits, - and _, starting with a letter or a digit"
@@ -44,10 +44,10 @@ class BankField(fields.Field[Any]):
 class Slug(BankField):
     def read(self, value: Any) -> str:
         if isinstance(value, bool):
-            raise self.refuse(f"{short(value)} is a yes-or-no value, not an id", f'put it in quotes: "{short(value)}"')
+            raise self.refuse(f"{shorten(value)} is a yes-or-no value, not an id", f'put it in quotes: "{shorten(value)}"')
         name = str(value) if isinstance(value, str | int) else ""
         if not SLUG.fullmatch(name):
-            raise self.refuse(f"{short(value)} is not an id", SLUG_TODO)
+            raise self.refuse(f"{shorten(value)} is not an id", SLUG_TODO)
         return name
 
 
@@ -69,7 +69,7 @@ class Line(BankField):
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
-            raise self.refuse(f"{short(value)} cannot stand here", self.todo)
+            raise self.refuse(f"{shorten(value)} cannot stand here", self.todo)
         return value
 
 
@@ -90,7 +90,7 @@ class Words(BankField):
             raise self.refuse("has no words", "write them, or remove the line")
         if not isinstance(value, str):
             raise self.refuse(
-                f"{short(value)} is not words", "put the words in quotes, or give a map by language: {en: Hello, fr: Bonjour}"
+                f"{shorten(value)} is not words", "put the words in quotes, or give a map by language: {en: Hello, fr: Bonjour}"
             )
         if not value.strip():
             raise self.refuse("has no words", "write them, or remove the line")
@@ -100,7 +100,7 @@ class Words(BankField):
 class Flag(BankField):
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise self.refuse(f"{short(value)} is neither true nor false", "write true or false, without quotes")
+            raise self.refuse(f"{shorten(value)} is neither true nor false", "write true or false, without quotes")
         return value
 
 
@@ -113,7 +113,9 @@ class Choice(BankField):
 
     def read(self, value: Any) -> str:
         if value not in self.known:
-            raise self.refuse(f"{short(value)} is not one of {listed(self.known)}", nearest(str(value), self.known, "write one of them"))
+            raise self.refuse(
+                f"{shorten(value)} is not one of {join_names(self.known)}", suggest(str(value), self.known, "write one of them")
+            )
         return str(value)
 
 
@@ -140,12 +142,12 @@ class Number(BankField):
 
     def read(self, value: Any) -> float | int:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.refuse(f"{short(value)} is not a number", self.hint)
+            raise self.refuse(f"{shorten(value)} is not a number", self.hint)
         if self.whole and value != int(value):
-            raise self.refuse(f"{short(value)} is not a whole number", self.hint)
+            raise self.refuse(f"{shorten(value)} is not a whole number", self.hint)
         for bound, words, beyond in self.bounds:
             if bound is not None and beyond(value, bound):
-                raise self.refuse(f"{short(value)} is {words} {bound}", self.hint)
+                raise self.refuse(f"{shorten(value)} is {words} {bound}", self.hint)
         return int(value) if self.whole else float(value)
 
 
@@ -160,7 +162,7 @@ class Table(BankField):
         if self.or_number and isinstance(value, int | float) and not isinstance(value, bool):
             return value
         if not isinstance(value, Mapping):
-            raise self.refuse(f"{short(value)} is not a map", "write one line a persona: its id, a colon, and its row")
+            raise self.refuse(f"{shorten(value)} is not a map", "write one line a persona: its id, a colon, and its row")
         return value
 
 
@@ -173,14 +175,16 @@ class ByKey(BankField):
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
-            raise self.refuse(f"{short(value) if value else 'nothing'} cannot stand here", f"write a map with some of {listed(self.known)}")
-        strangers = {key: [self.stranger(key)] for key in value if key not in self.known}
+            raise self.refuse(
+                f"{shorten(value) if value else 'nothing'} cannot stand here", f"write a map with some of {join_names(self.known)}"
+            )
+        strangers = {key: [self.unknown_key(key)] for key in value if key not in self.known}
         if strangers:
             raise ValidationError(strangers)
         return self.each(value, self.value.deserialize)
 
-    def stranger(self, key: str) -> str:
-        return f"is not a field of this → {nearest(key, self.known, f'use one of {listed(self.known)}')}"
+    def unknown_key(self, key: str) -> str:
+        return f"is not a field of this → {suggest(key, self.known, f'use one of {join_names(self.known)}')}"
 
 
 class NumbersByKey(ByKey):
@@ -193,7 +197,7 @@ class LinesByKey(ByKey):
         super().__init__(known, Line(), **options)
 
 
-class Each(BankField):
+class MapOf(BankField):
     """A map with free keys and one kind of value."""
 
     def __init__(self, kind: Callable[[], fields.Field[Any]], **options: Any) -> None:
@@ -202,7 +206,7 @@ class Each(BankField):
 
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise self.refuse(f"{short(value)} is not a map", "write name: value lines here")
+            raise self.refuse(f"{shorten(value)} is not a map", "write name: value lines here")
         return self.each(value, self.value.deserialize)
 
 

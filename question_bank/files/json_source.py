@@ -6,19 +6,19 @@ from bisect import bisect_right
 from typing import Any
 
 from question_bank.files.problems import Finding, Path
-from question_bank.files.source import DEEPEST, Source, Unreadable, hidden, not_finite, number_of, shown, written_twice
+from question_bank.files.source import DEEPEST, Source, Unreadable, duplicate_key, not_finite, parse_number, printable_key, unprintable
 
 SPACE = re.compile(r"[ \t\r\n]*")
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
-BEYOND_JSON = ("NaN", "Infinity", "-Infinity")
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 def read_json(text: str) -> Source:
     """Raises Unreadable at the first error of syntax."""
     scanner = _Scanner(text)
     data, end = scanner.value(0, ())
-    end = scanner.past_space(end)
+    end = scanner.skip_space(end)
     if end < len(text):
         raise scanner.stop("goes on after its last bracket", "remove what follows", end)
     return Source(data, scanner.lines, tuple(scanner.findings))
@@ -36,7 +36,7 @@ class _Scanner:
     def line(self, at: int) -> int:
         return bisect_right(self.starts, at) + 1
 
-    def past_space(self, at: int) -> int:
+    def skip_space(self, at: int) -> int:
         match = SPACE.match(self.text, at)
         return match.end() if match else at
 
@@ -44,7 +44,7 @@ class _Scanner:
         return Unreadable(wrong, todo, self.line(at))
 
     def value(self, at: int, path: Path) -> tuple[Any, int]:
-        at = self.past_space(at)
+        at = self.skip_space(at)
         self.lines.setdefault(path, self.line(at))
         if self.text.startswith(("{", "["), at):
             if len(path) >= DEEPEST:
@@ -52,7 +52,7 @@ class _Scanner:
             return self.mapping(at + 1, path) if self.text[at] == "{" else self.sequence(at + 1, path)
         if self.text.startswith('"', at):
             words, at = self.string(at)
-            if unshown := hidden(path, words):
+            if unshown := unprintable(path, words):
                 self.findings.append(unshown)
                 return None, at
             return words, at
@@ -60,14 +60,14 @@ class _Scanner:
 
     def mapping(self, at: int, path: Path) -> tuple[dict[str, Any], int]:
         entries: dict[str, Any] = {}
-        at = self.past_space(at)
+        at = self.skip_space(at)
         while not self.text.startswith("}", at):
             start = at
             key, at = self.string(at)
-            key = shown(key, self.line(start))
+            key = printable_key(key, self.line(start))
             below = (*path, key)
             if key in entries:
-                self.findings.append(written_twice(below, self.line(start), self.lines[below]))
+                self.findings.append(duplicate_key(below, self.line(start), self.lines[below]))
             self.lines.setdefault(below, self.line(start))
             value, at = self.value(self.expect(":", at), below)
             entries.setdefault(key, value)
@@ -76,7 +76,7 @@ class _Scanner:
 
     def sequence(self, at: int, path: Path) -> tuple[list[Any], int]:
         items: list[Any] = []
-        at = self.past_space(at)
+        at = self.skip_space(at)
         while not self.text.startswith("]", at):
             value, at = self.value(at, (*path, len(items)))
             items.append(value)
@@ -85,16 +85,16 @@ class _Scanner:
 
     def next_item(self, closing: str, at: int) -> int:
         """The place of the next item, past its comma, or of the closing bracket."""
-        at = self.past_space(at)
+        at = self.skip_space(at)
         if self.text.startswith(closing, at):
             return at
-        at = self.past_space(self.expect(",", at))
+        at = self.skip_space(self.expect(",", at))
         if self.text.startswith(closing, at):
             raise self.stop(f"has a comma before {closing}", "remove the comma", at)
         return at
 
     def expect(self, mark: str, at: int) -> int:
-        at = self.past_space(at)
+        at = self.skip_space(at)
         if not self.text.startswith(mark, at):
             raise self.stop(f"misses a {mark}", f"put a {mark} here, and check the quotes and brackets before", at)
         return at + 1
@@ -111,7 +111,7 @@ class _Scanner:
         for word, constant in CONSTANTS.items():
             if self.text.startswith(word, at):
                 return constant, at + len(word)
-        for word in BEYOND_JSON:
+        for word in NOT_FINITE:
             if self.text.startswith(word, at):
                 self.findings.append(not_finite(path))
                 return None, at + len(word)
@@ -119,7 +119,7 @@ class _Scanner:
         if not match:
             raise self.stop("cannot be read as JSON", "put words in double quotes, and check the commas and brackets", at)
         try:
-            return number_of(match[0]), match.end()
+            return parse_number(match[0]), match.end()
         except ValueError:
             self.findings.append(not_finite(path))
             return None, match.end()

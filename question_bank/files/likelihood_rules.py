@@ -3,31 +3,31 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from question_bank.files.draft import PARENTS, Draft, outcomes_of, twice, twice_among, unknown
-from question_bank.files.likelihood_rows import RowFault, probability, read_row
-from question_bank.files.problems import Finding, Path, listed, nearest, short
+from question_bank.files.draft import PARENTS, Draft, duplicate_ids, duplicate_ids_among, outcomes_of, unknown_name
+from question_bank.files.likelihood_rows import RowError, probability, read_row
+from question_bank.files.problems import Finding, Path, join_names, shorten, suggest
 
 MOST_STYLES = 5
 
 
 def persona_rules(draft: Draft) -> Iterator[Finding]:
     """Two personas at least, each with its own id; priors for all of them or for none."""
-    yield from twice(draft, "personas")
+    yield from duplicate_ids(draft, "personas")
     personas = list(draft.items("personas"))
     if len(personas) < 2 and "personas" in draft.data:
         yield Finding(("personas",), "has fewer than two personas", "a survey can only tell apart what is at least two")
-    without = [path for path, persona in personas if "prior" not in persona and draft.sound(*path, "prior")]
+    without = [path for path, persona in personas if "prior" not in persona and draft.is_readable(*path, "prior")]
     if any("prior" in persona for _, persona in personas):
         for path in without:
             yield Finding(path, "has no prior while others have one", "give every persona a prior, or none for equal shares")
     for path, persona in personas:
-        if "styles" in persona and draft.sound(*path, "styles"):
-            yield from _styles_personas((*path, "styles"), persona["styles"])
+        if "styles" in persona and draft.is_readable(*path, "styles"):
+            yield from _style_rules((*path, "styles"), persona["styles"])
 
 
-def _styles_personas(path: Path, styles: list[Mapping[str, Any]]) -> Iterator[Finding]:
+def _style_rules(path: Path, styles: list[Mapping[str, Any]]) -> Iterator[Finding]:
     """Two to five, each with its own id; shares for all of them or for none."""
-    yield from twice_among((((*path, index), style) for index, style in enumerate(styles)), "style")
+    yield from duplicate_ids_among((((*path, index), style) for index, style in enumerate(styles)), "style")
     if not 2 <= len(styles) <= MOST_STYLES:
         yield Finding(path, f"has {len(styles)} styles", f"give 2 to {MOST_STYLES} of them, or none: then the persona answers in one way")
     without = [index for index, style in enumerate(styles) if "share" not in style]
@@ -39,7 +39,7 @@ def per_class(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Fi
     """A table needs an entry for every persona or for all of its styles, not both, and no other."""
     read = _styles(draft)
     for name in table:
-        yield from _stranger(draft, path, str(name), read)
+        yield from _unknown_key(draft, path, str(name), read)
     silent = []
     for persona, styles in read.items():
         keys = [f"{persona}/{style}" for style in styles or ()]
@@ -48,22 +48,24 @@ def per_class(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Fi
             yield Finding((*path, told[0]), f'"{persona}" has an entry for all its styles already', "keep one of the two")
         elif told and len(told) < len(keys):
             missing = [key for key in keys if key not in table]
-            yield Finding(path, f"says nothing for style {listed(missing)}", f'give every style an entry, or one to "{persona}" for all')
+            yield Finding(
+                path, f"says nothing for style {join_names(missing)}", f'give every style an entry, or one to "{persona}" for all'
+            )
         elif not told and persona not in table and (styles is not None or not any(str(name).startswith(f"{persona}/") for name in table)):
             silent.append(persona)
     if silent:
-        yield Finding(path, f"says nothing for persona {listed(silent)}", "give every persona an entry")
+        yield Finding(path, f"says nothing for persona {join_names(silent)}", "give every persona an entry")
 
 
-def _stranger(draft: Draft, path: Path, name: str, read: Mapping[str, tuple[str, ...] | None]) -> Iterator[Finding]:
+def _unknown_key(draft: Draft, path: Path, name: str, read: Mapping[str, tuple[str, ...] | None]) -> Iterator[Finding]:
     """Blame an entry that no persona and no style bears, unless it may be one that could not be read."""
     persona, stroke, style = name.partition("/")
     if not stroke or persona not in read:
-        yield from unknown(draft, (*path, name), persona, "personas")
+        yield from unknown_name(draft, (*path, name), persona, "personas")
         return
     styles = read[persona]
     if styles is not None and style not in styles:
-        todo = nearest(style, styles, f"use {listed(styles)}") if styles else f'call it "{persona}", or give the persona styles'
+        todo = suggest(style, styles, f"use {join_names(styles)}") if styles else f'call it "{persona}", or give the persona styles'
         yield Finding((*path, name), f'persona "{persona}" has no style "{style}"', todo)
 
 
@@ -72,7 +74,7 @@ def _styles(draft: Draft) -> dict[str, tuple[str, ...] | None]:
     found: dict[str, tuple[str, ...] | None] = {}
     for path, persona in draft.items("personas"):
         if "id" in persona:
-            sound = draft.sound(*path, "styles")
+            sound = draft.is_readable(*path, "styles")
             found.setdefault(persona["id"], tuple(style["id"] for style in persona.get("styles", ())) if sound else None)
     return found
 
@@ -81,10 +83,10 @@ def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterato
     """A table persona, or style of a persona -> probability."""
     yield from per_class(draft, path, table)
     for name, value in table.items():
-        if draft.sound(*path, name):
+        if draft.is_readable(*path, name):
             try:
                 probability(value)
-            except RowFault as fault:
+            except RowError as fault:
                 yield Finding((*path, name), fault.wrong, fault.todo)
 
 
@@ -93,7 +95,7 @@ def likelihood_rules(draft: Draft) -> Iterator[Finding]:
     for path, question in draft.items("questions"):
         yield from _table(draft, path, question)
         yield from _no_answer(draft, path, question)
-    yield from twice(draft, "signals")
+    yield from duplicate_ids(draft, "signals")
     for path, signal in draft.items("signals"):
         if "likelihood" in signal:
             yield from probabilities(draft, (*path, "likelihood"), signal["likelihood"])
@@ -126,17 +128,19 @@ def _rows_given(draft: Draft, path: Path, question: Mapping[str, Any], rows: Any
     if parent is question or parent.get("type") not in PARENTS:
         return  # told at `parent`; which rows there should be, nobody knows
     if not isinstance(rows, Mapping):
-        if draft.sound(*path):
+        if draft.is_readable(*path):
             yield Finding(
-                path, f"{short(rows)} is not a map by the parent's answer", f'write one row for each answer to "{question["parent"]}"'
+                path, f"{shorten(rows)} is not a map by the parent's answer", f'write one row for each answer to "{question["parent"]}"'
             )
         return
     missing = [outcome for outcome in outcomes or () if outcome not in rows]
     if missing:
-        yield Finding(path, f'has no row for answer {listed(missing)} to "{question["parent"]}"', "give every answer of the parent a row")
+        yield Finding(
+            path, f'has no row for answer {join_names(missing)} to "{question["parent"]}"', "give every answer of the parent a row"
+        )
     for outcome, row in rows.items():
         if outcomes and outcome not in outcomes:
-            todo = nearest(outcome, outcomes, f"use {listed(outcomes)}")
+            todo = suggest(outcome, outcomes, f"use {join_names(outcomes)}")
             yield Finding((*path, outcome), f'is not an answer to "{question["parent"]}"', todo)
         else:
             yield from _row(draft, (*path, outcome), question, row)
@@ -144,22 +148,22 @@ def _rows_given(draft: Draft, path: Path, question: Mapping[str, Any], rows: Any
 
 def _row(draft: Draft, path: Path, question: Mapping[str, Any], row: Any) -> Iterator[Finding]:
     outcomes = outcomes_of(question)
-    if (outcomes is None and question["type"] != "number") or not draft.sound(*path):
+    if (outcomes is None and question["type"] != "number") or not draft.is_readable(*path):
         return
     try:
         read_row(row, question["type"], outcomes or ())
-    except RowFault as fault:
+    except RowError as fault:
         yield Finding((*path, *fault.at), fault.wrong, fault.todo)
 
 
 def _no_answer(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:
     given, at = question.get("no_answer"), (*path, "no_answer")
-    if given is None or not draft.sound(*at):
+    if given is None or not draft.is_readable(*at):
         return
     if isinstance(given, Mapping):
         yield from probabilities(draft, at, given)
         return
     try:
         probability(given)
-    except RowFault as fault:
+    except RowError as fault:
         yield Finding(at, fault.wrong, fault.todo)

@@ -4,23 +4,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from question_bank.definitions import Bank, Question, Row, Survey
-from question_bank.files.problems import Finding, listed
+from question_bank.files.problems import Finding, join_names
 from question_bank.probabilities import shares_of
 
 LEAST_PRIOR = 0.01
 DIGITS = 12  # rows that agree to so many digits are equal
 
-Tells = tuple[Any, ...]
+RowValues = tuple[Any, ...]
 
 
-def advise(bank: Bank, data: Any) -> list[Finding]:
+def lint_bank(bank: Bank, data: Any) -> list[Finding]:
     """Everything doubtful in a bank. `data` is the file as written, for what definitions no longer show."""
-    told = {question.id: _told(question, bank) for question in bank.questions}
+    told = {question.id: _rows_by_class(question, bank) for question in bank.questions}
     rules = (
         _personas(bank, told),
         _questions(bank, told),
         _ignored_tables(data),
-        _reach(bank),
+        _unreachable(bank),
         _origins(bank),
         _unasked(bank),
         _actions(bank),
@@ -28,12 +28,12 @@ def advise(bank: Bank, data: Any) -> list[Finding]:
     return [finding for rule in rules for finding in rule]
 
 
-def _told(question: Question, bank: Bank) -> list[Tells]:
+def _rows_by_class(question: Question, bank: Bank) -> list[RowValues]:
     """For each persona, or style, everything the question knows of it: two that are equal cannot be told apart by it."""
     if question.type == "text" or question.pilot:
         return [()] * len(bank.keys)
     silence = question.no_answer or dict.fromkeys(bank.keys)
-    tells: list[Tells] = [(silence[key],) for key in bank.keys_in(silence)]
+    tells: list[RowValues] = [(silence[key],) for key in bank.keys_in(silence)]
     tables = [question.likelihood] if question.likelihood else _given_each_outcome(question)
     for rows in tables:
         keys = bank.keys_in(rows)
@@ -51,11 +51,11 @@ def _given_each_outcome(question: Question) -> list[dict[str, Row]]:
     return [{persona: rows[outcome] for persona, rows in question.likelihood_given.items()} for outcome in outcomes]
 
 
-def _personas(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
-    alike: dict[frozenset[tuple[Tells, float]], list[int]] = {}
+def _personas(bank: Bank, told: dict[str, list[RowValues]]) -> Iterator[Finding]:
+    alike: dict[frozenset[tuple[RowValues, float]], list[int]] = {}
     by_class = list(zip(bank.persona_of, zip(*told.values(), strict=True), bank.shares, strict=True))
     for index, persona in enumerate(bank.personas):
-        styles: dict[Tells, float] = {}
+        styles: dict[RowValues, float] = {}
         for k, tells, share in by_class:
             if k == index:
                 styles[tells] = styles.get(tells, 0.0) + share / persona.prior
@@ -65,13 +65,13 @@ def _personas(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
             yield Finding(("personas", index, "prior"), wrong, "join it with another persona, or raise its prior")
     for group in alike.values():
         if len(group) > 1:
-            names = listed(f'"{bank.personas[index].id}"' for index in group)
+            names = join_names(f'"{bank.personas[index].id}"' for index in group)
             yield Finding(
                 ("personas", group[1]), f"no question can tell {names} apart", "join them, or add a question they answer differently"
             )
 
 
-def _questions(bank: Bank, told: dict[str, list[Tells]]) -> Iterator[Finding]:
+def _questions(bank: Bank, told: dict[str, list[RowValues]]) -> Iterator[Finding]:
     for index, question in enumerate(bank.questions):
         if question.type != "text" and not question.pilot and len(set(told[question.id])) == 1:
             wrong = "tells nothing: every persona answers alike"
@@ -88,7 +88,7 @@ def _ignored_tables(data: Any) -> Iterator[Finding]:
             yield Finding(("questions", index, "likelihood"), wrong, "remove pilot: true once the table is to be trusted")
 
 
-def _reach(bank: Bank) -> Iterator[Finding]:
+def _unreachable(bank: Bank) -> Iterator[Finding]:
     """Questions that no survey asks, and those whose condition no survey can meet."""
     if not bank.surveys:
         yield Finding((), "has no survey, so nothing can be asked", "add surveys: [{id: post-purchase, questions: all}]")
@@ -101,7 +101,7 @@ def _reach(bank: Bank) -> Iterator[Finding]:
             outside = [condition for condition in questions[name].ask_if if condition not in asked]
             if outside:
                 blamed.add(name)
-                wrong = f'can never ask "{name}", which waits for {listed(outside)}, not in this survey'
+                wrong = f'can never ask "{name}", which waits for {join_names(outside)}, not in this survey'
                 yield Finding(("surveys", index, "questions"), wrong, "add what it waits for, or leave it out")
     reached = {name for survey in bank.surveys for name in _reachable(questions, survey)}
     for index, question in enumerate(bank.questions):
@@ -138,6 +138,6 @@ def _unasked(bank: Bank) -> Iterator[Finding]:
 
 def _actions(bank: Bank) -> Iterator[Finding]:
     for index, survey in enumerate(bank.surveys):
-        if survey.objective == "value" and (best := survey.best_anyway):
+        if survey.objective == "value" and (best := survey.dominant_action):
             wrong = f'"{best}" is best whoever it is, so no answer changes what to do and the survey chooses by information'
             yield Finding(("surveys", index, "actions"), wrong, "give an action that is worth more with some personas only, costs included")

@@ -10,11 +10,11 @@ from question_bank.files.build import build
 from question_bank.files.draft import Draft
 from question_bank.files.json_source import read_json
 from question_bank.files.likelihood_rules import likelihood_rules, persona_rules
-from question_bank.files.lint import advise
+from question_bank.files.lint import lint_bank
 from question_bank.files.problems import BankInvalid, Finding, Path, Problem, where_of
 from question_bank.files.question_rules import question_rules, text_rules
-from question_bank.files.schema import shaped
-from question_bank.files.source import Source, Unreadable, text_of
+from question_bank.files.schema import load_fields
+from question_bank.files.source import Source, Unreadable, decode_text
 from question_bank.files.survey_rules import survey_rules
 from question_bank.files.yaml_source import read_yaml
 
@@ -44,10 +44,10 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     """The bank written in `text`, with everything wrong and everything doubtful in it, sorted by line."""
     try:
-        source = _read(text_of(text))
+        source = _read(decode_text(text))
     except Unreadable as error:
         return Report(None, (_problem(error.finding, Source(None, {}), file),))
-    fields, unshaped = shaped(source.data)
+    fields, unshaped = load_fields(source.data)
     broken = frozenset(finding.path for finding in (*source.findings, *unshaped) if finding.line is None)
     unread = {finding.path for finding in source.findings}
     findings = [*source.findings, *(finding for finding in unshaped if finding.path not in unread)]
@@ -62,7 +62,7 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     except (ValueError, OverflowError) as fault:
         beyond = Finding(("questions",), f"cannot be computed: {fault}", "look for numbers that are far too large or too small")
         return Report(None, (_problem(beyond, source, file),))
-    return Report(bank, (), _sorted(advise(bank, source.data), source, file))
+    return Report(bank, (), _sorted(lint_bank(bank, source.data), source, file))
 
 
 def _read(text: str) -> Source:

@@ -74,20 +74,20 @@ def where_of(path: Path, data: object) -> str:
     return " > ".join(steps)
 
 
-def nearest(word: str, known: Iterable[str], otherwise: str) -> str:
+def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
     """Ask whether the closest known word was meant, or say `otherwise` when none is close, or too many to compare."""
     words = list(islice(known, MOST_COMPARED + 1))
     close = get_close_matches(word, words, n=1) if len(words) <= MOST_COMPARED else []
     return f'did you mean "{close[0]}"?' if close else otherwise
 
 
-def listed(words: Iterable[str], most: int = 12) -> str:
+def join_names(words: Iterable[str], most: int = 12) -> str:
     """The words as a short list for a message."""
     names = list(islice(words, most + 1))
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
-def short(value: object, most: int = 40) -> str:
+def shorten(value: object, most: int = 40) -> str:
     """A value as it may appear in a message: quoted when it is words, and never a page long."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nothing"}[value]

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from question_bank.files.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, outcomes_of, twice, twice_among, unknown
-from question_bank.files.problems import Finding, Path, listed, nearest
+from question_bank.files.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, duplicate_ids, duplicate_ids_among, outcomes_of, unknown_name
+from question_bank.files.problems import Finding, Path, join_names, suggest
 
 TEXTS = ("title", "name", "description", "needs", "text", "help")
 
 
 def text_rules(draft: Draft) -> Iterator[Finding]:
     """Every text by language uses declared languages only, and has the default one; languages are declared once."""
-    if not draft.sound("languages"):
+    if not draft.is_readable("languages"):
         return
     languages = draft.data.get("languages") or [draft.language]
     for index, language in enumerate(languages):
@@ -20,9 +20,9 @@ def text_rules(draft: Draft) -> Iterator[Finding]:
     for path, text in _texts(draft.data, ()):
         for language in text:
             if language not in languages:
-                todo = nearest(language, languages, f"use {listed(languages)}, or add it to languages")
+                todo = suggest(language, languages, f"use {join_names(languages)}, or add it to languages")
                 yield Finding((*path, language), f'"{language}" is not a language of this bank', todo)
-        if draft.language not in text and draft.sound(*path, draft.language):
+        if draft.language not in text and draft.is_readable(*path, draft.language):
             yield Finding(path, f"has no {draft.language}, the first language of the bank", f"add {draft.language}: and the words")
 
 
@@ -49,7 +49,7 @@ def _is_text(path: Path) -> bool:
 
 
 MOST_OPTIONS = 40
-SILENCE = "skip"
+RESERVED_OPTION = "skip"
 ONLY_FOR = {
     "options": ("single", "multiple"),
     "min": ("scale", "number"),
@@ -61,7 +61,7 @@ ONLY_FOR = {
 
 def question_rules(draft: Draft) -> Iterator[Finding]:
     """At least one question; ids used once; each one whole in itself; no circle of conditions or of parents."""
-    yield from twice(draft, "questions")
+    yield from duplicate_ids(draft, "questions")
     if not list(draft.items("questions")) and "questions" in draft.data:
         yield Finding(("questions",), "has no question", "ask at least one")
     for path, question in draft.items("questions"):
@@ -70,8 +70,8 @@ def question_rules(draft: Draft) -> Iterator[Finding]:
         yield from _range(draft, path, question)
         yield from _conditions(draft, path, question)
         yield from _parent(draft, path, question)
-    yield from _circles(draft, "ask_if", lambda question: tuple(question.get("ask_if", ())))
-    yield from _circles(draft, "parent", lambda question: (question["parent"],) if "parent" in question else ())
+    yield from _cycles(draft, "ask_if", lambda question: tuple(question.get("ask_if", ())))
+    yield from _cycles(draft, "parent", lambda question: (question["parent"],) if "parent" in question else ())
 
 
 def _misplaced(path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:
@@ -93,16 +93,16 @@ def _options(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[
         yield Finding(where, wrong, "write options: [{id: safety, text: Safety}, {id: power, text: Power}]")
     if len(options) > MOST_OPTIONS:
         yield Finding((*path, "options"), f"has {len(options)} options, more than {MOST_OPTIONS}", "join the rare ones")
-    yield from twice_among((((*path, "options", index), option) for index, option in enumerate(options)), "option")
+    yield from duplicate_ids_among((((*path, "options", index), option) for index, option in enumerate(options)), "option")
     for index, option in enumerate(options):
-        if kind == "single" and isinstance(option, Mapping) and option.get("id") == SILENCE:
-            wrong = f'"{SILENCE}" stands for not answering, in the API and in every client'
+        if kind == "single" and isinstance(option, Mapping) and option.get("id") == RESERVED_OPTION:
+            wrong = f'"{RESERVED_OPTION}" stands for not answering, in the API and in every client'
             yield Finding((*path, "options", index, "id"), wrong, "choose another id, such as passed")
 
 
 def _range(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:
     kind = question.get("type")
-    if kind not in ONLY_FOR["min"] or not (draft.sound(*path, "min") and draft.sound(*path, "max")):
+    if kind not in ONLY_FOR["min"] or not (draft.is_readable(*path, "min") and draft.is_readable(*path, "max")):
         return
     low: Any = question.get("min")
     high: Any = question.get("max")
@@ -133,7 +133,7 @@ def _conditions(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterat
         if name == question.get("id"):
             yield Finding(at, "waits for its own answer", "name an earlier question")
             continue
-        yield from unknown(draft, at, name, "questions")
+        yield from unknown_name(draft, at, name, "questions")
         other = known.get(name, {})
         if other.get("type") not in (None, *CHOOSABLE):
             yield Finding(at, f"a {other['type']} question cannot be a condition", f"name a question of type {', '.join(CHOOSABLE)}")
@@ -142,7 +142,7 @@ def _conditions(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterat
         for value in values:
             outcomes = outcomes_of(other)
             if outcomes and value not in outcomes:
-                todo = nearest(value, outcomes, f"use {listed(outcomes)}")
+                todo = suggest(value, outcomes, f"use {join_names(outcomes)}")
                 yield Finding(at, f'"{value}" is not an answer to question "{name}"', todo)
 
 
@@ -158,7 +158,7 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
     if name == question.get("id"):
         yield Finding(at, "is its own parent", "name another question, or remove the line")
         return
-    yield from unknown(draft, at, name, "questions")
+    yield from unknown_name(draft, at, name, "questions")
     other = draft.by_id("questions").get(name, {})
     if other.get("type") not in (None, *PARENTS):
         yield Finding(at, f"a {other['type']} question cannot be a parent", "name a question of type single or scale")
@@ -166,18 +166,18 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
         yield Finding(at, "a pilot question cannot be a parent: it has no table yet", "remove the line until it is fitted")
 
 
-def _circles(draft: Draft, field: str, followed: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:
+def _cycles(draft: Draft, field: str, followed: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:
     """Questions that wait for each other, told at the first of them in the file."""
     questions = draft.by_id("questions")
     place = {name: index for index, name in enumerate(questions)}
-    for circle in _circles_in({name: followed(question) for name, question in questions.items()}):
+    for circle in _find_cycles({name: followed(question) for name, question in questions.items()}):
         first = min(circle, key=place.__getitem__)
         index = next(path[1] for path, question in draft.items("questions") if question.get("id") == first)
-        wrong = f"goes round in a circle: {listed((*circle, circle[0])).replace(', ', ' > ')}"
+        wrong = f"goes round in a circle: {join_names((*circle, circle[0])).replace(', ', ' > ')}"
         yield Finding(("questions", index, field), wrong, "remove one of these links")
 
 
-def _circles_in(ahead: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+def _find_cycles(ahead: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     """Follow every link once, depth first; a link back onto the way closes a circle. Links to oneself are told elsewhere."""
     done: set[str] = set()
     told: set[str] = set()

@@ -10,58 +10,58 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from question_bank.definitions import Objective, QuestionType
-from question_bank.files.fields import Choice, Each, Flag, Line, LinesByKey, Number, NumbersByKey, Selection, Slug, Slugs, Table, Words
-from question_bank.files.problems import Finding, Path, listed, nearest
+from question_bank.files.fields import Choice, Flag, Line, LinesByKey, MapOf, Number, NumbersByKey, Selection, Slug, Slugs, Table, Words
+from question_bank.files.problems import Finding, Path, join_names, suggest
 
 EXPECTATIONS = ("advice", "autonomy", "responsiveness")
 CHANNELS = ("email", "sms", "phone", "web", "agent")
-MATCHED = ("event", "page", "channel", "topic")
+SIGNAL_FIELDS = ("event", "page", "channel", "topic")
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 ORIGIN = r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?"
 ADDRESS = r"https?://[^\s/?#]+([/?#]\S*)?"
 
 
-class Shape(Schema):
+class StrictSchema(Schema):
     """A mapping whose unknown fields are errors that name the known one its author meant."""
 
     error_messages = {"type": "is not a map of fields → write field: value lines here", "unknown": "unknown"}  # noqa: RUF012
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.error_messages["unknown"] = Unknown(sorted(self.load_fields))  # type: ignore[assignment]
+        self.error_messages["unknown"] = UnknownField(sorted(self.load_fields))  # type: ignore[assignment]
 
 
-class Unknown:
+class UnknownField:
     """Stands for the message about an unknown field until its name is known."""
 
     def __init__(self, known: list[str]) -> None:
         self.known = known
 
     def about(self, name: str) -> str:
-        return f"is not a field of this → {nearest(name, self.known, f'remove it; the fields are {listed(self.known, 40)}')}"
+        return f"is not a field of this → {suggest(name, self.known, f'remove it; the fields are {join_names(self.known, 40)}')}"
 
 
-def _many(shape: type[Shape], **options: Any) -> fields.Nested:
+def _nested_list(shape: type[StrictSchema], **options: Any) -> fields.Nested:
     message = "is not a list → start each item on its own line with a dash"
-    return fields.Nested(lambda: shape(many=True), error_messages={"type": message, **NEEDED}, **options)
+    return fields.Nested(lambda: shape(many=True), error_messages={"type": message, **REQUIRED_MESSAGES}, **options)
 
 
-def _one(shape: type[Shape]) -> fields.Nested:
-    return fields.Nested(shape, error_messages=NEEDED)
+def _nested(shape: type[StrictSchema]) -> fields.Nested:
+    return fields.Nested(shape, error_messages=REQUIRED_MESSAGES)
 
 
-NEEDED: dict[str, str | list[Any] | dict[Any, Any]] = {
+REQUIRED_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
     "required": "is missing → add it",
     "null": "is empty → write a value, or remove the line",
 }
 
 
-class StyleShape(Shape):
+class StyleSchema(StrictSchema):
     id = Slug(required=True)
     share = Number(above=0, most=1e9, hint="write the share of the persona, such as 0.6")
 
 
-class PersonaShape(Shape):
+class PersonaSchema(StrictSchema):
     id = Slug(required=True)
     name = Words()
     prior = Number(above=0, most=1e9, hint="write the share of the population, such as 0.3")
@@ -71,15 +71,15 @@ class PersonaShape(Shape):
     expectations = NumbersByKey(EXPECTATIONS, least=0, most=1)
     channels = NumbersByKey(CHANNELS, least=0, most=1)
     image = Line()
-    styles = _many(StyleShape)
+    styles = _nested_list(StyleSchema)
 
 
-class OptionShape(Shape):
+class OptionSchema(StrictSchema):
     id = Slug(required=True)
     text = Words(required=True)
 
 
-class QuestionShape(Shape):
+class QuestionSchema(StrictSchema):
     id = Slug(required=True)
     type = Choice(QuestionType, required=True)
     text = Words(required=True)
@@ -88,26 +88,26 @@ class QuestionShape(Shape):
     parent = Slug()
     pilot = Flag()
     seconds = Number(least=0, hint="write the seconds an answer takes, such as 8")
-    options = _many(OptionShape)
+    options = _nested_list(OptionSchema)
     min = Number(hint="write a number such as 1")
     max = Number(hint="write a number such as 10")
-    labels = Each(Words)
+    labels = MapOf(Words)
     unit = Line()
     likelihood = Table()
     no_answer = Table(or_number=True)
-    ask_if = Each(Slugs)
+    ask_if = MapOf(Slugs)
     required = Flag()
 
 
-class SignalShape(Shape):
+class SignalSchema(StrictSchema):
     id = Slug(required=True)
-    match = LinesByKey(MATCHED, required=True)
+    match = LinesByKey(SIGNAL_FIELDS, required=True)
     likelihood = Table(required=True)
     half_life_days = Number(above=0, hint="write days, such as 60")
     at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number such as 3")
 
 
-class StopShape(Shape):
+class StopSchema(StrictSchema):
     confidence = Number(above=0, below=1, hint="write a probability such as 0.85")
     at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number of questions such as 6")
     at_least = Number(least=0, whole=True, hint="write a whole number of questions such as 1")
@@ -115,65 +115,65 @@ class StopShape(Shape):
     seconds = Number(above=0, hint="write seconds, such as 90")
 
 
-class DropOutShape(Shape):
+class DropOutSchema(StrictSchema):
     base = Number(required=True, hint="write log odds, such as -4")
     position = Number(hint="write log odds a question, such as 0.1")
     seconds = Number(hint="write log odds a second, such as 0.02")
     new_topic = Number(hint="write log odds, such as 0.3")
 
 
-class ConsentShape(Shape):
+class ConsentSchema(StrictSchema):
     text = Words(required=True)
     required = Flag()
 
 
-class ResultShape(Shape):
+class ResultSchema(StrictSchema):
     text = Words()
     redirect = Line(pattern=ADDRESS, todo="write a whole address such as https://shop.example/thanks")
 
 
-class SurveyShape(Shape):
+class SurveySchema(StrictSchema):
     id = Slug(required=True)
     title = Words()
     questions = Selection()
     objective = Choice(Objective)
-    actions = Each(Table)
-    stop = _one(StopShape)
+    actions = MapOf(Table)
+    stop = _nested(StopSchema)
     effort = Number(least=0, most=2, hint="write 1 for gain per second, 0 to ignore effort")
     explore = Number(least=0, most=1, hint="write a share of sessions such as 0.1")
-    drop_out = _one(DropOutShape)
+    drop_out = _nested(DropOutSchema)
     first = Slugs()
-    consent = _one(ConsentShape)
+    consent = _nested(ConsentSchema)
     origins = fields.List(
         Line(pattern=ORIGIN, todo="write https://shop.example, without a path or a / at the end"),
-        error_messages={"invalid": 'is not a list → write ["https://shop.example"]', **NEEDED},
+        error_messages={"invalid": 'is not a list → write ["https://shop.example"]', **REQUIRED_MESSAGES},
     )
     reveal = Flag()
-    result = Each(lambda: _one(ResultShape))
+    result = MapOf(lambda: _nested(ResultSchema))
 
 
-class BankShape(Shape):
+class BankSchema(StrictSchema):
     bank = Slug(required=True)
     title = Words()
     languages = fields.List(
         Line(pattern=LANGUAGE, todo="write a tag such as en, fr or pt-BR"),
         validate=validate.Length(min=1, max=100, error="names no language, or too many → name one at least, such as [en]"),
-        error_messages={"invalid": "is not a list → write [en] or [en, fr]", **NEEDED},
+        error_messages={"invalid": "is not a list → write [en] or [en, fr]", **REQUIRED_MESSAGES},
     )
-    personas = _many(PersonaShape, required=True)
-    questions = _many(QuestionShape, required=True)
-    signals = _many(SignalShape)
-    surveys = _many(SurveyShape)
+    personas = _nested_list(PersonaSchema, required=True)
+    questions = _nested_list(QuestionSchema, required=True)
+    signals = _nested_list(SignalSchema)
+    surveys = _nested_list(SurveySchema)
     evidence_weight = Number(above=0, most=1.5, hint="write 1 to trust the tables, less to trust them less")
     repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
     half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
 
 
-def shaped(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
     """Whatever could be read of a bank, field by field, and what could not."""
     try:
-        return BankShape().load(data), []
+        return BankSchema().load(data), []
     except ValidationError as error:
         read = error.valid_data if isinstance(error.valid_data, dict) else {}
         return read, list(_findings(error.messages, ()))
@@ -185,7 +185,7 @@ def _findings(messages: Any, path: Path) -> Iterator[Finding]:
             yield from _findings(below, path if key == "_schema" else (*path, key))
         return
     message = messages[0]
-    if isinstance(message, Unknown):
+    if isinstance(message, UnknownField):
         message = message.about(str(path[-1]))
     wrong, _, todo = message.partition(" → ")
     yield Finding(path, wrong, todo)

@@ -40,7 +40,7 @@ class Unreadable(Exception):
         self.finding = Finding(path, wrong, todo, line)
 
 
-def text_of(given: str | bytes) -> str:
+def decode_text(given: str | bytes) -> str:
     """The text without its byte order mark; raises Unreadable when it is too large or is not text."""
     if len(given) > LARGEST_TEXT or (isinstance(given, str) and len(given.encode(errors="replace")) > LARGEST_TEXT):
         raise Unreadable("is larger than 1 MiB", "split it into several banks")
@@ -69,7 +69,7 @@ def _not_utf8(line: int) -> Unreadable:
     return Unreadable("is not UTF-8 text", "save the file again with the encoding UTF-8", line)
 
 
-def number_of(text: str) -> int | float | None:
+def parse_number(text: str) -> int | float | None:
     """The number a plain word stands for, or None; raises ValueError when it stands for no finite number.
 
     Narrower than YAML 1.1 on purpose: ``1:30``, ``1_000`` and ``007`` are words here, as their authors mean them.
@@ -91,20 +91,20 @@ def not_finite(path: Path) -> Finding:
     return Finding(path, "is not a finite number", "write an ordinary number such as 0.25")
 
 
-def hidden(path: Path, text: str) -> Finding | None:
+def unprintable(path: Path, text: str) -> Finding | None:
     """Escapes such as ``\\u0000`` can smuggle in what a database, or a browser, refuses to hold."""
     odd = UNPRINTABLE.search(text)
     return Finding(path, f"holds the character {ord(odd[0]):#06x}, which cannot be shown", "delete it") if odd else None
 
 
-def shown(key: str, line: int) -> str:
+def printable_key(key: str, line: int) -> str:
     """A key as it is; raises Unreadable when it cannot be shown, for then no path through it can."""
-    finding = hidden((), key)
+    finding = unprintable((), key)
     if finding:
         raise Unreadable(f"has a name that {finding.wrong}", finding.todo, line)
     return key
 
 
-def written_twice(path: Path, line: int, first: int) -> Finding:
+def duplicate_key(path: Path, line: int, first: int) -> Finding:
     """The finding for a key that a mapping holds twice: the second one would silently win."""
     return Finding(path, f"is written twice, first on line {first}", "keep one of the two", line)

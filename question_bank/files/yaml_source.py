@@ -9,13 +9,23 @@ from typing import Any, NamedTuple
 import yaml
 
 from question_bank.files.problems import Finding, Path
-from question_bank.files.source import DEEPEST, MOST_VALUES, Source, Unreadable, hidden, not_finite, number_of, shown, written_twice
+from question_bank.files.source import (
+    DEEPEST,
+    MOST_VALUES,
+    Source,
+    Unreadable,
+    duplicate_key,
+    not_finite,
+    parse_number,
+    printable_key,
+    unprintable,
+)
 
 CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NOTHING = ("", "~", "null", "Null", "NULL")
 
 # What PyYAML says, and what it means to someone who never read the YAML specification.
-IN_PLAIN_WORDS = {
+YAML_MESSAGES = {
     "block sequence entries": ("has a - where no list can start", 'start the list on its own line, or write "-" in quotes'),
     "mapping values": ("has a : where none can stand", "put a text that holds a colon in quotes, and align the line with its neighbours"),
     "tab character": ("is indented with a tab", "indent with spaces"),
@@ -26,7 +36,7 @@ IN_PLAIN_WORDS = {
 }
 
 
-class Built(NamedTuple):
+class ParsedValue(NamedTuple):
     """A value, how many values it holds and how deep it is, with every alias counted where it is used."""
 
     value: Any
@@ -40,7 +50,7 @@ def read_yaml(text: str) -> Source:
     try:
         data = builder.document()
     except yaml.MarkedYAMLError as error:
-        raise _in_plain_words(error) from None
+        raise _explain(error) from None
     return Source(data, builder.lines, tuple(builder.findings))
 
 
@@ -49,11 +59,11 @@ class _Builder:
         self.events = events
         self.lines: dict[Path, int] = {}
         self.findings: list[Finding] = []
-        self.anchors: dict[str, Built] = {}
+        self.anchors: dict[str, ParsedValue] = {}
         self.values = 0
 
     def document(self) -> Any:
-        built = Built(None)
+        built = ParsedValue(None)
         for documents, event in enumerate(self._documents()):
             if documents:
                 raise Unreadable("starts a second document", "keep one bank a file: remove the line ---", _line(event))
@@ -65,12 +75,12 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 yield event
 
-    def build(self, event: yaml.Event, path: Path) -> Built:
+    def build(self, event: yaml.Event, path: Path) -> ParsedValue:
         self.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             built = self._alias(event)
         elif isinstance(event, yaml.ScalarEvent):
-            built = Built(self._scalar(event, path))
+            built = ParsedValue(self._scalar(event, path))
         elif len(path) >= DEEPEST:
             raise _too_deep(event)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -90,37 +100,37 @@ class _Builder:
         if self.values > MOST_VALUES:
             raise Unreadable(f"holds more than {MOST_VALUES:,} values, aliases counted", "split it into several banks", _line(event))
 
-    def _alias(self, event: yaml.AliasEvent) -> Built:
+    def _alias(self, event: yaml.AliasEvent) -> ParsedValue:
         if event.anchor not in self.anchors:
             raise Unreadable(f"uses *{event.anchor}, which is not defined above", f"define it before with &{event.anchor}", _line(event))
         return self.anchors[event.anchor]
 
-    def _sequence(self, path: Path) -> Built:
-        items: list[Built] = []
+    def _sequence(self, path: Path) -> ParsedValue:
+        items: list[ParsedValue] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self.build(event, (*path, len(items))))
-        return _around([item.value for item in items], items)
+        return _combine([item.value for item in items], items)
 
-    def _mapping(self, path: Path) -> Built:
-        entries: dict[str, Built] = {}
+    def _mapping(self, path: Path) -> ParsedValue:
+        entries: dict[str, ParsedValue] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event)
             line = _line(event)
             below = (*path, key)
             if key in entries:
-                self.findings.append(written_twice(below, line, self.lines[below]))
+                self.findings.append(duplicate_key(below, line, self.lines[below]))
                 self._skip(next(self.events))
                 continue
             self.lines[below] = line
             entries[key] = self.build(next(self.events), below)
-        return _around({key: built.value for key, built in entries.items()}, list(entries.values()))
+        return _combine({key: built.value for key, built in entries.items()}, list(entries.values()))
 
     def _key(self, event: yaml.Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
             raise Unreadable("uses a list or a map as a name", "write a single word before the colon", _line(event))
         if event.value == "<<" and event.implicit[0]:
             raise Unreadable("uses << to merge maps, which banks do not have", "write the fields out", _line(event))
-        return shown(str(event.value), _line(event))
+        return printable_key(str(event.value), _line(event))
 
     def _skip(self, event: yaml.Event) -> None:
         """Read past a value without keeping anything of it."""
@@ -134,7 +144,7 @@ class _Builder:
         if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
             self.findings.append(Finding(path, "has a tag (the word after !), which banks do not use", "remove the tag"))
             return None
-        if unshown := hidden(path, text):
+        if unshown := unprintable(path, text):
             self.findings.append(unshown)
             return None
         return text if event.tag is not None or not event.implicit[0] else self._plain(text, path)
@@ -146,15 +156,15 @@ class _Builder:
         if text in CONSTANTS:
             return CONSTANTS[text]
         try:
-            number = number_of(text)
+            number = parse_number(text)
         except ValueError:
             self.findings.append(not_finite(path))
             return None
         return text if number is None else number
 
 
-def _around(value: Any, parts: list[Built]) -> Built:
-    return Built(value, 1 + sum(part.size for part in parts), 1 + max((part.height for part in parts), default=0))
+def _combine(value: Any, parts: list[ParsedValue]) -> ParsedValue:
+    return ParsedValue(value, 1 + sum(part.size for part in parts), 1 + max((part.height for part in parts), default=0))
 
 
 def _line(event: yaml.Event) -> int:
@@ -165,11 +175,11 @@ def _too_deep(event: yaml.Event) -> Unreadable:
     return Unreadable(f"is nested more than {DEEPEST} levels deep", "a bank needs no more than eight: check the brackets", _line(event))
 
 
-def _in_plain_words(error: yaml.MarkedYAMLError) -> Unreadable:
+def _explain(error: yaml.MarkedYAMLError) -> Unreadable:
     mark = error.problem_mark
     line = 1 if mark is None else int(mark.line) + 1
     problem = error.problem or "not YAML"
-    for said, (wrong, todo) in IN_PLAIN_WORDS.items():
+    for said, (wrong, todo) in YAML_MESSAGES.items():
         if said in problem:
             return Unreadable(wrong, todo, line)
     return Unreadable(f"cannot be read: {problem}", "check the indentation, the quotes and the brackets around this line", line)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from question_bank.datasets.table_files import AnswersInvalid, Cells, cells_of, decoded
+from question_bank.datasets.table_files import AnswersInvalid, Cells, decode, parse_csv
 
 
 def read_cells(path: Path) -> Cells:
     """Raises AnswersInvalid with every problem of the file."""
     if path.suffix.lower() in (".parquet", ".pq"):
         return _parquet(path)
-    return cells_of(decoded(path.read_bytes(), path.name), path.name)
+    return parse_csv(decode(path.read_bytes(), path.name), path.name)
 
 
 def _parquet(path: Path) -> Cells:

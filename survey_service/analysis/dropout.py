@@ -12,20 +12,20 @@ from question_bank.compile import CompiledBank
 from question_bank.definitions import Bank
 from survey_service.store.tables.core import Answer, SurveySession
 
-ENOUGH = 30
+FEWEST_RESPONDENTS = 30
 """Respondents who left, and questions that were answered, from which a hazard is learnt."""
 
 PLACES = 3
 
-Shown = tuple[int, float, bool, bool]
+ShownQuestion = tuple[int, float, bool, bool]
 """One question in front of one respondent: questions before it, its effort in seconds, topic untouched, they left at it."""
 
 
-def learned_hazard(session: Session, bank: CompiledBank, survey: str) -> Hazard | None:
+def fit_survey_hazard(session: Session, bank: CompiledBank, survey: str) -> Hazard | None:
     """What the sessions of a survey teach about leaving, in any version of its bank; None where too few left, or too few stayed."""
-    shown = list(_shown(session, bank, survey))
+    shown = list(_shown_questions(session, bank, survey))
     gone = sum(left for *_, left in shown)
-    if min(gone, len(shown) - gone) < ENOUGH:
+    if min(gone, len(shown) - gone) < FEWEST_RESPONDENTS:
         return None
     taken, seconds, fresh, left = (np.array(column) for column in zip(*shown, strict=True))
     found = fit_hazard(taken, seconds, fresh, left)
@@ -42,7 +42,7 @@ def with_hazard(bank: Bank, survey: str, hazard: Hazard | None) -> Bank:
     )
 
 
-def _shown(session: Session, bank: CompiledBank, survey: str) -> Iterator[Shown]:
+def _shown_questions(session: Session, bank: CompiledBank, survey: str) -> Iterator[ShownQuestion]:
     of_survey = SurveySession.survey == survey, SurveySession.bank == bank.bank.id
     log = select(Answer.session_id, Answer.question).join(SurveySession).where(*of_survey, Answer.state != "withdrawn")
     given = {
@@ -53,10 +53,10 @@ def _shown(session: Session, bank: CompiledBank, survey: str) -> Iterator[Shown]
     for name, left_at, asked, abandoned_at in session.exec(places):
         lost_at = left_at or (asked if abandoned_at is not None else None)
         if name in given:
-            yield from _one_session(bank, [*dict.fromkeys(given[name])], lost_at)
+            yield from _questions_of_session(bank, [*dict.fromkeys(given[name])], lost_at)
 
 
-def _one_session(bank: CompiledBank, given: list[str], lost_at: str | None) -> Iterator[Shown]:
+def _questions_of_session(bank: CompiledBank, given: list[str], lost_at: str | None) -> Iterator[ShownQuestion]:
     """The first question says nothing: those who left at it never began, and a page may have been opened by nobody."""
     topics: set[str] = set()
     for taken, name in enumerate([*given, *([lost_at] if lost_at else [])]):

@@ -16,12 +16,12 @@ import numpy as np
 
 from adaptive.learning.cross_validation import FOLDS
 from adaptive.learning.fit import Fit
-from adaptive.learning.latent_classes import Spread
+from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
 from question_bank.datasets.answer_table import ColumnMap, read_answers
-from question_bank.datasets.dataset import Sheet
-from question_bank.datasets.fit import compare_sheet, fit_sheet, fitted_bank, notes_of, persona_ids
-from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.dataset import Dataset
+from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, persona_ids
+from question_bank.datasets.infer import ReadOptions, read_dataset
 from question_bank.datasets.refit import refit_bank, rows_of
 from question_bank.definitions import Bank
 from question_bank.files.fields import SLUG, SLUG_TODO
@@ -30,7 +30,7 @@ from question_bank.files.write import write_bank
 from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.progress import progress
 
-MUCH = 1_000_000
+PARALLEL_FROM = 1_000_000
 """Cells of one-hot answers from which the starts of one search are worth processes of their own."""
 
 
@@ -41,12 +41,12 @@ class Options:
     personas: tuple[int, int] | None
     bank_id: str | None
     seed: int
-    columns: Wanted = field(default_factory=Wanted)
+    columns: ReadOptions = field(default_factory=ReadOptions)
     jobs: int = 1
     styles: bool = False
 
 
-def columns_wanted(options: Mapping[str, Any]) -> Wanted:
+def read_options(options: Mapping[str, Any]) -> ReadOptions:
     """The options of the command line that speak of columns. Raises ValueError for a --type without a kind."""
     kinds = {}
     for told in options["types"]:
@@ -57,7 +57,9 @@ def columns_wanted(options: Mapping[str, Any]) -> Wanted:
     columns = options["columns"]
     without = [name for names in options["without"] for name in _names(names)]
     probabilities = _names(options["label_probabilities"] or "")
-    return Wanted(None if columns is None else _names(columns), options["label"], probabilities, without, kinds, options["keep_repeats"])
+    return ReadOptions(
+        None if columns is None else _names(columns), options["label"], probabilities, without, kinds, options["keep_repeats"]
+    )
 
 
 def _names(listed: str) -> list[str]:
@@ -69,19 +71,19 @@ def fit_file(answers: Path, out: Path, wish: Options) -> str:
     bank_id = wish.bank_id or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")
     if not SLUG.fullmatch(bank_id):
         raise ValueError(f'--bank-id: "{bank_id}" is not an id: {SLUG_TODO}')
-    sheet = read_sheet(read_cells(answers), answers.name, wish.columns)
-    with _processes(sheet, wish) as spread:
-        personas, compared = _how_many(sheet, wish, spread)
-        fit = fit_sheet(sheet, personas, wish.seed, _told, spread, styles=wish.styles)
+    sheet = read_dataset(read_cells(answers), answers.name, wish.columns)
+    with _process_pool(sheet, wish) as spread:
+        personas, compared = _choose_persona_number(sheet, wish, spread)
+        fit = fit_dataset(sheet, personas, wish.seed, _print_step, spread, styles=wish.styles)
     silent = tuple(sheet.columns[q].question.id for q in sorted(fit.silence))
     columns = sheet.column_map(persona_ids(sheet), silent, keep_repeats=wish.columns.keep_repeats)
-    told = _written(out, fitted_bank(sheet, fit, bank_id), notes_of(sheet, fit), columns, fit)
+    told = _write_files(out, fitted_bank(sheet, fit, bank_id), fit_notes(sheet, fit), columns, fit)
     if wish.styles:
-        compared.append(_styles_found(fit))
+        compared.append(_styles_summary(fit))
     return "\n".join([*compared, *(f"warning: {warning}" for warning in sheet.warnings), *told])
 
 
-def _styles_found(fit: Fit) -> str:
+def _styles_summary(fit: Fit) -> str:
     if fit.styles is None:
         return "styles: none, because one table a persona foretells held-out personas as well"
     numbers = np.bincount(fit.styles.persona_of)
@@ -92,14 +94,14 @@ def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, wish: O
     """Like `fit_file`, from the bank there was before: its personas, ids and words are kept, its tables count as earlier answers."""
     known = replace(names, ignore=names.ignore | set(wish.columns.without), keep_repeats=names.keep_repeats or wish.columns.keep_repeats)
     table = read_answers(read_cells(answers), before, answers.name, known, wish.columns.label)
-    learnt = refit_bank(before, rows_of(table), table.labels, wish.seed, _told)
+    learnt = refit_bank(before, rows_of(table), table.labels, wish.seed, _print_step)
     silent = frozenset(question.id for question in learnt.bank.questions if question.no_answer is not None) & table.asked
     ignored = known.ignore if wish.columns.label is None else known.ignore | {wish.columns.label}
-    told = _written(out, learnt.bank, learnt.notes, replace(known, silent=silent, ignore=ignored), learnt.fit)
+    told = _write_files(out, learnt.bank, learnt.notes, replace(known, silent=silent, ignore=ignored), learnt.fit)
     return "\n".join(told)
 
 
-def _written(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, fit: Fit) -> list[str]:
+def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, fit: Fit) -> list[str]:
     """Write both files; warnings and a summary. Raises ValueError when it is no sound bank, or cannot be written."""
     text = write_bank(bank, notes)
     report = check_bank(text.encode(), out.name)
@@ -117,7 +119,7 @@ def _written(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap
     return [*(f"warning: {warning}" for warning in report.warnings), summary]
 
 
-def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, list[str]]:
+def _choose_persona_number(sheet: Dataset, wish: Options, spread: ParallelMap) -> tuple[int | None, list[str]]:
     """The number of personas that was asked for or is chosen, and a table of what was compared."""
     if wish.personas is None:
         return None, []
@@ -126,7 +128,7 @@ def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, 
         return first, []
     numbers = range(first, last + 1)
     with progress("comparing", len(numbers) * (FOLDS + 1)) as step:
-        compared = compare_sheet(sheet, numbers, wish.seed, lambda _: step(1), spread)
+        compared = compare_persona_numbers(sheet, numbers, wish.seed, lambda _: step(1), spread)
     best = best_class_number(compared)
     lines = [f"{'personas':>8}{'log-likelihood':>16}{'parameters':>12}{'BIC':>12}{'held-out score':>16}{'+-':>8}{'smallest':>10}"]
     lines += [
@@ -143,9 +145,9 @@ def _how_many(sheet: Sheet, wish: Options, spread: Spread) -> tuple[int | None, 
 
 
 @contextmanager
-def _processes(sheet: Sheet, wish: Options) -> Iterator[Spread]:
+def _process_pool(sheet: Dataset, wish: Options) -> Iterator[ParallelMap]:
     """`map` over processes where there is work for them: the results are the same."""
-    several = wish.personas is not None and (wish.personas[0] < wish.personas[1] or len(sheet.codes) * sum(sheet.levels) > MUCH)
+    several = wish.personas is not None and (wish.personas[0] < wish.personas[1] or len(sheet.codes) * sum(sheet.levels) > PARALLEL_FROM)
     if wish.jobs == 1 or not several:
         yield map
         return
@@ -153,7 +155,7 @@ def _processes(sheet: Sheet, wish: Options) -> Iterator[Spread]:
         yield pool.map
 
 
-def _told(step: str) -> None:
+def _print_step(step: str) -> None:
     """The step that begins, on a terminal; silence elsewhere."""
     if sys.stderr.isatty():
         click.echo(f"{step} ...", err=True)

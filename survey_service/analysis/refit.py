@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, select
 
-from adaptive.learning.update import STRENGTHS, Answers, Relearned, distance, relearn
+from adaptive.learning.update import STRENGTHS, Answers, UpdatedModel, distance, update_model
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
-from question_bank.datasets.update import Pilot, answers_of, model_of, pilots_of, relearned_bank
+from question_bank.datasets.update import Pilot, answers_of, model_of, pilots_of, updated_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import check_bank
 from question_bank.files.write import write_bank
-from survey_service.analysis.dropout import learned_hazard, with_hazard
+from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Options, figures, simulate_survey
 from survey_service.belief.evidence import interpret
@@ -37,7 +37,7 @@ class Refitted:
     published: CompiledBank
     draft: CompiledBank
     answers: Answers
-    learned: Relearned
+    update: UpdatedModel
     pilots: list[Pilot]
     seed: int
 
@@ -54,9 +54,9 @@ def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refi
         )
     answers = answers_of(bank, respondents)
     with progress(f"refit {survey}", len(STRENGTHS)) as watch:
-        learned = relearn(model_of(bank), answers, np.random.default_rng(seed), watch)
+        learned = update_model(model_of(bank), answers, np.random.default_rng(seed), watch)
     draft = compile_bank(
-        with_hazard(relearned_bank(bank, learned.model, answers, learned.membership), survey, learned_hazard(session, bank, survey))
+        with_hazard(updated_bank(bank, learned.model, answers, learned.membership), survey, fit_survey_hazard(session, bank, survey))
     )
     return Refitted(survey, version, bank, draft, answers, learned, pilots_of(bank, answers), seed)
 
@@ -85,14 +85,14 @@ def write_draft(done: Refitted, out: Path) -> None:
 
 
 def _notes(done: Refitted) -> Mapping[str, str]:
-    people = len(done.learned.membership)
+    people = len(done.update.membership)
     counts = done.answers.answered.sum(axis=0)
     notes = {
         "": f"Draft by `discern refit` from version {done.version} and the answers of {people} respondents.\n"
-        f"The tables of version {done.version} count as {done.learned.strength:g} respondents of each persona (cross-validated).\n"
+        f"The tables of version {done.version} count as {done.update.strength:g} respondents of each persona (cross-validated).\n"
         "Nothing is published: read it, change it, then run `discern publish`."
     }
-    shares, styles = done.learned.membership.sum(axis=0), done.published.tables.styles
+    shares, styles = done.update.membership.sum(axis=0), done.published.tables.styles
     for k, share in enumerate(shares if styles is None else styles.marginal(shares)):
         notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
     return notes | {f"questions.{q}": f"support: {count} answers" for q, count in enumerate(counts) if count}
@@ -100,7 +100,7 @@ def _notes(done: Refitted) -> Mapping[str, str]:
 
 def comparison(done: Refitted) -> dict[str, Any]:
     """What moved and what it is worth, as plain data: the shape of `--json` (docs/simulate.md)."""
-    learned = done.learned
+    learned = done.update
     won = learned.after - learned.before
     return {
         "bank": done.published.bank.id,
@@ -120,7 +120,7 @@ def comparison(done: Refitted) -> dict[str, Any]:
             {"persona": persona.id, "before": persona.prior, "after": new.prior}
             for persona, new in zip(done.published.bank.personas, done.draft.bank.personas, strict=True)
         ],
-        "questions": sorted(_moved(done), key=lambda item: -item["moved"]),
+        "questions": sorted(_table_changes(done), key=lambda item: -item["moved"]),
         "drop_out": (hazard := done.draft.bank.survey(done.survey).drop_out) and asdict(hazard),
         "pilots": [{**asdict(pilot), "has_table": pilot.has_enough} for pilot in done.pilots],
     }
@@ -136,7 +136,7 @@ def _simulated(bank: Bank, done: Refitted) -> dict[str, float]:
     }
 
 
-def _moved(done: Refitted) -> Iterator[dict[str, Any]]:
+def _table_changes(done: Refitted) -> Iterator[dict[str, Any]]:
     """Each question that has a table before and after: the total variation between them, and where it is largest."""
     counts, persona_of = done.answers.answered.sum(axis=0), done.published.bank.persona_of
     for q, (old, new) in enumerate(zip(done.published.tables.questions, done.draft.tables.questions, strict=True)):
@@ -153,7 +153,7 @@ def _moved(done: Refitted) -> Iterator[dict[str, Any]]:
         }
 
 
-def told(found: Mapping[str, Any], out: Path) -> str:
+def summary(found: Mapping[str, Any], out: Path) -> str:
     """The same for people."""
     score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
     wide = max(8, *(len(question["question"]) for question in found["questions"])) if found["questions"] else 8

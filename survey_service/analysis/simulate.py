@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
-from adaptive.evaluation.simulate import NOBODY, Simulated, simulate
+from adaptive.evaluation.metrics import confusion, end_reasons, length_distribution, reliability, usage
+from adaptive.evaluation.simulate import NO_QUESTION, SimulatedInterviews, simulate
 from adaptive.learning.calibration import calibration_error
 from question_bank.compile import CompiledBank, compile_bank, conditions_of
 from question_bank.definitions import Bank
@@ -34,14 +34,14 @@ class Simulation:
 
     bank: CompiledBank
     survey: str
-    wish: Options
-    result: Simulated
+    options: Options
+    result: SimulatedInterviews
 
     @property
     def leaving(self) -> str:
         """With what chance respondents leave, in words."""
-        if self.wish.drop_out is not None:
-            return f"a chance of {self.wish.drop_out:.0%} before each further question"
+        if self.options.drop_out is not None:
+            return f"a chance of {self.options.drop_out:.0%} before each further question"
         return "as the survey's drop_out says" if self.bank.rules[self.survey].hazard else "nobody leaves"
 
     @property
@@ -89,19 +89,19 @@ def figures(simulation: Simulation) -> dict[str, Any]:
     confidence, right = interviews.belief.max(axis=1), simulation.right.astype(float)
     accuracy = float(right.mean())
     used = usage(interviews, len(bank.index))
-    gone = np.bincount(length[interviews.left_at != NOBODY]) / people
+    gone = np.bincount(length[interviews.left_at != NO_QUESTION]) / people
     never = (used.asked == 0) & bank.rules[simulation.survey].included
     return _rounded(
         {
             "bank": bank.bank.id,
             "survey": simulation.survey,
-            **{name: value for name, value in asdict(simulation.wish).items() if name != "survey"},
+            **{name: value for name, value in asdict(simulation.options).items() if name != "survey"},
             "questions": {
                 **_spread(length.astype(float)),
-                "distribution": {str(count): share for count, share in enumerate(lengths(interviews).tolist())},
+                "distribution": {str(count): share for count, share in enumerate(length_distribution(interviews).tolist())},
             },
             "seconds": _spread(interviews.seconds),
-            "stopped_because": endings(interviews),
+            "stopped_because": end_reasons(interviews),
             "accuracy": {"mean": accuracy, "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / people))},
             "confidence": float(confidence.mean()),
             "calibration_error": calibration_error(confidence, right),
@@ -158,7 +158,7 @@ def _rounded(plain: Any) -> Any:
     return [_rounded(value) for value in plain] if isinstance(plain, list) else plain
 
 
-def told(found: Mapping[str, Any]) -> str:
+def summary(found: Mapping[str, Any]) -> str:
     """The same figures as tables for people."""
     questions, seconds, accuracy = found["questions"], found["seconds"], found["accuracy"]
     ends = ", ".join(f"{name} {share:.1%}" for name, share in found["stopped_because"].items())

@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session, col
 
+from adaptive.arrays import Floats
 from adaptive.information import entropy
-from adaptive.likelihood import Floats
 from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.evidence import ContactEvidence, label_row
@@ -158,7 +158,7 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
         weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
         items += [_item(answer, observed) for answer, observed in evidence.given]
         rows += [
-            weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.beside_tree(observed)
+            weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed)
             for observed in evidence.answers
         ]
     for signal, row in evidence.sightings():

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, func, literal, literal_column, select, union_all
 from sqlmodel import Session, col
 
-from adaptive.likelihood import Floats
+from adaptive.arrays import Floats
 from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer

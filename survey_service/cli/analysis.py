@@ -52,7 +52,7 @@ class Span(click.ParamType[tuple[int, int]]):
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
     """Make a bank from a file of answers (CSV or Parquet), one column a question."""
     from question_bank.datasets.answer_table import ColumnMap, read_column_map
-    from survey_service.analysis.fit import Options, columns_wanted, fit_file, refit_file
+    from survey_service.analysis.fit import Options, fit_file, read_options, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
     if before is None and given != 1:
@@ -62,7 +62,7 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
             "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
         )
     try:
-        wish = Options(personas, more["bank_id"], more["seed"], columns_wanted(more), more["jobs"], more["styles"])
+        wish = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"])
         if before is None:
             click.echo(fit_file(answers, out, wish), err=True)
         else:
@@ -98,7 +98,7 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
-    from survey_service.analysis.simulate import Options, figures, simulate_survey, told
+    from survey_service.analysis.simulate import Options, figures, simulate_survey, summary
 
     try:
         done = simulate_survey(bank_of(bank), Options(**wanted))
@@ -109,7 +109,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> N
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)
-    click.echo(json.dumps(found) if as_json else told(found))
+    click.echo(json.dumps(found) if as_json else summary(found))
 
 
 @click.command()
@@ -131,7 +131,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> N
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **wanted: Any) -> None:
     """Run real respondents from a file through the engine and measure how soon it knows them."""
-    from survey_service.analysis.replay import Options, figures, replay_file, told
+    from survey_service.analysis.replay import Options, figures, replay_file, summary
 
     beside = bank.with_suffix(".columns.yaml")
     wish = Options(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
@@ -144,7 +144,7 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)
-    click.echo(json.dumps(found) if as_json else told(found))
+    click.echo(json.dumps(found) if as_json else summary(found))
 
 
 @click.command()
@@ -155,7 +155,7 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json: bool) -> None:
     """Let the stored answers teach the published bank of a survey; writes a draft, publishes nothing."""
-    from survey_service.analysis.refit import comparison, refit_survey, told, write_draft
+    from survey_service.analysis.refit import comparison, refit_survey, summary, write_draft
     from survey_service.store.banks import Banks
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
@@ -170,4 +170,4 @@ def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json
                 report_refit(done, found, report)
         except ValueError as wrong:
             refuse(str(wrong))
-    click.echo(json.dumps(found) if as_json else told(found, out))
+    click.echo(json.dumps(found) if as_json else summary(found, out))

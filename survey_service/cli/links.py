@@ -118,9 +118,9 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
 
 
 def _cells(path: Path) -> "Cells":
-    from question_bank.datasets.table_files import cells_of, decoded
+    from question_bank.datasets.table_files import decode, parse_csv
     from survey_service.analysis.answer_files import read_cells
 
     if str(path) != STANDARD:
         return read_cells(path)
-    return cells_of(decoded(sys.stdin.buffer.read(), "stdin"), "stdin")
+    return parse_csv(decode(sys.stdin.buffer.read(), "stdin"), "stdin")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adaptive import Evidence, Progress, limit_of, next_questions
+from adaptive import Evidence, Progress, next_questions, update_limit
 from adaptive.selection import SurveyRules
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Question
@@ -63,7 +63,7 @@ def _chosen(bank: CompiledBank, rules: SurveyRules, known: Sequence[ContactEvide
         spent=np.zeros(len(known)),
         limit=np.full(len(known), len(bank.index)),
     )
-    step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress))
+    step = next_questions(bank.tables, rules, evidence, update_limit(bank.tables, rules, progress))
     return [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
 
 

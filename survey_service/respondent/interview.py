@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from adaptive import REASONS, Step, limit_of, next_questions
+from adaptive import REASONS, Step, next_questions, update_limit
 from question_bank.compile import ObservedAnswer
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
@@ -218,7 +218,7 @@ def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact
 def ask_next(interview: Interview, now: datetime) -> Step:
     """Choose the next question or end the session. After going back, the withdrawn question is asked again."""
     rules = interview.bank.rules[interview.row.survey]
-    progress = limit_of(interview.bank.tables, rules, interview.progress)
+    progress = update_limit(interview.bank.tables, rules, interview.progress)
     evidence = interview.evidence
     step = next_questions(interview.bank.tables, rules, evidence, progress, interview.random_draw())
     row = interview.row

@@ -15,8 +15,8 @@ from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
 from adaptive import Evidence, Progress
+from adaptive.arrays import Bools
 from adaptive.exploration import RandomDraw
-from adaptive.likelihood import Bools
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Survey
 from survey_service.belief.belief import PreviousBelief

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, select
 
-from adaptive import believe, limit_of, look_ahead_states, next_questions
+from adaptive import believe, look_ahead_states, next_questions, update_limit
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question, Result, Text, in_language
@@ -96,7 +96,7 @@ def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     opens = np.array([bank.opens([*others, outcome]) for outcome in outcomes])
     evidence, progress = look_ahead_states(bank.tables, interview.evidence, interview.progress, bank.index[asking], rows, opens)
     lots = interview.random_draw(further=1, futures=len(rows))
-    step = next_questions(bank.tables, rules, evidence, limit_of(bank.tables, rules, progress), lots)
+    step = next_questions(bank.tables, rules, evidence, update_limit(bank.tables, rules, progress), lots)
     names = [NO_ANSWER if outcome.value is None else str(outcome.value) for outcome in outcomes]
     follows = [bank.bank.questions[q].id if q >= 0 else None for q in step.chosen]
     return dict(zip(names, follows, strict=True))

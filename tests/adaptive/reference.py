@@ -36,14 +36,14 @@ def chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     if question.pilot:
         return {"answered": 1.0}
     silent = 0.0 if question.no_answer is None else entry(question.no_answer, persona)
-    spoken = _spoken(bank, question, persona)
+    spoken = _answer_chances(bank, question, persona)
     table: dict[Any, float] = {outcome: p * (1 - silent) for outcome, p in spoken.items()}
     if question.no_answer is not None:
         table[None] = silent
     return table
 
 
-def _spoken(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
+def _answer_chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     if question.type == "text":
         return {"answered": 1.0}
     row = entry(question.likelihood, persona)
@@ -62,7 +62,7 @@ def _spoken(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     return dict(zip(question.outcomes, row.values, strict=True))
 
 
-def _law(question: Question, persona: str) -> tuple[NormalDist, bool]:
+def _distribution(question: Question, persona: str) -> tuple[NormalDist, bool]:
     row = entry(question.likelihood, persona)
     if isinstance(row, LogNormal):
         return NormalDist(math.log(row.median), math.log(row.spread)), True
@@ -71,7 +71,7 @@ def _law(question: Question, persona: str) -> tuple[NormalDist, bool]:
 
 
 def _cdf(question: Question, persona: str, x: float) -> float:
-    law, logarithmic = _law(question, persona)
+    law, logarithmic = _distribution(question, persona)
     if logarithmic:
         return law.cdf(math.log(x)) if x > 0 else 0.0
     return law.cdf(x)
@@ -92,7 +92,7 @@ def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     assert question.maximum is not None
     edges = {question.minimum, question.maximum}
     for other in classes(bank):
-        law, logarithmic = _law(question, other)
+        law, logarithmic = _distribution(question, other)
         low, high = _cdf(question, other, question.minimum), _cdf(question, other, question.maximum)
         for part in (0.1, 0.3, 0.5, 0.7, 0.9):
             point = law.inv_cdf(low + part * (high - low))
@@ -131,7 +131,7 @@ def _number(question: Question, persona: str, value: Any) -> float:
     assert question.maximum is not None
     if isinstance(value, dict):
         return between(question, persona, value.get("from", question.minimum), value.get("to", question.maximum))
-    law, logarithmic = _law(question, persona)
+    law, logarithmic = _distribution(question, persona)
     kept = _cdf(question, persona, question.maximum) - _cdf(question, persona, question.minimum)
     density = law.pdf(math.log(value)) / value if logarithmic else law.pdf(value)
     return max(density / kept, FLOOR / (question.maximum - question.minimum))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive import Progress, believe, next_questions
-from adaptive.information import gain_of
+from adaptive.information import information_gain
 from adaptive.posterior import infer
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
 from tests.adaptive import reference
@@ -36,7 +36,7 @@ def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
         assert belief == pytest.approx(list(expected.values()), abs=1e-9)
 
         open_ones = [q for q, question in enumerate(bank.questions) if question.id not in given]
-        gains = gain_of(compiled.tables, infer(compiled.tables, evidence))[0, open_ones]
+        gains = information_gain(compiled.tables, infer(compiled.tables, evidence))[0, open_ones]
         wanted = [reference.gain(bank, bank.questions[q], given) for q in open_ones]
         assert gains == pytest.approx(np.maximum(wanted, 0), abs=1e-9)
 

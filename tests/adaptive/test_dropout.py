@@ -13,7 +13,7 @@ def test_the_hazard_that_made_a_log_is_found_in_it():
     """40,000 questions shown: every log odds within three standard errors or so of the one that was put in."""
     rng = np.random.default_rng(5)
     taken, seconds, fresh = rng.integers(0, 8, 40_000), rng.choice([3.0, 6.0, 12.0], 40_000), rng.random(40_000) < 0.4
-    left = rng.random(40_000) > MADE.stays(taken, seconds, fresh)
+    left = rng.random(40_000) > MADE.survival(taken, seconds, fresh)
 
     found = fit_hazard(taken, seconds, fresh, left)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, Unmodelled, believe, next_questions
-from adaptive.exploration import PILOT_SHARE, RandomDraw, draw_good
+from adaptive.exploration import PILOT_SHARE, RandomDraw, draw_by_score
 
 SHARP = [[0.95, 0.05], [0.05, 0.95]]
 WEAK = [[0.6, 0.4], [0.4, 0.6]]
@@ -33,7 +33,7 @@ def test_a_draw_takes_good_questions_only_and_tells_its_chance(seed):
     scores, good = rng.random((1, 6)), rng.random((1, 6)) < 0.6
     grid = (np.arange(4000) + 0.5) / 4000
 
-    chosen, chance = draw_good(np.repeat(scores, 4000, axis=0), np.repeat(good, 4000, axis=0), grid)
+    chosen, chance = draw_by_score(np.repeat(scores, 4000, axis=0), np.repeat(good, 4000, axis=0), grid)
 
     if not good.any():
         assert (chosen == -1).all()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive import Evidence, MultipleChoice, ResponseTables, entropy, expected_information_gain
-from adaptive.information import gain_of
+from adaptive.information import information_gain
 from adaptive.posterior import infer
 from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, some_answers
@@ -26,7 +26,7 @@ def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
     item = bank.evidence(answers)
     evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (item.answered, item.silent, item.rows, item.codes, item.signals)))
 
-    gains = gain_of(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
+    gains = information_gain(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
 
     assert (gains >= -1e-12).all()
     assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()

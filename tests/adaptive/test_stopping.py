@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
+from adaptive import REASONS, Evidence, Progress, ResponseTables, StopRule, SurveyRules, next_questions, update_limit
 
 SHARP = [[0.95, 0.05], [0.05, 0.95]]
 WEAK = [[0.55, 0.45], [0.45, 0.55]]
@@ -20,7 +20,7 @@ def rules_for(tables, stop, *, first=(), required=(), needs=(), effort=0.0):
     return SurveyRules(np.ones(size, dtype=bool), np.isin(np.arange(size), required), conditional, tuple(first), stop, effort)
 
 
-def standing(tables, given=None, *, taken=None, spent=0.0, limit=100, closed=()):
+def state_of(tables, given=None, *, taken=None, spent=0.0, limit=100, closed=()):
     """Evidence and progress of one respondent who gave outcome `given[q]` (None: a silence) to each question q."""
     given = given or {}
     evidence = Evidence.none(tables)
@@ -32,7 +32,7 @@ def standing(tables, given=None, *, taken=None, spent=0.0, limit=100, closed=())
     return evidence, Progress(done, opens, np.array([len(given) if taken is None else taken]), np.array([spent]), np.array([limit]))
 
 
-def decided(tables, rules, evidence, progress):
+def next_step(tables, rules, evidence, progress):
     step = next_questions(tables, rules, evidence, progress)
     return int(step.chosen[0]), REASONS[step.reason[0]]
 
@@ -59,7 +59,7 @@ def test_each_criterion_stops_for_its_own_reason(stop, given, more, expected):
     """The reason told is the criterion that was met; what is not set is not applied."""
     tables = ResponseTables.of([SHARP, WEAK, DULL])
 
-    assert decided(tables, rules_for(tables, stop), *standing(tables, given, **more)) == expected
+    assert next_step(tables, rules_for(tables, stop), *state_of(tables, given, **more)) == expected
 
 
 def test_questions_of_first_come_in_their_order_whatever_their_gain_and_before_any_stop_for_confidence():
@@ -67,9 +67,9 @@ def test_questions_of_first_come_in_their_order_whatever_their_gain_and_before_a
     tables = ResponseTables.of([SHARP, WEAK, DULL])
     rules = rules_for(tables, StopRule(confidence=0.6, at_least=0), first=(2, 1))
 
-    assert decided(tables, rules, *standing(tables)) == (2, "")
-    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1})) == (1, "")
-    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1, 1: 0})) == (-1, "confidence")
+    assert next_step(tables, rules, *state_of(tables)) == (2, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 0, 2: 1})) == (1, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 0, 2: 1, 1: 0})) == (-1, "confidence")
 
 
 def test_a_required_question_is_asked_before_the_survey_is_content_and_in_the_last_place_it_can_have():
@@ -77,11 +77,11 @@ def test_a_required_question_is_asked_before_the_survey_is_content_and_in_the_la
     tables = ResponseTables.of([SHARP, WEAK, DULL])
     rules = rules_for(tables, StopRule(confidence=0.9, at_most=2), required=[2])
 
-    assert decided(tables, rules, *standing(tables, limit=2)) == (0, "")
-    assert decided(tables, rules, *standing(tables, {0: 0}, limit=2)) == (2, "")
-    assert decided(tables, rules, *standing(tables, {1: 0}, limit=2)) == (2, "")
-    assert decided(tables, rules, *standing(tables, {0: 0, 2: 1}, limit=2)) == (-1, "confidence")
-    assert decided(tables, rules, *standing(tables, {0: 0, 1: 0}, limit=2)) == (-1, "at_most")
+    assert next_step(tables, rules, *state_of(tables, limit=2)) == (0, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 0}, limit=2)) == (2, "")
+    assert next_step(tables, rules, *state_of(tables, {1: 0}, limit=2)) == (2, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 0, 2: 1}, limit=2)) == (-1, "confidence")
+    assert next_step(tables, rules, *state_of(tables, {0: 0, 1: 0}, limit=2)) == (-1, "at_most")
 
 
 def test_an_unmet_condition_keeps_a_question_closed():
@@ -89,9 +89,9 @@ def test_an_unmet_condition_keeps_a_question_closed():
     tables = ResponseTables.of([WEAK, SHARP])
     rules = rules_for(tables, StopRule(), needs=[(1, 0)])
 
-    assert decided(tables, rules, *standing(tables, closed=[1])) == (0, "")
-    assert decided(tables, rules, *standing(tables, {0: 1}, closed=[1])) == (-1, "exhausted")
-    assert decided(tables, rules, *standing(tables, {0: 0})) == (1, "")
+    assert next_step(tables, rules, *state_of(tables, closed=[1])) == (0, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 1}, closed=[1])) == (-1, "exhausted")
+    assert next_step(tables, rules, *state_of(tables, {0: 0})) == (1, "")
 
 
 def test_a_question_of_an_untouched_topic_comes_before_a_better_one_of_a_touched_topic():
@@ -99,44 +99,44 @@ def test_a_question_of_an_untouched_topic_comes_before_a_better_one_of_a_touched
     tables = ResponseTables.of([SHARP, SHARP, WEAK], topics=[0, 0, 1])
     rules = rules_for(tables, StopRule())
 
-    assert decided(tables, rules, *standing(tables, {0: 0})) == (2, "")
-    assert decided(tables, rules_for(tables, StopRule(gain_below=0.01)), *standing(tables, {0: 0})) == (1, "")
+    assert next_step(tables, rules, *state_of(tables, {0: 0})) == (2, "")
+    assert next_step(tables, rules_for(tables, StopRule(gain_below=0.01)), *state_of(tables, {0: 0})) == (1, "")
 
 
 def test_ties_go_to_the_earlier_question_of_the_bank():
     """The same bank and the same answers always give the same survey."""
     tables = ResponseTables.of([DULL, WEAK, [[0.45, 0.55], [0.55, 0.45]], WEAK])
 
-    assert decided(tables, rules_for(tables, StopRule()), *standing(tables)) == (1, "")
+    assert next_step(tables, rules_for(tables, StopRule()), *state_of(tables)) == (1, "")
 
 
 def test_effort_prefers_the_quick_question_of_two_that_tell_the_same():
     """Bits per second, unless the author says that time does not matter."""
     tables = ResponseTables.of([SHARP, SHARP], seconds=[20.0, 3.0])
 
-    assert decided(tables, rules_for(tables, StopRule(), effort=1.0), *standing(tables)) == (1, "")
-    assert decided(tables, rules_for(tables, StopRule(), effort=0.0), *standing(tables)) == (0, "")
+    assert next_step(tables, rules_for(tables, StopRule(), effort=1.0), *state_of(tables)) == (1, "")
+    assert next_step(tables, rules_for(tables, StopRule(), effort=0.0), *state_of(tables)) == (0, "")
 
 
 def test_the_promise_counts_what_could_still_open_and_only_falls():
     """A closed branch lowers the bound; a correction that opens another one does not raise it again."""
     tables = ResponseTables.of([WEAK, SHARP, SHARP, DULL])
     rules = rules_for(tables, StopRule(at_most=9), needs=[(1, 0), (2, 0)])
-    _, start = standing(tables, closed=[1, 2])
+    _, start = state_of(tables, closed=[1, 2])
 
-    promised = limit_of(tables, rules, start)
+    promised = update_limit(tables, rules, start)
     assert promised.limit == [3]  # the dull question will never be asked
 
-    _, refused = standing(tables, {0: 1}, closed=[1, 2])
-    fallen = limit_of(tables, rules, replace(refused, limit=promised.limit))
+    _, refused = state_of(tables, {0: 1}, closed=[1, 2])
+    fallen = update_limit(tables, rules, replace(refused, limit=promised.limit))
     assert fallen.limit == [1]
 
-    _, corrected = standing(tables, {0: 0})
-    assert limit_of(tables, rules, replace(corrected, limit=fallen.limit)).limit == [1]
+    _, corrected = state_of(tables, {0: 0})
+    assert update_limit(tables, rules, replace(corrected, limit=fallen.limit)).limit == [1]
 
 
 def test_at_most_caps_the_promise():
     """A respondent is never told more than the author allows."""
     tables = ResponseTables.of([SHARP, WEAK])
 
-    assert limit_of(tables, rules_for(tables, StopRule(at_most=1)), standing(tables)[1]).limit == [1]
+    assert update_limit(tables, rules_for(tables, StopRule(at_most=1)), state_of(tables)[1]).limit == [1]

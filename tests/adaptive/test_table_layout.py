@@ -15,7 +15,7 @@ def test_sums_are_those_of_each_questions_own_cells(widths):
     tables = [rng.random((3, width)) for width in widths]
     layout = Layout.of(widths)
 
-    laid = layout.lay(tables)
+    laid = layout.arrange(tables)
 
     assert layout.sum(laid) == pytest.approx(np.stack([table.sum(axis=1) for table in tables], axis=1))
     assert laid.shape[1] < 2 * sum(widths)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adaptive import REASONS, Evidence, MultipleChoice, Progress, ResponseTables, StopRule, SurveyRules, believe, next_questions
 from adaptive.dependency_forest import NOT_GIVEN
-from adaptive.information import decided, value_of_information
+from adaptive.information import decision_is_final, value_of_information
 from adaptive.posterior import infer, log_evidence
 from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.files.load import read_bank
@@ -107,7 +107,7 @@ def test_what_is_settled_stays_settled_whatever_is_answered(seed):
     tables = ResponseTables.of(list(rng.dirichlet([2, 2], size=(4, 3))), rng.dirichlet([0.3] * 3), evidence_weight=rng.choice([0.8, 1.0]))
     actions = rng.normal(size=(3, 3))
     left = int(rng.integers(0, 4))
-    settled = decided(tables, infer(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
+    settled = decision_is_final(tables, infer(tables, Evidence.none(tables)), actions, np.ones((1, 4), dtype=bool), np.array([left]))[0]
 
     best = (tables.prior @ actions.T).argmax()
     changed = False

@@ -102,7 +102,7 @@ def report_of(bank: Any) -> Report:
     return check_bank(json.dumps(bank), "cars.json")
 
 
-def one_error(path: str, value: Any) -> Problem:
+def only_error_after(path: str, value: Any) -> Problem:
     """The only error of the good bank after one change: followers of the same mistake are noise."""
     report = report_of(changed(path, value))
     assert report.bank is None

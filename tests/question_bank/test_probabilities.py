@@ -16,15 +16,15 @@ MULTIPLE = replace(SINGLE, type="multiple")
 SCALE = Question("q", "scale", {"en": "?"}, minimum=1, maximum=3)
 
 
-def one(question, row):
+def shares_of_one_row(question, row):
     """The row of a single persona."""
     return shares_of(question, {"x": row}, ["x"])[0].tolist()
 
 
 def test_shares_stay_as_they_are():
     """To the last bit, when no cell is near the floor."""
-    assert one(SINGLE, Shares((0.2, 0.3, 0.5))) == [0.2, 0.3, 0.5]
-    assert one(MULTIPLE, Shares((0.2, 0.9, 0.5))) == [0.2, 0.9, 0.5]
+    assert shares_of_one_row(SINGLE, Shares((0.2, 0.3, 0.5))) == [0.2, 0.3, 0.5]
+    assert shares_of_one_row(MULTIPLE, Shares((0.2, 0.9, 0.5))) == [0.2, 0.9, 0.5]
 
 
 def test_counts_are_shrunk_to_what_all_personas_gave():
@@ -48,10 +48,10 @@ def test_counts_of_a_multiple_question_are_shrunk_option_by_option():
 
 def test_words_stand_for_fixed_weights():
     """4, 2, 1, 1/2, 1/4 among the options of one choice; .8, .6, .4, .2, .08 for a tick."""
-    assert one(SINGLE, Words(("++", "0", "-"))) == pytest.approx([4 / 5.5, 1 / 5.5, 0.5 / 5.5])
-    assert one(SINGLE, Words(("+", "--", "0"))) == pytest.approx([2 / 3.25, 0.25 / 3.25, 1 / 3.25])
-    assert one(MULTIPLE, Words(("++", "+", "0"))) == [0.8, 0.6, 0.4]
-    assert one(MULTIPLE, Words(("-", "--", "0"))) == [0.2, 0.08, 0.4]
+    assert shares_of_one_row(SINGLE, Words(("++", "0", "-"))) == pytest.approx([4 / 5.5, 1 / 5.5, 0.5 / 5.5])
+    assert shares_of_one_row(SINGLE, Words(("+", "--", "0"))) == pytest.approx([2 / 3.25, 0.25 / 3.25, 1 / 3.25])
+    assert shares_of_one_row(MULTIPLE, Words(("++", "+", "0"))) == [0.8, 0.6, 0.4]
+    assert shares_of_one_row(MULTIPLE, Words(("-", "--", "0"))) == [0.2, 0.08, 0.4]
 
 
 def test_a_mean_and_sd_on_a_scale_is_a_normal_cut_at_the_half_points():
@@ -61,13 +61,13 @@ def test_a_mean_and_sd_on_a_scale_is_a_normal_cut_at_the_half_points():
         return (1 + erf((x - 2.4) / 0.8 / sqrt(2))) / 2
 
     mass = [cdf(point + 0.5) - cdf(point - 0.5) for point in (1, 2, 3)]
-    assert one(SCALE, Normal(2.4, 0.8)) == pytest.approx([cell / sum(mass) for cell in mass])
+    assert shares_of_one_row(SCALE, Normal(2.4, 0.8)) == pytest.approx([cell / sum(mass) for cell in mass])
 
 
 @pytest.mark.parametrize(("mean", "nearest"), [(1e6, 2), (-1e6, 0), (40, 2)])
 def test_a_mean_far_off_the_scale_puts_all_on_the_nearest_end(mean, nearest):
     """No division by nothing, in either tail."""
-    row = one(SCALE, Normal(mean, 1))
+    row = shares_of_one_row(SCALE, Normal(mean, 1))
 
     assert row[nearest] == pytest.approx(1, abs=3 * FLOOR)
     assert sum(row) == pytest.approx(1)
@@ -75,19 +75,19 @@ def test_a_mean_far_off_the_scale_puts_all_on_the_nearest_end(mean, nearest):
 
 def test_a_tiny_spread_is_no_overflow():
     """All on the point of the mean."""
-    assert one(SCALE, Normal(2, 1e-300)) == pytest.approx([FLOOR, 1 - 2 * FLOOR, FLOOR])
+    assert shares_of_one_row(SCALE, Normal(2, 1e-300)) == pytest.approx([FLOOR, 1 - 2 * FLOOR, FLOOR])
 
 
 def test_nothing_is_certain():
     """Cells under the floor rise to it, the others give; a tick is never sure either way."""
-    assert one(SINGLE, Shares((1.0, 0.0, 0.0))) == pytest.approx([1 - 2 * FLOOR, FLOOR, FLOOR], abs=1e-15)
-    assert one(MULTIPLE, Shares((1.0, 0.0, 0.5))) == [1 - FLOOR, FLOOR, 0.5]
+    assert shares_of_one_row(SINGLE, Shares((1.0, 0.0, 0.0))) == pytest.approx([1 - 2 * FLOOR, FLOOR, FLOOR], abs=1e-15)
+    assert shares_of_one_row(MULTIPLE, Shares((1.0, 0.0, 0.5))) == [1 - FLOOR, FLOOR, 0.5]
 
 
 @given(st.lists(st.one_of(st.just(0.0), st.just(FLOOR), st.floats(0, 1)), min_size=3, max_size=3).filter(lambda row: sum(row) > 0.01))
 def test_every_row_adds_up_to_one_and_stays_above_the_floor(weights):
     """Also when scaling pushes under the floor what stood just above it."""
-    row = one(SINGLE, Shares(tuple(weight / sum(weights) for weight in weights)))
+    row = shares_of_one_row(SINGLE, Shares(tuple(weight / sum(weights) for weight in weights)))
 
     assert sum(row) == pytest.approx(1, abs=1e-12)
     assert min(row) >= FLOOR
@@ -96,4 +96,4 @@ def test_every_row_adds_up_to_one_and_stays_above_the_floor(weights):
 def test_a_form_that_does_not_fit_the_question_is_a_mistake_of_the_caller():
     """The checks refuse such rows; a programmer who builds one is told."""
     with pytest.raises(TypeError, match="a single question has no row of the form LogNormal"):
-        one(SINGLE, LogNormal(1, 2))
+        shares_of_one_row(SINGLE, LogNormal(1, 2))

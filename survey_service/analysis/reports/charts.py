@@ -22,7 +22,7 @@ WIDTH = 5.6
 INK, SOFT, FIRST, SECOND, THIRD = "#010101", "#020202", "#030303", "#040404", "#050505"
 """Stand-ins for the colours of the page's style sheet, which knows by day and by night what they are."""
 
-_PAGE = {INK: "var(--ink)", SOFT: "var(--soft)", FIRST: "var(--first)", SECOND: "var(--second)", THIRD: "var(--third)"}
+_CSS_COLOURS = {INK: "var(--ink)", SOFT: "var(--soft)", FIRST: "var(--first)", SECOND: "var(--second)", THIRD: "var(--third)"}
 
 _STYLE: Any = {
     "svg.fonttype": "none",
@@ -46,18 +46,18 @@ _STYLE: Any = {
 }
 
 
-class PicturesMissing(ValueError):
+class MatplotlibMissing(ValueError):
     """What draws the pictures is not installed."""
 
 
-class Picture:
+class Chart:
     """What was drawn; empty until the drawing is over."""
 
     svg = Markup("")
 
 
 @contextmanager
-def drawn(name: str, label: str, height: float, panels: int = 1) -> Iterator[tuple[Picture, list["Axes"]]]:
+def draw(name: str, label: str, height: float, panels: int = 1) -> Iterator[tuple[Chart, list["Axes"]]]:
     """Axes of so many `panels`, one above the other, to draw on; afterwards the picture has its SVG.
 
     `name` is unique within the page; `label` is what somebody hears who cannot see the picture. Raises PicturesMissing.
@@ -67,10 +67,10 @@ def drawn(name: str, label: str, height: float, panels: int = 1) -> Iterator[tup
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError:
-        raise PicturesMissing(
+        raise MatplotlibMissing(
             "--report: pictures need matplotlib, which is not installed: pip install 'discern-survey[analysis]'"
         ) from None
-    picture = Picture()
+    picture = Chart()
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasSVG(figure)
@@ -87,21 +87,21 @@ def _inline(text: str, name: str, label: str) -> Markup:
     body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.S)
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r'( id="| xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
-    for stand_in, colour in _PAGE.items():
+    for stand_in, colour in _CSS_COLOURS.items():
         body = body.replace(stand_in, colour)
     opening = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1] if box else ""}"'
     return Markup(f'{opening} role="img" aria-label="{escape(label)}"><title>{escape(label)}</title>{body}')  # noqa: S704
 
 
-LONGEST = 52
+LONGEST_LABEL = 52
 """Letters of a label beyond which it is cut: more do not fit on a phone."""
 
 _LINES = {"adaptive": (FIRST, "o", "-"), "fixed": (SECOND, "s", "--"), "random": (THIRD, "^", ":")}
 
 
-def columns(name: str, label: str, shares: Mapping[str, float], across: str) -> Markup:
+def column_chart(name: str, label: str, shares: Mapping[str, float], across: str) -> Markup:
     """Shares side by side, each with its percentage above."""
-    with drawn(name, label, 2.3) as (picture, [axes]):
+    with draw(name, label, 2.3) as (picture, [axes]):
         bars = axes.bar(list(shares), list(shares.values()), color=FIRST, width=0.7)
         axes.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=2, fontsize=11)
         axes.set_xlabel(across)
@@ -112,12 +112,12 @@ def columns(name: str, label: str, shares: Mapping[str, float], across: str) -> 
     return picture.svg
 
 
-def bars(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
+def bar_chart(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
     """One bar a row, its label above it and its figures at its end: (label, share, figures)."""
-    with drawn(name, label, 0.35 + 0.52 * len(rows)) as (picture, [axes]):
+    with draw(name, label, 0.35 + 0.52 * len(rows)) as (picture, [axes]):
         axes.barh(range(len(rows)), [share for _, share, _ in rows], height=0.32, color=FIRST)
         for place, (words, share, figures) in enumerate(rows):
-            axes.text(0, place - 0.26, shortened(words), va="bottom", fontsize=11)
+            axes.text(0, place - 0.26, truncate(words), va="bottom", fontsize=11)
             axes.text(share + 0.01, place, figures, va="center", fontsize=11, color=INK)
         axes.set_ylim(len(rows) - 0.5, -0.85)
         axes.set_xlim(0, max([share for _, share, _ in rows], default=0) * 1.1 + 0.3)
@@ -125,10 +125,10 @@ def bars(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Marku
     return picture.svg
 
 
-def reliability(name: str, label: str, bins: Sequence[Bin]) -> Markup:
+def reliability_diagram(name: str, label: str, bins: Sequence[Bin]) -> Markup:
     """Stated confidence against truth; dots on the line are honest, their size is how many respondents they stand for."""
     total = sum(bin_.respondents for bin_ in bins)
-    with drawn(name, label, 4.2) as (picture, [axes]):
+    with draw(name, label, 4.2) as (picture, [axes]):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1)
         axes.plot([bin_.stated for bin_ in bins], [bin_.true for bin_ in bins], color=FIRST, linewidth=1, alpha=0.6)
         axes.scatter(
@@ -149,9 +149,9 @@ def reliability(name: str, label: str, bins: Sequence[Bin]) -> Markup:
     return picture.svg
 
 
-def curves(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> Markup:
+def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> Markup:
     """For each panel, by order, (questions, share): one line an order, told apart by colour, mark and dash."""
-    with drawn(name, label, 0.6 + 2.3 * len(panels), len(panels)) as (picture, axes):
+    with draw(name, label, 0.6 + 2.3 * len(panels), len(panels)) as (picture, axes):
         for panel, (title, lines) in zip(axes, panels.items(), strict=True):
             for order, points in lines.items():
                 colour, marker, dash = _LINES[order]
@@ -167,9 +167,9 @@ def curves(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tup
     return picture.svg
 
 
-def shortened(words: str) -> str:
+def truncate(words: str) -> str:
     """Words that fit in a line of a picture."""
-    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
+    return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"
 
 
 def _percent(value: float, _place: object) -> str:

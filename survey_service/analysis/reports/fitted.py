@@ -11,9 +11,9 @@ from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.replay import ORDERS, replay_respondents, rules_of
 from survey_service.analysis.reports import sections
 from survey_service.analysis.reports.page import Report, write
-from survey_service.analysis.reports.replayed import headline, measured
+from survey_service.analysis.reports.replayed import headline, metric_sections
 
-FURTHEST = 10
+MOST_QUESTIONS = 10
 
 
 def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int) -> None:
@@ -31,9 +31,9 @@ def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path,
     file cannot be written or pictures cannot be drawn.
     """
     rules = rules_of(bank, next(iter(bank.rules), None))
-    steps = list(range(1, min(int(rules.included.sum()), FURTHEST) + 1))
+    steps = list(range(1, min(int(rules.included.sum()), MOST_QUESTIONS) + 1))
     done = replay_respondents(bank, rules, people, ORDERS, steps, seed)
-    clear = sections.taken_for(
+    clear = sections.confusion_section(
         bank,
         done.full,
         done.full.argmax(axis=1),
@@ -45,10 +45,10 @@ def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path,
         f"Fitted on {len(done.label):,} respondents from {source}, and shown here on the same respondents.",
         [(f"{len(done.label):,}", "respondents"), *headline(done)],
         [
-            sections.personas(bank),
+            sections.personas_section(bank),
             clear,
-            sections.together(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
-            *measured(done),
+            sections.residuals_section(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
+            *metric_sections(done),
         ],
         ["These respondents taught the bank: new ones will be known a little later. Replay answers that it has not seen."],
     )

@@ -48,7 +48,7 @@ class Report:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def written(report: Report) -> str:
+def render(report: Report) -> str:
     """The page; every text escaped."""
     pages = Environment(loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return pages.get_template("report.html").render(report=report, is_cell=lambda item: isinstance(item, Cell))
@@ -57,6 +57,6 @@ def written(report: Report) -> str:
 def write(report: Report, path: Path) -> None:
     """Raises ValueError where the file cannot be written."""
     try:
-        path.write_text(written(report), encoding="utf-8")
+        path.write_text(render(report), encoding="utf-8")
     except OSError as wrong:
         raise ValueError(f"--report: {wrong.filename} cannot be written: {wrong.strerror}") from None

@@ -40,13 +40,13 @@ def report_refit(done: Refitted, found: Mapping[str, Any], path: Path) -> None:
             (f"{after['questions']:.1f}", f"questions, {before['questions']:.1f} before"),
             (sections.percent(after["accuracy"]), f"right persona, {sections.percent(before['accuracy'])} before"),
         ],
-        [worth, _moved(done, found), _shares(done), *_pilots(found), sections.personas(done.draft)],
+        [worth, _changes_section(done, found), _shares_section(done), *_pilot_sections(found), sections.personas_section(done.draft)],
         ["Right and questions are simulated: each bank is asked about respondents who behave as its own tables say."],
     )
     write(report, path)
 
 
-def _moved(done: Refitted, found: Mapping[str, Any]) -> Section:
+def _changes_section(done: Refitted, found: Mapping[str, Any]) -> Section:
     bank = done.published
     text = {question.id: question_text(bank.bank, q) for q, question in enumerate(bank.bank.questions)}
     name = {persona.id: persona_name(bank.bank, k) for k, persona in enumerate(bank.bank.personas)}
@@ -67,12 +67,12 @@ def _moved(done: Refitted, found: Mapping[str, Any]) -> Section:
         "What moved",
         "Each bar: of a hundred respondents, how many would now be expected to answer otherwise than the published table says (mean over "
         "the personas).",
-        charts.bars("moved", f"How far the table of each question moved: {len(moved)} questions moved", bars) if bars else None,
+        charts.bar_chart("moved", f"How far the table of each question moved: {len(moved)} questions moved", bars) if bars else None,
         figures=[Table("Questions", ("Question", "id", "answers", "moved", "most for", "by"), rows, words=2)],
     )
 
 
-def _shares(done: Refitted) -> Section:
+def _shares_section(done: Refitted) -> Section:
     pairs = enumerate(zip(done.published.bank.personas, done.draft.bank.personas, strict=True))
     rows = [[persona_name(done.published.bank, k), sections.percent(old.prior), sections.percent(new.prior)] for k, (old, new) in pairs]
     return Section(
@@ -82,7 +82,7 @@ def _shares(done: Refitted) -> Section:
     )
 
 
-def _pilots(found: Mapping[str, Any]) -> list[Section]:
+def _pilot_sections(found: Mapping[str, Any]) -> list[Section]:
     rows = [
         [pilot["question"], str(pilot["answers"]), "yes" if pilot["has_table"] else f"no, {pilot['needed'] - pilot['answers']} more"]
         for pilot in found["pilots"]

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adaptive.evaluation.metrics import Usage, confusion, endings, lengths, reliability
+from adaptive.arrays import Bools, Floats
+from adaptive.evaluation.metrics import Usage, confusion, end_reasons, length_distribution, reliability
 from adaptive.evaluation.persona_profiles import traits
 from adaptive.evaluation.replay import StepMetrics
-from adaptive.evaluation.simulate import NOBODY, Interviews
+from adaptive.evaluation.simulate import NO_QUESTION, Interviews
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.residuals import PairResidual
-from adaptive.likelihood import Bools, Floats
 from question_bank.compile import CompiledBank
 from survey_service.analysis.reports import charts
 from survey_service.analysis.reports.page import Cell, Section, Table
-from survey_service.analysis.reports.wording import ending, outcome_text, persona_name, question_text, trait_text
+from survey_service.analysis.reports.wording import end_text, outcome_text, persona_name, question_text, trait_text
 
 TRAITS = 6
 PAIRS = 12
@@ -29,7 +29,7 @@ def percent(share: float) -> str:
     return "<1%" if share > 0 and round(100 * share) == 0 else f"{share:.0%}"
 
 
-def personas(bank: CompiledBank) -> Section:
+def personas_section(bank: CompiledBank) -> Section:
     """What sets each persona apart."""
     tables = []
     for k, found in enumerate(traits(bank.tables)):
@@ -47,13 +47,13 @@ def _signed(bits: float) -> str:
     return f"{bits:+.1f}".replace("-", "−")
 
 
-def how_long(interviews: Interviews) -> Section:
+def length_section(interviews: Interviews) -> Section:
     """How many questions it takes."""
-    shares = lengths(interviews)
-    shown = _some(shares)
+    shares = length_distribution(interviews)
+    shown = _histogram(shares)
     mean = float(interviews.length.mean())
-    picture = charts.columns("length", f"Share of respondents by number of questions; {mean:.1f} on average", shown, "questions taken")
-    rows = [[ending(name), percent(share)] for name, share in sorted(endings(interviews).items(), key=lambda item: -item[1])]
+    picture = charts.column_chart("length", f"Share of respondents by number of questions; {mean:.1f} on average", shown, "questions taken")
+    rows = [[end_text(name), percent(share)] for name, share in sorted(end_reasons(interviews).items(), key=lambda item: -item[1])]
     reading = f"Each column is the share of respondents who take so many questions. On average it takes {mean:.1f}."
     return Section(
         "How long it takes",
@@ -64,7 +64,7 @@ def how_long(interviews: Interviews) -> Section:
     )
 
 
-def _some(shares: Floats) -> dict[str, float]:
+def _histogram(shares: Floats) -> dict[str, float]:
     """From the shortest interview that happened on; a long tail is one column."""
     first = int(np.flatnonzero(shares)[0])
     shown = {str(n): float(shares[n]) for n in range(first, min(len(shares), first + LENGTHS))}
@@ -72,10 +72,10 @@ def _some(shares: Floats) -> dict[str, float]:
     return {**shown, "more": rest} if rest else shown
 
 
-def honesty(confidence: Floats, true: Floats, against: str) -> Section:
+def calibration_section(confidence: Floats, true: Floats, against: str) -> Section:
     """Whether the stated confidence is true."""
     bins, error = reliability(confidence, true), calibration_error(confidence, true)
-    picture = charts.reliability("reliability", f"Stated confidence against truth; off by {error:.3f} on average", bins)
+    picture = charts.reliability_diagram("reliability", f"Stated confidence against truth; off by {error:.3f} on average", bins)
     reading = (
         f"When the service says “I am 80 % sure”, is it right in 80 of 100 cases? Dots on the grey line: yes. Below it the service is too "
         f"sure, above it too modest. The larger a dot, the more respondents. On average it is off by {error:.3f}. {against}"
@@ -85,7 +85,7 @@ def honesty(confidence: Floats, true: Floats, against: str) -> Section:
     return Section("Is the stated confidence true?", reading, picture, figures=[figures])
 
 
-def taken_for(
+def confusion_section(
     bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = "Which persona is taken for which"
 ) -> Section:
     """Which persona is taken for which."""
@@ -104,14 +104,16 @@ def taken_for(
     )
 
 
-def how_soon(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section:
+def orders_section(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section:
     """What further questions are worth, and what choosing them well is worth."""
     words = {"agreement": "right persona", "confidence": "stated confidence"}
     panels = {
         title: {order: [(measure.questions, getattr(measure, name)) for measure in measures] for order, measures in orders.items()}
         for name, title in words.items()
     }
-    picture = charts.curves("soon", f"Right persona and stated confidence by number of questions, for {', '.join(orders)} order", panels)
+    picture = charts.line_chart(
+        "soon", f"Right persona and stated confidence by number of questions, for {', '.join(orders)} order", panels
+    )
     rows = [
         [
             order,
@@ -134,13 +136,13 @@ def how_soon(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section
     return Section("How soon it knows", reading, picture, figures=[Table("After so many questions", head, rows)])
 
 
-def questions(bank: CompiledBank, used: Usage, included: Bools) -> Section:
+def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Section:
     """Which questions earn their place."""
     ranked = [int(q) for q in np.lexsort((-used.gain, -used.asked.round(3))) if used.asked[q] > 0]
     bars = [
         (question_text(bank.bank, q), float(used.asked[q]), f"{percent(float(used.asked[q]))} · {used.gain[q]:.2f} bit") for q in ranked
     ]
-    picture = charts.bars("questions", f"Share of respondents who were asked each question: {len(ranked)} questions were asked", bars)
+    picture = charts.bar_chart("questions", f"Share of respondents who were asked each question: {len(ranked)} questions were asked", bars)
     rows = [
         [
             question_text(bank.bank, q),
@@ -166,9 +168,9 @@ def questions(bank: CompiledBank, used: Usage, included: Bools) -> Section:
     return Section("Which questions earn their place", reading, picture, tables, [Table("Questions by use", head, rows, words=2)])
 
 
-def lost(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
+def dropout_section(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
     """Where respondents leave."""
-    gone = interviews.left_at != NOBODY
+    gone = interviews.left_at != NO_QUESTION
     share = float(gone.mean())
     if not share:
         return Section(
@@ -177,8 +179,8 @@ def lost(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) 
             "further question.",
         )
     after = np.bincount(interviews.length[gone]) / len(gone)
-    picture = charts.columns(
-        "lost", f"{percent(share)} leave; share by questions taken before", _some(after), "questions taken before leaving"
+    picture = charts.column_chart(
+        "lost", f"{percent(share)} leave; share by questions taken before", _histogram(after), "questions taken before leaving"
     )
     rows = [
         [question_text(bank.bank, int(q)), percent(float(used.left[q]))] for q in np.argsort(-used.left, kind="stable") if used.left[q] > 0
@@ -191,11 +193,11 @@ def lost(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) 
     return Section("Where respondents are lost", reading, picture, tables)
 
 
-def together(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
+def residuals_section(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
     """Pairs of questions that go together beyond their persona."""
     rows = []
     for pair in pairs[:PAIRS]:
-        a, b = pair.strangest
+        a, b = pair.most_unexpected
         both = f"{outcome_text(bank.bank, pair.first, a)} with {outcome_text(bank.bank, pair.second, b)}"
         names = f"{question_text(bank.bank, pair.first)} / {question_text(bank.bank, pair.second)}"
         rows.append([f"{names}: {both}", f"{pair.observed[a, b]:.0f}", f"{pair.expected[a, b]:.0f}", f"{pair.residual:.1f}"])

@@ -17,7 +17,7 @@ from survey_service.analysis.simulate import Simulation, figures
 COMPARED = 1000
 """Respondents with whom the orders are compared: each of them answers everything."""
 
-FURTHEST = 10
+MOST_QUESTIONS = 10
 
 
 def report_simulation(done: Simulation, path: Path) -> None:
@@ -29,8 +29,8 @@ def report_simulation(done: Simulation, path: Path) -> None:
     rules = bank.rules[done.survey]
     report = Report(
         f"{bank.bank.id}: the survey {done.survey}, simulated",
-        f"{done.wish.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask them "
-        f"(seed {done.wish.seed}, skips {done.wish.skip:.0%}, leaving: {done.leaving}).",
+        f"{done.options.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask them "
+        f"(seed {done.options.seed}, skips {done.options.skip:.0%}, leaving: {done.leaving}).",
         [
             (f"{found['questions']['mean']:.1f}", "questions on average"),
             (f"{found['seconds']['mean']:.0f} s", "of a respondent's time"),
@@ -38,15 +38,17 @@ def report_simulation(done: Simulation, path: Path) -> None:
             (sections.percent(found["confidence"]), "stated confidence"),
         ],
         [
-            sections.how_long(interviews),
-            sections.honesty(confidence, done.right.astype(float), "True here means: the persona that the respondent was drawn from."),
-            sections.taken_for(
+            sections.length_section(interviews),
+            sections.calibration_section(
+                confidence, done.right.astype(float), "True here means: the persona that the respondent was drawn from."
+            ),
+            sections.confusion_section(
                 bank, true, stated, "Each line is a true persona; its respondents are stated as the personas of the columns."
             ),
-            sections.how_soon(_orders(done), "Right means: the persona that the respondent was drawn from."),
-            sections.questions(bank, used, rules.included),
-            sections.lost(bank, interviews, used, done.leaving),
-            sections.personas(bank),
+            sections.orders_section(_orders(done), "Right means: the persona that the respondent was drawn from."),
+            sections.questions_section(bank, used, rules.included),
+            sections.dropout_section(bank, interviews, used, done.leaving),
+            sections.personas_section(bank),
         ],
         ["Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some."],
     )
@@ -57,13 +59,17 @@ def _orders(done: Simulation) -> dict[str, list[StepMetrics]]:
     """Each order on the same respondents, without stopping."""
     bank, rules = done.bank, done.bank.rules[done.survey]
     people = draw_respondents(
-        bank.tables, conditions_of(bank), min(COMPARED, done.wish.respondents), np.random.default_rng(done.wish.seed), done.wish.skip
+        bank.tables,
+        conditions_of(bank),
+        min(COMPARED, done.options.respondents),
+        np.random.default_rng(done.options.seed),
+        done.options.skip,
     )
-    steps = range(1, min(int(rules.included.sum()), FURTHEST) + 1)
+    steps = range(1, min(int(rules.included.sum()), MOST_QUESTIONS) + 1)
     return {order: _measured(done, people, order, steps) for order in ORDERS}
 
 
 def _measured(done: Simulation, people: Respondents, order: str, steps: range) -> list[StepMetrics]:
     with progress(f"compare {order}", len(steps) + 1) as watch:
-        rng = np.random.default_rng(done.wish.seed)
+        rng = np.random.default_rng(done.options.seed)
         return replay(done.bank.tables, done.bank.rules[done.survey], people, order, steps, rng, lambda _: watch(1))

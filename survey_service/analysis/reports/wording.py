@@ -3,7 +3,7 @@
 from adaptive.evaluation.persona_profiles import Outcome, Trait
 from question_bank.definitions import Bank, Question, in_language
 
-ENDINGS = {
+END_TEXTS = {
     "confidence": "sure enough of the persona",
     "at_most": "as many questions as allowed",
     "gain": "nothing left that is worth asking",
@@ -22,9 +22,9 @@ def question_text(bank: Bank, q: int) -> str:
     return in_language(bank.questions[q].text, bank.language, bank.language) or bank.questions[q].id
 
 
-def ending(name: str) -> str:
+def end_text(name: str) -> str:
     """Why an interview ended, for people; a reason without words of its own is shown as it is."""
-    return ENDINGS.get(name, name)
+    return END_TEXTS.get(name, name)
 
 
 def trait_text(bank: Bank, trait: Trait) -> str:

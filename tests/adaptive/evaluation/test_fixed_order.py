@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.evaluation.replay import best_fixed_order
-from adaptive.posterior import believe, uncovered
+from adaptive.posterior import believe, restrict_to
 from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import AnswerTable, respondents_of
 from tests.adaptive.random_banks import a_random_bank, some_answers
@@ -25,7 +25,7 @@ def test_each_place_goes_to_the_question_after_which_the_stated_belief_is_best(s
     included[0] = True
 
     def score(shown):
-        belief = believe(compiled.tables, uncovered(answers, np.isin(np.arange(len(included)), shown)))
+        belief = believe(compiled.tables, restrict_to(answers, np.isin(np.arange(len(included)), shown)))
         return np.log(belief[np.arange(len(rows)), label]).mean()
 
     order = best_fixed_order(compiled.tables, answers, label, included)

@@ -36,13 +36,13 @@ def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
 def test_the_most_telling_traits_come_first_and_texts_have_none():
     """One answer a choice, every tick, one interval a number."""
     first = traits(TABLES)[0]
-    assert [trait.telling for trait in first] == sorted((trait.telling for trait in first), reverse=True)
+    assert [trait.discrimination for trait in first] == sorted((trait.discrimination for trait in first), reverse=True)
     assert sorted(trait.question for trait in first) == [0, 1, 1, 2]
     numbers = [trait for trait in first if trait.question == 2]
     assert numbers[0].share > 0.9
     assert numbers[0].outcome[1] < 30
     assert [trait.outcome for trait in first if trait.question == 0] == [0]
-    assert min(first, key=lambda trait: trait.telling).bits == pytest.approx(0)
+    assert min(first, key=lambda trait: trait.discrimination).bits == pytest.approx(0)
 
 
 def test_the_traits_of_a_persona_with_styles_are_those_of_its_people_together():

@@ -6,11 +6,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from adaptive import REASONS, Progress, ResponseTables, StopRule, SurveyRules, limit_of, next_questions
+from adaptive import REASONS, Progress, ResponseTables, StopRule, SurveyRules, next_questions, update_limit
 from adaptive.dropout import Hazard
-from adaptive.evaluation.metrics import confusion, endings, lengths, reliability, usage
+from adaptive.evaluation.metrics import confusion, end_reasons, length_distribution, reliability, usage
 from adaptive.evaluation.replay import Respondents
-from adaptive.evaluation.simulate import BLOCK, ENDINGS, LEFT, NOBODY, interview, simulate
+from adaptive.evaluation.simulate import ABANDONED, BLOCK, END_REASONS, NO_QUESTION, interview, simulate
 from adaptive.learning.calibration import calibration_error
 from question_bank.compile import ObservedAnswer, compile_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
@@ -18,13 +18,13 @@ from tests.adaptive.random_banks import a_random_bank, a_random_value
 STOPS = (StopRule(at_least=0), StopRule(at_most=3), StopRule(confidence=0.7, at_least=2), StopRule(gain_below=0.1, seconds=20.0))
 
 
-def one_by_one(bank, rules, gives):
+def interview_alone(bank, rules, gives):
     """The order, the reason and the belief when a single respondent is asked as the service does it: from what was given so far."""
     given, order, limit, spent = [], [], len(bank.index), 0.0
     while True:
         done = np.isin(np.arange(len(bank.index)), order)[None]
         progress = Progress(done, bank.opens(given)[None], np.array([len(order)]), np.array([spent]), np.array([limit]))
-        progress = limit_of(bank.tables, rules, progress)
+        progress = update_limit(bank.tables, rules, progress)
         step = next_questions(bank.tables, rules, bank.evidence(given), progress)
         if step.chosen[0] < 0:
             return order, REASONS[step.reason[0]], step.belief[0]
@@ -48,9 +48,9 @@ def test_everybody_is_asked_as_if_they_were_alone_with_the_service(seed):
 
     found = interview(bank.tables, rules, people)
 
-    order, reason, belief = one_by_one(bank, rules, gives)
+    order, reason, belief = interview_alone(bank, rules, gives)
     assert found.asked[0].tolist() == order
-    assert ENDINGS[found.reason[0]] == reason
+    assert END_REASONS[found.reason[0]] == reason
     np.testing.assert_allclose(found.belief[0], belief, atol=1e-12)
     assert found.seconds[0] == pytest.approx(bank.tables.seconds[order].sum())
 
@@ -60,14 +60,14 @@ def a_world(personas=4, questions=15, options=4):
     return ResponseTables.of([rng.dirichlet(np.ones(options), size=personas) for _ in range(questions)])
 
 
-def free(size, stop):
+def rules_without_conditions(size, stop):
     none = np.zeros(size, dtype=bool)
     return SurveyRules(~none, none, np.zeros((size, size), dtype=bool), (), stop)
 
 
 def test_the_engine_knows_how_much_it_knows_in_its_own_world():
     """Stated confidence is true within chance, in every bin, though the survey stopped because of it."""
-    done = simulate(a_world(), free(15, StopRule(confidence=0.85, at_most=8)), {}, 4000, np.random.default_rng(3))
+    done = simulate(a_world(), rules_without_conditions(15, StopRule(confidence=0.85, at_most=8)), {}, 4000, np.random.default_rng(3))
 
     confidence = done.interviews.belief.max(axis=1)
     right = (done.interviews.belief.argmax(axis=1) == done.persona).astype(float)
@@ -84,7 +84,9 @@ def test_the_same_seed_gives_the_same_interviews_and_another_does_not():
     """Also across blocks."""
 
     def asked(seed):
-        return simulate(a_world(), free(15, StopRule(at_most=4)), {}, BLOCK + 9, np.random.default_rng(seed), drop_out=0.1).interviews.asked
+        return simulate(
+            a_world(), rules_without_conditions(15, StopRule(at_most=4)), {}, BLOCK + 9, np.random.default_rng(seed), drop_out=0.1
+        ).interviews.asked
 
     np.testing.assert_array_equal(asked(1), asked(1))
     assert (asked(1) != asked(2)).any()
@@ -92,20 +94,20 @@ def test_the_same_seed_gives_the_same_interviews_and_another_does_not():
 
 def test_respondents_leave_in_front_of_a_further_question_and_never_of_the_first():
     """With chance .2 at each: a fifth of all after one question, a fifth of the rest after two."""
-    done = simulate(a_world(), free(15, StopRule(at_most=3)), {}, 20_000, np.random.default_rng(4), drop_out=0.2)
+    done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=3)), {}, 20_000, np.random.default_rng(4), drop_out=0.2)
 
     found = done.interviews
-    left = found.reason == LEFT
-    assert lengths(found) == pytest.approx([0, 0.2, 0.16, 0.64], abs=0.015)
-    assert endings(found) == {"at_most": pytest.approx(0.64, abs=0.015), "respondent": pytest.approx(0.36, abs=0.015)}
-    assert ((found.left_at != NOBODY) == left).all()
+    left = found.reason == ABANDONED
+    assert length_distribution(found) == pytest.approx([0, 0.2, 0.16, 0.64], abs=0.015)
+    assert end_reasons(found) == {"at_most": pytest.approx(0.64, abs=0.015), "respondent": pytest.approx(0.36, abs=0.015)}
+    assert ((found.left_at != NO_QUESTION) == left).all()
     assert not (found.asked == found.left_at[:, None])[left].any()
     assert usage(found, 15).left.sum() == pytest.approx(left.mean())
 
 
 def test_usage_counts_what_was_asked_where_and_to_what_end():
     """Against a count by hand, over all respondents and places."""
-    done = simulate(a_world(), free(15, StopRule(confidence=0.8)), {}, 300, np.random.default_rng(5), skip=0.3)
+    done = simulate(a_world(), rules_without_conditions(15, StopRule(confidence=0.8)), {}, 300, np.random.default_rng(5), skip=0.3)
 
     found, used = done.interviews, usage(done.interviews, 15)
     for q in range(15):
@@ -115,7 +117,7 @@ def test_usage_counts_what_was_asked_where_and_to_what_end():
             assert used.gain[q] == pytest.approx(np.mean([found.gain[spot] for spot in there]))
             assert used.place[q] == pytest.approx(np.mean([place + 1 for _, place in there]))
             assert used.silent[q] == pytest.approx(np.mean([found.silent[spot] for spot in there]))
-    assert 0.2 < found.silent[found.asked != NOBODY].mean() < 0.4
+    assert 0.2 < found.silent[found.asked != NO_QUESTION].mean() < 0.4
 
 
 def test_the_confusion_table_has_the_true_persona_in_its_lines():
@@ -126,8 +128,8 @@ def test_the_confusion_table_has_the_true_persona_in_its_lines():
 
 def test_a_survey_that_asks_nothing_is_no_crash():
     """All stop before the first question."""
-    done = simulate(a_world(), free(15, StopRule(at_most=0)), {}, 5, np.random.default_rng(1))
-    assert lengths(done.interviews).tolist() == [1.0]
+    done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=0)), {}, 5, np.random.default_rng(1))
+    assert length_distribution(done.interviews).tolist() == [1.0]
     assert done.interviews.asked.shape == (5, 0)
 
 
@@ -135,7 +137,7 @@ def test_some_are_asked_by_lot_and_all_questions_come_up():
     """With exploration every question is asked of somebody; without, most are never needed."""
 
     def asked(explore):
-        done = simulate(a_world(), free(15, StopRule(at_most=3)), {}, 2000, np.random.default_rng(1), explore=explore)
+        done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=3)), {}, 2000, np.random.default_rng(1), explore=explore)
         return usage(done.interviews, 15).asked
 
     assert (asked(0.0) > 0).sum() < 15
@@ -145,10 +147,10 @@ def test_some_are_asked_by_lot_and_all_questions_come_up():
 
 def test_respondents_leave_as_the_hazard_says_unless_told_otherwise():
     """Two in ten at each question, the first included; with `drop_out` the hazard is left aside."""
-    rules = replace(free(15, StopRule(at_most=3)), hazard=Hazard(base=float(np.log(0.2 / 0.8))))
+    rules = replace(rules_without_conditions(15, StopRule(at_most=3)), hazard=Hazard(base=float(np.log(0.2 / 0.8))))
 
     def shares(drop_out):
-        return lengths(simulate(a_world(), rules, {}, 20_000, np.random.default_rng(4), drop_out=drop_out).interviews)
+        return length_distribution(simulate(a_world(), rules, {}, 20_000, np.random.default_rng(4), drop_out=drop_out).interviews)
 
     assert shares(None) == pytest.approx([0.2, 0.16, 0.128, 0.512], abs=0.015)
     assert shares(0.0) == pytest.approx([0, 0, 0, 1])
@@ -159,8 +161,8 @@ def test_a_hazard_knows_topics_and_seconds():
     tables = ResponseTables.of([np.array([[0.9, 0.1], [0.1, 0.9]])] * 2, seconds=[3, 8], topics=[0, 0])
     hazard = Hazard(base=-2.0, seconds=0.2, new_topic=1.5, position=0.3)
     for topics in ([0, 0], [0, 1], [-1, -1]):
-        rules = replace(free(2, StopRule(at_least=2)), hazard=hazard, first=(0, 1))
+        rules = replace(rules_without_conditions(2, StopRule(at_least=2)), hazard=hazard, first=(0, 1))
         done = simulate(replace(tables, topics=np.array(topics)), rules, {}, 20_000, np.random.default_rng(5), drop_out=None)
         begun = done.interviews.length > 0
-        stays = hazard.stays(np.array(1.0), np.array(8.0), np.array(topics != [0, 0]))
+        stays = hazard.survival(np.array(1.0), np.array(8.0), np.array(topics != [0, 0]))
         assert (done.interviews.length[begun] == 2).mean() == pytest.approx(stays, abs=0.015)

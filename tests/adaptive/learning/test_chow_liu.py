@@ -7,7 +7,7 @@ import pytest
 
 from adaptive.learning.chow_liu import conditional_information, count_pairs, dependent_tables, spanning_forest
 from adaptive.learning.fit import evidence_of, fit_with_classes, fit_with_labels
-from adaptive.learning.latent_classes import learn_personas
+from adaptive.learning.latent_classes import fit_personas
 from adaptive.learning.responses import MISSING, Answers, items_of, one_hot
 from adaptive.posterior import believe
 from adaptive.tables import ResponseTables
@@ -44,7 +44,7 @@ def test_a_dependent_table_is_shrunk_to_what_all_personas_say_of_the_pair():
     """(n(k, a, b) + strength m(b | k, a)) / (n(k, a) + strength), m as P(b | k) times the lift of the pair; rows add up to one."""
     codes, membership = some_answers(np.random.default_rng(2))
     hot, items = one_hot(codes, LEVELS), items_of(LEVELS)
-    taught = learn_personas(hot, LEVELS, membership, 8, settled=True)
+    taught = fit_personas(hot, LEVELS, membership, 8, settled=True)
 
     tables = dependent_tables(count_pairs(hot, membership), taught.table, items, 40)
 
@@ -101,7 +101,7 @@ def test_a_planted_dependence_gets_an_edge_and_nothing_else_does(known):
 
     assert found.dependences.parents == {10: 2}
     assert found.dependences.given[10].shape == (3, 3, 3)
-    assert found.dependences.won[10] > 50
+    assert found.dependences.gains[10] > 50
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -128,7 +128,7 @@ def stated_and_true(tables, codes, personas):
 
 def test_five_paraphrases_do_not_make_the_belief_sure():
     """On new respondents the stated confidence is within .05 of the truth; with plain tables it is far above."""
-    found = fit_with_labels(*_learn(paraphrases, 600), np.random.default_rng(1))
+    found = fit_with_labels(*answers_and_personas(paraphrases, 600), np.random.default_rng(1))
     codes, personas = paraphrases(np.random.default_rng(8), 4000)
 
     stated, true = stated_and_true(found.engine, codes, personas)
@@ -138,7 +138,7 @@ def test_five_paraphrases_do_not_make_the_belief_sure():
     assert stated > true + 0.1
 
 
-def crowd(rng, respondents):
+def mood_world(rng, respondents):
     """Two personas; a mood that is not the persona colours all twelve answers: no tree of pairs can say that."""
     personas = rng.integers(0, 2, respondents)
     mood = rng.normal(0, 1.5, respondents)
@@ -148,8 +148,8 @@ def crowd(rng, respondents):
 
 def test_what_no_tree_can_tell_the_evidence_weight_does():
     """A mood behind every answer: the weight falls below one, and the stated confidence comes nearer to the truth."""
-    found = fit_with_labels(*_learn(crowd, 600), np.random.default_rng(1))
-    fresh = crowd(np.random.default_rng(8), 4000)
+    found = fit_with_labels(*answers_and_personas(mood_world, 600), np.random.default_rng(1))
+    fresh = mood_world(np.random.default_rng(8), 4000)
 
     assert found.evidence_weight < 1
     stated, true = stated_and_true(found.engine, *fresh)
@@ -157,7 +157,7 @@ def test_what_no_tree_can_tell_the_evidence_weight_does():
     assert abs(stated - true) < abs(plain - plainly_true) - 0.05
 
 
-def _learn(world, respondents):
+def answers_and_personas(world, respondents):
     codes, personas = world(np.random.default_rng(7), respondents)
     return Answers.of(codes, [2] * codes.shape[1]), personas
 
@@ -166,7 +166,7 @@ def test_known_personas_give_shrunken_counts():
     """(n(k, a) + strength * pooled) / (n(k) + strength), the pooled table with half an answer a cell."""
     codes, labels = np.array([[0], [0], [1], [1], [1], [MISSING]]), np.array([0, 0, 0, 1, 1, 1])
 
-    taught = learn_personas(one_hot(codes, [2]), [2], np.eye(2)[labels], 4, settled=True)
+    taught = fit_personas(one_hot(codes, [2]), [2], np.eye(2)[labels], 4, settled=True)
 
     pooled = np.array([2.5, 3.5]) / 6
     assert taught.table == pytest.approx(np.array([(np.array([2, 1]) + 4 * pooled) / 7, (np.array([0, 2]) + 4 * pooled) / 6]))
@@ -178,5 +178,9 @@ def test_the_same_seed_gives_the_same_fit():
     codes, _ = a_world(np.random.default_rng(4), 150, copies=1)
     item, two = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
 
-    assert (item.pseudo_counts, item.evidence_weight, item.dependences.won) == (two.pseudo_counts, two.evidence_weight, two.dependences.won)
+    assert (item.pseudo_counts, item.evidence_weight, item.dependences.gains) == (
+        two.pseudo_counts,
+        two.evidence_weight,
+        two.dependences.gains,
+    )
     assert all((a == b).all() for a, b in zip(item.tables, two.tables, strict=True))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adaptive.learning.numeric import Laws, learn_laws
+from adaptive.learning.numeric import Distributions, fit_distributions
 
 
 def test_moments_are_those_of_the_persona_and_of_added_answers():
@@ -11,7 +11,7 @@ def test_moments_are_those_of_the_persona_and_of_added_answers():
     numbers = np.array([-20.0, 30, 40, 60, np.nan])
     who = np.array([[1, 0], [1, 0], [0.5, 0.5], [0, 1], [0, 1]])
 
-    law = learn_laws(numbers, who, 2)
+    law = fit_distributions(numbers, who, 2)
 
     told, weight = numbers[:4], who[:4, 1]
     mean = (weight @ told + 2 * told.mean()) / (weight.sum() + 2)
@@ -29,7 +29,7 @@ def test_the_law_that_fits_better_is_taken(logarithmic):
     scale = rng.normal(np.where(who, 3.0, 2.0), 0.8)
     numbers = np.exp(scale) if logarithmic else 100 + 10 * scale
 
-    law = learn_laws(numbers, np.eye(2)[who], 0)
+    law = fit_distributions(numbers, np.eye(2)[who], 0)
 
     assert law.logarithmic.tolist() == [logarithmic] * 2
     expected = np.array([2.0, 3.0]) if logarithmic else np.array([120.0, 130.0])
@@ -38,20 +38,20 @@ def test_the_law_that_fits_better_is_taken(logarithmic):
 
 def test_a_number_that_may_be_zero_is_not_log_normal():
     """Whatever its shape."""
-    assert not learn_laws(np.array([0.0, 1, 10, 100, 1000]), np.ones((5, 1)), 0).logarithmic.any()
+    assert not fit_distributions(np.array([0.0, 1, 10, 100, 1000]), np.ones((5, 1)), 0).logarithmic.any()
 
 
 def test_equal_answers_of_a_few_are_no_certainty():
     """A spread of nothing would rule everybody else out."""
-    law = learn_laws(np.array([5.0, 5, 5, 1, 9]), np.array([[1, 0]] * 3 + [[0, 1]] * 2), 0)
+    law = fit_distributions(np.array([5.0, 5, 5, 1, 9]), np.array([[1, 0]] * 3 + [[0, 1]] * 2), 0)
     assert law.width[0] > 0
 
 
 def test_known_laws_count_as_so_many_answers_and_keep_their_kind():
     """The mean moves half of the way when there are as many new answers as known ones count for."""
-    known = Laws(np.array([10.0, np.log(10)]), np.array([2.0, 0.5]), np.array([False, True]))
+    known = Distributions(np.array([10.0, np.log(10)]), np.array([2.0, 0.5]), np.array([False, True]))
 
-    law = learn_laws(np.full(20, 20.0), np.full((20, 2), 0.5), 10, known)
+    law = fit_distributions(np.full(20, 20.0), np.full((20, 2), 0.5), 10, known)
 
     assert law.logarithmic.tolist() == [False, True]
     assert law.centre == pytest.approx([15, (np.log(10) + np.log(20)) / 2])

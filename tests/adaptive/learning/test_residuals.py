@@ -64,6 +64,6 @@ def test_a_pair_that_depends_on_itself_stands_out_until_the_tree_knows_it():
     worst = bivariate_residuals(plain, people, believe(plain, people))[0]
     assert (worst.first, worst.second) in ((0, 1), (1, 2))
     assert worst.residual > 50
-    a, b = worst.strangest
+    a, b = worst.most_unexpected
     assert abs(worst.observed[a, b] - worst.expected[a, b]) > 100
     assert bivariate_residuals(CHAIN, people, believe(CHAIN, people))[0].residual < 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.evaluation.replay import Respondents, replay
-from adaptive.learning.calibration import evidence_from
+from adaptive.learning.calibration import evidence_of_answers
 from adaptive.learning.fit import fit_with_classes, fit_with_labels
 from adaptive.learning.responses import MISSING, Answers
 from adaptive.selection import SurveyRules
@@ -28,7 +28,7 @@ def world(rng, respondents, *, telling):
 def agreement(fit, codes, who, *, modelled):
     """Share of respondents who are known after ten questions of the live choice."""
     tables = fit.engine
-    people = evidence_from(Answers.of(codes, [3] * SIZE), tables, np.concatenate(fit.tables, axis=1))
+    people = evidence_of_answers(Answers.of(codes, [3] * SIZE), tables, np.concatenate(fit.tables, axis=1))
     rules = SurveyRules(np.ones(SIZE, bool), np.zeros(SIZE, bool), np.zeros((SIZE, SIZE), bool), (), StopRule(), effort=0.0)
     assert people.silent.any() == modelled
     everybody = Respondents(people, np.ones((len(codes), SIZE), dtype=bool), who)

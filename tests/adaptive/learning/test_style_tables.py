@@ -5,8 +5,8 @@ import pytest
 
 from adaptive import ResponseTables
 from adaptive.learning.fit import fit_with_labels
-from adaptive.learning.latent_classes import attribute_styles, learn_personas, learn_styles
-from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.latent_classes import fit_personas, fit_styles, style_posterior
+from adaptive.learning.model_selection import choose_style_numbers, initial_styles
 from adaptive.learning.responses import Answers, one_hot
 from adaptive.response_styles import Styles
 from tests.adaptive.learning.test_styles import two_styles
@@ -14,17 +14,17 @@ from tests.adaptive.learning.test_styles import two_styles
 STYLES = Styles(np.array([0, 0, 1, 2]))
 
 
-def learnt(strength=4.0):
+def fitted_styles(strength=4.0):
     """What three personas teach, of whom the first answers in two ways."""
     answers, who = two_styles(np.random.default_rng(1))
-    personas = learn_personas(answers.hot, answers.levels, np.eye(3)[who], strength, settled=True)
-    start = first_guess(answers, personas.membership, STYLES, np.random.default_rng(2))
-    return answers, personas, learn_styles(answers.hot, answers.levels, personas, STYLES, start)
+    personas = fit_personas(answers.hot, answers.levels, np.eye(3)[who], strength, settled=True)
+    start = initial_styles(answers, personas.membership, STYLES, np.random.default_rng(2))
+    return answers, personas, fit_styles(answers.hot, answers.levels, personas, STYLES, start)
 
 
 def test_people_stay_with_their_persona_while_styles_are_found_inside_it():
     """The planted shares come out, and the classes of a persona add up to its people."""
-    _, personas, taught = learnt()
+    _, personas, taught = fitted_styles()
 
     assert STYLES.marginal(taught.membership) == pytest.approx(personas.membership, abs=1e-12)
     assert STYLES.marginal(taught.prior) == pytest.approx(personas.prior, abs=1e-12)
@@ -34,7 +34,7 @@ def test_people_stay_with_their_persona_while_styles_are_found_inside_it():
 
 def test_a_style_is_shrunk_to_the_table_of_its_persona():
     """(n(style, answer) + s * persona's share) / (n(style) + s), for everybody who is of the style."""
-    answers, personas, taught = learnt(4.0)
+    answers, personas, taught = fitted_styles(4.0)
 
     for k, persona in enumerate(STYLES.persona_of):
         people = taught.membership[:, k]
@@ -44,10 +44,10 @@ def test_a_style_is_shrunk_to_the_table_of_its_persona():
 
 def test_which_style_somebody_has_is_believed_by_bayes_rule():
     """Within the persona that is known, and scored by the mixture of its styles."""
-    answers, _, taught = learnt()
+    answers, _, taught = fitted_styles()
     held = one_hot(answers.codes[:3], answers.levels)
 
-    classes, score = attribute_styles(taught, STYLES, held, np.eye(3)[[0, 0, 1]])
+    classes, score = style_posterior(taught, STYLES, held, np.eye(3)[[0, 0, 1]])
 
     for n, persona in enumerate([0, 0, 1]):
         joint = [
@@ -67,7 +67,7 @@ def test_styles_that_do_not_tell_who_somebody_is_are_not_kept():
     )
     answers = Answers.of((rng.random(chance.shape) < chance).astype(np.int64), [2] * 16)
 
-    assert style_numbers(answers, np.eye(2)[who], rng) == [2, 2]
+    assert choose_style_numbers(answers, np.eye(2)[who], rng) == [2, 2]
     assert fit_with_labels(answers, who, rng, styles=True).styles is None
 
 

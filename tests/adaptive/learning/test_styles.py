@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adaptive.learning.model_selection import first_guess, style_numbers
+from adaptive.learning.model_selection import choose_style_numbers, initial_styles
 from adaptive.learning.responses import Answers
 from adaptive.response_styles import Styles
 
@@ -21,7 +21,7 @@ def test_a_persona_with_two_ways_to_answer_has_two_styles():
     rng = np.random.default_rng(1)
     answers, who = two_styles(rng)
 
-    assert style_numbers(answers, np.eye(3)[who], rng) == [2, 1, 1]
+    assert choose_style_numbers(answers, np.eye(3)[who], rng) == [2, 1, 1]
 
 
 def test_the_first_guess_is_a_distribution_even_where_nobody_of_the_persona_gave_an_answer():
@@ -30,7 +30,7 @@ def test_the_first_guess_is_a_distribution_even_where_nobody_of_the_persona_gave
     answers, who = two_styles(rng)
     answers.codes[who == 0, 0] = 1
 
-    guess = first_guess(answers, np.eye(3)[who], Styles(np.array([0, 0, 1, 2])), rng)
+    guess = initial_styles(answers, np.eye(3)[who], Styles(np.array([0, 0, 1, 2])), rng)
 
     assert guess[:, :2].sum(axis=1) == pytest.approx(1)
     assert (guess[:, 2:] == 1).all()

@@ -10,13 +10,13 @@ from scipy.special import softmax
 from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, StopRule, SurveyRules
 from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import draw_respondents, interview
-from adaptive.learning.update import STRENGTHS, Answers, Model, distance, log_joint, relearn, teach
+from adaptive.learning.update import STRENGTHS, Answers, Model, distance, fit_model, log_joint, update_model
 from adaptive.posterior import infer
 from question_bank.compile import ObservedAnswer, compile_bank
-from question_bank.datasets.update import answers_of, model_of, relearned_bank
+from question_bank.datasets.update import answers_of, model_of, updated_bank
 from tests.adaptive.random_banks import a_random_bank, a_random_value
 
-LOOSE = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}
+TABLES = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.85, 0.15], [0.1, 0.9]])}
 
 
 @pytest.mark.parametrize("seed", range(45))
@@ -48,20 +48,20 @@ def a_world(table, questions=8):
     return ResponseTables.of([table] * questions, prior=[0.5, 0.5])
 
 
-def drawn(tables, people, seed, skip=0.0):
+def draw_answers(tables, people, seed, skip=0.0):
     found = draw_respondents(tables, {}, people, np.random.default_rng(seed), skip)
     return found.label, Answers(found.answers.codes, found.answers.silent, {}, {})
 
 
 def test_tables_move_towards_the_answers_and_personas_keep_their_names():
     """The world is clearer than was published; a fifth of the answers is missing."""
-    who, answers = drawn(a_world(LOOSE["true"]), 1500, 1, skip=0.2)
-    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["published"]).questions)
+    who, answers = draw_answers(a_world(TABLES["true"]), 1500, 1, skip=0.2)
+    published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
 
-    learned = relearn(published, answers, np.random.default_rng(2))
+    learned = update_model(published, answers, np.random.default_rng(2))
 
     for question in learned.model.questions:
-        np.testing.assert_allclose(question.table, LOOSE["true"], atol=0.05)
+        np.testing.assert_allclose(question.table, TABLES["true"], atol=0.05)
     assert (learned.membership.argmax(axis=1) == who).mean() > 0.95
     won = learned.after - learned.before
     assert won.mean() > 5 * won.std() / np.sqrt(len(won))
@@ -70,10 +70,10 @@ def test_tables_move_towards_the_answers_and_personas_keep_their_names():
 
 def test_where_the_tables_are_true_hardly_anything_moves():
     """Answers drawn from the published tables: these count most, and held-out answers become no likelier."""
-    _, answers = drawn(a_world(LOOSE["true"]), 300, 3)
-    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["true"]).questions)
+    _, answers = draw_answers(a_world(TABLES["true"]), 300, 3)
+    published = Model(np.array([0.5, 0.5]), a_world(TABLES["true"]).questions)
 
-    learned = relearn(published, answers, np.random.default_rng(4))
+    learned = update_model(published, answers, np.random.default_rng(4))
 
     assert learned.strength >= 200
     pairs = zip(published.questions, learned.model.questions, strict=True)
@@ -109,7 +109,7 @@ def test_every_kind_of_table_learns():
         {3: np.full((2, 2, 2), 0.5)},
     )
 
-    model, membership = teach(published, Answers(codes, silent, {1: ticks}, {2: numbers}), 5.0)
+    model, membership = fit_model(published, Answers(codes, silent, {1: ticks}, {2: numbers}), 5.0)
 
     assert ((membership[:, 1] > 0.5) == who).mean() > 0.99
     np.testing.assert_allclose(model.questions[1].ticked, [[0.3, 0.6], [0.8, 0.1]], atol=0.05)
@@ -122,9 +122,9 @@ def test_every_kind_of_table_learns():
 
 def test_a_published_table_worth_endlessly_many_respondents_stays_as_it_is():
     """Whatever was answered."""
-    _, answers = drawn(a_world(LOOSE["true"]), 200, 6)
-    published = Model(np.array([0.5, 0.5]), a_world(LOOSE["published"]).questions)
-    model, _ = teach(published, answers, 1e12)
+    _, answers = draw_answers(a_world(TABLES["true"]), 200, 6)
+    published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
+    model, _ = fit_model(published, answers, 1e12)
     for old, new in zip(published.questions, model.questions, strict=True):
         np.testing.assert_allclose(new.table, old.table, atol=1e-6)
 
@@ -148,9 +148,9 @@ def test_a_bank_with_lapses_is_written_without_them():
         for _ in range(80)
     ]
     answers = answers_of(compiled, gives)
-    model, membership = teach(model_of(compiled), answers, 20.0)
+    model, membership = fit_model(model_of(compiled), answers, 20.0)
 
-    again = model_of(compile_bank(relearned_bank(compiled, model, answers, membership)))
+    again = model_of(compile_bank(updated_bank(compiled, model, answers, membership)))
 
     compared = 0
     for learnt, read in zip(model.questions, again.questions, strict=True):
@@ -174,7 +174,7 @@ def test_answers_to_chosen_questions_teach_without_bias():
     who = np.arange(800)[:, None]
     codes[who, asked] = people.codes[who, asked]
 
-    learned = relearn(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
+    learned = update_model(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
 
     often = np.flatnonzero((codes >= 0).sum(axis=0) > 200)
     assert len(often) >= 5

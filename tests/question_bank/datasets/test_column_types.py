@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from question_bank.datasets.infer import Wanted, read_sheet
+from question_bank.datasets.infer import ReadOptions, read_dataset
 from question_bank.datasets.table_files import AnswersInvalid
 
 
-def sheet(columns, **wishes):
+def read_columns(columns, **wishes):
     """A file of some columns, each a list of cells."""
     rows = zip(*columns.values(), strict=True)
     text = "\n".join([",".join(columns), *(",".join(f'"{cell}"' for cell in row) for row in rows)])
-    return read_sheet(text, "a.csv", Wanted(**wishes))
+    return read_dataset(text, "a.csv", ReadOptions(**wishes))
 
 
 def problems(columns, **wishes):
     with pytest.raises(AnswersInvalid) as told:
-        sheet(columns, **wishes)
+        read_columns(columns, **wishes)
     return told.value.problems
 
 
@@ -26,7 +26,7 @@ OTHER = ["1", "2"] * 10
 def test_numbers_that_are_no_scale_are_a_number_question():
     """Classes of equal size for the search, the numbers themselves for the tables, room beyond what was seen."""
     ages = [str(20 + 3 * n) for n in range(18)] + ["", "20"]
-    column = sheet({"age": ages, "q": OTHER}).columns[0]
+    column = read_columns({"age": ages, "q": OTHER}).columns[0]
 
     assert (column.question.type, column.question.minimum, column.question.maximum) == ("number", 0, 100)
     assert column.codes.max() == 5
@@ -38,7 +38,7 @@ def test_numbers_that_are_no_scale_are_a_number_question():
 
 def test_ticks_with_one_prefix_are_one_multiple_question():
     """Empty cells are options that were not seen."""
-    found = sheet({"why.Price": ["1", "0"] * 10, "why.Old car": ["yes", ""] * 10, "q": OTHER})
+    found = read_columns({"why.Price": ["1", "0"] * 10, "why.Old car": ["yes", ""] * 10, "q": OTHER})
 
     why = found.columns[0]
     assert (why.question.id, why.question.type, why.question.outcomes) == ("why", "multiple", ("price", "old-car"))
@@ -50,23 +50,23 @@ def test_ticks_with_one_prefix_are_one_multiple_question():
 
 def test_a_prefix_with_other_answers_is_no_multiple_question():
     """Q1.a, Q1.b, ... may be scales."""
-    found = sheet({"Q.1": ["1", "0"] * 10, "Q.2": ["1", "3"] * 10})
+    found = read_columns({"Q.1": ["1", "0"] * 10, "Q.2": ["1", "3"] * 10})
     assert [column.question.type for column in found.columns] == ["single", "scale"]
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("single", ("1", "2", "10")), ("scale", tuple(map(str, range(1, 11)))), ("number", ())])
 def test_a_wish_goes_before_what_is_recognised(kind, expected):
     """The same column three ways."""
-    found = sheet({"q": ["1", "10", "2", "1"] * 5, "r": OTHER}, kinds={"q": kind}).columns[0].question
+    found = read_columns({"q": ["1", "10", "2", "1"] * 5, "r": OTHER}, kinds={"q": kind}).columns[0].question
     assert (found.type, found.outcomes) == (kind, expected)
 
 
 def test_columns_are_left_out_or_made_ticks_by_wish():
     """--type ignore, --without, and a single option on its own."""
     columns = {"why.a": ["1", "0"] * 10, "why.b": ["0", "1"] * 10, "q": OTHER, "r": OTHER}
-    assert [column.name for column in sheet(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
-    assert [column.name for column in sheet(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
-    only = sheet({"why.a": ["1", "0"] * 10, "q": OTHER}, kinds={"why": "multiple"}).columns[0]
+    assert [column.name for column in read_columns(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
+    assert [column.name for column in read_columns(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
+    only = read_columns({"why.a": ["1", "0"] * 10, "q": OTHER}, kinds={"why": "multiple"}).columns[0]
     assert only.question.type == "multiple"
 
 
@@ -97,7 +97,7 @@ def test_every_stray_word_is_named():
 @pytest.mark.parametrize("cells", [["0", "1", "2", "3+"] * 5, ["< 20", "20", "> 20", "20"] * 5, ["a", "b", "7", "c"] * 5])
 def test_bands_and_names_among_numbers_are_choices(cells):
     """Three children or more is no slip of the pen."""
-    assert sheet({"q": cells, "r": OTHER}).columns[0].question.type == "single"
+    assert read_columns({"q": cells, "r": OTHER}).columns[0].question.type == "single"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_multiple_question_names_its_strange_cell():
 
 def test_soft_labels_are_rows_that_add_up_to_one():
     """Unlabelled lines are left out and counted; what does not add up is named."""
-    found = sheet({"A": ["0.25", "1", ""], "B": ["0.75", "0.0005", ""], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
+    found = read_columns({"A": ["0.25", "1", ""], "B": ["0.75", "0.0005", ""], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
     assert found.labels.names == ("A", "B")
     assert found.labels.membership == pytest.approx(np.array([[0.25, 0.75], [1 / 1.0005, 0.0005 / 1.0005]]))
     assert found.dropped == 1

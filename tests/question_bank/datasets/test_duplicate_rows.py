@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from question_bank.datasets.duplicate_rows import called_like_an_id, repeats_of
-from question_bank.datasets.infer import Wanted, read_sheet
-from question_bank.datasets.table_files import AnswersInvalid, cells_of
+from question_bank.datasets.duplicate_rows import find_duplicate_rows, looks_like_id
+from question_bank.datasets.infer import ReadOptions, read_dataset
+from question_bank.datasets.table_files import AnswersInvalid, parse_csv
 from tests.real_answers import CAR_BUYERS, shared_file
 
 
@@ -15,7 +15,7 @@ def lines(respondents=40, questions=8, options=5, seed=1):
 
 
 def found(rows, names=8):
-    return repeats_of(cells_of("\n".join([",".join(f"q{n}" for n in range(names)), *rows]), "a.csv"))
+    return find_duplicate_rows(parse_csv("\n".join([",".join(f"q{n}" for n in range(names)), *rows]), "a.csv"))
 
 
 def test_a_block_that_was_pasted_twice_is_refused_with_its_place():
@@ -58,13 +58,13 @@ def test_a_few_patterns_in_turn_are_no_repeats(rows):
 @pytest.mark.parametrize("name", ["vnf", "hobbies", "election"])
 def test_real_questionnaires_are_not_refused(name):
     """Nobody is taken for somebody else."""
-    told = repeats_of(cells_of(shared_file(f"{name}.csv").read_text(), f"{name}.csv"))
+    told = find_duplicate_rows(parse_csv(shared_file(f"{name}.csv").read_text(), f"{name}.csv"))
     assert (told.problems, told.warnings) == ((), ())
 
 
 def test_nineteen_car_buyers_who_were_entered_twice_are_a_warning():
     """They are few enough not to be refused."""
-    told = repeats_of(cells_of(CAR_BUYERS.read_text(), CAR_BUYERS.name))
+    told = find_duplicate_rows(parse_csv(CAR_BUYERS.read_text(), CAR_BUYERS.name))
     assert told.problems == ()
     assert [warning.split(":")[1] for warning in told.warnings] == ["734"]
 
@@ -74,13 +74,13 @@ def test_an_id_that_comes_again_is_refused_line_by_line():
     rows = [f"r{n % 38},{line}" for n, line in enumerate(lines())]
     text = "\n".join(["Respondent ID," + ",".join(f"q{n}" for n in range(8)), *rows])
     with pytest.raises(AnswersInvalid) as told:
-        read_sheet(text, "a.csv", Wanted(without=["Respondent ID"]))
+        read_dataset(text, "a.csv", ReadOptions(without=["Respondent ID"]))
     assert told.value.problems == [
         f'a.csv:{line}: column "Respondent ID": "r{line - 40}" is on line {line - 38} already: '
         "keep one line a respondent, or accept it with --keep-repeats"
         for line in (40, 41)
     ]
-    kept = read_sheet(text, "a.csv", Wanted(without=["Respondent ID"], keep_repeats=True))
+    kept = read_dataset(text, "a.csv", ReadOptions(without=["Respondent ID"], keep_repeats=True))
     assert len(kept.codes) == 40
     assert len(kept.warnings) == 2
 
@@ -88,10 +88,10 @@ def test_an_id_that_comes_again_is_refused_line_by_line():
 @pytest.mark.parametrize("name", ["id", "ID", "respondent_id", "customerNo", "e-mail", "Email", "user key", "participant"])
 def test_what_ids_are_called(name):
     """By surveys and by CRMs."""
-    assert called_like_an_id(name)
+    assert looks_like_id(name)
 
 
 @pytest.mark.parametrize("name", ["paid", "idea", "user", "q1", "satisfaction", "number of children", "mailbox"])
 def test_what_no_id_is_called(name):
     """Questions that sound a little like one."""
-    assert not called_like_an_id(name)
+    assert not looks_like_id(name)

@@ -6,8 +6,8 @@ import pytest
 from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
 from question_bank.datasets.dataset import slug
-from question_bank.datasets.fit import fit_sheet, fitted_bank, notes_of
-from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank
+from question_bank.datasets.infer import read_dataset
 from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
@@ -17,7 +17,7 @@ from tests.question_bank.planted import planted
 def column(values, name="q"):
     """One recognised column; the second one keeps its respondents when a cell is empty."""
     cells = "\n".join(f'"{value}",{number % 2}' for number, value in enumerate(values))
-    return read_sheet(f"{name},other\n{cells}\n", "a.csv").columns[0]
+    return read_dataset(f"{name},other\n{cells}\n", "a.csv").columns[0]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_ids_are_unique_and_the_same_for_every_order_of_lines():
 def test_what_cannot_be_a_question_is_told_with_its_place(text, words):
     """And every problem of the columns at once."""
     with pytest.raises(AnswersInvalid) as told:
-        read_sheet(text, "a.csv")
+        read_dataset(text, "a.csv")
     assert words in str(told.value)
 
 
@@ -93,20 +93,20 @@ def test_what_cannot_be_a_question_is_told_with_its_place(text, words):
 def test_wishes_that_the_file_cannot_meet(wanted, label, words):
     """Named with what there is."""
     with pytest.raises(AnswersInvalid) as told:
-        read_sheet("q,r,who\n1,2,a\n0,2,b\n", "a.csv", wanted, label)
+        read_dataset("q,r,who\n1,2,a\n0,2,b\n", "a.csv", wanted, label)
     assert words in str(told.value)
 
 
 def test_more_personas_than_different_respondents_are_refused():
     """Three lines, two of them the same."""
-    sheet = read_sheet("q,r\n1,x\n0,y\n1,x\n", "a.csv")
+    sheet = read_dataset("q,r\n1,x\n0,y\n1,x\n", "a.csv")
     with pytest.raises(AnswersInvalid, match="3 are more than the 2 different respondents"):
-        fit_sheet(sheet, 3, 1)
+        fit_dataset(sheet, 3, 1)
 
 
 def test_lines_without_answers_or_label_teach_nothing_and_are_counted():
     """Only the two whole lines are learnt from."""
-    sheet = read_sheet("q,who\n1,a\n,a\n0,\n0,b\n", "a.csv", label="who")
+    sheet = read_dataset("q,who\n1,a\n,a\n0,\n0,b\n", "a.csv", label="who")
 
     assert sheet.codes.tolist() == [[1], [0]]
     assert (sheet.labels.names, sheet.labels.codes.tolist(), sheet.dropped) == (("a", "b"), [0, 1], 2)
@@ -114,24 +114,24 @@ def test_lines_without_answers_or_label_teach_nothing_and_are_counted():
 
 def test_an_answer_that_only_the_unlabelled_gave_is_an_answer_all_the_same():
     """The file is read again with the fitted bank as a whole; but where only they differ there is nothing to learn."""
-    sheet = read_sheet("q,who\nred,a\nblue,b\ngreen,\n", "a.csv", label="who")
+    sheet = read_dataset("q,who\nred,a\nblue,b\ngreen,\n", "a.csv", label="who")
     assert sheet.columns[0].question.outcomes == ("blue", "green", "red")
     assert sheet.codes.tolist() == [[2], [0]]
-    assert fit_sheet(sheet, None, 1).tables[0].shape == (2, 3)
+    assert fit_dataset(sheet, None, 1).tables[0].shape == (2, 3)
 
     with pytest.raises(AnswersInvalid, match='column "q": those who have a label all gave the same answer'):
-        read_sheet("q,who\nred,a\nred,b\ngreen,\n", "a.csv", label="who")
+        read_dataset("q,who\nred,a\nred,b\ngreen,\n", "a.csv", label="who")
 
 
 @pytest.mark.parametrize("label", [None, "Who?"])
 def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
     """No problem, no difference, the planted parent, and every answer of the file found again through the column map."""
     text = planted()
-    sheet = read_sheet(text, "a.csv", None if label else [f"Q.{n}" for n in range(9)], label)
-    fit = fit_sheet(sheet, None if label else 2, 1)
+    sheet = read_dataset(text, "a.csv", None if label else [f"Q.{n}" for n in range(9)], label)
+    fit = fit_dataset(sheet, None if label else 2, 1)
     bank = fitted_bank(sheet, fit, "planted")
 
-    written = write_bank(bank, notes_of(sheet, fit))
+    written = write_bank(bank, fit_notes(sheet, fit))
     assert check_bank(written.encode(), "planted.yaml").errors == ()
     again = read_bank(written, "planted.yaml")
     assert again == bank
@@ -146,8 +146,8 @@ def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
 
 def test_the_tables_of_the_file_are_those_of_the_fit():
     """To the four places that are written, rows adding up to exactly one."""
-    sheet = read_sheet(planted(), "a.csv", label="Who?")
-    fit = fit_sheet(sheet, None, 1)
+    sheet = read_dataset(planted(), "a.csv", label="Who?")
+    fit = fit_dataset(sheet, None, 1)
     tables = compile_bank(fitted_bank(sheet, fit, "planted")).tables
 
     assert tables.questions[3].cells == pytest.approx(fit.tables[3], abs=1e-4)
@@ -155,17 +155,17 @@ def test_the_tables_of_the_file_are_those_of_the_fit():
     for answer in range(sheet.levels[fit.dependences.parents[8]]):
         codes = np.full((1, len(sheet.levels)), -1)
         codes[0, fit.dependences.parents[8]] = answer
-        shares = forest.predicted(forest.read(codes))[:, 0, forest.questions.tolist().index(8)]
+        shares = forest.predict(forest.read(codes))[:, 0, forest.questions.tolist().index(8)]
         assert pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4) == shares[: sheet.levels[8]].T
     assert tables.evidence_weight == fit.evidence_weight
 
 
 def test_the_notes_say_what_stands_behind_the_figures():
     """Respondents, missing share, strength, weight and support."""
-    sheet = read_sheet(planted(), "a.csv", label="Who?")
-    fit = fit_sheet(sheet, None, 1)
+    sheet = read_dataset(planted(), "a.csv", label="Who?")
+    fit = fit_dataset(sheet, None, 1)
 
-    written = write_bank(fitted_bank(sheet, fit, "planted"), notes_of(sheet, fit))
+    written = write_bank(fitted_bank(sheet, fit, "planted"), fit_notes(sheet, fit))
 
     assert written.startswith(f"# Fitted by `discern fit` from 300 respondents, {(sheet.codes < 0).mean():.1%} of answers missing.")
     assert f"by {fit.pseudo_counts:g} answers (cross-validated). Questions with a parent: 1" in written

@@ -3,8 +3,8 @@
 import pytest
 
 from question_bank.datasets.answer_table import read_column_map
-from question_bank.datasets.infer import read_sheet
-from question_bank.datasets.table_files import AnswersInvalid, cells_of
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.table_files import AnswersInvalid, parse_csv
 
 LAUGHS = "columns: {}\nignore:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"- &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(12)
@@ -34,11 +34,11 @@ def test_a_column_map_that_says_a_thing_twice_is_refused():
 def test_a_first_line_without_end_is_refused():
     """No cell has more than the 128 kB that the reader of CSV takes."""
     with pytest.raises(AnswersInvalid, match="f:1: is not readable CSV"):
-        cells_of("x" * 200_000 + "\n1", "f")
+        parse_csv("x" * 200_000 + "\n1", "f")
 
 
 def test_digits_without_end_are_named_with_their_line():
     answers = "a,b\n1,2\n" + "9" * 400 + ",3\n3,4\n"
 
     with pytest.raises(AnswersInvalid, match=r'f:3: .*"99999999999999999999\.\.\." is larger than any number'):
-        read_sheet(answers, "f")
+        read_dataset(answers, "f")

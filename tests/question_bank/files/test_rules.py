@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.question_bank.a_bank import ABSENT, GOOD, changed, one_error, report_of
+from tests.question_bank.a_bank import ABSENT, GOOD, changed, only_error_after, report_of
 
 OWNS, REASONS, HAPPY, AGE, MORE, COLOUR = (f"questions.{index}" for index in range(6))
 ROW, COUNTED = f"{OWNS}.likelihood.driver", f"{REASONS}.likelihood.driver"
@@ -97,7 +97,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("path", "value", "blamed", "wrong"), MISTAKES)
 def test_a_broken_rule_is_told_once_where_its_author_must_look(path, value, blamed, wrong):
     """One mistake, one error: at the place to mend, without what only follows from it."""
-    problem = one_error(path, value)
+    problem = only_error_after(path, value)
 
     assert (problem.path, wrong in problem.wrong) == (blamed, True), problem
     assert problem.todo
@@ -139,7 +139,7 @@ ROWS = [
 @pytest.mark.parametrize(("path", "row", "cell", "wrong"), ROWS)
 def test_a_row_that_cannot_be_read_is_told_at_its_persona_or_cell(path, row, cell, wrong):
     """Every form of row says what it lacks."""
-    problem = one_error(path, row)
+    problem = only_error_after(path, row)
 
     assert (problem.path, wrong in problem.wrong) == (path + cell, True), problem
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.question_bank.a_bank import ABSENT, GOOD, one_error, report_of
+from tests.question_bank.a_bank import ABSENT, GOOD, only_error_after, report_of
 
 NO_WORDS = "has no words"
 
@@ -80,7 +80,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("path", "value", "blamed", "wrong"), MISTAKES)
 def test_a_wrong_field_is_told_once_at_its_own_place(path, value, blamed, wrong):
     """Changing one field to nonsense gives one error, at that field."""
-    problem = one_error(path, value)
+    problem = only_error_after(path, value)
 
     assert (problem.path, wrong in problem.wrong) == (blamed, True), problem
     assert problem.todo
@@ -88,8 +88,8 @@ def test_a_wrong_field_is_told_once_at_its_own_place(path, value, blamed, wrong)
 
 def test_an_unknown_field_names_the_known_one_that_was_meant():
     """`langages` asks whether `languages` was meant, and `lik` inside a question names the fields of a question."""
-    assert one_error("langages", ["en"]).todo == 'did you mean "languages"?'
-    assert "remove it; the fields are ask_if, help, id" in one_error("questions.0.zzz", 1).todo
+    assert only_error_after("langages", ["en"]).todo == 'did you mean "languages"?'
+    assert "remove it; the fields are ask_if, help, id" in only_error_after("questions.0.zzz", 1).todo
 
 
 @pytest.mark.parametrize("origin", ["*", "http://localhost:8000", "https://shop.example", "http://[::1]:80"])

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.infer import read_dataset
 from question_bank.datasets.table_files import AnswersInvalid
 from survey_service.analysis.answer_files import read_cells
 
@@ -30,7 +30,7 @@ def test_the_types_of_parquet_are_those_of_the_questions(tmp_path):
         word=pyarrow.array(["red", "blue", None, "red"]).dictionary_encode(),
     )
 
-    sheet = read_sheet(read_cells(path), path.name)
+    sheet = read_dataset(read_cells(path), path.name)
 
     assert [column.question.type for column in sheet.columns] == ["single", "scale", "scale", "number", "single"]
     assert [column.codes[2] for column in sheet.columns[:3]] == [-1, -1, -1]
@@ -42,7 +42,7 @@ def test_problems_name_the_row_of_the_table(tmp_path):
     """Counted from one; rows without any value count too."""
     path = parquet(tmp_path / "a.parquet", a=["1", None, "x", *"23456789"], b=["p", None, *"pqpqpqpqp"])
     with pytest.raises(AnswersInvalid, match=r'a.parquet:3: column "a": "x" is not a number'):
-        read_sheet(read_cells(path), path.name)
+        read_dataset(read_cells(path), path.name)
 
 
 def test_what_cannot_be_read_is_told(tmp_path):
@@ -63,4 +63,4 @@ def test_a_moment_is_written_as_words(tmp_path):
     days = [datetime.datetime(2026, 1, day, 12, day) for day in range(1, 13)]
     path = parquet(tmp_path / "a.parquet", when=days, b=list("pqpqpqpqpqpq"))
     with pytest.raises(AnswersInvalid, match='column "when": has another value on every line'):
-        read_sheet(read_cells(path), path.name)
+        read_dataset(read_cells(path), path.name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from question_bank.files.load import read_bank
-from survey_service.analysis.dropout import learned_hazard, with_hazard
+from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.refit import NEEDED_PER_PERSONA, comparison, refit_survey
 from survey_service.store.banks import Banks
 from tests.processes import discern
@@ -114,9 +114,9 @@ def test_the_same_answers_give_the_same_draft(service):
     taken = service.start("drinks")
     taken.answer("morning", "pot")
     taken.answer("noon", "cup")
-    assert len(refitted(service).learned.membership) == 46
+    assert len(refitted(service).update.membership) == 46
     taken.back()
-    assert len(refitted(service).learned.membership) == 45
+    assert len(refitted(service).update.membership) == 45
 
 
 def test_too_few_answers_are_told_with_how_many_are_needed(service, database_url, tmp_path):
@@ -147,7 +147,7 @@ def test_where_respondents_left_teaches_when_the_next_ones_will(service):
     def learned():
         with service.parts.store.reading() as session:
             bank = Banks().current(session, "drinks")[0]
-            return with_hazard(bank.bank, "drinks", learned_hazard(session, bank, "drinks")).survey("drinks").drop_out
+            return with_hazard(bank.bank, "drinks", fit_survey_hazard(session, bank, "drinks")).survey("drinks").drop_out
 
     for people in (10, 140):
         for _ in range(people):
@@ -159,5 +159,5 @@ def test_where_respondents_left_teaches_when_the_next_ones_will(service):
                     someone.post("finish", {})
         assert (learned() is None) == (people == 10)
 
-    leaving = [1 - learned().stays(np.array(taken), np.array(5.0), np.array(True)) for taken in (1, 2, 3)]
+    leaving = [1 - learned().survival(np.array(taken), np.array(5.0), np.array(True)) for taken in (1, 2, 3)]
     assert leaving == pytest.approx([0.3] * 3, abs=0.12)

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from adaptive.evaluation.replay import Respondents
 from adaptive.learning.fit import evidence_of
 from question_bank.compile import compile_bank
-from question_bank.datasets.fit import fit_sheet, fitted_bank
-from question_bank.datasets.infer import read_sheet
+from question_bank.datasets.fit import fit_dataset, fitted_bank
+from question_bank.datasets.infer import read_dataset
 from survey_service.analysis.reports.fitted import report_fit
 from survey_service.cli.main import main
 from tests.processes import ROOT, environment
@@ -79,8 +79,8 @@ def simulated(folder, bank=EXAMPLE, *more):
 
 
 def fitted(folder):
-    sheet = read_sheet(planted(), "answers.csv", [f"Q.{n}" for n in range(9)])
-    fit = fit_sheet(sheet, 2, 1)
+    sheet = read_dataset(planted(), "answers.csv", [f"Q.{n}" for n in range(9)])
+    fit = fit_dataset(sheet, 2, 1)
     bank = compile_bank(fitted_bank(sheet, fit, "planted"))
     report_fit(bank, Respondents(evidence_of(sheet.codes, bank.tables), sheet.codes > -2), "answers.csv", folder / "fit.html")
     return (folder / "fit.html").read_text(encoding="utf-8")

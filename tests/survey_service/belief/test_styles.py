@@ -87,7 +87,7 @@ def test_stored_answers_update_a_bank_with_styles(service, tmp_path):
 
 def test_a_report_shows_personas():
     """With the share of the persona, and of all its people together."""
-    drivers, families = sections.personas(compile_bank(read_bank(STYLED))).tables
+    drivers, families = sections.personas_section(compile_bank(read_bank(STYLED))).tables
 
     assert drivers.caption == "The driver: 50% of the respondents"
     assert families.caption == "The family: 50% of the respondents"

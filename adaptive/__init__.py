@@ -1,4 +1,4 @@
-"""Numbers: response tables, the belief about the personas, and the next question. Knows nothing of files, HTTP or databases."""
+"""Response tables, the belief about the personas, and the choice of the next question. No files, HTTP or databases."""
 
 from adaptive.information import entropy, expected_information_gain
 from adaptive.likelihood import Choice, MultipleChoice, Numeric, Unmodelled

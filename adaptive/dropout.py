@@ -1,4 +1,4 @@
-"""Respondents who leave: the hazard of each further question, and what it does to the choice."""
+"""Dropout: the hazard that a respondent leaves at the next question, and its estimation."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy.special import expit, log_expit
 from adaptive.arrays import Bools, Floats, Ints
 
 RIDGE = 1.0
-"""Penalty on the squared slopes: a few hundred leavers must not make a question look deadly."""
+"""Penalty on the squared slopes, so that a few hundred dropouts do not give a question an extreme hazard."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,20 @@ class Hazard:
     new_topic: float = 0.0
 
     def survival(self, taken: Ints, seconds: Floats, new_topic: Bools) -> Floats:
-        """P(the respondent stays), for arrays that broadcast."""
-        staying: Floats = expit(-(self.base + self.position * taken + self.seconds * seconds + self.new_topic * new_topic))
-        return staying
+        """Return P(the respondent stays), for arrays that broadcast."""
+        probability: Floats = expit(-(self.base + self.position * taken + self.seconds * seconds + self.new_topic * new_topic))
+        return probability
 
 
 def fit_hazard(taken: Ints, seconds: Floats, new_topic: Bools, left: Bools) -> Hazard:
-    """The hazard most likely given N questions shown, a small penalty on the slopes; all arguments are (N,), `left` where it was the end.
+    """Fit the hazard to N questions shown, by penalised maximum likelihood.
 
-    Raises ValueError where nobody left, or everybody did.
+    All arguments are (N,); `left` is True where the respondent left at the question. Raises ValueError where nobody left, or everybody.
     """
     from scipy.optimize import minimize  # noqa: PLC0415  (half a second that only a fit should pay)
 
     if not left.any() or left.all():
-        raise ValueError("a hazard is learnt from respondents who left and respondents who stayed")
+        raise ValueError("a hazard needs both respondents who left and respondents who stayed")
     features = np.column_stack([np.ones(len(left)), taken, seconds, new_topic]).astype(float)
     scale = np.maximum(features.std(axis=0), 1e-9)
     scale[0] = 1.0
@@ -50,6 +50,6 @@ def fit_hazard(taken: Ints, seconds: Floats, new_topic: Bools, left: Bools) -> H
         slope = -scaled.T @ (sign * expit(-margin)) + penalty
         return float(-log_expit(margin).sum() + (penalty * slopes).sum() / 2), slope
 
-    found = minimize(loss, np.array([np.log(left.mean() / (1 - left.mean())), 0.0, 0.0, 0.0]), jac=True, method="L-BFGS-B")
-    base, position, effort, topic = (found.x / scale).tolist()
+    solution = minimize(loss, np.array([np.log(left.mean() / (1 - left.mean())), 0.0, 0.0, 0.0]), jac=True, method="L-BFGS-B")
+    base, position, effort, topic = (solution.x / scale).tolist()
     return Hazard(base, position, effort, topic)

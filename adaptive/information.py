@@ -1,4 +1,4 @@
-"""How much is unknown, and how much a question is expected to tell."""
+"""Entropy of a belief, information gain of a question, and value of information for a decision."""
 
 import numpy as np
 from scipy.special import entr
@@ -9,37 +9,37 @@ from adaptive.posterior import Posterior
 from adaptive.tables import ResponseTables
 
 
-def value_of_information(tables: ResponseTables, standing: Posterior, actions: Floats) -> Floats:
-    """(B, Q) expected gain of the best action from hearing each outcome first, in the unit of `actions` (Howard, 1966).
+def value_of_information(tables: ResponseTables, posterior: Posterior, actions: Floats) -> Floats:
+    """Return the (B, Q) value of information of each question, in the unit of `actions` (Howard, 1966).
 
-    ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``: never negative; zero where no single answer can
-    change what is done.
+    ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``. It is never negative, and zero where no single
+    answer can change the best action.
 
     Parameters
     ----------
     actions : (M, K) array
         Value of each action for each persona, or for each class where personas have styles.
 
-    >>> tables, standing = ResponseTables.of([np.eye(2)]), Standing(np.array([[.5, .5]]), None)
-    >>> value_of_information(tables, standing, np.array([[10., 0.], [0., 10.]]))
+    >>> tables, posterior = ResponseTables.of([np.eye(2)]), Posterior(np.array([[.5, .5]]), None)
+    >>> value_of_information(tables, posterior, np.array([[10., 0.], [0., 10.]]))
     array([[5.]])
     """
-    belief = standing.classes
+    belief = posterior.classes
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
     value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
-    if tables.forest is not None and standing.reading is not None:
-        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.silence, standing.reading)
+    if tables.forest is not None and posterior.upward is not None:
+        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.silence, posterior.upward)
     gain: Floats = np.maximum(value - now, 0.0)
     return gain
 
 
-def decision_is_final(tables: ResponseTables, standing: Posterior, actions: Floats, still_open: Bools, left: Ints) -> Bools:
-    """(B,) whether nothing that may still be answered can change the best action.
+def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints) -> Bools:
+    """Return (B,) whether no further answers can change the best action.
 
-    Sure, though cautious: every open question gets the outcome that speaks most for another action. Action a stays ahead of b while
+    The bound is conservative: every open question is given the outcome that most favours another action. Action a stays ahead of b while
     ``sum p(k) max(U[a, k] - U[b, k], 0)`` is at least ``sum p(k) max(U[b, k] - U[a, k], 0)`` times the largest likelihood ratio that so
     many answers can bring about between the personas of the two sums.
 
@@ -50,35 +50,35 @@ def decision_is_final(tables: ResponseTables, standing: Posterior, actions: Floa
     left : (B,) int
         How many of them, at most.
     """
-    ratios = np.broadcast_to(tables.widest_ratios, (len(still_open), *tables.widest_ratios.shape))
-    if tables.forest is not None and standing.reading is not None:
+    ratios = np.broadcast_to(tables.widest_ratios, (len(open_questions), *tables.widest_ratios.shape))
+    if tables.forest is not None and posterior.upward is not None:
         ratios = ratios.copy()
-        # What is answered below a question makes its own answers tell more than its table says.
-        ratios[:, tables.forest.questions[tables.forest.has_evidence(standing.reading)]] = np.inf
-    best = (standing.classes @ actions.T).argmax(axis=1)
+        # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
+        ratios[:, tables.forest.questions[tables.forest.has_evidence(posterior.upward)]] = np.inf
+    best = (posterior.classes @ actions.T).argmax(axis=1)
     return np.array(
         [
-            _stays_best(actions[a] - actions, standing.classes[b], ratios[b, still_open[b]], int(left[b]), tables.evidence_weight)
+            _stays_best(actions[a] - actions, posterior.classes[b], ratios[b, open_questions[b]], int(remaining[b]), tables.evidence_weight)
             for b, a in enumerate(best)
         ]
     )
 
 
-def _stays_best(leads: Floats, belief: Floats, ratios: Floats, left: int, weight: float) -> bool:
-    """Whether each of (M, K) `leads` over another action stays positive against `left` of (open, K, K) log `ratios`."""
+def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, weight: float) -> bool:
+    """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`."""
     for lead in leads:
         worth = belief * lead
-        against = worth < 0
-        if against.any():
-            swings = ratios[:, against][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
-            swing = weight * np.sort(swings)[len(swings) - left if left < len(swings) else 0 :].sum()
-            if np.log(max(worth[~against].sum(), TINY)) < np.log(-worth[against].sum()) + swing:
+        disfavoured = worth < 0
+        if disfavoured.any():
+            swings = ratios[:, disfavoured][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
+            swing = weight * np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
+            if np.log(max(worth[~disfavoured].sum(), TINY)) < np.log(-worth[disfavoured].sum()) + swing:
                 return False
     return True
 
 
 def entropy(belief: Floats) -> Floats:
-    """Uncertainty left in (…, K) beliefs, in bits (Shannon, 1948).
+    """Return the entropy of (…, K) beliefs, in bits (Shannon, 1948).
 
     >>> float(entropy(np.array([0.5, 0.25, 0.25])))
     1.5
@@ -88,10 +88,10 @@ def entropy(belief: Floats) -> Floats:
 
 
 def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
-    """Mutual information between the persona and the outcome of each question, in bits.
+    """Return the mutual information between the persona and the outcome of each question, in bits.
 
-    ``EIG[q] = H(outcome) - sum_k belief[k] H(outcome | k)``, over every outcome including no answer where the bank
-    gives it: never negative, never more than the entropy left in `belief` (Lindley, 1956).
+    ``EIG[q] = H(outcome) - sum_k belief[k] H(outcome | k)``, over every outcome, including no answer where the bank models it. It is
+    never negative and never exceeds the entropy of `belief` (Lindley, 1956).
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     Returns
     -------
     (Q,) or (B, Q) array
-        Gain of each question; the caller masks what may not be asked.
+        Gain of each question. The caller masks the questions that may not be asked.
 
     >>> expected_information_gain(np.array([.5, .5]), ResponseTables.of([[[1, 0], [0, 1]]])).round(3)
     array([1.])
@@ -114,35 +114,35 @@ def expected_information_gain(belief: Floats, tables: ResponseTables) -> Floats:
     return bits[0] if belief.ndim == 1 else bits
 
 
-def information_gain(tables: ResponseTables, standing: Posterior) -> Floats:
-    """(B, Q) expected information gain in bits when what was answered also says what will be answered.
+def information_gain(tables: ResponseTables, posterior: Posterior) -> Floats:
+    """Return the (B, Q) expected information gain in bits, given the answers so far.
 
     Questions of a tree are predicted from the answers around them; all others as in `expected_information_gain`. Where personas have
-    styles, it is what tells the classes apart, less what only tells the styles of one persona apart (the chain rule):
-    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. What tells nothing may come out below zero by
-    rounding.
+    styles, the information about the style within a persona is subtracted (the chain rule):
+    ``I(persona; outcome) = I(class; outcome) - sum_k p_k I(class; outcome | persona k)``. Rounding may bring a gain of zero just below
+    zero.
     """
     predicted = None
-    if tables.forest is not None and standing.reading is not None:
-        predicted = tables.forest.predict(standing.reading)
-    bits = _class_information(tables, standing.classes, predicted)
+    if tables.forest is not None and posterior.upward is not None:
+        predicted = tables.forest.predict(posterior.upward)
+    bits = _class_information(tables, posterior.classes, predicted)
     if tables.styles is not None:
-        within = tables.styles.within(standing.classes)
+        within = tables.styles.within(posterior.classes)
         for k in tables.styles.styled_personas:
             only = np.where(tables.styles.persona_of == k, within, 0.0)
-            bits -= standing.belief[:, k, None] * _class_information(tables, only, predicted)
+            bits -= posterior.belief[:, k, None] * _class_information(tables, only, predicted)
     return bits
 
 
 def _class_information(tables: ResponseTables, beliefs: Floats, predicted: Floats | None) -> Floats:
-    """(B, Q) mutual information in bits of class and outcome; `predicted` is what the forest expects (see `Forest.predicted`)."""
+    """Return the (B, Q) mutual information in bits of class and outcome; `predicted` comes from `Forest.predict`."""
     expected = beliefs.dot(tables.cells_and_noise)
     outcome = expected[:, : tables.layout.cells]
-    # entr would say this in one word, and take six times as long.
-    certainty = np.log2(outcome)
-    certainty *= outcome
+    # scipy.special.entr gives the same and takes six times as long.
+    log_outcome = np.log2(outcome)
+    log_outcome *= outcome
     bits: Floats = expected[:, tables.layout.cells :]
-    bits -= tables.layout.sum(certainty)
+    bits -= tables.layout.sum(log_outcome)
     for q, sample in tables.samples.items():
         bits[:, q] += sample.information(beliefs) / np.log(2)
     if predicted is not None and tables.forest is not None:

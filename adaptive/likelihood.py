@@ -1,8 +1,8 @@
-"""From an answer to evidence: log P(given | persona), and the cells over which a question's gain is counted.
+"""Likelihoods by type of question: log P(answer | persona), and the outcome cells over which a question's gain is computed.
 
-Each answer type is one small frozen class with the same four things: the probability of each outcome cell, the logarithm of
-what an answer says, the logarithm of what silence says, and whether it can tell personas apart at all.
-K is the number of personas throughout. Logarithms here are natural; bits appear in `information` and `explanation`.
+Each type is a frozen class with `cells`, the probability of each outcome cell, and `log_given`, the log-likelihood of an answer.
+`silence` is P(no answer | persona), None where a missing answer is ignorable. K is the number of personas. Logarithms here are natural;
+bits appear in `information`.
 """
 
 from dataclasses import dataclass
@@ -14,30 +14,30 @@ from scipy.special import ndtr, ndtri
 from adaptive.arrays import Bools, Floats, Ints
 
 FLOOR = 1e-4
-"""No probability is trusted below this: one careless answer must not rule a persona out for ever."""
+"""Lower bound of every probability: a single careless answer must not rule a persona out."""
 
 ENUMERATED_OPTIONS = 10
-"""Up to so many tick-boxes every combination is counted (1,024 cells); above, `TickSample` estimates."""
+"""Up to so many options every combination of ticks is a cell (1,024 cells); above, `TickSample` estimates."""
 
 _QUANTILES = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 
 
 def log_no_answer(silence: Floats | None, personas: int) -> Floats:
-    """(K,) evidence of an explicit no-answer: log P(no answer | persona), zero where it is ignorable."""
+    """Return (K,) log P(no answer | persona), the evidence of a skip; zero where it is ignorable."""
     return np.zeros(personas) if silence is None else np.log(silence)
 
 
 def log_any_answer(silence: Floats | None, personas: int) -> Floats:
-    """(K,) what the bare fact of answering says: log (1 - P(no answer | persona))."""
+    """Return (K,) log (1 - P(no answer | persona)), the evidence of answering at all."""
     return np.zeros(personas) if silence is None else np.log1p(-silence)
 
 
-def log_with_trust(said: Floats, trust: float, outcomes: int) -> Floats:
-    """(K,) what an outcome says that was meant with probability `trust` and else picked blindly among so many outcomes.
+def log_with_trust(log_likelihood: Floats, trust: float, outcomes: int) -> Floats:
+    """Return the (K,) log-likelihood of an outcome that was meant with probability `trust`, else picked at random among `outcomes`.
 
-    ``log(h P(a | k) + (1 - h) / A)`` from `said`, the (K,) log P(a | k): a mixture, so that it tells nothing where trust is 0.
+    ``log(h P(a | k) + (1 - h) / A)`` from `log_likelihood`, the (K,) log P(a | k). With trust 0 it carries no evidence.
     """
-    return np.log(trust * np.exp(said) + (1 - trust) / outcomes)
+    return np.log(trust * np.exp(log_likelihood) + (1 - trust) / outcomes)
 
 
 def _with_no_answer(answers: Floats, silence: Floats | None) -> Floats:
@@ -58,7 +58,7 @@ class Choice:
         return _with_no_answer(self.table, self.silence)
 
     def log_given(self, outcome: int) -> Floats:
-        """(K,) log P(outcome | persona)."""
+        """Return (K,) log P(outcome | persona)."""
         return np.log(self.table[:, outcome]) + log_any_answer(self.silence, len(self.table))
 
 
@@ -75,7 +75,7 @@ class MultipleChoice:
 
     @property
     def cells(self) -> Floats:
-        """Every combination of ticks where there are few options, else only whether there is an answer at all."""
+        """Every combination of ticks where there are few options, else only whether there is an answer."""
         if not self.enumerated:
             return _with_no_answer(np.ones((len(self.ticked), 1)), self.silence)
         patterns = np.array(list(product([False, True], repeat=self.ticked.shape[1])))
@@ -83,18 +83,18 @@ class MultipleChoice:
         return _with_no_answer(chance, self.silence)
 
     def log_given(self, ticked: Bools, seen: Bools) -> Floats:
-        """(K,) log P(these ticks | persona) over the options that were `seen`; (M,) masks. Unseen options are missing, not "no"."""
+        """Return (K,) log P(ticks | persona) over the options that were `seen`; both are (M,) masks. Unseen options are missing data."""
         chance = np.where(ticked, np.log(self.ticked), np.log1p(-self.ticked))
-        said: Floats = chance[:, seen].sum(axis=1) + log_any_answer(self.silence, len(self.ticked))
-        return said
+        log_likelihood: Floats = chance[:, seen].sum(axis=1) + log_any_answer(self.silence, len(self.ticked))
+        return log_likelihood
 
 
 @dataclass(frozen=True, eq=False)
 class Numeric:
     """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
 
-    `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or one
-    for all. `lapse` is the share of numbers that come from anywhere in the range.
+    `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or a single
+    bool. `lapse` is the share of numbers that are uniform over the range.
     """
 
     centre: Floats
@@ -107,7 +107,7 @@ class Numeric:
 
     @property
     def support(self) -> tuple[float, float]:
-        """Between which numbers the floor and the lapses are spread: the declared range, else four widths around every persona."""
+        """The range over which the floor and the lapses are spread: the declared one, else four widths around every persona."""
         hull = self._plain(np.array([self.centre - 4 * self.width, self.centre + 4 * self.width]))
         low = self.low if np.isfinite(self.low) else float(hull.min())
         high = self.high if np.isfinite(self.high) else float(hull.max())
@@ -119,7 +119,7 @@ class Numeric:
         return max(high - low, float(np.finfo(float).tiny))
 
     def _standard(self, value: float | Floats) -> Floats:
-        """(…, K) the value in widths from each centre; minus infinity at and below zero where logarithmic."""
+        """Return the (…, K) value in widths from each centre; minus infinity at and below zero where logarithmic."""
         given = np.asarray(value, dtype=float)[..., None]
         with np.errstate(divide="ignore"):
             scaled = np.where(self.logarithmic, np.log(np.maximum(given, 0.0)), given)
@@ -127,48 +127,48 @@ class Numeric:
         return standard
 
     def _plain(self, scaled: Floats) -> Floats:
-        """(…, K) numbers from the scale on which each persona's law is normal."""
+        """Return (…, K) numbers from the scale on which each persona's distribution is normal."""
         with np.errstate(over="ignore"):
             plain: Floats = np.where(self.logarithmic, np.exp(scaled), scaled)
         return plain
 
     @property
     def _kept(self) -> Floats:
-        """(K,) probability inside low .. high, by which the truncated law is divided."""
+        """(K,) probability inside low .. high, by which the truncated distribution is divided."""
         return np.maximum(ndtr(self._standard(self.high)) - ndtr(self._standard(self.low)), 1e-12)
 
     def chance_between(self, low: float, high: float) -> Floats:
-        """(K,) P(low <= number <= high | persona), never below the floor's share of that length."""
+        """Return (K,) P(low <= number <= high | persona), never below the floor's share of that length."""
         low, high = max(low, self.low), min(high, self.high)
         chance = (ndtr(self._standard(high)) - ndtr(self._standard(low))) / self._kept
         length = min(high - low, self._span) / self._span
         chance = (1 - self.lapse) * chance + self.lapse * length
-        kept: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
-        return kept
+        floored: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
+        return floored
 
     def log_given(self, value: float | Floats) -> Floats:
-        """(…, K) log density at an exact number, or at each of several."""
+        """Return the (…, K) log density at an exact number, or at each of several."""
         standard = self._standard(value)
         stretch = np.where(self.logarithmic, np.maximum(np.abs(value), np.finfo(float).tiny)[..., None], 1.0)
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
         density = (1 - self.lapse) * density + self.lapse / self._span
-        said: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_any_answer(self.silence, len(self.centre))
-        return said
+        log_likelihood: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_any_answer(self.silence, len(self.centre))
+        return log_likelihood
 
     def log_between(self, low: float, high: float) -> Floats:
-        """(K,) log P(low <= number <= high | persona); either end may be infinite."""
+        """Return (K,) log P(low <= number <= high | persona); either end may be infinite."""
         return np.log(self.chance_between(low, high)) + log_any_answer(self.silence, len(self.centre))
 
     def quantile(self, share: Floats) -> Floats:
-        """(…, K) the number below which `share` of each persona's truncated law lies."""
+        """Return the (…, K) quantile at `share` of each persona's truncated distribution."""
         below = ndtr(self._standard(self.low))
         points: Floats = ndtri(below + share[..., None] * self._kept) * self.width + self.centre
         return self._plain(points)
 
     @property
     def edges(self) -> Floats:
-        """Where the cells of the gain begin and end: each persona's 10, 30, 50, 70 and 90 % points, and the two ends."""
+        """Limits of the cells over which the gain is computed: each persona's 10, 30, 50, 70 and 90 % points, and the two ends."""
         inner = np.unique(self.quantile(_QUANTILES))
         inside = inner[np.isfinite(inner) & (inner > self.low) & (inner < self.high)]
         return np.concatenate([[self.low], inside, [self.high]])
@@ -182,7 +182,7 @@ class Numeric:
 
 @dataclass(frozen=True, eq=False)
 class Unmodelled:
-    """A question whose answer is no evidence: free text, or a pilot that has no table yet."""
+    """A question whose answer carries no evidence: free text, or a pilot that has no table yet."""
 
     personas: int
     silence: Floats | None = None
@@ -200,10 +200,10 @@ SAMPLED_PATTERNS = 2048
 
 @dataclass(frozen=True, eq=False)
 class TickSample:
-    """A fixed, evenly spread sample of tick patterns of a question with too many options to enumerate.
+    """A fixed low-discrepancy sample of tick patterns of a question with too many options to enumerate.
 
     `ratios` is (K * S, K): P(pattern | persona j) / P(pattern | persona k) for S patterns drawn under each persona k in turn.
-    `spoken` is (K,) P(any answer | persona).
+    `any_answer` is (K,) P(any answer | persona).
     """
 
     ratios: Floats
@@ -211,7 +211,7 @@ class TickSample:
 
     @classmethod
     def of(cls, question: MultipleChoice, size: int = SAMPLED_PATTERNS) -> "TickSample":
-        """Patterns from an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
+        """Draw patterns by an additive recurrence in the square roots of primes (Richtmyer, 1951): deterministic, low discrepancy."""
         personas, options = question.ticked.shape
         steps = np.sqrt(_first_primes(options)) % 1
         points = ((np.arange(1, size + 1)[:, None]) * steps) % 1
@@ -222,23 +222,23 @@ class TickSample:
         return cls(np.exp(log_chance - own[:, :, None]).reshape(-1, personas), spoken)
 
     def information(self, beliefs: Floats) -> Floats:
-        """(B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""
-        heard = beliefs * self.any_answer
-        total = heard.sum(axis=1, keepdims=True)
-        heard = heard / total
-        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
-        estimate: Floats = -(drawn * np.log(self.ratios @ heard.T).T).sum(axis=1)
+        """Return the (B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""
+        answering = beliefs * self.any_answer
+        total = answering.sum(axis=1, keepdims=True)
+        answering = answering / total
+        drawn = np.repeat(answering, len(self.ratios) // answering.shape[1], axis=1) * answering.shape[1] / len(self.ratios)
+        estimate: Floats = -(drawn * np.log(self.ratios @ answering.T).T).sum(axis=1)
         nats: Floats = np.maximum(estimate, 0.0) * total[:, 0]
         return nats
 
     def best_action(self, beliefs: Floats, actions: Floats) -> Floats:
-        """(B,) expected value of the best of (M, K) `actions` once the ticks, or the silence, are known."""
-        heard = beliefs * self.any_answer
-        drawn = np.repeat(heard, len(self.ratios) // heard.shape[1], axis=1) * heard.shape[1] / len(self.ratios)
-        joint = heard[:, None, :] * self.ratios  # (B, K * S, K)
+        """Return the (B,) expected value of the best of (M, K) `actions` once the ticks, or the skip, are known."""
+        answering = beliefs * self.any_answer
+        drawn = np.repeat(answering, len(self.ratios) // answering.shape[1], axis=1) * answering.shape[1] / len(self.ratios)
+        joint = answering[:, None, :] * self.ratios  # (B, K * S, K)
         after = (joint @ actions.T).max(axis=2) / joint.sum(axis=2)
-        silent: Floats = ((beliefs - heard) @ actions.T).max(axis=1)
-        best: Floats = (drawn * after).sum(axis=1) + silent
+        unanswered: Floats = ((beliefs - answering) @ actions.T).max(axis=1)
+        best: Floats = (drawn * after).sum(axis=1) + unanswered
         return best
 
 

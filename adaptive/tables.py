@@ -1,7 +1,7 @@
-"""The arrays of one bank: the prior, and P(outcome | persona) of every question, laid flat side by side.
+"""The arrays of one bank: the prior, and P(outcome | persona) of every question, in one flat table.
 
-A persona may answer in several styles: then each style has a row of its own, and is called a class. Where no persona has styles, every
-persona is one class and K stands for both.
+Where a persona has several styles, each style has a row of its own, and is called a class. Where no persona has styles, every persona
+is one class and K is the number of both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,50 +28,50 @@ class Block:
 
     @cached_property
     def ones(self) -> Floats:
-        """(width,) what sums the outcomes in one product, which is faster than to add them."""
+        """(width,) ones: a product with them sums the outcomes faster than `sum`."""
         return np.ones(self.width)
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Blocks of questions no block more than half padding."""
+    """Questions in blocks of similar width: at most half of a block is padding."""
 
     blocks: tuple[Block, ...]
     questions: int
 
     @classmethod
     def of(cls, widths: Sequence[int]) -> "Layout":
-        """The layout of Q questions with so many outcomes each.
+        """Return the layout of Q questions with so many outcomes each.
 
         >>> [block.questions.tolist() for block in Layout.of([5, 2, 4, 2]).blocks]
         [[0, 2], [1, 3]]
         """
-        left = np.asarray(widths)
+        unplaced = np.asarray(widths)
         blocks: list[Block] = []
         start = 0
-        while (widest := int(left.max())) > 0:
-            members = np.flatnonzero(2 * left > widest)
+        while (widest := int(unplaced.max())) > 0:
+            members = np.flatnonzero(2 * unplaced > widest)
             blocks.append(Block(members, slice(start, start + widest * len(members)), widest))
             start += widest * len(members)
-            left = np.where(np.isin(np.arange(len(left)), members), 0, left)
-        return cls(tuple(blocks), len(left))
+            unplaced = np.where(np.isin(np.arange(len(unplaced)), members), 0, unplaced)
+        return cls(tuple(blocks), len(unplaced))
 
     @cached_property
     def cells(self) -> int:
-        """How many cells the blocks hold together."""
+        """Number of cells of all blocks."""
         return int(self.blocks[-1].columns.stop)
 
     def arrange(self, tables: Sequence[Floats]) -> Floats:
-        """(K, cells) of one (K, A) table a question, zero in the padding."""
-        laid = np.zeros((len(tables[0]), self.cells))
+        """Return the (K, cells) of one (K, A) table per question, zero in the padding."""
+        arranged = np.zeros((len(tables[0]), self.cells))
         for block in self.blocks:
-            inside = laid[:, block.columns].reshape(len(laid), block.width, -1)
+            inside = arranged[:, block.columns].reshape(len(arranged), block.width, -1)
             for place, q in enumerate(block.questions):
                 inside[:, : tables[q].shape[1], place] = tables[q]
-        return laid
+        return arranged
 
     def sum(self, cells: Floats) -> Floats:
-        """(B, Q) sum over the outcomes of each question of (B, cells)."""
+        """Return the (B, Q) sums of (B, cells) over the outcomes of each question."""
         if len(self.blocks) == 1:
             only: Floats = self.blocks[0].ones @ cells.reshape(len(cells), self.blocks[0].width, -1)
             return only
@@ -87,12 +87,12 @@ EFFORT_OFFSET = 2.0
 
 @dataclass(frozen=True, eq=False)
 class ResponseTables:
-    """Prior and outcome tables of K personas and Q questions, checked once here and trusted everywhere else.
+    """Prior and outcome tables of K personas and Q questions, checked here and nowhere else.
 
     With `styles` every K below is the number of classes. `flat` is (K, cells of all questions); question q owns the columns from
     `starts[q]` to the next start. `noise` is (K, Q): the entropy in nats that an outcome keeps when the persona is known. `seconds` is
-    (Q,) effort; `topics` is (Q,), equal numbers for questions that overlap and -1 for none. Raises ValueError on shapes or rows that
-    do not fit.
+    (Q,) effort; `topics` is (Q,), equal numbers for questions that overlap and -1 for none. Raises ValueError on mismatched shapes and on
+    rows that are not distributions.
     """
 
     prior: Floats
@@ -121,14 +121,14 @@ class ResponseTables:
         evidence_weight: float = 1.0,
         repeat_weight: float = 0.5,
     ) -> "ResponseTables":
-        """Lay the questions flat. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none.
+        """Build the tables. A bare (K, A) array is a `Choice`; the prior defaults to equal, effort to 5 s, topics to none.
 
-        A question of `parents` depends on another one: ``given[q]`` is (K, P, A), P(answer | persona, answer of ``parents[q]``); what
-        stands under q in `questions` gives its silence only. `persona_of` is the persona of each class, in order, where any has styles.
+        A question of `parents` depends on another question: ``given[q]`` is (K, P, A), P(answer | persona, answer of ``parents[q]``), and
+        of ``questions[q]`` only `silence` is used. `persona_of` is the persona of each class, in order, where any has styles.
         """
         raw = [q if isinstance(q, AnyLikelihood) else Choice(np.asarray(q, dtype=float)) for q in questions]
-        known = tuple(_marginal_questions(raw, parents or {}, given or {}))
-        cells = [question.cells for question in known]
+        marginal = tuple(_marginal_questions(raw, parents or {}, given or {}))
+        cells = [question.cells for question in marginal]
         classes = _count_classes(cells)
         belief = np.full(classes, 1 / classes) if prior is None else np.asarray(prior, dtype=float)
         if belief.shape != (classes,) or (belief <= 0).any():
@@ -138,18 +138,18 @@ class ResponseTables:
         starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
         return cls(
             prior=belief / belief.sum(),
-            questions=known,
+            questions=marginal,
             flat=flat,
             starts=starts,
             noise=np.add.reduceat(entr(flat), starts, axis=1),
-            seconds=np.full(len(known), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
-            topics=np.full(len(known), -1) if topics is None else np.asarray(topics, dtype=np.int64),
+            seconds=np.full(len(marginal), 5.0) if seconds is None else np.asarray(seconds, dtype=float),
+            topics=np.full(len(marginal), -1) if topics is None else np.asarray(topics, dtype=np.int64),
             samples={
-                q: TickSample.of(known_item)
-                for q, known_item in enumerate(known)
-                if isinstance(known_item, MultipleChoice) and not known_item.enumerated
+                q: TickSample.of(question)
+                for q, question in enumerate(marginal)
+                if isinstance(question, MultipleChoice) and not question.enumerated
             },
-            forest=_forest(known, parents or {}, given or {}),
+            forest=_forest(marginal, parents or {}, given or {}),
             styles=None if persona_of is None else Styles.of(np.asarray(persona_of, dtype=np.int64), classes),
             evidence_weight=evidence_weight,
             repeat_weight=repeat_weight,
@@ -161,7 +161,7 @@ class ResponseTables:
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
     def inverse_cost(self, effort: float) -> Floats:
-        """(Q,) one over what a question costs: ``(seconds + 2) ** -effort``; with effort 0 all cost the same."""
+        """Return the (Q,) inverse cost of each question: ``(seconds + 2) ** -effort``; with effort 0 all cost the same."""
         if effort not in self._eases:
             self._eases[effort] = (self.seconds + EFFORT_OFFSET) ** -effort
         return self._eases[effort]
@@ -171,8 +171,8 @@ class ResponseTables:
         return {}
 
     @cached_property
-    def one(self) -> Floats:
-        """(C, 1) of ones: over a handful of classes a product with it sums in a third of the time of `sum`."""
+    def ones_column(self) -> Floats:
+        """(C, 1) ones: over a handful of classes a product with them sums in a third of the time of `sum`."""
         return np.ones((self.classes, 1))
 
     @cached_property
@@ -187,7 +187,7 @@ class ResponseTables:
 
     @cached_property
     def cells_and_noise(self) -> Floats:
-        """(K, cells + Q) the cells by `layout` and beside them minus `noise` in bits: one product with a belief gives all a gain needs.
+        """(K, cells + Q): the cells by `layout`, then minus `noise` in bits, so that one product with a belief gives both parts of a gain.
 
         No cell is exactly zero, so that its logarithm exists.
         """
@@ -201,7 +201,7 @@ class ResponseTables:
 
     @cached_property
     def topic_members(self) -> Floats:
-        """(Q, T) one where the question is of the topic, zero elsewhere."""
+        """(Q, T) 1 where the question belongs to the topic, 0 elsewhere."""
         members: Floats = (self.topics[:, None] == np.arange(self.topics.max() + 1)).astype(float)
         return members
 
@@ -212,7 +212,7 @@ class ResponseTables:
 
     @cached_property
     def widest_ratios(self) -> Floats:
-        """(Q, K, K) the most that an answer can speak for one persona against another, log P(· | first) - log P(· | second).
+        """(Q, K, K) the largest log likelihood ratio of an answer between two personas, log P(· | first) - log P(· | second).
 
         Infinite for a number, whose density has no bound.
         """
@@ -224,12 +224,12 @@ class ResponseTables:
             return np.full((self.classes, self.classes), np.inf)
         high = low = question.cells
         if self.forest is not None and self.in_forest[q]:
-            spoken, quiet = 1 - self.silence[q][:, None], self.silence[q][:, None]
-            high, low = (np.hstack([end * spoken, quiet]) for end in self.forest.probability_range(q))
+            answered, unanswered = 1 - self.silence[q][:, None], self.silence[q][:, None]
+            high, low = (np.hstack([end * answered, unanswered]) for end in self.forest.probability_range(q))
         widest = _log_ratio(high, low)
         if isinstance(question, MultipleChoice) and not question.enumerated:
-            both = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
-            widest += np.sum([_log_ratio(item, item) for item in both], axis=0)
+            ticked_or_not = [np.column_stack([share, 1 - share]) for share in question.ticked.T]
+            widest += np.sum([_log_ratio(shares, shares) for shares in ticked_or_not], axis=0)
         return widest
 
     @cached_property
@@ -239,7 +239,7 @@ class ResponseTables:
 
     @property
     def classes(self) -> int:
-        """Rows of the arrays."""
+        """Number of classes: rows of the arrays."""
         return len(self.prior)
 
     @property
@@ -248,11 +248,11 @@ class ResponseTables:
 
     @cached_property
     def persona_prior(self) -> Floats:
-        """(personas,) the prior, styles together."""
+        """(personas,) the prior of each persona, summed over its styles."""
         return self.prior if self.styles is None else self.styles.marginal(self.prior)
 
     def by_persona(self, table: Floats) -> Floats:
-        """(personas, A) what (classes, A) P(outcome | class) say when only the persona is known."""
+        """Return the (personas, A) P(outcome | persona) that (classes, A) P(outcome | class) imply."""
         if self.styles is None:
             return table
         shares: Floats = self.styles.marginal((self.prior[:, None] * table).T).T / self.persona_prior[:, None]
@@ -270,7 +270,7 @@ class ResponseTables:
 
 
 def _log_ratio(high: Floats, low: Floats) -> Floats:
-    """(K, K) the highest log ratio of a cell of one persona in (K, A) `high` to the same cell of another in `low`."""
+    """Return the (K, K) highest log ratio of a cell of one persona in (K, A) `high` to the same cell of another in `low`."""
     ratio: Floats = (np.log(np.maximum(high, TINY))[:, None] - np.log(np.maximum(low, TINY))).max(axis=2)
     return ratio
 
@@ -278,7 +278,7 @@ def _log_ratio(high: Floats, low: Floats) -> Floats:
 def _marginal_questions(
     questions: Sequence[AnyLikelihood], parents: Mapping[int, int], given: Mapping[int, Floats]
 ) -> Iterator[AnyLikelihood]:
-    """The questions with P(answer | persona) where there was P(answer | persona, parent's answer). Raises ValueError for a circle."""
+    """Replace each P(answer | persona, parent's answer) by its marginal P(answer | persona). Raises ValueError for a circle."""
 
     def table(q: int, below: frozenset[int] = frozenset()) -> Floats:
         if q in below:

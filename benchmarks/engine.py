@@ -1,9 +1,9 @@
-"""How long one choice takes, as ratios within one run: `python benchmarks/engine.py`.
+"""Time of one choice, as ratios within one run: `python benchmarks/engine.py`.
 
-The yardstick is the formula of the gain in four lines of numpy, on the same tables and the same belief; the floor is the one product of
-belief and table that no method can do without. Beside them ADOpy (the same mathematics: mutual information over a grid, here one point a
-persona, with its update of the posterior) and catsim (maximum Fisher information of a 4PL bank, one ability, binary items). Absolute times
-depend on the machine; the ratios are what to compare.
+The reference is the formula of the gain in four lines of numpy, on the same tables and belief; the lower bound is the product of belief
+and table that every method needs. ADOpy (the same mathematics: mutual information over a grid, here one point per persona, with its
+update of the posterior) and catsim (maximum Fisher information of a 4PL bank, one ability, binary items) are timed beside them. Absolute
+times depend on the machine; compare the ratios.
 """
 
 import os
@@ -22,21 +22,21 @@ from adaptive import Evidence, Progress, ResponseTables, StopRule, SurveyRules, 
 PERSONAS, OPTIONS, ANSWERED, ROUNDS, SLICE = 8, 5, 5, 40, 0.004
 
 
-def least_seconds(works: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Least time of each over the rounds, all of them interleaved: whatever else the machine does only adds to it."""
-    times: dict[str, list[float]] = {name: [] for name in works}
+def least_seconds(tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the least time of each task over interleaved rounds: other load on the machine can only add to it."""
+    times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(ROUNDS):
-        for name, work in works.items():
+        for name, task in tasks.items():
             start, calls = perf_counter(), 0
-            while (passed := perf_counter() - start) < SLICE:
-                work()
+            while (elapsed := perf_counter() - start) < SLICE:
+                task()
                 calls += 1
-            times[name].append(passed / calls)
-    return {name: min(seen) for name, seen in times.items()}
+            times[name].append(elapsed / calls)
+    return {name: min(measured) for name, measured in times.items()}
 
 
 def tables_of(questions: int, rng: np.random.Generator, *, tree: bool) -> ResponseTables:
-    """A bank of single choices; with a tree, every question but the first depends on an earlier one."""
+    """Return a bank of single choices; with a tree, every question but the first depends on an earlier one."""
     shares = [rng.dirichlet(np.ones(OPTIONS), size=PERSONAS) for _ in range(questions)]
     if not tree:
         return ResponseTables.of(shares)
@@ -60,21 +60,21 @@ def measure(questions: int) -> None:
     rules = SurveyRules(
         np.ones(questions, dtype=bool), np.zeros(questions, dtype=bool), np.zeros((questions, questions), dtype=bool), (), StopRule()
     )
-    works: dict[str, Callable[[], object]] = {"product": lambda: belief @ flat, "formula": four_lines}
+    tasks: dict[str, Callable[[], object]] = {"product": lambda: belief @ flat, "formula": four_lines}
     for name, tables in (("choice", plain), ("choice on a tree", tree)):
         evidence, progress = one_respondent(tables, rng)
-        works[name] = partial(next_questions, tables, rules, evidence, progress)
+        tasks[name] = partial(next_questions, tables, rules, evidence, progress)
         asked = int(next_questions(tables, rules, evidence, progress).chosen[0])
-        works[f"{name}, all answers ahead"] = partial(look_ahead, tables, rules, evidence, progress, asked)
-    works["ADOpy, update and design"] = adopy_choice(plain)
-    works["catsim, item selector"] = catsim_choice(questions)
-    times = least_seconds(works)
+        tasks[f"{name}, all answers ahead"] = partial(look_ahead, tables, rules, evidence, progress, asked)
+    tasks["ADOpy, update and design"] = adopy_choice(plain)
+    tasks["catsim, item selector"] = catsim_choice(questions)
+    times = least_seconds(tasks)
     for name, seconds in times.items():
         print(f"{questions:>6} {name:<38}{seconds * 1e6:>9.0f} us{seconds / times['formula']:>9.2f} x the formula")
 
 
 def one_respondent(tables: ResponseTables, rng: np.random.Generator) -> tuple[Evidence, Progress]:
-    """One respondent with some answers behind them."""
+    """Return evidence and progress of one respondent with some answers."""
     questions = len(tables.questions)
     evidence = Evidence.none(tables)
     for q in rng.choice(questions, ANSWERED, replace=False):
@@ -88,15 +88,15 @@ def one_respondent(tables: ResponseTables, rng: np.random.Generator) -> tuple[Ev
 
 
 def look_ahead(tables: ResponseTables, rules: SurveyRules, evidence: Evidence, progress: Progress, asked: int) -> object:
-    """The next question for every answer to the one that is asked now, and for none."""
+    """Return the next question for every answer to the question asked now, and for a skip."""
     rows = np.vstack([np.log(tables.questions[asked].cells.T), np.zeros(tables.personas)])
     opens = np.ones((OPTIONS + 1, len(tables.questions)), dtype=bool)
-    futures, then = look_ahead_states(tables, evidence, progress, asked, rows, opens)
-    return next_questions(tables, rules, futures, update_limit(tables, rules, then))
+    futures, after = look_ahead_states(tables, evidence, progress, asked, rows, opens)
+    return next_questions(tables, rules, futures, update_limit(tables, rules, after))
 
 
 def adopy_choice(tables: ResponseTables) -> Callable[[], object]:
-    """ADOpy on the same tables: personas are its parameter, questions its design."""
+    """Return a choice by ADOpy on the same tables: personas are its parameter, questions its design."""
     np.int = int  # type: ignore[attr-defined]  # ADOpy 0.4.1 was written for older versions of numpy, which had these two names
     np.float = float  # type: ignore[attr-defined]
     from adopy import Engine, Model, Task
@@ -126,7 +126,7 @@ def adopy_choice(tables: ResponseTables) -> Callable[[], object]:
 
 
 def catsim_choice(questions: int) -> Callable[[], object]:
-    """catsim's own selector on a bank of as many items."""
+    """Return a choice by catsim's own selector on a bank of as many items."""
     from catsim.item_bank import ItemBank
     from catsim.selection import MaxInfoSelector
 

@@ -1,4 +1,4 @@
-"""Fit the tables of the example bank from 793 real questionnaires, and write them into its file.
+"""Fit the tables of the example bank to 793 real questionnaires, and write them into its file.
 
     python benchmarks/fit_car_buyers.py
 
@@ -24,7 +24,7 @@ SEED = 1983
 
 
 def items_of(question: Question) -> list[tuple[Question, str | None]]:
-    """A multiple question is one yes/no item an option; any other is one item."""
+    """Return the items of a question: one yes/no item per option of a multiple question, else one item."""
     return [(question, option.id) for option in question.options] if question.type == "multiple" else [(question, None)]
 
 
@@ -39,14 +39,14 @@ def code(question: Question, option: str | None, value: Value | None) -> int:
 
 
 def fit(bank: Bank, answers: AnswerTable) -> LatentClasses:
-    items = [item for question in bank.questions for item in items_of(question)]
+    items = [pair for question in bank.questions for pair in items_of(question)]
     codes = np.array([[code(question, option, row.get(question.id)) for question, option in items] for row in answers.rows])
     levels = [2 if option else len(question.outcomes) for question, option in items]
     return fit_latent_classes(codes, levels, len(bank.personas), np.random.default_rng(SEED), starts=30)
 
 
 def rounded(shares: Sequence[float], places: int = 3) -> tuple[float, ...]:
-    """Shares with few places that still add up to exactly one (largest remainder)."""
+    """Round shares so that they still add up to exactly one (largest remainder)."""
     whole = np.array(shares) * 10**places
     down = np.floor(whole).astype(int)
     short = 10**places - down.sum()
@@ -55,7 +55,7 @@ def rounded(shares: Sequence[float], places: int = 3) -> tuple[float, ...]:
 
 
 def with_tables(bank: Bank, found: LatentClasses) -> Bank:
-    """The bank with what was found; classes, largest first, are taken for the personas in the order of the file."""
+    """Return the bank with the fitted tables; classes, largest first, become the personas in the order of the file."""
     tables = iter(found.tables)
     personas = [persona.id for persona in bank.personas]
     questions = []

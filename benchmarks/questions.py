@@ -1,13 +1,13 @@
-"""How soon a fitted bank knows who is answering: real questionnaires, fitted on one half of the respondents, replayed on the other.
+"""Accuracy by number of questions: real questionnaires, fitted on one half of the respondents, replayed on the other.
 
     python benchmarks/questions.py [--halves 10] [--data FOLDER] [--sets car-buyers,vnf] [--jobs 2]
     python benchmarks/questions.py --answers YOURS.csv [--personas 6 | --label COLUMN] [--without id,date]
 
-Four ways to ask: adaptive (the live choice), the best fixed order (learnt on the training half with the very belief that the bank states,
-a strong opponent), an order drawn at random for each respondent, and a typing tool: a decision tree that was taught by the training
-half's personas. Agreement is with the persona believed after all answers (or the label); the calibration error compares stated confidence
-with what all answers say of the stated persona. Each split is used both ways round; one half alone has a standard error of about .015.
-Effort is left out: what counts here is the number of questions.
+Four orders are compared: adaptive (the live choice), the best fixed order (fitted on the training half with the belief of the bank, a
+strong baseline), a random order for each respondent, and a typing tool: a decision tree fitted to the training half's personas. Agreement
+is with the likeliest persona after all answers (or the label); the calibration error compares stated confidence with the probability that
+all answers give to the stated persona. Each split is used in both directions; one half alone has a standard error of about .015. Effort
+is ignored: only the number of questions counts.
 
 The car buyers' answers ship with the project. The other questionnaires are not part of it: `--data`, `DISCERN_SHARED_DATA` or
 `../shared/data` is the folder that holds them; a questionnaire that is not there is left out.
@@ -56,7 +56,7 @@ LEAVES = (2, 5, 10, 20)
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """A questionnaire: the file, and the columns that are no questions for its personas, with the reason."""
+    """A questionnaire: the file, and the columns that are not questions, with the reason."""
 
     file: Path
     wanted: ReadOptions = field(default_factory=ReadOptions)
@@ -69,7 +69,7 @@ class Questionnaire:
 
 
 def known_questionnaires(data: Path) -> list[Questionnaire]:
-    """The car buyers, and the three questionnaires of the data folder."""
+    """Return the car buyers and the three questionnaires of the data folder."""
 
     def questionnaire(file: Path, without: str = "", why: str = "") -> Questionnaire:
         return Questionnaire(file, ReadOptions(without=without.split(",") if without else (), keep_repeats=True), why)
@@ -84,7 +84,7 @@ def known_questionnaires(data: Path) -> list[Questionnaire]:
 
 @dataclass(frozen=True)
 class TypingTool:
-    """A decision tree: how many questions it asks on average, how often it is right, and how often we are after as many."""
+    """A decision tree: its mean number of questions, its agreement, and the agreement of the adaptive order after as many."""
 
     questions: float
     agreement: float
@@ -93,32 +93,32 @@ class TypingTool:
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """What one half said of a bank fitted on the other."""
+    """The metrics on one half of a bank fitted on the other."""
 
     orders: dict[str, list[StepMetrics]]
     tools: list[TypingTool]
     stop: StopMetrics
-    told: str
+    summary: str
 
 
-def take_respondents(sheet: Dataset, rows: Ints) -> Dataset:
-    """Some respondents of a sheet. Which answers exist is read from all of them: a rare one may be missing in one half."""
-    labels = sheet.labels and replace(sheet.labels, membership=sheet.labels.membership[rows])
-    return replace(sheet, columns=tuple(column.take(rows) for column in sheet.columns), labels=labels)
+def take_respondents(dataset: Dataset, rows: Ints) -> Dataset:
+    """Return some respondents of a dataset. The options come from all respondents: a rare one may be missing in one half."""
+    labels = dataset.labels and replace(dataset.labels, membership=dataset.labels.membership[rows])
+    return replace(dataset, columns=tuple(column.take(rows) for column in dataset.columns), labels=labels)
 
 
-def respondents(sheet: Dataset, fit: Fit, tables: ResponseTables) -> Respondents:
-    """Everybody of a sheet, as the engine sees them."""
-    answers = answers_of(sheet)
-    label = None if sheet.labels is None else sheet.labels.codes
+def respondents(dataset: Dataset, fit: Fit, tables: ResponseTables) -> Respondents:
+    """Return all respondents of a dataset as the engine's evidence."""
+    answers = answers_of(dataset)
+    label = None if dataset.labels is None else dataset.labels.codes
     return Respondents(evidence_of_answers(answers, tables, np.concatenate(fit.tables, axis=1)), np.ones_like(answers.silent), label)
 
 
-def evaluate_half(sheet: Dataset, personas: int | None, task: tuple[int, bool]) -> Half:
-    """Fit on one half and replay the other; `task` is the number of the split, and which way round."""
-    seed, turned = task
-    shuffled = np.random.default_rng(seed).permutation(len(sheet.codes))
-    train, test = (take_respondents(sheet, rows) for rows in np.array_split(shuffled, 2)[:: -1 if turned else 1])
+def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]) -> Half:
+    """Fit on one half and replay the other; `task` is the number of the split, and whether the halves are swapped."""
+    seed, swapped = task
+    shuffled = np.random.default_rng(seed).permutation(len(dataset.codes))
+    train, test = (take_respondents(dataset, rows) for rows in np.array_split(shuffled, 2)[:: -1 if swapped else 1])
     fit = fit_dataset(train, personas, seed)
     tables = fit.engine
     training, people = (respondents(part, fit, tables) for part in (train, test))
@@ -152,25 +152,25 @@ def evaluate_half(sheet: Dataset, personas: int | None, task: tuple[int, bool]) 
 def typing_tools(
     train: tuple[Dataset, Ints], test: tuple[Dataset, Ints], ours: Sequence[StepMetrics], ended: StopMetrics, seed: int
 ) -> list[TypingTool]:
-    """Decision trees of several depths, and last the one whose mean length is nearest to the survey's."""
-    (taught, label), (held, truth) = train, test
-    cells, hot = answers_of(taught), answers_of(held).hot
+    """Return decision trees of several depths, and last the one whose mean length is closest to the survey's."""
+    (train_half, label), (test_half, truth) = train, test
+    cells, hot = answers_of(train_half), answers_of(test_half).hot
 
-    def grown(depth: int) -> tuple[float, float]:
+    def grow(depth: int) -> tuple[float, float]:
         tree = DecisionTreeClassifier(max_depth=depth, random_state=seed)
         best = GridSearchCV(tree, {"min_samples_leaf": LEAVES}, cv=3).fit(cells.hot, label).best_estimator_
         return mean_path_length(best, hot, cells.question_of_cell), float((best.predict(hot) == truth).mean())
 
     found = []
-    for length, agreement in map(grown, DEPTHS):
+    for length, agreement in map(grow, DEPTHS):
         reached = float(np.interp(length, range(len(ours)), [measure.agreement for measure in ours]))
         found.append(TypingTool(length, agreement, reached))
-    longest = min(map(grown, range(3, 16, 2)), key=lambda tool: abs(tool[0] - ended.questions))
+    longest = min(map(grow, range(3, 16, 2)), key=lambda tool: abs(tool[0] - ended.questions))
     return [*found, TypingTool(*longest, ended.agreement)]
 
 
 def mean_path_length(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_cell: Ints) -> float:
-    """Different questions that each respondent meets on the way down, on average."""
+    """Return the mean number of different questions on a respondent's path through the tree."""
     splits = np.where(tree.tree_.feature >= 0, question_of_cell[tree.tree_.feature], -1)
     path = tree.decision_path(hot)
     met = [len(set(splits[path.indices[a:b]]) - {-1}) for a, b in zip(path.indptr, path.indptr[1:], strict=False)]
@@ -178,7 +178,7 @@ def mean_path_length(tree: DecisionTreeClassifier, hot: np.ndarray, question_of_
 
 
 def table(halves: Sequence[Half]) -> str:
-    """One line a number of questions: agreement and calibration error of each order, averaged over the halves."""
+    """Return one line per number of questions: agreement and calibration error of each order, averaged over the halves."""
     lines = ["  n" + "".join(f"{order:>20}" for order in ORDERS) + "     ahead of fixed", "   " + "  agreement  cal.err" * len(ORDERS)]
     for place, step in enumerate(measure.questions for measure in halves[0].orders[ORDERS[0]]):
         figures = {
@@ -209,40 +209,42 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--answers", type=Path, help="another CSV file instead of the known sets")
     parser.add_argument("--personas", type=int, default=PERSONAS)
     parser.add_argument("--label", help="column with the persona; then none are looked for")
-    parser.add_argument("--without", default="", help="columns that are no questions, with commas between")
+    parser.add_argument("--without", default="", help="columns that are not questions, separated by commas")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
 
-def questionnaires_of(wish: argparse.Namespace) -> list[Questionnaire]:
-    if wish.answers is None:
-        known = {questionnaire.name: questionnaire for questionnaire in known_questionnaires(wish.data)}
-        wanted = [replace(known[name], personas=wish.personas) for name in wish.sets.split(",")]
+def questionnaires_of(options: argparse.Namespace) -> list[Questionnaire]:
+    if options.answers is None:
+        known = {questionnaire.name: questionnaire for questionnaire in known_questionnaires(options.data)}
+        wanted = [replace(known[name], personas=options.personas) for name in options.sets.split(",")]
         for missing in (questionnaire.file for questionnaire in wanted if not questionnaire.file.is_file()):
             if os.environ.get("CI"):
                 raise SystemExit(f"{missing} is missing")
             print(f"{missing} is not part of the project and is missing: left out")
         return [questionnaire for questionnaire in wanted if questionnaire.file.is_file()]
-    without = [name for name in wish.without.split(",") if name]
+    without = [name for name in options.without.split(",") if name]
     return [
         Questionnaire(
-            wish.answers, ReadOptions(label=wish.label, without=without, keep_repeats=True), personas=None if wish.label else wish.personas
+            options.answers,
+            ReadOptions(label=options.label, without=without, keep_repeats=True),
+            personas=None if options.label else options.personas,
         )
     ]
 
 
 def main() -> None:
-    wish = parse_arguments()
-    with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
-        for questionnaire in questionnaires_of(wish):
-            sheet = read_dataset(questionnaire.file.read_text(encoding="utf-8"), questionnaire.file.name, questionnaire.wanted)
-            tasks = [(seed, turned) for seed in range(1, wish.halves + 1) for turned in (False, True)]
-            halves = list(pool.map(partial(evaluate_half, sheet, questionnaire.personas), tasks))
-            found = f"{questionnaire.personas} personas" if questionnaire.personas else f'personas by "{wish.label}"'
-            print(f"\n{questionnaire.name}: {len(sheet.codes)} respondents, {found}, {wish.halves} splits used both ways")
+    options = parse_arguments()
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        for questionnaire in questionnaires_of(options):
+            dataset = read_dataset(questionnaire.file.read_text(encoding="utf-8"), questionnaire.file.name, questionnaire.wanted)
+            tasks = [(seed, turned) for seed in range(1, options.halves + 1) for turned in (False, True)]
+            halves = list(pool.map(partial(evaluate_half, dataset, questionnaire.personas), tasks))
+            found = f"{questionnaire.personas} personas" if questionnaire.personas else f'personas by "{options.label}"'
+            print(f"\n{questionnaire.name}: {len(dataset.codes)} respondents, {found}, {options.halves} splits used both ways")
             if questionnaire.wanted.without:
                 print(f"left out: {', '.join(questionnaire.wanted.without)}{f' ({questionnaire.why})' if questionnaire.why else ''}")
-            print(f"fits: {'; '.join(half.told for half in halves[:4])}; ...")
+            print(f"fits: {'; '.join(half.summary for half in halves[:4])}; ...")
             print(table(halves), flush=True)
 
 

@@ -1,8 +1,8 @@
-"""How long a simulation takes: `python benchmarks/simulate.py [--respondents 10000]`.
+"""Time of a simulation: `python benchmarks/simulate.py [--respondents 10000]`.
 
-10,000 respondents take 20 questions each of a bank of 60 questions with 5 options, on one core. The yardstick is the formula of the gain
-and the product of answers and tables in plain numpy, as often as the simulation needs them: what is above it is the price of drawing,
-stopping, topics, conditions and ties.
+10,000 respondents take 20 questions each of a bank of 60 questions with 5 options, on one core. The reference is the formula of the gain
+and the product of belief and tables in plain numpy, as often as the simulation needs them: the rest is the cost of drawing, stopping,
+topics, conditions and ties.
 """
 
 import os
@@ -23,7 +23,7 @@ PERSONAS, QUESTIONS, OPTIONS, ASKED, ROUNDS = 8, 60, 5, 20, 3
 
 
 def formula(tables: ResponseTables, respondents: int) -> None:
-    """The logarithms that no method can do without, in blocks of the same size."""
+    """Compute the gains only, in blocks of the same size."""
     beliefs = np.full((BLOCK, PERSONAS), 1 / PERSONAS)
     for _ in range(ASKED * -(-respondents // BLOCK)):
         outcome = beliefs @ tables.flat

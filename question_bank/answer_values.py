@@ -1,4 +1,4 @@
-"""What a respondent may give to a question, in one canonical form; anything else is refused with words that help."""
+"""The canonical form of an answer to each type of question; anything else is refused with the reason and a remedy."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,29 +20,32 @@ class ImpossibleValue(ValueError):
 
 
 def canonical(question: Question, given: object) -> Value:
-    """The one form in which an answer is stored and counted.
+    """Return the canonical form in which an answer is stored and counted.
 
     single: the option id. multiple: the ticked ids in bank order, or ``{"ticked", "seen"}`` where some options were not seen.
-    scale: an int. number: a float, or ``{"from", "to"}`` with at least one end. text: the text without outer blanks.
+    scale: an int. number: a float, or ``{"from", "to"}`` with at least one end. text: the text, stripped.
     Raises ImpossibleValue.
     """
     return _READERS[question.type](question, given)
 
 
 def chosen_outcomes(question: Question, value: Value) -> frozenset[str]:
-    """The outcomes that a canonical value names, as `ask_if` lists them; empty for numbers and text."""
+    """Return the outcomes that a canonical value names, as `ask_if` lists them; empty for numbers and text."""
     if question.type == "multiple":
         return frozenset(value["ticked"] if isinstance(value, dict) else value)  # type: ignore[arg-type]
     return frozenset([str(value)]) if question.type in ("single", "scale") else frozenset()
 
 
 def to_store(question: Question, value: Value) -> Value:
-    """A canonical value as it is kept for years: ticks say which options there were, because a later version may offer more."""
+    """Return the stored form of a canonical value: ticks include the options seen, because a later version may offer more."""
     return {"ticked": value, "seen": list(question.outcomes)} if question.type == "multiple" and isinstance(value, list) else value
 
 
 def from_store(question: Question, stored: object) -> Value:
-    """A stored value under this version of its question: options that are gone are left out. Raises ImpossibleValue if nothing is left."""
+    """Return a stored value under this version of its question, without the options that were removed.
+
+    Raises ImpossibleValue if none of its options exists any more.
+    """
     if question.type != "multiple" or not isinstance(stored, Mapping):
         return canonical(question, stored)
     kept = {part: [option for option in stored.get(part, ()) if option in question.outcomes] for part in ("ticked", "seen")}

@@ -1,4 +1,4 @@
-"""From words to arrays: the only bridge between a bank and `adaptive`."""
+"""Compile a bank to the arrays of `adaptive`, and its answers to evidence."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ from question_bank.probabilities import FLOOR, shares_of
 
 @dataclass(frozen=True)
 class ObservedAnswer:
-    """What one respondent gave to one question: a canonical `value`, or None for an explicit silence.
+    """One respondent's answer to one question: a canonical `value`, or None for a skip.
 
-    `trust` is the probability that a person meant it: below 1 for the click of a single choice or a scale that nobody has confirmed.
-    `weight` is how much of an answer it is, the exponent on its likelihood: below 1 where it came too fast to have been read.
+    `trust` is the probability that a person meant it: below 1 for an unconfirmed click on a single choice or a scale. `weight` is the
+    exponent on its likelihood: below 1 where the answer came too fast for the question to have been read.
     """
 
     question: str
@@ -34,13 +34,13 @@ class ObservedAnswer:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it says what its table says, neither doubted nor weakened."""
+        """Whether its likelihood is that of its table, without lower trust or weight."""
         return self.trust >= 1 and self.weight >= 1
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledBank:
-    """A bank with its arrays, ready for the engine. Everything is addressed by the ids of the bank."""
+    """A bank with its arrays, ready for the engine, addressed by the ids of the bank."""
 
     bank: Bank
     tables: ResponseTables
@@ -61,19 +61,21 @@ class CompiledBank:
 
     @cached_property
     def signal_rows(self) -> Mapping[str, Floats]:
-        """(K,) log P(seen | persona) of each signal id, or | class."""
+        """(K,) log P(signal | persona), or class, of each signal id."""
         return {
             signal.id: np.log(np.clip([signal.likelihood[key] for key in self.bank.keys_in(signal.likelihood)], FLOOR, 1 - FLOOR))
             for signal in self.bank.signals
         }
 
     def row(self, given: ObservedAnswer) -> Floats:
-        """(K,) log P(what was given | persona), or class. Raises KeyError for a question the bank does not have."""
+        """Return (K,) log P(answer or skip | persona), or class. Raises KeyError for a question the bank does not have."""
         question = self.bank.questions[self.index[given.question]]
         table = self.tables.questions[self.index[given.question]]
         if not given.is_certain:
-            said = self.row(replace(given, trust=1.0, weight=1.0))
-            return given.weight * (said if given.trust == 1 else log_with_trust(said, given.trust, len(question.outcomes)))
+            log_likelihood = self.row(replace(given, trust=1.0, weight=1.0))
+            return given.weight * (
+                log_likelihood if given.trust == 1 else log_with_trust(log_likelihood, given.trust, len(question.outcomes))
+            )
         if given.value is None:
             return log_no_answer(table.silence, self.tables.classes)
         if isinstance(table, Choice):
@@ -85,14 +87,14 @@ class CompiledBank:
         return np.zeros(self.tables.classes)
 
     def code(self, given: ObservedAnswer) -> int:
-        """Which outcome of a single choice or a scale was given, -1 for anything else."""
+        """Return the outcome code of a certain answer to a single choice or a scale, -1 for anything else."""
         question = self.bank.questions[self.index[given.question]]
         if given.value is None or not given.is_certain or question.type not in ("single", "scale"):
             return NOT_GIVEN
         return question.outcomes.index(str(given.value))
 
     def evidence(self, given: Iterable[ObservedAnswer], signals: Floats | None = None) -> Evidence:
-        """The evidence of one respondent (B = 1). The last thing given to a question counts; `signals` is (K,)."""
+        """Return the evidence of one respondent (B = 1). The last answer to a question counts; `signals` is (K,)."""
         evidence = Evidence.none(self.tables)
         for answer in given:
             q = self.index[answer.question]
@@ -107,21 +109,24 @@ class CompiledBank:
         return evidence
 
     def uncertain_tree_evidence(self, given: ObservedAnswer) -> Floats:
-        """(K,) what an answer that is not certain says where only certain ones are read: within a tree. Zero elsewhere."""
+        """Return (K,) the log-likelihood that an uncertain answer within a tree adds; zero elsewhere.
+
+        Belief propagation takes certain answers only, so these enter as signals.
+        """
         q = self.index[given.question]
         if given.value is None or given.is_certain or not self.tables.in_forest[q]:
             return np.zeros(self.tables.classes)
-        said: Floats = self.row(given) - self.tables.log_any_answer[q]
-        return said
+        difference: Floats = self.row(given) - self.tables.log_any_answer[q]
+        return difference
 
     def opens(self, given: Iterable[ObservedAnswer]) -> Bools:
-        """(Q,) questions none of whose conditions is unmet, or unanswered, by what was given."""
+        """Return the (Q,) questions whose conditions are all answered and met."""
         met = np.ones(len(self.bank.questions), dtype=bool)
         if self.has_conditions:
             answers = {answer.question: answer.value for answer in given}
-            for q, other, wanted in self._conditions:
+            for q, other, opening in self._conditions:
                 value = answers.get(other.id)
-                met[q] &= value is not None and bool(chosen_outcomes(other, value) & wanted)
+                met[q] &= value is not None and bool(chosen_outcomes(other, value) & opening)
         return met
 
     @property
@@ -131,12 +136,12 @@ class CompiledBank:
 
     @cached_property
     def _conditions(self) -> list[tuple[int, Question, set[str]]]:
-        """Each question with a condition, the question that it hangs on, and the outcomes that open it."""
-        found = [(q, other, wanted) for q, question in enumerate(self.bank.questions) for other, wanted in question.ask_if.items()]
-        return [(q, self.bank.question(other), set(wanted)) for q, other, wanted in found]
+        """Each conditional question, a question it depends on, and the outcomes of that question that open it."""
+        found = [(q, other, opening) for q, question in enumerate(self.bank.questions) for other, opening in question.ask_if.items()]
+        return [(q, self.bank.question(other), set(opening)) for q, other, opening in found]
 
     def outcomes(self, question_id: str) -> tuple[ObservedAnswer, ...]:
-        """Every answer to a single choice or a scale, and last the silence, for looking ahead; only the silence for other types."""
+        """Return every answer to a single choice or a scale, then the skip; only the skip for other types. Used to look ahead."""
         question = self.bank.questions[self.index[question_id]]
         values: tuple[Value, ...] = question.points if question.type == "scale" else ()
         if question.type == "single":
@@ -145,7 +150,7 @@ class CompiledBank:
 
 
 def compile_bank(bank: Bank) -> CompiledBank:
-    """Arrays of a checked bank. Tables keep their floor of 1e-4; a question without a table tells nothing."""
+    """Compile a checked bank. Tables keep their floor of 1e-4; a question without a table carries no evidence."""
     topics = {topic: number for number, topic in enumerate(dict.fromkeys(q.topic for q in bank.questions if q.topic))}
     place = {question.id: q for q, question in enumerate(bank.questions)}
     tables = ResponseTables.of(
@@ -181,12 +186,12 @@ def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
 
 
 def _with_lapse(bank: Bank, shares: Floats, outcomes: int) -> Floats:
-    """Shares among which some were given without reading: each of so many outcomes as often as the other."""
+    """Mix in the bank's lapse: the share of answers given without reading, uniform over the outcomes."""
     return (1 - bank.lapse) * shares + bank.lapse / outcomes
 
 
 def given_parent(bank: Bank, question: Question) -> Floats:
-    """(K, P, A) P(outcome | persona, parent's outcome), one row a class where personas have styles."""
+    """Return (K, P, A) P(outcome | persona, parent's outcome), one row per class where personas have styles."""
     parent = bank.question(question.parent or "")
     tables = [{key: rows[outcome] for key, rows in question.likelihood_given.items()} for outcome in parent.outcomes]
     keys = bank.keys_in(question.likelihood_given)
@@ -196,12 +201,12 @@ def given_parent(bank: Bank, question: Question) -> Floats:
 def _numeric(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Numeric:
     rows = [question.likelihood[key] for key in keys]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
-    laws = [
+    parameters = [
         (np.log(row.median), np.log(row.spread)) if isinstance(row, LogNormal) else (row.mean, row.sd)
         for row in rows
         if _is_distribution(row)
     ]
-    centre, width = np.array(laws, dtype=float).T
+    centre, width = np.array(parameters, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
     return Numeric(centre, width, logarithmic, low, high, silence, lapse)
@@ -244,17 +249,17 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
 
 
 def _action_values(bank: Bank, survey: Survey) -> Floats:
-    """(M + 1, K) value of each action for each class, and last of doing nothing."""
-    worths = [[worth[persona.id] for persona in bank.personas] for worth in survey.actions.values()]
-    return np.array([*worths, [0.0] * len(bank.personas)])[:, bank.persona_of]
+    """Return the (M + 1, K) value of each action for each class, doing nothing in the last row."""
+    values = [[by_persona[persona.id] for persona in bank.personas] for by_persona in survey.actions.values()]
+    return np.array([*values, [0.0] * len(bank.personas)])[:, bank.persona_of]
 
 
 def conditions_of(bank: CompiledBank) -> Conditions:
-    """Mask over the outcomes of each question that an `ask_if` names, by the position of both questions."""
+    """Return the mask over the outcomes that each `ask_if` names, by the positions of both questions."""
     return {
         q: {
-            bank.index[other]: np.array([outcome in wanted for outcome in bank.bank.question(other).outcomes])
-            for other, wanted in question.ask_if.items()
+            bank.index[other]: np.array([outcome in opening for outcome in bank.bank.question(other).outcomes])
+            for other, opening in question.ask_if.items()
         }
         for q, question in enumerate(bank.bank.questions)
         if question.ask_if

@@ -1,7 +1,7 @@
-"""The vocabulary of a bank: what marketing writes, after reading and before any arithmetic.
+"""The definitions of a bank: what its author writes, parsed but not yet compiled.
 
-Everything here is frozen and compares by value, so that two banks are equal exactly when they say the same thing.
-A ``Text`` is always a map from language to words; a plain string in the file stands for the bank's first language.
+All classes are frozen and compare by value, so that two banks are equal exactly when their content is.
+A ``Text`` is always a map from language to words; a plain string in the file is text in the bank's first language.
 """
 
 import re
@@ -31,7 +31,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many respondents gave each outcome. ``of`` is how many were asked: needed for multiple, else the sum."""
+    """Number of respondents who gave each outcome. ``of`` is the number asked: required for multiple, else the sum."""
 
     values: tuple[float, ...]
     of: float | None = None
@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Words:
-    """One of ``++ + 0 - --`` an option, for people without tables."""
+    """One of ``++ + 0 - --`` per option, for authors without data."""
 
     values: tuple[str, ...]
 
@@ -52,7 +52,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """``median`` in the unit of the question; ``spread`` is the factor that holds two thirds: median / spread .. median * spread."""
+    """``median`` in the unit of the question; two thirds of the numbers lie in median / ``spread`` .. median * ``spread``."""
 
     median: float
     spread: float
@@ -84,7 +84,7 @@ class Persona:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What stands for its classes in a table: ``persona/style`` of each style, or the persona itself."""
+        """The table keys of its classes: ``persona/style`` of each style, or the persona itself."""
         return tuple(f"{self.id}/{style.id}" for style in self.styles) or (self.id,)
 
 
@@ -124,15 +124,15 @@ class Question:
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
-        """The names of what may be chosen: option ids, or the points of a scale as strings."""
+        """The outcomes that may be chosen: option ids, or the points of a scale as strings."""
         if self.type == "scale":
             return tuple(str(point) for point in self.points)
         return tuple(option.id for option in self.options)
 
     @cached_property
     def words(self) -> int:
-        """How many words the question has in the language in which it is shortest, without its options."""
-        return min((len(_WORD.findall(item)) for item in (self.text or {}).values()), default=0)
+        """Number of words of the question, without options, in the language in which it is shortest."""
+        return min((len(_WORD.findall(text)) for text in (self.text or {}).values()), default=0)
 
 
 @dataclass(frozen=True)
@@ -178,10 +178,10 @@ class Survey:
 
     @property
     def dominant_action(self) -> str | None:
-        """The action that is best whoever it is, None where it depends; doing nothing is worth 0 and called "nothing"."""
-        worths = {**self.actions, "nothing": dict.fromkeys(next(iter(self.actions.values()), {}), 0.0)}
-        for name, worth in worths.items():
-            if all(worth[persona] >= other[persona] for other in worths.values() for persona in worth):
+        """The action that is best for every persona, None where it depends; doing nothing is worth 0 and called "nothing"."""
+        actions = {**self.actions, "nothing": dict.fromkeys(next(iter(self.actions.values()), {}), 0.0)}
+        for name, values in actions.items():
+            if all(values[persona] >= other[persona] for other in actions.values() for persona in values):
                 return name
         return None
 
@@ -207,16 +207,16 @@ class Bank:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The key of each class: of each style, or of the persona that has none."""
+        """The table key of each class: of each style, or of the persona that has none."""
         return tuple(key for persona in self.personas for key in persona.keys)
 
     def keys_in(self, table: Mapping[str, object]) -> list[str]:
-        """For each class the key under which a table speaks of it: its own, or that of its persona."""
+        """Return the key of each class in a table: its own, or that of its persona."""
         return [key if key in table else persona.id for persona in self.personas for key in persona.keys]
 
     @property
     def persona_of(self) -> list[int]:
-        """For each class the place of its persona."""
+        """The position of each class's persona."""
         return [k for k, persona in enumerate(self.personas) for _ in persona.keys]
 
     @property
@@ -225,11 +225,11 @@ class Bank:
         return [persona.prior * share for persona in self.personas for share in [style.share for style in persona.styles] or [1.0]]
 
     def question(self, question_id: str) -> Question:
-        """Raises KeyError when the bank has no such question."""
+        """Return a question by its id. Raises KeyError when the bank has no such question."""
         return self._questions[question_id]
 
     def survey(self, survey_id: str) -> Survey:
-        """Raises KeyError when the bank has no such survey."""
+        """Return a survey by its id. Raises KeyError when the bank has no such survey."""
         return self._surveys[survey_id]
 
     @cached_property
@@ -242,7 +242,7 @@ class Bank:
 
 
 def in_language(text: Text | None, language: str, default: str) -> str | None:
-    """The words in `language`, else in the bank's default language, else in any that was given."""
+    """Return the text in `language`, else in the bank's default language, else in any language it has."""
     if not text:
         return None
     return text.get(language) or text.get(default) or next(iter(text.values()))

@@ -1,6 +1,6 @@
-"""Row forms -> numbers: the one place where shares, counts, words and spreads become probabilities.
+"""Convert the forms of a row (shares, counts, words, mean and sd) to probabilities.
 
-Nothing is ever certain: after this no probability is below `FLOOR`, and none of a multiple question above 1 - FLOOR.
+No resulting probability is below `FLOOR`, and none of a multiple question is above 1 - FLOOR.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from scipy.special import ndtr
 from adaptive.arrays import Floats
 from question_bank.definitions import Counts, Normal, Question, Row, Shares, Words
 
-EXACT = 1e-12  # closer to 1 than this is 1: dividing again would only move the last digit, and a bank would not equal itself
+EXACT = 1e-12  # a sum this close to 1 is left alone: dividing would change last digits, and a rewritten bank would differ from itself
 
 
 def normalised(values: Sequence[float]) -> tuple[float, ...]:
-    """The values divided by their sum, untouched when they already add up to 1."""
+    """Return the values divided by their sum, unchanged when they already add up to 1."""
     total = fsum(values)
     return tuple(values) if abs(total - 1) <= EXACT else tuple(value / total for value in values)
 
@@ -28,24 +28,24 @@ TICKED_BY_WORD = {"++": 0.8, "+": 0.6, "0": 0.4, "-": 0.2, "--": 0.08}
 
 
 def shares_of(question: Question, rows: Mapping[str, Row], personas: Sequence[str]) -> Floats:
-    """P(outcome | persona) of a single or scale question, P(ticked | persona) of a multiple one.
+    """Return P(outcome | persona) of a single or scale question, P(ticked | persona) of a multiple one.
 
-    Counts are shrunk to the counts of all `rows` together, by `PSEUDO_COUNTS`; words stand for fixed weights; a mean
-    and sd on a scale is the normal distribution cut at the half points.
+    Counts are shrunk to the pooled counts of all `rows` by `PSEUDO_COUNTS`; words have fixed weights; a mean and sd on a scale is the
+    normal distribution cut at the half points.
 
     Parameters
     ----------
     question : Question
         Of type single, multiple or scale, with A outcomes.
     rows : mapping
-        One row a persona; with a parent, those given one of its outcomes.
+        One row per persona; with a parent, those given one of its outcomes.
     personas : sequence of K ids
-        The order of the result.
+        Order of the rows of the result.
 
     Returns
     -------
     (K, A) array
-        Rows add up to one, but for multiple questions, whose options are independent.
+        Rows add up to one, except for multiple questions, whose options are independent.
 
     >>> from question_bank.definitions import Option
     >>> colour = Question("colour", "single", {"en": "?"}, options=(Option("red", {"en": "Red"}), Option("blue", {"en": "Blue"})))
@@ -60,7 +60,7 @@ def shares_of(question: Question, rows: Mapping[str, Row], personas: Sequence[st
 
 
 def _pooled(rows: Sequence[Counts], multiple: bool) -> Floats:
-    """Everybody's counts together, half an answer added to each cell: (A,)."""
+    """Return the (A,) pooled shares, half an answer added to each cell."""
     total = np.sum([row.values for row in rows], axis=0) + 0.5
     return np.asarray(total / (sum(_asked(row) for row in rows) + 1) if multiple else total / total.sum(), dtype=np.float64)
 
@@ -70,7 +70,7 @@ def _asked(row: Counts) -> float:
 
 
 def _shares(row: Row, question: Question, pooled: Floats) -> Floats:
-    """One row as numbers: (A,)."""
+    """Return one row as (A,) probabilities."""
     multiple = question.type == "multiple"
     match row:
         case Shares(values):
@@ -88,24 +88,24 @@ def _shares(row: Row, question: Question, pooled: Floats) -> Floats:
 
 
 def _discretised(mean: float, sd: float, points: Floats) -> Floats:
-    """Normal probability of each point's half neighbourhood, normalised over the points: (A,)."""
-    with np.errstate(over="ignore"):  # a tiny sd sends the ends to infinity, which ndtr takes
+    """Return the (A,) normal probability within half a point of each point, normalised over the points."""
+    with np.errstate(over="ignore"):  # a tiny sd sends the ends to infinity, which ndtr accepts
         low, high = (points - 0.5 - mean) / sd, (points + 0.5 - mean) / sd
-    # Above the mean the difference is taken in the other tail, where it does not cancel.
+    # Above the mean the difference is computed in the other tail, where it does not cancel.
     mass = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
-    if mass.sum() < np.finfo(np.float64).tiny:  # a mean far off the scale: all on its nearest end
+    if mass.sum() < np.finfo(np.float64).tiny:  # a mean far off the scale: all mass on the nearest end
         mass = (points == points[np.abs(points - mean).argmin()]).astype(np.float64)
     return np.asarray(mass / mass.sum())
 
 
 def _floored(table: Floats) -> Floats:
-    """Raise what is below the floor to it and scale the rest of the row; other rows stay as they are, to the last bit."""
+    """Raise cells below the floor to it and rescale the rest of the row; other rows are unchanged to the last bit."""
     low = table < FLOOR
     while True:
         rest = np.where(low, 0.0, table)
         scaled = rest * ((1 - FLOOR * low.sum(axis=1, keepdims=True)) / rest.sum(axis=1, keepdims=True))
-        touched = low.sum(axis=1, keepdims=True) > 0
-        sunk = (scaled < FLOOR) & touched & ~low  # scaling may push a cell under the floor that stood just above it
-        if not sunk.any():
-            return np.where(touched, np.where(low, FLOOR, scaled), table)
-        low = low | sunk
+        changed = low.sum(axis=1, keepdims=True) > 0
+        newly_low = (scaled < FLOOR) & changed & ~low  # rescaling may push a cell that was just above the floor below it
+        if not newly_low.any():
+            return np.where(changed, np.where(low, FLOOR, scaled), table)
+        low = low | newly_low

@@ -1,4 +1,4 @@
-"""What makes two versions of a bank the same, and which answers given to one still count in the next."""
+"""Bank versions: the fingerprint of a bank, and which answers to one version still count in the next."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +28,15 @@ Value = Any  # what a respondent answered: see `survives`
 
 
 def fingerprint(bank: Bank) -> str:
-    """Sha256 over what the bank means: formatting, order of keys and comments do not matter, anything else does."""
+    """Return the SHA-256 of the bank's content: formatting, order of keys and comments do not matter, everything else does."""
     canonical = json.dumps(to_plain(bank), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(canonical.encode()).hexdigest()
 
 
 def survives(old: Question | None, new: Question | None, value: Value) -> bool:
-    """Whether an answer to the old question still means the same as an answer to the new one.
+    """Return whether an answer to the old question is still valid for the new one.
 
-    Wording may change; the type and the unit may not, and everything the answer names must still be there. A value is
+    Wording may change; the type and the unit may not, and every outcome the answer names must still exist. A value is
     an option id, a list of them or ``{"ticked": […], "seen": […]}``, a number, ``{"from": x, "to": y}`` with either end
     open, or a string.
     """
@@ -84,7 +84,7 @@ KEEPS_ANSWER: Mapping[str, Callable[[Question, Value], bool]] = {
 
 
 def to_plain(bank: Bank) -> Plain:
-    """The bank as plain data in the shape of the file, ready for JSON; reading it gives an equal bank."""
+    """Return the bank as plain data in the structure of the file, ready for JSON; reading it gives an equal bank."""
     return _without_empty(
         bank=bank.id,
         title=dict(bank.title),
@@ -101,7 +101,7 @@ def to_plain(bank: Bank) -> Plain:
 
 
 def _without_empty(**fields: Any) -> Plain:
-    """The fields that say something: not those that are absent, empty, or false."""
+    """Return the fields that are not None, empty or false."""
     return {name: value for name, value in fields.items() if value is not None and value is not False and value not in ({}, [])}
 
 

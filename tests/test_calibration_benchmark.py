@@ -1,4 +1,4 @@
-"""What the bank states is true: tables of few labelled respondents, judged at the stop."""
+"""Stated confidence is calibrated: tables fitted to few labelled respondents, scored at the stop."""
 
 import importlib.util
 import sys
@@ -23,18 +23,18 @@ def benchmark():
 
 
 @pytest.mark.parametrize("ways", [1, 5])
-def test_nine_tenths_sure_is_nine_times_in_ten_right(benchmark, ways):
-    """100 respondents, 8 personas, 60 questions, asked on their own or in five ways: within .04 over four made worlds."""
-    stated, true, _ = np.mean([benchmark.measured(ways, 100, seed, judged=300) for seed in range(4)], axis=0)
+def test_a_confidence_of_nine_tenths_is_right_nine_times_in_ten(benchmark, ways):
+    """100 respondents, 8 personas, 60 questions, asked on their own or in five ways: within .04 over four simulated worlds."""
+    stated, true, _ = np.mean([benchmark.calibration_at_stop(ways, 100, seed, test_respondents=300) for seed in range(4)], axis=0)
 
     assert stated >= 0.9
     assert true == pytest.approx(stated, abs=0.04)
 
 
-def test_five_ways_of_asking_are_one_topic_each(benchmark):
-    """Twelve topics, and a repeat weighs next to nothing."""
+def test_paraphrases_become_one_topic(benchmark):
+    """Twelve topics, and repeats get a weight close to zero."""
     rng = np.random.default_rng(1)
-    fit = benchmark.learnt(benchmark.World.of(rng, 5), 100, rng)
+    fit = benchmark.fit_world(benchmark.World.of(rng, 5), 100, rng)
 
     assert fit.topics.tolist() == np.repeat(np.arange(12), 5).tolist()
     assert fit.repeat_weight <= 0.3

@@ -1,4 +1,4 @@
-"""`discern fit`, as a person or a script meets it."""
+"""The command `discern fit`."""
 
 import csv
 import json
@@ -44,11 +44,11 @@ def test_a_fitted_bank_is_checked_and_replayed_on_its_own_answers(tmp_path, answ
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path, answers):
-    """To the byte."""
-    item, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
-    for out in (item, two):
+    """Equal to the byte."""
+    first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    for out in (first, second):
         run("fit", answers, "--personas", 2, "--columns", QUESTIONS, "--seed", 7, "--bank-id", "planted", "--out", out)
-    assert item.read_bytes() == two.read_bytes()
+    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path, answers):
         (b"q,r\n1,1\n0,2\n", ("--personas", 2, "--out", "{tmp}/none/bank.yaml"), "cannot be written"),
     ],
 )
-def test_wrong_input_is_told_and_leaves_no_file(tmp_path, content, wishes, words):
+def test_wrong_input_is_refused_and_leaves_no_file(tmp_path, content, wishes, words):
     """Exit 1, no traceback."""
     answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
     answers.write_bytes(content)
@@ -93,32 +93,32 @@ def test_wrong_input_is_told_and_leaves_no_file(tmp_path, content, wishes, words
     ],
 )
 def test_usage_errors_exit_2(tmp_path, answers, wishes):
-    """One way to personas, not none and not two; and from a bank, what the bank says."""
+    """Exactly one way to give personas; with --from, only options that the bank does not fix."""
     words = [str(wish).replace("{answers}", str(answers)) for wish in wishes]
     assert run("fit", answers, "--out", tmp_path / "bank.yaml", *words).exit_code == 2
 
 
-def test_how_many_personas_is_told_and_the_same_however_many_processes(tmp_path, answers):
-    """A line a number, the choice, and BIC where it disagrees; the file is the same to the byte."""
-    item, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
-    told = [
+def test_the_number_of_personas_does_not_depend_on_the_number_of_processes(tmp_path, answers):
+    """One line per number, the choice, and BIC where it disagrees; the files are equal to the byte."""
+    first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    outputs = [
         run("fit", answers, "--personas", "2..3", "--columns", QUESTIONS, "--bank-id", "p", "--jobs", jobs, "--out", out).stderr
-        for jobs, out in ((1, item), (2, two))
+        for jobs, out in ((1, first), (2, second))
     ]
 
-    assert told[0].replace("one.yaml", "two.yaml") == told[1]
-    assert item.read_bytes() == two.read_bytes()
-    lines = told[0].splitlines()
+    assert outputs[0].replace("one.yaml", "two.yaml") == outputs[1]
+    assert first.read_bytes() == second.read_bytes()
+    lines = outputs[0].splitlines()
     assert lines[0].split()[:3] == ["personas", "log-likelihood", "parameters"]
     assert [line.split()[0] for line in lines[1:3]] == ["2", "3"]
     chosen, by_bic = int(lines[3][0]), min(lines[1:3], key=lambda line: float(line.split()[3])).split()[0]
     assert lines[3][1:].startswith(" personas: the fewest within one standard error")
     assert (f"BIC alone would choose {by_bic}" in lines) == (chosen != int(by_bic))
-    assert item.read_text().count("  - id: persona-") == chosen
+    assert first.read_text().count("  - id: persona-") == chosen
 
 
-def test_a_bank_goes_on_from_itself(tmp_path, answers):
-    """New answers by the names of the same file, with and without its labels; what comes out is replayed on it."""
+def test_a_bank_is_refitted_to_more_answers(tmp_path, answers):
+    """With the column names of the same file, with and without labels; the result is replayed on it."""
     first = tmp_path / "first.yaml"
     run("fit", answers, "--label", "Who?", "--out", first)
     fresh = tmp_path / "fresh.csv"
@@ -135,7 +135,7 @@ def test_a_bank_goes_on_from_itself(tmp_path, answers):
         assert json.loads(replayed.stdout)["orders"]["adaptive"][0]["agreement"] > 0.8
 
 
-def test_answers_that_the_bank_does_not_know_are_told_with_their_cell(tmp_path, answers):
+def test_answers_unknown_to_the_bank_are_reported_with_their_cell(tmp_path, answers):
     """An unknown option, a column of no question, and a label of no persona."""
     first, fresh = tmp_path / "first.yaml", tmp_path / "fresh.csv"
     run("fit", answers, "--label", "Who?", "--out", first)
@@ -151,7 +151,7 @@ def test_answers_that_the_bank_does_not_know_are_told_with_their_cell(tmp_path, 
 
 
 def test_labels_may_be_probabilities(tmp_path):
-    """One column a persona; half a doubt counts half."""
+    """One column per persona; each respondent counts by its probabilities."""
     answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
     lines = [f"{n % 5 + 1},{n // 3 % 4 + 1},{0.9 if n % 5 < 2 else 0.2},{0.1 if n % 5 < 2 else 0.8}" for n in range(60)]
     answers.write_text("\n".join(["q,r,Buyers,Lookers", *lines]))
@@ -162,7 +162,7 @@ def test_labels_may_be_probabilities(tmp_path):
     assert "support: 29 of 60 respondents\n  - id: buyers" in out.read_text()
 
 
-def test_a_telling_silence_goes_to_the_bank_and_to_the_column_map(tmp_path):
+def test_informative_missing_answers_are_written_to_bank_and_column_map(tmp_path):
     """Replay then counts an empty cell as the bank does."""
     rng = np.random.default_rng(1)
     who = rng.integers(0, 2, 400)
@@ -174,13 +174,13 @@ def test_a_telling_silence_goes_to_the_bank_and_to_the_column_map(tmp_path):
 
     assert done.exit_code == 0, done.stderr
     assert "no_answer: {a: 0.1" in out.read_text()
-    assert "# no_answer: who stays silent tells personas apart" in out.read_text()
+    assert "# no_answer: missing answers differ between personas" in out.read_text()
     replayed = run("replay", out, "--answers", answers, "--label", "who", "--orders", "random", "--steps", "6", "--json")
     assert json.loads(replayed.stdout)["orders"]["random"][0]["agreement"] > 0.85
 
 
 def test_parquet_and_semicolons_are_fitted_and_replayed_alike(tmp_path, answers):
-    """The same answers from three files, the same bank and the same measures."""
+    """The same answers from three files give the same bank and the same metrics."""
     import pyarrow
     from pyarrow import parquet
 
@@ -190,16 +190,16 @@ def test_parquet_and_semicolons_are_fitted_and_replayed_alike(tmp_path, answers)
     parquet.write_table(pyarrow.table(whole), tmp_path / "answers.parquet")
     with (tmp_path / "excel.csv").open("w", encoding="cp1252", newline="") as file:
         csv.writer(file, delimiter=";").writerows([header, *rows])
-    told = []
+    outputs = []
     for path in (answers, tmp_path / "answers.parquet", tmp_path / "excel.csv"):
         out = tmp_path / f"{path.name}.yaml"
         assert run("fit", path, "--label", "Who?", "--bank-id", "planted", "--out", out).exit_code == 0
         replayed = run("replay", out, "--answers", path, "--label", "Who?", "--steps", "3", "--orders", "adaptive", "--json").stdout
-        told.append((out.read_text(), replayed))
-    assert told[0] == told[1] == told[2]
+        outputs.append((out.read_text(), replayed))
+    assert outputs[0] == outputs[1] == outputs[2]
 
 
-def test_replay_refuses_a_file_that_was_pasted_twice(tmp_path, answers):
+def test_replay_refuses_a_file_with_repeated_lines(tmp_path, answers):
     """With the line, like fit."""
     first, twice = tmp_path / "first.yaml", tmp_path / "twice.csv"
     run("fit", answers, "--label", "Who?", "--out", first)

@@ -1,4 +1,4 @@
-"""`discern fit --styles`: kept where they make new respondents known better, and only there."""
+"""`discern fit --styles`: styles are kept only where they predict new respondents better."""
 
 import json
 
@@ -34,15 +34,15 @@ def right_after_eight(bank, people):
 def styled(tmp_path_factory):
     """A bank fitted with styles to people who have them; what the fit said stands beside it."""
     folder = tmp_path_factory.mktemp("styles")
-    teach, out = written(folder, "teach.csv", 2, 1), folder / "styled.yaml"
-    told = run("fit", teach, *LABEL, "--styles", "--out", out).stderr
-    return out, told
+    training, out = written(folder, "teach.csv", 2, 1), folder / "styled.yaml"
+    summary = run("fit", training, *LABEL, "--styles", "--out", out).stderr
+    return out, summary
 
 
-def test_styles_that_are_there_make_new_people_known_better(tmp_path, styled):
-    """Two styles inside each persona: right at eight questions for at least three in a hundred more than with one table a persona."""
-    bank, told = styled
-    assert "styles: 2, 2, 2, 2 of the personas in their order" in told
+def test_planted_styles_improve_accuracy_on_new_respondents(tmp_path, styled):
+    """With two styles in each persona, accuracy at eight questions rises by at least three points over one table per persona."""
+    bank, summary = styled
+    assert "styles: 2, 2, 2, 2 of the personas in their order" in summary
     assert [len(persona.styles) for persona in read_bank(bank.read_text()).personas] == [2] * 4
     one_table, people = tmp_path / "plain.yaml", written(tmp_path, "new.csv", 2, 2)
     run("fit", bank.parent / "teach.csv", *LABEL, "--out", one_table)
@@ -54,19 +54,19 @@ def test_styles_that_are_there_make_new_people_known_better(tmp_path, styled):
     assert with_styles["calibration_error"] < 0.04
 
 
-def test_personas_of_one_style_get_none(tmp_path):
-    """The bank is, to the byte, the one that is fitted without asking for styles."""
-    teach, asked, plain = written(tmp_path, "teach.csv", 1, 1), tmp_path / "asked.yaml", tmp_path / "plain.yaml"
+def test_personas_without_styles_get_none(tmp_path):
+    """The bank equals, to the byte, the one fitted without --styles."""
+    training, asked, plain = written(tmp_path, "teach.csv", 1, 1), tmp_path / "asked.yaml", tmp_path / "plain.yaml"
 
-    told = run("fit", teach, *LABEL, "--styles", "--out", asked).stderr
-    run("fit", teach, *LABEL, "--out", plain)
+    summary = run("fit", training, *LABEL, "--styles", "--out", asked).stderr
+    run("fit", training, *LABEL, "--out", plain)
 
-    assert "styles: none, because one table a persona foretells held-out personas as well" in told
+    assert "styles: none, because one table per persona predicts held-out personas as well" in summary
     assert asked.read_bytes() == plain.read_bytes()
 
 
 def test_the_same_seed_gives_the_same_styles(tmp_path, styled):
-    """To the byte, whether one process works on it or two."""
+    """Equal to the byte, with one process or two."""
     again = tmp_path / "again.yaml"
     run("fit", styled[0].parent / "teach.csv", *LABEL, "--styles", "--jobs", 2, "--out", again)
 
@@ -74,8 +74,8 @@ def test_the_same_seed_gives_the_same_styles(tmp_path, styled):
 
 
 @pytest.mark.parametrize("how", [("--label", "who"), ("--without", "who")])
-def test_a_bank_with_styles_learns_from_more_answers(tmp_path, styled, how):
-    """With labels and without: its styles are kept, their shares and tables move, and it knows new people no worse."""
+def test_a_bank_with_styles_is_refitted_to_more_answers(tmp_path, styled, how):
+    """With labels and without, its styles are kept, their shares and tables change, and accuracy on new respondents does not fall."""
     before, out = styled[0], tmp_path / "next.yaml"
     more, people = written(tmp_path, "more.csv", 2, 3), written(tmp_path, "new.csv", 2, 2)
 
@@ -88,8 +88,8 @@ def test_a_bank_with_styles_learns_from_more_answers(tmp_path, styled, how):
     assert right_after_eight(out, people)["log_score"] > right_after_eight(before, people)["log_score"] - 0.01
 
 
-def test_styles_of_a_bank_are_not_sought_again(styled):
-    """Exit 2: --from keeps them."""
+def test_styles_cannot_be_combined_with_from(styled):
+    """Exit 2: --from keeps the styles of the bank."""
     done = CliRunner().invoke(main, ["fit", "a.csv", "--from", str(styled[0]), "--styles", "--out", "b.yaml"])
 
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""`discern simulate`, as a person or a script meets it."""
+"""The command `discern simulate`."""
 
 import json
 
@@ -44,27 +44,27 @@ def found(*words):
     return json.loads(done.stdout)
 
 
-def test_the_figures_are_one_json_object_of_a_stable_shape():
-    """As docs/simulate.md describes it; shares add up."""
-    told = found(EXAMPLE, "--survey", "website", "--respondents", 400, "--seed", 3)
+def test_the_figures_are_one_json_object_with_the_documented_keys():
+    """The keys are those of docs/simulate.md; shares add up."""
+    figures = found(EXAMPLE, "--survey", "website", "--respondents", 400, "--seed", 3)
 
-    assert set(told) == {
+    assert set(figures) == {
         *("bank", "survey", "respondents", "seed", "skip", "drop_out", "questions", "seconds", "stopped_because", "accuracy"),
         *("confidence", "calibration_error", "reliability", "personas", "asked", "never_asked", "lost"),
     }
-    assert (told["bank"], told["survey"], told["respondents"], told["seed"]) == ("car-buyers", "website", 400, 3)
-    distribution = {int(count): share for count, share in told["questions"]["distribution"].items()}
+    assert (figures["bank"], figures["survey"], figures["respondents"], figures["seed"]) == ("car-buyers", "website", 400, 3)
+    distribution = {int(count): share for count, share in figures["questions"]["distribution"].items()}
     assert sum(distribution.values()) == pytest.approx(1, abs=1e-5)
-    assert sum(count * share for count, share in distribution.items()) == pytest.approx(told["questions"]["mean"], abs=1e-4)
-    assert sum(told["stopped_because"].values()) == pytest.approx(1, abs=1e-5)
-    recalled = sum(persona["share"] * persona["recall"] for persona in told["personas"])
-    assert recalled == pytest.approx(told["accuracy"]["mean"], abs=1e-5)
-    assert sum(call["share"] for call in told["asked"]) == pytest.approx(told["questions"]["mean"], abs=1e-4)
-    assert not {call["question"] for call in told["asked"]} & set(told["never_asked"])
+    assert sum(count * share for count, share in distribution.items()) == pytest.approx(figures["questions"]["mean"], abs=1e-4)
+    assert sum(figures["stopped_because"].values()) == pytest.approx(1, abs=1e-5)
+    recalled = sum(persona["share"] * persona["recall"] for persona in figures["personas"])
+    assert recalled == pytest.approx(figures["accuracy"]["mean"], abs=1e-5)
+    assert sum(question["share"] for question in figures["asked"]) == pytest.approx(figures["questions"]["mean"], abs=1e-4)
+    assert not {question["question"] for question in figures["asked"]} & set(figures["never_asked"])
 
 
-def test_the_same_seed_gives_the_same_figures_and_the_table_tells_them():
-    """For a person: how long, how right, why it ended, who, what was asked, and what never was."""
+def test_the_same_seed_gives_the_same_figures_and_table():
+    """The table has length, accuracy, reasons, personas, questions asked and questions never asked."""
     first = run(EXAMPLE, "--survey", "website", "--respondents", 300)
     assert first.stdout == run(EXAMPLE, "--survey", "website", "--respondents", 300).stdout
     assert first.stdout != run(EXAMPLE, "--survey", "website", "--respondents", 300, "--seed", 2).stdout
@@ -72,23 +72,24 @@ def test_the_same_seed_gives_the_same_figures_and_the_table_tells_them():
         assert words in first.stdout
 
 
-def test_all_kinds_of_questions_take_part(tmp_path):
-    """Ticks, numbers, a tree, a condition; a text tells nothing and is never asked."""
+def test_questions_of_every_type_are_simulated(tmp_path):
+    """Ticks, numbers, a tree, a condition; a text has no gain and is never asked."""
     bank = tmp_path / "all.yaml"
     bank.write_text(EVERYTHING)
-    told = found(bank, "--respondents", 2000)
+    figures = found(bank, "--respondents", 2000)
 
-    shares = {call["question"]: call["share"] for call in told["asked"]}
-    assert told["never_asked"] == ["words"]
+    shares = {question["question"]: question["share"] for question in figures["asked"]}
+    assert figures["never_asked"] == ["words"]
     assert shares["one"] == shares["point"] == shares["size"] == 1
     assert shares["many"] == pytest.approx(0.6 * 0.9 + 0.4 * 0.4, abs=0.05)
-    assert {call["question"]: call["silent"] for call in told["asked"]}["size"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.5, abs=0.04)
-    assert told["stopped_because"] == {"exhausted": 1}
-    assert told["calibration_error"] < 0.04
+    silent = {question["question"]: question["silent"] for question in figures["asked"]}
+    assert silent["size"] == pytest.approx(0.6 * 0.1 + 0.4 * 0.5, abs=0.04)
+    assert figures["stopped_because"] == {"exhausted": 1}
+    assert figures["calibration_error"] < 0.04
 
 
-def test_skips_cost_accuracy_and_leaving_costs_respondents():
-    """What a marketer wants to try before publishing."""
+def test_skips_lower_accuracy_and_dropout_loses_respondents():
+    """Both can be tried before publishing."""
     bank = read_bank(EXAMPLE.read_bytes(), EXAMPLE.name)
     good, bad = (figures(simulate_survey(bank, Options("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
 
@@ -97,7 +98,7 @@ def test_skips_cost_accuracy_and_leaving_costs_respondents():
     assert bad["lost"]["share"] == pytest.approx(bad["stopped_because"]["respondent"])
     assert sum(bad["lost"]["after_questions"].values()) == pytest.approx(bad["lost"]["share"], abs=1e-5)
     assert bad["lost"]["after_questions"]["1"] == pytest.approx(0.3, abs=0.04)
-    assert sum(call["left"] for call in bad["asked"]) == pytest.approx(bad["lost"]["share"], abs=0.02)
+    assert sum(question["left"] for question in bad["asked"]) == pytest.approx(bad["lost"]["share"], abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_skips_cost_accuracy_and_leaving_costs_respondents():
         (("--skip", "often"), "--skip", 2),
     ],
 )
-def test_wrong_wishes_are_explained(wishes, words, code):
+def test_wrong_options_are_refused(wishes, words, code):
     """Exit 1 for what the bank does not have, 2 for what no bank has; nothing on stdout."""
     done = run(EXAMPLE, *wishes)
     assert done.exit_code == code

@@ -1,4 +1,4 @@
-"""What interviews showed, as numbers: how long they were, how true, which questions earned their place. Shares are of all respondents."""
+"""Metrics of interviews: length, agreement, calibration and use of each question. Shares are of all respondents."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from adaptive.learning.calibration import calibration_error
 
 @dataclass(frozen=True)
 class Bin:
-    """Respondents whose stated confidence lies between `low` and `high`: what was stated of them on average, and what was true."""
+    """Respondents whose stated confidence lies between `low` and `high`: their mean stated confidence and mean accuracy (`true`)."""
 
     low: float
     high: float
@@ -22,11 +22,11 @@ class Bin:
 
 @dataclass(frozen=True, eq=False)
 class Usage:
-    """What became of each of Q questions; all arrays are (Q,).
+    """How often each of Q questions was used, and its result; all arrays are (Q,).
 
-    `asked` is the share of respondents who took it, `gain` what it was expected to tell when chosen (mean, in bits), `place` at which
-    place it came on average (from 1), `silent` the share of those asked who gave no answer, `left` the share of respondents who went away
-    in front of it. `gain`, `place` and `silent` are zero where nobody was asked.
+    `asked` is the share of respondents who were asked it, `gain` its mean expected gain in bits when chosen, `place` its mean position
+    (from 1), `silent` the share of those asked who gave no answer, `left` the share of respondents who left when it was shown. `gain`,
+    `place` and `silent` are zero where nobody was asked.
     """
 
     asked: Floats
@@ -38,10 +38,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class StopMetrics:
-    """What the survey has found out at the moment it stops, as means over the respondents.
+    """Metrics at the moment the survey stops, as means over the respondents.
 
     `soft_agreement` is the probability that the belief after all answers gives to the stated persona; `agreement` the share whose stated
-    persona is the one held to be true. The calibration error is against the first, or against labels where there are any.
+    persona is the reference persona. The calibration error is against the first, or against labels where there are any.
     """
 
     questions: float
@@ -53,21 +53,25 @@ class StopMetrics:
 
 
 def stop_metrics(interviews: Interviews, full: Floats, label: Ints, *, labelled: bool) -> StopMetrics:
-    """`full` is (N, K), the belief after all answers; `label` is (N,), the persona held to be true, `labelled` if known from elsewhere."""
+    """Return the metrics at the stop.
+
+    `full` is (N, K), the belief after all answers; `label` is (N,), the reference persona; `labelled` says that it comes from labels and
+    not from `full`.
+    """
     stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
-    right, soft = (stated == label).astype(float), full[np.arange(len(full)), stated]
+    correct, believed = (stated == label).astype(float), full[np.arange(len(full)), stated]
     return StopMetrics(
         questions=float(interviews.length.mean()),
         confidence=float(confidence.mean()),
-        agreement=float(right.mean()),
-        soft_agreement=float(soft.mean()),
-        calibration_error=calibration_error(confidence, right if labelled else soft),
+        agreement=float(correct.mean()),
+        soft_agreement=float(believed.mean()),
+        calibration_error=calibration_error(confidence, correct if labelled else believed),
         stopped_because=end_reasons(interviews),
     )
 
 
 def reliability(stated: Floats, true: Floats, bins: int = 10) -> list[Bin]:
-    """Stated confidence against truth, over equal bins of confidence; empty bins are left out.
+    """Return stated confidence against truth over equal bins of confidence; empty bins are left out.
 
     `stated` and `true` are (N,): the confidence in the stated persona, and the probability (or 0/1) that it is right. The mean distance
     of the two, weighted by the size of the bins, is `calibration.calibration_error`.
@@ -84,17 +88,17 @@ def reliability(stated: Floats, true: Floats, bins: int = 10) -> list[Bin]:
 
 
 def confusion(truth: Floats, stated: Ints) -> Floats:
-    """(K, K) share of respondents by their persona (line) and the persona that was stated (column).
+    """Return the (K, K) share of respondents by their persona (row) and the stated persona (column).
 
-    `truth` is (N, K), P(persona) of each respondent, zeros and a one where it is known; `stated` is (N,). One minus the diagonal's sum is
-    the classification error.
+    `truth` is (N, K), P(persona) of each respondent, one-hot where it is known; `stated` is (N,). One minus the trace is the
+    classification error.
     """
     table: Floats = truth.T @ np.eye(truth.shape[1])[stated] / len(truth)
     return table
 
 
 def usage(interviews: Interviews, questions: int) -> Usage:
-    """How often each of the bank's questions was asked, and to what end."""
+    """Return how often each of the bank's `questions` was asked, and its result."""
     people = len(interviews.asked)
     taken = interviews.asked != NO_QUESTION
     which = interviews.asked[taken]
@@ -111,12 +115,12 @@ def usage(interviews: Interviews, questions: int) -> Usage:
 
 
 def length_distribution(interviews: Interviews) -> Floats:
-    """(S + 1,) share of respondents who took 0, 1, … S questions."""
+    """Return the (S + 1,) share of respondents who took 0, 1, … S questions."""
     shares: Floats = np.bincount(interviews.length, minlength=interviews.asked.shape[1] + 1) / len(interviews.asked)
     return shares
 
 
 def end_reasons(interviews: Interviews) -> dict[str, float]:
-    """Share of respondents by what ended their interview; only what happened."""
+    """Return the share of respondents by the reason their interview ended; reasons that did not occur are left out."""
     shares = np.bincount(interviews.reason, minlength=len(END_REASONS)) / len(interviews.reason)
     return {name: float(share) for name, share in zip(END_REASONS, shares, strict=True) if share > 0}

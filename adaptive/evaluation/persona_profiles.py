@@ -1,4 +1,4 @@
-"""What distinguishes each persona: the outcomes that speak most for it or against it."""
+"""Persona profiles: the outcomes that distinguish each persona most from the others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ Outcome = int | tuple[float, float]
 
 @dataclass(frozen=True)
 class Trait:
-    """How an outcome of a question sets one persona apart from the others.
+    """How an outcome of a question distinguishes one persona from the others.
 
     `share` is P(outcome | persona), `others` the same for the other personas together; `bits` is the weight of evidence that the outcome
-    carries for the persona when nothing else is known, evidence weight included (Good, 1950). `telling` is how much it sets the persona
-    apart: what respondents of the persona add to its evidence, in bits, by giving the outcome; for a tick also by not giving it. What a
-    persona says often counts more than what it seldom says.
+    carries for the persona on its own, evidence weight included (Good, 1950). `discrimination` is the mean weight of evidence, in bits,
+    that respondents of the persona contribute by giving the outcome; for a tick also by not giving it. Frequent outcomes therefore count
+    more than rare ones.
     """
 
     question: int
@@ -33,16 +33,16 @@ class Trait:
 
 
 def traits(tables: ResponseTables) -> list[list[Trait]]:
-    """For each persona its traits, the most telling first: the best outcome of each choice or number, and every option that is ticked."""
+    """Return the traits of each persona, by falling discrimination: the best outcome of each choice or number, and every tick option."""
     found: list[list[Trait]] = [[] for _ in range(tables.personas)]
     for q, question in enumerate(tables.questions):
         outcomes, by_class = _outcomes(tables, question)
         chance = tables.by_persona(by_class)
         for k in range(tables.personas):
-            here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
-            if here and not isinstance(question, MultipleChoice):
-                here = [max(here, key=lambda trait: trait.discrimination)]
-            found[k] += here
+            found_here = [_trait(tables, q, outcome, chance[:, a], k) for a, outcome in enumerate(outcomes)]
+            if found_here and not isinstance(question, MultipleChoice):
+                found_here = [max(found_here, key=lambda trait: trait.discrimination)]
+            found[k] += found_here
     return [sorted(some, key=lambda trait: -trait.discrimination) for some in found]
 
 
@@ -50,14 +50,14 @@ def _trait(tables: ResponseTables, q: int, outcome: Outcome, chance: Floats, k: 
     rest = np.where(np.arange(tables.personas) == k, 0.0, tables.persona_prior)
     share, others = float(chance[k]), float(chance @ rest / rest.sum())
     bits = tables.evidence_weight * float(np.log2(share / others))
-    telling = share * bits
+    discrimination = share * bits
     if isinstance(tables.questions[q], MultipleChoice):
-        telling += (1 - share) * tables.evidence_weight * float(np.log2((1 - share) / (1 - others)))
-    return Trait(q, outcome, share, others, bits, telling)
+        discrimination += (1 - share) * tables.evidence_weight * float(np.log2((1 - share) / (1 - others)))
+    return Trait(q, outcome, share, others, bits, discrimination)
 
 
 def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Outcome], Floats]:
-    """The outcomes of a question and (classes, A) their probabilities; of an answer, not of silence."""
+    """Return the outcomes of a question and their (classes, A) probabilities, given that it is answered."""
     if isinstance(question, Choice):
         return list(range(question.table.shape[1])), question.table
     if isinstance(question, MultipleChoice):
@@ -69,7 +69,7 @@ def _outcomes(tables: ResponseTables, question: AnyLikelihood) -> tuple[list[Out
 
 
 def _quarters(question: Numeric, prior: Floats) -> Iterator[tuple[float, float]]:
-    """About four intervals that hold the same share of everybody, ending where a persona's own quantiles lie."""
+    """Yield about four intervals of equal probability under the prior, with limits among the quantiles of the personas."""
     edges = question.edges
     upto = np.array([float(prior @ question.chance_between(question.low, edge)) for edge in edges[1:-1]])
     inner = edges[1:-1][np.unique(np.abs(upto[:, None] - np.array([0.25, 0.5, 0.75])).argmin(axis=0))] if len(upto) else upto

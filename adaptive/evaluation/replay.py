@@ -1,4 +1,4 @@
-"""Real respondents replayed through the engine that serves the live ones, to see how soon and how truly it knows them."""
+"""Replay of real respondents through the live engine, to measure agreement and calibration after each question."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,36 +16,36 @@ from adaptive.tables import ResponseTables
 
 
 def best_fixed_order(tables: ResponseTables, answers: Evidence, label: Ints, included: Bools, length: int | None = None) -> list[int]:
-    """The `included` questions in the order that, one by one, raises the log score of `label` most on these very respondents.
+    """Return the `included` questions in the order that greedily raises the log score of `label` most on these respondents.
 
-    The belief is the one that the service would state, with its trees and topics. The order knows the answers in advance: a strong
-    opponent for any rule that does not.
+    The belief is the one that the service would state, with its trees and topics. The order is fitted to the answers it is scored on, and
+    is therefore a strong baseline.
 
     Parameters
     ----------
     answers : Evidence
-        Everything that N respondents gave.
+        All evidence of N respondents.
     label : (N,) int array
-        The persona held to be true.
+        The reference persona.
     included : (Q,) bool
     length : int, optional
-        So many questions only.
+        Number of questions; all of them by default.
     """
     groups = _evidence_groups(tables)
     place = np.arange(len(included))
     shown = np.zeros_like(included)
     logits = np.log(tables.prior) + answers.signals * tables.evidence_weight
-    adds = {int(q): _group_evidence(tables, answers, place == q) for q in np.flatnonzero(included)}
+    contributions = {int(q): _group_evidence(tables, answers, place == q) for q in np.flatnonzero(included)}
     order: list[int] = []
-    while adds and (length is None or len(order) < length):
-        best = max(adds, key=lambda q: _log_score(tables, logits + adds[q], label))
-        logits = logits + adds.pop(best)
+    while contributions and (length is None or len(order) < length):
+        best = max(contributions, key=lambda q: _log_score(tables, logits + contributions[q], label))
+        logits = logits + contributions.pop(best)
         shown[best] = True
         order.append(best)
         group = groups == groups[best]
-        said = _group_evidence(tables, answers, shown & group)
-        for q in adds.keys() & set(np.flatnonzero(group).tolist()):
-            adds[q] = _group_evidence(tables, answers, (shown & group) | (place == q)) - said
+        shown_evidence = _group_evidence(tables, answers, shown & group)
+        for q in contributions.keys() & set(np.flatnonzero(group).tolist()):
+            contributions[q] = _group_evidence(tables, answers, (shown & group) | (place == q)) - shown_evidence
     return order
 
 
@@ -57,7 +57,7 @@ def _log_score(tables: ResponseTables, logits: Floats, label: Ints) -> float:
 
 
 def _evidence_groups(tables: ResponseTables) -> Ints:
-    """(Q,) equal numbers for questions whose evidence cannot be added up: those of one tree or one topic, or of both in a chain."""
+    """Return (Q,) equal numbers for questions whose evidence is not additive: those connected by trees and topics."""
     groups = np.arange(len(tables.questions))
     bound = [np.flatnonzero(tables.topics == topic) for topic in np.unique(tables.topics[tables.topics >= 0])]
     if tables.forest is not None:
@@ -72,16 +72,16 @@ def _evidence_groups(tables: ResponseTables) -> Ints:
 
 
 def _group_evidence(tables: ResponseTables, answers: Evidence, shown: Bools) -> Floats:
-    """(N, K) weighted log-likelihood of the answers to the `shown` questions, all of one group."""
-    few = np.flatnonzero(shown)
+    """Return the (N, K) weighted log-likelihood of the answers to the `shown` questions, all of one group."""
+    columns = np.flatnonzero(shown)
     answered, silent = answers.answered & shown, answers.silent & shown
-    within = (answered & tables.in_forest)[:, few]
-    rows = np.where(within[:, :, None], tables.log_any_answer[few], answers.rows[:, few])
-    weights = np.where(within, 1.0, repeat_weights(answered, silent, tables)[:, few])
-    said: Floats = np.einsum("nq,nqk->nk", weights, rows)
+    within = (answered & tables.in_forest)[:, columns]
+    rows = np.where(within[:, :, None], tables.log_any_answer[columns], answers.rows[:, columns])
+    weights = np.where(within, 1.0, repeat_weights(answered, silent, tables)[:, columns])
+    log_likelihood: Floats = np.einsum("nq,nqk->nk", weights, rows)
     if tables.forest is not None and within.any():
-        said = said + tables.forest.read(np.where(answered, answers.codes, NOT_GIVEN)).log_likelihood
-    return tables.evidence_weight * said
+        log_likelihood = log_likelihood + tables.forest.collect(np.where(answered, answers.codes, NOT_GIVEN)).log_likelihood
+    return tables.evidence_weight * log_likelihood
 
 
 Chooser = Callable[[Evidence, Progress], Ints]
@@ -90,10 +90,10 @@ Chooser = Callable[[Evidence, Progress], Ints]
 
 @dataclass(frozen=True, eq=False)
 class Respondents:
-    """What N real people gave to every question, as it will be uncovered question by question.
+    """The answers of N respondents to all questions, of which a replay shows the engine one at a time.
 
-    `answers` holds everything at once; `opens` is (N, Q), conditions met by the person's own answers; `label` is (N,) the persona that
-    is held to be true, or None: then it is the one believed after all answers.
+    `answers` is all evidence; `opens` is (N, Q), conditions met by the respondent's own answers; `label` is (N,), the reference persona,
+    or None: then it is the likeliest persona after all answers.
     """
 
     answers: Evidence
@@ -103,7 +103,7 @@ class Respondents:
 
 @dataclass(frozen=True)
 class StepMetrics:
-    """How good the belief is after so many questions (definitions: docs, "How agreement and calibration are measured")."""
+    """Quality of the belief after so many questions (definitions: docs, "How agreement and calibration are measured")."""
 
     questions: int
     agreement: float
@@ -124,28 +124,29 @@ def replay(
 ) -> list[StepMetrics]:
     """Ask every respondent one question after another, without stopping, and measure the belief after each of `steps`.
 
-    `order` is adaptive (the live choice), fixed (the best order for everybody, see `ordering`) or random (another order for each
-    respondent). A question that the respondent left empty counts as asked. `watch` is told each step.
+    `order` is adaptive (the live choice), fixed (the best order for all, see `best_fixed_order`) or random (another order for each
+    respondent). A question that the respondent left empty counts as asked. `watch` is called with each step. Raises ValueError for
+    another order.
     """
     full, label = reference_personas(tables, rules, people)
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
-    measures = []
+    metrics = []
     for step in range(max(steps, default=0) + 1):
         evidence = restrict_to(people.answers, done)
         if step in steps:
-            measures.append(_score_step(step, believe(tables, evidence), full, label, soft=people.label is None))
+            metrics.append(_score_step(step, believe(tables, evidence), full, label, soft=people.label is None))
         progress = _progress_after(rules, done, people.opens)
         chosen = choose(evidence, progress)
         asked = chosen >= 0
         done = done.copy()
         done[np.flatnonzero(asked), chosen[asked]] = True
         watch(step)
-    return measures
+    return metrics
 
 
 def reference_personas(tables: ResponseTables, rules: SurveyRules, people: Respondents) -> tuple[Floats, Ints]:
-    """(N, K) belief after all answers to the survey's questions, and (N,) the persona held to be true: the label, else its top."""
+    """Return the (N, K) belief after all answers to the survey's questions, and the (N,) reference persona: label, else likeliest."""
     full = believe(tables, restrict_to(people.answers, np.broadcast_to(rules.included, people.opens.shape)))
     return full, full.argmax(axis=1) if people.label is None else people.label
 
@@ -173,12 +174,12 @@ def _progress_after(rules: SurveyRules, done: Bools, opens: Bools) -> Progress:
 def _score_step(step: int, belief: Floats, full: Floats, label: Ints, *, soft: bool) -> StepMetrics:
     rows = np.arange(len(belief))
     stated = belief.argmax(axis=1)
-    right = stated == label
-    # With a label taken from the belief itself, hard agreement reaches 1 by construction and would punish honest doubt.
-    truth = full[rows, stated] if soft else right.astype(float)
+    correct = stated == label
+    # A label taken from the belief itself would make hard agreement reach 1 by construction, and uncertainty look like miscalibration.
+    truth = full[rows, stated] if soft else correct.astype(float)
     return StepMetrics(
         questions=step,
-        agreement=float(right.mean()),
+        agreement=float(correct.mean()),
         confidence=float(belief.max(axis=1).mean()),
         calibration_error=calibration_error(belief.max(axis=1), truth),
         log_score=float(np.log(belief[rows, label]).mean()),

@@ -1,4 +1,4 @@
-"""Whether the stated probabilities are true, and the exponents on the evidence that make them so."""
+"""Calibration: the calibration error of stated probabilities, and the evidence weights that calibrate them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ def engine_tables(
     tables: Sequence[Floats],
     prior: Floats,
     silence: Mapping[int, Floats],
-    found: Dependences,
+    dependences: Dependences,
     topics: Ints,
     styles: Styles | None = None,
 ) -> ResponseTables:
-    """Tables of all questions, the evidence still at full weight. A question of several items is a multiple choice.
+    """Return the tables of all questions, with evidence at full weight. A question of several items is a multiple choice.
 
     `questions` is (J,), the question of each of the (K, A) `tables`; `silence` is question -> (K,).
     """
@@ -41,17 +41,17 @@ def engine_tables(
         else:
             likelihoods.append(MultipleChoice(np.column_stack([tables[item][:, 1] for item in items]), silence.get(q)))
     persona_of = None if styles is None else styles.persona_of
-    return ResponseTables.of(likelihoods, prior, topics=topics, parents=found.parents, given=found.given, persona_of=persona_of)
+    return ResponseTables.of(likelihoods, prior, topics=topics, parents=dependences.parents, given=dependences.given, persona_of=persona_of)
 
 
-def no_answer_tables(lesson: TrainingSet, taught: Personas) -> dict[int, Floats]:
-    """Question -> (K,) P(no answer | persona), where silence counts."""
-    silent = split_items(taught.table, lesson.levels)[len(lesson.answers.levels) :]
-    return {q: table[:, 1] for q, table in zip(lesson.no_answer_questions, silent, strict=True)}
+def no_answer_tables(training: TrainingSet, fitted: Personas) -> dict[int, Floats]:
+    """Return question -> (K,) P(no answer | persona), for the questions whose missing answers are modelled."""
+    silent = split_items(fitted.table, training.levels)[len(training.answers.levels) :]
+    return {q: table[:, 1] for q, table in zip(training.no_answer_questions, silent, strict=True)}
 
 
 def evidence_of_answers(answers: Answers, tables: ResponseTables, table: Floats) -> Evidence:
-    """What B respondents gave; `table` is (K, cells or more), P(answer | persona) of all items side by side."""
+    """Return the evidence of B respondents; `table` is (K, cells or more), P(answer | persona) of all items side by side."""
     nothing = Evidence.none(tables, len(answers.codes))
     cells = len(items_of(answers.levels))
     logs = np.log(table[:, :cells])
@@ -72,18 +72,18 @@ def evidence_of_answers(answers: Answers, tables: ResponseTables, table: Floats)
 EVIDENCE_WEIGHTS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4)
 REPEAT_WEIGHTS = (1.0, 0.75, 0.5, 0.3, 0.15, 0.0)
 PARTIAL = (3, 5, 8)
-"""After how many questions, drawn at random, the belief is scored."""
+"""The belief is scored after so many questions drawn at random."""
 LIVE = (3, 5, 8, 13, 21)
-"""After how many questions of the live choice it is scored."""
+"""The belief is scored after so many questions of the adaptive order."""
 MOST_SCORED = 60
-"""So many respondents of each fold are asked: more would tell little more."""
+"""Respondents of each fold that are scored: more would change the result little."""
 NO_REPEATS = 0.5
-"""The repeat weight of a bank whose questions do not repeat one another: what an author gets who writes topics by hand."""
+"""The repeat weight of a bank whose questions do not repeat one another: the default for topics written by hand."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredRespondents:
-    """Some held-out respondents of a fold, and (B, K) P(persona) that is held to be true of them."""
+    """Held-out respondents of a fold on whom weights are scored, and (B, K) P(persona) taken as true of them."""
 
     rows: Ints
     truth: Floats
@@ -93,7 +93,7 @@ class ScoredRespondents:
 class EvidenceWeights:
     """Exponents on all evidence and on repeats within a topic, and the (N,) log scores they reach on held-out respondents.
 
-    `judges` are, fold by fold, those by whom they were judged: only scores by the same judges can be compared.
+    `scored_on` are the respondents of each fold: only scores on the same respondents can be compared.
     """
 
     evidence: float
@@ -102,82 +102,82 @@ class EvidenceWeights:
     scored_on: tuple[ScoredRespondents, ...]
 
     def clearly_better_than(self, other: "EvidenceWeights") -> bool:
-        """By more than two standard errors of the difference."""
+        """Return whether the score is higher by more than two standard errors of the difference."""
         gain = self.scores - other.scores
         return bool(gain.sum() > 2 * np.sqrt((gain**2).sum()))
 
 
 def choose_weights(
-    lesson: TrainingSet,
+    training: TrainingSet,
     folds: Sequence[Fold],
-    found: Dependences,
+    dependences: Dependences,
     topics: Ints,
     rng: np.random.Generator,
-    judges: Sequence[ScoredRespondents] | None = None,
+    score_on: Sequence[ScoredRespondents] | None = None,
 ) -> EvidenceWeights:
-    """The exponents under which the belief after a few questions foretells the persona best on held-out respondents (log score).
+    """Return the exponents under which the belief after a few questions predicts the persona of held-out respondents best (log score).
 
-    The persona is the label, or what all answers say at full weight. The weights cannot be chosen from fully answered questionnaires:
-    there, without labels, the belief would be judge in its own cause. Where questions repeat each other, whole topics are drawn too:
-    only there a repeat weight shows. Other `judges` may be given.
+    The true persona is the label, or the posterior of all answers at full weight. Scoring the belief after all answers would not do:
+    without labels it would be compared with itself. Where questions repeat each other, whole topics are drawn too, because only then
+    does the repeat weight matter. `score_on` fixes the respondents to score instead of drawing them.
     """
-    linked = np.isin(np.arange(len(topics)), [*found.parents, *found.parents.values()])
+    linked = np.isin(np.arange(len(topics)), [*dependences.parents, *dependences.parents.values()])
     repeats = REPEAT_WEIGHTS if ((topics >= 0) & ~linked).any() else (NO_REPEATS,)
     grid = list(product(repeats, EVIDENCE_WEIGHTS))
     scores: list[Floats] = []
-    heard: list[ScoredRespondents] = []
+    scored_on: list[ScoredRespondents] = []
     for n, fold in enumerate(folds):
-        given = edge_tables(lesson, fold.fitted, fold.train, found.parents, found.strength)
-        tables = split_items(fold.fitted.table, lesson.levels)
-        silence = no_answer_tables(lesson, fold.fitted)
+        given = edge_tables(training, fold.fitted, fold.train, dependences.parents, dependences.strength)
+        tables = split_items(fold.fitted.table, training.levels)
+        silence = no_answer_tables(training, fold.fitted)
         engine = engine_tables(
-            lesson.answers.questions, tables, fold.fitted.prior, silence, replace(found, given=given), topics, lesson.classes
+            training.answers.questions, tables, fold.fitted.prior, silence, replace(dependences, given=given), topics, training.classes
         )
-        judge = _respondents_to_score(lesson, fold, engine, rng) if judges is None else judges[n]
-        full = evidence_of_answers(lesson.answers.take(fold.held[judge.rows]), engine, fold.fitted.table)
-        shown = [restrict_to(full, asked) for asked in _asked_masks(engine, full, rng)]
-        scores.append(np.concatenate([_log_scores(replace(engine, repeat_weight=repeat), shown, judge.truth) for repeat in repeats]))
-        heard.append(judge)
-    each = np.concatenate(scores, axis=1)  # (grid, N)
-    best = int(each.sum(axis=1).argmax())
-    return EvidenceWeights(grid[best][1], grid[best][0], each[best], tuple(heard))
+        scored = _respondents_to_score(training, fold, engine, rng) if score_on is None else score_on[n]
+        full = evidence_of_answers(training.answers.take(fold.held_out[scored.rows]), engine, fold.fitted.table)
+        masked = [restrict_to(full, asked) for asked in _asked_masks(engine, full, rng)]
+        scores.append(np.concatenate([_log_scores(replace(engine, repeat_weight=repeat), masked, scored.truth) for repeat in repeats]))
+        scored_on.append(scored)
+    per_respondent = np.concatenate(scores, axis=1)  # (grid, N)
+    best = int(per_respondent.sum(axis=1).argmax())
+    return EvidenceWeights(grid[best][1], grid[best][0], per_respondent[best], tuple(scored_on))
 
 
-def _respondents_to_score(lesson: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> ScoredRespondents:
-    """Some with their labels, or all with what their full answers say."""
-    if lesson.settled:
-        rows = rng.permutation(len(fold.held))[:MOST_SCORED]
+def _respondents_to_score(training: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> ScoredRespondents:
+    """Return a random sample with their labels, or all held-out respondents with the posterior of their full answers."""
+    if training.labelled:
+        rows = rng.permutation(len(fold.held_out))[:MOST_SCORED]
         return ScoredRespondents(rows, fold.truth[rows] if engine.styles is None else engine.styles.marginal(fold.truth[rows]))
-    rows = np.arange(len(fold.held))
-    full = evidence_of_answers(lesson.answers.take(fold.held), engine, fold.fitted.table)
+    rows = np.arange(len(fold.held_out))
+    full = evidence_of_answers(training.answers.take(fold.held_out), engine, fold.fitted.table)
     return ScoredRespondents(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 
-def _log_scores(engine: ResponseTables, shown: Sequence[Evidence], truth: Floats) -> Floats:
-    """(weights, B) log scores of the belief under each evidence weight, summed over what was shown.
+def _log_scores(engine: ResponseTables, masked: Sequence[Evidence], truth: Floats) -> Floats:
+    """Return the (weights, B) log scores of the belief under each evidence weight, summed over the `masked` evidence.
 
-    The logarithm of the belief in a class is linear in the weight: it is computed once.
+    The log belief is linear in the weight up to normalisation, so the posterior is computed once.
     """
     prior = np.log(engine.prior)
     total = np.zeros((len(EVIDENCE_WEIGHTS), len(truth)))
-    for evidence in shown:
-        said = np.log(np.maximum(infer(engine, evidence).classes, np.finfo(float).tiny)) - prior
+    for evidence in masked:
+        log_ratio = np.log(np.maximum(infer(engine, evidence).classes, np.finfo(float).tiny)) - prior
         for place, weight in enumerate(EVIDENCE_WEIGHTS):
-            logs = log_softmax(prior + weight * said, axis=1)
+            logs = log_softmax(prior + weight * log_ratio, axis=1)
             total[place] += (truth * (logs if engine.styles is None else engine.styles.log_marginal(logs))).sum(axis=1)
     return total
 
 
 def _asked_masks(engine: ResponseTables, full: Evidence, rng: np.random.Generator) -> list[Bools]:
-    """(B, Q) masks of what was asked after some questions in an order of chance, and in the live order."""
+    """Return (B, Q) masks of the questions asked after some questions in random order, and after some in adaptive order."""
     asked = full.codes.shape[1]
     rank = _ranks(rng, full.codes.shape)
-    shown = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
+    masked = [rank < size for size in PARTIAL if size < asked] or [rank < asked]
     if (engine.topics >= 0).any():
         groups = np.where(engine.topics >= 0, engine.topics, engine.topics.max() + 1 + np.arange(asked))
         order = _ranks(rng, (len(rank), int(groups.max()) + 1))[:, groups]
-        shown += [order < size for size in PARTIAL]
-    return shown + _adaptive_masks(engine, full)
+        masked += [order < size for size in PARTIAL]
+    return masked + _adaptive_masks(engine, full)
 
 
 def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
@@ -186,24 +186,27 @@ def _ranks(rng: np.random.Generator, shape: tuple[int, ...]) -> Ints:
 
 
 def _adaptive_masks(engine: ResponseTables, full: Evidence) -> list[Bools]:
-    """What the engine would have asked: the live choice prefers questions whose tables flatter themselves, and goes deeper."""
+    """Return masks of what the engine would have asked.
+
+    The adaptive choice favours questions whose tables overstate their gain, so random orders alone would give too high a weight.
+    """
     people, asked = full.codes.shape
     nothing = np.zeros(asked, dtype=bool)
     rules = SurveyRules(~nothing, nothing, np.zeros((asked, asked), dtype=bool), (), StopRule(at_least=0), effort=0.0)
     done = np.zeros((people, asked), dtype=bool)
-    shown = []
+    masked = []
     for step in range(1, min(LIVE[-1], asked) + 1):
         progress = Progress(done, np.ones_like(done), done.sum(axis=1), np.zeros(people), np.full(people, asked + 1))
         chosen = next_questions(engine, rules, restrict_to(full, done), progress).chosen
         done = done.copy()
         done[np.flatnonzero(chosen >= 0), chosen[chosen >= 0]] = True
         if step in LIVE:
-            shown.append(done)
-    return shown
+            masked.append(done)
+    return masked
 
 
 def calibration_error(stated: Floats, true: Floats, bins: int = 10) -> float:
-    """Mean distance between stated confidence and truth over equal bins of confidence, weighted by their size.
+    """Return the mean distance between stated confidence and truth over equal bins of confidence, weighted by their size.
 
     `stated` and `true` are (N,): the confidence in the stated persona, and the probability (or 0/1) that it is right.
 

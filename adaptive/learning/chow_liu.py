@@ -1,7 +1,7 @@
-"""Which questions depend on one another beyond their persona, and how strongly: a forest of pairwise dependences.
+"""Learn which questions depend on one another given the persona: a forest of pairwise dependences.
 
 Chow and Liu (1968) give the tree, Friedman, Geiger and Goldszmidt (1997) its form given a class (tree-augmented naive Bayes). All pairs
-are counted at once: with the answers laid out as one-hot cells, every table of two answers is a block of one matrix product.
+are counted at once: with one-hot answers, every table of two answers is a block of one matrix product.
 
 Array names: K personas, Q items, `cells` the answers of all items side by side; `items` is (cells,), the item of each cell.
 """
@@ -21,16 +21,16 @@ from adaptive.learning.latent_classes import Personas
 from adaptive.learning.responses import items_of
 
 FALSE_EDGES = (0.05, 0.5, 5.0, 50.0)
-"""How many edges chance may bring into a file without any dependence, tried one after the other: shared among all pairs (Bonferroni).
+"""Expected numbers of false edges in a file without any dependence, tried in turn; divided among all pairs (Bonferroni).
 
-None is right for every file. Car buyers (42 questions, 396 respondents to learn from, four halves), agreement at five questions: .749
+No single number suits every file. Car buyers (42 questions, 396 training respondents, four halves), agreement at five questions: .749
 with 2 edges, .739 with 11, .725 with 30. Waterways (14 questions, 616 respondents, six halves): .816 with 5 edges, .828 with 11.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class Dependences:
-    """A forest: the parent of each child, its (K, P, A) table, and the nats that the edge won on held-out respondents."""
+    """A forest: the parent of each child, its (K, P, A) table, and the nats that each edge gains on held-out respondents."""
 
     parents: dict[int, int] = field(default_factory=dict)
     given: dict[int, Floats] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Dependences:
 
 
 def count_pairs(hot: Floats, membership: Floats) -> Floats:
-    """(K, cells, cells) how many respondents of each persona gave both answers; where either is missing, the respondent counts nowhere.
+    """Return the (K, cells, cells) number of respondents of each persona who gave both answers; missing answers are not counted.
 
     `hot` is (N, cells), see `one_hot`; `membership` is (N, K).
     """
@@ -47,7 +47,7 @@ def count_pairs(hot: Floats, membership: Floats) -> Floats:
 
 
 def conditional_information(pairs: Floats, items: Ints) -> Floats:
-    """(Q, Q) mutual information of two answers given the persona, in nats; zero on the diagonal.
+    """Return the (Q, Q) mutual information of two answers given the persona, in nats; zero on the diagonal.
 
     ``I(p; q | k) = sum n(k, a, b) / n * log( n(k, a, b) n(k) / (n(k, a) n(k, b)) )`` over the respondents who answered both.
 
@@ -68,50 +68,49 @@ def conditional_information(pairs: Floats, items: Ints) -> Floats:
 
 
 def dependent_tables(pairs: Floats, table: Floats, items: Ints, strength: float) -> Floats:
-    """(K, cells, cells) P(second answer | persona, first answer), shrunk to what all personas together say of the pair.
+    """Return the (K, cells, cells) P(second answer | persona, first answer), shrunk to the dependence pooled over all personas.
 
-    ``(n(k, a, b) + strength * m(b | k, a)) / (n(k, a) + strength)`` with ``m`` in proportion to ``P(b | k) * lift(a, b)``: how much
-    oftener the two answers meet than P(a | k) and P(b | k) let expect, over all personas. Few respondents are enough for the lift, many
-    are needed for how it differs between personas. The block of rows p and columns q is the table of q with parent p; `table` is
-    (K, cells), the answers alone.
+    ``(n(k, a, b) + strength * m(b | k, a)) / (n(k, a) + strength)`` with ``m`` in proportion to ``P(b | k) * ratio(a, b)``, the ratio of
+    observed to expected pairs over all personas. Few respondents are enough to estimate that ratio; many are needed for its difference
+    between personas. The block of rows p and columns q is the table of q with parent p; `table` is (K, cells), the marginal tables.
     """
     blocks = _blocks(items)
     given: Floats = (pairs @ blocks)[:, :, items]
-    met = table[:, None, :] * _observed_to_expected(pairs, table, items)
-    met /= (met @ blocks)[:, :, items]
-    shrunk: Floats = (pairs + strength * met) / (given + strength)
+    pooled = table[:, None, :] * _observed_to_expected(pairs, table, items)
+    pooled /= (pooled @ blocks)[:, :, items]
+    shrunk: Floats = (pairs + strength * pooled) / (given + strength)
     return shrunk
 
 
 def _observed_to_expected(pairs: Floats, table: Floats, items: Ints) -> Floats:
-    """(cells, cells) how many gave both answers, by how many were to be expected from the tables; one more on both sides."""
+    """Return the (cells, cells) ratio of observed pairs to those expected under independence given the persona, each plus one."""
     blocks = _blocks(items)
     people = (blocks.T @ pairs @ blocks)[:, items][:, :, items]  # (K, cells, cells) who answered both questions
     expected = (people * table[:, :, None] * table[:, None, :]).sum(axis=0)
-    lift: Floats = (pairs.sum(axis=0) + 1) / (expected + 1)
-    return lift
+    ratio: Floats = (pairs.sum(axis=0) + 1) / (expected + 1)
+    return ratio
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What each dependence was worth on respondents that did not teach it.
+    """The gain of each dependence on held-out respondents.
 
-    `gain` is (Q, Q) nats in all, row the parent and column the child; `square` the same of the squared gains of single answers.
+    `gain` is (Q, Q), total nats with parents in rows and children in columns; `square` sums the squared gains of single answers.
     """
 
     gain: Floats
     square: Floats
 
-    def __add__(self, other: "HeldOut") -> "HeldOut":
-        return HeldOut(self.gain + other.gain, self.square + other.square)
+    def __add__(self, lost_square: "HeldOut") -> "HeldOut":
+        return HeldOut(self.gain + lost_square.gain, self.square + lost_square.square)
 
-    def __sub__(self, other: "HeldOut") -> "HeldOut":
-        return HeldOut(self.gain - other.gain, self.square - other.square)
+    def __sub__(self, lost_square: "HeldOut") -> "HeldOut":
+        return HeldOut(self.gain - lost_square.gain, self.square - lost_square.square)
 
     def significant(self, chance: float) -> Bools:
-        """(Q, Q) whether the mean gain of both directions is above zero by more than chance among so many pairs would bring.
+        """Return (Q, Q) whether the gain of both directions together is significantly above zero among so many pairs.
 
-        `chance` is the expected number of pairs that pass though nothing depends on anything.
+        `chance` is the expected number of pairs that pass without any dependence.
         """
         size = len(self.gain)
         both, noise = self.gain + self.gain.T, np.sqrt((self.square + self.square.T) * 2)
@@ -120,23 +119,23 @@ class HeldOut:
         return kept
 
 
-def held_out_gain(table: Floats, pairs: Floats, held: Floats, items: Ints, strength: float) -> HeldOut:
-    """How much better P(child | persona, parent) foretells held-out answers than P(child | persona): see `HeldOut`.
+def held_out_gain(table: Floats, pairs: Floats, held_out: Floats, items: Ints, strength: float) -> HeldOut:
+    """Return how much better P(child | persona, parent) predicts held-out answers than P(child | persona): see `HeldOut`.
 
-    `table` is (K, cells) of the answers alone; `pairs` are the counts behind it, `held` those of the held-out respondents, both
-    (K, cells, cells).
+    `table` is (K, cells), the marginal tables; `pairs` are the training counts and `held_out` the counts of the held-out respondents,
+    both (K, cells, cells).
     """
     ratio = np.log(dependent_tables(pairs, table, items, strength)) - np.log(table)[:, None, :]
     blocks = _blocks(items)
-    gain = blocks.T @ (held * ratio).sum(axis=0) @ blocks
-    square = blocks.T @ (held * ratio**2).sum(axis=0) @ blocks
+    gain = blocks.T @ (held_out * ratio).sum(axis=0) @ blocks
+    square = blocks.T @ (held_out * ratio**2).sum(axis=0) @ blocks
     return HeldOut(gain, square)
 
 
 def spanning_forest(information: Floats, allowed: Bools) -> dict[int, int]:
-    """Child -> parent of the forest with the most (Q, Q) `information` among the `allowed` pairs, each tree rooted at its first question.
+    """Return child -> parent of the forest with the most (Q, Q) `information` among the `allowed` pairs, rooted at the first questions.
 
-    What does not hold is left out before the tree is grown: it must not take the place of an edge that does.
+    Pairs that are not allowed are removed before the tree is built, so that they do not displace an allowed edge.
 
     >>> information = np.array([[0, .3, .2], [.3, 0, .1], [.2, .1, 0]])
     >>> spanning_forest(information, np.ones((3, 3), dtype=bool))
@@ -153,7 +152,7 @@ def spanning_forest(information: Floats, allowed: Bools) -> dict[int, int]:
 
 
 def _blocks(items: Ints) -> Floats:
-    """(cells, Q) one where the cell belongs to the item."""
+    """Return (cells, Q): 1 where the cell belongs to the item."""
     belongs: Floats = (items[:, None] == np.arange(items[-1] + 1)).astype(float)
     return belongs
 
@@ -173,53 +172,53 @@ class Linkable:
         Place in `questions` of each of their cells.
     """
 
-    def __init__(self, lesson: TrainingSet, questions: Ints) -> None:
-        owner = lesson.answers.question_of_cell
-        self._lesson = lesson
+    def __init__(self, training: TrainingSet, questions: Ints) -> None:
+        owner = training.answers.question_of_cell
+        self._training = training
         self._cells = np.flatnonzero(np.isin(owner, questions))
         self.questions = questions
         self.items = np.searchsorted(questions, owner[self._cells])
 
-    def table(self, taught: Personas) -> Floats:
-        """(K, cells) of these cells only."""
-        return taught.table[:, self._cells]
+    def table(self, fitted: Personas) -> Floats:
+        """Return the (K, cells) table of these cells only."""
+        return fitted.table[:, self._cells]
 
     def pairs(self, rows: Ints | slice, membership: Floats) -> Floats:
-        """Made anew each time, because those of all folds together would fill the memory."""
-        return count_pairs(self._lesson.answers.hot[rows][:, self._cells], membership)
+        """Count the pairs anew at each call: the counts of all folds together would fill the memory."""
+        return count_pairs(self._training.answers.hot[rows][:, self._cells], membership)
 
     def places(self, parents: Mapping[int, int]) -> dict[int, int]:
-        """A forest of questions as one of places in `questions`, where both ends are there."""
+        """Return the edges of a forest between places in `questions`, where both ends are among them."""
         place = {int(question): n for n, question in enumerate(self.questions)}
         return {place[child]: place[parent] for child, parent in parents.items() if child in place and parent in place}
 
 
-def linkable_questions(lesson: TrainingSet, allowed: Bools) -> Ints:
-    """The questions that are one linkable item and `allowed`, a (Q,) mask."""
-    return np.array([q for q in lesson.answers.questions[lesson.answers.linkable] if allowed[q]], dtype=np.int64)
+def linkable_questions(training: TrainingSet, allowed: Bools) -> Ints:
+    """Return the questions that are a single linkable item and `allowed`, a (Q,) mask."""
+    return np.array([q for q in training.answers.questions[training.answers.linkable] if allowed[q]], dtype=np.int64)
 
 
-def fit_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], questions: Ints) -> Dependences:
-    """The forest among `questions` that wins most on held-out respondents; none where none wins.
+def fit_forest(training: TrainingSet, fitted: Personas, folds: Sequence[Fold], questions: Ints) -> Dependences:
+    """Return the forest among `questions` with the largest held-out gain; an empty one where none gains.
 
-    The edges that were known before stay, and their tables are shrunk to what was known.
+    Published edges are kept, and their tables are shrunk to the published ones.
     """
     if len(questions) < 2:
         return Dependences()
-    linkable = Linkable(lesson, questions)
-    pairs = linkable.pairs(slice(None), taught.membership)
+    linkable = Linkable(training, questions)
+    pairs = linkable.pairs(slice(None), fitted.membership)
     information = conditional_information(pairs, linkable.items)
-    kept = linkable.places(lesson.known.parents if lesson.known else {})
+    kept = linkable.places(training.published.parents if training.published else {})
     for child, parent in kept.items():
         information[child, parent] = information[parent, child] = 2 * information.max() + 1
     gains: dict[float, list[HeldOut]] = {strength: [] for strength in TREE_STRENGTHS}
     for fold in folds:
-        counts, held = linkable.pairs(fold.train, fold.fitted.membership), linkable.pairs(fold.held, fold.truth)
+        counts, held_out = linkable.pairs(fold.train, fold.fitted.membership), linkable.pairs(fold.held_out, fold.truth)
         for strength in TREE_STRENGTHS:
-            gains[strength].append(held_out_gain(linkable.table(fold.fitted), counts, held, linkable.items, strength))
+            gains[strength].append(held_out_gain(linkable.table(fold.fitted), counts, held_out, linkable.items, strength))
 
-    def grown(held: HeldOut, chance: float) -> dict[int, int]:
-        holds = held.significant(chance)
+    def grow(held_out: HeldOut, chance: float) -> dict[int, int]:
+        holds = held_out.significant(chance)
         for child, parent in kept.items():
             holds[child, parent] = holds[parent, child] = True
         return spanning_forest(information, holds)
@@ -227,72 +226,72 @@ def fit_forest(lesson: TrainingSet, taught: Personas, folds: Sequence[Fold], que
     best, worth = Dependences(), -np.inf
     for strength, by_fold in gains.items():
         found = sum(by_fold[1:], by_fold[0])
-        chance = _choose_false_edges(by_fold, found, grown)
-        parents = grown(found, chance)
-        won = _total_gain(parents, found)[0]
-        if parents and won > worth:
+        chance = _choose_false_edges(by_fold, found, grow)
+        parents = grow(found, chance)
+        gain = _total_gain(parents, found)[0]
+        if parents and gain > worth:
             named = {int(questions[child]): int(questions[parent]) for child, parent in parents.items()}
             edges = {int(questions[child]): float(found.gain[parent, child]) for child, parent in parents.items()}
-            best, worth = Dependences(named, edge_tables(lesson, taught, slice(None), named, strength), edges, strength), won
+            best, worth = Dependences(named, edge_tables(training, fitted, slice(None), named, strength), edges, strength), gain
     return best
 
 
-def _choose_false_edges(by_fold: Sequence[HeldOut], found: HeldOut, grown: Callable[[HeldOut, float], dict[int, int]]) -> float:
-    """The strictest of `FALSE_EDGES`, unless a laxer one, with the edges that the other folds let pass, wins clearly more on each fold.
+def _choose_false_edges(by_fold: Sequence[HeldOut], found: HeldOut, grow: Callable[[HeldOut, float], dict[int, int]]) -> float:
+    """Return the strictest of `FALSE_EDGES`, unless the edges that a laxer one adds gain more by two standard errors.
 
-    Clearly is by more than two standard errors of the difference.
+    The edges of each fold are chosen on the other folds and scored on it.
     """
     chosen = FALSE_EDGES[0]
     for laxer in FALSE_EDGES[1:]:
         more = square = 0.0
         for fold in by_fold:
-            strict, lax = (set(grown(found - fold, chance).items()) for chance in (chosen, laxer))
-            (gained, item), (lost, other) = _total_gain(dict(lax - strict), fold), _total_gain(dict(strict - lax), fold)
-            more, square = more + gained - lost, square + item + other
+            strict, lax = (set(grow(found - fold, chance).items()) for chance in (chosen, laxer))
+            (won, won_square), (lost, lost_square) = _total_gain(dict(lax - strict), fold), _total_gain(dict(strict - lax), fold)
+            more, square = more + won - lost, square + won_square + lost_square
         if more > STANDARD_ERRORS * np.sqrt(square):
             chosen = laxer
     return chosen
 
 
-def _total_gain(parents: Mapping[int, int], held: HeldOut) -> tuple[float, float]:
-    """Nats that edges win on held-out respondents, and the sum of the squares of single respondents' nats."""
+def _total_gain(parents: Mapping[int, int], held_out: HeldOut) -> tuple[float, float]:
+    """Return the nats that edges gain on held-out respondents, and the sum of the squared gains of single respondents."""
     edges = tuple(parents.values()), tuple(parents)
-    return float(held.gain[edges].sum()), float(held.square[edges].sum())
+    return float(held_out.gain[edges].sum()), float(held_out.square[edges].sum())
 
 
 def edge_tables(
-    lesson: TrainingSet, taught: Personas, rows: Ints | slice, parents: Mapping[int, int], strength: float
+    training: TrainingSet, fitted: Personas, rows: Ints | slice, parents: Mapping[int, int], strength: float
 ) -> dict[int, Floats]:
-    """(K, P, A) table of each child, from the respondents of `rows`, who were `taught`."""
+    """Return the (K, P, A) table of each child, from the respondents of `rows`, to whom `fitted` belongs."""
     if not parents:
         return {}
-    linkable = Linkable(lesson, np.unique([*parents, *parents.values()]))
-    counts = linkable.pairs(rows, taught.membership)
-    tables = dependent_tables(counts, linkable.table(taught), linkable.items, strength)
+    linkable = Linkable(training, np.unique([*parents, *parents.values()]))
+    counts = linkable.pairs(rows, fitted.membership)
+    tables = dependent_tables(counts, linkable.table(fitted), linkable.items, strength)
     cells = {int(question): np.flatnonzero(linkable.items == n) for n, question in enumerate(linkable.questions)}
     given = {}
     for child, parent in parents.items():
         block = np.ix_(np.arange(len(tables)), cells[parent], cells[child])
-        before = _published_edge_table(lesson, taught, child, parent)
+        before = _published_edge_table(training, fitted, child, parent)
         if before is None:
             given[child] = tables[block]
         else:
             seen = counts[block]
-            given[child] = (seen + taught.pseudo_counts * before) / (seen.sum(axis=2, keepdims=True) + taught.pseudo_counts)
+            given[child] = (seen + fitted.pseudo_counts * before) / (seen.sum(axis=2, keepdims=True) + fitted.pseudo_counts)
     return given
 
 
-def _published_edge_table(lesson: TrainingSet, taught: Personas, child: int, parent: int) -> Floats | None:
-    """(K, P, A) known table of an edge, turned round by Bayes' rule where it was known the other way."""
-    known = lesson.known
+def _published_edge_table(training: TrainingSet, fitted: Personas, child: int, parent: int) -> Floats | None:
+    """Return the published (K, P, A) table of an edge, by Bayes' rule where it was published in the other direction."""
+    known = training.published
     if known is None:
         return None
     if known.parents.get(child) == parent:
         return known.given[child]
     if known.parents.get(parent) != child:
         return None
-    items = items_of(lesson.levels)
-    own = taught.table[:, items == np.flatnonzero(lesson.answers.questions == child)[0]]
+    items = items_of(training.levels)
+    own = fitted.table[:, items == np.flatnonzero(training.answers.questions == child)[0]]
     joint = known.given[parent].transpose(0, 2, 1) * own[:, None, :]  # (K, P, A)
     turned: Floats = joint / joint.sum(axis=2, keepdims=True)
     return turned

@@ -1,4 +1,4 @@
-"""Respondents dealt into folds, and what the others teach about those set aside: the ground on which everything is chosen."""
+"""Cross-validation: respondents in folds, and models fitted without each fold, by which every choice is scored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class PublishedTables:
-    """What a bank says before these answers: (K,) prior, a (K, A) table an item, and where it has them P(no answer) and forests.
+    """The tables that a bank had before these answers: (K,) prior, a (K, A) table per item, and optional no-answer tables and forests.
 
     `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item. Where personas
     have `styles`, K is the number of classes.
@@ -32,42 +32,43 @@ class PublishedTables:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Some respondents set aside. `truth` is (B, K): P(persona) of those held out, known or believed; `score` is their log-likelihood.
+    """A fold: `train` and `held_out` respondents, and the tables `fitted` to the first.
 
-    Where personas have styles, K is the number of classes.
+    `truth` is (B, K), P(persona) of those held out, known or inferred; `score` is their log-likelihood. Where personas have styles, K is
+    the number of classes.
     """
 
     train: Ints
     fitted: Personas
-    held: Ints
+    held_out: Ints
     truth: Floats
     score: float
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """N respondents with what they answered, and (N, K) who they are: `settled`, or where the search starts.
+    """The answers of N respondents, and their (N, K) `membership`: the truth where `labelled`, else where EM starts.
 
-    `starts` are where the search of each fold begins, (N - B, K); where there are none, it begins at `membership`. `voiced` are the
-    questions whose silence counts: each is one more item, 0 answered and 1 silent, behind the items of the answers. With a `split` what
-    is learnt are the styles of the personas.
+    `starts` are (N - B, K), where EM starts in each fold; without them it starts at `membership`. `no_answer_questions` are the questions
+    whose missing answers are modelled: each adds an item, 0 answered and 1 not, behind the items of the answers. With a `split` the
+    styles of the personas are fitted.
     """
 
     answers: Answers
     membership: Floats
-    settled: bool
-    parts: Ints  # (N,) fold of each respondent
-    known: PublishedTables | None = None
+    labelled: bool
+    fold_of: Ints  # (N,) fold of each respondent
+    published: PublishedTables | None = None
     no_answer_questions: tuple[int, ...] = ()
     starts: tuple[Floats, ...] = ()
     split: Split | None = None
 
     @property
     def classes(self) -> Styles | None:
-        """Which class is of which persona, where these are not the same."""
+        """The persona of each class, or None where every persona is one class."""
         if self.split is not None:
             return self.split.styles
-        return None if self.known is None else self.known.styles
+        return None if self.published is None else self.published.styles
 
     @cached_property
     def levels(self) -> list[int]:
@@ -75,57 +76,57 @@ class TrainingSet:
 
     @cached_property
     def hot(self) -> Floats:
-        """(N, cells) answers, then silences."""
-        heard = np.where(self.answers.answered, 0, np.where(self.answers.silent, 1, MISSING))
+        """(N, cells) one-hot answers, then whether each of `no_answer_questions` was left unanswered."""
+        no_answers = np.where(self.answers.answered, 0, np.where(self.answers.silent, 1, MISSING))
         return np.concatenate(
-            [self.answers.hot, one_hot(heard[:, list(self.no_answer_questions)], [2] * len(self.no_answer_questions))], axis=1
+            [self.answers.hot, one_hot(no_answers[:, list(self.no_answer_questions)], [2] * len(self.no_answer_questions))], axis=1
         )
 
     def with_no_answers(self, voiced: Sequence[int]) -> "TrainingSet":
-        """The same lesson in which the silence of some questions counts."""
+        """Return the same respondents with the missing answers of some questions modelled."""
         return replace(self, no_answer_questions=tuple(voiced))
 
-    def fit(self, pseudo_counts: float, without: int | None = None) -> Personas:
-        """What all respondents teach, or those of all folds but one."""
-        rows = slice(None) if without is None else np.flatnonzero(self.parts != without)
+    def fit(self, pseudo_counts: float, left_out: int | None = None) -> Personas:
+        """Fit the tables to all respondents, or to those of all folds but one."""
+        rows = slice(None) if left_out is None else np.flatnonzero(self.fold_of != left_out)
         hot = self.hot[rows]
-        membership = self.membership[rows] if without is None or not self.starts else self.starts[without]
-        personas = fit_personas(hot, self.levels, membership, pseudo_counts, settled=self.settled, anchor=self._anchor(hot))
+        membership = self.membership[rows] if left_out is None or not self.starts else self.starts[left_out]
+        personas = fit_personas(hot, self.levels, membership, pseudo_counts, settled=self.labelled, anchor=self._anchor(hot))
         if self.split is None:
             return personas
         return fit_styles(
-            hot, self.levels, personas, self.split.styles, self.split.start if without is None else self.split.starts[without]
+            hot, self.levels, personas, self.split.styles, self.split.start if left_out is None else self.split.starts[left_out]
         )
 
     def _anchor(self, hot: Floats) -> Anchor | None:
-        if self.known is None:
+        if self.published is None:
             return None
-        tables = list(self.known.tables)
+        tables = list(self.published.tables)
         for item, question in enumerate(self.no_answer_questions, len(self.answers.levels)):
             cells = hot[:, starts_of(self.levels)[item] :][:, :2].sum(axis=0) + 0.5
-            silent = self.known.silence.get(question, np.full(len(self.known.prior), cells[1] / cells.sum()))
+            silent = self.published.silence.get(question, np.full(len(self.published.prior), cells[1] / cells.sum()))
             tables.append(np.column_stack([1 - silent, silent]))
-        return Anchor(self.known.prior, np.concatenate(tables, axis=1))
+        return Anchor(self.published.prior, np.concatenate(tables, axis=1))
 
     def folds(self, pseudo_counts: float) -> list[Fold]:
-        return [self._fold(part, pseudo_counts) for part in range(int(self.parts.max()) + 1)]
+        return [self._fold(part, pseudo_counts) for part in range(int(self.fold_of.max()) + 1)]
 
     def _fold(self, part: int, pseudo_counts: float) -> Fold:
-        teach, held = np.flatnonzero(self.parts != part), np.flatnonzero(self.parts == part)
-        taught = self.fit(pseudo_counts, part)
-        truth, scores = taught.posterior(self.hot[held])
-        if self.settled and self.split is not None:
-            truth, scores = style_posterior(taught, self.split.styles, self.hot[held], self.membership[held])
-        elif self.settled:
-            truth = self.membership[held]
-            scores = taught.log_given(self.hot[held], truth)
-        return Fold(teach, taught, held, truth, float(scores.sum()))
+        train, held_out = np.flatnonzero(self.fold_of != part), np.flatnonzero(self.fold_of == part)
+        fitted = self.fit(pseudo_counts, part)
+        truth, scores = fitted.posterior(self.hot[held_out])
+        if self.labelled and self.split is not None:
+            truth, scores = style_posterior(fitted, self.split.styles, self.hot[held_out], self.membership[held_out])
+        elif self.labelled:
+            truth = self.membership[held_out]
+            scores = fitted.log_given(self.hot[held_out], truth)
+        return Fold(train, fitted, held_out, truth, float(scores.sum()))
 
 
 def assign_folds(respondents: int, rng: np.random.Generator, labels: Ints | None = None) -> Ints:
-    """(N,) fold of each respondent, dealt out like cards, label by label."""
+    """Return the (N,) fold of each respondent: random folds of equal size, stratified by label."""
     shuffled = rng.permutation(respondents)
     order = shuffled if labels is None else shuffled[np.argsort(labels[shuffled], kind="stable")]
-    parts = np.empty(respondents, dtype=np.int64)
-    parts[order] = np.arange(respondents) % min(FOLDS, respondents)
-    return parts
+    fold_of = np.empty(respondents, dtype=np.int64)
+    fold_of[order] = np.arange(respondents) % min(FOLDS, respondents)
+    return fold_of

@@ -1,6 +1,6 @@
-"""Everything a bank's figures need, learnt from answers: tables, their shrinkage, dependences, and how far to trust it all.
+"""Fit a bank's numbers to answers: tables, their shrinkage, dependences, no-answer tables and evidence weights.
 
-Whatever is chosen is chosen by what it does on respondents who did not teach it: five folds, the same for every choice.
+Every choice is made by five-fold cross-validation, with the same folds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,10 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What N respondents taught about K personas and J items. `tables[j]` is (K, A), P(answer | persona).
+    """The tables of K personas and J items, fitted to N respondents. `tables[j]` is (K, A), P(answer | persona).
 
-    `silence` is question -> (K,) P(no answer | persona), where that tells personas apart, and `silence_won` the nats it won on held-out
-    respondents. `topics` is (Q,), equal numbers for questions that repeat each other, -1 for none; `questions` is (J,),
+    `silence` is question -> (K,) P(no answer | persona), where it differs between personas; `no_answer_gain` is the nats it gains on
+    held-out respondents. `topics` is (Q,), equal numbers for questions that repeat each other, -1 for none; `questions` is (J,),
     the question of each item. Where personas have `styles`, K is the number of classes.
     """
 
@@ -52,7 +52,7 @@ class Fit:
 
     @property
     def engine(self) -> ResponseTables:
-        """The tables as the engine believes with them; a number is the class it falls into."""
+        """The fitted tables as the engine uses them; a number is replaced by its band."""
         tables = engine_tables(self.questions, self.tables, self.prior, self.silence, self.dependences, self.topics, self.styles)
         return replace(tables, evidence_weight=self.evidence_weight, repeat_weight=self.repeat_weight)
 
@@ -62,27 +62,27 @@ def fit_with_classes(
     classes: int,
     rng: np.random.Generator,
     watch: OnStep = lambda _: None,
-    spread: ParallelMap = map,
+    parallel_map: ParallelMap = map,
     *,
     styles: bool = False,
 ) -> Fit:
-    """Personas are found: latent classes (Goodman, 1974), then everything else by cross-validation.
+    """Find the personas as latent classes (Goodman, 1974), then fit everything else by cross-validation.
 
-    Each fold finds its classes without the respondents that it sets aside: started from the classes of all, it would know them already,
-    and what is stated after a few questions would look truer than it is.
-    `watch` is told the name of each step before it begins; `spread` runs starts side by side. With `styles` personas may get some.
+    Each fold finds its classes without its held-out respondents: starting from the classes of all respondents would leak them into the
+    fold and overstate the calibration. `watch` is called with the name of each step before it begins; `parallel_map` runs starts side by
+    side. With `styles`, personas may get response styles.
     """
     watch("classes")
-    found = fit_latent_classes(answers.codes, answers.levels, classes, rng, starts=STARTS, spread=spread)
-    parts = assign_folds(len(answers.codes), rng)
-    starts = tuple(_classes_without(answers, parts == part, classes, rng, found.membership) for part in range(int(parts.max()) + 1))
-    return _fit_with_styles(TrainingSet(answers, found.membership, False, parts, starts=starts), rng, watch, spread, styles=styles)
+    found = fit_latent_classes(answers.codes, answers.levels, classes, rng, starts=STARTS, parallel_map=parallel_map)
+    fold_of = assign_folds(len(answers.codes), rng)
+    starts = tuple(_classes_without(answers, fold_of == part, classes, rng, found.membership) for part in range(int(fold_of.max()) + 1))
+    return _fit_with_styles(TrainingSet(answers, found.membership, False, fold_of, starts=starts), rng, watch, parallel_map, styles=styles)
 
 
 def _classes_without(answers: Answers, aside: Bools, classes: int, rng: np.random.Generator, membership: Floats) -> Floats:
-    """(N - B, K) memberships found without B respondents; those of all where the others leave an item without an answer.
+    """Return (N - B, K) memberships found without B respondents, or those of all where an item would have no answer left.
 
-    Each class has the place of the class of all that it shares most people with.
+    The classes are matched to the classes of all respondents by their shared members.
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  (half a second that only a fit should pay)
 
@@ -98,24 +98,24 @@ def fit_with_labels(
     labels: Ints | Floats,
     rng: np.random.Generator,
     watch: OnStep = lambda _: None,
-    spread: ParallelMap = map,
+    parallel_map: ParallelMap = map,
     *,
     styles: bool = False,
 ) -> Fit:
-    """Personas are known: (N,) `labels` 0 .. K - 1, or (N, K) P(persona). Folds have the same share of each label, as far as it goes."""
+    """Fit to known personas: (N,) `labels` 0 .. K - 1, or (N, K) P(persona). Folds are stratified by label."""
     membership = _membership_from_labels(labels, int(labels.max()) + 1)
-    lesson = TrainingSet(answers, membership, True, assign_folds(len(answers.codes), rng, membership.argmax(axis=1)))
-    return _fit_with_styles(lesson, rng, watch, spread, styles=styles)
+    training = TrainingSet(answers, membership, True, assign_folds(len(answers.codes), rng, membership.argmax(axis=1)))
+    return _fit_with_styles(training, rng, watch, parallel_map, styles=styles)
 
 
 def refit(
     answers: Answers, known: PublishedTables, labels: Ints | Floats | None, rng: np.random.Generator, watch: OnStep = lambda _: None
 ) -> Fit:
-    """More answers to questions that have tables: these enter as so many respondents as cross-validation says, 2 to 200.
+    """Fit more answers to questions that have tables; these count as so many respondents as cross-validation chooses, 2 to 200.
 
-    With `labels` as in `fit_with_labels`, -1 or a row of zeros where a respondent's persona is not known, the unknown are left out; with
-    None the personas of all are believed from the known tables, and the search goes on from there: personas keep their order. Which of
-    its styles a labelled respondent has is believed from the known tables.
+    `labels` are as in `fit_with_labels`; respondents with -1 or a row of zeros are left out. Without labels the personas of all are
+    inferred from the known tables, where EM starts, so that personas keep their order. The style of a labelled respondent is inferred
+    from the known tables.
     """
     before = Personas(known.prior, np.concatenate(known.tables, axis=1), np.empty(0), 0.0)
     if labels is None:
@@ -123,103 +123,103 @@ def refit(
         return _fit_everything(TrainingSet(answers, start, False, assign_folds(len(answers.codes), rng), known), rng, watch)[0]
     membership = _membership_from_labels(labels, len(known.prior) if known.styles is None else known.styles.personas)
     rows = np.flatnonzero(membership.sum(axis=1) > 0)
-    told, truth = answers.take(rows), membership[rows]
-    parts = assign_folds(len(rows), rng, truth.argmax(axis=1))
+    labelled, truth = answers.take(rows), membership[rows]
+    fold_of = assign_folds(len(rows), rng, truth.argmax(axis=1))
     if known.styles is not None:
-        truth = style_posterior(before, known.styles, told.hot, truth)[0]
-    return _fit_everything(TrainingSet(told, truth, True, parts, known), rng, watch)[0]
+        truth = style_posterior(before, known.styles, labelled.hot, truth)[0]
+    return _fit_everything(TrainingSet(labelled, truth, True, fold_of, known), rng, watch)[0]
 
 
 def _membership_from_labels(labels: Ints | Floats, personas: int) -> Floats:
-    """(N, K) P(persona) from labels, or as it is."""
+    """Return (N, K) P(persona) from labels, or unchanged where it is given as such."""
     return labels.astype(float) if labels.ndim == 2 else (labels[:, None] == np.arange(personas)).astype(float)
 
 
-def _fit_with_styles(lesson: TrainingSet, rng: np.random.Generator, watch: OnStep, spread: ParallelMap, *, styles: bool) -> Fit:
-    """With `styles`, personas whose people answer in several ways get some, if these foretell held-out personas clearly better."""
-    fit, weights = _fit_everything(lesson, rng, watch)
+def _fit_with_styles(training: TrainingSet, rng: np.random.Generator, watch: OnStep, parallel_map: ParallelMap, *, styles: bool) -> Fit:
+    """Fit everything; with `styles`, keep response styles if they predict held-out personas clearly better."""
+    fit, weights = _fit_everything(training, rng, watch)
     if not styles:
         return fit
     watch("styles")
-    numbers = choose_style_numbers(lesson.answers, fit.membership, rng, spread)
+    numbers = choose_style_numbers(training.answers, fit.membership, rng, parallel_map)
     found = Styles.of(np.repeat(np.arange(len(numbers)), numbers), sum(numbers))
     if found is None:
         return fit
-    styled, judged = _fit_everything(
-        replace(lesson, split=_initial_split(lesson, fit.membership, found, rng)), rng, watch, weights.scored_on
+    styled, styled_weights = _fit_everything(
+        replace(training, split=_initial_split(training, fit.membership, found, rng)), rng, watch, weights.scored_on
     )
-    return styled if judged.clearly_better_than(weights) else fit
+    return styled if styled_weights.clearly_better_than(weights) else fit
 
 
-def _initial_split(lesson: TrainingSet, membership: Floats, styles: Styles, rng: np.random.Generator) -> Split:
-    """Each fold finds its styles without those it sets aside."""
+def _initial_split(training: TrainingSet, membership: Floats, styles: Styles, rng: np.random.Generator) -> Split:
+    """Return where the fit of the styles starts; each fold finds its styles without its held-out respondents."""
     starts = []
-    for part in range(int(lesson.parts.max()) + 1):
-        rows = np.flatnonzero(lesson.parts != part)
-        own = lesson.starts[part] if lesson.starts else membership[rows]
-        starts.append(initial_styles(lesson.answers.take(rows), own, styles, rng))
-    return Split(styles, initial_styles(lesson.answers, membership, styles, rng), tuple(starts))
+    for part in range(int(training.fold_of.max()) + 1):
+        rows = np.flatnonzero(training.fold_of != part)
+        own = training.starts[part] if training.starts else membership[rows]
+        starts.append(initial_styles(training.answers.take(rows), own, styles, rng))
+    return Split(styles, initial_styles(training.answers, membership, styles, rng), tuple(starts))
 
 
 def _fit_everything(
-    lesson: TrainingSet, rng: np.random.Generator, watch: OnStep, judges: Sequence[ScoredRespondents] | None = None
+    training: TrainingSet, rng: np.random.Generator, watch: OnStep, scored_on: Sequence[ScoredRespondents] | None = None
 ) -> tuple[Fit, EvidenceWeights]:
     watch("shrinkage")
-    strengths = STRENGTHS if lesson.known is None else PUBLISHED_STRENGTHS
-    best, folds = _choose_shrinkage(lesson, strengths)
+    strengths = STRENGTHS if training.published is None else PUBLISHED_STRENGTHS
+    best, folds = _choose_shrinkage(training, strengths)
     watch("silence")
-    won = informative_no_answers(lesson, folds, best)
-    voiced = sorted({*won, *(lesson.known.silence if lesson.known else ())})
-    if voiced:
-        lesson = lesson.with_no_answers(voiced)
-        best, folds = _choose_shrinkage(lesson, strengths)
-    taught = lesson.fit(best)
+    no_answer_gain = informative_no_answers(training, folds, best)
+    no_answer_questions = sorted({*no_answer_gain, *(training.published.silence if training.published else ())})
+    if no_answer_questions:
+        training = training.with_no_answers(no_answer_questions)
+        best, folds = _choose_shrinkage(training, strengths)
+    fitted = training.fit(best)
     watch("dependences")
-    topics, _ = repeated_questions(lesson, folds)
-    found, weights = _fit_dependences(lesson, taught, folds, topics, rng, watch, judges)
+    topics, _ = repeated_questions(training, folds)
+    found, weights = _fit_dependences(training, fitted, folds, topics, rng, watch, scored_on)
     fit = Fit(
-        taught.prior,
-        tuple(split_items(taught.table, lesson.levels)[: len(lesson.answers.levels)]),
-        taught.membership,
+        fitted.prior,
+        tuple(split_items(fitted.table, training.levels)[: len(training.answers.levels)]),
+        fitted.membership,
         best,
         found,
         weights.evidence,
-        no_answer_tables(lesson, taught),
-        won,
+        no_answer_tables(training, fitted),
+        no_answer_gain,
         topics,
         weights.repeat,
-        lesson.answers.questions,
-        lesson.classes,
+        training.answers.questions,
+        training.classes,
     )
     return fit, weights
 
 
-def _choose_shrinkage(lesson: TrainingSet, strengths: tuple[float, ...]) -> tuple[float, list[Fold]]:
-    """The strength of shrinkage under which held-out answers are likeliest, and its folds."""
-    tried = {strength: lesson.folds(strength) for strength in strengths}
+def _choose_shrinkage(training: TrainingSet, strengths: tuple[float, ...]) -> tuple[float, list[Fold]]:
+    """Return the strength of shrinkage under which held-out answers are likeliest, and its folds."""
+    tried = {strength: training.folds(strength) for strength in strengths}
     best = max(strengths, key=lambda strength: sum(fold.score for fold in tried[strength]))
     return best, tried[best]
 
 
 def _fit_dependences(
-    lesson: TrainingSet,
-    taught: Personas,
+    training: TrainingSet,
+    fitted: Personas,
     folds: list[Fold],
     topics: Ints,
     rng: np.random.Generator,
     watch: OnStep,
-    judges: Sequence[ScoredRespondents] | None,
+    scored_on: Sequence[ScoredRespondents] | None,
 ) -> tuple[Dependences, EvidenceWeights]:
-    """The forest and the weights. Questions that repeat each other weigh less, or are linked where that foretells personas clearly better.
+    """Return the forest and the weights. Questions that repeat each other are down-weighted, or linked where that predicts clearly better.
 
-    With few respondents, P(answer | persona, answer of its twin) cannot be learnt and the twin would count as news.
+    With few respondents, P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence.
     """
     seed = rng.integers(2**32)
 
     def tried(allowed: Bools) -> tuple[Dependences, EvidenceWeights]:
-        found = fit_forest(lesson, taught, folds, linkable_questions(lesson, allowed))
+        found = fit_forest(training, fitted, folds, linkable_questions(training, allowed))
         watch("evidence weight")
-        return found, choose_weights(lesson, folds, found, topics, np.random.default_rng(seed), judges)
+        return found, choose_weights(training, folds, found, topics, np.random.default_rng(seed), scored_on)
 
     linked = tried(np.ones_like(topics, dtype=bool))
     if (topics < 0).all():
@@ -229,9 +229,9 @@ def _fit_dependences(
 
 
 def evidence_of(codes: Ints, tables: ResponseTables) -> Evidence:
-    """What (B, Q) answers to choices say, -1 where there is none."""
+    """Return the evidence of (B, Q) outcome codes of choices, -1 where there is no answer."""
     nothing = Evidence.none(tables, len(codes))
     rows = nothing.rows
     for q, question in enumerate(tables.questions):
-        rows[:, q] = np.log(question.cells[:, codes[:, q]]).T  # where the code is -1 this is read by nobody
+        rows[:, q] = np.log(question.cells[:, codes[:, q]]).T  # where the code is -1 the row is masked
     return Evidence(codes != MISSING, nothing.silent, rows, codes, nothing.signals)

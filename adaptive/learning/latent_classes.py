@@ -1,4 +1,4 @@
-"""Personas found in answers: latent classes by expectation maximisation, and tables from those who are known or nearly known."""
+"""Latent class analysis by expectation maximisation, and tables from respondents whose classes are known or nearly known."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,17 +12,17 @@ from adaptive.learning.responses import items_of, one_hot, split_items, starts_o
 from adaptive.response_styles import Styles
 
 PSEUDO_COUNTS = 8.0
-"""Answers of the pooled table that are added to every cell, so that few respondents cannot make a persona look certain."""
+"""Answers of the pooled table that are added to every persona's, so that few respondents cannot make a persona look certain."""
 
 REFIT_TOLERANCE = 1e-6
-"""Relative gain of the objective at which a fit that starts near its end stops."""
+"""Relative gain of the objective at which a fit that starts near its optimum stops."""
 
 SHORT_RUN = 25
-"""Steps after which the poorer starts are given up."""
+"""EM steps after which only the best starts continue."""
 STARTS_PER_FULL_RUN = 4
-"""One in so many starts goes on from there to the end."""
+"""One in so many starts continues to convergence."""
 BATCHES = 4
-"""The starts are dealt into so many batches, which may run side by side; fixed, so that the number of processes changes nothing."""
+"""Batches of starts that may run in parallel; fixed, so that the result does not depend on the number of processes."""
 
 TINY = float(np.finfo(float).tiny)
 
@@ -35,7 +35,7 @@ class LatentClasses:
     """K classes found in the answers of N respondents to J items.
 
     `tables[j]` is (K, A_j), P(answer | class); `prior` is (K,), largest class first; `membership` is (N, K); `log_likelihood` is that
-    of the observed answers, in nats, without the shrinkage term; `iterations` is what the winning start needed.
+    of the observed answers, in nats, without the shrinkage term; `iterations` is the number of EM steps of the best start.
     """
 
     prior: Floats
@@ -55,14 +55,14 @@ def fit_latent_classes(
     pseudo_counts: float = PSEUDO_COUNTS,
     iterations: int = 2000,
     tolerance: float = 1e-8,
-    spread: ParallelMap = map,
+    parallel_map: ParallelMap = map,
 ) -> LatentClasses:
     """Latent class analysis by expectation maximisation (Goodman, 1974), missing answers kept, several starts.
 
     Each cell is shrunk to the pooled table: ``(n[k, a] + pseudo_counts * pooled[a]) / (n[k] + pseudo_counts)``. With
-    `pseudo_counts` 0 it is the maximum likelihood fit. Missing answers add nothing to the likelihood of their respondent and are
-    otherwise left out (full information maximum likelihood); nobody is dropped. All starts run a little, the best of them to the end
-    (Biernacki, Celeux and Govaert, 2003).
+    `pseudo_counts` 0 it is the maximum likelihood fit. Missing answers do not enter the likelihood (full information maximum
+    likelihood); no respondent is dropped. All starts run a few steps, the best of them to convergence (Biernacki, Celeux and Govaert,
+    2003).
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def fit_latent_classes(
     if (per_item == 0).any():
         raise ValueError(f"item {int(np.flatnonzero(per_item == 0)[0])} has no answer at all")
     problem = _ShrunkenLikelihood(hot, items, asked / per_item[items], pseudo_counts)
-    chances = rng.spawn(starts)
-    batches = [batch for batch in (chances[first::BATCHES] for first in range(BATCHES)) if batch]
-    runs = list(spread(partial(_best_start, problem, classes, iterations, tolerance), batches))
+    generators = rng.spawn(starts)
+    batches = [batch for batch in (generators[first::BATCHES] for first in range(BATCHES)) if batch]
+    runs = list(parallel_map(partial(_best_start, problem, classes, iterations, tolerance), batches))
     best = max(runs, key=lambda run: run.objective)
     order = np.argsort(-best.prior, kind="stable")
     tables = tuple(split_items(best.table[order], levels))
@@ -93,7 +93,7 @@ def fit_latent_classes(
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
-    """What was known before these answers: (K,) `prior` and (K, cells) `table`, worth as many respondents as the shrinkage."""
+    """Tables that the fit is shrunk to: (K,) `prior` and (K, cells) `table`, counting as `pseudo_counts` respondents."""
 
     prior: Floats
     table: Floats
@@ -101,7 +101,7 @@ class Anchor:
 
 @dataclass(frozen=True, eq=False)
 class Personas:
-    """What N respondents taught about K personas, however these were found, with the tables of all items laid side by side.
+    """Tables of K personas fitted to N respondents, with the tables of all items side by side.
 
     `prior` is (K,), half a respondent added to each persona; `table` is (K, cells), shrunk by `pseudo_counts`; `membership` is (N, K).
     """
@@ -112,11 +112,11 @@ class Personas:
     pseudo_counts: float
 
     def posterior(self, hot: Floats) -> tuple[Floats, Floats]:
-        """(B, K) P(persona | answers) of other respondents, and (B,) log P(their answers) in nats, from (B, cells) `hot`."""
+        """Return (B, K) P(persona | answers) and (B,) log P(answers) in nats of other respondents, from (B, cells) `hot`."""
         return _class_posterior(hot, np.log(self.prior), np.log(self.table))
 
     def log_given(self, hot: Floats, membership: Floats) -> Floats:
-        """(B,) expected log P(answers | persona) in nats under (B, K) `membership`: the score where personas are known."""
+        """Return the (B,) expected log P(answers | persona) in nats under (B, K) `membership`: the score where personas are known."""
         score: Floats = np.einsum("bk,bk->b", membership, hot @ np.log(self.table).T)
         return score
 
@@ -131,11 +131,10 @@ def fit_personas(
     anchor: Anchor | None = None,
     iterations: int = 200,
 ) -> Personas:
-    """Tables from respondents whose personas are known (`settled`: counts, shrunk) or nearly known (EM goes on from there).
+    """Fit tables to respondents whose personas are known (`settled`: shrunken counts) or nearly known (EM starts there).
 
-    Half an answer is added to each cell of the pooled table and half a respondent to each persona, so that what these respondents never
-    gave can still be given by others; an item none of them answered is even. With an `anchor` the tables are shrunk to what was known
-    instead, and the shares of the personas too.
+    Half an answer is added to each cell of the pooled table and half a respondent to each persona, so that no outcome has probability
+    zero; an item without answers is uniform. With an `anchor` the tables and the shares of the personas are shrunk to it instead.
 
     Parameters
     ----------
@@ -176,11 +175,11 @@ class _ShrunkenLikelihood:
     known_prior: Floats | None = None  # (K,)
 
     def start(self, classes: int, rng: np.random.Generator) -> Floats:
-        """(N, K) memberships drawn at random."""
+        """Draw (N, K) memberships at random."""
         return rng.dirichlet(np.ones(classes), size=len(self.hot))
 
     def tables(self, membership: Floats) -> tuple[Floats, Floats]:
-        """The M step: (K,) class shares and (K, cells) tables."""
+        """Run the M step: return (K,) class shares and (K, cells) tables."""
         counts = membership.T @ self.hot + self.pseudo_counts * self.pooled
         begins = np.flatnonzero(np.diff(self.items, prepend=-1))
         totals = np.add.reduceat(counts, begins, axis=1)
@@ -190,7 +189,7 @@ class _ShrunkenLikelihood:
         return shares / shares.sum(), counts / np.maximum(totals[:, self.items], TINY)
 
     def expected(self, prior: Floats, table: Floats) -> tuple[Floats, float, float]:
-        """The E step: (N, K) memberships, the log-likelihood, and the objective with the shrinkage term."""
+        """Run the E step: return (N, K) memberships, the log-likelihood, and the objective with the shrinkage term."""
         log_table, log_prior = np.log(np.maximum(table, 1e-300)), np.log(np.maximum(prior, 1e-300))
         membership, total = _class_posterior(self.hot, log_prior, log_table)
         likelihood = float(total.sum())
@@ -209,9 +208,9 @@ def _class_posterior(hot: Floats, log_prior: Floats, log_table: Floats) -> tuple
 
 
 def _best_start(
-    problem: _ShrunkenLikelihood, classes: int, iterations: int, tolerance: float, chances: Sequence[np.random.Generator]
+    problem: _ShrunkenLikelihood, classes: int, iterations: int, tolerance: float, generators: Sequence[np.random.Generator]
 ) -> _EmResult:
-    short = [_run_em(problem, problem.start(classes, rng), min(SHORT_RUN, iterations), tolerance) for rng in chances]
+    short = [_run_em(problem, problem.start(classes, rng), min(SHORT_RUN, iterations), tolerance) for rng in generators]
     short.sort(key=lambda run: -run.objective)
     climbers = short[: -(-len(short) // STARTS_PER_FULL_RUN)]
     done = [_run_em(problem, run.membership, iterations - run.iterations, tolerance, run) for run in climbers]
@@ -219,7 +218,7 @@ def _best_start(
 
 
 def _run_em(problem: _ShrunkenLikelihood, membership: Floats, iterations: int, tolerance: float, run: _EmResult | None = None) -> _EmResult:
-    """From memberships, or on from where a `run` ended."""
+    """Run EM from memberships, or continue from where a `run` ended."""
     before, done = (-np.inf, 0) if run is None else (run.objective, run.iterations)
     for step in range(done + 1, done + iterations + 1):
         prior, table = problem.tables(membership)
@@ -238,7 +237,7 @@ STEPS = 200
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Where the search of the styles begins: (N, C) P(style | persona) of all respondents, and (N - B, C) for each fold."""
+    """Where EM starts for the styles: (N, C) P(style | persona) of all respondents, and (N - B, C) for each fold."""
 
     styles: Styles
     start: Floats
@@ -246,14 +245,14 @@ class Split:
 
 
 def fit_styles(hot: Floats, levels: list[int], personas: Personas, styles: Styles, start: Floats) -> Personas:
-    """The classes of personas that are known: each style shrunk to the table of its persona as that is to the pooled table.
+    """Fit the styles of known personas: each style is shrunk to the table of its persona, as that is to the pooled table.
 
     Parameters
     ----------
     hot : (N, cells) array
         From `one_hot`.
     personas : Personas
-        What the respondents taught about the personas; their membership does not change.
+        Tables and memberships of the personas; the memberships do not change.
     start : (N, C) array
         P(style | persona) of each respondent.
 
@@ -266,25 +265,25 @@ def fit_styles(hot: Floats, levels: list[int], personas: Personas, styles: Style
     anchor = Anchor(personas.prior[styles.persona_of] * equal, personas.table[styles.persona_of])
     within, before = start, -np.inf
     for _ in range(STEPS):
-        taught = fit_personas(hot, levels, own * within, personas.pseudo_counts, settled=True, anchor=anchor)
-        taught = replace(taught, prior=styles.within(taught.prior) * personas.prior[styles.persona_of])
-        logs = _log_given_persona(taught, styles, hot)
+        fitted = fit_personas(hot, levels, own * within, personas.pseudo_counts, settled=True, anchor=anchor)
+        fitted = replace(fitted, prior=styles.within(fitted.prior) * personas.prior[styles.persona_of])
+        logs = _log_given_persona(fitted, styles, hot)
         within = styles.shares(logs)
         score = float((personas.membership * styles.log_marginal(logs)).sum())
         if score - before <= REFIT_TOLERANCE * abs(score):
             break
         before = score
-    return replace(taught, membership=own * within)
+    return replace(fitted, membership=own * within)
 
 
-def style_posterior(taught: Personas, styles: Styles, hot: Floats, membership: Floats) -> tuple[Floats, Floats]:
-    """(B, C) P(class | persona, answers) times (B, K) `membership`, and (B,) expected log P(answers | persona) in nats."""
-    logs = _log_given_persona(taught, styles, hot)
+def style_posterior(fitted: Personas, styles: Styles, hot: Floats, membership: Floats) -> tuple[Floats, Floats]:
+    """Return (B, C) P(class | persona, answers) times (B, K) `membership`, and (B,) expected log P(answers | persona) in nats."""
+    logs = _log_given_persona(fitted, styles, hot)
     score: Floats = (membership * styles.log_marginal(logs)).sum(axis=1)
     return membership[:, styles.persona_of] * styles.shares(logs), score
 
 
-def _log_given_persona(taught: Personas, styles: Styles, hot: Floats) -> Floats:
-    """(B, C) log P(class, answers | persona)."""
-    logs: Floats = hot @ np.log(taught.table).T + np.log(styles.within(taught.prior))
+def _log_given_persona(fitted: Personas, styles: Styles, hot: Floats) -> Floats:
+    """Return (B, C) log P(class, answers | persona)."""
+    logs: Floats = hot @ np.log(fitted.table).T + np.log(styles.within(fitted.prior))
     return logs

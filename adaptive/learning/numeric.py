@@ -1,4 +1,4 @@
-"""The law of a number given the persona: normal or log-normal, whichever the answers fit better."""
+"""The distribution of a number given the persona: normal or log-normal, whichever has the greater likelihood."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from adaptive.arrays import Bools, Floats
 
 NARROWEST = 1e-3
-"""No persona's spread is less than this share of everybody's: equal answers of a few are no certainty."""
+"""Lower bound of a persona's standard deviation, as a share of the pooled one: a few equal answers are not certainty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +20,10 @@ class Distributions:
 
 
 def fit_distributions(numbers: Floats, membership: Floats, strength: float, known: Distributions | None = None) -> Distributions:
-    """Moments by persona, `strength` answers of everybody added to each (or of what was `known`, whose laws stay normal or log-normal).
+    """Return the moments by persona, shrunk to the pooled ones by `strength` answers, or to `known` ones, which keep their family.
 
-    Without `known`, the law is that of the greater likelihood; a log-normal one needs all numbers above zero. Ends of the range are
-    not corrected for.
+    Without `known`, the family is that of the greater likelihood; a log-normal one needs all numbers above zero. Truncation by the range
+    is not corrected for.
 
     Parameters
     ----------
@@ -32,23 +32,23 @@ def fit_distributions(numbers: Floats, membership: Floats, strength: float, know
     membership : (N, K) array
         P(persona) of each respondent.
 
-    >>> learn_laws(np.array([1.0, 2.0, 3.0, np.nan]), np.ones((4, 1)), 0).centre
+    >>> fit_distributions(np.array([1.0, 2.0, 3.0, np.nan]), np.ones((4, 1)), 0).centre
     array([2.])
     """
-    told = ~np.isnan(numbers)
-    values, weights = numbers[told], membership[told]
+    answered = ~np.isnan(numbers)
+    values, weights = numbers[answered], membership[answered]
     if known is not None:
-        laws = [_moments(values, weights, strength, logarithmic=logs, known=known) for logs in (False, True)]
-        return _choose_by_persona(laws[0], laws[1], known.logarithmic)
+        fits = [_moments(values, weights, strength, logarithmic=logs, known=known) for logs in (False, True)]
+        return _choose_by_persona(fits[0], fits[1], known.logarithmic)
     normal = _moments(values, weights, strength, logarithmic=False)
     if (values <= 0).any():
         return normal
     logs = _moments(values, weights, strength, logarithmic=True)
-    return max((normal, logs), key=lambda law: _log_likelihood(law, values, weights))
+    return max((normal, logs), key=lambda fit: _log_likelihood(fit, values, weights))
 
 
 def _moments(values: Floats, weights: Floats, strength: float, *, logarithmic: bool, known: Distributions | None = None) -> Distributions:
-    """First and second moments, of the logarithms of what is above zero where asked for."""
+    """Return the first and second moments of the numbers, or, where `logarithmic`, of the logarithms of the positive ones."""
     if logarithmic:
         weights, values = weights[values > 0], np.log(values[values > 0])
     if known is None:
@@ -67,8 +67,8 @@ def _choose_by_persona(normal: Distributions, logs: Distributions, logarithmic: 
     return Distributions(np.where(logarithmic, logs.centre, normal.centre), np.where(logarithmic, logs.width, normal.width), logarithmic)
 
 
-def _log_likelihood(law: Distributions, values: Floats, weights: Floats) -> float:
-    stretch = np.log(values)[:, None] if law.logarithmic[0] else 0.0
-    given = np.log(values)[:, None] if law.logarithmic[0] else values[:, None]
-    density = -0.5 * ((given - law.centre) / law.width) ** 2 - np.log(law.width) - stretch
+def _log_likelihood(fit: Distributions, values: Floats, weights: Floats) -> float:
+    stretch = np.log(values)[:, None] if fit.logarithmic[0] else 0.0
+    given = np.log(values)[:, None] if fit.logarithmic[0] else values[:, None]
+    density = -0.5 * ((given - fit.centre) / fit.width) ** 2 - np.log(fit.width) - stretch
     return float((weights * density).sum())

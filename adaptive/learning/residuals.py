@@ -1,4 +1,4 @@
-"""Bivariate residuals: pairs of questions that go together more, or less, than the tables say (Vermunt and Magidson, 2005)."""
+"""Bivariate residuals: pairs of questions that are associated more, or less, than the model predicts (Vermunt and Magidson, 2005)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from adaptive.tables import ResponseTables
 
 @dataclass(frozen=True, eq=False)
 class PairResidual:
-    """Two questions, and how often each pair of answers came and should have come.
+    """Observed and expected counts of each pair of answers to two questions.
 
     `observed` and `expected` are (A, B) counts of the `respondents` who answered both; `residual` is Pearson's chi-square over its
-    (A - 1)(B - 1) degrees of freedom: about 1 where the tables say all there is to say.
+    (A - 1)(B - 1) degrees of freedom: about 1 where the model explains the association.
     """
 
     first: int
@@ -37,11 +37,11 @@ class PairResidual:
 
 
 def bivariate_residuals(tables: ResponseTables, answers: Evidence, membership: Floats) -> list[PairResidual]:
-    """All pairs of single choices and scales that anybody answered together, the largest residual first.
+    """Return all pairs of single choices and scales that anybody answered together, the largest residual first.
 
     ``expected[a, b] = sum_k n_k P(a, b | k)``, n_k being the respondents of persona k (by (N, K) `membership`) who answered both;
-    P(a, b | k) is the product of the two tables, and within a tree what the tree says. Where personas have styles, k is a style, with the
-    share of its persona that all answers give it.
+    P(a, b | k) is the product of the two tables, or the joint table within a tree. Where personas have styles, k is a style, with its
+    posterior share within its persona.
     """
     if tables.styles is not None:
         membership = membership[:, tables.styles.persona_of] * tables.styles.within(infer(tables, answers).classes)
@@ -71,7 +71,7 @@ def _table(tables: ResponseTables, q: int) -> Floats:
 
 
 def _expected(tables: ResponseTables, questions: list[int], items: np.ndarray, given: Floats, membership: Floats) -> Floats:
-    """(cells, cells) expected counts of every pair of answers."""
+    """Return the (cells, cells) expected counts of every pair of answers."""
     joint = np.stack([np.outer(cells, cells) for cells in np.concatenate([_table(tables, q) for q in questions], axis=1)])
     for i, q in enumerate(questions if tables.forest is not None else []):
         for j, pair in _joint_in_tree(tables, q, questions):
@@ -82,13 +82,13 @@ def _expected(tables: ResponseTables, questions: list[int], items: np.ndarray, g
 
 
 def _joint_in_tree(tables: ResponseTables, q: int, questions: list[int]) -> Iterator[tuple[int, Floats]]:
-    """For each question in a tree with q: its place in `questions`, and (K, A * B) P(answer to q, answer to it | persona)."""
+    """Yield, for each question in a tree with q, its place in `questions` and (K, A * B) P(answer to q, answer to it | persona)."""
     if tables.forest is None or not tables.in_forest[q]:
         return
     table = _table(tables, q)
     shown = np.full((table.shape[1], len(tables.questions)), NOT_GIVEN)
     shown[:, q] = np.arange(len(shown))
-    shares = tables.forest.predict(tables.forest.read(shown))  # (B, A, n, K): given each answer to q
+    shares = tables.forest.predict(tables.forest.collect(shown))  # (B, A, n, K): given each answer to q
     for place, other in enumerate(tables.forest.questions.tolist()):
         width = _table(tables, other).shape[1]
         yield questions.index(other), np.einsum("ka,bak->kab", table, shares[:width, :, place]).reshape(len(table), -1)

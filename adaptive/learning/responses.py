@@ -1,6 +1,7 @@
-"""Answers to items of categories as arrays: codes, and the same laid out as one-hot cells, all items side by side.
+"""Answers to categorical items as arrays: codes, and one-hot cells of all items side by side.
 
-A question is one item, or one an option where several may be ticked. N respondents, Q questions, J items, `cells` answers of all items.
+A question is one item, or one item per option where several may be ticked. N respondents, Q questions, J items, `cells` answers of all
+items.
 """
 
 from collections.abc import Sequence
@@ -16,11 +17,11 @@ MISSING = -1
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What N respondents gave to Q questions.
+    """The answers of N respondents to Q questions.
 
     `codes` is (N, J), 0 .. levels[j] - 1, or -1 where missing; `questions` is (J,), the question of each item, in order; `linkable` is
-    (J,), items that may depend on one another; `silent` is (N, Q), the question was put and got no answer (elsewhere a missing answer
-    was never asked for).
+    (J,), items that may depend on one another; `silent` is (N, Q), the question was asked and not answered (other missing answers were
+    not asked for).
     """
 
     codes: Ints
@@ -38,7 +39,10 @@ class Answers:
         linkable: Bools | None = None,
         silent: Bools | None = None,
     ) -> "Answers":
-        """One item a question, all linkable, every gap a silence, unless told otherwise. Raises ValueError for codes outside the levels."""
+        """By default each question is one item, all are linkable, and every missing answer was asked for.
+
+        Raises ValueError for codes outside the levels.
+        """
         owner = np.arange(codes.shape[1]) if questions is None else questions
         given = _by_question(codes != MISSING, owner)
         return cls(
@@ -50,23 +54,23 @@ class Answers:
         ).checked()
 
     def checked(self) -> "Answers":
-        """Raises ValueError for codes outside their levels."""
+        """Return self. Raises ValueError for codes outside their levels."""
         if self.codes.shape[1] != len(self.levels) or (self.codes < MISSING).any() or (self.codes >= np.asarray(self.levels)).any():
             raise ValueError("the codes do not fit the levels")
         return self
 
     def take(self, rows: Ints) -> "Answers":
-        """Some respondents only."""
+        """Return the answers of some respondents only."""
         return replace(self, codes=self.codes[rows], silent=self.silent[rows])
 
     @property
     def size(self) -> int:
-        """Q."""
+        """Number of questions Q."""
         return int(self.silent.shape[1])
 
     @cached_property
     def answered(self) -> Bools:
-        """(N, Q) something was given."""
+        """(N, Q) whether any item of the question was answered."""
         return _by_question(self.codes != MISSING, self.questions)
 
     @cached_property
@@ -76,17 +80,17 @@ class Answers:
 
     @cached_property
     def question_of_cell(self) -> Ints:
-        """(cells,)"""
+        """(cells,) question of each cell."""
         return self.questions[items_of(self.levels)]
 
 
 def _by_question(items: Bools, questions: Ints) -> Bools:
-    """(N, J) -> (N, Q): any item of the question."""
+    """Return (N, Q): whether (N, J) `items` holds for any item of the question."""
     return np.logical_or.reduceat(items, np.flatnonzero(np.diff(questions, prepend=-1)), axis=1)
 
 
 def one_hot(codes: Ints, levels: Sequence[int]) -> Floats:
-    """(N, cells) one at each answer that was given, zero elsewhere; a missing answer is zero in all cells of its item.
+    """Return (N, cells): 1 at each answer, 0 elsewhere; a missing answer is 0 in all cells of its item.
 
     >>> one_hot(np.array([[1, -1], [0, 2]]), [2, 3]).astype(int).tolist()
     [[0, 1, 0, 0, 0], [1, 0, 0, 0, 1]]
@@ -101,15 +105,15 @@ def one_hot(codes: Ints, levels: Sequence[int]) -> Floats:
 
 
 def items_of(levels: Sequence[int]) -> Ints:
-    """(cells,) item of each cell."""
+    """Return the (cells,) item of each cell."""
     return np.repeat(np.arange(len(levels)), levels)
 
 
 def split_items(table: Floats, levels: Sequence[int]) -> list[Floats]:
-    """(K, cells) -> one (K, A) table an item."""
+    """Split a (K, cells) table into one (K, A) table per item."""
     return np.split(table, starts_of(levels)[1:], axis=1)
 
 
 def starts_of(levels: Sequence[int]) -> Ints:
-    """(J,) first cell of each item."""
+    """Return the (J,) first cell of each item."""
     return np.concatenate([[0], np.cumsum(levels)[:-1]]).astype(np.int64)

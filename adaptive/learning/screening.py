@@ -1,4 +1,7 @@
-"""Questions that say nearly the same: the answer to one foretells the other far better than the persona does."""
+"""Screening: questions whose missing answers differ between personas, and questions that repeat each other.
+
+Two questions repeat each other where the answer to the first predicts the second far better than the persona does.
+"""
 
 from collections.abc import Sequence
 
@@ -12,74 +15,74 @@ from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.responses import items_of
 
 CHANCE = 0.05
-"""Accepted probability that silence which tells nothing gets a table somewhere: shared among all questions (Bonferroni)."""
+"""Accepted probability that any question gets a no-answer table by chance: divided among all questions (Bonferroni)."""
 
 
-def informative_no_answers(lesson: TrainingSet, folds: Sequence[Fold], pseudo_counts: float) -> dict[int, float]:
-    """Question -> nats that P(no answer | persona) won over one rate for all, on held-out respondents, where beyond chance.
+def informative_no_answers(training: TrainingSet, folds: Sequence[Fold], pseudo_counts: float) -> dict[int, float]:
+    """Return question -> held-out nats that P(no answer | persona) gains over one rate for all, for questions where that is significant.
 
-    Who they are is known, or believed from their answers alone. Rates are shrunk to the rate of all by `pseudo_counts`.
+    The personas are known, or inferred from the answers alone. Rates are shrunk to the pooled rate by `pseudo_counts`.
     """
-    answers = lesson.answers
-    put = answers.answered | answers.silent
-    open_to_doubt = answers.answered.any(axis=0) & answers.silent.any(axis=0)
+    answers = training.answers
+    asked = answers.answered | answers.silent
+    varying = answers.answered.any(axis=0) & answers.silent.any(axis=0)
     gain, square = np.zeros(answers.size), np.zeros(answers.size)
     for fold in folds:
-        counts = fold.fitted.membership.T @ np.stack([answers.silent[fold.train], put[fold.train]]).astype(float)  # (2, K, Q)
+        counts = fold.fitted.membership.T @ np.stack([answers.silent[fold.train], asked[fold.train]]).astype(float)  # (2, K, Q)
         pooled = (counts[0].sum(axis=0) + 0.5) / (counts[1].sum(axis=0) + 1)
         rates = (counts[0] + pseudo_counts * pooled) / (counts[1] + pseudo_counts)
-        won = _log_ratio(answers.silent[fold.held], fold.truth, rates, pooled) * put[fold.held]
-        gain += won.sum(axis=0)
-        square += (won**2).sum(axis=0)
-    holds = open_to_doubt & (gain > norm.isf(CHANCE / max(open_to_doubt.sum(), 1)) * np.sqrt(square))
-    return {int(q): float(gain[q]) for q in np.flatnonzero(holds)}
+        log_ratio = _log_ratio(answers.silent[fold.held_out], fold.truth, rates, pooled) * asked[fold.held_out]
+        gain += log_ratio.sum(axis=0)
+        square += (log_ratio**2).sum(axis=0)
+    significant = varying & (gain > norm.isf(CHANCE / max(varying.sum(), 1)) * np.sqrt(square))
+    return {int(q): float(gain[q]) for q in np.flatnonzero(significant)}
 
 
 def _log_ratio(silent: Bools, truth: Floats, rates: Floats, pooled: Floats) -> Floats:
-    """(B, Q) expected log of P(what happened | persona) / P(what happened)."""
-    quiet, spoken = truth @ (np.log(rates) - np.log(pooled)), truth @ (np.log1p(-rates) - np.log1p(-pooled))
-    happened: Floats = np.where(silent, quiet, spoken)
+    """Return the (B, Q) expected log of P(answered or not | persona) / P(answered or not)."""
+    if_silent, if_answered = truth @ (np.log(rates) - np.log(pooled)), truth @ (np.log1p(-rates) - np.log1p(-pooled))
+    happened: Floats = np.where(silent, if_silent, if_answered)
     return happened
 
 
 MAX_LEFT_OPEN = 0.55
-"""Two questions repeat each other when knowing one leaves at most this share of what the persona leaves open about the other."""
+"""Two questions repeat each other where one answer leaves at most this share of the log loss that the persona leaves about the other."""
 MAX_LEFT_OPEN_TO_JOIN = 0.7
-"""A question joins those that repeat each other when it leaves at most this share open about one of them."""
+"""A question joins a group of repeating questions where it leaves at most this share of the log loss about one of them."""
 FEWEST_PAIRS = 20
 """Respondents who must have answered both."""
 
 
-def repeated_questions(lesson: TrainingSet, folds: Sequence[Fold]) -> tuple[Ints, Floats]:
-    """(Q,) topic of each question, -1 for none, and (Q, Q) the share left open; both by held-out log score.
+def repeated_questions(training: TrainingSet, folds: Sequence[Fold]) -> tuple[Ints, Floats]:
+    """Return the (Q,) topic of each question, -1 for none, and the (Q, Q) share of log loss left; both by held-out log score.
 
-    Pairs are counted over all personas together: few respondents are enough, where P(answer | persona, other answer) needs many.
+    Pairs are pooled over all personas, so that few respondents are enough; P(answer | persona, other answer) would need many.
     Only linkable items can repeat each other.
     """
-    items = np.flatnonzero(lesson.answers.linkable)
-    cells = np.isin(items_of(lesson.answers.levels), items)
-    owner = np.searchsorted(items, items_of(lesson.answers.levels)[cells])
+    items = np.flatnonzero(training.answers.linkable)
+    cells = np.isin(items_of(training.answers.levels), items)
+    owner = np.searchsorted(items, items_of(training.answers.levels)[cells])
     blocks = (owner[:, None] == np.arange(len(items))).astype(float)
     alone, together = np.zeros((len(items),) * 2), np.zeros((len(items),) * 2)
-    size = len(lesson.answers.levels)
+    size = len(training.answers.levels)
     both = np.zeros_like(alone)
     for fold in folds:
-        teach, held = lesson.answers.hot[fold.train][:, cells], lesson.answers.hot[fold.held][:, cells]
+        train, held_out = training.answers.hot[fold.train][:, cells], training.answers.hot[fold.held_out][:, cells]
         table = np.log(fold.fitted.table[:, : len(cells)][:, cells])
-        answered = held @ blocks
-        alone += answered.T @ (held * (fold.truth @ table)) @ blocks
-        together += blocks.T @ ((held.T @ held) * _log_conditional(teach, owner, blocks)) @ blocks
+        answered = held_out @ blocks
+        alone += answered.T @ (held_out * (fold.truth @ table)) @ blocks
+        together += blocks.T @ ((held_out.T @ held_out) * _log_conditional(train, owner, blocks)) @ blocks
         both += answered.T @ answered
     with np.errstate(invalid="ignore", divide="ignore"):
         left = np.where((both >= FEWEST_PAIRS) & (alone < 0), together / alone, np.inf)
     np.fill_diagonal(left, np.inf)
     share = np.full((size, size), np.inf)
     share[np.ix_(items, items)] = np.maximum(left, left.T)
-    return _topics(share, lesson.answers.questions), share
+    return _topics(share, training.answers.questions), share
 
 
 def _log_conditional(hot: Floats, owner: Ints, blocks: Floats) -> Floats:
-    """(cells, cells) log P(column's answer | row's answer) over all personas, one answer of the pooled table added."""
+    """Return (cells, cells) log P(column's answer | row's answer) over all personas, shrunk to the pooled table by one answer."""
     pairs = hot.T @ hot
     pooled = hot.sum(axis=0) + 0.5
     pooled /= (pooled @ blocks)[owner]
@@ -89,7 +92,7 @@ def _log_conditional(hot: Floats, owner: Ints, blocks: Floats) -> Floats:
 
 
 def _topics(share: Floats, questions: Ints) -> Ints:
-    """(Q,) the connected groups in which at least two repeat each other, numbered from 0; -1 elsewhere."""
+    """Return the (Q,) connected group of each question in which at least two repeat each other, numbered from 0; -1 elsewhere."""
     _, group = connected_components(csr_array((share <= MAX_LEFT_OPEN_TO_JOIN).astype(float)), directed=False)
     repeating = np.unique(group[(share <= MAX_LEFT_OPEN).any(axis=1)])
     topics = np.full(int(questions[-1]) + 1, -1)

@@ -1,7 +1,7 @@
-"""Published tables and new answers together: the tables count as so many respondents of each persona, the answers as what they are.
+"""Update published tables with new answers: the tables count as so many respondents of each persona.
 
-Expectation maximisation starts from the published tables, so that personas keep their identity. Which questions a respondent got depended
-only on the answers given before, so the likelihood of the answers stays valid as it is (Rubin, 1976: ignorable).
+Expectation maximisation starts from the published tables, so that personas keep their identity. Which questions a respondent got
+depended only on the answers before, so the missing answers are ignorable (Rubin, 1976).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ PERCENT = np.linspace(0.01, 0.99, 99)
 
 
 def distance(before: AnyLikelihood, after: AnyLikelihood) -> Floats:
-    """(K,) total variation between two tables of one question, from 0 (the same) to 1: of a multiple choice the mean over its options."""
+    """Return the (K,) total variation between two tables of a question, from 0 (equal) to 1; of a multiple choice the mean over options."""
     if isinstance(before, MultipleChoice) and isinstance(after, MultipleChoice):
         ticks: Floats = np.abs(before.ticked - after.ticked).mean(axis=1)
         return ticks
@@ -38,7 +38,7 @@ def _variation(before: Floats, after: Floats) -> Floats:
 
 
 STRENGTHS = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
-"""So many respondents of each persona may the published tables count."""
+"""Numbers of respondents of each persona that the published tables may count as."""
 
 FOLDS = 5
 STEPS = 200
@@ -47,7 +47,7 @@ TOLERANCE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What a bank says of K personas: (K,) prior, its questions, and (K, P, A) tables given the parent's answer where there is a parent."""
+    """The model of a bank with K personas: (K,) prior, its questions, and (K, P, A) tables of the questions that have a parent."""
 
     prior: Floats
     questions: tuple[AnyLikelihood, ...]
@@ -57,7 +57,7 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What N respondents gave to Q questions.
+    """The answers of N respondents to Q questions.
 
     `codes` is (N, Q), the outcome of a choice, -1 elsewhere; `silent` is (N, Q), explicitly not answered. `ticks` is, for each multiple
     choice, (N, M): 1 ticked, 0 not ticked, NaN not seen; `numbers` is, for each number, (N,) with NaN where there is none.
@@ -69,13 +69,13 @@ class Answers:
     numbers: Mapping[int, Floats]
 
     def take(self, rows: Ints) -> "Answers":
-        """Some respondents only."""
+        """Return the answers of some respondents only."""
         ticks, numbers = ({q: given[rows] for q, given in kind.items()} for kind in (self.ticks, self.numbers))
         return Answers(self.codes[rows], self.silent[rows], ticks, numbers)
 
     @property
     def answered(self) -> Bools:
-        """(N, Q)"""
+        """(N, Q) whether the question was answered."""
         there: Bools = self.codes >= 0
         for q, ticked in self.ticks.items():
             there[:, q] = ~np.isnan(ticked).all(axis=1)
@@ -86,10 +86,10 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class UpdatedModel:
-    """`model` is what everybody taught and `membership` (N, K) who they are under it; `strength` was chosen on held-out respondents.
+    """The `model` fitted to all respondents and their (N, K) `membership` under it; `strength` was chosen on held-out respondents.
 
-    `before` and `after` are (N,), log P(answers) in nats of each respondent under the published tables, and under those that the other
-    respondents taught.
+    `before` and `after` are (N,), log P(answers) in nats of each respondent under the published tables, and under those fitted to the
+    other folds.
     """
 
     model: Model
@@ -102,15 +102,15 @@ class UpdatedModel:
 def update_model(
     published: Model, answers: Answers, rng: np.random.Generator, watch: Callable[[int], None] = lambda _: None
 ) -> UpdatedModel:
-    """Tables from published ones and answers. How many respondents the published ones count as is what foretells held-out answers best.
+    """Return the tables updated with the answers. The weight of the published ones is the strength that predicts held-out answers best.
 
-    `watch` is told when one more of `STRENGTHS` has been tried.
+    `watch` is called with 1 after each of `STRENGTHS`.
     """
     people = len(answers.codes)
-    part = rng.permutation(people) % min(FOLDS, people)
+    fold_of = rng.permutation(people) % min(FOLDS, people)
     held = {}
     for strength in STRENGTHS:
-        held[strength] = _held_out_scores(published, answers, part, strength)
+        held[strength] = _held_out_scores(published, answers, fold_of, strength)
         watch(1)
     best = max(STRENGTHS, key=lambda strength: float(held[strength].sum()))
     model, membership = fit_model(published, answers, best)
@@ -118,17 +118,17 @@ def update_model(
     return UpdatedModel(model, membership, best, before, held[best])
 
 
-def _held_out_scores(published: Model, answers: Answers, part: Ints, strength: float) -> Floats:
-    scores = np.zeros(len(part))
-    for fold in range(int(part.max()) + 1):
-        rows = np.flatnonzero(part == fold)
-        taught, _ = fit_model(published, answers.take(np.flatnonzero(part != fold)), strength)
-        scores[rows] = logsumexp(log_joint(taught, answers.take(rows)), axis=1)
+def _held_out_scores(published: Model, answers: Answers, fold_of: Ints, strength: float) -> Floats:
+    scores = np.zeros(len(fold_of))
+    for fold in range(int(fold_of.max()) + 1):
+        rows = np.flatnonzero(fold_of == fold)
+        fitted, _ = fit_model(published, answers.take(np.flatnonzero(fold_of != fold)), strength)
+        scores[rows] = logsumexp(log_joint(fitted, answers.take(rows)), axis=1)
     return scores
 
 
 def fit_model(published: Model, answers: Answers, strength: float) -> tuple[Model, Floats]:
-    """The likeliest model when the published one counts as `strength` respondents of each persona, and (N, K) who the others are."""
+    """Return the likeliest model when the published one counts as `strength` respondents per persona, and the (N, K) memberships."""
     model, before = published, -np.inf
     for _ in range(STEPS):
         joint = log_joint(model, answers)
@@ -142,18 +142,18 @@ def fit_model(published: Model, answers: Answers, strength: float) -> tuple[Mode
 
 
 def log_joint(model: Model, answers: Answers) -> Floats:
-    """(N, K) log P(persona, everything given). A question with a parent counts given the parent's answer, where there is one."""
+    """Return (N, K) log P(persona, answers). A question with a parent counts given the parent's answer, where there is an answer."""
     total = np.log(model.prior) + np.zeros((len(answers.codes), 1))
     answered = answers.answered
     for q, question in enumerate(model.questions):
-        spoken = np.where(answered[:, q, None], log_any_answer(question.silence, len(model.prior)), 0.0)
-        total += spoken + np.where(answers.silent[:, q, None], log_no_answer(question.silence, len(model.prior)), 0.0)
+        any_answer = np.where(answered[:, q, None], log_any_answer(question.silence, len(model.prior)), 0.0)
+        total += any_answer + np.where(answers.silent[:, q, None], log_no_answer(question.silence, len(model.prior)), 0.0)
         total += np.where(answered[:, q, None], _log_given(model, answers, q), 0.0)
     return total
 
 
 def _log_given(model: Model, answers: Answers, q: int) -> Floats:
-    """(N, K) log P(answer | persona, it answers), anything where there is no answer."""
+    """Return (N, K) log P(answer | persona, answered); arbitrary where there is no answer."""
     question, codes = model.questions[q], answers.codes[:, q]
     if isinstance(question, Choice):
         alone = np.log(question.table[:, codes]).T
@@ -163,15 +163,15 @@ def _log_given(model: Model, answers: Answers, q: int) -> Floats:
         return np.where((above >= 0)[:, None], np.log(model.given[q][:, above, codes]).T, alone)
     if isinstance(question, MultipleChoice) and q in answers.ticks:
         yes, no = np.nan_to_num(answers.ticks[q]), np.nan_to_num(1 - answers.ticks[q])
-        said: Floats = yes @ np.log(question.ticked).T + no @ np.log1p(-question.ticked).T
-        return said
+        log_likelihood: Floats = yes @ np.log(question.ticked).T + no @ np.log1p(-question.ticked).T
+        return log_likelihood
     if isinstance(question, Numeric) and q in answers.numbers:
         return replace(question, silence=None).log_given(np.nan_to_num(answers.numbers[q]))
     return np.zeros((len(codes), len(model.prior)))
 
 
 def _m_step(published: Model, answers: Answers, membership: Floats, strength: float) -> Model:
-    """The M step, every figure with the published one as `strength` respondents of each persona."""
+    """Run the M step, with the published tables as `strength` respondents of each persona."""
     answered = answers.answered
     shares = strength * len(published.prior) * published.prior + membership.sum(axis=0)
     given = {q: _edge_table(published, answers, q, membership, strength) for q in published.parents}
@@ -199,7 +199,7 @@ def _fit_table(question: AnyLikelihood, answers: Answers, q: int, membership: Fl
 
 
 def _shrink(published: Floats, counts: Floats, strength: float) -> Floats:
-    """(…, A) counts and published rows together, nothing below the floor."""
+    """Return the (…, A) shares of counts and published rows together, at least `FLOOR` each."""
     table = (counts + strength * published) / (counts.sum(axis=-1, keepdims=True) + strength)
     floored = np.maximum(table, FLOOR)
     rows: Floats = floored / floored.sum(axis=-1, keepdims=True)
@@ -212,14 +212,14 @@ def _one_hot(codes: Ints, outcomes: int) -> Floats:
 
 
 def _edge_table(published: Model, answers: Answers, q: int, membership: Floats, strength: float) -> Floats:
-    """(K, P, A) from the respondents who answered the question and its parent."""
+    """Return the (K, P, A) table from the respondents who answered both the question and its parent."""
     before = published.given[q]
     above, here = _one_hot(answers.codes[:, published.parents[q]], before.shape[1]), _one_hot(answers.codes[:, q], before.shape[2])
     return _shrink(before, np.einsum("nk,np,na->kpa", membership, above, here, optimize=True), strength)
 
 
 def _marginal_table(published: Model, questions: Sequence[AnyLikelihood], given: Mapping[int, Floats], q: int, table: Floats) -> Floats:
-    """(K, A) the table of a question when its parent's answer is not known."""
+    """Return the (K, A) table of a question, its parent's answer summed out."""
     parent = published.parents[q]
     above = questions[parent]
     if parent in given:
@@ -231,11 +231,11 @@ def _marginal_table(published: Model, questions: Sequence[AnyLikelihood], given:
 
 
 def _moments(question: Numeric, numbers: Floats, membership: Floats, strength: float) -> Numeric:
-    """Mean and standard deviation of the number, or of its logarithm, by persona. Ends of the range are not corrected for."""
-    told = ~np.isnan(numbers)
+    """Fit mean and standard deviation of the number, or of its logarithm, by persona. Truncation is not corrected for."""
+    answered = ~np.isnan(numbers)
     logarithmic = np.broadcast_to(question.logarithmic, question.centre.shape)
-    plain = np.where(told, numbers, 0.0)[:, None]
-    usable = told[:, None] & (~logarithmic | (plain > 0))
+    plain = np.where(answered, numbers, 0.0)[:, None]
+    usable = answered[:, None] & (~logarithmic | (plain > 0))
     values = np.where(logarithmic, np.log(np.where(plain > 0, plain, 1.0)), plain)
     weights = membership * usable
     size = weights.sum(axis=0) + strength
@@ -246,7 +246,7 @@ def _moments(question: Numeric, numbers: Floats, membership: Floats, strength: f
 
 
 def _no_answer_shares(published: Floats | None, silent: Bools, answered: Bools, membership: Floats, strength: float) -> Floats | None:
-    """(K,) P(no answer | persona), where the bank has it."""
+    """Return (K,) P(no answer | persona), or None where the bank does not model it."""
     if published is None:
         return None
     asked = membership.T @ (silent | answered) + strength

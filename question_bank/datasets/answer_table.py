@@ -1,17 +1,17 @@
-"""Real answers from a CSV file: one column a question (a multiple question: one column ``question.option`` an option).
+"""Answers to a bank's questions from a CSV file: one column per question (per option ``question.option`` of a multiple question).
 
-A column map says which columns of a foreign file mean which question:
+A column map says which question each column of a foreign file belongs to:
 
     columns:
       ch_safety: reasons.safety            # 0/1, true/false or yes/no
       satisfaction: satisfaction
       sporty: {question: sportiness, values: {good: right, more sport: sportier}}
     ignore: [model, gear]
-    labels: {segment: {Drivers: driver}}   # what the names in a label column mean; other columns are not touched
-    silent: [income]                       # an empty cell of these questions is a silence, as it was when the bank was fitted
+    labels: {segment: {Drivers: driver}}   # the persona of each name in a label column
+    silent: [income]                       # an empty cell of these questions is a skip, as it was when the bank was fitted
     keep_repeats: true                     # equal lines are different people
 
-Everything that does not fit is reported at once, with its line and column; nothing is guessed.
+All problems are reported at once, with line and column; nothing is guessed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ TICKED = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no"
 
 @dataclass(frozen=True)
 class Column:
-    """What one column of the file means: a question, or one option of a multiple question."""
+    """The question of one column of the file, or one option of a multiple question."""
 
     name: str
     question: Question
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """Foreign column names: which question each means, which are left out on purpose, and what the names in a label column mean."""
+    """Foreign column names: the question of each, the ignored ones, and the persona of each name in a label column."""
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
@@ -55,7 +55,7 @@ class ColumnMap:
     keep_repeats: bool = False
 
     def written(self) -> str:
-        """The YAML that reads back as this map."""
+        """Return the YAML from which `read_column_map` reads this map."""
         entries: dict[str, object] = {"columns": dict(self.columns), "ignore": sorted(self.ignore)}
         if self.labels:
             entries["labels"] = {column: dict(names) for column, names in self.labels.items()}
@@ -68,9 +68,9 @@ class ColumnMap:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """What each respondent answered: question id -> canonical value, absent where the cell is empty. `labels` go with a label column.
+    """The answers of each respondent: question id -> canonical value, absent where the cell is empty. `labels` come from a label column.
 
-    `asked` are the questions that have a column; of those in `silent`, a missing answer is a silence. `dropped` lines have no label.
+    `asked` are the questions that have a column; a missing answer to one in `silent` is a skip. `dropped` lines have no label.
     """
 
     rows: list[dict[str, Value]]
@@ -84,14 +84,14 @@ ENTRIES: Mapping[str, type] = {"columns": dict, "ignore": list, "labels": dict, 
 
 
 def read_column_map(text: str, file: str) -> ColumnMap:
-    """Raises AnswersInvalid."""
+    """Return the column map written in `text`. Raises AnswersInvalid."""
     read = _parse(text, file)
     if not isinstance(read, dict) or not all(name in ENTRIES and isinstance(value, ENTRIES[name]) for name, value in read.items()):
-        wanted = "columns (a map from column to question) and ignore (a list of columns)"
-        raise AnswersInvalid([f"{file}: give two entries: {wanted}; and where needed labels, silent and keep_repeats"])
+        expected = "columns (a map from column to question) and ignore (a list of columns)"
+        raise AnswersInvalid([f"{file}: give two entries: {expected}; and where needed labels, silent and keep_repeats"])
     if not all(isinstance(names, dict) for names in read.get("labels", {}).values()):
-        wanted = "a map from the names in the column to persona ids, such as {segment: {Drivers: driver}}"
-        raise AnswersInvalid([f"{file}: labels: give {wanted}"])
+        expected = "a map from the names in the column to persona ids, such as {segment: {Drivers: driver}}"
+        raise AnswersInvalid([f"{file}: labels: give {expected}"])
     return ColumnMap(
         read.get("columns", {}),
         frozenset(map(str, read.get("ignore", []))),
@@ -102,7 +102,7 @@ def read_column_map(text: str, file: str) -> ColumnMap:
 
 
 def _parse(text: str, file: str) -> Any:
-    """Read as banks are: no alias, depth or date can run away."""
+    """Parse YAML with the reader of banks, which limits aliases and depth."""
     try:
         source = read_yaml(decode_text(text))
     except Unreadable as wrong:
@@ -115,31 +115,31 @@ def _parse(text: str, file: str) -> Any:
 
 
 def read_answers(source: str | Cells, bank: Bank, file: str, names: ColumnMap | None = None, label: str | None = None) -> AnswerTable:
-    """Every respondent of a file, given as CSV text or as cells. Raises AnswersInvalid with every problem.
+    """Return the respondents of a file, given as CSV text or as cells. Raises AnswersInvalid with every problem.
 
-    A label column of the column map is left out where it is not asked for; with it, lines without a label are.
+    Label columns of the column map other than `label` are ignored. With a `label`, lines without a label are dropped.
     """
     cells = parse_csv(source, file) if isinstance(source, str) else source
-    known = names or ColumnMap()
+    column_map = names or ColumnMap()
     problems = list(cells.problems())
-    columns = _columns(cells, bank, known, label, problems)
-    if not problems and not known.keep_repeats:
+    columns = _columns(cells, bank, column_map, label, problems)
+    if not problems and not column_map.keep_repeats:
         problems += find_duplicate_rows(cells).problems
     rows: list[dict[str, Value]] = []
     labels: list[str] = []
     for number, row in enumerate(cells.rows):
         if label is not None and label in cells.header:
-            told = row[cells.header.index(label)]
-            if not told:
+            name = row[cells.header.index(label)]
+            if not name:
                 continue
-            labels.append(_label(told, bank, known.labels.get(label, {}), f'{cells.at(number)}: column "{label}"', problems))
+            labels.append(_label(name, bank, column_map.labels.get(label, {}), f'{cells.at(number)}: column "{label}"', problems))
         rows.append(_row(row, columns, cells.at(number), problems))
     if not rows and not problems:
         problems.append(f'{cells.file}: no line has a label in column "{label}"')
     if problems:
         raise AnswersInvalid(problems)
     asked = frozenset(column.question.id for column in columns if column)
-    return AnswerTable(rows, labels if label is not None else None, asked, known.silent & asked, len(cells.rows) - len(rows))
+    return AnswerTable(rows, labels if label is not None else None, asked, column_map.silent & asked, len(cells.rows) - len(rows))
 
 
 def _columns(cells: Cells, bank: Bank, names: ColumnMap, label: str | None, problems: list[str]) -> list[Column | None]:
@@ -155,20 +155,20 @@ def _columns(cells: Cells, bank: Bank, names: ColumnMap, label: str | None, prob
 
 
 def _column(name: str, bank: Bank, names: ColumnMap, where: str, problems: list[str]) -> Column | None:
-    meant = names.columns.get(name, name)
+    meaning = names.columns.get(name, name)
     values = {}
-    if isinstance(meant, dict):
-        values = {str(key): str(value) for key, value in dict(meant.get("values") or {}).items()}
-        meant = meant.get("question")
+    if isinstance(meaning, dict):
+        values = {str(key): str(value) for key, value in dict(meaning.get("values") or {}).items()}
+        meaning = meaning.get("question")
     known = {question.id: question for question in bank.questions}
-    question_id, _, option = str(meant).partition(".")
+    question_id, _, option = str(meaning).partition(".")
     question = known.get(question_id)
     if question is None:
         problems.append(f"{where}: no question has this id: rename the column, or name it in a column map under columns or ignore")
         return None
     if question.type == "multiple" and option not in question.outcomes:
-        wanted = ", ".join(f"{question_id}.{outcome}" for outcome in question.outcomes)
-        problems.append(f"{where}: a multiple question has one column an option: {wanted}")
+        expected = ", ".join(f"{question_id}.{outcome}" for outcome in question.outcomes)
+        problems.append(f"{where}: a multiple question has one column an option: {expected}")
         return None
     if question.type != "multiple" and option:
         problems.append(f'{where}: "{question_id}" is a {question.type} question: call its column "{question_id}"')
@@ -200,7 +200,7 @@ def _row(cells: Sequence[str], columns: Sequence[Column | None], where: str, pro
 
 
 def _raw(cell: str, column: Column) -> object:
-    """A cell as the type of its question writes it; an interval is ``20..40``, either end may be left out."""
+    """Return a cell as a value of its question's type; an interval is ``20..40``, either end may be omitted."""
     if column.values:
         if cell not in column.values:
             raise ImpossibleValue(f'"{cell}" is not among the values of the column map: {", ".join(column.values)}')
@@ -229,9 +229,9 @@ def _label(cell: str, bank: Bank, means: Mapping[str, str], where: str, problems
 
 
 def respondents_of(bank: CompiledBank, table: AnswerTable) -> Respondents:
-    """N respondents with everything they gave; conditions are met by their own answers. Equal answers are computed once.
+    """Return the evidence of N respondents, with conditions evaluated on their own answers. Equal answers are computed once.
 
-    What is missing of the table's `silent` questions is a silence where the question was open to the respondent.
+    A missing answer to one of the table's `silent` questions is a skip where the respondent's answers open the question.
     """
     evidence = Evidence.none(bank.tables, len(table.rows))
     known: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}

@@ -1,4 +1,4 @@
-"""What one column asks, told from its answers: a choice, a scale or a number; or why it can be no question, and what to do then."""
+"""Infer the question of a column from its answers: a choice, a scale or a number; or report why it cannot be a question."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ KINDS = ("single", "multiple", "scale", "number", "ignore")
 MOST_LEVELS = 40
 MOST_POINTS = 21
 MOST_BINS = 6
-"""A number is cut into so many classes of equal size while personas are looked for."""
+"""A number is cut into so many bins of equal size while latent classes are fitted."""
 LONGEST_NUMBER = 200
-"""Characters; no shorter number is too large for a float."""
+"""In characters. No shorter number is too large for a float."""
 FEWEST_LINES_OF_ID = 10
-"""From so many lines on, a column in which every line has another value is an id."""
+"""From so many lines on, a column whose values are all different is taken for an id."""
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 BAND = re.compile(r"[<>≤≥=~±]*\s*\d.*|.*\d\s*\+")
 NO_ANSWER_CODES = frozenset([-999, -99, -98, -97, -9, -8, -7, -1, 77, 88, 97, 98, 99, 777, 888, 997, 998, 999, 9998, 9999])
@@ -30,7 +30,7 @@ BINARY_VALUES = ({"0": "0", "1": "1"}, {"false": "false", "true": "true"}, {"no"
 
 
 class UnusableColumn(Exception):
-    """The column cannot be a question. Each of `problems` is (row or None, what is wrong and what to do)."""
+    """The column cannot be a question. Each of `problems` is (row or None, the problem and the remedy)."""
 
     def __init__(self, *problems: tuple[int | None, str]) -> None:
         super().__init__(problems)
@@ -38,94 +38,97 @@ class UnusableColumn(Exception):
 
 
 def infer_column(cells: Cells, name: str, taken: set[str], kind: str | None = None) -> Column:
-    """The question of a column, of the `kind` that is wished or recognised; its id is not yet `taken`. Raises NoQuestion."""
+    """Return the question of a column, of the requested or inferred `kind`; its id is not in `taken`. Raises UnusableColumn."""
     values = cells.column(name)
-    found = sorted({value for value in values if value})
-    if not found:
+    distinct = sorted({value for value in values if value})
+    if not distinct:
         raise UnusableColumn((None, f"nobody answered it: {_leave_out(name)}"))
     _refuse_overlong_numbers(values)
     if kind is None:
         _refuse_outlying_codes(name, values)
-        kind = _kind(name, values, found)
-    if len({_normalised(value) for value in found}) == 1:
-        raise UnusableColumn((None, f'everybody answered "{found[0]}", which tells nothing: {_leave_out(name)}'))
+        kind = _kind(name, values, distinct)
+    if len({_normalised(value) for value in distinct}) == 1:
+        raise UnusableColumn((None, f'everybody answered "{distinct[0]}", which is uninformative: {_leave_out(name)}'))
     if kind != "single":
         _refuse_words(values, kind)
     text = {"en": " ".join(name.split())}
     if kind == "number":
         return _number(name, values, Question(slug(name, taken), "number", text, seconds=SECONDS_BY_TYPE["number"]))
     if kind == "scale":
-        low, high = _scale_bounds(name, found)
+        low, high = _scale_bounds(name, distinct)
         question = Question(slug(name, taken), "scale", text, seconds=SECONDS_BY_TYPE["scale"], minimum=float(low), maximum=float(high))
-        return Column(name, question, encode(values, {value: int(_normalised(value)) - low for value in found}), {})
-    return _single(name, values, found, Question(slug(name, taken), "single", text, seconds=SECONDS_BY_TYPE["single"]))
+        return Column(name, question, encode(values, {value: int(_normalised(value)) - low for value in distinct}), {})
+    return _single(name, values, distinct, Question(slug(name, taken), "single", text, seconds=SECONDS_BY_TYPE["single"]))
 
 
 def is_binary(values: Iterable[str]) -> bool:
-    """Whether all are 0/1, true/false or yes/no: ticks, or a choice of two."""
+    """Return whether all values are 0/1, true/false or yes/no: ticks, or a choice of two."""
     plain = {_normalised(value).lower() for value in values if value}
     return any(plain <= set(pair) for pair in BINARY_VALUES)
 
 
 def tick_code(value: str) -> int:
-    """1, 0 or -1 for a cell of a two-sided column."""
+    """Return 1, 0 or -1 (missing) for a cell of a binary column."""
     return MISSING if not value else int(_normalised(value).lower() in ("1", "true", "yes"))
 
 
 def encode(values: Sequence[str], code: Mapping[str, int]) -> Ints:
-    """(N,) the code of each value, -1 for an empty one."""
+    """Return the (N,) code of each value, -1 for an empty one."""
     return np.array([code[value] if value else MISSING for value in values], dtype=np.int64)
 
 
-def _kind(name: str, values: Sequence[str], found: Sequence[str]) -> str:
-    """Raises NoQuestion for ids and free text."""
-    if is_binary(found):
+def _kind(name: str, values: Sequence[str], distinct: Sequence[str]) -> str:
+    """Return the inferred kind. Raises UnusableColumn for ids and free text."""
+    if is_binary(distinct):
         return "single"
-    numbers = all(NUMBER.fullmatch(value) for value in found)
-    _refuse_ids(name, values, found, numbers=numbers)
+    numbers = all(NUMBER.fullmatch(value) for value in distinct)
+    _refuse_ids(name, values, distinct, numbers=numbers)
     if numbers:
-        sizes = [float(value) for value in found]
+        sizes = [float(value) for value in distinct]
         return "scale" if _all_whole(sizes) and max(sizes) - min(sizes) < MOST_POINTS else "number"
-    if len(found) > MOST_LEVELS:
-        wrong = f"has {len(found)} different answers, more than {MOST_LEVELS}, as free text has"
+    if len(distinct) > MOST_LEVELS:
+        wrong = f"has {len(distinct)} different answers, more than {MOST_LEVELS}, as free text has"
         raise UnusableColumn((None, f"{wrong}: group them into a few classes, or {_leave_out(name)}"))
     return "single"
 
 
-def _refuse_ids(name: str, values: Sequence[str], found: Sequence[str], *, numbers: bool) -> None:
+def _refuse_ids(name: str, values: Sequence[str], distinct: Sequence[str], *, numbers: bool) -> None:
     filled = [value for value in values if value]
-    if len(found) < len(filled) or len(filled) < FEWEST_LINES_OF_ID:
+    if len(distinct) < len(filled) or len(filled) < FEWEST_LINES_OF_ID:
         return
     counted = numbers and all(float(a) < float(b) for a, b in pairwise(filled))
     if not numbers or counted or looks_like_id(name):
-        what = "an id, a date or free text" if not numbers else "an id"
-        raise UnusableColumn((None, f"has another value on every line: it looks like {what}, not like a question: {_leave_out(name)}"))
+        guess = "an id, a date or free text" if not numbers else "an id"
+        raise UnusableColumn((None, f"has another value on every line: it looks like {guess}, not like a question: {_leave_out(name)}"))
 
 
 def _refuse_outlying_codes(name: str, values: Sequence[str]) -> None:
-    """A few words among numbers, and codes such as 99 far off a scale, are most often slips or signs of no answer."""
+    """Refuse a few words among numbers, and codes such as 99 far off a scale: most often slips or no-answer codes."""
     places: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         if value:
             places.setdefault(value, []).append(row)
     numbers = {value for value in places if NUMBER.fullmatch(value)}
     words = {value: rows for value, rows in places.items() if value not in numbers}
-    filled, said = sum(map(len, places.values())), sum(map(len, words.values()))
+    filled, word_count = sum(map(len, places.values())), sum(map(len, words.values()))
     bands = len(numbers) <= MOST_POINTS and all(BAND.fullmatch(word) for word in words)
-    if words and len(numbers) >= 2 and not bands and (said <= 0.2 * filled or (said <= 2 and said < filled - said)):
+    if words and len(numbers) >= 2 and not bands and (word_count <= 0.2 * filled or (word_count <= 2 and word_count < filled - word_count)):
         todo = f"write a number, empty the cell if there is no answer, or say --type {name}=single"
         raise UnusableColumn(*((row, f'"{word}" is not a number like the others: {todo}') for word, rows in words.items() for row in rows))
     if words or not _all_whole(float(value) for value in numbers):
         return
-    strange = {value for value in numbers if float(value) in NO_ANSWER_CODES}
-    rest = [float(value) for value in numbers - strange]
-    if strange and len(rest) >= 2 and max(rest) - min(rest) < MOST_POINTS:
+    codes = {value for value in numbers if float(value) in NO_ANSWER_CODES}
+    rest = [float(value) for value in numbers - codes]
+    if codes and len(rest) >= 2 and max(rest) - min(rest) < MOST_POINTS:
         span = max(rest) - min(rest)
-        far = sorted(value for value in strange if min(abs(float(value) - max(rest)), abs(float(value) - min(rest))) > max(span, 3))
-        if far:
+        distant = sorted(value for value in codes if min(abs(float(value) - max(rest)), abs(float(value) - min(rest))) > max(span, 3))
+        if distant:
             todo = f"empty the cell if it means no answer, or say --type {name}=number"
             raise UnusableColumn(
-                *((places[value][0], f'"{value}"{_more(places[value])} is far off {min(rest):g} to {max(rest):g}: {todo}') for value in far)
+                *(
+                    (places[value][0], f'"{value}"{_more(places[value])} is far off {min(rest):g} to {max(rest):g}: {todo}')
+                    for value in distant
+                )
             )
 
 
@@ -134,7 +137,7 @@ def _more(rows: Sequence[int]) -> str:
 
 
 def _refuse_overlong_numbers(values: Sequence[str]) -> None:
-    """Digits that go on beyond every number there is."""
+    """Refuse numbers too large for a float."""
     endless = [row for row, value in enumerate(values) if len(value) > LONGEST_NUMBER and NUMBER.fullmatch(value) and isinf(float(value))]
     if endless:
         raise UnusableColumn(*((row, f'"{values[row][:20]}..." is larger than any number that can be kept: correct it') for row in endless))
@@ -146,26 +149,26 @@ def _refuse_words(values: Sequence[str], kind: str) -> None:
         raise UnusableColumn(*((row, f'"{values[row]}" is not a number, which a {kind} question needs') for row in wrong))
 
 
-def _scale_bounds(name: str, found: Sequence[str]) -> tuple[int, int]:
-    sizes = [float(value) for value in found]
+def _scale_bounds(name: str, distinct: Sequence[str]) -> tuple[int, int]:
+    sizes = [float(value) for value in distinct]
     if not _all_whole(sizes) or max(sizes) - min(sizes) >= MOST_POINTS:
         wrong = f"holds numbers from {min(sizes):g} to {max(sizes):g}, which are no scale of at most {MOST_POINTS} whole points"
         raise UnusableColumn((None, f"{wrong}: say --type {name}=number"))
     return int(min(sizes)), int(max(sizes))
 
 
-def _single(name: str, values: Sequence[str], found: Sequence[str], question: Question) -> Column:
-    plain = {value: _normalised(value) for value in found}
-    if is_binary(found):
+def _single(name: str, values: Sequence[str], distinct: Sequence[str], question: Question) -> Column:
+    plain = {value: _normalised(value) for value in distinct}
+    if is_binary(distinct):
         plain = {value: word.lower() for value, word in plain.items()}
     levels = sorted(set(plain.values()), key=lambda word: (float(word) if NUMBER.fullmatch(word) else 0.0, word))
     if len(levels) > MOST_LEVELS:
         raise UnusableColumn((None, f"has {len(levels)} different answers, more than {MOST_LEVELS}: group them, or {_leave_out(name)}"))
     ids: set[str] = set()
     options = tuple(Option(slug(level, ids), {"en": " ".join(level.split())}) for level in levels)
-    means = {value: levels.index(plain[value]) for value in found}
+    codes = {value: levels.index(plain[value]) for value in distinct}
     asked = Question(question.id, "single", question.text, seconds=question.seconds, options=options)
-    return Column(name, asked, encode(values, means), {value: options[place].id for value, place in means.items()})
+    return Column(name, asked, encode(values, codes), {value: options[place].id for value, place in codes.items()})
 
 
 def _number(name: str, values: Sequence[str], question: Question) -> Column:
@@ -176,7 +179,7 @@ def _number(name: str, values: Sequence[str], question: Question) -> Column:
 
 
 def bin_edges(numbers: Floats) -> Floats:
-    """Upper ends of all classes but the last: quantiles, fewer where many numbers are the same."""
+    """Return the upper edges of all bins but the last: quantiles, fewer where many numbers are equal."""
     known = np.unique(numbers[~np.isnan(numbers)])
     cuts = np.nanquantile(numbers, np.arange(1, MOST_BINS) / MOST_BINS, method="inverted_cdf")
     edges = np.unique(cuts[cuts < known[-1]])
@@ -184,21 +187,21 @@ def bin_edges(numbers: Floats) -> Floats:
 
 
 def bin_numbers(numbers: Floats, edges: Floats) -> Ints:
-    """(N,) class of each number, -1 for NaN."""
+    """Return the (N,) bin of each number, -1 for NaN."""
     return np.where(np.isnan(numbers), MISSING, np.searchsorted(edges, numbers, side="left"))
 
 
 def _padded_range(numbers: Floats) -> tuple[float, float]:
-    """Round ends that hold what was seen and leave half as much room again on each side; no less than 0 where nothing is."""
+    """Return a rounded range that extends the observed one by half of it on each side, and not below 0 where no number is."""
     low, high = float(numbers.min()), float(numbers.max())
-    room = (high - low) / 2
+    margin = (high - low) / 2
     step = 10.0 ** floor(log10(high - low)) / 2
-    bottom = 0.0 if low >= 0 else step * float(np.floor((low - room) / step))
-    return bottom, step * float(np.ceil((high + room) / step))
+    minimum = 0.0 if low >= 0 else step * float(np.floor((low - margin) / step))
+    return minimum, step * float(np.ceil((high + margin) / step))
 
 
 def _normalised(value: str) -> str:
-    """A number as it is compared: 3.0 and +3 are 3."""
+    """Return a number in the form in which it is compared: 3.0 and +3 are 3."""
     return str(int(float(value))) if NUMBER.fullmatch(value) and float(value).is_integer() else value
 
 

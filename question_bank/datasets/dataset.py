@@ -1,4 +1,4 @@
-"""A foreign file of answers as questions and arrays, ready to be learnt from, and the map by which the file can be read again."""
+"""A foreign file of answers as questions and arrays, ready to be fitted, and the column map by which it can be read again."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ from question_bank.definitions import Question
 
 
 def slug(words: str, taken: set[str]) -> str:
-    """An id made from words, not yet `taken`, and taken from now on.
+    """Return an id made from words that is not in `taken`, and add it there.
 
     >>> slug("Q7.1 Écluses", set())
     'q7-1-ecluses'
@@ -31,10 +31,10 @@ def slug(words: str, taken: set[str]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """What asks one question: a column, or one an option of a multiple question, named in `options`.
+    """The answers to one question: of one column, or of one column per option of a multiple question, named in `options`.
 
-    `codes` is (N,), or (N, M) ticks of M options; -1 where nothing was given. `values` say which outcome each cell means (empty where
-    cells read as they are). A number question has its `numbers`, (N,) with NaN where there is none, and `codes` are their classes.
+    `codes` is (N,), or (N, M) ticks of M options; -1 where missing. `values` is the outcome of each cell (empty where cells are outcomes
+    themselves). A number question has `numbers`, (N,) with NaN where missing, and `codes` are their bins.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Column:
     numbers: Floats | None = None
 
     def take(self, rows: Ints | list[int]) -> "Column":
-        """Some respondents only."""
+        """Return the answers of some respondents only."""
         return replace(self, codes=np.asarray(self.codes[rows]), numbers=None if self.numbers is None else self.numbers[rows])
 
     @property
     def ticks(self) -> Ints:
-        """(N, items) one column an item: each option of a multiple question is one."""
+        """(N, items) codes, one column per item: each option of a multiple question is one."""
         return self.codes if self.codes.ndim == 2 else self.codes[:, None]
 
     @property
@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Who each respondent is: `membership` is (N, K), P(persona), of the K personas as the file calls them.
+    """The persona of each respondent: `membership` is (N, K), P(persona), of the K personas as the file names them.
 
     `column` is the label column; None where each persona has a column of probabilities.
     """
@@ -80,9 +80,9 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """N respondents who answered something, and whose label is known where there are labels; `dropped` others did not.
+    """N respondents with at least one answer, and with a label where there are labels; `dropped` counts the other lines.
 
-    `warnings` are what the reader should know though nothing is wrong.
+    `warnings` are doubtful findings that do not prevent a fit.
     """
 
     columns: tuple[Column, ...]
@@ -98,12 +98,12 @@ class Dataset:
 
     @property
     def levels(self) -> list[int]:
-        """J numbers of possible answers."""
+        """Number of possible answers of each of J items."""
         return [level for column in self.columns for level in column.levels]
 
     @cached_property
     def questions(self) -> Ints:
-        """(J,) which column each item belongs to."""
+        """(J,) column of each item."""
         return np.repeat(np.arange(len(self.columns)), [len(column.levels) for column in self.columns])
 
     @property
@@ -114,9 +114,9 @@ class Dataset:
     def column_map(
         self, personas: Mapping[str, str] | None = None, silent: tuple[str, ...] = (), *, keep_repeats: bool = False
     ) -> ColumnMap:
-        """What `discern replay` needs to read the same file with the fitted bank, see `answer_files`.
+        """Return the column map with which `discern replay` reads the same file for the fitted bank, see `answer_files`.
 
-        `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are a silence.
+        `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are skips.
         """
         columns: dict[str, object] = {}
         for column in self.columns:

@@ -1,6 +1,6 @@
-"""The same respondent twice in a file: an id that comes again, a block of lines pasted again, or more equal lines than chance allows.
+"""Detect duplicate respondents: a repeated id, a repeated block of lines, or more equal lines than expected by chance.
 
-Short patterns are shared by many people, and that is no fault: what chance allows is told from the file itself.
+Many people share short answer patterns, so the number expected by chance is estimated from the file itself.
 """
 
 import re
@@ -15,34 +15,35 @@ ID_NAME = re.compile(
     r"(.*[^a-z])?(id|uuid|guid|e-?mail|respondent|participant)|(.*[^a-z])?(respondent|participant|customer|contact|client|user)[^a-z]*(id|nr|no|number|key)"
 )
 ID_SHARE = 0.4
-"""Share of different values from which a column that is called like an id is one: a file pasted twice has half."""
+"""Share of different values from which a column with the name of an id is one: a file pasted twice has half."""
 SHORTEST_BLOCK = 5
-"""A file was pasted twice when so many different lines come again in the same order; a part of it when twice as many do."""
+"""Different lines that a repeated block needs if the whole file was pasted twice; twice as many if a part was."""
 FEW_PATTERNS = 20
-"""Fewer different lines than this are patterns that people share."""
+"""With fewer different lines than this, equal lines are taken for shared answer patterns."""
 REFUSED_SHARE = 0.1
-"""Share of repeated lines from which they are refused; fewer are a warning."""
+"""Share of repeated lines from which the file is refused; fewer are a warning."""
 TODO = "keep one line a respondent, or accept it with --keep-repeats"
 
 
 @dataclass(frozen=True)
 class DuplicateRows:
-    """What looks like the same respondent twice: `problems` are refused, `warnings` told."""
+    """Suspected duplicate respondents: `problems` prevent a fit, `warnings` do not."""
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def looks_like_id(name: str) -> bool:
-    """
-    >>> called_like_an_id("Respondent ID"), called_like_an_id("customer_no"), called_like_an_id("paid")
+    """Return whether a column has the name of an id.
+
+    >>> looks_like_id("Respondent ID"), looks_like_id("customer_no"), looks_like_id("paid")
     (True, True, False)
     """
     return bool(ID_NAME.fullmatch(re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 
 def find_duplicate_rows(cells: Cells) -> DuplicateRows:
-    """Ids first, because they are certain; then blocks; then the number of equal lines."""
+    """Return repeated ids if there are any, else a repeated block, else an excess of equal lines."""
     problems = [problem for name in cells.header for problem in _repeated_ids(cells, name)]
     if problems:
         return DuplicateRows(tuple(problems))
@@ -50,8 +51,8 @@ def find_duplicate_rows(cells: Cells) -> DuplicateRows:
     block = _repeated_block(lines)
     if block is not None:
         first, again, length = block
-        told = f"{length} lines from here on repeat the lines from {cells.numbers[first]} on, in the same order"
-        return _refuse_or_warn(f"{cells.at(again)}: {told}: the same respondents are in the file twice: {TODO}", length, len(lines))
+        message = f"{length} lines from here on repeat the lines from {cells.numbers[first]} on, in the same order"
+        return _refuse_or_warn(f"{cells.at(again)}: {message}: the same respondents are in the file twice: {TODO}", length, len(lines))
     return _equal_lines(cells, lines)
 
 
@@ -70,7 +71,7 @@ def _repeated_ids(cells: Cells, name: str) -> list[str]:
 
 
 def _repeated_block(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | None:
-    """Start, start of the repetition and length of the longest block that comes again, if chance would not bring one so long."""
+    """Return the start, start of the repetition and length of the longest repeated block, if it is unlikely to be chance."""
     places = defaultdict(list)
     for row, line in enumerate(lines):
         places[line].append(row)
@@ -78,7 +79,7 @@ def _repeated_block(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | 
     if not pairs:
         return None
     longest = (0, 0, 0)
-    runs: dict[int, int] = {}  # earlier line -> how many lines up to it are equal to those up to this one
+    runs: dict[int, int] = {}  # earlier line -> number of consecutive lines up to it that equal those up to this line
     for row, line in enumerate(lines):
         runs = {other: runs.get(other - 1, 0) + 1 for other in places[line] if other < row}
         for other, length in runs.items():
@@ -92,9 +93,9 @@ def _repeated_block(lines: Sequence[tuple[str, ...]]) -> tuple[int, int, int] | 
 
 
 def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> DuplicateRows:
-    """Equal lines, when chance would hardly bring them although columns say half of what they would say independently."""
-    twins = {line: count for line, count in Counter(lines).items() if count > 1 and any(line)}
-    pairs = sum(comb(count, 2) for count in twins.values())
+    """Report equal lines where they exceed chance, computed as if the columns held half of the information of independent ones."""
+    repeated = {line: count for line, count in Counter(lines).items() if count > 1 and any(line)}
+    pairs = sum(comb(count, 2) for count in repeated.values())
     total = len(lines)
     same = [sum((count / total) ** 2 for count in Counter(column).values()) for column in zip(*lines, strict=True)]
     expected = comb(total, 2) * exp(sum(log(share) for share in same) / 2)
@@ -102,12 +103,12 @@ def _equal_lines(cells: Cells, lines: Sequence[tuple[str, ...]]) -> DuplicateRow
     if pairs < 3 or pairs < 10 * expected or different < max(FEW_PATTERNS, ID_SHARE * total):
         return DuplicateRows()
     places: dict[tuple[str, ...], int] = {}
-    shown = [(places[line], row) for row, line in enumerate(lines) if places.setdefault(line, row) != row and line in twins]
+    shown = [(places[line], row) for row, line in enumerate(lines) if places.setdefault(line, row) != row and line in repeated]
     first, again = shown[0]
     where = f"{cells.at(again)}: repeats line {cells.numbers[first]} in all {len(cells.header)} columns"
-    told = f"{where}, and so do {len(shown) - 1} more lines, where chance would bring about {expected:.1g} equal pairs: {TODO}"
-    return _refuse_or_warn(told, len(shown), total)
+    message = f"{where}, and so do {len(shown) - 1} more lines, where chance would bring about {expected:.1g} equal pairs: {TODO}"
+    return _refuse_or_warn(message, len(shown), total)
 
 
-def _refuse_or_warn(what: str, lines: int, total: int) -> DuplicateRows:
-    return DuplicateRows((what,)) if lines >= REFUSED_SHARE * total else DuplicateRows(warnings=(what,))
+def _refuse_or_warn(message: str, lines: int, total: int) -> DuplicateRows:
+    return DuplicateRows((message,)) if lines >= REFUSED_SHARE * total else DuplicateRows(warnings=(message,))

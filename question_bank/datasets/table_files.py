@@ -1,6 +1,6 @@
-"""A file of answers as lines of cells, whatever program wrote it: encodings, separators and decimal commas are told from the file.
+"""Read a file of answers as rows of cells; encoding, separator and decimal commas are detected.
 
-UTF-8, UTF-16 and Windows-1252; comma, semicolon, tab or bar; ``sep=;`` on the first line. Everything later speaks of file and line.
+UTF-8, UTF-16 and Windows-1252; comma, semicolon, tab or bar; ``sep=;`` on the first line. Rows keep their line for error messages.
 """
 
 import codecs
@@ -18,7 +18,7 @@ BINARY = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 class AnswersInvalid(ValueError):
-    """The answers cannot be read; every problem is named with its place."""
+    """The answers cannot be read; `problems` names each with its place."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         more = [f"... and {len(problems) - MOST_SHOWN} more"] if len(problems) > MOST_SHOWN else []
@@ -28,7 +28,7 @@ class AnswersInvalid(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Names of columns and a line of cells a respondent, outer blanks taken off; `numbers` are the lines' numbers in the file."""
+    """Column names and one row of stripped cells per respondent; `numbers` are the rows' line numbers in the file."""
 
     file: str
     header: list[str]
@@ -40,11 +40,11 @@ class Cells:
         return [row[place] for row in self.rows]
 
     def at(self, row: int) -> str:
-        """``file:line`` of a row."""
+        """Return ``file:line`` of a row."""
         return f"{self.file}:{self.numbers[row]}"
 
     def problems(self) -> Iterator[str]:
-        """What is wrong with the names of the columns."""
+        """Yield what is wrong with the names of the columns."""
         for place, name in enumerate(self.header):
             if not name:
                 yield f"{self.file}:1: column {place + 1} has no name: give it one"
@@ -53,7 +53,7 @@ class Cells:
 
 
 def decode(content: bytes, file: str) -> str:
-    """The text of a file in UTF-8, UTF-16 or Windows-1252. Raises AnswersInvalid for anything else."""
+    """Return the text of a file in UTF-8, UTF-16 or Windows-1252. Raises AnswersInvalid for anything else."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     elif content[1:2] == b"\0" or content[:1] == b"\0":
@@ -71,7 +71,7 @@ def decode(content: bytes, file: str) -> str:
 
 
 def parse_csv(text: str, file: str) -> Cells:
-    """The lines of a CSV text that are not empty. Raises AnswersInvalid with every line that does not fit the first one."""
+    """Return the non-empty rows of a CSV text. Raises AnswersInvalid with every row whose length differs from the first one."""
     text = text.lstrip("\ufeff")
     first, _, rest = text.partition("\n")
     declared = re.fullmatch(r'"?sep=(.)"?\r?', first)
@@ -106,7 +106,7 @@ def parse_csv(text: str, file: str) -> Cells:
 
 
 def _separator(text: str, file: str) -> str:
-    """What cuts the first line into most names. Raises AnswersInvalid where it is no line of names."""
+    """Return the separator that splits the first line into most names. Raises AnswersInvalid where it is unreadable."""
     first = next((line for line in text.splitlines() if line.strip()), "")
 
     def names(separator: str) -> int:
@@ -119,7 +119,7 @@ def _separator(text: str, file: str) -> str:
 
 
 def _with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
-    """Columns of numbers with decimal commas, as spreadsheets of many countries write them, with points instead."""
+    """Replace decimal commas by points in columns of numbers: spreadsheets write them in many countries."""
     for place in range(len(rows[0])):
         filled = [row[place] for row in rows if row[place]]
         commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in filled)

@@ -1,4 +1,4 @@
-"""A published bank and the answers it has gathered: what they teach, and the bank that says so."""
+"""Update a published bank with the answers it has gathered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ ENOUGH_FOR_A_TABLE = 20
 
 @dataclass(frozen=True)
 class Pilot:
-    """How far a pilot question is: answers so far, and how many it needs for a table."""
+    """Progress of a pilot question: answers so far, and how many it needs for a table."""
 
     question: str
     answers: int
@@ -32,7 +32,7 @@ class Pilot:
 
 
 def model_of(bank: CompiledBank) -> Model:
-    """The tables of a bank as they are written, parents and children apart."""
+    """Return the model of a bank, with the tables of dependent questions given their parents."""
     dependent = [question for question in bank.bank.questions if question.likelihood_given and question.parent and not question.pilot]
     return Model(
         bank.tables.prior,
@@ -43,13 +43,13 @@ def model_of(bank: CompiledBank) -> Model:
 
 
 def answers_of(bank: CompiledBank, respondents: Sequence[Sequence[ObservedAnswer]]) -> Answers:
-    """N respondents' answers as arrays. Of an interval its middle counts, and nothing where one end is open."""
+    """Return the answers of N respondents as arrays. An interval counts as its middle; one with an open end is missing."""
     size, questions = len(respondents), bank.bank.questions
     codes, silent = np.full((size, len(questions)), -1), np.zeros((size, len(questions)), dtype=bool)
     ticks = {q: np.full((size, len(question.options)), np.nan) for q, question in enumerate(questions) if question.type == "multiple"}
     numbers = {q: np.full(size, np.nan) for q, question in enumerate(questions) if question.type == "number"}
-    for n, gives in enumerate(respondents):
-        for given in gives:
+    for n, observed in enumerate(respondents):
+        for given in observed:
             q = bank.index[given.question]
             silent[n, q] = given.value is None
             if q in ticks and given.value is not None:
@@ -73,7 +73,7 @@ def _middle(value: Value) -> float:
 
 
 def pilots_of(bank: CompiledBank, answers: Answers) -> list[Pilot]:
-    """Each pilot question that can have a table, with its answers."""
+    """Return the progress of each pilot question that can have a table."""
     needed = ENOUGH_FOR_A_TABLE * len(bank.personas)
     counts = answers.answered.sum(axis=0)
     return [
@@ -84,26 +84,26 @@ def pilots_of(bank: CompiledBank, answers: Answers) -> list[Pilot]:
 
 
 def updated_bank(bank: CompiledBank, model: Model, answers: Answers, membership: Floats) -> Bank:
-    """The same bank with the figures of `model`; a pilot with enough answers becomes a question that counts.
+    """Return the bank with the tables of `model`; a pilot with enough answers becomes an ordinary question.
 
-    `membership` is (N, K), who the respondents are: from it come the tables of pilots. A question without answers keeps its rows as they
-    were written. Where personas have styles, K is the number of classes and each style gets rows of its own.
+    `membership` is (N, K), P(persona) of each respondent, from which pilots get their tables. A question without answers keeps its rows.
+    Where personas have styles, K is the number of classes and each style gets rows of its own.
     """
-    enough = {item.question for item in pilots_of(bank, answers) if item.has_enough}
-    heard: Bools = np.logical_or.reduce(answers.answered, axis=0)
+    ready = {pilot.question for pilot in pilots_of(bank, answers) if pilot.has_enough}
+    answered: Bools = np.logical_or.reduce(answers.answered, axis=0)
     questions, keys = [], bank.bank.keys
     for q, question in enumerate(bank.bank.questions):
-        if question.id in enough:
+        if question.id in ready:
             table = _table_without_lapse(bank.bank, _pilot_table(question, answers, q, membership))
             questions.append(replace(question, pilot=False, likelihood=_rows_of(table, keys), parent=None))
-        elif heard[q] and q in model.given:
+        elif answered[q] and q in model.given:
             parent = bank.bank.question(question.parent or "")
-            read = _without_lapse(bank.bank, model.given[q], model.given[q].shape[2])
-            rows = {key: _shares(parent.outcomes, read[k]) for k, key in enumerate(keys)}
+            meant = _without_lapse(bank.bank, model.given[q], model.given[q].shape[2])
+            rows = {key: _shares(parent.outcomes, meant[k]) for k, key in enumerate(keys)}
             questions.append(replace(question, likelihood_given=rows, no_answer=_no_answer(question, model, q, keys)))
-        elif heard[q] and question.likelihood:
-            rows_now = _rows_of(_table_without_lapse(bank.bank, model.questions[q]), keys)
-            questions.append(replace(question, likelihood=rows_now, no_answer=_no_answer(question, model, q, keys)))
+        elif answered[q] and question.likelihood:
+            new_rows = _rows_of(_table_without_lapse(bank.bank, model.questions[q]), keys)
+            questions.append(replace(question, likelihood=new_rows, no_answer=_no_answer(question, model, q, keys)))
         else:
             questions.append(question)
     personas = tuple(_persona(persona, model.prior[np.equal(bank.bank.persona_of, k)]) for k, persona in enumerate(bank.bank.personas))
@@ -111,7 +111,7 @@ def updated_bank(bank: CompiledBank, model: Model, answers: Answers, membership:
 
 
 def _persona(persona: Persona, shares: Floats) -> Persona:
-    """The same persona with its new share, and those of its styles: `shares` are of its classes."""
+    """Return the persona with its new prior and style shares; `shares` are the priors of its classes."""
     total = float(shares.sum())
     within = [max(round(float(share) / total, PLACES), 10.0**-PLACES) for share in shares]
     styles = tuple(replace(style, share=share) for style, share in zip(persona.styles, within, strict=False))
@@ -119,16 +119,16 @@ def _persona(persona: Persona, shares: Floats) -> Persona:
 
 
 def _table_without_lapse(bank: Bank, table: AnyLikelihood) -> AnyLikelihood:
-    """A table as it is written in the bank, to which compiling adds the lapses again."""
+    """Return a table without lapse, as the bank stores it: compiling adds the lapse again."""
     if isinstance(table, Choice):
         return replace(table, table=_without_lapse(bank, table.table, table.table.shape[1]))
     return replace(table, ticked=_without_lapse(bank, table.ticked, 2)) if isinstance(table, MultipleChoice) else table
 
 
 def _without_lapse(bank: Bank, shares: Floats, outcomes: int) -> Floats:
-    """Shares among those who read the question: what is left when so many have given each of the outcomes without reading."""
-    read = (shares - bank.lapse / outcomes) / (1 - bank.lapse)
-    return np.clip(read, FLOOR, 1 - FLOOR) if bank.lapse else shares
+    """Return the shares among answers that were read: without the lapse, which is uniform over the outcomes."""
+    meant = (shares - bank.lapse / outcomes) / (1 - bank.lapse)
+    return np.clip(meant, FLOOR, 1 - FLOOR) if bank.lapse else shares
 
 
 def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) -> Mapping[str, float] | None:
@@ -139,14 +139,14 @@ def _no_answer(question: Question, model: Model, q: int, keys: Sequence[str]) ->
 
 
 def _pilot_table(question: Question, answers: Answers, q: int, membership: Floats) -> AnyLikelihood:
-    """A first table: who answered it is known from the other questions; every figure shrunk to everybody's."""
+    """Return the first table of a pilot question, shrunk to the pooled one; memberships come from the other questions."""
     if question.type == "multiple":
         seen, ticked = ~np.isnan(answers.ticks[q]), np.nan_to_num(answers.ticks[q])
         pooled = (ticked.sum(axis=0) + 0.5) / (seen.sum(axis=0) + 1)
         return MultipleChoice((membership.T @ ticked + PSEUDO_COUNTS * pooled) / (membership.T @ seen + PSEUDO_COUNTS))
     if question.type == "number":
-        told = ~np.isnan(answers.numbers[q])
-        values, weights = answers.numbers[q][told], membership[told]
+        given = ~np.isnan(answers.numbers[q])
+        values, weights = answers.numbers[q][given], membership[given]
         size = weights.sum(axis=0) + PSEUDO_COUNTS
         centre = (weights.T @ values + PSEUDO_COUNTS * values.mean()) / size
         square = (weights.T @ values**2 + PSEUDO_COUNTS * (values**2).mean()) / size
@@ -163,8 +163,8 @@ def _rows_of(table: AnyLikelihood, keys: Sequence[str]) -> Mapping[str, Row]:
     if isinstance(table, MultipleChoice):
         return {key: Shares(tuple(round(float(p), PLACES) for p in row)) for key, row in zip(keys, table.ticked, strict=True)}
     if isinstance(table, Numeric):
-        laws = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
-        return {law: _number_row(float(centre), float(width), bool(logarithmic)) for law, centre, width, logarithmic in laws}
+        parameters = zip(keys, table.centre, table.width, np.broadcast_to(table.logarithmic, table.centre.shape), strict=True)
+        return {key: _number_row(float(centre), float(width), bool(logarithmic)) for key, centre, width, logarithmic in parameters}
     return {}
 
 
@@ -175,7 +175,7 @@ def _number_row(centre: float, width: float, logarithmic: bool) -> Row:
 
 
 def _shares(names: Sequence[str], table: Floats) -> Mapping[str, Row]:
-    """Rows that add up to exactly one: what rounding leaves goes to the largest share."""
+    """Round rows so that they add up to exactly one: the largest share takes the remainder."""
     rounded = table.round(PLACES)
     rounded[np.arange(len(table)), table.argmax(axis=1)] += 1 - rounded.sum(axis=1)
     return {name: Shares(tuple(round(float(p), PLACES) for p in row)) for name, row in zip(names, rounded, strict=True)}

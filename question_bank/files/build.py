@@ -1,4 +1,4 @@
-"""A draft in which nothing is wrong -> the definitions everything else works with."""
+"""Build the definitions of a bank from a checked draft."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ Fields = Mapping[str, Any]
 
 
 def build(draft: Draft) -> Bank:
-    """The bank a checked draft describes, with every default filled in."""
+    """Return the bank of a checked draft, with every default filled in."""
     data = draft.data
     title = _text(data.get("title", data["bank"]), draft)
     return Bank(
@@ -121,7 +121,7 @@ def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:
 
 
 def _origin(written: str) -> str:
-    """As a browser sends it: in small letters, without the port that goes without saying."""
+    """Return an origin as browsers send it: in lower case, without the default port."""
     origin = written.lower()
     usual = ":443" if origin.startswith("https:") else ":80"
     return origin.removesuffix(usual)
@@ -132,7 +132,7 @@ def _result(fields: Fields, draft: Draft) -> Result:
 
 
 def _written_fields(fields: Fields, *names: str) -> dict[str, Any]:
-    """The fields that are written; what is not keeps the default of its definition."""
+    """Return the fields that are written; the others keep the defaults of their definition."""
     return {name: fields[name] for name in names if name in fields}
 
 

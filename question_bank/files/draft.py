@@ -1,4 +1,4 @@
-"""What could be read of a bank that may still be wrong: the ground on which the checks stand."""
+"""A draft: the fields of a bank that could be read, before they are checked together."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -16,14 +16,14 @@ MOST_POINTS = 21
 
 @dataclass(frozen=True)
 class Draft:
-    """The fields that could be read, and the paths of those that could not: a check never blames their followers."""
+    """The fields that could be read, and the paths of those that could not, so that checks report no consequential errors."""
 
     data: Mapping[str, Any]
     broken: frozenset[Path]
     written: Mapping[str, Any]  # the same bank before its fields were read
 
     def is_readable(self, *path: str | int) -> bool:
-        """Whether `path`, all below it, and what it stands in could be read."""
+        """Return whether `path`, everything below it, and everything around it could be read."""
         return path not in self._around_broken and not any(path[:length] in self.broken for length in range(len(path)))
 
     @cached_property
@@ -31,16 +31,16 @@ class Draft:
         return frozenset(broken[:length] for broken in self.broken for length in range(len(broken) + 1))
 
     def items(self, kind: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-        """Path and fields of each persona, question, signal or survey."""
+        """Yield path and fields of each persona, question, signal or survey."""
         for index, item in enumerate(self.data.get(kind) or ()):
             yield (kind, index), item
 
     def by_id(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
-        """Fields by every id that could be read, in the order of the file; the first one wins where an id is used twice."""
+        """Return the fields by id, in the order of the file; of duplicate ids the first one."""
         return self._by_id[kind]
 
     def may_exist(self, kind: str, name: str) -> bool:
-        """Whether something of this kind bears the name, or may bear it for all that could be read."""
+        """Return whether an item of this kind has the id, or may have it because an id could not be read."""
         return name in self._by_id[kind] or name in self._unread_ids[kind] or None in self._unread_ids[kind]
 
     @cached_property
@@ -54,7 +54,7 @@ class Draft:
 
     @cached_property
     def _unread_ids(self) -> dict[str, frozenset[str | None]]:
-        """Ids that are written but wrong; None stands for one that is nowhere to be seen."""
+        """Invalid ids by kind; None for an item without a readable id."""
         return {
             kind: frozenset([None])
             if (kind,) in self.broken
@@ -66,7 +66,7 @@ class Draft:
 
     @property
     def language(self) -> str:
-        """The default language: the first one named, else English."""
+        """The default language: the first one listed, else English."""
         languages = self.data.get("languages") or ["en"]
         return str(languages[0])
 
@@ -77,7 +77,7 @@ def _id_of(item: object) -> str | None:
 
 
 def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """What may be chosen, as ids; None when the question cannot tell, for want of a type, a bound or an id."""
+    """Return the outcome ids of a question, or None where a missing or wrong type, bound or id leaves them open."""
     kind = question.get("type")
     if kind == "scale":
         low, high = question.get("min"), question.get("max")
@@ -93,14 +93,14 @@ def outcomes_of(question: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def unknown_name(draft: Draft, path: Path, name: str, kind: str, also: Collection[str] = ()) -> Iterator[Finding]:
-    """Blame a name that no persona, question, … of the bank bears, unless it may be one that could not be read."""
+    """Report a name that no persona, question, … of the bank has, unless it may be one that could not be read."""
     if name not in also and not draft.may_exist(kind, name):
-        known, item = draft.by_id(kind), kind.removesuffix("s")
-        yield Finding(path, f'there is no {item} "{name}"', suggest(name, (*known, *also), f"use one of {join_names((*known, *also))}"))
+        known, noun = draft.by_id(kind), kind.removesuffix("s")
+        yield Finding(path, f'there is no {noun} "{name}"', suggest(name, (*known, *also), f"use one of {join_names((*known, *also))}"))
 
 
 def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
-    """A table needs an entry for every persona, and no other."""
+    """Report missing and unknown entries of a table that needs one entry per persona."""
     for name in table:
         yield from unknown_name(draft, (*path, name), name, "personas")
     missing = [persona for persona in draft.by_id("personas") if persona not in table]
@@ -109,16 +109,16 @@ def per_persona(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[
 
 
 def duplicate_ids(draft: Draft, kind: str) -> Iterator[Finding]:
-    """An id may be used once among its kind."""
+    """Report ids that are used twice within a kind."""
     yield from duplicate_ids_among(draft.items(kind), kind.removesuffix("s"))
 
 
-def duplicate_ids_among(items: Iterator[tuple[Path, Mapping[str, Any]]], this_item: str) -> Iterator[Finding]:
-    """As `duplicate_ids`, for items wherever they stand."""
+def duplicate_ids_among(items: Iterator[tuple[Path, Mapping[str, Any]]], kind: str) -> Iterator[Finding]:
+    """Report ids that are used twice among `items`."""
     first: dict[str, int] = {}
     for path, item in items:
         name = item.get("id")
         if name in first:
-            yield Finding((*path, "id"), f'"{name}" is already the id of {this_item} {first[name]}', "give this one its own id")
+            yield Finding((*path, "id"), f'"{name}" is already the id of {kind} {first[name]}', "give this one its own id")
         elif name is not None:
             first[name] = int(path[-1]) + 1

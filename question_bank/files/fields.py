@@ -1,4 +1,4 @@
-"""The kinds of field a bank file has. Each refuses with one message: ``what is wrong → what to do``."""
+"""The field types of a bank file. Each refuses a value with one message: ``what is wrong → what to do``."""
 
 import operator
 import re
@@ -29,7 +29,7 @@ class BankField(fields.Field[Any]):
         raise NotImplementedError
 
     def each(self, entries: Mapping[Any, Any], read: Callable[[Any], Any]) -> dict[Any, Any]:
-        """Read every entry, so that all wrong ones are reported and the right ones are kept."""
+        """Read every entry; all wrong ones are reported together, and the valid ones kept."""
         good, wrong = {}, {}
         for key, value in entries.items():
             try:
@@ -53,7 +53,7 @@ class Slug(BankField):
 
 class Slugs(BankField):
     def read(self, value: Any) -> tuple[str, ...]:
-        """One id, or a list of them."""
+        """Read one id, or a list of ids."""
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, bool) or not isinstance(item, str | int) for item in items):
             raise self.refuse("is not a list of ids", "write [one, another]; true and false need quotes")
@@ -74,7 +74,7 @@ class Line(BankField):
 
 
 class Words(BankField):
-    """What people read: a string, or a map from language to string."""
+    """Text for people: a string, or a map from language to string."""
 
     def read(self, value: Any) -> str | dict[str, str]:
         if isinstance(value, Mapping):
@@ -105,16 +105,17 @@ class Flag(BankField):
 
 
 class Choice(BankField):
-    """One of the words of a ``Literal``."""
+    """One of the values of a ``Literal``."""
 
     def __init__(self, words: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.known: tuple[str, ...] = get_args(words)
+        self.evidence_given: tuple[str, ...] = get_args(words)
 
     def read(self, value: Any) -> str:
-        if value not in self.known:
+        if value not in self.evidence_given:
             raise self.refuse(
-                f"{shorten(value)} is not one of {join_names(self.known)}", suggest(str(value), self.known, "write one of them")
+                f"{shorten(value)} is not one of {join_names(self.evidence_given)}",
+                suggest(str(value), self.evidence_given, "write one of them"),
             )
         return str(value)
 
@@ -152,7 +153,7 @@ class Number(BankField):
 
 
 class Table(BankField):
-    """A map whose content only other fields can judge; the checks read it."""
+    """A map whose content depends on other fields; the rules check it."""
 
     def __init__(self, *, or_number: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -171,20 +172,20 @@ class ByKey(BankField):
 
     def __init__(self, known: Sequence[str], value: BankField, **options: Any) -> None:
         super().__init__(**options)
-        self.known, self.value = known, value
+        self.evidence_given, self.value = known, value
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
             raise self.refuse(
-                f"{shorten(value) if value else 'nothing'} cannot stand here", f"write a map with some of {join_names(self.known)}"
+                f"{shorten(value) if value else 'nothing'} cannot stand here", f"write a map with some of {join_names(self.evidence_given)}"
             )
-        strangers = {key: [self.unknown_key(key)] for key in value if key not in self.known}
-        if strangers:
-            raise ValidationError(strangers)
+        unknown = {key: [self.unknown_key(key)] for key in value if key not in self.evidence_given}
+        if unknown:
+            raise ValidationError(unknown)
         return self.each(value, self.value.deserialize)
 
     def unknown_key(self, key: str) -> str:
-        return f"is not a field of this → {suggest(key, self.known, f'use one of {join_names(self.known)}')}"
+        return f"is not a field of this → {suggest(key, self.evidence_given, f'use one of {join_names(self.evidence_given)}')}"
 
 
 class NumbersByKey(ByKey):
@@ -211,7 +212,7 @@ class MapOf(BankField):
 
 
 class Selection(Slugs):
-    """Which questions a survey asks: all, a list of ids, or those of some topics."""
+    """The questions of a survey: all, a list of ids, or those of some topics."""
 
     def read(self, value: Any) -> Any:
         if value == "all":

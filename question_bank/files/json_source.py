@@ -1,4 +1,4 @@
-"""JSON -> plain data with lines. The standard reader says neither where a value stands nor that a key came twice."""
+"""Parse JSON to plain data with line numbers. The standard parser reports neither lines of values nor duplicate keys."""
 
 import json
 import re
@@ -15,7 +15,7 @@ NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 def read_json(text: str) -> Source:
-    """Raises Unreadable at the first error of syntax."""
+    """Return the parsed text. Raises Unreadable at the first syntax error."""
     scanner = _Scanner(text)
     data, end = scanner.value(0, ())
     end = scanner.skip_space(end)
@@ -25,7 +25,7 @@ def read_json(text: str) -> Source:
 
 
 class _Scanner:
-    """Each method takes the place where something starts and returns it with the place where it ends."""
+    """A recursive descent parser: each method takes a start position and returns a value with its end position."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -52,8 +52,8 @@ class _Scanner:
             return self.mapping(at + 1, path) if self.text[at] == "{" else self.sequence(at + 1, path)
         if self.text.startswith('"', at):
             words, at = self.string(at)
-            if unshown := unprintable(path, words):
-                self.findings.append(unshown)
+            if finding := unprintable(path, words):
+                self.findings.append(finding)
                 return None, at
             return words, at
         return self.constant(at, path)
@@ -84,7 +84,7 @@ class _Scanner:
         return items, at + 1
 
     def next_item(self, closing: str, at: int) -> int:
-        """The place of the next item, past its comma, or of the closing bracket."""
+        """Return the position of the next item, past its comma, or of the closing bracket."""
         at = self.skip_space(at)
         if self.text.startswith(closing, at):
             return at

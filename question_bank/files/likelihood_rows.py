@@ -1,6 +1,6 @@
-"""The forms in which an author may write a row: shares, counts, words, or a mean and a spread.
+"""Parse the forms of a likelihood row: shares, counts, words, or a mean and a spread.
 
-How the forms become numbers is told in `rows`.
+`question_bank.probabilities` converts them to probabilities.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ SHARE_TODO = "give one probability an option, adding up to 1, or counts: {counts
 
 
 class RowError(Exception):
-    """A row cannot be read. `at` is the cell, below the row, when only one is to blame."""
+    """A row cannot be read. `at` is the path of the wrong cell below the row, where there is a single one."""
 
     def __init__(self, wrong: str, todo: str, at: tuple[str | int, ...] = ()) -> None:
         super().__init__(wrong)
@@ -26,7 +26,7 @@ class RowError(Exception):
 
 
 def read_row(raw: Any, kind: QuestionType, outcomes: Sequence[str]) -> Row:
-    """The row `raw` says for a question of this kind; raises RowFault at the first thing wrong in it."""
+    """Return the row written as `raw` for a question of this kind. Raises RowError for the first problem in it."""
     if kind == "number":
         return _distribution(raw)
     if isinstance(raw, Mapping):
@@ -41,7 +41,7 @@ def read_row(raw: Any, kind: QuestionType, outcomes: Sequence[str]) -> Row:
 
 
 def probability(value: Any, at: tuple[str | int, ...] = ()) -> float:
-    """A number from 0 to 1; raises RowFault."""
+    """Return a number from 0 to 1. Raises RowError for anything else."""
     number = _number(value, at)
     if not 0 <= number <= 1:
         todo = f"write {number / 100:g} for {number:g} %" if 1 < number <= 100 else "write a number from 0 to 1"
@@ -57,7 +57,7 @@ def _number(value: Any, at: tuple[str | int, ...]) -> float:
 
 
 def _cells(raw: Any, outcomes: Sequence[str]) -> dict[str, Any]:
-    """Outcome -> what is written for it, from a list aligned with the outcomes or from a map."""
+    """Return the value written for each outcome, from a list aligned with the outcomes or from a map."""
     if isinstance(raw, list):
         if len(raw) != len(outcomes):
             raise RowError(f"has {len(raw)} values for {len(outcomes)} outcomes", f"give one each, in this order: {join_names(outcomes)}")
@@ -78,7 +78,7 @@ def _complete(cells: Mapping[str, Any], outcomes: Sequence[str]) -> list[Any]:
 
 
 def _cell_paths(raw: Any, outcomes: Sequence[str]) -> list[tuple[str | int, ...]]:
-    """Where each cell stands below the row."""
+    """Return the path of each cell below the row."""
     return [(at,) for at in range(len(outcomes))] if isinstance(raw, list) else [(name,) for name in outcomes]
 
 
@@ -95,7 +95,7 @@ def _shares(values: Sequence[Any], kind: QuestionType, places: Sequence[tuple[st
 def _words(cells: Mapping[str, Any], raw: Any, outcomes: Sequence[str]) -> Words:
     places = dict(zip(outcomes, _cell_paths(raw, outcomes), strict=True))
     words = {name: "0" if cells.get(name, 0) in (0, "0") else cells[name] for name in outcomes}
-    # Among numbers a wrong word is to blame, among words a number.
+    # Check words before numbers: the message then names the wrong word.
     for name in sorted(outcomes, key=lambda name: not isinstance(words[name], str)):
         if words[name] not in WORDS:
             wrong = f"{shorten(words[name])} is not one of {join_names(WORDS)}"

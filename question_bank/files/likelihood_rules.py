@@ -1,4 +1,4 @@
-"""The numbers: what each persona would answer, leave out, or do."""
+"""Rules for the numbers of a bank: likelihoods, no-answer tables and signals."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ MOST_STYLES = 5
 
 
 def persona_rules(draft: Draft) -> Iterator[Finding]:
-    """Two personas at least, each with its own id; priors for all of them or for none."""
+    """Check that there are at least two personas, with different ids, and priors for all of them or for none."""
     yield from duplicate_ids(draft, "personas")
     personas = list(draft.items("personas"))
     if len(personas) < 2 and "personas" in draft.data:
@@ -26,7 +26,7 @@ def persona_rules(draft: Draft) -> Iterator[Finding]:
 
 
 def _style_rules(path: Path, styles: list[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Two to five, each with its own id; shares for all of them or for none."""
+    """Check that a persona has two to five styles, with different ids, and shares for all of them or for none."""
     yield from duplicate_ids_among((((*path, index), style) for index, style in enumerate(styles)), "style")
     if not 2 <= len(styles) <= MOST_STYLES:
         yield Finding(path, f"has {len(styles)} styles", f"give 2 to {MOST_STYLES} of them, or none: then the persona answers in one way")
@@ -36,41 +36,41 @@ def _style_rules(path: Path, styles: list[Mapping[str, Any]]) -> Iterator[Findin
 
 
 def per_class(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
-    """A table needs an entry for every persona or for all of its styles, not both, and no other."""
+    """Check that a table has an entry for every persona or for all of its styles, not both, and no other."""
     read = _styles(draft)
     for name in table:
         yield from _unknown_key(draft, path, str(name), read)
-    silent = []
+    missing_personas = []
     for persona, styles in read.items():
         keys = [f"{persona}/{style}" for style in styles or ()]
-        told = [key for key in keys if key in table]
-        if told and persona in table:
-            yield Finding((*path, told[0]), f'"{persona}" has an entry for all its styles already', "keep one of the two")
-        elif told and len(told) < len(keys):
+        given = [key for key in keys if key in table]
+        if given and persona in table:
+            yield Finding((*path, given[0]), f'"{persona}" has an entry for all its styles already', "keep one of the two")
+        elif given and len(given) < len(keys):
             missing = [key for key in keys if key not in table]
             yield Finding(
                 path, f"says nothing for style {join_names(missing)}", f'give every style an entry, or one to "{persona}" for all'
             )
-        elif not told and persona not in table and (styles is not None or not any(str(name).startswith(f"{persona}/") for name in table)):
-            silent.append(persona)
-    if silent:
-        yield Finding(path, f"says nothing for persona {join_names(silent)}", "give every persona an entry")
+        elif not given and persona not in table and (styles is not None or not any(str(name).startswith(f"{persona}/") for name in table)):
+            missing_personas.append(persona)
+    if missing_personas:
+        yield Finding(path, f"says nothing for persona {join_names(missing_personas)}", "give every persona an entry")
 
 
-def _unknown_key(draft: Draft, path: Path, name: str, read: Mapping[str, tuple[str, ...] | None]) -> Iterator[Finding]:
-    """Blame an entry that no persona and no style bears, unless it may be one that could not be read."""
-    persona, stroke, style = name.partition("/")
-    if not stroke or persona not in read:
+def _unknown_key(draft: Draft, path: Path, name: str, styles_of: Mapping[str, tuple[str, ...] | None]) -> Iterator[Finding]:
+    """Report an entry of an unknown persona or style, unless it may be one that could not be read."""
+    persona, slash, style = name.partition("/")
+    if not slash or persona not in styles_of:
         yield from unknown_name(draft, (*path, name), persona, "personas")
         return
-    styles = read[persona]
+    styles = styles_of[persona]
     if styles is not None and style not in styles:
         todo = suggest(style, styles, f"use {join_names(styles)}") if styles else f'call it "{persona}", or give the persona styles'
         yield Finding((*path, name), f'persona "{persona}" has no style "{style}"', todo)
 
 
 def _styles(draft: Draft) -> dict[str, tuple[str, ...] | None]:
-    """The style ids of each persona, None where they could not be read."""
+    """Return the style ids of each persona, None where they could not be read."""
     found: dict[str, tuple[str, ...] | None] = {}
     for path, persona in draft.items("personas"):
         if "id" in persona:
@@ -80,7 +80,7 @@ def _styles(draft: Draft) -> dict[str, tuple[str, ...] | None]:
 
 
 def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterator[Finding]:
-    """A table persona, or style of a persona -> probability."""
+    """Check a table of one probability per persona or style."""
     yield from per_class(draft, path, table)
     for name, value in table.items():
         if draft.is_readable(*path, name):
@@ -91,7 +91,7 @@ def probabilities(draft: Draft, path: Path, table: Mapping[str, Any]) -> Iterato
 
 
 def likelihood_rules(draft: Draft) -> Iterator[Finding]:
-    """Tables of questions and of signals: whole, readable, and one entry a persona."""
+    """Check the tables of questions and of signals."""
     for path, question in draft.items("questions"):
         yield from _table(draft, path, question)
         yield from _no_answer(draft, path, question)
@@ -122,11 +122,11 @@ def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Fi
 
 
 def _rows_given(draft: Draft, path: Path, question: Mapping[str, Any], rows: Any) -> Iterator[Finding]:
-    """With a parent, a persona has one row for each of the parent's outcomes."""
+    """Check that a persona of a dependent question has one row for each of the parent's outcomes."""
     parent = draft.by_id("questions").get(question["parent"], {})
     outcomes = outcomes_of(parent)
     if parent is question or parent.get("type") not in PARENTS:
-        return  # told at `parent`; which rows there should be, nobody knows
+        return  # reported at `parent`; without it the right rows are unknown
     if not isinstance(rows, Mapping):
         if draft.is_readable(*path):
             yield Finding(

@@ -1,4 +1,4 @@
-"""What is allowed and probably not meant: warnings about a bank in which nothing is wrong."""
+"""Lint: warnings about a valid bank that probably does not mean what its author intended."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,17 +8,17 @@ from question_bank.files.problems import Finding, join_names
 from question_bank.probabilities import shares_of
 
 LEAST_PRIOR = 0.01
-DIGITS = 12  # rows that agree to so many digits are equal
+DIGITS = 12  # rows that agree to so many digits count as equal
 
 RowValues = tuple[Any, ...]
 
 
 def lint_bank(bank: Bank, data: Any) -> list[Finding]:
-    """Everything doubtful in a bank. `data` is the file as written, for what definitions no longer show."""
-    told = {question.id: _rows_by_class(question, bank) for question in bank.questions}
+    """Return all warnings about a bank. `data` is the file as written, for fields that the definitions drop."""
+    rows = {question.id: _rows_by_class(question, bank) for question in bank.questions}
     rules = (
-        _personas(bank, told),
-        _questions(bank, told),
+        _personas(bank, rows),
+        _questions(bank, rows),
         _ignored_tables(data),
         _unreachable(bank),
         _origins(bank),
@@ -29,11 +29,11 @@ def lint_bank(bank: Bank, data: Any) -> list[Finding]:
 
 
 def _rows_by_class(question: Question, bank: Bank) -> list[RowValues]:
-    """For each persona, or style, everything the question knows of it: two that are equal cannot be told apart by it."""
+    """Return, for each class, all values of the question's tables: the question cannot distinguish two classes with equal values."""
     if question.type == "text" or question.pilot:
         return [()] * len(bank.keys)
     silence = question.no_answer or dict.fromkeys(bank.keys)
-    tells: list[RowValues] = [(silence[key],) for key in bank.keys_in(silence)]
+    values: list[RowValues] = [(silence[key],) for key in bank.keys_in(silence)]
     tables = [question.likelihood] if question.likelihood else _given_each_outcome(question)
     for rows in tables:
         keys = bank.keys_in(rows)
@@ -41,29 +41,29 @@ def _rows_by_class(question: Question, bank: Bank) -> list[RowValues]:
             columns: list[Any] = [rows[key] for key in keys]
         else:
             columns = [tuple(row) for row in shares_of(question, rows, keys).round(DIGITS).tolist()]
-        tells = [(*before, column) for before, column in zip(tells, columns, strict=True)]
-    return tells
+        values = [(*before, column) for before, column in zip(values, columns, strict=True)]
+    return values
 
 
 def _given_each_outcome(question: Question) -> list[dict[str, Row]]:
-    """The tables of a question with a parent, one for each outcome of the parent."""
+    """Return the tables of a question with a parent, one for each outcome of the parent."""
     outcomes = list(next(iter(question.likelihood_given.values()), {}))
     return [{persona: rows[outcome] for persona, rows in question.likelihood_given.items()} for outcome in outcomes]
 
 
-def _personas(bank: Bank, told: dict[str, list[RowValues]]) -> Iterator[Finding]:
-    alike: dict[frozenset[tuple[RowValues, float]], list[int]] = {}
-    by_class = list(zip(bank.persona_of, zip(*told.values(), strict=True), bank.shares, strict=True))
+def _personas(bank: Bank, rows: dict[str, list[RowValues]]) -> Iterator[Finding]:
+    groups: dict[frozenset[tuple[RowValues, float]], list[int]] = {}
+    by_class = list(zip(bank.persona_of, zip(*rows.values(), strict=True), bank.shares, strict=True))
     for index, persona in enumerate(bank.personas):
         styles: dict[RowValues, float] = {}
-        for k, tells, share in by_class:
+        for k, values, share in by_class:
             if k == index:
-                styles[tells] = styles.get(tells, 0.0) + share / persona.prior
-        alike.setdefault(frozenset((tells, round(share, DIGITS)) for tells, share in styles.items()), []).append(index)
+                styles[values] = styles.get(values, 0.0) + share / persona.prior
+        groups.setdefault(frozenset((values, round(share, DIGITS)) for values, share in styles.items()), []).append(index)
         if persona.prior < LEAST_PRIOR:
             wrong = f"is {persona.prior:.2g} of the population: hardly any survey will find it"
             yield Finding(("personas", index, "prior"), wrong, "join it with another persona, or raise its prior")
-    for group in alike.values():
+    for group in groups.values():
         if len(group) > 1:
             names = join_names(f'"{bank.personas[index].id}"' for index in group)
             yield Finding(
@@ -71,10 +71,10 @@ def _personas(bank: Bank, told: dict[str, list[RowValues]]) -> Iterator[Finding]
             )
 
 
-def _questions(bank: Bank, told: dict[str, list[RowValues]]) -> Iterator[Finding]:
+def _questions(bank: Bank, rows: dict[str, list[RowValues]]) -> Iterator[Finding]:
     for index, question in enumerate(bank.questions):
-        if question.type != "text" and not question.pilot and len(set(told[question.id])) == 1:
-            wrong = "tells nothing: every persona answers alike"
+        if question.type != "text" and not question.pilot and len(set(rows[question.id])) == 1:
+            wrong = "is uninformative: every persona answers alike"
             yield Finding(("questions", index, "likelihood"), wrong, "give the personas different rows, or remove the question")
         if question.seconds == 0:
             wrong = "takes no time at all, so it would always come first"
@@ -89,7 +89,7 @@ def _ignored_tables(data: Any) -> Iterator[Finding]:
 
 
 def _unreachable(bank: Bank) -> Iterator[Finding]:
-    """Questions that no survey asks, and those whose condition no survey can meet."""
+    """Report questions that no survey asks, and questions whose condition no survey can meet."""
     if not bank.surveys:
         yield Finding((), "has no survey, so nothing can be asked", "add surveys: [{id: post-purchase, questions: all}]")
         return
@@ -110,7 +110,7 @@ def _unreachable(bank: Bank) -> Iterator[Finding]:
 
 
 def _reachable(questions: Mapping[str, Question], survey: Survey) -> set[str]:
-    """The questions of a survey whose conditions can be met in it, and theirs in turn."""
+    """Return the questions of a survey whose conditions can be met by questions that are reachable themselves."""
     reached: set[str] = set()
     waiting, before = survey.questions, None
     while waiting != before:
@@ -127,17 +127,17 @@ def _origins(bank: Bank) -> Iterator[Finding]:
 
 
 def _unasked(bank: Bank) -> Iterator[Finding]:
-    """A text tells nothing about the personas, so gain alone never chooses it."""
+    """Report text questions that are neither first nor required: they have no gain, so they are never chosen."""
     first = {name for survey in bank.surveys for name in survey.first}
     for index, question in enumerate(bank.questions):
         if question.type == "text" and not question.required and question.id not in first:
             yield Finding(
-                ("questions", index), "is never asked: a text tells nothing", "name it in a survey's first, or write required: true"
+                ("questions", index), "is never asked: a text has no gain", "name it in a survey's first, or write required: true"
             )
 
 
 def _actions(bank: Bank) -> Iterator[Finding]:
     for index, survey in enumerate(bank.surveys):
         if survey.objective == "value" and (best := survey.dominant_action):
-            wrong = f'"{best}" is best whoever it is, so no answer changes what to do and the survey chooses by information'
+            wrong = f'"{best}" is best for every persona, so no answer changes what to do and the survey chooses by information'
             yield Finding(("surveys", index, "actions"), wrong, "give an action that is worth more with some personas only, costs included")

@@ -1,4 +1,4 @@
-"""The text of a bank -> definitions, or every problem at once, each with its line."""
+"""Load the text of a bank: return its definitions, or all problems at once, each with its line."""
 
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ from question_bank.files.yaml_source import read_yaml
 __all__ = ["BankInvalid", "Problem", "Report", "check_bank", "read_bank"]
 
 RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules)
-"""Checks that need more than one field. Each runs whatever another finds, so that all problems are reported at once."""
+"""Checks across fields. All of them run, so that all problems are reported at once."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """`bank` is None exactly when there are errors; warnings never stand in the way."""
+    """The result of a check: `bank` is None exactly when there are errors; warnings do not prevent loading."""
 
     bank: Bank | None
     errors: tuple[Problem, ...] = ()
@@ -34,7 +34,7 @@ class Report:
 
 
 def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
-    """The bank written in `text`, YAML or JSON; raises BankInvalid with all its problems."""
+    """Return the bank written in `text`, YAML or JSON. Raises BankInvalid with all its problems."""
     report = check_bank(text, file)
     if report.bank is None:
         raise BankInvalid(report.errors)
@@ -42,15 +42,15 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
 
 
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
-    """The bank written in `text`, with everything wrong and everything doubtful in it, sorted by line."""
+    """Return the bank written in `text`, with all errors or all warnings, sorted by line."""
     try:
         source = _read(decode_text(text))
     except Unreadable as error:
         return Report(None, (_problem(error.finding, Source(None, {}), file),))
-    fields, unshaped = load_fields(source.data)
-    broken = frozenset(finding.path for finding in (*source.findings, *unshaped) if finding.line is None)
-    unread = {finding.path for finding in source.findings}
-    findings = [*source.findings, *(finding for finding in unshaped if finding.path not in unread)]
+    fields, field_findings = load_fields(source.data)
+    broken = frozenset(finding.path for finding in (*source.findings, *field_findings) if finding.line is None)
+    unreadable = {finding.path for finding in source.findings}
+    findings = [*source.findings, *(finding for finding in field_findings if finding.path not in unreadable)]
     draft = Draft(fields, broken, source.data)
     findings += [finding for rules in RULES for finding in rules(draft)]
     if findings:
@@ -66,7 +66,7 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
 
 
 def _read(text: str) -> Source:
-    """JSON by its first sign; YAML has flow maps that start with the same one, hence the second try."""
+    """Parse JSON if the text starts with a brace, else YAML; a YAML flow map starts with a brace too, hence the second try."""
     if not text.lstrip().startswith("{"):
         source = read_yaml(text)
     else:

@@ -1,4 +1,4 @@
-"""What is wrong with a bank, said so that its author can mend it: where, what, and what to do."""
+"""Problems of a bank: where they are, what is wrong, and what to do."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_COMPARED = 500
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong at one path. `line` is set only when the path cannot say it, as for a key written twice."""
+    """One problem at one path. `line` is set only where the path does not determine it, as for a duplicate key."""
 
     path: Path
     wrong: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Problem:
-    """A finding as its author reads it; `path` is the same place for machines, such as ``questions.3.likelihood.driver``."""
+    """A finding with its line and its place in words; `path` is the machine-readable place, such as ``questions.3.likelihood.driver``."""
 
     file: str
     line: int
@@ -41,7 +41,7 @@ class Problem:
 
 
 class BankInvalid(Exception):
-    """This bank cannot be used; `problems` holds everything that is wrong with it."""
+    """This bank cannot be used; `problems` holds all that is wrong with it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(problems)
@@ -52,7 +52,7 @@ class BankInvalid(Exception):
 
 
 def where_of(path: Path, data: object) -> str:
-    """The way to `path` by ids, as an author would say it: ``question "reasons" > likelihood > persona "driver"``."""
+    """Return the place of `path` by ids: ``question "reasons" > likelihood > persona "driver"``."""
     steps: list[str] = []
     for depth, key in enumerate(path):
         above = path[depth - 1] if depth else ""
@@ -75,20 +75,20 @@ def where_of(path: Path, data: object) -> str:
 
 
 def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
-    """Ask whether the closest known word was meant, or say `otherwise` when none is close, or too many to compare."""
+    """Return a suggestion of the closest known word, or `otherwise` where none is close or there are too many to compare."""
     words = list(islice(known, MOST_COMPARED + 1))
     close = get_close_matches(word, words, n=1) if len(words) <= MOST_COMPARED else []
     return f'did you mean "{close[0]}"?' if close else otherwise
 
 
 def join_names(words: Iterable[str], most: int = 12) -> str:
-    """The words as a short list for a message."""
+    """Return the words as a short list for a message."""
     names = list(islice(words, most + 1))
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def shorten(value: object, most: int = 40) -> str:
-    """A value as it may appear in a message: quoted when it is words, and never a page long."""
+    """Return a value for a message: strings in quotes, long ones cut, containers by their type."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nothing"}[value]
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What may be asked, apart from its numbers: options, points, conditions and parents."""
+"""Rules for questions, apart from their numbers: texts, options, points, conditions and parents."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ TEXTS = ("title", "name", "description", "needs", "text", "help")
 
 
 def text_rules(draft: Draft) -> Iterator[Finding]:
-    """Every text by language uses declared languages only, and has the default one; languages are declared once."""
+    """Check that each text uses declared languages only, including the default one, and that languages are declared once."""
     if not draft.is_readable("languages"):
         return
     languages = draft.data.get("languages") or [draft.language]
@@ -27,7 +27,7 @@ def text_rules(draft: Draft) -> Iterator[Finding]:
 
 
 def _texts(data: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Every map from language to words, wherever a bank may hold one."""
+    """Yield every map from language to text, with its path."""
     if isinstance(data, list):
         for index, item in enumerate(data):
             yield from _texts(item, (*path, index))
@@ -41,7 +41,7 @@ def _texts(data: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
 
 
 def _is_text(path: Path) -> bool:
-    """Told by place, not by name alone: an option or a persona may be called ``text``."""
+    """Return whether a path is that of a text. The name alone is not enough: an option or a persona may be called ``text``."""
     above = path[-2] if len(path) > 1 else ""
     if above == "labels":
         return True
@@ -60,7 +60,7 @@ ONLY_FOR = {
 
 
 def question_rules(draft: Draft) -> Iterator[Finding]:
-    """At least one question; ids used once; each one whole in itself; no circle of conditions or of parents."""
+    """Check that there are questions, that ids are used once, each question on its own, and cycles of conditions and parents."""
     yield from duplicate_ids(draft, "questions")
     if not list(draft.items("questions")) and "questions" in draft.data:
         yield Finding(("questions",), "has no question", "ask at least one")
@@ -166,32 +166,32 @@ def _parent(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[F
         yield Finding(at, "a pilot question cannot be a parent: it has no table yet", "remove the line until it is fitted")
 
 
-def _cycles(draft: Draft, field: str, followed: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:
-    """Questions that wait for each other, told at the first of them in the file."""
+def _cycles(draft: Draft, field: str, linked: Callable[[Mapping[str, Any]], tuple[str, ...]]) -> Iterator[Finding]:
+    """Report questions that wait for each other, at the first of them in the file."""
     questions = draft.by_id("questions")
     place = {name: index for index, name in enumerate(questions)}
-    for circle in _find_cycles({name: followed(question) for name, question in questions.items()}):
+    for circle in _find_cycles({name: linked(question) for name, question in questions.items()}):
         first = min(circle, key=place.__getitem__)
         index = next(path[1] for path, question in draft.items("questions") if question.get("id") == first)
         wrong = f"goes round in a circle: {join_names((*circle, circle[0])).replace(', ', ' > ')}"
         yield Finding(("questions", index, field), wrong, "remove one of these links")
 
 
-def _find_cycles(ahead: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Follow every link once, depth first; a link back onto the way closes a circle. Links to oneself are told elsewhere."""
+def _find_cycles(links_of: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield cycles by depth-first search: a link back onto the current path closes one. Self-links are reported elsewhere."""
     done: set[str] = set()
-    told: set[str] = set()
-    for start in ahead:
-        way = {} if start in done else {start: iter(ahead[start])}
-        while way:
-            name, links = next(reversed(way.items()))
+    reported: set[str] = set()
+    for start in links_of:
+        path = {} if start in done else {start: iter(links_of[start])}
+        while path:
+            name, links = next(reversed(path.items()))
             link = next(links, None)
             if link is None:
                 done.add(name)
-                del way[name]
-            elif link in way and link != name and not {link, name} <= told:
-                names = tuple(way)
-                told.update(circle := names[names.index(link) :])
+                del path[name]
+            elif link in path and link != name and not {link, name} <= reported:
+                names = tuple(path)
+                reported.update(circle := names[names.index(link) :])
                 yield circle
-            elif link in ahead and link not in done and link not in way:
-                way[link] = iter(ahead[link])
+            elif link in links_of and link not in done and link not in path:
+                path[link] = iter(links_of[link])

@@ -1,7 +1,7 @@
-"""The fields a bank file may have: one field, one message. What concerns two fields at once is in `checks`.
+"""The schema of a bank file: each field reports one message, ``what is wrong → what to do``.
 
-A message is ``what is wrong → what to do``. Loading leaves plain mappings; `building` makes definitions of them once
-every check has passed.
+Rules across fields are in the `*_rules` modules. Loading returns plain mappings, from which `build` makes definitions once every check
+has passed.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ ADDRESS = r"https?://[^\s/?#]+([/?#]\S*)?"
 
 
 class StrictSchema(Schema):
-    """A mapping whose unknown fields are errors that name the known one its author meant."""
+    """A schema whose errors for unknown fields suggest the closest known one."""
 
     error_messages = {"type": "is not a map of fields → write field: value lines here", "unknown": "unknown"}  # noqa: RUF012
 
@@ -32,13 +32,13 @@ class StrictSchema(Schema):
 
 
 class UnknownField:
-    """Stands for the message about an unknown field until its name is known."""
+    """A placeholder for the message about an unknown field, whose name marshmallow does not pass."""
 
     def __init__(self, known: list[str]) -> None:
-        self.known = known
+        self.evidence_given = known
 
-    def about(self, name: str) -> str:
-        return f"is not a field of this → {suggest(name, self.known, f'remove it; the fields are {join_names(self.known, 40)}')}"
+    def message(self, name: str) -> str:
+        return f"is not a field of this → {suggest(name, self.evidence_given, f'remove it; the fields are {join_names(self.evidence_given, 40)}')}"
 
 
 def _nested_list(shape: type[StrictSchema], **options: Any) -> fields.Nested:
@@ -171,7 +171,7 @@ class BankSchema(StrictSchema):
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
-    """Whatever could be read of a bank, field by field, and what could not."""
+    """Return the fields of a bank that could be read, and findings about those that could not."""
     try:
         return BankSchema().load(data), []
     except ValidationError as error:
@@ -186,6 +186,6 @@ def _findings(messages: Any, path: Path) -> Iterator[Finding]:
         return
     message = messages[0]
     if isinstance(message, UnknownField):
-        message = message.about(str(path[-1]))
+        message = message.message(str(path[-1]))
     wrong, _, todo = message.partition(" → ")
     yield Finding(path, wrong, todo)

@@ -1,4 +1,4 @@
-"""The text of a bank as plain data, with the line of everything in it; YAML and JSON are read by their own files."""
+"""The parsed text of a bank: plain data with line numbers, and the checks that YAML and JSON share."""
 
 import re
 from collections.abc import Mapping
@@ -19,21 +19,21 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\u
 
 @dataclass(frozen=True)
 class Source:
-    """Plain data; the line of every path; and what could not be read, whose place in `data` holds None."""
+    """Plain data, the line of every path, and findings about unreadable values, which are None in `data`."""
 
     data: Any
     lines: Mapping[Path, int]
     findings: tuple[Finding, ...] = ()
 
     def line(self, path: Path) -> int:
-        """The line of `path`, or of the nearest thing around it that is written."""
+        """Return the line of `path`, or of the closest enclosing path that has one."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
 
 class Unreadable(Exception):
-    """Reading stopped here."""
+    """The text cannot be parsed beyond this line."""
 
     def __init__(self, wrong: str, todo: str, line: int = 1, path: Path = ()) -> None:
         super().__init__(wrong)
@@ -41,17 +41,17 @@ class Unreadable(Exception):
 
 
 def decode_text(given: str | bytes) -> str:
-    """The text without its byte order mark; raises Unreadable when it is too large or is not text."""
+    """Return the text without its byte order mark. Raises Unreadable when it is too large or not text."""
     if len(given) > LARGEST_TEXT or (isinstance(given, str) and len(given.encode(errors="replace")) > LARGEST_TEXT):
         raise Unreadable("is larger than 1 MiB", "split it into several banks")
     text = (_decoded(given) if isinstance(given, bytes) else given).removeprefix("\ufeff")
-    odd = UNPRINTABLE.search(text)
-    if odd:
-        line = text.count("\n", 0, odd.start()) + 1
-        if "\ud800" <= odd[0] <= "\udfff":
+    match = UNPRINTABLE.search(text)
+    if match:
+        line = text.count("\n", 0, match.start()) + 1
+        if "\ud800" <= match[0] <= "\udfff":
             raise _not_utf8(line)
         raise Unreadable(
-            f"holds the control character {ord(odd[0]):#04x}", "delete it, or save the file again as plain text in UTF-8", line
+            f"holds the control character {ord(match[0]):#04x}", "delete it, or save the file again as plain text in UTF-8", line
         )
     if not text.strip():
         raise Unreadable("is empty", "start with bank: followed by a short name, then personas: and questions:")
@@ -70,9 +70,9 @@ def _not_utf8(line: int) -> Unreadable:
 
 
 def parse_number(text: str) -> int | float | None:
-    """The number a plain word stands for, or None; raises ValueError when it stands for no finite number.
+    """Return the number that an unquoted scalar denotes, or None. Raises ValueError for NaN and infinity.
 
-    Narrower than YAML 1.1 on purpose: ``1:30``, ``1_000`` and ``007`` are words here, as their authors mean them.
+    It accepts less than YAML 1.1 on purpose: ``1:30``, ``1_000`` and ``007`` are strings here.
     """
     if NOT_A_NUMBER.fullmatch(text):
         raise ValueError(text)
@@ -83,22 +83,22 @@ def parse_number(text: str) -> int | float | None:
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise ValueError(text)
-    return number + 0.0  # minus zero is zero: two banks that say the same must be equal to the last sign
+    return number + 0.0  # turns -0.0 into 0.0, so that equal banks have equal fingerprints
 
 
 def not_finite(path: Path) -> Finding:
-    """The finding for NaN, infinity and numbers beyond any use."""
+    """Return the finding for NaN, infinity and numbers too large for a float."""
     return Finding(path, "is not a finite number", "write an ordinary number such as 0.25")
 
 
 def unprintable(path: Path, text: str) -> Finding | None:
-    """Escapes such as ``\\u0000`` can smuggle in what a database, or a browser, refuses to hold."""
-    odd = UNPRINTABLE.search(text)
-    return Finding(path, f"holds the character {ord(odd[0]):#06x}, which cannot be shown", "delete it") if odd else None
+    """Return a finding if the text holds characters, such as an escaped ``\\u0000``, that databases or browsers refuse."""
+    match = UNPRINTABLE.search(text)
+    return Finding(path, f"holds the character {ord(match[0]):#06x}, which cannot be shown", "delete it") if match else None
 
 
 def printable_key(key: str, line: int) -> str:
-    """A key as it is; raises Unreadable when it cannot be shown, for then no path through it can."""
+    """Return the key. Raises Unreadable when it is not printable, because no path through it could be reported."""
     finding = unprintable((), key)
     if finding:
         raise Unreadable(f"has a name that {finding.wrong}", finding.todo, line)
@@ -106,5 +106,5 @@ def printable_key(key: str, line: int) -> str:
 
 
 def duplicate_key(path: Path, line: int, first: int) -> Finding:
-    """The finding for a key that a mapping holds twice: the second one would silently win."""
+    """Return the finding for a key that a mapping holds twice: otherwise the second one would silently replace the first."""
     return Finding(path, f"is written twice, first on line {first}", "keep one of the two", line)

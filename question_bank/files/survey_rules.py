@@ -1,4 +1,4 @@
-"""What is asked together, when it stops, and what the respondent gets."""
+"""Rules for surveys: their questions, stopping criteria, actions and results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from question_bank.files.problems import Finding, Path, join_names, shorten, sug
 
 
 def survey_rules(draft: Draft) -> Iterator[Finding]:
-    """Surveys ask what exists, start with what they ask, and say what their objective needs."""
+    """Check that surveys ask existing questions, start with questions they ask, and have what their objective needs."""
     yield from duplicate_ids(draft, "surveys")
     for path, survey in draft.items("surveys"):
         yield from _questions(draft, path, survey)
@@ -22,7 +22,7 @@ def survey_rules(draft: Draft) -> Iterator[Finding]:
 
 
 def selected_questions(draft: Draft, survey: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ids a survey asks, in bank order, whatever form the file chose."""
+    """Return the ids of the questions of a survey in bank order, for each form of selection."""
     chosen = survey.get("questions", "all")
     wanted = frozenset(chosen)
     if isinstance(chosen, Mapping):

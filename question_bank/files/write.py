@@ -1,4 +1,4 @@
-"""Definitions -> a YAML file that people read and edit: rows in one line, everything else one thing a line."""
+"""Write a bank as YAML for people to edit: each likelihood row on one line, other fields on lines of their own."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from question_bank.versions import to_plain
 WIDTH = 100
 PLAIN = re.compile(r"[^\W\d_][\w '’()./-]*")
 PLAIN_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
-MISREAD = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])  # by us, or by a reader of YAML 1.1
+MISREAD = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])  # as constants by this reader or by one of YAML 1.1
 
 
 def write_bank(bank: Bank, notes: Mapping[str, str] | None = None) -> str:
-    """The bank as YAML. `notes` become comments above the place they name, such as ``questions.3.likelihood``."""
+    """Return the bank as YAML. `notes` become comments above the path they name, such as ``questions.3.likelihood``."""
     by_path = {tuple(path.split(".")) if path else (): note for path, note in (notes or {}).items()}
     writer = _Writer(by_path)
     return "\n".join([*writer.note((), ""), *writer.mapping(to_plain(bank), (), "")]) + "\n"
@@ -51,7 +51,7 @@ class _Writer:
             if self.in_flow(item, below):
                 yield from _wrapped(f"{indent}-", item, indent)
                 continue
-            # The first field stands on the line of the dash, unless a comment has to come before it.
+            # The first field goes on the line of the dash, unless it has a comment.
             first, *rest = self.mapping(item, below, indent + "  ")
             if first.lstrip().startswith("#"):
                 yield f"{indent}-"
@@ -61,7 +61,7 @@ class _Writer:
             yield from rest
 
     def in_flow(self, value: Any, path: Path) -> bool:
-        """Whether a value goes on one line: scalars and lists of numbers always, maps when they are short and flat."""
+        """Return whether a value goes on one line: scalars and flat lists always, maps when they are short and flat."""
         if not isinstance(value, Mapping | list):
             return True
         if _names(path) in self.noted_below or _is_item(path):
@@ -74,7 +74,7 @@ def _names(path: Path) -> tuple[str, ...]:
 
 
 def _is_item(path: Path) -> bool:
-    """Whether this is one of the personas, questions, signals or surveys, or all of them."""
+    """Return whether this is the path of a persona, question, signal or survey, or of the list of them."""
     return bool(path) and path[0] in ("personas", "questions", "signals", "surveys") and len(path) <= 2
 
 
@@ -85,7 +85,7 @@ def _depth(value: Any) -> int:
 
 
 def _wrapped(name: str, value: Any, indent: str) -> Iterator[str]:
-    """A value behind its name, on further lines when it is a long row."""
+    """Yield a name and its value, on several lines when it is a long row."""
     line = f"{name} {_flow(value)}"
     if len(line) <= WIDTH or not isinstance(value, Mapping | list):
         yield line
@@ -133,7 +133,7 @@ def _words(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    """YAML's double quotes take any character by number, and unlike JSON's not by surrogate pairs."""
+    """Escape a character for YAML's double quotes; characters beyond the BMP have one code, not JSON's surrogate pairs."""
     if char in '"\\':
         return "\\" + char
     if char.isprintable():

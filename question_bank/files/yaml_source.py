@@ -1,6 +1,6 @@
-"""YAML -> plain data with lines, from the parser's events, so that neither recursion nor aliases can run away.
+"""Parse YAML to plain data with line numbers, from the parser's events, with limits on depth and on values from aliases.
 
-Only ``true`` and ``false`` are booleans: an option may be called ``yes`` and a language ``no``. Dates stay words.
+Only ``true`` and ``false`` are booleans: an option may be called ``yes`` and a language ``no``. Dates are strings.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from question_bank.files.source import (
 CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 NOTHING = ("", "~", "null", "Null", "NULL")
 
-# What PyYAML says, and what it means to someone who never read the YAML specification.
+# Phrases of PyYAML's errors, and what they mean to authors who do not know YAML's grammar.
 YAML_MESSAGES = {
     "block sequence entries": ("has a - where no list can start", 'start the list on its own line, or write "-" in quotes'),
     "mapping values": ("has a : where none can stand", "put a text that holds a colon in quotes, and align the line with its neighbours"),
@@ -37,7 +37,7 @@ YAML_MESSAGES = {
 
 
 class ParsedValue(NamedTuple):
-    """A value, how many values it holds and how deep it is, with every alias counted where it is used."""
+    """A value with the number of values it holds and its depth, aliases counted wherever they are used."""
 
     value: Any
     size: int = 1
@@ -45,7 +45,7 @@ class ParsedValue(NamedTuple):
 
 
 def read_yaml(text: str) -> Source:
-    """Raises Unreadable at the first error of syntax."""
+    """Return the parsed text. Raises Unreadable at the first syntax error."""
     builder = _Builder(yaml.parse(text, Loader=yaml.CSafeLoader))
     try:
         data = builder.document()
@@ -133,24 +133,24 @@ class _Builder:
         return printable_key(str(event.value), _line(event))
 
     def _skip(self, event: yaml.Event) -> None:
-        """Read past a value without keeping anything of it."""
-        aside = _Builder(self.events)
-        aside.anchors, aside.values = self.anchors, self.values
-        aside.build(event, ())
-        self.values = aside.values
+        """Parse a value and discard it."""
+        skipper = _Builder(self.events)
+        skipper.anchors, skipper.values = self.anchors, self.values
+        skipper.build(event, ())
+        self.values = skipper.values
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Any:
         text = str(event.value)
         if event.tag is not None and event.tag != "tag:yaml.org,2002:str":
             self.findings.append(Finding(path, "has a tag (the word after !), which banks do not use", "remove the tag"))
             return None
-        if unshown := unprintable(path, text):
-            self.findings.append(unshown)
+        if finding := unprintable(path, text):
+            self.findings.append(finding)
             return None
         return text if event.tag is not None or not event.implicit[0] else self._plain(text, path)
 
     def _plain(self, text: str, path: Path) -> Any:
-        """What a word without quotes stands for."""
+        """Return the value of a scalar without quotes."""
         if text in NOTHING:
             return None
         if text in CONSTANTS:
@@ -179,7 +179,7 @@ def _explain(error: yaml.MarkedYAMLError) -> Unreadable:
     mark = error.problem_mark
     line = 1 if mark is None else int(mark.line) + 1
     problem = error.problem or "not YAML"
-    for said, (wrong, todo) in YAML_MESSAGES.items():
-        if said in problem:
+    for phrase, (wrong, todo) in YAML_MESSAGES.items():
+        if phrase in problem:
             return Unreadable(wrong, todo, line)
     return Unreadable(f"cannot be read: {problem}", "check the indentation, the quotes and the brackets around this line", line)

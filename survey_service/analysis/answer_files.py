@@ -1,4 +1,4 @@
-"""Files of answers as cells: CSV by bytes, Parquet through pyarrow where it is installed."""
+"""Read files of answers as cells: CSV, and Parquet where pyarrow is installed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,14 +8,14 @@ from question_bank.datasets.table_files import AnswersInvalid, Cells, decode, pa
 
 
 def read_cells(path: Path) -> Cells:
-    """Raises AnswersInvalid with every problem of the file."""
+    """Return the cells of a file. Raises AnswersInvalid with every problem of the file."""
     if path.suffix.lower() in (".parquet", ".pq"):
         return _parquet(path)
     return parse_csv(decode(path.read_bytes(), path.name), path.name)
 
 
 def _parquet(path: Path) -> Cells:
-    """Numbers, words, dates and booleans as a CSV file would write them, nulls and NaN as empty cells; rows are counted from 1."""
+    """Return values as a CSV file would write them, nulls and NaN as empty cells; rows are counted from 1."""
     try:
         from pyarrow import ArrowInvalid, parquet
     except ImportError:

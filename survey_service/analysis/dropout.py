@@ -1,4 +1,4 @@
-"""Where the respondents of a survey left, as its sessions tell it, and the hazard that they teach."""
+"""Fit the dropout hazard of a survey to its stored sessions."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,51 +13,51 @@ from question_bank.definitions import Bank
 from survey_service.store.tables.core import Answer, SurveySession
 
 FEWEST_RESPONDENTS = 30
-"""Respondents who left, and questions that were answered, from which a hazard is learnt."""
+"""Fewest respondents who left, and fewest questions answered, for a hazard to be fitted."""
 
 PLACES = 3
 
 ShownQuestion = tuple[int, float, bool, bool]
-"""One question in front of one respondent: questions before it, its effort in seconds, topic untouched, they left at it."""
+"""One question shown to one respondent: questions before it, its effort in seconds, new topic, the respondent left at it."""
 
 
 def fit_survey_hazard(session: Session, bank: CompiledBank, survey: str) -> Hazard | None:
-    """What the sessions of a survey teach about leaving, in any version of its bank; None where too few left, or too few stayed."""
-    shown = list(_shown_questions(session, bank, survey))
-    gone = sum(left for *_, left in shown)
-    if min(gone, len(shown) - gone) < FEWEST_RESPONDENTS:
+    """Return the hazard of a survey from its sessions under all versions of its bank; None where too few left, or too few stayed."""
+    rows = list(_shown_questions(session, bank, survey))
+    departures = sum(left for *_, left in rows)
+    if min(departures, len(rows) - departures) < FEWEST_RESPONDENTS:
         return None
-    taken, seconds, fresh, left = (np.array(column) for column in zip(*shown, strict=True))
-    found = fit_hazard(taken, seconds, fresh, left)
-    return Hazard(*(round(item, PLACES) for item in (found.base, found.position, found.seconds, found.new_topic)))
+    taken, seconds, new_topic, left = (np.array(column) for column in zip(*rows, strict=True))
+    hazard = fit_hazard(taken, seconds, new_topic, left)
+    return Hazard(*(round(coefficient, PLACES) for coefficient in (hazard.base, hazard.position, hazard.seconds, hazard.new_topic)))
 
 
 def with_hazard(bank: Bank, survey: str, hazard: Hazard | None) -> Bank:
-    """The bank with what is known of leaving; as it was where nothing is."""
+    """Return the bank with the hazard in its survey; unchanged where there is none."""
     if hazard is None:
         return bank
     return replace(
         bank,
-        surveys=tuple(replace(this_survey, drop_out=hazard) if this_survey.id == survey else this_survey for this_survey in bank.surveys),
+        surveys=tuple(replace(candidate, drop_out=hazard) if candidate.id == survey else candidate for candidate in bank.surveys),
     )
 
 
 def _shown_questions(session: Session, bank: CompiledBank, survey: str) -> Iterator[ShownQuestion]:
-    of_survey = SurveySession.survey == survey, SurveySession.bank == bank.bank.id
-    log = select(Answer.session_id, Answer.question).join(SurveySession).where(*of_survey, Answer.state != "withdrawn")
+    condition = SurveySession.survey == survey, SurveySession.bank == bank.bank.id
+    log = select(Answer.session_id, Answer.question).join(SurveySession).where(*condition, Answer.state != "withdrawn")
     given = {
         name: [question for _, question in rows]
         for name, rows in groupby(session.exec(log.order_by(Answer.session_id, col(Answer.id))), key=lambda row: row[0])
     }
-    places = select(SurveySession.id, SurveySession.left_at, SurveySession.question, SurveySession.abandoned_at).where(*of_survey)
-    for name, left_at, asked, abandoned_at in session.exec(places):
+    sessions = select(SurveySession.id, SurveySession.left_at, SurveySession.question, SurveySession.abandoned_at).where(*condition)
+    for name, left_at, asked, abandoned_at in session.exec(sessions):
         lost_at = left_at or (asked if abandoned_at is not None else None)
         if name in given:
             yield from _questions_of_session(bank, [*dict.fromkeys(given[name])], lost_at)
 
 
 def _questions_of_session(bank: CompiledBank, given: list[str], lost_at: str | None) -> Iterator[ShownQuestion]:
-    """The first question says nothing: those who left at it never began, and a page may have been opened by nobody."""
+    """Yield the questions shown in a session, except the first: leaving there may only mean that nobody read the page."""
     topics: set[str] = set()
     for taken, name in enumerate([*given, *([lost_at] if lost_at else [])]):
         if name in bank.index:

@@ -1,4 +1,4 @@
-"""What `discern fit` does: a file of answers, and a bank with its column map written beside it."""
+"""`discern fit`: fit a bank to a file of answers, and write it with its column map."""
 
 import csv
 import re
@@ -31,12 +31,12 @@ from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.progress import progress
 
 PARALLEL_FROM = 1_000_000
-"""Cells of one-hot answers from which the starts of one search are worth processes of their own."""
+"""Number of one-hot cells from which the starts of a single fit run in parallel processes."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to fit, as the command line gives it: how many personas, where labels give none, and what to make of the columns."""
+    """The options of the command line: the range of persona numbers, None with labels, and how to read the columns."""
 
     personas: tuple[int, int] | None
     bank_id: str | None
@@ -47,12 +47,12 @@ class Options:
 
 
 def read_options(options: Mapping[str, Any]) -> ReadOptions:
-    """The options of the command line that speak of columns. Raises ValueError for a --type without a kind."""
+    """Return the options about columns. Raises ValueError for a --type without a kind."""
     kinds = {}
-    for told in options["types"]:
-        name, sign, kind = told.rpartition("=")
+    for written in options["types"]:
+        name, sign, kind = written.rpartition("=")
         if not sign or not name:
-            raise ValueError(f'--type: "{told}" has no kind: write COLUMN=single, multiple, scale, number or ignore')
+            raise ValueError(f'--type: "{written}" has no kind: write COLUMN=single, multiple, scale, number or ignore')
         kinds[name] = kind
     columns = options["columns"]
     without = [name for names in options["without"] for name in _names(names)]
@@ -66,43 +66,45 @@ def _names(listed: str) -> list[str]:
     return next(csv.reader([listed], skipinitialspace=True), [])
 
 
-def fit_file(answers: Path, out: Path, wish: Options) -> str:
-    """Write the bank and `OUT.columns.yaml`, and tell what was found. Raises ValueError with every problem; then nothing is written."""
-    bank_id = wish.bank_id or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")
+def fit_file(answers: Path, out: Path, options: Options) -> str:
+    """Write the bank and `OUT.columns.yaml`, and return a summary. Raises ValueError with every problem; then nothing is written."""
+    bank_id = options.bank_id or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")
     if not SLUG.fullmatch(bank_id):
         raise ValueError(f'--bank-id: "{bank_id}" is not an id: {SLUG_TODO}')
-    sheet = read_dataset(read_cells(answers), answers.name, wish.columns)
-    with _process_pool(sheet, wish) as spread:
-        personas, compared = _choose_persona_number(sheet, wish, spread)
-        fit = fit_dataset(sheet, personas, wish.seed, _print_step, spread, styles=wish.styles)
-    silent = tuple(sheet.columns[q].question.id for q in sorted(fit.silence))
-    columns = sheet.column_map(persona_ids(sheet), silent, keep_repeats=wish.columns.keep_repeats)
-    told = _write_files(out, fitted_bank(sheet, fit, bank_id), fit_notes(sheet, fit), columns, fit)
-    if wish.styles:
+    dataset = read_dataset(read_cells(answers), answers.name, options.columns)
+    with _process_pool(dataset, options) as parallel_map:
+        personas, compared = _choose_persona_number(dataset, options, parallel_map)
+        fit = fit_dataset(dataset, personas, options.seed, _print_step, parallel_map, styles=options.styles)
+    silent = tuple(dataset.columns[q].question.id for q in sorted(fit.silence))
+    columns = dataset.column_map(persona_ids(dataset), silent, keep_repeats=options.columns.keep_repeats)
+    summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, fit)
+    if options.styles:
         compared.append(_styles_summary(fit))
-    return "\n".join([*compared, *(f"warning: {warning}" for warning in sheet.warnings), *told])
+    return "\n".join([*compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
 
 
 def _styles_summary(fit: Fit) -> str:
     if fit.styles is None:
-        return "styles: none, because one table a persona foretells held-out personas as well"
+        return "styles: none, because one table per persona predicts held-out personas as well"
     numbers = np.bincount(fit.styles.persona_of)
-    return f"styles: {', '.join(map(str, numbers))} of the personas in their order; they foretell held-out personas clearly better"
+    return f"styles: {', '.join(map(str, numbers))} of the personas in their order; they predict held-out personas clearly better"
 
 
-def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, wish: Options) -> str:
-    """Like `fit_file`, from the bank there was before: its personas, ids and words are kept, its tables count as earlier answers."""
-    known = replace(names, ignore=names.ignore | set(wish.columns.without), keep_repeats=names.keep_repeats or wish.columns.keep_repeats)
-    table = read_answers(read_cells(answers), before, answers.name, known, wish.columns.label)
-    learnt = refit_bank(before, rows_of(table), table.labels, wish.seed, _print_step)
-    silent = frozenset(question.id for question in learnt.bank.questions if question.no_answer is not None) & table.asked
-    ignored = known.ignore if wish.columns.label is None else known.ignore | {wish.columns.label}
-    told = _write_files(out, learnt.bank, learnt.notes, replace(known, silent=silent, ignore=ignored), learnt.fit)
-    return "\n".join(told)
+def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, options: Options) -> str:
+    """Refit a bank as `fit_file` does: its personas, ids and texts are kept, its tables count as earlier answers."""
+    column_map = replace(
+        names, ignore=names.ignore | set(options.columns.without), keep_repeats=names.keep_repeats or options.columns.keep_repeats
+    )
+    table = read_answers(read_cells(answers), before, answers.name, column_map, options.columns.label)
+    refitted = refit_bank(before, rows_of(table), table.labels, options.seed, _print_step)
+    silent = frozenset(question.id for question in refitted.bank.questions if question.no_answer is not None) & table.asked
+    ignored = column_map.ignore if options.columns.label is None else column_map.ignore | {options.columns.label}
+    summary = _write_files(out, refitted.bank, refitted.notes, replace(column_map, silent=silent, ignore=ignored), refitted.fit)
+    return "\n".join(summary)
 
 
 def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, fit: Fit) -> list[str]:
-    """Write both files; warnings and a summary. Raises ValueError when it is no sound bank, or cannot be written."""
+    """Write both files and return warnings and a summary. Raises ValueError for an invalid bank and for files that cannot be written."""
     text = write_bank(bank, notes)
     report = check_bank(text.encode(), out.name)
     if report.errors:
@@ -119,24 +121,24 @@ def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: Colum
     return [*(f"warning: {warning}" for warning in report.warnings), summary]
 
 
-def _choose_persona_number(sheet: Dataset, wish: Options, spread: ParallelMap) -> tuple[int | None, list[str]]:
-    """The number of personas that was asked for or is chosen, and a table of what was compared."""
-    if wish.personas is None:
+def _choose_persona_number(dataset: Dataset, options: Options, parallel_map: ParallelMap) -> tuple[int | None, list[str]]:
+    """Return the requested or chosen number of personas, and the lines of a table of the numbers compared."""
+    if options.personas is None:
         return None, []
-    first, last = wish.personas
+    first, last = options.personas
     if first == last:
         return first, []
     numbers = range(first, last + 1)
     with progress("comparing", len(numbers) * (FOLDS + 1)) as step:
-        compared = compare_persona_numbers(sheet, numbers, wish.seed, lambda _: step(1), spread)
+        compared = compare_persona_numbers(dataset, numbers, options.seed, lambda _: step(1), parallel_map)
     best = best_class_number(compared)
     lines = [f"{'personas':>8}{'log-likelihood':>16}{'parameters':>12}{'BIC':>12}{'held-out score':>16}{'+-':>8}{'smallest':>10}"]
     lines += [
-        f"{item.classes:>8}{item.log_likelihood:>16.1f}{item.parameters:>12}{item.bic:>12.1f}{item.score:>16.3f}{item.error:>8.3f}{item.smallest:>10.1%}"
-        for item in compared
+        f"{candidate.classes:>8}{candidate.log_likelihood:>16.1f}{candidate.parameters:>12}{candidate.bic:>12.1f}{candidate.score:>16.3f}{candidate.error:>8.3f}{candidate.smallest:>10.1%}"
+        for candidate in compared
     ]
-    lines.append(f"{best.classes} personas: the fewest within one standard error of the best held-out score, respondent by respondent")
-    by_bic = min(compared, key=lambda item: item.bic)
+    lines.append(f"{best.classes} personas: the fewest within one standard error of the best held-out score, compared per respondent")
+    by_bic = min(compared, key=lambda candidate: candidate.bic)
     if by_bic is not best:
         lines.append(f"BIC alone would choose {by_bic.classes}")
     if best.classes == last:
@@ -145,17 +147,19 @@ def _choose_persona_number(sheet: Dataset, wish: Options, spread: ParallelMap) -
 
 
 @contextmanager
-def _process_pool(sheet: Dataset, wish: Options) -> Iterator[ParallelMap]:
-    """`map` over processes where there is work for them: the results are the same."""
-    several = wish.personas is not None and (wish.personas[0] < wish.personas[1] or len(sheet.codes) * sum(sheet.levels) > PARALLEL_FROM)
-    if wish.jobs == 1 or not several:
+def _process_pool(dataset: Dataset, options: Options) -> Iterator[ParallelMap]:
+    """Yield the `map` of a process pool where there is enough work for one, else `map`; the results are the same."""
+    several = options.personas is not None and (
+        options.personas[0] < options.personas[1] or len(dataset.codes) * sum(dataset.levels) > PARALLEL_FROM
+    )
+    if options.jobs == 1 or not several:
         yield map
         return
-    with ProcessPoolExecutor(wish.jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         yield pool.map
 
 
 def _print_step(step: str) -> None:
-    """The step that begins, on a terminal; silence elsewhere."""
+    """Print the step that begins, on a terminal only."""
     if sys.stderr.isatty():
         click.echo(f"{step} ...", err=True)

@@ -9,7 +9,7 @@ import click
 
 @contextmanager
 def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, to be told how much more is done; silence elsewhere."""
+    """Show a progress bar on a terminal and yield its update function; elsewhere a function that does nothing."""
     screen = sys.stderr
     if not screen.isatty():
         yield lambda _: None

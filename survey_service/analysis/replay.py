@@ -1,4 +1,4 @@
-"""What `discern replay` does: a bank, a file of real answers, and a table of how soon the belief is right."""
+"""`discern replay`: replay a file of real answers and measure the belief after each number of questions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +24,7 @@ ORDERS = ("adaptive", "fixed", "random")
 
 @dataclass(frozen=True)
 class Options:
-    """What to replay, as the command line gives it. `stop` is a confidence that takes the place of the survey's own stops."""
+    """The options of the command line. `stop` is a confidence that replaces the survey's own stopping criteria."""
 
     survey: str | None
     label: str | None
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """Measures by order; and with the adaptive order whole interviews that stop, beside what is held to be true of these people."""
+    """Metrics by order, the reference personas, and, with the adaptive order, whole interviews that stop."""
 
     bank: CompiledBank
     rules: SurveyRules
@@ -53,43 +53,43 @@ class ReplayResult:
         return stop_metrics(self.interviews, self.full, self.label, labelled=self.people.label is not None)
 
 
-def replay_file(bank: Bank, answers: Path, columns: Path | None, wish: Options) -> ReplayResult:
-    """Raises ValueError with every problem of the wish, the column map or the answers."""
-    steps = _check_options(bank, wish)
+def replay_file(bank: Bank, answers: Path, columns: Path | None, options: Options) -> ReplayResult:
+    """Replay a file. Raises ValueError with every problem of the options, the column map or the answers."""
+    steps = _check_options(bank, options)
     names = None if columns is None else read_column_map(columns.read_text(encoding="utf-8"), columns.name)
-    table = read_answers(read_cells(answers), bank, answers.name, names, wish.label)
+    table = read_answers(read_cells(answers), bank, answers.name, names, options.label)
     compiled = compile_bank(bank)
-    rules, people = rules_of(compiled, wish.survey, wish.stop), respondents_of(compiled, table)
-    return replay_respondents(compiled, rules, people, wish.orders, steps, wish.seed)
+    rules, people = rules_of(compiled, options.survey, options.stop), respondents_of(compiled, table)
+    return replay_respondents(compiled, rules, people, options.orders, steps, options.seed)
 
 
 def replay_respondents(
     bank: CompiledBank, rules: SurveyRules, people: Respondents, orders: tuple[str, ...], steps: list[int], seed: int
 ) -> ReplayResult:
-    """The same with answers that have been read."""
-    measures = {}
+    """Replay respondents whose answers have been read."""
+    metrics = {}
     for order in orders:
         with progress(order, max(steps) + 1) as watch:
-            measures[order] = replay(bank.tables, rules, people, order, steps, np.random.default_rng(seed), lambda _: watch(1))
+            metrics[order] = replay(bank.tables, rules, people, order, steps, np.random.default_rng(seed), lambda _: watch(1))
     interviews = None
     if "adaptive" in orders:
         with progress("until it stops", len(people.opens)) as watch:
             interviews = interview(bank.tables, rules, people, watch)
     full, label = reference_personas(bank.tables, rules, people)
-    return ReplayResult(bank, rules, people, measures, full, label, interviews)
+    return ReplayResult(bank, rules, people, metrics, full, label, interviews)
 
 
-def figures(done: ReplayResult) -> dict[str, Any]:
-    """Everything that was measured, as plain data: the shape of `--json`."""
-    orders = {order: [asdict(measure) for measure in measures] for order, measures in done.orders.items()}
-    found: dict[str, Any] = {"orders": orders, "respondents": len(done.label)}
-    if done.at_stop is not None:
-        found["at_stop"] = {"adaptive": asdict(done.at_stop)}
+def figures(result: ReplayResult) -> dict[str, Any]:
+    """Return all metrics as plain data: the structure of `--json`."""
+    orders = {order: [asdict(measure) for measure in measures] for order, measures in result.orders.items()}
+    found: dict[str, Any] = {"orders": orders, "respondents": len(result.label)}
+    if result.at_stop is not None:
+        found["at_stop"] = {"adaptive": asdict(result.at_stop)}
     return found
 
 
 def summary(result: Mapping[str, Any]) -> str:
-    """The same as a table for people."""
+    """Return the metrics as text."""
     lines = [f"{result['respondents']} respondents"]
     lines.append(f"{'order':<10}{'questions':>10}{'agreement':>11}{'confidence':>12}{'calibration error':>19}{'log score':>11}")
     for order, measures in result["orders"].items():
@@ -105,12 +105,12 @@ def summary(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _metric_cells(item: Mapping[str, float]) -> str:
-    return f"{item['agreement']:>11.3f}{item['confidence']:>12.3f}{item['calibration_error']:>19.3f}"
+def _metric_cells(metrics: Mapping[str, float]) -> str:
+    return f"{metrics['agreement']:>11.3f}{metrics['confidence']:>12.3f}{metrics['calibration_error']:>19.3f}"
 
 
 def rules_of(bank: CompiledBank, survey: str | None, stop: float | None = None) -> SurveyRules:
-    """The rules of a survey; of the whole bank, with the stops of its first survey, where none is named."""
+    """Return the rules of a survey; without one, of the whole bank with the stopping criteria of its first survey."""
     rules = _whole_bank_rules(bank) if survey is None else bank.rules[survey]
     return rules if stop is None else replace(rules, stop=StopRule(confidence=stop))
 
@@ -123,15 +123,15 @@ def _whole_bank_rules(bank: CompiledBank) -> SurveyRules:
     return replace(first, included=everything, first=())
 
 
-def _check_options(bank: Bank, wish: Options) -> list[int]:
-    problems = [f'--orders: "{order}" is not one of {", ".join(ORDERS)}' for order in wish.orders if order not in ORDERS]
-    problems += [f'--steps: "{step}" is not a whole number from 0 to 1000' for step in wish.steps if not _is_step(step)]
+def _check_options(bank: Bank, options: Options) -> list[int]:
+    problems = [f'--orders: "{order}" is not one of {", ".join(ORDERS)}' for order in options.orders if order not in ORDERS]
+    problems += [f'--steps: "{step}" is not a whole number from 0 to 1000' for step in options.steps if not _is_step(step)]
     surveys = [survey.id for survey in bank.surveys]
-    if wish.survey is not None and wish.survey not in surveys:
-        problems.append(f'--survey: the bank has no survey "{wish.survey}": it has {", ".join(surveys)}')
+    if options.survey is not None and options.survey not in surveys:
+        problems.append(f'--survey: the bank has no survey "{options.survey}": it has {", ".join(surveys)}')
     if problems:
         raise ValueError("\n".join(problems))
-    return sorted({int(step) for step in wish.steps})
+    return sorted({int(step) for step in options.steps})
 
 
 def _is_step(step: str) -> bool:

@@ -1,4 +1,4 @@
-"""What `discern simulate` does: respondents drawn from a bank take one of its surveys, before anybody real does."""
+"""`discern simulate`: simulate one survey of a bank with respondents drawn from its tables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ from question_bank.definitions import Bank
 from survey_service.analysis.progress import progress
 
 PLACES = 6
-"""Decimal places in the JSON: sums of floats differ between machines in the last ones."""
+"""Decimal places in the JSON: sums of floats differ between machines in their last digits."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to simulate, as the command line gives it; without `drop_out`, respondents leave as the survey's own `drop_out` says."""
+    """The options of the command line; without `drop_out`, respondents leave with the survey's own hazard."""
 
     survey: str | None
     respondents: int
@@ -30,7 +30,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """What was simulated, and what came of it."""
+    """A simulation and its result."""
 
     bank: CompiledBank
     survey: str
@@ -39,7 +39,7 @@ class Simulation:
 
     @property
     def leaving(self) -> str:
-        """With what chance respondents leave, in words."""
+        """The dropout of the respondents, in words."""
         if self.options.drop_out is not None:
             return f"a chance of {self.options.drop_out:.0%} before each further question"
         return "as the survey's drop_out says" if self.bank.rules[self.survey].hazard else "nobody leaves"
@@ -50,47 +50,47 @@ class Simulation:
         return np.asarray(self.result.interviews.belief.argmax(axis=1) == self.result.persona)
 
 
-def simulate_survey(bank: Bank, wish: Options) -> Simulation:
-    """Raises ValueError for a survey that the bank does not have."""
-    survey = survey_of(bank, wish.survey)
+def simulate_survey(bank: Bank, options: Options) -> Simulation:
+    """Simulate a survey. Raises ValueError for a survey that the bank does not have."""
+    survey = survey_of(bank, options.survey)
     compiled = compile_bank(bank)
-    with progress(f"simulate {survey}", wish.respondents) as watch:
+    with progress(f"simulate {survey}", options.respondents) as watch:
         result = simulate(
             compiled.tables,
             compiled.rules[survey],
             conditions_of(compiled),
-            wish.respondents,
-            np.random.default_rng(wish.seed),
-            skip=wish.skip,
-            drop_out=wish.drop_out,
+            options.respondents,
+            np.random.default_rng(options.seed),
+            skip=options.skip,
+            drop_out=options.drop_out,
             explore=bank.survey(survey).explore,
             watch=watch,
         )
-    return Simulation(compiled, survey, wish, result)
+    return Simulation(compiled, survey, options, result)
 
 
-def survey_of(bank: Bank, wanted: str | None) -> str:
-    """The survey that is meant: the only one where none is named. Raises ValueError."""
+def survey_of(bank: Bank, name: str | None) -> str:
+    """Return the named survey, or the only one where none is named. Raises ValueError."""
     surveys = [survey.id for survey in bank.surveys]
-    if wanted is None and len(surveys) == 1:
+    if name is None and len(surveys) == 1:
         return surveys[0]
-    if wanted in surveys:
-        return wanted
+    if name in surveys:
+        return name
     if not surveys:
         raise ValueError("the bank has no survey: add one under surveys")
-    wrong = "name one" if wanted is None else f'the bank has no survey "{wanted}"'
+    wrong = "name one" if name is None else f'the bank has no survey "{name}"'
     raise ValueError(f"--survey: {wrong}: it has {', '.join(surveys)}")
 
 
 def figures(simulation: Simulation) -> dict[str, Any]:
-    """Everything that was found, as plain data: the shape of `--json` (docs/simulate.md)."""
+    """Return all figures as plain data: the structure of `--json` (docs/simulate.md)."""
     bank, interviews = simulation.bank, simulation.result.interviews
     people, length = len(simulation.right), interviews.length
     confidence, right = interviews.belief.max(axis=1), simulation.right.astype(float)
     accuracy = float(right.mean())
-    used = usage(interviews, len(bank.index))
-    gone = np.bincount(length[interviews.left_at != NO_QUESTION]) / people
-    never = (used.asked == 0) & bank.rules[simulation.survey].included
+    use = usage(interviews, len(bank.index))
+    departures = np.bincount(length[interviews.left_at != NO_QUESTION]) / people
+    never_asked = (use.asked == 0) & bank.rules[simulation.survey].included
     return _rounded(
         {
             "bank": bank.bank.id,
@@ -105,13 +105,13 @@ def figures(simulation: Simulation) -> dict[str, Any]:
             "accuracy": {"mean": accuracy, "standard_error": float(np.sqrt(accuracy * (1 - accuracy) / people))},
             "confidence": float(confidence.mean()),
             "calibration_error": calibration_error(confidence, right),
-            "reliability": [asdict(item) for item in reliability(confidence, right)],
+            "reliability": [asdict(bin_) for bin_ in reliability(confidence, right)],
             "personas": list(_personas(simulation)),
             "asked": list(_asked(simulation)),
-            "never_asked": [bank.bank.questions[q].id for q in np.flatnonzero(never)],
+            "never_asked": [bank.bank.questions[q].id for q in np.flatnonzero(never_asked)],
             "lost": {
-                "share": float(used.left.sum()),
-                "after_questions": {str(count): float(share) for count, share in enumerate(gone) if share},
+                "share": float(use.left.sum()),
+                "after_questions": {str(count): float(share) for count, share in enumerate(departures) if share},
             },
         }
     )
@@ -123,24 +123,24 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 
 
 def _personas(simulation: Simulation) -> Iterator[dict[str, Any]]:
-    """Each persona: its share, how often it is recognised, how often its name is right, how many questions it takes."""
+    """Yield the share, recall, precision and mean number of questions of each persona."""
     bank, result = simulation.bank, simulation.result
     true = np.eye(len(bank.personas))[result.persona]
     table = confusion(true, result.interviews.belief.argmax(axis=1))
     for k, persona in enumerate(bank.personas):
-        there, stated = table[k].sum(), table[:, k].sum()
+        share, stated = table[k].sum(), table[:, k].sum()
         yield {
             "persona": persona,
-            "share": float(there),
-            "recall": float(table[k, k] / there) if there else None,
+            "share": float(share),
+            "recall": float(table[k, k] / share) if share else None,
             "precision": float(table[k, k] / stated) if stated else None,
-            "questions": float(result.interviews.length[result.persona == k].mean()) if there else None,
+            "questions": float(result.interviews.length[result.persona == k].mean()) if share else None,
             "stated_as": dict(zip(bank.personas, table[k].tolist(), strict=True)),
         }
 
 
 def _asked(simulation: Simulation) -> Iterator[dict[str, Any]]:
-    """The questions that were asked, the most used first."""
+    """Yield the questions that were asked, the most used first."""
     used = usage(simulation.result.interviews, len(simulation.bank.index))
     for q in np.argsort(-used.asked, kind="stable"):
         if used.asked[q] > 0:
@@ -159,7 +159,7 @@ def _rounded(plain: Any) -> Any:
 
 
 def summary(found: Mapping[str, Any]) -> str:
-    """The same figures as tables for people."""
+    """Return the figures as text."""
     questions, seconds, accuracy = found["questions"], found["seconds"], found["accuracy"]
     ends = ", ".join(f"{name} {share:.1%}" for name, share in found["stopped_because"].items())
     lines = [
@@ -185,11 +185,11 @@ def summary(found: Mapping[str, Any]) -> str:
 
 
 def _persona_lines(personas: list[dict[str, Any]]) -> Iterator[str]:
-    wide = max(7, *(len(persona["persona"]) for persona in personas))
-    yield f"{'persona':<{wide}}{'share':>8}{'recognised':>12}{'name right':>12}{'questions':>11}"
+    width = max(7, *(len(persona["persona"]) for persona in personas))
+    yield f"{'persona':<{width}}{'share':>8}{'recognised':>12}{'name right':>12}{'questions':>11}"
     for persona in personas:
         recall, precision = (_or_dash(persona[name], ".3f") for name in ("recall", "precision"))
-        yield f"{persona['persona']:<{wide}}{persona['share']:>8.3f}{recall:>12}{precision:>12}{_or_dash(persona['questions'], '.1f'):>11}"
+        yield f"{persona['persona']:<{width}}{persona['share']:>8.3f}{recall:>12}{precision:>12}{_or_dash(persona['questions'], '.1f'):>11}"
 
 
 def _or_dash(value: float | None, form: str) -> str:
@@ -197,8 +197,8 @@ def _or_dash(value: float | None, form: str) -> str:
 
 
 def _question_lines(asked: list[dict[str, Any]]) -> Iterator[str]:
-    wide = max(8, *(len(call["question"]) for call in asked)) if asked else 8
-    yield f"{'question':<{wide}}{'asked of':>10}{'gain, bits':>12}{'at place':>10}{'no answer':>11}{'left here':>11}"
-    for call in asked:
-        share = f"{call['share']:>10.1%}{call['gain_bits']:>12.3f}{call['place']:>10.1f}{call['silent']:>11.1%}{call['left']:>11.1%}"
-        yield f"{call['question']:<{wide}}{share}"
+    width = max(8, *(len(question["question"]) for question in asked)) if asked else 8
+    yield f"{'question':<{width}}{'asked of':>10}{'gain, bits':>12}{'at place':>10}{'no answer':>11}{'left here':>11}"
+    for question in asked:
+        gain = f"{question['share']:>10.1%}{question['gain_bits']:>12.3f}{question['place']:>10.1f}"
+        yield f"{question['question']:<{width}}{gain}{question['silent']:>11.1%}{question['left']:>11.1%}"

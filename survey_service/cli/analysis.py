@@ -1,4 +1,4 @@
-"""The commands that measure: simulate, replay, refit."""
+"""The analysis commands: fit, simulate, replay, refit."""
 
 import json
 import os
@@ -37,20 +37,20 @@ class Span(click.ParamType[tuple[int, int]]):
     "--from",
     "before",
     type=READABLE,
-    help="Go on from this bank: its tables count as earlier answers.",
+    help="Update this bank: its tables count as earlier answers.",
 )
-@click.option("--columns", metavar="NAMES", help="Only these columns are questions, with commas between; default all.")
-@click.option("--without", metavar="NAMES", multiple=True, help="These columns are no questions.")
+@click.option("--columns", metavar="NAMES", help="Only these columns are questions, separated by commas; default all.")
+@click.option("--without", metavar="NAMES", multiple=True, help="These columns are not questions.")
 @click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
 @click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
-@click.option("--out", required=True, type=WRITABLE, help="The bank; OUT.columns.yaml goes beside it.")
-@click.option("--styles", is_flag=True, help="Give a persona several styles where that foretells new respondents better.")
+@click.option("--out", required=True, type=WRITABLE, help="The bank to write; OUT.columns.yaml is written beside it.")
+@click.option("--styles", is_flag=True, help="Give a persona several styles where that predicts held-out respondents better.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option("--bank-id", metavar="SLUG", help="Default the name of the file.")
 @click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
 @REPORT
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
-    """Make a bank from a file of answers (CSV or Parquet), one column a question."""
+    """Make a bank from a file of answers (CSV or Parquet), one column per question."""
     from question_bank.datasets.answer_table import ColumnMap, read_column_map
     from survey_service.analysis.fit import Options, fit_file, read_options, refit_file
 
@@ -62,13 +62,13 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
             "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
         )
     try:
-        wish = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"])
+        options = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"])
         if before is None:
-            click.echo(fit_file(answers, out, wish), err=True)
+            click.echo(fit_file(answers, out, options), err=True)
         else:
             names = before.with_suffix(".columns.yaml")
             known = read_column_map(names.read_text(encoding="utf-8"), names.name) if names.exists() else ColumnMap()
-            click.echo(refit_file(answers, out, bank_of(before), known, wish), err=True)
+            click.echo(refit_file(answers, out, bank_of(before), known, options), err=True)
         if report is not None:
             from survey_service.analysis.reports.fitted import report_fitted_file
 
@@ -79,7 +79,7 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
 
 @click.command()
 @click.argument("bank", type=READABLE)
-@click.option("--survey", help="Which survey of the bank; may be left out where there is only one.")
+@click.option("--survey", help="Survey of the bank; may be omitted where there is only one.")
 @click.option("--respondents", default=2000, show_default=True, type=click.IntRange(1, 1_000_000))
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option(
@@ -96,12 +96,12 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
 )
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> None:
-    """Let respondents drawn from a bank take one of its surveys: how long will it be, how often right?"""
+def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> None:
+    """Simulate a survey with respondents drawn from its bank: how many questions, how often the right persona?"""
     from survey_service.analysis.simulate import Options, figures, simulate_survey, summary
 
     try:
-        done = simulate_survey(bank_of(bank), Options(**wanted))
+        done = simulate_survey(bank_of(bank), Options(**options))
         if report is not None:
             from survey_service.analysis.reports.simulated import report_simulation
 
@@ -119,7 +119,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> N
 @click.option("--survey", help="Questions of this survey only; default the whole bank.")
 @click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
 @click.option("--orders", default="adaptive,fixed,random", show_default=True)
-@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Numbers of questions to measure at.")
+@click.option("--steps", default="1,2,3,4,5,6,8,10", show_default=True, help="Measure after so many questions.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 @click.option(
     "--stop",
@@ -129,14 +129,14 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **wanted: Any) -> N
 )
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **wanted: Any) -> None:
-    """Run real respondents from a file through the engine and measure how soon it knows them."""
+def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **options: Any) -> None:
+    """Replay real respondents from a file and measure agreement and calibration after each number of questions."""
     from survey_service.analysis.replay import Options, figures, replay_file, summary
 
     beside = bank.with_suffix(".columns.yaml")
-    wish = Options(**wanted | {name: tuple(wanted[name].split(",")) for name in ("orders", "steps")})
+    lists = {name: tuple(options[name].split(",")) for name in ("orders", "steps")}
     try:
-        done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), wish)
+        done = replay_file(bank_of(bank), answers, columns or (beside if beside.exists() else None), Options(**options | lists))
         if report is not None:
             from survey_service.analysis.reports.replayed import report_replay
 
@@ -154,7 +154,7 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json: bool) -> None:
-    """Let the stored answers teach the published bank of a survey; writes a draft, publishes nothing."""
+    """Refit the published bank of a survey to the stored answers; writes a draft, publishes nothing."""
     from survey_service.analysis.refit import comparison, refit_survey, summary, write_draft
     from survey_service.store.banks import Banks
 

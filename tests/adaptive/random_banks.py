@@ -1,4 +1,4 @@
-"""Random banks with everything in them, and random things to give to their questions."""
+"""Random banks with every type of question, and random answers to them."""
 
 from dataclasses import replace
 from random import Random
@@ -11,9 +11,9 @@ TYPES = ("single", "multiple", "scale", "number", "text")
 
 
 def a_random_bank(dice: Random, *, styled: bool = False) -> Bank:
-    """2 to 6 personas and 3 to 12 questions of all types, with skips that tell, topics, conditions, a pilot now and then.
+    """2 to 6 personas and 3 to 12 questions of all types, with no-answer tables, topics, conditions, sometimes a pilot.
 
-    With `styled` some personas have 2 or 3 styles, and some tables tell them apart.
+    With `styled` some personas have 2 or 3 styles, and some tables differ between them.
     """
     ids = [f"p{k}" for k in range(dice.randint(2, 6))]
     shares = _shares(dice, len(ids))
@@ -41,7 +41,7 @@ def _styles(dice: Random) -> tuple[Style, ...]:
 
 
 def keys(dice: Random, personas: list[Persona]) -> list[str]:
-    """The entries of one table: some for all styles of a persona, some style by style."""
+    """Return the keys of one table: some for all styles of a persona, some per style."""
     return [key for persona in personas for key in (persona.keys if persona.styles and dice.random() < 0.8 else (persona.id,))]
 
 
@@ -85,7 +85,7 @@ def _question(dice: Random, name: str, personas: list[Persona], earlier: list[Qu
 
 
 def _parent(dice: Random, earlier: list[Question]) -> Question | None:
-    """Now and then an earlier question of a tree that is still small enough to be enumerated."""
+    """Return, in some cases, an earlier question of a tree that is still small enough to be enumerated."""
     sizes = {question.id: sum(root_of(other, earlier) == root_of(question, earlier) for other in earlier) for question in earlier}
     fitting = [q for q in earlier if q.type in ("single", "scale") and not q.pilot and sizes[q.id] < 4]
     return dice.choice(fitting) if fitting and dice.random() < 0.4 else None
@@ -114,7 +114,7 @@ def _shares(dice: Random, size: int) -> list[float]:
 
 
 def a_random_value(dice: Random, question: Question) -> Any:
-    """A canonical value, or None for a silence."""
+    """Return a canonical value, or None for a skip."""
     if dice.random() < 0.2:
         return None
     if question.type == "single":
@@ -133,6 +133,6 @@ def a_random_value(dice: Random, question: Question) -> Any:
 
 
 def some_answers(dice: Random, bank: Bank) -> dict[str, Any]:
-    """What one random respondent gave so far, to any of the questions."""
+    """Return the answers of one random respondent to some of the questions."""
     count = dice.randint(0, len(bank.questions) - 1)
     return {question.id: a_random_value(dice, question) for question in dice.sample(bank.questions, count)}

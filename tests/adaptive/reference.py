@@ -1,6 +1,6 @@
-"""The engine once more, term by term: plain loops over personas and outcomes, straight from the definitions of a bank.
+"""A reference implementation of the engine: plain loops over personas and outcomes, from the definitions of a bank.
 
-Nothing here imports `adaptive` or the compiled form. It is slow, and short enough to be checked against the formulas by eye.
+It imports neither `adaptive` nor the compiled form. It is slow, and short enough to be checked against the formulas by eye.
 """
 
 import math
@@ -36,8 +36,8 @@ def chances(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
     if question.pilot:
         return {"answered": 1.0}
     silent = 0.0 if question.no_answer is None else entry(question.no_answer, persona)
-    spoken = _answer_chances(bank, question, persona)
-    table: dict[Any, float] = {outcome: p * (1 - silent) for outcome, p in spoken.items()}
+    answered = _answer_chances(bank, question, persona)
+    table: dict[Any, float] = {outcome: p * (1 - silent) for outcome, p in answered.items()}
     if question.no_answer is not None:
         table[None] = silent
     return table
@@ -107,23 +107,23 @@ def likelihood(bank: Bank, question: Question, persona: str, value: Any) -> floa
     """P(what was given | persona)."""
     if value is None:
         return 1.0 if question.no_answer is None or question.pilot else entry(question.no_answer, persona)
-    spoken = 1.0 if question.no_answer is None or question.pilot else 1 - entry(question.no_answer, persona)
+    answered = 1.0 if question.no_answer is None or question.pilot else 1 - entry(question.no_answer, persona)
     if question.pilot or question.type == "text":
         return 1.0
     if in_tree(bank, question):
-        return spoken  # what was said is counted with its tree
+        return answered  # what was said is counted with its tree
     row = entry(question.likelihood, persona)
     if question.type == "multiple":
         assert isinstance(row, Shares)
         ticked, seen = (value["ticked"], value["seen"]) if isinstance(value, dict) else (value, question.outcomes)
         for option, chance in zip(question.outcomes, row.values, strict=True):
             if option in seen:
-                spoken *= chance if option in ticked else 1 - chance
-        return spoken
+                answered *= chance if option in ticked else 1 - chance
+        return answered
     if question.type == "number":
-        return spoken * _number(question, persona, value)
+        return answered * _number(question, persona, value)
     assert isinstance(row, Shares)
-    return spoken * dict(zip(question.outcomes, row.values, strict=True))[str(value)]
+    return answered * dict(zip(question.outcomes, row.values, strict=True))[str(value)]
 
 
 def _number(question: Question, persona: str, value: Any) -> float:
@@ -153,20 +153,24 @@ def in_tree(bank: Bank, question: Question) -> bool:
 def tree_chance(bank: Bank, tree: list[Question], persona: str, known: Mapping[str, str]) -> float:
     """P(the known answers | persona): every way to fill in the unknown ones, added up."""
     total = 0.0
-    free = [[known[item.id]] if item.id in known else list(item.outcomes) for item in tree]
+    free = [[known[question.id]] if question.id in known else list(question.outcomes) for question in tree]
     for filling in product(*free):
-        answers = dict(zip([item.id for item in tree], filling, strict=True))
+        answers = dict(zip([question.id for question in tree], filling, strict=True))
         p = 1.0
-        for item in tree:
-            row = entry(item.likelihood_given, persona)[answers[item.parent]] if item.parent else entry(item.likelihood, persona)
+        for question in tree:
+            row = (
+                entry(question.likelihood_given, persona)[answers[question.parent]]
+                if question.parent
+                else entry(question.likelihood, persona)
+            )
             assert isinstance(row, Shares)
-            p *= dict(zip(item.outcomes, row.values, strict=True))[answers[item.id]]
+            p *= dict(zip(question.outcomes, row.values, strict=True))[answers[question.id]]
         total += p
     return total
 
 
 def known_answers(bank: Bank, tree: list[Question], given: Given) -> dict[str, str]:
-    return {item.id: str(given[item.id]) for item in tree if given.get(item.id) is not None}
+    return {question.id: str(given[question.id]) for question in tree if given.get(question.id) is not None}
 
 
 def belief(bank: Bank, given: Given) -> dict[str, float]:

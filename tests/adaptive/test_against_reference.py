@@ -23,7 +23,7 @@ def progress_of(bank: CompiledBank, given: dict) -> Progress:
 
 @pytest.mark.parametrize("seed", range(BANKS + STYLED))
 def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
-    """Over random banks, some with styles, and answers the arrays say what the loops say, to 1e-9, and choose the same question."""
+    """Over random banks, some with styles, the arrays equal plain loops to 1e-9, and choose the same question."""
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed >= BANKS)
     compiled = compile_bank(bank)

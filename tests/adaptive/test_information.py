@@ -1,4 +1,4 @@
-"""How much a question is expected to tell."""
+"""The expected information gain of a question."""
 
 from itertools import product
 from random import Random
@@ -17,14 +17,16 @@ from tests.adaptive.random_banks import a_random_bank, some_answers
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
-def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
-    """An answer cannot be expected to confuse, nor to tell more than there is to know, whatever was answered before."""
+def test_gain_is_between_zero_and_the_entropy_of_the_belief(seed):
+    """This holds after any answers."""
     dice = Random(seed)
     bank = compile_bank(a_random_bank(dice))
     beliefs = np.random.default_rng(seed).dirichlet(np.ones(bank.tables.personas) * 0.3, size=20)
     answers = [ObservedAnswer(question, value) for question, value in some_answers(dice, bank.bank).items()]
-    item = bank.evidence(answers)
-    evidence = Evidence(*(np.repeat(part, 20, axis=0) for part in (item.answered, item.silent, item.rows, item.codes, item.signals)))
+    single = bank.evidence(answers)
+    evidence = Evidence(
+        *(np.repeat(part, 20, axis=0) for part in (single.answered, single.silent, single.rows, single.codes, single.signals))
+    )
 
     gains = information_gain(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
 
@@ -32,8 +34,8 @@ def test_gain_is_never_negative_and_never_more_than_the_entropy_left(seed):
     assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()
 
 
-def test_a_question_that_separates_two_equal_personas_is_worth_one_bit():
-    """The textbook case."""
+def test_a_question_that_separates_two_equal_personas_gains_one_bit():
+    """An uninformative question gains nothing."""
     tables = ResponseTables.of([[[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]]])
 
     assert expected_information_gain(np.array([0.5, 0.5]), tables) == pytest.approx([1, 0])
@@ -43,7 +45,7 @@ def test_a_question_that_separates_two_equal_personas_is_worth_one_bit():
 @pytest.mark.parametrize("silence", [None, [0.05, 0.4, 0.2, 0.1]])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(seed, silence, persona_of):
-    """Too many options to enumerate in service are estimated, the same way each time."""
+    """Too many options to enumerate are sampled, with the same result each time."""
     rng = np.random.default_rng(seed)
     ticked = rng.uniform(0.05, 0.6, size=(4, 16))
     quiet = None if silence is None else np.array(silence)
@@ -62,8 +64,8 @@ def test_the_gain_of_sixteen_tick_boxes_is_within_two_percent_of_enumeration(see
     assert expected_information_gain(belief, ResponseTables.of([MultipleChoice(ticked, quiet)], persona_of=persona_of))[0] == estimate
 
 
-def test_a_question_that_only_tells_the_styles_of_a_persona_apart_is_worth_nothing_until_another_answer_counts_with_it():
-    """Alone it says how somebody is, not who; after an answer that speaks for one style of each persona it says who."""
+def test_a_question_about_the_style_alone_gains_nothing_until_another_answer_makes_it_informative():
+    """Alone it informs about the style only; after an answer that favours one style of each persona it informs about the persona."""
     how, both = [[1, 0], [0, 1], [1, 0], [0, 1]], [[1, 0], [0, 1], [0, 1], [1, 0]]
     tables = ResponseTables.of([how, both], persona_of=[0, 0, 1, 1])
 
@@ -72,7 +74,7 @@ def test_a_question_that_only_tells_the_styles_of_a_persona_apart_is_worth_nothi
 
 
 def test_a_batch_of_beliefs_gives_the_same_gains_as_one_at_a_time():
-    """Ahead-of-time choices and replay use the live numbers."""
+    """Look-ahead and replay use the gains of the live service."""
     tables = compile_bank(a_random_bank(Random(4))).tables
     beliefs = np.random.default_rng(4).dirichlet(np.ones(tables.personas), size=7)
 

@@ -1,4 +1,4 @@
-"""The belief: from all the evidence, whatever its order."""
+"""The belief from all the evidence, in any order."""
 
 from random import Random
 
@@ -16,7 +16,7 @@ from tests.adaptive.random_banks import a_random_bank, some_answers
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_any_order_of_the_same_answers_gives_the_same_belief(seed, shuffler):
-    """Answers are a set: neither their order, nor one given twice, nor a corrected one leaves a trace."""
+    """Neither the order of answers, nor a repeated one, nor a corrected one changes the belief."""
     dice = Random(seed)
     bank = a_random_bank(dice)
     compiled = compile_bank(bank)
@@ -36,7 +36,7 @@ def test_any_order_of_the_same_answers_gives_the_same_belief(seed, shuffler):
 @given(st.integers(0, 10**6), st.booleans())
 @settings(max_examples=80, deadline=None)
 def test_the_weights_of_evidence_add_up_to_the_change_of_the_log_odds(seed, styled):
-    """Nothing moves the belief that the explanation does not show, to 1e-9 bits, persona by persona whatever their styles."""
+    """The explanation accounts for the whole change, to 1e-9 bits for each persona, with and without styles."""
     dice = Random(seed)
     bank = compile_bank(a_random_bank(dice, styled=styled))
     evidence = bank.evidence([ObservedAnswer(question, value) for question, value in some_answers(dice, bank.bank).items()])
@@ -47,10 +47,10 @@ def test_the_weights_of_evidence_add_up_to_the_change_of_the_log_odds(seed, styl
     assert bits.sum(axis=0) == pytest.approx(log_odds(np.log(posterior)) - log_odds(np.log(bank.tables.persona_prior)), abs=1e-9)
 
 
-def test_a_skip_tells_what_the_bank_says_it_tells_and_nothing_when_it_says_nothing():
-    """P(no answer | persona), or no movement at all."""
-    telling = Choice(np.array([[0.5, 0.5], [0.5, 0.5]]), silence=np.array([0.1, 0.4]))
-    tables = ResponseTables.of([telling, [[0.9, 0.1], [0.1, 0.9]]])
+def test_a_skip_multiplies_the_belief_by_the_probability_of_no_answer():
+    """Without a no-answer table a skip does not change the belief."""
+    skippable = Choice(np.array([[0.5, 0.5], [0.5, 0.5]]), silence=np.array([0.1, 0.4]))
+    tables = ResponseTables.of([skippable, [[0.9, 0.1], [0.1, 0.9]]])
     evidence = Evidence.none(tables)
     evidence.silent[0, 0], evidence.rows[0, 0] = True, np.log([0.1, 0.4])
 
@@ -60,15 +60,15 @@ def test_a_skip_tells_what_the_bank_says_it_tells_and_nothing_when_it_says_nothi
     assert believe(tables, evidence)[0] == pytest.approx([0.5, 0.5])
 
 
-def test_the_bare_fact_of_answering_counts_where_silence_would():
-    """Who answers a question that others skip is a little less likely to be one of the others."""
+def test_answering_counts_where_a_no_answer_table_exists():
+    """The likelihood of an answer includes 1 - P(no answer | persona)."""
     row = Choice(np.array([[0.5, 0.5], [0.5, 0.5]]), silence=np.array([0.1, 0.4])).log_given(0)
 
     assert np.exp(row) == pytest.approx([0.5 * 0.9, 0.5 * 0.6])
 
 
-def test_options_that_were_not_seen_are_missing_and_not_no():
-    """A half-filled tick list is evidence about its first half only."""
+def test_unseen_options_are_missing_data():
+    """A partly seen list of options is evidence about the seen options only."""
     ticks = MultipleChoice(np.array([[0.2, 0.9], [0.7, 0.1]]))
 
     row = ticks.log_given(np.array([True, False]), seen=np.array([True, False]))
@@ -76,8 +76,8 @@ def test_options_that_were_not_seen_are_missing_and_not_no():
     assert np.exp(row) == pytest.approx([0.2, 0.7])
 
 
-def test_behaviour_counts_with_the_same_weight_as_answers():
-    """Signals are evidence in the same belief."""
+def test_signals_have_the_same_evidence_weight_as_answers():
+    """Signals enter the same belief."""
     tables = ResponseTables.of([[[0.5, 0.5], [0.5, 0.5]]], evidence_weight=0.5)
     evidence = Evidence.none(tables)
     evidence.signals[0] = np.log([0.1, 0.4])
@@ -86,8 +86,8 @@ def test_behaviour_counts_with_the_same_weight_as_answers():
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])
-def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_tells_nothing(logarithmic):
-    """20 to 40 is as likely as 20 to 30 or 30 to 40; "any number" moves nothing."""
+def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_is_no_evidence(logarithmic):
+    """P(20 to 40) is P(20 to 30) plus P(30 to 40); the whole range has probability one."""
     centre = np.array([3.0, 3.6]) if logarithmic else np.array([25.0, 40.0])
     width = np.array([0.4, 0.3]) if logarithmic else np.array([8.0, 12.0])
     measure = Numeric(centre, width, logarithmic, low=1.0, high=120.0)
@@ -98,7 +98,7 @@ def test_an_interval_is_the_sum_of_its_parts_and_the_whole_range_tells_nothing(l
 
 
 def test_no_single_number_rules_a_persona_out():
-    """Far in the tail the floor holds: one careless zero too many is not a proof."""
+    """Far in the tail the density is bounded by the floor."""
     measure = Numeric(np.array([20.0, 80.0]), np.array([1.0, 1.0]), low=0.0, high=100.0)
 
     odds = np.exp(measure.log_given(20.0))
@@ -116,7 +116,7 @@ def test_no_single_number_rules_a_persona_out():
         ([[[0.5, 0.5], [0.5, 0.5]]], [1.0, 0.0], "positive number"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused_when_they_are_made(questions, prior, words):
-    """Shapes and rows are checked once, where they enter."""
+def test_invalid_tables_are_refused(questions, prior, words):
+    """Shapes and rows are checked when the tables are built."""
     with pytest.raises(ValueError, match=words):
         ResponseTables.of(questions, prior=prior)

@@ -1,4 +1,4 @@
-"""When to stop, what comes first, and the promise of how many questions are left."""
+"""Stopping rules, required questions, and the limit on the number of questions."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def rules_for(tables, stop, *, first=(), required=(), needs=(), effort=0.0):
 
 
 def state_of(tables, given=None, *, taken=None, spent=0.0, limit=100, closed=()):
-    """Evidence and progress of one respondent who gave outcome `given[q]` (None: a silence) to each question q."""
+    """Return evidence and progress of one respondent who gave outcome `given[q]` (None: a skip) to each question q."""
     given = given or {}
     evidence = Evidence.none(tables)
     for q, outcome in given.items():
@@ -56,14 +56,14 @@ def next_step(tables, rules, evidence, progress):
     ],
 )
 def test_each_criterion_stops_for_its_own_reason(stop, given, more, expected):
-    """The reason told is the criterion that was met; what is not set is not applied."""
+    """The reason is the criterion that was met; a criterion that is not set does not apply."""
     tables = ResponseTables.of([SHARP, WEAK, DULL])
 
     assert next_step(tables, rules_for(tables, stop), *state_of(tables, given, **more)) == expected
 
 
-def test_questions_of_first_come_in_their_order_whatever_their_gain_and_before_any_stop_for_confidence():
-    """An author who wants satisfaction asked gets it asked, of respondents who are already known too."""
+def test_questions_of_first_are_asked_in_order_before_any_stop_for_confidence():
+    """They are asked regardless of their gain and of the confidence."""
     tables = ResponseTables.of([SHARP, WEAK, DULL])
     rules = rules_for(tables, StopRule(confidence=0.6, at_least=0), first=(2, 1))
 
@@ -72,8 +72,8 @@ def test_questions_of_first_come_in_their_order_whatever_their_gain_and_before_a
     assert next_step(tables, rules, *state_of(tables, {0: 0, 2: 1, 1: 0})) == (-1, "confidence")
 
 
-def test_a_required_question_is_asked_before_the_survey_is_content_and_in_the_last_place_it_can_have():
-    """Being sure enough is no reason to leave it out; patience is kept for it."""
+def test_a_required_question_is_asked_before_a_stop_and_at_the_latest_in_the_last_place():
+    """Confidence does not stop the survey before it, and a place is reserved for it."""
     tables = ResponseTables.of([SHARP, WEAK, DULL])
     rules = rules_for(tables, StopRule(confidence=0.9, at_most=2), required=[2])
 
@@ -85,7 +85,7 @@ def test_a_required_question_is_asked_before_the_survey_is_content_and_in_the_la
 
 
 def test_an_unmet_condition_keeps_a_question_closed():
-    """Neither an unanswered nor a wrongly answered condition opens it."""
+    """Neither an unanswered condition nor a wrong answer opens it."""
     tables = ResponseTables.of([WEAK, SHARP])
     rules = rules_for(tables, StopRule(), needs=[(1, 0)])
 
@@ -94,8 +94,8 @@ def test_an_unmet_condition_keeps_a_question_closed():
     assert next_step(tables, rules, *state_of(tables, {0: 0})) == (1, "")
 
 
-def test_a_question_of_an_untouched_topic_comes_before_a_better_one_of_a_touched_topic():
-    """Overlapping questions wait, but not for questions that are not worth asking."""
+def test_a_question_of_a_new_topic_comes_before_a_better_one_of_an_answered_topic():
+    """This holds only while a question of a new topic is worth asking."""
     tables = ResponseTables.of([SHARP, SHARP, WEAK], topics=[0, 0, 1])
     rules = rules_for(tables, StopRule())
 
@@ -104,22 +104,22 @@ def test_a_question_of_an_untouched_topic_comes_before_a_better_one_of_a_touched
 
 
 def test_ties_go_to_the_earlier_question_of_the_bank():
-    """The same bank and the same answers always give the same survey."""
+    """The same bank and answers always give the same survey."""
     tables = ResponseTables.of([DULL, WEAK, [[0.45, 0.55], [0.55, 0.45]], WEAK])
 
     assert next_step(tables, rules_for(tables, StopRule()), *state_of(tables)) == (1, "")
 
 
-def test_effort_prefers_the_quick_question_of_two_that_tell_the_same():
-    """Bits per second, unless the author says that time does not matter."""
+def test_effort_prefers_the_quicker_of_two_questions_with_equal_gain():
+    """With effort 0 the time does not matter."""
     tables = ResponseTables.of([SHARP, SHARP], seconds=[20.0, 3.0])
 
     assert next_step(tables, rules_for(tables, StopRule(), effort=1.0), *state_of(tables)) == (1, "")
     assert next_step(tables, rules_for(tables, StopRule(), effort=0.0), *state_of(tables)) == (0, "")
 
 
-def test_the_promise_counts_what_could_still_open_and_only_falls():
-    """A closed branch lowers the bound; a correction that opens another one does not raise it again."""
+def test_the_limit_counts_reachable_questions_and_never_rises():
+    """A closed branch lowers it; a correction that opens another branch does not raise it."""
     tables = ResponseTables.of([WEAK, SHARP, SHARP, DULL])
     rules = rules_for(tables, StopRule(at_most=9), needs=[(1, 0), (2, 0)])
     _, start = state_of(tables, closed=[1, 2])
@@ -135,8 +135,8 @@ def test_the_promise_counts_what_could_still_open_and_only_falls():
     assert update_limit(tables, rules, replace(corrected, limit=fallen.limit)).limit == [1]
 
 
-def test_at_most_caps_the_promise():
-    """A respondent is never told more than the author allows."""
+def test_at_most_caps_the_limit():
+    """The limit is never above `at_most`."""
     tables = ResponseTables.of([SHARP, WEAK])
 
     assert update_limit(tables, rules_for(tables, StopRule(at_most=1)), state_of(tables)[1]).limit == [1]

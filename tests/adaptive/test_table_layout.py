@@ -1,4 +1,4 @@
-"""Blocks of questions: sums per question are the sums of their own cells, whatever their widths."""
+"""The layout of questions in blocks, for any widths."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from adaptive.tables import Layout
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20))
-def test_sums_are_those_of_each_questions_own_cells(widths):
-    """Cells laid out and summed again, for several personas at once; at most half of any block is padding."""
+def test_layout_sums_equal_the_sums_of_each_question(widths):
+    """Cells of several personas are arranged and summed; at most half of any block is padding."""
     rng = np.random.default_rng(len(widths))
     tables = [rng.random((3, width)) for width in widths]
     layout = Layout.of(widths)

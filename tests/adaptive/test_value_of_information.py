@@ -1,4 +1,4 @@
-"""The value of information against plain loops, and the promise that a settled decision stays settled."""
+"""The value of information against plain loops, and decisions that no further answer can change."""
 
 from itertools import product
 from random import Random
@@ -24,8 +24,8 @@ def outcomes(compiled, question):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_value_is_what_the_best_action_is_expected_to_gain(seed):
-    """Over every answer and the silence: P(outcome) times the best action after it, less the best action now; trees and styles included."""
+def test_value_of_information_equals_the_sum_over_all_outcomes(seed):
+    """Sum over every answer and the skip of P(outcome) times the best action after it, minus the best action now; with trees and styles."""
     dice, rng = Random(seed), np.random.default_rng(seed)
     bank = a_random_bank(dice, styled=seed >= 40)
     bank = type(bank)(**{**bank.__dict__, "evidence_weight": 1.0, "repeat_weight": 1.0})
@@ -41,8 +41,8 @@ def test_value_is_what_the_best_action_is_expected_to_gain(seed):
         if question.id in answers or question.type not in ("single", "scale") or question.pilot:
             continue
         worth = 0.0
-        told = compiled.evidence([ObservedAnswer(key, v) for key, v in answers.items()])
-        before = believe_unnormalised(compiled.tables, told)
+        evidence = compiled.evidence([ObservedAnswer(key, v) for key, v in answers.items()])
+        before = believe_unnormalised(compiled.tables, evidence)
         for value in outcomes(compiled, question):
             if value is None and compiled.tables.questions[q].silence is None:
                 continue
@@ -62,7 +62,7 @@ def believe_unnormalised(tables, evidence):
 
 def forest_constant(tables, evidence):
     codes = np.where(evidence.answered, evidence.codes, NOT_GIVEN)
-    stated = tables.forest.read(codes).log_likelihood[0]
+    stated = tables.forest.collect(codes).log_likelihood[0]
     return (stated - np.log(enumerated(tables, codes)))[0]
 
 
@@ -83,7 +83,7 @@ def enumerated(tables, codes):
     return total
 
 
-def test_many_tick_boxes_are_valued_by_their_sample():
+def test_the_sampled_value_of_many_options_is_close_to_enumeration():
     """Eleven options, too many to enumerate: within two percent of the sum over all 2,048 patterns."""
     rng = np.random.default_rng(3)
     ticked = rng.uniform(0.1, 0.9, size=(3, 11))
@@ -101,8 +101,8 @@ def test_many_tick_boxes_are_valued_by_their_sample():
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
-def test_what_is_settled_stays_settled_whatever_is_answered(seed):
-    """If the decision is said to be settled, no combination of further answers, as many as are left, makes another action best."""
+def test_a_final_decision_is_not_changed_by_any_further_answers(seed):
+    """If the decision is final, no combination of as many further answers as remain makes another action best."""
     rng = np.random.default_rng(seed)
     tables = ResponseTables.of(list(rng.dirichlet([2, 2], size=(4, 3))), rng.dirichlet([0.3] * 3), evidence_weight=rng.choice([0.8, 1.0]))
     actions = rng.normal(size=(3, 3))
@@ -122,8 +122,8 @@ def test_what_is_settled_stays_settled_whatever_is_answered(seed):
     assert not (settled and changed)
 
 
-def test_a_survey_ends_when_nothing_can_change_what_is_done():
-    """One weak question left cannot outweigh a strong answer; before it, it could."""
+def test_a_survey_stops_when_no_answer_can_change_the_decision():
+    """One weak question cannot outweigh a strong answer; before that answer it could."""
     strong, weak = [[0.9, 0.1], [0.1, 0.9]], [[0.6, 0.4], [0.4, 0.6]]
     tables = ResponseTables.of([strong, weak])
     rules = SurveyRules(np.ones(2, bool), np.zeros(2, bool), np.zeros((2, 2), bool), (), StopRule(), actions=np.array([[1.0, 0], [0, 1.0]]))
@@ -139,8 +139,8 @@ def test_a_survey_ends_when_nothing_can_change_what_is_done():
     assert REASONS[step().reason[0]] == "decision"
 
 
-def test_actions_are_worth_the_same_with_every_style_of_a_persona():
-    """A bank with styles whose survey chooses by value: it asks, and ends when no answer can change what is done."""
+def test_actions_have_the_same_value_for_every_style_of_a_persona():
+    """A bank with styles whose survey chooses by value asks, and stops when no answer can change the decision."""
     bank = compile_bank(
         read_bank("""
 bank: b

@@ -1,4 +1,4 @@
-"""From a bank to arrays."""
+"""Compiling a bank to arrays."""
 
 import json
 
@@ -17,8 +17,8 @@ def compiled(bank=None):
     return compile_bank(report.bank)
 
 
-def test_behaviour_is_evidence_in_the_same_belief():
-    """P(seen | persona) of a signal moves the prior as an answer would; certain ones are floored."""
+def test_signals_are_evidence_in_the_same_belief():
+    """P(signal | persona) changes the prior as an answer would; probabilities of 0 and 1 are floored."""
     bank = compiled()
     row = bank.signal_rows["brochure"]
     assert np.exp(row) == pytest.approx([0.1, 0.4])
@@ -28,8 +28,8 @@ def test_behaviour_is_evidence_in_the_same_belief():
     assert np.exp(certain.signal_rows["brochure"]) == pytest.approx([1e-4, 1 - 1e-4])
 
 
-def test_the_outcomes_to_look_ahead_to_end_with_silence():
-    """Every option, every point; only silence where the answers cannot be listed."""
+def test_the_look_ahead_outcomes_end_with_the_skip():
+    """Every option or point comes first; only the skip where answers cannot be listed."""
     bank = compiled()
     assert bank.outcomes("owns") == (ObservedAnswer("owns", "yes"), ObservedAnswer("owns", "no"), ObservedAnswer("owns"))
     assert [outcome.value for outcome in bank.outcomes("happy")] == [1, 2, 3, None]
@@ -37,8 +37,8 @@ def test_the_outcomes_to_look_ahead_to_end_with_silence():
     assert bank.outcomes("age") == (ObservedAnswer("age"),)
 
 
-def test_a_question_with_a_parent_counts_given_what_its_parent_was_answered():
-    """happy depends on owns: knowing owns changes what happy says."""
+def test_a_dependent_question_counts_given_the_answer_to_its_parent():
+    """happy depends on owns: an answer to owns changes the evidence of happy."""
     bank = compiled()
     alone = believe(bank.tables, bank.evidence([ObservedAnswer("happy", 3)]))[0]
     both = believe(bank.tables, bank.evidence([ObservedAnswer("owns", "yes"), ObservedAnswer("happy", 3)]))[0]
@@ -50,14 +50,14 @@ def test_a_question_with_a_parent_counts_given_what_its_parent_was_answered():
     assert alone != pytest.approx(both)
 
 
-def test_a_pilot_tells_nothing_however_it_is_answered():
-    """Until it is fitted."""
+def test_a_pilot_adds_no_evidence():
+    """Until it is fitted, no answer to it changes the belief."""
     bank = compiled()
     assert (bank.row(ObservedAnswer("colour", "red")) == 0).all()
     assert (bank.row(ObservedAnswer("colour")) == 0).all()
 
 
 def test_the_written_bank_compiles_to_the_same_arrays():
-    """What is stored is what was published."""
-    item, two = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
-    assert (item.tables.flat == two.tables.flat).all()
+    """A bank that is stored and read again has equal tables."""
+    first, second = compiled(), compile_bank(read_bank(json.dumps(GOOD)))
+    assert (first.tables.flat == second.tables.flat).all()

@@ -1,4 +1,4 @@
-"""An answer that perhaps nobody meant: evidence as far as it is trusted, also where other answers depend on it."""
+"""Unconfirmed answers count by their trust, also within trees."""
 
 import numpy as np
 import pytest
@@ -21,16 +21,16 @@ PRIOR = np.array([0.6, 0.4])
 
 
 @pytest.mark.parametrize("trust", [0.0, 0.5, 0.9])
-def test_an_answer_that_others_depend_on_is_a_mixture_too(trust):
-    """prior x (h P(a | k) + (1 - h) / A); that it was answered at all is in P(a | k)."""
+def test_an_unconfirmed_answer_to_a_parent_is_a_mixture(trust):
+    """prior x (h P(a | k) + (1 - h) / A); P(a | k) includes that it was answered at all."""
     bank = compile_bank(read_bank(TREE))
     yes = np.array([0.7 * 0.9, 0.2 * 0.7])
     mixed = PRIOR * (trust * yes + (1 - trust) / 2)
     assert believe(bank.tables, bank.evidence([ObservedAnswer("one", "yes", trust)]))[0] == pytest.approx(mixed / mixed.sum(), rel=1e-3)
 
 
-def test_a_dependent_answer_does_not_take_an_unconfirmed_one_for_certain():
-    """Where the click tells nothing, the answer that depends on it is read as if there had been no click."""
+def test_a_dependent_answer_ignores_an_unconfirmed_parent():
+    """With trust 0, the dependent answer counts as if the parent had no answer."""
     bank = compile_bank(read_bank(TREE))
     clicked = bank.evidence([ObservedAnswer("one", "yes", 0.0), ObservedAnswer("point", 1)])
     alone = bank.evidence([ObservedAnswer("point", 1)])
@@ -38,8 +38,8 @@ def test_a_dependent_answer_does_not_take_an_unconfirmed_one_for_certain():
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 0.8])
-def test_a_hasty_answer_that_others_depend_on_counts_as_much_as_its_weight(weight):
-    """prior x P(a | k) ** weight; the answer that depends on it is then read by itself."""
+def test_a_hasty_answer_to_a_parent_counts_with_its_weight(weight):
+    """prior x P(a | k) ** weight; the dependent answer then counts by its marginal table."""
     bank = compile_bank(read_bank(TREE))
     yes = np.array([0.7 * 0.9, 0.2 * 0.7])
     hasty = PRIOR * yes**weight

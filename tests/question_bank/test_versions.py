@@ -1,4 +1,4 @@
-"""What makes two versions the same, and which answers outlive one."""
+"""Fingerprints of bank versions, and answers that stay valid in the next version."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tests.question_bank.strategies import banks
 @invented
 @given(banks())
 def test_the_plain_form_is_json_and_reads_back_as_the_bank(bank):
-    """Nothing is lost and nothing drifts, however often a bank goes round."""
+    """Nothing is lost or changed in repeated round trips."""
     text = json.dumps(to_plain(bank), allow_nan=False)
 
     again = read_bank(text)
@@ -34,7 +34,7 @@ def reversed_keys(data):
     return [reversed_keys(item) for item in data] if isinstance(data, list) else data
 
 
-def test_a_fingerprint_is_of_the_meaning():
+def test_the_fingerprint_ignores_format_and_defaults():
     """Format, order of keys, comments, and defaults written out make no difference."""
     bank = read_bank(json.dumps(GOOD))
     explicit = changed("questions.0.seconds", 5)
@@ -44,8 +44,8 @@ def test_a_fingerprint_is_of_the_meaning():
     assert {fingerprint(read_bank(text)) for text in same} == {fingerprint(bank)}
 
 
-def test_a_bank_without_styles_keeps_the_fingerprint_it_had_before_there_were_any():
-    """Answers stay with their version: what is not used is not written."""
+def test_a_bank_without_styles_keeps_its_earlier_fingerprint():
+    """Stored answers belong to a fingerprint: fields that are not used are not written."""
     bank = read_bank(json.dumps(GOOD))
 
     assert all("styles" not in persona for persona in to_plain(bank)["personas"])
@@ -67,7 +67,7 @@ def test_a_bank_without_styles_keeps_the_fingerprint_it_had_before_there_were_an
         ("evidence_weight", 0.9),
     ],
 )
-def test_a_fingerprint_changes_with_any_meaning(path, value):
+def test_the_fingerprint_changes_with_any_content(path, value):
     """Down to the last number."""
     assert fingerprint(read_bank(json.dumps(changed(path, value)))) != fingerprint(read_bank(json.dumps(GOOD)))
 
@@ -109,13 +109,13 @@ WORDS = Question("q", "text", TEXT)
         (WORDS, 3, False),
     ],
 )
-def test_an_answer_survives_while_all_it_names_is_still_there(question, value, kept):
+def test_an_answer_stays_valid_while_all_it_names_exists(question, value, kept):
     """Another wording of the question changes nothing."""
     assert survives(replace(question, text={"en": "Another wording?"}), question, value) is kept
 
 
-def test_an_answer_does_not_survive_its_question():
-    """Nor another type, nor another unit."""
+def test_an_answer_is_invalid_without_its_question():
+    """Or with another type or unit."""
     assert not survives(None, SINGLE, "a")
     assert not survives(SINGLE, None, "a")
     assert not survives(MULTIPLE, SINGLE, "a")

@@ -1,4 +1,4 @@
-"""The pictures of a report, each from plain numbers."""
+"""The charts of a report as inline SVG, drawn by matplotlib."""
 
 import io
 import re
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 WIDTH = 5.6
-"""Inches at 72 points: drawn for the width of a phone, so that its letters stay readable there."""
+"""Inches at 72 points: the width of a phone, so that the text stays readable there."""
 
 INK, SOFT, FIRST, SECOND, THIRD = "#010101", "#020202", "#030303", "#040404", "#050505"
-"""Stand-ins for the colours of the page's style sheet, which knows by day and by night what they are."""
+"""Placeholders, replaced by the colour variables of the page's style sheet, which has a light and a dark theme."""
 
 _CSS_COLOURS = {INK: "var(--ink)", SOFT: "var(--soft)", FIRST: "var(--first)", SECOND: "var(--second)", THIRD: "var(--third)"}
 
@@ -47,20 +47,20 @@ _STYLE: Any = {
 
 
 class MatplotlibMissing(ValueError):
-    """What draws the pictures is not installed."""
+    """Charts cannot be drawn: matplotlib is not installed."""
 
 
 class Chart:
-    """What was drawn; empty until the drawing is over."""
+    """A chart; `svg` is empty until it is drawn."""
 
     svg = Markup("")
 
 
 @contextmanager
 def draw(name: str, label: str, height: float, panels: int = 1) -> Iterator[tuple[Chart, list["Axes"]]]:
-    """Axes of so many `panels`, one above the other, to draw on; afterwards the picture has its SVG.
+    """Yield a chart and the axes of so many `panels`, one above the other; on exit the chart has its SVG.
 
-    `name` is unique within the page; `label` is what somebody hears who cannot see the picture. Raises PicturesMissing.
+    `name` is unique within the page; `label` is the text alternative for screen readers. Raises MatplotlibMissing.
     """
     try:
         import matplotlib as mpl
@@ -81,7 +81,7 @@ def draw(name: str, label: str, height: float, panels: int = 1) -> Iterator[tupl
 
 
 def _inline(text: str, name: str, label: str) -> Markup:
-    """The `<svg>` alone, scalable, with ids of its own and the colours of the page."""
+    """Return the `<svg>` element, scalable, with ids prefixed by `name` and the colours of the page."""
     body = text[text.index(">", text.index("<svg")) + 1 :]
     box = re.search(r'viewBox="([^"]+)"', text)
     body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.S)
@@ -94,13 +94,13 @@ def _inline(text: str, name: str, label: str) -> Markup:
 
 
 LONGEST_LABEL = 52
-"""Letters of a label beyond which it is cut: more do not fit on a phone."""
+"""Characters of a label before it is cut: more do not fit on a phone."""
 
 _LINES = {"adaptive": (FIRST, "o", "-"), "fixed": (SECOND, "s", "--"), "random": (THIRD, "^", ":")}
 
 
 def column_chart(name: str, label: str, shares: Mapping[str, float], across: str) -> Markup:
-    """Shares side by side, each with its percentage above."""
+    """Draw shares as columns, each with its percentage above."""
     with draw(name, label, 2.3) as (picture, [axes]):
         bars = axes.bar(list(shares), list(shares.values()), color=FIRST, width=0.7)
         axes.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=2, fontsize=11)
@@ -113,7 +113,7 @@ def column_chart(name: str, label: str, shares: Mapping[str, float], across: str
 
 
 def bar_chart(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
-    """One bar a row, its label above it and its figures at its end: (label, share, figures)."""
+    """Draw one bar per row (label, share, figures), with the label above and the figures at the end."""
     with draw(name, label, 0.35 + 0.52 * len(rows)) as (picture, [axes]):
         axes.barh(range(len(rows)), [share for _, share, _ in rows], height=0.32, color=FIRST)
         for place, (words, share, figures) in enumerate(rows):
@@ -126,7 +126,7 @@ def bar_chart(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> 
 
 
 def reliability_diagram(name: str, label: str, bins: Sequence[Bin]) -> Markup:
-    """Stated confidence against truth; dots on the line are honest, their size is how many respondents they stand for."""
+    """Draw stated confidence against truth; dots on the line are calibrated, their size is the number of respondents."""
     total = sum(bin_.respondents for bin_ in bins)
     with draw(name, label, 4.2) as (picture, [axes]):
         axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1)
@@ -150,7 +150,7 @@ def reliability_diagram(name: str, label: str, bins: Sequence[Bin]) -> Markup:
 
 
 def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> Markup:
-    """For each panel, by order, (questions, share): one line an order, told apart by colour, mark and dash."""
+    """Draw one panel per metric with a line per order, from (questions, share); lines differ in colour, marker and dash."""
     with draw(name, label, 0.6 + 2.3 * len(panels), len(panels)) as (picture, axes):
         for panel, (title, lines) in zip(axes, panels.items(), strict=True):
             for order, points in lines.items():
@@ -168,7 +168,7 @@ def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence
 
 
 def truncate(words: str) -> str:
-    """Words that fit in a line of a picture."""
+    """Return a label cut to the width of a chart."""
     return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"
 
 

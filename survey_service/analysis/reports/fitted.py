@@ -1,4 +1,4 @@
-"""The report on a fitted bank: its personas, what they explain of the answers they came from, and how soon it knows these respondents."""
+"""The report on a fitted bank: its personas, its residuals, and its metrics on the respondents it was fitted to."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ MOST_QUESTIONS = 10
 
 
 def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int) -> None:
-    """Write the report on a bank and the file it was fitted on, read by its column map. Raises ValueError as `report_fit` does."""
+    """Write the report on a bank and the file it was fitted to, read by its column map. Raises ValueError as `report_fit` does."""
     names = read_column_map(columns.read_text(encoding="utf-8"), columns.name)
     table = read_answers(read_cells(answers), bank, answers.name, names, label)
     compiled = compile_bank(bank)
@@ -25,10 +25,10 @@ def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | No
 
 
 def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path, seed: int = 1) -> None:
-    """Write the report on a bank and the answers it was fitted on.
+    """Write the report on a bank and the answers it was fitted to.
 
-    `people.label` is who each respondent is, or None where personas were found; `source` names the answers. Raises ValueError where the
-    file cannot be written or pictures cannot be drawn.
+    `people.label` is the persona of each respondent, or None where personas were found; `source` names the answers. Raises ValueError
+    where the file cannot be written or charts cannot be drawn.
     """
     rules = rules_of(bank, next(iter(bank.rules), None))
     steps = list(range(1, min(int(rules.included.sum()), MOST_QUESTIONS) + 1))
@@ -50,6 +50,6 @@ def report_fit(bank: CompiledBank, people: Respondents, source: str, path: Path,
             sections.residuals_section(bank, bivariate_residuals(bank.tables, people.answers, done.full)),
             *metric_sections(done),
         ],
-        ["These respondents taught the bank: new ones will be known a little later. Replay answers that it has not seen."],
+        ["The bank was fitted to these respondents: accuracy on new ones will be a little lower. Replay answers that it has not seen."],
     )
     write(report, path)

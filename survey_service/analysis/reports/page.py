@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs nothing else: no network, no script, no second file."""
+"""Render a report as a single HTML file without scripts or external resources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure with a shade from 0 to 1 behind it."""
+    """A figure with a background shade from 0 to 1."""
 
     text: str
     shade: float
@@ -18,7 +18,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts; the first of each is its heading, and the first `words` of each are words, the others figures."""
+    """Rows of cells: the first is the row's heading, the first `words` are text, the others figures."""
 
     caption: str
     head: Sequence[str]
@@ -28,7 +28,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One thing to know: `reading` says what to see in the picture. Tables under `figures` are folded away."""
+    """A section of a report: `reading` explains the picture. Tables under `figures` are collapsed."""
 
     title: str
     reading: str
@@ -39,7 +39,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """`headline` has the few figures that matter: (figure, what it is)."""
+    """A report; `headline` has its main figures as (figure, name)."""
 
     title: str
     about: str
@@ -49,13 +49,13 @@ class Report:
 
 
 def render(report: Report) -> str:
-    """The page; every text escaped."""
+    """Return the page, with every text escaped."""
     pages = Environment(loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return pages.get_template("report.html").render(report=report, is_cell=lambda item: isinstance(item, Cell))
 
 
 def write(report: Report, path: Path) -> None:
-    """Raises ValueError where the file cannot be written."""
+    """Write the page to a file. Raises ValueError where it cannot be written."""
     try:
         path.write_text(render(report), encoding="utf-8")
     except OSError as wrong:

@@ -1,4 +1,4 @@
-"""The report of `discern refit`: what moved, and what it is worth."""
+"""The report of `discern refit`: the changes of the draft, and their held-out gain."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +10,12 @@ from survey_service.analysis.reports.page import Report, Section, Table, write
 from survey_service.analysis.reports.wording import persona_name, question_text
 
 
-def report_refit(done: Refitted, found: Mapping[str, Any], path: Path) -> None:
+def report_refit(result: Refitted, found: Mapping[str, Any], path: Path) -> None:
     """Write the report; `found` is the comparison. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
     score, before, after = found["held_out_log_score"], found["simulated"]["before"], found["simulated"]["after"]
     worth = Section(
         "What it is worth",
-        "Respondents who did not teach the draft: how likely their answers are under the published tables and under the draft (a higher "
+        "Held-out respondents: how likely their answers are under the published tables and under the draft (a higher "
         f"log score is better; the difference is {score['gain']:+.3f} ± {score['standard_error']:.3f}). Below it, both banks simulated.",
         tables=[
             Table(
@@ -40,18 +40,20 @@ def report_refit(done: Refitted, found: Mapping[str, Any], path: Path) -> None:
             (f"{after['questions']:.1f}", f"questions, {before['questions']:.1f} before"),
             (sections.percent(after["accuracy"]), f"right persona, {sections.percent(before['accuracy'])} before"),
         ],
-        [worth, _changes_section(done, found), _shares_section(done), *_pilot_sections(found), sections.personas_section(done.draft)],
+        [worth, _changes_section(result, found), _shares_section(result), *_pilot_sections(found), sections.personas_section(result.draft)],
         ["Right and questions are simulated: each bank is asked about respondents who behave as its own tables say."],
     )
     write(report, path)
 
 
-def _changes_section(done: Refitted, found: Mapping[str, Any]) -> Section:
-    bank = done.published
+def _changes_section(result: Refitted, found: Mapping[str, Any]) -> Section:
+    bank = result.published
     text = {question.id: question_text(bank.bank, q) for q, question in enumerate(bank.bank.questions)}
     name = {persona.id: persona_name(bank.bank, k) for k, persona in enumerate(bank.bank.personas)}
-    moved = [question for question in found["questions"] if question["moved"] > 0]
-    bars = [(text[item["question"]], item["moved"], f"{item['moved']:.1%} · {item['answers']} answers") for item in moved]
+    changed = [question for question in found["questions"] if question["moved"] > 0]
+    bars = [
+        (text[question["question"]], question["moved"], f"{question['moved']:.1%} · {question['answers']} answers") for question in changed
+    ]
     rows = [
         [
             text[question["question"]],
@@ -67,14 +69,14 @@ def _changes_section(done: Refitted, found: Mapping[str, Any]) -> Section:
         "What moved",
         "Each bar: of a hundred respondents, how many would now be expected to answer otherwise than the published table says (mean over "
         "the personas).",
-        charts.bar_chart("moved", f"How far the table of each question moved: {len(moved)} questions moved", bars) if bars else None,
+        charts.bar_chart("moved", f"How far the table of each question moved: {len(changed)} questions moved", bars) if bars else None,
         figures=[Table("Questions", ("Question", "id", "answers", "moved", "most for", "by"), rows, words=2)],
     )
 
 
-def _shares_section(done: Refitted) -> Section:
-    pairs = enumerate(zip(done.published.bank.personas, done.draft.bank.personas, strict=True))
-    rows = [[persona_name(done.published.bank, k), sections.percent(old.prior), sections.percent(new.prior)] for k, (old, new) in pairs]
+def _shares_section(result: Refitted) -> Section:
+    pairs = enumerate(zip(result.published.bank.personas, result.draft.bank.personas, strict=True))
+    rows = [[persona_name(result.published.bank, k), sections.percent(old.prior), sections.percent(new.prior)] for k, (old, new) in pairs]
     return Section(
         "How many of each persona there are",
         "The share of each persona before anything is known of a respondent.",

@@ -1,4 +1,4 @@
-"""The report of `discern replay`, and what a report on a fitted bank shares with it."""
+"""The report of `discern replay`, and the sections that the report on a fitted bank shares with it."""
 
 from pathlib import Path
 
@@ -10,23 +10,23 @@ from survey_service.analysis.reports import sections
 from survey_service.analysis.reports.page import Report, Section, write
 
 
-def report_replay(done: ReplayResult, source: str, path: Path) -> None:
+def report_replay(result: ReplayResult, source: str, path: Path) -> None:
     """Write the report. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
     report = Report(
-        f"{done.bank.bank.id}: real answers, replayed",
-        f"{len(done.label):,} respondents from {source} were asked again, question by question, as the live service would ask them.",
-        headline(done),
-        [*metric_sections(done), sections.personas_section(done.bank)],
+        f"{result.bank.bank.id}: real answers, replayed",
+        f"{len(result.label):,} respondents from {source} were asked again, question by question, as the live service would ask them.",
+        headline(result),
+        [*metric_sections(result), sections.personas_section(result.bank)],
         ["If the bank was fitted on these same answers, everything here looks better than it will be. Keep some answers aside."],
     )
     write(report, path)
 
 
-def headline(done: ReplayResult) -> list[tuple[str, str]]:
-    """The figures at the stop, where there are any."""
-    stop = done.at_stop
+def headline(result: ReplayResult) -> list[tuple[str, str]]:
+    """Return the main figures at the stop, where the interviews stopped."""
+    stop = result.at_stop
     if stop is None:
-        return [(f"{len(done.label):,}", "respondents")]
+        return [(f"{len(result.label):,}", "respondents")]
     return [
         (f"{stop.questions:.1f}", "questions until it stops"),
         (sections.percent(stop.agreement), "stated persona is the one held to be true"),
@@ -35,23 +35,23 @@ def headline(done: ReplayResult) -> list[tuple[str, str]]:
     ]
 
 
-def metric_sections(done: ReplayResult) -> list[Section]:
-    """How soon and how truly these respondents are known."""
-    bank, interviews = done.bank, done.interviews
-    labelled = done.people.label is not None
-    held = "the label in the file" if labelled else "what all answers together say"
-    soon = sections.orders_section(done.orders, f"Right means: {held}.")
+def metric_sections(result: ReplayResult) -> list[Section]:
+    """Return the sections about accuracy, calibration and length on these respondents."""
+    bank, interviews = result.bank, result.interviews
+    labelled = result.people.label is not None
+    reference = "the label in the file" if labelled else "what all answers together say"
+    orders = sections.orders_section(result.orders, f"Right means: {reference}.")
     if interviews is None:
-        return [soon]
+        return [orders]
     stated = interviews.belief.argmax(axis=1)
-    right = np.eye(len(bank.personas))[done.label]
-    true = (right if labelled else done.full)[np.arange(len(stated)), stated]
+    one_hot = np.eye(len(bank.personas))[result.label]
+    true = (one_hot if labelled else result.full)[np.arange(len(stated)), stated]
     return [
         sections.length_section(interviews),
-        soon,
-        sections.calibration_section(interviews.belief.max(axis=1), true, f"True here means: {held}."),
+        orders,
+        sections.calibration_section(interviews.belief.max(axis=1), true, f"True here means: {reference}."),
         sections.confusion_section(
-            bank, right, stated, f"Each line is a persona by {held}; the columns say what was stated when the survey stopped."
+            bank, one_hot, stated, f"Each line is a persona by {reference}; the columns say what was stated when the survey stopped."
         ),
-        sections.questions_section(bank, usage(interviews, len(bank.index)), done.rules.included),
+        sections.questions_section(bank, usage(interviews, len(bank.index)), result.rules.included),
     ]

@@ -1,4 +1,4 @@
-"""The parts of which reports are made: each takes numbers and says how to read them."""
+"""The sections of the reports: each presents numbers and explains how to read them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +22,8 @@ LENGTHS = 13
 
 
 def percent(share: float) -> str:
-    """
+    """Return a share in whole per cent.
+
     >>> percent(0.0004), percent(0.5), percent(0.0)
     ('<1%', '50%', '0%')
     """
@@ -30,7 +31,7 @@ def percent(share: float) -> str:
 
 
 def personas_section(bank: CompiledBank) -> Section:
-    """What sets each persona apart."""
+    """Return the section on the traits of each persona."""
     tables = []
     for k, found in enumerate(traits(bank.tables)):
         rows = [[trait_text(bank.bank, row), percent(row.share), percent(row.others), _signed(row.bits)] for row in found[:TRAITS]]
@@ -38,7 +39,7 @@ def personas_section(bank: CompiledBank) -> Section:
         tables.append(Table(caption, ("Answer", "here", "others", "bits"), rows))
     reading = (
         "The answers that set each persona apart most: how many give them here, and how many among the others. The bits say how such an "
-        "answer moves the odds: +1 doubles the odds that it is this persona, −1 halves them, 0 tells nothing."
+        "answer changes the odds: +1 doubles the odds that it is this persona, −1 halves them, 0 leaves them as they are."
     )
     return Section("Who the personas are", reading, tables=tables)
 
@@ -48,7 +49,7 @@ def _signed(bits: float) -> str:
 
 
 def length_section(interviews: Interviews) -> Section:
-    """How many questions it takes."""
+    """Return the section on the number of questions."""
     shares = length_distribution(interviews)
     shown = _histogram(shares)
     mean = float(interviews.length.mean())
@@ -65,7 +66,7 @@ def length_section(interviews: Interviews) -> Section:
 
 
 def _histogram(shares: Floats) -> dict[str, float]:
-    """From the shortest interview that happened on; a long tail is one column."""
+    """Return the shares from the shortest interview on; a long tail is one column."""
     first = int(np.flatnonzero(shares)[0])
     shown = {str(n): float(shares[n]) for n in range(first, min(len(shares), first + LENGTHS))}
     rest = float(shares[first + LENGTHS :].sum())
@@ -73,7 +74,7 @@ def _histogram(shares: Floats) -> dict[str, float]:
 
 
 def calibration_section(confidence: Floats, true: Floats, against: str) -> Section:
-    """Whether the stated confidence is true."""
+    """Return the section on calibration."""
     bins, error = reliability(confidence, true), calibration_error(confidence, true)
     picture = charts.reliability_diagram("reliability", f"Stated confidence against truth; off by {error:.3f} on average", bins)
     reading = (
@@ -88,13 +89,13 @@ def calibration_section(confidence: Floats, true: Floats, against: str) -> Secti
 def confusion_section(
     bank: CompiledBank, truth: Floats, stated: np.ndarray, reading: str, title: str = "Which persona is taken for which"
 ) -> Section:
-    """Which persona is taken for which."""
+    """Return the section with the confusion table."""
     table = confusion(truth, stated)
     names = [persona_name(bank.bank, k) for k in range(len(table))]
     rows: list[list[str | Cell]] = []
     for name, line in zip(names, table, strict=True):
-        of_it = line / line.sum() if line.sum() else line
-        rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in of_it.tolist())])
+        row_shares = line / line.sum() if line.sum() else line
+        rows.append([f"{name} ({percent(float(line.sum()))} of all)", *(Cell(percent(share), share) for share in row_shares.tolist())])
     error = 1 - float(np.trace(table))
     return Section(
         title,
@@ -105,7 +106,7 @@ def confusion_section(
 
 
 def orders_section(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> Section:
-    """What further questions are worth, and what choosing them well is worth."""
+    """Return the section on accuracy by number of questions, for each order."""
     words = {"agreement": "right persona", "confidence": "stated confidence"}
     panels = {
         title: {order: [(measure.questions, getattr(measure, name)) for measure in measures] for order, measures in orders.items()}
@@ -137,7 +138,7 @@ def orders_section(orders: Mapping[str, Sequence[StepMetrics]], truth: str) -> S
 
 
 def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Section:
-    """Which questions earn their place."""
+    """Return the section on the use and gain of each question."""
     ranked = [int(q) for q in np.lexsort((-used.gain, -used.asked.round(3))) if used.asked[q] > 0]
     bars = [
         (question_text(bank.bank, q), float(used.asked[q]), f"{percent(float(used.asked[q]))} · {used.gain[q]:.2f} bit") for q in ranked
@@ -161,7 +162,7 @@ def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Secti
         )
     head = ("Question", "id", "asked of", "gain, bits", "place", "no answer")
     reading = (
-        "Each bar is the share of respondents who are asked the question; behind it, how much an answer is expected to tell when it is "
+        "Each bar is the share of respondents who are asked the question; behind it, the expected gain of an answer when it is "
         "asked (1 bit settles the choice between two equally likely personas). A question that is never asked costs nobody time; "
         "it may still be worth a look at its wording or its table."
     )
@@ -169,16 +170,16 @@ def questions_section(bank: CompiledBank, used: Usage, included: Bools) -> Secti
 
 
 def dropout_section(bank: CompiledBank, interviews: Interviews, used: Usage, leaving: str) -> Section:
-    """Where respondents leave."""
-    gone = interviews.left_at != NO_QUESTION
-    share = float(gone.mean())
+    """Return the section on dropout."""
+    departed = interviews.left_at != NO_QUESTION
+    share = float(departed.mean())
     if not share:
         return Section(
             "Where respondents are lost",
-            "Nobody leaves in this simulation: it was told of no drop-out. Try --drop-out 0.05, a chance of 5 % to leave before each "
+            "Nobody leaves in this simulation: it has no drop-out. Try --drop-out 0.05, a chance of 5 % to leave before each "
             "further question.",
         )
-    after = np.bincount(interviews.length[gone]) / len(gone)
+    after = np.bincount(interviews.length[departed]) / len(departed)
     picture = charts.column_chart(
         "lost", f"{percent(share)} leave; share by questions taken before", _histogram(after), "questions taken before leaving"
     )
@@ -194,7 +195,7 @@ def dropout_section(bank: CompiledBank, interviews: Interviews, used: Usage, lea
 
 
 def residuals_section(bank: CompiledBank, pairs: Sequence[PairResidual]) -> Section:
-    """Pairs of questions that go together beyond their persona."""
+    """Return the section on bivariate residuals."""
     rows = []
     for pair in pairs[:PAIRS]:
         a, b = pair.most_unexpected

@@ -15,22 +15,22 @@ from survey_service.analysis.reports.page import Report, write
 from survey_service.analysis.simulate import Simulation, figures
 
 COMPARED = 1000
-"""Respondents with whom the orders are compared: each of them answers everything."""
+"""Respondents with whom the orders are compared: each of them answers every question."""
 
 MOST_QUESTIONS = 10
 
 
-def report_simulation(done: Simulation, path: Path) -> None:
+def report_simulation(simulation: Simulation, path: Path) -> None:
     """Write the report. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
-    found, bank, interviews = figures(done), done.bank, done.result.interviews
+    found, bank, interviews = figures(simulation), simulation.bank, simulation.result.interviews
     used = usage(interviews, len(bank.index))
-    true = np.eye(len(bank.personas))[done.result.persona]
+    true = np.eye(len(bank.personas))[simulation.result.persona]
     stated, confidence = interviews.belief.argmax(axis=1), interviews.belief.max(axis=1)
-    rules = bank.rules[done.survey]
+    rules = bank.rules[simulation.survey]
     report = Report(
-        f"{bank.bank.id}: the survey {done.survey}, simulated",
-        f"{done.options.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask them "
-        f"(seed {done.options.seed}, skips {done.options.skip:.0%}, leaving: {done.leaving}).",
+        f"{bank.bank.id}: the survey {simulation.survey}, simulated",
+        f"{simulation.options.respondents:,} respondents were drawn from the bank's own tables and asked as the live service would ask "
+        f"them (seed {simulation.options.seed}, skips {simulation.options.skip:.0%}, leaving: {simulation.leaving}).",
         [
             (f"{found['questions']['mean']:.1f}", "questions on average"),
             (f"{found['seconds']['mean']:.0f} s", "of a respondent's time"),
@@ -40,14 +40,14 @@ def report_simulation(done: Simulation, path: Path) -> None:
         [
             sections.length_section(interviews),
             sections.calibration_section(
-                confidence, done.right.astype(float), "True here means: the persona that the respondent was drawn from."
+                confidence, simulation.right.astype(float), "True here means: the persona that the respondent was drawn from."
             ),
             sections.confusion_section(
                 bank, true, stated, "Each line is a true persona; its respondents are stated as the personas of the columns."
             ),
-            sections.orders_section(_orders(done), "Right means: the persona that the respondent was drawn from."),
+            sections.orders_section(_orders(simulation), "Right means: the persona that the respondent was drawn from."),
             sections.questions_section(bank, used, rules.included),
-            sections.dropout_section(bank, interviews, used, done.leaving),
+            sections.dropout_section(bank, interviews, used, simulation.leaving),
             sections.personas_section(bank),
         ],
         ["Simulated respondents behave exactly as the tables say. Real ones do not: replay real answers as soon as you have some."],
@@ -55,21 +55,21 @@ def report_simulation(done: Simulation, path: Path) -> None:
     write(report, path)
 
 
-def _orders(done: Simulation) -> dict[str, list[StepMetrics]]:
-    """Each order on the same respondents, without stopping."""
-    bank, rules = done.bank, done.bank.rules[done.survey]
+def _orders(simulation: Simulation) -> dict[str, list[StepMetrics]]:
+    """Return the metrics of each order on the same respondents, without stopping."""
+    bank, rules = simulation.bank, simulation.bank.rules[simulation.survey]
     people = draw_respondents(
         bank.tables,
         conditions_of(bank),
-        min(COMPARED, done.options.respondents),
-        np.random.default_rng(done.options.seed),
-        done.options.skip,
+        min(COMPARED, simulation.options.respondents),
+        np.random.default_rng(simulation.options.seed),
+        simulation.options.skip,
     )
     steps = range(1, min(int(rules.included.sum()), MOST_QUESTIONS) + 1)
-    return {order: _measured(done, people, order, steps) for order in ORDERS}
+    return {order: _measured(simulation, people, order, steps) for order in ORDERS}
 
 
-def _measured(done: Simulation, people: Respondents, order: str, steps: range) -> list[StepMetrics]:
+def _measured(simulation: Simulation, people: Respondents, order: str, steps: range) -> list[StepMetrics]:
     with progress(f"compare {order}", len(steps) + 1) as watch:
-        rng = np.random.default_rng(done.options.seed)
-        return replay(done.bank.tables, done.bank.rules[done.survey], people, order, steps, rng, lambda _: watch(1))
+        rng = np.random.default_rng(simulation.options.seed)
+        return replay(simulation.bank.tables, simulation.bank.rules[simulation.survey], people, order, steps, rng, lambda _: watch(1))

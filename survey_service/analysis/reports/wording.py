@@ -1,4 +1,4 @@
-"""The bank's own words for what a report talks about, in its default language."""
+"""The texts of a bank that reports show, in its default language."""
 
 from adaptive.evaluation.persona_profiles import Outcome, Trait
 from question_bank.definitions import Bank, Question, in_language
@@ -23,17 +23,17 @@ def question_text(bank: Bank, q: int) -> str:
 
 
 def end_text(name: str) -> str:
-    """Why an interview ended, for people; a reason without words of its own is shown as it is."""
+    """Return the text of the reason why an interview ended; an unknown reason is shown as it is."""
     return END_TEXTS.get(name, name)
 
 
 def trait_text(bank: Bank, trait: Trait) -> str:
-    """An answer and its question."""
+    """Return an answer and its question."""
     return f"{outcome_text(bank, trait.question, trait.outcome)} · {question_text(bank, trait.question)}"
 
 
 def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
-    """What was answered: an option's text, a point of a scale with its label, an interval with its unit."""
+    """Return the text of an outcome: an option's text, a point of a scale with its label, an interval with its unit."""
     question = bank.questions[q]
     if isinstance(outcome, tuple):
         return _interval(question, *outcome)

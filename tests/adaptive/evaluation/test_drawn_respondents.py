@@ -17,7 +17,7 @@ def near(share, expected, of=MANY):
 
 
 def a_bank():
-    """A choice that is silent for some, ticks, a number, a pair in a tree, a text."""
+    """A choice with a no-answer table, ticks, a number, a pair in a tree, a text."""
     return ResponseTables.of(
         [
             Choice(np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), np.array([0.05, 0.4])),
@@ -33,8 +33,8 @@ def a_bank():
     )
 
 
-def test_a_style_is_drawn_and_its_persona_is_told():
-    """Inside the persona one half says yes to both questions and the other to neither; the label does not say which."""
+def test_simulated_styles_are_drawn_and_labelled_by_persona():
+    """Styles of a persona are drawn by their shares; `label` is the persona, not the style."""
     never = 1e-9
     table = [[1 - never, never], [never, 1 - never], [0.5, 0.5]]
     tables = ResponseTables.of([table, table], prior=[0.2, 0.2, 0.6], persona_of=[0, 0, 1])
@@ -49,8 +49,8 @@ def test_a_style_is_drawn_and_its_persona_is_told():
     assert near(same[~first].mean(), 0.5, (~first).sum())
 
 
-def test_answers_come_as_often_as_the_tables_say():
-    """Personas, options, silences, ticks, and a child's answer given its parent's."""
+def test_answers_are_drawn_with_the_probabilities_of_the_tables():
+    """Personas, options, skips, and a child's answer given its parent's have the frequencies of the tables."""
     tables = a_bank()
     people = draw_respondents(tables, {}, MANY, np.random.default_rng(1))
     who, codes, answered = people.label, people.answers.codes, people.answers.answered
@@ -68,12 +68,12 @@ def test_answers_come_as_often_as_the_tables_say():
     assert answered[:, 1:].all()
 
 
-def test_numbers_follow_the_truncated_law_of_each_persona():
-    """Normal for one, log-normal for the other; scipy's own laws are the judge."""
+def test_numbers_follow_the_truncated_distribution_of_each_persona():
+    """Numbers are truncated normal or log-normal, compared with scipy by a Kolmogorov-Smirnov test."""
     tables = a_bank()
     bare = ResponseTables.of([tables.questions[2]], prior=[0.5, 0.5])
     people = draw_respondents(bare, {}, 4000, np.random.default_rng(2))
-    # The number itself is not kept: it is found again from what it says of both personas, which is monotone in neither alone.
+    # The evidence does not keep the number itself, so numbers are drawn from the quantile function directly.
     drawn = tables.questions[2].quantile(np.random.default_rng(3).random(4000))
 
     assert ks_1samp(drawn[:, 0], truncnorm(-6, 6, 30, 5).cdf).pvalue > 0.001
@@ -83,8 +83,8 @@ def test_numbers_follow_the_truncated_law_of_each_persona():
     assert said.max() <= norm(30, 5).logpdf(30) + 1e-6
 
 
-def test_what_is_drawn_is_what_is_stated():
-    """Mean stated probability of the true persona = mean of the squared beliefs: the posterior is calibrated on its own world."""
+def test_the_posterior_is_calibrated_on_respondents_drawn_from_its_own_tables():
+    """The mean stated probability of the true persona equals the mean of the squared beliefs."""
     people = draw_respondents(a_bank(), {}, MANY, np.random.default_rng(4))
     belief = believe(a_bank(), people.answers)
 
@@ -92,8 +92,8 @@ def test_what_is_drawn_is_what_is_stated():
     assert stated == pytest.approx((belief**2).sum(axis=1).mean(), abs=0.006)
 
 
-def test_skips_happen_only_where_the_bank_says_nothing_about_them():
-    """A question with its own P(no answer) keeps it."""
+def test_the_skip_option_leaves_modelled_no_answers_alone():
+    """A question with its own P(no answer) keeps it; all others are skipped with the probability `skip`."""
     people = draw_respondents(a_bank(), {}, MANY, np.random.default_rng(5), skip=0.25)
     silent = people.answers.silent.mean(axis=0)
 
@@ -101,8 +101,8 @@ def test_skips_happen_only_where_the_bank_says_nothing_about_them():
     assert all(near(share, 0.25) for share in silent[1:])
 
 
-def test_a_condition_is_met_by_the_answer_that_was_given():
-    """By an option, by a tick; by silence never."""
+def test_a_condition_is_met_by_an_option_or_a_tick_and_never_by_a_skip():
+    """Conditions are evaluated on the respondent's own answers."""
     conditions = {2: {0: np.array([True, False, True])}, 3: {1: np.array([False, True])}}
     people = draw_respondents(a_bank(), conditions, 500, np.random.default_rng(6), skip=0.5)
 

@@ -1,4 +1,4 @@
-"""The best order for everybody."""
+"""The best fixed order."""
 
 from random import Random
 
@@ -13,8 +13,8 @@ from tests.adaptive.random_banks import a_random_bank, some_answers
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_each_place_goes_to_the_question_after_which_the_stated_belief_is_best(seed):
-    """Trees, topics, weights and styles included: every choice is checked with the whole belief of the service."""
+def test_the_fixed_order_is_greedy_in_the_log_score_of_the_belief(seed):
+    """Each place of the order goes to the question with the best log score, with trees, topics, weights and styles."""
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed >= 25)
     rows = [{name: value for name, value in some_answers(dice, bank).items() if value is not None} for _ in range(30)]

@@ -1,4 +1,4 @@
-"""What sets personas apart."""
+"""Traits: the outcomes that distinguish personas."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ TABLES = ResponseTables.of(
 
 
 def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
-    """Prior odds against the odds when nothing but this answer is known."""
+    """The weight of a trait is the change of the log odds when nothing but this answer is known."""
     for k, found in enumerate(traits(TABLES)):
         for trait in found:
             question = TABLES.questions[trait.question]
@@ -33,8 +33,8 @@ def test_the_weight_of_a_trait_is_what_the_answer_adds_to_the_log_odds():
             assert trait.share == pytest.approx(chance[k])
 
 
-def test_the_most_telling_traits_come_first_and_texts_have_none():
-    """One answer a choice, every tick, one interval a number."""
+def test_traits_are_sorted_by_discrimination_and_texts_have_none():
+    """A choice has one trait, a multiple choice one per option, a number one interval, a text none."""
     first = traits(TABLES)[0]
     assert [trait.discrimination for trait in first] == sorted((trait.discrimination for trait in first), reverse=True)
     assert sorted(trait.question for trait in first) == [0, 1, 1, 2]
@@ -45,8 +45,8 @@ def test_the_most_telling_traits_come_first_and_texts_have_none():
     assert min(first, key=lambda trait: trait.discrimination).bits == pytest.approx(0)
 
 
-def test_the_traits_of_a_persona_with_styles_are_those_of_its_people_together():
-    """Two thirds of the first persona answer like its first style."""
+def test_the_traits_of_a_persona_with_styles_average_over_its_styles():
+    """The probability of an answer is averaged over the styles of the persona."""
     tables = ResponseTables.of([[[0.9, 0.1], [0.3, 0.7], [0.2, 0.8]]], prior=[0.4, 0.2, 0.4], persona_of=[0, 0, 1])
 
     first, second = (found[0] for found in traits(tables))

@@ -1,4 +1,4 @@
-"""Whole surveys with many respondents side by side."""
+"""Simulated interviews of many respondents at once."""
 
 from dataclasses import replace
 from random import Random
@@ -19,7 +19,7 @@ STOPS = (StopRule(at_least=0), StopRule(at_most=3), StopRule(confidence=0.7, at_
 
 
 def interview_alone(bank, rules, gives):
-    """The order, the reason and the belief when a single respondent is asked as the service does it: from what was given so far."""
+    """Return order, reason and belief of a single respondent, asked question by question as the service does."""
     given, order, limit, spent = [], [], len(bank.index), 0.0
     while True:
         done = np.isin(np.arange(len(bank.index)), order)[None]
@@ -36,8 +36,8 @@ def interview_alone(bank, rules, gives):
 
 
 @pytest.mark.parametrize("seed", range(80))
-def test_everybody_is_asked_as_if_they_were_alone_with_the_service(seed):
-    """Any bank, any answers, any stop: side by side or one by one, the same questions, the same end, the same belief."""
+def test_interviews_in_blocks_equal_interviews_one_at_a_time(seed):
+    """For any bank, answers and stop rule, the block gives the questions, reason and belief of the live service."""
     dice = Random(seed)
     bank = compile_bank(a_random_bank(dice, styled=seed >= 60))
     rules = bank.rules["s"]
@@ -65,8 +65,8 @@ def rules_without_conditions(size, stop):
     return SurveyRules(~none, none, np.zeros((size, size), dtype=bool), (), stop)
 
 
-def test_the_engine_knows_how_much_it_knows_in_its_own_world():
-    """Stated confidence is true within chance, in every bin, though the survey stopped because of it."""
+def test_stated_confidence_is_calibrated_on_simulated_respondents():
+    """Stated confidence matches accuracy in every bin, although the survey stops because of it."""
     done = simulate(a_world(), rules_without_conditions(15, StopRule(confidence=0.85, at_most=8)), {}, 4000, np.random.default_rng(3))
 
     confidence = done.interviews.belief.max(axis=1)
@@ -81,7 +81,7 @@ def test_the_engine_knows_how_much_it_knows_in_its_own_world():
 
 
 def test_the_same_seed_gives_the_same_interviews_and_another_does_not():
-    """Also across blocks."""
+    """The seed determines the interviews, also across blocks."""
 
     def asked(seed):
         return simulate(
@@ -92,8 +92,8 @@ def test_the_same_seed_gives_the_same_interviews_and_another_does_not():
     assert (asked(1) != asked(2)).any()
 
 
-def test_respondents_leave_in_front_of_a_further_question_and_never_of_the_first():
-    """With chance .2 at each: a fifth of all after one question, a fifth of the rest after two."""
+def test_dropout_starts_after_the_first_question():
+    """With probability .2 at each further question, a fifth leaves after one question and a fifth of the rest after two."""
     done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=3)), {}, 20_000, np.random.default_rng(4), drop_out=0.2)
 
     found = done.interviews
@@ -105,8 +105,8 @@ def test_respondents_leave_in_front_of_a_further_question_and_never_of_the_first
     assert usage(found, 15).left.sum() == pytest.approx(left.mean())
 
 
-def test_usage_counts_what_was_asked_where_and_to_what_end():
-    """Against a count by hand, over all respondents and places."""
+def test_usage_equals_a_count_over_all_interviews():
+    """Shares, gain, place and skips of each question equal a count by plain loops."""
     done = simulate(a_world(), rules_without_conditions(15, StopRule(confidence=0.8)), {}, 300, np.random.default_rng(5), skip=0.3)
 
     found, used = done.interviews, usage(done.interviews, 15)
@@ -120,21 +120,21 @@ def test_usage_counts_what_was_asked_where_and_to_what_end():
     assert 0.2 < found.silent[found.asked != NO_QUESTION].mean() < 0.4
 
 
-def test_the_confusion_table_has_the_true_persona_in_its_lines():
-    """Two of three are persona 0, one of them taken for persona 1."""
+def test_the_confusion_table_has_the_true_personas_in_rows():
+    """Rows are true personas and columns stated ones."""
     table = confusion(np.array([[1.0, 0.0], [1.0, 0.0], [0.2, 0.8]]), np.array([0, 1, 1]))
     np.testing.assert_allclose(table * 3, [[1.0, 1.2], [0.0, 0.8]])
 
 
-def test_a_survey_that_asks_nothing_is_no_crash():
-    """All stop before the first question."""
+def test_a_survey_without_questions_gives_empty_interviews():
+    """With `at_most` 0 all interviews stop before the first question."""
     done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=0)), {}, 5, np.random.default_rng(1))
     assert length_distribution(done.interviews).tolist() == [1.0]
     assert done.interviews.asked.shape == (5, 0)
 
 
-def test_some_are_asked_by_lot_and_all_questions_come_up():
-    """With exploration every question is asked of somebody; without, most are never needed."""
+def test_exploration_asks_every_question_of_somebody():
+    """With exploration every question is asked at times; without it most are never needed."""
 
     def asked(explore):
         done = simulate(a_world(), rules_without_conditions(15, StopRule(at_most=3)), {}, 2000, np.random.default_rng(1), explore=explore)
@@ -145,8 +145,8 @@ def test_some_are_asked_by_lot_and_all_questions_come_up():
     np.testing.assert_array_equal(asked(0.5), asked(0.5))
 
 
-def test_respondents_leave_as_the_hazard_says_unless_told_otherwise():
-    """Two in ten at each question, the first included; with `drop_out` the hazard is left aside."""
+def test_respondents_leave_with_the_hazard_unless_drop_out_is_given():
+    """With the hazard two in ten leave at each question, the first included; `drop_out` replaces the hazard."""
     rules = replace(rules_without_conditions(15, StopRule(at_most=3)), hazard=Hazard(base=float(np.log(0.2 / 0.8))))
 
     def shares(drop_out):
@@ -156,8 +156,8 @@ def test_respondents_leave_as_the_hazard_says_unless_told_otherwise():
     assert shares(0.0) == pytest.approx([0, 0, 0, 1])
 
 
-def test_a_hazard_knows_topics_and_seconds():
-    """Against the hazard's own words: those who stay at the second question, when its topic is new and when it is not."""
+def test_dropout_depends_on_new_topics_and_seconds():
+    """The share that stays at the second question equals the hazard's, for a new topic and for a repeated one."""
     tables = ResponseTables.of([np.array([[0.9, 0.1], [0.1, 0.9]])] * 2, seconds=[3, 8], topics=[0, 0])
     hazard = Hazard(base=-2.0, seconds=0.2, new_topic=1.5, position=0.3)
     for topics in ([0, 0], [0, 1], [-1, -1]):

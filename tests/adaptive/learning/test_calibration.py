@@ -1,4 +1,4 @@
-"""What the stated probabilities are worth."""
+"""The calibration error."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from adaptive.learning.calibration import calibration_error
 
 
-def test_the_calibration_error_weighs_each_bin_by_its_size():
-    """Three quarters of the people are stated .95 and right .8 of the time, the rest is exact."""
+def test_the_calibration_error_weights_each_bin_by_its_size():
+    """A bin of three quarters of the respondents has three quarters of the weight."""
     stated = np.repeat([0.95, 0.55], [300, 100])
     true = np.repeat([0.8, 0.55], [300, 100])
 

@@ -1,4 +1,4 @@
-"""Dependences between questions: the counts against loops, planted ones found, and what they do to the stated confidence."""
+"""Dependences between questions: information and tables against loops, planted edges, and the effect on calibration."""
 
 from itertools import combinations
 
@@ -21,8 +21,8 @@ def some_answers(rng, respondents=60):
     return codes, rng.dirichlet(np.ones(2), respondents)
 
 
-def test_conditional_information_is_its_definition_term_by_term():
-    """Over the respondents who answered both questions, each counted by the share of the persona in them."""
+def test_conditional_information_equals_its_definition_term_by_term():
+    """The sum runs over respondents who answered both questions, weighted by their membership."""
     codes, membership = some_answers(np.random.default_rng(1))
 
     found = conditional_information(count_pairs(one_hot(codes, LEVELS), membership), items_of(LEVELS))
@@ -31,32 +31,32 @@ def test_conditional_information_is_its_definition_term_by_term():
         both = (codes[:, p] != MISSING) & (codes[:, q] != MISSING)
         nats = 0.0
         for k in range(2):
-            weight, item, other = membership[both, k], codes[both, p], codes[both, q]
+            weight, first, second = membership[both, k], codes[both, p], codes[both, q]
             for a in range(LEVELS[p]):
                 for b in range(LEVELS[q]):
-                    n = weight[(item == a) & (other == b)].sum()
+                    n = weight[(first == a) & (second == b)].sum()
                     if n:
-                        nats += n * np.log(n * weight.sum() / (weight[item == a].sum() * weight[other == b].sum()))
+                        nats += n * np.log(n * weight.sum() / (weight[first == a].sum() * weight[second == b].sum()))
         assert found[[p, q], [q, p]] == pytest.approx(nats / both.sum(), abs=1e-12)
 
 
-def test_a_dependent_table_is_shrunk_to_what_all_personas_say_of_the_pair():
-    """(n(k, a, b) + strength m(b | k, a)) / (n(k, a) + strength), m as P(b | k) times the lift of the pair; rows add up to one."""
+def test_a_dependent_table_is_shrunk_to_the_dependence_pooled_over_personas():
+    """(n(k, a, b) + strength m(b | k, a)) / (n(k, a) + strength), m as P(b | k) times observed to expected pairs; rows add up to one."""
     codes, membership = some_answers(np.random.default_rng(2))
     hot, items = one_hot(codes, LEVELS), items_of(LEVELS)
-    taught = fit_personas(hot, LEVELS, membership, 8, settled=True)
+    personas_fitted = fit_personas(hot, LEVELS, membership, 8, settled=True)
 
-    tables = dependent_tables(count_pairs(hot, membership), taught.table, items, 40)
+    tables = dependent_tables(count_pairs(hot, membership), personas_fitted.table, items, 40)
 
-    first, own = taught.table[:, items == 2], taught.table[:, items == 1]
+    first, own = personas_fitted.table[:, items == 2], personas_fitted.table[:, items == 1]
     both = (codes[:, 1] != MISSING) & (codes[:, 2] != MISSING)
 
-    def lift(b):
+    def ratio(b):
         met = ((codes[:, 2] == 3) & (codes[:, 1] == b)).sum()
         expected = sum(membership[both, k].sum() * first[k, 3] * own[k, b] for k in range(2))
         return (met + 1) / (expected + 1)
 
-    mean = own[1, 0] * lift(0) / sum(own[1, b] * lift(b) for b in range(3))
+    mean = own[1, 0] * ratio(0) / sum(own[1, b] * ratio(b) for b in range(3))
     weight = membership[(codes[:, 2] == 3) & (codes[:, 1] != MISSING), 1].sum()
     n = membership[(codes[:, 2] == 3) & (codes[:, 1] == 0), 1].sum()
     block = tables[:, items == 2][:, :, items == 1]  # question 1 given question 2
@@ -64,8 +64,8 @@ def test_a_dependent_table_is_shrunk_to_what_all_personas_say_of_the_pair():
     assert block.sum(axis=2) == pytest.approx(np.ones((2, 4)))
 
 
-def test_the_forest_takes_the_strongest_allowed_edges_and_no_circle():
-    """A forbidden edge gives its place to the next best one; what stands alone stays alone."""
+def test_the_forest_has_the_strongest_allowed_edges_and_no_cycle():
+    """A forbidden edge is replaced by the next best one; an isolated question stays isolated."""
     information = np.zeros((4, 4))
     for (p, q), nats in {(0, 1): 0.3, (1, 2): 0.2, (0, 2): 0.1}.items():
         information[p, q] = information[q, p] = nats
@@ -88,14 +88,14 @@ def a_world(rng, respondents, copies=0):
     return codes, personas
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_planted_dependence_gets_an_edge_and_nothing_else_does(known):
-    """Whether the personas are known or found."""
+@pytest.mark.parametrize("labelled", [True, False])
+def test_only_a_planted_dependence_gets_an_edge(labelled):
+    """The edge is found whether the personas are known or found."""
     codes, personas = a_world(np.random.default_rng(4), 500, copies=1)
     levels = [3] * 11
     found = (
         fit_with_labels(Answers.of(codes, levels), personas, np.random.default_rng(1))
-        if known
+        if labelled
         else fit_with_classes(Answers.of(codes, levels), 3, np.random.default_rng(1))
     )
 
@@ -106,19 +106,19 @@ def test_a_planted_dependence_gets_an_edge_and_nothing_else_does(known):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_independent_questions_get_no_edge(seed):
-    """45 pairs that share nothing but the persona."""
+    """45 pairs that are independent given the persona get no edge."""
     codes, personas = a_world(np.random.default_rng(seed), 300)
 
     assert fit_with_labels(Answers.of(codes, [3] * 10), personas, np.random.default_rng(1)).dependences.parents == {}
 
 
 def paraphrases(rng, respondents):
-    """Two personas, one opinion told in five ways, and four questions of their own."""
+    """Two personas, one opinion asked in five ways, and four independent questions."""
     personas = rng.integers(0, 2, respondents)
     opinion = rng.random(respondents) < np.where(personas, 0.7, 0.3)
-    told = [np.where(rng.random(respondents) < 0.95, opinion, ~opinion) for _ in range(5)]
+    versions = [np.where(rng.random(respondents) < 0.95, opinion, ~opinion) for _ in range(5)]
     own = [rng.random(respondents) < np.where(personas, 0.6, 0.4) for _ in range(4)]
-    return np.column_stack([*told, *own]).astype(int), personas
+    return np.column_stack([*versions, *own]).astype(int), personas
 
 
 def stated_and_true(tables, codes, personas):
@@ -126,8 +126,8 @@ def stated_and_true(tables, codes, personas):
     return belief.max(axis=1).mean(), (belief.argmax(axis=1) == personas).mean()
 
 
-def test_five_paraphrases_do_not_make_the_belief_sure():
-    """On new respondents the stated confidence is within .05 of the truth; with plain tables it is far above."""
+def test_five_paraphrases_do_not_make_the_belief_overconfident():
+    """On new respondents the stated confidence is within .05 of the accuracy; with independent tables it is far above."""
     found = fit_with_labels(*answers_and_personas(paraphrases, 600), np.random.default_rng(1))
     codes, personas = paraphrases(np.random.default_rng(8), 4000)
 
@@ -139,15 +139,15 @@ def test_five_paraphrases_do_not_make_the_belief_sure():
 
 
 def mood_world(rng, respondents):
-    """Two personas; a mood that is not the persona colours all twelve answers: no tree of pairs can say that."""
+    """Two personas; a mood that is independent of the persona affects all twelve answers, which no tree of pairs can model."""
     personas = rng.integers(0, 2, respondents)
     mood = rng.normal(0, 1.5, respondents)
     lean = np.where(personas, 0.7, -0.7)
     return (rng.random((respondents, 12)) < 1 / (1 + np.exp(-(lean + mood)))[:, None]).astype(int), personas
 
 
-def test_what_no_tree_can_tell_the_evidence_weight_does():
-    """A mood behind every answer: the weight falls below one, and the stated confidence comes nearer to the truth."""
+def test_the_evidence_weight_corrects_dependence_that_no_tree_can_model():
+    """With a mood behind every answer the weight falls below one, and the confidence comes closer to the accuracy."""
     found = fit_with_labels(*answers_and_personas(mood_world, 600), np.random.default_rng(1))
     fresh = mood_world(np.random.default_rng(8), 4000)
 
@@ -163,24 +163,24 @@ def answers_and_personas(world, respondents):
 
 
 def test_known_personas_give_shrunken_counts():
-    """(n(k, a) + strength * pooled) / (n(k) + strength), the pooled table with half an answer a cell."""
+    """(n(k, a) + strength * pooled) / (n(k) + strength), the pooled table with half an answer per cell."""
     codes, labels = np.array([[0], [0], [1], [1], [1], [MISSING]]), np.array([0, 0, 0, 1, 1, 1])
 
-    taught = fit_personas(one_hot(codes, [2]), [2], np.eye(2)[labels], 4, settled=True)
+    personas_fitted = fit_personas(one_hot(codes, [2]), [2], np.eye(2)[labels], 4, settled=True)
 
     pooled = np.array([2.5, 3.5]) / 6
-    assert taught.table == pytest.approx(np.array([(np.array([2, 1]) + 4 * pooled) / 7, (np.array([0, 2]) + 4 * pooled) / 6]))
-    assert taught.prior == pytest.approx([0.5, 0.5])
+    assert personas_fitted.table == pytest.approx(np.array([(np.array([2, 1]) + 4 * pooled) / 7, (np.array([0, 2]) + 4 * pooled) / 6]))
+    assert personas_fitted.prior == pytest.approx([0.5, 0.5])
 
 
 def test_the_same_seed_gives_the_same_fit():
-    """A bank that is fitted twice is one bank."""
+    """Two fits with one seed give equal tables, strengths and dependences."""
     codes, _ = a_world(np.random.default_rng(4), 150, copies=1)
-    item, two = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
+    first, second = (fit_with_classes(Answers.of(codes, [3] * 11), 2, np.random.default_rng(3)) for _ in range(2))
 
-    assert (item.pseudo_counts, item.evidence_weight, item.dependences.gains) == (
-        two.pseudo_counts,
-        two.evidence_weight,
-        two.dependences.gains,
+    assert (first.pseudo_counts, first.evidence_weight, first.dependences.gains) == (
+        second.pseudo_counts,
+        second.evidence_weight,
+        second.dependences.gains,
     )
-    assert all((a == b).all() for a, b in zip(item.tables, two.tables, strict=True))
+    assert all((a == b).all() for a, b in zip(first.tables, second.tables, strict=True))

@@ -36,7 +36,7 @@ def coded(name, columns=None):
 
 @pytest.mark.parametrize(("table", "classes", "published"), PUBLISHED)
 def test_the_published_log_likelihoods_are_reached(table, classes, published):
-    """With flat priors the fit is the maximum likelihood fit of the poLCA manual."""
+    """With flat priors the fit reaches the maximum likelihood of the poLCA manual."""
     found = fit_latent_classes(
         table.codes, table.levels, classes, np.random.default_rng(1), pseudo_counts=0, tolerance=1e-10, iterations=5000
     )
@@ -57,8 +57,8 @@ def test_the_published_log_likelihoods_of_complete_ballots_are_reached(classes, 
 
 
 @pytest.mark.parametrize(("classes", "best_known"), [(2, -22127.91), (3, -21311.54)])
-def test_with_gaps_kept_the_best_known_log_likelihood_is_reached(classes, best_known):
-    """All 1785 respondents; nobody published a value, so half a nat is allowed."""
+def test_with_missing_answers_the_best_known_log_likelihood_is_reached(classes, best_known):
+    """All 1785 respondents; no published value exists, so half a nat is allowed."""
     codes, levels = coded("election", ELECTION)
 
     found = fit_latent_classes(codes, levels, classes, np.random.default_rng(1), pseudo_counts=0)
@@ -69,8 +69,8 @@ def test_with_gaps_kept_the_best_known_log_likelihood_is_reached(classes, best_k
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @pytest.mark.parametrize(("table", "classes"), [(CARCINOMA, 3), (ROLE_CONFLICT, 2), (SURVEY_ATTITUDES, 2), ("vnf", 2)])
-def test_an_independent_program_finds_nothing_better(table, classes):
-    """StepMix, gaps kept, on the same answers."""
+def test_the_log_likelihood_is_not_below_that_of_stepmix(table, classes):
+    """StepMix fits the same answers, missing ones kept."""
     from stepmix.stepmix import StepMix
 
     codes, levels = coded(table) if isinstance(table, str) else (table.codes, table.levels)
@@ -86,21 +86,21 @@ def test_an_independent_program_finds_nothing_better(table, classes):
     assert ours.log_likelihood > theirs.score(given) * len(codes) - 0.01
 
 
-def test_batches_of_starts_may_run_anywhere():
-    """Another map over the batches, the same fit: processes change nothing."""
+def test_the_fit_does_not_depend_on_the_map_that_runs_the_batches():
+    """A map that runs the batches in reverse order gives the same fit."""
     codes = np.random.default_rng(5).integers(0, 3, size=(80, 5))
 
     def backwards(function, tasks):
         return [function(task) for task in reversed(list(tasks))][::-1]
 
-    fit_latent_class = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7))
-    two = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), spread=backwards)
+    forwards = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7))
+    reversed_batches = fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), parallel_map=backwards)
 
-    assert (fit_latent_class.membership == two.membership).all()
+    assert (forwards.membership == reversed_batches.membership).all()
 
 
-def test_missing_answers_are_kept_and_their_respondents_too():
-    """Emptied cells blur the classes a little; nobody is dropped, and no missing cell is a level of its own."""
+def test_respondents_with_missing_answers_are_kept():
+    """No respondent is dropped, and a missing cell is not a level of its own."""
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 2, size=400)
     codes = (rng.random((400, 8)) < np.where(truth, 0.9, 0.15)[:, None]).astype(int)
@@ -117,7 +117,7 @@ def test_missing_answers_are_kept_and_their_respondents_too():
 
 
 def test_shrinkage_keeps_a_small_class_near_the_pooled_table():
-    """Six respondents cannot make a cell certain."""
+    """Six respondents do not make a cell certain."""
     codes = np.array([[0, 0]] * 40 + [[1, 1]] * 6)
 
     loose = fit_latent_classes(codes, [2, 2], 2, np.random.default_rng(0), pseudo_counts=0)
@@ -131,13 +131,13 @@ def test_shrinkage_keeps_a_small_class_near_the_pooled_table():
 
 
 def test_the_same_seed_finds_the_same_classes():
-    """A bank that is fitted twice is one bank."""
+    """Two fits with one seed give equal classes."""
     codes = np.random.default_rng(5).integers(0, 3, size=(80, 5))
 
-    item, two = (fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), starts=3) for _ in range(2))
+    first, second = (fit_latent_classes(codes, [3] * 5, 2, np.random.default_rng(7), starts=3) for _ in range(2))
 
-    assert item.log_likelihood == two.log_likelihood
-    assert (item.membership == two.membership).all()
+    assert first.log_likelihood == second.log_likelihood
+    assert (first.membership == second.membership).all()
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,6 @@ def test_the_same_seed_finds_the_same_classes():
     [([[0, 2]], [2, 2], "do not fit"), ([[0, -2]], [2, 2], "do not fit"), ([[0, -1], [1, -1]], [2, 2], "item 1 has no answer")],
 )
 def test_codes_that_cannot_be_fitted_are_refused(codes, levels, words):
-    """Better no fit than one of something else."""
+    """Codes outside their levels, and items without an answer, raise ValueError."""
     with pytest.raises(ValueError, match=words):
         fit_latent_classes(np.array(codes), levels, 2, np.random.default_rng(0))

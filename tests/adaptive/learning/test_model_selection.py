@@ -1,4 +1,4 @@
-"""How many personas: the planted number is found, and each figure of the comparison is what it says."""
+"""Choice of the number of personas: the planted number is found, and the comparison reports the right figures."""
 
 import numpy as np
 import pytest
@@ -18,15 +18,15 @@ def answers(respondents=450):
 
 
 def test_the_planted_number_of_personas_is_chosen():
-    """Three, by held-out score and one standard error."""
+    """Three personas are chosen, by held-out score and one standard error."""
     compared = compare_class_numbers(answers(), range(2, 6), np.random.default_rng(1))
 
-    assert [item.classes for item in compared] == [2, 3, 4, 5]
+    assert [candidate.classes for candidate in compared] == [2, 3, 4, 5]
     assert best_class_number(compared).classes == 3
 
 
-def test_the_figures_are_those_of_the_fit_without_shrinkage():
-    """Log-likelihood, free parameters, BIC and smallest class; one held-out score a respondent."""
+def test_the_comparison_reports_the_fit_without_shrinkage():
+    """Log-likelihood, free parameters, BIC and smallest class are those of an unshrunken fit; each respondent has one held-out score."""
     some = answers(120)
     found = compare_class_numbers(some, [2], np.random.default_rng(1))[0]
     fit = fit_latent_classes(some.codes, some.levels, 2, np.random.default_rng(9), pseudo_counts=0)
@@ -39,8 +39,8 @@ def test_the_figures_are_those_of_the_fit_without_shrinkage():
     assert found.score < found.log_likelihood / 120
 
 
-def test_a_hard_respondent_does_not_count_against_any_number():
-    """The difference is taken respondent by respondent: a wide spread that all numbers share hides nothing."""
+def test_respondents_who_are_hard_to_predict_do_not_change_the_choice():
+    """Differences are taken per respondent, so a variance that all numbers share cancels."""
     spread = np.random.default_rng(1).normal(0, 50, 200)
     worse = ClassNumber(2, 0, 0, 0, spread - 1, 0.5)
     better = ClassNumber(3, 0, 0, 0, spread + np.random.default_rng(2).normal(0, 0.1, 200), 0.3)

@@ -1,4 +1,4 @@
-"""Pairs of questions that go together more than their personas explain."""
+"""Bivariate residuals: pairs of questions that are associated more than their personas explain."""
 
 from itertools import product
 
@@ -23,7 +23,7 @@ def chance_in_chain(k, answers):
 
 
 def test_expected_counts_are_those_of_the_model():
-    """Summed over every possible respondent, along the tree too, where two questions are not neighbours."""
+    """Expected counts equal a sum over all possible respondents, also along the tree between questions that are not neighbours."""
     people = draw_respondents(CHAIN, {}, 400, np.random.default_rng(4), skip=0.2).answers
     belief = believe(CHAIN, people)
     pairs = {(pair.first, pair.second): pair for pair in bivariate_residuals(CHAIN, people, belief)}
@@ -44,20 +44,20 @@ def test_expected_counts_are_those_of_the_model():
         assert pair.respondents == both.sum()
 
 
-def test_styles_explain_what_a_persona_of_one_table_leaves_unexplained():
-    """Of two personas made one, each respondent counts for the styles as all answers say: the counts are those of the two."""
+def test_residuals_use_the_posterior_share_of_each_style():
+    """Two personas merged into one with two styles have the same expected counts as the two personas."""
     people = draw_respondents(CHAIN, {}, 400, np.random.default_rng(4), skip=0.2).answers
-    item = ResponseTables.of(TABLES, prior=[0.4, 0.6], parents={1: 0, 2: 1}, given=GIVEN, persona_of=[0, 0])
+    merged = ResponseTables.of(TABLES, prior=[0.4, 0.6], parents={1: 0, 2: 1}, given=GIVEN, persona_of=[0, 0])
 
-    apart, together = bivariate_residuals(CHAIN, people, believe(CHAIN, people)), bivariate_residuals(item, people, np.ones((400, 1)))
+    separate, joined = bivariate_residuals(CHAIN, people, believe(CHAIN, people)), bivariate_residuals(merged, people, np.ones((400, 1)))
 
-    assert [(pair.first, pair.second) for pair in together] == [(pair.first, pair.second) for pair in apart]
-    for mine, other in zip(together, apart, strict=True):
-        np.testing.assert_allclose(mine.expected, other.expected, rtol=1e-9)
+    assert [(pair.first, pair.second) for pair in joined] == [(pair.first, pair.second) for pair in separate]
+    for ours, other in zip(joined, separate, strict=True):
+        np.testing.assert_allclose(ours.expected, other.expected, rtol=1e-9)
 
 
-def test_a_pair_that_depends_on_itself_stands_out_until_the_tree_knows_it():
-    """Answers drawn from the chain, judged by tables without it and with it."""
+def test_a_dependent_pair_has_a_large_residual_unless_the_tree_models_it():
+    """Answers drawn from the chain have large residuals under independent tables and small ones under the chain."""
     people = draw_respondents(CHAIN, {}, 4000, np.random.default_rng(5)).answers
     plain = ResponseTables.of([question.table for question in CHAIN.questions], prior=[0.4, 0.6])
 

@@ -1,4 +1,4 @@
-"""Tables of the styles inside personas who are known."""
+"""Tables of the styles of known personas."""
 
 import numpy as np
 import pytest
@@ -15,51 +15,51 @@ STYLES = Styles(np.array([0, 0, 1, 2]))
 
 
 def fitted_styles(strength=4.0):
-    """What three personas teach, of whom the first answers in two ways."""
+    """Return answers, personas and styles fitted to three personas, of whom the first answers in two ways."""
     answers, who = two_styles(np.random.default_rng(1))
     personas = fit_personas(answers.hot, answers.levels, np.eye(3)[who], strength, settled=True)
     start = initial_styles(answers, personas.membership, STYLES, np.random.default_rng(2))
     return answers, personas, fit_styles(answers.hot, answers.levels, personas, STYLES, start)
 
 
-def test_people_stay_with_their_persona_while_styles_are_found_inside_it():
-    """The planted shares come out, and the classes of a persona add up to its people."""
-    _, personas, taught = fitted_styles()
+def test_styles_are_found_without_changing_the_personas():
+    """The planted shares are found, and the classes of a persona add up to its people."""
+    _, personas, fitted = fitted_styles()
 
-    assert STYLES.marginal(taught.membership) == pytest.approx(personas.membership, abs=1e-12)
-    assert STYLES.marginal(taught.prior) == pytest.approx(personas.prior, abs=1e-12)
-    yes = np.sort(taught.table[:2, 1::2].mean(axis=1))
+    assert STYLES.marginal(fitted.membership) == pytest.approx(personas.membership, abs=1e-12)
+    assert STYLES.marginal(fitted.prior) == pytest.approx(personas.prior, abs=1e-12)
+    yes = np.sort(fitted.table[:2, 1::2].mean(axis=1))
     assert yes == pytest.approx([0.2, 0.75], abs=0.05)
 
 
 def test_a_style_is_shrunk_to_the_table_of_its_persona():
-    """(n(style, answer) + s * persona's share) / (n(style) + s), for everybody who is of the style."""
-    answers, personas, taught = fitted_styles(4.0)
+    """(n(style, answer) + s * persona's share) / (n(style) + s), weighted by membership."""
+    answers, personas, fitted = fitted_styles(4.0)
 
     for k, persona in enumerate(STYLES.persona_of):
-        people = taught.membership[:, k]
+        people = fitted.membership[:, k]
         counted = (people @ answers.hot + 4 * personas.table[persona]) / (people.sum() + 4)
-        assert taught.table[k] == pytest.approx(counted, abs=1e-4)
+        assert fitted.table[k] == pytest.approx(counted, abs=1e-4)
 
 
-def test_which_style_somebody_has_is_believed_by_bayes_rule():
-    """Within the persona that is known, and scored by the mixture of its styles."""
-    answers, _, taught = fitted_styles()
+def test_the_style_of_a_respondent_follows_bayes_rule():
+    """Given the persona, the style has its posterior; the score is the log of the mixture."""
+    answers, _, fitted = fitted_styles()
     held = one_hot(answers.codes[:3], answers.levels)
 
-    classes, score = style_posterior(taught, STYLES, held, np.eye(3)[[0, 0, 1]])
+    classes, score = style_posterior(fitted, STYLES, held, np.eye(3)[[0, 0, 1]])
 
     for n, persona in enumerate([0, 0, 1]):
         joint = [
-            taught.prior[k] / taught.prior[STYLES.persona_of == persona].sum() * np.prod(taught.table[k][held[n] > 0])
+            fitted.prior[k] / fitted.prior[STYLES.persona_of == persona].sum() * np.prod(fitted.table[k][held[n] > 0])
             for k in np.flatnonzero(STYLES.persona_of == persona)
         ]
         assert classes[n][STYLES.persona_of == persona] == pytest.approx(np.array(joint) / sum(joint))
         assert score[n] == pytest.approx(np.log(sum(joint)))
 
 
-def test_styles_that_do_not_tell_who_somebody_is_are_not_kept():
-    """Half of everybody answers the last ten questions in one way and half in the other, whoever they are: true styles, and no use."""
+def test_styles_that_do_not_improve_the_prediction_of_personas_are_dropped():
+    """Styles that are independent of the persona exist in the data, but are not kept."""
     rng = np.random.default_rng(3)
     who, style = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
     chance = np.column_stack(
@@ -72,12 +72,12 @@ def test_styles_that_do_not_tell_who_somebody_is_are_not_kept():
 
 
 @pytest.mark.parametrize("persona_of", [[0, 1], [0, 2, 2], [1, 1, 2], [1, 0, 0]])
-def test_classes_stand_side_by_side(persona_of):
-    """Three classes in the order of their personas, or an error that says so."""
+def test_classes_out_of_order_are_refused(persona_of):
+    """Classes have to be in the order of their personas, with none left out."""
     with pytest.raises(ValueError, match="name the persona of each of 3 classes"):
         ResponseTables.of([np.eye(3)], persona_of=persona_of)
 
 
-def test_one_class_a_persona_is_no_style_at_all():
-    """Then nothing is computed that was not computed before."""
+def test_one_class_per_persona_means_no_styles():
+    """Then `styles` is None."""
     assert ResponseTables.of([np.eye(3)], persona_of=[0, 1, 2]).styles is None

@@ -1,4 +1,4 @@
-"""Styles inside a persona: found where they were planted, and nowhere else."""
+"""Styles of a persona are found where they were planted, and nowhere else."""
 
 import numpy as np
 import pytest
@@ -16,16 +16,16 @@ def two_styles(rng):
     return Answers.of((rng.random((len(who), 12)) < shares[:, None]).astype(np.int64), [2] * 12), who
 
 
-def test_a_persona_with_two_ways_to_answer_has_two_styles():
-    """And the others one."""
+def test_two_styles_are_found_where_they_were_planted():
+    """The other personas get one style each."""
     rng = np.random.default_rng(1)
     answers, who = two_styles(rng)
 
     assert choose_style_numbers(answers, np.eye(3)[who], rng) == [2, 1, 1]
 
 
-def test_the_first_guess_is_a_distribution_even_where_nobody_of_the_persona_gave_an_answer():
-    """An answer that only others give rules no style out."""
+def test_initial_styles_are_distributions_even_for_answers_that_the_persona_never_gave():
+    """An answer that only other personas gave rules no style out."""
     rng = np.random.default_rng(1)
     answers, who = two_styles(rng)
     answers.codes[who == 0, 0] = 1

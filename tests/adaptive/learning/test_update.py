@@ -20,26 +20,26 @@ TABLES = {"published": np.array([[0.6, 0.4], [0.3, 0.7]]), "true": np.array([[0.
 
 
 @pytest.mark.parametrize("seed", range(45))
-def test_who_somebody_is_comes_out_as_in_the_service_at_full_weight(seed):
-    """Ticks half seen, numbers, silences, trees: where every parent is answered, both say the same of the personas."""
+def test_the_model_gives_the_belief_of_the_service_at_full_weight(seed):
+    """With partly seen ticks, numbers, skips and trees, the joint of the model gives the belief of the engine."""
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed >= 30)
-    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(this_question, topic=None) for this_question in bank.questions))
+    bank = replace(bank, evidence_weight=1.0, questions=tuple(replace(question, topic=None) for question in bank.questions))
     compiled = compile_bank(bank)
-    parents = {this_question.parent for this_question in bank.questions if this_question.parent}
-    gives = []
+    parents = {question.parent for question in bank.questions if question.parent}
+    given = []
     for question in bank.questions:
         value = a_random_value(dice, question)
         while (question.id in parents and value is None) or (isinstance(value, dict) and "ticked" not in value):
             value = a_random_value(dice, question)
         if question.type != "text" or value is not None:
-            gives.append(ObservedAnswer(question.id, value))
+            given.append(ObservedAnswer(question.id, value))
 
-    joint = log_joint(model_of(compiled), answers_of(compiled, [gives]))
+    joint = log_joint(model_of(compiled), answers_of(compiled, [given]))
 
     # A text that is answered is no evidence, although its silence may be.
-    expected = infer(compiled.tables, compiled.evidence(gives)).classes
-    loud = [give for give in gives if bank.question(give.question).type == "text" and bank.question(give.question).no_answer]
+    expected = infer(compiled.tables, compiled.evidence(given)).classes
+    loud = [give for give in given if bank.question(give.question).type == "text" and bank.question(give.question).no_answer]
     assert not loud
     np.testing.assert_allclose(softmax(joint, axis=1), expected, atol=1e-9)
 
@@ -53,37 +53,37 @@ def draw_answers(tables, people, seed, skip=0.0):
     return found.label, Answers(found.answers.codes, found.answers.silent, {}, {})
 
 
-def test_tables_move_towards_the_answers_and_personas_keep_their_names():
-    """The world is clearer than was published; a fifth of the answers is missing."""
+def test_tables_move_towards_the_answers_and_personas_keep_their_order():
+    """The true tables are clearer than the published ones; a fifth of the answers is missing."""
     who, answers = draw_answers(a_world(TABLES["true"]), 1500, 1, skip=0.2)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
 
-    learned = update_model(published, answers, np.random.default_rng(2))
+    updated = update_model(published, answers, np.random.default_rng(2))
 
-    for question in learned.model.questions:
+    for question in updated.model.questions:
         np.testing.assert_allclose(question.table, TABLES["true"], atol=0.05)
-    assert (learned.membership.argmax(axis=1) == who).mean() > 0.95
-    won = learned.after - learned.before
-    assert won.mean() > 5 * won.std() / np.sqrt(len(won))
-    assert learned.strength < STRENGTHS[-1]
+    assert (updated.membership.argmax(axis=1) == who).mean() > 0.95
+    gain = updated.after - updated.before
+    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+    assert updated.strength < STRENGTHS[-1]
 
 
-def test_where_the_tables_are_true_hardly_anything_moves():
-    """Answers drawn from the published tables: these count most, and held-out answers become no likelier."""
+def test_true_tables_hardly_change():
+    """Answers drawn from the published tables give them a large weight, and held-out answers become no likelier."""
     _, answers = draw_answers(a_world(TABLES["true"]), 300, 3)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["true"]).questions)
 
-    learned = update_model(published, answers, np.random.default_rng(4))
+    updated = update_model(published, answers, np.random.default_rng(4))
 
-    assert learned.strength >= 200
-    pairs = zip(published.questions, learned.model.questions, strict=True)
+    assert updated.strength >= 200
+    pairs = zip(published.questions, updated.model.questions, strict=True)
     assert max(distance(old, new).max() for old, new in pairs) < 0.04
-    won = learned.after - learned.before
-    assert abs(won.mean()) < 3 * won.std() / np.sqrt(len(won))
+    gain = updated.after - updated.before
+    assert abs(gain.mean()) < 3 * gain.std() / np.sqrt(len(gain))
 
 
-def test_every_kind_of_table_learns():
-    """A choice tells who is who; ticks, a number, a silence and a child of a tree follow their respondents."""
+def test_tables_of_every_type_are_fitted():
+    """Ticks, a number, a no-answer table and a child of a tree follow their respondents."""
     rng = np.random.default_rng(5)
     who = rng.integers(0, 2, 2000)
     sure = (rng.random(2000) < np.where(who == 1, 0.001, 0.999)).astype(int)
@@ -120,8 +120,8 @@ def test_every_kind_of_table_learns():
     np.testing.assert_allclose(model.questions[3].table[0], [0.1, 0.9], atol=0.05)
 
 
-def test_a_published_table_worth_endlessly_many_respondents_stays_as_it_is():
-    """Whatever was answered."""
+def test_a_published_table_with_infinite_weight_does_not_change():
+    """A strength of 1e12 leaves the tables as they were."""
     _, answers = draw_answers(a_world(TABLES["true"]), 200, 6)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
     model, _ = fit_model(published, answers, 1e12)
@@ -129,8 +129,8 @@ def test_a_published_table_worth_endlessly_many_respondents_stays_as_it_is():
         np.testing.assert_allclose(new.table, old.table, atol=1e-6)
 
 
-def test_distance_is_the_share_of_answers_that_would_come_out_otherwise():
-    """For a choice, ticks, a number."""
+def test_distance_is_the_total_variation():
+    """Of a choice, of ticks, and of a number."""
     assert distance(Choice(np.array([[0.5, 0.3, 0.2]])), Choice(np.array([[0.2, 0.6, 0.2]]))) == pytest.approx([0.3])
     assert distance(MultipleChoice(np.array([[0.5, 0.1]])), MultipleChoice(np.array([[0.7, 0.1]]))) == pytest.approx([0.1])
     law = Numeric(np.array([0.0]), np.array([1.0]))
@@ -138,30 +138,30 @@ def test_distance_is_the_share_of_answers_that_would_come_out_otherwise():
     assert distance(law, replace(law, centre=np.array([50.0]))) == pytest.approx([1.0], abs=0.02)
 
 
-def test_a_bank_with_lapses_is_written_without_them():
-    """What was learnt holds for all answers; the file says what those say who read, and compiling adds the lapses again."""
+def test_an_updated_bank_is_written_without_the_lapse():
+    """The fit includes the lapse; the bank does not, and compiling adds it again."""
     dice = Random(3)
     bank = replace(a_random_bank(dice), lapse=0.1)
     compiled = compile_bank(bank)
-    gives = [
+    given = [
         [ObservedAnswer(question.id, a_random_value(dice, question)) for question in bank.questions if question.type != "number"]
         for _ in range(80)
     ]
-    answers = answers_of(compiled, gives)
+    answers = answers_of(compiled, given)
     model, membership = fit_model(model_of(compiled), answers, 20.0)
 
     again = model_of(compile_bank(updated_bank(compiled, model, answers, membership)))
 
     compared = 0
-    for learnt, read in zip(model.questions, again.questions, strict=True):
-        if isinstance(learnt, Choice | MultipleChoice) and type(learnt) is type(read):
-            assert distance(learnt, read).max() < 1e-3
+    for fitted, read in zip(model.questions, again.questions, strict=True):
+        if isinstance(fitted, Choice | MultipleChoice) and type(fitted) is type(read):
+            assert distance(fitted, read).max() < 1e-3
             compared += 1
     assert compared > 2
 
 
-def test_answers_to_chosen_questions_teach_without_bias():
-    """Each respondent was asked five of twelve questions, chosen by what they had answered: the tables still come closer to the world."""
+def test_adaptively_chosen_questions_do_not_bias_the_fit():
+    """Each respondent was asked five of twelve questions, chosen by their answers; the tables come closer to the true ones."""
     rng = np.random.default_rng(7)
     world = ResponseTables.of([rng.dirichlet(np.ones(4) * 0.6, size=3) * 0.98 + 0.005 for _ in range(12)], prior=[0.5, 0.3, 0.2])
     published = ResponseTables.of([0.5 * question.table + 0.5 * question.table.mean(axis=0) for question in world.questions])
@@ -174,11 +174,11 @@ def test_answers_to_chosen_questions_teach_without_bias():
     who = np.arange(800)[:, None]
     codes[who, asked] = people.codes[who, asked]
 
-    learned = update_model(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
+    updated = update_model(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
 
     often = np.flatnonzero((codes >= 0).sum(axis=0) > 200)
     assert len(often) >= 5
     for q in often:
-        assert distance(learned.model.questions[q], world.questions[q]).max() < 0.1
+        assert distance(updated.model.questions[q], world.questions[q]).max() < 0.1
         assert distance(published.questions[q], world.questions[q]).mean() > 0.12
-    np.testing.assert_allclose(learned.model.prior, world.prior, atol=0.06)
+    np.testing.assert_allclose(updated.model.prior, world.prior, atol=0.06)

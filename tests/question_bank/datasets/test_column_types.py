@@ -1,4 +1,4 @@
-"""Kinds of columns: recognised, wished for, and refused with the cell and what to do."""
+"""Types of columns: inferred, requested, and refused with the cell and a remedy."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ def read_columns(columns, **wishes):
 
 
 def problems(columns, **wishes):
-    with pytest.raises(AnswersInvalid) as told:
+    with pytest.raises(AnswersInvalid) as errors:
         read_columns(columns, **wishes)
-    return told.value.problems
+    return errors.value.problems
 
 
 OTHER = ["1", "2"] * 10
 
 
-def test_numbers_that_are_no_scale_are_a_number_question():
-    """Classes of equal size for the search, the numbers themselves for the tables, room beyond what was seen."""
+def test_numbers_beyond_a_scale_become_a_number_question():
+    """Bins of equal size are used for latent classes, the numbers for the tables, and the range is wider than observed."""
     ages = [str(20 + 3 * n) for n in range(18)] + ["", "20"]
     column = read_columns({"age": ages, "q": OTHER}).columns[0]
 
@@ -36,7 +36,7 @@ def test_numbers_that_are_no_scale_are_a_number_question():
     assert column.question.unit is None
 
 
-def test_ticks_with_one_prefix_are_one_multiple_question():
+def test_binary_columns_with_one_prefix_become_one_multiple_question():
     """Empty cells are options that were not seen."""
     found = read_columns({"why.Price": ["1", "0"] * 10, "why.Old car": ["yes", ""] * 10, "q": OTHER})
 
@@ -48,21 +48,21 @@ def test_ticks_with_one_prefix_are_one_multiple_question():
     assert found.column_map().columns == {"why.Price": "why.price", "why.Old car": "why.old-car", "q": "q"}
 
 
-def test_a_prefix_with_other_answers_is_no_multiple_question():
+def test_a_prefix_with_other_answers_does_not_make_a_multiple_question():
     """Q1.a, Q1.b, ... may be scales."""
     found = read_columns({"Q.1": ["1", "0"] * 10, "Q.2": ["1", "3"] * 10})
     assert [column.question.type for column in found.columns] == ["single", "scale"]
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("single", ("1", "2", "10")), ("scale", tuple(map(str, range(1, 11)))), ("number", ())])
-def test_a_wish_goes_before_what_is_recognised(kind, expected):
-    """The same column three ways."""
+def test_the_requested_type_overrides_the_inferred_one(kind, expected):
+    """One column is read as three types."""
     found = read_columns({"q": ["1", "10", "2", "1"] * 5, "r": OTHER}, kinds={"q": kind}).columns[0].question
     assert (found.type, found.outcomes) == (kind, expected)
 
 
-def test_columns_are_left_out_or_made_ticks_by_wish():
-    """--type ignore, --without, and a single option on its own."""
+def test_options_leave_columns_out_or_make_them_ticks():
+    """--type ignore, --without, and a single option as a multiple question."""
     columns = {"why.a": ["1", "0"] * 10, "why.b": ["0", "1"] * 10, "q": OTHER, "r": OTHER}
     assert [column.name for column in read_columns(columns, kinds={"q": "ignore"}, without=["r"]).columns] == ["why"]
     assert [column.name for column in read_columns(columns, kinds={"why.a": "single"}).columns] == ["why.a", "why.b", "q", "r"]
@@ -77,26 +77,26 @@ def test_columns_are_left_out_or_made_ticks_by_wish():
         (["1", "2", "99", "5"] * 5, 'a.csv:4: column "q": "99" (here and on 4 more lines) is far off 1 to 5'),
         ([f"r{n}" for n in range(20)], "has another value on every line: it looks like an id"),
         ([str(1000 + n) for n in range(20)], "has another value on every line: it looks like an id"),
-        (["3"] * 20, 'everybody answered "3", which tells nothing: leave it out with --without q'),
+        (["3"] * 20, 'everybody answered "3", which is uninformative: leave it out with --without q'),
         ([""] * 20, "nobody answered it"),
     ],
 )
-def test_what_is_no_question_is_told_with_its_cell(cells, words):
-    """And what to do."""
-    (told,) = problems({"q": cells, "r": OTHER})
-    assert words in told
+def test_an_unusable_column_is_reported_with_its_cell(cells, words):
+    """The message says what to do."""
+    (errors,) = problems({"q": cells, "r": OTHER})
+    assert words in errors
 
 
-def test_every_stray_word_is_named():
-    """Not only the first."""
-    told = problems({"q": ["x", "y", *map(str, range(20, 38))], "r": OTHER})
-    assert [told_item.split(":")[1] for told_item in told] == ["2", "3"]
-    assert all("empty the cell if there is no answer, or say --type q=single" in told_item for told_item in told)
+def test_every_word_among_numbers_is_reported():
+    """Not only the first one."""
+    errors = problems({"q": ["x", "y", *map(str, range(20, 38))], "r": OTHER})
+    assert [error.split(":")[1] for error in errors] == ["2", "3"]
+    assert all("empty the cell if there is no answer, or say --type q=single" in error for error in errors)
 
 
 @pytest.mark.parametrize("cells", [["0", "1", "2", "3+"] * 5, ["< 20", "20", "> 20", "20"] * 5, ["a", "b", "7", "c"] * 5])
-def test_bands_and_names_among_numbers_are_choices(cells):
-    """Three children or more is no slip of the pen."""
+def test_bands_among_numbers_are_a_choice(cells):
+    """ "3 or more" is an option, not a typing error."""
     assert read_columns({"q": cells, "r": OTHER}).columns[0].question.type == "single"
 
 
@@ -109,24 +109,24 @@ def test_bands_and_names_among_numbers_are_choices(cells):
         ({"q": "number"}, 'column "q": "red" is not a number, which a number question needs'),
     ],
 )
-def test_wishes_that_the_column_cannot_meet(kinds, words):
-    """Named with the reason."""
+def test_a_type_that_does_not_fit_its_column_is_refused(kinds, words):
+    """The message gives the reason."""
     assert words in problems({"q": ["red", "blue"] * 10, "r": OTHER}, kinds=kinds)[0]
 
 
-def test_a_multiple_question_names_its_strange_cell():
-    """Which is neither 1 nor 0."""
-    told = problems({"w.a": ["1", "0", "2", "1"] * 5, "w.b": ["1", "0"] * 10}, kinds={"w": "multiple"})
-    assert told[0] == 'a.csv:4: column "w.a": "2" in "w.a" is neither 1 nor 0'
+def test_a_cell_that_is_not_binary_is_reported_in_a_multiple_question():
+    """It is neither 1 nor 0."""
+    errors = problems({"w.a": ["1", "0", "2", "1"] * 5, "w.b": ["1", "0"] * 10}, kinds={"w": "multiple"})
+    assert errors[0] == 'a.csv:4: column "w.a": "2" in "w.a" is neither 1 nor 0'
 
 
-def test_soft_labels_are_rows_that_add_up_to_one():
-    """Unlabelled lines are left out and counted; what does not add up is named."""
+def test_soft_labels_have_to_add_up_to_one():
+    """Unlabelled lines are dropped and counted; sums other than 1 are reported."""
     found = read_columns({"A": ["0.25", "1", ""], "B": ["0.75", "0.0005", ""], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
     assert found.labels.names == ("A", "B")
     assert found.labels.membership == pytest.approx(np.array([[0.25, 0.75], [1 / 1.0005, 0.0005 / 1.0005]]))
     assert found.dropped == 1
 
-    told = problems({"A": ["0.25", "x", "0.5"], "B": ["0.7", "1", "0.5"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
-    assert told[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1"
-    assert told[1] == 'a.csv:3: column "A": "x" is not a probability from 0 to 1'
+    errors = problems({"A": ["0.25", "x", "0.5"], "B": ["0.7", "1", "0.5"], "q": ["1", "2", "1"]}, probabilities=["A", "B"])
+    assert errors[0] == "a.csv:2: the probabilities of A, B add up to 0.95, not 1"
+    assert errors[1] == 'a.csv:3: column "A": "x" is not a probability from 0 to 1'

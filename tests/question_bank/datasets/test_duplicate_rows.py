@@ -1,4 +1,4 @@
-"""The same respondent twice is refused where it is certain, told where it is likely, and short patterns are nobody's fault."""
+"""Duplicate respondents are refused where they are certain and a warning where they are likely; short patterns are accepted."""
 
 import numpy as np
 import pytest
@@ -18,23 +18,23 @@ def found(rows, names=8):
     return find_duplicate_rows(parse_csv("\n".join([",".join(f"q{n}" for n in range(names)), *rows]), "a.csv"))
 
 
-def test_a_block_that_was_pasted_twice_is_refused_with_its_place():
-    """From which line on, and what it repeats."""
+def test_a_repeated_block_of_lines_is_refused_with_its_place():
+    """The message names the lines of both."""
     rows = lines()
     (problem,) = found(rows + rows).problems
     assert problem.startswith("a.csv:42: 40 lines from here on repeat the lines from 2 on, in the same order")
 
 
-def test_a_small_block_is_a_warning():
-    """Twelve lines of forty are refused, of two hundred only told."""
+def test_a_small_repeated_block_is_a_warning():
+    """Twelve lines of forty are refused, of two hundred only a warning."""
     rows = lines(200)
     assert found(rows[:40] + rows[:12]).problems
-    told = found(rows + rows[:12])
-    assert (told.problems, len(told.warnings)) == ((), 1)
+    repeats = found(rows + rows[:12])
+    assert (repeats.problems, len(repeats.warnings)) == ((), 1)
 
 
-def test_equal_lines_in_any_order_are_refused_where_chance_brings_none():
-    """Twelve questions of five options: forty people hardly agree in all."""
+def test_equal_lines_are_refused_where_chance_does_not_explain_them():
+    """With twelve questions of five options, forty people hardly ever agree in all."""
     rows = lines(questions=12)
     mixed = [rows[n % 40] for n in np.random.default_rng(2).permutation(80)]
     (problem,) = found(mixed, names=12).problems
@@ -42,40 +42,40 @@ def test_equal_lines_in_any_order_are_refused_where_chance_brings_none():
     assert "chance would bring" in problem
 
 
-def test_short_patterns_are_shared_by_many():
+def test_short_answer_patterns_are_not_duplicates():
     """Three yes/no questions have eight patterns for four hundred people."""
-    told = found(lines(400, 3, 2), names=3)
-    assert (told.problems, told.warnings) == ((), ())
+    repeats = found(lines(400, 3, 2), names=3)
+    assert (repeats.problems, repeats.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("rows", [["1,1,1,1,1,1,1,1", "5,5,5,5,5,5,5,5"] * 50, [f"{n},1,1,1,1,1,1,{n}" for n in range(5)] * 20])
-def test_a_few_patterns_in_turn_are_no_repeats(rows):
-    """As in a file that was made by hand to try things out."""
-    told = found(rows)
-    assert (told.problems, told.warnings) == ((), ())
+def test_a_few_alternating_patterns_are_not_duplicates(rows):
+    """A file made by hand for a trial has them."""
+    repeats = found(rows)
+    assert (repeats.problems, repeats.warnings) == ((), ())
 
 
 @pytest.mark.parametrize("name", ["vnf", "hobbies", "election"])
 def test_real_questionnaires_are_not_refused(name):
-    """Nobody is taken for somebody else."""
-    told = find_duplicate_rows(parse_csv(shared_file(f"{name}.csv").read_text(), f"{name}.csv"))
-    assert (told.problems, told.warnings) == ((), ())
+    """Rows that only resemble each other are not reported."""
+    repeats = find_duplicate_rows(parse_csv(shared_file(f"{name}.csv").read_text(), f"{name}.csv"))
+    assert (repeats.problems, repeats.warnings) == ((), ())
 
 
 def test_nineteen_car_buyers_who_were_entered_twice_are_a_warning():
     """They are few enough not to be refused."""
-    told = find_duplicate_rows(parse_csv(CAR_BUYERS.read_text(), CAR_BUYERS.name))
-    assert told.problems == ()
-    assert [warning.split(":")[1] for warning in told.warnings] == ["734"]
+    repeats = find_duplicate_rows(parse_csv(CAR_BUYERS.read_text(), CAR_BUYERS.name))
+    assert repeats.problems == ()
+    assert [warning.split(":")[1] for warning in repeats.warnings] == ["734"]
 
 
-def test_an_id_that_comes_again_is_refused_line_by_line():
-    """Also where the id is left out of the questions, and whatever the answers."""
+def test_a_repeated_id_is_refused_at_each_line():
+    """Also where the id is not a question, and for any answers."""
     rows = [f"r{n % 38},{line}" for n, line in enumerate(lines())]
     text = "\n".join(["Respondent ID," + ",".join(f"q{n}" for n in range(8)), *rows])
-    with pytest.raises(AnswersInvalid) as told:
+    with pytest.raises(AnswersInvalid) as repeats:
         read_dataset(text, "a.csv", ReadOptions(without=["Respondent ID"]))
-    assert told.value.problems == [
+    assert repeats.value.problems == [
         f'a.csv:{line}: column "Respondent ID": "r{line - 40}" is on line {line - 38} already: '
         "keep one line a respondent, or accept it with --keep-repeats"
         for line in (40, 41)
@@ -86,12 +86,12 @@ def test_an_id_that_comes_again_is_refused_line_by_line():
 
 
 @pytest.mark.parametrize("name", ["id", "ID", "respondent_id", "customerNo", "e-mail", "Email", "user key", "participant"])
-def test_what_ids_are_called(name):
-    """By surveys and by CRMs."""
+def test_names_of_id_columns_are_recognised(name):
+    """Names used by survey tools and CRMs."""
     assert looks_like_id(name)
 
 
 @pytest.mark.parametrize("name", ["paid", "idea", "user", "q1", "satisfaction", "number of children", "mailbox"])
-def test_what_no_id_is_called(name):
-    """Questions that sound a little like one."""
+def test_names_of_questions_are_not_taken_for_ids(name):
+    """Names that only resemble those of ids."""
     assert not looks_like_id(name)

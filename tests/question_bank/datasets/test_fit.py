@@ -1,4 +1,4 @@
-"""Columns recognised as questions, and a bank made from them that reads back as it was."""
+"""Questions inferred from columns, and a bank fitted to them that reads back equal."""
 
 import numpy as np
 import pytest
@@ -34,16 +34,16 @@ def column(values, name="q"):
         (["1", "21"], "scale", tuple(map(str, range(1, 22))), [0, 20]),
     ],
 )
-def test_a_column_is_recognised_by_its_answers(values, kind, outcomes, codes):
-    """An empty cell is a missing answer, never an answer of its own."""
+def test_the_question_of_a_column_is_inferred_from_its_answers(values, kind, outcomes, codes):
+    """An empty cell is a missing answer, not an answer of its own."""
     found = column(values)
 
     assert (found.question.type, found.question.outcomes) == (kind, outcomes)
     assert found.codes.tolist() == codes
 
 
-def test_the_words_of_the_file_stay_and_ids_are_made_from_them():
-    """Accents and signs are for people, ids for machines."""
+def test_texts_are_kept_and_ids_are_made_from_them():
+    """Accents and punctuation stay in the text and are removed from the id."""
     found = column(["Écluse n°1", "Écluse n°2"], "Q7.1 Écluses").question
 
     assert (found.id, found.text["en"]) == ("q7-1-ecluses", "Q7.1 Écluses")
@@ -51,7 +51,7 @@ def test_the_words_of_the_file_stay_and_ids_are_made_from_them():
 
 
 def test_ids_are_unique_and_the_same_for_every_order_of_lines():
-    """Two fits of shuffled lines give one set of ids."""
+    """Fits of shuffled lines give one set of ids."""
     assert column(["a b", "a-b", "A+B"]).values == column(["A+B", "a-b", "a b"]).values == {"A+B": "a-b", "a b": "a-b-2", "a-b": "a-b-3"}
     assert slug("¿?", {"x"}) == "x-2"
 
@@ -62,7 +62,7 @@ def test_ids_are_unique_and_the_same_for_every_order_of_lines():
         ("", "a.csv: has no answers"),
         ("q,r\n", "a.csv: has no answers"),
         ("q,r\n,\n,\n", "a.csv: has no answers"),
-        ("q,r\n1,2\n", "has one respondent to learn from"),
+        ("q,r\n1,2\n", "has one respondent to fit"),
         ("q,r\n1,1\n1,2\n", 'a.csv:1: column "q": everybody answered "1"'),
         ("q,r\n,1\n,2\n", 'a.csv:1: column "q": nobody answered it: leave it out with --without q'),
         ("q,q\n1,1\n0,2\n", 'column "q" stands there twice'),
@@ -73,11 +73,11 @@ def test_ids_are_unique_and_the_same_for_every_order_of_lines():
         ('q,r\n"1,2\n' + "x" * 140_000, "is not readable CSV"),
     ],
 )
-def test_what_cannot_be_a_question_is_told_with_its_place(text, words):
-    """And every problem of the columns at once."""
-    with pytest.raises(AnswersInvalid) as told:
+def test_all_unusable_columns_are_reported_with_their_places(text, words):
+    """Every problem is reported at once."""
+    with pytest.raises(AnswersInvalid) as error:
         read_dataset(text, "a.csv")
-    assert words in str(told.value)
+    assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -90,30 +90,30 @@ def test_what_cannot_be_a_question_is_told_with_its_place(text, words):
         (None, "r", 'label column "r": holds only "2"'),
     ],
 )
-def test_wishes_that_the_file_cannot_meet(wanted, label, words):
-    """Named with what there is."""
-    with pytest.raises(AnswersInvalid) as told:
+def test_options_that_do_not_fit_the_file_are_refused(wanted, label, words):
+    """The message names the columns that exist."""
+    with pytest.raises(AnswersInvalid) as error:
         read_dataset("q,r,who\n1,2,a\n0,2,b\n", "a.csv", wanted, label)
-    assert words in str(told.value)
+    assert words in str(error.value)
 
 
 def test_more_personas_than_different_respondents_are_refused():
-    """Three lines, two of them the same."""
+    """Three lines, two of them equal."""
     sheet = read_dataset("q,r\n1,x\n0,y\n1,x\n", "a.csv")
     with pytest.raises(AnswersInvalid, match="3 are more than the 2 different respondents"):
         fit_dataset(sheet, 3, 1)
 
 
-def test_lines_without_answers_or_label_teach_nothing_and_are_counted():
-    """Only the two whole lines are learnt from."""
+def test_lines_without_answers_or_label_are_dropped_and_counted():
+    """Only the two complete lines are fitted."""
     sheet = read_dataset("q,who\n1,a\n,a\n0,\n0,b\n", "a.csv", label="who")
 
     assert sheet.codes.tolist() == [[1], [0]]
     assert (sheet.labels.names, sheet.labels.codes.tolist(), sheet.dropped) == (("a", "b"), [0, 1], 2)
 
 
-def test_an_answer_that_only_the_unlabelled_gave_is_an_answer_all_the_same():
-    """The file is read again with the fitted bank as a whole; but where only they differ there is nothing to learn."""
+def test_an_answer_of_unlabelled_respondents_only_is_still_an_option():
+    """The fitted bank has to read the whole file; a column in which only they differ is refused."""
     sheet = read_dataset("q,who\nred,a\nblue,b\ngreen,\n", "a.csv", label="who")
     assert sheet.columns[0].question.outcomes == ("blue", "green", "red")
     assert sheet.codes.tolist() == [[2], [0]]
@@ -124,8 +124,8 @@ def test_an_answer_that_only_the_unlabelled_gave_is_an_answer_all_the_same():
 
 
 @pytest.mark.parametrize("label", [None, "Who?"])
-def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
-    """No problem, no difference, the planted parent, and every answer of the file found again through the column map."""
+def test_a_fitted_bank_reads_back_and_reads_the_file_it_was_fitted_to(label):
+    """It has no problems, equals itself, has the planted parent, and reads every answer by the column map."""
     text = planted()
     sheet = read_dataset(text, "a.csv", None if label else [f"Q.{n}" for n in range(9)], label)
     fit = fit_dataset(sheet, None if label else 2, 1)
@@ -144,8 +144,8 @@ def test_a_fitted_bank_reads_back_and_reads_its_own_answers(label):
     assert (np.where(people.answers.answered, people.answers.codes, -1) == sheet.codes).all()
 
 
-def test_the_tables_of_the_file_are_those_of_the_fit():
-    """To the four places that are written, rows adding up to exactly one."""
+def test_the_written_tables_are_those_of_the_fit():
+    """To four decimal places, with rows adding up to exactly one."""
     sheet = read_dataset(planted(), "a.csv", label="Who?")
     fit = fit_dataset(sheet, None, 1)
     tables = compile_bank(fitted_bank(sheet, fit, "planted")).tables
@@ -155,12 +155,12 @@ def test_the_tables_of_the_file_are_those_of_the_fit():
     for answer in range(sheet.levels[fit.dependences.parents[8]]):
         codes = np.full((1, len(sheet.levels)), -1)
         codes[0, fit.dependences.parents[8]] = answer
-        shares = forest.predict(forest.read(codes))[:, 0, forest.questions.tolist().index(8)]
+        shares = forest.predict(forest.collect(codes))[:, 0, forest.questions.tolist().index(8)]
         assert pytest.approx(fit.dependences.given[8][:, answer], abs=1e-4) == shares[: sheet.levels[8]].T
     assert tables.evidence_weight == fit.evidence_weight
 
 
-def test_the_notes_say_what_stands_behind_the_figures():
+def test_the_notes_give_the_support_of_the_tables():
     """Respondents, missing share, strength, weight and support."""
     sheet = read_dataset(planted(), "a.csv", label="Who?")
     fit = fit_dataset(sheet, None, 1)
@@ -170,7 +170,7 @@ def test_the_notes_say_what_stands_behind_the_figures():
     assert written.startswith(f"# Fitted by `discern fit` from 300 respondents, {(sheet.codes < 0).mean():.1%} of answers missing.")
     assert f"by {fit.pseudo_counts:g} answers (cross-validated). Questions with a parent: 1" in written
     assert f"  # support: {(sheet.labels.codes == 0).sum()} of 300 respondents\n  - id: small-ones" in written
-    assert "its parent won" in written
+    assert "its parent gains" in written
     assert f"# cross-validated log score after a few random questions\nevidence_weight: {fit.evidence_weight:g}" in written or (
         fit.evidence_weight == 1
     )

@@ -1,4 +1,4 @@
-"""More answers for a bank that has tables: what is known counts, what is not asked stays, words and ids are kept."""
+"""Refit of a bank to more answers: its tables count, questions without answers keep theirs, texts and ids are kept."""
 
 from dataclasses import replace
 
@@ -95,69 +95,69 @@ def share(bank, question, persona, outcome):
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_the_tables_move_and_everything_else_stays(bank, labelled):
-    """Whether personas are known or believed: the new habit is learnt, ids, words, trees, surveys and untouched questions are kept."""
+def test_a_refit_changes_the_tables_and_nothing_else(bank, labelled):
+    """With known or inferred personas the changed question is fitted; ids, texts, trees, surveys and other questions are kept."""
     rows, who = people(600)
 
-    learnt = refit_bank(bank, rows, who if labelled else None, 1)
+    refitted = refit_bank(bank, rows, who if labelled else None, 1)
 
     assert share(bank, "colour", "a", "red") == pytest.approx(0.7)
-    assert share(learnt.bank, "colour", "a", "red") == pytest.approx(0.9, abs=0.07)
-    assert share(learnt.bank, "colour", "b", "red") == pytest.approx(0.1, abs=0.07)
-    before, after = bank.questions, learnt.bank.questions
+    assert share(refitted.bank, "colour", "a", "red") == pytest.approx(0.9, abs=0.07)
+    assert share(refitted.bank, "colour", "b", "red") == pytest.approx(0.1, abs=0.07)
+    before, after = bank.questions, refitted.bank.questions
     assert [q.id for q in after] == [q.id for q in before]
     assert [q.text for q in after] == [q.text for q in before]
     assert (after[5], after[6]) == (before[5], before[6])
-    assert {learnt.bank.question("shade").parent, learnt.bank.question("colour").parent} >= {"colour"}
-    assert learnt.bank.question("colour").topic == "looks"
-    assert learnt.bank.question("why").no_answer == pytest.approx({"a": 0.1, "b": 0.3}, abs=0.06)
-    assert learnt.bank.question("age").unit == "years"
-    assert learnt.bank.question("age").likelihood["a"].mean == pytest.approx(30, abs=2)
-    assert learnt.bank.surveys == bank.surveys
-    assert learnt.bank.personas[0] == replace(bank.personas[0], prior=learnt.bank.personas[0].prior)
+    assert {refitted.bank.question("shade").parent, refitted.bank.question("colour").parent} >= {"colour"}
+    assert refitted.bank.question("colour").topic == "looks"
+    assert refitted.bank.question("why").no_answer == pytest.approx({"a": 0.1, "b": 0.3}, abs=0.06)
+    assert refitted.bank.question("age").unit == "years"
+    assert refitted.bank.question("age").likelihood["a"].mean == pytest.approx(30, abs=2)
+    assert refitted.bank.surveys == bank.surveys
+    assert refitted.bank.personas[0] == replace(bank.personas[0], prior=refitted.bank.personas[0].prior)
 
 
-def test_a_learnt_bank_reads_back(bank):
-    """Its file has no problem and says the same."""
+def test_a_refitted_bank_reads_back(bank):
+    """Its file has no problems and gives an equal bank."""
     rows, who = people(200)
-    learnt = refit_bank(bank, rows, who, 1)
+    refitted = refit_bank(bank, rows, who, 1)
 
-    written = write_bank(learnt.bank, learnt.notes)
+    written = write_bank(refitted.bank, refitted.notes)
 
     assert check_bank(written.encode(), "bank.yaml").errors == ()
-    assert read_bank(written, "bank.yaml") == learnt.bank
-    assert written.startswith("# Learnt anew by `discern fit --from` from 200 respondents")
+    assert read_bank(written, "bank.yaml") == refitted.bank
+    assert written.startswith("# Refitted by `discern fit --from` to 200 respondents")
 
 
-def test_few_answers_move_a_bank_little_when_they_say_the_same(bank):
-    """Ten respondents as the bank expects them: its tables count for much more."""
+def test_few_answers_that_agree_with_the_bank_change_it_little(bank):
+    """Ten respondents drawn from the bank: its tables count for much more."""
     rows, who = people(40, seed=3, red=(0.7, 0.3))
 
-    learnt = refit_bank(bank, rows, who, 1)
+    refitted = refit_bank(bank, rows, who, 1)
 
-    assert learnt.fit.pseudo_counts >= 20
-    assert share(learnt.bank, "mood", "a", "3") == pytest.approx(0.5, abs=0.08)
+    assert refitted.fit.pseudo_counts >= 20
+    assert share(refitted.bank, "mood", "a", "3") == pytest.approx(0.5, abs=0.08)
 
 
 def test_respondents_without_a_label_are_left_out(bank):
-    """Of those who have one, all count."""
+    """Respondents with a label are all used."""
     rows, who = people(60)
     some = [persona if n < 40 else None for n, persona in enumerate(who)]
     assert len(refit_bank(bank, rows, some, 1).fit.membership) == 40
 
 
 def test_a_question_whose_parent_nobody_answered_keeps_its_table(bank):
-    """There is nothing by which to take it apart."""
+    """Without answers of the parent its table cannot be fitted."""
     rows, who = people(100)
     alone = [{question: value for question, value in row.items() if question != "colour"} for row in rows]
 
-    learnt = refit_bank(bank, alone, who, 1)
+    refitted = refit_bank(bank, alone, who, 1)
 
-    assert learnt.bank.question("shade") == bank.question("shade")
-    assert learnt.bank.question("colour") == bank.question("colour")
+    assert refitted.bank.question("shade") == bank.question("shade")
+    assert refitted.bank.question("colour") == bank.question("colour")
 
 
-def test_too_little_to_learn_from_is_told(bank):
+def test_too_few_respondents_are_refused(bank):
     """One respondent, or none with a known persona."""
     rows, _ = people(3)
     with pytest.raises(AnswersInvalid, match="too few"):
@@ -166,13 +166,13 @@ def test_too_little_to_learn_from_is_told(bank):
         refit_bank(bank, rows, [None] * 3, 1)
 
 
-def test_the_same_seed_learns_the_same(bank):
-    """A bank that is refitted twice is one bank."""
+def test_the_same_seed_gives_the_same_refit(bank):
+    """Two refits with one seed give equal banks."""
     rows, _ = people(100)
     assert refit_bank(bank, rows, None, 4).bank == refit_bank(bank, rows, None, 4).bank
 
 
-def test_empty_cells_of_a_file_are_silences_until_they_tell_nothing(bank):
+def test_empty_cells_are_skips_of_questions_that_have_a_column(bank):
     """Questions without a column were never asked."""
     rows = rows_of(read_answers("colour,mood\nred,\nblue,3\n", bank, "a.csv"))
     assert rows == [{"colour": "red", "mood": None}, {"colour": "blue", "mood": 3}]

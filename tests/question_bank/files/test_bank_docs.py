@@ -12,13 +12,13 @@ SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTIL
 
 
 def test_the_page_has_its_snippets():
-    """A slip of the fence would leave the next test with nothing to do."""
+    """The number of snippets is fixed, so that a broken fence does not empty the next test."""
     assert len(SNIPPETS) == PAGE.read_text("utf-8").count("```yaml") == 8
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_every_bank_on_the_page_can_be_published(snippet):
-    """Each snippet is a whole bank without a mistake, and without a doubt."""
+    """Each snippet is a whole bank without errors and without warnings."""
     report = check_bank(snippet, "docs/bank.md")
 
     assert [str(problem) for problem in (*report.errors, *report.warnings)] == []

@@ -1,4 +1,4 @@
-"""From the text of a file to a bank, or to everything that is wrong with it."""
+"""Loading a file: the bank, or all its problems."""
 
 import json
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ def good() -> Bank:
     return read_bank(json.dumps(GOOD))
 
 
-def test_ten_mistakes_are_told_at_once_each_at_its_line():
-    """An author mends the whole file in one go: every problem with its line and its way by ids."""
+def test_ten_mistakes_are_reported_at_once_each_at_its_line():
+    """Every problem has its line and its path by ids."""
     report = check_bank(TEN.read_bytes(), TEN.name)
 
     assert report.bank is None
@@ -51,8 +51,8 @@ def test_ten_mistakes_are_told_at_once_each_at_its_line():
     ]
 
 
-def test_a_problem_reads_as_a_line_of_the_file_and_what_to_do():
-    """File, line, way by ids, what is wrong; then the remedy on its own line."""
+def test_a_problem_is_printed_with_file_line_path_and_remedy():
+    """The remedy is on a line of its own."""
     with pytest.raises(BankInvalid) as caught:
         read_bank(TEN.read_text("utf-8"), TEN.name)
 
@@ -78,24 +78,24 @@ ODD = [None, True, 0, -1, 2.5, 1e300, 10**300, "", "x", "++", "a: b", [], [[]], 
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(list(places(GOOD))), st.sampled_from(ODD))
-def test_whatever_is_written_gets_a_report(path, value):
-    """Nonsense anywhere is reported or accepted; it never breaks the reader, and errors stand for the bank."""
+def test_any_input_gives_a_report(path, value):
+    """Nonsense anywhere is reported or accepted and never raises; there is a bank exactly when there are no errors."""
     report = report_of(changed(path, value))
 
     assert (report.bank is None) == bool(report.errors)
     assert all(problem.wrong and problem.todo and problem.line == 1 for problem in (*report.errors, *report.warnings))
 
 
-def test_a_good_bank_has_neither_errors_nor_warnings():
-    """The smallest bank that uses everything is read without a word."""
+def test_a_valid_bank_has_neither_errors_nor_warnings():
+    """The smallest bank that uses every field is accepted."""
     report = report_of(GOOD)
 
     assert (report.errors, report.warnings) == ((), ())
     assert report.bank == good()
 
 
-def test_rows_are_read_in_the_form_their_author_chose():
-    """Shares by list or map, counts, words, and distributions keep their form and follow the order of the options."""
+def test_rows_keep_the_form_their_author_chose():
+    """Shares by list or map, counts, words and distributions keep their form and follow the order of the options."""
     bank = good()
 
     assert bank.question("owns").likelihood == {"driver": Shares((0.9, 0.1)), "family": Shares((0.5, 0.5))}
@@ -108,7 +108,7 @@ def test_rows_are_read_in_the_form_their_author_chose():
     }
 
 
-def test_what_the_file_leaves_out_is_filled_in():
+def test_omitted_fields_get_their_defaults():
     """A plain text is in the first language; priors are equal; effort follows the type; titles follow ids."""
     bank = read_bank("bank: b\npersonas: [{id: x}, {id: y}]\nquestions: [{id: q, type: text, text: Why?}]\nsurveys: [{id: s}]")
 
@@ -118,8 +118,8 @@ def test_what_the_file_leaves_out_is_filled_in():
     assert (bank.survey("s").title, bank.survey("s").questions, bank.survey("s").stop) == ({"en": "b"}, ("q",), DEFAULT_STOP)
 
 
-def test_a_survey_is_read_whole():
-    """What is written under stop is all that applies; consent is required unless it says otherwise."""
+def test_all_fields_of_a_survey_are_read():
+    """Only the criteria written under stop apply; consent is required unless written otherwise."""
     survey = good().survey("after")
 
     assert survey.stop == StopRule(confidence=0.9, at_most=6, at_least=1)
@@ -136,15 +136,15 @@ def test_a_survey_is_read_whole():
         ({"topics": ["choice"]}, ("reasons",)),
     ],
 )
-def test_a_survey_asks_in_bank_order_whatever_form_chose_its_questions(chosen, asked):
-    """All, a list in any order, or topics: ids in the order of the bank."""
+def test_the_questions_of_a_survey_are_in_bank_order(chosen, asked):
+    """For all, a list in any order, and topics."""
     bank = changed("surveys.0.questions", chosen)
     bank["surveys"][0]["first"] = []
 
     assert read_bank(json.dumps(bank)).survey("after").questions == asked
 
 
-def test_priors_and_nearly_whole_rows_are_normalised():
+def test_priors_and_rows_close_to_one_are_normalised():
     """Priors in any unit become shares; a row within a millionth of 1 becomes exactly 1."""
     bank = changed("personas.0.prior", 1.4)
     bank["questions"][0]["likelihood"]["driver"] = [0.3333333, 0.6666666]
@@ -156,14 +156,14 @@ def test_priors_and_nearly_whole_rows_are_normalised():
 
 
 def test_one_number_for_no_answer_holds_for_every_persona():
-    """`no_answer: 0.1` is the same as 0.1 for each."""
+    """`no_answer: 0.1` is the same as 0.1 for each persona."""
     bank = read_bank(json.dumps(changed("questions.1.no_answer", 0.1)))
 
     assert bank.question("reasons").no_answer == {"driver": 0.1, "family": 0.1}
 
 
-def test_a_pilot_question_keeps_no_table():
-    """Its table would not be used, so it is left out, and a warning says so."""
+def test_the_table_of_a_pilot_question_is_ignored():
+    """A warning reports it."""
     bank = changed("questions.0.pilot", True)
     bank["questions"].pop(2)  # which has it for a parent
 
@@ -182,6 +182,6 @@ questions:
 """
 
 
-def test_a_field_that_stands_twice_and_is_wrong_the_first_time_is_a_problem_like_others():
-    """The rest is still checked, and knows that nothing is known of it."""
+def test_a_duplicate_field_with_a_wrong_first_value_is_reported():
+    """The rest is still checked, with this field treated as unreadable."""
     assert "is written twice, first on line 3" in [problem.wrong for problem in check_bank(TWICE).errors]

@@ -95,8 +95,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("path", "value", "blamed", "wrong"), MISTAKES)
-def test_a_broken_rule_is_told_once_where_its_author_must_look(path, value, blamed, wrong):
-    """One mistake, one error: at the place to mend, without what only follows from it."""
+def test_a_broken_rule_is_reported_once_at_the_place_to_change(path, value, blamed, wrong):
+    """One mistake gives one error, without consequential errors."""
     problem = only_error_after(path, value)
 
     assert (problem.path, wrong in problem.wrong) == (blamed, True), problem
@@ -137,15 +137,15 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("path", "row", "cell", "wrong"), ROWS)
-def test_a_row_that_cannot_be_read_is_told_at_its_persona_or_cell(path, row, cell, wrong):
-    """Every form of row says what it lacks."""
+def test_an_unreadable_row_is_reported_at_its_persona_or_cell(path, row, cell, wrong):
+    """Each form of row has its own message."""
     problem = only_error_after(path, row)
 
     assert (problem.path, wrong in problem.wrong) == (path + cell, True), problem
 
 
-def test_an_id_used_twice_among_personas_is_told_with_the_persona_that_is_gone():
-    """The second persona named driver is blamed first, then every entry of the family that no longer exists."""
+def test_a_duplicate_persona_id_is_reported_with_the_missing_persona():
+    """The second id is reported first, then each entry of the persona that no longer exists."""
     first, *rest = sorted(report_of(changed("personas.1.id", "driver")).errors, key=lambda error: error.path)
 
     assert (first.path, first.wrong) == ("personas.1.id", '"driver" is already the id of persona 1')
@@ -153,8 +153,8 @@ def test_an_id_used_twice_among_personas_is_told_with_the_persona_that_is_gone()
 
 
 @pytest.mark.parametrize("wrong_id", ["Family", ABSENT])
-def test_what_refers_to_an_id_that_could_not_be_read_is_not_blamed(wrong_id):
-    """A persona written Family is told once, at its id, not again in each of its rows."""
+def test_references_to_an_unreadable_id_are_not_reported(wrong_id):
+    """A persona written Family is reported once, at its id, and not again in each of its rows."""
     bank = changed("personas.1.id", wrong_id)
     bank = json.loads(json.dumps(bank).replace('"family"', json.dumps("Family")))
 
@@ -162,14 +162,14 @@ def test_what_refers_to_an_id_that_could_not_be_read_is_not_blamed(wrong_id):
 
 
 def test_a_bank_needs_two_personas_and_a_question():
-    """One persona leaves nothing to find out; no question leaves nothing to ask."""
+    """One persona leaves nothing to infer; no question leaves nothing to ask."""
     alone = {"bank": "b", "personas": [{"id": "a"}], "questions": []}
 
     assert [error.wrong for error in report_of(alone).errors] == ["has fewer than two personas", "has no question"]
 
 
 def test_a_parent_must_have_a_table_of_its_own():
-    """A pilot question has no table yet, so nothing can depend on it."""
+    """A pilot question has no table yet, so no question can depend on it."""
     bank = changed("questions.5.parent", "owns")
     bank["questions"].append({**bank["questions"][5], "id": "shade", "parent": "colour"})
 
@@ -178,8 +178,8 @@ def test_a_parent_must_have_a_table_of_its_own():
     assert "a pilot question cannot be a parent" in problem.wrong
 
 
-def test_circles_of_parents_are_told_once():
-    """Two scales that are each other's parent: one error, at the first."""
+def test_a_cycle_of_parents_is_reported_once():
+    """Two scales that are each other's parent give one error, at the first."""
     bank = changed("questions.5.text", "?")
     scale = {"type": "scale", "text": "?", "min": 0, "max": 1, "pilot": False}
     row = {"driver": {"0": [1, 0], "1": [0, 1]}, "family": {"0": [1, 0], "1": [0, 1]}}
@@ -193,8 +193,8 @@ def test_circles_of_parents_are_told_once():
     assert (problem.path, problem.wrong) == ("questions.6.parent", "goes round in a circle: a > b > a")
 
 
-def test_a_long_chain_of_conditions_is_no_circle_and_takes_no_time():
-    """Two thousand questions, each waiting for the one before, are read like any others."""
+def test_a_long_chain_of_conditions_is_accepted():
+    """Two thousand questions, each depending on the one before, are checked without recursion."""
     bank = changed("questions.5.text", "?")
     first = bank["questions"][0]
     bank["questions"] += [{**first, "id": f"q{n}", "ask_if": {f"q{n - 1}" if n else "owns": ["yes"]}} for n in range(2000)]
@@ -202,8 +202,8 @@ def test_a_long_chain_of_conditions_is_no_circle_and_takes_no_time():
     assert report_of(bank).errors == ()
 
 
-def test_a_mistake_does_not_hide_another_one():
-    """A wrong type of one question leaves the rules of the others at work."""
+def test_a_mistake_does_not_hide_another():
+    """A wrong type of one question leaves the other questions checked."""
     bank = changed("questions.0.type", "singel")
     bank["questions"][3]["likelihood"]["driver"]["sd"] = 0
     bank["surveys"][0]["first"] = ["hapy"]
@@ -231,8 +231,8 @@ STYLES = [{"id": "calm", "share": 3}, {"id": "sporty", "share": 1}]
         ("surveys.0.actions", {"call": {"driver/calm": 1, "family": 1}}, None, 'there is no persona "driver/calm"'),
     ],
 )
-def test_a_table_speaks_for_all_styles_of_a_persona_or_for_each(path, table, at, wrong):
-    """One entry to the persona, or one to each of its styles, and never both; what is done and shown stays with the persona."""
+def test_a_table_has_one_entry_per_persona_or_one_per_style(path, table, at, wrong):
+    """Never both; actions and results refer to personas only."""
     bank = changed(path, table)
     bank["personas"][0]["styles"] = STYLES
 
@@ -241,7 +241,7 @@ def test_a_table_speaks_for_all_styles_of_a_persona_or_for_each(path, table, at,
     assert any(wrong in problem.wrong and at in (None, problem.path) for problem in problems), problems
 
 
-def test_styles_that_cannot_be_read_blame_no_table():
+def test_unreadable_styles_give_no_errors_in_tables():
     """One mistake in the styles is one error, however many tables name them."""
     bank = changed(f"{OWNS}.likelihood", {"driver/calm": [1, 0], "driver/sporty": [0, 1], "family": [0, 1]})
     bank["personas"][0]["styles"] = [{"id": "calm", "share": -1}, {"id": "sporty", "share": 1}]

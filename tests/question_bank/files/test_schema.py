@@ -1,4 +1,4 @@
-"""One field, one message."""
+"""The schema of a bank file: each wrong field gives one message."""
 
 import pytest
 
@@ -78,7 +78,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("path", "value", "blamed", "wrong"), MISTAKES)
-def test_a_wrong_field_is_told_once_at_its_own_place(path, value, blamed, wrong):
+def test_a_wrong_field_is_reported_once_at_its_place(path, value, blamed, wrong):
     """Changing one field to nonsense gives one error, at that field."""
     problem = only_error_after(path, value)
 
@@ -86,13 +86,13 @@ def test_a_wrong_field_is_told_once_at_its_own_place(path, value, blamed, wrong)
     assert problem.todo
 
 
-def test_an_unknown_field_names_the_known_one_that_was_meant():
-    """`langages` asks whether `languages` was meant, and `lik` inside a question names the fields of a question."""
+def test_an_unknown_field_suggests_the_closest_known_one():
+    """`langages` suggests `languages`, and `lik` inside a question lists the fields of a question."""
     assert only_error_after("langages", ["en"]).todo == 'did you mean "languages"?'
     assert "remove it; the fields are ask_if, help, id" in only_error_after("questions.0.zzz", 1).todo
 
 
 @pytest.mark.parametrize("origin", ["*", "http://localhost:8000", "https://shop.example", "http://[::1]:80"])
 def test_origins_are_scheme_host_and_port(origin):
-    """What a browser sends as Origin is what may be written."""
+    """An origin may be written as browsers send it."""
     assert report_of({**GOOD, "surveys": [{**GOOD["surveys"][0], "origins": [origin]}]}).errors == ()

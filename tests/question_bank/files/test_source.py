@@ -1,4 +1,4 @@
-"""Text -> plain data with lines: what YAML and JSON would let through, and a bank must not."""
+"""Parsing YAML and JSON with line numbers: what standard parsers accept and a bank must not contain."""
 
 import json
 import time
@@ -20,19 +20,19 @@ def only_error(text):
 
 @pytest.mark.parametrize("word", ["yes", "no", "on", "off", "2024-01-31", "1:30", "1_000", "007", "0x1F", "y", "=", "1.2.3"])
 def test_only_true_and_false_are_booleans_and_only_plain_numbers_are_numbers(word):
-    """Norway keeps its language, times stay times: YAML 1.1 would change every one of these."""
+    """The language `no` and times such as 1:30 stay strings, unlike in YAML 1.1."""
     assert read_yaml(f"- {word}").data == [word]
 
 
 def test_constants_and_numbers_are_read():
-    """Quoted, they are words."""
+    """In quotes they are strings."""
     assert read_yaml("[true, False, null, ~, 1, -2, .5, 1.5e3, +4, \"true\", '1', !!str 7]").data == [
         *(True, False, None, None, 1, -2, 0.5, 1500.0, 4, "true", "1", "7"),
     ]
 
 
-def test_words_need_quotes_only_where_yaml_does():
-    """In a flow row - and + are words; a lone minus on its own line is an error that says so."""
+def test_signs_need_quotes_only_where_yaml_requires_them():
+    """In a flow row - and + are strings; a lone minus on its own line is an error that says so."""
     assert read_yaml("{a: ++, b: +, c: 0, d: -, e: --}").data == {"a": "++", "b": "+", "c": 0, "d": "-", "e": "--"}
     assert only_error("a:\n  b: -\n") == (2, "has a - where no list can start")
 
@@ -69,13 +69,13 @@ def test_words_need_quotes_only_where_yaml_does():
         ('{"bank": ' + "[" * 500_000, 1, "is nested more than 32 levels deep"),
     ],
 )
-def test_what_cannot_be_read_is_one_problem_in_plain_words(text, line, wrong):
-    """Reading stops at the first error of syntax, with its line and no follow-up."""
+def test_a_syntax_error_is_one_problem_in_plain_words(text, line, wrong):
+    """Parsing stops at the first syntax error, with its line and no consequential error."""
     assert only_error(text) == (line, wrong)
 
 
-def test_a_key_written_twice_is_told_with_both_lines():
-    """YAML and JSON would silently keep the second one."""
+def test_a_duplicate_key_is_reported_with_both_lines():
+    """YAML and JSON parsers would silently keep the second one."""
     again = read_yaml("a: 1\nb:\n  c: 2\n  c: {d: [3]}\n")
     (finding,) = again.findings
     assert (again.data, finding.path, finding.line) == ({"a": 1, "b": {"c": 2}}, ("b", "c"), 4)
@@ -86,8 +86,8 @@ def test_a_key_written_twice_is_told_with_both_lines():
 
 
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e999", "9" * 400])
-def test_numbers_that_are_not_finite_are_told_where_they_stand(number):
-    """NaN would otherwise poison every belief; it is told once, and its row is not judged further."""
+def test_numbers_that_are_not_finite_are_reported_at_their_place(number):
+    """NaN would make every belief NaN; it is reported once, and its row is not checked further."""
     text = json.dumps(GOOD, indent=1).replace("0.9,", f"{number},", 1)
 
     (problem,) = check_bank(text.replace('"bank"', "bank")).errors
@@ -96,14 +96,14 @@ def test_numbers_that_are_not_finite_are_told_where_they_stand(number):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
-def test_json_numbers_that_are_not_finite_are_told_too(number):
-    """Python's own reader accepts NaN and chokes on very long integers."""
+def test_json_numbers_that_are_not_finite_are_reported(number):
+    """Python's own parser accepts NaN and fails on very long integers."""
     (finding,) = read_json(f'{{"a": [0, {number}]}}').findings
 
     assert (finding.path, finding.wrong) == (("a", 1), "is not a finite number")
 
 
-def test_escapes_cannot_smuggle_in_characters_that_no_database_takes():
+def test_escaped_characters_that_no_database_accepts_are_refused():
     """A NUL or half a surrogate pair written as an escape is refused as well."""
     assert [finding.path for finding in read_json('{"a": "\\u0000", "b": "\\ud800", "c": "\\ud83d\\ude00"}').findings] == [("a",), ("b",)]
     assert [finding.path for finding in read_yaml('{a: "\\0", b: "fine\\n"}').findings] == [("a",)]
@@ -112,14 +112,14 @@ def test_escapes_cannot_smuggle_in_characters_that_no_database_takes():
 
 
 def test_tags_are_refused():
-    """A tag could ask for any Python object; banks have no use for one."""
+    """A tag could ask for any Python object."""
     (finding,) = read_yaml("a: !!python/name:os.system x").findings
 
     assert finding.wrong.startswith("has a tag")
 
 
-def test_an_alias_stands_for_what_it_names():
-    """Equal rows may be written once; a problem below an alias is told at the line of the alias."""
+def test_an_alias_has_the_value_of_its_anchor():
+    """Equal rows may be written once; a problem below an alias is reported at the line of the alias."""
     source = read_yaml("a: &row [1, 2]\nb: *row\n")
 
     assert source.data == {"a": [1, 2], "b": [1, 2]}
@@ -138,21 +138,21 @@ def test_an_alias_bomb_is_refused_at_once():
 
 
 def test_aliases_cannot_nest_deeper_than_the_limit():
-    """Each alias is shallow; what they build together is not."""
+    """Each alias is shallow, but their combination is not."""
     chain = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 60))
 
     assert only_error(chain)[1] == "is nested more than 32 levels deep"
 
 
-def test_json_and_yaml_say_the_same_bank():
-    """JSON with tabs, JSON in one line, and YAML in flow that only starts like JSON."""
+def test_json_and_yaml_give_the_same_bank():
+    """JSON with tabs, JSON on one line, and a YAML flow map that starts like JSON."""
     bank = read_bank(json.dumps(GOOD))
 
     assert read_bank(json.dumps(GOOD, indent="\t")) == bank
     assert read_bank("\ufeff" + json.dumps(GOOD).replace('"bank"', "bank", 1)) == bank
 
 
-def test_json_knows_its_lines():
+def test_json_values_have_line_numbers():
     """The line of a value in JSON is the line of its key."""
     source = read_json('{\n"a": [\n1,\n{"b":\n2}\n]}')
 
@@ -172,6 +172,6 @@ def test_broken_json_is_refused(text):
 @pytest.mark.parametrize(
     "value", [None, True, False, 0, -1, 1.5, 1e-7, "", 'é😀\n\t\\"/', [], {}, [[], [1, [2]]], {"a": {"b": [None]}, "": 1}]
 )
-def test_json_is_read_as_python_reads_it(value):
-    """Our reader differs from the standard one only in what it refuses."""
+def test_json_is_read_as_by_the_standard_parser(value):
+    """The parser differs from the standard one only in what it refuses."""
     assert read_json(json.dumps(value)).data == read_json(json.dumps(value, ensure_ascii=False, indent=2)).data == value

@@ -1,4 +1,4 @@
-"""Definitions -> a file that people read, and that reads back as the same bank."""
+"""Writing a bank for people, so that it reads back equal."""
 
 import json
 
@@ -16,23 +16,23 @@ invented = settings(max_examples=60, deadline=None, suppress_health_check=[Healt
 
 @invented
 @given(banks())
-def test_a_written_bank_reads_back_as_itself(bank):
-    """Whatever the words, ids and numbers are."""
+def test_a_written_bank_reads_back_equal(bank):
+    """For any texts, ids and numbers."""
     assert read_bank(write_bank(bank)) == bank
 
 
 @invented
 @given(banks())
-def test_any_reader_of_yaml_reads_the_words_we_wrote(bank):
-    """PyYAML's own loader, which takes yes for true, finds the same plain data; only keys of digits become numbers there."""
+def test_other_yaml_parsers_read_the_same_strings(bank):
+    """PyYAML's own loader, which takes yes for true, finds the same data; only keys of digits become numbers there."""
     plain = yaml.safe_load(write_bank(bank))
 
     assert plain["title"] == to_plain(bank)["title"]
     assert [question["text"] for question in plain["questions"]] == [question["text"] for question in to_plain(bank)["questions"]]
 
 
-def test_a_written_bank_is_made_to_be_read():
-    """One thing a line, rows and texts on one line, words without quotes where YAML allows."""
+def test_a_written_bank_is_formatted_for_people():
+    """One field per line, rows and texts on one line, strings without quotes where YAML allows."""
     lines = write_bank(read_bank(json.dumps(GOOD))).splitlines()
 
     assert lines[:5] == ["bank: cars", "title: {en: Cars, fr: Voitures}", "languages: [en, fr]", "personas:", "  - id: driver"]
@@ -55,8 +55,8 @@ def test_long_rows_are_wrapped():
     assert read_bank(text) == read
 
 
-def test_notes_stand_above_what_they_are_about():
-    """The fit says beside each table how many answers it has seen."""
+def test_notes_are_written_above_their_path():
+    """The fit writes the support above each table."""
     bank = read_bank(json.dumps(GOOD))
 
     text = write_bank(

@@ -17,8 +17,8 @@ def parquet(path, **columns):
     return path
 
 
-def test_the_types_of_parquet_are_those_of_the_questions(tmp_path):
-    """Booleans, integers, numbers, words, categories and nulls."""
+def test_the_types_of_parquet_give_the_types_of_the_questions(tmp_path):
+    """Booleans, integers, numbers, strings, categories and nulls."""
     import pyarrow
 
     path = parquet(
@@ -39,14 +39,14 @@ def test_the_types_of_parquet_are_those_of_the_questions(tmp_path):
 
 
 def test_problems_name_the_row_of_the_table(tmp_path):
-    """Counted from one; rows without any value count too."""
+    """Counted from one; rows without any value are counted too."""
     path = parquet(tmp_path / "a.parquet", a=["1", None, "x", *"23456789"], b=["p", None, *"pqpqpqpqp"])
     with pytest.raises(AnswersInvalid, match=r'a.parquet:3: column "a": "x" is not a number'):
         read_dataset(read_cells(path), path.name)
 
 
-def test_what_cannot_be_read_is_told(tmp_path):
-    """No Parquet file, lists in cells, and an empty table."""
+def test_an_unreadable_parquet_file_is_refused(tmp_path):
+    """Another format, lists in cells, and an empty table."""
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 but not really")
     for path, words in (
@@ -58,8 +58,8 @@ def test_what_cannot_be_read_is_told(tmp_path):
             read_cells(path)
 
 
-def test_a_moment_is_written_as_words(tmp_path):
-    """And so a time stamp is told as what it is."""
+def test_a_time_stamp_becomes_a_string(tmp_path):
+    """The column is then refused as dates are."""
     days = [datetime.datetime(2026, 1, day, 12, day) for day in range(1, 13)]
     path = parquet(tmp_path / "a.parquet", when=days, b=list("pqpqpqpqpqpq"))
     with pytest.raises(AnswersInvalid, match='column "when": has another value on every line'):

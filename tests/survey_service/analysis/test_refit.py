@@ -1,4 +1,4 @@
-"""`discern refit`: what the stored answers teach the published bank."""
+"""`discern refit`: the published bank is updated with the stored answers."""
 
 import json
 
@@ -59,7 +59,7 @@ def refitted(service):
 
 
 def test_a_draft_is_written_compared_and_not_published(service, database_url, tmp_path):
-    """Clearer answers make clearer tables and fewer questions; wording, ids, rows without answers stay; the service goes on as it was."""
+    """Clearer answers give clearer tables and fewer questions; texts, ids and rows without answers are kept; nothing is published."""
     answered(service, 60)
     out = tmp_path / "draft.yaml"
 
@@ -105,7 +105,7 @@ def test_a_draft_is_written_compared_and_not_published(service, database_url, tm
 
 
 def test_the_same_answers_give_the_same_draft(service):
-    """And a withdrawn answer is none."""
+    """A withdrawn answer does not count."""
     answered(service, 45)
     first, again = refitted(service), refitted(service)
     assert first.draft.bank == again.draft.bank
@@ -119,7 +119,7 @@ def test_the_same_answers_give_the_same_draft(service):
     assert len(refitted(service).update.membership) == 45
 
 
-def test_too_few_answers_are_told_with_how_many_are_needed(service, database_url, tmp_path):
+def test_too_few_answers_are_refused_with_the_number_needed(service, database_url, tmp_path):
     """Exit 1, no draft."""
     answered(service, 5)
     out = tmp_path / "draft.yaml"
@@ -133,15 +133,15 @@ def test_too_few_answers_are_told_with_how_many_are_needed(service, database_url
     assert not out.exists()
 
 
-def test_a_survey_that_is_not_published_is_named(service, database_url):
+def test_a_survey_that_is_not_published_is_refused(service, database_url):
     """Exit 1."""
     done = discern("refit", "nothing", database_url=database_url)
     assert done.returncode == 1
     assert 'There is no survey "nothing".' in done.stderr
 
 
-def test_where_respondents_left_teaches_when_the_next_ones_will(service):
-    """Three in ten leave at each further question; who never began counts nowhere, and a few leavers teach nothing."""
+def test_the_hazard_is_fitted_to_where_respondents_left(service):
+    """Three in ten leave at each further question; those who never began do not count, and too few dropouts give no hazard."""
     dice = np.random.default_rng(2)
 
     def learned():

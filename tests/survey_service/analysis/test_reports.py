@@ -1,4 +1,4 @@
-"""The reports: one file each, for everybody, on every screen."""
+"""The reports: one accessible file each."""
 
 import re
 import subprocess
@@ -102,8 +102,8 @@ def of_simulation(folder):
 
 
 @pytest.mark.parametrize("made", [of_simulation, replayed, fitted])
-def test_a_report_is_one_file_that_needs_nothing_and_excludes_nobody(tmp_path, made):
-    """No script, nothing to fetch, ids once, pictures with words, tables with captions, a heading for each part."""
+def test_a_report_is_one_accessible_file_without_external_resources(tmp_path, made):
+    """No script, nothing to fetch, unique ids, pictures with text alternatives, tables with captions, a heading per section."""
     text = made(tmp_path)
     page = Page(text)
 
@@ -129,8 +129,8 @@ def test_the_same_simulation_gives_the_same_file(tmp_path):
     assert of_simulation(tmp_path) == of_simulation(tmp_path)
 
 
-def test_words_of_a_bank_are_words_and_nothing_else(tmp_path):
-    """Whatever somebody writes into a name, an option, a unit."""
+def test_texts_of_a_bank_are_escaped(tmp_path):
+    """In names, options and units."""
     bank = tmp_path / "hostile.yaml"
     bank.write_text(HOSTILE)
     page = Page(simulated(tmp_path, bank))
@@ -141,8 +141,8 @@ def test_words_of_a_bank_are_words_and_nothing_else(tmp_path):
         assert written in words
 
 
-def test_the_fit_report_shows_how_clearly_personas_differ_and_what_they_leave_unexplained(tmp_path):
-    """Their traits, the classification error, and pairs of questions that go together more than the tables say."""
+def test_the_fit_report_shows_traits_classification_error_and_residuals(tmp_path):
+    """The residuals are pairs of questions that are associated beyond the tables."""
     page = Page(fitted(tmp_path))
     words = " ".join(page.words)
 
@@ -152,7 +152,7 @@ def test_the_fit_report_shows_how_clearly_personas_differ_and_what_they_leave_un
 
 @pytest.mark.parametrize("how", [("--personas", "2", "--columns", ",".join(f"Q.{n}" for n in range(9))), ("--label", "Who?")])
 def test_fit_writes_its_report_beside_the_bank(tmp_path, how):
-    """With found personas, and with labelled ones, against which it then measures."""
+    """With found personas, and with labelled ones, against which it measures agreement."""
     answers, out = tmp_path / "answers.csv", tmp_path / "report.html"
     answers.write_text(planted(), encoding="utf-8")
     done = CliRunner().invoke(main, ["fit", str(answers), *how, "--out", str(tmp_path / "bank.yaml"), "--report", str(out)])
@@ -164,7 +164,7 @@ def test_fit_writes_its_report_beside_the_bank(tmp_path, how):
 
 
 def test_without_matplotlib_the_report_says_what_to_install(tmp_path):
-    """Exit 1, one sentence; the command itself needs no pictures."""
+    """Exit 1, one sentence; the command itself needs no charts."""
     program = "import sys; sys.modules['matplotlib'] = None; from survey_service.cli.main import main; main()"
 
     def run(*words):
@@ -178,7 +178,7 @@ def test_without_matplotlib_the_report_says_what_to_install(tmp_path):
     assert not (tmp_path / "out.html").exists()
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_a_report_path_that_cannot_be_written_is_refused(tmp_path):
     """Exit 1."""
     words = ["simulate", str(EXAMPLE), "--survey", "website", "--respondents", "50", "--report", str(tmp_path / "no" / "out.html")]
     done = CliRunner().invoke(main, words)

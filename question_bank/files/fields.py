@@ -109,13 +109,13 @@ class Choice(BankField):
 
     def __init__(self, words: Any, **options: Any) -> None:
         super().__init__(**options)
-        self.evidence_given: tuple[str, ...] = get_args(words)
+        self.known: tuple[str, ...] = get_args(words)
 
     def read(self, value: Any) -> str:
-        if value not in self.evidence_given:
+        if value not in self.known:
             raise self.refuse(
-                f"{shorten(value)} is not one of {join_names(self.evidence_given)}",
-                suggest(str(value), self.evidence_given, "write one of them"),
+                f"{shorten(value)} is not one of {join_names(self.known)}",
+                suggest(str(value), self.known, "write one of them"),
             )
         return str(value)
 
@@ -172,20 +172,20 @@ class ByKey(BankField):
 
     def __init__(self, known: Sequence[str], value: BankField, **options: Any) -> None:
         super().__init__(**options)
-        self.evidence_given, self.value = known, value
+        self.known, self.value = known, value
 
     def read(self, value: Any) -> Any:
         if not isinstance(value, Mapping) or not value:
             raise self.refuse(
-                f"{shorten(value) if value else 'nothing'} cannot stand here", f"write a map with some of {join_names(self.evidence_given)}"
+                f"{shorten(value) if value else 'nothing'} cannot stand here", f"write a map with some of {join_names(self.known)}"
             )
-        unknown = {key: [self.unknown_key(key)] for key in value if key not in self.evidence_given}
+        unknown = {key: [self.unknown_key(key)] for key in value if key not in self.known}
         if unknown:
             raise ValidationError(unknown)
         return self.each(value, self.value.deserialize)
 
     def unknown_key(self, key: str) -> str:
-        return f"is not a field of this → {suggest(key, self.evidence_given, f'use one of {join_names(self.evidence_given)}')}"
+        return f"is not a field of this → {suggest(key, self.known, f'use one of {join_names(self.known)}')}"
 
 
 class NumbersByKey(ByKey):

@@ -35,10 +35,10 @@ class UnknownField:
     """A placeholder for the message about an unknown field, whose name marshmallow does not pass."""
 
     def __init__(self, known: list[str]) -> None:
-        self.evidence_given = known
+        self.known = known
 
     def message(self, name: str) -> str:
-        return f"is not a field of this → {suggest(name, self.evidence_given, f'remove it; the fields are {join_names(self.evidence_given, 40)}')}"
+        return f"is not a field of this → {suggest(name, self.known, f'remove it; the fields are {join_names(self.known, 40)}')}"
 
 
 def _nested_list(shape: type[StrictSchema], **options: Any) -> fields.Nested:

@@ -6,8 +6,8 @@ from typing import Any
 
 from survey_service.analysis.refit import Refitted
 from survey_service.analysis.reports import charts, sections
+from survey_service.analysis.reports.labels import persona_name, question_text
 from survey_service.analysis.reports.page import Report, Section, Table, write
-from survey_service.analysis.reports.wording import persona_name, question_text
 
 
 def report_refit(result: Refitted, found: Mapping[str, Any], path: Path) -> None:

@@ -13,8 +13,8 @@ from adaptive.learning.calibration import calibration_error
 from adaptive.learning.residuals import PairResidual
 from question_bank.compile import CompiledBank
 from survey_service.analysis.reports import charts
+from survey_service.analysis.reports.labels import end_text, outcome_text, persona_name, question_text, trait_text
 from survey_service.analysis.reports.page import Cell, Section, Table
-from survey_service.analysis.reports.wording import end_text, outcome_text, persona_name, question_text, trait_text
 
 TRAITS = 6
 PAIRS = 12

@@ -6,7 +6,7 @@ from scipy.special import entr
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import TINY
 from adaptive.posterior import Posterior
-from adaptive.tables import ResponseTables
+from adaptive.tables import Layout, ResponseTables
 
 
 def value_of_information(tables: ResponseTables, posterior: Posterior, actions: Floats) -> Floats:
@@ -20,14 +20,15 @@ def value_of_information(tables: ResponseTables, posterior: Posterior, actions: 
     actions : (M, K) array
         Value of each action for each persona, or for each class where personas have styles.
 
-    >>> tables, posterior = ResponseTables.of([np.eye(2)]), Posterior(np.array([[.5, .5]]), None)
+    >>> tables, even = ResponseTables.of([np.eye(2)]), np.array([[.5, .5]])
+    >>> posterior = Posterior(even, None, even)
     >>> value_of_information(tables, posterior, np.array([[10., 0.], [0., 10.]]))
     array([[5.]])
     """
     belief = posterior.classes
     now = (belief @ actions.T).max(axis=1, keepdims=True)
     weighted = belief[:, None, :] * actions  # (B, M, K)
-    value = tables.layout.sum((weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
+    value = sum_outcomes(tables.layout, (weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
     for q, sample in tables.samples.items():
         value[:, q] = sample.best_action(belief, actions)
     if tables.forest is not None and posterior.upward is not None:
@@ -142,9 +143,20 @@ def _class_information(tables: ResponseTables, beliefs: Floats, predicted: Float
     log_outcome = np.log2(outcome)
     log_outcome *= outcome
     bits: Floats = expected[:, tables.layout.cells :]
-    bits -= tables.layout.sum(log_outcome)
+    bits -= sum_outcomes(tables.layout, log_outcome)
     for q, sample in tables.samples.items():
         bits[:, q] += sample.information(beliefs) / np.log(2)
     if predicted is not None and tables.forest is not None:
         bits[:, tables.forest.questions] = np.maximum(tables.forest.gain(beliefs, tables.silence, predicted), 0.0)
     return bits
+
+
+def sum_outcomes(layout: Layout, cells: Floats) -> Floats:
+    """Return the (B, Q) sums of (B, cells), arranged by `layout`, over the outcomes of each question."""
+    if len(layout.blocks) == 1:
+        only: Floats = layout.blocks[0].ones @ cells.reshape(len(cells), layout.blocks[0].width, -1)
+        return only
+    sums = np.empty((len(cells), layout.questions))
+    for block in layout.blocks:
+        sums[:, block.questions] = block.ones @ cells[:, block.columns].reshape(len(cells), block.width, -1)
+    return sums

@@ -133,19 +133,14 @@ def log_evidence(evidence: Evidence, tables: ResponseTables) -> Floats:
 
 
 class Posterior(NamedTuple):
-    """The posterior of B respondents: (B, K) `belief`, and the `upward` pass of their answers in trees, None without such answers.
+    """The posterior of B respondents: (B, K) `belief` over the personas and (B, C) `classes` over the classes.
 
-    `by_class` is (B, C), the belief over the classes, None where every persona is one class.
+    Both are the same where no persona has styles. `upward` is the upward pass of the answers in trees, None without such answers.
     """
 
     belief: Floats
     upward: UpwardPass | None
-    by_class: Floats | None = None
-
-    @property
-    def classes(self) -> Floats:
-        """(B, C) belief over the classes."""
-        return self.belief if self.by_class is None else self.by_class
+    classes: Floats
 
 
 def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
@@ -170,7 +165,7 @@ def infer(tables: ResponseTables, evidence: Evidence) -> Posterior:
     belief = np.exp(logits, out=logits)
     belief /= belief.dot(tables.ones_column)
     if tables.styles is None:
-        return Posterior(belief, upward)
+        return Posterior(belief, upward, belief)
     return Posterior(tables.styles.marginal(belief), upward, belief)
 
 

@@ -70,16 +70,6 @@ class Layout:
                 inside[:, : tables[q].shape[1], place] = tables[q]
         return arranged
 
-    def sum(self, cells: Floats) -> Floats:
-        """Return the (B, Q) sums of (B, cells) over the outcomes of each question."""
-        if len(self.blocks) == 1:
-            only: Floats = self.blocks[0].ones @ cells.reshape(len(cells), self.blocks[0].width, -1)
-            return only
-        sums = np.empty((len(cells), self.questions))
-        for block in self.blocks:
-            sums[:, block.questions] = block.ones @ cells[:, block.columns].reshape(len(cells), block.width, -1)
-        return sums
-
 
 EFFORT_OFFSET = 2.0
 """Seconds added to every question: without them very quick questions are over-exposed (Choe, Kern and Chang, 2018)."""
@@ -160,15 +150,10 @@ class ResponseTables:
         """(Q,) questions that depend on others, or that others depend on."""
         return np.isin(np.arange(len(self.questions)), [] if self.forest is None else self.forest.questions)
 
-    def inverse_cost(self, effort: float) -> Floats:
-        """Return the (Q,) inverse cost of each question: ``(seconds + 2) ** -effort``; with effort 0 all cost the same."""
-        if effort not in self._eases:
-            self._eases[effort] = (self.seconds + EFFORT_OFFSET) ** -effort
-        return self._eases[effort]
-
     @cached_property
-    def _eases(self) -> dict[float, Floats]:
-        return {}
+    def inverse_cost(self) -> Floats:
+        """(Q,) inverse cost of each question: ``1 / (seconds + 2)``."""
+        return 1 / (self.seconds + EFFORT_OFFSET)
 
     @cached_property
     def ones_column(self) -> Floats:
@@ -237,7 +222,7 @@ class ResponseTables:
         """(Q, K) log P(any answer | persona)."""
         return np.log1p(-self.silence)
 
-    @property
+    @cached_property
     def classes(self) -> int:
         """Number of classes: rows of the arrays."""
         return len(self.prior)

@@ -29,13 +29,6 @@ def canonical(question: Question, given: object) -> Value:
     return _READERS[question.type](question, given)
 
 
-def chosen_outcomes(question: Question, value: Value) -> frozenset[str]:
-    """Return the outcomes that a canonical value names, as `ask_if` lists them; empty for numbers and text."""
-    if question.type == "multiple":
-        return frozenset(value["ticked"] if isinstance(value, dict) else value)  # type: ignore[arg-type]
-    return frozenset([str(value)]) if question.type in ("single", "scale") else frozenset()
-
-
 def to_store(question: Question, value: Value) -> Value:
     """Return the stored form of a canonical value: ticks include the options seen, because a later version may offer more."""
     return {"ticked": value, "seen": list(question.outcomes)} if question.type == "multiple" and isinstance(value, list) else value

@@ -14,7 +14,7 @@ from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric, 
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
-from question_bank.answer_values import Value, chosen_outcomes
+from question_bank.answer_values import Value
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Survey
 from question_bank.probabilities import FLOOR, shares_of
 
@@ -67,19 +67,32 @@ class CompiledBank:
             for signal in self.bank.signals
         }
 
+    @cached_property
+    def _fixed_rows(self) -> Mapping[str, Mapping[str | None, Floats]]:
+        """The rows that do not depend on a value: of the skip under None, and of each outcome of a single choice or a scale."""
+        rows: dict[str, dict[str | None, Floats]] = {}
+        for question, table in zip(self.bank.questions, self.tables.questions, strict=True):
+            rows[question.id] = {None: log_no_answer(table.silence, self.tables.classes)}
+            if isinstance(table, Choice):
+                rows[question.id] |= {outcome: table.log_given(place) for place, outcome in enumerate(question.outcomes)}
+        return rows
+
     def row(self, given: ObservedAnswer) -> Floats:
-        """Return (K,) log P(answer or skip | persona), or class. Raises KeyError for a question the bank does not have."""
-        question = self.bank.questions[self.index[given.question]]
-        table = self.tables.questions[self.index[given.question]]
+        """Return (K,) log P(answer or skip | persona), or class. Raises KeyError for a question the bank does not have.
+
+        The array is shared: do not change it.
+        """
+        fixed = self._fixed_rows[given.question]
         if not given.is_certain:
-            log_likelihood = self.row(replace(given, trust=1.0, weight=1.0))
-            return given.weight * (
-                log_likelihood if given.trust == 1 else log_with_trust(log_likelihood, given.trust, len(question.outcomes))
-            )
+            certain = self.row(replace(given, trust=1.0, weight=1.0))
+            if given.trust < 1:
+                certain = log_with_trust(certain, given.trust, len(self.bank.question_by_id[given.question].outcomes))
+            return given.weight * certain
         if given.value is None:
-            return log_no_answer(table.silence, self.tables.classes)
-        if isinstance(table, Choice):
-            return table.log_given(question.outcomes.index(str(given.value)))
+            return fixed[None]
+        if len(fixed) > 1:
+            return fixed[str(given.value)]
+        question, table = self.bank.question_by_id[given.question], self.tables.questions[self.index[given.question]]
         if isinstance(table, MultipleChoice):
             return _tick_row(question, table, given.value)
         if isinstance(table, Numeric):
@@ -126,10 +139,10 @@ class CompiledBank:
             answers = {answer.question: answer.value for answer in given}
             for q, other, opening in self._conditions:
                 value = answers.get(other.id)
-                met[q] &= value is not None and bool(chosen_outcomes(other, value) & opening)
+                met[q] &= value is not None and bool(_chosen_outcomes(other, value) & opening)
         return met
 
-    @property
+    @cached_property
     def has_conditions(self) -> bool:
         """Whether any question is asked only after certain answers to another."""
         return bool(self._conditions)
@@ -221,6 +234,13 @@ def _tick_row(question: Question, table: MultipleChoice, value: Value) -> Floats
     seen = value["seen"] if isinstance(value, dict) else question.outcomes
     masks = [np.array([option in ids for option in question.outcomes]) for ids in (ticked, seen)]  # type: ignore[operator]
     return table.log_given(*masks)
+
+
+def _chosen_outcomes(question: Question, value: Value) -> frozenset[str]:
+    """Return the outcomes that a canonical value names, as `ask_if` lists them; empty for numbers and text."""
+    if question.type == "multiple":
+        return frozenset(value["ticked"] if isinstance(value, dict) else value)  # type: ignore[arg-type]
+    return frozenset([str(value)]) if question.type in ("single", "scale") else frozenset()
 
 
 def _numeric_row(table: Numeric, value: Value) -> Floats:

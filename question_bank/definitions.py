@@ -115,7 +115,7 @@ class Question:
     ask_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: bool = False
 
-    @property
+    @cached_property
     def points(self) -> tuple[int, ...]:
         """The points of a scale, lowest first."""
         if self.minimum is None or self.maximum is None:
@@ -226,18 +226,20 @@ class Bank:
 
     def question(self, question_id: str) -> Question:
         """Return a question by its id. Raises KeyError when the bank has no such question."""
-        return self._questions[question_id]
+        return self.question_by_id[question_id]
 
     def survey(self, survey_id: str) -> Survey:
         """Return a survey by its id. Raises KeyError when the bank has no such survey."""
-        return self._surveys[survey_id]
+        return self.survey_by_id[survey_id]
 
     @cached_property
-    def _questions(self) -> Mapping[str, Question]:
+    def question_by_id(self) -> Mapping[str, Question]:
+        """Each question by its id."""
         return {question.id: question for question in self.questions}
 
     @cached_property
-    def _surveys(self) -> Mapping[str, Survey]:
+    def survey_by_id(self) -> Mapping[str, Survey]:
+        """Each survey by its id."""
         return {survey.id: survey for survey in self.surveys}
 
 

@@ -59,13 +59,15 @@ def entered(service: Service, answer_id: str, question: str, value: object, star
 
 
 def test_an_answer_enters_few_functions(tmp_path):
-    """From the route to the commit, on the embedded database, in a process that has compiled the bank."""
+    """From the route to the commit, with a webhook endpoint, on the embedded database, in a process that has compiled the bank."""
     from survey_service.store.migrate import migrate
     from survey_service.store.session import open_engine
 
     url = f"sqlite:///{tmp_path}/walk.db"
     migrate(open_engine(url))
     service = a_service(url)
+    endpoint = {"url": "https://crm.example.com/hook", "when": "every_answer"}
+    assert service.client.post("/api/v1/endpoints", json=endpoint, headers={"Authorization": f"Bearer {service.key}"}).status_code == 201
     started = service.client.post("/api/v1/surveys/all/sessions", json={}).json
     entered(service, "first", "owns", "yes", started)
 

@@ -1,5 +1,6 @@
 """Load the text of a bank: return its definitions, or all problems at once, each with its line."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from question_bank.files.source import Source, Unreadable, decode_text
 from question_bank.files.survey_rules import survey_rules
 from question_bank.files.yaml_source import read_yaml
 
-__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "read_bank"]
+__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "load_stored", "read_bank"]
 
 RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules)
 """Checks across fields. All of them run, so that all problems are reported at once."""
@@ -39,6 +40,13 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
     if report.bank is None:
         raise BankInvalid(report.errors)
     return report.bank
+
+
+def load_stored(text: str) -> Bank:
+    """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again."""
+    data = json.loads(text)
+    fields, _ = load_fields(data)
+    return build(Draft(fields, frozenset(), data))
 
 
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:

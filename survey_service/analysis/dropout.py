@@ -61,7 +61,7 @@ def _questions_of_session(bank: CompiledBank, given: list[str], lost_at: str | N
     topics: set[str] = set()
     for taken, name in enumerate([*given, *([lost_at] if lost_at else [])]):
         if name in bank.index:
-            question = bank.bank.question(name)
+            question = bank.bank.question_by_id[name]
             topic = question.topic or question.id
             if taken:
                 yield taken, question.seconds, topic not in topics, taken == len(given)

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
-from question_bank.files.load import read_bank
+from question_bank.files.load import load_stored
 from question_bank.versions import fingerprint, to_plain
 from survey_service.errors import Conflict
 from survey_service.outbox import endpoint_events
@@ -39,7 +39,7 @@ def publish(session: Session, bank: Bank, now: datetime) -> Published:
     )
     session.flush()
     _point_surveys(session, bank, version)
-    before = None if latest is None else read_bank(latest.source, f"{bank.id}.json")
+    before = None if latest is None else load_stored(latest.source)
     endpoint_events.publish_persona_set(session, bank, version, before, now)
     return Published(bank.id, version, print_of_content, is_new=True)
 

@@ -81,7 +81,7 @@ def store_belief(
     belief = _belief(bank, inferred.probabilities, DECIDED_AT if threshold is None else threshold)
     is_material = _is_material(belief, reported)
     newly_decided = belief["is_decided"] and (not reported.get("is_decided") or reported.get("top") != belief["top"])
-    answers = sum(answer.value is not None for answer in evidence.answers)
+    answers = sum(observed.value is not None for _, observed in evidence.given)
     belief |= {
         "bank_version": inferred.version,
         "threshold": threshold,
@@ -155,13 +155,14 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
     bank = evidence.bank
     items, rows = [], []
     if evidence.given:
-        weighed = log_evidence(bank.evidence(evidence.answers), bank.tables)[0]
+        answers = [observed for _, observed in evidence.given]
+        weighed = log_evidence(bank.evidence(answers), bank.tables)[0]
         items += [_item(answer, observed) for answer, observed in evidence.given]
         rows += [
             weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed)
-            for observed in evidence.answers
+            for observed in answers
         ]
-    for signal, row in evidence.sightings():
+    for signal, row in evidence.sightings:
         last = [event for event in evidence.seen if event.signal == signal][-1]
         items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})
         rows.append(bank.tables.evidence_weight * row)

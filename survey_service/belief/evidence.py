@@ -95,10 +95,11 @@ class ContactEvidence:
     @cached_property
     def behaviour(self) -> Floats:
         """(C,) log-likelihood of the signals and the label, for each class."""
-        rows = [*(row for _, row in self.sightings()), *([] if self.label is None else [label_row(self.bank, self.label)])]
+        rows = [*(row for _, row in self.sightings), *([] if self.label is None else [label_row(self.bank, self.label)])]
         total: Floats = np.sum(rows, axis=0) if rows else np.zeros(self.bank.tables.classes)
         return total
 
+    @cached_property
     def sightings(self) -> list[tuple[str, Floats]]:
         """Return each signal with the (C,) decayed log-likelihood of all its events together."""
         weights: dict[str, float] = {}
@@ -140,7 +141,7 @@ def interpret(answers: Iterable[Answer], bank: CompiledBank, now: datetime | Non
     for answer in answers:
         if answer.question not in bank.index:
             continue
-        question = bank.bank.question(answer.question)
+        question = bank.bank.question_by_id[answer.question]
         try:
             value = None if answer.kind != "answer" else from_store(question, answer.value)
         except ImpossibleValue:

@@ -42,7 +42,7 @@ class Landing:
 def land(session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False) -> Landing:
     """What to show. Writes nothing."""
     bank = banks.version(session, link.bank, link.bank_version)
-    question = bank.bank.question(link.question)
+    question = bank.bank.question_by_id[link.question]
     about = rendered(question, link.language, bank.bank.language)
     committed, option = _confirmed_answer(session, link), option_of(session, banks, link, target)
     was = None if committed is None or committed.kind != "answer" else from_store(question, committed.value)
@@ -74,7 +74,7 @@ def act(
     option = option_of(session, banks, link, target)
     answers = [] if given is None else [given]
     if option is not None and not changing and not (given and given.question == link.question):
-        value = value_of_option(bank.bank.question(link.question), option)
+        value = value_of_option(bank.bank.question_by_id[link.question], option)
         if not _stands(_confirmed_answer(session, link), value):
             answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     known = _session_of_act(session, link, answers, now)

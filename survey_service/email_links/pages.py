@@ -132,7 +132,7 @@ def _asked_for(p: Parts, link: Link) -> dict[str, Any] | None:
     with p.store.reading() as session:
         bank = p.banks.version(session, link.bank, link.bank_version)
     name = request.form.get("question", "")
-    return rendered(bank.bank.question(name), link.language, bank.bank.language) if name in bank.index else None
+    return rendered(bank.bank.question_by_id[name], link.language, bank.bank.language) if name in bank.index else None
 
 
 def _is_change() -> bool:

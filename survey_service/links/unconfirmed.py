@@ -19,7 +19,7 @@ def value_of_option(question: Question, option: str) -> Value:
 
 def claim(bank: CompiledBank, link: Link, option: str) -> ObservedAnswer:
     """What the click on `option` claims: nothing that counts where something opened the email's links as only machines do."""
-    value = value_of_option(bank.bank.question(link.question), option)
+    value = value_of_option(bank.bank.question_by_id[link.question], option)
     return ObservedAnswer(link.question, value, trust=0.0 if link.robot_at else TRUST)
 
 

@@ -159,7 +159,9 @@ def response_facts(
             "started_at": stamp(row.started_at),
             "ended_at": None if row.ended_at is None else stamp(row.ended_at),
         },
-        "questions": [_became(bank.bank.question(question), given.get(question)) for question in bank.bank.survey(row.survey).questions],
+        "questions": [
+            _became(bank.bank.question_by_id[question], given.get(question)) for question in bank.bank.survey_by_id[row.survey].questions
+        ],
         "consent": _consent(contact),
     }
 

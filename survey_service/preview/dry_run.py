@@ -57,7 +57,7 @@ def _with(interview: Interview, given_answer: GivenAnswer, now: datetime) -> Int
         bank_version=interview.row.bank_version,
         question=given_answer.question,
         kind=given_answer.kind,
-        value=None if value is None else to_store(interview.bank.bank.question(given_answer.question), value),
+        value=None if value is None else to_store(interview.bank.bank.question_by_id[given_answer.question], value),
         answer_id=given_answer.answer_id,
         given_at=now,
     )

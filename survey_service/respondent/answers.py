@@ -55,7 +55,7 @@ def _same_value(interview: Interview, known: Answer, given_answer: GivenAnswer) 
     if known.kind != "answer":
         return True
     try:
-        question = interview.bank.bank.question(known.question)
+        question = interview.bank.bank.question_by_id[known.question]
         return bool(canonical(question, given_answer.value) == from_store(question, known.value))
     except ImpossibleValue:
         return False
@@ -74,7 +74,7 @@ def validate_answers(interview: Interview, given: Sequence[GivenAnswer]) -> list
             problems.append((Invalid, f"answers.{number}.question", f'"{answer.question}" is answered twice: send it once'))
         elif answer.kind == "answer":
             try:
-                value = canonical(interview.bank.bank.question(answer.question), answer.value)
+                value = canonical(interview.bank.bank.question_by_id[answer.question], answer.value)
             except ImpossibleValue as wrong:
                 problems.append((ValueImpossible, f"answers.{number}.value", wrong.message))
         values.append(value)
@@ -105,7 +105,7 @@ def _closed_questions(
 
 
 def _conditions(interview: Interview, given_answer: GivenAnswer) -> str:
-    return " and ".join(f'"{other}"' for other in interview.bank.bank.question(given_answer.question).ask_if)
+    return " and ".join(f'"{other}"' for other in interview.bank.bank.question_by_id[given_answer.question].ask_if)
 
 
 def _confirmed_click(session: Session, interview: Interview, given: Sequence[GivenAnswer]) -> list[tuple[GivenAnswer, Value | None]]:
@@ -140,7 +140,7 @@ def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, w
         "bank_version": interview.row.bank_version,
         "question": given_answer.question,
         "kind": given_answer.kind,
-        "value": None if value is None else to_store(interview.bank.bank.question(given_answer.question), value),
+        "value": None if value is None else to_store(interview.bank.bank.question_by_id[given_answer.question], value),
         "seconds": given_answer.seconds,
         "measured": None if _was_clicked(interview, given_answer, value) else watch.credit(given_answer),
         "trapped": given_answer.trapped,

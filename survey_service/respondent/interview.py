@@ -149,8 +149,7 @@ def _store_and_publish(session: Session, interview: Interview, reason: str, now:
 
 def _leave_closed_question(interview: Interview, now: datetime) -> None:
     """Choose another question where an answer in another session has closed the one that was asked."""
-    asked = interview.row.question
-    if interview.status(now) == "open" and asked and not interview.opens[interview.bank.index[asked]]:
+    if interview.asks_closed_question(now):
         ask_next(interview, now)
 
 
@@ -206,7 +205,7 @@ def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, 
     )
     seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     answers = current_answers(session, contact.id, bank.bank.id)
-    return Interview(row, contact, bank, answers, now, seen, claimed=given.claimed)
+    return Interview(row, contact, bank, bank.bank.survey_by_id[survey_id], answers, now, seen, claimed=given.claimed)
 
 
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:

@@ -198,7 +198,7 @@ def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
 
 
 def _token(token: str | None = None) -> str:
-    token = bearer() or token
+    token = token or bearer()
     if not token:
         raise BadToken
     return token

@@ -138,20 +138,23 @@ class Interview:
     row: SurveySession
     contact: Contact
     bank: CompiledBank
+    survey: Survey
     answers: Sequence[Answer]
     now: datetime
     seen: Sequence[SignalEvent] = ()  # events of the contact that are signals
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it is a draft
     claimed: ObservedAnswer | None = None  # the click in an email, until an act of the person confirms it
+    has_subscribers: bool = True  # whether any endpoint may want messages about the contact
     log: Log | None = None  # as it was when the act began; None where nothing is stored
-
-    @property
-    def survey(self) -> Survey:
-        return self.bank.bank.survey(self.row.survey)
 
     def status(self, now: datetime) -> str:
         """Return the state of the session now: an open session whose time is over has expired, even if nobody has stored that yet."""
         return "expired" if self.row.status == "open" and now >= self.row.expires_at else self.row.status
+
+    def asks_closed_question(self, now: datetime) -> bool:
+        """Whether an answer in another session has closed the question that is asked."""
+        asked = self.row.question
+        return asked is not None and self.status(now) == "open" and not self.opens[self.bank.index[asked]]
 
     def require_open(self, now: datetime) -> None:
         """Raises SessionExpired or SessionClosed."""
@@ -164,11 +167,6 @@ class Interview:
     def own(self) -> list[Answer]:
         """The answers of this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
-
-    @property
-    def has_subscribers(self) -> bool:
-        """Whether any endpoint may want messages about the contact."""
-        return self.log is None or self.log.has_subscribers
 
     @property
     def log_of_session(self) -> list[Answer]:
@@ -251,7 +249,9 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     withdrawn = next((answer for answer in log.answers if answer.id == row.withdrawn_answer), None)
     seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
-    return Interview(row, contact, bank, answers, now, seen, withdrawn, None if begun else claim_of(session, bank, row), log)
+    claimed = None if begun else claim_of(session, bank, row)
+    survey = bank.bank.survey_by_id[row.survey]
+    return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log.has_subscribers, log)
 
 
 def digest(token: str) -> str:

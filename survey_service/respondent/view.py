@@ -41,7 +41,7 @@ def _entry(answer: Answer, bank: CompiledBank) -> dict[str, Any]:
         "seconds": answer.seconds,
         "measured_seconds": answer.measured,
         "trapped": answer.trapped,
-        "weight": weight_of(bank.bank.question(answer.question), answer) if answer.question in bank.index else None,
+        "weight": weight_of(bank.bank.question_by_id[answer.question], answer) if answer.question in bank.index else None,
         "chance": answer.chance,
         "state": answer.state,
         "bank_version": answer.bank_version,
@@ -144,14 +144,14 @@ def answer_text(question: Question, value: Value | None, language: str, default:
 
 
 def _question(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
-    question = interview.bank.bank.question(question_id)
+    question = interview.bank.bank.question_by_id[question_id]
     shown = rendered(question, interview.row.language, interview.bank.bank.language)
     return {**shown, "given": given, "can_go_back": can_go_back}
 
 
 def _claimed(interview: Interview, claimed: ObservedAnswer) -> dict[str, Any]:
     """Return the click of an email, for "You chose ... Change"."""
-    question, language, default = interview.bank.bank.question(claimed.question), interview.row.language, interview.bank.bank.language
+    question, language, default = interview.bank.bank.question_by_id[claimed.question], interview.row.language, interview.bank.bank.language
     words = answer_text(question, claimed.value, language, default)
     return {"question": rendered(question, language, default), "value": claimed.value, "text": words}
 
@@ -161,7 +161,7 @@ def _given(interview: Interview, asking: str) -> Value | None:
     was = interview.withdrawn
     if was is None or was.question != asking or was.value is None:
         return None
-    return from_store(interview.bank.bank.question(asking), was.value)
+    return from_store(interview.bank.bank.question_by_id[asking], was.value)
 
 
 def _number(number: float | None) -> float | int | None:

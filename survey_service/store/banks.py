@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, func, select
 
 from question_bank.compile import CompiledBank, compile_bank
-from question_bank.files.load import read_bank
+from question_bank.files.load import load_stored
 from survey_service.errors import NotFound
 from survey_service.store.tables.core import BankVersion, SurveyRow
 
@@ -40,7 +40,7 @@ class Banks:
             row = session.get(BankVersion, key)
             if row is None:
                 raise NotFound(f'There is no version {version} of a bank "{bank}".')
-            self._compiled[key] = compiled = compile_bank(read_bank(row.source, f"{bank}.json"))
+            self._compiled[key] = compiled = compile_bank(load_stored(row.source))
             if len(self._compiled) > KEPT:
                 self._compiled.popitem(last=False)
         return compiled

@@ -28,7 +28,10 @@ def test_gain_is_between_zero_and_the_entropy_of_the_belief(seed):
         *(np.repeat(part, 20, axis=0) for part in (single.answered, single.silent, single.rows, single.codes, single.signals))
     )
 
-    gains = information_gain(bank.tables, infer(bank.tables, evidence)._replace(belief=beliefs))
+    posterior = infer(bank.tables, evidence)
+    classes = beliefs if bank.tables.styles is None else posterior.classes
+
+    gains = information_gain(bank.tables, posterior._replace(belief=beliefs, classes=classes))
 
     assert (gains >= -1e-12).all()
     assert (gains <= entropy(beliefs)[:, None] + 1e-9).all()

@@ -91,7 +91,7 @@ def figures(simulation: Simulation) -> dict[str, Any]:
     use = usage(interviews, len(bank.index))
     departures = np.bincount(length[interviews.left_at != NO_QUESTION]) / people
     never_asked = (use.asked == 0) & bank.rules[simulation.survey].included
-    return _rounded(
+    plain: dict[str, Any] = _rounded(
         {
             "bank": bank.bank.id,
             "survey": simulation.survey,
@@ -115,6 +115,7 @@ def figures(simulation: Simulation) -> dict[str, Any]:
             },
         }
     )
+    return plain
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:

@@ -199,8 +199,10 @@ def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
     """(C,) log P(this label | class): `reliability` for the labelled persona, the rest shared among the others."""
     personas = len(bank.personas)
     right = np.arange(personas) == bank.personas.index(label["persona"])
-    row = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
-    return row if bank.tables.styles is None else row[bank.tables.styles.persona_of]
+    row: Floats = np.log(np.where(right, label["reliability"], (1 - label["reliability"]) / (personas - 1)))
+    if bank.tables.styles is not None:
+        row = row[bank.tables.styles.persona_of]
+    return row
 
 
 def _current_answers(contact_ids: Sequence[str], bank: str) -> Select[Any]:

@@ -10,7 +10,6 @@ from survey_service.errors import BadToken, DiscernError
 from survey_service.links.lookup import LinkOfAnotherSurvey, find
 from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
-from survey_service.respondent.interview import identify
 from survey_service.respondent.link_start import arrival_by_link, start_by_link
 from survey_service.respondent.schemas import (
     AnswersRequest,
@@ -25,7 +24,7 @@ from survey_service.respondent.schemas import (
     ViewSchema,
     WhoSchema,
 )
-from survey_service.respondent.state import Start
+from survey_service.respondent.state import Interview, Start
 from survey_service.respondent.translations import words_of_widget
 from survey_service.respondent.view import session_insight, view_of
 from survey_service.store.tables.links import Link
@@ -79,7 +78,7 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
     if given.consent is False and (view := _before_consent(p, given, survey, arrival)):
         return _with_words(view, given.words), 200
 
-    def start_session(session: Session) -> tuple[interview.Interview, str]:
+    def start_session(session: Session) -> tuple[Interview, str]:
         if given.link:
             link, target = _link(session, p, given.link, survey, lock=True)
             return start_by_link(session, p.banks, link, target, arrival, p.now())
@@ -149,7 +148,7 @@ def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
             return find(session, LinkTokens(p.keys), given.link, p.now())[0].contact_id
         return read_identity(p.keys, given.identity or "")
 
-    return p.transact(lambda session: identify(session, p.banks, session_id, token, contact_id, p.now()))
+    return p.transact(lambda session: interview.identify(session, p.banks, session_id, token, contact_id, p.now()))
 
 
 @blueprint.errorhandler(DiscernError)

@@ -8,6 +8,7 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from adaptive import believe, look_ahead_states, next_questions, update_limit
+from adaptive.arrays import Floats
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question, Result, Text, in_language
@@ -172,8 +173,9 @@ def _text(text: Text | None, interview: Interview) -> str | None:
     return in_language(text, interview.row.language, interview.bank.bank.language)
 
 
-def _belief(interview: Interview) -> np.ndarray:
-    return believe(interview.bank.tables, interview.evidence)[0]
+def _belief(interview: Interview) -> Floats:
+    belief: Floats = believe(interview.bank.tables, interview.evidence)[0]
+    return belief
 
 
 def _revealed(interview: Interview) -> Mapping[str, float]:

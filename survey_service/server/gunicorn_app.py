@@ -20,7 +20,7 @@ MOST_HEADERS, LONGEST_HEADER, LONGEST_LINE = 64, 8190, 4094
 """Limits of a request. What a proxy adds fits in; the longest address that we make holds a signed identity of 2000 characters."""
 
 
-class ServerLog(Logger):
+class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's log in our format."""
 
     kind = "text"
@@ -38,7 +38,7 @@ class ServerLog(Logger):
             self.access_log.info("answered", extra={**asked, **went})
 
 
-class DiscernServer(BaseApplication):
+class DiscernServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn, configured in code. Each worker creates its application after the fork."""
 
     def __init__(self, create_app: Callable[[Settings], Flask], settings: Settings, options: dict[str, Any]) -> None:

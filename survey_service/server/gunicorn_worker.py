@@ -132,7 +132,7 @@ class ReadDeadlines:
                     connection.sock.shutdown(socket.SHUT_RD)
 
 
-class WebWorker(ThreadWorker):
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """The worker class that `gunicorn_app` names."""
 
     def __init__(self, *given: Any, **more: Any) -> None:

@@ -41,7 +41,8 @@ def as_json_list(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
 
 def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Read the rows of `as_json_list`."""
-    return orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
+    rows: list[dict[str, Any]] = orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
+    return rows
 
 
 def to_parameter(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -18,7 +18,7 @@ def scripts() -> Path:
 def head() -> str:
     """Return the last revision. Revisions are numbers in one line."""
     found = [pair for file in (scripts() / "versions").glob("*.py") for pair in REVISION.findall(file.read_text(encoding="utf-8"))]
-    return max(value for name, value in found if name == "revision")
+    return str(max(value for name, value in found if name == "revision"))
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -26,7 +26,8 @@ def revision_of(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
 
 
 def is_usable(engine: Engine) -> bool:

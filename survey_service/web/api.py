@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api, Blueprint
@@ -21,6 +21,10 @@ from survey_service.web.strict_json import NUL, read_json
 SECONDS = 1.0
 
 log = logging.getLogger(__name__)
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+"""A function that handles a route: decorators return it with the same type."""
 
 
 class LogSampler:
@@ -122,15 +126,32 @@ class BodyParser(FlaskParser):
         raise Invalid(errors=list(_listed(error.messages)))
 
 
-class ApiBlueprint(Blueprint):
+class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest has no types
+    """A flask-smorest blueprint whose decorators have types."""
+
     ARGUMENTS_PARSER = BodyParser()
 
-    def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Any:
+    if TYPE_CHECKING:
+
+        def get(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def post(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def put(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def patch(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def delete(self, rule: str, **options: Any) -> Callable[[View], View]: ...
+        def response(self, status: int, schema: Any = None, **options: Any) -> Callable[[View], View]: ...
+        def alt_response(self, status: int, **options: Any) -> Callable[[View], View]: ...
+        def doc(self, **fields: Any) -> Callable[[View], View]: ...
+        def before_request(self, function: View) -> View: ...
+        def after_request(self, function: View) -> View: ...
+        def errorhandler(self, error: type[Exception] | int) -> Callable[[View], View]: ...
+
+    def arguments(self, schema: type[Schema] | Schema, **more: Any) -> Callable[[View], View]:
         """As flask-smorest's, but the schema is made once and not for every request."""
-        return super().arguments(schema() if isinstance(schema, type) else schema, **more)
+        decorator: Callable[[View], View] = super().arguments(schema() if isinstance(schema, type) else schema, **more)
+        return decorator
 
 
-class DiscernApi(Api):
+class DiscernApi(Api):  # type: ignore[misc]  # flask-smorest has no types
     """flask-smorest with our shape of errors."""
 
     ERROR_SCHEMA = ProblemSchema

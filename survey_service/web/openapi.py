@@ -24,7 +24,7 @@ class Converter(OpenAPIConverter):
     """Converts schemas to JSON Schema, with what they say of themselves: see `api.StrictSchema`."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
-        said: dict[str, Any] = super().schema2jsonschema(schema)
+        said: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec is typed in part
         return schema.described(said, self.resolve_nested_schema) if isinstance(schema, StrictSchema) else said
 
 
@@ -64,7 +64,7 @@ def without(*names: str) -> dict[str, Any]:
     return {"properties": {name: {"not": {}} for name in names}}
 
 
-def _names_and_number_of_properties(_converter: Any, field: fields.Field, ret: dict[str, Any]) -> dict[str, Any]:
+def _names_and_number_of_properties(_converter: Any, field: "fields.Field[Any]", ret: dict[str, Any]) -> dict[str, Any]:
     """Describe the names and number of a mapping's properties: apispec describes only its values, and its size as that of a text."""
     if not isinstance(field, fields.Dict):
         return {}

@@ -182,4 +182,7 @@ def _acknowledge(dialect: str) -> Executable:
     latest = select(*known.c[*key, "sequence", "state"]).where(known.c.place == 1)
     write = (postgresql if dialect == "postgresql" else sqlite).insert(Acknowledged).from_select([*key, "sequence", "state"], latest)
     newer = {"sequence": write.excluded.sequence, "state": write.excluded.state}
-    return write.on_conflict_do_update(index_elements=key, set_=newer, where=col(Acknowledged.sequence) < write.excluded.sequence)
+    statement: Executable = write.on_conflict_do_update(
+        index_elements=key, set_=newer, where=col(Acknowledged.sequence) < write.excluded.sequence
+    )
+    return statement

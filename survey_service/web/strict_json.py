@@ -7,6 +7,8 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from question_bank.files.json_source import parse
+from question_bank.files.source import Unreadable
 from survey_service.errors import MalformedBody
 
 
@@ -51,15 +53,18 @@ LONGEST_INTEGER = 18
 DEEPEST = 64
 TOO_DEEP = f"The body is nested more than {DEEPEST} levels deep."
 NUL = "\x00"
+MESSAGES = {"repeated": "is written twice in one object: keep one of the two", "not_finite": "is not a number that can be stored"}
 
 
 def read_json(body: bytes) -> Any:
     """Return JSON text as plain values. Raises MalformedBody for what cannot be stored: NaN, infinities, lone surrogates, NUL.
 
-    It also refuses a name that is repeated in an object, which readers understand in two ways, and unlimited nesting.
+    It also refuses a name that is repeated in an object, which readers understand in two ways, and unlimited nesting. Every fault is named
+    with its path.
     """
     try:
-        read = _DECODER.decode(body.decode())
+        text = body.decode()
+        read = _DECODER.decode(text)
         if _may_be_odd(body):
             json.dumps(read, ensure_ascii=False).encode()
     except RecursionError:
@@ -67,10 +72,22 @@ def read_json(body: bytes) -> Any:
     except UnicodeError:
         raise MalformedBody("The body is not UTF-8 text, or has half of a surrogate pair.") from None
     except ValueError as wrong:
-        raise MalformedBody(f"The body is not readable JSON: {wrong}.") from None
+        raise _malformed(text, wrong) from None
     if _may_be_odd(body) and any(NUL in text for text in _texts(read)):
         raise MalformedBody("The body has a NUL character, which cannot be stored.")
     return read
+
+
+def _malformed(text: str, wrong: ValueError) -> MalformedBody:
+    """Return the error for a text that was refused, with every fault. The text is read again, now with paths, which takes longer."""
+    try:
+        faults = parse(text, _number, DEEPEST).faults
+    except Unreadable:
+        return MalformedBody(TOO_DEEP)
+    except (ValueError, RecursionError):
+        faults = ()
+    errors = [{"path": ".".join(map(str, fault.path)), "message": MESSAGES[fault.kind]} for fault in faults]
+    return MalformedBody(f"The body is not readable JSON: {wrong}.", errors=errors)
 
 
 def _may_be_odd(body: bytes) -> bool:
@@ -96,8 +113,7 @@ def _texts(value: Any) -> Iterator[str]:
         level, depth = inside, depth + 1
 
 
-def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a repeated name: one reader takes the first value, another the last, and what was checked is not what is used."""
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) < len(pairs):
         names = [name for name, _ in pairs]
@@ -109,18 +125,16 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _read_integer(digits: str) -> int | float:
-    """Return integers beyond 64 bits as floats, as every browser does."""
-    return int(digits) if len(digits) <= LONGEST_INTEGER else _read_float(digits)
-
-
-def _read_float(digits: str) -> float:
+def _number(digits: str) -> int | float:
+    """Return a number. Integers beyond 64 bits become floats, as in every browser. Raises ValueError where a float cannot hold it."""
+    if len(digits) <= LONGEST_INTEGER and digits.lstrip("-").isdigit():
+        return int(digits)
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"{digits[:40]} is larger than any number that can be kept")
+        raise ValueError(f"{digits[:40]} is larger than any number that can be stored")
     return number
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_each_name_once, parse_constant=_refuse_constant, parse_int=_read_integer, parse_float=_read_float
+    object_pairs_hook=_refuse_repeated_names, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
 )

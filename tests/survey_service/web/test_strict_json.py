@@ -37,3 +37,11 @@ def test_what_cannot_be_stored_is_refused(text):
 @pytest.mark.parametrize("text", ["0", "-0.0", "1e308", '"\\ud83d\\ude00"', '""', "{}", "[]", "null"])
 def test_what_can_be_stored_is_read(text):
     assert read_json(text.encode()) == json.loads(text)
+
+
+def test_every_fault_of_a_body_is_named_with_its_path():
+    """The caller finds the value, and can refuse one message of a batch instead of all."""
+    with pytest.raises(MalformedBody) as refused:
+        read_json(b'{"batch": [{"a": NaN}, {"b": 1, "b": 2}, {"c": [1e999]}]}')
+
+    assert [error["path"] for error in refused.value.errors] == ["batch.0.a", "batch.1.b", "batch.2.c.0"]

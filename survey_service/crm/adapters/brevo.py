@@ -1,13 +1,12 @@
 """Brevo: one contact a request. Attributes have names in capitals and must exist there beforehand."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.contact_values import NUMBERS, PERSONA, STATE, field_of
-from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
 
 MOST = 15
 URL = "https://api.brevo.com"
@@ -16,21 +15,16 @@ IDENTITIES = ALL
 TYPES = {"record_id": "contact_id", "external_id": "ext_id", "email": "email_id"}
 NAMES = {"external_id": "ext_id", "email": "email"}
 
+token_request = no_token_request
+judge = judge_by_status
+
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {name.upper(): name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
-def token_request(wiring: Wiring) -> Request | None:
-    return None
-
-
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
     return [_request(wiring, token, record) for record in records]
-
-
-def judge(request: Request, response: Response, now: datetime) -> Judgement:
-    return judge_by_status(request, response, now)
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:

@@ -6,12 +6,11 @@ that a number stays a number; inside a longer string it becomes text. In the URL
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
-from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
 
 __all__ = ["CREDENTIALS", "IDENTITIES", "MOST", "URL"]
 
@@ -24,13 +23,12 @@ JSON_TYPE = {"content-type": "application/json"}
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 ORIGIN = re.compile(r"[a-z]+://[^/?#{}]+[/?]")
 
+token_request = no_token_request
+judge = judge_by_status
+
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {}
-
-
-def token_request(wiring: Wiring) -> Request | None:
-    return None
 
 
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
@@ -40,10 +38,6 @@ def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> li
         Request(template.get("method", "POST"), _address(wiring.url, record), headers, filled(template.get("body"), record), (record,))
         for record in records
     ]
-
-
-def judge(request: Request, response: Response, now: datetime) -> Judgement:
-    return judge_by_status(request, response, now)
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:

@@ -1,13 +1,12 @@
 """Klaviyo: one profile a request."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.contact_values import STATE, field_of
-from survey_service.crm.adapters.protocol import Ask, Judgement, Record, Request, Response, Wiring, judge_by_status
+from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
 
 MOST = 15
 URL = "https://a.klaviyo.com"
@@ -16,22 +15,17 @@ IDENTITIES = ALL
 REVISION = "2026-10-15"
 JSON_API = "application/vnd.api+json"
 
+token_request = no_token_request
+judge = judge_by_status
+
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {name: name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
-def token_request(wiring: Wiring) -> Request | None:
-    return None
-
-
 def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
     """Return the requests. The import creates unknown profiles; an update by Klaviyo's own id does not."""
     return [_request(wiring, token, record) for record in records]
-
-
-def judge(request: Request, response: Response, now: datetime) -> Judgement:
-    return judge_by_status(request, response, now)
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:

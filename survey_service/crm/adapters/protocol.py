@@ -143,6 +143,10 @@ class Adapter(Protocol):
         """Return what prevents the first delivery, one line each, found without changing anything."""
 
 
+def no_token_request(_wiring: Wiring) -> None:
+    """Return no request: the credentials are sent as they are."""
+
+
 def judge_by_status(request: Request, response: Response, now: datetime) -> Judgement:
     """Return the verdict that the status alone allows, the same for all records."""
     status, wait = response.status, retry_after_of(response.headers.get("retry-after"), now)

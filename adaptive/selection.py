@@ -15,7 +15,7 @@ from adaptive.dropout import Hazard
 from adaptive.exploration import RandomDraw, draw_by_score, draw_pilot
 from adaptive.information import decision_is_final, information_gain, value_of_information
 from adaptive.posterior import Evidence, Posterior, infer
-from adaptive.stopping import CONTINUE, NEGLIGIBLE_GAIN, Progress, StopRule, question_limit, reason_to_stop
+from adaptive.stopping import CONTINUE, EXHAUSTED, NEGLIGIBLE_GAIN, Progress, StopRule, question_limit, reason_to_stop
 from adaptive.tables import ResponseTables
 
 
@@ -43,6 +43,7 @@ def look_ahead_states(
 
 
 TIE = 1e-9
+ROUNDING = 1e-12
 """Scores that differ by less than this share count as equal; the earlier question of the bank is chosen."""
 
 
@@ -139,9 +140,9 @@ def update_limit(tables: ResponseTables, rules: SurveyRules, progress: Progress)
 
 
 def argmax_allowed(scores: Floats, allowed: Bools) -> Ints:
-    """Return the (B,) index of the highest of (B, Q) nonnegative `scores` among the `allowed`; -1 where nothing is allowed.
+    """Return the (B,) index of the highest of (B, Q) `scores` among the `allowed`; -1 where nothing is allowed.
 
-    Ties go to the smallest index.
+    Scores are not negative, but rounding may bring a zero just below zero. Ties go to the smallest index.
     """
     first, some = _argmax_allowed(scores, allowed)
     return np.where(some, first, -1)
@@ -151,9 +152,8 @@ def _argmax_allowed(scores: Floats, allowed: Bools) -> tuple[Ints, Bools]:
     """Return that index, arbitrary where nothing is allowed, and (B,) whether anything is allowed."""
     masked = np.where(allowed, scores, -np.inf)
     best = np.maximum.reduce(masked, axis=1, keepdims=True)
-    best *= 1 - TIE
-    first: Ints = (masked >= best).argmax(axis=1)
-    return first, best[:, 0] >= 0
+    first: Ints = (masked >= best * (1 - TIE) - ROUNDING).argmax(axis=1)
+    return first, best[:, 0] > -np.inf
 
 
 def next_questions(
@@ -193,6 +193,8 @@ def next_questions(
     if rules.first or rules.any_required or rules.pilots is not None:
         chosen, chance, pending = _apply_requirements(rules, stop_inputs, askable, scores, chosen, chance, draws)
     reason = reason_to_stop(*stop_inputs, pending)
+    if np.count_nonzero(chosen < 0):  # a survey without a next question always ends with a reason
+        reason = np.where((chosen < 0) & (reason == CONTINUE), EXHAUSTED, reason)
     if np.count_nonzero(reason):
         chosen = np.where(reason == CONTINUE, chosen, -1)
     return Step(chosen, reason, posterior.belief, gain, chance)

@@ -74,11 +74,11 @@ def reason_to_stop(
     Parameters
     ----------
     belief : (B, K) array
-    left, worthwhile : (B,) bool
+    remaining, worthwhile : (B,) bool
         An informative question may still be asked; one that gains at least `gain_below` may still be asked.
-    settled : (B,) bool or None
+    decided : (B,) bool or None
         No answer can change the best action.
-    wanted : (B,) bool or None
+    pending : (B,) bool or None
         A question listed in `first`, or a required one, is still to be asked.
     """
     enough = progress.taken >= rule.at_least

@@ -23,6 +23,9 @@ SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+UNIQUE_VIOLATIONS = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+"""The codes of PostgreSQL and SQLite for a value that another transaction has stored in the meantime."""
+
 View = TypeVar("View", bound=Callable[..., Any])
 """A function that handles a route: decorators return it with the same type."""
 
@@ -176,9 +179,7 @@ class DiscernApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 def register_errors(app: Flask) -> None:
     """Answer every failure that is not a bug with problem+json."""
     app.register_error_handler(DiscernError, problem_response)
-    app.register_error_handler(
-        IntegrityError, lambda _: problem_response(Conflict("Somebody else changed this at the same moment: try again."))
-    )
+    app.register_error_handler(IntegrityError, _integrity_failed)
     app.register_error_handler(DataError, lambda _: problem_response(Invalid("Something in this request cannot be stored.")))
     for kind in (OperationalError, InterfaceError, InternalError):  # PostgreSQL raises the last one when it has become read-only
         app.register_error_handler(kind, _database_failed)
@@ -238,6 +239,15 @@ def _listed(messages: Any, path: str = "") -> Any:
 def _problem_json(status: int, code: str, detail: str, errors: Any = ()) -> Response:
     body = json.dumps(problem(status, code, detail, errors), ensure_ascii=False)
     return Response(body, status, content_type=PROBLEM_JSON)
+
+
+def _integrity_failed(error: IntegrityError) -> Response:
+    """Answer a lost race for a unique value with a conflict. Any other violated constraint is a bug, which is logged with its cause."""
+    original: Any = error.orig
+    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
+    if code not in UNIQUE_VIOLATIONS:
+        raise error
+    return problem_response(Conflict("Somebody else changed this at the same moment: try again."))
 
 
 def _database_failed(error: DBAPIError) -> Response:

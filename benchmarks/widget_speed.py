@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import QUIET
-from tests.browser.world import QUESTIONS, WATCH, Visitor, World, a_world
+from tests.browser.world import QUESTIONS, WATCH, Visitor, World, run_world
 
 PEOPLE, SLOW, THINKS, PROMISE = 20, 2000, 2.5, 50.0
 DRAWN = WATCH.replace("step.shown = performance.now();", "requestAnimationFrame(() => (step.shown = performance.now()));")
@@ -21,7 +21,7 @@ DRAWN = WATCH.replace("step.shown = performance.now();", "requestAnimationFrame(
 
 def arrive(world: World, page: Page) -> Visitor:
     visitor = Visitor(world, page).visit()
-    visitor.sees(QUESTIONS[0])
+    visitor.expect_question(QUESTIONS[0])
     page.evaluate(DRAWN)
     conditions = {"offline": False, "latency": SLOW, "downloadThroughput": -1, "uploadThroughput": -1}
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
@@ -37,7 +37,7 @@ def step(visitor: Visitor, question: str) -> None:
 
 def main() -> None:
     program = shutil.which("chromium") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as folder, a_world(Path(folder)) as world, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, run_world(Path(folder)) as world, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
         people = [arrive(world, browser.new_context(locale="en-GB").new_page()) for _ in range(PEOPLE)]
         for question in QUESTIONS[:-1]:

@@ -18,9 +18,9 @@ from question_bank.datasets.table_files import AnswersInvalid, decode, parse_csv
 from question_bank.files.load import check_bank, read_bank
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
-from survey_service.email_links.export import contacts_of
+from survey_service.email_links.export import read_contacts
 from survey_service.errors import DiscernError, Invalid, MalformedBody
-from survey_service.hosted.pages import session_of, ticket_of
+from survey_service.hosted.pages import read_page_token, page_token
 from survey_service.inbound import handler, hubspot
 from survey_service.links.tokens import LANDING, LinkInvalid, LinkTokens
 from survey_service.preview import forms as walk
@@ -31,7 +31,7 @@ from survey_service.web.pagination import cursor, place_of
 from survey_service.web.strict_json import read_json
 from tests.fuzzing import Target
 from tests.processes import ROOT
-from tests.survey_service.inbound.signed_requests import a_source, hubspot_headers, milliseconds, shopify_headers
+from tests.survey_service.inbound.signed_requests import create_source, hubspot_headers, milliseconds, shopify_headers
 from tests.survey_service.service import BANK, SECRET, Service
 
 EXAMPLES = ROOT / "question_bank" / "examples"
@@ -52,7 +52,7 @@ def pure_targets() -> Iterator[Target]:
     files = [ANSWERS, SPREADSHEET, CONTACTS]
     yield Target("csv: fit", files, lambda given: read_dataset(parse_csv(decode(given, "f"), "f"), "f"), (AnswersInvalid,))
     yield Target("csv: replay", files, lambda given: read_answers(decode(given, "f"), bank, "f"), (AnswersInvalid,))
-    yield Target("csv: links", files, lambda given: contacts_of(parse_csv(decode(given, "f"), "f")), (AnswersInvalid,))
+    yield Target("csv: links", files, lambda given: read_contacts(parse_csv(decode(given, "f"), "f")), (AnswersInvalid,))
     yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers-published.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
     yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
     yield _tokens()
@@ -84,18 +84,18 @@ def _tokens() -> Target:
     made = [
         links.write("lnk_" + "a" * 26, LANDING),
         sign_identity(keys, "ct_1"),
-        ticket_of(keys, "all", "ses_1"),
+        page_token(keys, "all", "ses_1"),
         preview_token(keys, "all"),
-        walk.written(keys, DryRun()),
+        walk.write_state(keys, DryRun()),
         cursor("track", "Order"),
         keys.encrypt("secret"),
     ]
     readers: list[tuple[Callable[[str], object], type[Exception]]] = [
         (links.read, LinkInvalid),
         (lambda text: read_identity(keys, text), Invalid),
-        (lambda text: session_of(keys, "all", text), DiscernError),
+        (lambda text: read_page_token(keys, "all", text), DiscernError),
         (lambda text: check_preview(keys, "all", text), PreviewClosed),
-        (lambda text: walk.read(keys, text), DiscernError),
+        (lambda text: walk.read_state(keys, text), DiscernError),
         (lambda text: place_of(text, 2), Invalid),
         (keys.decrypt, InvalidToken),
     ]
@@ -135,13 +135,13 @@ def _source(service: Service, kind: str) -> Target:
     wishes: dict[str, Any] = {"hubspot": {"id_property": "crm_id", "attributes": {"city": "city"}}, "shopify": {"survey": "all"}}.get(
         kind, {}
     )
-    source = a_source(service, kind, **wishes)
+    source = create_source(service, kind, **wishes)
     dice, p = random.Random(kind), service.parts
 
     def read(given: bytes) -> None:
         headers = _signed(service, source, kind, given, dice) if dice.random() < 0.7 else _rubbish(given)
         _answered(service.client.post(f"/in/{source['id']}", data=given, headers=headers))
-        while handler.step(p.store, p.keys, p.banks, p.settings.base_url, service.clock, service.clock() + hubspot.SETTLING):
+        while handler.step(p.store, p.keys, p.banks, p.settings.base_url, service.clock, service.clock() + hubspot.ORDERING_DELAY):
             pass
 
     return Target(f"source: {kind}", _messages(service), read)
@@ -153,7 +153,7 @@ def _messages(service: Service) -> list[bytes]:
     named = {**changed, "propertyName": "crm_id", "propertyValue": "crm-7"}
     order = {"id": 1, "email": "zoe@example.com", "customer": {"id": 5, "email": None}}
     contact = {"contact": {"external_id": "crm-7", "email": "zoe@example.com", "attributes": {"a": 1}, "consent": {"profiling": True}}}
-    forget = {**changed, "subscriptionType": hubspot.FORGET}
+    forget = {**changed, "subscriptionType": hubspot.PRIVACY_DELETION}
     return [json.dumps(item).encode() for item in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
 
 
@@ -178,7 +178,7 @@ def _rubbish(given: bytes) -> dict[str, str]:
 def _pages(service: Service) -> Target:
     """What stands in addresses and forms of pages."""
     keys = service.parts.keys
-    seeds = [b"/s/all/" + ticket_of(keys, "all", "ses_1").encode(), b"/l/x", b"/s/all?lang=en&hidden-a=1", b"/preview/all?t=x&primary=red"]
+    seeds = [b"/s/all/" + page_token(keys, "all", "ses_1").encode(), b"/l/x", b"/s/all?lang=en&hidden-a=1", b"/preview/all?t=x&primary=red"]
 
     def read(given: bytes) -> None:
         path = "/" + quote(given[:3000].lstrip(b"/"), safe="/?&=%")

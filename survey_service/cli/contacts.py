@@ -22,7 +22,7 @@ def recompute(bank: str) -> None:
     with store_of(settings_of_environment()) as store:
         try:
             with store.reading() as session:
-                contacts = recompute_all.how_many(session, banks, bank)
+                contacts = recompute_all.count_contacts(session, banks, bank)
             with progress("recompute", contacts) as watch:
                 moved = recompute_all.recompute(store, banks, bank, utc_now, watch)
         except NotFound as wrong:
@@ -60,7 +60,7 @@ def export(contact: str | None, out: IO[str]) -> None:
     banks = Banks()
     with store_of(settings_of_environment()) as store, store.reading() as session:
         try:
-            chosen = [views.found(session, contact, OWN_SYSTEM)] if contact else views.everybody(session)
+            chosen = [views.get_contact(session, contact, OWN_SYSTEM)] if contact else views.iter_contacts(session)
             for item in chosen:
                 out.write(json.dumps(views.export(session, banks, item, utc_now()), ensure_ascii=False) + "\n")
         except NotFound as wrong:

@@ -38,7 +38,7 @@ def add_source(file: Path, as_json: bool) -> None:
     given = given_in(file, SourcePostSchema())
     with store_of(settings) as store, store.writing() as session:
         source, secret = sources.add(session, Keyring(settings.secret_keys), Banks(), given, utc_now())
-    made = {"id": source.id, "url": sources.address(source.id, settings.base_url), **({"secret": secret} if secret else {})}
+    made = {"id": source.id, "url": sources.source_url(source.id, settings.base_url), **({"secret": secret} if secret else {})}
     click.echo(json.dumps(made) if as_json else " ".join(made.values()))
 
 
@@ -50,7 +50,7 @@ def list_sources(as_json: bool) -> None:
 
     settings = settings_of_environment()
     with store_of(settings) as store, store.reading() as session:
-        found = [sources.view(item, settings.base_url) for item in sources.every(session)]
+        found = [sources.view(item, settings.base_url) for item in sources.list_all(session)]
     if as_json:
         click.echo(json.dumps({"items": found}, ensure_ascii=False))
         return

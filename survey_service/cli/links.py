@@ -38,7 +38,7 @@ def preview(survey: str) -> None:
 @click.option("--hidden", multiple=True, metavar="NAME=VALUE", help="Kept with every session, for example place=till-3.")
 def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> None:
     """Draw the address of a survey's page as a QR code."""
-    from survey_service.hosted.qr import address_of, qr_png, qr_svg
+    from survey_service.hosted.qr import survey_url, qr_png, qr_svg
 
     if out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter("write a name that ends in .svg or .png", param_hint="--out")
@@ -52,7 +52,7 @@ def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> Non
         out.write_bytes(draw(settings.base_url, survey, query))
     except (OSError, ValueError) as wrong_place:  # ValueError: more than a QR code can hold
         refuse(f"{out}: {wrong_place}")
-    click.echo(address_of(settings.base_url, survey, query))
+    click.echo(survey_url(settings.base_url, survey, query))
 
 
 def _must_exist(survey: str) -> None:
@@ -79,31 +79,31 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
     if template is not None and (mailer is None or question is None):
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
     from survey_service.crypto import Keyring
-    from survey_service.email_links.create import mailing
-    from survey_service.email_links.export import MAILERS, contacts_of, header, lines, summary
-    from survey_service.email_links.rendering import Drafts, html
+    from survey_service.email_links.create import prepare_mailing
+    from survey_service.email_links.export import MAILERS, read_contacts, header, export_rows, summary
+    from survey_service.email_links.rendering import Drafts, render_html
     from survey_service.links.tokens import LinkTokens
     from survey_service.store.banks import Banks
     from survey_service.web.context import utc_now
 
     settings = settings_of_environment()
     try:
-        given = contacts_of(_cells(contacts))
+        given = read_contacts(_cells(contacts))
     except ValueError as wrong:
         refuse(str(wrong))
     system = MAILERS[mailer] if mailer else None
     with store_of(settings) as store:
         with store.reading() as session:
-            wanted = mailing(session, Banks(), survey, question, timedelta(days=days))
+            wanted = prepare_mailing(session, Banks(), survey, question, timedelta(days=days))
         keys = Keyring(settings.secret_keys)
         drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
         names = header(given, wanted, system)
         if template is not None and system is not None and question is not None:
-            template.write_text(html(system.template(drafts.example(question))), encoding="utf-8")
+            template.write_text(render_html(system.template(drafts.example(question))), encoding="utf-8")
         writer, counts = csv.writer(out), Counter[str]()
         writer.writerow(names)
         with progress("links", len(given.recipients)) as watch:
-            for line, outcome in lines(store, keys, drafts, wanted, given, system, utc_now(), watch):
+            for line, outcome in export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch):
                 counts[outcome] += 1
                 if line:
                     writer.writerow(line)

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
 
-from survey_service.contacts.directory import remember
-from survey_service.contacts.views import names_of
+from survey_service.contacts.directory import record_erased_ids
+from survey_service.contacts.views import external_ids_of
 from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
@@ -17,8 +17,8 @@ from survey_service.store.tables.webhooks import Acknowledged
 
 def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> None:
     """Forget everything about the contact, whose row must be locked; what comes under one of their names later is refused."""
-    names = names_of(session, [contact])[contact.id]
-    remember(session, keys, [(name["system"], name["id"]) for name in names], now)
+    names = external_ids_of(session, [contact])[contact.id]
+    record_erased_ids(session, keys, [(name["system"], name["id"]) for name in names], now)
     revoke_links(session, contact.id, "erased", now)
     session.flush()
     messages.drop_all(session, contact, now)

@@ -11,7 +11,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Contact
 
 
-def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
+def set_label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
     """Keep the word in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
     compiled, version = banks.latest(session, bank)
     if persona not in compiled.personas:
@@ -25,7 +25,7 @@ def label(session: Session, banks: Banks, contact: Contact, bank: str, persona: 
     _publish(session, banks, contact, bank, version, now)
 
 
-def unlabel(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
+def remove_label(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
     """Take the word back, if there was one. The contact's row must be locked. Raises NotFound for an unknown bank."""
     _, version = banks.latest(session, bank)
     if bank in contact.labels:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, select, update
 
 from survey_service.belief.recompute import banks_of, infer_belief
-from survey_service.contacts.views import names_of
+from survey_service.contacts.views import external_ids_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
@@ -23,12 +23,12 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     What is known afterwards does not depend on which of them is kept, and merging again changes nothing. Of two answers to one question
     the later one counts; of what can have only one value, the contact that changed last has it.
     """
-    pair = locked_pair(session, gone_id, kept_id)
+    pair = lock_pair(session, gone_id, kept_id)
     gone, kept = pair[gone_id], pair[kept_id]
     if kept.id in (gone.id, gone.merged_into):
         return False
     concerned = banks_of(session, banks, gone, kept)
-    former = {"id": gone.id, "external_ids": names_of(session, [gone])[gone.id]}
+    former = {"id": gone.id, "external_ids": external_ids_of(session, [gone])[gone.id]}
     _join(gone, kept, now)
     messages.move_to(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
     _move(session, gone, kept)
@@ -38,7 +38,7 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     return True
 
 
-def locked_pair(session: Session, item: str, other: str) -> dict[str, Contact]:
+def lock_pair(session: Session, item: str, other: str) -> dict[str, Contact]:
     """Both contacts, locked in the order in which everybody locks: sessions first, contacts by their ids."""
     sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_([item, other])).order_by(col(SurveySession.id))
     session.exec(sessions.with_for_update()).all()

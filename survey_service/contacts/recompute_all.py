@@ -40,7 +40,7 @@ def recompute(store: Store, banks: Banks, bank: str, clock: Callable[[], datetim
         watch(len(contacts))
 
 
-def how_many(session: Session, banks: Banks, bank: str) -> int:
+def count_contacts(session: Session, banks: Banks, bank: str) -> int:
     """How many contacts `recompute` will look at. Raises NotFound."""
     compiled, _ = banks.latest(session, bank)
     concerned = _concerned(bank, bool(compiled.bank.signals), "", None).subquery()

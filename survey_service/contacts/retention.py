@@ -22,7 +22,7 @@ AT_ONCE = 200
 
 
 @dataclass
-class Pruned:
+class PruneCounts:
     """How many of each went."""
 
     sessions: int = 0
@@ -40,13 +40,13 @@ class Pruned:
         return ", ".join(f"{getattr(self, field.name)} {field.name}" for field in fields(self))
 
 
-def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) -> Pruned:
+def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) -> PruneCounts:
     """Delete everything older than so many `days`, oldest first.
 
     Surveys that ended, behaviour, links that expired, messages that were settled, and contacts of whom nothing is left and whom no other
     system knows. A belief never rests on what is not kept any more: it goes back towards the prior, and CRMs are told.
     """
-    before, gone = clock() - timedelta(days=days), Pruned()
+    before, gone = clock() - timedelta(days=days), PruneCounts()
 
     def all_of(step: Callable[[Session, datetime], int]) -> int:
         total = 0

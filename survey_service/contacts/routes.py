@@ -5,7 +5,7 @@ from typing import Any
 from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
-from survey_service.contacts.labels import label, unlabel
+from survey_service.contacts.labels import set_label, remove_label
 from survey_service.contacts.schemas import (
     ContactPageSchema,
     ContactPutSchema,
@@ -38,7 +38,7 @@ blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", de
 def page(query: dict[str, Any]) -> dict[str, Any]:
     """Beliefs about contacts, those that changed first coming first: for CRMs that ask instead of being told."""
     with parts().store.reading() as session:
-        items, after = views.page(session, query, query["limit"])
+        items, after = views.belief_page(session, query, query["limit"])
     return {"items": items, "next": after}
 
 
@@ -50,8 +50,8 @@ def merge(given: dict[str, Any]) -> dict[str, Any]:
     """Make one contact of two: `into` is both from now on. Doing it again changes nothing."""
     p = parts()
     with p.store.writing() as session:
-        kept = directory.meant(session, given["into"], "into")
-        gone = directory.meant(session, given["from"], "from")
+        kept = directory.resolve_reference(session, given["into"], "into")
+        gone = directory.resolve_reference(session, given["from"], "from")
         merging.merge(session, p.banks, gone.id, kept.id, p.now())
         return views.contact_view(session, p.banks, kept, p.now())
 
@@ -64,7 +64,7 @@ def read(query: dict[str, Any], external_id: str) -> dict[str, Any]:
     """A contact with its belief under each bank, and what moved it."""
     p = parts()
     with p.store.reading() as session:
-        return views.contact_view(session, p.banks, views.found(session, external_id, query["system"]), p.now())
+        return views.contact_view(session, p.banks, views.get_contact(session, external_id, query["system"]), p.now())
 
 
 @blueprint.put("/<string:external_id>")
@@ -76,7 +76,7 @@ def put(given: dict[str, Any], external_id: str) -> Any:
     """Create or update a contact."""
     p = parts()
     with p.store.writing() as session:
-        contact, is_new = directory.put(session, p.keys, external_id, given, p.now())
+        contact, is_new = directory.upsert(session, p.keys, external_id, given, p.now())
         view = views.contact_view(session, p.banks, contact, p.now())
     return view, 201 if is_new else 200
 
@@ -89,7 +89,7 @@ def remove(query: dict[str, Any], external_id: str) -> None:
     """Erase a contact everywhere, and tell every endpoint; their links lead nowhere, and nothing about them is taken any more."""
     p = parts()
     with p.store.writing() as session:
-        erase(session, p.keys, views.found(session, external_id, query["system"], lock=True), p.now())
+        erase(session, p.keys, views.get_contact(session, external_id, query["system"], lock=True), p.now())
 
 
 @blueprint.get("/<string:external_id>/export")
@@ -100,7 +100,7 @@ def export(query: dict[str, Any], external_id: str) -> dict[str, Any]:
     """Everything that is kept about a contact, for whoever asks for their data."""
     p = parts()
     with p.store.reading() as session:
-        return views.export(session, p.banks, views.found(session, external_id, query["system"]), p.now())
+        return views.export(session, p.banks, views.get_contact(session, external_id, query["system"]), p.now())
 
 
 @blueprint.get("/<string:external_id>/timeline")
@@ -110,7 +110,7 @@ def export(query: dict[str, Any], external_id: str) -> dict[str, Any]:
 def timeline(query: dict[str, Any], external_id: str) -> dict[str, Any]:
     """Surveys, answers, behaviour, emails and messages in one line, the newest first."""
     with parts().store.reading() as session:
-        contact = views.found(session, external_id, query["system"])
+        contact = views.get_contact(session, external_id, query["system"])
         items, after = what_happened(session, contact, query.get("after"), query["limit"])
     return {"items": items, "next": after}
 
@@ -123,8 +123,8 @@ def put_label(given: dict[str, Any], external_id: str) -> dict[str, Any]:
     """Say which persona the contact is, and how often such a word of yours is right: evidence like any other, in your name."""
     p = parts()
     with p.store.writing() as session:
-        contact = views.found(session, external_id, directory.OWN_SYSTEM, lock=True)
-        label(session, p.banks, contact, given["bank"], given["persona"], given["reliability"], p.now())
+        contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
+        set_label(session, p.banks, contact, given["bank"], given["persona"], given["reliability"], p.now())
         return views.contact_view(session, p.banks, contact, p.now())
 
 
@@ -135,8 +135,8 @@ def delete_label(external_id: str, bank: str) -> dict[str, Any]:
     """Take the word back."""
     p = parts()
     with p.store.writing() as session:
-        contact = views.found(session, external_id, directory.OWN_SYSTEM, lock=True)
-        unlabel(session, p.banks, contact, bank, p.now())
+        contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
+        remove_label(session, p.banks, contact, bank, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
 
 
@@ -148,5 +148,5 @@ def identity(external_id: str) -> dict[str, str]:
     """A signed identity, so that a page you render starts the survey as this contact."""
     p = parts()
     with p.store.writing() as session:
-        contact, _ = directory.find_or_make(session, p.keys, external_id, p.now())
+        contact, _ = directory.find_or_create(session, p.keys, external_id, p.now())
         return {"identity": sign_identity(p.keys, contact.id)}

@@ -60,7 +60,7 @@ def _all(session: Session, contact: Contact, before: datetime | None, limit: int
 AT_ONCE = 500
 
 
-def found(session: Session, external_id: str, system: str, *, lock: bool = False) -> Contact:
+def get_contact(session: Session, external_id: str, system: str, *, lock: bool = False) -> Contact:
     """Raises NotFound."""
     contact = find(session, external_id, system=system, lock=lock)
     if contact is None:
@@ -73,7 +73,7 @@ def contact_view(session: Session, banks: Banks, contact: Contact, now: datetime
     beliefs = session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank)))
     return {
         "id": contact.id,
-        "external_ids": names_of(session, [contact])[contact.id],
+        "external_ids": external_ids_of(session, [contact])[contact.id],
         "email": contact.email,
         "attributes": contact.attributes,
         "consent": contact.consent,
@@ -86,7 +86,7 @@ def contact_view(session: Session, banks: Banks, contact: Contact, now: datetime
     }
 
 
-def page(session: Session, wanted: Mapping[str, Any], limit: int) -> tuple[list[dict[str, Any]], str | None]:
+def belief_page(session: Session, wanted: Mapping[str, Any], limit: int) -> tuple[list[dict[str, Any]], str | None]:
     """Up to `limit` beliefs about contacts, those that changed first coming first, and the cursor of the next page.
 
     A CRM that pulls asks for what came behind its last cursor, and misses nothing: what changes meanwhile moves to the end.
@@ -103,7 +103,7 @@ def page(session: Session, wanted: Mapping[str, Any], limit: int) -> tuple[list[
     if wanted.get("after") is not None:
         rows = rows.where(tuple_(*_ORDER) > tuple_(*_place(wanted["after"])))
     some = session.exec(rows).all()
-    names = names_of(session, [contact for _, contact in some[:limit]])
+    names = external_ids_of(session, [contact for _, contact in some[:limit]])
     items = [_line(belief, contact, names[contact.id]) for belief, contact in some[:limit]]
     return items, _cursor(some[limit - 1][0]) if len(some) > limit else None
 
@@ -125,7 +125,7 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
     }
 
 
-def everybody(session: Session) -> Iterator[Contact]:
+def iter_contacts(session: Session) -> Iterator[Contact]:
     """Every contact there is, by id, some at a time."""
     after = ""
     while True:
@@ -138,7 +138,7 @@ def everybody(session: Session) -> Iterator[Contact]:
         session.expunge_all()
 
 
-def names_of(session: Session, contacts: Sequence[Contact]) -> dict[str, list[dict[str, str]]]:
+def external_ids_of(session: Session, contacts: Sequence[Contact]) -> dict[str, list[dict[str, str]]]:
     """By contact what other systems call it."""
     named: dict[str, list[dict[str, str]]] = {contact.id: [] for contact in contacts}
     order = col(ExternalId.system), col(ExternalId.value)

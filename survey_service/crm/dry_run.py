@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from survey_service.belief.belief import BeliefChange, explanation
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts import directory
-from survey_service.contacts.views import names_of
+from survey_service.contacts.views import external_ids_of
 from survey_service.crm.adapters import hubspot
 from survey_service.crm.adapters.client import Unanswered
 from survey_service.crm.adapters.contact_values import record_of
@@ -79,7 +79,7 @@ def dry_run(
         )
         names = [
             ExternalId(system=n["system"], type=n["type"], value=n["id"], contact_id=contact.id)
-            for n in names_of(session, [contact])[contact.id]
+            for n in external_ids_of(session, [contact])[contact.id]
         ]
         record = record_of(kind, wired, f"evt_dry_run_{len(records)}", events.persona_facts(events.UPDATED, change, names, belief.sequence))
         if record is None:

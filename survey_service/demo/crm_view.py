@@ -16,7 +16,7 @@ TELLS_NOTHING = 0.05
 """Bits below which an answer is said to tell nothing."""
 
 
-def seen(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
+def session_view(session: Session, banks: Banks, session_id: str, token: str, now: datetime) -> dict[str, Any]:
     """Personas with their probabilities, and each answer with its weight. Raises NotFound, BadToken."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     found = session_insight(session, banks, session_id, now)

@@ -22,11 +22,11 @@ LARGEST = 64 * 1024
 TOLERANCE = 5 * 60
 
 
-class NotGenuine(Exception):
+class InvalidSignature(Exception):
     """The signature, the timestamp or the body is not what the specification asks for."""
 
 
-def verified(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> dict[str, Any]:
+def verify(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> dict[str, Any]:
     """The message, if it was signed with `secret` within five minutes of `now`. Raises NotGenuine."""
     message_id, timestamp, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
     try:
@@ -34,12 +34,12 @@ def verified(secret: str, headers: Mapping[str, str], body: bytes, now: float) -
         key = base64.b64decode(secret.removeprefix("whsec_"))
         message = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotGenuine from None
+        raise InvalidSignature from None
     expected = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
     given = [entry.removeprefix("v1,") for entry in signatures.split(" ") if entry.startswith("v1,")]
     fits = any(hmac.compare_digest(base64.b64encode(expected), entry.encode("utf-8", "replace")) for entry in given)
     if not fits or age > TOLERANCE or not isinstance(message, dict):
-        raise NotGenuine
+        raise InvalidSignature
     return message
 
 
@@ -71,8 +71,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(404, {"error": "nothing here"})
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            message = verified(self.server.secret, headers, body, time.time())
-        except NotGenuine:
+            message = verify(self.server.secret, headers, body, time.time())
+        except InvalidSignature:
             self._keep({"type": "?", "verified": False})
             return self._answer(400, {"error": "not genuine"})
         data = message.get("data")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
-from survey_service.demo.crm_view import seen
+from survey_service.demo.crm_view import session_view
 from survey_service.demo.words import WORDS
 from survey_service.embed.assets import asset
 from survey_service.embed.routes import pinned_tag, send_asset
@@ -59,7 +59,7 @@ def state() -> Response | dict[str, Any]:
         raise BadToken
     p = parts()
     with p.store.reading() as session:
-        return seen(session, p.banks, request.args.get("session", ""), token, p.now())
+        return session_view(session, p.banks, request.args.get("session", ""), token, p.now())
 
 
 def _origin(url: str) -> str:

@@ -11,7 +11,7 @@ from question_bank.compile import CompiledBank
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.contacts import directory
 from survey_service.crypto import Keyring
-from survey_service.email_links.first_question import checked, first_questions
+from survey_service.email_links.first_question import validate_question, first_questions
 from survey_service.links.lookup import may_be_asked
 from survey_service.respondent.interview import nearest_language
 from survey_service.store.banks import Banks
@@ -47,7 +47,7 @@ class Mailing:
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedLink:
     """A link, ready to be written into an email."""
 
     external_id: str
@@ -58,36 +58,36 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRecipient:
     """Nobody to be asked: they said so, or what is known of them suffices."""
 
     external_id: str
     because: str
 
 
-def mailing(session: Session, banks: Banks, survey: str, question: str | None, lifetime: timedelta) -> Mailing:
+def prepare_mailing(session: Session, banks: Banks, survey: str, question: str | None, lifetime: timedelta) -> Mailing:
     """Raises NotFound for an unknown survey, Invalid for a question that an email cannot ask."""
     bank, version = banks.current(session, survey)
-    return Mailing(survey, bank, version, checked(bank, survey, question), lifetime)
+    return Mailing(survey, bank, version, validate_question(bank, survey, question), lifetime)
 
 
-def make(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[Made | Refused]:
+def create_links(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[CreatedLink | RefusedRecipient]:
     """A link for each recipient, in their order; contacts that nobody knew yet are made."""
-    contacts = directory.find_or_make_all(session, keys, [recipient.external_id for recipient in recipients], now)
+    contacts = directory.find_or_create_all(session, keys, [recipient.external_id for recipient in recipients], now)
     for recipient in recipients:
         if recipient.given and recipient.external_id in contacts:
-            directory.change(contacts[recipient.external_id], recipient.given, now)
+            directory.update_fields(contacts[recipient.external_id], recipient.given, now)
     questions = dict(zip(contacts, _questions(session, mailing, list(contacts.values()), now), strict=True))
-    outcomes: list[Made | Refused] = []
+    outcomes: list[CreatedLink | RefusedRecipient] = []
     rows: list[dict[str, Any]] = []
     for recipient in recipients:
         contact, question = contacts.get(recipient.external_id), questions.get(recipient.external_id)
         if contact is None or question is None or not may_be_asked(contact):
-            outcomes.append(Refused(recipient.external_id, _because(contact)))
+            outcomes.append(RefusedRecipient(recipient.external_id, _because(contact)))
             continue
         wish = recipient.language or contact.attributes.get("language")
         language = nearest_language(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
-        made = Made(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
+        made = CreatedLink(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
         outcomes.append(made)
         rows.append(_row(mailing, contact, made, now))
     if rows:
@@ -102,7 +102,7 @@ def _because(contact: Contact | None) -> str:
     return NOTHING_TO_ASK if may_be_asked(contact) else LEFT_ALONE
 
 
-def _row(mailing: Mailing, contact: Contact, made: Made, now: datetime) -> dict[str, Any]:
+def _row(mailing: Mailing, contact: Contact, made: CreatedLink, now: datetime) -> dict[str, Any]:
     return {
         "id": made.link_id,
         "contact_id": contact.id,

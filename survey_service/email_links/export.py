@@ -8,9 +8,9 @@ from datetime import datetime
 from question_bank.datasets.table_files import AnswersInvalid, Cells
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.crypto import Keyring
-from survey_service.email_links.create import Made, Mailing, Recipient, Refused, make
-from survey_service.email_links.first_question import linkable
-from survey_service.email_links.rendering import Choice, Draft, Drafts, html, plain
+from survey_service.email_links.create import CreatedLink, Mailing, Recipient, RefusedRecipient, create_links
+from survey_service.email_links.first_question import linkable_questions
+from survey_service.email_links.rendering import LinkedOption, Draft, Drafts, render_html, render_text
 from survey_service.store.session import Store
 
 LONG = {"url": "url", "leave": "leave_url", "trap": "check_url", "question": "question", "expires": "expires_at"}
@@ -47,7 +47,7 @@ class Mailer:
             return self.tag.format(column)
 
         options = tuple(
-            Choice(option.id, tag(self.option_text.format(number)), tag(self.option_url.format(number)))
+            LinkedOption(option.id, tag(self.option_text.format(number)), tag(self.option_url.format(number)))
             for number, option in enumerate(draft.options, 1)
         )
         names = {what: tag(name) for what, name in self.names.items()}
@@ -84,7 +84,7 @@ KNOWN = ("external_id", "email", "language")
 
 
 @dataclass(frozen=True)
-class Contacts:
+class ContactFile:
     """The contacts of a file. `emails` are passed on to the file of links and stored nowhere; `ignored` columns are not used."""
 
     recipients: list[Recipient]
@@ -92,7 +92,7 @@ class Contacts:
     ignored: list[str]
 
 
-def contacts_of(cells: Cells) -> Contacts:
+def read_contacts(cells: Cells) -> ContactFile:
     """Raises AnswersInvalid with every problem of the file."""
     problems = list(cells.problems())
     if "external_id" not in cells.header:
@@ -106,7 +106,7 @@ def contacts_of(cells: Cells) -> Contacts:
     languages = cells.column("language") if "language" in cells.header else [""] * len(ids)
     recipients = [Recipient(name, language or None) for name, language in zip(ids, languages, strict=True)]
     emails = cells.column("email") if "email" in cells.header else None
-    return Contacts(recipients, emails, [name for name in cells.header if name not in KNOWN])
+    return ContactFile(recipients, emails, [name for name in cells.header if name not in KNOWN])
 
 
 def _wrong_ids(cells: Cells, ids: Sequence[str]) -> Iterator[str]:
@@ -121,26 +121,26 @@ def _wrong_ids(cells: Cells, ids: Sequence[str]) -> Iterator[str]:
         first.setdefault(name, row)
 
 
-def header(contacts: Contacts, mailing: Mailing, mailer: Mailer | None) -> list[str]:
+def header(contacts: ContactFile, mailing: Mailing, mailer: Mailer | None) -> list[str]:
     """The names of the columns; without a mailer everything there is, and who is not asked and why."""
     item = mailer or PLAIN
     named = [item.external_id] + ([item.email] if contacts.emails is not None else [])
     more = [] if mailer else ["question_id", "language", "html", "text", "refused"]
-    return [*named, *item.columns(most_options(mailing)), *more]
+    return [*named, *item.columns(max_options(mailing)), *more]
 
 
-def most_options(mailing: Mailing) -> int:
+def max_options(mailing: Mailing) -> int:
     """Of the question that everybody gets, or of all that anybody may get."""
-    questions = linkable(mailing.bank, mailing.survey)
+    questions = linkable_questions(mailing.bank, mailing.survey)
     return max(len(question.outcomes) for question in questions if mailing.question in (None, question.id))
 
 
-def lines(
+def export_rows(
     store: Store,
     keys: Keyring,
     drafts: Drafts,
     mailing: Mailing,
-    contacts: Contacts,
+    contacts: ContactFile,
     mailer: Mailer | None,
     now: datetime,
     watch: Callable[[int], None],
@@ -149,28 +149,28 @@ def lines(
 
     A mailer's file has no line for a contact who gets no link: there the line is empty.
     """
-    width = most_options(mailing)
+    width = max_options(mailing)
     for start in range(0, len(contacts.recipients), AT_ONCE):
         some = contacts.recipients[start : start + AT_ONCE]
         with store.writing() as session:
-            outcomes = make(session, keys, mailing, some, now)
+            outcomes = create_links(session, keys, mailing, some, now)
         for place, outcome in enumerate(outcomes, start):
             named = [outcome.external_id] + ([contacts.emails[place]] if contacts.emails is not None else [])
-            if isinstance(outcome, Refused):
+            if isinstance(outcome, RefusedRecipient):
                 yield [] if mailer else _refused(named, outcome, width), outcome.because
             else:
                 yield named + _cells(drafts.of(outcome), outcome, mailer, width), "made"
         watch(len(some))
 
 
-def _cells(draft: Draft, made: Made, mailer: Mailer | None, width: int) -> list[str]:
+def _cells(draft: Draft, made: CreatedLink, mailer: Mailer | None, width: int) -> list[str]:
     expires = f"{made.expires_at:%Y-%m-%d}"
     if mailer is not None:
         return mailer.cells(draft, expires, width)
-    return [*PLAIN.cells(draft, expires, width), made.question, made.language, html(draft), plain(draft), ""]
+    return [*PLAIN.cells(draft, expires, width), made.question, made.language, render_html(draft), render_text(draft), ""]
 
 
-def _refused(named: list[str], refused: Refused, width: int) -> list[str]:
+def _refused(named: list[str], refused: RefusedRecipient, width: int) -> list[str]:
     return [*named, *[""] * (len(PLAIN.columns(width)) + 4), refused.because]
 
 

@@ -16,15 +16,15 @@ LINKABLE = ("single", "scale")
 ASKED_AGAIN = "skip"
 
 
-def linkable(bank: CompiledBank, survey: str) -> list[Question]:
+def linkable_questions(bank: CompiledBank, survey: str) -> list[Question]:
     """The questions of a survey that an email can ask."""
     asked = bank.bank.survey(survey).questions
     return [question for question in bank.bank.questions if question.id in asked and question.type in LINKABLE]
 
 
-def checked(bank: CompiledBank, survey: str, wanted: str | None) -> str | None:
+def validate_question(bank: CompiledBank, survey: str, wanted: str | None) -> str | None:
     """The question that everybody is to be asked. Raises Invalid, also where the survey has none that an email can ask."""
-    names = [question.id for question in linkable(bank, survey)]
+    names = [question.id for question in linkable_questions(bank, survey)]
     if not names:
         raise _refused("survey", f'"{survey}" has no single choice and no scale, which is what an email can ask')
     if wanted is not None and wanted not in names:

@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import ObservedAnswer
-from survey_service.links.lookup import last_opened, option_of
+from survey_service.links.lookup import last_opened, clicked_option
 from survey_service.links.tokens import Target
-from survey_service.links.unconfirmed import claim, value_of_option
+from survey_service.links.unconfirmed import unconfirmed_answer, value_of_option
 from survey_service.respondent import interview
 from survey_service.respondent.link_start import CHANNEL, _confirmed_answer, arrival_by_link
 from survey_service.respondent.state import GivenAnswer, Start
@@ -39,16 +39,16 @@ class Landing:
     asks_itself: bool
 
 
-def land(session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False) -> Landing:
+def view_landing(session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False) -> Landing:
     """What to show. Writes nothing."""
     bank = banks.version(session, link.bank, link.bank_version)
     question = bank.bank.question_by_id[link.question]
     about = rendered(question, link.language, bank.bank.language)
-    committed, option = _confirmed_answer(session, link), option_of(session, banks, link, target)
+    committed, option = _confirmed_answer(session, link), clicked_option(session, banks, link, target)
     was = None if committed is None or committed.kind != "answer" else from_store(question, committed.value)
     clicked = None if option is None else value_of_option(question, option)
     provisional = clicked is not None and clicked != was and not changing
-    view = _next(session, banks, link, claim(bank, link, option) if provisional and option else None, now)
+    view = _next(session, banks, link, unconfirmed_answer(bank, link, option) if provisional and option else None, now)
     if changing or (clicked is None and committed is None):
         view = {**view, "status": "open", "question": {**about, "given": was, "can_go_back": False}}
         return Landing(view, about, None, provisional=False, asks_itself=True)
@@ -57,7 +57,7 @@ def land(session: Session, banks: Banks, link: Link, target: Target, now: dateti
     return Landing(view, about, words, provisional, asks_itself=False)
 
 
-def act(
+def submit(
     session: Session,
     banks: Banks,
     link: Link,
@@ -71,7 +71,7 @@ def act(
 ) -> str | None:
     """Keep what was clicked and what was `given` now, together; the session in which they stand. The same act again changes nothing."""
     bank = banks.version(session, link.bank, link.bank_version)
-    option = option_of(session, banks, link, target)
+    option = clicked_option(session, banks, link, target)
     answers = [] if given is None else [given]
     if option is not None and not changing and not (given and given.question == link.question):
         value = value_of_option(bank.bank.question_by_id[link.question], option)

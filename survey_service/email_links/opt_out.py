@@ -16,7 +16,7 @@ from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import Link, LinkSession
 
 
-def leave_alone(session: Session, link: Link, now: datetime) -> None:
+def stop_asking(session: Session, link: Link, now: datetime) -> None:
     """The contact does not want to be asked again: every link of theirs says so from now on, and no new one is made."""
     contact = _locked(session, link)
     contact.consent = {**contact.consent, "asking": False, "recorded_at": now.isoformat()}
@@ -24,7 +24,7 @@ def leave_alone(session: Session, link: Link, now: datetime) -> None:
     session.add(contact)
 
 
-def not_me(session: Session, banks: Banks, link: Link, now: datetime) -> None:
+def unlink_wrong_recipient(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     """Somebody else reads this mail: the link ends, and what was answered by it is a stranger's and no more the contact's."""
     revoke(session, link, "not_me", now)
     begun = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)

@@ -14,10 +14,10 @@ from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import STRINGS, strings
 from survey_service.errors import DiscernError
-from survey_service.hosted.forms import TRAP, NotAnswered, act_id, agreed, answer_of, standing
-from survey_service.hosted.pages import ticket_of
-from survey_service.hosted.rendering import words_of
-from survey_service.links.lookup import AskedToBeLeftAlone, LinkExpired, LinkRevoked, count, find, option_of
+from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, submission_id, require_consent, read_answer, field_values
+from survey_service.hosted.pages import page_token
+from survey_service.hosted.rendering import interface_texts
+from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, count_open, find_link, clicked_option
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
@@ -31,7 +31,7 @@ REFUSALS: dict[type[DiscernError], tuple[str, int]] = {
     LinkInvalid: ("link_invalid", 404),
     LinkExpired: ("link_expired", 410),
     LinkRevoked: ("link_revoked", 410),
-    AskedToBeLeftAlone: ("link_alone", 410),
+    ContactOptedOut: ("link_alone", 410),
 }
 
 blueprint = Blueprint("link_pages", __name__, url_prefix="/l", template_folder="templates")
@@ -44,8 +44,8 @@ def look(token: str) -> Response:
     p = parts()
 
     def count_opening(session: Session) -> tuple[Link, Target]:
-        link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
-        count(session, link, target, option_of(session, p.banks, link, target), p.now())
+        link, target = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
+        count_open(session, link, target, clicked_option(session, p.banks, link, target), p.now())
         return link, target
 
     link, target = p.transact(count_opening)
@@ -57,23 +57,23 @@ def act(token: str) -> Response:
     """The act of a person: it counts, and so does the click before it."""
     p, wish = parts(), request.form.get("act")
     with p.store.reading() as session:
-        link, target = find(session, LinkTokens(p.keys), token, p.now())
+        link, target = find_link(session, LinkTokens(p.keys), token, p.now())
     if wish in ("not_me", "leave_alone"):
         return _leave(p, token, wish)
     try:
         _agreed(p, link, target)
-        answer = answer_of(_asked_for(p, link), request.form)
-    except NotAnswered as wrong:
+        answer = read_answer(_asked_for(p, link), request.form)
+    except InvalidForm as wrong:
         return _landing_page(p, link, target, wrong)
     if answer is None and wish != "confirm":
         return _see(request.full_path)
     session_id = None
     try:
         with p.store.writing() as session:
-            link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
-            trapped = bool(request.form.get(TRAP))
-            session_id = landing.act(
-                session, p.banks, link, target, answer, act_id(request.form), p.now(), changing=_is_change(), trapped=trapped
+            link, target = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
+            trapped = bool(request.form.get(HONEYPOT_FIELD))
+            session_id = landing.submit(
+                session, p.banks, link, target, answer, submission_id(request.form), p.now(), changing=_is_change(), trapped=trapped
             )
     except tuple(REFUSALS):
         raise
@@ -81,13 +81,13 @@ def act(token: str) -> Response:
         pass  # a second tab, a double click, a page from before: show where the survey really is
     if session_id is None:
         return _see(url_for(".look", token=token))
-    return _see(url_for("pages.look", survey=link.survey, ticket=ticket_of(p.keys, link.survey, session_id)))
+    return _see(url_for("pages.look", survey=link.survey, ticket=page_token(p.keys, link.survey, session_id)))
 
 
 @blueprint.errorhandler(LinkInvalid)
 @blueprint.errorhandler(LinkExpired)
 @blueprint.errorhandler(LinkRevoked)
-@blueprint.errorhandler(AskedToBeLeftAlone)
+@blueprint.errorhandler(ContactOptedOut)
 def refused(error: DiscernError) -> Response:
     """A page that says what to do, since a person looks at it."""
     key, status = REFUSALS[type(error)]
@@ -100,8 +100,8 @@ def too_many(error: TooManyRequests) -> Response:
     """The same page with everything that was filled in, to be sent again."""
     p = parts()
     with p.store.reading() as session:
-        link, target = find(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
-    response = _landing_page(p, link, target, NotAnswered("busy"))
+        link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    response = _landing_page(p, link, target, InvalidForm("busy"))
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
@@ -110,17 +110,17 @@ def too_many(error: TooManyRequests) -> Response:
 def _agreed(p: Parts, link: Link, target: Target) -> None:
     """Raises NotAnswered where nothing may be kept before a consent that was not given."""
     with p.store.reading() as session:
-        agreed(landing.land(session, p.banks, link, target, p.now()).view, request.form)
+        require_consent(landing.view_landing(session, p.banks, link, target, p.now()).view, request.form)
 
 
 def _leave(p: Parts, token: str, wish: str) -> Response:
 
     def leave(session: Session) -> Link:
-        link, _ = find(session, LinkTokens(p.keys), token, p.now(), lock=True)
+        link, _ = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
         if wish == "not_me":
-            opt_out.not_me(session, p.banks, link, p.now())
+            opt_out.unlink_wrong_recipient(session, p.banks, link, p.now())
         else:
-            opt_out.leave_alone(session, link, p.now())
+            opt_out.stop_asking(session, link, p.now())
         return link
 
     link = p.transact(leave)
@@ -145,11 +145,11 @@ def _see(address: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _landing_page(p: Parts, link: Link, target: Target, wrong: NotAnswered | None = None) -> Response:
+def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | None = None) -> Response:
     with p.store.reading() as session:
-        shown = landing.land(session, p.banks, link, target, p.now(), changing=_is_change())
+        shown = landing.view_landing(session, p.banks, link, target, p.now(), changing=_is_change())
         bank = p.banks.version(session, link.bank, link.bank_version).bank
-    survey, words, nonce = bank.survey(link.survey), words_of(link.language), new_nonce()
+    survey, words, nonce = bank.survey(link.survey), interface_texts(link.language), new_nonce()
     question = shown.view["question"]
     if wrong is not None:
         question = _asked_for(p, link) or question
@@ -162,7 +162,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: NotAnswered | Non
         lang=link.language,
         title=in_language(survey.title, link.language, bank.language),
         problem=wrong and words[wrong.key].format(**wrong.facts),
-        given=standing(question, request.form if wrong else None),
+        given=field_values(question, request.form if wrong else None),
         answer_id=secrets.token_urlsafe(9),
         leave=_address(p, link, LEAVE),
         nonce=nonce,

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, Template
 
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Question, in_language
-from survey_service.email_links.create import Made
+from survey_service.email_links.create import CreatedLink
 from survey_service.email_links.translations import strings
 from survey_service.links.tokens import LANDING, LEAVE, TRAP, LinkTokens, Target
 
@@ -17,7 +17,7 @@ RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 
 
 @dataclass(frozen=True)
-class Choice:
+class LinkedOption:
     """One answer: what the link says, where it leads, and the label of a point of a scale."""
 
     id: str
@@ -32,7 +32,7 @@ class Draft:
 
     language: str
     text: str
-    options: tuple[Choice, ...]
+    options: tuple[LinkedOption, ...]
     is_scale: bool
     url: str
     leave: str
@@ -56,7 +56,7 @@ class Drafts:
         self._tokens, self._base_url, self._bank = tokens, base_url, bank.bank
         self._questions = {question.id: question for question in bank.bank.questions}
 
-    def of(self, made: Made) -> Draft:
+    def of(self, made: CreatedLink) -> Draft:
         token = self._tokens.writer(made.link_id)
 
         def url(target: Target) -> str:
@@ -64,14 +64,14 @@ class Drafts:
 
         question = self._questions[made.question]
         others = url(LANDING), url(LEAVE), url(TRAP)
-        return draft_of(question, made.language, self._bank.language, lambda place: url(Target("option", place)), others)
+        return build_draft(question, made.language, self._bank.language, lambda place: url(Target("option", place)), others)
 
     def example(self, question: str) -> Draft:
         """A draft that leads nowhere, in the bank's own language."""
-        return draft_of(self._questions[question], self._bank.language, self._bank.language, lambda _: "", ("", "", ""))
+        return build_draft(self._questions[question], self._bank.language, self._bank.language, lambda _: "", ("", "", ""))
 
 
-def draft_of(question: Question, language: str, default: str, url: Callable[[int], str], others: tuple[str, str, str | None]) -> Draft:
+def build_draft(question: Question, language: str, default: str, url: Callable[[int], str], others: tuple[str, str, str | None]) -> Draft:
     """The draft of a question whose options lead to `url` of their places, and the `others` of a `Draft`."""
 
     def words(text: Any) -> str | None:
@@ -80,17 +80,17 @@ def draft_of(question: Question, language: str, default: str, url: Callable[[int
     scale = question.type == "scale"
     labels = {str(point): words(text) for point, text in question.labels.items()}
     texts = {option.id: words(option.text) or option.id for option in question.options}
-    options = tuple(Choice(id, texts.get(id, id), url(place), labels.get(id)) for place, id in enumerate(question.outcomes))
+    options = tuple(LinkedOption(id, texts.get(id, id), url(place), labels.get(id)) for place, id in enumerate(question.outcomes))
     return Draft(language, words(question.text) or question.id, options, scale, *others)
 
 
-def html(draft: Draft) -> str:
+def render_html(draft: Draft) -> str:
     """The question as a table for the body of an email; every text in it is escaped."""
     direction = "rtl" if draft.language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
     return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction)
 
 
-def plain(draft: Draft) -> str:
+def render_text(draft: Draft) -> str:
     """The same for the plain-text part."""
     return _template("email.txt").render(draft=draft, words=strings(draft.language))
 

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from survey_service.email_links.create import Made, Recipient, Refused, mailing, make
+from survey_service.email_links.create import CreatedLink, Recipient, RefusedRecipient, prepare_mailing, create_links
 from survey_service.email_links.funnel import funnel_of
-from survey_service.email_links.rendering import Drafts, html, plain
+from survey_service.email_links.rendering import Drafts, render_html, render_text
 from survey_service.email_links.schemas import FunnelSchema, LinksSchema, MadeListSchema
 from survey_service.links.tokens import LinkTokens
 from survey_service.web.api import ApiBlueprint
@@ -25,8 +25,8 @@ def make_links(given: dict[str, Any]) -> dict[str, Any]:
     """One link a contact. Contacts that nobody knows yet are made; those who asked not to be asked are refused."""
     p = parts()
     with p.store.writing() as session:
-        wanted = mailing(session, p.banks, given["survey"], given.get("question"), timedelta(days=given["expires_in_days"]))
-        outcomes = make(session, p.keys, wanted, [_recipient(contact) for contact in given["contacts"]], p.now())
+        wanted = prepare_mailing(session, p.banks, given["survey"], given.get("question"), timedelta(days=given["expires_in_days"]))
+        outcomes = create_links(session, p.keys, wanted, [_recipient(contact) for contact in given["contacts"]], p.now())
     drafts = Drafts(LinkTokens(p.keys), p.settings.base_url, wanted.bank)
     return {"items": [_item(drafts, outcome) for outcome in outcomes], "next": None}
 
@@ -45,16 +45,16 @@ def _recipient(given: dict[str, Any]) -> Recipient:
     return Recipient(given["external_id"], given.get("language"), stored)
 
 
-def _item(drafts: Drafts, item: Made | Refused) -> dict[str, Any]:
-    if isinstance(item, Refused):
+def _item(drafts: Drafts, item: CreatedLink | RefusedRecipient) -> dict[str, Any]:
+    if isinstance(item, RefusedRecipient):
         return {"external_id": item.external_id, "refused": item.because}
     draft = drafts.of(item)
     return {
         "external_id": item.external_id,
         "url": draft.url,
         "options": {option.id: option.url for option in draft.options},
-        "html": html(draft),
-        "text": plain(draft),
+        "html": render_html(draft),
+        "text": render_text(draft),
         "question": item.question,
         "language": item.language,
         "leave": draft.leave,

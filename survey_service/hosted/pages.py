@@ -17,9 +17,9 @@ from sqlmodel import Session
 
 from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError, NotFound
-from survey_service.hosted.forms import NotAnswered, act_id, agreed, answer_of, hidden_fields, standing
+from survey_service.hosted.forms import InvalidForm, submission_id, require_consent, read_answer, hidden_fields, field_values
 from survey_service.hosted.qr import qr_svg
-from survey_service.hosted.rendering import Sheet, message, sheet, words_of
+from survey_service.hosted.rendering import PageContext, render_message, render_page, interface_texts
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
@@ -32,12 +32,12 @@ from survey_service.web.rate_limit_guard import limit_acts
 LIFETIME = 30 * 24 * 3600
 
 
-def ticket_of(keys: Keyring, survey: str, session_id: str) -> str:
+def page_token(keys: Keyring, survey: str, session_id: str) -> str:
     """The last part of the page's address."""
     return keys.signer("page").dumps([survey, session_id])
 
 
-def session_of(keys: Keyring, survey: str, ticket: str) -> str | None:
+def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
     """The session of a ticket, None where it is not one of this survey or is too old."""
     try:
         known, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
@@ -64,11 +64,11 @@ def begin(survey: str) -> Response:
     p, arrival = parts(), _arrival()
     shown, shown_at = _first_view(p, survey, arrival), _form_shown_at(p, survey)
     if shown_at is None:
-        return _page(p, shown, problem=NotAnswered("stale"))
+        return _page(p, shown, problem=InvalidForm("stale"))
     try:
-        agreed(shown, request.form)
-        answer = answer_of(shown["question"], request.form)
-    except NotAnswered as wrong:
+        require_consent(shown, request.form)
+        answer = read_answer(shown["question"], request.form)
+    except InvalidForm as wrong:
         return _page(p, shown, problem=wrong)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
     with p.store.writing() as session:
@@ -102,7 +102,7 @@ def look(survey: str, ticket: str) -> Response:
     with p.store.reading() as session:
         view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))
         if is_erased(session, session_id):
-            return _message(view["language"], words_of(view["language"])["erased"], origins=_origins(session, p, session_id))
+            return _message(view["language"], interface_texts(view["language"])["erased"], origins=_origins(session, p, session_id))
     return _page(p, view, ticket)
 
 
@@ -118,12 +118,12 @@ def act(survey: str, ticket: str) -> Response:
             if language:
                 interview.change_language(session, p.banks, session_id, language, p.now())
             if request.form.get("act") == "back":
-                interview.go_back(session, p.banks, session_id, None, act_id(request.form), p.now())
+                interview.go_back(session, p.banks, session_id, None, submission_id(request.form), p.now())
             elif request.form.get("act") == "stop":
                 interview.finish(session, p.banks, session_id, None, p.now())
-            elif (answer := answer_of(_asked_for(shown), request.form)) is not None:
+            elif (answer := read_answer(_asked_for(shown), request.form)) is not None:
                 interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
-    except NotAnswered as wrong:
+    except InvalidForm as wrong:
         return _page(p, shown, ticket, wrong)
     except DiscernError:
         pass  # a second tab, a double click, a page from before: show where the survey really is
@@ -138,7 +138,7 @@ def before_erasing(survey: str, ticket: str) -> Response:
         language = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))["language"]
         origins = _origins(session, p, session_id)
     back = url_for(".look", survey=survey, ticket=ticket)
-    return _message(language, words_of(language)["erase"], "erase.html", origins=origins, back=back)
+    return _message(language, interface_texts(language)["erase"], "erase.html", origins=origins, back=back)
 
 
 @blueprint.post("/<string:survey>/<string:ticket>/erase")
@@ -166,7 +166,7 @@ def too_many(error: TooManyRequests) -> Response:
             )
     else:
         view = _first_view(p, named["survey"], _arrival())
-    response = _page(p, view, ticket, NotAnswered("busy"))
+    response = _page(p, view, ticket, InvalidForm("busy"))
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
@@ -202,14 +202,14 @@ def _form_shown_at(p: Parts, survey: str) -> datetime | None:
 
 
 def _session_of(p: Parts, survey: str, ticket: str) -> str:
-    session_id = session_of(p.keys, survey, ticket)
+    session_id = read_page_token(p.keys, survey, ticket)
     if session_id is None:
         raise NotFound("This address is not valid any more. Please open the survey again.")
     return session_id
 
 
 def _see(p: Parts, survey: str, session_id: str) -> Response:
-    response = redirect(url_for("pages.look", survey=survey, ticket=ticket_of(p.keys, survey, session_id)), 303)
+    response = redirect(url_for("pages.look", survey=survey, ticket=page_token(p.keys, survey, session_id)), 303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     return response  # type: ignore[return-value]
 
@@ -223,20 +223,20 @@ def _message(
     language: str, title: str, name: str = "message.html", status: int = 200, origins: tuple[str, ...] = (), **facts: Any
 ) -> Response:
     nonce = new_nonce()
-    return protected(Response(message(language, nonce, name, title=title, **facts), status), nonce, origins)
+    return protected(Response(render_message(language, nonce, name, title=title, **facts), status), nonce, origins)
 
 
-def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: NotAnswered | None = None) -> Response:
+def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: InvalidForm | None = None) -> Response:
     with p.store.reading() as session:
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
     nonce, restart = new_nonce(), url_for("pages.welcome", survey=view["survey"])
     carried = {"lang": view["language"]} | ({} if ticket else {"form": _form_of(p, view["survey"])})
-    this_sheet = Sheet(
+    this_sheet = PageContext(
         nonce,
         answer_id=secrets.token_urlsafe(9),
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
-        given=standing(view["question"], request.form if problem else None),
+        given=field_values(view["question"], request.form if problem else None),
         carried=carried,
         query=request.args.to_dict() if ticket is None else {},
         erase=ticket and url_for("pages.before_erasing", survey=view["survey"], ticket=ticket),
@@ -244,7 +244,7 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: No
         has_agreed="agree" in request.form,
         restart=restart,
     )
-    response = protected(Response(sheet(view, bank, survey, this_sheet), 422 if problem else 200), nonce, survey.origins)
+    response = protected(Response(render_page(view, bank, survey, this_sheet), 422 if problem else 200), nonce, survey.origins)
     response.headers.update(_leads_on(view["result"] or {}))
     return response
 

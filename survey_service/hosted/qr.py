@@ -11,7 +11,7 @@ LARGEST_PIXELS = 12
 """A side of one module of the PNG: a page of paper takes about 500 pixels."""
 
 
-def address_of(base_url: str, survey: str, query: Mapping[str, str]) -> str:
+def survey_url(base_url: str, survey: str, query: Mapping[str, str]) -> str:
     """Where the survey is answered."""
     return f"{base_url}/s/{survey}" + (f"?{urlencode(query)}" if query else "")
 
@@ -27,5 +27,5 @@ def qr_png(base_url: str, survey: str, query: Mapping[str, str]) -> bytes:
 def _drawn(base_url: str, survey: str, query: Mapping[str, str], **how: Any) -> bytes:
     """Error correction M and the full quiet zone, as ISO/IEC 18004 asks for."""
     out = BytesIO()
-    segno.make(address_of(base_url, survey, query), error="m", micro=False).save(out, border=4, **how)
+    segno.make(survey_url(base_url, survey, query), error="m", micro=False).save(out, border=4, **how)
     return out.getvalue()

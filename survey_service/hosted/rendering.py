@@ -24,7 +24,7 @@ LANGUAGE_NAMES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PageContext:
     """What is on one page beside the question.
 
     `problem` is a key of the words and `facts` fills it, `given` stands in the form already, `carried` are its hidden fields, `query` is
@@ -44,14 +44,14 @@ class Sheet:
     restart: str = ""
 
 
-def words_of(language: str) -> Mapping[str, str]:
+def interface_texts(language: str) -> Mapping[str, str]:
     """The words of the interface; English stands in where one is missing."""
     return {**STRINGS["en"], **strings(language)}
 
 
-def sheet(view: Mapping[str, Any], bank: Bank, survey: Survey, this_sheet: Sheet) -> str:
+def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, this_sheet: PageContext) -> str:
     """The question that is due, or the end."""
-    language, words = view["language"], words_of(view["language"])
+    language, words = view["language"], interface_texts(view["language"])
     consent = survey.consent if this_sheet.asks_consent else None
     return template("question.html" if view["question"] else "end.html").render(
         view=view,
@@ -71,9 +71,9 @@ def sheet(view: Mapping[str, Any], bank: Bank, survey: Survey, this_sheet: Sheet
     )
 
 
-def message(language: str, nonce: str, name: str = "message.html", **facts: Any) -> str:
+def render_message(language: str, nonce: str, name: str = "message.html", **facts: Any) -> str:
     """A page that says one thing."""
-    return template(name).render(lang=language, words=words_of(language), nonce=nonce, **facts)
+    return template(name).render(lang=language, words=interface_texts(language), nonce=nonce, **facts)
 
 
 def template(name: str) -> Any:

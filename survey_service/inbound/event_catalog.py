@@ -17,7 +17,7 @@ from survey_service.web.context import parts
 from survey_service.web.pagination import cursor, place_of
 
 
-def counted(session: Session, banks: Banks, after: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
+def count_events(session: Session, banks: Banks, after: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` kinds of events by kind and name, or path, behind `after`: how often, of how many contacts, and which signals match."""
     label = func.coalesce(ContactEvent.path, ContactEvent.name, "")
     counts = func.count(), func.count(func.distinct(ContactEvent.contact_id)), func.max(ContactEvent.at)
@@ -87,5 +87,5 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
     p, limit = parts(), query["limit"]
     after = place_of(query["after"], 2) if "after" in query else None
     with p.store.reading() as session:
-        found = counted(session, p.banks, after, limit + 1)
+        found = count_events(session, p.banks, after, limit + 1)
     return {"items": found[:limit], "next": cursor(found[limit - 1]["kind"], found[limit - 1]["label"]) if len(found) > limit else None}

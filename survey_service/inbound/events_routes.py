@@ -13,8 +13,8 @@ from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
-from survey_service.inbound.ingest import take
-from survey_service.inbound.segment import Message, NotUnderstood, message_of, moment
+from survey_service.inbound.ingest import ingest
+from survey_service.inbound.segment import SegmentMessage, UnusableMessage, parse_message, parse_time
 from survey_service.web import api
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import INTAKE, MARK, authorise
@@ -96,23 +96,23 @@ def _take(body: dict[str, Any], raw: list[Any], kind: str | None) -> Response:
     p = parts()
     source = authorise(p, _key(body), INTAKE).id
     now = p.now()
-    messages, left_out = _understood(raw, kind, moment(body.get("sentAt")), now)
+    messages, left_out = _understood(raw, kind, parse_time(body.get("sentAt")), now)
     with p.store.writing() as session:
-        taken = take(session, p.keys, p.banks, source, messages, now)
+        taken = ingest(session, p.keys, p.banks, source, messages, now)
     if left_out or taken.left_out:
         log.info("intake %s: %d of %d messages left out", source, len(left_out) + len(taken.left_out), len(raw))
     return _json({"success": True})
 
 
-def _understood(raw: list[Any], kind: str | None, sent_at: Any, now: Any) -> tuple[list[Message], list[str]]:
+def _understood(raw: list[Any], kind: str | None, sent_at: Any, now: Any) -> tuple[list[SegmentMessage], list[str]]:
     """One message that cannot be used does not take the others with it: the library would send all of them again, for ever."""
     messages, left_out = [], []
     for value in raw:
         try:
             if len(json.dumps(value)) > LARGEST_MESSAGE:
-                raise NotUnderstood(f"a message has at most {LARGEST_MESSAGE // 1024} kB")
-            messages.append(message_of(value, kind, sent_at, now))
-        except NotUnderstood as why:
+                raise UnusableMessage(f"a message has at most {LARGEST_MESSAGE // 1024} kB")
+            messages.append(parse_message(value, kind, sent_at, now))
+        except UnusableMessage as why:
             left_out.append(str(why))
     if left_out and len(raw) == 1:
         raise Invalid(f"This message cannot be used: {left_out[0]}.")

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
-from survey_service.inbound.receiver import Again, Done, Work
+from survey_service.inbound.receiver import Reschedule, Handled, HandlerContext
 from survey_service.inbound.sources import RECEIVERS
 from survey_service.outbox.pending_work import next_inbound_event
 from survey_service.store.banks import Banks
@@ -29,8 +29,8 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
         if row is None:
             return False
         source = session.get_one(Source, row.source_id)
-        outcome = _outcome(session, Work(session, keys, banks, base_url, source.wishes, now), source, row)
-        if isinstance(outcome, Again):
+        outcome = _outcome(session, HandlerContext(session, keys, banks, base_url, source.wishes, now), source, row)
+        if isinstance(outcome, Reschedule):
             row.kind, row.facts, row.due = outcome.kind, dict(outcome.facts), now + outcome.wait
         else:
             row.done_at, row.facts, row.problem = now, {}, outcome.problem
@@ -40,10 +40,10 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
     return True
 
 
-def _outcome(session: Session, work: Work, source: Source, row: InboundEvent) -> Done | Again:
+def _outcome(session: Session, work: HandlerContext, source: Source, row: InboundEvent) -> Handled | Reschedule:
     """What cannot be done now never can: it leaves nothing half done, and does not stop the next."""
     try:
         with session.begin_nested():
             return RECEIVERS[source.kind].handle(work, row.kind, row.facts)
     except DiscernError as wrong:
-        return Done(wrong.code)
+        return Handled(wrong.code)

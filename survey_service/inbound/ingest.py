@@ -11,11 +11,11 @@ from sqlmodel import Session, col, select
 from survey_service.belief.evidence import signal_events
 from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
-from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, erased
+from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, find_erased_ids
 from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
-from survey_service.inbound.segment import Message, NotUnderstood
+from survey_service.inbound.segment import SegmentMessage, UnusableMessage
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
@@ -26,19 +26,19 @@ ANONYMOUS = "anonymous"
 """The system whose names browsers make up."""
 
 
-def contact_of(session: Session, keys: Keyring, banks: Banks, message: Message, now: datetime) -> Contact:
+def resolve_contact(session: Session, keys: Keyring, banks: Banks, message: SegmentMessage, now: datetime) -> Contact:
     """The contact, locked, made where nobody knew it. What it did under a browser's name becomes its own. Raises ContactErased."""
     if message.user is None:
-        contact, _ = directory.find_or_make(session, keys, str(message.anonymous), now, ANONYMOUS)
+        contact, _ = directory.find_or_create(session, keys, str(message.anonymous), now, ANONYMOUS)
         return contact
-    contact, _ = directory.find_or_make(session, keys, message.user, now)
+    contact, _ = directory.find_or_create(session, keys, message.user, now)
     for name in (message.anonymous, message.former):
         if name is not None and name != message.user:
             contact = _also(session, keys, banks, contact, name, now)
     return contact
 
 
-def is_known(session: Session, contact: Contact) -> bool:
+def has_crm_id(session: Session, contact: Contact) -> bool:
     """Whether the CRM has a name for it: not only a browser."""
     mine = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
     return session.exec(mine).first() is not None
@@ -48,11 +48,11 @@ def _also(session: Session, keys: Keyring, banks: Banks, contact: Contact, name:
     """The browser called `name` is the contact's, unless it is known to be somebody else's: two customers may share a computer."""
     owner = directory.find(session, name, system=ANONYMOUS)
     if owner is None and directory.find(session, name) is not None:
-        raise NotUnderstood(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
+        raise UnusableMessage(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
     if owner is None:
-        if not erased(session, keys, [(ANONYMOUS, name)]):
-            directory.give_name(session, keys, contact, ANONYMOUS, name, "anonymousId")
-    elif owner.id != contact.id and not is_known(session, owner):
+        if not find_erased_ids(session, keys, [(ANONYMOUS, name)]):
+            directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")
+    elif owner.id != contact.id and not has_crm_id(session, owner):
         merge(session, banks, owner.id, contact.id, now)
     return contact
 
@@ -61,21 +61,21 @@ EVENTS = ("track", "page", "screen")
 
 
 @dataclass
-class Taken:
+class IngestResult:
     """What became of a batch: events that were new, and why others were left out."""
 
     events: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
-def take(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[Message], now: datetime) -> Taken:
+def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> IngestResult:
     """Keep what is new and believe anew where it matters, all in one transaction; the same message again changes nothing."""
-    taken, fresh, met = Taken(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
+    taken, fresh, met = IngestResult(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
     for message in _in_order(messages):
         names = message.user, message.anonymous, message.former
         try:
-            contact = met[names] if names in met else contact_of(session, keys, banks, message, now)
-        except (ContactErased, NotUnderstood, Conflict) as why:
+            contact = met[names] if names in met else resolve_contact(session, keys, banks, message, now)
+        except (ContactErased, UnusableMessage, Conflict) as why:
             taken.left_out.append(str(why) or type(why).__name__)
             continue
         met[names] = contact
@@ -91,15 +91,15 @@ def take(session: Session, keys: Keyring, banks: Banks, source: str, messages: S
     return taken
 
 
-def _in_order(messages: Sequence[Message]) -> list[Message]:
+def _in_order(messages: Sequence[SegmentMessage]) -> list[SegmentMessage]:
     """Contact by contact in the order of their names, as every batch takes them, so that two batches never wait for each other."""
-    whose: dict[str, list[Message]] = defaultdict(list)
+    whose: dict[str, list[SegmentMessage]] = defaultdict(list)
     for message in messages:
         whose[message.user or message.anonymous or ""].append(message)
     return [message for name in sorted(whose) for message in whose[name]]
 
 
-def _learn(session: Session, contact: Contact, message: Message, now: datetime) -> None:
+def _learn(session: Session, contact: Contact, message: SegmentMessage, now: datetime) -> None:
     """Fill what nobody has said yet. A key in a browser is public: it must not overwrite what the CRM knows."""
     new = {name: value for name, value in message.traits.items() if name not in contact.attributes} if message.kind == "identify" else {}
     if message.kind == "identify" and message.email and contact.email is None and "@" in message.email:
@@ -109,7 +109,7 @@ def _learn(session: Session, contact: Contact, message: Message, now: datetime) 
     session.add(contact)
 
 
-def _keep(session: Session, contact: Contact, source: str, message: Message, now: datetime) -> int | None:
+def _keep(session: Session, contact: Contact, source: str, message: SegmentMessage, now: datetime) -> int | None:
     """Write the event down; its number, None where it is known already."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {

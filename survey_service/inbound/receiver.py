@@ -16,14 +16,14 @@ LONGEST_STAMP = 15
 """Digits. Python refuses to read a number of thousands of them, in its own way."""
 
 
-class NotGenuine(Unauthorised):
+class InvalidSignature(Unauthorised):
     """The signature of this message is missing, too old, or not made with the secret of this source; nothing was kept."""
 
     code = "not_genuine"
 
 
 @dataclass(frozen=True)
-class Post:
+class SignedRequest:
     """A request as it came. `uri` is the address that the source was given, whatever a proxy has made of it."""
 
     uri: str
@@ -32,7 +32,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedEvent:
     """One event, and as much of it as will be needed. `wait` is how long it rests before it is acted upon."""
 
     event_id: str
@@ -43,7 +43,7 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class Work:
+class HandlerContext:
     """What it takes to act upon an event, in one transaction."""
 
     session: Session
@@ -55,14 +55,14 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Done:
+class Handled:
     """Nothing is left to do; `problem` says why nothing was done."""
 
     problem: str | None = None
 
 
 @dataclass(frozen=True)
-class Again:
+class Reschedule:
     """The rest is for later, with these facts alone."""
 
     kind: str
@@ -73,10 +73,10 @@ class Again:
 class Receiver(Protocol):
     """One kind of source. A module with these names is one."""
 
-    def hear(self, secret: str, post: Post, now: datetime) -> list[Verified]:
+    def verify(self, secret: str, post: SignedRequest, now: datetime) -> list[VerifiedEvent]:
         """The events of a genuine request. Raises NotGenuine, MalformedBody."""
 
-    def handle(self, work: Work, kind: str, facts: Mapping[str, Any]) -> Done | Again:
+    def handle(self, work: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Handled | Reschedule:
         """Act upon one event. The same event twice changes nothing more."""
 
 
@@ -85,8 +85,8 @@ def within_tolerance(moment: datetime, now: datetime) -> bool:
     return abs(now - moment) <= TOLERANCE
 
 
-def number_of(stamp: str) -> int:
+def parse_timestamp(stamp: str) -> int:
     """The number that a header says. Raises NotGenuine for anything else."""
     if not stamp.isascii() or not stamp.isdigit() or len(stamp) > LONGEST_STAMP:
-        raise NotGenuine
+        raise InvalidSignature
     return int(stamp)

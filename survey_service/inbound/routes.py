@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from survey_service.inbound import sources
-from survey_service.inbound.receiver import Post
+from survey_service.inbound.receiver import SignedRequest
 from survey_service.inbound.schemas import SourceListSchema, SourceMadeSchema, SourcePostSchema
 from survey_service.web.api import ApiBlueprint, read_body
 from survey_service.web.api_keys import requires
@@ -38,7 +38,7 @@ def list_sources() -> dict[str, Any]:
     """All sources, oldest first."""
     p = parts()
     with p.store.reading() as session:
-        return {"items": [sources.view(item, p.settings.base_url) for item in sources.every(session)]}
+        return {"items": [sources.view(item, p.settings.base_url) for item in sources.list_all(session)]}
 
 
 @blueprint.delete("/sources/<string:source>")
@@ -58,9 +58,9 @@ def hear(source: str) -> Response:
     body = read_body(LARGEST_POST)
     with p.store.reading() as session:
         known = sources.find(session, source)
-    post = Post(sources.address(known.id, p.settings.base_url), {name.lower(): value for name, value in request.headers.items()}, body)
-    events = sources.RECEIVERS[known.kind].hear(p.keys.decrypt(known.secret), post, p.now())
+    post = SignedRequest(sources.source_url(known.id, p.settings.base_url), {name.lower(): value for name, value in request.headers.items()}, body)
+    events = sources.RECEIVERS[known.kind].verify(p.keys.decrypt(known.secret), post, p.now())
     if events:
         with p.store.writing() as session:
-            sources.keep(session, known, events, p.now())
+            sources.store_events(session, known, events, p.now())
     return jsonify({"taken": len(events)})

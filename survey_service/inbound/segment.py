@@ -15,12 +15,12 @@ LONGEST_PATH = 1000
 MOST_ATTRIBUTES = 50
 
 
-class NotUnderstood(Exception):
+class UnusableMessage(Exception):
     """One message of a batch cannot be used; the others can."""
 
 
 @dataclass(frozen=True)
-class Message:
+class SegmentMessage:
     """One message. `at` is by our clock; `message_id` is the client's, constant over its retries."""
 
     kind: str
@@ -37,27 +37,27 @@ class Message:
     traits: Mapping[str, Any] = field(default_factory=dict)
 
 
-def message_of(raw: Any, kind: str | None, sent_at: datetime | None, received_at: datetime) -> Message:
+def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received_at: datetime) -> SegmentMessage:
     """What one JSON value says; `kind` is what its address says. Raises NotUnderstood."""
     if not isinstance(raw, dict):
-        raise NotUnderstood("a message must be a JSON object")
+        raise UnusableMessage("a message must be a JSON object")
     kind = kind or raw.get("type")
     if kind not in KINDS:
-        raise NotUnderstood(f"type must be one of {', '.join(KINDS)}")
+        raise UnusableMessage(f"type must be one of {', '.join(KINDS)}")
     user, anonymous, former = (_text(raw, name) for name in ("userId", "anonymousId", "previousId"))
     if not (user or anonymous):
-        raise NotUnderstood("a message needs a userId or an anonymousId")
+        raise UnusableMessage("a message needs a userId or an anonymousId")
     if kind == "alias" and not (former and user):
-        raise NotUnderstood("an alias needs a previousId and a userId")
+        raise UnusableMessage("an alias needs a previousId and a userId")
     properties, context = _mapping(raw, "properties"), _mapping(raw, "context")
     traits = _mapping(raw, "traits") or _mapping(context, "traits")
     name = _text(raw, "event") if kind == "track" else _text(raw, "name")
     if kind == "track" and not name:
-        raise NotUnderstood("a track message needs an event")
-    return Message(
+        raise UnusableMessage("a track message needs an event")
+    return SegmentMessage(
         kind=kind,
         message_id=_text(raw, "messageId") or "",
-        at=_moment(raw, sent_at or moment(raw.get("sentAt")), received_at),
+        at=_moment(raw, sent_at or parse_time(raw.get("sentAt")), received_at),
         user=user,
         anonymous=anonymous,
         former=former,
@@ -70,7 +70,7 @@ def message_of(raw: Any, kind: str | None, sent_at: datetime | None, received_at
     )
 
 
-def moment(value: object) -> datetime | None:
+def parse_time(value: object) -> datetime | None:
     """An ISO 8601 moment, None for anything else; without a zone it is UTC.
 
     >>> moment("2026-01-05T10:00:00.000Z").isoformat()
@@ -87,7 +87,7 @@ def moment(value: object) -> datetime | None:
 
 def _moment(raw: Mapping[str, Any], sent_at: datetime | None, received_at: datetime) -> datetime:
     """When it happened by our clock: the client's own clock is wrong by as much as its `sentAt` is. Never in the future."""
-    happened = moment(raw.get("timestamp")) or moment(raw.get("originalTimestamp"))
+    happened = parse_time(raw.get("timestamp")) or parse_time(raw.get("originalTimestamp"))
     if happened is None:
         return received_at
     wrong = timedelta(0) if sent_at is None else sent_at - received_at
@@ -102,7 +102,7 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
     if len(str(value)) > LONGEST:
-        raise NotUnderstood(f"{name} is longer than {LONGEST} characters")
+        raise UnusableMessage(f"{name} is longer than {LONGEST} characters")
     return str(value)
 
 

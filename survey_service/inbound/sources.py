@@ -11,7 +11,7 @@ from survey_service.crypto import Keyring
 from survey_service.egress.signing import new_secret
 from survey_service.errors import Invalid, NotFound
 from survey_service.inbound import hubspot, shopify, signed
-from survey_service.inbound.receiver import Receiver, Verified
+from survey_service.inbound.receiver import Receiver, VerifiedEvent
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.inbound import InboundEvent, Source
@@ -21,14 +21,14 @@ RECEIVERS: Mapping[str, Receiver] = {
     "shopify": cast(Receiver, shopify),
     "signed": cast(Receiver, signed),
 }
-WISHES = {"hubspot": ("id_property", "attributes"), "shopify": ("survey", "delay_hours"), "signed": ()}
+OPTIONS = {"hubspot": ("id_property", "attributes"), "shopify": ("survey", "delay_hours"), "signed": ()}
 
 
 def add(session: Session, keys: Keyring, banks: Banks, given: Mapping[str, Any], now: datetime) -> tuple[Source, str | None]:
     """A new source, and its secret where we made it. Raises Invalid, or NotFound for a survey that is not there."""
     kind, secret = given["kind"], given.get("secret")
     wishes = {name: value for name, value in given.items() if name not in ("kind", "secret")}
-    problems = [{"path": name, "message": f"is not for a source of the kind {kind}"} for name in wishes if name not in WISHES[kind]]
+    problems = [{"path": name, "message": f"is not for a source of the kind {kind}"} for name in wishes if name not in OPTIONS[kind]]
     if kind == "signed" and secret is not None:
         problems.append({"path": "secret", "message": "is made here for a source of the kind signed: leave it out"})
     if kind != "signed" and secret is None:
@@ -54,7 +54,7 @@ def find(session: Session, source_id: str) -> Source:
     return source
 
 
-def every(session: Session) -> list[Source]:
+def list_all(session: Session) -> list[Source]:
     """All of them, oldest first."""
     return list(session.exec(select(Source).where(col(Source.removed_at).is_(None)).order_by(col(Source.id))))
 
@@ -67,7 +67,7 @@ def remove(session: Session, source_id: str, now: datetime) -> None:
     session.execute(delete(InboundEvent).where(col(InboundEvent.source_id) == source.id, col(InboundEvent.done_at).is_(None)))
 
 
-def keep(session: Session, source: Source, events: list[Verified], now: datetime) -> int:
+def store_events(session: Session, source: Source, events: list[VerifiedEvent], now: datetime) -> int:
     """Store what is new. Returns how many were."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = 0
@@ -91,12 +91,12 @@ def view(source: Source, base_url: str) -> dict[str, Any]:
     return {
         "id": source.id,
         "kind": source.kind,
-        "url": address(source.id, base_url),
+        "url": source_url(source.id, base_url),
         **source.wishes,
         "created_at": source.created_at.isoformat(),
     }
 
 
-def address(source_id: str, base_url: str) -> str:
+def source_url(source_id: str, base_url: str) -> str:
     """Where the source sends its events: what is pasted over there, and what its signature covers."""
     return f"{base_url}/in/{source_id}"

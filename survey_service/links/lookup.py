@@ -33,13 +33,13 @@ class LinkOfAnotherSurvey(Invalid):
     code = "link_of_another_survey"
 
 
-class AskedToBeLeftAlone(Invalid):
+class ContactOptedOut(Invalid):
     """This contact asked not to be asked again, and is not."""
 
     code = "asked_to_be_left_alone"
 
 
-def find(session: Session, tokens: LinkTokens, token: str, now: datetime, *, lock: bool = False) -> tuple[Link, Target]:
+def find_link(session: Session, tokens: LinkTokens, token: str, now: datetime, *, lock: bool = False) -> tuple[Link, Target]:
     """A link that may be used, and what its URL stands for. Raises LinkInvalid, LinkRevoked, LinkExpired, AskedToBeLeftAlone."""
     link_id, target = tokens.read(token)
     both = select(Link, Contact).join(Contact).where(Link.id == link_id)
@@ -52,7 +52,7 @@ def find(session: Session, tokens: LinkTokens, token: str, now: datetime, *, loc
     if now >= link.expires_at:
         raise LinkExpired(errors=[{"path": "link", "message": f"has expired on {link.expires_at:%Y-%m-%d}"}])
     if not may_be_asked(contact):
-        raise AskedToBeLeftAlone(errors=[{"path": "link", "message": "belongs to a contact who asked not to be asked again"}])
+        raise ContactOptedOut(errors=[{"path": "link", "message": "belongs to a contact who asked not to be asked again"}])
     return link, target
 
 
@@ -61,7 +61,7 @@ def may_be_asked(contact: Contact) -> bool:
     return contact.consent.get("asking") is not False
 
 
-def option_of(session: Session, banks: Banks, link: Link, target: Target) -> str | None:
+def clicked_option(session: Session, banks: Banks, link: Link, target: Target) -> str | None:
     """The option that a URL stands for, None for the others. Raises LinkInvalid."""
     if target.kind != "option":
         return None
@@ -71,7 +71,7 @@ def option_of(session: Session, banks: Banks, link: Link, target: Target) -> str
     return outcomes[target.place]
 
 
-def count(session: Session, link: Link, target: Target, option: str | None, now: datetime) -> None:
+def count_open(session: Session, link: Link, target: Target, option: str | None, now: datetime) -> None:
     """One more opening. What only machines do is remembered: to fall into the trap, or to open two options almost at once."""
     opens = {
         (link_open.kind, link_open.option): link_open for link_open in session.exec(select(LinkOpen).where(LinkOpen.link_id == link.id))

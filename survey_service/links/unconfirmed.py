@@ -17,22 +17,22 @@ def value_of_option(question: Question, option: str) -> Value:
     return int(option) if question.type == "scale" else option
 
 
-def claim(bank: CompiledBank, link: Link, option: str) -> ObservedAnswer:
+def unconfirmed_answer(bank: CompiledBank, link: Link, option: str) -> ObservedAnswer:
     """What the click on `option` claims: nothing that counts where something opened the email's links as only machines do."""
     value = value_of_option(bank.bank.question_by_id[link.question], option)
     return ObservedAnswer(link.question, value, trust=0.0 if link.robot_at else TRUST)
 
 
-def claim_of(session: Session, bank: CompiledBank, row: SurveySession) -> ObservedAnswer | None:
+def unconfirmed_answer_of(session: Session, bank: CompiledBank, row: SurveySession) -> ObservedAnswer | None:
     """What is claimed in a session that began with a click, until it is confirmed."""
     both = select(Link, LinkSession).join(LinkSession).where(LinkSession.session_id == row.id)
     found = session.exec(both).first()
     if found is None or found[1].claimed is None:
         return None
-    return claim(bank, found[0], found[1].claimed)
+    return unconfirmed_answer(bank, found[0], found[1].claimed)
 
 
-def settle(session: Session, row: SurveySession) -> None:
+def clear_unconfirmed(session: Session, row: SurveySession) -> None:
     """The person has acted: nothing is merely claimed any more."""
     begun = session.get(LinkSession, row.id)
     if begun is not None:
@@ -40,6 +40,6 @@ def settle(session: Session, row: SurveySession) -> None:
         session.add(begun)
 
 
-def ask_to_confirm(row: SurveySession, claimed: ObservedAnswer) -> None:
+def reopen_for_confirmation(row: SurveySession, claimed: ObservedAnswer) -> None:
     """Nothing is left to ask but whether the click was meant: until an act says so, it must not end the survey."""
     row.status, row.stopped_because, row.ended_at, row.question = "open", None, None, claimed.question

@@ -9,10 +9,10 @@ from marshmallow import ValidationError
 from question_bank.definitions import in_language
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.email_links.first_question import first_questions
-from survey_service.email_links.rendering import draft_of, html
+from survey_service.email_links.rendering import build_draft, render_html
 from survey_service.errors import DiscernError, Invalid, NotFound
-from survey_service.hosted.forms import NotAnswered, act_id, standing
-from survey_service.hosted.rendering import LANGUAGE_NAMES, Sheet, message, sheet
+from survey_service.hosted.forms import InvalidForm, submission_id, field_values
+from survey_service.hosted.rendering import LANGUAGE_NAMES, PageContext, render_message, render_page
 from survey_service.preview import forms as walk
 from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalSchema
@@ -87,26 +87,26 @@ def page(survey: str) -> Response:
     """The hosted page, drawn by the same code; what was answered so far is in its form."""
     p, problem = parts(), None
     language = request.form.get("lang") or request.args.get("lang")
-    done = walk.read(p.keys, request.form.get("walk", ""))
+    done = walk.read_state(p.keys, request.form.get("walk", ""))
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
         view = dry_run(session, p.banks, survey, language, done, p.now())
         try:
-            done = walk.further(done, view["question"], request.form)
+            done = walk.advance(done, view["question"], request.form)
             view = dry_run(session, p.banks, survey, language, done, p.now())
-        except NotAnswered as wrong:
+        except InvalidForm as wrong:
             problem = wrong
-    this_sheet = Sheet(
+    this_sheet = PageContext(
         nonce=(nonce := new_nonce()),
-        answer_id=act_id(request.form) if problem else f"p{len(done.answers)}{'b' if done.back else ''}",
+        answer_id=submission_id(request.form) if problem else f"p{len(done.answers)}{'b' if done.back else ''}",
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
-        given=standing(view["question"], request.form if problem else None),
-        carried={"lang": view["language"], "walk": walk.written(p.keys, done)},
+        given=field_values(view["question"], request.form if problem else None),
+        carried={"lang": view["language"], "walk": walk.write_state(p.keys, done)},
         query=request.args.to_dict(),
         asks_consent=not done.answers,
     )
-    return _shown(sheet(view, bank, bank.survey(survey), this_sheet), f"style-src 'nonce-{nonce}'; form-action 'self'; {FRAMED}")
+    return _shown(render_page(view, bank, bank.survey(survey), this_sheet), f"style-src 'nonce-{nonce}'; form-action 'self'; {FRAMED}")
 
 
 @blueprint.get("/<string:survey>/email")
@@ -118,7 +118,7 @@ def email(survey: str) -> Response:
     bank, language = compiled.bank, nearest_language(request.args.get("lang"), compiled.bank.languages)
     question = first_questions(compiled, survey, [ContactEvidence(compiled, [])])[0]
     nowhere = ("#", "#", None)
-    body = html(draft_of(bank.question(question), language, bank.language, lambda _: "#", nowhere)) if question else ""
+    body = render_html(build_draft(bank.question(question), language, bank.language, lambda _: "#", nowhere)) if question else ""
     title = in_language(bank.survey(survey).title, language, bank.language)
     page = render_template("email_preview.html", lang=language, body=body, title=title)
     return _shown(page, f"style-src 'unsafe-inline'; {FRAMED}")  # emails have their styles in attributes
@@ -145,7 +145,7 @@ def rehearsal(survey: str) -> dict[str, Any]:
 def closed(error: DiscernError) -> Response:
     """A page that says what to do."""
     nonce = new_nonce()
-    response = _shown(message("en", nonce, title=error.detail), f"style-src 'nonce-{nonce}'; frame-ancestors 'self'")
+    response = _shown(render_message("en", nonce, title=error.detail), f"style-src 'nonce-{nonce}'; frame-ancestors 'self'")
     response.status_code = error.status
     return response
 

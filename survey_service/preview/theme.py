@@ -59,13 +59,13 @@ class Theme:
         for name in DEFAULTS:
             if text := properties.get(name, "").strip():
                 try:
-                    given[name] = both(text)
+                    given[name] = parse_colours(text)
                 except NotAColour:
                     problems[name] = text
         return cls(given, problems)
 
     def colour(self, name: str, scheme: str) -> Colour:
-        pair = self.given.get(name) or both("light-dark({}, {})".format(*DEFAULTS[name]))
+        pair = self.given.get(name) or parse_colours("light-dark({}, {})".format(*DEFAULTS[name]))
         return pair[SCHEMES.index(scheme)]
 
     def pairs(self) -> list[Pair]:
@@ -77,8 +77,8 @@ class Theme:
         ]
         for scheme, error in zip(SCHEMES, ERROR, strict=True):
             paper = self.colour("paper", scheme)
-            if contrast(parsed(error), paper) < TEXT:  # the colour of errors is not the author's: it is the paper that must change
-                found.append(_pair(scheme, "errors", ("paper", paper), ("error", parsed(error)), TEXT))
+            if contrast(parse_colour(error), paper) < TEXT:  # the colour of errors is not the author's: it is the paper that must change
+                found.append(_pair(scheme, "errors", ("paper", paper), ("error", parse_colour(error)), TEXT))
         return found
 
     @property
@@ -97,7 +97,7 @@ def contrast(colour: Colour, other: Colour) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def corrected(front: Colour, ground: Colour, needed: float) -> Colour:
+def nearest_legible(front: Colour, ground: Colour, needed: float) -> Colour:
     """The colour nearest to `front`, on its way to black or to white, that keeps `needed` on `ground`; `front` where it does already.
 
     One of the two ends always keeps 4.5: black and white cannot both be near the same ground.
@@ -111,13 +111,13 @@ def corrected(front: Colour, ground: Colour, needed: float) -> Colour:
     raise AssertionError("neither black nor white is legible")
 
 
-def both(text: str) -> tuple[Colour, Colour]:
+def parse_colours(text: str) -> tuple[Colour, Colour]:
     """The colour in the light and in the dark. Raises NotAColour."""
     two = re.fullmatch(r"light-dark\(\s*(#\w+|rgb\([^)]*\))\s*,\s*(#\w+|rgb\([^)]*\))\s*\)", text)
-    return (parsed(two[1]), parsed(two[2])) if two else (parsed(text), parsed(text))
+    return (parse_colour(two[1]), parse_colour(two[2])) if two else (parse_colour(text), parse_colour(text))
 
 
-def parsed(text: str) -> Colour:
+def parse_colour(text: str) -> Colour:
     """Raises NotAColour."""
     if short := re.fullmatch(r"#([0-9a-fA-F]{3})", text):
         text = "#" + "".join(digit * 2 for digit in short[1])
@@ -135,7 +135,7 @@ def hexadecimal(colour: Colour) -> str:
 
 def _pair(scheme: str, where: str, front: tuple[str, Colour], ground: tuple[str, Colour], needed: float) -> Pair:
     ratio = contrast(front[1], ground[1])
-    better = None if ratio >= needed else hexadecimal(corrected(front[1], ground[1], needed))
+    better = None if ratio >= needed else hexadecimal(nearest_legible(front[1], ground[1], needed))
     return Pair(scheme, where, front[0], ground[0], (hexadecimal(front[1]), hexadecimal(ground[1])), ratio, needed, better)
 
 

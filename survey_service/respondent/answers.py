@@ -11,7 +11,7 @@ from sqlmodel import Session
 from question_bank.answer_values import ImpossibleValue, Value, canonical, from_store, to_store
 from question_bank.compile import ObservedAnswer
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
-from survey_service.links.unconfirmed import settle
+from survey_service.links.unconfirmed import clear_unconfirmed
 from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
 from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer
@@ -113,7 +113,7 @@ def _confirmed_click(session: Session, interview: Interview, given: Sequence[Giv
     claimed = interview.claimed
     if claimed is None:
         return []
-    settle(session, interview.row)
+    clear_unconfirmed(session, interview.row)
     if claimed.question in [answer.question for answer in given]:
         return []
     click = GivenAnswer(f"{given[0].answer_id}~click", claimed.question, "answer", claimed.value, trapped=given[0].trapped)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
-from survey_service.links.unconfirmed import settle
+from survey_service.links.unconfirmed import clear_unconfirmed
 from survey_service.outbox import publish
 from survey_service.outbox.messages import drop_answers
 from survey_service.respondent.state import open_interview
@@ -32,7 +32,7 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
         session.delete(answer)
     session.flush()
     _close(row, now)
-    settle(session, row)
+    clear_unconfirmed(session, row)
     save(session, row)
     restore_replaced_answers(session, contact, row.bank, counted)
     drop_answers(session, contact, row.bank, now)

@@ -16,11 +16,11 @@ from adaptive import REASONS, Step, next_questions, update_limit
 from question_bank.compile import ObservedAnswer
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
-from survey_service.contacts.directory import OWN_SYSTEM, follow
+from survey_service.contacts.directory import OWN_SYSTEM, resolve
 from survey_service.contacts.merging import merge
-from survey_service.contacts.views import names_of
+from survey_service.contacts.views import external_ids_of
 from survey_service.errors import Conflict
-from survey_service.links.unconfirmed import ask_to_confirm
+from survey_service.links.unconfirmed import reopen_for_confirmation
 from survey_service.outbox import publish
 from survey_service.respondent.answers import accept, withdraw
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
@@ -47,7 +47,7 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     interview.row.token_digest = digest(token)
     ask_next(interview, now)
     if interview.claimed is not None and interview.row.status != "open":
-        ask_to_confirm(interview.row, interview.claimed)
+        reopen_for_confirmation(interview.row, interview.claimed)
     session.add(interview.contact)
     session.flush()
     save(session, interview.row)
@@ -171,9 +171,9 @@ def identify(
     """
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     # After the check of the token: otherwise this call would tell anybody whether a link is valid.
-    contact = follow(session, contact_id(session))
+    contact = resolve(session, contact_id(session))
     if interview.contact.id != contact.id:
-        if any(name["system"] == OWN_SYSTEM for name in names_of(session, [interview.contact])[interview.contact.id]):
+        if any(name["system"] == OWN_SYSTEM for name in external_ids_of(session, [interview.contact])[interview.contact.id]):
             raise OtherContact
         merge(session, banks, interview.contact.id, contact.id, now)
         session.flush()
@@ -211,7 +211,7 @@ def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, 
 def _contact(session: Session, contact_id: str | None, now: datetime) -> Contact:
     if contact_id is None:
         return Contact(id=new_id("ct"), created_at=now, updated_at=now)
-    return follow(session, contact_id, lock=True)
+    return resolve(session, contact_id, lock=True)
 
 
 def ask_next(interview: Interview, now: datetime) -> Step:

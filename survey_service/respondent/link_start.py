@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from question_bank.compile import ObservedAnswer
-from survey_service.links.lookup import count, option_of
+from survey_service.links.lookup import count_open, clicked_option
 from survey_service.links.tokens import Target
-from survey_service.links.unconfirmed import claim
+from survey_service.links.unconfirmed import unconfirmed_answer
 from survey_service.respondent import interview
 from survey_service.respondent.state import Interview, Start
 from survey_service.store.banks import Banks
@@ -21,9 +21,9 @@ CHANNEL = "email"
 def start_by_link(session: Session, banks: Banks, link: Link, target: Target, arrival: Start, now: datetime) -> tuple[Interview, str]:
     """Start a session of the link's contact for a client of the API. The click stays unconfirmed until the client's first act."""
     bank = banks.version(session, link.bank, link.bank_version)
-    option = option_of(session, banks, link, target)
-    count(session, link, target, option, now)
-    claimed = None if option is None or _confirmed_answer(session, link) is not None else claim(bank, link, option)
+    option = clicked_option(session, banks, link, target)
+    count_open(session, link, target, option, now)
+    claimed = None if option is None or _confirmed_answer(session, link) is not None else unconfirmed_answer(bank, link, option)
     begun, token = interview.start(session, banks, link.survey, arrival_by_link(link, arrival, claimed), now)
     session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
     return begun, token

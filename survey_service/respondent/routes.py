@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from survey_service.contacts.identity import read_identity
 from survey_service.errors import BadToken, DiscernError
-from survey_service.links.lookup import LinkOfAnotherSurvey, find
+from survey_service.links.lookup import LinkOfAnotherSurvey, find_link
 from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
 from survey_service.respondent.link_start import arrival_by_link, start_by_link
@@ -145,7 +145,7 @@ def identity(given: IdentityRequest, session_id: str) -> dict[str, Any]:
 
     def contact_id(session: Session) -> str:
         if given.link is not None:
-            return find(session, LinkTokens(p.keys), given.link, p.now())[0].contact_id
+            return find_link(session, LinkTokens(p.keys), given.link, p.now())[0].contact_id
         return read_identity(p.keys, given.identity or "")
 
     return p.transact(lambda session: interview.identify(session, p.banks, session_id, token, contact_id, p.now()))
@@ -185,7 +185,7 @@ def _before_consent(p: Parts, given: StartRequest, survey: str, arrival: Start) 
 
 
 def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = False) -> tuple[Link, Target]:
-    link, target = find(session, LinkTokens(p.keys), token, p.now(), lock=lock)
+    link, target = find_link(session, LinkTokens(p.keys), token, p.now(), lock=lock)
     if link.survey != survey:
         raise LinkOfAnotherSurvey(errors=[{"path": "link", "message": f'belongs to the survey "{link.survey}"'}])
     return link, target

@@ -22,7 +22,7 @@ from question_bank.definitions import Survey
 from survey_service.belief.belief import PreviousBelief
 from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpret, is_current, label_of, signal_events
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
-from survey_service.links.unconfirmed import claim_of
+from survey_service.links.unconfirmed import unconfirmed_answer_of
 from survey_service.store.banks import Banks
 from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
@@ -249,7 +249,7 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     withdrawn = next((answer for answer in log.answers if answer.id == row.withdrawn_answer), None)
     seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
-    claimed = None if begun else claim_of(session, bank, row)
+    claimed = None if begun else unconfirmed_answer_of(session, bank, row)
     survey = bank.bank.survey_by_id[row.survey]
     return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log.has_subscribers, log)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.world import Visitor, World, a_world
+from tests.browser.world import Visitor, World, run_world
 
 INSTALL = "Chromium is not installed: apt-get install chromium, or put it on the PATH"
 QUIET = (
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One service for all tests: every visitor is a contact of their own."""
-    with a_world(tmp_path_factory.mktemp("world")) as made:
+    with run_world(tmp_path_factory.mktemp("world")) as made:
         yield made
 
 

@@ -4,8 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
-from survey_service.email_links.rendering import Draft, Drafts, html
+from survey_service.email_links.create import LIFETIME, Recipient, prepare_mailing, create_links
+from survey_service.email_links.rendering import Draft, Drafts, render_html
 from survey_service.links.tokens import LinkTokens
 from survey_service.web.context import utc_now
 
@@ -14,14 +14,14 @@ from survey_service.web.context import utc_now
 def draft(world, request):
     """An email of its own for each test, about the satisfaction with a car."""
     with world.parts.store.writing() as session:
-        wanted = mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
-        (made,) = make(session, world.parts.keys, wanted, [Recipient(request.node.name, "en")], utc_now())
+        wanted = prepare_mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
+        (made,) = create_links(session, world.parts.keys, wanted, [Recipient(request.node.name, "en")], utc_now())
     return Drafts(LinkTokens(world.parts.keys), world.service, wanted.bank).of(made)
 
 
 def mail(page, draft: Draft, dark: bool = False) -> None:
     colours = "background:#111;color:#eee" if dark else "background:#fff;color:#111"
-    page.set_content(f'<body style="margin:0;{colours}">{html(draft)}</body>')
+    page.set_content(f'<body style="margin:0;{colours}">{render_html(draft)}</body>')
 
 
 def test_one_click_in_the_email_and_one_on_the_page_are_two_answers(world, new_page, draft):

@@ -27,7 +27,7 @@ def go(page, button) -> None:
 
 
 def session_of(world, page) -> str:
-    from survey_service.hosted.pages import session_of as read
+    from survey_service.hosted.pages import read_page_token as read
 
     survey, ticket = page.url.split("?")[0].rsplit("/", 2)[1:]
     found = read(world.parts.keys, survey, ticket)

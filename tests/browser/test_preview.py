@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from survey_service.preview.tokens import preview_token
 from survey_service.store.tables.metadata import metadata
-from tests.browser.world import a_world
+from tests.browser.world import run_world
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def frame(page, name):
 
 def test_a_survey_is_walked_through_in_every_frame_and_nothing_is_written(tmp_path, new_page):
     """The widget answers, goes back and stops; the page does, too; the email leads nowhere; no table has a row more or less."""
-    with a_world(tmp_path) as world:  # of its own: elsewhere a page that was closed may still be sending
+    with run_world(tmp_path) as world:  # of its own: elsewhere a page that was closed may still be sending
         before = rows(world)
         page = new_page(viewport={"width": 1400, "height": 900})
         problems = []

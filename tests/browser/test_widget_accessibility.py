@@ -72,13 +72,13 @@ def test_axe_finds_nothing_in_any_question(world, new_page, scheme, language):
 
 def consent(visitor: Visitor, name: str) -> None:
     visit(visitor, "", "asks")
-    visitor.sees("Before we begin")
+    visitor.expect_question("Before we begin")
 
 
 def declined(visitor: Visitor, name: str) -> None:
     consent(visitor, name)
     visitor.button("No thanks").click()
-    visitor.sees("That is fine.")
+    visitor.expect_question("That is fine.")
 
 
 def corner(visitor: Visitor, name: str) -> None:
@@ -112,7 +112,7 @@ def to_confirm(visitor: Visitor, name: str) -> None:
 
 def offline(visitor: Visitor, name: str) -> None:
     visit(visitor, "", "every-type")
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     visitor.page.route("**/answers", lambda route: route.abort())
     visitor.button("Skip").click()
     expect(visitor.status).to_contain_text("No connection.")
@@ -137,7 +137,7 @@ def test_the_tree_of_each_question_has_its_roles_and_names(visitor):
     """As a screen reader gets them; help and errors belong to the group."""
     visitor.visit()
     for question, tree in TREES.items():
-        visitor.sees(tree.split('"')[1])
+        visitor.expect_question(tree.split('"')[1])
         expect(visitor.survey).to_match_aria_snapshot(tree)
         group = visitor.survey.get_by_role("group")
         if question == "age":

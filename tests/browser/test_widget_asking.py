@@ -30,9 +30,9 @@ def test_the_next_question_is_there_before_the_server_has_answered(visitor, worl
     held, later = [], []
     visitor.page.route("**/answers", lambda route: route.continue_() if later else held.append(route))
 
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     expect(visitor.survey.get_by_text("Question 2 of at most 5")).to_be_visible()
     visitor.button("Skip").click()
     expect(visitor.survey.get_by_role("group", name="How is your mood?")).to_be_visible()
@@ -41,44 +41,44 @@ def test_the_next_question_is_there_before_the_server_has_answered(visitor, worl
     assert len(held) == 1
     later.append("now")
     held[0].continue_()
-    visitor.sees("Which extras?")
-    world.comes_to_have(visitor.session, [("colour", "answer", "red"), ("mood", "skip", None)])
+    visitor.expect_question("Which extras?")
+    world.wait_for_answers(visitor.session, [("colour", "answer", "red"), ("mood", "skip", None)])
 
 
 def test_silence_is_kept_apart(visitor, world):
     """Skip and don't know are two kinds of no value, and neither waits for the server."""
     visitor.visit()
     visitor.button("Skip").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.button("I don't know").click()
-    visitor.sees("Which extras?")
+    visitor.expect_question("Which extras?")
 
-    assert world.answers_in_time(visitor.session, 2) == [("colour", "skip", None), ("mood", "dont_know", None)]
+    assert world.wait_for_count(visitor.session, 2) == [("colour", "skip", None), ("mood", "dont_know", None)]
 
 
 def test_going_back_shows_what_was_given_and_withdraws_it(visitor, world):
     """Back is always there, and idle only on the first question."""
     visitor.visit()
     expect(visitor.button("Back")).to_be_disabled()
-    visitor.chooses("Blue")
+    visitor.choose("Blue")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.button("Back").click()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
 
     expect(visitor.survey.get_by_label("Blue")).to_be_checked()
     expect(visitor.button("Back")).to_be_disabled()
     assert world.answers(visitor.session) == []
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
-    assert world.answers_in_time(visitor.session, 1) == [("colour", "answer", "blue")]
+    visitor.expect_question("How is your mood?")
+    assert world.wait_for_count(visitor.session, 1) == [("colour", "answer", "blue")]
 
 
 def test_the_buttons_keep_their_places(visitor):
     """The same four, in the same order, on every question; the count of questions only falls."""
     visitor.visit()
     for number, question in enumerate(QUESTIONS, 1):
-        visitor.sees(question)
+        visitor.expect_question(question)
         assert visitor.survey.get_by_role("button").all_inner_texts() == ["Continue", "Back", "I don't know", "Skip"]
         expect(visitor.survey.get_by_text(f"Question {number} of at most 5")).to_be_visible()
         visitor.button("Skip").click()
@@ -91,9 +91,9 @@ def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
     """In words, in the live region, with the focus on what is to be mended; what was written stays."""
     visitor.visit()
     for question in QUESTIONS[:3]:
-        visitor.sees(question)
+        visitor.expect_question(question)
         visitor.button("Skip").click()
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
     field = visitor.survey.get_by_role("textbox", name="How old are you? years")
     field.fill(text)
     visitor.button("Continue").click()
@@ -108,14 +108,14 @@ def test_decimals_are_read_as_they_are_written_here(visitor, world):
     """A comma or a point, and blanks between thousands."""
     visitor.visit()
     for question in QUESTIONS[:3]:
-        visitor.sees(question)
+        visitor.expect_question(question)
         visitor.button("Skip").click()
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
     visitor.survey.get_by_role("textbox").fill("4 2,5")
     visitor.button("Continue").click()
-    visitor.sees("Anything else?")
+    visitor.expect_question("Anything else?")
 
-    assert world.answers_in_time(visitor.session, 4)[-1] == ("age", "answer", 42.5)
+    assert world.wait_for_count(visitor.session, 4)[-1] == ("age", "answer", 42.5)
 
 
 def test_nothing_chosen_is_not_an_answer(visitor):
@@ -125,9 +125,9 @@ def test_nothing_chosen_is_not_an_answer(visitor):
 
     expect(visitor.status).to_have_text("Choose an answer, or skip the question.")
     expect(visitor.survey.get_by_role("radio", name="Red")).to_be_focused()
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     expect(visitor.status).to_be_empty()
 
 
@@ -135,14 +135,14 @@ def test_a_page_may_forbid_an_answer(visitor, world):
     """A cancelled `surveyanswer` is not sent, and the question stays."""
     visitor.visit()
     visitor.page.evaluate("addEventListener('surveyanswer', (event) => event.preventDefault(), {once: true})")
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     assert world.answers(visitor.session) == []
 
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
-    assert world.answers_in_time(visitor.session, 1) == [("colour", "answer", "red")]
+    visitor.expect_question("How is your mood?")
+    assert world.wait_for_count(visitor.session, 1) == [("colour", "answer", "red")]
 
 
 def test_two_widgets_do_not_know_each_other(world, new_page):
@@ -160,7 +160,7 @@ def test_two_widgets_do_not_know_each_other(world, new_page):
     sessions = [event["session"] for event in visitor.events("surveystart")]
     assert len(set(sessions)) == 2
     first.get_by_role("button", name="Skip").click()
-    assert sorted(world.answers_in_time(session, 1) for session in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]
+    assert sorted(world.wait_for_count(session, 1) for session in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]
 
 
 def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):
@@ -182,5 +182,5 @@ def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):
 def test_it_speaks_the_language_of_its_attribute(visitor, language):
     """The questions come from the bank, the buttons from the widget."""
     visitor.visit(f'lang="{language}"')
-    visitor.sees({"en": "Which colour?", "fr": "Quelle couleur ?"}[language])
+    visitor.expect_question({"en": "Which colour?", "fr": "Quelle couleur ?"}[language])
     expect(visitor.button({"en": "Continue", "fr": "Continuer"}[language])).to_be_visible()

@@ -41,7 +41,7 @@ def test_the_pinned_tag_loads_these_bytes_and_no_others(visitor, world, fits):
         tag = re.sub(r"sha384-.{6}", "sha384-AAAAAA", tag)
     visitor.page.goto(world.put(tag + world.element().partition("</script>")[2]))
     if fits:
-        visitor.sees("Which colour?")
+        visitor.expect_question("Which colour?")
     else:
         expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
         visitor.page.wait_for_load_state("networkidle")

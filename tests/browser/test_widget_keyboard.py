@@ -11,7 +11,7 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(visitor, world):
     """Tab, arrows, Space, Enter: no mouse and no shortcut to learn. Choosing sends nothing: only Enter or Continue does."""
     visitor.visit()
     press = visitor.page.keyboard.press
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     press("Tab")
     press("Space")
     press("ArrowDown")
@@ -19,24 +19,24 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(visitor, world):
     assert visitor.events("surveyanswer") == []
     press("Enter")
 
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     press("Tab")
     press("Space")
     press("ArrowRight")
     press("Enter")
 
-    visitor.sees("Which extras?")
+    visitor.expect_question("Which extras?")
     press("Tab")
     press("Tab")
     press("Space")
     press("Enter")
 
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
     press("Tab")
     visitor.page.keyboard.type("33")
     press("Enter")
 
-    visitor.sees("Anything else?")
+    visitor.expect_question("Anything else?")
     press("Tab")
     visitor.page.keyboard.type("By hand")
     press("Tab")
@@ -52,12 +52,12 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(visitor, world):
 def test_the_focus_moves_only_after_an_act(visitor):
     """At the start it stays with the page; then it goes to each new question, and at last to the end."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     assert visitor.page.evaluate("document.activeElement === document.body")
 
     for question in QUESTIONS[1:]:
         visitor.button("Skip").click()
-        visitor.sees(question)
+        visitor.expect_question(question)
         expect(visitor.survey.locator("legend")).to_be_focused()
     visitor.button("Skip").click()
     expect(visitor.survey.locator("legend")).to_have_text("That was everything.")
@@ -68,19 +68,19 @@ def test_a_late_reply_does_not_take_the_focus_from_the_page(visitor, world):
     """Whoever has moved on to another field keeps writing there."""
     visitor.page.goto(world.put(world.element() + "<input aria-label='Search'>"))
     visitor.button("Skip").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.button("Skip").click()
-    visitor.sees("Which extras?")
+    visitor.expect_question("Which extras?")
     held = []
     visitor.page.route("**/answers", lambda route: held.insert(0, route))
-    visitor.chooses("Tow bar")
+    visitor.choose("Tow bar")
     with visitor.page.expect_request(re.compile("/answers$")):
         visitor.button("Continue").click()
     search = visitor.page.get_by_label("Search")
     search.click()
     held[0].continue_()
 
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
     expect(search).to_be_focused()
 
 
@@ -101,7 +101,7 @@ def test_a_screen_reader_gets_names_roles_and_one_live_region(visitor):
         """
     )
     visitor.button("Skip").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     radios = visitor.survey.get_by_role("radio")
     expect(radios).to_have_count(11)
     expect(visitor.survey.get_by_role("radio", name="0 Terrible")).to_be_visible()
@@ -116,7 +116,7 @@ def test_targets_are_large_enough(visitor):
     """44 pixels high, every option and every button."""
     visitor.visit()
     for question in QUESTIONS:
-        visitor.sees(question)
+        visitor.expect_question(question)
         boxes = [item.bounding_box() for item in visitor.survey.locator("label, button, .t").all()]
         assert all(box["height"] >= 44 and box["width"] >= 44 for box in boxes), question
         visitor.button("Skip").click()
@@ -125,18 +125,18 @@ def test_targets_are_large_enough(visitor):
 def test_an_invitation_in_the_corner_never_takes_the_focus(visitor, world):
     """It can be sent away with one press, and what was answered counts."""
     visitor.page.goto(world.put("<input aria-label='Search' autofocus>" + world.element('mode="corner"')))
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     expect(visitor.page.get_by_label("Search")).to_be_focused()
     expect(visitor.survey.get_by_role("region", name="Which colour?")).to_be_visible()
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.button("No thanks").click()
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
     visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
     assert world.status(visitor.session) == "finished"
-    world.comes_to_have(visitor.session, [("colour", "answer", "red")])
+    world.wait_for_answers(visitor.session, [("colour", "answer", "red")])
 
 
 def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):
@@ -148,13 +148,13 @@ def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):
     link.click()
     expect(visitor.survey.get_by_role("dialog", name="Which colour?")).to_be_visible()
     visitor.button("Skip").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.page.keyboard.press("Escape")
     expect(visitor.survey.get_by_role("dialog")).to_have_count(0)
     expect(link).to_be_focused()
 
     link.click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.button("No thanks").click()
     expect(visitor.survey.get_by_role("dialog")).to_have_count(0)
     visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")

@@ -11,50 +11,50 @@ from tests.browser.world import Visitor
 def test_a_broken_line_loses_nothing(visitor, world):
     """Offline the next question is shown and answered; both answers arrive, in their order, when the line is back."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     visitor.page.context.set_offline(True)
-    visitor.chooses("Blue")
+    visitor.choose("Blue")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.survey.get_by_role("radio", name="3", exact=True).check()
     visitor.button("Continue").click()
     expect(visitor.status).to_have_text("No connection. Your answers are kept here, and sent as soon as it is back.", timeout=10_000)
     assert world.answers(visitor.session) == []
 
     visitor.page.context.set_offline(False)
-    visitor.sees("Which extras?")
-    world.comes_to_have(visitor.session, [("colour", "answer", "blue"), ("mood", "answer", 3)])
+    visitor.expect_question("Which extras?")
+    world.wait_for_answers(visitor.session, [("colour", "answer", "blue"), ("mood", "answer", 3)])
     expect(visitor.status).to_be_empty()
 
 
 def test_what_was_being_answered_stays_when_the_line_comes_back(visitor):
     """The server's reply does not take a question away from under somebody's hands."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     visitor.page.context.set_offline(True)
-    visitor.chooses("Blue")
+    visitor.choose("Blue")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.survey.get_by_role("radio", name="3", exact=True).check()
     visitor.page.context.set_offline(False)
 
     with visitor.page.expect_response(re.compile("/answers$")):
         pass
     expect(visitor.survey.get_by_role("radio", name="3", exact=True)).to_be_checked()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
 
 
 def test_a_double_click_sends_one_answer(visitor, world):
     """Its second half does not fall on the next question."""
     visitor.visit()
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").dblclick()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     expect(visitor.status).to_be_empty()
     visitor.button("Skip").dblclick()
-    visitor.sees("Which extras?")
+    visitor.expect_question("Which extras?")
     visitor.button("Continue").dblclick()
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
 
     given = world.answers(visitor.session)
     assert [question for question, _, _ in given] == ["colour", "mood", "extras"]
@@ -75,11 +75,11 @@ def test_a_server_in_trouble_is_asked_again_under_the_same_id(visitor, world, st
             route.continue_()
 
     visitor.page.route("**/answers", first_in_trouble)
-    visitor.chooses("Red")
+    visitor.choose("Red")
     with visitor.page.expect_response(lambda response: response.ok and response.url.endswith("/answers")):
         visitor.button("Continue").click()
 
-    world.comes_to_have(visitor.session, [("colour", "answer", "red")])
+    world.wait_for_answers(visitor.session, [("colour", "answer", "red")])
     assert len(sent) == 2
     assert sent[0] == sent[1]
     assert 0 <= sent[0]["seconds"] < 60
@@ -88,15 +88,15 @@ def test_a_server_in_trouble_is_asked_again_under_the_same_id(visitor, world, st
 def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
     """The session was ended elsewhere: the answer is refused, the page is told, the end is shown."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     with visitor.page.expect_request(re.compile("/sessions$")) as started:
         visitor.page.reload()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     token = started.value.response().json()["token"]
     ended = visitor.page.request.post(f"{world.service}/api/v1/sessions/{visitor.session}/finish", data={"token": token})
     assert ended.ok
 
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
     assert [event["code"] for event in visitor.events("surveyerror")] == ["session_closed"]
@@ -106,15 +106,15 @@ def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
 def test_leaving_the_page_sends_what_is_still_waiting(visitor, world):
     """An answer outlives its page."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     session = visitor.session
     visitor.page.route("**/answers", lambda route: route.abort(), times=1)
-    visitor.chooses("Red")
+    visitor.choose("Red")
     with visitor.page.expect_event("requestfailed"):
         visitor.button("Continue").click()
     visitor.page.goto(world.put("<p>Elsewhere</p>"))
 
-    assert world.answers_in_time(session, 1) == [("colour", "answer", "red")]
+    assert world.wait_for_count(session, 1) == [("colour", "answer", "red")]
 
 
 def test_the_link_stays_where_the_survey_cannot_start(visitor, world):
@@ -145,17 +145,17 @@ def test_nothing_is_kept_in_the_browser_unasked(visitor):
 def test_with_remember_a_reload_goes_on(visitor):
     """The session is found again; once it is over, nobody is asked again."""
     visitor.visit("remember")
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     session = visitor.session
     with visitor.page.expect_response(re.compile(rf"/sessions/{session}\?words$")):
         visitor.page.reload()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     assert visitor.events("surveystart") == []
 
     for question in ("How is your mood?", "Which extras?", "How old are you?", "Anything else?"):
-        visitor.sees(question)
+        visitor.expect_question(question)
         visitor.button("Skip").click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
     visitor.page.reload()

@@ -19,10 +19,10 @@ POLICY = (
 def test_a_hostile_page_changes_nothing(visitor, world):
     """Its styles do not reach inside, and the element stays visible."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     before = [visitor.survey.locator(part).first.bounding_box() for part in ("legend", "label", "button")]
     visitor.visit(head=HOSTILE)
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     after = [visitor.survey.locator(part).first.bounding_box() for part in ("legend", "label", "button")]
 
     assert [box["height"] for box in after] == [box["height"] for box in before]
@@ -34,14 +34,14 @@ def test_nothing_of_the_page_covers_an_invitation(visitor, world):
     """The corner is in the top layer, where no z-index reaches; also after a framework has moved the element."""
     cover = "<div style='position:fixed;inset:0;z-index:2147483647;background:#fff'></div>"
     visitor.page.goto(world.put(cover + world.element('mode="corner"') + cover))
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     on_top = """() => {
       const box = document.querySelector("persona-survey").shadowRoot.querySelector("section").getBoundingClientRect();
       return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.localName;
     }"""
     assert visitor.page.evaluate(on_top) == "persona-survey"
     visitor.page.evaluate("document.body.prepend(document.querySelector('persona-survey'))")
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     assert visitor.page.evaluate(on_top) == "persona-survey"
 
 
@@ -74,7 +74,7 @@ def test_the_class_may_be_defined_under_another_name(visitor, world):
 def test_the_element_has_no_property_that_a_page_could_overwrite(visitor, world):
     """The build shortens the names of fields, and none of these fields belongs to the element: only the methods that browsers call do."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     own = visitor.page.locator("persona-survey").evaluate(
         "(element) => [Object.getOwnPropertyNames(element), Object.getOwnPropertyNames(Object.getPrototypeOf(element)).sort()]"
     )
@@ -142,7 +142,7 @@ def test_it_is_dark_where_the_person_wants_it(world, new_page, scheme, attribute
     """And light on a page that is always light."""
     visitor = Visitor(world, new_page(color_scheme=scheme))
     visitor.visit(attributes)
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     style = visitor.survey.locator("section").evaluate("(node) => [getComputedStyle(node).backgroundColor, getComputedStyle(node).color]")
     assert style == [paper, ink]
 
@@ -164,14 +164,14 @@ def test_a_lazy_survey_waits_until_it_is_seen(visitor, world):
     visitor.page.evaluate("customElements.whenDefined('persona-survey').then(() => true)")
     assert visitor.events("surveystart") == []
     visitor.survey.scroll_into_view_if_needed()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
 
 
 def test_moving_the_element_does_not_start_again(visitor):
     """Frameworks move nodes about; the respondent must not notice."""
     visitor.visit()
     visitor.button("Skip").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.page.evaluate("document.body.prepend(document.querySelector('persona-survey'))")
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     assert len(visitor.events("surveystart")) == 1

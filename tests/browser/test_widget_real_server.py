@@ -41,20 +41,20 @@ def test_no_answer_is_lost_where_the_server_starts_anew(real, world, new_page):
     visitor = Visitor(seen_from(world, port, store), new_page())
     with web_server(url, port) as (_, running):
         visitor.visit()
-        visitor.chooses("Red")
+        visitor.choose("Red")
         visitor.button("Continue").click()
-        visitor.sees("How is your mood?")
-        visitor.world.answers_in_time(visitor.session, 1)
+        visitor.expect_question("How is your mood?")
+        visitor.world.wait_for_count(visitor.session, 1)
         end(running, signal.SIGKILL)
         visitor.survey.get_by_role("radio", name="7", exact=True).check()
         with visitor.page.expect_event("requestfailed"):
             visitor.button("Continue").click()
     with web_server(url, port):
         visitor.page.evaluate("dispatchEvent(new Event('online'))")
-        visitor.sees("Which extras?")
-        visitor.chooses("Tow bar")
+        visitor.expect_question("Which extras?")
+        visitor.choose("Tow bar")
         visitor.button("Continue").click()
-        visitor.sees("How old are you?")
+        visitor.expect_question("How old are you?")
         session = visitor.session
     kept = visitor.world.answers(session)
     assert [question for question, _, _ in kept] == ["colour", "mood", "extras"]
@@ -69,18 +69,18 @@ def test_a_slow_server_keeps_nobody_waiting(visitor, world):
     """
     visitor.page.route("**/answers", lambda route: (visitor.page.wait_for_timeout(SLOW * 1000), route.continue_()))
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     visitor.page.evaluate(WATCH)
-    visitor.chooses("Blue")
+    visitor.choose("Blue")
     with visitor.page.expect_response("**/answers"):
         visitor.button("Continue").click()
     visitor.survey.get_by_role("radio", name="3", exact=True).check()
     with visitor.page.expect_response("**/answers"):
         visitor.button("Continue").click()
-    visitor.sees("Which extras?")
+    visitor.expect_question("Which extras?")
     with visitor.page.expect_response("**/answers"):
         visitor.button("Skip").click()
-    visitor.sees("How old are you?")
+    visitor.expect_question("How old are you?")
 
     waits = visitor.page.evaluate("steps.map((step) => step.shown - step.clicked)")
     assert len(waits) == 3
@@ -90,23 +90,23 @@ def test_a_slow_server_keeps_nobody_waiting(visitor, world):
 def test_what_is_being_answered_is_never_replaced(visitor, world):
     """The server would have asked something else; what the person has begun stays, is taken, and only then the server's word goes."""
     visitor.visit()
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     held = []
     visitor.page.route("**/answers", lambda route: held.append(route) if not held else route.continue_())
-    visitor.chooses("Red")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     visitor.survey.get_by_role("radio", name="4", exact=True).check()
     reply = held[0].fetch()
     view = reply.json()
     view["question"] = {"id": "story", "type": "text", "text": "Anything else?", "given": None, "can_go_back": True}
     with visitor.page.expect_response("**/answers"):
         held[0].fulfill(response=reply, json=view)
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     expect(visitor.survey.get_by_role("radio", name="4", exact=True)).to_be_checked()
     visitor.button("Continue").click()
-    visitor.sees("Which extras?")
-    world.comes_to_have(visitor.session, [("colour", "answer", "red"), ("mood", "answer", 4)])
+    visitor.expect_question("Which extras?")
+    world.wait_for_answers(visitor.session, [("colour", "answer", "red"), ("mood", "answer", 4)])
 
 
 def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
@@ -116,7 +116,7 @@ def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
     token = world.link("zoe@example.com", "every-type", "colour", "blue")
     address = world.put(world.element('link hidden-mail="zoe@example.com"'))
     visitor.page.goto(f"{address}?mail=zoe@example.com#discern={token}")
-    visitor.sees("How is your mood?")
+    visitor.expect_question("How is your mood?")
     for _ in range(3):
         before = visitor.survey.locator("legend").inner_text()
         visitor.button("Skip").click()

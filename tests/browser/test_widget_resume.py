@@ -9,9 +9,9 @@ WINDOW = {"viewport": {"width": 500, "height": 260}}
 
 def to_the_ticks(visitor: Visitor, attributes: str = "") -> None:
     visitor.visit(attributes, survey="branch")
-    visitor.chooses("Yes")
+    visitor.choose("Yes")
     visitor.button("Continue").click()
-    visitor.sees("Which kinds have you had?")
+    visitor.expect_question("Which kinds have you had?")
 
 
 def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, new_page):
@@ -20,7 +20,7 @@ def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, 
     to_the_ticks(visitor)
     visitor.survey.locator("label").first.scroll_into_view_if_needed()
     visitor.page.evaluate("scrollTo(0, 0)")
-    visitor.chooses("A small one")
+    visitor.choose("A small one")
     session = visitor.session
     shown = visitor.survey.locator("label").evaluate_all(
         "(all) => all.filter((one) => one.getBoundingClientRect().top < innerHeight).length"
@@ -28,7 +28,7 @@ def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, 
     assert 1 <= shown < 6
     visitor.page.goto(world.put("<p>Elsewhere</p>"))
 
-    draft = world.answers_in_time(session, 2)[1]
+    draft = world.wait_for_count(session, 2)[1]
     assert draft[:2] == ("which", "answer")
     assert draft[2]["ticked"] == ["small"]
     assert 1 <= len(draft[2]["seen"]) <= shown
@@ -37,19 +37,19 @@ def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, 
 def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
     """The survey goes on where it was; the confirmed answer takes the place of the draft."""
     to_the_ticks(visitor, "remember")
-    visitor.chooses("A van")
+    visitor.choose("A van")
     session = visitor.session
     elsewhere = world.put("<p>Elsewhere</p>")
     back = visitor.page.url
     visitor.page.goto(elsewhere)
-    world.answers_in_time(session, 2)
+    world.wait_for_count(session, 2)
     visitor.page.goto(back)
-    visitor.sees("Which kinds have you had?")
+    visitor.expect_question("Which kinds have you had?")
     expect(visitor.survey.get_by_label("A van")).to_be_checked()
     expect(visitor.survey.get_by_text("Question 2 of at most 3")).to_be_visible()
-    visitor.chooses("An estate")
+    visitor.choose("An estate")
     visitor.button("Continue").click()
-    visitor.sees("How satisfied are you?")
+    visitor.expect_question("How satisfied are you?")
 
     answers = world.answers(session)
     assert [question for question, _, _ in answers] == ["owns", "which"]
@@ -62,7 +62,7 @@ def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
 def test_ticks_that_nobody_touched_are_not_sent(visitor, world):
     """Looking at a question is not an answer to it."""
     to_the_ticks(visitor)
-    world.answers_in_time(visitor.session, 1)
+    world.wait_for_count(visitor.session, 1)
     sent = []
     visitor.page.on("request", lambda request: sent.append(request.url))
     session = visitor.session
@@ -74,38 +74,38 @@ def test_ticks_that_nobody_touched_are_not_sent(visitor, world):
 def test_going_back_across_a_branch_takes_the_branch_away(visitor, world):
     """The question that followed from the first answer is not asked after another one."""
     to_the_ticks(visitor)
-    visitor.chooses("A van")
+    visitor.choose("A van")
     visitor.button("Continue").click()
-    visitor.sees("How satisfied are you?")
+    visitor.expect_question("How satisfied are you?")
     visitor.button("Back").click()
-    visitor.sees("Which kinds have you had?")
+    visitor.expect_question("Which kinds have you had?")
     expect(visitor.survey.get_by_label("A van")).to_be_checked()
     visitor.button("Back").click()
-    visitor.sees("Do you own a car?")
+    visitor.expect_question("Do you own a car?")
     expect(visitor.survey.get_by_label("Yes")).to_be_checked()
-    visitor.chooses("No")
+    visitor.choose("No")
     visitor.button("Continue").click()
-    visitor.sees("How satisfied are you?")
-    world.comes_to_have(visitor.session, [("owns", "answer", "no")])
+    visitor.expect_question("How satisfied are you?")
+    world.wait_for_answers(visitor.session, [("owns", "answer", "no")])
 
 
 def test_two_tabs_of_one_session_never_count_an_answer_twice(visitor, world):
     """The second tab is behind; what it sends replaces, and it goes on from where the session is."""
     visitor.visit("remember")
-    visitor.sees("Which colour?")
+    visitor.expect_question("Which colour?")
     session = visitor.session
     other = Visitor(world, visitor.page.context.new_page())
     other.page.goto(visitor.page.url)
-    other.sees("Which colour?")
-    visitor.chooses("Red")
+    other.expect_question("Which colour?")
+    visitor.choose("Red")
     visitor.button("Continue").click()
-    visitor.sees("How is your mood?")
-    world.answers_in_time(session, 1)
-    other.chooses("Blue")
+    visitor.expect_question("How is your mood?")
+    world.wait_for_count(session, 1)
+    other.choose("Blue")
     with other.page.expect_response("**/answers"):
         other.button("Continue").click()
-    other.sees("How is your mood?")
-    world.comes_to_have(session, [("colour", "answer", "blue")])
+    other.expect_question("How is your mood?")
+    world.wait_for_answers(session, [("colour", "answer", "blue")])
     visitor.button("Skip").click()
-    visitor.sees("Which extras?")
-    assert [question for question, _, _ in world.answers_in_time(session, 2)] == ["colour", "mood"]
+    visitor.expect_question("Which extras?")
+    assert [question for question, _, _ in world.wait_for_count(session, 2)] == ["colour", "mood"]

@@ -10,14 +10,14 @@ def test_nothing_is_stored_before_the_person_agrees(visitor, world):
     """The text comes first, by itself; "I agree" starts, and the focus goes to the first question."""
     before = world.count(SurveySession)
     visitor.visit(survey="asks")
-    visitor.sees("Before we begin")
+    visitor.expect_question("Before we begin")
     expect(visitor.survey.get_by_text("We keep your answers for one year.")).to_be_visible()
     assert visitor.survey.get_by_role("button").all_inner_texts() == ["I agree", "No thanks"]
     assert world.count(SurveySession) == before
     assert visitor.events("surveystart") == []
 
     visitor.button("I agree").click()
-    visitor.sees("Do you own a car?")
+    visitor.expect_question("Do you own a car?")
     expect(visitor.survey.locator("legend")).to_be_focused()
     expect(visitor.survey.get_by_text("We keep your answers")).to_have_count(0)
     assert world.count(SurveySession) == before + 1
@@ -73,10 +73,10 @@ def test_an_invitation_sent_away_stays_away(visitor, world, remember):
 def test_a_notice_holds_nobody_up(visitor):
     """Consent that is not required stands beside the first question, and goes with it."""
     visitor.visit(survey="tells")
-    visitor.sees("Do you own a car?")
+    visitor.expect_question("Do you own a car?")
     expect(visitor.survey.get_by_text("We keep your answers for one year.")).to_be_visible()
     visitor.button("Skip").click()
-    visitor.sees("How satisfied are you?")
+    visitor.expect_question("How satisfied are you?")
     expect(visitor.survey.get_by_text("We keep your answers for one year.")).to_have_count(0)
 
 
@@ -86,20 +86,20 @@ def test_a_click_in_an_email_is_told_and_can_be_changed(visitor, world, where, r
     token = world.link(request.node.name, "branch", "owns", "yes")
     page = world.put(world.element(f'link="{token}"' if where == "attribute" else "link", "branch"))
     visitor.page.goto(page if where == "attribute" else f"{page}#discern={token}")
-    visitor.sees("Which kinds have you had?")
+    visitor.expect_question("Which kinds have you had?")
     expect(visitor.survey.get_by_text("You chose Yes.")).to_be_visible()
     expect(visitor.survey.get_by_text("Question 2 of at most 3")).to_be_visible()
     assert world.answers(visitor.session) == []
 
     visitor.button("Change").click()
-    visitor.sees("Do you own a car?")
+    visitor.expect_question("Do you own a car?")
     expect(visitor.survey.get_by_role("radio", checked=True)).to_have_count(0)
     expect(visitor.survey.locator("legend")).to_be_focused()
-    visitor.chooses("No")
+    visitor.choose("No")
     visitor.button("Continue").click()
-    visitor.sees("How satisfied are you?")
+    visitor.expect_question("How satisfied are you?")
     expect(visitor.survey.get_by_text("You chose")).to_have_count(0)
-    world.comes_to_have(visitor.session, [("owns", "answer", "no")])
+    world.wait_for_answers(visitor.session, [("owns", "answer", "no")])
 
 
 def test_the_act_after_a_click_keeps_both(visitor, world, request):
@@ -108,25 +108,25 @@ def test_the_act_after_a_click_keeps_both(visitor, world, request):
     visitor.survey.get_by_label("A van").focus()
     visitor.page.keyboard.press("Space")
     visitor.page.keyboard.press("Enter")
-    visitor.sees("How satisfied are you?")
-    assert [item[0] for item in world.answers_in_time(visitor.session, 2)] == ["owns", "which"]
+    visitor.expect_question("How satisfied are you?")
+    assert [item[0] for item in world.wait_for_count(visitor.session, 2)] == ["owns", "which"]
 
 
 def test_a_click_that_is_the_whole_survey_is_confirmed_with_one_press(visitor, world, request):
     """And the end is that of the persona who was recognised."""
     visitor.visit(f'link="{world.link(request.node.name, "one", "owns", "yes")}"', survey="one")
-    visitor.sees("You chose Yes.")
+    visitor.expect_question("You chose Yes.")
     assert world.answers(visitor.session) == []
     visitor.button("That's right").click()
     expect(visitor.survey.get_by_text("You are a sun.")).to_be_visible()
-    world.comes_to_have(visitor.session, [("owns", "answer", "yes")])
+    world.wait_for_answers(visitor.session, [("owns", "answer", "yes")])
 
 
 def test_each_persona_has_its_own_end(visitor):
     """Text and the way on come from the bank; the page hears them, and hears nothing of probabilities."""
     visitor.page.clock.install()
     visitor.visit(survey="one")
-    visitor.chooses("No")
+    visitor.choose("No")
     visitor.page.clock.fast_forward(5000)  # time to read: an answer that comes at once tells nothing of the persona
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("You are a moon.")).to_be_visible()
@@ -139,8 +139,8 @@ def test_a_refusal_can_be_offered(visitor, world):
     """With the attribute `refuse` there is a fifth button, and it is a kind of silence of its own."""
     visitor.visit("refuse")
     visitor.button("I'd rather not say").click()
-    visitor.sees("How is your mood?")
-    assert world.answers_in_time(visitor.session, 1) == [("colour", "refuse", None)]
+    visitor.expect_question("How is your mood?")
+    assert world.wait_for_count(visitor.session, 1) == [("colour", "refuse", None)]
 
 
 def test_a_signed_identity_is_passed_on(visitor, world):

@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
-from survey_service.email_links.create import LIFETIME, Recipient, mailing, make
+from survey_service.email_links.create import LIFETIME, Recipient, prepare_mailing, create_links
 from survey_service.email_links.rendering import Drafts
 from survey_service.links.tokens import LinkTokens
 from survey_service.settings import Settings
@@ -101,20 +101,20 @@ class World:
     def link(self, contact: str, survey: str, question: str, option: str | None) -> str:
         """The token of an email link: to an answer, or to the question."""
         with self.parts.store.writing() as session:
-            wanted = mailing(session, self.parts.banks, survey, question, LIFETIME)
-            (made,) = make(session, self.parts.keys, wanted, [Recipient(contact, "en")], utc_now())
+            wanted = prepare_mailing(session, self.parts.banks, survey, question, LIFETIME)
+            (made,) = create_links(session, self.parts.keys, wanted, [Recipient(contact, "en")], utc_now())
         draft = Drafts(LinkTokens(self.parts.keys), self.service, wanted.bank).of(made)
         url = draft.url if option is None else next(this_option.url for this_option in draft.options if this_option.id == option)
         return url.rpartition("/")[2]
 
-    def comes_to_have(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:
+    def wait_for_answers(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:
         """The widget shows the next question before the service has the answer: these are kept as soon as it has."""
         until = time.monotonic() + 10
         while (found := self.answers(session_id)) != wanted:
             assert time.monotonic() < until, f"{found} was kept, not {wanted}"
             threading.Event().wait(0.02)
 
-    def answers_in_time(self, session_id: str, wanted: int) -> list[tuple[str, str, Any]]:
+    def wait_for_count(self, session_id: str, wanted: int) -> list[tuple[str, str, Any]]:
         """Once at least so many have been kept."""
         until = time.monotonic() + 10
         while len(found := self.answers(session_id)) < wanted:
@@ -150,10 +150,10 @@ class Visitor:
     def button(self, name: str) -> Locator:
         return self.survey.get_by_role("button", name=name, exact=True)
 
-    def sees(self, question: str) -> None:
+    def expect_question(self, question: str) -> None:
         expect(self.survey.get_by_role("group", name=question)).to_be_visible()
 
-    def chooses(self, option: str) -> None:
+    def choose(self, option: str) -> None:
         self.survey.get_by_label(option, exact=True).check()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
@@ -167,21 +167,21 @@ class Visitor:
     def answer_everything(self) -> None:
         """A possible answer to each of the five questions."""
         acts: tuple[Callable[[], None], ...] = (
-            lambda: self.chooses("Blue"),
+            lambda: self.choose("Blue"),
             lambda: self.survey.get_by_role("radio", name="7", exact=True).check(),
-            lambda: self.chooses("Tow bar"),
+            lambda: self.choose("Tow bar"),
             lambda: self.survey.get_by_role("textbox").fill("42"),
             lambda: self.survey.get_by_role("textbox").fill("No, thank you"),
         )
         for question, act in zip(QUESTIONS, acts, strict=True):
-            self.sees(question)
+            self.expect_question(question)
             act()
             self.button("Continue").click()
         expect(self.survey.get_by_text("That was everything.")).to_be_visible()
 
 
 @contextmanager
-def a_world(folder: Path) -> Iterator[World]:
+def run_world(folder: Path) -> Iterator[World]:
     """A service with three banks and a shop that may embed them; both end with the block."""
     pages: dict[str, tuple[str, Mapping[str, str]]] = {}
     with _listening(_shop(pages)) as shop:

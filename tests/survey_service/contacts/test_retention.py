@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select, update
 
 from survey_service.clock import utc_now
-from survey_service.contacts.retention import Pruned, prune
+from survey_service.contacts.retention import PruneCounts, prune
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact, SurveySession
 from survey_service.store.tables.webhooks import Delivery
@@ -57,7 +57,7 @@ def test_what_is_old_goes_and_the_belief_with_it(shop):
     left = belief_of(shop, "zoe")
     assert left["evidence"] == {"answers": 1, "skipped": 0, "signals": 0}
     assert left["probabilities"] == pytest.approx(respondent(shop, None, km=40_000).belief())
-    assert pruned(shop) == Pruned()
+    assert pruned(shop) == PruneCounts()
 
 
 def test_strangers_of_whom_nothing_is_left_go_too_and_known_contacts_stay(shop):

@@ -28,7 +28,7 @@ class Mail:
     """One email. What is read on a page is kept in `page`."""
 
     service: Service
-    made: dict[str, Any]
+    created: dict[str, Any]
     page: str = ""
 
     @classmethod
@@ -36,7 +36,7 @@ class Mail:
         return cls(service, links(service, name, **{"question": "owns", **more})[0])
 
     def path(self, option: str | None = None) -> str:
-        url = self.made["options"][option] if option else self.made["url"]
+        url = self.created["options"][option] if option else self.created["url"]
         return url.removeprefix(self.service.parts.settings.base_url)
 
     @property
@@ -45,13 +45,13 @@ class Mail:
 
     @property
     def trap(self) -> str:
-        hidden = re.search(r'<a href="([^"]+)" tabindex="-1"', self.made["html"])
+        hidden = re.search(r'<a href="([^"]+)" tabindex="-1"', self.created["html"])
         assert hidden
         return hidden[1].removeprefix(self.service.parts.settings.base_url)
 
     @property
     def leave(self) -> str:
-        return self.made["leave"].removeprefix(self.service.parts.settings.base_url)
+        return self.created["leave"].removeprefix(self.service.parts.settings.base_url)
 
     def open(self, option: str | None = None, query: str = "", status: int = 200, **more: Any) -> str:
         response = self.service.client.get(self.path(option) + query, **more)

@@ -117,7 +117,7 @@ def test_the_page_speaks_the_language_of_the_contact(service):
     """As the email did."""
     service.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"language": "fr-CA"}})
     mail = Mail.to(service)
-    assert "Avez-vous une voiture ?" in mail.made["html"]
+    assert "Avez-vous une voiture ?" in mail.created["html"]
     page = mail.open("yes")
     assert "Vous avez choisi <strong>Oui</strong>." in page
     assert '<html lang="fr">' in page

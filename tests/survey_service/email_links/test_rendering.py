@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from survey_service.email_links.export import MAILERS
-from survey_service.email_links.rendering import html
+from survey_service.email_links.rendering import render_html
 from tests.survey_service.email_links.mailbox import Mail, links
 
 HOSTILE = """
@@ -66,21 +66,21 @@ def test_the_markup_is_what_email_programs_and_screen_readers_need(one_service):
     """Layout tables say so, cells are 44 pixels, links say what they are, and the trap is hidden from everybody."""
     for question in ("owns", "happy"):
         mail = Mail.to(one_service, question=question)
-        page = Reader(mail.made["html"])
+        page = Reader(mail.created["html"])
         assert all(table["role"] == "presentation" for table in page.tags_of("table"))
         cells = [cell for cell in page.tags_of("td") if "border:" in (cell.get("style") or "")]
-        assert [cell["height"] for cell in cells] == ["44"] * len(mail.made["options"])
+        assert [cell["height"] for cell in cells] == ["44"] * len(mail.created["options"])
         assert all("background-color:#ffffff" in cell["style"] for cell in cells)
-        assert all(page.links[url].strip() for url in mail.made["options"].values())
+        assert all(page.links[url].strip() for url in mail.created["options"].values())
         hidden = [link for link in page.tags_of("a") if link.get("tabindex") == "-1"]
         assert [link["style"] for link in hidden] == ["display:none"]
         assert page.tags_of("div")[0]["aria-hidden"] == "true"
-        assert mail.trap not in mail.made["text"]
+        assert mail.trap not in mail.created["text"]
 
 
 def test_the_plain_text_part_has_every_answer(one_service):
     """With its address in full; labels of a scale beside their points."""
-    made = Mail.to(one_service, question="happy").made
+    made = Mail.to(one_service, question="happy").created
     for url in (*made["options"].values(), made["url"], made["leave"]):
         assert url in made["text"]
     assert "5 (Yes): " in made["text"]
@@ -115,7 +115,7 @@ def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
     draft = Drafts(LinkTokens(one_service.parts.keys), "https://surveys.example", bank).example("owns")
     for mailer, tag in (("brevo", "{{ contact.%s }}"), ("hubspot", "{{ contact.%s }}"), ("mailchimp", "*|%s|*")):
         this_mailer = MAILERS[mailer]
-        written = html(this_mailer.template(draft))
+        written = render_html(this_mailer.template(draft))
         assert "surveys.example" not in written
         for name in this_mailer.columns(2):
             assert (tag % name in written) == (name != this_mailer.names["expires"])

@@ -144,9 +144,9 @@ def test_deleting_brings_back_what_was_said_before(service):
     service.start("open", identity=identity).answer("owns", "no")
     later = service.start("open", identity=identity)
     later.answer("owns", "yes")
-    from survey_service.hosted.pages import ticket_of
+    from survey_service.hosted.pages import page_token
 
-    ticket = ticket_of(service.parts.keys, "open", later.session)
+    ticket = page_token(service.parts.keys, "open", later.session)
     service.client.post(f"/s/open/{ticket}/erase")
     told = service.call("GET", "/api/v1/contacts/zoe").json["beliefs"]["cars"]
     assert [(item["question"], item["value"]) for item in told["explanation"]] == [("owns", "no")]

@@ -20,11 +20,11 @@ class Shop(Service):
 
     write_key: str = ""
 
-    def tell(self, path: str, body: Any, key: str | None = None) -> TestResponse:
+    def send(self, path: str, body: Any, key: str | None = None) -> TestResponse:
         return self.client.post(f"/v1/{path}", json=body, auth=(key or self.write_key, ""))
 
     def track(self, event: str = "Brochure Downloaded", **more: Any) -> TestResponse:
-        return self.tell("track", {"userId": "zoe", "event": event, **more})
+        return self.send("track", {"userId": "zoe", "event": event, **more})
 
 
 @pytest.fixture

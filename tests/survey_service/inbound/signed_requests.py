@@ -14,7 +14,7 @@ from tests.survey_service.service import Service
 SECRET = "the-client-secret-of-the-app"
 
 
-def a_source(service: Service, kind: str, **wishes: Any) -> dict[str, Any]:
+def create_source(service: Service, kind: str, **wishes: Any) -> dict[str, Any]:
     given = {"kind": kind, **({} if kind == "signed" else {"secret": SECRET}), **wishes}
     response = service.call("POST", "/api/v1/sources", given)
     assert response.status_code == 201, response.text
@@ -52,7 +52,7 @@ def shopify_headers(body: bytes, event_id: str, secret: str = SECRET) -> dict[st
     }
 
 
-def work(service: Service) -> int:
+def handle_due_events(service: Service) -> int:
     """Everything that is due; returns how many events were acted upon."""
     parts, count = service.parts, 0
     while handler.step(parts.store, parts.keys, parts.banks, parts.settings.base_url, service.clock):

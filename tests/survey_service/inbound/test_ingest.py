@@ -27,7 +27,7 @@ def test_the_next_question_and_the_belief_of_a_survey_know_what_was_seen(shop):
     shop.track(messageId="m1")
     first = respondent(shop, "zoe", owns="yes")
     respondent(shop, "max", owns="yes")
-    shop.tell("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "m2"})
+    shop.send("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "m2"})
 
     assert first.belief() == pytest.approx(belief_of(shop, "max")["probabilities"], abs=1e-12)
     weights = [item["bits"]["family"] for item in belief_of(shop, "max")["explanation"]]
@@ -43,7 +43,7 @@ def test_a_signal_counts_at_most_so_often_and_fades(shop):
     assert fresh["probabilities"]["family"] == pytest.approx(16 / 17)
 
     shop.clock.forward(days=60)
-    shop.tell("page", {"userId": "zoe", "messageId": "p", "properties": {"url": "https://shop.example/safety/airbags?mail=x@y.z"}})
+    shop.send("page", {"userId": "zoe", "messageId": "p", "properties": {"url": "https://shop.example/safety/airbags?mail=x@y.z"}})
 
     faded = belief_of(shop, "zoe")
     assert faded["probabilities"]["family"] == pytest.approx(10 / 11)  # 4 for both downloads, 2.5 for the page
@@ -55,7 +55,7 @@ def test_the_same_message_again_is_no_evidence(shop):
     for _ in range(2):
         shop.track(messageId="m1")
     message = {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "m1"}
-    shop.tell("batch", {"batch": [message, message]})
+    shop.send("batch", {"batch": [message, message]})
     barrier = Barrier(4)
 
     def at_once():
@@ -81,8 +81,8 @@ def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, ord
         {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "c"},
     ]
     for number in order:
-        assert shop.tell("batch", {"batch": [messages[number]]}).json == {"success": True}
-    shop.tell("batch", {"batch": messages})
+        assert shop.send("batch", {"batch": [messages[number]]}).json == {"success": True}
+    shop.send("batch", {"batch": messages})
 
     assert belief_of(shop, "zoe")["evidence"]["signals"] == 2
     assert {name["system"]: name["id"] for name in contact(shop, "zoe")["external_ids"]} == {"anonymous": "anon-7", "crm": "zoe"}
@@ -91,13 +91,13 @@ def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, ord
 def test_two_customers_at_one_computer_stay_two(shop):
     """The browser belongs to who came first; what a known user does is the known user's."""
     for user in ("zoe", "max"):
-        shop.tell("identify", {"userId": user, "anonymousId": "family-laptop"})
-    shop.tell("track", {"userId": "max", "anonymousId": "family-laptop", "event": "Brochure Downloaded", "messageId": "m"})
+        shop.send("identify", {"userId": user, "anonymousId": "family-laptop"})
+    shop.send("track", {"userId": "max", "anonymousId": "family-laptop", "event": "Brochure Downloaded", "messageId": "m"})
 
     assert contact(shop, "zoe")["id"] != contact(shop, "max")["id"]
     assert belief_of(shop, "max")["evidence"]["signals"] == 1
     assert contact(shop, "zoe")["beliefs"] == {}
-    refused = shop.tell("alias", {"userId": "zoe", "previousId": "max", "messageId": "n"})
+    refused = shop.send("alias", {"userId": "zoe", "previousId": "max", "messageId": "n"})
     assert refused.json == {"success": True}  # the library would send it again and again
     assert contact(shop, "zoe")["id"] != contact(shop, "max")["id"]
 
@@ -105,8 +105,8 @@ def test_two_customers_at_one_computer_stay_two(shop):
 def test_traits_fill_what_nobody_has_said_and_overwrite_nothing(shop):
     """The key of a browser is public."""
     shop.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"plan": "gold"}})
-    shop.tell("identify", {"userId": "zoe", "context": {"traits": {"email": "zoe@example.com", "plan": "free", "age": 40, "deep": {}}}})
-    shop.tell("identify", {"userId": "zoe", "traits": {"email": "attacker@example.com"}})
+    shop.send("identify", {"userId": "zoe", "context": {"traits": {"email": "zoe@example.com", "plan": "free", "age": 40, "deep": {}}}})
+    shop.send("identify", {"userId": "zoe", "traits": {"email": "attacker@example.com"}})
 
     told = contact(shop, "zoe")
     assert (told["email"], told["attributes"]) == ("zoe@example.com", {"plan": "gold", "age": 40})
@@ -115,8 +115,8 @@ def test_traits_fill_what_nobody_has_said_and_overwrite_nothing(shop):
 def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
     """By as much as its sentAt is off; never into the future."""
     hour_fast = {"timestamp": "2026-01-05T10:30:00Z", "sentAt": "2026-01-05T11:00:00Z"}
-    shop.tell("track", {"userId": "zoe", "event": "Brochure Downloaded", "messageId": "m", **hour_fast})
-    shop.tell("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "n", "timestamp": "2027-01-05T10:30:00Z"})
+    shop.send("track", {"userId": "zoe", "event": "Brochure Downloaded", "messageId": "m", **hour_fast})
+    shop.send("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "n", "timestamp": "2027-01-05T10:30:00Z"})
 
     assert belief_of(shop, "zoe")["explanation"][0]["at"] == "2026-01-05T09:30:00+00:00"
     assert belief_of(shop, "max")["explanation"][0]["at"] == "2026-01-05T10:00:00+00:00"
@@ -125,7 +125,7 @@ def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
 def test_an_agents_note_is_a_signal_by_channel_and_topic(shop):
     """Whatever the event is called."""
     properties = {"channel": "Agent", "topic": "noise", "text": "is never kept"}
-    shop.tell("track", {"userId": "zoe", "event": "Call Ended", "messageId": "m", "properties": properties})
+    shop.send("track", {"userId": "zoe", "event": "Call Ended", "messageId": "m", "properties": properties})
 
     assert belief_of(shop, "zoe")["probabilities"]["family"] == pytest.approx(0.8)
     assert "is never kept" not in everything(shop)
@@ -139,7 +139,7 @@ def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(s
     event = {"type": "track", "event": "Brochure Downloaded"}
     batch = [{**event, "userId": name, "messageId": name} for name in ("gone", "no", "zoe")]
 
-    assert shop.tell("batch", {"batch": [*batch, {"type": "track"}, 7]}).json == {"success": True}
+    assert shop.send("batch", {"batch": [*batch, {"type": "track"}, 7]}).json == {"success": True}
 
     assert everything(shop).count("'Brochure Downloaded'") == 1
     assert belief_of(shop, "zoe")["evidence"]["signals"] == 1
@@ -161,7 +161,7 @@ def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(s
 )
 def test_what_cannot_be_taken_is_refused_in_the_shape_that_libraries_read(shop, path, body, status, code):
     """`code` and `message`, no problem+json: one of them fails on that."""
-    response = shop.tell(path, body)
+    response = shop.send(path, body)
 
     assert (response.status_code, response.json["code"]) == (status, code)
     assert response.json["message"]
@@ -194,7 +194,7 @@ def test_only_a_key_that_may_tell_gets_in(shop, key):
     if key == "read":
         with shop.parts.store.writing() as session:
             key = create_key(session, shop.parts.keys, "read", "r", shop.clock())
-    refused = shop.tell("track", {"userId": "zoe", "event": "x"}, key=key or "-")
+    refused = shop.send("track", {"userId": "zoe", "event": "x"}, key=key or "-")
 
     assert refused.status_code in (401, 403)
     assert set(refused.json) == {"code", "message"}

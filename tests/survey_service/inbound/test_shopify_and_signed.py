@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from survey_service.store.tables.inbound import InboundEvent
 from survey_service.store.tables.webhooks import Delivery
 from tests.processes import oracle
-from tests.survey_service.inbound.signed_requests import SECRET, a_source, post, shopify_headers, work
+from tests.survey_service.inbound.signed_requests import SECRET, create_source, post, shopify_headers, handle_due_events
 
 ORDER = {
     "id": 1001,
@@ -40,14 +40,14 @@ def told(service):
 def test_a_paid_order_becomes_a_link_when_the_delay_is_over(service):
     """Not before; to whoever sends the email, with its address and every answer's URL."""
     an_endpoint(service)
-    source = a_source(service, "shopify", survey="all", delay_hours=48)
+    source = create_source(service, "shopify", survey="all", delay_hours=48)
     assert paid(service, source).status_code == 200
     assert told(service) == []
-    assert work(service) == 1
+    assert handle_due_events(service) == 1
     service.clock.forward(hours=47)
-    assert work(service) == 0
+    assert handle_due_events(service) == 0
     service.clock.forward(hours=1)
-    assert work(service) == 1
+    assert handle_due_events(service) == 1
     (facts,) = told(service)
     assert facts["contact"]["email"] == "zoe@example.com"
     assert {"system": "shopify", "type": "id", "id": "7"} in facts["contact"]["external_ids"]
@@ -61,21 +61,21 @@ def test_a_paid_order_becomes_a_link_when_the_delay_is_over(service):
 def test_the_same_order_again_is_taken_once(service):
     """Shopify repeats what it is not sure of; the id of the event tells."""
     an_endpoint(service)
-    source = a_source(service, "shopify", survey="all", delay_hours=0)
+    source = create_source(service, "shopify", survey="all", delay_hours=0)
     for _ in range(3):
         assert paid(service, source).status_code == 200
-    work(service)
+    handle_due_events(service)
     assert len(told(service)) == 1
 
 
 def test_of_an_order_only_what_is_needed_is_kept(service):
     """Neither what was bought nor what was written; and nothing at all once it is done."""
-    source = a_source(service, "shopify", survey="all")
+    source = create_source(service, "shopify", survey="all")
     paid(service, source)
     with service.parts.store.reading() as session:
         (row,) = session.exec(select(InboundEvent))
         assert row.facts == {"customer": "7", "email": "zoe@example.com", "order": "1001"}
-    work(service)
+    handle_due_events(service)
     with service.parts.store.reading() as session:
         (row,) = session.exec(select(InboundEvent))
         assert set(row.facts) == {"contact", "order"}
@@ -85,22 +85,22 @@ def test_of_an_order_only_what_is_needed_is_kept(service):
 def test_who_was_erased_or_wants_to_be_left_alone_gets_no_link(service):
     """Also when that happened while the link was waiting."""
     an_endpoint(service)
-    source = a_source(service, "shopify", survey="all", delay_hours=1)
+    source = create_source(service, "shopify", survey="all", delay_hours=1)
     paid(service, source)
-    work(service)
+    handle_due_events(service)
     assert service.call("DELETE", "/api/v1/contacts/shopify-7").status_code == 204
     service.clock.forward(hours=1)
-    assert work(service) == 1
+    assert handle_due_events(service) == 1
     assert told(service) == []
     paid(service, source, "e2")
-    work(service)
+    handle_due_events(service)
     with service.parts.store.reading() as session:
         assert [row.problem for row in session.exec(select(InboundEvent).order_by(InboundEvent.id))] == ["contact_erased", "contact_erased"]
 
 
 @pytest.mark.parametrize("wrong", ["secret", "body", "none"])
 def test_an_order_that_shopify_did_not_sign_is_not_kept(service, wrong):
-    source, body = a_source(service, "shopify", survey="all"), json.dumps(ORDER).encode()
+    source, body = create_source(service, "shopify", survey="all"), json.dumps(ORDER).encode()
     headers = {
         "secret": shopify_headers(body, "e1", "another"),
         "body": shopify_headers(json.dumps(ORDER, indent=1).encode(), "e1"),
@@ -114,9 +114,9 @@ def test_an_order_that_shopify_did_not_sign_is_not_kept(service, wrong):
 
 @pytest.mark.parametrize("change", [{"customer": None}, {"customer": {}}, {"customer": "x"}])
 def test_a_guest_is_nobody_who_could_be_known_again(service, change):
-    source = a_source(service, "shopify", survey="all")
+    source = create_source(service, "shopify", survey="all")
     assert paid(service, source, order={**ORDER, **change}).status_code == 200
-    assert work(service) == 0
+    assert handle_due_events(service) == 0
 
 
 def signed(service, source, body, **change):
@@ -129,18 +129,18 @@ def signed(service, source, body, **change):
 
 def test_a_system_that_signs_tells_who_a_contact_is(service):
     """As PUT /contacts would; signed by the public library; once."""
-    source = a_source(service, "signed")
+    source = create_source(service, "signed")
     body = {"contact": {"external_id": "crm-42", "email": "zoe@example.com", "attributes": {"city": "Lyon"}}}
     assert signed(service, source, body).status_code == 200
     assert signed(service, source, body).status_code == 200
-    assert work(service) == 1
+    assert handle_due_events(service) == 1
     contact = service.call("GET", "/api/v1/contacts/crm-42").json
     assert (contact["email"], contact["attributes"]) == ("zoe@example.com", {"city": "Lyon"})
 
 
 def test_what_is_badly_signed_or_cannot_be_a_contact_is_refused(service):
     """401 for the one, the field's name for the other."""
-    source = a_source(service, "signed")
+    source = create_source(service, "signed")
     body = {"contact": {"external_id": "crm-42"}}
     assert signed(service, source, body, secret="whsec_" + "QUJD" * 8).status_code == 401
     for ahead in (-301, 301):
@@ -148,7 +148,7 @@ def test_what_is_badly_signed_or_cannot_be_a_contact_is_refused(service):
     assert signed(service, source, {"contact": {"email": "a@example.com"}}).status_code == 400
     refused = signed(service, source, {"contact": {"external_id": "a", "nonsense": 1}})
     assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "contact.nonsense")
-    assert work(service) == 0
+    assert handle_due_events(service) == 0
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_is_badly_signed_or_cannot_be_a_contact_is_refused(service):
 )
 def test_shopifys_own_library_says_the_same_of_a_signature(one_service, secret, found):
     """What it takes for genuine we take, what it refuses we refuse."""
-    source = a_source(one_service, "shopify", survey="all")
+    source = create_source(one_service, "shopify", survey="all")
     order = {**ORDER, "note": "Zoé 🦊"}
     body = json.dumps(order, ensure_ascii=False)
     headers = shopify_headers(body.encode(), f"e-{secret}", secret)

@@ -4,7 +4,7 @@ import pytest
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
-from survey_service.contacts.recompute_all import how_many, recompute
+from survey_service.contacts.recompute_all import count_contacts, recompute
 from tests.survey_service.contacts.people import belief_of, contact, respondent
 from tests.survey_service.inbound.conftest import WITH_SIGNALS
 
@@ -20,7 +20,7 @@ def anew(shop):
     steps = []
     moved = recompute(shop.parts.store, shop.parts.banks, "cars", shop.clock, steps.append)
     with shop.parts.store.reading() as session:
-        assert how_many(session, shop.parts.banks, "cars") == sum(steps)
+        assert count_contacts(session, shop.parts.banks, "cars") == sum(steps)
     return moved
 
 
@@ -29,7 +29,7 @@ def test_events_are_counted_by_name_with_the_signals_that_match(shop):
     for user in ("zoe", "max"):
         shop.track("Wishlist Shared", userId=user)
         shop.track("Brochure Downloaded", userId=user)
-    shop.tell("page", {"userId": "zoe", "name": "Belts", "properties": {"path": "/Safety/Belts"}})
+    shop.send("page", {"userId": "zoe", "name": "Belts", "properties": {"path": "/Safety/Belts"}})
 
     first = shop.call("GET", "/api/v1/events?limit=2").json
     rest = shop.call("GET", f"/api/v1/events?limit=2&after={first['next']}").json

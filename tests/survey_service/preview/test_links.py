@@ -4,8 +4,8 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from survey_service.contacts.identity import sign_identity
-from survey_service.hosted.pages import ticket_of
-from survey_service.preview.theme import NotAColour, Theme, both, contrast, corrected, parsed
+from survey_service.hosted.pages import page_token
+from survey_service.preview.theme import NotAColour, Theme, parse_colours, contrast, nearest_legible, parse_colour
 from survey_service.preview.tokens import LIFETIME, preview_token
 
 UNKNOWN = b'{"answers": [{"answer_id": "a", "question": "nope", "kind": "skip"}]}'
@@ -43,7 +43,7 @@ def test_nothing_else_opens_it(one_service, monkeypatch):
     with monkeypatch.context() as past:
         past.setattr(TimestampSigner, "get_timestamp", lambda _: 1_000_000_000)
         old = preview_token(keys, "all")
-    strangers = (preview_token(keys, "short"), ticket_of(keys, "all", "ses_x"), sign_identity(keys, "all"), good + "x", "", old)
+    strangers = (preview_token(keys, "short"), page_token(keys, "all", "ses_x"), sign_identity(keys, "all"), good + "x", "", old)
     for token in strangers:
         for path in PATHS:
             refused = preview(one_service, token, path=path)
@@ -93,27 +93,27 @@ def test_a_rehearsal_is_the_real_course(one_service):
 def test_contrast_is_that_of_the_standard():
     """Values that other calculators give: grey 767676 on white is the faintest that passes."""
     white = (255, 255, 255)
-    assert contrast(parsed("#767676"), white) == pytest.approx(4.54, abs=0.005)
-    assert contrast(parsed("#777"), white) == pytest.approx(4.48, abs=0.005)
-    assert contrast(parsed("#f00"), white) == pytest.approx(4.0, abs=0.005)
+    assert contrast(parse_colour("#767676"), white) == pytest.approx(4.54, abs=0.005)
+    assert contrast(parse_colour("#777"), white) == pytest.approx(4.48, abs=0.005)
+    assert contrast(parse_colour("#f00"), white) == pytest.approx(4.0, abs=0.005)
 
 
 @pytest.mark.parametrize("front", ["#999", "#fff", "#000", "#0b57d0", "#ffd700"])
 @pytest.mark.parametrize("ground", ["#fff", "#000", "#777777", "#ffd700"])
 def test_a_corrected_colour_passes_and_is_no_further_away_than_it_must_be(front, ground):
     """One step back on the same way would not do."""
-    better = corrected(parsed(front), parsed(ground), 4.5)
-    assert contrast(better, parsed(ground)) >= 4.5
-    if contrast(parsed(front), parsed(ground)) >= 4.5:
-        assert better == parsed(front)
+    better = nearest_legible(parse_colour(front), parse_colour(ground), 4.5)
+    assert contrast(better, parse_colour(ground)) >= 4.5
+    if contrast(parse_colour(front), parse_colour(ground)) >= 4.5:
+        assert better == parse_colour(front)
 
 
 def test_colours_are_read_as_authors_write_them():
     """And nothing else is."""
-    assert both("light-dark(#abc, rgb(1, 2, 3))") == ((170, 187, 204), (1, 2, 3))
+    assert parse_colours("light-dark(#abc, rgb(1, 2, 3))") == ((170, 187, 204), (1, 2, 3))
     for wrong in ("red", "#12", "rgb(1,2,300)", "light-dark(#abc)", "url(x)"):
         with pytest.raises(NotAColour):
-            both(wrong)
+            parse_colours(wrong)
     theme = Theme.of({"ink": "#000000", "paper": "}body{", "strange": "#fff"})
     assert (list(theme.given), theme.problems) == (["ink"], {"paper": "}body{"})
     assert theme.declarations == "--discern-ink:light-dark(#000000,#000000);"

@@ -9,8 +9,8 @@ from sqlmodel import func, select
 
 from survey_service.crypto import Keyring
 from survey_service.email_links import opt_out
-from survey_service.hosted.pages import ticket_of
-from survey_service.links.lookup import find
+from survey_service.hosted.pages import page_token
+from survey_service.links.lookup import find_link
 from survey_service.links.tokens import LANDING, LinkTokens
 from survey_service.preview.tokens import preview_token
 from survey_service.store.tables.core import Answer, ApiKey, SurveySession
@@ -18,7 +18,7 @@ from survey_service.store.tables.inbound import InboundEvent
 from survey_service.store.tables.links import Link
 from survey_service.web.api_keys import INTAKE, SCOPES, create_key, revoke_key
 from tests.survey_service.email_links.mailbox import Mail
-from tests.survey_service.inbound.signed_requests import a_source, hubspot_headers, milliseconds
+from tests.survey_service.inbound.signed_requests import create_source, hubspot_headers, milliseconds
 from tests.survey_service.service import Service
 
 SCOPED = {
@@ -203,16 +203,16 @@ def sealed(service: Service) -> dict[str, dict[str, str]]:
     p, someone = service.parts, service.start()
     revoked, expired = Mail.to(service, "revoked"), Mail.to(service, "expired")
     with p.store.writing() as session:
-        opt_out.not_me(session, p.banks, find(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
-        link = find(session, LinkTokens(p.keys), expired.token, p.now())[0]
+        opt_out.unlink_wrong_recipient(session, p.banks, find_link(session, LinkTokens(p.keys), revoked.token, p.now())[0], p.now())
+        link = find_link(session, LinkTokens(p.keys), expired.token, p.now())[0]
         link.created_at, link.expires_at = p.now() - timedelta(days=2), p.now() - timedelta(days=1)
         session.add(link)
         some_link = session.exec(select(Link.id)).first()
     return {
         "ticket": {
             "none": "nothing",
-            "of another survey": ticket_of(p.keys, "short", someone.session),
-            "of another service": ticket_of(FOREIGN, "all", someone.session),
+            "of another survey": page_token(p.keys, "short", someone.session),
+            "of another service": page_token(FOREIGN, "all", someone.session),
             "the session's token": someone.token,
             "an API key": service.key,
         },
@@ -262,7 +262,7 @@ def test_a_sealed_url_is_accepted_with_its_own_seal_only(one_service, wrong, cal
 def test_a_sealed_url_expires(one_service, monkeypatch, call):
     """A ticket after thirty days, a preview after an hour."""
     method = call.partition(" ")[0]
-    ticket, shown = ticket_of(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
+    ticket, shown = page_token(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
     later = time.time() + OUTLIVED
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: later)
     place = call.partition(" ")[2].replace("<survey>", "all").replace("<ticket>", ticket)
@@ -274,7 +274,7 @@ def test_a_sealed_url_expires(one_service, monkeypatch, call):
 
 def test_an_event_of_a_source_is_accepted_with_its_signature_only(one_service):
     """Not with none, another source's, or a key; and not from a source that was removed."""
-    source, other = a_source(one_service, "hubspot"), a_source(one_service, "hubspot")
+    source, other = create_source(one_service, "hubspot"), create_source(one_service, "hubspot")
     body, now, before = b"[]", milliseconds(one_service), acts(one_service)
 
     def status(headers):

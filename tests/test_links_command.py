@@ -1,4 +1,4 @@
-"""`discern links`: contacts in, links out."""
+"""`discern links`: a file of contacts becomes a file of links."""
 
 import csv
 import io
@@ -32,8 +32,8 @@ def table(text):
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_a_file_of_contacts_becomes_a_file_of_links(run):
-    """One line a contact, one address an option, the message in HTML and in plain text, in each contact's language."""
+def test_links_writes_a_row_for_each_contact(run):
+    """The row has a URL for each option and the email as HTML and plain text, in the contact's language."""
     done = run("all", contacts="external_id;email;language;city\nzoe;z@example.com;fr;Lyon\nben;b@example.com;;Bonn\n")
     assert done.exit_code == 0, done.output
     zoe, ben = table(done.stdout)
@@ -46,8 +46,8 @@ def test_a_file_of_contacts_becomes_a_file_of_links(run):
     assert done.stderr.splitlines() == ["not used: city", "2 links"]
 
 
-def test_every_problem_of_the_file_is_told_at_once(run):
-    """With its line; nothing is made."""
+def test_links_reports_every_problem_of_the_file(run):
+    """Each problem has its line, and no link is created."""
     wrong = run("all", contacts=f"external_id,email\nzoe,\n,x@example.com\nzoe,\n{'x' * 256},\n")
     assert wrong.exit_code == 1
     assert wrong.stdout == ""
@@ -57,10 +57,10 @@ def test_every_problem_of_the_file_is_told_at_once(run):
         "stdin:5: the external_id has 256 characters: at most 255 are kept",
     ]
     assert 'no column "external_id"' in run("all", contacts="id\nzoe\n").stderr
-    for arguments, said in ((("no",), 'no survey "no"'), (("all", "--question", "km"), "use one of owns, happy")):
+    for arguments, message in ((("no",), 'no survey "no"'), (("all", "--question", "km"), "use one of owns, happy")):
         refused = run(*arguments)
         assert (refused.exit_code, refused.stdout) == (1, "")
-        assert said in refused.stderr
+        assert message in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_every_problem_of_the_file_is_told_at_once(run):
         ("hubspot", ["External ID", "Email", "discern_url", "discern_option_2_url"]),
     ],
 )
-def test_email_systems_get_the_columns_they_import(run, tmp_path, mailer, columns):
-    """And a message with their merge tags, where everybody gets the same question."""
+def test_links_writes_the_columns_of_an_email_system(run, tmp_path, mailer, columns):
+    """The template contains its merge tags."""
     template = tmp_path / "mail.html"
     arguments = ("all", "--for", mailer, "--question", "owns", "--template", str(template))
     done = run(*arguments, contacts="external_id,email\nzoe,z@example.com\n")
@@ -85,8 +85,8 @@ def test_email_systems_get_the_columns_they_import(run, tmp_path, mailer, column
     assert run("all", "--template", str(template)).exit_code == 2
 
 
-def test_more_columns_than_a_system_has_fields_are_warned_about(run, database_url):
-    """Mailchimp keeps thirty: two for each answer are too many for a scale of thirteen points."""
+def test_links_warns_about_too_many_columns(run, database_url):
+    """Mailchimp keeps thirty fields; a scale of thirteen points needs more."""
     assert run("all", "--for", "mailchimp").stderr.splitlines() == ["1 link"]
     store = Store(database_url)
     with store.writing() as session:

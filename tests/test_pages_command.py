@@ -1,4 +1,4 @@
-"""`discern preview` and `discern qr`: a link and a picture."""
+"""`discern preview` and `discern qr`."""
 
 from xml.etree import ElementTree
 
@@ -25,8 +25,8 @@ def run(database_url):
     return lambda *arguments: CliRunner().invoke(main, [*map(str, arguments)], env=place)
 
 
-def test_a_preview_link_is_printed_and_opens_that_survey(run):
-    """On stdout, alone on its line."""
+def test_preview_prints_a_link_to_the_survey(run):
+    """The link is the only output on stdout."""
     done = run("preview", "all")
     assert done.exit_code == 0
     address, token = done.stdout.strip().split("?t=")
@@ -37,8 +37,8 @@ def test_a_preview_link_is_printed_and_opens_that_survey(run):
     assert 'There is no survey "nope".' in refused.stderr
 
 
-def test_a_qr_code_is_drawn_as_its_suffix_says(run, tmp_path):
-    """The address that it holds is printed."""
+def test_qr_writes_svg_or_png_by_suffix(run, tmp_path):
+    """The address in the code is printed."""
     done = run("qr", "all", "--out", tmp_path / "a.svg", "--lang", "fr", "--hidden", "place=till 3")
     assert done.stdout == "https://ask.example/s/all?lang=fr&hidden-place=till+3\n"
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
@@ -46,8 +46,8 @@ def test_a_qr_code_is_drawn_as_its_suffix_says(run, tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_cannot_be_drawn_is_said(run, tmp_path):
-    """Usage is 2, an unknown survey, a place that cannot be written and an address that is too long are 1."""
+def test_qr_reports_errors(run, tmp_path):
+    """Usage errors exit with 2; an unknown survey, a path that cannot be written and a too long address with 1."""
     assert run("qr", "all", "--out", tmp_path / "a.gif").exit_code == 2
     assert run("qr", "all", "--out", tmp_path / "a.svg", "--hidden", "place").exit_code == 2
     assert run("qr", "nope", "--out", tmp_path / "a.svg").exit_code == 1

@@ -1,4 +1,4 @@
-"""`discern sources`: added from a file, listed with their addresses, removed."""
+"""`discern sources`: add, list and remove sources."""
 
 import json
 
@@ -32,8 +32,8 @@ def run(database_url, tmp_path):
     return called
 
 
-def test_a_source_from_the_command_line(run):
-    """Its address is what is pasted over there; a secret that we made is shown once, one that was given never."""
+def test_sources_are_added_listed_and_removed(run):
+    """A generated secret is shown once, and a given secret never."""
     own = json.loads(run("add", "--json", given={"kind": "signed"}).stdout)
     assert own["url"] == f"https://surveys.example/in/{own['id']}"
     assert own["secret"].startswith("whsec_")
@@ -44,7 +44,7 @@ def test_a_source_from_the_command_line(run):
     # Made in the same millisecond, either may be the first.
     assert sorted(run("list").stdout.splitlines()) == sorted([f"{own['id']} signed {own['url']}", f"{shop_id} shopify {shop_url}"])
     listed = run("list", "--json").stdout
-    assert sorted(item["kind"] for item in json.loads(listed)["items"]) == ["shopify", "signed"]
+    assert sorted(source["kind"] for source in json.loads(listed)["items"]) == ["shopify", "signed"]
     assert SHOP not in listed
     assert own["secret"] not in listed
     assert run("remove", own["id"]).exit_code == 0
@@ -52,9 +52,9 @@ def test_a_source_from_the_command_line(run):
     assert run("remove", own["id"]).exit_code == 1
 
 
-def test_everything_that_is_wrong_with_a_source_is_named(run):
-    """Exit 1, nothing on stdout, no traceback."""
-    for given, named in (
+def test_an_invalid_source_is_refused(run):
+    """The command exits with 1 and writes nothing to stdout."""
+    for given, message in (
         ("{", "is not readable JSON"),
         ({"kind": "fax", "secrets": "x"}, "secrets"),
         ({"kind": "shopify"}, "secret: is missing"),
@@ -63,5 +63,5 @@ def test_everything_that_is_wrong_with_a_source_is_named(run):
     ):
         refused = run("add", given=given)
         assert (refused.exit_code, refused.stdout) == (1, ""), given
-        assert named in refused.stderr
+        assert message in refused.stderr
     assert run("list").stdout == ""

@@ -1,4 +1,4 @@
-"""Publishing a bank: a new immutable version when it says something new, and its surveys point to it from then on."""
+"""Publish banks: changed content becomes a new immutable version, and the bank's surveys then use that version."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,8 @@ from survey_service.store.tables.core import BankVersion, SurveyRow
 
 @dataclass(frozen=True)
 class Published:
+    """The version that a bank has after publishing. `is_new` is false where its content had not changed."""
+
     bank: str
     version: int
     fingerprint: str
@@ -25,51 +27,54 @@ class Published:
 
 
 def publish(session: Session, bank: Bank, now: datetime) -> Published:
-    """Store `bank` as the next version, or find that the latest one says the same. Raises Conflict for a survey id of another bank."""
+    """Store `bank` as the next version, unless the latest version has the same content.
+
+    Raises Conflict for a survey id that belongs to another bank.
+    """
     lock_by_name(session, f"bank {bank.id}")
     latest = latest_version(session, bank.id)
-    print_of_content = fingerprint(bank)
-    if latest is not None and latest.fingerprint == print_of_content:
+    content_fingerprint = fingerprint(bank)
+    if latest is not None and latest.fingerprint == content_fingerprint:
         return Published(bank.id, latest.version, latest.fingerprint, is_new=False)
-    _must_own_surveys(session, bank)
-    compile_bank(bank)  # what cannot be compiled must not be stored
+    _check_survey_owners(session, bank)
+    compile_bank(bank)  # raises for a bank that cannot be compiled, before it is stored
     version = 1 if latest is None else latest.version + 1
     session.add(
-        BankVersion(bank=bank.id, version=version, fingerprint=print_of_content, source=source_of(to_plain(bank)), published_at=now)
+        BankVersion(bank=bank.id, version=version, fingerprint=content_fingerprint, source=source_of(to_plain(bank)), published_at=now)
     )
     session.flush()
     _point_surveys(session, bank, version)
-    before = None if latest is None else load_stored(latest.source)
-    endpoint_events.publish_persona_set(session, bank, version, before, now)
-    return Published(bank.id, version, print_of_content, is_new=True)
+    previous = None if latest is None else load_stored(latest.source)
+    endpoint_events.publish_persona_set(session, bank, version, previous, now)
+    return Published(bank.id, version, content_fingerprint, is_new=True)
 
 
 def latest_version(session: Session, bank: str) -> BankVersion | None:
-    """The newest version of a bank id, or None."""
+    """Return the newest version of the bank with this id, or None."""
     newest = select(BankVersion).where(BankVersion.bank == bank).order_by(col(BankVersion.version).desc())
     return session.exec(newest).first()
 
 
-def _must_own_surveys(session: Session, bank: Bank) -> None:
-    wanted = [survey.id for survey in bank.surveys]
-    taken = session.exec(select(SurveyRow).where(col(SurveyRow.id).in_(wanted), SurveyRow.bank != bank.id))
+def _check_survey_owners(session: Session, bank: Bank) -> None:
+    survey_ids = [survey.id for survey in bank.surveys]
+    foreign = session.exec(select(SurveyRow).where(col(SurveyRow.id).in_(survey_ids), SurveyRow.bank != bank.id))
     errors = [
         {
-            "path": f"surveys.{wanted.index(row.id)}.id",
+            "path": f"surveys.{survey_ids.index(row.id)}.id",
             "message": f'the survey id "{row.id}" belongs to the bank "{row.bank}": choose another',
         }
-        for row in taken
+        for row in foreign
     ]
     if errors:
         raise Conflict("Survey ids are unique in a service.", errors=errors)
 
 
 def _point_surveys(session: Session, bank: Bank, version: int) -> None:
-    """Surveys that the new version no longer has stop taking new respondents; sessions under way keep their version."""
-    known = {row.id: row for row in session.exec(select(SurveyRow).where(SurveyRow.bank == bank.id))}
+    """Let the bank's surveys use `version`. Surveys that it no longer has are deleted; their open sessions keep their version."""
+    existing = {row.id: row for row in session.exec(select(SurveyRow).where(SurveyRow.bank == bank.id))}
     for survey in bank.surveys:
-        row = known.pop(survey.id, None) or SurveyRow(id=survey.id, bank=bank.id, version=version)
+        row = existing.pop(survey.id, None) or SurveyRow(id=survey.id, bank=bank.id, version=version)
         row.version = version
         session.add(row)
-    for gone in known.values():
-        session.delete(gone)
+    for row in existing.values():
+        session.delete(row)

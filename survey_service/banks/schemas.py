@@ -1,4 +1,6 @@
-"""The bodies of the author API."""
+"""Request and response bodies of the author API."""
+
+from dataclasses import dataclass
 
 from marshmallow import fields, validate
 
@@ -26,7 +28,7 @@ BANK = {
 class PublishedSchema(StrictSchema):
     bank = fields.String()
     version = fields.Integer()
-    fingerprint = fields.String(metadata={"description": "SHA-256 of what the bank says, whatever its formatting"})
+    fingerprint = fields.String(metadata={"description": "SHA-256 of the bank's content; formatting does not change it"})
     warnings = fields.List(fields.String())
 
 
@@ -46,6 +48,18 @@ class BankSchema(BankItemSchema):
     definition = fields.Dict(metadata={"description": "The bank in the shape of its file"})
 
 
+@dataclass(frozen=True)
+class BankQuery:
+    """The query of a list of banks."""
+
+    after: str | None = None
+    limit: int = 50
+
+
 class PageQuerySchema(StrictSchema):
-    after = fields.String(metadata={"description": "`next` of the page before"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class BankQuerySchema(PageQuerySchema):
+    request = BankQuery

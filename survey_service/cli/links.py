@@ -38,7 +38,7 @@ def preview(survey: str) -> None:
 @click.option("--hidden", multiple=True, metavar="NAME=VALUE", help="Kept with every session, for example place=till-3.")
 def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> None:
     """Draw the address of a survey's page as a QR code."""
-    from survey_service.hosted.qr import survey_url, qr_png, qr_svg
+    from survey_service.hosted.qr import qr_png, qr_svg, survey_url
 
     if out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter("write a name that ends in .svg or .png", param_hint="--out")
@@ -80,7 +80,7 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
     from survey_service.crypto import Keyring
     from survey_service.email_links.create import prepare_mailing
-    from survey_service.email_links.export import MAILERS, read_contacts, header, export_rows, summary
+    from survey_service.email_links.export import MAILERS, export_rows, header, read_contacts, summary
     from survey_service.email_links.rendering import Drafts, render_html
     from survey_service.links.tokens import LinkTokens
     from survey_service.store.banks import Banks

@@ -1,4 +1,4 @@
-"""Who is who: contacts by the names that other systems give them."""
+"""The directory of contacts: find and create contacts by the ids that other systems give them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, delete, insert, select
 
+from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.store.session import lock_by_name
@@ -15,56 +16,56 @@ from survey_service.store.tables.core import Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ErasedId
 
 ExternalKey = tuple[str, str]
-"""A system, and the name of a contact in it."""
+"""A system, and the id of a contact in it."""
 
 
 class ContactErased(DiscernError):
-    """This contact was erased, and nothing about them is taken any more; PUT the contact with a new consent if they came back."""
+    """This contact was erased, and data about them is refused: if they came back, PUT the contact with a new consent."""
 
     status, code = 410, "contact_erased"
 
 
-def record_erased_ids(session: Session, keys: Keyring, names: Iterable[ExternalKey], now: datetime) -> None:
-    """From now on these names mean somebody who was erased."""
-    for name in names:
-        session.merge(ErasedId(digest=keys.digest(_text(name)), erased_at=now))
+def record_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey], now: datetime) -> None:
+    """Store digests of the ids of an erased contact, so that the ids are refused from now on."""
+    for key in keys:
+        session.merge(ErasedId(digest=keyring.digest(_digest_input(key)), erased_at=now))
 
 
-def find_erased_ids(session: Session, keys: Keyring, names: Iterable[ExternalKey]) -> set[ExternalKey]:
-    """Those of the names that mean somebody who was erased."""
-    meant = {digest: name for name in names for digest in keys.digests(_text(name))}
-    found = session.exec(select(ErasedId.digest).where(col(ErasedId.digest).in_(list(meant))))
-    return {meant[digest] for digest in found}
+def find_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> set[ExternalKey]:
+    """Return those of `keys` that belong to erased contacts."""
+    key_of_digest = {digest: key for key in keys for digest in keyring.digests(_digest_input(key))}
+    stored = session.exec(select(ErasedId.digest).where(col(ErasedId.digest).in_(list(key_of_digest))))
+    return {key_of_digest[digest] for digest in stored}
 
 
-def delete_erased_ids(session: Session, keys: Keyring, names: Iterable[ExternalKey]) -> None:
-    """They came back, and said so themselves."""
-    digests = [digest for name in names for digest in keys.digests(_text(name))]
+def delete_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> None:
+    """Accept these ids again, because their contact has given a new consent."""
+    digests = [digest for key in keys for digest in keyring.digests(_digest_input(key))]
     session.execute(delete(ErasedId).where(col(ErasedId.digest).in_(digests)))
 
 
-def _text(name: ExternalKey) -> str:
-    return "erased\n" + "\n".join(name)
+def _digest_input(key: ExternalKey) -> str:
+    return "erased\n" + "\n".join(key)
 
 
 LONGEST_ID = 255
 OWN_SYSTEM = "crm"
-"""The system whose ids stand in our URLs."""
+"""The system whose ids appear in our URLs."""
 
 
 def lock_name(system: str, value: str) -> str:
-    """What a name of a contact is called among all that can be held alone."""
+    """Return the name of the lock on an external id."""
     return f"contact {value}" if system == OWN_SYSTEM else f"contact {system} {value}"
 
 
 def find(session: Session, external_id: str, *, system: str = OWN_SYSTEM, lock: bool = False) -> Contact | None:
-    """The contact that a system, the CRM if none is named, calls `external_id`, or None."""
+    """Return the contact that has the id `external_id` in `system`, or None."""
     statement = select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == external_id)
     return session.exec(statement.with_for_update(of=Contact, key_share=True) if lock else statement).first()
 
 
 def resolve(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
-    """The contact that an id of ours means now: after a merge it is the one that took it in. Raises NotFound, ContactErased."""
+    """Return the contact with our id `contact_id`, or the contact it was merged into. Raises NotFound, ContactErased."""
     statement = select(Contact).where(Contact.id == contact_id)
     contact = session.exec(statement.with_for_update(key_share=True) if lock else statement).first()
     if contact is None:
@@ -74,14 +75,14 @@ def resolve(session: Session, contact_id: str, *, lock: bool = False) -> Contact
     return contact if contact.merged_into is None else resolve(session, contact.merged_into, lock=lock)
 
 
-def find_or_create(session: Session, keys: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
-    """The contact, locked, and whether it is new. Raises ContactErased, and Invalid for an id that is too long."""
-    _bounded(external_id)
+def find_or_create(session: Session, keyring: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
+    """Return the contact, locked, and whether it is new. Raises ContactErased, and Invalid for an id that is too long."""
+    _check_length(external_id)
     lock_by_name(session, lock_name(system, external_id))
-    known = find(session, external_id, system=system, lock=True)
-    if known is not None:
-        return known, False
-    if find_erased_ids(session, keys, [(system, external_id)]):
+    existing = find(session, external_id, system=system, lock=True)
+    if existing is not None:
+        return existing, False
+    if find_erased_ids(session, keyring, [(system, external_id)]):
         raise ContactErased
     contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(contact)
@@ -91,29 +92,33 @@ def find_or_create(session: Session, keys: Keyring, external_id: str, now: datet
     return contact, True
 
 
-def upsert(session: Session, keys: Keyring, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
-    """Create or update: what is named is set, attributes are merged, and null removes; what is not named stays.
+def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
+    """Create or update a contact and return it, and whether it is new.
 
-    Somebody who was erased comes back only with a consent of their own. Raises ContactErased, Conflict where an id is another contact's.
+    Fields that are given are set, attributes are merged, and null removes; other fields keep their values. An erased contact is created
+    again only where `given` contains a consent to profiling. Raises ContactErased, and Conflict for an id of another contact.
     """
     if given.get("consent", {}).get("profiling"):
-        delete_erased_ids(session, keys, [(OWN_SYSTEM, external_id)])
-    contact, is_new = find_or_create(session, keys, external_id, now)
+        delete_erased_ids(session, keyring, [(OWN_SYSTEM, external_id)])
+    contact, is_new = find_or_create(session, keyring, external_id, now)
     update_fields(contact, given, now)
-    for name in given.get("external_ids", ()):
-        add_external_id(session, keys, contact, name["system"], name["id"], name["type"])
+    for external in given.get("external_ids", ()):
+        add_external_id(session, keyring, contact, external["system"], external["id"], external["type"])
     session.add(contact)
     session.flush()
     return contact, is_new
 
 
-def add_external_id(session: Session, keys: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:
-    """One more name of the contact. Raises Conflict where somebody else has it, ContactErased where nobody may, Invalid where too long."""
-    _bounded(value)
+def add_external_id(session: Session, keyring: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:
+    """Give the contact one more external id.
+
+    Raises Conflict where another contact has it, ContactErased where it belongs to an erased contact, Invalid where it is too long.
+    """
+    _check_length(value)
     lock_by_name(session, lock_name(system, value))
     owner = find(session, value, system=system)
     if owner is None:
-        if find_erased_ids(session, keys, [(system, value)]):
+        if find_erased_ids(session, keyring, [(system, value)]):
             raise ContactErased
         session.add(ExternalId(system=system, value=value, type=kind, contact_id=contact.id))
         session.flush()
@@ -124,36 +129,38 @@ def add_external_id(session: Session, keys: Keyring, contact: Contact, system: s
         )
 
 
-def _bounded(name: str) -> None:
-    if len(name) > LONGEST_ID:
-        raise Invalid(f"The id of a contact has {len(name)} characters: at most {LONGEST_ID} are kept.")
+def _check_length(external_id: str) -> None:
+    if len(external_id) > LONGEST_ID:
+        raise Invalid(f"The id of a contact has {len(external_id)} characters: at most {LONGEST_ID} are kept.")
 
 
-def find_or_create_all(session: Session, keys: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
-    """The contacts by their ids, known or new, in a few statements however many there are; those who were erased are left out."""
-    known = _known(session, external_ids)
-    missing = sorted(set(external_ids) - known.keys())
+def find_or_create_all(session: Session, keyring: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
+    """Return the contacts by external id, existing or created, in a constant number of statements. Erased contacts are left out."""
+    contacts = _find_all(session, external_ids)
+    missing = sorted(set(external_ids) - contacts.keys())
     if not missing:
-        return known
+        return contacts
     lock_by_name(session, *[lock_name(OWN_SYSTEM, external_id) for external_id in missing])
-    known |= _known(session, missing)  # those that somebody else has made meanwhile
-    gone = find_erased_ids(session, keys, [(OWN_SYSTEM, name) for name in missing])
-    made = [(name, new_id("ct")) for name in missing if name not in known and (OWN_SYSTEM, name) not in gone]
-    if made:
+    contacts |= _find_all(session, missing)  # another transaction may have created them before we got the lock
+    erased = find_erased_ids(session, keyring, [(OWN_SYSTEM, external_id) for external_id in missing])
+    created = [
+        (external_id, new_id("ct")) for external_id in missing if external_id not in contacts and (OWN_SYSTEM, external_id) not in erased
+    ]
+    if created:
         blank = {"sequence": 0, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now}
-        session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in made])
-        names = [{"system": OWN_SYSTEM, "value": name, "type": "id", "contact_id": contact_id} for name, contact_id in made]
-        session.execute(insert(ExternalId), names)
-    return known | _known(session, [name for name, _ in made])
+        session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in created])
+        rows = [{"system": OWN_SYSTEM, "value": external_id, "type": "id", "contact_id": contact_id} for external_id, contact_id in created]
+        session.execute(insert(ExternalId), rows)
+    return contacts | _find_all(session, [external_id for external_id, _ in created])
 
 
-def _known(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
-    named = select(ExternalId.value, Contact).join(Contact).where(ExternalId.system == OWN_SYSTEM)
-    return dict(session.exec(named.where(col(ExternalId.value).in_(external_ids))).all())
+def _find_all(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
+    statement = select(ExternalId.value, Contact).join(Contact).where(ExternalId.system == OWN_SYSTEM)
+    return dict(session.exec(statement.where(col(ExternalId.value).in_(external_ids))).all())
 
 
 def update_fields(contact: Contact, given: Mapping[str, Any], now: datetime) -> None:
-    """Set what is named, as `upsert` does."""
+    """Set the given fields of a contact, as `upsert` does."""
     if "email" in given:
         contact.email = given["email"]
         contact.email_sha256 = None if given["email"] is None else email_hash(given["email"])
@@ -161,22 +168,28 @@ def update_fields(contact: Contact, given: Mapping[str, Any], now: datetime) -> 
         merged = {**contact.attributes, **given["attributes"]}
         contact.attributes = {name: value for name, value in merged.items() if value is not None}
     if "consent" in given:
-        wish = {name: value for name, value in contact.consent.items() if name == "asking"}  # the contact's own word, until another
-        contact.consent = {**wish, **given["consent"], "recorded_at": now.isoformat()}
+        # An opt-out of the contact stays until a new consent says otherwise.
+        opt_out = {name: value for name, value in contact.consent.items() if name == "asking"}
+        contact.consent = {**opt_out, **given["consent"], "recorded_at": now.isoformat()}
     contact.updated_at = now
 
 
 def email_hash(email: str) -> str:
-    """SHA-256 of the address in lower case without blanks around it: how other systems hash it too."""
+    """Return the SHA-256 of the address in lower case without surrounding blanks, which is what other systems compute too."""
     return sha256(email.strip().lower().encode()).hexdigest()
 
 
-def resolve_reference(session: Session, reference: Mapping[str, Any], path: str) -> Contact:
-    """The contact of a reference: by the name that a system gives it, or by a session it answered in. Raises Invalid."""
-    if "session" in reference:
-        contact = session.exec(select(Contact).join(SurveySession).where(SurveySession.id == reference["session"])).first()
+def contact_of_session(session: Session, session_id: str) -> Contact | None:
+    """Return the contact who answered in a survey session, or None."""
+    return session.exec(select(Contact).join(SurveySession).where(SurveySession.id == session_id)).first()
+
+
+def resolve_reference(session: Session, reference: ContactReference, path: str) -> Contact:
+    """Return the contact that `reference` names by an external id or by a session. Raises Invalid, naming `path`."""
+    if reference.session is not None:
+        contact = contact_of_session(session, reference.session)
     else:
-        contact = find(session, reference["external_id"], system=reference["system"])
+        contact = find(session, str(reference.external_id), system=reference.system)
     if contact is None:
         raise Invalid(errors=[{"path": path, "message": "is not known here"}])
     return contact

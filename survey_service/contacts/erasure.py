@@ -1,4 +1,4 @@
-"""Erasing a contact: nothing of them stays but a stone that their name is recognised by, and everybody who was told is told."""
+"""Erase a contact: delete their data, keep digests of their ids so that the ids stay refused, and publish the erasure."""
 
 from datetime import datetime
 
@@ -16,25 +16,25 @@ from survey_service.store.tables.webhooks import Acknowledged
 
 
 def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> None:
-    """Forget everything about the contact, whose row must be locked; what comes under one of their names later is refused."""
-    names = external_ids_of(session, [contact])[contact.id]
-    record_erased_ids(session, keys, [(name["system"], name["id"]) for name in names], now)
+    """Delete everything about the contact, whose row must be locked. Data that arrives under one of their ids later is refused."""
+    external_ids = external_ids_of(session, [contact])[contact.id]
+    record_erased_ids(session, keys, [(external["system"], external["id"]) for external in external_ids], now)
     revoke_links(session, contact.id, "erased", now)
     session.flush()
     messages.drop_all(session, contact, now)
-    _delete(session, contact)
+    _delete_rows(session, contact)
     contact.email = contact.email_sha256 = None
     contact.attributes, contact.consent, contact.labels, contact.merged_from = {}, {}, {}, []
     contact.erased_at = contact.updated_at = now
     session.add(contact)
     session.flush()
-    publish.publish_erasure(session, contact, names, now)
+    publish.publish_erasure(session, contact, external_ids, now)
 
 
-def _delete(session: Session, contact: Contact) -> None:
+def _delete_rows(session: Session, contact: Contact) -> None:
     links = select(Link.id).where(Link.contact_id == contact.id)
     session.execute(delete(LinkOpen).where(col(LinkOpen.link_id).in_(links)))
-    mine = select(SurveySession.id).where(SurveySession.contact_id == contact.id)
-    session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(mine)))
+    sessions = select(SurveySession.id).where(SurveySession.contact_id == contact.id)
+    session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(sessions)))
     for table in (Answer, SurveySession, ContactEvent, Belief, Acknowledged, ExternalId):
         session.execute(delete(table).where(col(table.contact_id) == contact.id))

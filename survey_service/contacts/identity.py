@@ -1,4 +1,4 @@
-"""Signed identities: a token by which a page says which contact its visitor is."""
+"""Signed identities: tokens with which a page tells the service which contact its visitor is."""
 
 from datetime import timedelta
 
@@ -23,12 +23,12 @@ class IdentityExpired(IdentityInvalid):
 
 
 def sign_identity(keys: Keyring, contact_id: str) -> str:
-    """A token that lets a page start a survey as this contact, for a day."""
+    """Return a token that lets a page start a survey as this contact, for a day."""
     return keys.signer("identity").dumps(contact_id)
 
 
 def read_identity(keys: Keyring, token: str) -> str:
-    """The contact id. Raises IdentityInvalid or IdentityExpired, naming the field."""
+    """Return the contact id of a token. Raises IdentityInvalid or IdentityExpired, naming the field."""
     try:
         contact_id = keys.signer("identity").loads(token, max_age=int(IDENTITY_LIFETIME.total_seconds()))
     except SignatureExpired:

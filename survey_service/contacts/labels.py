@@ -1,4 +1,4 @@
-"""What people say a contact is: an agent on the phone, a salesperson. A word, not a verdict: it is weighed with everything else."""
+"""Labels: the persona that a person, such as a salesperson, assigns to a contact. A label is evidence like an answer."""
 
 from datetime import datetime
 
@@ -12,21 +12,21 @@ from survey_service.store.tables.core import Contact
 
 
 def set_label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
-    """Keep the word in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
+    """Store a label in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
     compiled, version = banks.latest(session, bank)
     if persona not in compiled.personas:
         raise Invalid(
             errors=[{"path": "persona", "message": f'the bank has no persona "{persona}": it has {", ".join(compiled.personas)}'}]
         )
     if reliability * len(compiled.personas) <= 1:
-        few = f"is no better than a guess among {len(compiled.personas)} personas: give more than {1 / len(compiled.personas):.2f}"
-        raise Invalid(errors=[{"path": "reliability", "message": few}])
+        problem = f"is no better than a guess among {len(compiled.personas)} personas: give more than {1 / len(compiled.personas):.2f}"
+        raise Invalid(errors=[{"path": "reliability", "message": problem}])
     contact.labels = {**contact.labels, bank: {"persona": persona, "reliability": reliability, "at": now.isoformat()}}
     _publish(session, banks, contact, bank, version, now)
 
 
 def remove_label(session: Session, banks: Banks, contact: Contact, bank: str, now: datetime) -> None:
-    """Take the word back, if there was one. The contact's row must be locked. Raises NotFound for an unknown bank."""
+    """Remove the label under `bank`, if there is one. The contact's row must be locked. Raises NotFound for an unknown bank."""
     _, version = banks.latest(session, bank)
     if bank in contact.labels:
         contact.labels = {name: value for name, value in contact.labels.items() if name != bank}

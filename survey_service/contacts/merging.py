@@ -1,4 +1,4 @@
-"""Two contacts who turn out to be one person: everything goes to one of them, and every answer counts once."""
+"""Merge two contacts who are the same person: one of them receives all data, and each question counts once."""
 
 from datetime import datetime
 from typing import Any
@@ -14,46 +14,48 @@ from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link
 from survey_service.store.tables.webhooks import Acknowledged
 
-LONG_AGO = "0001-01-01T00:00:00+00:00"
+NO_DATE = "0001-01-01T00:00:00+00:00"
 
 
 def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datetime) -> bool:
-    """Let `kept` be both. False where they are one already.
+    """Merge the contact `gone_id` into `kept_id`. Return False where they are merged already.
 
-    What is known afterwards does not depend on which of them is kept, and merging again changes nothing. Of two answers to one question
-    the later one counts; of what can have only one value, the contact that changed last has it.
+    The evidence afterwards does not depend on which of them is kept, and merging again changes nothing. Of two answers to the same
+    question the later one counts. Fields with a single value are taken from the contact that changed last.
     """
     pair = lock_pair(session, gone_id, kept_id)
     gone, kept = pair[gone_id], pair[kept_id]
     if kept.id in (gone.id, gone.merged_into):
         return False
-    concerned = banks_of(session, banks, gone, kept)
+    banks_with_evidence = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": external_ids_of(session, [gone])[gone.id]}
-    _join(gone, kept, now)
-    messages.move_to(session, gone, kept, now)  # first: who settles a message about `gone` writes what its endpoint knows
-    _move(session, gone, kept)
+    _merge_fields(gone, kept, now)
+    # Before the rows are moved: a worker that settles a message about `gone` writes an Acknowledged row for it.
+    messages.move_to(session, gone, kept, now)
+    _move_rows(session, gone, kept)
     publish.publish_merge(session, kept, former, now)
-    for bank, version in concerned:
+    for bank, version in banks_with_evidence:
         publish.store_and_publish(session, kept, infer_belief(session, kept, bank, version, now), "merge", now, ended=True)
     return True
 
 
-def lock_pair(session: Session, item: str, other: str) -> dict[str, Contact]:
-    """Both contacts, locked in the order in which everybody locks: sessions first, contacts by their ids."""
-    sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_([item, other])).order_by(col(SurveySession.id))
+def lock_pair(session: Session, first_id: str, second_id: str) -> dict[str, Contact]:
+    """Lock two contacts and return them by id. As everywhere, sessions are locked first, then contacts by their ids."""
+    ids = [first_id, second_id]
+    sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_(ids)).order_by(col(SurveySession.id))
     session.exec(sessions.with_for_update()).all()
-    pair = select(Contact).where(col(Contact.id).in_([item, other])).order_by(col(Contact.id)).with_for_update(key_share=True)
+    pair = select(Contact).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update(key_share=True)
     return {contact.id: contact for contact in session.exec(pair.execution_options(populate_existing=True))}
 
 
-def _join(gone: Contact, kept: Contact, now: datetime) -> None:
-    """One row for both, and nothing left in the other."""
+def _merge_fields(gone: Contact, kept: Contact, now: datetime) -> None:
+    """Merge the columns of both rows into `kept`, and empty `gone`."""
     older, newer = sorted((gone, kept), key=lambda contact: (contact.updated_at, contact.id))
     kept.sequence = max(gone.sequence, kept.sequence)
     kept.email, kept.email_sha256 = (newer.email, newer.email_sha256) if newer.email else (older.email, older.email_sha256)
     kept.attributes = {**older.attributes, **newer.attributes}
-    kept.consent = _consent(older.consent, newer.consent)
-    kept.labels = _latest(older.labels, newer.labels)
+    kept.consent = _merged_consent(older.consent, newer.consent)
+    kept.labels = _latest_labels(older.labels, newer.labels)
     kept.merged_from = sorted({*kept.merged_from, *gone.merged_from, gone.id})
     kept.created_at, kept.updated_at = min(gone.created_at, kept.created_at), now
     gone.email = gone.email_sha256 = None
@@ -61,32 +63,32 @@ def _join(gone: Contact, kept: Contact, now: datetime) -> None:
     gone.merged_into, gone.updated_at = kept.id, now
 
 
-def _consent(item: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The later word; but who asked not to be asked, in either place, is not asked."""
-    later = max(item, other, key=lambda consent: (consent.get("recorded_at", LONG_AGO), consent.get("profiling") is not True))
-    return {**later, "asking": False} if False in (item.get("asking"), other.get("asking")) else later
+def _merged_consent(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Return the consent that was recorded last. An opt-out from being asked, in either of them, stays."""
+    latest = max(older, newer, key=lambda consent: (consent.get("recorded_at", NO_DATE), consent.get("profiling") is not True))
+    return {**latest, "asking": False} if False in (older.get("asking"), newer.get("asking")) else latest
 
 
-def _latest(item: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = {**item, **other}
-    return {bank: max((labels[bank] for labels in (item, other) if bank in labels), key=lambda label: label["at"]) for bank in both}
+def _latest_labels(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    both = {**older, **newer}
+    return {bank: max((labels[bank] for labels in (older, newer) if bank in labels), key=lambda label: label["at"]) for bank in both}
 
 
-def _move(session: Session, gone: Contact, kept: Contact) -> None:
+def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
     session.add_all([gone, kept])
     session.flush()
-    counting = select(Answer).where(col(Answer.contact_id).in_([gone.id, kept.id]), Answer.state == "current")
+    current = select(Answer).where(col(Answer.contact_id).in_([gone.id, kept.id]), Answer.state == "current")
     last: dict[tuple[str, str], Answer] = {}
-    answers = sorted(session.exec(counting), key=lambda answer: (answer.given_at, answer.id or 0))
+    answers = sorted(session.exec(current), key=lambda answer: (answer.given_at, answer.id or 0))
     for answer in answers:
         last[answer.bank, answer.question] = answer
     for answer in answers:
         if last[answer.bank, answer.question] is not answer:
             answer.state = "replaced"
             session.add(answer)
-    session.flush()  # before the answers meet: at most one of them may count
+    session.flush()  # a unique index allows one current answer per contact and question
     for table in (Answer, SurveySession, ContactEvent, Link, ExternalId):
         session.execute(update(table).where(col(table.contact_id) == gone.id).values(contact_id=kept.id))
     session.execute(update(Contact).where(col(Contact.merged_into) == gone.id).values(merged_into=kept.id))
-    for told in (Belief, Acknowledged):
-        session.execute(delete(told).where(col(told.contact_id) == gone.id))
+    for stored in (Belief, Acknowledged):
+        session.execute(delete(stored).where(col(stored.contact_id) == gone.id))

@@ -1,4 +1,4 @@
-"""Keeping nothing longer than was promised: what is older than the retention goes, and what is believed is believed without it."""
+"""Retention: delete data older than the retention period, and recompute the beliefs that rested on it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -17,13 +17,13 @@ from survey_service.store.tables.inbound import ContactEvent, InboundEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
-AT_ONCE = 200
-"""Rows in one transaction: nobody waits long for it, and what is done stays done when it is stopped."""
+BATCH_SIZE = 200
+"""Rows in one transaction: other writers wait only briefly, and a run that is stopped keeps its finished batches."""
 
 
 @dataclass
 class PruneCounts:
-    """How many of each went."""
+    """How many rows of each kind were deleted."""
 
     sessions: int = 0
     events: int = 0
@@ -41,102 +41,103 @@ class PruneCounts:
 
 
 def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) -> PruneCounts:
-    """Delete everything older than so many `days`, oldest first.
+    """Delete everything older than `days`, oldest first, and return how many rows were deleted.
 
-    Surveys that ended, behaviour, links that expired, messages that were settled, and contacts of whom nothing is left and whom no other
-    system knows. A belief never rests on what is not kept any more: it goes back towards the prior, and CRMs are told.
+    This covers sessions that ended, events, links that expired, messages that were settled, and contacts that have no data left and no id
+    in another system. Beliefs are recomputed without the deleted evidence, and the changes are published.
     """
-    before, gone = clock() - timedelta(days=days), PruneCounts()
+    before, counts = clock() - timedelta(days=days), PruneCounts()
 
-    def all_of(step: Callable[[Session, datetime], int]) -> int:
+    def in_batches(step: Callable[[Session, datetime], int]) -> int:
         total = 0
         while True:
             with store.writing() as session:
-                done = step(session, before)
-            if not done:
+                deleted = step(session, before)
+            if not deleted:
                 return total
-            total += done
+            total += deleted
 
-    def believing(step: Callable[[Session, datetime], Sequence[str]]) -> Callable[[Session, datetime], int]:
-        def stepped(session: Session, before: datetime) -> int:
-            touched = step(session, before)
-            _believe(session, banks, touched, clock())
-            return len(touched)
+    def and_recompute(step: Callable[[Session, datetime], Sequence[str]]) -> Callable[[Session, datetime], int]:
+        def delete_and_recompute(session: Session, before: datetime) -> int:
+            contact_ids = step(session, before)
+            _recompute_beliefs(session, banks, contact_ids, clock())
+            return len(contact_ids)
 
-        return stepped
+        return delete_and_recompute
 
-    gone.sessions = all_of(believing(_sessions))
-    gone.events = all_of(believing(_events))
-    gone.links = all_of(_links)
-    gone.messages = all_of(_messages)
-    gone.inbound = all_of(_inbound)
-    gone.contacts = all_of(_contacts)
-    return gone
-
-
-def _some(session: Session, statement: Any) -> list[Any]:
-    return list(session.execute(statement.limit(AT_ONCE)).all())
+    counts.sessions = in_batches(and_recompute(_delete_sessions))
+    counts.events = in_batches(and_recompute(_delete_events))
+    counts.links = in_batches(_delete_links)
+    counts.messages = in_batches(_delete_messages)
+    counts.inbound = in_batches(_delete_inbound_events)
+    counts.contacts = in_batches(_delete_contacts)
+    return counts
 
 
-def _sessions(session: Session, before: datetime) -> list[str]:
-    """The contacts whose sessions went, once for each session."""
+def _fetch_batch(session: Session, statement: Any) -> list[Any]:
+    return list(session.execute(statement.limit(BATCH_SIZE)).all())
+
+
+def _delete_sessions(session: Session, before: datetime) -> list[str]:
+    """Return the contact id of each deleted session."""
     ended = select(SurveySession.id, SurveySession.contact_id).where(SurveySession.status != "open", SurveySession.last_at < before)
-    rows = _some(session, ended.order_by(col(SurveySession.last_at)))
-    names = [row.id for row in rows]
-    session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(names)))
-    session.execute(delete(Answer).where(col(Answer.session_id).in_(names)))
-    session.execute(delete(SurveySession).where(col(SurveySession.id).in_(names)))
+    rows = _fetch_batch(session, ended.order_by(col(SurveySession.last_at)))
+    ids = [row.id for row in rows]
+    session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(ids)))
+    session.execute(delete(Answer).where(col(Answer.session_id).in_(ids)))
+    session.execute(delete(SurveySession).where(col(SurveySession.id).in_(ids)))
     return [row.contact_id for row in rows]
 
 
-def _events(session: Session, before: datetime) -> list[str]:
+def _delete_events(session: Session, before: datetime) -> list[str]:
+    """Return the contact id of each deleted event."""
     old = select(ContactEvent.id, ContactEvent.contact_id).where(ContactEvent.received_at < before)
-    rows = _some(session, old.order_by(col(ContactEvent.id)))
+    rows = _fetch_batch(session, old.order_by(col(ContactEvent.id)))
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
     return [row.contact_id for row in rows]
 
 
-def _links(session: Session, before: datetime) -> int:
+def _delete_links(session: Session, before: datetime) -> int:
     in_use = exists().where(col(LinkSession.link_id) == col(Link.id))
-    rows = _some(session, select(Link.id).where(Link.expires_at < before, ~in_use).order_by(col(Link.id)))
-    names = [row.id for row in rows]
-    session.execute(delete(LinkOpen).where(col(LinkOpen.link_id).in_(names)))
-    session.execute(delete(Link).where(col(Link.id).in_(names)))
+    rows = _fetch_batch(session, select(Link.id).where(Link.expires_at < before, ~in_use).order_by(col(Link.id)))
+    ids = [row.id for row in rows]
+    session.execute(delete(LinkOpen).where(col(LinkOpen.link_id).in_(ids)))
+    session.execute(delete(Link).where(col(Link.id).in_(ids)))
     return len(rows)
 
 
-def _messages(session: Session, before: datetime) -> int:
-    rows = _some(session, select(Delivery.id).where(col(Delivery.settled_at) < before).order_by(col(Delivery.id)))
-    names = [row.id for row in rows]
-    session.execute(delete(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id).in_(names)))
-    session.execute(delete(Delivery).where(col(Delivery.id).in_(names)))
+def _delete_messages(session: Session, before: datetime) -> int:
+    rows = _fetch_batch(session, select(Delivery.id).where(col(Delivery.settled_at) < before).order_by(col(Delivery.id)))
+    ids = [row.id for row in rows]
+    session.execute(delete(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id).in_(ids)))
+    session.execute(delete(Delivery).where(col(Delivery.id).in_(ids)))
     return len(rows)
 
 
-def _inbound(session: Session, before: datetime) -> int:
-    rows = _some(session, select(InboundEvent.id).where(col(InboundEvent.done_at) < before).order_by(col(InboundEvent.id)))
+def _delete_inbound_events(session: Session, before: datetime) -> int:
+    rows = _fetch_batch(session, select(InboundEvent.id).where(col(InboundEvent.done_at) < before).order_by(col(InboundEvent.id)))
     session.execute(delete(InboundEvent).where(col(InboundEvent.id).in_([row.id for row in rows])))
     return len(rows)
 
 
-def _contacts(session: Session, before: datetime) -> int:
-    """Strangers of whom nothing is left; whoever has a name in another system stays, and so does a stone that others lead to."""
-    kept = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
-    stones = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
-    old = select(Contact.id).where(Contact.updated_at < before, ~or_(*kept), col(Contact.id).not_in(stones))
-    names = [row.id for row in _some(session, old.order_by(col(Contact.id)))]
+def _delete_contacts(session: Session, before: datetime) -> int:
+    """Delete contacts without data and external ids. A contact that others were merged into stays, since their ids resolve to it."""
+    data = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
+    merge_targets = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
+    old = select(Contact.id).where(Contact.updated_at < before, ~or_(*data), col(Contact.id).not_in(merge_targets))
+    ids = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
     for table in (Belief, Acknowledged, MissedContact):
-        session.execute(delete(table).where(col(table.contact_id).in_(names)))
-    session.execute(delete(Contact).where(col(Contact.id).in_(names)))
-    return len(names)
+        session.execute(delete(table).where(col(table.contact_id).in_(ids)))
+    session.execute(delete(Contact).where(col(Contact.id).in_(ids)))
+    return len(ids)
 
 
-def _believe(session: Session, banks: Banks, contact_ids: Sequence[str], now: datetime) -> None:
-    mine = select(Contact).where(col(Contact.id).in_(set(contact_ids))).order_by(col(Contact.id)).with_for_update()
-    for contact in session.exec(mine).all():
+def _recompute_beliefs(session: Session, banks: Banks, contact_ids: Sequence[str], now: datetime) -> None:
+    contacts = select(Contact).where(col(Contact.id).in_(set(contact_ids))).order_by(col(Contact.id)).with_for_update()
+    for contact in session.exec(contacts).all():
         for bank, version in banks_of(session, banks, contact):
             if session.get(Belief, (contact.id, bank.bank.id)) is not None:
-                when, contact.updated_at = contact.updated_at, now
+                updated_at, contact.updated_at = contact.updated_at, now
                 inferred = infer_belief(session, contact, bank, version, now)
-                contact.updated_at = when  # nobody did anything
+                contact.updated_at = updated_at  # deleting old data is not a change of the contact
                 publish.store_and_publish(session, contact, inferred, "retention", now)

@@ -1,25 +1,29 @@
-"""Contacts over HTTP, for CRMs."""
+"""Routes of the contacts API, which CRMs call."""
 
 from typing import Any
 
 from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
-from survey_service.contacts.labels import set_label, remove_label
+from survey_service.contacts.labels import remove_label, set_label
 from survey_service.contacts.schemas import (
     ContactPageSchema,
     ContactPutSchema,
+    ContactQuery,
     ContactQuerySchema,
     ContactSchema,
     ExportSchema,
     IdentitySchema,
+    LabelRequest,
     LabelSchema,
+    MergeRequest,
     MergeSchema,
+    SystemQuery,
     SystemSchema,
+    TimelineQuery,
     TimelineQuerySchema,
     TimelineSchema,
 )
-from survey_service.contacts.views import timeline as what_happened
 from survey_service.web.api import ApiBlueprint
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -35,10 +39,10 @@ blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", de
 @requires("read")
 @blueprint.arguments(ContactQuerySchema, location="query")
 @blueprint.response(200, ContactPageSchema)
-def page(query: dict[str, Any]) -> dict[str, Any]:
-    """Beliefs about contacts, those that changed first coming first: for CRMs that ask instead of being told."""
+def page(query: ContactQuery) -> dict[str, Any]:
+    """List beliefs about contacts, the least recently changed first, for CRMs that poll instead of receiving webhooks."""
     with parts().store.reading() as session:
-        items, after = views.belief_page(session, query, query["limit"])
+        items, after = views.belief_page(session, query)
     return {"items": items, "next": after}
 
 
@@ -46,12 +50,12 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
 @requires("write")
 @blueprint.arguments(MergeSchema)
 @blueprint.response(200, ContactSchema)
-def merge(given: dict[str, Any]) -> dict[str, Any]:
-    """Make one contact of two: `into` is both from now on. Doing it again changes nothing."""
+def merge(body: MergeRequest) -> dict[str, Any]:
+    """Merge two contacts: `into` receives the data of `from`. Merging again changes nothing."""
     p = parts()
     with p.store.writing() as session:
-        kept = directory.resolve_reference(session, given["into"], "into")
-        gone = directory.resolve_reference(session, given["from"], "from")
+        kept = directory.resolve_reference(session, body.into, "into")
+        gone = directory.resolve_reference(session, body.from_, "from")
         merging.merge(session, p.banks, gone.id, kept.id, p.now())
         return views.contact_view(session, p.banks, kept, p.now())
 
@@ -60,11 +64,11 @@ def merge(given: dict[str, Any]) -> dict[str, Any]:
 @requires("read")
 @blueprint.arguments(SystemSchema, location="query")
 @blueprint.response(200, ContactSchema)
-def read(query: dict[str, Any], external_id: str) -> dict[str, Any]:
-    """A contact with its belief under each bank, and what moved it."""
+def read(query: SystemQuery, external_id: str) -> dict[str, Any]:
+    """Return a contact with its belief under each bank, and the evidence that explains it."""
     p = parts()
     with p.store.reading() as session:
-        return views.contact_view(session, p.banks, views.get_contact(session, external_id, query["system"]), p.now())
+        return views.contact_view(session, p.banks, views.get_contact(session, external_id, query.system), p.now())
 
 
 @blueprint.put("/<string:external_id>")
@@ -85,33 +89,33 @@ def put(given: dict[str, Any], external_id: str) -> Any:
 @requires("write")
 @blueprint.arguments(SystemSchema, location="query")
 @blueprint.response(204)
-def remove(query: dict[str, Any], external_id: str) -> None:
-    """Erase a contact everywhere, and tell every endpoint; their links lead nowhere, and nothing about them is taken any more."""
+def remove(query: SystemQuery, external_id: str) -> None:
+    """Erase a contact, notify every endpoint, revoke their links, and refuse further data about them."""
     p = parts()
     with p.store.writing() as session:
-        erase(session, p.keys, views.get_contact(session, external_id, query["system"], lock=True), p.now())
+        erase(session, p.keys, views.get_contact(session, external_id, query.system, lock=True), p.now())
 
 
 @blueprint.get("/<string:external_id>/export")
 @requires("read")
 @blueprint.arguments(SystemSchema, location="query")
 @blueprint.response(200, ExportSchema)
-def export(query: dict[str, Any], external_id: str) -> dict[str, Any]:
-    """Everything that is kept about a contact, for whoever asks for their data."""
+def export(query: SystemQuery, external_id: str) -> dict[str, Any]:
+    """Return everything that is stored about a contact, for a request of access to personal data."""
     p = parts()
     with p.store.reading() as session:
-        return views.export(session, p.banks, views.get_contact(session, external_id, query["system"]), p.now())
+        return views.export(session, p.banks, views.get_contact(session, external_id, query.system), p.now())
 
 
 @blueprint.get("/<string:external_id>/timeline")
 @requires("read")
 @blueprint.arguments(TimelineQuerySchema, location="query")
 @blueprint.response(200, TimelineSchema)
-def timeline(query: dict[str, Any], external_id: str) -> dict[str, Any]:
-    """Surveys, answers, behaviour, emails and messages in one line, the newest first."""
+def timeline(query: TimelineQuery, external_id: str) -> dict[str, Any]:
+    """List surveys, answers, events, links and messages of a contact, the newest first."""
     with parts().store.reading() as session:
-        contact = views.get_contact(session, external_id, query["system"])
-        items, after = what_happened(session, contact, query.get("after"), query["limit"])
+        contact = views.get_contact(session, external_id, query.system)
+        items, after = views.timeline(session, contact, query.after, query.limit)
     return {"items": items, "next": after}
 
 
@@ -119,12 +123,12 @@ def timeline(query: dict[str, Any], external_id: str) -> dict[str, Any]:
 @requires("write")
 @blueprint.arguments(LabelSchema, example=LABEL)
 @blueprint.response(200, ContactSchema)
-def put_label(given: dict[str, Any], external_id: str) -> dict[str, Any]:
-    """Say which persona the contact is, and how often such a word of yours is right: evidence like any other, in your name."""
+def put_label(body: LabelRequest, external_id: str) -> dict[str, Any]:
+    """Label a contact with a persona, and say how reliable such labels are. A label is evidence like an answer."""
     p = parts()
     with p.store.writing() as session:
         contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
-        set_label(session, p.banks, contact, given["bank"], given["persona"], given["reliability"], p.now())
+        set_label(session, p.banks, contact, body.bank, body.persona, body.reliability, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
 
 
@@ -132,7 +136,7 @@ def put_label(given: dict[str, Any], external_id: str) -> dict[str, Any]:
 @requires("write")
 @blueprint.response(200, ContactSchema)
 def delete_label(external_id: str, bank: str) -> dict[str, Any]:
-    """Take the word back."""
+    """Remove a label."""
     p = parts()
     with p.store.writing() as session:
         contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
@@ -145,7 +149,7 @@ def delete_label(external_id: str, bank: str) -> dict[str, Any]:
 @blueprint.response(200, IdentitySchema)
 @blueprint.doc(responses={"200": {"links": {"start": STARTING}}})
 def identity(external_id: str) -> dict[str, str]:
-    """A signed identity, so that a page you render starts the survey as this contact."""
+    """Return a signed identity, with which a page that you render starts a survey as this contact."""
     p = parts()
     with p.store.writing() as session:
         contact, _ = directory.find_or_create(session, p.keys, external_id, p.now())

@@ -1,7 +1,8 @@
-"""The bodies of the contacts API."""
+"""Request and response bodies of the contacts API."""
 
-from datetime import UTC
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
@@ -15,7 +16,7 @@ LONGEST_TEXT = 2000
 LONGEST_EMAIL = 320
 _PART = r"[^@.\x00-\x20\x7f]+"
 EMAIL = rf"{_PART}(\.{_PART})*@{_PART}(\.{_PART})+"
-"""Also what is no ASCII; whether it arrives is for the mail server to say."""
+"""Addresses may have characters beyond ASCII. Whether an address exists is not checked."""
 
 
 def _attributes(values: dict[str, Any]) -> None:
@@ -32,8 +33,17 @@ class ConsentSchema(StrictSchema):
     asking = Truth(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
+@dataclass(frozen=True)
+class SystemQuery:
+    """The query of a call about a contact: the system whose id the path contains."""
+
+    system: str = "crm"
+
+
 class SystemSchema(StrictSchema):
-    system = fields.String(load_default="crm", validate=validate.Length(1, 100), metadata={"description": "Whose id it is"})
+    request: ClassVar[type | None] = SystemQuery
+
+    system = fields.String(load_default="crm", validate=validate.Length(1, 100), metadata={"description": "The system whose id it is"})
 
 
 class NameSchema(StrictSchema):
@@ -61,9 +71,9 @@ class ContactSchema(StrictSchema):
     email = fields.String(allow_none=True)
     attributes = fields.Dict()
     consent = fields.Dict()
-    labels = fields.Dict(metadata={"description": "By bank, what people said the contact is"})
-    merged_from = fields.List(fields.String(), metadata={"description": "Former ids of ours"})
-    sequence = fields.Integer(metadata={"description": "Counts the changes told to CRMs; only grows"})
+    labels = fields.Dict(metadata={"description": "By bank, the persona that people assigned"})
+    merged_from = fields.List(fields.String(), metadata={"description": "Our ids of the contacts that were merged into this one"})
+    sequence = fields.Integer(metadata={"description": "Counts the changes published to CRMs; only grows"})
     beliefs = fields.Dict(keys=fields.String(), values=fields.Dict(), metadata={"description": "By bank id"})
     created_at = fields.String()
     updated_at = fields.String()
@@ -73,39 +83,84 @@ class IdentitySchema(StrictSchema):
     identity = fields.String(metadata={"description": "For the `identity` attribute of the embed; valid for a day"})
 
 
+@dataclass(frozen=True)
+class ContactReference:
+    """A contact, given by an external id or by a session it answered in."""
+
+    external_id: str | None = None
+    system: str = "crm"
+    session: str | None = None
+
+
 class ReferenceSchema(StrictSchema):
+    request = ContactReference
     also = one_of("external_id", "session")
-    external_id = fields.String(validate=validate.Length(1, 255), metadata={"description": "As `system` calls the contact"})
+    external_id = fields.String(validate=validate.Length(1, 255), metadata={"description": "The contact's id in `system`"})
     system = fields.String(load_default="crm", validate=validate.Length(1, 100))
-    session = fields.String(metadata={"description": "Or a session: whoever answered in it"})
+    session = fields.String(metadata={"description": "Or a session that the contact answered in"})
 
     @validates_schema
-    def _one(self, data: dict[str, Any], **_: Any) -> None:
+    def _check_exactly_one(self, data: dict[str, Any], **_: Any) -> None:
         if ("external_id" in data) == ("session" in data):
             raise ValidationError("give either external_id or session")
 
 
+@dataclass(frozen=True)
+class MergeRequest:
+    """The body of a merge: the contact that is kept, and the contact that is merged into it."""
+
+    into: ContactReference
+    from_: ContactReference
+
+
 class MergeSchema(StrictSchema):
+    request = MergeRequest
+
     into = fields.Nested(ReferenceSchema, required=True)
-    from_ = fields.Nested(ReferenceSchema, required=True, data_key="from", attribute="from")
+    from_ = fields.Nested(ReferenceSchema, required=True, data_key="from")
+
+
+@dataclass(frozen=True)
+class LabelRequest:
+    """The body of a label: a persona of a bank, and how reliable such labels are."""
+
+    bank: str
+    persona: str
+    reliability: float = 0.9
 
 
 class LabelSchema(StrictSchema):
+    request = LabelRequest
+
     bank = fields.String(required=True)
     persona = fields.String(required=True)
     reliability = Number(
         load_default=0.9,
         validate=validate.Range(0, 0.999, min_inclusive=False),
-        metadata={"description": "How often such a word of yours is right", "exclusiveMinimum": 0},
+        metadata={"description": "The share of your labels that are right", "exclusiveMinimum": 0},
     )
 
 
+@dataclass(frozen=True)
+class ContactQuery:
+    """The query of a list of beliefs about contacts."""
+
+    bank: str | None = None
+    persona: str | None = None
+    min_confidence: float | None = None
+    updated_since: datetime | None = None
+    after: str | None = None
+    limit: int = 50
+
+
 class ContactQuerySchema(StrictSchema):
+    request = ContactQuery
+
     bank = fields.String()
-    persona = fields.String(metadata={"description": "The most probable one"})
+    persona = fields.String(metadata={"description": "The most probable persona"})
     min_confidence = fields.Float(validate=validate.Range(0, 1))
     updated_since = fields.AwareDateTime(default_timezone=UTC)
-    after = fields.String(metadata={"description": "`next` of the page before"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
@@ -132,8 +187,18 @@ class ExportSchema(StrictSchema):
     messages = fields.List(fields.Dict())
 
 
+@dataclass(frozen=True)
+class TimelineQuery(SystemQuery):
+    """The query of a timeline."""
+
+    after: datetime | None = None
+    limit: int = 50
+
+
 class TimelineQuerySchema(SystemSchema):
-    after = fields.AwareDateTime(default_timezone=UTC, metadata={"description": "`next` of the page before"})
+    request = TimelineQuery
+
+    after = fields.AwareDateTime(default_timezone=UTC, metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 

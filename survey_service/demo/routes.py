@@ -1,4 +1,4 @@
-"""The demonstration shop: a page that embeds the survey and shows what a CRM would receive."""
+"""Routes of the demonstration shop: a page that embeds the survey and shows what a CRM would receive."""
 
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="tem
 
 @blueprint.get("")
 def shop() -> Response:
-    """A page after a purchase: the survey on one side, what becomes of the answers on the other."""
-    wanted = request.args.get("lang") or request.accept_languages.best
-    language = nearest_language(wanted, tuple(WORDS))
+    """Show the page after a purchase, with the survey on one side and the CRM's view on the other."""
+    preferred = request.args.get("lang") or request.accept_languages.best
+    language = nearest_language(preferred, tuple(WORDS))
     receiver = parts().settings.demo_receiver or ""
     page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
     response = Response(page)
@@ -45,7 +45,7 @@ def shop() -> Response:
 
 @blueprint.get("/<string:name>")
 def file(name: str) -> Response:
-    """The page's style and script."""
+    """Serve the page's style sheet and script."""
     if name not in DEMO_FILES:
         raise NotFound
     return send_asset(asset(STATIC / name), "no-cache")
@@ -53,7 +53,7 @@ def file(name: str) -> Response:
 
 @blueprint.get("/state")
 def state() -> Response | dict[str, Any]:
-    """What a CRM may know of a session; for the demo only, and only with the session's own token."""
+    """Return what a CRM may know of a session. It is for the demo only, and requires the session's token."""
     token = request.args.get("token")
     if not token:
         raise BadToken

@@ -1,4 +1,4 @@
-"""The words of the demo page."""
+"""The texts of the demo page, by language."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Links for many contacts at once: one row a contact, and the question that suits each."""
+"""Create email links for many contacts at once, each with the question that suits the contact."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from question_bank.compile import CompiledBank
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.contacts import directory
 from survey_service.crypto import Keyring
-from survey_service.email_links.first_question import validate_question, first_questions
+from survey_service.email_links.first_question import first_questions, validate_question
 from survey_service.links.lookup import may_be_asked
 from survey_service.respondent.interview import nearest_language
 from survey_service.store.banks import Banks
@@ -21,23 +21,23 @@ from survey_service.store.tables.links import Link
 
 LIFETIME = timedelta(days=60)
 
-LEFT_ALONE = "asked_to_be_left_alone"
+OPTED_OUT = "asked_to_be_left_alone"
 NOTHING_TO_ASK = "nothing_to_ask"
 ERASED = "erased"
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody to be asked, by the id that the CRM gives them. `given` is what else is to be stored, as in `directory.put`."""
+    """A contact to be asked, by its id in the CRM. `fields` are stored in the contact as `directory.upsert` does."""
 
     external_id: str
     language: str | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Mailing:
-    """A survey in the version that stands for it now, and the question that everybody gets; each their own where it is None."""
+    """A survey in its current version, and the question that everybody is asked. With None the question is chosen for each contact."""
 
     survey: str
     bank: CompiledBank
@@ -48,7 +48,7 @@ class Mailing:
 
 @dataclass(frozen=True)
 class CreatedLink:
-    """A link, ready to be written into an email."""
+    """A stored link, ready to be rendered into an email."""
 
     external_id: str
     link_id: str
@@ -59,64 +59,66 @@ class CreatedLink:
 
 @dataclass(frozen=True)
 class RefusedRecipient:
-    """Nobody to be asked: they said so, or what is known of them suffices."""
+    """A contact for whom no link was created, and why: opted out, erased, or enough is known."""
 
     external_id: str
-    because: str
+    reason: str
 
 
 def prepare_mailing(session: Session, banks: Banks, survey: str, question: str | None, lifetime: timedelta) -> Mailing:
-    """Raises NotFound for an unknown survey, Invalid for a question that an email cannot ask."""
+    """Return the mailing of a survey. Raises NotFound for an unknown survey, Invalid for a question that an email cannot ask."""
     bank, version = banks.current(session, survey)
     return Mailing(survey, bank, version, validate_question(bank, survey, question), lifetime)
 
 
-def create_links(session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime) -> list[CreatedLink | RefusedRecipient]:
-    """A link for each recipient, in their order; contacts that nobody knew yet are made."""
+def create_links(
+    session: Session, keys: Keyring, mailing: Mailing, recipients: Sequence[Recipient], now: datetime
+) -> list[CreatedLink | RefusedRecipient]:
+    """Create a link for each recipient, in order, and contacts for unknown ids. Return a link or a refusal for each recipient."""
     contacts = directory.find_or_create_all(session, keys, [recipient.external_id for recipient in recipients], now)
     for recipient in recipients:
-        if recipient.given and recipient.external_id in contacts:
-            directory.update_fields(contacts[recipient.external_id], recipient.given, now)
-    questions = dict(zip(contacts, _questions(session, mailing, list(contacts.values()), now), strict=True))
+        if recipient.fields and recipient.external_id in contacts:
+            directory.update_fields(contacts[recipient.external_id], recipient.fields, now)
+    questions = dict(zip(contacts, _choose_questions(session, mailing, list(contacts.values()), now), strict=True))
     outcomes: list[CreatedLink | RefusedRecipient] = []
     rows: list[dict[str, Any]] = []
     for recipient in recipients:
         contact, question = contacts.get(recipient.external_id), questions.get(recipient.external_id)
         if contact is None or question is None or not may_be_asked(contact):
-            outcomes.append(RefusedRecipient(recipient.external_id, _because(contact)))
+            outcomes.append(RefusedRecipient(recipient.external_id, _refusal_reason(contact)))
             continue
-        wish = recipient.language or contact.attributes.get("language")
-        language = nearest_language(wish if isinstance(wish, str) else None, mailing.bank.bank.languages)
-        made = CreatedLink(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
-        outcomes.append(made)
-        rows.append(_row(mailing, contact, made, now))
+        preferred = recipient.language or contact.attributes.get("language")
+        language = nearest_language(preferred if isinstance(preferred, str) else None, mailing.bank.bank.languages)
+        link = CreatedLink(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
+        outcomes.append(link)
+        rows.append(_link_row(mailing, contact, link, now))
     if rows:
         session.flush()
         session.execute(insert(Link), rows)
     return outcomes
 
 
-def _because(contact: Contact | None) -> str:
+def _refusal_reason(contact: Contact | None) -> str:
     if contact is None:
         return ERASED
-    return NOTHING_TO_ASK if may_be_asked(contact) else LEFT_ALONE
+    return NOTHING_TO_ASK if may_be_asked(contact) else OPTED_OUT
 
 
-def _row(mailing: Mailing, contact: Contact, made: CreatedLink, now: datetime) -> dict[str, Any]:
+def _link_row(mailing: Mailing, contact: Contact, link: CreatedLink, now: datetime) -> dict[str, Any]:
     return {
-        "id": made.link_id,
+        "id": link.link_id,
         "contact_id": contact.id,
         "survey": mailing.survey,
         "bank": mailing.bank.bank.id,
         "bank_version": mailing.version,
-        "question": made.question,
-        "language": made.language,
+        "question": link.question,
+        "language": link.language,
         "created_at": now,
-        "expires_at": made.expires_at,
+        "expires_at": link.expires_at,
     }
 
 
-def _questions(session: Session, mailing: Mailing, contacts: Sequence[Contact], now: datetime) -> list[str | None]:
+def _choose_questions(session: Session, mailing: Mailing, contacts: Sequence[Contact], now: datetime) -> list[str | None]:
     if mailing.question is not None:
         return [mailing.question] * len(contacts)
     return first_questions(mailing.bank, mailing.survey, evidence_about_all(session, contacts, mailing.bank, now))

@@ -1,4 +1,4 @@
-"""The two ways out of an email: "this is not me", and "do not ask me again"."""
+"""The two opt-outs of an email: "this is not me", and "do not ask me again"."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,30 +17,30 @@ from survey_service.store.tables.links import Link, LinkSession
 
 
 def stop_asking(session: Session, link: Link, now: datetime) -> None:
-    """The contact does not want to be asked again: every link of theirs says so from now on, and no new one is made."""
-    contact = _locked(session, link)
+    """Record that the contact does not want to be asked again. Their links stop working, and no new link is created."""
+    contact = _lock_contact(session, link)
     contact.consent = {**contact.consent, "asking": False, "recorded_at": now.isoformat()}
     contact.updated_at = now
     session.add(contact)
 
 
 def unlink_wrong_recipient(session: Session, banks: Banks, link: Link, now: datetime) -> None:
-    """Somebody else reads this mail: the link ends, and what was answered by it is a stranger's and no more the contact's."""
+    """Revoke a link that reached the wrong person, and move the answers given through it to a new, anonymous contact."""
     revoke(session, link, "not_me", now)
-    begun = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)
-    sessions = session.exec(begun).all()
+    rows = select(SurveySession).join(LinkSession).where(LinkSession.link_id == link.id)
+    sessions = session.exec(rows).all()
     if not sessions:
         return
-    contact = _locked(session, link)
+    contact = _lock_contact(session, link)
     stranger = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(stranger)
     session.flush()
-    for this_session in sessions:
-        this_session.contact_id = stranger.id
-        session.add(this_session)
-    taken_back = _hand_over(session, sessions, stranger)
-    restore_replaced_answers(session, contact, link.bank, taken_back)
-    for person in (contact, stranger) if taken_back else ():
+    for row in sessions:
+        row.contact_id = stranger.id
+        session.add(row)
+    questions = _move_answers(session, sessions, stranger)
+    restore_replaced_answers(session, contact, link.bank, questions)
+    for person in (contact, stranger) if questions else ():
         inferred = infer_under_stored_version(session, banks, person, link.bank, link.bank_version, now)
         if person is contact:
             publish.store_and_publish(session, contact, inferred, "withdrawn", now, ended=True)
@@ -48,13 +48,13 @@ def unlink_wrong_recipient(session: Session, banks: Banks, link: Link, now: date
             store_belief(session, stranger, inferred, next_sequence(session, stranger, after=inferred.previous), "withdrawn", now)
 
 
-def _locked(session: Session, link: Link) -> Contact:
+def _lock_contact(session: Session, link: Link) -> Contact:
     return session.exec(select(Contact).where(Contact.id == link.contact_id).with_for_update()).one()
 
 
-def _hand_over(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
-    """Every answer of the sessions is the stranger's; the questions whose current answers these were."""
-    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([this_session.id for this_session in sessions]))).all()
+def _move_answers(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
+    """Move the answers of the sessions to `stranger`, and return the questions whose current answers these were."""
+    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([row.id for row in sessions]))).all()
     for answer in answers:
         answer.contact_id = stranger.id
         session.add(answer)

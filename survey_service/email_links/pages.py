@@ -1,6 +1,6 @@
-"""Where an email leads: a page for people, which shows machines the same and lets them change nothing.
+"""The pages behind the links of an email.
 
-`GET` counts that the address was fetched, however and by whomever, and writes nothing else. Only a form that is sent is an act.
+Mail filters open links too, so `GET` only counts the opening. Answers are stored, and opt-outs made, by submitting a form.
 """
 
 import secrets
@@ -14,10 +14,10 @@ from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import STRINGS, strings
 from survey_service.errors import DiscernError
-from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, submission_id, require_consent, read_answer, field_values
+from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, read_answer, require_consent, submission_id
 from survey_service.hosted.pages import page_token
 from survey_service.hosted.rendering import interface_texts
-from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, count_open, find_link, clicked_option
+from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
@@ -40,7 +40,7 @@ blueprint.before_request(limit_acts)
 
 @blueprint.get("/<string:token>")
 def look(token: str) -> Response:
-    """What was chosen, and the next question. Counts one opening."""
+    """Show the chosen option and the next question, or the opt-out page. Counts one opening."""
     p = parts()
 
     def count_opening(session: Session) -> tuple[Link, Target]:
@@ -54,19 +54,19 @@ def look(token: str) -> Response:
 
 @blueprint.post("/<string:token>")
 def act(token: str) -> Response:
-    """The act of a person: it counts, and so does the click before it."""
-    p, wish = parts(), request.form.get("act")
+    """Store what the submitted form says, together with the clicked option."""
+    p, button = parts(), request.form.get("act")
     with p.store.reading() as session:
         link, target = find_link(session, LinkTokens(p.keys), token, p.now())
-    if wish in ("not_me", "leave_alone"):
-        return _leave(p, token, wish)
+    if button in ("not_me", "leave_alone"):
+        return _opt_out(p, token, button)
     try:
-        _agreed(p, link, target)
-        answer = read_answer(_asked_for(p, link), request.form)
+        _require_consent(p, link, target)
+        answer = read_answer(_question_of_form(p, link), request.form)
     except InvalidForm as wrong:
         return _landing_page(p, link, target, wrong)
-    if answer is None and wish != "confirm":
-        return _see(request.full_path)
+    if answer is None and button != "confirm":
+        return _see_other(request.full_path)
     session_id = None
     try:
         with p.store.writing() as session:
@@ -78,10 +78,10 @@ def act(token: str) -> Response:
     except tuple(REFUSALS):
         raise
     except DiscernError:
-        pass  # a second tab, a double click, a page from before: show where the survey really is
+        pass  # a second tab, a double click or an old page: show the current state of the survey
     if session_id is None:
-        return _see(url_for(".look", token=token))
-    return _see(url_for("pages.look", survey=link.survey, ticket=page_token(p.keys, link.survey, session_id)))
+        return _see_other(url_for(".look", token=token))
+    return _see_other(url_for("pages.look", survey=link.survey, ticket=page_token(p.keys, link.survey, session_id)))
 
 
 @blueprint.errorhandler(LinkInvalid)
@@ -89,7 +89,7 @@ def act(token: str) -> Response:
 @blueprint.errorhandler(LinkRevoked)
 @blueprint.errorhandler(ContactOptedOut)
 def refused(error: DiscernError) -> Response:
-    """A page that says what to do, since a person looks at it."""
+    """Show why the link cannot be used, and what to do."""
     key, status = REFUSALS[type(error)]
     language = request.accept_languages.best_match(list(STRINGS)) or "en"
     return _message(language, strings(language)[key], status)
@@ -97,7 +97,7 @@ def refused(error: DiscernError) -> Response:
 
 @blueprint.errorhandler(TooManyRequests)
 def too_many(error: TooManyRequests) -> Response:
-    """The same page with everything that was filled in, to be sent again."""
+    """Show the same page with what was filled in, so that it can be submitted again."""
     p = parts()
     with p.store.reading() as session:
         link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
@@ -107,39 +107,39 @@ def too_many(error: TooManyRequests) -> Response:
     return response
 
 
-def _agreed(p: Parts, link: Link, target: Target) -> None:
-    """Raises NotAnswered where nothing may be kept before a consent that was not given."""
+def _require_consent(p: Parts, link: Link, target: Target) -> None:
+    """Check that the form gives the consent that the survey requires. Raises InvalidForm."""
     with p.store.reading() as session:
         require_consent(landing.view_landing(session, p.banks, link, target, p.now()).view, request.form)
 
 
-def _leave(p: Parts, token: str, wish: str) -> Response:
+def _opt_out(p: Parts, token: str, button: str) -> Response:
 
-    def leave(session: Session) -> Link:
+    def opt_out_in(session: Session) -> Link:
         link, _ = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
-        if wish == "not_me":
+        if button == "not_me":
             opt_out.unlink_wrong_recipient(session, p.banks, link, p.now())
         else:
             opt_out.stop_asking(session, link, p.now())
         return link
 
-    link = p.transact(leave)
-    return _message(link.language, strings(link.language)["not_me_done" if wish == "not_me" else "alone_done"], 200)
+    link = p.transact(opt_out_in)
+    return _message(link.language, strings(link.language)["not_me_done" if button == "not_me" else "alone_done"], 200)
 
 
-def _asked_for(p: Parts, link: Link) -> dict[str, Any] | None:
-    """The question that the form was made for, None where the bank has no such question."""
+def _question_of_form(p: Parts, link: Link) -> dict[str, Any] | None:
+    """Return the question that the form answers, rendered; None where the bank has no such question."""
     with p.store.reading() as session:
         bank = p.banks.version(session, link.bank, link.bank_version)
-    name = request.form.get("question", "")
-    return rendered(bank.bank.question_by_id[name], link.language, bank.bank.language) if name in bank.index else None
+    question_id = request.form.get("question", "")
+    return rendered(bank.bank.question_by_id[question_id], link.language, bank.bank.language) if question_id in bank.index else None
 
 
 def _is_change() -> bool:
     return "change" in request.args
 
 
-def _see(address: str) -> Response:
+def _see_other(address: str) -> Response:
     response = redirect(address, 303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     return response  # type: ignore[return-value]
@@ -152,10 +152,10 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
     survey, words, nonce = bank.survey(link.survey), interface_texts(link.language), new_nonce()
     question = shown.view["question"]
     if wrong is not None:
-        question = _asked_for(p, link) or question
+        question = _question_of_form(p, link) or question
     page = render_template(
         "landing.html",
-        **_state(shown, words),
+        **_template_values(shown, words),
         question=question,
         words=words,
         mail=strings(link.language),
@@ -164,18 +164,18 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         problem=wrong and words[wrong.key].format(**wrong.facts),
         given=field_values(question, request.form if wrong else None),
         answer_id=secrets.token_urlsafe(9),
-        leave=_address(p, link, LEAVE),
+        leave=_link_url(p, link, LEAVE),
         nonce=nonce,
     )
     return protected(Response(page, 422 if wrong else 200), nonce, ())
 
 
-def _state(shown: Landing, words: Any) -> dict[str, Any]:
+def _template_values(shown: Landing, words: Any) -> dict[str, Any]:
     consent, result = shown.view.get("consent"), shown.view["result"]
     return {
         "about": shown.about,
         "chosen": shown.chosen,
-        "changing": shown.asks_itself,
+        "changing": shown.asks_email_question,
         "provisional": shown.provisional,
         "progress": progress(words, shown.view),
         "consent": consent and consent["text"],
@@ -188,12 +188,12 @@ def _state(shown: Landing, words: Any) -> dict[str, Any]:
 def _leave_page(p: Parts, link: Link) -> Response:
     nonce, words = new_nonce(), strings(link.language)
     page = render_template(
-        "leave.html", lang=link.language, title=words["leave_title"], mail=words, back=_address(p, link, LANDING), nonce=nonce
+        "leave.html", lang=link.language, title=words["leave_title"], mail=words, back=_link_url(p, link, LANDING), nonce=nonce
     )
     return protected(Response(page), nonce, ())
 
 
-def _address(p: Parts, link: Link, target: Target) -> str:
+def _link_url(p: Parts, link: Link, target: Target) -> str:
     return url_for(".look", token=LinkTokens(p.keys).write(link.id, target))
 
 

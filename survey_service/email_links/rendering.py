@@ -1,4 +1,4 @@
-"""What goes into an email: the URLs of a link, and the question as HTML and as plain text."""
+"""Render the content of an email: the URLs of a link, and the question as HTML and as plain text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 
 @dataclass(frozen=True)
 class LinkedOption:
-    """One answer: what the link says, where it leads, and the label of a point of a scale."""
+    """An option of the question: its text, the URL that answers with it, and the label of a scale point."""
 
     id: str
     text: str
@@ -28,7 +28,7 @@ class LinkedOption:
 
 @dataclass(frozen=True)
 class Draft:
-    """A question ready for an email. `url` asks it on a page, `leave` is the way out, `trap` is what only machines follow."""
+    """A question ready for an email. `url` asks it on a page, `leave` is the opt-out page, `trap` a hidden link for machines."""
 
     language: str
     text: str
@@ -40,58 +40,59 @@ class Draft:
 
     @property
     def width(self) -> int:
-        """How many points of a scale stand in one line: 44 pixels each fit the smallest phone."""
+        """The number of scale points in a line: with 44 pixels each, they fit the smallest phone."""
         return 6 if len(self.options) % 5 == 1 else 5
 
     @property
     def labels(self) -> str:
-        """What the labelled points mean."""
+        """The labelled scale points and their labels."""
         return " · ".join(f"{option.text} = {option.label}" for option in self.options if option.label)
 
 
 class Drafts:
-    """Drafts of one mailing."""
+    """Builds the drafts of a mailing."""
 
     def __init__(self, tokens: LinkTokens, base_url: str, bank: CompiledBank) -> None:
         self._tokens, self._base_url, self._bank = tokens, base_url, bank.bank
         self._questions = {question.id: question for question in bank.bank.questions}
 
-    def of(self, made: CreatedLink) -> Draft:
-        token = self._tokens.writer(made.link_id)
+    def of(self, link: CreatedLink) -> Draft:
+        """Return the draft for the contact of a link."""
+        write_token = self._tokens.writer(link.link_id)
 
         def url(target: Target) -> str:
-            return f"{self._base_url}/l/{token(target)}"
+            return f"{self._base_url}/l/{write_token(target)}"
 
-        question = self._questions[made.question]
+        question = self._questions[link.question]
         others = url(LANDING), url(LEAVE), url(TRAP)
-        return build_draft(question, made.language, self._bank.language, lambda place: url(Target("option", place)), others)
+        return build_draft(question, link.language, self._bank.language, lambda place: url(Target("option", place)), others)
 
     def example(self, question: str) -> Draft:
-        """A draft that leads nowhere, in the bank's own language."""
+        """Return a draft without URLs, in the bank's default language."""
         return build_draft(self._questions[question], self._bank.language, self._bank.language, lambda _: "", ("", "", ""))
 
 
 def build_draft(question: Question, language: str, default: str, url: Callable[[int], str], others: tuple[str, str, str | None]) -> Draft:
-    """The draft of a question whose options lead to `url` of their places, and the `others` of a `Draft`."""
+    """Return the draft of a question. `url` gives the URL of an option by its index; `others` are `url`, `leave` and `trap`."""
 
-    def words(text: Any) -> str | None:
+    def translate(text: Any) -> str | None:
         return in_language(text, language, default)
 
-    scale = question.type == "scale"
-    labels = {str(point): words(text) for point, text in question.labels.items()}
-    texts = {option.id: words(option.text) or option.id for option in question.options}
-    options = tuple(LinkedOption(id, texts.get(id, id), url(place), labels.get(id)) for place, id in enumerate(question.outcomes))
-    return Draft(language, words(question.text) or question.id, options, scale, *others)
+    is_scale = question.type == "scale"
+    labels = {str(point): translate(text) for point, text in question.labels.items()}
+    texts = {option.id: translate(option.text) or option.id for option in question.options}
+    options = tuple(LinkedOption(id, texts.get(id, id), url(index), labels.get(id)) for index, id in enumerate(question.outcomes))
+    return Draft(language, translate(question.text) or question.id, options, is_scale, *others)
 
 
 def render_html(draft: Draft) -> str:
-    """The question as a table for the body of an email; every text in it is escaped."""
+    """Return the question as a table for the body of an email. Every text in it is escaped."""
     direction = "rtl" if draft.language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
     return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction)
 
 
 def render_text(draft: Draft) -> str:
-    """The same for the plain-text part."""
+    """Return the question for the plain-text part of an email."""
     return _template("email.txt").render(draft=draft, words=strings(draft.language))
 
 

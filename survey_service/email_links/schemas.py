@@ -1,11 +1,14 @@
-"""The bodies of the links API."""
+"""Request and response bodies of the links API."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields, post_load, validate
 
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.contacts.schemas import ContactPutSchema
+from survey_service.email_links.create import Recipient
 from survey_service.web.api import StrictSchema
 from survey_service.web.strict_json import Whole
 
@@ -14,24 +17,42 @@ LONGEST_LIFETIME_DAYS = 366
 
 
 class RecipientSchema(ContactPutSchema):
-    """A contact by its id; what else is given is stored as by `PUT /contacts/{external_id}`."""
+    """A contact by its id. Other fields are stored as by `PUT /contacts/{external_id}`."""
 
     external_id = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_ID))
     language = fields.String(validate=validate.Length(min=1, max=35))
 
+    @post_load
+    def _to_request(self, data: dict[str, Any], **_: Any) -> Recipient:
+        return Recipient(data.pop("external_id"), data.pop("language", None), data)
 
-def _each_once(contacts: list[dict[str, Any]]) -> None:
-    names = [contact.get("external_id") for contact in contacts]
-    twice = {place: ["stands there twice: name each contact once"] for place, name in enumerate(names) if name in names[:place]}
-    if twice:
-        raise ValidationError(twice)
+
+def _check_unique(contacts: list[Recipient]) -> None:
+    ids = [contact.external_id for contact in contacts]
+    repeated = {index: ["stands there twice: name each contact once"] for index, id in enumerate(ids) if id in ids[:index]}
+    if repeated:
+        raise ValidationError(repeated)
+
+
+@dataclass(frozen=True)
+class LinksRequest:
+    """The body of a call that creates links for the contacts of a mailing."""
+
+    survey: str
+    contacts: Sequence[Recipient]
+    expires_in_days: int = 60
+    question: str | None = None
 
 
 class LinksSchema(StrictSchema):
+    request = LinksRequest
+
     survey = fields.String(required=True)
-    contacts = fields.List(fields.Nested(RecipientSchema), required=True, validate=[validate.Length(min=1, max=MOST_CONTACTS), _each_once])
+    contacts = fields.List(
+        fields.Nested(RecipientSchema), required=True, validate=[validate.Length(min=1, max=MOST_CONTACTS), _check_unique]
+    )
     expires_in_days = Whole(load_default=60, validate=validate.Range(min=1, max=LONGEST_LIFETIME_DAYS))
-    question = fields.String(metadata={"description": "Ask everybody this one; left out, each gets the one that tells most about them"})
+    question = fields.String(metadata={"description": "Ask every contact this question; left out, each gets the most informative one"})
 
 
 class MadeSchema(StrictSchema):
@@ -42,7 +63,7 @@ class MadeSchema(StrictSchema):
     text = fields.String(metadata={"description": "The same for its plain-text part"})
     question = fields.String()
     language = fields.String()
-    leave = fields.String(metadata={"description": "Where a person says: not me, or do not ask me again"})
+    leave = fields.String(metadata={"description": "The opt-out page: not me, or do not ask me again"})
     expires_at = fields.String()
     refused = fields.String(
         validate=validate.OneOf(["asked_to_be_left_alone", "nothing_to_ask", "erased"]), metadata={"description": "Why there is no link"}
@@ -57,11 +78,11 @@ class MadeListSchema(StrictSchema):
 class FunnelSchema(StrictSchema):
     survey = fields.String()
     sent = fields.Integer()
-    opens = fields.Integer(metadata={"description": "Raw: mail filters and previews are in it"})
-    opened = fields.Integer(metadata={"description": "Links opened at least once, by whatever opened them"})
-    robots = fields.Integer(metadata={"description": "Links that something opened as only machines do"})
-    confirmed = fields.Integer(metadata={"description": "Links by which a person acted"})
-    answered = fields.Integer(metadata={"description": "Links that brought an answer"})
+    opens = fields.Integer(metadata={"description": "Includes mail filters and previews"})
+    opened = fields.Integer(metadata={"description": "Links opened at least once, by a person or a machine"})
+    robots = fields.Integer(metadata={"description": "Links that a machine opened"})
+    confirmed = fields.Integer(metadata={"description": "Links through which a person acted"})
+    answered = fields.Integer(metadata={"description": "Links with at least one answer"})
     answers = fields.Integer()
-    trapped = fields.Integer(metadata={"description": "Answers that came with something that people cannot see; they count as no evidence"})
+    trapped = fields.Integer(metadata={"description": "Answers sent with the hidden field filled in; they are no evidence"})
     revoked = fields.Integer()

@@ -1,4 +1,4 @@
-"""The words of the pages and messages of email links, by language."""
+"""The texts of the landing pages and emails, by language."""
 
 from collections.abc import Mapping
 
@@ -221,5 +221,5 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
 
 
 def strings(language: str) -> Mapping[str, str]:
-    """The words in a language, English where it is not spoken here."""
+    """Return the texts in a language, in English where there is no translation."""
     return STRINGS.get(language.lower().split("-")[0], STRINGS["en"])

@@ -1,4 +1,4 @@
-"""Files for browsers, read once and compressed once. `make widget` builds the widget, see widget/index.js."""
+"""Files for browsers, each read and compressed once. `make widget` builds the widget, see widget/index.js."""
 
 import gzip
 from base64 import b64encode
@@ -12,7 +12,7 @@ TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf
 
 
 class Asset(NamedTuple):
-    """The bytes of a file, in both forms in which they may be sent."""
+    """The bytes of a file, plain and compressed."""
 
     plain: bytes
     gzipped: bytes
@@ -21,18 +21,19 @@ class Asset(NamedTuple):
 
     @classmethod
     def of(cls, text: str, kind: str) -> "Asset":
+        """Return the asset of a text with the content type `kind`."""
         plain = text.encode()
         return cls(plain, gzip.compress(plain, 9, mtime=0), kind, sha256(plain).hexdigest()[:16])
 
     @property
     def integrity(self) -> str:
-        """What a page may demand of the bytes: a value for ``integrity=`` (Subresource Integrity)."""
+        """The value of ``integrity=`` (Subresource Integrity)."""
         return f"sha384-{b64encode(sha384(self.plain).digest()).decode()}"
 
 
 @cache
 def asset(file: Path) -> Asset:
-    """Return a file in the form in which it is sent; each file is read once."""
+    """Return a file as an asset. Each file is read once."""
     return Asset.of(file.read_text(encoding="utf-8"), TYPES[file.suffix])
 
 

@@ -1,4 +1,4 @@
-"""The widget as browsers load it, and its types for TypeScript."""
+"""Routes that serve the widget and its TypeScript types."""
 
 import json
 
@@ -14,51 +14,51 @@ blueprint = Blueprint("embed", __name__)
 
 @blueprint.get("/embed/v1/widget.js")
 def newest() -> Response:
-    """One ES module, the newest there is: a page that loads it gets every repair."""
-    return _for_everybody(send_asset(widget(), "public, max-age=300"))
+    """Serve the newest widget, an ES module. A page that loads it gets every fix."""
+    return _allow_all_origins(send_asset(widget(), "public, max-age=300"))
 
 
 @blueprint.get("/embed/v1/widget-<string:fingerprint>.js")
 def pinned(fingerprint: str) -> Response:
-    """The same module at an address that never stands for other bytes. Raises NotFound where the service has others."""
+    """Serve the widget at an address whose content never changes. Raises NotFound where the service has another version."""
     if fingerprint != widget().etag:
         raise NotFound("This version of the widget is not here any more: /embed/v1/widget.json says which one is.")
-    return _for_everybody(send_asset(widget(), "public, max-age=31536000, immutable"))
+    return _allow_all_origins(send_asset(widget(), "public, max-age=31536000, immutable"))
 
 
 @blueprint.get("/embed/v1/widget.json")
 def tag() -> Response:
-    """What a page needs to pin the widget: its address and what the browser shall demand of it."""
+    """Return what a page needs to pin the widget: its address and its integrity value."""
     response = Response(json.dumps(pinned_tag(parts().settings.base_url)), content_type="application/json")
     response.headers["Cache-Control"] = "no-cache"
-    return _for_everybody(response)
+    return _allow_all_origins(response)
 
 
 @blueprint.get("/embed/v1/<any('widget.d.ts', 'widget-react.d.ts'):name>")
 def types(name: str) -> Response:
-    """The element and its events for TypeScript."""
-    return _for_everybody(send_asset(assets.asset(assets.HERE / name), "public, max-age=300"))
+    """Serve the TypeScript types of the element and its events."""
+    return _allow_all_origins(send_asset(assets.asset(assets.HERE / name), "public, max-age=300"))
 
 
 def pinned_tag(host: str) -> dict[str, str]:
-    """Address and integrity of the widget as this service sends it."""
+    """Return the address and the integrity value of the widget that this service serves."""
     return {"url": f"{host.rstrip('/')}/embed/v1/widget-{widget().etag}.js", "integrity": widget().integrity}
 
 
-def _for_everybody(response: Response) -> Response:
-    """A page of another site may load it, which for a module needs CORS."""
+def _allow_all_origins(response: Response) -> Response:
+    """Allow pages of other sites to load the response. Browsers load ES modules with CORS."""
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
 def send_asset(asset: Asset, caching: str) -> Response:
-    """The asset in the form that the browser takes, or 304 where it has it already."""
-    zipped = request.accept_encodings["gzip"] > 0
-    response = Response(asset.gzipped if zipped else asset.plain, content_type=asset.kind)
-    if zipped:
+    """Return the asset, compressed if the browser accepts gzip, or 304 where the browser has it already."""
+    use_gzip = request.accept_encodings["gzip"] > 0
+    response = Response(asset.gzipped if use_gzip else asset.plain, content_type=asset.kind)
+    if use_gzip:
         response.content_encoding = "gzip"
-    response.set_etag(f"{asset.etag}-gz" if zipped else asset.etag)
+    response.set_etag(f"{asset.etag}-gz" if use_gzip else asset.etag)
     response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = caching
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -4,7 +4,7 @@ export type AnswerKind = "answer" | "skip" | "dont_know" | "refuse";
 export type AnswerValue = string | number | string[];
 
 export interface SurveyEvents {
-  /** A new session, not one that was remembered. */
+  /** A new session, not a resumed one. */
   surveystart: CustomEvent<{ session: string }>;
   /** The question that is now shown. */
   surveyquestion: CustomEvent<{ question: string }>;
@@ -15,7 +15,7 @@ export interface SurveyEvents {
     status: "complete" | "finished" | "expired" | "declined";
     result?: { text: string | null; redirect: string | null } | null;
   }>;
-  /** `status` is absent when nobody answered; `code` is then `unreachable`. */
+  /** `status` is absent if the server could not be reached; `code` is then `unreachable`. */
   surveyerror: CustomEvent<{ code?: string; status?: number; title?: string; detail?: string }>;
 }
 

@@ -1,7 +1,7 @@
-"""The hosted page: one question a page, POST -> 303 -> GET, no JavaScript and no cookie.
+"""The hosted page: one question a page, POST -> 303 -> GET, without JavaScript and cookies.
 
-The first page is shown without storing anything. The first answer starts the session; from then on its address carries a signed
-ticket, so that nothing depends on storage that an embedding site may block.
+The first page stores nothing. The first answer starts the session. From then on the address contains a signed ticket, since an embedding
+site may block cookies and other storage.
 """
 
 import secrets
@@ -17,9 +17,9 @@ from sqlmodel import Session
 
 from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError, NotFound
-from survey_service.hosted.forms import InvalidForm, submission_id, require_consent, read_answer, hidden_fields, field_values
+from survey_service.hosted.forms import InvalidForm, field_values, hidden_fields, read_answer, require_consent, submission_id
 from survey_service.hosted.qr import qr_svg
-from survey_service.hosted.rendering import PageContext, render_message, render_page, interface_texts
+from survey_service.hosted.rendering import PageContext, interface_texts, render_message, render_page
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
@@ -33,17 +33,17 @@ LIFETIME = 30 * 24 * 3600
 
 
 def page_token(keys: Keyring, survey: str, session_id: str) -> str:
-    """The last part of the page's address."""
+    """Return the ticket of a session: the last part of its page's address."""
     return keys.signer("page").dumps([survey, session_id])
 
 
 def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
-    """The session of a ticket, None where it is not one of this survey or is too old."""
+    """Return the session id of a ticket, None where the ticket is of another survey or too old."""
     try:
-        known, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
+        signed_survey, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
     except (BadSignature, ValueError):
         return None
-    return str(session_id) if known == survey else None
+    return str(session_id) if signed_survey == survey else None
 
 
 FORM_LIFETIME = 24 * 3600
@@ -54,36 +54,36 @@ blueprint.before_request(limit_acts)
 
 @blueprint.get("/<string:survey>")
 def welcome(survey: str) -> Response:
-    """The consent text and the first question; writes nothing."""
+    """Show the consent text and the first question. Writes nothing."""
     return _page(parts(), _first_view(parts(), survey, _arrival()))
 
 
 @blueprint.post("/<string:survey>")
 def begin(survey: str) -> Response:
-    """Start the session, with the first answer where there is one."""
+    """Start the session, and store the first answer if the form has one."""
     p, arrival = parts(), _arrival()
-    shown, shown_at = _first_view(p, survey, arrival), _form_shown_at(p, survey)
+    view, shown_at = _first_view(p, survey, arrival), _form_shown_at(p, survey)
     if shown_at is None:
-        return _page(p, shown, problem=InvalidForm("stale"))
+        return _page(p, view, problem=InvalidForm("stale"))
     try:
-        require_consent(shown, request.form)
-        answer = read_answer(shown["question"], request.form)
-    except InvalidForm as wrong:
-        return _page(p, shown, problem=wrong)
+        require_consent(view, request.form)
+        answer = read_answer(view["question"], request.form)
+    except InvalidForm as problem:
+        return _page(p, view, problem=problem)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
     with p.store.writing() as session:
         lock_by_name(session, session_id)
         if not interview.exists(session, session_id):
-            begun = replace(arrival, session_id=session_id, shown_at=shown_at)
-            started, token = interview.start(session, p.banks, survey, begun, p.now())
+            start = replace(arrival, session_id=session_id, shown_at=shown_at)
+            started, token = interview.start(session, p.banks, survey, start, p.now())
             if answer is not None and started.row.status == "open":
                 interview.record_answers(session, p.banks, session_id, token, [answer], p.now())
-    return _see(p, survey, session_id)
+    return _see_other(p, survey, session_id)
 
 
 @blueprint.get("/<string:survey>/qr.svg")
 def qr(survey: str) -> Response:
-    """The address of the survey to be scanned, with the language and the hidden fields of this one."""
+    """Return a QR code of the survey's address, with the language and the hidden fields of this request."""
     p = parts()
     with p.store.reading() as session:
         p.banks.current(session, survey)
@@ -97,8 +97,8 @@ def qr(survey: str) -> Response:
 
 @blueprint.get("/<string:survey>/<string:ticket>")
 def look(survey: str, ticket: str) -> Response:
-    """The question that is due, or the end."""
-    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    """Show the next question, or the end."""
+    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
     with p.store.reading() as session:
         view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))
         if is_erased(session, session_id):
@@ -108,32 +108,33 @@ def look(survey: str, ticket: str) -> Response:
 
 @blueprint.post("/<string:survey>/<string:ticket>")
 def act(survey: str, ticket: str) -> Response:
-    """Take an answer, a silence, or a step back."""
-    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    """Store an answer or a skip, go back, or finish."""
+    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
     language = request.form.get("lang", "")[:35]
     with p.store.reading() as session:
-        shown = interview.look(session, p.banks, session_id, None, p.now(), language=language)
+        view = interview.look(session, p.banks, session_id, None, p.now(), language=language)
     try:
-        with p.store.writing() as session:  # the look above has compiled the bank
+        # The bank was compiled when the view was made: compiling it here would hold the write lock for long.
+        with p.store.writing() as session:
             if language:
                 interview.change_language(session, p.banks, session_id, language, p.now())
             if request.form.get("act") == "back":
                 interview.go_back(session, p.banks, session_id, None, submission_id(request.form), p.now())
             elif request.form.get("act") == "stop":
                 interview.finish(session, p.banks, session_id, None, p.now())
-            elif (answer := read_answer(_asked_for(shown), request.form)) is not None:
+            elif (answer := read_answer(_question_of_form(view), request.form)) is not None:
                 interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
-    except InvalidForm as wrong:
-        return _page(p, shown, ticket, wrong)
+    except InvalidForm as problem:
+        return _page(p, view, ticket, problem)
     except DiscernError:
-        pass  # a second tab, a double click, a page from before: show where the survey really is
-    return _see(p, survey, session_id)
+        pass  # a second tab, a double click or an old page: show the current state of the survey
+    return _see_other(p, survey, session_id)
 
 
 @blueprint.get("/<string:survey>/<string:ticket>/erase")
 def before_erasing(survey: str, ticket: str) -> Response:
-    """What deleting means; only the button deletes."""
-    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    """Explain what deleting means. Only the button of this page deletes."""
+    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
     with p.store.reading() as session:
         language = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))["language"]
         origins = _origins(session, p, session_id)
@@ -143,29 +144,29 @@ def before_erasing(survey: str, ticket: str) -> Response:
 
 @blueprint.post("/<string:survey>/<string:ticket>/erase")
 def erasing(survey: str, ticket: str) -> Response:
-    """Delete what was answered."""
-    p, session_id = parts(), _session_of(parts(), survey, ticket)
+    """Delete the answers of the session."""
+    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
     p.transact(lambda session: erase(session, p.banks, session_id, p.now()))
-    return _see(p, survey, session_id)
+    return _see_other(p, survey, session_id)
 
 
 @blueprint.errorhandler(NotFound)
 def missing(error: NotFound) -> Response:
-    """A page, since a person looks at it."""
+    """Show the error as a page."""
     return _message("en", error.detail, status=404)
 
 
 @blueprint.errorhandler(TooManyRequests)
 def too_many(error: TooManyRequests) -> Response:
-    """The same page with everything that was filled in, to be sent again."""
-    p, named = parts(), request.view_args or {}
-    if ticket := named.get("ticket"):
+    """Show the same page with what was filled in, so that it can be submitted again."""
+    p, path = parts(), request.view_args or {}
+    if ticket := path.get("ticket"):
         with p.store.reading() as session:
             view = interview.look(
-                session, p.banks, _session_of(p, named["survey"], ticket), None, p.now(), language=request.form.get("lang")
+                session, p.banks, _require_session_id(p, path["survey"], ticket), None, p.now(), language=request.form.get("lang")
             )
     else:
-        view = _first_view(p, named["survey"], _arrival())
+        view = _first_view(p, path["survey"], _arrival())
     response = _page(p, view, ticket, InvalidForm("busy"))
     response.status_code = error.status
     response.headers.update(error.headers)
@@ -177,45 +178,45 @@ def _first_view(p: Parts, survey: str, arrival: Start) -> dict[str, Any]:
         return interview.preview_start(session, p.banks, survey, arrival, p.now())
 
 
-def _asked_for(view: dict[str, Any]) -> dict[str, Any] | None:
-    """The question the form was made for, if it is still the one that is due."""
+def _question_of_form(view: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the question that the form answers, if the view still asks it."""
     question: dict[str, Any] | None = view["question"]
     return question if question and question["id"] == request.form.get("question") else None
 
 
 def _arrival() -> Start:
-    best = request.form.get("lang") or request.args.get("lang") or request.accept_languages.best
-    return Start(language=(best or "")[:35], channel="page", hidden=hidden_fields(request.args))
+    language = request.form.get("lang") or request.args.get("lang") or request.accept_languages.best
+    return Start(language=(language or "")[:35], channel="page", hidden=hidden_fields(request.args))
 
 
-def _form_of(p: Parts, survey: str) -> str:
+def _sign_form(p: Parts, survey: str) -> str:
     return str(p.keys.signer("form").dumps([survey, secrets.token_urlsafe(9), p.now().timestamp()]))
 
 
 def _form_shown_at(p: Parts, survey: str) -> datetime | None:
-    """When the form was made, None where it is not one of this survey or too old."""
+    """Return when the form was rendered, None where it is of another survey or too old."""
     try:
-        known, _, moment = p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)
+        signed_survey, _, timestamp = p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)
     except (BadSignature, ValueError, TypeError):
         return None
-    return datetime.fromtimestamp(moment, UTC) if known == survey else None
+    return datetime.fromtimestamp(timestamp, UTC) if signed_survey == survey else None
 
 
-def _session_of(p: Parts, survey: str, ticket: str) -> str:
+def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
     session_id = read_page_token(p.keys, survey, ticket)
     if session_id is None:
         raise NotFound("This address is not valid any more. Please open the survey again.")
     return session_id
 
 
-def _see(p: Parts, survey: str, session_id: str) -> Response:
+def _see_other(p: Parts, survey: str, session_id: str) -> Response:
     response = redirect(url_for("pages.look", survey=survey, ticket=page_token(p.keys, survey, session_id)), 303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     return response  # type: ignore[return-value]
 
 
 def _origins(session: Session, p: Parts, session_id: str) -> tuple[str, ...]:
-    """Who may frame what belongs to a session: what began in a frame goes on in it."""
+    """Return the origins that may frame the pages of a session: those that may frame its survey."""
     return survey_at(session, p, {"session_id": session_id})[1].origins
 
 
@@ -230,8 +231,8 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: In
     with p.store.reading() as session:
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
     nonce, restart = new_nonce(), url_for("pages.welcome", survey=view["survey"])
-    carried = {"lang": view["language"]} | ({} if ticket else {"form": _form_of(p, view["survey"])})
-    this_sheet = PageContext(
+    carried = {"lang": view["language"]} | ({} if ticket else {"form": _sign_form(p, view["survey"])})
+    context = PageContext(
         nonce,
         answer_id=secrets.token_urlsafe(9),
         problem=problem.key if problem else None,
@@ -244,15 +245,15 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: In
         has_agreed="agree" in request.form,
         restart=restart,
     )
-    response = protected(Response(render_page(view, bank, survey, this_sheet), 422 if problem else 200), nonce, survey.origins)
-    response.headers.update(_leads_on(view["result"] or {}))
+    response = protected(Response(render_page(view, bank, survey, context), 422 if problem else 200), nonce, survey.origins)
+    response.headers.update(_refresh_header(view["result"] or {}))
     return response
 
 
-def _leads_on(result: Mapping[str, Any]) -> dict[str, str]:
-    """Where the author wants people to go at once; not inside a frame, which other sites may refuse to be shown in.
+def _refresh_header(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return a Refresh header if the survey ends with a redirect and no text, except in a frame, where the other site may refuse to load.
 
-    A redirection would not do: browsers refuse the ones that follow a form and leave the site (form-action).
+    A redirect status would not work: the policy `form-action` makes browsers refuse redirects to other sites after a form.
     """
-    at_once = result.get("redirect") and not result.get("text") and request.headers.get("Sec-Fetch-Dest") != "iframe"
-    return {"Refresh": f"0;url={result['redirect']}"} if at_once else {}
+    immediate = result.get("redirect") and not result.get("text") and request.headers.get("Sec-Fetch-Dest") != "iframe"
+    return {"Refresh": f"0;url={result['redirect']}"} if immediate else {}

@@ -1,4 +1,4 @@
-"""The pages of a survey as HTML, from plain values: the hosted page, and its preview."""
+"""Render the pages of a survey as HTML from plain values, for the hosted page and its preview."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,10 +25,10 @@ LANGUAGE_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class PageContext:
-    """What is on one page beside the question.
+    """What a page shows besides the question.
 
-    `problem` is a key of the words and `facts` fills it, `given` stands in the form already, `carried` are its hidden fields, `query` is
-    what the address of the page has after its question mark, and `erase` is where what was answered can be deleted.
+    `problem` is the key of an error text and `facts` fills its placeholders. `given` are the values filled into the form, and `carried` its
+    hidden fields. `query` is the query of the page's address, and `erase` the address of the page that deletes the answers.
     """
 
     nonce: str
@@ -45,38 +45,41 @@ class PageContext:
 
 
 def interface_texts(language: str) -> Mapping[str, str]:
-    """The words of the interface; English stands in where one is missing."""
+    """Return the texts of the interface, in English where a translation is missing."""
     return {**STRINGS["en"], **strings(language)}
 
 
-def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, this_sheet: PageContext) -> str:
-    """The question that is due, or the end."""
+def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: PageContext) -> str:
+    """Return the page with the next question, or the end."""
     language, words = view["language"], interface_texts(view["language"])
-    consent = survey.consent if this_sheet.asks_consent else None
-    return template("question.html" if view["question"] else "end.html").render(
+    consent = survey.consent if context.asks_consent else None
+    page: str = template("question.html" if view["question"] else "end.html").render(
         view=view,
         question=view["question"],
         words=words,
         lang=language,
         title=in_language(survey.title, language, bank.language),
         progress=progress(words, view),
-        problem=this_sheet.problem and words[this_sheet.problem].format(**this_sheet.facts),
+        problem=context.problem and words[context.problem].format(**context.facts),
         consent=consent and in_language(consent.text, language, bank.language),
         must_agree=consent is not None and consent.required,
-        languages=_other_languages(bank, language, this_sheet.query),
-        has_agreed=this_sheet.has_agreed,
-        sheet=this_sheet,
-        given=this_sheet.given,
-        nonce=this_sheet.nonce,
+        languages=_other_languages(bank, language, context.query),
+        has_agreed=context.has_agreed,
+        page=context,
+        given=context.given,
+        nonce=context.nonce,
     )
+    return page
 
 
 def render_message(language: str, nonce: str, name: str = "message.html", **facts: Any) -> str:
-    """A page that says one thing."""
-    return template(name).render(lang=language, words=interface_texts(language), nonce=nonce, **facts)
+    """Return a page with a message."""
+    page: str = template(name).render(lang=language, words=interface_texts(language), nonce=nonce, **facts)
+    return page
 
 
 def template(name: str) -> Any:
+    """Return a template of the hosted page."""
     return _environment().get_template(name)
 
 
@@ -87,6 +90,6 @@ def _environment() -> Environment:
 
 
 def _other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Code, name and address of each language that the page does not speak now."""
-    others = [this_language for this_language in bank.languages if this_language != language]
-    return [(other, LANGUAGE_NAMES.get(other.split("-")[0], other), "?" + urlencode({**query, "lang": other})) for other in others]
+    """Return code, name and address of each language other than the current one."""
+    others = [code for code in bank.languages if code != language]
+    return [(code, LANGUAGE_NAMES.get(code.split("-")[0], code), "?" + urlencode({**query, "lang": code})) for code in others]

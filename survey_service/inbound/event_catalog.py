@@ -1,7 +1,8 @@
-"""What was told of contacts, over HTTP, for authors who write signals."""
+"""The catalogue of events that contacts have sent, for authors who write signals."""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields, validate
@@ -18,25 +19,25 @@ from survey_service.web.pagination import cursor, place_of
 
 
 def count_events(session: Session, banks: Banks, after: Sequence[str] | None, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` kinds of events by kind and name, or path, behind `after`: how often, of how many contacts, and which signals match."""
+    """Return up to `limit` entries after `after`, grouped by kind and name or path: counts of events and contacts, and matching signals."""
     label = func.coalesce(ContactEvent.path, ContactEvent.name, "")
     counts = func.count(), func.count(func.distinct(ContactEvent.contact_id)), func.max(ContactEvent.at)
-    shown: Any = select(col(ContactEvent.kind), label, func.max(ContactEvent.name), func.max(ContactEvent.path), *counts)
-    rows: Select[Any] = shown
+    columns: Any = select(col(ContactEvent.kind), label, func.max(ContactEvent.name), func.max(ContactEvent.path), *counts)
+    rows: Select[Any] = columns
     if after is not None:
         rows = rows.where((col(ContactEvent.kind) > after[0]) | ((col(ContactEvent.kind) == after[0]) & (label > after[1])))
     rows = rows.group_by(col(ContactEvent.kind), label).order_by(col(ContactEvent.kind), label).limit(limit)
-    known = [bank.bank for bank, _ in banks.newest(session)]
+    newest = [bank.bank for bank, _ in banks.newest(session)]
     return [
         {
             "kind": kind,
-            "label": shown,
+            "label": label_of_group,
             "events": events,
             "contacts": contacts,
             "last_at": last.isoformat(),
-            "signals": _signals(known, kind, name, path),
+            "signals": _signals(newest, kind, name, path),
         }
-        for kind, shown, name, path, events, contacts, last in session.execute(rows)
+        for kind, label_of_group, name, path, events, contacts, last in session.execute(rows)
     ]
 
 
@@ -45,22 +46,31 @@ def _signals(banks: Sequence[Bank], kind: str, name: str | None, path: str | Non
 
 
 def _may_match(signal: Signal, kind: str, name: str | None, path: str | None) -> bool:
-    """Whether the signal matches such an event, whatever its channel and topic; one that asks for nothing else never counts here."""
-    wanted = signal.match
-    if "event" in wanted:
-        return kind in ("track", "screen") and name == wanted["event"]
-    return "page" in wanted and kind == "page" and _fits(wanted["page"].lower(), path or "")
+    """Return whether a signal may match such events, ignoring channel and topic. A signal without event and page never does."""
+    if "event" in signal.match:
+        return kind in ("track", "screen") and name == signal.match["event"]
+    return "page" in signal.match and kind == "page" and _glob_matches(signal.match["page"].lower(), path or "")
 
 
-def _fits(glob: str, path: str) -> bool:
+def _glob_matches(glob: str, path: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, glob.split("*"))), path) is not None
 
 
-blueprint = ApiBlueprint("events", __name__, url_prefix="/api/v1/events", description="What contacts did, as the intake heard it")
+blueprint = ApiBlueprint("events", __name__, url_prefix="/api/v1/events", description="What contacts did, as the intake received it")
+
+
+@dataclass(frozen=True)
+class EventQuery:
+    """The query of the catalogue."""
+
+    after: str | None = None
+    limit: int = 50
 
 
 class EventQuerySchema(StrictSchema):
-    after = fields.String(metadata={"description": "`next` of the page before"})
+    request = EventQuery
+
+    after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
@@ -70,7 +80,7 @@ class EventSchema(StrictSchema):
     events = fields.Integer()
     contacts = fields.Integer()
     last_at = fields.String()
-    signals = fields.List(fields.String(), metadata={"description": "bank/signal that match; none: no bank knows what to make of it"})
+    signals = fields.List(fields.String(), metadata={"description": "Matching signals, as bank/signal; empty where no bank uses the event"})
 
 
 class EventPageSchema(StrictSchema):
@@ -82,10 +92,11 @@ class EventPageSchema(StrictSchema):
 @requires("read")
 @blueprint.arguments(EventQuerySchema, location="query")
 @blueprint.response(200, EventPageSchema)
-def page(query: dict[str, Any]) -> dict[str, Any]:
-    """Kinds of events by name, with the signals that match them."""
-    p, limit = parts(), query["limit"]
-    after = place_of(query["after"], 2) if "after" in query else None
+def page(query: EventQuery) -> dict[str, Any]:
+    """List events by kind and name, with the signals that match them."""
+    p, limit = parts(), query.limit
+    after = place_of(query.after, 2) if query.after is not None else None
     with p.store.reading() as session:
-        found = count_events(session, p.banks, after, limit + 1)
-    return {"items": found[:limit], "next": cursor(found[limit - 1]["kind"], found[limit - 1]["label"]) if len(found) > limit else None}
+        entries = count_events(session, p.banks, after, limit + 1)
+    last = entries[limit - 1] if len(entries) > limit else None
+    return {"items": entries[:limit], "next": None if last is None else cursor(last["kind"], last["label"])}

@@ -1,4 +1,4 @@
-"""Acting upon what sources have sent: one event, one transaction."""
+"""Handle the events that sources have sent, each in one transaction."""
 
 import logging
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlmodel import Session
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
-from survey_service.inbound.receiver import Reschedule, Handled, HandlerContext
+from survey_service.inbound.receiver import Handled, HandlerContext, Reschedule
 from survey_service.inbound.sources import RECEIVERS
 from survey_service.outbox.pending_work import next_inbound_event
 from survey_service.store.banks import Banks
@@ -19,7 +19,7 @@ log = logging.getLogger("discern.sources")
 
 
 def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock = utc_now, due_by: datetime | None = None) -> bool:
-    """Act upon one event if one is due: "did I find work?". Those of one moment go in the order in which they happened."""
+    """Handle one event if one is due, and return whether there was one. Events are handled in the order in which they occurred."""
     now = clock()
     with store.reading() as session:
         if session.scalars(next_inbound_event(due_by or now)).first() is None:
@@ -35,15 +35,15 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
         else:
             row.done_at, row.facts, row.problem = now, {}, outcome.problem
         session.add(row)
-        told = f"source={source.id} event={row.id} kind={row.kind} problem={row.problem}"
-    log.info(told)
+        line = f"source={source.id} event={row.id} kind={row.kind} problem={row.problem}"
+    log.info(line)
     return True
 
 
 def _outcome(session: Session, work: HandlerContext, source: Source, row: InboundEvent) -> Handled | Reschedule:
-    """What cannot be done now never can: it leaves nothing half done, and does not stop the next."""
+    """Return the outcome of an event. An error rolls back its changes and becomes its outcome, so that it does not block later events."""
     try:
         with session.begin_nested():
             return RECEIVERS[source.kind].handle(work, row.kind, row.facts)
-    except DiscernError as wrong:
-        return Handled(wrong.code)
+    except DiscernError as error:
+        return Handled(error.code)

@@ -1,4 +1,4 @@
-"""Taking messages in: each once, into one line of events per contact, and into the belief where a bank has a signal for them."""
+"""Ingest Segment messages: store each event once, and update beliefs where a bank has a signal for it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,29 +23,35 @@ from survey_service.store.tables.core import Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
 
 ANONYMOUS = "anonymous"
-"""The system whose names browsers make up."""
+"""The system of ids that browsers generate."""
 
 
 def resolve_contact(session: Session, keys: Keyring, banks: Banks, message: SegmentMessage, now: datetime) -> Contact:
-    """The contact, locked, made where nobody knew it. What it did under a browser's name becomes its own. Raises ContactErased."""
+    """Return the contact of a message, locked, and create it if it is new. Its anonymous ids are merged into it.
+
+    Raises ContactErased, UnusableMessage, Conflict.
+    """
     if message.user is None:
         contact, _ = directory.find_or_create(session, keys, str(message.anonymous), now, ANONYMOUS)
         return contact
     contact, _ = directory.find_or_create(session, keys, message.user, now)
-    for name in (message.anonymous, message.former):
-        if name is not None and name != message.user:
-            contact = _also(session, keys, banks, contact, name, now)
+    for anonymous_id in (message.anonymous, message.former):
+        if anonymous_id is not None and anonymous_id != message.user:
+            _attach_anonymous_id(session, keys, banks, contact, anonymous_id, now)
     return contact
 
 
 def has_crm_id(session: Session, contact: Contact) -> bool:
-    """Whether the CRM has a name for it: not only a browser."""
-    mine = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
-    return session.exec(mine).first() is not None
+    """Return whether the contact has an id of the CRM, and not only of browsers."""
+    crm_ids = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
+    return session.exec(crm_ids).first() is not None
 
 
-def _also(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> Contact:
-    """The browser called `name` is the contact's, unless it is known to be somebody else's: two customers may share a computer."""
+def _attach_anonymous_id(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> None:
+    """Give an anonymous id and its events to the contact, unless the id belongs to another customer: two may share a computer.
+
+    Raises UnusableMessage where the id is a CRM id of a customer.
+    """
     owner = directory.find(session, name, system=ANONYMOUS)
     if owner is None and directory.find(session, name) is not None:
         raise UnusableMessage(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
@@ -54,7 +60,6 @@ def _also(session: Session, keys: Keyring, banks: Banks, contact: Contact, name:
             directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")
     elif owner.id != contact.id and not has_crm_id(session, owner):
         merge(session, banks, owner.id, contact.id, now)
-    return contact
 
 
 EVENTS = ("track", "page", "screen")
@@ -62,45 +67,45 @@ EVENTS = ("track", "page", "screen")
 
 @dataclass
 class IngestResult:
-    """What became of a batch: events that were new, and why others were left out."""
+    """The number of new events of a batch, and why messages were skipped."""
 
     events: int = 0
-    left_out: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> IngestResult:
-    """Keep what is new and believe anew where it matters, all in one transaction; the same message again changes nothing."""
-    taken, fresh, met = IngestResult(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
-    for message in _in_order(messages):
-        names = message.user, message.anonymous, message.former
+    """Store new events and update the beliefs that they change, in one transaction. A message that was ingested before changes nothing."""
+    result, new_events, contacts = IngestResult(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
+    for message in _in_lock_order(messages):
+        ids = message.user, message.anonymous, message.former
         try:
-            contact = met[names] if names in met else resolve_contact(session, keys, banks, message, now)
-        except (ContactErased, UnusableMessage, Conflict) as why:
-            taken.left_out.append(str(why) or type(why).__name__)
+            contact = contacts[ids] if ids in contacts else resolve_contact(session, keys, banks, message, now)
+        except (ContactErased, UnusableMessage, Conflict) as error:
+            result.skipped.append(str(error) or type(error).__name__)
             continue
-        met[names] = contact
+        contacts[ids] = contact
         if contact.consent.get("profiling") is False:
-            taken.left_out.append("the contact does not want a profile")
+            result.skipped.append("the contact does not want a profile")
             continue
-        _learn(session, contact, message, now)
-        event = _keep(session, contact, source, message, now) if message.kind in EVENTS else None
-        if event is not None:
-            fresh[event] = contact
-    taken.events = len(fresh)
-    _believe(session, banks, fresh, now)
-    return taken
+        _set_attributes(session, contact, message, now)
+        event_id = _store_event(session, contact, source, message, now) if message.kind in EVENTS else None
+        if event_id is not None:
+            new_events[event_id] = contact
+    result.events = len(new_events)
+    _update_beliefs(session, banks, new_events, now)
+    return result
 
 
-def _in_order(messages: Sequence[SegmentMessage]) -> list[SegmentMessage]:
-    """Contact by contact in the order of their names, as every batch takes them, so that two batches never wait for each other."""
-    whose: dict[str, list[SegmentMessage]] = defaultdict(list)
+def _in_lock_order(messages: Sequence[SegmentMessage]) -> list[SegmentMessage]:
+    """Return the messages sorted by contact. Every batch locks contacts in this order, so that two batches never deadlock."""
+    messages_of: dict[str, list[SegmentMessage]] = defaultdict(list)
     for message in messages:
-        whose[message.user or message.anonymous or ""].append(message)
-    return [message for name in sorted(whose) for message in whose[name]]
+        messages_of[message.user or message.anonymous or ""].append(message)
+    return [message for contact in sorted(messages_of) for message in messages_of[contact]]
 
 
-def _learn(session: Session, contact: Contact, message: SegmentMessage, now: datetime) -> None:
-    """Fill what nobody has said yet. A key in a browser is public: it must not overwrite what the CRM knows."""
+def _set_attributes(session: Session, contact: Contact, message: SegmentMessage, now: datetime) -> None:
+    """Set attributes that the contact does not have yet. The key in a browser is public, so it must not overwrite data of the CRM."""
     new = {name: value for name, value in message.traits.items() if name not in contact.attributes} if message.kind == "identify" else {}
     if message.kind == "identify" and message.email and contact.email is None and "@" in message.email:
         contact.email, contact.email_sha256, contact.updated_at = message.email, email_hash(message.email), now
@@ -109,8 +114,8 @@ def _learn(session: Session, contact: Contact, message: SegmentMessage, now: dat
     session.add(contact)
 
 
-def _keep(session: Session, contact: Contact, source: str, message: SegmentMessage, now: datetime) -> int | None:
-    """Write the event down; its number, None where it is known already."""
+def _store_event(session: Session, contact: Contact, source: str, message: SegmentMessage, now: datetime) -> int | None:
+    """Store the event and return its id, None where it was stored before."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {
         "contact_id": contact.id,
@@ -124,15 +129,15 @@ def _keep(session: Session, contact: Contact, source: str, message: SegmentMessa
         "at": message.at,
         "received_at": now,
     }
-    new = insert(ContactEvent).values(row).on_conflict_do_nothing(index_elements=["source", "message_id"])
-    return session.scalars(new.returning(col(ContactEvent.id))).first()
+    statement = insert(ContactEvent).values(row).on_conflict_do_nothing(index_elements=["source", "message_id"])
+    return session.scalars(statement.returning(col(ContactEvent.id))).first()
 
 
-def _believe(session: Session, banks: Banks, fresh: Mapping[int, Contact], now: datetime) -> None:
-    """Anew about everybody for whom one of the `fresh` events is a signal that counts."""
-    contacts = {contact.id: contact for contact in fresh.values() if contact.merged_into is None}
+def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, Contact], now: datetime) -> None:
+    """Infer and publish the belief of every contact for whom a new event is a signal."""
+    contacts = {contact.id: contact for contact in new_events.values() if contact.merged_into is None}
     for bank, version in banks.newest(session) if contacts else []:
         for contact_id, sightings in signal_events(session, sorted(contacts), bank, now).items():
-            if any(sighting.event_id in fresh for sighting in sightings):
+            if any(sighting.event_id in new_events for sighting in sightings):
                 contact = contacts[contact_id]
                 publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "signal", now)

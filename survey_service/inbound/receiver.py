@@ -1,4 +1,4 @@
-"""What every source speaks: a raw request in, events out; and later what becomes of each of them."""
+"""The interface of a source: verify a request and return its events, and later handle each event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from survey_service.errors import Unauthorised
 from survey_service.store.banks import Banks
 
 TOLERANCE = timedelta(minutes=5)
-LONGEST_STAMP = 15
-"""Digits. Python refuses to read a number of thousands of them, in its own way."""
+MAX_TIMESTAMP_DIGITS = 15
+"""`int` raises a ValueError for a text of thousands of digits."""
 
 
 class InvalidSignature(Unauthorised):
-    """The signature of this message is missing, too old, or not made with the secret of this source; nothing was kept."""
+    """The signature of this message is missing, too old, or not made with the secret of this source; nothing was stored."""
 
     code = "not_genuine"
 
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A request as it came. `uri` is the address that the source was given, whatever a proxy has made of it."""
+    """A request as received. `uri` is the public address of the source; a proxy may have changed that of the request."""
 
     uri: str
     headers: Mapping[str, str]  # names in lower case
@@ -33,7 +33,7 @@ class SignedRequest:
 
 @dataclass(frozen=True)
 class VerifiedEvent:
-    """One event, and as much of it as will be needed. `wait` is how long it rests before it is acted upon."""
+    """A verified event. `facts` is the part of it that its handler needs, and `wait` the delay before it is handled."""
 
     event_id: str
     kind: str
@@ -44,26 +44,26 @@ class VerifiedEvent:
 
 @dataclass(frozen=True)
 class HandlerContext:
-    """What it takes to act upon an event, in one transaction."""
+    """What a handler needs to handle an event, in one transaction. `options` are those of the source."""
 
     session: Session
     keys: Keyring
     banks: Banks
     base_url: str
-    wishes: Mapping[str, Any]
+    options: Mapping[str, Any]
     now: datetime
 
 
 @dataclass(frozen=True)
 class Handled:
-    """Nothing is left to do; `problem` says why nothing was done."""
+    """The event is handled. `problem` says why it had no effect, if so."""
 
     problem: str | None = None
 
 
 @dataclass(frozen=True)
 class Reschedule:
-    """The rest is for later, with these facts alone."""
+    """The rest of the event is to be handled after `wait`, as an event of `kind` with these facts."""
 
     kind: str
     facts: Mapping[str, Any]
@@ -71,22 +71,22 @@ class Reschedule:
 
 
 class Receiver(Protocol):
-    """One kind of source. A module with these names is one."""
+    """A kind of source. A module with these two functions is a receiver."""
 
-    def verify(self, secret: str, post: SignedRequest, now: datetime) -> list[VerifiedEvent]:
-        """The events of a genuine request. Raises NotGenuine, MalformedBody."""
+    def verify(self, secret: str, request: SignedRequest, now: datetime) -> list[VerifiedEvent]:
+        """Check the signature of a request and return its events. Raises InvalidSignature, MalformedBody."""
 
-    def handle(self, work: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Handled | Reschedule:
-        """Act upon one event. The same event twice changes nothing more."""
-
-
-def within_tolerance(moment: datetime, now: datetime) -> bool:
-    """Neither old nor of the future: what is dated ahead could be kept and sent again for as long."""
-    return abs(now - moment) <= TOLERANCE
+    def handle(self, context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Handled | Reschedule:
+        """Handle an event. Handling it twice has the same effect as once."""
 
 
-def parse_timestamp(stamp: str) -> int:
-    """The number that a header says. Raises NotGenuine for anything else."""
-    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > LONGEST_STAMP:
+def within_tolerance(sent_at: datetime, now: datetime) -> bool:
+    """Return whether a request is recent. One dated in the future is refused too, since it could be replayed until then."""
+    return abs(now - sent_at) <= TOLERANCE
+
+
+def parse_timestamp(text: str) -> int:
+    """Return the number in a timestamp header. Raises InvalidSignature for anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_TIMESTAMP_DIGITS:
         raise InvalidSignature
-    return int(stamp)
+    return int(text)

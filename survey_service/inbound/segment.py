@@ -1,6 +1,6 @@
-"""A message of the Segment spec as this service understands it: who, what, when. Pure; nothing here knows HTTP or the database.
+"""Parse messages of the Segment spec into who, what and when. These functions are pure: they use neither HTTP nor the database.
 
-https://segment.com/docs/connections/spec: every client library sends these shapes, RudderStack's too.
+https://segment.com/docs/connections/spec: its client libraries send these messages, and so do RudderStack's.
 """
 
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ MOST_ATTRIBUTES = 50
 
 
 class UnusableMessage(Exception):
-    """One message of a batch cannot be used; the others can."""
+    """A message of a batch that cannot be used. The others can."""
 
 
 @dataclass(frozen=True)
 class SegmentMessage:
-    """One message. `at` is by our clock; `message_id` is the client's, constant over its retries."""
+    """A message. `at` is corrected to our clock; `message_id` is the client's, and the same in its retries."""
 
     kind: str
     message_id: str
     at: datetime
     user: str | None = None
     anonymous: str | None = None
-    former: str | None = None  # of alias: whom `user` was called before
+    former: str | None = None  # the former id of `user`, in an alias message
     name: str | None = None
     path: str | None = None
     channel: str | None = None
@@ -38,7 +38,7 @@ class SegmentMessage:
 
 
 def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received_at: datetime) -> SegmentMessage:
-    """What one JSON value says; `kind` is what its address says. Raises NotUnderstood."""
+    """Return the message in a JSON value. `kind` is given where the address says it. Raises UnusableMessage."""
     if not isinstance(raw, dict):
         raise UnusableMessage("a message must be a JSON object")
     kind = kind or raw.get("type")
@@ -57,7 +57,7 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
     return SegmentMessage(
         kind=kind,
         message_id=_text(raw, "messageId") or "",
-        at=_moment(raw, sent_at or parse_time(raw.get("sentAt")), received_at),
+        at=_occurred_at(raw, sent_at or parse_time(raw.get("sentAt")), received_at),
         user=user,
         anonymous=anonymous,
         former=former,
@@ -66,33 +66,33 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
         channel=_text(properties, "channel"),
         topic=_text(properties, "topic"),
         email=_text(traits, "email"),
-        traits=_plain(traits),
+        traits=_plain_traits(traits),
     )
 
 
 def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 moment, None for anything else; without a zone it is UTC.
+    """Return an ISO 8601 time in UTC, None for anything else. A time without a zone is UTC.
 
-    >>> moment("2026-01-05T10:00:00.000Z").isoformat()
+    >>> parse_time("2026-01-05T10:00:00.000Z").isoformat()
     '2026-01-05T10:00:00+00:00'
     """
     if not isinstance(value, str):
         return None
     try:
-        read = datetime.fromisoformat(value)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
+        parsed = datetime.fromisoformat(value)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _moment(raw: Mapping[str, Any], sent_at: datetime | None, received_at: datetime) -> datetime:
-    """When it happened by our clock: the client's own clock is wrong by as much as its `sentAt` is. Never in the future."""
-    happened = parse_time(raw.get("timestamp")) or parse_time(raw.get("originalTimestamp"))
-    if happened is None:
+def _occurred_at(raw: Mapping[str, Any], sent_at: datetime | None, received_at: datetime) -> datetime:
+    """Return when the event occurred by our clock, at the latest `received_at`. The error of the client's clock is that of its `sentAt`."""
+    timestamp = parse_time(raw.get("timestamp")) or parse_time(raw.get("originalTimestamp"))
+    if timestamp is None:
         return received_at
-    wrong = timedelta(0) if sent_at is None else sent_at - received_at
+    clock_error = timedelta(0) if sent_at is None else sent_at - received_at
     try:
-        return min(happened - wrong, received_at)
+        return min(timestamp - clock_error, received_at)
     except OverflowError:
         return received_at
 
@@ -112,7 +112,7 @@ def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _path(properties: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
-    """The path of the page in lower case, without host and query: those may say who somebody is."""
+    """Return the path of the page in lower case, without host and query, which may contain personal data."""
     for values in (properties, page):
         for name in ("path", "url"):
             value = values.get(name)
@@ -124,8 +124,8 @@ def _path(properties: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _plain(traits: Mapping[str, Any]) -> dict[str, Any]:
-    """What can be an attribute of a contact: short names with plain values."""
+def _plain_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the traits that can be attributes of a contact: short names with plain values."""
     usable = {
         name: value
         for name, value in traits.items()

@@ -1,4 +1,4 @@
-"""What happens when somebody, or something, fetches a URL of an email: it is looked up and counted, and nothing else."""
+"""Look up email links, count their openings, and revoke them. Opening a link changes nothing else: mail filters open links too."""
 
 from datetime import datetime, timedelta
 
@@ -11,8 +11,8 @@ from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.links import Link, LinkOpen
 
-TOO_QUICK = timedelta(seconds=45)
-"""Two options of one email opened within this time were not both chosen by a person."""
+ROBOT_INTERVAL = timedelta(seconds=45)
+"""A link of which two options are opened within this time was opened by a machine."""
 
 
 class LinkExpired(Invalid):
@@ -22,7 +22,7 @@ class LinkExpired(Invalid):
 
 
 class LinkRevoked(Invalid):
-    """This link does not lead anywhere any more: whoever sent it knows more."""
+    """This link was revoked: ask whoever sent it for a new one."""
 
     code = "link_revoked"
 
@@ -34,19 +34,19 @@ class LinkOfAnotherSurvey(Invalid):
 
 
 class ContactOptedOut(Invalid):
-    """This contact asked not to be asked again, and is not."""
+    """This contact asked not to be asked again."""
 
     code = "asked_to_be_left_alone"
 
 
 def find_link(session: Session, tokens: LinkTokens, token: str, now: datetime, *, lock: bool = False) -> tuple[Link, Target]:
-    """A link that may be used, and what its URL stands for. Raises LinkInvalid, LinkRevoked, LinkExpired, AskedToBeLeftAlone."""
+    """Return a usable link and the target of its URL. Raises LinkInvalid, LinkRevoked, LinkExpired, ContactOptedOut."""
     link_id, target = tokens.read(token)
-    both = select(Link, Contact).join(Contact).where(Link.id == link_id)
-    found = session.exec(both.with_for_update(of=Link) if lock else both).first()
-    if found is None:
-        raise LinkInvalid(errors=[{"path": "link", "message": "is not known any more"}])
-    link, contact = found
+    statement = select(Link, Contact).join(Contact).where(Link.id == link_id)
+    row = session.exec(statement.with_for_update(of=Link) if lock else statement).first()
+    if row is None:
+        raise LinkInvalid(errors=[{"path": "link", "message": "does not exist any more"}])
+    link, contact = row
     if link.revoked_at is not None:
         raise LinkRevoked(errors=[{"path": "link", "message": "is revoked"}])
     if now >= link.expires_at:
@@ -57,52 +57,50 @@ def find_link(session: Session, tokens: LinkTokens, token: str, now: datetime, *
 
 
 def may_be_asked(contact: Contact) -> bool:
-    """Whether the contact has not asked to be left alone."""
+    """Return whether the contact has not opted out of being asked."""
     return contact.consent.get("asking") is not False
 
 
 def clicked_option(session: Session, banks: Banks, link: Link, target: Target) -> str | None:
-    """The option that a URL stands for, None for the others. Raises LinkInvalid."""
+    """Return the option of an option URL, None for other targets. Raises LinkInvalid."""
     if target.kind != "option":
         return None
     outcomes = banks.version(session, link.bank, link.bank_version).bank.question(link.question).outcomes
     if target.place >= len(outcomes):
-        raise LinkInvalid(errors=[{"path": "link", "message": "stands for an option that the question does not have"}])
+        raise LinkInvalid(errors=[{"path": "link", "message": "names an option that the question does not have"}])
     return outcomes[target.place]
 
 
 def count_open(session: Session, link: Link, target: Target, option: str | None, now: datetime) -> None:
-    """One more opening. What only machines do is remembered: to fall into the trap, or to open two options almost at once."""
-    opens = {
-        (link_open.kind, link_open.option): link_open for link_open in session.exec(select(LinkOpen).where(LinkOpen.link_id == link.id))
-    }
-    others = [open_ for (kind, other), open_ in opens.items() if kind == "option" and other != option]
-    if target.kind == "trap" or (option is not None and any(now - this_other.last_at <= TOO_QUICK for this_other in others)):
+    """Count one opening. The link is marked as opened by a robot if the hidden link or two options in quick succession are opened."""
+    opens = {(row.kind, row.option): row for row in session.exec(select(LinkOpen).where(LinkOpen.link_id == link.id))}
+    other_options = [row for (kind, opened), row in opens.items() if kind == "option" and opened != option]
+    if target.kind == "trap" or (option is not None and any(now - row.last_at <= ROBOT_INTERVAL for row in other_options)):
         link.robot_at = link.robot_at or now
         session.add(link)
-    known = opens.get((target.kind, option or ""))
-    if known is None:
+    existing = opens.get((target.kind, option or ""))
+    if existing is None:
         session.add(LinkOpen(link_id=link.id, kind=target.kind, option=option or "", first_at=now, last_at=now))
     else:
-        known.opens, known.last_at = known.opens + 1, now
-        session.add(known)
+        existing.opens, existing.last_at = existing.opens + 1, now
+        session.add(existing)
 
 
 def last_opened(session: Session, link: Link) -> datetime | None:
-    """Since when the page of a link has been in front of whoever looks at it, None where it never was."""
+    """Return when a page of the link was opened last, None where it never was."""
     pages = col(LinkOpen.kind).in_(["option", "landing"])
     return session.exec(select(func.max(LinkOpen.last_at)).where(LinkOpen.link_id == link.id, pages)).one()
 
 
-def revoke_links(session: Session, contact_id: str, because: str, now: datetime) -> int:
-    """Let no link of the contact lead anywhere from now on; how many there were."""
+def revoke_links(session: Session, contact_id: str, reason: str, now: datetime) -> int:
+    """Revoke every link of the contact, and return how many there were."""
     links = session.exec(select(Link).where(Link.contact_id == contact_id, col(Link.revoked_at).is_(None))).all()
     for link in links:
-        revoke(session, link, because, now)
+        revoke(session, link, reason, now)
     return len(links)
 
 
-def revoke(session: Session, link: Link, because: str, now: datetime) -> None:
-    """Let one link lead nowhere."""
-    link.revoked_at, link.revoked_because = now, because
+def revoke(session: Session, link: Link, reason: str, now: datetime) -> None:
+    """Revoke a link: its URLs are refused from now on."""
+    link.revoked_at, link.revoked_because = now, reason
     session.add(link)

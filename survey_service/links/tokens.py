@@ -1,7 +1,4 @@
-"""References to a contact, each for one purpose: signed identities, and the sealed URLs of emails.
-
-They carry no address, no name and no answer that anybody else could read.
-"""
+"""Tokens in the URLs of emails: sealed, so that they show no address, name or answer to anyone who reads the URL."""
 
 import struct
 from base64 import b32decode, b32encode
@@ -15,8 +12,8 @@ from survey_service.errors import Invalid
 Kind = Literal["option", "landing", "leave", "trap"]
 
 _LAYOUT = struct.Struct(">16sH")
-_NAMED: dict[Kind, int] = {"landing": 65_535, "leave": 65_534, "trap": 65_533}
-_KINDS = {number: kind for kind, number in _NAMED.items()}
+_NUMBERS: dict[Kind, int] = {"landing": 65_535, "leave": 65_534, "trap": 65_533}
+_KINDS = {number: kind for kind, number in _NUMBERS.items()}
 
 
 class LinkInvalid(Invalid):
@@ -27,7 +24,10 @@ class LinkInvalid(Invalid):
 
 @dataclass(frozen=True)
 class Target:
-    """What one URL of a link stands for: the option with this place among the question's, the question, the way out, or the trap."""
+    """What a URL of a link leads to: the option at index `place` of the question, the question's page, the opt-out page, or the trap.
+
+    The trap is a hidden link in the email that only machines follow.
+    """
 
     kind: Kind
     place: int = 0
@@ -37,21 +37,22 @@ LANDING, LEAVE, TRAP = Target("landing"), Target("leave"), Target("trap")
 
 
 class LinkTokens:
-    """The tokens in the URLs of emails: which link, and what for. Everything else is in the link's row."""
+    """Writes and reads tokens. A token holds the link's id and its target; everything else is in the link's row."""
 
     def __init__(self, keys: Keyring) -> None:
         self._sealer = keys.sealer("link")
 
     def write(self, link_id: str, target: Target) -> str:
+        """Return the token of a target."""
         return self.writer(link_id)(target)
 
     def writer(self, link_id: str) -> Callable[[Target], str]:
-        """Writes the tokens of one link."""
+        """Return a function that writes the tokens of one link. It decodes the id once."""
         raw = b32decode(link_id.removeprefix("lnk_").upper() + "======")
-        return lambda target: self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NAMED[target.kind]))
+        return lambda target: self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NUMBERS[target.kind]))
 
     def read(self, token: str) -> tuple[str, Target]:
-        """The link's id and what the URL stands for. Raises LinkInvalid."""
+        """Return the link's id and the target of a token. Raises LinkInvalid."""
         try:
             raw, number = _LAYOUT.unpack(self._sealer.open(token))
         except (SealInvalid, struct.error):

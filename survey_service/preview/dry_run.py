@@ -1,4 +1,4 @@
-"""An interview in memory: the same course, kept nowhere, for authors who try their survey."""
+"""A dry run: an interview in memory that takes the same course as a real one and is not stored, for authors who try their survey."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,34 +21,34 @@ CHANNEL = "preview"
 
 @dataclass(frozen=True)
 class DryRun:
-    """What was done so far: the answers that stand, whether the last of them was taken back just now, and whether it was enough."""
+    """What was done so far: the current answers, whether the last of them was just withdrawn, and whether the respondent finished."""
 
     answers: Sequence[GivenAnswer] = ()
     back: bool = False
     stopped: bool = False
 
 
-def dry_run(session: Session, banks: Banks, survey: str, language: str | None, done: DryRun, now: datetime) -> dict[str, Any]:
-    """The view after what was `done`. Writes nothing. Raises as the real one does, and Conflict where there is nothing to go back to."""
+def dry_run(session: Session, banks: Banks, survey: str, language: str | None, state: DryRun, now: datetime) -> dict[str, Any]:
+    """Return the view after `state`. Writes nothing. Raises as an interview does, and Conflict where there is no answer to go back to."""
     with session.no_autoflush:
         interview = new_interview(session, banks, survey, Start(language, channel=CHANNEL, session_id="ses_preview"), now)
         ask_next(interview, now)
-        if done.back and not done.answers:
+        if state.back and not state.answers:
             raise Conflict("There is no answer to go back to.")
-        for answer in done.answers[:-1] if done.back else done.answers:
+        for answer in state.answers[:-1] if state.back else state.answers:
             interview.require_open(now)
-            interview = _with(interview, answer, now)
+            interview = _add_answer(interview, answer, now)
             ask_next(interview, now)
-        if done.back:
-            interview = replace(interview, withdrawn=_with(interview, done.answers[-1], now).answers[-1])
+        if state.back:
+            interview = replace(interview, withdrawn=_add_answer(interview, state.answers[-1], now).answers[-1])
             ask_next(interview, now)
-        if done.stopped and interview.row.status == "open":
+        if state.stopped and interview.row.status == "open":
             close(interview, "finished", "respondent", now)
         return view_of(interview, now)
 
 
-def _with(interview: Interview, given_answer: GivenAnswer, now: datetime) -> Interview:
-    """The interview with one more answer, which stands in the place of an earlier one to the same question."""
+def _add_answer(interview: Interview, given_answer: GivenAnswer, now: datetime) -> Interview:
+    """Return the interview with one more answer. It replaces an earlier answer to the same question."""
     value = validate_answers(interview, [given_answer])[0]
     answer = Answer(
         session_id=interview.row.id,

@@ -1,4 +1,4 @@
-"""A walk through the hosted page that is kept nowhere: what was done so far travels in the form itself, signed."""
+"""The state of a preview of the hosted page. It is not stored on the server: the form carries it in a signed hidden field."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,14 +16,14 @@ PURPOSE = "preview-walk"
 LIFETIME = 3600
 
 
-def write_state(keys: Keyring, done: DryRun) -> str:
-    """What was done, for a hidden field."""
-    answers = [[answer.answer_id, answer.question, answer.kind, answer.value] for answer in done.answers]
-    return str(keys.signer(PURPOSE).dumps([answers, done.back, done.stopped]))
+def write_state(keys: Keyring, state: DryRun) -> str:
+    """Return the signed state for a hidden field."""
+    answers = [[answer.answer_id, answer.question, answer.kind, answer.value] for answer in state.answers]
+    return str(keys.signer(PURPOSE).dumps([answers, state.back, state.stopped]))
 
 
 def read_state(keys: Keyring, text: str) -> DryRun:
-    """What was done; nothing where that cannot be read."""
+    """Return the state in a hidden field; an empty state where the field is invalid or too old."""
     try:
         answers, back, stopped = keys.signer(PURPOSE).loads(text, max_age=LIFETIME)
     except (BadSignature, ValueError):
@@ -31,12 +31,12 @@ def read_state(keys: Keyring, text: str) -> DryRun:
     return DryRun([GivenAnswer(*answer) for answer in answers], back, stopped)
 
 
-def advance(done: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> DryRun:
-    """After one more press of a button under `question`. Raises NotAnswered."""
-    stands = done.answers[:-1] if done.back else done.answers
+def advance(state: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> DryRun:
+    """Return the state after the submitted form, which asked `question`. Raises InvalidForm."""
+    answers = state.answers[:-1] if state.back else state.answers
     if form.get("act") == "back":
-        return DryRun(stands, back=True)
+        return DryRun(answers, back=True)
     if form.get("act") == "stop":
-        return replace(done, answers=stands, back=False, stopped=True)
+        return replace(state, answers=answers, back=False, stopped=True)
     answer = read_answer(question, form)
-    return done if answer is None else DryRun([*stands, answer])
+    return state if answer is None else DryRun([*answers, answer])

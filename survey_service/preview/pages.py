@@ -1,4 +1,4 @@
-"""The preview: how a survey looks on a phone, on a large screen, without JavaScript and in an email. It is tried here and kept nowhere."""
+"""The preview: a survey on a phone, on a large screen, without JavaScript and in an email. Nothing that is answered here is stored."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -11,11 +11,11 @@ from survey_service.belief.evidence import ContactEvidence
 from survey_service.email_links.first_question import first_questions
 from survey_service.email_links.rendering import build_draft, render_html
 from survey_service.errors import DiscernError, Invalid, NotFound
-from survey_service.hosted.forms import InvalidForm, submission_id, field_values
+from survey_service.hosted.forms import InvalidForm, field_values, submission_id
 from survey_service.hosted.rendering import LANGUAGE_NAMES, PageContext, render_message, render_page
-from survey_service.preview import forms as walk
+from survey_service.preview import forms
 from survey_service.preview.dry_run import DryRun, dry_run
-from survey_service.preview.schemas import RehearsalSchema
+from survey_service.preview.schemas import RehearsalRequest, RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.respondent.interview import nearest_language
@@ -28,12 +28,12 @@ from survey_service.web.strict_json import read_json
 
 blueprint = Blueprint("preview", __name__, url_prefix="/preview", template_folder="templates")
 
-FRAMED = "frame-ancestors 'self'"
+SAME_ORIGIN_FRAMES = "frame-ancestors 'self'"
 
 
 @blueprint.before_request
-def only_for_authors() -> None:
-    """An API key, or a signed link. Raises PreviewClosed or Unauthorised, and NotFound for a survey that does not exist."""
+def require_author() -> None:
+    """Require an API key or a signed link. Raises PreviewClosed, Unauthorised, and NotFound for a survey that does not exist."""
     p, survey = parts(), (request.view_args or {})["survey"]
     if (key := bearer()) is not None:
         authorise(p, key, "read")
@@ -45,97 +45,95 @@ def only_for_authors() -> None:
 
 @blueprint.get("/<string:survey>")
 def overview(survey: str) -> Response:
-    """Every way of seeing the survey side by side, and whether the theme is legible."""
+    """Show the survey on each kind of screen side by side, and whether the colours of the theme are legible."""
     p = parts()
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
     language = nearest_language(request.args.get("lang"), bank.languages)
     colours = {name: request.args.get(name, "")[:100] for name in DEFAULTS if request.args.get(name)}
     query = {"t": request.args.get("t") or preview_token(p.keys, survey), "lang": language, **colours}
-    others = [
-        (this_language, LANGUAGE_NAMES.get(this_language, this_language), "?" + urlencode({**query, "lang": this_language}))
-        for this_language in bank.languages
-    ]
+    languages = [(code, LANGUAGE_NAMES.get(code, code), "?" + urlencode({**query, "lang": code})) for code in bank.languages]
     page = render_template(
         "preview.html",
         nonce=(nonce := new_nonce()),
         lang=language,
         survey=survey,
         title=in_language(bank.survey(survey).title, language, bank.language),
-        languages=others,
+        languages=languages,
         query=urlencode(query),
         token=query["t"],
         colours={name: colours.get(name, "") for name in DEFAULTS},
         theme=Theme.of(colours),
     )
-    return _shown(page, f"style-src 'nonce-{nonce}'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'")
+    return _page_response(page, f"style-src 'nonce-{nonce}'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'")
 
 
 @blueprint.get("/<string:survey>/widget")
 def widget(survey: str) -> Response:
-    """The real widget, whose calls are answered by a rehearsal."""
+    """Show the real widget. Its calls are answered by a dry run."""
     nonce, theme = new_nonce(), Theme.of(request.args)
     rehearsal = url_for(".rehearsal", survey=survey, t=request.args.get("t"))
     page = render_template(
         "widget.html", nonce=nonce, lang=request.args.get("lang", "en"), survey=survey, rehearsal=rehearsal, colours=theme.declarations
     )
-    return _shown(page, f"script-src 'nonce-{nonce}' 'self'; connect-src 'self'; style-src 'nonce-{nonce}'; {FRAMED}")
+    return _page_response(page, f"script-src 'nonce-{nonce}' 'self'; connect-src 'self'; style-src 'nonce-{nonce}'; {SAME_ORIGIN_FRAMES}")
 
 
 @blueprint.route("/<string:survey>/page", methods=["GET", "POST"])
 def page(survey: str) -> Response:
-    """The hosted page, drawn by the same code; what was answered so far is in its form."""
+    """Show the hosted page, rendered by the same code. The form carries the answers."""
     p, problem = parts(), None
     language = request.form.get("lang") or request.args.get("lang")
-    done = walk.read_state(p.keys, request.form.get("walk", ""))
+    state = forms.read_state(p.keys, request.form.get("walk", ""))
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
-        view = dry_run(session, p.banks, survey, language, done, p.now())
+        view = dry_run(session, p.banks, survey, language, state, p.now())
         try:
-            done = walk.advance(done, view["question"], request.form)
-            view = dry_run(session, p.banks, survey, language, done, p.now())
-        except InvalidForm as wrong:
-            problem = wrong
-    this_sheet = PageContext(
+            state = forms.advance(state, view["question"], request.form)
+            view = dry_run(session, p.banks, survey, language, state, p.now())
+        except InvalidForm as error:
+            problem = error
+    context = PageContext(
         nonce=(nonce := new_nonce()),
-        answer_id=submission_id(request.form) if problem else f"p{len(done.answers)}{'b' if done.back else ''}",
+        answer_id=submission_id(request.form) if problem else f"p{len(state.answers)}{'b' if state.back else ''}",
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
         given=field_values(view["question"], request.form if problem else None),
-        carried={"lang": view["language"], "walk": walk.write_state(p.keys, done)},
+        carried={"lang": view["language"], "walk": forms.write_state(p.keys, state)},
         query=request.args.to_dict(),
-        asks_consent=not done.answers,
+        asks_consent=not state.answers,
     )
-    return _shown(render_page(view, bank, bank.survey(survey), this_sheet), f"style-src 'nonce-{nonce}'; form-action 'self'; {FRAMED}")
+    html = render_page(view, bank, bank.survey(survey), context)
+    return _page_response(html, f"style-src 'nonce-{nonce}'; form-action 'self'; {SAME_ORIGIN_FRAMES}")
 
 
 @blueprint.get("/<string:survey>/email")
 def email(survey: str) -> Response:
-    """The first question as an email shows it; its links lead nowhere."""
+    """Show the first question as an email. Its links have no target."""
     p = parts()
     with p.store.reading() as session:
         compiled = p.banks.current(session, survey)[0]
     bank, language = compiled.bank, nearest_language(request.args.get("lang"), compiled.bank.languages)
     question = first_questions(compiled, survey, [ContactEvidence(compiled, [])])[0]
-    nowhere = ("#", "#", None)
-    body = render_html(build_draft(bank.question(question), language, bank.language, lambda _: "#", nowhere)) if question else ""
+    no_urls = ("#", "#", None)
+    body = render_html(build_draft(bank.question(question), language, bank.language, lambda _: "#", no_urls)) if question else ""
     title = in_language(bank.survey(survey).title, language, bank.language)
     page = render_template("email_preview.html", lang=language, body=body, title=title)
-    return _shown(page, f"style-src 'unsafe-inline'; {FRAMED}")  # emails have their styles in attributes
+    return _page_response(page, f"style-src 'unsafe-inline'; {SAME_ORIGIN_FRAMES}")  # emails have their styles in attributes
 
 
 @blueprint.post("/<string:survey>/rehearsal")
 def rehearsal(survey: str) -> dict[str, Any]:
-    """What the API would answer to the widget, after everything that was done; the token is for show."""
+    """Return what the API would answer to the widget. The token has no meaning here."""
     p = parts()
     try:
-        given = RehearsalSchema().load(read_json(read_body()))
-    except ValidationError as wrong:
-        raise Invalid(str(wrong)) from None
+        body: RehearsalRequest = RehearsalSchema().load(read_json(read_body()))
+    except ValidationError as error:
+        raise Invalid(str(error)) from None
     with p.store.reading() as session:
-        view = dry_run(session, p.banks, survey, given.get("language"), DryRun(given["answers"], given["back"], given["stopped"]), p.now())
+        view = dry_run(session, p.banks, survey, body.language, DryRun(body.answers, body.back, body.stopped), p.now())
     view["words"] = words_of_widget(view["language"])
-    if given["consent"] is False and view.get("consent", {}).get("required"):
+    if body.consent is False and view.get("consent", {}).get("required"):
         return {name: value for name, value in view.items() if name != "session"}
     return {**view, "token": "preview"}
 
@@ -143,14 +141,14 @@ def rehearsal(survey: str) -> dict[str, Any]:
 @blueprint.errorhandler(PreviewClosed)
 @blueprint.errorhandler(NotFound)
 def closed(error: DiscernError) -> Response:
-    """A page that says what to do."""
+    """Show the error as a page, which says what to do."""
     nonce = new_nonce()
-    response = _shown(render_message("en", nonce, title=error.detail), f"style-src 'nonce-{nonce}'; frame-ancestors 'self'")
+    response = _page_response(render_message("en", nonce, title=error.detail), f"style-src 'nonce-{nonce}'; frame-ancestors 'self'")
     response.status_code = error.status
     return response
 
 
-def _shown(page: str, policy: str) -> Response:
+def _page_response(page: str, policy: str) -> Response:
     response = Response(page)
     response.headers.update(
         {

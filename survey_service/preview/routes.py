@@ -1,4 +1,4 @@
-"""A link to the preview, for authors: a browser sends no Authorization header."""
+"""The route that creates preview links. Authors need a link, since a browser sends no Authorization header."""
 
 from survey_service.preview.schemas import PreviewLinkSchema
 from survey_service.preview.tokens import LIFETIME, preview_address
@@ -13,7 +13,7 @@ blueprint = ApiBlueprint("preview_links", __name__, url_prefix="/api/v1", descri
 @requires("read")
 @blueprint.response(200, PreviewLinkSchema)
 def preview_link(survey: str) -> dict[str, str]:
-    """A signed link to the preview of this survey, good for an hour."""
+    """Return a signed link to the preview of this survey, valid for an hour."""
     p = parts()
     with p.store.reading() as session:
         p.banks.current(session, survey)

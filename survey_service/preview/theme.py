@@ -1,4 +1,4 @@
-"""Are the colours of an author legible? WCAG 2.2, 1.4.3 (text, 4.5 to 1) and 1.4.11 (parts, 3 to 1), with a colour that would do."""
+"""Check the contrast of an author's colours by WCAG 2.2, 1.4.3 (text, 4.5 to 1) and 1.4.11 (parts, 3 to 1), and suggest colours."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class NotAColour(ValueError):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two colours that meet in one scheme. `better` is the first of them as it would have to be, None where it will do."""
+    """A foreground on a background in one scheme. `better` is a legible foreground, None where the contrast suffices."""
 
     scheme: str
     where: str
@@ -47,14 +47,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Theme:
-    """The author's colours by name, for the two schemes, and what was not readable as a colour."""
+    """The author's colours by name, for the two schemes, and the values that are no colours."""
 
     given: Mapping[str, tuple[Colour, Colour]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, properties: Mapping[str, str]) -> "Theme":
-        """From custom properties as an author writes them, by name without ``--discern-``."""
+        """Return the theme of custom properties as an author writes them, by name without ``--discern-``."""
         given, problems = {}, {}
         for name in DEFAULTS:
             if text := properties.get(name, "").strip():
@@ -65,30 +65,32 @@ class Theme:
         return cls(given, problems)
 
     def colour(self, name: str, scheme: str) -> Colour:
+        """Return the author's colour, or the widget's default."""
         pair = self.given.get(name) or parse_colours("light-dark({}, {})".format(*DEFAULTS[name]))
         return pair[SCHEMES.index(scheme)]
 
     def pairs(self) -> list[Pair]:
-        """Every pair that the pages have, in both schemes."""
-        found = [
+        """Return every pair of colours that the pages use, in both schemes."""
+        pairs = [
             _pair(scheme, where, (front, self.colour(front, scheme)), (ground, self.colour(ground, scheme)), needed)
             for scheme in SCHEMES
             for front, ground, needed, where in _PAIRS
         ]
         for scheme, error in zip(SCHEMES, ERROR, strict=True):
             paper = self.colour("paper", scheme)
-            if contrast(parse_colour(error), paper) < TEXT:  # the colour of errors is not the author's: it is the paper that must change
-                found.append(_pair(scheme, "errors", ("paper", paper), ("error", parse_colour(error)), TEXT))
-        return found
+            # Authors cannot set the colour of errors, so the suggestion is another paper.
+            if contrast(parse_colour(error), paper) < TEXT:
+                pairs.append(_pair(scheme, "errors", ("paper", paper), ("error", parse_colour(error)), TEXT))
+        return pairs
 
     @property
     def declarations(self) -> str:
-        """The colours as CSS, written anew: nothing that an author typed reaches a style sheet."""
+        """The colours as CSS, written from their numbers, so that no text of an author gets into a style sheet."""
         return "".join(f"--discern-{name}:light-dark({hexadecimal(a)},{hexadecimal(b)});" for name, (a, b) in self.given.items())
 
 
 def contrast(colour: Colour, other: Colour) -> float:
-    """The contrast ratio of WCAG 2.2, 1 to 21.
+    """Return the contrast ratio of WCAG 2.2, 1 to 21.
 
     >>> round(contrast((0, 0, 0), (255, 255, 255)), 1)
     21.0
@@ -98,13 +100,13 @@ def contrast(colour: Colour, other: Colour) -> float:
 
 
 def nearest_legible(front: Colour, ground: Colour, needed: float) -> Colour:
-    """The colour nearest to `front`, on its way to black or to white, that keeps `needed` on `ground`; `front` where it does already.
+    """Return the colour nearest to `front`, mixed with black or white, whose contrast on `ground` is at least `needed`.
 
-    One of the two ends always keeps 4.5: black and white cannot both be near the same ground.
+    There always is one for 4.5, since black or white has a contrast of at least 4.5 on every colour.
     """
     steps = range(256)
-    ways = [[_mixed(front, end, step / 255) for step in steps] for end in ((0, 0, 0), (255, 255, 255))]
-    for candidates in zip(*ways, strict=True):
+    mixtures: list[list[Colour]] = [[_mix(front, end, step / 255) for step in steps] for end in ((0, 0, 0), (255, 255, 255))]
+    for candidates in zip(mixtures[0], mixtures[1], strict=True):
         for candidate in candidates:
             if contrast(candidate, ground) >= needed:
                 return candidate
@@ -112,13 +114,13 @@ def nearest_legible(front: Colour, ground: Colour, needed: float) -> Colour:
 
 
 def parse_colours(text: str) -> tuple[Colour, Colour]:
-    """The colour in the light and in the dark. Raises NotAColour."""
+    """Return the colours of the light and the dark scheme. Raises NotAColour."""
     two = re.fullmatch(r"light-dark\(\s*(#\w+|rgb\([^)]*\))\s*,\s*(#\w+|rgb\([^)]*\))\s*\)", text)
     return (parse_colour(two[1]), parse_colour(two[2])) if two else (parse_colour(text), parse_colour(text))
 
 
 def parse_colour(text: str) -> Colour:
-    """Raises NotAColour."""
+    """Return the red, green and blue of a colour, 0 to 255. Raises NotAColour."""
     if short := re.fullmatch(r"#([0-9a-fA-F]{3})", text):
         text = "#" + "".join(digit * 2 for digit in short[1])
     if full := re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text):
@@ -130,6 +132,7 @@ def parse_colour(text: str) -> Colour:
 
 
 def hexadecimal(colour: Colour) -> str:
+    """Return a colour as #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
@@ -140,11 +143,11 @@ def _pair(scheme: str, where: str, front: tuple[str, Colour], ground: tuple[str,
 
 
 def _luminance(colour: Colour) -> float:
-    """Relative luminance (WCAG 2.2), 0 to 1."""
+    """Return the relative luminance (WCAG 2.2), 0 to 1."""
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (channel / 255 for channel in colour))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _mixed(colour: Colour, end: Colour, share: float) -> Colour:
+def _mix(colour: Colour, end: Colour, share: float) -> Colour:
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, end, strict=True))
     return red, green, blue

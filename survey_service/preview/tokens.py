@@ -1,4 +1,4 @@
-"""Links to a preview: signed, for one survey, for an hour."""
+"""Signed links to the preview of one survey, valid for an hour."""
 
 from datetime import timedelta
 
@@ -12,25 +12,26 @@ PURPOSE = "preview"
 
 
 class PreviewClosed(DiscernError):
-    """This preview link is not valid, or not any more: make a new one with "discern preview", or ask for one over the API."""
+    """This preview link is not valid, or has expired: make a new one with "discern preview" or over the API."""
 
     status, code = 403, "preview_closed"
 
 
 def preview_token(keys: Keyring, survey: str) -> str:
+    """Return the token of a preview link."""
     return str(keys.signer(PURPOSE).dumps(survey))
 
 
 def check_preview(keys: Keyring, survey: str, token: str) -> None:
-    """Raises PreviewClosed for anything but a fresh link to this survey."""
+    """Check the token of a preview link. Raises PreviewClosed where it is invalid, expired, or of another survey."""
     try:
-        known = keys.signer(PURPOSE).loads(token, max_age=int(LIFETIME.total_seconds()))
+        signed_survey = keys.signer(PURPOSE).loads(token, max_age=int(LIFETIME.total_seconds()))
     except BadSignature:
         raise PreviewClosed from None
-    if known != survey:
+    if signed_survey != survey:
         raise PreviewClosed
 
 
 def preview_address(base_url: str, keys: Keyring, survey: str) -> str:
-    """The whole address, to be opened in a browser."""
+    """Return the address of a preview, to be opened in a browser."""
     return f"{base_url}/preview/{survey}?t={preview_token(keys, survey)}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from question_bank.compile import ObservedAnswer
-from survey_service.links.lookup import count_open, clicked_option
+from survey_service.links.lookup import clicked_option, count_open
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import unconfirmed_answer
 from survey_service.respondent import interview
@@ -23,7 +23,7 @@ def start_by_link(session: Session, banks: Banks, link: Link, target: Target, ar
     bank = banks.version(session, link.bank, link.bank_version)
     option = clicked_option(session, banks, link, target)
     count_open(session, link, target, option, now)
-    claimed = None if option is None or _confirmed_answer(session, link) is not None else unconfirmed_answer(bank, link, option)
+    claimed = None if option is None or confirmed_answer(session, link) is not None else unconfirmed_answer(bank, link, option)
     begun, token = interview.start(session, banks, link.survey, arrival_by_link(link, arrival, claimed), now)
     session.add(LinkSession(session_id=begun.row.id, link_id=link.id, claimed=option if claimed else None))
     return begun, token
@@ -40,7 +40,7 @@ def arrival_by_link(link: Link, arrival: Start, claimed: ObservedAnswer | None) 
     )
 
 
-def _confirmed_answer(session: Session, link: Link) -> Answer | None:
+def confirmed_answer(session: Session, link: Link) -> Answer | None:
     """Return the person's confirmed answer to the question of the email, if it came through this link."""
     mine = select(Answer).join(LinkSession, col(LinkSession.session_id) == col(Answer.session_id)).where(LinkSession.link_id == link.id)
     return session.exec(mine.where(Answer.question == link.question, Answer.state == "current")).first()

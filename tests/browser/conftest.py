@@ -1,4 +1,4 @@
-"""A browser for all tests, and a fresh profile for each."""
+"""A browser for all tests, and a new profile for each."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ QUIET = (
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Where it cannot be had, a developer is told so and CI fails."""
+    """Chromium. Where it is not installed, tests are skipped, and CI fails."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(INSTALL)
@@ -36,14 +36,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One service for all tests: every visitor is a contact of their own."""
-    with run_world(tmp_path_factory.mktemp("world")) as made:
-        yield made
+    """A service for all tests. Every visitor is a contact of their own."""
+    with run_world(tmp_path_factory.mktemp("world")) as world:
+        yield world
 
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A page with settings of its own: viewport, colour scheme, JavaScript or none."""
+    """Return a function that opens a page with its own viewport, colour scheme and other settings."""
     contexts: list[BrowserContext] = []
 
     def make(**settings: Any) -> Page:

@@ -1,4 +1,4 @@
-"""Segment's library for browsers, as a shop has it already, delivers to the intake."""
+"""Segment's library for browsers delivers to the intake."""
 
 from pathlib import Path
 
@@ -25,28 +25,28 @@ async ([writeKey, cdnURL]) => {
 """
 
 
-def test_what_a_browser_tells_is_the_customers_as_soon_as_it_says_who_it_is(world, new_page):
-    """Page, track, identify and track again: one contact, each event once; no other host is asked for anything."""
+def test_anonymous_events_of_a_browser_become_the_customers_after_identify(world, new_page):
+    """The library sends page, track, identify and track: one contact, each event once, and no request to another host."""
     if not LIBRARY.exists():
         pytest.fail(NODE_MISSING)
     with world.parts.store.writing() as session:
         key = create_key(session, world.parts.keys, "intake", "shop", utc_now())
-    page, asked = new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
+    page, urls = new_page(), []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(world.put("<h1>Shop</h1>"))
     page.add_script_tag(path=LIBRARY)
 
     page.evaluate(LOAD, [key, world.service])
 
-    def kept():
+    def stored():
         with world.parts.store.reading() as session:
-            mine = select(ContactEvent).join(ExternalId, ExternalId.contact_id == ContactEvent.contact_id)
-            return list(session.exec(mine.where(ExternalId.value == "browser-zoe")))
+            rows = select(ContactEvent).join(ExternalId, ExternalId.contact_id == ContactEvent.contact_id)
+            return list(session.exec(rows.where(ExternalId.value == "browser-zoe")))
 
-    events = until(lambda: len(kept()) == 3 and kept(), "all three events are the customer's")
+    events = until(lambda: len(stored()) == 3 and stored(), "all three events are the customer's")
     assert sorted((event.kind, event.name) for event in events) == [
         ("page", "Safety"),
         ("track", "Brochure Downloaded"),
         ("track", "Brochure Downloaded"),
     ]
-    assert all(url.startswith((world.service, world.shop)) for url in asked), asked
+    assert all(url.startswith((world.service, world.shop)) for url in urls), urls

@@ -1,4 +1,4 @@
-"""What `make run` shows: answers on one side, and on the other a belief that moves and messages that can be trusted."""
+"""The demo of `make run`: answering changes the belief and sends signed messages."""
 
 import os
 import re
@@ -16,37 +16,37 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def taken_port() -> Iterator[int]:
-    """A port on which somebody else listens already."""
-    with socket.socket() as plug:
-        plug.bind(("127.0.0.1", 0))
-        plug.listen()
-        yield plug.getsockname()[1]
+def used_port() -> Iterator[int]:
+    """A port on which another process listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture
-def demo(tmp_path, taken_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The whole demo as its own process, and its address."""
-    command = [sys.executable, "-c", f"from survey_service.demo.run import run; run({taken_port})"]
+def demo(tmp_path, used_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The demo as a process of its own, and its address."""
+    command = [sys.executable, "-c", f"from survey_service.demo.run import run; run({used_port})"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        said = []
+        lines = []
         try:
             for line in process.stdout:
-                said.append(line)
-                if found := re.search(r"http://\S+/demo", line):
+                lines.append(line)
+                if match := re.search(r"http://\S+/demo", line):
                     break
             else:
-                pytest.fail("".join(said))
-            assert f"Port {taken_port} is taken" in said[0]
-            yield process, found.group()
+                pytest.fail("".join(lines))
+            assert f"Port {used_port} is taken" in lines[0]
+            yield process, match.group()
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=40)
 
 
 def test_the_belief_moves_and_a_signed_message_arrives(demo, new_page, tmp_path):
-    """Somebody answers until the survey stops; then everything ends at once, and its secrets were nobody else's to read."""
+    """Somebody answers until the survey stops; then all processes end, and their secrets were readable by the user only."""
     process, address = demo
     page = new_page()
     page.goto(f"{address}?lang=en")
@@ -77,18 +77,18 @@ def test_the_belief_moves_and_a_signed_message_arrives(demo, new_page, tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
     port = int(address.split(":")[2].split("/")[0])
-    with socket.socket() as plug:
-        assert plug.connect_ex(("127.0.0.1", port)) != 0
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_where_a_part_dies_the_rest_is_stopped_and_it_is_named(demo, tmp_path):
-    """No half of a demo is left behind."""
+def test_if_a_process_of_the_demo_dies_the_others_are_stopped(demo, tmp_path):
+    """The output names the process that ended."""
     process, _ = demo
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         pytest.skip("this system does not list the children of a process")
     commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children.read_text().split()}
-    receiver = next(pid for pid, command in commands.items() if b"demo_receiver" in command)
+    receiver = next(pid for pid, command in commands.items() if b"demo.receiver" in command)
     os.kill(receiver, signal.SIGKILL)
 
     assert process.wait(40) == 1

@@ -1,10 +1,10 @@
-"""An email in a mail program, and the page behind it, in a browser that runs no script."""
+"""An email and its landing page in a browser without JavaScript."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from survey_service.email_links.create import LIFETIME, Recipient, prepare_mailing, create_links
+from survey_service.email_links.create import LIFETIME, Recipient, create_links, prepare_mailing
 from survey_service.email_links.rendering import Draft, Drafts, render_html
 from survey_service.links.tokens import LinkTokens
 from survey_service.web.context import utc_now
@@ -12,11 +12,11 @@ from survey_service.web.context import utc_now
 
 @pytest.fixture
 def draft(world, request):
-    """An email of its own for each test, about the satisfaction with a car."""
+    """An email for each test, about the satisfaction with a car."""
     with world.parts.store.writing() as session:
-        wanted = prepare_mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
-        (made,) = create_links(session, world.parts.keys, wanted, [Recipient(request.node.name, "en")], utc_now())
-    return Drafts(LinkTokens(world.parts.keys), world.service, wanted.bank).of(made)
+        mailing = prepare_mailing(session, world.parts.banks, "post-purchase", "satisfaction", LIFETIME)
+        (link,) = create_links(session, world.parts.keys, mailing, [Recipient(request.node.name, "en")], utc_now())
+    return Drafts(LinkTokens(world.parts.keys), world.service, mailing.bank).of(link)
 
 
 def mail(page, draft: Draft, dark: bool = False) -> None:
@@ -25,7 +25,7 @@ def mail(page, draft: Draft, dark: bool = False) -> None:
 
 
 def test_one_click_in_the_email_and_one_on_the_page_are_two_answers(world, new_page, draft):
-    """Without JavaScript and without a cookie; changing one's mind works on the way."""
+    """This works without JavaScript and cookies, and an answer can be changed on the way."""
     page = new_page(java_script_enabled=False)
     mail(page, draft)
     page.get_by_role("link", name="2", exact=True).click()
@@ -43,7 +43,7 @@ def test_one_click_in_the_email_and_one_on_the_page_are_two_answers(world, new_p
 
 @pytest.mark.parametrize("width", [320, 1100])
 def test_email_and_page_fit_every_screen(new_page, draft, width):
-    """Nothing scrolls sideways; every answer is at least 44 pixels high and wide; the trap is nowhere to be seen."""
+    """Nothing scrolls sideways, every option is at least 44 pixels high and wide, and the trap is not visible."""
     page = new_page(viewport={"width": width, "height": 700})
     mail(page, draft)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -58,8 +58,8 @@ def test_email_and_page_fit_every_screen(new_page, draft, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_email_is_readable_on_a_dark_ground(new_page, draft):
-    """What has a ground of its own has its own colour; everything else takes that of the email around it."""
+def test_the_email_is_readable_on_a_dark_background(new_page, draft):
+    """Elements with a background have their own text colour; others use that of the email around them."""
     page = new_page()
     mail(page, draft, dark=True)
     colour = "element => getComputedStyle(element).color"
@@ -70,8 +70,8 @@ def test_the_email_is_readable_on_a_dark_ground(new_page, draft):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_state_of_the_page_behind_an_email_is_a_barrier(new_page, draft, scheme):
-    """axe-core on the click and the next question, an error, the change, the ways out, what comes after them, and a broken link."""
+def test_the_landing_page_is_accessible_in_every_state(new_page, draft, scheme):
+    """axe-core checks the click, an error, the change, the opt-outs, their confirmations, and a broken link."""
     page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
 
     def clean() -> None:

@@ -1,4 +1,4 @@
-"""The hosted page in a browser that runs no script."""
+"""The hosted page in a browser without JavaScript."""
 
 import gzip
 import re
@@ -21,7 +21,7 @@ def press(page, name: str) -> None:
 
 
 def go(page, button) -> None:
-    """Press what leads to another page, and be there: a second press at once would land on the page that is leaving."""
+    """Click a button and wait for the next page. A second click without waiting would be made on the old page."""
     with page.expect_navigation():
         button.click()
 
@@ -30,13 +30,13 @@ def session_of(world, page) -> str:
     from survey_service.hosted.pages import read_page_token as read
 
     survey, ticket = page.url.split("?")[0].rsplit("/", 2)[1:]
-    found = read(world.parts.keys, survey, ticket)
-    assert found
-    return found
+    session_id = read(world.parts.keys, survey, ticket)
+    assert session_id
+    return session_id
 
 
 def test_a_survey_can_be_answered_without_javascript(world, new_page):
-    """An error, a step back, every way to be silent, and the end; the address carries nothing that was answered."""
+    """The test covers an error, going back, every kind of skip, and the end; the address contains no answer."""
     page = new_page(java_script_enabled=False)
     begin(world, page, "website")
     first = page.locator("legend").inner_text()
@@ -75,8 +75,8 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(world, new_page):
         ("Anything else?", ["Tab", "Tab"], "By hand"),
     ):
         expect(page.get_by_role("group", name=asked)).to_be_visible()
-        for this_key in keys:
-            key(this_key)
+        for name in keys:
+            key(name)
         if typed:
             page.keyboard.type(typed)
             key("Tab")
@@ -99,8 +99,8 @@ TREES = (
 
 
 @pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "ar")])
-def test_no_state_of_the_page_is_a_barrier(world, new_page, scheme, language):
-    """axe-core on every type of question, an error, the end, the question whether to delete, and the word that it is done."""
+def test_the_hosted_page_is_accessible_in_every_state(world, new_page, scheme, language):
+    """axe-core checks every type of question, an error, the end, and the pages for deleting answers."""
     page = new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
     begin(world, page, query=f"lang={language}")
     buttons = page.locator("form:last-of-type button")
@@ -124,24 +124,24 @@ def test_no_state_of_the_page_is_a_barrier(world, new_page, scheme, language):
     clean()
 
 
-def test_each_type_of_question_is_heard_by_role_and_name(world, new_page):
-    """Group, radios, boxes and fields, as a screen reader is told; three buttons in the same order; nothing of the trap."""
+def test_every_question_type_has_roles_and_names(world, new_page):
+    """Groups, radios, checkboxes and fields are exposed to screen readers; the honeypot field is not."""
     page = new_page()
     begin(world, page)
     for number, (asked, _, tree) in enumerate(TREES):
         form = page.locator("form").last
         expect(form.get_by_role("group", name=asked)).to_be_visible()
-        heard = form.aria_snapshot()
-        assert [item for item in tree if item not in heard] == [], heard
-        named = re.findall(r'- button "([^"]+)"', heard)
-        assert named == ["Continue", "I don't know", "Skip"]
+        snapshot = form.aria_snapshot()
+        assert [line for line in tree if line not in snapshot] == [], snapshot
+        buttons = re.findall(r'- button "([^"]+)"', snapshot)
+        assert buttons == ["Continue", "I don't know", "Skip"]
         assert "Leave this empty" not in page.locator("body").aria_snapshot()
         assert page.get_by_role("button", name="Back").count() == (number > 0)
         press(page, "Skip")
 
 
-def test_a_frame_on_a_strange_site_without_any_storage_is_enough(world, new_page):
-    """A sandboxed frame of a shop, where cookies and storage are refused: every answer arrives all the same; elsewhere it is not framed."""
+def test_the_hosted_page_works_in_a_sandboxed_frame_without_storage(world, new_page):
+    """Every answer arrives although cookies and storage are refused; other sites cannot frame the page."""
     page = new_page()
     sandbox = 'sandbox="allow-forms allow-scripts"'  # scripts only so that the test can ask whether storage is refused
     page.goto(
@@ -165,8 +165,8 @@ def test_a_frame_on_a_strange_site_without_any_storage_is_enough(world, new_page
     expect(page.frame_locator("iframe").get_by_role("group")).to_have_count(0)
 
 
-def test_reload_double_click_and_a_second_tab_count_nothing_twice(world, new_page):
-    """Whatever is pressed again, each question has one answer, and every tab comes to where the survey is."""
+def test_reloads_double_clicks_and_second_tabs_count_nothing_twice(world, new_page):
+    """Each question has element answer, and every tab shows the current state of the survey."""
     page = new_page(java_script_enabled=False)
     begin(world, page)
     page.get_by_label("Red").check()
@@ -188,8 +188,8 @@ def test_reload_double_click_and_a_second_tab_count_nothing_twice(world, new_pag
     assert [answer[0] for answer in world.answers(session_of(world, page))] == ["colour", "mood", "extras"]
 
 
-def test_back_across_a_branch_changes_the_way(world, new_page):
-    """The question that only one answer opens is not asked after the other, and its answer does not count."""
+def test_going_back_across_a_branch_changes_the_questions(world, new_page):
+    """A question that only the withdrawn answer opens is not asked again, and its answer does not count."""
     page = new_page(java_script_enabled=False)
     begin(world, page, "branching")
     page.get_by_label("Yes").check()
@@ -208,19 +208,19 @@ def test_back_across_a_branch_changes_the_way(world, new_page):
 
 
 def test_the_hosted_page_fits_a_small_phone(world, new_page):
-    """320 pixels wide, in both languages and from right to left, every type: nothing scrolls sideways, and targets are 44 pixels high."""
+    """At 320 pixels nothing scrolls sideways, in every language direction and type, and targets are 44 pixels high."""
     page = new_page(viewport={"width": 320, "height": 640})
     for survey, language in (("website", "fr"), ("post-purchase", "en"), ("every-type", "en"), ("every-type", "ar")):
         begin(world, page, survey, f"lang={language}")
         for _ in range(5):
             assert page.evaluate("document.documentElement.scrollWidth") <= 320
-            small = "[...document.querySelectorAll('label, button, nav a')].filter(one => one.offsetHeight && one.offsetHeight < 44)"
-            assert page.evaluate(f"{small}.map(one => one.outerHTML)") == []
+            small = "[...document.querySelectorAll('label, button, nav a')].filter(node => node.offsetHeight && node.offsetHeight < 44)"
+            assert page.evaluate(f"{small}.map(node => node.outerHTML)") == []
             go(page, page.locator("form:last-of-type button").nth(2))
 
 
-def test_the_page_speaks_its_language_and_switches_it(world, new_page):
-    """From right to left where the language is; the switch keeps the place in the survey."""
+def test_the_language_of_the_hosted_page_can_be_switched(world, new_page):
+    """The text direction follows the language, and the place in the survey is kept."""
     page = new_page(java_script_enabled=False)
     begin(world, page)
     press(page, "Skip")
@@ -233,8 +233,8 @@ def test_the_page_speaks_its_language_and_switches_it(world, new_page):
     expect(page.get_by_role("group", name="Quelles options ?")).to_be_visible()
 
 
-def test_what_a_page_loads_before_its_first_question_is_small(world, new_page):
-    """4,700 bytes for the widget and 3,000 for the hosted page in every language, compressed: a promise of the documentation."""
+def test_pages_are_small_before_the_first_question(world, new_page):
+    """The compressed widget has at most 4,700 bytes and the hosted page 3,000, as documented."""
     page = new_page()
     for survey in SERVED:
         for language in ("en", "fr", "ar"):

@@ -1,4 +1,4 @@
-"""The preview: every way of seeing a survey side by side, tried as often as one likes, kept nowhere."""
+"""The preview of a survey on every kind of screen, which stores nothing."""
 
 import re
 
@@ -33,9 +33,9 @@ def frame(page, name):
     return page.frame_locator(f'iframe[title="{name}"]')
 
 
-def test_a_survey_is_walked_through_in_every_frame_and_nothing_is_written(tmp_path, new_page):
-    """The widget answers, goes back and stops; the page does, too; the email leads nowhere; no table has a row more or less."""
-    with run_world(tmp_path) as world:  # of its own: elsewhere a page that was closed may still be sending
+def test_answering_in_every_frame_of_the_preview_stores_nothing(tmp_path, new_page):
+    """The widget and the page answer, go back and stop; no table has another number of rows."""
+    with run_world(tmp_path) as world:  # a new world: pages of other tests may still be sending
         before = rows(world)
         page = new_page(viewport={"width": 1400, "height": 900})
         problems = []
@@ -71,8 +71,8 @@ def test_a_survey_is_walked_through_in_every_frame_and_nothing_is_written(tmp_pa
 
 
 @pytest.mark.parametrize(("scheme", "language", "width"), [("light", "en", 1400), ("dark", "ar", 1400), ("light", "fr", 320)])
-def test_nothing_in_the_preview_is_a_barrier(world, new_page, preview, scheme, language, width):
-    """axe-core finds nothing, frames included; on a small phone the page itself does not scroll sideways."""
+def test_the_preview_is_accessible(world, new_page, preview, scheme, language, width):
+    """axe-core finds nothing, frames included, and a small phone does not scroll sideways."""
     page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
     page.goto(preview("every-type", lang=language, accent="%23999"))
     expect(frame(page, "On a phone").get_by_role("group").first).to_be_visible()
@@ -80,8 +80,8 @@ def test_nothing_in_the_preview_is_a_barrier(world, new_page, preview, scheme, l
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_theme_is_judged_and_a_legible_colour_is_named(world, new_page, preview):
-    """Grey on white is too faint, its correction is not; the frames wear the colours."""
+def test_the_preview_suggests_a_legible_colour(world, new_page, preview):
+    """Grey on white is too faint and the suggested colour is not; the frames use the colours."""
     page = new_page()
     page.goto(preview("every-type", quiet="%23aaa"))
     row = page.get_by_role("row").filter(has_text="light").filter(has_text="help and progress")
@@ -92,7 +92,7 @@ def test_a_theme_is_judged_and_a_legible_colour_is_named(world, new_page, previe
     page.get_by_role("button", name="Try them").click()
     expect(page.get_by_text("too faint")).to_have_count(0)
     quiet = (
-        frame(page, "On a phone").locator("persona-survey").evaluate("(one) => getComputedStyle(one).getPropertyValue('--discern-quiet')")
+        frame(page, "On a phone").locator("persona-survey").evaluate("(node) => getComputedStyle(node).getPropertyValue('--discern-quiet')")
     )
     assert better[1] in quiet
     page.get_by_label("--discern-ink").fill("red;}*{display:none")

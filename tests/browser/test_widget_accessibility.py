@@ -1,4 +1,4 @@
-"""Somebody else's judgement: axe-core finds nothing in any state of the widget, and the tree of each question is what it should be."""
+"""The widget is accessible in every state: axe-core finds no violation, and each question has the expected accessibility tree."""
 
 from collections.abc import Callable
 
@@ -37,12 +37,12 @@ TREES = {
 }
 
 
-def judge(visitor: Visitor, state: str) -> None:
-    """Every rule of WCAG 2.2 A and AA, and the best practices, on the whole page."""
-    # an animation of the browser (the backdrop) has to be over before colours can be judged
-    visitor.page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished)).then(() => true)")
-    found = Axe().run(visitor.page).response["violations"]
-    assert [(row["id"], [node["html"] for node in row["nodes"]]) for row in found] == [], state
+def check(visitor: Visitor, state: str) -> None:
+    """Check the whole page by every rule of WCAG 2.2 A and AA, and the best practices."""
+    # Colours can be checked only after the browser's animation of the backdrop.
+    visitor.page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished)).then(() => true)")
+    violations = Axe().run(visitor.page).response["violations"]
+    assert [(row["id"], [node["html"] for node in row["nodes"]]) for row in violations] == [], state
 
 
 def visit(visitor: Visitor, attributes: str, survey: str) -> None:
@@ -52,7 +52,7 @@ def visit(visitor: Visitor, attributes: str, survey: str) -> None:
 
 @pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "ar")])
 def test_axe_finds_nothing_in_any_question(world, new_page, scheme, language):
-    """Each type empty, with an answer, and with an error; and the end."""
+    """Each type of question is checked empty, with an answer and with an error, and so is the end."""
     visitor = Visitor(world, new_page(color_scheme=scheme))
     visit(visitor, f'lang="{language}" refuse', "every-type")
     continues, skip = visitor.survey.locator("[value=continue]"), visitor.survey.locator("[value=skip]")
@@ -61,13 +61,13 @@ def test_axe_finds_nothing_in_any_question(world, new_page, scheme, language):
         if question in ("age", "colour"):
             continues.click()
             expect(visitor.status).not_to_be_empty()
-            judge(visitor, f"{question} with an error")
+            check(visitor, f"{question} with an error")
         field = visitor.survey.locator("fieldset input, textarea").first
         field.fill("20") if question in ("age", "story") else field.check()
-        judge(visitor, f"{question} answered")
+        check(visitor, f"{question} answered")
         skip.click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
-    judge(visitor, "the end")
+    check(visitor, "the end")
 
 
 def consent(visitor: Visitor, name: str) -> None:
@@ -93,7 +93,7 @@ def modal(visitor: Visitor, name: str) -> None:
 
 
 def opening(visitor: Visitor, name: str) -> None:
-    """A dialog whose survey is still on its way."""
+    """A dialog that is still loading its survey."""
     visitor.page.route("**/sessions", lambda route: None)
     visit(visitor, 'mode="modal"', "every-type")
     visitor.page.get_by_role("link", name="Answer here").click()
@@ -120,7 +120,7 @@ def offline(visitor: Visitor, name: str) -> None:
 
 def failed(visitor: Visitor, name: str) -> None:
     visit(visitor, "", "nowhere")
-    visitor.page.wait_for_function("heard.length")
+    visitor.page.wait_for_function("recorded.length")
 
 
 STATES = (consent, declined, corner, modal, opening, claimed, to_confirm, offline, failed)
@@ -128,13 +128,13 @@ STATES = (consent, declined, corner, modal, opening, claimed, to_confirm, offlin
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
 def test_axe_finds_nothing_in_any_other_state(visitor, state: Callable[[Visitor, str], None], request):
-    """Before, beside and after the questions."""
+    """The states before, beside and after the questions are checked."""
     state(visitor, request.node.name)
-    judge(visitor, state.__name__)
+    check(visitor, state.__name__)
 
 
-def test_the_tree_of_each_question_has_its_roles_and_names(visitor):
-    """As a screen reader gets them; help and errors belong to the group."""
+def test_every_question_has_roles_and_names(visitor):
+    """The accessibility tree has a group for each question, with its help and errors."""
     visitor.visit()
     for question, tree in TREES.items():
         visitor.expect_question(tree.split('"')[1])

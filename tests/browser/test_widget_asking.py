@@ -1,4 +1,4 @@
-"""The widget asks, takes what is given, and says what happens."""
+"""The widget asks questions, sends answers and emits events."""
 
 import pytest
 from playwright.sync_api import expect
@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 from tests.browser.world import QUESTIONS, Visitor
 
 
-def test_it_asks_to_the_end_and_tells_the_page_what_happens(visitor, world):
-    """Every event in its order; every answer arrives as it was given, with the time it took."""
+def test_the_widget_asks_to_the_end_and_emits_events(visitor, world):
+    """Events come in order, and every answer arrives as given, with the time it took."""
     visitor.visit()
     visitor.answer_everything()
 
@@ -24,8 +24,8 @@ def test_it_asks_to_the_end_and_tells_the_page_what_happens(visitor, world):
     expect(visitor.survey.get_by_role("link", name="Continue")).to_have_attribute("href", "https://shop.example/next")
 
 
-def test_the_next_question_is_there_before_the_server_has_answered(visitor, world):
-    """The view says what would follow each answer, so nobody waits for the network."""
+def test_the_next_question_is_shown_before_the_server_responds(visitor, world):
+    """The view contains the next question for each answer."""
     visitor.visit()
     held, later = [], []
     visitor.page.route("**/answers", lambda route: route.continue_() if later else held.append(route))
@@ -45,8 +45,8 @@ def test_the_next_question_is_there_before_the_server_has_answered(visitor, worl
     world.wait_for_answers(visitor.session, [("colour", "answer", "red"), ("mood", "skip", None)])
 
 
-def test_silence_is_kept_apart(visitor, world):
-    """Skip and don't know are two kinds of no value, and neither waits for the server."""
+def test_skip_and_dont_know_are_distinct(visitor, world):
+    """Both have no value, and neither waits for the server."""
     visitor.visit()
     visitor.button("Skip").click()
     visitor.expect_question("How is your mood?")
@@ -56,8 +56,8 @@ def test_silence_is_kept_apart(visitor, world):
     assert world.wait_for_count(visitor.session, 2) == [("colour", "skip", None), ("mood", "dont_know", None)]
 
 
-def test_going_back_shows_what_was_given_and_withdraws_it(visitor, world):
-    """Back is always there, and idle only on the first question."""
+def test_going_back_shows_and_withdraws_the_answer(visitor, world):
+    """The back button is always present, and disabled on the first question only."""
     visitor.visit()
     expect(visitor.button("Back")).to_be_disabled()
     visitor.choose("Blue")
@@ -74,8 +74,8 @@ def test_going_back_shows_what_was_given_and_withdraws_it(visitor, world):
     assert world.wait_for_count(visitor.session, 1) == [("colour", "answer", "blue")]
 
 
-def test_the_buttons_keep_their_places(visitor):
-    """The same four, in the same order, on every question; the count of questions only falls."""
+def test_the_buttons_keep_their_order(visitor):
+    """Every question has the same four buttons, and the number of questions never grows."""
     visitor.visit()
     for number, question in enumerate(QUESTIONS, 1):
         visitor.expect_question(question)
@@ -88,7 +88,7 @@ def test_the_buttons_keep_their_places(visitor):
     ("text", "message"), [("", "Enter a number, or skip"), ("seven", "from 18 to 120"), ("7", "from 18 to 120"), ("1e400", "from 18")]
 )
 def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
-    """In words, in the live region, with the focus on what is to be mended; what was written stays."""
+    """The live region names the problem, the field has the focus, and the text stays."""
     visitor.visit()
     for question in QUESTIONS[:3]:
         visitor.expect_question(question)
@@ -104,8 +104,8 @@ def test_a_wrong_number_is_explained_beside_the_field(visitor, text, message):
     assert len(visitor.events("surveyanswer")) == 3
 
 
-def test_decimals_are_read_as_they_are_written_here(visitor, world):
-    """A comma or a point, and blanks between thousands."""
+def test_local_decimal_formats_are_accepted(visitor, world):
+    """Numbers may have a comma or a point, and blanks between thousands."""
     visitor.visit()
     for question in QUESTIONS[:3]:
         visitor.expect_question(question)
@@ -118,8 +118,8 @@ def test_decimals_are_read_as_they_are_written_here(visitor, world):
     assert world.wait_for_count(visitor.session, 4)[-1] == ("age", "answer", 42.5)
 
 
-def test_nothing_chosen_is_not_an_answer(visitor):
-    """Continue without a choice asks for one, and the focus goes to the options."""
+def test_continue_without_a_choice_asks_for_one(visitor):
+    """The focus moves to the options."""
     visitor.visit()
     visitor.button("Continue").click()
 
@@ -131,7 +131,7 @@ def test_nothing_chosen_is_not_an_answer(visitor):
     expect(visitor.status).to_be_empty()
 
 
-def test_a_page_may_forbid_an_answer(visitor, world):
+def test_a_page_can_cancel_an_answer(visitor, world):
     """A cancelled `surveyanswer` is not sent, and the question stays."""
     visitor.visit()
     visitor.page.evaluate("addEventListener('surveyanswer', (event) => event.preventDefault(), {once: true})")
@@ -145,7 +145,7 @@ def test_a_page_may_forbid_an_answer(visitor, world):
     assert world.wait_for_count(visitor.session, 1) == [("colour", "answer", "red")]
 
 
-def test_two_widgets_do_not_know_each_other(world, new_page):
+def test_two_widgets_on_a_page_are_independent(world, new_page):
     """Each has its own session and its own options."""
     visitor = Visitor(world, new_page())
     visitor.page.goto(world.put(world.element() + '<persona-survey survey="every-type" lang="fr"></persona-survey>'))
@@ -160,11 +160,14 @@ def test_two_widgets_do_not_know_each_other(world, new_page):
     sessions = [event["session"] for event in visitor.events("surveystart")]
     assert len(set(sessions)) == 2
     first.get_by_role("button", name="Skip").click()
-    assert sorted(world.wait_for_count(session, 1) for session in sessions) == [[("colour", "answer", "blue")], [("colour", "skip", None)]]
+    assert sorted(world.wait_for_count(session, 1) for session in sessions) == [
+        [("colour", "answer", "blue")],
+        [("colour", "skip", None)],
+    ]
 
 
-def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):
-    """Hidden fields and the page arrive; the query of the page, which may hold anything, does not."""
+def test_the_widget_sends_the_page_without_its_query(visitor, world):
+    """Hidden fields and the page's address arrive; its query does not, since it may contain personal data."""
     requests = []
     visitor.page.on("request", lambda request: requests.insert(0, request))
     address = world.put(world.element('hidden-order="A-7" hidden-plan="gold" label-skip="Pass"'))
@@ -179,8 +182,8 @@ def test_it_tells_the_service_where_it_stands_and_no_more(visitor, world):
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_it_speaks_the_language_of_its_attribute(visitor, language):
-    """The questions come from the bank, the buttons from the widget."""
+def test_the_widget_uses_the_language_of_its_attribute(visitor, language):
+    """Questions come from the bank, and texts of buttons from the service."""
     visitor.visit(f'lang="{language}"')
     visitor.expect_question({"en": "Which colour?", "fr": "Quelle couleur ?"}[language])
     expect(visitor.button({"en": "Continue", "fr": "Continuer"}[language])).to_be_visible()

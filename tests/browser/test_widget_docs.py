@@ -1,4 +1,4 @@
-"""The examples of docs/embed.md, run as they stand."""
+"""The examples of docs/embed.md work."""
 
 import re
 from pathlib import Path
@@ -11,21 +11,21 @@ HOST = "https://surveys.example.com"
 
 
 def example(title: str, world) -> str:
-    """The block after a title, talking to the service of the tests, about the survey that their shop may embed."""
-    found = re.search(rf"{re.escape(title)}.*?```html\n(.*?)```", DOCUMENT, re.DOTALL)
-    assert found, f"docs/embed.md has no example after {title}"
-    return found[1].replace(HOST, world.service).replace("post-purchase", "website")
+    """Return the code block after a title, changed to the service and the survey of the tests."""
+    match = re.search(rf"{re.escape(title)}.*?```html\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert match, f"docs/embed.md has no example after {title}"
+    return match[1].replace(HOST, world.service).replace("post-purchase", "website")
 
 
-def test_the_plain_page_works(visitor, world):
-    """Two tags, in the language of the attribute; the link is what people see until then."""
+def test_the_plain_example_works(visitor, world):
+    """Two tags are enough, and the link is shown until the widget starts."""
     visitor.page.goto(world.put(example("<!-- plain page -->", world)))
     expect(visitor.survey.get_by_role("button", name="Continuer")).to_be_visible()
     expect(visitor.page.get_by_role("link")).to_have_count(0)
 
 
 def test_the_tag_manager_example_works(visitor, world):
-    """A classic script in a page that knows nothing of the survey; what the page is told goes into the data layer."""
+    """A classic script adds the survey to a page, and its events go into the data layer."""
     visitor.page.goto(world.put("<h1>Thank you</h1>" + example("<!-- tag manager -->", world)))
     visitor.button("No thanks").click()
     visitor.page.wait_for_function("window.dataLayer?.length")
@@ -33,14 +33,14 @@ def test_the_tag_manager_example_works(visitor, world):
     assert visitor.console == []
 
 
-@pytest.mark.parametrize("fits", [True, False])
-def test_the_pinned_tag_loads_these_bytes_and_no_others(visitor, world, fits):
-    """The browser checks them."""
+@pytest.mark.parametrize("matches", [True, False])
+def test_the_pinned_tag_loads_only_the_matching_bytes(visitor, world, matches):
+    """The browser checks the integrity value."""
     tag = example("### Pinned", world)
-    if not fits:
+    if not matches:
         tag = re.sub(r"sha384-.{6}", "sha384-AAAAAA", tag)
     visitor.page.goto(world.put(tag + world.element().partition("</script>")[2]))
-    if fits:
+    if matches:
         visitor.expect_question("Which colour?")
     else:
         expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
@@ -48,9 +48,9 @@ def test_the_pinned_tag_loads_these_bytes_and_no_others(visitor, world, fits):
         assert any("integrity" in line for line in visitor.console)
 
 
-def test_the_words_in_the_table_are_the_words_that_are_said():
-    """Every attribute with its text in English."""
+def test_the_documented_texts_are_the_texts_of_the_widget():
+    """Every attribute is listed with its English text."""
     from survey_service.respondent.translations import words_of_widget
 
-    said = {key: text for key, text in words_of_widget("en").items() if key != "dir"}
-    assert dict(re.findall(r"^\| `label-([a-z-]+)` \| (.+) \|$", DOCUMENT, re.MULTILINE)) == said
+    texts = {key: text for key, text in words_of_widget("en").items() if key != "dir"}
+    assert dict(re.findall(r"^\| `label-([a-z-]+)` \| (.+) \|$", DOCUMENT, re.MULTILINE)) == texts

@@ -1,4 +1,4 @@
-"""Keyboard and screen reader: native controls, and a focus that goes where the person is."""
+"""Keyboard and screen reader: native controls, and a focus that follows the questions."""
 
 import re
 
@@ -49,8 +49,8 @@ def test_every_type_can_be_answered_with_the_keyboard_alone(visitor, world):
     assert given[3:] == [33, "By hand"]
 
 
-def test_the_focus_moves_only_after_an_act(visitor):
-    """At the start it stays with the page; then it goes to each new question, and at last to the end."""
+def test_the_focus_moves_only_after_an_action(visitor):
+    """At the start the page keeps it; then it moves to each new question, and to the end."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     assert visitor.page.evaluate("document.activeElement === document.body")
@@ -64,8 +64,8 @@ def test_the_focus_moves_only_after_an_act(visitor):
     expect(visitor.survey.locator("legend")).to_be_focused()
 
 
-def test_a_late_reply_does_not_take_the_focus_from_the_page(visitor, world):
-    """Whoever has moved on to another field keeps writing there."""
+def test_a_late_response_does_not_move_the_focus(visitor, world):
+    """A person who has moved on to another field keeps the focus there."""
     visitor.page.goto(world.put(world.element() + "<input aria-label='Search'>"))
     visitor.button("Skip").click()
     visitor.expect_question("How is your mood?")
@@ -85,7 +85,7 @@ def test_a_late_reply_does_not_take_the_focus_from_the_page(visitor, world):
 
 
 def test_a_screen_reader_gets_names_roles_and_one_live_region(visitor):
-    """The question names its group; ends of a scale are part of the options; the live region is there before its text."""
+    """The question names its group, scale labels are part of the options, and the live region exists before its text."""
     visitor.visit()
     expect(visitor.survey).to_match_aria_snapshot(
         """
@@ -113,17 +113,17 @@ def test_a_screen_reader_gets_names_roles_and_one_live_region(visitor):
 
 
 def test_targets_are_large_enough(visitor):
-    """44 pixels high, every option and every button."""
+    """Every option and every button is at least 44 pixels high."""
     visitor.visit()
     for question in QUESTIONS:
         visitor.expect_question(question)
-        boxes = [item.bounding_box() for item in visitor.survey.locator("label, button, .t").all()]
+        boxes = [element.bounding_box() for element in visitor.survey.locator("label, button, .t").all()]
         assert all(box["height"] >= 44 and box["width"] >= 44 for box in boxes), question
         visitor.button("Skip").click()
 
 
 def test_an_invitation_in_the_corner_never_takes_the_focus(visitor, world):
-    """It can be sent away with one press, and what was answered counts."""
+    """It can be dismissed with one press, and given answers count."""
     visitor.page.goto(world.put("<input aria-label='Search' autofocus>" + world.element('mode="corner"')))
     visitor.expect_question("Which colour?")
     expect(visitor.page.get_by_label("Search")).to_be_focused()
@@ -133,14 +133,14 @@ def test_an_invitation_in_the_corner_never_takes_the_focus(visitor, world):
     visitor.expect_question("How is your mood?")
     visitor.button("No thanks").click()
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
-    visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")
+    visitor.page.wait_for_function("recorded.some(([type]) => type == 'surveycomplete')")
     expect(visitor.survey.get_by_role("group")).to_have_count(0)
     assert world.status(visitor.session) == "finished"
     world.wait_for_answers(visitor.session, [("colour", "answer", "red")])
 
 
 def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):
-    """Nothing is started before; Escape closes it and loses nothing."""
+    """Nothing starts before the click; Escape closes the dialog and keeps the answers."""
     visitor.visit('mode="modal"')
     link = visitor.page.get_by_role("link", name="Answer here")
     expect(link).to_be_visible()
@@ -157,5 +157,5 @@ def test_a_dialog_opens_on_its_link_and_gives_the_focus_back(visitor, world):
     visitor.expect_question("How is your mood?")
     visitor.button("No thanks").click()
     expect(visitor.survey.get_by_role("dialog")).to_have_count(0)
-    visitor.page.wait_for_function("heard.some(([type]) => type == 'surveycomplete')")
+    visitor.page.wait_for_function("recorded.some(([type]) => type == 'surveycomplete')")
     assert world.status(visitor.session) == "finished"

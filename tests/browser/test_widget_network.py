@@ -1,4 +1,4 @@
-"""Nothing that was given is lost, nothing is sent twice, whatever the line and the server do."""
+"""No answer is lost or counted twice when the network or the server fails."""
 
 import re
 
@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.world import Visitor
 
 
-def test_a_broken_line_loses_nothing(visitor, world):
-    """Offline the next question is shown and answered; both answers arrive, in their order, when the line is back."""
+def test_no_answer_is_lost_while_offline(visitor, world):
+    """The next question is shown offline, and both answers arrive in order when the connection is back."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     visitor.page.context.set_offline(True)
@@ -27,8 +27,8 @@ def test_a_broken_line_loses_nothing(visitor, world):
     expect(visitor.status).to_be_empty()
 
 
-def test_what_was_being_answered_stays_when_the_line_comes_back(visitor):
-    """The server's reply does not take a question away from under somebody's hands."""
+def test_a_started_answer_stays_when_the_connection_returns(visitor):
+    """The server's response does not replace a question that is being answered."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     visitor.page.context.set_offline(True)
@@ -45,7 +45,7 @@ def test_what_was_being_answered_stays_when_the_line_comes_back(visitor):
 
 
 def test_a_double_click_sends_one_answer(visitor, world):
-    """Its second half does not fall on the next question."""
+    """The second click does not answer the next question."""
     visitor.visit()
     visitor.choose("Red")
     visitor.button("Continue").dblclick()
@@ -62,19 +62,19 @@ def test_a_double_click_sends_one_answer(visitor, world):
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_asked_again_under_the_same_id(visitor, world, status):
-    """So that an answer which did arrive is not counted twice."""
+def test_failed_requests_are_retried_with_the_same_id(visitor, world, status):
+    """An answer that did arrive is not counted twice."""
     visitor.visit()
     sent = []
 
-    def first_in_trouble(route):
+    def fail_first_request(route):
         sent.append(route.request.post_data_json)
         if len(sent) == 1:
             route.fulfill(status=status, headers={"Access-Control-Allow-Origin": "*"}, body="{}")
         else:
             route.continue_()
 
-    visitor.page.route("**/answers", first_in_trouble)
+    visitor.page.route("**/answers", fail_first_request)
     visitor.choose("Red")
     with visitor.page.expect_response(lambda response: response.ok and response.url.endswith("/answers")):
         visitor.button("Continue").click()
@@ -85,8 +85,8 @@ def test_a_server_in_trouble_is_asked_again_under_the_same_id(visitor, world, st
     assert 0 <= sent[0]["seconds"] < 60
 
 
-def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
-    """The session was ended elsewhere: the answer is refused, the page is told, the end is shown."""
+def test_a_permanent_error_shows_the_current_state(visitor, world):
+    """The session was ended elsewhere: the answer is refused, the page gets an event, and the end is shown."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     with visitor.page.expect_request(re.compile("/sessions$")) as started:
@@ -103,8 +103,8 @@ def test_a_final_no_shows_where_the_survey_really_is(visitor, world):
     assert [event["status"] for event in visitor.events("surveycomplete")] == ["finished"]
 
 
-def test_leaving_the_page_sends_what_is_still_waiting(visitor, world):
-    """An answer outlives its page."""
+def test_leaving_the_page_sends_queued_answers(visitor, world):
+    """A queued answer arrives after the page was closed."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     session = visitor.session
@@ -117,33 +117,33 @@ def test_leaving_the_page_sends_what_is_still_waiting(visitor, world):
     assert world.wait_for_count(session, 1) == [("colour", "answer", "red")]
 
 
-def test_the_link_stays_where_the_survey_cannot_start(visitor, world):
-    """No survey, no network, no permission: the page still has its link, and hears why."""
+def test_the_link_stays_if_the_survey_cannot_start(visitor, world):
+    """Without survey, network or permission the page keeps its link and gets an event with the reason."""
     visitor.page.goto(world.put(world.element(survey="nowhere")))
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
-    visitor.page.wait_for_function("heard.length")
+    visitor.page.wait_for_function("recorded.length")
     assert [event["status"] for event in visitor.events("surveyerror")] == [404]
     expect(visitor.survey.get_by_role("button")).to_have_count(0)
 
 
-def test_the_link_stays_where_the_script_is_blocked(world, new_page):
-    """The element is then nothing but its content."""
+def test_the_link_stays_if_the_script_is_blocked(world, new_page):
+    """The element then shows only its content."""
     visitor = Visitor(world, new_page())
     visitor.page.route("**/widget.js", lambda route: route.abort())
     visitor.visit()
     expect(visitor.page.get_by_role("link", name="Answer here")).to_be_visible()
 
 
-def test_nothing_is_kept_in_the_browser_unasked(visitor):
-    """No cookie, and no storage of any kind."""
+def test_nothing_is_stored_in_the_browser_by_default(visitor):
+    """There is no cookie and no storage of any kind."""
     visitor.visit()
     visitor.answer_everything()
     assert visitor.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie.length]") == [0, 0, 0]
     assert visitor.page.context.cookies() == []
 
 
-def test_with_remember_a_reload_goes_on(visitor):
-    """The session is found again; once it is over, nobody is asked again."""
+def test_with_remember_a_reload_resumes_the_session(visitor):
+    """After the end nobody is asked again."""
     visitor.visit("remember")
     visitor.choose("Red")
     visitor.button("Continue").click()

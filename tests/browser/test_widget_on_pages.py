@@ -1,4 +1,4 @@
-"""The widget on the pages of others: hostile styles, strict policies, small screens, other scripts."""
+"""The widget on other sites' pages: hostile styles, strict policies, small screens, other scripts."""
 
 import pytest
 from playwright.sync_api import expect
@@ -16,8 +16,8 @@ POLICY = (
 )
 
 
-def test_a_hostile_page_changes_nothing(visitor, world):
-    """Its styles do not reach inside, and the element stays visible."""
+def test_hostile_styles_of_the_page_have_no_effect(visitor, world):
+    """The page's styles do not reach inside, and the element stays visible."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     before = [visitor.survey.locator(part).first.bounding_box() for part in ("legend", "label", "button")]
@@ -31,7 +31,7 @@ def test_a_hostile_page_changes_nothing(visitor, world):
 
 
 def test_nothing_of_the_page_covers_an_invitation(visitor, world):
-    """The corner is in the top layer, where no z-index reaches; also after a framework has moved the element."""
+    """The corner is in the top layer, also after a framework has moved the element."""
     cover = "<div style='position:fixed;inset:0;z-index:2147483647;background:#fff'></div>"
     visitor.page.goto(world.put(cover + world.element('mode="corner"') + cover))
     visitor.expect_question("Which colour?")
@@ -46,7 +46,7 @@ def test_nothing_of_the_page_covers_an_invitation(visitor, world):
 
 
 def test_a_strict_policy_is_not_violated(visitor, world):
-    """Two entries for our host are all it takes, with Trusted Types enforced."""
+    """Two entries for our host are enough, with Trusted Types enforced."""
     visitor.visit(headers={"Content-Security-Policy": POLICY.format(service=world.service)})
     visitor.answer_everything()
 
@@ -55,8 +55,8 @@ def test_a_strict_policy_is_not_violated(visitor, world):
     assert visitor.survey.locator("section").evaluate("(node) => getComputedStyle(node).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_an_element_of_that_name_is_left_alone(visitor, world):
-    """It is said in the console, and the page's link stays."""
+def test_an_existing_element_of_the_same_name_is_not_replaced(visitor, world):
+    """The console shows a message, and the page's link stays."""
     visitor.visit(head="<script>customElements.define('persona-survey', class extends HTMLElement {})</script>")
     with visitor.page.expect_console_message(lambda message: message.type == "error" and "already defined" in message.text):
         visitor.page.reload()
@@ -64,15 +64,15 @@ def test_an_element_of_that_name_is_left_alone(visitor, world):
 
 
 def test_the_class_may_be_defined_under_another_name(visitor, world):
-    """`define` is apart from the class, which the module exports."""
+    """The module exports the class and `define` separately."""
     own = f"<script type='module'>import {{ PersonaSurvey }} from '{world.service}/embed/v1/widget.js';"
     own += "customElements.define('my-survey', class extends PersonaSurvey {})</script><my-survey survey='every-type'></my-survey>"
     visitor.page.goto(world.put(own))
     expect(visitor.page.locator("my-survey").get_by_role("group", name="Which colour?")).to_be_visible()
 
 
-def test_the_element_has_no_property_that_a_page_could_overwrite(visitor, world):
-    """The build shortens the names of fields, and none of these fields belongs to the element: only the methods that browsers call do."""
+def test_the_element_has_no_own_properties(visitor, world):
+    """Its fields are not on the element, which has only the methods that browsers call."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     own = visitor.page.locator("persona-survey").evaluate(
@@ -81,8 +81,8 @@ def test_the_element_has_no_property_that_a_page_could_overwrite(visitor, world)
     assert own == [[], ["connectedCallback", "constructor", "disconnectedCallback", "handleEvent"]]
 
 
-def test_it_leaves_no_trace_in_the_page(visitor, world):
-    """No global, no patched function, no element outside itself, no entry in the history."""
+def test_the_widget_does_not_change_the_page(visitor, world):
+    """It adds no global, patches no function, and adds no element outside itself and no history entry."""
     page = world.put(world.element(), head="<script>before = [Object.keys(window).length, fetch, history.pushState]</script>")
     visitor.page.goto(page)
     visitor.answer_everything()
@@ -92,14 +92,14 @@ def test_it_leaves_no_trace_in_the_page(visitor, world):
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "es", "pt", "it", "nl", "ar"])
-def test_it_fits_a_small_phone(world, new_page, language):
-    """320 pixels wide, no question scrolls sideways, and none of its parts sticks out."""
+def test_the_widget_fits_a_small_phone(world, new_page, language):
+    """At 320 pixels no question scrolls sideways, and no part sticks out."""
     visitor = Visitor(world, new_page(viewport={"width": 320, "height": 640}))
     visitor.visit(f'lang="{language}"')
     for number in range(len(QUESTIONS)):
         expect(visitor.survey.locator("[part=progress]")).to_contain_text(str(number + 1))
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
-        boxes = [item.bounding_box() for item in visitor.survey.locator("label, button, .t, small").all()]
+        boxes = [element.bounding_box() for element in visitor.survey.locator("label, button, .t, small").all()]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes if box)
         visitor.survey.get_by_role("button").nth(3).click()
 
@@ -107,19 +107,19 @@ def test_it_fits_a_small_phone(world, new_page, language):
 @pytest.mark.parametrize("language", ["en", "ar"])
 @pytest.mark.parametrize(("mode", "survey"), [("corner", "every-type"), ("modal", "every-type"), ("inline", "asks")])
 def test_every_mode_fits_a_small_phone(world, new_page, mode, survey, language):
-    """An invitation, a dialog and the consent before the questions: nothing sticks out."""
+    """The invitation, the dialog and the consent page do not exceed the screen."""
     visitor = Visitor(world, new_page(viewport={"width": 320, "height": 640}))
     visitor.visit(f'lang="{language}" mode="{mode}"', survey=survey)
     if mode == "modal":
         visitor.page.get_by_role("link", name="Answer here").click()
     expect(visitor.survey.get_by_role("button").first).to_be_visible()
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
-    boxes = [item.bounding_box() for item in visitor.survey.locator("section, label, button").all()]
+    boxes = [element.bounding_box() for element in visitor.survey.locator("section, label, button").all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 320 for box in boxes)
 
 
-def test_it_runs_from_right_to_left(visitor):
-    """In Arabic the first button is on the right, and the words of the page's author replace ours."""
+def test_the_widget_supports_right_to_left_languages(visitor):
+    """In Arabic the first button is on the right, and the author's labels replace ours."""
     visitor.visit('lang="ar" label-continue="متابعة" label-progress="السؤال {n} من {most}"')
     first, second = (visitor.survey.get_by_role("button").nth(number) for number in (0, 1))
     expect(visitor.survey.get_by_role("group", name="أي لون؟")).to_be_visible()
@@ -138,8 +138,8 @@ def test_it_runs_from_right_to_left(visitor):
         ("dark", 'theme="light"', "rgb(255, 255, 255)", "rgb(27, 31, 36)"),
     ],
 )
-def test_it_is_dark_where_the_person_wants_it(world, new_page, scheme, attributes, paper, ink):
-    """And light on a page that is always light."""
+def test_the_widget_follows_the_colour_scheme(world, new_page, scheme, attributes, paper, ink):
+    """It is light on a page that is always light."""
     visitor = Visitor(world, new_page(color_scheme=scheme))
     visitor.visit(attributes)
     visitor.expect_question("Which colour?")
@@ -147,19 +147,19 @@ def test_it_is_dark_where_the_person_wants_it(world, new_page, scheme, attribute
     assert style == [paper, ink]
 
 
-def test_it_takes_the_colours_of_its_page(visitor):
-    """Custom properties go in, and parts can be styled from outside."""
-    look = (
+def test_a_page_can_style_the_widget(visitor):
+    """Custom properties and parts set its style from outside."""
+    style = (
         "persona-survey { --discern-accent: rgb(0, 90, 60); --discern-radius: 0px } persona-survey::part(continue) { letter-spacing: 2px }"
     )
-    visitor.visit(head=f"<style>{look}</style>")
+    visitor.visit(head=f"<style>{style}</style>")
     expect(visitor.button("Continue")).to_have_css("background-color", "rgb(0, 90, 60)")
     expect(visitor.button("Continue")).to_have_css("border-radius", "0px")
     expect(visitor.button("Continue")).to_have_css("letter-spacing", "2px")
 
 
-def test_a_lazy_survey_waits_until_it_is_seen(visitor, world):
-    """Nothing is asked of the server for a visitor who never scrolls down."""
+def test_a_lazy_survey_starts_when_it_is_visible(visitor, world):
+    """A visitor who does not scroll down causes no request."""
     visitor.page.goto(world.put("<div class='tall'></div>" + world.element("lazy"), head="<style>.tall { height: 4000px }</style>"))
     visitor.page.evaluate("customElements.whenDefined('persona-survey').then(() => true)")
     assert visitor.events("surveystart") == []
@@ -167,8 +167,8 @@ def test_a_lazy_survey_waits_until_it_is_seen(visitor, world):
     visitor.expect_question("Which colour?")
 
 
-def test_moving_the_element_does_not_start_again(visitor):
-    """Frameworks move nodes about; the respondent must not notice."""
+def test_moving_the_element_does_not_restart_the_survey(visitor):
+    """Frameworks move nodes, and the respondent must not notice."""
     visitor.visit()
     visitor.button("Skip").click()
     visitor.expect_question("How is your mood?")

@@ -1,4 +1,4 @@
-"""The widget and the web server that people run: gunicorn, slow, and started anew in the middle of a survey."""
+"""The widget with gunicorn, including slow responses and a restart in the middle of a survey."""
 
 import signal
 
@@ -14,12 +14,12 @@ from tests.browser.world import SURVEY, WATCH, Visitor, World
 from tests.processes import end, free_port, web_server
 
 SLOW = 2.0
-"""Seconds the server takes for every answer."""
+"""Seconds that the server takes for every answer."""
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory, world) -> tuple[str, int, Store]:
-    """A database that outlives its servers, with the survey in it; the shop is that of the other tests."""
+    """A database with the survey that several servers use in turn. The shop is that of the other tests."""
     url = f"sqlite:///{tmp_path_factory.mktemp('real')}/discern.db"
     store = Store(url)
     migrate(store.engine)
@@ -30,13 +30,13 @@ def real(tmp_path_factory, world) -> tuple[str, int, Store]:
 
 
 def seen_from(world: World, port: int, store: Store) -> World:
-    """The same shop in front of the real server."""
+    """Return the same shop with the real server."""
     parts = type(world.parts)(**{**vars(world.parts), "store": store})
     return World(f"http://127.0.0.1:{port}", world.shop, parts, world.pages)
 
 
-def test_no_answer_is_lost_where_the_server_starts_anew(real, world, new_page):
-    """It dies between two answers, without warning; the person goes on meanwhile. The log has every answer once."""
+def test_no_answer_is_lost_when_the_server_restarts(real, world, new_page):
+    """The server is killed between two answers and the person continues; the log has every answer once."""
     url, port, store = real
     visitor = Visitor(seen_from(world, port, store), new_page())
     with web_server(url, port) as (_, running):
@@ -56,16 +56,16 @@ def test_no_answer_is_lost_where_the_server_starts_anew(real, world, new_page):
         visitor.button("Continue").click()
         visitor.expect_question("How old are you?")
         session = visitor.session
-    kept = visitor.world.answers(session)
-    assert [question for question, _, _ in kept] == ["colour", "mood", "extras"]
-    assert kept[:2] == [("colour", "answer", "red"), ("mood", "answer", 7)]
+    answers = visitor.world.answers(session)
+    assert [question for question, _, _ in answers] == ["colour", "mood", "extras"]
+    assert answers[:2] == [("colour", "answer", "red"), ("mood", "answer", 7)]
     assert visitor.events("surveyerror") == []
 
 
-def test_a_slow_server_keeps_nobody_waiting(visitor, world):
-    """After a choice, a point of a scale and a silence the next question is there long before the server could have answered.
+def test_a_slow_server_does_not_delay_the_next_question(visitor, world):
+    """After a choice, a scale point and a skip the next question is shown long before the server responds.
 
-    How long exactly is measured by `benchmarks/widget_speed.py`.
+    `benchmarks/widget_speed.py` measures how long it takes.
     """
     visitor.page.route("**/answers", lambda route: (visitor.page.wait_for_timeout(SLOW * 1000), route.continue_()))
     visitor.visit()
@@ -87,8 +87,8 @@ def test_a_slow_server_keeps_nobody_waiting(visitor, world):
     assert max(waits) < SLOW * 1000 / 4
 
 
-def test_what_is_being_answered_is_never_replaced(visitor, world):
-    """The server would have asked something else; what the person has begun stays, is taken, and only then the server's word goes."""
+def test_a_started_question_is_never_replaced(visitor, world):
+    """The server chose another question, but the started one stays, is accepted, and then the server's choice is shown."""
     visitor.visit()
     visitor.expect_question("Which colour?")
     held = []
@@ -109,10 +109,10 @@ def test_what_is_being_answered_is_never_replaced(visitor, world):
     world.wait_for_answers(visitor.session, [("colour", "answer", "red"), ("mood", "answer", 4)])
 
 
-def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
-    """No email address, persona, answer text or token in a URL or a referrer, whatever the page's own address holds."""
-    asked = []
-    visitor.page.on("request", lambda item: asked.append((item.url, item.headers.get("referer", ""))))
+def test_addresses_contain_no_personal_data(visitor, world, request):
+    """No email address, persona, answer or token is in a URL or a referrer, whatever the page's address contains."""
+    requests = []
+    visitor.page.on("request", lambda request: requests.append((request.url, request.headers.get("referer", ""))))
     token = world.link("zoe@example.com", "every-type", "colour", "blue")
     address = world.put(world.element('link hidden-mail="zoe@example.com"'))
     visitor.page.goto(f"{address}?mail=zoe@example.com#discern={token}")
@@ -125,7 +125,7 @@ def test_nothing_of_a_person_is_in_any_address(visitor, world, request):
     visitor.button("Continue").click()
     expect(visitor.survey.get_by_text("That was everything.")).to_be_visible()
 
-    ours = [(url, referrer) for url, referrer in asked if url.startswith(world.service)]
+    ours = [(url, referrer) for url, referrer in requests if url.startswith(world.service)]
     assert len(ours) >= 6
     for secret in ("zoe", "mail", "blue", "secret", "sun", "moon", token):
         assert not any(secret in url or secret in referrer for url, referrer in ours), secret

@@ -1,4 +1,4 @@
-"""Somebody leaves, comes back, goes back, or has two windows open."""
+"""Leaving and resuming a survey, going back, and two open tabs."""
 
 from playwright.sync_api import expect
 
@@ -14,8 +14,8 @@ def to_the_ticks(visitor: Visitor, attributes: str = "") -> None:
     visitor.expect_question("Which kinds have you had?")
 
 
-def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, new_page):
-    """What stood below the edge of the window was not seen, so it is missing and not "no"."""
+def test_unconfirmed_ticks_are_sent_with_the_options_that_were_seen(world, new_page):
+    """An option below the edge of the window was not seen, so it is missing and not "no"."""
     visitor = Visitor(world, new_page(**WINDOW))
     to_the_ticks(visitor)
     visitor.survey.locator("label").first.scroll_into_view_if_needed()
@@ -23,7 +23,7 @@ def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, 
     visitor.choose("A small one")
     session = visitor.session
     shown = visitor.survey.locator("label").evaluate_all(
-        "(all) => all.filter((one) => one.getBoundingClientRect().top < innerHeight).length"
+        "(all) => all.filter((label) => label.getBoundingClientRect().top < innerHeight).length"
     )
     assert 1 <= shown < 6
     visitor.page.goto(world.put("<p>Elsewhere</p>"))
@@ -34,8 +34,8 @@ def test_ticks_that_were_not_confirmed_are_kept_as_far_as_they_were_seen(world, 
     assert 1 <= len(draft[2]["seen"]) <= shown
 
 
-def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
-    """The survey goes on where it was; the confirmed answer takes the place of the draft."""
+def test_a_resumed_session_shows_the_draft_and_counts_once(visitor, world):
+    """The confirmed answer replaces the draft."""
     to_the_ticks(visitor, "remember")
     visitor.choose("A van")
     session = visitor.session
@@ -59,8 +59,8 @@ def test_who_comes_back_finds_the_ticks_and_counts_once(visitor, world):
     )
 
 
-def test_ticks_that_nobody_touched_are_not_sent(visitor, world):
-    """Looking at a question is not an answer to it."""
+def test_an_untouched_question_is_not_sent(visitor, world):
+    """Viewing a question is not an answer to it."""
     to_the_ticks(visitor)
     world.wait_for_count(visitor.session, 1)
     sent = []
@@ -71,8 +71,8 @@ def test_ticks_that_nobody_touched_are_not_sent(visitor, world):
     assert len(world.answers(session)) == 1
 
 
-def test_going_back_across_a_branch_takes_the_branch_away(visitor, world):
-    """The question that followed from the first answer is not asked after another one."""
+def test_going_back_across_a_branch_removes_its_question(visitor, world):
+    """The question that followed from the first answer is not asked after another answer."""
     to_the_ticks(visitor)
     visitor.choose("A van")
     visitor.button("Continue").click()
@@ -90,7 +90,7 @@ def test_going_back_across_a_branch_takes_the_branch_away(visitor, world):
 
 
 def test_two_tabs_of_one_session_never_count_an_answer_twice(visitor, world):
-    """The second tab is behind; what it sends replaces, and it goes on from where the session is."""
+    """The second tab's answer replaces the first, and the tab continues at the current question."""
     visitor.visit("remember")
     visitor.expect_question("Which colour?")
     session = visitor.session

@@ -1,4 +1,4 @@
-"""The service and a shop of another origin, both really listening, and a browser's page that is told what it hears."""
+"""The service and a shop of another origin, both listening on ports, and a page in a browser that records events."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
-from survey_service.email_links.create import LIFETIME, Recipient, prepare_mailing, create_links
+from survey_service.email_links.create import LIFETIME, Recipient, create_links, prepare_mailing
 from survey_service.email_links.rendering import Drafts
 from survey_service.links.tokens import LinkTokens
 from survey_service.settings import Settings
@@ -33,8 +33,8 @@ EVENTS = ("surveystart", "surveyquestion", "surveyanswer", "surveycomplete", "su
 LISTENER = (
     f"const types = {list(EVENTS)};"
     + """
-window.heard = [];
-for (const type of types) document.addEventListener(type, (event) => heard.push([type, event.detail]));
+window.recorded = [];
+for (const type of types) document.addEventListener(type, (event) => recorded.push([type, event.detail]));
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
 """
@@ -54,12 +54,12 @@ document.addEventListener("click", (event) => {
   steps.push({ from: button.getRootNode().querySelector("legend").textContent, clicked: performance.now() });
 }, { capture: true });
 """
-"""Notes when a button was clicked, and when another question stood there."""
+"""Records when a button was clicked, and when another question was shown."""
 
 
 @dataclass
 class World:
-    """Where everything is. `put` writes a page of the shop."""
+    """The service and the shop. `put` writes a page of the shop."""
 
     service: str
     shop: str
@@ -67,7 +67,7 @@ class World:
     pages: dict[str, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def put(self, body: str, headers: Mapping[str, str] | None = None, head: str = "") -> str:
-        """The address of a new page of the shop."""
+        """Add a page to the shop and return its address."""
         name = f"page-{len(self.pages)}"
         listener = '<script src="/listener.js"></script>'
         meta = '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Shop</title>'
@@ -75,14 +75,14 @@ class World:
         return f"{self.shop}/{name}"
 
     def element(self, attributes: str = "", survey: str = "every-type") -> str:
-        """The two tags of the documentation."""
+        """Return the two tags of the documentation."""
         return (
             f'<script type="module" src="{self.service}/embed/v1/widget.js"></script>'
             f'<persona-survey survey="{survey}" {attributes}><a href="{self.service}/s/{survey}">Answer here</a></persona-survey>'
         )
 
     def answers(self, session_id: str) -> list[tuple[str, str, Any]]:
-        """What the service has kept of a session, oldest first."""
+        """Return the current answers of a session, the oldest first."""
         with self.parts.store.reading() as session:
             rows = session.exec(select(Answer).where(Answer.session_id == session_id, Answer.state == "current"))
             return [(row.question, row.kind, row.value) for row in sorted(rows, key=lambda row: row.id or 0)]
@@ -94,38 +94,38 @@ class World:
             return row.status
 
     def count(self, table: type[SQLModel]) -> int:
-        """How many rows there are."""
+        """Return the number of rows of a table."""
         with self.parts.store.reading() as session:
             return int(session.exec(select(func.count()).select_from(table)).one())
 
     def link(self, contact: str, survey: str, question: str, option: str | None) -> str:
-        """The token of an email link: to an answer, or to the question."""
+        """Return the token of an email link to an option, or to the question."""
         with self.parts.store.writing() as session:
-            wanted = prepare_mailing(session, self.parts.banks, survey, question, LIFETIME)
-            (made,) = create_links(session, self.parts.keys, wanted, [Recipient(contact, "en")], utc_now())
-        draft = Drafts(LinkTokens(self.parts.keys), self.service, wanted.bank).of(made)
-        url = draft.url if option is None else next(this_option.url for this_option in draft.options if this_option.id == option)
+            mailing = prepare_mailing(session, self.parts.banks, survey, question, LIFETIME)
+            (created,) = create_links(session, self.parts.keys, mailing, [Recipient(contact, "en")], utc_now())
+        draft = Drafts(LinkTokens(self.parts.keys), self.service, mailing.bank).of(created)
+        url = draft.url if option is None else next(linked.url for linked in draft.options if linked.id == option)
         return url.rpartition("/")[2]
 
     def wait_for_answers(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:
-        """The widget shows the next question before the service has the answer: these are kept as soon as it has."""
+        """Wait until the session has exactly these answers: the widget shows the next question before they arrive."""
         until = time.monotonic() + 10
-        while (found := self.answers(session_id)) != wanted:
-            assert time.monotonic() < until, f"{found} was kept, not {wanted}"
+        while (answers := self.answers(session_id)) != wanted:
+            assert time.monotonic() < until, f"{answers} was stored, not {wanted}"
             threading.Event().wait(0.02)
 
     def wait_for_count(self, session_id: str, wanted: int) -> list[tuple[str, str, Any]]:
-        """Once at least so many have been kept."""
+        """Wait until the session has at least `wanted` answers, and return them."""
         until = time.monotonic() + 10
-        while len(found := self.answers(session_id)) < wanted:
-            assert time.monotonic() < until, f"only {found} was kept"
+        while len(answers := self.answers(session_id)) < wanted:
+            assert time.monotonic() < until, f"only {answers} was stored"
             threading.Event().wait(0.02)
-        return found
+        return answers
 
 
 @dataclass
 class Visitor:
-    """Somebody in front of a page with the widget."""
+    """A person on a page with the widget."""
 
     world: World
     page: Page
@@ -157,7 +157,7 @@ class Visitor:
         self.survey.get_by_label(option, exact=True).check()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        everything: list[Any] = self.page.evaluate("heard")
+        everything: list[Any] = self.page.evaluate("recorded")
         return [detail for event, detail in everything if event == kind]
 
     @property
@@ -165,7 +165,7 @@ class Visitor:
         return str(self.events("surveystart")[-1]["session"])
 
     def answer_everything(self) -> None:
-        """A possible answer to each of the five questions."""
+        """Answer each of the five questions."""
         acts: tuple[Callable[[], None], ...] = (
             lambda: self.choose("Blue"),
             lambda: self.survey.get_by_role("radio", name="7", exact=True).check(),
@@ -182,7 +182,7 @@ class Visitor:
 
 @contextmanager
 def run_world(folder: Path) -> Iterator[World]:
-    """A service with three banks and a shop that may embed them; both end with the block."""
+    """Run a service with its banks and a shop that may embed them, until the block ends."""
     pages: dict[str, tuple[str, Mapping[str, str]]] = {}
     with _listening(_shop(pages)) as shop:
         app = create_app(Settings(f"sqlite:///{folder}/discern.db", ("a key for tests that is long enough",)))

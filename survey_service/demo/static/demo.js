@@ -1,4 +1,4 @@
-// The demo's own side of the page. The survey knows nothing of it: this listens to the element's events, and asks like a CRM would.
+// The CRM's side of the demo page. It listens to the events of the element and polls the service and the demo's CRM.
 const EVERY = 700;
 const crm = document.querySelector("#crm");
 const { survey, receiver, verified, rejected, noReceiver, noHooks } = crm.dataset;
@@ -10,7 +10,7 @@ const make = (tag, properties, ...children) => {
   return node;
 };
 
-// somebody who changes the language would like to be asked in it
+// after a change of the language the survey continues in it
 const language = document.documentElement.lang;
 if (sessionStorage.demoLanguage !== language) delete localStorage[memory];
 sessionStorage.demoLanguage = language;
@@ -21,7 +21,7 @@ part("restart").onclick = () => {
 };
 
 function showBelief({ personas }) {
-  const top = Math.max(...personas.map((one) => one.probability));
+  const top = Math.max(...personas.map((persona) => persona.probability));
   const bars = part("belief");
   personas.forEach(({ id, name, probability }) => {
     let row = bars.querySelector(`[data-persona="${id}"]`);
@@ -49,13 +49,13 @@ function showHooks(events) {
   part("no-hooks").textContent = noHooks;
   part("no-hooks").hidden = events.length > 0;
   const list = part("hooks");
-  for (const one of events) {
-    if (list.querySelector(`[data-event="${one.id}"]`)) continue;
-    const summary = make("summary", {}, make("code", { textContent: one.type }), make("span", { textContent: `#${one.sequence ?? "–"}` }),
-      make("span", { className: one.verified ? "good" : "bad", textContent: one.verified ? `✓ ${verified}` : `✗ ${rejected}` }),
-      make("time", { textContent: new Date(one.at).toLocaleTimeString(language === "en" ? "en-GB" : language) }));
-    const row = make("li", {}, make("details", {}, summary, make("pre", { tabIndex: 0, textContent: JSON.stringify(one.body, null, 2) })));
-    row.dataset.event = one.id;
+  for (const event of events) {
+    if (list.querySelector(`[data-event="${event.id}"]`)) continue;
+    const summary = make("summary", {}, make("code", { textContent: event.type }), make("span", { textContent: `#${event.sequence ?? "–"}` }),
+      make("span", { className: event.verified ? "good" : "bad", textContent: event.verified ? `✓ ${verified}` : `✗ ${rejected}` }),
+      make("time", { textContent: new Date(event.at).toLocaleTimeString(language === "en" ? "en-GB" : language) }));
+    const row = make("li", {}, make("details", {}, summary, make("pre", { tabIndex: 0, textContent: JSON.stringify(event.body, null, 2) })));
+    row.dataset.event = event.id;
     list.prepend(row);
   }
 }

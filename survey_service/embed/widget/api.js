@@ -17,10 +17,10 @@ export const request = (survey, path, body) =>
 export const call = async (survey, path, body) => {
   for (const wait of [400, 800, 1600, 0]) {
     const reply = await request(survey, path, body).catch(() => ({}));
-    const told = await reply.json?.().catch(() => {});
-    if (reply.ok && told) return told;
+    const content = await reply.json?.().catch(() => {});
+    if (reply.ok && content) return content;
     // 429 means "later"; every other 4xx is final.
-    if (/^4(?!29)/.test(reply.status)) throw { status: reply.status, ...told };
+    if (/^4(?!29)/.test(reply.status)) throw { status: reply.status, ...content };
     await new Promise((done) => setTimeout(done, wait));
   }
   throw { code: "unreachable" };

@@ -7,6 +7,6 @@ export const make = (tag, properties, ...children) => {
   return node;
 };
 
-// Dispatches an event that page scripts can hear on any ancestor. Returns false where a listener has prevented it.
+// Dispatches an event that page scripts can observe on any ancestor. Returns false where a listener has prevented it.
 export const emit = (survey, type, detail, cancelable) =>
   survey._element.dispatchEvent(new CustomEvent(type, { detail, cancelable, bubbles: true, composed: true }));

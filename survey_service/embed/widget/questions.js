@@ -2,7 +2,7 @@
 import { make } from "./dom.js";
 import { complain, givenOn } from "./screen.js";
 
-// Returns the controls of a question. Nothing is chosen but what the person has given before.
+// Returns the controls of a question. Only an earlier answer of the person is selected.
 export const controlsOf = ({ text, type, options, min, max, labels = {}, unit = "", given }) => {
   const before = [given?.ticked ?? given ?? []].flat().map(String);
   const choice = (type, value, ...text) =>

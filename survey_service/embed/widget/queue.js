@@ -1,4 +1,4 @@
-// The queue of what the server has not yet got: it is sent in order, and each item keeps its id until the server has it.
+// The queue of requests that the server has not received yet. They are sent in order, and each keeps its id until the server has it.
 import { call, request } from "./api.js";
 import { emit } from "./dom.js";
 import { fail, say } from "./screen.js";

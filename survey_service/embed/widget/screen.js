@@ -6,7 +6,7 @@ import { word } from "./translations.js";
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(styles);
 
-// Builds the nodes, hidden at first. `enter` learns of the click that opens the dialog.
+// Builds the nodes, hidden at first. A click that opens the dialog calls `enter`.
 export const buildScreen = (survey, enter) => {
   const element = survey._element;
   const mode = element.getAttribute("mode");
@@ -18,7 +18,7 @@ export const buildScreen = (survey, enter) => {
   survey._status = make("p", { id: "s", role: "status", part: "status" });
   survey._form = make("form", {
     oninput: () => (survey._begun = true),
-    // The second half of a double click was meant for the question before.
+    // The second click of a double click must not answer the next question.
     onclick: (event) => {
       if (event.detail > 1) event.preventDefault();
     },
@@ -75,7 +75,7 @@ export const makeButton = (survey, value) => {
 };
 
 // Lays out buttons, a legend and controls. The same buttons stay the same nodes.
-// The focus moves only after an act of the person, and is taken from nobody else on the page.
+// The focus moves only after an action of the person, and never out of another element of the page.
 export const lay = (survey, buttons, text, ...controls) => {
   const element = survey._element;
   Object.assign(survey._box, { lang: survey._view.language, dir: survey._words.dir });
@@ -96,7 +96,7 @@ export const lay = (survey, buttons, text, ...controls) => {
   if (survey._acted && [null, element, document.body].includes(active)) legend.focus();
 };
 
-// Says how far the survey is, and in the status line the text of a key, if there is one.
+// Shows the progress, and in the status line the text of a key, if there is one.
 export const say = (survey, key) => {
   survey._said = key;
   survey._progress.textContent = survey._question ? word(survey, "progress") : "";

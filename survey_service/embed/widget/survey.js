@@ -1,4 +1,4 @@
-// The course of a survey: what is asked, what the person does, and what the server says to it.
+// The course of a survey: the questions, the actions of the person, and the responses of the server.
 import { emit, make } from "./dom.js";
 import { controlsOf, seenOf, valueOf } from "./questions.js";
 import { pump, push } from "./queue.js";
@@ -118,7 +118,7 @@ const ask = (survey, { consent, language }) => {
   lay(survey, "agree,no-thanks", word(survey, "consent"), survey._note);
 };
 
-// Shows a question. An answer that was clicked in an email is told, and not chosen beforehand.
+// Shows a question. An answer that was clicked in an email is shown as text, and not preselected.
 const show = (survey, question, n, { claimed, consent } = {}) => {
   survey._question = { ...question, n, answer: claimed?.text };
   survey._begun = survey._busy = false;

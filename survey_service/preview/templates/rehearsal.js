@@ -1,4 +1,4 @@
-// Answers the widget's calls from a rehearsal: what was done is kept in this page, and nowhere else.
+// Answers the widget's calls with a dry run. The answers are kept in this page only.
 const answers = [];
 const send = window.fetch.bind(window);
 let language, consent;
@@ -13,8 +13,7 @@ window.fetch = async (address, options = {}) => {
     ({ language, consent } = body);
     answers.length = 0;
   }
-  for (const one of act === "answers" ? (body.answers ?? [body]) : []) {
-    const { answer_id, question, kind, value } = one;
+  for (const { answer_id, question, kind, value } of act === "answers" ? (body.answers ?? [body]) : []) {
     if (!answers.some((known) => known.answer_id === answer_id)) answers.push({ answer_id, question, kind, value });
   }
   stopped ||= act === "finish";

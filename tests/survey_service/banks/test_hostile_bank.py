@@ -1,4 +1,4 @@
-"""A bank is text from somewhere: whatever stands in it is shown as text, and cannot become markup, a header or a policy."""
+"""Texts of a bank are shown as text and cannot become markup, a header or a policy."""
 
 import re
 
@@ -36,8 +36,8 @@ VALUES = {"x": "yes", "y": "3", "z": "4"}
 
 
 def pages(service):
-    """Every page on which something of the bank stands, to the end of the survey."""
-    client, shown = service.client, preview_token(service.parts.keys, "evil")
+    """Yield every page that shows texts of the bank, to the end of the survey."""
+    client, token = service.client, preview_token(service.parts.keys, "evil")
     path, page = "/s/evil", client.get("/s/evil")
     yield page
     while 'name="question"' in page.text:
@@ -48,25 +48,25 @@ def pages(service):
     mail = Mail.to(service, survey="evil", question="x")
     yield client.get(mail.path("yes"))
     yield client.get(mail.leave)
-    for where in ("", "/page", "/email", "/widget"):
-        yield client.get(f"/preview/evil{where}?t={shown}&lang={EVIL[:30]}&primary={EVIL[:60]}")
+    for view in ("", "/page", "/email", "/widget"):
+        yield client.get(f"/preview/evil{view}?t={token}&lang={EVIL[:30]}&primary={EVIL[:60]}")
 
 
-def test_texts_of_a_bank_are_texts_on_every_page(database_url):
-    """No tag, no attribute and no template of the author's begins anywhere."""
+def test_texts_of_a_bank_are_escaped_on_every_page(database_url):
+    """No tag, attribute or template in an author's text takes effect on any page."""
     service = a_service(database_url, BANK)
-    seen = list(pages(service))
+    responses = list(pages(service))
     service.parts.store.close()
 
-    assert len(seen) >= 10
-    for page in seen:
+    assert len(responses) >= 10
+    for page in responses:
         assert page.status_code == 200
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
         assert not re.search(r'<[^>]*\sonload="', page.text)
         assert "script-src 'unsafe" not in page.headers["Content-Security-Policy"]
-    assert "&lt;script&gt;alert(1)" in seen[0].text
-    assert "{{7*7}}" in seen[0].text
+    assert "&lt;script&gt;alert(1)" in responses[0].text
+    assert "{{7*7}}" in responses[0].text
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_texts_of_a_bank_are_texts_on_every_page(database_url):
         ("https://shop.example", "null"),
     ],
 )
-def test_what_becomes_a_header_can_hold_nothing_but_an_address(before, after):
-    """Redirections and origins: one line, one address of the web."""
+def test_redirects_and_origins_must_be_addresses(before, after):
+    """A redirect or an origin that is not one web address on one line makes the bank invalid."""
     assert before in GOOD
     assert check_bank(GOOD).bank is not None
     assert check_bank(GOOD.replace(before, after)).bank is None

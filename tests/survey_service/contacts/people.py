@@ -1,4 +1,4 @@
-"""Contacts with answers, and what a database holds of them."""
+"""Helpers: contacts with answers, and the text of all tables."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ signals:
 
 
 def respondent(service: Service, name: str | None, **answers: Any) -> Respondent:
-    """A session of the contact that the CRM calls `name`, or of nobody known, with these answers."""
+    """Return a session with these answers, of the contact that the CRM calls `name`, or of an anonymous contact."""
     body = {"identity": service.call("POST", f"/api/v1/contacts/{name}/identity").json["identity"]} if name else {}
     person = service.start("all", **body)
     for question, value in answers.items():
@@ -34,7 +34,7 @@ def contact(service: Service, name: str) -> dict[str, Any]:
 
 
 def everything(service: Service) -> str:
-    """All the text in all the tables."""
+    """Return the text of all rows of all tables."""
     engine = service.parts.store.engine
     with engine.connect() as connection:
         tables = inspect(connection).get_table_names()

@@ -1,14 +1,14 @@
-"""Contacts by the id that a CRM gives them."""
+"""Creating and updating contacts by their external ids."""
 
 from threading import Barrier, Thread
 
 from survey_service.contacts.directory import email_hash
 
 
-def test_a_contact_is_made_and_then_merged_into(service):
-    """201 the first time, 200 after; what is not named stays, null removes."""
-    made = service.call("PUT", "/api/v1/contacts/zoe", {"email": "Zoe@Example.com", "attributes": {"city": "Lyon", "cars": 2}})
-    assert made.status_code == 201
+def test_put_creates_a_contact_and_then_updates_it(service):
+    """The first PUT returns 201, later ones 200. Fields that are left out keep their values, and null removes an attribute."""
+    created = service.call("PUT", "/api/v1/contacts/zoe", {"email": "Zoe@Example.com", "attributes": {"city": "Lyon", "cars": 2}})
+    assert created.status_code == 201
 
     changed = service.call(
         "PUT", "/api/v1/contacts/zoe", {"attributes": {"cars": None, "plan": "gold"}, "consent": {"profiling": True, "version": "3"}}
@@ -24,20 +24,20 @@ def test_a_contact_is_made_and_then_merged_into(service):
     assert contact["sequence"] == 0
 
 
-def test_ids_with_odd_characters_are_ids_like_others(service):
-    """CRMs number their contacts as they please."""
+def test_external_ids_may_have_any_characters(service):
+    """A contact is created and found by an id with blanks, emoji, quotes or percent signs."""
     for name in ("a b", "ünïcødé", "x%y", "😀", "'; DROP TABLE contact; --"):
         assert service.call("PUT", f"/api/v1/contacts/{name}", {}).status_code == 201
         assert service.call("GET", f"/api/v1/contacts/{name}").json["external_ids"][0]["id"] == name
 
 
-def test_the_hash_of_an_address_ignores_case_and_blanks():
-    """As other systems hash it."""
+def test_the_email_hash_ignores_case_and_blanks():
+    """The hash is that of the address in lower case without surrounding blanks."""
     assert email_hash(" Zoe@Example.com ") == email_hash("zoe@example.com")
 
 
-def test_two_requests_that_make_the_same_contact_make_one(service):
-    """Whoever comes second updates or is told to try again; there are never two."""
+def test_concurrent_puts_create_one_contact(service):
+    """One of eight simultaneous requests creates the contact; the others update it or get 409."""
     barrier, codes = Barrier(8), []
 
     def put():
@@ -54,29 +54,29 @@ def test_two_requests_that_make_the_same_contact_make_one(service):
     assert set(codes) <= {200, 201, 409}
 
 
-def test_answers_given_at_the_same_moment_are_all_believed(service):
-    """Eight tabs of one contact answer at once: each answer is kept, the sequence has no gap, the belief is that of all of them."""
+def test_simultaneous_answers_all_count(service):
+    """Four sessions of one contact answer at once: every answer is stored, the sequence has no gap, and the belief uses all of them."""
     identity = service.call("POST", "/api/v1/contacts/busy/identity").json["identity"]
-    people = [service.start("all", identity=identity) for _ in range(4)]
+    respondents = [service.start("all", identity=identity) for _ in range(4)]
     questions = [("owns", "yes"), ("happy", 4), ("km", 9000), ("why", "because")]
     barrier, codes = Barrier(4), []
 
-    def answer(someone, question, value):
+    def answer(respondent, question, value):
         barrier.wait()
-        codes.append(someone.answer(question, value).status_code)
+        codes.append(respondent.answer(question, value).status_code)
 
-    threads = [Thread(target=answer, args=(someone, *what)) for someone, what in zip(people, questions, strict=True)]
+    threads = [Thread(target=answer, args=(respondent, *answered)) for respondent, answered in zip(respondents, questions, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert codes == [200] * 4
-    alone = service.start("all")
+    other = service.start("all")
     for question, value in questions:
-        alone.answer(question, value)
+        other.answer(question, value)
     belief = service.call("GET", "/api/v1/contacts/busy").json["beliefs"]["cars"]
     assert belief["evidence"]["answers"] == 4
     assert belief["sequence"] == 4
-    for persona, p in alone.belief().items():
+    for persona, p in other.belief().items():
         assert abs(belief["probabilities"][persona] - p) < 1e-12

@@ -1,4 +1,4 @@
-"""Two contacts who turn out to be one."""
+"""Merging two contacts."""
 
 from threading import Barrier, Thread
 
@@ -11,25 +11,25 @@ def merge(service, gone, kept):
     return service.call("POST", "/api/v1/contacts/merge", {"from": {"external_id": gone}, "into": {"external_id": kept}})
 
 
-def test_evidence_of_both_counts_once_and_the_later_answer_to_one_question_wins(service):
-    """As if one person had given all of it."""
+def test_a_merge_combines_the_evidence_of_both_contacts(service):
+    """The belief is that of a contact who gave all answers; of two answers to the same question the later one counts."""
     respondent(service, "laptop", owns="yes", happy=2)
     service.clock.forward(minutes=5)
     respondent(service, "phone", happy=5, km=40_000)
-    item = respondent(service, "one", owns="yes", happy=5, km=40_000)
+    reference = respondent(service, "one", owns="yes", happy=5, km=40_000)
 
     assert merge(service, "phone", "laptop").status_code == 200
 
-    together = belief_of(service, "laptop")
-    assert together["probabilities"] == pytest.approx(item.belief(), abs=1e-12)
-    assert together["evidence"]["answers"] == 3
+    merged = belief_of(service, "laptop")
+    assert merged["probabilities"] == pytest.approx(reference.belief(), abs=1e-12)
+    assert merged["evidence"]["answers"] == 3
     assert contact(service, "phone")["id"] == contact(service, "laptop")["id"]
-    assert {name["id"] for name in contact(service, "laptop")["external_ids"]} == {"phone", "laptop"}
+    assert {external["id"] for external in contact(service, "laptop")["external_ids"]} == {"phone", "laptop"}
 
 
 @pytest.mark.parametrize(("gone", "kept"), [("a", "b"), ("b", "a")])
-def test_which_of_them_is_kept_does_not_matter(service, gone, kept):
-    """Merging is commutative in everything but the id that remains."""
+def test_a_merge_gives_the_same_result_in_either_direction(service, gone, kept):
+    """Attributes, consent and evidence do not depend on which of the two contacts is kept."""
     service.call("PUT", "/api/v1/contacts/a", {"email": "a@example.com", "attributes": {"city": "Lyon", "plan": "old"}})
     respondent(service, "a", owns="no", km=9_000)
     service.clock.forward(minutes=1)
@@ -42,12 +42,12 @@ def test_which_of_them_is_kept_does_not_matter(service, gone, kept):
     assert both["attributes"] == {"city": "Lyon", "plan": "new"}
     assert both["email"] == "a@example.com"
     assert (both["consent"]["profiling"], both["consent"]["asking"]) == (True, False)
-    [first, second] = sorted(both["beliefs"]["cars"]["explanation"], key=lambda item: item["question"])
+    [first, second] = sorted(both["beliefs"]["cars"]["explanation"], key=lambda entry: entry["question"])
     assert (first["question"], first["value"], second["question"], second["value"]) == ("km", 9000, "owns", "yes")
 
 
 def test_merging_again_changes_nothing(service):
-    """It is idempotent: no sequence is counted, nothing is told."""
+    """A repeated merge, in either direction, returns the same contact with the same sequence."""
     respondent(service, "a", owns="no")
     respondent(service, "b", km=9_000)
     merge(service, "a", "b")
@@ -57,8 +57,8 @@ def test_merging_again_changes_nothing(service):
     assert merge(service, "b", "a").json == before
 
 
-def test_a_respondent_in_the_middle_of_a_survey_notices_nothing(service):
-    """The session goes on as the other contact's."""
+def test_a_merge_does_not_interrupt_an_open_session(service):
+    """The session continues and its answers count for the contact that is kept."""
     person = respondent(service, None, owns="yes")
     respondent(service, "known", km=9_000)
 
@@ -69,8 +69,8 @@ def test_a_respondent_in_the_middle_of_a_survey_notices_nothing(service):
     assert belief_of(service, "known")["evidence"]["answers"] == 3
 
 
-def test_old_references_lead_to_the_one_that_remains(service):
-    """A signed identity that was made before the merge, and one of a contact that was merged twice."""
+def test_references_to_merged_contacts_resolve_to_the_kept_contact(service):
+    """A signed identity made before two merges starts a session of the contact that was kept."""
     identity = service.call("POST", "/api/v1/contacts/a/identity").json["identity"]
     for name in ("b", "c"):
         service.call("PUT", f"/api/v1/contacts/{name}", {})
@@ -84,8 +84,8 @@ def test_old_references_lead_to_the_one_that_remains(service):
 
 
 @pytest.mark.parametrize("reference", [{}, {"external_id": "a", "session": "s"}, {"external_id": "nobody"}, {"session": "ses_nobody"}])
-def test_what_cannot_be_meant_is_refused_by_name(service, reference):
-    """422, with the field."""
+def test_an_invalid_merge_reference_is_refused(service, reference):
+    """The response is 422 and names the field."""
     service.call("PUT", "/api/v1/contacts/a", {})
 
     response = service.call("POST", "/api/v1/contacts/merge", {"from": reference, "into": {"external_id": "a"}})
@@ -94,10 +94,10 @@ def test_what_cannot_be_meant_is_refused_by_name(service, reference):
     assert response.json["errors"][0]["path"].startswith("from")
 
 
-def test_merging_while_answers_arrive_loses_none(service):
-    """Sixteen answers of four sessions, and three merges, all at the same time."""
-    people = [respondent(service, name) for name in ("a", "b", "c", "d")]
-    barrier, codes = Barrier(len(people) + 1), []
+def test_no_answer_is_lost_by_a_simultaneous_merge(service):
+    """Four sessions answer while their contacts are merged: each question has one current answer afterwards."""
+    respondents = [respondent(service, name) for name in ("a", "b", "c", "d")]
+    barrier, codes = Barrier(len(respondents) + 1), []
 
     def answer(person):
         barrier.wait()
@@ -108,7 +108,7 @@ def test_merging_while_answers_arrive_loses_none(service):
         barrier.wait()
         codes.extend(merge(service, gone, "a").status_code for gone in ("b", "c", "d"))
 
-    threads = [Thread(target=answer, args=(person,)) for person in people] + [Thread(target=merge_all)]
+    threads = [Thread(target=answer, args=(person,)) for person in respondents] + [Thread(target=merge_all)]
     for thread in threads:
         thread.start()
     for thread in threads:

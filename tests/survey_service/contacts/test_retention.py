@@ -1,4 +1,4 @@
-"""Nothing is kept longer than was promised."""
+"""Data older than the retention period is deleted."""
 
 import json
 from contextlib import closing
@@ -25,12 +25,12 @@ DAYS = 100
 
 @pytest.fixture
 def shop(database_url):
-    made = a_service(database_url, WITH_SIGNALS)
-    yield made
-    made.parts.store.close()
+    service = a_service(database_url, WITH_SIGNALS)
+    yield service
+    service.parts.store.close()
 
 
-def pruned(shop):
+def prune_shop(shop):
     return prune(shop.parts.store, shop.parts.banks, DAYS, shop.clock)
 
 
@@ -39,8 +39,8 @@ def rows(shop, table):
         return len(session.exec(select(table)).all())
 
 
-def test_what_is_old_goes_and_the_belief_with_it(shop):
-    """What came later stays; the same again finds nothing."""
+def test_pruning_deletes_old_data_and_recomputes_the_belief(shop):
+    """Newer answers stay and the belief is that of the newer answers; pruning again deletes nothing."""
     with shop.parts.store.writing() as session:
         key = create_key(session, shop.parts.keys, "intake", "shop", shop.clock())
     old = respondent(shop, "zoe", owns="yes", why="my secret reason")
@@ -50,18 +50,18 @@ def test_what_is_old_goes_and_the_belief_with_it(shop):
     respondent(shop, "zoe", km=40_000).post("finish", {})
     shop.clock.forward(days=60)
 
-    gone = pruned(shop)
+    counts = prune_shop(shop)
 
-    assert (gone.sessions, gone.events) == (1, 1)
+    assert (counts.sessions, counts.events) == (1, 1)
     assert "my secret reason" not in everything(shop)
-    left = belief_of(shop, "zoe")
-    assert left["evidence"] == {"answers": 1, "skipped": 0, "signals": 0}
-    assert left["probabilities"] == pytest.approx(respondent(shop, None, km=40_000).belief())
-    assert pruned(shop) == PruneCounts()
+    belief = belief_of(shop, "zoe")
+    assert belief["evidence"] == {"answers": 1, "skipped": 0, "signals": 0}
+    assert belief["probabilities"] == pytest.approx(respondent(shop, None, km=40_000).belief())
+    assert prune_shop(shop) == PruneCounts()
 
 
-def test_strangers_of_whom_nothing_is_left_go_too_and_known_contacts_stay(shop):
-    """Their links and messages as well, when their time is over."""
+def test_pruning_deletes_anonymous_contacts_without_data(shop):
+    """Contacts with an external id stay; old links and settled messages are deleted."""
     shop.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     respondent(shop, None, owns="yes").post("finish", {})
     respondent(shop, "zoe", owns="no").post("finish", {})
@@ -71,29 +71,29 @@ def test_strangers_of_whom_nothing_is_left_go_too_and_known_contacts_stay(shop):
             row.state, row.settled_at, row.lease_until = "delivered", shop.clock(), None
     shop.clock.forward(days=200)
 
-    first = pruned(shop)
+    first = prune_shop(shop)
 
     assert (first.sessions, first.links) == (2, 1)
     assert first.messages >= 2
     assert contact(shop, "zoe")["beliefs"]["cars"]["probabilities"] == {"driver": 0.5, "family": 0.5}
-    with shop.parts.store.writing() as session:  # what was told about forgetting has arrived, and is old itself
+    with shop.parts.store.writing() as session:  # the messages about the pruning are delivered, and old later
         for row in session.exec(select(Delivery)):
             row.state, row.settled_at, row.lease_until = "delivered", shop.clock(), None
     shop.clock.forward(days=101)
-    assert pruned(shop).contacts == 1
+    assert prune_shop(shop).contacts == 1
     assert rows(shop, Contact) == 1
 
 
-def test_an_open_survey_is_not_old(shop):
-    """Whoever is in the middle of it stays, however long ago they began."""
+def test_open_sessions_are_not_pruned(shop):
+    """An open session stays, however long ago it began."""
     respondent(shop, "zoe", owns="yes")
     shop.clock.forward(days=200)
 
-    assert pruned(shop).sessions == 0
+    assert prune_shop(shop).sessions == 0
 
 
-def test_the_commands(shop, database_url):
-    """`prune` needs to be told how old is too old; `export` writes a line for everybody, or one contact."""
+def test_the_prune_and_export_commands(shop, database_url):
+    """`prune` requires a number of days; `export` writes a line for every contact, or for the given contact."""
     respondent(shop, "zoe", owns="yes")
     respondent(shop, None, owns="no")
 
@@ -102,15 +102,15 @@ def test_the_commands(shop, database_url):
         discern("prune", "--days", "30", database_url=database_url).stdout
         == "0 sessions, 0 events, 0 links, 0 messages, 0 inbound, 0 contacts\n"
     )
-    everybody = discern("export", database_url=database_url)
-    assert [len(json.loads(line)["answers"]) for line in everybody.stdout.splitlines()] == [1, 1]
+    export = discern("export", database_url=database_url)
+    assert [len(json.loads(line)["answers"]) for line in export.stdout.splitlines()] == [1, 1]
     [zoe] = discern("export", "--contact", "zoe", database_url=database_url).stdout.splitlines()
     assert json.loads(zoe)["contact"]["external_ids"][0]["id"] == "zoe"
     assert discern("export", "--contact", "nobody", database_url=database_url).returncode == 1
 
 
-def test_a_worker_keeps_the_promise_by_itself(shop):
-    """Where the retention is set."""
+def test_a_worker_prunes_where_a_retention_is_set(shop):
+    """The worker deletes sessions older than `retention_days`."""
     respondent(shop, "zoe", owns="yes").post("finish", {})
     with shop.parts.store.writing() as session:
         session.exec(update(SurveySession).values(last_at=utc_now() - timedelta(days=200)))
@@ -119,7 +119,7 @@ def test_a_worker_keeps_the_promise_by_itself(shop):
         worker = Worker(settings, store)
         worker.start()
         try:
-            until(lambda: rows(shop, SurveySession) == 0, "the worker has pruned")
+            until(lambda: rows(shop, SurveySession) == 0, "the worker has prune_shop")
         finally:
             worker.stop()
             worker.join()

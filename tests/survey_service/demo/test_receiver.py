@@ -1,4 +1,4 @@
-"""The demo's CRM believes nobody without a signature, and never falls over."""
+"""The demo's CRM accepts signed messages only."""
 
 import json
 import time
@@ -38,8 +38,8 @@ def call(crm: Crm, method: str, path: str, body: bytes | None = None, headers=No
         return response.status, json.loads(response.read())
 
 
-def test_it_agrees_with_the_public_verifier():
-    """Both take what we sign; neither takes it a byte different."""
+def test_the_demo_receiver_agrees_with_the_reference_verifier():
+    """Both accept what we sign, and both refuse a changed body."""
     assert verify(SECRET, headers_of(), BODY, time.time()) == Webhook(SECRET).verify(BODY, headers_of())
     both = dict(sign([new_secret(), SECRET], "evt_1", int(time.time()), BODY))
     assert verify(SECRET, both, BODY, time.time())["type"] == "contact.persona.updated"
@@ -47,8 +47,8 @@ def test_it_agrees_with_the_public_verifier():
         verify(SECRET, headers_of(), BODY + b" ", time.time())
 
 
-def test_a_signed_message_is_kept_once(crm):
-    """A repetition under the same id is acknowledged and not counted."""
+def test_a_repeated_message_is_stored_once(crm):
+    """A message with a known id is acknowledged and not stored again."""
     for _ in range(2):
         assert call(crm, "POST", "/hook", BODY, headers_of())[0] == 200
     status, got = call(crm, "GET", "/received?contact=ct_1")
@@ -73,21 +73,21 @@ def test_a_signed_message_is_kept_once(crm):
         (b"[]", headers_of(body=b"[]")),
     ],
 )
-def test_what_is_not_genuine_is_refused_and_never_breaks_it(crm, body, headers):
-    """400, and it is shown as not verified."""
+def test_an_invalid_signature_or_body_is_refused(crm, body, headers):
+    """The response is 400, and the message is listed as not verified."""
     sent = {name: value.encode("utf-8") for name, value in headers.items()}
     assert call(crm, "POST", "/hook", body, sent)[0] == 400
     assert [event["verified"] for event in call(crm, "GET", "/received")[1]["events"]] == [False]
 
 
 def test_other_addresses_and_sizes_are_refused(crm):
-    """It takes one kind of request."""
+    """Other paths return 404, and a body that is too large returns 413."""
     assert call(crm, "POST", "/", BODY)[0] == 404
     assert call(crm, "GET", "/hook")[0] == 404
     assert call(crm, "POST", "/hook", None, {"Content-Length": "70000"})[0] == 413
 
 
-def test_odd_but_genuine_messages_are_taken(crm):
-    """What is signed is ours, whatever its shape."""
+def test_signed_messages_of_any_form_are_accepted(crm):
+    """A signed JSON object is accepted whatever its fields are."""
     for number, body in enumerate((b"{}", b'{"data": 3}', b'{"data": {"contact": []}}')):
         assert call(crm, "POST", "/hook", body, headers_of(body=body, event=f"evt_{number}"))[0] == 200

@@ -1,4 +1,4 @@
-"""Somebody's mail: the links of one email, opened by a person or by a machine."""
+"""A contact's email and its links, opened by a person or by a machine."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from survey_service.store.tables.links import Link, LinkOpen
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.service import Service
 
-WRITTEN = (Answer, Belief, SurveySession, Delivery, Contact)
+TABLES = (Answer, Belief, SurveySession, Delivery, Contact)
 
 
 def links(service: Service, *names: str, survey: str = "all", **more: Any) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def links(service: Service, *names: str, survey: str = "all", **more: Any) -> li
 
 @dataclass
 class Mail:
-    """One email. What is read on a page is kept in `page`."""
+    """An email. `page` is the page that was opened last."""
 
     service: Service
     created: dict[str, Any]
@@ -60,20 +60,20 @@ class Mail:
         return self.page
 
     def send(self, option: str | None = None, query: str = "", **form: str) -> TestResponse:
-        """Read the page that was opened last, and press a button of it."""
+        """Submit the form of the page that was opened last."""
         self.service.clock.forward(seconds=5)
         hidden = dict(re.findall(r'name="(answer_id|question)" value="([^"]*)"', self.page))
         return self.service.client.post(self.path(option) + query, data={**hidden, **form}, follow_redirects=True)
 
     def answers(self) -> list[tuple[str, str, Any]]:
-        """What counts of the contact's answers."""
+        """Return the contact's current answers."""
         with self.service.parts.store.reading() as session:
             rows = session.exec(select(Answer).where(Answer.state == "current").order_by(Answer.id))
             return [(row.question, row.kind, row.value) for row in rows if row.contact_id == self.row(session).contact_id]
 
     def row(self, session: Any) -> Link:
-        found = session.exec(select(Link)).all()
-        return next(row for row in found if row.id in self.link_ids())
+        links = session.exec(select(Link)).all()
+        return next(row for row in links if row.id in self.link_ids())
 
     def link_ids(self) -> set[str]:
         from survey_service.links.tokens import LinkTokens
@@ -85,9 +85,9 @@ class Mail:
 
 
 def rows(service: Service) -> dict[str, int]:
-    """How much is stored of everything that an act would write."""
+    """Return the number of rows in each table that answering would change."""
     with service.parts.store.reading() as session:
-        return {table.__name__: session.exec(select(func.count()).select_from(table)).one() for table in WRITTEN}
+        return {table.__name__: session.exec(select(func.count()).select_from(table)).one() for table in TABLES}
 
 
 def opens(service: Service) -> int:

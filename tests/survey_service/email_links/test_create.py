@@ -1,4 +1,4 @@
-"""Making links over HTTP."""
+"""Creating links over HTTP."""
 
 import pytest
 from sqlmodel import select
@@ -7,19 +7,19 @@ from survey_service.store.tables.links import Link
 from tests.survey_service.email_links.mailbox import links
 
 
-def test_contacts_that_nobody_knows_are_made(service):
-    """With what is told about them; those that are known stay who they are."""
+def test_creating_links_creates_unknown_contacts(service):
+    """Fields in the body are stored for new contacts; existing contacts keep their data."""
     service.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"city": "Lyon"}})
     body = [{"external_id": "zoe"}, {"external_id": "ben", "email": "ben@example.com", "attributes": {"language": "fr"}}]
-    made = links(service, contacts=body)
-    assert [item["external_id"] for item in made] == ["zoe", "ben"]
-    assert [item["language"] for item in made] == ["en", "fr"]
+    created = links(service, contacts=body)
+    assert [link["external_id"] for link in created] == ["zoe", "ben"]
+    assert [link["language"] for link in created] == ["en", "fr"]
     assert service.call("GET", "/api/v1/contacts/zoe").json["attributes"] == {"city": "Lyon"}
     assert service.call("GET", "/api/v1/contacts/ben").json["email"] == "ben@example.com"
 
 
-def test_every_option_has_an_address_of_its_own(service):
-    """Points of a scale too."""
+def test_every_option_has_its_own_url(service):
+    """This includes each point of a scale."""
     choice, scale = links(service, "zoe", question="owns")[0], links(service, "zoe", question="happy")[0]
     assert list(choice["options"]) == ["yes", "no"]
     assert list(scale["options"]) == ["1", "2", "3", "4", "5"]
@@ -40,8 +40,8 @@ def test_every_option_has_an_address_of_its_own(service):
         ({"expires_in_days": 367}, "expires_in_days"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_made(service, change, path):
-    """By its field."""
+def test_an_invalid_request_names_the_field_and_creates_nothing(service, change, path):
+    """The response is 422 with the path of the field."""
     body = {"survey": "all", "contacts": [{"external_id": "zoe"}], **change}
     response = service.call("POST", "/api/v1/links", body)
     assert response.status_code == 422
@@ -50,13 +50,14 @@ def test_what_is_wrong_is_named_and_nothing_is_made(service, change, path):
         assert session.exec(select(Link)).all() == []
 
 
-def test_a_survey_that_is_not_there_is_404(service):
+def test_an_unknown_survey_returns_404(service):
+    """Creating links and reading the funnel both return 404."""
     assert service.call("POST", "/api/v1/links", {"survey": "no", "contacts": [{"external_id": "zoe"}]}).status_code == 404
     assert service.call("GET", "/api/v1/surveys/no/links").status_code == 404
 
 
-def test_reading_keys_make_no_links(service):
-    """Scope write; the funnel needs read."""
+def test_creating_links_needs_a_key_with_scope_write(service):
+    """A read key gets 403 for links, and may read the funnel."""
     from survey_service.web.api_keys import create_key
 
     with service.parts.store.writing() as session:

@@ -1,12 +1,12 @@
-"""What a person sees who clicked in an email, and what their first act does."""
+"""The landing page of an email link, and what submitting its form stores."""
 
 import pytest
 
 from tests.survey_service.email_links.mailbox import Mail, opens, rows
 
 
-def test_a_click_writes_nothing_and_the_next_act_counts_for_both(service):
-    """Dealing with the second question keeps the click too, in one session of the contact; both move the belief."""
+def test_a_click_writes_nothing_until_the_next_form_is_submitted(service):
+    """Submitting the second question stores the click too, in the same session, and both update the belief."""
     mail = Mail.to(service)
     before = rows(service)
 
@@ -27,16 +27,16 @@ def test_a_click_writes_nothing_and_the_next_act_counts_for_both(service):
 
 
 @pytest.mark.parametrize(("act", "second"), [("skip", [("km", "skip", None)]), ("dont_know", [("km", "dont_know", None)])])
-def test_not_answering_the_second_question_confirms_the_first(service, act, second):
-    """A silence is an act of a person too."""
+def test_skipping_the_second_question_confirms_the_click(service, act, second):
+    """A skip and a "don't know" are acts of a person, so they store the clicked option."""
     mail = Mail.to(service)
     mail.open("yes")
     mail.send("yes", act=act)
     assert mail.answers() == [("owns", "answer", "yes"), *second]
 
 
-def test_that_is_right_confirms_and_asks_on(service):
-    """The click alone counts, and the second question is asked on the hosted page."""
+def test_confirming_stores_the_click_and_asks_the_next_question(service):
+    """Only the click is stored, and the hosted page asks the second question."""
     mail = Mail.to(service)
     mail.open("yes")
     page = mail.send("yes", act="confirm").text
@@ -44,8 +44,8 @@ def test_that_is_right_confirms_and_asks_on(service):
     assert "<legend><h1>How far do you drive in a year?</h1></legend>" in page
 
 
-def test_a_button_pressed_twice_is_pressed_once(service):
-    """Also when the first press has ended the session."""
+def test_a_form_submitted_twice_counts_once(service):
+    """This also holds when the first submission has ended the session."""
     mail = Mail.to(service, survey="short", question="happy")
     mail.open("4")
     for _ in range(3):
@@ -54,8 +54,8 @@ def test_a_button_pressed_twice_is_pressed_once(service):
     assert rows(service)["SurveySession"] == 1
 
 
-def test_a_click_can_be_changed_before_it_counts(service):
-    """Change asks the question of the email, with nothing chosen in advance."""
+def test_a_click_can_be_changed_before_it_is_confirmed(service):
+    """The change page asks the question of the email, with no option preselected."""
     mail = Mail.to(service)
     mail.open("yes")
     page = mail.open("yes", "?change=1")
@@ -65,8 +65,8 @@ def test_a_click_can_be_changed_before_it_counts(service):
     assert mail.answers() == [("owns", "answer", "no")]
 
 
-def test_a_committed_answer_is_changed_by_the_same_links_until_they_expire(service):
-    """By another option of the email, by Change, in an open session and after its end; the log keeps what was replaced."""
+def test_a_stored_answer_can_be_changed_through_its_links_until_they_expire(service):
+    """Another option or the change page replaces the answer, in an open session and after its end; replaced answers stay in the log."""
     mail = Mail.to(service)
     mail.open("yes")
     mail.send("yes", act="confirm")
@@ -86,8 +86,8 @@ def test_a_committed_answer_is_changed_by_the_same_links_until_they_expire(servi
     assert "This link has expired." in mail.open("no", status=410)
 
 
-def test_nobody_is_told_that_they_have_answered_who_has_not(service):
-    """However often the links were opened."""
+def test_opening_links_never_shows_an_answer_as_confirmed(service):
+    """However often the links were opened, the page still asks for confirmation."""
     mail = Mail.to(service)
     for _ in range(5):
         mail.open("yes")
@@ -98,8 +98,8 @@ def test_nobody_is_told_that_they_have_answered_who_has_not(service):
     assert opens(service) == 17
 
 
-def test_a_mistake_in_the_form_loses_nothing(service):
-    """It is told in words, and nothing is kept until it is mended."""
+def test_an_invalid_form_shows_an_error_and_stores_nothing(service):
+    """The page shows the error and the clicked option; the corrected form stores both answers."""
     mail = Mail.to(service)
     mail.open("no")
     assert "happy" in mail.page or "km" in mail.page
@@ -113,8 +113,8 @@ def test_a_mistake_in_the_form_loses_nothing(service):
     assert len(mail.answers()) == 2
 
 
-def test_the_page_speaks_the_language_of_the_contact(service):
-    """As the email did."""
+def test_the_landing_page_uses_the_language_of_the_contact(service):
+    """The email and the page are in the language of the contact's attribute."""
     service.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"language": "fr-CA"}})
     mail = Mail.to(service)
     assert "Avez-vous une voiture ?" in mail.created["html"]
@@ -123,8 +123,8 @@ def test_the_page_speaks_the_language_of_the_contact(service):
     assert '<html lang="fr">' in page
 
 
-def test_the_page_tells_no_other_site_where_it_was(service):
-    """Neither cache nor referrer nor frame."""
+def test_the_landing_page_sends_no_referrer_and_is_not_cached_or_framed(service):
+    """The headers forbid referrers, caches and frames."""
     mail = Mail.to(service)
     headers = service.client.get(mail.path("yes")).headers
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -132,11 +132,11 @@ def test_the_page_tells_no_other_site_where_it_was(service):
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-def test_a_survey_that_ends_with_the_click_only_asks_whether_it_is_right(service):
-    """There is no second question to answer."""
-    item = "bank: one\npersonas: [{id: a}, {id: b}]\nquestions:\n  - {id: x, type: single, text: X?, options: [{id: y, text: Yes},"
-    item += " {id: n, text: No}], likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}}\nsurveys: [{id: single, title: One, stop: {at_most: 1}}]\n"
-    assert service.call("POST", "/api/v1/banks", data=item).status_code == 201
+def test_a_survey_of_one_question_only_asks_for_confirmation(service):
+    """There is no second question, and confirming shows the end."""
+    bank = "bank: one\npersonas: [{id: a}, {id: b}]\nquestions:\n  - {id: x, type: single, text: X?, options: [{id: y, text: Yes},"
+    bank += " {id: n, text: No}], likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}}\nsurveys: [{id: single, title: One, stop: {at_most: 1}}]\n"
+    assert service.call("POST", "/api/v1/banks", data=bank).status_code == 201
     mail = Mail.to(service, survey="single", question="x")
     assert "<legend>" not in mail.open("y")
     assert "Thank you" in mail.send("y", act="confirm").text

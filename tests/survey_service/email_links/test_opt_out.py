@@ -1,4 +1,4 @@
-"""The ways out: not me, do not ask me again, expiry, erasure; and links that never were."""
+"""Opt-outs, expired, revoked and forged links."""
 
 import pytest
 
@@ -13,8 +13,8 @@ def start(service, token, survey="all"):
     return service.client.post(f"/api/v1/surveys/{survey}/sessions", json={"link": token})
 
 
-def test_not_me_takes_back_what_a_stranger_answered(service):
-    """What the contact had said before counts again, the CRM's contact is not the stranger, and the links are dead."""
+def test_not_me_removes_the_answers_from_the_contact(service):
+    """The contact's earlier answer counts again, and the links are revoked."""
     zoe = service.start(identity=service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"])
     zoe.answer("owns", "no")
     mail = Mail.to(service)
@@ -34,8 +34,8 @@ def test_not_me_takes_back_what_a_stranger_answered(service):
     assert start(service, mail.token).json["code"] == "link_revoked"
 
 
-def test_not_me_leaves_the_contact_without_a_belief_of_a_stranger(service):
-    """Where nothing was known before, nothing is known after."""
+def test_not_me_restores_the_prior_of_a_contact_without_other_answers(service):
+    """The contact has the prior and no answers afterwards."""
     mail = Mail.to(service)
     mail.open("yes")
     mail.send("yes", act="confirm")
@@ -44,8 +44,8 @@ def test_not_me_leaves_the_contact_without_a_belief_of_a_stranger(service):
     assert mail.answers() == []
 
 
-def test_whoever_asks_to_be_left_alone_is(service):
-    """On the consent of the contact, for every link there is and every one there might be; the CRM's next update does not undo it."""
+def test_an_opt_out_disables_all_links_of_the_contact(service):
+    """The opt-out is in the consent, holds for existing and new links, and survives a PUT that does not mention it."""
     first, second = Mail.to(service), Mail.to(service)
     first.open("yes")
     assert service.client.post(first.leave, data={"act": "leave_alone"}).status_code == 200
@@ -60,12 +60,12 @@ def test_whoever_asks_to_be_left_alone_is(service):
     assert "url" in links(service, "zoe")[0]
 
 
-def test_all_links_of_a_contact_can_be_revoked(service):
-    """Erasure does it; those of others live on."""
-    mine, mine_too, other = Mail.to(service), Mail.to(service), Mail.to(service, "ben")
+def test_revoking_affects_every_link_of_one_contact(service):
+    """All URLs of the contact's links return 410; links of other contacts still work."""
+    first, second, other = Mail.to(service), Mail.to(service), Mail.to(service, "ben")
     with service.parts.store.writing() as session:
-        assert revoke_links(session, mine.row(session).contact_id, "erased", service.clock()) == 2
-    for mail in (mine, mine_too):
+        assert revoke_links(session, first.row(session).contact_id, "erased", service.clock()) == 2
+    for mail in (first, second):
         for option in (None, "yes", "no"):
             mail.open(option, status=410)
         assert service.client.get(mail.leave).status_code == 410
@@ -73,8 +73,8 @@ def test_all_links_of_a_contact_can_be_revoked(service):
     other.open("yes")
 
 
-def test_a_link_that_somebody_changed_is_refused_wherever_it_was_changed(service):
-    """With a page that says what to do, and with problem+json for the API."""
+def test_a_changed_link_token_is_refused(service):
+    """A change of any character is refused, with a page for people and problem+json for the API."""
     mail = Mail.to(service)
     for place in range(len(mail.token)):
         token = mail.token[:place] + ("A" if mail.token[place] != "A" else "B") + mail.token[place + 1 :]
@@ -89,7 +89,7 @@ def test_a_link_that_somebody_changed_is_refused_wherever_it_was_changed(service
 
 
 def test_a_token_of_another_purpose_or_survey_is_refused(service):
-    """An identity is no link, a link is no identity, and a link belongs to one survey."""
+    """An identity is refused as a link, a link as an identity, and a link by another survey."""
     mail = Mail.to(service)
     with service.parts.store.reading() as session:
         identity = sign_identity(service.parts.keys, mail.row(session).contact_id)
@@ -102,8 +102,8 @@ def test_a_token_of_another_purpose_or_survey_is_refused(service):
     assert both.status_code == 422
 
 
-def test_links_outlive_a_rotation_of_the_keys_and_not_their_loss(service):
-    """The newest key writes, the others still read."""
+def test_links_survive_key_rotation(service):
+    """Tokens of an older key work while that key is configured, and fail after it was removed."""
     mail = Mail.to(service)
     object.__setattr__(service.parts, "keys", Keyring(("a newer key that is long enough too", SECRET)))
     mail.open("yes")
@@ -114,7 +114,7 @@ def test_links_outlive_a_rotation_of_the_keys_and_not_their_loss(service):
 
 
 def test_an_expired_link_starts_no_session(service):
-    """Sixty days unless something else was asked for."""
+    """Links expire after sixty days, or after the given number of days."""
     mail, short = Mail.to(service), Mail.to(service, expires_in_days=1)
     service.clock.forward(days=1)
     assert start(service, short.token).json["code"] == "link_expired"

@@ -1,4 +1,4 @@
-"""What is pasted into an email."""
+"""The HTML and the plain text of an email."""
 
 import re
 from html.parser import HTMLParser
@@ -22,7 +22,7 @@ surveys: [{id: hostile, title: Hostile}]
 
 
 class Reader(HTMLParser):
-    """Which tags there are, what the links say, and whether everything that was opened is closed."""
+    """Parses HTML: its tags, the texts of its links, and the tags that are still open."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,23 +47,23 @@ class Reader(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag == name]
 
 
-def test_every_text_of_the_bank_is_escaped(one_service):
-    """Whatever an author or a translation writes is words."""
+def test_every_text_in_the_email_is_escaped(one_service):
+    """Markup in a text of the bank appears as text."""
     assert one_service.call("POST", "/api/v1/banks", data=HOSTILE).status_code in (200, 201)
-    made = links(one_service, "zoe", survey="hostile")[0]
-    page = Reader(made["html"])
+    created = links(one_service, "zoe", survey="hostile")[0]
+    page = Reader(created["html"])
     assert page.open == []
     assert {tag for tag, _ in page.tags} == {"table", "tr", "td", "a", "div"}
-    assert page.links[made["options"]["secret_choice"]] == "<img src=x onerror=alert(1)>"
-    assert page.links[made["options"]["other"]] == '" onmouseover="x'
+    assert page.links[created["options"]["secret_choice"]] == "<img src=x onerror=alert(1)>"
+    assert page.links[created["options"]["other"]] == '" onmouseover="x'
     assert (
         '<table role="presentation" lang="ar" dir="rtl"'
         in links(one_service, survey="hostile", contacts=[{"external_id": "ali", "language": "ar"}])[0]["html"]
     )
 
 
-def test_the_markup_is_what_email_programs_and_screen_readers_need(one_service):
-    """Layout tables say so, cells are 44 pixels, links say what they are, and the trap is hidden from everybody."""
+def test_the_email_markup_is_accessible(one_service):
+    """Layout tables have the role presentation, cells are 44 pixels high, links have text, and the trap is hidden."""
     for question in ("owns", "happy"):
         mail = Mail.to(one_service, question=question)
         page = Reader(mail.created["html"])
@@ -78,35 +78,35 @@ def test_the_markup_is_what_email_programs_and_screen_readers_need(one_service):
         assert mail.trap not in mail.created["text"]
 
 
-def test_the_plain_text_part_has_every_answer(one_service):
-    """With its address in full; labels of a scale beside their points."""
-    made = Mail.to(one_service, question="happy").created
-    for url in (*made["options"].values(), made["url"], made["leave"]):
-        assert url in made["text"]
-    assert "5 (Yes): " in made["text"]
+def test_the_plain_text_part_lists_every_option(one_service):
+    """Each option has its full URL, and labels of a scale stand beside their points."""
+    created = Mail.to(one_service, question="happy").created
+    for url in (*created["options"].values(), created["url"], created["leave"]):
+        assert url in created["text"]
+    assert "5 (Yes): " in created["text"]
 
 
-def test_no_address_tells_who_or_what(one_service):
-    """Neither the contact, nor an email address, nor a question, nor an answer, nor a persona can be read from a URL."""
+def test_urls_contain_no_personal_data(one_service):
+    """Neither the contact, an email address, a question, an answer nor a persona can be read from a URL."""
     body = [{"external_id": "zoe-4711", "email": "zoe@example.com"}]
-    made = links(one_service, contacts=body, question="owns")[0]
-    seen = set()
-    for url in re.findall(r'https?://[^"\s]+', made["html"] + made["text"]):
+    created = links(one_service, contacts=body, question="owns")[0]
+    urls = set()
+    for url in re.findall(r'https?://[^"\s]+', created["html"] + created["text"]):
         assert re.fullmatch(r"http://127\.0\.0\.1:8000/l/[\w-]{46}", url)
-        seen.add(url)
-    assert len(seen) == len(made["options"]) + 3
-    assert len({url[-46:-40] for url in seen}) == len(seen)
+        urls.add(url)
+    assert len(urls) == len(created["options"]) + 3
+    assert len({url[-46:-40] for url in urls}) == len(urls)
 
 
-def test_mailchimp_tags_are_short_enough():
-    """At most ten characters, capitals, digits and underscores; brevo's are capitals, hubspot's are small letters."""
+def test_column_names_fit_each_email_system():
+    """Mailchimp's have at most ten capitals, digits and underscores; Brevo's are capitals, HubSpot's lower case."""
     assert all(re.fullmatch(r"[A-Z0-9_]{1,10}", name) for name in MAILERS["mailchimp"].columns(21))
     assert all(re.fullmatch(r"[A-Z0-9_]+", name) for name in MAILERS["brevo"].columns(21))
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in MAILERS["hubspot"].columns(21))
 
 
 def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
-    """And no address of anybody."""
+    """The template contains merge tags and no URL of a contact."""
     with one_service.parts.store.reading() as session:
         bank = one_service.parts.banks.current(session, "all")[0]
     from survey_service.email_links.rendering import Drafts
@@ -114,8 +114,8 @@ def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
 
     draft = Drafts(LinkTokens(one_service.parts.keys), "https://surveys.example", bank).example("owns")
     for mailer, tag in (("brevo", "{{ contact.%s }}"), ("hubspot", "{{ contact.%s }}"), ("mailchimp", "*|%s|*")):
-        this_mailer = MAILERS[mailer]
-        written = render_html(this_mailer.template(draft))
-        assert "surveys.example" not in written
-        for name in this_mailer.columns(2):
-            assert (tag % name in written) == (name != this_mailer.names["expires"])
+        system = MAILERS[mailer]
+        template = render_html(system.template(draft))
+        assert "surveys.example" not in template
+        for name in system.columns(2):
+            assert (tag % name in template) == (name != system.names["expires"])

@@ -1,4 +1,4 @@
-"""Machines open emails too: filters, previews, prefetching browsers. They are counted and change nothing."""
+"""Openings by mail filters, previews and prefetching browsers are counted and change nothing else."""
 
 import pytest
 from sqlmodel import select
@@ -17,18 +17,18 @@ def is_robot(service) -> list[bool]:
         return [link.robot_at is not None for link in session.exec(select(Link))]
 
 
-def test_a_thousand_visits_of_machines_write_nothing_but_a_count(service):
-    """HEAD, GET, every kind of prefetch, every option within a second, the trap: no answer, no belief, no message, no contact more."""
+def test_openings_by_machines_are_only_counted(service):
+    """A thousand HEAD, GET and prefetch requests of every URL store no answer, belief, message or contact."""
     mail = Mail.to(service)
     service.start(identity=service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"]).answer("happy", 5)
     before, believed = rows(service), mail.probabilities()
-    ways = [("GET", {}), ("HEAD", {}), *[("GET", headers) for headers in PREFETCH]]
+    requests = [("GET", {}), ("HEAD", {}), *[("GET", headers) for headers in PREFETCH]]
     paths = [mail.path(), mail.path("yes"), mail.path("no"), mail.trap, mail.leave]
 
     visits = 0
     while visits < 1000:
         for path in paths:
-            for method, headers in ways:
+            for method, headers in requests:
                 assert service.client.open(path, method=method, headers=headers).status_code == 200
                 visits += 1
 
@@ -39,8 +39,8 @@ def test_a_thousand_visits_of_machines_write_nothing_but_a_count(service):
     assert opens(service) == 1000
 
 
-def test_a_person_after_the_machines_is_counted_as_one(service):
-    """Two acts, both kept, whatever was opened before; nobody was locked out."""
+def test_a_person_can_answer_after_machines_opened_the_link(service):
+    """Both answers of the person are stored, and the funnel counts one confirmed link."""
     mail = Mail.to(service)
     for option in ("yes", "no"):
         mail.open(option)
@@ -59,8 +59,8 @@ def test_a_person_after_the_machines_is_counted_as_one(service):
     ("second", "seconds", "robot"),
     [("no", 1, True), ("no", 45, True), ("no", 46, False), ("yes", 1, False)],
 )
-def test_two_options_within_45_seconds_were_not_chosen_by_a_person(service, second, seconds, robot):
-    """The same option again is somebody who reloads."""
+def test_two_options_opened_within_45_seconds_mark_the_link_as_opened_by_a_robot(service, second, seconds, robot):
+    """Opening the same option again does not."""
     mail = Mail.to(service)
     mail.open("yes")
     service.clock.forward(seconds=seconds)
@@ -68,8 +68,8 @@ def test_two_options_within_45_seconds_were_not_chosen_by_a_person(service, seco
     assert is_robot(service) == [robot]
 
 
-def test_whoever_follows_what_nobody_can_see_is_a_machine(service):
-    """And is answered politely."""
+def test_following_the_hidden_link_marks_the_link_as_opened_by_a_robot(service):
+    """The hidden link returns 200, and the other URLs still work."""
     mail = Mail.to(service)
     assert service.client.get(mail.trap).status_code == 200
     assert is_robot(service) == [True]
@@ -77,8 +77,8 @@ def test_whoever_follows_what_nobody_can_see_is_a_machine(service):
 
 
 @pytest.mark.parametrize("question", ["owns", "happy"])
-def test_an_unconfirmed_click_is_a_mixture(service, question):
-    """h P(a | k) + (1 - h) / A, term by term; nothing where h is 0, and all of it where h is 1."""
+def test_an_unconfirmed_click_has_a_mixture_likelihood(service, question):
+    """The likelihood is h P(a | k) + (1 - h) / A, computed term by term for several values of h."""
     with service.parts.store.reading() as session:
         bank = service.parts.banks.current(session, "all")[0]
     value = {"owns": "yes", "happy": 5}[question]
@@ -90,8 +90,8 @@ def test_an_unconfirmed_click_is_a_mixture(service, question):
         assert believe(bank.tables, evidence)[0] == pytest.approx(mixed / mixed.sum())
 
 
-def test_each_contact_gets_the_question_that_tells_most_about_them(service):
-    """A choice or a scale; who has answered the best one gets the next, and of whom all is known gets none."""
+def test_each_contact_gets_the_most_informative_linkable_question(service):
+    """A contact who answered the best question gets the next best; one without open questions gets no link."""
     assert [link["question"] for link in links(service, "zoe", "ben")] == ["owns", "owns"]
     identity = service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"]
     zoe = service.start(identity=identity)

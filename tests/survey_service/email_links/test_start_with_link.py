@@ -1,4 +1,4 @@
-"""A link in the start call of the widget or the API."""
+"""Starting a session with an email link, in the widget or the API."""
 
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import Respondent
@@ -12,59 +12,59 @@ def arrive(service, mail, option=None, **more) -> Respondent:
 
 
 def test_a_link_starts_the_session_of_its_contact(service):
-    """In the contact's language unless the client asks for another."""
+    """The session is in the contact's language unless the client asks for another."""
     mail = Mail.to(service, contacts=[{"external_id": "zoe", "language": "fr"}])
-    someone = arrive(service, mail)
-    assert someone.view["language"] == "fr"
-    assert "claimed" not in someone.view
-    someone.answer("owns", "no")
+    respondent = arrive(service, mail)
+    assert respondent.view["language"] == "fr"
+    assert "claimed" not in respondent.view
+    respondent.answer("owns", "no")
     assert mail.answers() == [("owns", "answer", "no")]
     assert arrive(service, mail, language="en").view["language"] == "en"
 
 
-def test_a_click_is_a_claim_until_the_first_act(service):
-    """The widget asks the next question at once; the first answer keeps both."""
+def test_a_click_stays_unconfirmed_until_the_first_act(service):
+    """The view has the next question at once, and the first answer stores both."""
     mail = Mail.to(service)
-    someone = arrive(service, mail, "yes")
-    assert someone.view["claimed"]["text"] == "Yes"
-    assert someone.view["claimed"]["question"]["id"] == "owns"
-    assert someone.view["question"]["id"] == "km"
-    assert someone.view["progress"]["answered"] == 1
+    respondent = arrive(service, mail, "yes")
+    assert respondent.view["claimed"]["text"] == "Yes"
+    assert respondent.view["claimed"]["question"]["id"] == "owns"
+    assert respondent.view["question"]["id"] == "km"
+    assert respondent.view["progress"]["answered"] == 1
     assert mail.answers() == []
 
-    someone.silent("km")
+    respondent.silent("km")
 
     assert mail.answers() == [("owns", "answer", "yes"), ("km", "skip", None)]
-    assert "claimed" not in someone.view
-    assert someone.view["progress"]["answered"] == 2
+    assert "claimed" not in respondent.view
+    assert respondent.view["progress"]["answered"] == 2
 
 
 def test_a_client_can_correct_the_click(service):
-    """Another answer to the same question takes its place; going back afterwards does not bring the click back."""
+    """Another answer to the same question replaces the click, and going back does not restore it."""
     mail = Mail.to(service)
-    someone = arrive(service, mail, "yes")
-    someone.answer("owns", "no")
+    respondent = arrive(service, mail, "yes")
+    respondent.answer("owns", "no")
     assert mail.answers() == [("owns", "answer", "no")]
-    someone.back()
+    respondent.back()
     assert mail.answers() == []
-    assert "claimed" not in someone.view
-    assert someone.view["question"]["id"] == "owns"
-    someone.silent("happy")
+    assert "claimed" not in respondent.view
+    assert respondent.view["question"]["id"] == "owns"
+    respondent.silent("happy")
     assert mail.answers() == [("happy", "skip", None)]
 
 
-def test_what_asks_for_a_yes_can_follow_an_unconfirmed_yes(service):
-    """Conditions see the click."""
+def test_conditions_of_questions_use_the_unconfirmed_click(service):
+    """A question that requires "yes" can be answered after an unconfirmed "yes"."""
     mail = Mail.to(service)
-    someone = arrive(service, mail, "yes")
-    assert someone.answer("reasons", ["power"]).status_code == 200
+    respondent = arrive(service, mail, "yes")
+    assert respondent.answer("reasons", ["power"]).status_code == 200
     assert [answer[:2] for answer in mail.answers()] == [("owns", "answer"), ("reasons", "answer")]
 
 
 def test_a_repeated_call_changes_nothing(service):
-    """A lost reply may be asked for again."""
+    """A call with the same answer id returns the same response and stores nothing new."""
     mail = Mail.to(service)
-    someone = arrive(service, mail, "yes")
+    respondent = arrive(service, mail, "yes")
     body = {"answer_id": "one", "question": "km", "kind": "skip"}
-    assert someone.post("answers", body).json == someone.post("answers", body).json
+    assert respondent.post("answers", body).json == respondent.post("answers", body).json
     assert len(mail.answers()) == 2

@@ -1,4 +1,4 @@
-"""How the widget is built from its source, and how large it is then."""
+"""The build of the widget, and its size."""
 
 import re
 
@@ -20,27 +20,27 @@ def client(tmp_path) -> FlaskClient:
     return create_app(Settings(f"sqlite:///{tmp_path}/empty.db", (SECRET,))).test_client()
 
 
-def test_the_committed_file_is_what_its_source_builds(tmp_path):
-    """esbuild builds it anew into another folder: every byte is the same."""
+def test_the_committed_widget_is_built_from_its_source(tmp_path):
+    """Building again with esbuild gives the same bytes."""
     oracle("widget.mjs", str(tmp_path))
     assert (tmp_path / "widget.js").read_bytes() == BUILT.read_bytes(), "the source has changed: `make widget`, and commit the result"
 
 
 def test_the_service_sends_the_committed_file(client):
-    """As it is: nothing is put into it and nothing is taken out."""
+    """The served widget is the committed file, unchanged."""
     assert client.get("/embed/v1/widget.js").data == BUILT.read_bytes()
 
 
-def test_the_widget_is_small_as_it_is_sent(client):
-    """docs/embed.md promises this figure."""
+def test_the_compressed_widget_is_small(client):
+    """The size limit is the one in docs/embed.md."""
     response = client.get("/embed/v1/widget.js", headers={"Accept-Encoding": "gzip"})
     assert response.headers["Content-Encoding"] == "gzip"
     assert len(response.data) <= LARGEST
     assert f"at most {LARGEST:,} bytes" in (assets.HERE.parents[1] / "docs" / "embed.md").read_text()
 
 
-def test_the_build_shortens_every_name_of_the_widget_and_no_name_of_others():
-    """The fields of the record are all short; what the service sends and expects keeps its name."""
+def test_the_build_shortens_only_private_names():
+    """Names with a leading underscore are shortened, and names of the API stay."""
     built = BUILT.read_text()
     assert re.findall(r"[.{,]_\w+", built) == []
     for name in ("answer_id", "next_questions", "can_go_back", "at_most", "claimed", "consent", "redirect"):

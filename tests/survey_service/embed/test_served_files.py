@@ -1,4 +1,4 @@
-"""How the widget and the demo are sent."""
+"""Serving the widget and the demo."""
 
 import base64
 import gzip
@@ -29,8 +29,8 @@ def client(tmp_path) -> FlaskClient:
     return create_app(Settings(f"sqlite:///{tmp_path}/empty.db", (SECRET,))).test_client()
 
 
-def test_the_widget_may_be_loaded_by_any_page_and_kept_for_a_while(client):
-    """A module of another origin needs CORS; five minutes is how long a mistake of ours can last."""
+def test_the_widget_is_served_with_cors_and_cached_for_five_minutes(client):
+    """Modules of another origin need CORS, and five minutes limit how long a mistake lasts."""
     response = client.get("/embed/v1/widget.js")
 
     assert response.status_code == 200
@@ -41,8 +41,8 @@ def test_the_widget_may_be_loaded_by_any_page_and_kept_for_a_while(client):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_it_is_compressed_for_who_can_read_that(client):
-    """The two forms have two etags, so that no cache mixes them up."""
+def test_the_widget_is_compressed_if_the_browser_accepts_gzip(client):
+    """The plain and the compressed form have different etags."""
     plain = client.get("/embed/v1/widget.js")
     zipped = client.get("/embed/v1/widget.js", headers={"Accept-Encoding": "gzip, br"})
 
@@ -53,53 +53,53 @@ def test_it_is_compressed_for_who_can_read_that(client):
     assert plain.headers["Vary"] == zipped.headers["Vary"] == "Accept-Encoding"
 
 
-def test_who_has_it_does_not_get_it_again(client):
-    """304, without a body."""
+def test_an_unchanged_widget_returns_304(client):
+    """A request with the current etag returns 304 without a body."""
     etag = client.get("/embed/v1/widget.js").headers["ETag"]
     again = client.get("/embed/v1/widget.js", headers={"If-None-Match": etag})
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_the_widget_has_an_address_that_never_changes_its_meaning(client):
-    """For pages that pin it: kept for a year, refused where the bytes would be others; the integrity value is that of the bytes."""
-    told = client.get("/embed/v1/widget.json")
-    pinned = client.get(urlsplit(told.json["url"]).path)
+def test_a_pinned_widget_address_is_immutable(client):
+    """The address is cached for a year, its integrity value is that of the bytes, and an unknown version returns 404."""
+    pinned_tag = client.get("/embed/v1/widget.json")
+    pinned = client.get(urlsplit(pinned_tag.json["url"]).path)
 
-    assert told.headers["Access-Control-Allow-Origin"] == "*"
+    assert pinned_tag.headers["Access-Control-Allow-Origin"] == "*"
     assert pinned.data == client.get("/embed/v1/widget.js").data
     assert pinned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert pinned.headers["Access-Control-Allow-Origin"] == "*"
     digest = base64.b64encode(hashlib.sha384(pinned.data).digest()).decode()
-    assert told.json["integrity"] == f"sha384-{digest}"
+    assert pinned_tag.json["integrity"] == f"sha384-{digest}"
     assert client.get("/embed/v1/widget-0123456789abcdef.js").status_code == 404
 
 
-def test_the_documentation_pins_the_widget_that_is_sent(client):
-    """The tag of docs/embed.md can be pasted as it stands."""
-    told = client.get("/embed/v1/widget.json").json
+def test_the_documented_pinned_tag_is_current(client):
+    """Address and integrity value in docs/embed.md are those of the served widget."""
+    pinned_tag = client.get("/embed/v1/widget.json").json
     documentation = (Path(__file__).parents[3] / "docs" / "embed.md").read_text()
-    name = urlsplit(told["url"]).path.rpartition("/")[2]
+    name = urlsplit(pinned_tag["url"]).path.rpartition("/")[2]
     assert f'src="https://surveys.example.com/embed/v1/{name}"' in documentation, f"docs/embed.md: write {name}"
-    assert f'integrity="{told["integrity"]}"' in documentation, f"docs/embed.md: write {told['integrity']}"
+    assert f'integrity="{pinned_tag["integrity"]}"' in documentation, f"docs/embed.md: write {pinned_tag['integrity']}"
 
 
 @pytest.mark.parametrize("name", ["widget.d.ts", "widget-react.d.ts"])
 def test_types_are_served_beside_the_widget(client, name):
-    """Text that an editor can fetch."""
+    """The TypeScript declarations are served as text."""
     response = client.get(f"/embed/v1/{name}")
     assert response.status_code == 200
     assert "persona-survey" in response.text
 
 
 @pytest.mark.parametrize("forbidden", ["eval(", "innerHTML", "document.write", "insertAdjacentHTML", "Function(", "history.", "cookie"])
-def test_the_widget_does_without(forbidden):
-    """What strict policies forbid, and what is the page's own."""
+def test_the_widget_does_not_use_forbidden_functions(forbidden):
+    """Strict policies forbid some functions, and others change the page."""
     assert forbidden not in SOURCE
     assert forbidden not in assets.widget().plain.decode()
 
 
-def test_every_word_is_there_in_every_language():
-    """A word that is missing in one of them would show as an error, to people only; a gap that is missing would hide a figure."""
+def test_every_language_has_all_texts_and_placeholders():
+    """Each translation has the keys and the placeholders of the English texts."""
     assert set(STRINGS) == {"en", "fr", "de", "es", "pt", "it", "nl", "ar"}
     for language, words in STRINGS.items():
         assert list(words) == list(STRINGS["en"]), language
@@ -107,24 +107,24 @@ def test_every_word_is_there_in_every_language():
             assert sorted(re.findall(r"{\w+}", text)) == sorted(re.findall(r"{\w+}", STRINGS["en"][key])), f"{language}: {key}"
 
 
-def test_the_widget_is_told_every_word_it_says():
-    """Each name in its source is among those that come with the session, and the other way round."""
+def test_the_session_brings_every_text_that_the_widget_uses():
+    """Each text in the widget's source is sent with the session, and no other."""
     quoted = set(re.findall(r'"([a-z-]+)"', SOURCE)) | set(re.findall(r"[a-z-]+", "".join(re.findall(r"`continue[^`]*`", SOURCE))))
-    said = set(words_of_widget("en"))
+    texts = set(words_of_widget("en"))
     by_type_or_status = {"number", "text", "expired", "dir"}
     listed = {word for text in re.findall(r'"([a-z-]+(?:,[a-z-]+)+)"', SOURCE) for word in text.split(",")}
-    assert said - by_type_or_status <= quoted | listed
+    assert texts - by_type_or_status <= quoted | listed
     assert re.search(r"_words\.dir", SOURCE)
 
 
-def test_there_is_no_demo_where_nobody_asked_for_one(client):
-    """It shows what a CRM knows: only the demo's own settings switch it on."""
+def test_the_demo_is_off_by_default(client):
+    """Its routes return 404 without the setting of the demo."""
     assert client.get("/demo").status_code == 404
     assert client.get("/demo/state").status_code == 404
 
 
-def test_the_demo_shows_a_session_to_nobody_but_its_owner(service):
-    """Belief and reasons need the session's own token."""
+def test_the_demo_requires_the_token_of_the_session(service):
+    """The belief and the answers are shown only with the session's own token."""
     app = create_app(replace(service.parts.settings, demo_receiver="http://127.0.0.1:9"))
     app.extensions["discern"] = replace(app.extensions["discern"], store=service.parts.store)
     client = app.test_client()
@@ -136,14 +136,14 @@ def test_the_demo_shows_a_session_to_nobody_but_its_owner(service):
     def state(session: str, token: str):
         return client.get("/demo/state", query_string={"session": session, "token": token})
 
-    seen = state(somebody.session, somebody.token)
-    assert [persona["name"] for persona in seen.json["personas"]] == ["Le conducteur", "La famille"]
-    assert seen.json["answers"][0]["question"] == "Avez-vous une voiture ?"
-    assert seen.json["answers"][0]["answer"] == "Oui"
-    assert re.fullmatch(r"parle pour Le conducteur\s: \+\d\.\d bits", seen.json["answers"][0]["weight"])
-    assert [answer["answer"] for answer in seen.json["answers"][1:]] == ["Fast", "ne sait pas"]
-    assert seen.json["answers"][2]["weight"] == "ne dit rien"
-    assert sum(persona["probability"] for persona in seen.json["personas"]) == pytest.approx(1)
+    shown = state(somebody.session, somebody.token)
+    assert [persona["name"] for persona in shown.json["personas"]] == ["Le conducteur", "La famille"]
+    assert shown.json["answers"][0]["question"] == "Avez-vous une voiture ?"
+    assert shown.json["answers"][0]["answer"] == "Oui"
+    assert re.fullmatch(r"parle pour Le conducteur\s: \+\d\.\d bits", shown.json["answers"][0]["weight"])
+    assert [answer["answer"] for answer in shown.json["answers"][1:]] == ["Fast", "ne sait pas"]
+    assert shown.json["answers"][2]["weight"] == "ne dit rien"
+    assert sum(persona["probability"] for persona in shown.json["personas"]) == pytest.approx(1)
     assert state(other.session, other.token).json["answers"] == []
     assert state(somebody.session, other.token).status_code == 401
     assert state(somebody.session, "").status_code == 401

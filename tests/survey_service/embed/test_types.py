@@ -1,4 +1,4 @@
-"""The types of the element, judged by the TypeScript compiler."""
+"""The types of the element, checked by the TypeScript compiler."""
 
 import os
 import re
@@ -49,7 +49,7 @@ survey.addEventListener("surveyanswer", (event) => event.detail.question === 7);
 
 @pytest.fixture
 def compiled(tmp_path):
-    """Compile some files beside the types, strictly; what the compiler says. Where it cannot be had, CI fails."""
+    """Return a function that compiles files strictly beside the types and returns the compiler's output. CI fails without a compiler."""
     program = shutil.which("tsc")
     if program is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("tsc is not installed: apt-get install node-typescript")
@@ -67,12 +67,12 @@ def compiled(tmp_path):
 
 
 def test_events_and_attributes_are_typed(compiled):
-    """Without React on the machine; and what does not exist is refused."""
+    """Correct uses compile without React, and wrong attributes and events do not."""
     assert compiled("use.ts", USE) == ""
 
 
 def test_the_react_example_of_the_documentation_compiles(compiled):
-    """With its events; and a wrong attribute in it does not."""
+    """The example compiles, and a wrong attribute in it does not."""
     example = re.search(r"```tsx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)[1]
     wrong = "\n// @ts-expect-error\nexport const wrong = <persona-survey survey={7} />;\n"
     assert compiled("example.tsx", example + wrong, "widget.d.ts", "widget-react.d.ts", "react-stub.d.ts") == ""

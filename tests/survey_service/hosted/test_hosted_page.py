@@ -1,4 +1,4 @@
-"""The hosted page over HTTP: what it needs before it keeps anything, what it keeps, and how to have it deleted."""
+"""The hosted page over HTTP: consent, stored answers, and deleting them."""
 
 import re
 from html import unescape
@@ -21,20 +21,20 @@ SURVEYS = """  - {id: asks, title: Asks, first: [happy], consent: {text: {en: We
 
 @pytest.fixture
 def service(database_url):
-    made = a_service(database_url, BANK + SURVEYS)
-    yield made
-    made.parts.store.close()
+    service = a_service(database_url, BANK + SURVEYS)
+    yield service
+    service.parts.store.close()
 
 
 def begin(service, survey="open", query="", **form):
-    """The first answer; the address of what follows."""
+    """Submit the first answer, and return the address of the next page and the response."""
     page = service.client.get(f"/s/{survey}{query}")
     service.clock.forward(seconds=8)
     sent = service.client.post(f"/s/{survey}{query}", data={**form_of(page), "act": "answer", "value": "4", **form})
     return sent.headers.get("Location"), sent
 
 
-def kept(service, table):
+def count(service, table):
     with service.parts.store.reading() as session:
         return session.exec(select(func.count()).select_from(table)).one()
 
@@ -44,8 +44,8 @@ def the_session(service) -> SurveySession:
         return session.exec(select(SurveySession)).one()
 
 
-def test_nothing_is_kept_before_a_required_consent(service):
-    """The box is empty at first; without it the answer comes back with an error, with it everything goes on."""
+def test_nothing_is_stored_before_a_required_consent(service):
+    """Without the ticked box the answer returns an error; with it the session starts."""
     page = service.client.get("/s/asks")
     assert "We keep what you answer." in page.text
     assert "checked" not in page.text
@@ -53,27 +53,27 @@ def test_nothing_is_kept_before_a_required_consent(service):
     assert (address, refused.status_code) == (None, 422)
     assert "Tick the box to agree" in refused.text
     assert 'value="4" checked' in refused.text
-    assert kept(service, SurveySession) == kept(service, Contact) == 0
+    assert count(service, SurveySession) == count(service, Contact) == 0
     address, _ = begin(service, "asks", agree="1")
-    assert kept(service, Answer) == 1
+    assert count(service, Answer) == 1
     assert "We keep what you answer." not in service.client.get(address).text
 
 
-def test_a_consent_that_is_not_required_is_only_said(service):
-    """No box to tick."""
+def test_an_optional_consent_text_has_no_checkbox(service):
+    """The text is shown and there is no box to tick."""
     page = service.client.get("/s/open").text
     assert "Just so you know." in page
     assert 'name="agree"' not in page
 
 
 def test_an_option_named_agree_is_no_consent(service):
-    """What is chosen and what is agreed to are two fields."""
+    """The value of the answer and the consent are two fields."""
     _, refused = begin(service, "asks", value="agree")
     assert 'name="agree" value="1" checked' not in refused.text
 
 
 def test_the_language_can_be_changed_on_every_page(service):
-    """Looking in another language writes nothing; answering in it does."""
+    """Viewing a page in another language stores nothing; answering in it stores the language."""
     address, _ = begin(service)
     french = service.client.get(f"{address}?lang=fr")
     assert '<html lang="fr">' in french.text
@@ -86,8 +86,8 @@ def test_the_language_can_be_changed_on_every_page(service):
     assert '<html lang="fr">' in service.client.get(f"{address}?lang=xx").text
 
 
-def test_hidden_fields_of_the_address_are_kept_with_the_session(service):
-    """As many and as long as the API takes; the language link keeps them, and the next address has them no more."""
+def test_hidden_fields_of_the_address_are_stored_with_the_session(service):
+    """They are cut to the API's limits, and later addresses do not contain them."""
     query = "?hidden-place=till-3&lang=en&other=x&hidden-=y&hidden-long=" + "z" * 900
     assert "hidden-place=till-3" in unescape(service.client.get(f"/s/open{query}").text)
     address, _ = begin(service, "open", query)
@@ -95,8 +95,8 @@ def test_hidden_fields_of_the_address_are_kept_with_the_session(service):
     assert "till" not in address
 
 
-def test_a_result_that_only_leads_on_does_so_at_once(service):
-    """By a header, which a policy for forms does not stop; as a link where the page is in a frame."""
+def test_a_result_with_only_a_redirect_refreshes_at_once(service):
+    """The page sends a Refresh header; inside a frame it shows a link instead."""
     address, _ = begin(service, "goes")
     end = service.client.get(address)
     assert end.headers["Refresh"] == "0;url=https://shop.example/thanks"
@@ -105,8 +105,8 @@ def test_a_result_that_only_leads_on_does_so_at_once(service):
     assert '<a href="https://shop.example/thanks" target="_top">' in framed.text
 
 
-def test_what_was_answered_can_be_deleted(service):
-    """Only by the button. Answers, hidden fields and what messages said of them are gone; the belief is the prior; the CRM is told."""
+def test_a_respondent_can_delete_their_answers(service):
+    """The button deletes answers and hidden fields, redacts unsent messages, restores the prior and publishes the change."""
     with service.parts.store.writing() as session:
         add(session, service.parts.settings, url="https://crm.example/hook", events=[], when="every_answer", now=service.clock())
     address, _ = begin(service, "open", "?hidden-place=till-3")
@@ -114,12 +114,12 @@ def test_what_was_answered_can_be_deleted(service):
     assert f'href="{address}/erase"' in service.client.get(address).text
     asked = service.client.get(f"{address}/erase")
     assert "cannot be undone" in asked.text
-    assert kept(service, Answer) == 2
+    assert count(service, Answer) == 2
 
     for _ in range(2):
         assert service.client.post(f"{address}/erase", follow_redirects=True).status_code == 200
     assert "Your answers are deleted." in service.client.get(address).text
-    assert kept(service, Answer) == 0
+    assert count(service, Answer) == 0
     row = the_session(service)
     assert (row.status, row.hidden, row.question, row.finish_reason) == ("finished", {}, None, "erased")
     belief = service.call("GET", f"/api/v1/sessions/{row.id}").json["belief"]
@@ -128,18 +128,18 @@ def test_what_was_answered_can_be_deleted(service):
         messages = session.exec(select(Delivery).order_by(Delivery.id)).all()
         before = [message for message in messages if message.state == "dropped"]
         assert before
-        assert all(item.facts.get("explanation") == [] for item in before if "assignment" in item.facts)
+        assert all(message.facts.get("explanation") == [] for message in before if "assignment" in message.facts)
         (response,) = [message for message in messages if message.event_type == "survey.response.completed" and message.state == "pending"]
         assert response.facts["response"]["reason"] == "erased"
         assert {question["state"] for question in response.facts["questions"]} == {"not_asked"}
         updates = [message for message in messages if message.event_type == "contact.persona.updated" and message.state == "pending"]
         assert updates[-1].facts["evidence"]["answers"] == 0
     assert service.client.post(address, data={"act": "answer", "value": "no", "question": "owns", "answer_id": "z"}).status_code == 303
-    assert kept(service, Answer) == 0
+    assert count(service, Answer) == 0
 
 
-def test_deleting_brings_back_what_was_said_before(service):
-    """An earlier session of the same person is not touched."""
+def test_deleting_answers_restores_earlier_answers(service):
+    """Answers of an earlier session of the same contact count again."""
     identity = service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"]
     service.start("open", identity=identity).answer("owns", "no")
     later = service.start("open", identity=identity)
@@ -148,13 +148,13 @@ def test_deleting_brings_back_what_was_said_before(service):
 
     ticket = page_token(service.parts.keys, "open", later.session)
     service.client.post(f"/s/open/{ticket}/erase")
-    told = service.call("GET", "/api/v1/contacts/zoe").json["beliefs"]["cars"]
-    assert [(item["question"], item["value"]) for item in told["explanation"]] == [("owns", "no")]
-    assert told["probabilities"]["driver"] == pytest.approx(0.1 / 0.7)
+    belief = service.call("GET", "/api/v1/contacts/zoe").json["beliefs"]["cars"]
+    assert [(entry["question"], entry["value"]) for entry in belief["explanation"]] == [("owns", "no")]
+    assert belief["probabilities"]["driver"] == pytest.approx(0.1 / 0.7)
 
 
-def test_only_the_sites_of_the_survey_may_frame_it(service):
-    """And the policy lets it load, run and send nothing else."""
+def test_only_the_origins_of_the_survey_may_frame_it(service):
+    """The policy also forbids loading and sending anything else."""
     policy = service.client.get("/s/all").headers["Content-Security-Policy"]
     assert "frame-ancestors https://shop.example" in policy
     assert "default-src 'none'" in policy
@@ -168,15 +168,15 @@ def test_only_the_sites_of_the_survey_may_frame_it(service):
         assert (headers["Cache-Control"], headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-store", "no-referrer", "noindex")
 
 
-def test_the_trap_is_for_machines_only(service):
-    """Not seen, not heard, not reached with Tab, not filled in by a browser; who sees the bare page is told to leave it empty."""
+def test_the_honeypot_field_is_hidden_from_people(service):
+    """It is not displayed, not reachable with Tab and not autofilled, and its label says to leave it empty."""
     page = service.client.get("/s/all").text
     assert '<p class="w"><label>Leave this empty <input name="website" tabindex="-1" autocomplete="off"></label></p>' in page
     assert ".w{display:none}" in page
 
 
-def test_the_address_as_a_qr_code(service):
-    """SVG with the language and the hidden fields of the request; the same picture as its own library draws of the address."""
+def test_the_qr_code_contains_the_address(service):
+    """The SVG is the one that the library draws for the address with language and hidden fields."""
     import segno
 
     drawn = service.client.get("/s/open/qr.svg?lang=fr&hidden-place=till&t=no")

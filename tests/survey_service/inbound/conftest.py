@@ -16,7 +16,7 @@ WITH_SIGNALS = BANK.replace("surveys:", SIGNALS.lstrip() + "surveys:")
 
 @dataclass
 class Shop(Service):
-    """With a key that may only tell what contacts did."""
+    """A service with an intake key, which may only send events."""
 
     write_key: str = ""
 
@@ -29,8 +29,8 @@ class Shop(Service):
 
 @pytest.fixture
 def shop(database_url: str) -> Iterator[Shop]:
-    made = a_service(database_url, WITH_SIGNALS)
-    with made.parts.store.writing() as session:
-        key = create_key(session, made.parts.keys, "intake", "shop", made.clock())
-    yield Shop(made.app, made.clock, made.key, write_key=key)
-    made.parts.store.close()
+    service = a_service(database_url, WITH_SIGNALS)
+    with service.parts.store.writing() as session:
+        key = create_key(session, service.parts.keys, "intake", "shop", service.clock())
+    yield Shop(service.app, service.clock, service.key, write_key=key)
+    service.parts.store.close()

@@ -1,4 +1,4 @@
-"""Sources on the other side: requests signed as the real ones sign them, by their own libraries where there are any."""
+"""Helpers: requests signed as the sources sign them."""
 
 import base64
 import hashlib
@@ -14,8 +14,8 @@ from tests.survey_service.service import Service
 SECRET = "the-client-secret-of-the-app"
 
 
-def create_source(service: Service, kind: str, **wishes: Any) -> dict[str, Any]:
-    given = {"kind": kind, **({} if kind == "signed" else {"secret": SECRET}), **wishes}
+def create_source(service: Service, kind: str, **options: Any) -> dict[str, Any]:
+    given = {"kind": kind, **({} if kind == "signed" else {"secret": SECRET}), **options}
     response = service.call("POST", "/api/v1/sources", given)
     assert response.status_code == 201, response.text
     return response.json
@@ -53,7 +53,7 @@ def shopify_headers(body: bytes, event_id: str, secret: str = SECRET) -> dict[st
 
 
 def handle_due_events(service: Service) -> int:
-    """Everything that is due; returns how many events were acted upon."""
+    """Handle every event that is due, and return how many there were."""
     parts, count = service.parts, 0
     while handler.step(parts.store, parts.keys, parts.banks, parts.settings.base_url, service.clock):
         count += 1

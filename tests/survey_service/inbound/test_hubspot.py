@@ -1,4 +1,4 @@
-"""HubSpot's webhooks: only genuine ones, each once, in the order in which things happened."""
+"""HubSpot's webhooks: verified, handled once, in the order in which the events occurred."""
 
 import json
 
@@ -8,7 +8,15 @@ from sqlmodel import select
 
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.inbound import InboundEvent
-from tests.survey_service.inbound.signed_requests import SECRET, create_source, from_hubspot, hubspot_headers, milliseconds, post, handle_due_events
+from tests.survey_service.inbound.signed_requests import (
+    SECRET,
+    create_source,
+    from_hubspot,
+    handle_due_events,
+    hubspot_headers,
+    milliseconds,
+    post,
+)
 
 
 def event(service, kind, number=1, ago=0, **more):
@@ -20,13 +28,13 @@ def stored(service):
         return list(session.exec(select(InboundEvent).order_by(InboundEvent.id)))
 
 
-def known(service, name, vid):
+def create_contact(service, name, vid):
     given = {"external_ids": [{"system": "hubspot", "type": "vid", "id": vid}], "email": f"{name}@example.com"}
     assert service.call("PUT", f"/api/v1/contacts/{name}", given).status_code < 300
 
 
-def test_what_their_library_signs_is_taken(service):
-    """Over the address that the source was given, whatever host the request seems to have come to."""
+def test_a_request_signed_by_hubspots_library_is_accepted(service):
+    """The signature covers the address of the source, whatever host the request arrived at."""
     source = create_source(service, "hubspot")
     body, now = (
         json.dumps([event(service, "contact.privacyDeletion", objectId=1, note="Zoé 🦊")], ensure_ascii=False).encode(),
@@ -40,8 +48,8 @@ def test_what_their_library_signs_is_taken(service):
 
 
 @pytest.mark.parametrize("wrong", ["signature", "body", "old", "future", "none", "not a number", "huge", "no ascii"])
-def test_nothing_that_is_not_genuine_is_kept(service, wrong):
-    """401, and no row; a timestamp of tomorrow is as bad as one of yesterday."""
+def test_a_request_with_an_invalid_signature_is_refused(service, wrong):
+    """The response is 401 and nothing is stored, also for timestamps in the past or the future."""
     source, now = create_source(service, "hubspot"), milliseconds(service)
     body = json.dumps([event(service, "contact.privacyDeletion", objectId=1)]).encode()
     headers = {
@@ -61,29 +69,30 @@ def test_nothing_that_is_not_genuine_is_kept(service, wrong):
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[1]", b"[", b'[{"subscriptionType": "contact.merge", "occurredAt": 1}]'])
-def test_what_cannot_be_read_is_refused_whole(service, body):
+def test_a_malformed_body_is_refused(service, body):
+    """The response is 400 and no event is stored."""
     source = create_source(service, "hubspot")
     assert post(service, source, body, hubspot_headers(source, body, milliseconds(service))).status_code == 400
     assert stored(service) == []
 
 
-def test_a_merge_over_there_is_a_merge_here(service):
-    """The one that is kept has the names of both, and the new record id."""
-    known(service, "ann", "1")
-    known(service, "bea", "2")
+def test_a_merge_in_hubspot_merges_the_contacts(service):
+    """The kept contact has the ids of both, and the new record id."""
+    create_contact(service, "ann", "1")
+    create_contact(service, "bea", "2")
     source = create_source(service, "hubspot")
     merge = event(service, "contact.merge", primaryObjectId=1, mergedObjectIds=[2], newObjectId=3)
     assert from_hubspot(service, source, merge).status_code == 200
     service.clock.forward(seconds=5)
     assert handle_due_events(service) == 1
-    item, other = (service.call("GET", f"/api/v1/contacts/{name}").json for name in ("ann", "bea"))
-    assert item["id"] == other["id"]
-    assert {name["id"] for name in item["external_ids"] if name["system"] == "hubspot"} == {"1", "2", "3"}
+    first, second = (service.call("GET", f"/api/v1/contacts/{name}").json for name in ("ann", "bea"))
+    assert first["id"] == second["id"]
+    assert {external["id"] for external in first["external_ids"] if external["system"] == "hubspot"} == {"1", "2", "3"}
 
 
-def test_the_same_events_again_change_nothing(service):
-    """HubSpot sends what was not answered in time again, in other company too."""
-    known(service, "ann", "1")
+def test_repeated_events_are_handled_once(service):
+    """HubSpot sends an event again that was not acknowledged in time, possibly in another batch."""
+    create_contact(service, "ann", "1")
     source = create_source(service, "hubspot", attributes={"city": "town"})
     change = event(service, "contact.propertyChange", objectId=1, propertyName="city", propertyValue="Lyon")
     for _ in range(2):
@@ -93,9 +102,9 @@ def test_the_same_events_again_change_nothing(service):
     assert service.call("GET", "/api/v1/contacts/ann").json["attributes"] == {"town": "Lyon"}
 
 
-def test_what_happened_last_stays_whatever_came_last(service):
-    """Events are sorted by when they happened, also across requests."""
-    known(service, "ann", "1")
+def test_events_are_handled_in_the_order_in_which_they_occurred(service):
+    """The later change wins, even if it arrives first."""
+    create_contact(service, "ann", "1")
     source = create_source(service, "hubspot", attributes={"city": "town"})
 
     def moved(number, city, ago):
@@ -108,9 +117,9 @@ def test_what_happened_last_stays_whatever_came_last(service):
     assert service.call("GET", "/api/v1/contacts/ann").json["attributes"] == {"town": "Paris"}
 
 
-def test_who_is_to_be_forgotten_is_forgotten(service):
-    """Here too, and what was kept of the event is emptied."""
-    known(service, "ann", "1")
+def test_a_privacy_deletion_erases_the_contact(service):
+    """The stored facts of its events are deleted too."""
+    create_contact(service, "ann", "1")
     source = create_source(service, "hubspot")
     from_hubspot(service, source, event(service, "contact.privacyDeletion", objectId=1))
     from_hubspot(
@@ -124,8 +133,8 @@ def test_who_is_to_be_forgotten_is_forgotten(service):
         assert session.exec(select(Contact)).one().email is None
 
 
-def test_the_property_with_your_id_tells_whose_record_it_is(service):
-    """From then on a connection finds the contact by its record id."""
+def test_the_id_property_links_a_record_to_a_contact(service):
+    """The contact has the record id as an external id afterwards."""
     source = create_source(service, "hubspot", id_property="crm_id")
     from_hubspot(service, source, event(service, "contact.propertyChange", objectId=51, propertyName="crm_id", propertyValue="crm-42"))
     service.clock.forward(seconds=5)
@@ -134,12 +143,12 @@ def test_the_property_with_your_id_tells_whose_record_it_is(service):
     assert {(name["system"], name["id"]) for name in names} == {("crm", "crm-42"), ("hubspot", "51")}
 
 
-def test_a_source_is_made_shown_and_removed(service):
-    """Without its secret; once removed, nothing is taken and nothing that waits is done."""
-    known(service, "ann", "1")
+def test_sources_are_created_listed_and_removed(service):
+    """The list has no secret; after removal new events are refused and waiting events are not handled."""
+    create_contact(service, "ann", "1")
     source = create_source(service, "hubspot")
     assert SECRET not in service.call("GET", "/api/v1/sources").text
-    assert [item["id"] for item in service.call("GET", "/api/v1/sources").json["items"]] == [source["id"]]
+    assert [row["id"] for row in service.call("GET", "/api/v1/sources").json["items"]] == [source["id"]]
     from_hubspot(service, source, event(service, "contact.privacyDeletion", objectId=1))
     assert service.call("DELETE", f"/api/v1/sources/{source['id']}").status_code == 204
     assert from_hubspot(service, source, event(service, "contact.privacyDeletion", 2, objectId=1)).status_code == 404
@@ -156,7 +165,8 @@ def test_a_source_is_made_shown_and_removed(service):
         ({"kind": "signed", "secret": "s"}, {"secret"}),
     ],
 )
-def test_what_is_wrong_with_a_source_is_named_at_once(service, given, paths):
+def test_an_invalid_source_names_every_wrong_field(service, given, paths):
+    """The response is 422 with the path of each field."""
     response = service.call("POST", "/api/v1/sources", given)
     assert response.status_code == 422
     assert {error["path"] for error in response.json["errors"]} == paths

@@ -1,4 +1,4 @@
-"""What contacts do, told in the shapes of the Segment spec, moves the same belief as answers do."""
+"""Events of contacts, sent in the format of the Segment spec, update the same belief as answers."""
 
 import gzip
 import json
@@ -10,33 +10,33 @@ from survey_service.web.api_keys import create_key
 from tests.survey_service.contacts.people import belief_of, contact, everything, respondent
 
 
-def test_a_signal_moves_the_belief_as_its_table_says_and_is_explained(shop):
-    """Bayes' rule: prior .5/.5, seen with probability .1 and .4."""
+def test_a_signal_updates_the_belief_and_is_explained(shop):
+    """With prior .5/.5 and likelihoods .1 and .4, Bayes' rule gives .2/.8."""
     assert shop.track(messageId="m1").json == {"success": True}
 
-    told = belief_of(shop, "zoe")
-    assert told["probabilities"] == pytest.approx({"driver": 0.2, "family": 0.8})
-    assert (told["kind"], told["evidence"]) == ("behavioural", {"answers": 0, "skipped": 0, "signals": 1})
-    [item] = told["explanation"]
-    assert (item["kind"], item["signal"], item["event"], item["favours"]) == ("signal", "brochure", "Brochure Downloaded", "family")
-    assert item["log_likelihood_ratio_bits"] == pytest.approx(2)
+    belief = belief_of(shop, "zoe")
+    assert belief["probabilities"] == pytest.approx({"driver": 0.2, "family": 0.8})
+    assert (belief["kind"], belief["evidence"]) == ("behavioural", {"answers": 0, "skipped": 0, "signals": 1})
+    [entry] = belief["explanation"]
+    assert (entry["kind"], entry["signal"], entry["event"], entry["favours"]) == ("signal", "brochure", "Brochure Downloaded", "family")
+    assert entry["log_likelihood_ratio_bits"] == pytest.approx(2)
 
 
-def test_the_next_question_and_the_belief_of_a_survey_know_what_was_seen(shop):
-    """One belief for what people say and do, whatever comes first."""
+def test_signals_and_answers_update_one_belief(shop):
+    """The belief is the same whichever came first."""
     shop.track(messageId="m1")
     first = respondent(shop, "zoe", owns="yes")
     respondent(shop, "max", owns="yes")
     shop.send("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "m2"})
 
     assert first.belief() == pytest.approx(belief_of(shop, "max")["probabilities"], abs=1e-12)
-    weights = [item["bits"]["family"] for item in belief_of(shop, "max")["explanation"]]
+    weights = [entry["bits"]["family"] for entry in belief_of(shop, "max")["explanation"]]
     odds = first.belief()["family"] / first.belief()["driver"]
     assert 2 ** sum(weights) == pytest.approx(odds)
 
 
-def test_a_signal_counts_at_most_so_often_and_fades(shop):
-    """Three downloads count as two; after a half-life each counts half."""
+def test_a_signal_is_limited_and_ages(shop):
+    """Three downloads count as two, and after a half-life each counts half."""
     for number in range(3):
         shop.track(messageId=f"m{number}")
     fresh = belief_of(shop, "zoe")
@@ -50,8 +50,8 @@ def test_a_signal_counts_at_most_so_often_and_fades(shop):
     assert "x@y.z" not in everything(shop)
 
 
-def test_the_same_message_again_is_no_evidence(shop):
-    """Alone, twice in one batch, or many times at once."""
+def test_a_repeated_message_counts_once(shop):
+    """This holds for single messages, repetitions in one batch, and simultaneous requests."""
     for _ in range(2):
         shop.track(messageId="m1")
     message = {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "m1"}
@@ -73,8 +73,8 @@ def test_the_same_message_again_is_no_evidence(shop):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, order):
-    """Alias before, between and after the events: the same belief, each event once."""
+def test_an_alias_gives_anonymous_events_to_the_customer(shop, order):
+    """The belief is the same whether the alias comes before, between or after the events."""
     messages = [
         {"type": "track", "anonymousId": "anon-7", "event": "Brochure Downloaded", "messageId": "a"},
         {"type": "alias", "previousId": "anon-7", "userId": "zoe", "messageId": "b"},
@@ -88,8 +88,8 @@ def test_a_browser_that_turns_out_to_be_a_customers_brings_what_it_did(shop, ord
     assert {name["system"]: name["id"] for name in contact(shop, "zoe")["external_ids"]} == {"anonymous": "anon-7", "crm": "zoe"}
 
 
-def test_two_customers_at_one_computer_stay_two(shop):
-    """The browser belongs to who came first; what a known user does is the known user's."""
+def test_two_customers_with_one_browser_are_not_merged(shop):
+    """The anonymous id belongs to the first customer, and events with a user id to that user."""
     for user in ("zoe", "max"):
         shop.send("identify", {"userId": user, "anonymousId": "family-laptop"})
     shop.send("track", {"userId": "max", "anonymousId": "family-laptop", "event": "Brochure Downloaded", "messageId": "m"})
@@ -102,18 +102,18 @@ def test_two_customers_at_one_computer_stay_two(shop):
     assert contact(shop, "zoe")["id"] != contact(shop, "max")["id"]
 
 
-def test_traits_fill_what_nobody_has_said_and_overwrite_nothing(shop):
-    """The key of a browser is public."""
+def test_traits_set_missing_attributes_only(shop):
+    """The key of a browser is public, so traits must not overwrite data of the CRM."""
     shop.call("PUT", "/api/v1/contacts/zoe", {"attributes": {"plan": "gold"}})
     shop.send("identify", {"userId": "zoe", "context": {"traits": {"email": "zoe@example.com", "plan": "free", "age": 40, "deep": {}}}})
     shop.send("identify", {"userId": "zoe", "traits": {"email": "attacker@example.com"}})
 
-    told = contact(shop, "zoe")
-    assert (told["email"], told["attributes"]) == ("zoe@example.com", {"plan": "gold", "age": 40})
+    zoe = contact(shop, "zoe")
+    assert (zoe["email"], zoe["attributes"]) == ("zoe@example.com", {"plan": "gold", "age": 40})
 
 
-def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
-    """By as much as its sentAt is off; never into the future."""
+def test_timestamps_are_corrected_by_the_clients_clock_error(shop):
+    """The error is that of `sentAt`, and an event is never in the future."""
     hour_fast = {"timestamp": "2026-01-05T10:30:00Z", "sentAt": "2026-01-05T11:00:00Z"}
     shop.send("track", {"userId": "zoe", "event": "Brochure Downloaded", "messageId": "m", **hour_fast})
     shop.send("track", {"userId": "max", "event": "Brochure Downloaded", "messageId": "n", "timestamp": "2027-01-05T10:30:00Z"})
@@ -123,7 +123,7 @@ def test_the_clock_of_a_client_that_is_wrong_is_corrected(shop):
 
 
 def test_an_agents_note_is_a_signal_by_channel_and_topic(shop):
-    """Whatever the event is called."""
+    """The signal matches whatever the event is called."""
     properties = {"channel": "Agent", "topic": "noise", "text": "is never kept"}
     shop.send("track", {"userId": "zoe", "event": "Call Ended", "messageId": "m", "properties": properties})
 
@@ -131,8 +131,8 @@ def test_an_agents_note_is_a_signal_by_channel_and_topic(shop):
     assert "is never kept" not in everything(shop)
 
 
-def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(shop):
-    """The library hears success: it must not send it again."""
+def test_events_of_erased_and_opted_out_contacts_are_skipped(shop):
+    """The other messages of the batch are stored, and the response is success so that the library does not retry."""
     shop.call("PUT", "/api/v1/contacts/gone", {})
     shop.call("DELETE", "/api/v1/contacts/gone")
     shop.call("PUT", "/api/v1/contacts/no", {"consent": {"profiling": False}})
@@ -159,16 +159,16 @@ def test_who_was_erased_or_wants_no_profile_is_left_out_and_the_others_are_not(s
         ("batch", [], 400, "malformed_body"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_in_the_shape_that_libraries_read(shop, path, body, status, code):
-    """`code` and `message`, no problem+json: one of them fails on that."""
+def test_errors_have_the_format_that_the_libraries_read(shop, path, body, status, code):
+    """Errors have `code` and `message` instead of problem+json, which one of the libraries cannot read."""
     response = shop.send(path, body)
 
     assert (response.status_code, response.json["code"]) == (status, code)
     assert response.json["message"]
 
 
-def test_a_packed_body_is_unpacked_up_to_a_limit(shop):
-    """A bomb of 200 MB, half an archive, and something else that calls itself gzip."""
+def test_a_gzip_body_is_decompressed_up_to_a_limit(shop):
+    """A bomb of 200 MB, a truncated body and a body that is no gzip are refused."""
 
     def packed(data):
         headers = {
@@ -189,8 +189,8 @@ def test_a_packed_body_is_unpacked_up_to_a_limit(shop):
 
 
 @pytest.mark.parametrize("key", ["", "dk_nobody", "read"])
-def test_only_a_key_that_may_tell_gets_in(shop, key):
-    """A read key tells nothing, and the intake key reads nothing."""
+def test_events_need_a_key_with_scope_intake(shop, key):
+    """A read key cannot send events, and the intake key cannot read contacts."""
     if key == "read":
         with shop.parts.store.writing() as session:
             key = create_key(session, shop.parts.keys, "read", "r", shop.clock())
@@ -201,8 +201,8 @@ def test_only_a_key_that_may_tell_gets_in(shop, key):
     assert shop.call("GET", "/api/v1/contacts/zoe", key=shop.write_key).status_code == 403
 
 
-def test_a_key_in_the_body_is_a_key(shop):
-    """So the library for browsers does it."""
+def test_the_write_key_may_be_in_the_body(shop):
+    """The browser library sends it there."""
     body = {"userId": "zoe", "event": "Brochure Downloaded", "writeKey": shop.write_key, "messageId": "m"}
 
     response = shop.client.post("/v1/t/", data=json.dumps(body), headers={"Content-Type": "text/plain"})
@@ -212,8 +212,8 @@ def test_a_key_in_the_body_is_a_key(shop):
     assert belief_of(shop, "zoe")["evidence"]["signals"] == 1
 
 
-def test_one_line_of_a_contact_in_the_export(shop):
-    """What was kept of what they did."""
+def test_the_export_contains_events(shop):
+    """The export of a contact lists its stored events."""
     shop.track(messageId="m")
 
     [event] = shop.call("GET", "/api/v1/contacts/zoe/export").json["events"]

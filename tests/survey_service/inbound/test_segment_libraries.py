@@ -1,4 +1,4 @@
-"""The real client libraries deliver to the real server: each event once, also when it is restarted in the middle."""
+"""The client libraries of Segment and RudderStack deliver each event once to a real server, even if it restarts."""
 
 import signal
 import threading
@@ -23,7 +23,7 @@ EVENTS = 6
 
 @pytest.fixture
 def line(database_url):
-    """A database with a bank that has signals, a write key, and the port that the server will have."""
+    """A database with a bank with signals, a write key, and a free port for the server."""
     store = Store(database_url)
     with store.writing() as session:
         publish(session, read_bank(WITH_SIGNALS), utc_now())
@@ -53,7 +53,7 @@ def python_libraries(host, key):
 
 
 def test_each_library_delivers_each_event_once_through_a_restart(line):
-    """The server is gone when they begin, comes, is killed, and comes again."""
+    """The server is down when the libraries start, comes up, is killed, and comes up again."""
     store, key, port, url = line
     host = f"http://127.0.0.1:{port}"
     wanted = {(name, f"{name}-{n}"): 1 for name in ("segment", "rudder", "node-1", "ruddernode-1") for n in range(EVENTS)}

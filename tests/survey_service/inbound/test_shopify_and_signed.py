@@ -1,4 +1,4 @@
-"""Shopify's paid orders become links for an email; systems that sign by Standard Webhooks may tell who contacts are."""
+"""Shopify's paid orders become email links, and systems that sign by Standard Webhooks create contacts."""
 
 import json
 from datetime import timedelta
@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from survey_service.store.tables.inbound import InboundEvent
 from survey_service.store.tables.webhooks import Delivery
 from tests.processes import oracle
-from tests.survey_service.inbound.signed_requests import SECRET, create_source, post, shopify_headers, handle_due_events
+from tests.survey_service.inbound.signed_requests import SECRET, create_source, handle_due_events, post, shopify_headers
 
 ORDER = {
     "id": 1001,
@@ -32,23 +32,23 @@ def an_endpoint(service):
     assert response.status_code == 201, response.text
 
 
-def told(service):
+def published_facts(service):
     with service.parts.store.reading() as session:
         return [row.facts for row in session.exec(select(Delivery).order_by(Delivery.id))]
 
 
-def test_a_paid_order_becomes_a_link_when_the_delay_is_over(service):
-    """Not before; to whoever sends the email, with its address and every answer's URL."""
+def test_a_paid_order_publishes_a_link_after_the_delay(service):
+    """The message has the contact's email and the URL of every option."""
     an_endpoint(service)
     source = create_source(service, "shopify", survey="all", delay_hours=48)
     assert paid(service, source).status_code == 200
-    assert told(service) == []
+    assert published_facts(service) == []
     assert handle_due_events(service) == 1
     service.clock.forward(hours=47)
     assert handle_due_events(service) == 0
     service.clock.forward(hours=1)
     assert handle_due_events(service) == 1
-    (facts,) = told(service)
+    (facts,) = published_facts(service)
     assert facts["contact"]["email"] == "zoe@example.com"
     assert {"system": "shopify", "type": "id", "id": "7"} in facts["contact"]["external_ids"]
     link = facts["link"]
@@ -58,18 +58,18 @@ def test_a_paid_order_becomes_a_link_when_the_delay_is_over(service):
     assert opened.status_code == 200
 
 
-def test_the_same_order_again_is_taken_once(service):
-    """Shopify repeats what it is not sure of; the id of the event tells."""
+def test_a_repeated_order_is_handled_once(service):
+    """A repetition has the same event id."""
     an_endpoint(service)
     source = create_source(service, "shopify", survey="all", delay_hours=0)
     for _ in range(3):
         assert paid(service, source).status_code == 200
     handle_due_events(service)
-    assert len(told(service)) == 1
+    assert len(published_facts(service)) == 1
 
 
-def test_of_an_order_only_what_is_needed_is_kept(service):
-    """Neither what was bought nor what was written; and nothing at all once it is done."""
+def test_only_the_needed_facts_of_an_order_are_stored(service):
+    """Neither the items nor the note are stored, and less is kept after the first step."""
     source = create_source(service, "shopify", survey="all")
     paid(service, source)
     with service.parts.store.reading() as session:
@@ -82,8 +82,8 @@ def test_of_an_order_only_what_is_needed_is_kept(service):
         assert row.due - row.received_at == timedelta(hours=72)
 
 
-def test_who_was_erased_or_wants_to_be_left_alone_gets_no_link(service):
-    """Also when that happened while the link was waiting."""
+def test_an_erased_contact_gets_no_link(service):
+    """This also holds if the contact is erased during the delay."""
     an_endpoint(service)
     source = create_source(service, "shopify", survey="all", delay_hours=1)
     paid(service, source)
@@ -91,7 +91,7 @@ def test_who_was_erased_or_wants_to_be_left_alone_gets_no_link(service):
     assert service.call("DELETE", "/api/v1/contacts/shopify-7").status_code == 204
     service.clock.forward(hours=1)
     assert handle_due_events(service) == 1
-    assert told(service) == []
+    assert published_facts(service) == []
     paid(service, source, "e2")
     handle_due_events(service)
     with service.parts.store.reading() as session:
@@ -99,7 +99,8 @@ def test_who_was_erased_or_wants_to_be_left_alone_gets_no_link(service):
 
 
 @pytest.mark.parametrize("wrong", ["secret", "body", "none"])
-def test_an_order_that_shopify_did_not_sign_is_not_kept(service, wrong):
+def test_an_order_with_an_invalid_signature_is_refused(service, wrong):
+    """The response is 401 and nothing is stored."""
     source, body = create_source(service, "shopify", survey="all"), json.dumps(ORDER).encode()
     headers = {
         "secret": shopify_headers(body, "e1", "another"),
@@ -113,7 +114,8 @@ def test_an_order_that_shopify_did_not_sign_is_not_kept(service, wrong):
 
 
 @pytest.mark.parametrize("change", [{"customer": None}, {"customer": {}}, {"customer": "x"}])
-def test_a_guest_is_nobody_who_could_be_known_again(service, change):
+def test_orders_of_guests_are_ignored(service, change):
+    """An order without a customer id is accepted and not stored."""
     source = create_source(service, "shopify", survey="all")
     assert paid(service, source, order={**ORDER, **change}).status_code == 200
     assert handle_due_events(service) == 0
@@ -127,8 +129,8 @@ def signed(service, source, body, **change):
     return post(service, source, text.encode(), headers)
 
 
-def test_a_system_that_signs_tells_who_a_contact_is(service):
-    """As PUT /contacts would; signed by the public library; once."""
+def test_a_signed_request_creates_a_contact(service):
+    """It works as PUT /contacts does, and a repetition is handled once."""
     source = create_source(service, "signed")
     body = {"contact": {"external_id": "crm-42", "email": "zoe@example.com", "attributes": {"city": "Lyon"}}}
     assert signed(service, source, body).status_code == 200
@@ -138,8 +140,8 @@ def test_a_system_that_signs_tells_who_a_contact_is(service):
     assert (contact["email"], contact["attributes"]) == ("zoe@example.com", {"city": "Lyon"})
 
 
-def test_what_is_badly_signed_or_cannot_be_a_contact_is_refused(service):
-    """401 for the one, the field's name for the other."""
+def test_an_invalid_signature_or_contact_is_refused(service):
+    """An invalid signature returns 401, and an invalid contact names its field."""
     source = create_source(service, "signed")
     body = {"contact": {"external_id": "crm-42"}}
     assert signed(service, source, body, secret="whsec_" + "QUJD" * 8).status_code == 401
@@ -154,8 +156,8 @@ def test_what_is_badly_signed_or_cannot_be_a_contact_is_refused(service):
 @pytest.mark.parametrize(
     ("secret", "found"), [(SECRET, {"valid": True, "topic": "ORDERS_PAID"}), ("another", {"valid": False, "reason": "invalid_hmac"})]
 )
-def test_shopifys_own_library_says_the_same_of_a_signature(one_service, secret, found):
-    """What it takes for genuine we take, what it refuses we refuse."""
+def test_signature_checks_agree_with_shopifys_library(one_service, secret, found):
+    """Both accept the same signature and both refuse the other."""
     source = create_source(one_service, "shopify", survey="all")
     order = {**ORDER, "note": "Zoé 🦊"}
     body = json.dumps(order, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What no bank understood when it came is kept, counted, and evidence as soon as a bank maps it."""
+"""Events without a signal are stored and counted, and become evidence when a bank maps them."""
 
 import pytest
 
@@ -16,16 +16,16 @@ def publish_new(shop):
         publish(session, read_bank(WITH_SIGNALS.replace("signals:\n", WISHLIST)), shop.clock())
 
 
-def anew(shop):
+def recompute_beliefs(shop):
     steps = []
-    moved = recompute(shop.parts.store, shop.parts.banks, "cars", shop.clock, steps.append)
+    changed = recompute(shop.parts.store, shop.parts.banks, "cars", shop.clock, steps.append)
     with shop.parts.store.reading() as session:
         assert count_contacts(session, shop.parts.banks, "cars") == sum(steps)
-    return moved
+    return changed
 
 
 def test_events_are_counted_by_name_with_the_signals_that_match(shop):
-    """Page by page."""
+    """The catalogue is paginated."""
     for user in ("zoe", "max"):
         shop.track("Wishlist Shared", userId=user)
         shop.track("Brochure Downloaded", userId=user)
@@ -34,8 +34,10 @@ def test_events_are_counted_by_name_with_the_signals_that_match(shop):
     first = shop.call("GET", "/api/v1/events?limit=2").json
     rest = shop.call("GET", f"/api/v1/events?limit=2&after={first['next']}").json
 
-    told = [(item["kind"], item["label"], item["events"], item["contacts"], item["signals"]) for item in first["items"] + rest["items"]]
-    assert told == [
+    entries = [
+        (entry["kind"], entry["label"], entry["events"], entry["contacts"], entry["signals"]) for entry in first["items"] + rest["items"]
+    ]
+    assert entries == [
         ("page", "/safety/belts", 1, 1, ["cars/safety_pages"]),
         ("track", "Brochure Downloaded", 2, 2, ["cars/brochure"]),
         ("track", "Wishlist Shared", 2, 2, []),
@@ -43,34 +45,34 @@ def test_events_are_counted_by_name_with_the_signals_that_match(shop):
     assert rest["next"] is None
 
 
-def test_a_signal_that_is_mapped_later_counts_what_was_stored_before(shop):
-    """After a recomputation, also for those of whom nothing was believed; a second one moves nothing."""
+def test_a_new_signal_counts_stored_events(shop):
+    """Recomputing also covers contacts without a belief, and a second run changes nothing."""
     shop.track("Wishlist Shared", userId="zoe")
     respondent(shop, "max", owns="yes")
     assert contact(shop, "zoe")["beliefs"] == {}
 
     publish_new(shop)
-    assert anew(shop) == 1
+    assert recompute_beliefs(shop) == 1
 
     assert belief_of(shop, "zoe")["probabilities"] == pytest.approx({"driver": 0.25, "family": 0.75})
-    assert anew(shop) == 0
+    assert recompute_beliefs(shop) == 0
 
 
-def test_a_belief_goes_back_towards_the_prior_as_its_evidence_fades(shop):
-    """After ten half-lives next to nothing is left of a signal, and of an answer everything."""
+def test_a_belief_returns_to_the_prior_as_its_signals_age(shop):
+    """After ten half-lives a signal has almost no weight, and an answer without half-life has all of it."""
     shop.track(userId="zoe")
     person = respondent(shop, "max", owns="yes")
     before = person.belief()
     shop.clock.forward(days=600)
 
-    assert anew(shop) == 1
+    assert recompute_beliefs(shop) == 1
 
     assert belief_of(shop, "zoe")["probabilities"]["family"] == pytest.approx(0.5, abs=0.001)
     assert belief_of(shop, "max")["probabilities"] == before
 
 
-def test_the_line_of_a_contact_has_everything_in_its_order(shop):
-    """Newest first, page by page."""
+def test_the_timeline_lists_all_entries_in_order(shop):
+    """The newest entry comes first, over several pages."""
     shop.track(userId="zoe", messageId="1")
     shop.clock.forward(minutes=1)
     person = respondent(shop, "zoe")
@@ -79,24 +81,24 @@ def test_the_line_of_a_contact_has_everything_in_its_order(shop):
     shop.clock.forward(minutes=1)
     person.post("finish", {})
 
-    seen, query = [], ""
+    entries, query = [], ""
     while query is not None:
         page = shop.call("GET", f"/api/v1/contacts/zoe/timeline?limit=2{query}").json
-        seen += [item["what"] for item in page["items"]]
+        entries += [entry["what"] for entry in page["items"]]
         query = page["next"] and f"&after={page['next'].replace('+', '%2B')}"
 
-    assert seen == ["survey_ended", "answer", "survey_started", "event"]
+    assert entries == ["survey_ended", "answer", "survey_started", "event"]
 
 
-def test_an_answer_ages_where_the_bank_says_so(shop):
-    """In whole days, so that within a survey every answer counts in full; after a half-life its likelihood counts by its root."""
+def test_an_answer_ages_where_the_bank_has_a_half_life(shop):
+    """Age counts in whole days; after a half-life the answer has half its weight."""
     with shop.parts.store.writing() as session:
         publish(session, read_bank(WITH_SIGNALS + "half_life_days: 100\n"), shop.clock())
     person = respondent(shop, "max", owns="yes")
     assert person.belief()["driver"] == pytest.approx(9 / 13)
     shop.clock.forward(days=100)
 
-    assert anew(shop) == 1
+    assert recompute_beliefs(shop) == 1
 
     assert belief_of(shop, "max")["probabilities"]["driver"] == pytest.approx(3 / 5)
     assert belief_of(shop, "max")["explanation"][0]["weight"] == pytest.approx(0.5)

@@ -57,17 +57,17 @@ def differences(wanted: Mapping[str, str], present: Mapping[str, str]) -> Iterat
         yield f"{name} {wanted[name]} is in the lock, and is not installed: run requirements/install.sh dev"
 
 
-def altered(one: Distribution) -> Iterator[str]:
+def altered(distribution: Distribution) -> Iterator[str]:
     """The files of a package that are not as they were when it was installed."""
-    for file, digest, _size in csv.reader(io.StringIO(one.read_text("RECORD") or "")):
+    for file, digest, _size in csv.reader(io.StringIO(distribution.read_text("RECORD") or "")):
         kind, _, expected = digest.partition("=")
         if not expected:
             continue
-        place = Path(str(one.locate_file(file)))
+        place = Path(str(distribution.locate_file(file)))
         if not place.is_file():
-            yield f"{one.name}: {file} is missing"
+            yield f"{distribution.name}: {file} is missing"
         elif base64.urlsafe_b64encode(hashlib.new(kind, place.read_bytes()).digest()).rstrip(b"=").decode() != expected:
-            yield f"{one.name}: {file} has been changed"
+            yield f"{distribution.name}: {file} has been changed"
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,12 @@ def advice_of(printed: str) -> Advice | None:
         told = json.loads(printed)["dependencies"]
     except (ValueError, KeyError, TypeError):
         return None
-    known = [one for one in told if "vulns" in one]
-    found = (f"{one['name']} {one['version']}: {weakness['id']}{_mended(weakness)}" for one in known for weakness in one["vulns"])
+    known = [told_item for told_item in told if "vulns" in told_item]
+    found = (
+        f"{known_item['name']} {known_item['version']}: {weakness['id']}{_mended(weakness)}"
+        for known_item in known
+        for weakness in known_item["vulns"]
+    )
     return Advice(len(known), tuple(found))
 
 
@@ -117,9 +121,9 @@ def main() -> int:
     wanted: dict[str, str] = {}
     for lock in LOCKS:
         wanted |= locked((HERE / lock).read_text())
-    present = {plain(one.name): one for one in distributions()}
-    problems = list(differences(wanted, {name: one.version for name, one in present.items()}))
-    problems += [problem for name, one in sorted(present.items()) if name in wanted for problem in altered(one)]
+    present = {plain(distribution.name): distribution for distribution in distributions()}
+    problems = list(differences(wanted, {name: item.version for name, item in present.items()}))
+    problems += [problem for name, item in sorted(present.items()) if name in wanted for problem in altered(item)]
     print(f"lock: {len(present.keys() & wanted.keys())} packages with all their files, {len(problems)} differences")
     advice = ask()
     for line in (*problems, *report(advice)):

@@ -9,75 +9,6 @@ from adaptive.posterior import Posterior
 from adaptive.tables import Layout, ResponseTables
 
 
-def value_of_information(tables: ResponseTables, posterior: Posterior, actions: Floats) -> Floats:
-    """Return the (B, Q) value of information of each question, in the unit of `actions` (Howard, 1966).
-
-    ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``. It is never negative, and zero where no single
-    answer can change the best action.
-
-    Parameters
-    ----------
-    actions : (M, K) array
-        Value of each action for each persona, or for each class where personas have styles.
-
-    >>> tables, even = ResponseTables.of([np.eye(2)]), np.array([[.5, .5]])
-    >>> posterior = Posterior(even, None, even)
-    >>> value_of_information(tables, posterior, np.array([[10., 0.], [0., 10.]]))
-    array([[5.]])
-    """
-    belief = posterior.classes
-    now = (belief @ actions.T).max(axis=1, keepdims=True)
-    weighted = belief[:, None, :] * actions  # (B, M, K)
-    value = sum_outcomes(tables.layout, (weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
-    for q, sample in tables.samples.items():
-        value[:, q] = sample.best_action(belief, actions)
-    if tables.forest is not None and posterior.upward is not None:
-        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.silence, posterior.upward)
-    gain: Floats = np.maximum(value - now, 0.0)
-    return gain
-
-
-def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints) -> Bools:
-    """Return (B,) whether no further answers can change the best action.
-
-    The bound is conservative: every open question is given the outcome that most favours another action. Action a stays ahead of b while
-    ``sum p(k) max(U[a, k] - U[b, k], 0)`` is at least ``sum p(k) max(U[b, k] - U[a, k], 0)`` times the largest likelihood ratio that so
-    many answers can bring about between the personas of the two sums.
-
-    Parameters
-    ----------
-    still_open : (B, Q) bool
-        Questions that may still be asked.
-    left : (B,) int
-        How many of them, at most.
-    """
-    ratios = np.broadcast_to(tables.widest_ratios, (len(open_questions), *tables.widest_ratios.shape))
-    if tables.forest is not None and posterior.upward is not None:
-        ratios = ratios.copy()
-        # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
-        ratios[:, tables.forest.questions[tables.forest.has_evidence(posterior.upward)]] = np.inf
-    best = (posterior.classes @ actions.T).argmax(axis=1)
-    return np.array(
-        [
-            _stays_best(actions[a] - actions, posterior.classes[b], ratios[b, open_questions[b]], int(remaining[b]), tables.evidence_weight)
-            for b, a in enumerate(best)
-        ]
-    )
-
-
-def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, weight: float) -> bool:
-    """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`."""
-    for lead in leads:
-        worth = belief * lead
-        disfavoured = worth < 0
-        if disfavoured.any():
-            swings = ratios[:, disfavoured][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
-            swing = weight * np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
-            if np.log(max(worth[~disfavoured].sum(), TINY)) < np.log(-worth[disfavoured].sum()) + swing:
-                return False
-    return True
-
-
 def entropy(belief: Floats) -> Floats:
     """Return the entropy of (…, K) beliefs, in bits (Shannon, 1948).
 
@@ -160,3 +91,72 @@ def sum_outcomes(layout: Layout, cells: Floats) -> Floats:
     for block in layout.blocks:
         sums[:, block.questions] = block.ones @ cells[:, block.columns].reshape(len(cells), block.width, -1)
     return sums
+
+
+def value_of_information(tables: ResponseTables, posterior: Posterior, actions: Floats) -> Floats:
+    """Return the (B, Q) value of information of each question, in the unit of `actions` (Howard, 1966).
+
+    ``VoI[q] = sum_o P(o) max_a sum_k P(k | o) U[a, k] - max_a sum_k P(k) U[a, k]``. It is never negative, and zero where no single
+    answer can change the best action.
+
+    Parameters
+    ----------
+    actions : (M, K) array
+        Value of each action for each persona, or for each class where personas have styles.
+
+    >>> tables, even = ResponseTables.of([np.eye(2)]), np.array([[.5, .5]])
+    >>> posterior = Posterior(even, None, even)
+    >>> value_of_information(tables, posterior, np.array([[10., 0.], [0., 10.]]))
+    array([[5.]])
+    """
+    belief = posterior.classes
+    now = (belief @ actions.T).max(axis=1, keepdims=True)
+    weighted = belief[:, None, :] * actions  # (B, M, K)
+    value = sum_outcomes(tables.layout, (weighted @ tables.cells_and_noise[:, : tables.layout.cells]).max(axis=1))
+    for q, sample in tables.samples.items():
+        value[:, q] = sample.best_action(belief, actions)
+    if tables.forest is not None and posterior.upward is not None:
+        value[:, tables.forest.questions] = tables.forest.best_action(belief, actions, tables.silence, posterior.upward)
+    gain: Floats = np.maximum(value - now, 0.0)
+    return gain
+
+
+def decision_is_final(tables: ResponseTables, posterior: Posterior, actions: Floats, open_questions: Bools, remaining: Ints) -> Bools:
+    """Return (B,) whether no further answers can change the best action.
+
+    The bound is conservative: every open question is given the outcome that most favours another action. Action a stays ahead of b while
+    ``sum p(k) max(U[a, k] - U[b, k], 0)`` is at least ``sum p(k) max(U[b, k] - U[a, k], 0)`` times the largest likelihood ratio that so
+    many answers can bring about between the personas of the two sums.
+
+    Parameters
+    ----------
+    still_open : (B, Q) bool
+        Questions that may still be asked.
+    left : (B,) int
+        How many of them, at most.
+    """
+    ratios = np.broadcast_to(tables.widest_ratios, (len(open_questions), *tables.widest_ratios.shape))
+    if tables.forest is not None and posterior.upward is not None:
+        ratios = ratios.copy()
+        # With answers below it in the tree, a question can carry a larger likelihood ratio than its own table shows.
+        ratios[:, tables.forest.questions[tables.forest.has_evidence(posterior.upward)]] = np.inf
+    best = (posterior.classes @ actions.T).argmax(axis=1)
+    return np.array(
+        [
+            _stays_best(actions[a] - actions, posterior.classes[b], ratios[b, open_questions[b]], int(remaining[b]), tables.evidence_weight)
+            for b, a in enumerate(best)
+        ]
+    )
+
+
+def _stays_best(leads: Floats, belief: Floats, ratios: Floats, remaining: int, weight: float) -> bool:
+    """Return whether each of (M, K) `leads` over another action stays positive against `remaining` of (open, K, K) log `ratios`."""
+    for lead in leads:
+        worth = belief * lead
+        disfavoured = worth < 0
+        if disfavoured.any():
+            swings = ratios[:, disfavoured][:, :, worth > 0].max(axis=(1, 2), initial=0.0)
+            swing = weight * np.sort(swings)[len(swings) - remaining if remaining < len(swings) else 0 :].sum()
+            if np.log(max(worth[~disfavoured].sum(), TINY)) < np.log(-worth[disfavoured].sum()) + swing:
+                return False
+    return True

@@ -12,40 +12,6 @@ from adaptive.response_styles import Styles
 from adaptive.tables import ResponseTables
 
 
-def log_odds(logits: Floats) -> Floats:
-    """Return the (…, K) log odds in bits of each persona against all others, from (…, K) unnormalised log probabilities."""
-    personas = logits.shape[-1]
-    others = np.where(np.eye(personas, dtype=bool), -np.inf, logits[..., None, :])
-    bits: Floats = (logits - logsumexp(others, axis=-1)) / np.log(2)
-    return bits
-
-
-def weights_of_evidence(prior: Floats, evidence: Floats, styles: Styles | None = None) -> Floats:
-    """Return the weight of each piece of evidence for each persona, in bits, given the pieces before it (Good, 1950).
-
-    ``W[e, k] = log2 odds(k | pieces up to e) - log2 odds(k | pieces before e)``, so each column adds up to the persona's posterior log
-    odds minus its prior log odds.
-
-    Parameters
-    ----------
-    prior : (C,) array
-        Prior of the classes, which are the personas where none has `styles`.
-    evidence : (E, C) array
-        Weighted log-likelihood of each piece, in the order in which the pieces are reported.
-
-    Returns
-    -------
-    (E, K) array
-
-    >>> weights_of_evidence(np.array([.5, .5]), np.log([[.8, .2]])).round(3)
-    array([[ 2., -2.]])
-    """
-    steps = np.vstack([np.log(prior), evidence]).cumsum(axis=0)
-    if styles is not None:
-        steps = styles.log_marginal(steps)
-    return np.diff(log_odds(steps), axis=0)
-
-
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """The evidence of B respondents. A question without answer or skip is False in both masks and does not count.
@@ -183,3 +149,37 @@ def believe(tables: ResponseTables, evidence: Evidence) -> Floats:
 
 def _answered_codes(evidence: Evidence) -> Ints:
     return np.where(evidence.answered, evidence.codes, NOT_GIVEN)
+
+
+def log_odds(logits: Floats) -> Floats:
+    """Return the (…, K) log odds in bits of each persona against all others, from (…, K) unnormalised log probabilities."""
+    personas = logits.shape[-1]
+    others = np.where(np.eye(personas, dtype=bool), -np.inf, logits[..., None, :])
+    bits: Floats = (logits - logsumexp(others, axis=-1)) / np.log(2)
+    return bits
+
+
+def weights_of_evidence(prior: Floats, evidence: Floats, styles: Styles | None = None) -> Floats:
+    """Return the weight of each piece of evidence for each persona, in bits, given the pieces before it (Good, 1950).
+
+    ``W[e, k] = log2 odds(k | pieces up to e) - log2 odds(k | pieces before e)``, so each column adds up to the persona's posterior log
+    odds minus its prior log odds.
+
+    Parameters
+    ----------
+    prior : (C,) array
+        Prior of the classes, which are the personas where none has `styles`.
+    evidence : (E, C) array
+        Weighted log-likelihood of each piece, in the order in which the pieces are reported.
+
+    Returns
+    -------
+    (E, K) array
+
+    >>> weights_of_evidence(np.array([.5, .5]), np.log([[.8, .2]])).round(3)
+    array([[ 2., -2.]])
+    """
+    steps = np.vstack([np.log(prior), evidence]).cumsum(axis=0)
+    if styles is not None:
+        steps = styles.log_marginal(steps)
+    return np.diff(log_odds(steps), axis=0)

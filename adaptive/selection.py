@@ -18,30 +18,6 @@ from adaptive.posterior import Evidence, Posterior, infer
 from adaptive.stopping import CONTINUE, EXHAUSTED, NEGLIGIBLE_GAIN, Progress, StopRule, question_limit, reason_to_stop
 from adaptive.tables import ResponseTables
 
-
-def look_ahead_states(
-    tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
-) -> tuple[Evidence, Progress]:
-    """Return the states of one respondent (B = 1) after each outcome of `question`, the last being no answer.
-
-    `rows` is (A + 1, K) and `opens` is (A + 1, Q), one row per outcome. The question is assumed to take its expected seconds.
-    """
-    futures = len(rows)
-
-    def repeat(values: Bools | Floats | Ints) -> Any:
-        return np.repeat(values, futures, axis=0)
-
-    answered, silent, done = repeat(evidence.answered), repeat(evidence.silent), repeat(progress.done)
-    answered[:-1, question], answered[-1, question] = True, False
-    silent[:-1, question], silent[-1, question] = False, True
-    done[:, question] = True
-    codes = repeat(evidence.codes)
-    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
-    taken, spent = repeat(progress.taken) + 1, repeat(progress.spent) + tables.seconds[question]
-    after = Progress(done, opens, taken, spent, repeat(progress.limit))
-    return Evidence(answered, silent, evidence.rows, codes, repeat(evidence.signals), (question, rows)), after
-
-
 TIE = 1e-9
 ROUNDING = 1e-12
 """Scores that differ by less than this share count as equal; the earlier question of the bank is chosen."""
@@ -275,3 +251,26 @@ def _topic_answered(tables: ResponseTables, evidence: Evidence) -> Bools:
         return given
     found: Bools = (given.astype(float) @ tables.topic_members) @ tables.topic_members.T > 0
     return found
+
+
+def look_ahead_states(
+    tables: ResponseTables, evidence: Evidence, progress: Progress, question: int, rows: Floats, opens: Bools
+) -> tuple[Evidence, Progress]:
+    """Return the states of one respondent (B = 1) after each outcome of `question`, the last being no answer.
+
+    `rows` is (A + 1, K) and `opens` is (A + 1, Q), one row per outcome. The question is assumed to take its expected seconds.
+    """
+    futures = len(rows)
+
+    def repeat(values: Bools | Floats | Ints) -> Any:
+        return np.repeat(values, futures, axis=0)
+
+    answered, silent, done = repeat(evidence.answered), repeat(evidence.silent), repeat(progress.done)
+    answered[:-1, question], answered[-1, question] = True, False
+    silent[:-1, question], silent[-1, question] = False, True
+    done[:, question] = True
+    codes = repeat(evidence.codes)
+    codes[:, question] = np.append(np.arange(futures - 1), NOT_GIVEN)
+    taken, spent = repeat(progress.taken) + 1, repeat(progress.spent) + tables.seconds[question]
+    after = Progress(done, opens, taken, spent, repeat(progress.limit))
+    return Evidence(answered, silent, evidence.rows, codes, repeat(evidence.signals), (question, rows)), after

@@ -141,10 +141,10 @@ def _belief(bank: CompiledBank, probabilities: Floats, threshold: float) -> dict
     }
 
 
-def _is_material(belief: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    before = told.get("probabilities", {})
+def _is_material(belief: Mapping[str, Any], reported: Mapping[str, Any]) -> bool:
+    before = reported.get("probabilities", {})
     moved = max((abs(p - before.get(persona, 0.0)) for persona, p in belief["probabilities"].items()), default=0.0)
-    return belief["top"] != told.get("top") or belief["is_decided"] != told.get("is_decided") or moved >= MATERIAL_CHANGE
+    return belief["top"] != reported.get("top") or belief["is_decided"] != reported.get("is_decided") or moved >= MATERIAL_CHANGE
 
 
 def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:

@@ -30,33 +30,6 @@ STRAIGHT_LINING_SCALES = 3
 """The number of scales answered with the same point from which this is noted."""
 
 
-def weight_of(question: Question, answer: Answer) -> float:
-    """Return the exponent on the answer's likelihood, 0 to 1: the time it can have taken as a share of the least that reading takes."""
-    if answer.trapped:
-        return 0.0
-    if answer.measured is None:
-        return 1.0
-    return min(answer.measured / least_reading_seconds(question), 1.0)
-
-
-def response_manner(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
-    """Return two notes on how somebody answered, which change no weight.
-
-    `pace` is the median time as a multiple of the least that reading takes, None where nothing was measured. `straight_lining` means the
-    same point on every one of several scales.
-    """
-    known = {question.id for question in bank.questions}
-    current = [(bank.question(answer.question), answer) for answer in log if answer.state == "current" and answer.question in known]
-    paces = [answer.measured / least_reading_seconds(question) for question, answer in current if answer.measured is not None]
-    points = [answer.value for question, answer in current if question.type == "scale" and answer.kind == "answer"]
-    return {"pace": median(paces) if paces else None, "straight_lining": len(points) >= STRAIGHT_LINING_SCALES and len(set(points)) == 1}
-
-
-def least_reading_seconds(question: Question) -> float:
-    """Return the least time to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
-    return SECONDS_TO_ACT + SECONDS_A_WORD * question.words
-
-
 SIGNALS_PER_STATEMENT = 200
 """SQLite joins at most 500 terms."""
 
@@ -236,3 +209,30 @@ def _pattern(glob: str) -> str:
     """Return a path with stars as a pattern of LIKE, in lower case as paths are stored."""
     plain = glob.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return plain.replace("*", "%")
+
+
+def weight_of(question: Question, answer: Answer) -> float:
+    """Return the exponent on the answer's likelihood, 0 to 1: the time it can have taken as a share of the least that reading takes."""
+    if answer.trapped:
+        return 0.0
+    if answer.measured is None:
+        return 1.0
+    return min(answer.measured / least_reading_seconds(question), 1.0)
+
+
+def response_manner(bank: Bank, log: Iterable[Answer]) -> dict[str, Any]:
+    """Return two notes on how somebody answered, which change no weight.
+
+    `pace` is the median time as a multiple of the least that reading takes, None where nothing was measured. `straight_lining` means the
+    same point on every one of several scales.
+    """
+    known = {question.id for question in bank.questions}
+    current = [(bank.question(answer.question), answer) for answer in log if answer.state == "current" and answer.question in known]
+    paces = [answer.measured / least_reading_seconds(question) for question, answer in current if answer.measured is not None]
+    points = [answer.value for question, answer in current if question.type == "scale" and answer.kind == "answer"]
+    return {"pace": median(paces) if paces else None, "straight_lining": len(points) >= STRAIGHT_LINING_SCALES and len(set(points)) == 1}
+
+
+def least_reading_seconds(question: Question) -> float:
+    """Return the least time to read the question, in the language in which it is shortest, and to act. Options may be skimmed."""
+    return SECONDS_TO_ACT + SECONDS_A_WORD * question.words

@@ -42,7 +42,7 @@ def list_keys(as_json: bool) -> None:
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
-        found = [_told(all_key, state_of(all_key, utc_now())) for all_key in all_keys(session)]
+        found = [_key_row(all_key, state_of(all_key, utc_now())) for all_key in all_keys(session)]
     if as_json:
         click.echo(json.dumps({"keys": found}, ensure_ascii=False))
         return
@@ -89,7 +89,7 @@ def _lifetime(days: int | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def _told(item: Any, state: str) -> dict[str, Any]:
+def _key_row(item: Any, state: str) -> dict[str, Any]:
     moments = {name: getattr(item, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
     plain = {name: getattr(item, name) for name in ("id", "prefix", "scope", "name")}
     return {**plain, "state": state, **{name: moment and moment.isoformat() for name, moment in moments.items()}}

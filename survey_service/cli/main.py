@@ -35,7 +35,7 @@ def check(bank: Path, as_json: bool) -> None:
     report = check_bank(bank.read_bytes(), bank.name)
     if as_json:
         click.echo(
-            json.dumps({kind: [_told(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
+            json.dumps({kind: [_finding(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
         )
     for error in (*report.errors, *report.warnings):
         click.echo(f"{'' if error in report.errors else 'warning: '}{error}", err=as_json)
@@ -90,7 +90,7 @@ def restored() -> None:
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         endpoints = resume_after_restore(session, utc_now())
-    click.echo(f"{endpoints} endpoints are told the present by the worker")
+    click.echo(f"{endpoints} endpoints will get the present state from the worker")
 
 
 @main.command()
@@ -147,7 +147,7 @@ def demo(port: int) -> None:
     run(port)
 
 
-def _told(item: Any) -> dict[str, Any]:
+def _finding(item: Any) -> dict[str, Any]:
     return {"file": item.file, "line": item.line, "where": item.where, "wrong": item.wrong, "todo": item.todo, "path": item.path}
 
 

@@ -221,12 +221,12 @@ def remove(session: Session, connection_id: str, now: datetime) -> None:
 
 def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
     """Return a connection as the API shows it, without its credentials or their names."""
-    told = ("kind", "bank", "identity", "external_id", "mapping", "options", "template", "create_contacts", "paused_because")
+    names = ("kind", "bank", "identity", "external_id", "mapping", "options", "template", "create_contacts", "paused_because")
     shared = ("id", "url", "when", "description", "state", "disabled_because")
     moments = {name: getattr(endpoint, name) for name in ("paused_until", "created_at", "updated_at")}
     return (
         {name: getattr(endpoint, name) for name in shared}
-        | {name: getattr(connection, name) for name in told}
+        | {name: getattr(connection, name) for name in names}
         | {name: moment and moment.isoformat() for name, moment in moments.items()}
     )
 

@@ -76,7 +76,7 @@ class Retry:
     clock_off: timedelta | None = None
 
     @property
-    def told(self) -> str:
+    def public_problem(self) -> str:
         """The problem in words for the owner of the endpoint. A forbidden address reads like one that does not exist."""
         return "unreachable" if self.problem in {"ssrf_blocked", "dns", "connect"} else self.problem
 

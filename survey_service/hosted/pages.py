@@ -32,20 +32,6 @@ from survey_service.web.rate_limit_guard import limit_acts
 LIFETIME = 30 * 24 * 3600
 
 
-def page_token(keys: Keyring, survey: str, session_id: str) -> str:
-    """Return the ticket of a session: the last part of its page's address."""
-    return keys.signer("page").dumps([survey, session_id])
-
-
-def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
-    """Return the session id of a ticket, None where the ticket is of another survey or too old."""
-    try:
-        signed_survey, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
-    except (BadSignature, ValueError):
-        return None
-    return str(session_id) if signed_survey == survey else None
-
-
 FORM_LIFETIME = 24 * 3600
 
 blueprint = Blueprint("pages", __name__, url_prefix="/s", template_folder="templates")
@@ -257,3 +243,17 @@ def _refresh_header(result: Mapping[str, Any]) -> dict[str, str]:
     """
     immediate = result.get("redirect") and not result.get("text") and request.headers.get("Sec-Fetch-Dest") != "iframe"
     return {"Refresh": f"0;url={result['redirect']}"} if immediate else {}
+
+
+def page_token(keys: Keyring, survey: str, session_id: str) -> str:
+    """Return the ticket of a session: the last part of its page's address."""
+    return keys.signer("page").dumps([survey, session_id])
+
+
+def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
+    """Return the session id of a ticket, None where the ticket is of another survey or too old."""
+    try:
+        signed_survey, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
+    except (BadSignature, ValueError):
+        return None
+    return str(session_id) if signed_survey == survey else None

@@ -26,42 +26,6 @@ ANONYMOUS = "anonymous"
 """The system of ids that browsers generate."""
 
 
-def resolve_contact(session: Session, keys: Keyring, banks: Banks, message: SegmentMessage, now: datetime) -> Contact:
-    """Return the contact of a message, locked, and create it if it is new. Its anonymous ids are merged into it.
-
-    Raises ContactErased, UnusableMessage, Conflict.
-    """
-    if message.user is None:
-        contact, _ = directory.find_or_create(session, keys, str(message.anonymous), now, ANONYMOUS)
-        return contact
-    contact, _ = directory.find_or_create(session, keys, message.user, now)
-    for anonymous_id in (message.anonymous, message.former):
-        if anonymous_id is not None and anonymous_id != message.user:
-            _attach_anonymous_id(session, keys, banks, contact, anonymous_id, now)
-    return contact
-
-
-def has_crm_id(session: Session, contact: Contact) -> bool:
-    """Return whether the contact has an id of the CRM, and not only of browsers."""
-    crm_ids = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
-    return session.exec(crm_ids).first() is not None
-
-
-def _attach_anonymous_id(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> None:
-    """Give an anonymous id and its events to the contact, unless the id belongs to another customer: two may share a computer.
-
-    Raises UnusableMessage where the id is a CRM id of a customer.
-    """
-    owner = directory.find(session, name, system=ANONYMOUS)
-    if owner is None and directory.find(session, name) is not None:
-        raise UnusableMessage(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
-    if owner is None:
-        if not find_erased_ids(session, keys, [(ANONYMOUS, name)]):
-            directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")
-    elif owner.id != contact.id and not has_crm_id(session, owner):
-        merge(session, banks, owner.id, contact.id, now)
-
-
 EVENTS = ("track", "page", "screen")
 
 
@@ -141,3 +105,39 @@ def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, Con
             if any(sighting.event_id in new_events for sighting in sightings):
                 contact = contacts[contact_id]
                 publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "signal", now)
+
+
+def resolve_contact(session: Session, keys: Keyring, banks: Banks, message: SegmentMessage, now: datetime) -> Contact:
+    """Return the contact of a message, locked, and create it if it is new. Its anonymous ids are merged into it.
+
+    Raises ContactErased, UnusableMessage, Conflict.
+    """
+    if message.user is None:
+        contact, _ = directory.find_or_create(session, keys, str(message.anonymous), now, ANONYMOUS)
+        return contact
+    contact, _ = directory.find_or_create(session, keys, message.user, now)
+    for anonymous_id in (message.anonymous, message.former):
+        if anonymous_id is not None and anonymous_id != message.user:
+            _attach_anonymous_id(session, keys, banks, contact, anonymous_id, now)
+    return contact
+
+
+def has_crm_id(session: Session, contact: Contact) -> bool:
+    """Return whether the contact has an id of the CRM, and not only of browsers."""
+    crm_ids = select(ExternalId).where(ExternalId.contact_id == contact.id, ExternalId.system == OWN_SYSTEM)
+    return session.exec(crm_ids).first() is not None
+
+
+def _attach_anonymous_id(session: Session, keys: Keyring, banks: Banks, contact: Contact, name: str, now: datetime) -> None:
+    """Give an anonymous id and its events to the contact, unless the id belongs to another customer: two may share a computer.
+
+    Raises UnusableMessage where the id is a CRM id of a customer.
+    """
+    owner = directory.find(session, name, system=ANONYMOUS)
+    if owner is None and directory.find(session, name) is not None:
+        raise UnusableMessage(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
+    if owner is None:
+        if not find_erased_ids(session, keys, [(ANONYMOUS, name)]):
+            directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")
+    elif owner.id != contact.id and not has_crm_id(session, owner):
+        merge(session, banks, owner.id, contact.id, now)

@@ -10,8 +10,8 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 
 def formatter(kind: str) -> logging.Formatter:
     """Return the formatter for the records of every library. `kind` is one of the settings' LOG_FORMATS. `extra` becomes fields."""
-    shown = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
-    told = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    as_text = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     trace = [structlog.processors.format_exc_info] if kind == "json" else []
     return ProcessorFormatter(
         foreign_pre_chain=[
@@ -21,7 +21,7 @@ def formatter(kind: str) -> logging.Formatter:
             ExtraAdder(),
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         ],
-        processors=[ProcessorFormatter.remove_processors_meta, *trace, told if kind == "json" else shown],
+        processors=[ProcessorFormatter.remove_processors_meta, *trace, as_json if kind == "json" else as_text],
     )
 
 

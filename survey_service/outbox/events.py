@@ -17,11 +17,6 @@ if TYPE_CHECKING:  # a worker that only delivers must load neither this nor the 
     from survey_service.belief.belief import BeliefChange
 
 
-def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """Return what the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
-    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
-
-
 @dataclass(frozen=True)
 class EndpointEvent:
     """What happened to an endpoint, for the other endpoints."""
@@ -36,17 +31,17 @@ FULL, FLAT = FORMATS = ("full", "flat")
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data of a flat message. Fields are named after ids, with `_` for every character that is no letter or digit."""
-    told = {name: facts[name] for name in ("sequence", "reason", "occurred_at") if name in facts}
-    told = {"schema": facts["schema"].replace("/", ".flat/"), **told}
+    data = {name: facts[name] for name in ("sequence", "reason", "occurred_at") if name in facts}
+    data = {"schema": facts["schema"].replace("/", ".flat/"), **data}
     if "contact" in facts:
-        told |= _contact_flat(facts["contact"])
+        data |= _contact_flat(facts["contact"])
     if "merged" in facts:
-        told["merged_id"] = facts["merged"]["id"]
+        data["merged_id"] = facts["merged"]["id"]
     if "assignment" in facts:
-        told |= _persona(facts)
+        data |= _persona(facts)
     for group in ("persona_set", "response", "link", "endpoint"):
-        told |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
-    return told | {f"answer_{slug(question['question'])}": _scalar(question.get("value")) for question in facts.get("questions", ())}
+        data |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
+    return data | {f"answer_{slug(question['question'])}": _scalar(question.get("value")) for question in facts.get("questions", ())}
 
 
 def _contact_flat(contact: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,22 +290,27 @@ def _explained(explanation: Sequence[Mapping[str, Any]], bank: "CompiledBank") -
 
 
 def _item(item: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
-    told = {name: item[name] for name in ("kind", "question", "value", "signal", "event", "favours") if name in item}
+    data = {name: item[name] for name in ("kind", "question", "value", "signal", "event", "favours") if name in item}
     if item.get("question") in texts:
-        told["value"] = None
-    return {**told, "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS)}
+        data["value"] = None
+    return {**data, "log_likelihood_ratio_bits": round(item["log_likelihood_ratio_bits"], DECIMALS)}
 
 
 def _became(question: "Question", answer: Answer | None) -> dict[str, Any]:
-    told: dict[str, Any] = {"question": question.id, "type": question.type, "state": "not_asked"}
+    data: dict[str, Any] = {"question": question.id, "type": question.type, "state": "not_asked"}
     if answer is None:
-        return told
+        return data
     if answer.kind != "answer":
-        return {**told, "state": answer.kind}
-    return {**told, "state": "answered", "value": answer.value}
+        return {**data, "state": answer.kind}
+    return {**data, "state": "answered", "value": answer.value}
 
 
-def _withheld(told: Mapping[str, Any]) -> dict[str, Any]:
-    if told["type"] == "text" and told["state"] == "answered":
-        return {**told, "value": None, "withheld": True}
-    return dict(told)
+def _withheld(data: Mapping[str, Any]) -> dict[str, Any]:
+    if data["type"] == "text" and data["state"] == "answered":
+        return {**data, "value": None, "withheld": True}
+    return dict(data)
+
+
+def kind_of(belief: Belief, *, labelled: bool) -> str:
+    """Return what the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
+    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"

@@ -137,14 +137,14 @@ def delete_content(session: Session, rows: Sequence[Delivery]) -> None:
 
 def has_current_belief(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
     """Whether the endpoint has the present belief, or a message with it is pending."""
-    told = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
-    return session.scalars(told.limit(1)).first() is not None
+    query = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
+    return session.scalars(query.limit(1)).first() is not None
 
 
 def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str | None:
     """Return the persona of the last decision that was sent to the endpoint, None where there was none."""
-    told = _about(endpoint, belief.contact_id, belief.bank, events.DECIDED).order_by(col(Delivery.id).desc())
-    last = session.scalars(told.limit(1)).first()
+    query = _about(endpoint, belief.contact_id, belief.bank, events.DECIDED).order_by(col(Delivery.id).desc())
+    last = session.scalars(query.limit(1)).first()
     return None if last is None else last.facts["assignment"]["persona"]
 
 
@@ -164,8 +164,8 @@ def _pending(endpoint: Endpoint, contact: Contact) -> Select[Delivery]:
 
 
 def _about(endpoint: Endpoint, contact_id: str, bank: str, event_type: str) -> Select[Delivery]:
-    line = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact_id)
-    return select(Delivery).where(line, col(Delivery.bank) == bank, col(Delivery.event_type) == event_type)
+    about = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact_id)
+    return select(Delivery).where(about, col(Delivery.bank) == bank, col(Delivery.event_type) == event_type)
 
 
 UNSENT = ("pending", "dead")
@@ -178,7 +178,7 @@ def drop_answers(session: Session, contact: Contact, bank: str, now: datetime) -
     """
     mine = select(Delivery).where(col(Delivery.contact_id) == contact.id, col(Delivery.bank) == bank)
     for row in session.scalars(mine.order_by(col(Delivery.id)).with_for_update()).all():
-        row.facts = {name: [] if name in ("explanation", "questions") else told for name, told in row.facts.items()}
+        row.facts = {name: [] if name in ("explanation", "questions") else value for name, value in row.facts.items()}
         row.body = None
         if row.state in UNSENT:
             settle(session, row, "dropped", now)

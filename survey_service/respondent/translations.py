@@ -356,8 +356,8 @@ def words_of_widget(language: str) -> dict[str, str]:
     """Return the words of the widget under the names of its attributes, with gaps named as those attributes name them."""
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
-    said = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
-    return {**said, "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
+    labels = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
+    return {**labels, "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
 
 
 def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:

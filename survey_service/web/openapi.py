@@ -24,8 +24,8 @@ class Converter(OpenAPIConverter):
     """Converts schemas to JSON Schema, with what they say of themselves: see `api.StrictSchema`."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
-        said: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec is typed in part
-        return schema.described(said, self.resolve_nested_schema) if isinstance(schema, StrictSchema) else said
+        document: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec is typed in part
+        return schema.described(document, self.resolve_nested_schema) if isinstance(schema, StrictSchema) else document
 
 
 class Description(MarshmallowPlugin):
@@ -68,15 +68,15 @@ def _names_and_number_of_properties(_converter: Any, field: "fields.Field[Any]",
     """Describe the names and number of a mapping's properties: apispec describes only its values, and its size as that of a text."""
     if not isinstance(field, fields.Dict):
         return {}
-    said: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     ret.pop("maxLength", None)
     if isinstance(names := field.metadata.get("propertyNames"), Mapping):
-        said["propertyNames"] = dict(names)
+        document["propertyNames"] = dict(names)
     elif field.key_field is not None:
         lengths = [validator for validator in field.key_field.validators if isinstance(validator, validate.Length)]
         limits = {
             name: value for length in lengths for name, value in (("minLength", length.min), ("maxLength", length.max)) if value is not None
         }
-        said |= {"propertyNames": limits} if limits else {}
+        document |= {"propertyNames": limits} if limits else {}
     sizes = [validator.max for validator in field.validators if isinstance(validator, validate.Length) and validator.max is not None]
-    return said | ({"maxProperties": min(sizes)} if sizes else {})
+    return document | ({"maxProperties": min(sizes)} if sizes else {})

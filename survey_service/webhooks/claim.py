@@ -203,10 +203,10 @@ def _bodies() -> Select[*tuple[Any, ...]]:
 @cache
 def _acknowledged_statement(dialect: str) -> Select[str]:
     item = bulk.parameter_table(dialect, contact=Text())
-    told: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
+    query: Select[*tuple[Any, ...]] = select(col(Acknowledged.contact_id), col(Acknowledged.bank), col(Acknowledged.state).label("facts"))
     # Not a join: SQLite would read all rows of the endpoint, again for each contact.
     wanted = col(Acknowledged.contact_id).in_(select(item.c.contact))
-    return bulk.as_json_list(dialect, told.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
+    return bulk.as_json_list(dialect, query.where(col(Acknowledged.endpoint_id) == bindparam("endpoint"), wanted))
 
 
 def _batch(endpoint: Endpoint, messages: Sequence[Claimed], now: datetime) -> Batch:

@@ -136,7 +136,7 @@ def _view(row: Delivery, attempts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _attempt(delivery_attempt: DeliveryAttempt, with_excerpt: bool) -> dict[str, Any]:
-    told = {
+    view = {
         "number": delivery_attempt.number,
         "started_at": delivery_attempt.started_at.isoformat(),
         "finished_at": _iso(delivery_attempt.finished_at),
@@ -145,7 +145,7 @@ def _attempt(delivery_attempt: DeliveryAttempt, with_excerpt: bool) -> dict[str,
         "error": delivery_attempt.error,
         "manual": delivery_attempt.manual,
     }
-    return {**told, "excerpt": (delivery_attempt.excerpt or b"").decode(errors="replace")} if with_excerpt else told
+    return {**view, "excerpt": (delivery_attempt.excerpt or b"").decode(errors="replace")} if with_excerpt else view
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -73,7 +73,7 @@ def acknowledge(session: Session, states: Mapping[int, Mapping[str, Any]]) -> No
 
 def error_text(outcome: Outcome) -> str | None:
     """Return the problem in words that any API key may read. The operator's log has the exact one."""
-    return None if isinstance(outcome, Delivered) else outcome.told if isinstance(outcome, Retry) else outcome.problem
+    return None if isinstance(outcome, Delivered) else outcome.public_problem if isinstance(outcome, Retry) else outcome.problem
 
 
 def _still_claimed(session: Session, batch: Batch) -> set[int]:

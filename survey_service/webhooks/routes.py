@@ -37,7 +37,7 @@ from survey_service.webhooks.schemas import (
     SchemaQuerySchema,
 )
 
-TOLD = (
+FIELDS = (
     *("id", "url", "events", "when", "description", "include_pii", "format", "bulk", "per_second", "state", "disabled_because"),
     *("awaits_ping", "clock_off", "secret_prefix"),
 )
@@ -189,8 +189,8 @@ def retry(delivery: int) -> dict[str, Any]:
         return deliveries.views(session, [row], with_excerpts=_is_admin(session))[0]
 
 
-def _cacheable(told: dict[str, Any]) -> Response:
-    response = jsonify(told)
+def _cacheable(view: dict[str, Any]) -> Response:
+    response = jsonify(view)
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
@@ -201,5 +201,5 @@ def _is_admin(session: Session) -> bool:
 
 def _view(endpoint: Endpoint) -> dict[str, Any]:
     moments = {name: getattr(endpoint, name) for name in MOMENTS}
-    told = {name: getattr(endpoint, name) for name in TOLD} | {name: moment and moment.isoformat() for name, moment in moments.items()}
-    return {**told, "header_names": sorted(endpoint.headers)}
+    view = {name: getattr(endpoint, name) for name in FIELDS} | {name: moment and moment.isoformat() for name, moment in moments.items()}
+    return {**view, "header_names": sorted(endpoint.headers)}

@@ -45,9 +45,9 @@ class Maintenance:
     def do(self, until: datetime | None = None) -> bool:
         """Do some of each kind of work. Return whether there was any. With `until` only what was due by then."""
         settings, store, banks = self.settings, self.store, self.banks
-        came_in = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
-        told = publish.resync_some(store, banks, self.clock())
-        return bool(expire_sessions(store, banks, self.clock())) or came_in or told
+        handled = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
+        resynced = publish.resync_some(store, banks, self.clock())
+        return bool(expire_sessions(store, banks, self.clock())) or handled or resynced
 
     def prune(self) -> None:
         """Delete what is older than the retention."""

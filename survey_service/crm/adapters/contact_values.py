@@ -38,8 +38,8 @@ def field_of(persona: str) -> str:
 
 def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a contact's state: numbers, words, booleans, and times in ISO 8601."""
-    told = {name: value for name, value in full_flat(facts).items() if name in STATE or name.startswith(PERSONA)}
-    return {**told, "persona_updated_at": _milliseconds(facts["occurred_at"])}
+    selected = {name: value for name, value in full_flat(facts).items() if name in STATE or name.startswith(PERSONA)}
+    return {**selected, "persona_updated_at": _milliseconds(facts["occurred_at"])}
 
 
 def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -> Record | None:

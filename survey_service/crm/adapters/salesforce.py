@@ -73,9 +73,9 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
     if response.status != 200:
         return judge_by_status(request, response, now)
     results = answer.get("results", []) if isinstance(answer, dict) else answer
-    told = [_verdict(result) for result in results]
-    missing = [Later("not_in_answer")] * (len(request.records) - len(told))
-    return {record.trace: verdict for record, verdict in zip(request.records, [*told, *missing], strict=False)}
+    verdicts = [_verdict(result) for result in results]
+    missing = [Later("not_in_answer")] * (len(request.records) - len(verdicts))
+    return {record.trace: verdict for record, verdict in zip(request.records, [*verdicts, *missing], strict=False)}
 
 
 def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:

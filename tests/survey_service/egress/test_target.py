@@ -44,7 +44,7 @@ def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
         outcome = post(inside.url("hooks.example").replace("http:", "https:"), Policy(ports=frozenset({inside.port})), resolve=names)
 
     assert summary(outcome) == (Retry, None, "ssrf_blocked")
-    assert outcome.told == "unreachable"
+    assert outcome.public_problem == "unreachable"
     assert inside.connections == 0
 
 
@@ -82,7 +82,7 @@ def test_what_was_refused_at_save_is_refused_at_send(url):
     """An endpoint saved under an older policy is not grandfathered."""
     outcome = post(url, Policy(), resolve=Names())
 
-    assert (summary(outcome), outcome.told) == ((Retry, None, "ssrf_blocked"), "unreachable")
+    assert (summary(outcome), outcome.public_problem) == ((Retry, None, "ssrf_blocked"), "unreachable")
 
 
 def test_the_next_address_is_tried_when_the_first_is_dead():
@@ -92,7 +92,7 @@ def test_the_next_address_is_tried_when_the_first_is_dead():
         too_late = post(receiver.url("hooks.example"), resolve=Names("127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 127.0.0.1"))
 
     assert summary(fallen_back) == (Delivered, 200, None)
-    assert (summary(too_late), too_late.told) == ((Retry, None, "connect"), "unreachable")
+    assert (summary(too_late), too_late.public_problem) == ((Retry, None, "connect"), "unreachable")
 
 
 def test_a_closed_port_is_unreachable():
@@ -102,7 +102,7 @@ def test_a_closed_port_is_unreachable():
 
     outcome = post(f"http://127.0.0.1:{port}/")
 
-    assert (summary(outcome), outcome.told) == ((Retry, None, "connect"), "unreachable")
+    assert (summary(outcome), outcome.public_problem) == ((Retry, None, "connect"), "unreachable")
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "all_proxy"])
@@ -130,7 +130,7 @@ def test_a_name_without_an_address_is_unreachable():
 
     for resolve in (unknown, Names("")):
         outcome = post("https://hooks.example/", Policy(), resolve=resolve)
-        assert (summary(outcome), outcome.told) == ((Retry, None, "dns"), "unreachable")
+        assert (summary(outcome), outcome.public_problem) == ((Retry, None, "dns"), "unreachable")
 
 
 def test_a_resolver_that_does_not_answer_is_left_behind():

@@ -7,8 +7,8 @@ import pytest
 
 from question_bank.compile import compile_bank
 from question_bank.datasets.answer_table import read_answers
-from question_bank.datasets.refit import refit_bank, rows_of
 from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.datasets.update import refit_bank, rows_of
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 
@@ -135,7 +135,7 @@ def test_few_answers_that_agree_with_the_bank_change_it_little(bank):
 
     refitted = refit_bank(bank, rows, who, 1)
 
-    assert refitted.fit.pseudo_counts >= 20
+    assert refitted.update.strength >= 20
     assert share(refitted.bank, "mood", "a", "3") == pytest.approx(0.5, abs=0.08)
 
 
@@ -143,7 +143,7 @@ def test_respondents_without_a_label_are_left_out(bank):
     """Respondents with a label are all used."""
     rows, who = people(60)
     some = [persona if n < 40 else None for n, persona in enumerate(who)]
-    assert len(refit_bank(bank, rows, some, 1).fit.membership) == 40
+    assert refit_bank(bank, rows, some, 1).update.counts.respondents == 40
 
 
 def test_a_question_whose_parent_nobody_answered_keeps_its_table(bank):

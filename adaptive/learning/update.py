@@ -190,7 +190,9 @@ def maximise(published: Model, counts: Counts, strength: float) -> Model:
     """Run the M step: return the tables from expected counts, with the published ones as `strength` respondents of each persona.
 
     A share is ``(n(k, a) + strength * published(a | k)) / (n(k) + strength)``, the posterior mean under a Dirichlet prior; a number has the
-    moments of its answers and `strength` published ones together. A signal that nobody showed keeps its table.
+    moments of its answers and `strength` published ones together. A signal that nobody showed keeps its table; of the others the share is
+    that among respondents with any event. The E step takes only signals that were seen as evidence, so for them the steps end at a fixed
+    point, not at the maximum of a likelihood.
     """
     shares = strength * len(published.prior) * published.prior + counts.membership
     given = {q: _edge_table(published.given[q], counts, q, strength) for q in published.parents}

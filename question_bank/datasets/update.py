@@ -93,11 +93,16 @@ def update_bank(bank: CompiledBank, chunks: Chunks, seed: int, heading: str, wat
 def stored_chunks(chunks: Iterable[Answers]) -> Iterator[Chunks]:
     """Write chunks to a temporary file without a name, and yield them as an object that reads them again each time it is iterated.
 
-    So a database is read once, and answers that arrive meanwhile cannot change the respondents between two passes.
+    So a database is read once, and answers that arrive meanwhile cannot change the respondents between two passes. Raises ValueError
+    where the file cannot be written.
     """
     with TemporaryFile(prefix="discern-") as file:
-        for answers in chunks:
-            pickle.dump(answers, file, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            for answers in chunks:
+                pickle.dump(answers, file, protocol=pickle.HIGHEST_PROTOCOL)
+            file.flush()
+        except OSError as wrong:
+            raise ValueError(f"the answers cannot be kept in a temporary file: {wrong.strerror}") from None
         yield _StoredChunks(file, file.tell())
 
 

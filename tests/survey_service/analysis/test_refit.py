@@ -168,7 +168,7 @@ def test_the_hazard_is_fitted_to_where_respondents_left(service):
 
 
 SIGNALS = """signals:
-  - {id: kettle, match: {event: Kettle Bought}, likelihood: {tea: 0.4, coffee: 0.4}, at_most: 2}
+  - {id: kettle, match: {event: Kettle Bought}, likelihood: {tea: 0.4, coffee: 0.4}, at_most: 2, half_life_days: 30}
   - {id: mill, match: {event: Mill Bought}, likelihood: {tea: 0.1, coffee: 0.3}}
 surveys:"""
 

@@ -74,7 +74,8 @@ def refit_bank(
             yield answers_of(compiled, respondents, None if labels is None else [labels[n] for n in some])
 
     with stored_chunks(chunks()) as again:
-        return update_bank(compiled, again, seed, "Refitted by `discern fit --from` to {respondents} respondents.", watch)
+        heading = "Refitted by `discern fit --from` to {respondents} respondents, {missing:.1%} of answers missing."
+        return update_bank(compiled, again, seed, heading, watch)
 
 
 def update_bank(bank: CompiledBank, chunks: Chunks, seed: int, heading: str, watch: Callable[[int], None] = lambda _: None) -> UpdatedBank:
@@ -82,7 +83,7 @@ def update_bank(bank: CompiledBank, chunks: Chunks, seed: int, heading: str, wat
 
     The published tables count as so many respondents of each persona as held-out answers choose. Questions without answers keep their
     tables; so does a question whose parent has no answers. Dependences, topics, weights, texts and ids are kept. `heading` is the first
-    line of the notes, in which ``{respondents}`` stands for their number. `watch` is called with 1 for each of `STRENGTHS`. Raises
+    line of the notes, in which ``{respondents}`` stands for their number and ``{missing}`` for the share of answers that are missing. `watch` is called with 1 for each of `STRENGTHS`. Raises
     ValueError without respondents, TypeError where the chunks can be read only once.
     """
     update = update_model(model_of(bank), chunks, np.random.default_rng(seed), watch)
@@ -309,9 +310,9 @@ def _shares(names: Sequence[str], table: Floats) -> Mapping[str, Row]:
 def _notes(bank: CompiledBank, update: UpdatedModel, heading: str) -> Mapping[str, str]:
     """Return comments for `write_bank`: the weight of the published tables, and the support of each persona, style and question."""
     respondents, answered = update.counts.respondents, update.counts.answered
-    missing = 1 - answered.sum() / (respondents * np.count_nonzero(answered))
+    missing = 1 - answered.sum() / max(respondents * np.count_nonzero(answered), 1)
     notes = {
-        "": f"{heading.format(respondents=respondents)} {missing:.1%} of answers missing.\n"
+        "": f"{heading.format(respondents=respondents, missing=missing)}\n"
         f"The published tables count as {update.strength:g} respondents of each persona (cross-validated)."
     }
     shares, persona_of = update.counts.membership, np.array(bank.bank.persona_of)

@@ -83,8 +83,8 @@ def update_bank(bank: CompiledBank, chunks: Chunks, seed: int, heading: str, wat
 
     The published tables count as so many respondents of each persona as held-out answers choose. Questions without answers keep their
     tables; so does a question whose parent has no answers. Dependences, topics, weights, texts and ids are kept. `heading` is the first
-    line of the notes, in which ``{respondents}`` stands for their number and ``{missing}`` for the share of answers that are missing. `watch` is called with 1 for each of `STRENGTHS`. Raises
-    ValueError without respondents, TypeError where the chunks can be read only once.
+    line of the notes; ``{respondents}`` in it stands for their number, ``{missing}`` for the share of answers that are missing. `watch` is
+    called with 1 for each of `STRENGTHS`. Raises ValueError without respondents, TypeError where the chunks can be read only once.
     """
     update = update_model(model_of(bank), chunks, np.random.default_rng(seed), watch)
     return UpdatedBank(updated_bank(bank, update.model, update.counts), update, _notes(bank, update, heading))

@@ -18,7 +18,6 @@ from scipy.stats import norm
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.cross_validation import Fold, TrainingSet
 from adaptive.learning.latent_classes import Personas
-from adaptive.learning.responses import items_of
 
 FALSE_EDGES = (0.05, 0.5, 5.0, 50.0)
 """Expected numbers of false edges in a file without any dependence, tried in turn; divided among all pairs (Bonferroni).
@@ -187,11 +186,6 @@ class Linkable:
         """Count the pairs anew at each call: the counts of all folds together would fill the memory."""
         return count_pairs(self._training.answers.hot[rows][:, self._cells], membership)
 
-    def places(self, parents: Mapping[int, int]) -> dict[int, int]:
-        """Return the edges of a forest between places in `questions`, where both ends are among them."""
-        place = {int(question): n for n, question in enumerate(self.questions)}
-        return {place[child]: place[parent] for child, parent in parents.items() if child in place and parent in place}
-
 
 def linkable_questions(training: TrainingSet, allowed: Bools) -> Ints:
     """Return the questions that are a single linkable item and `allowed`, a (Q,) mask."""
@@ -199,18 +193,12 @@ def linkable_questions(training: TrainingSet, allowed: Bools) -> Ints:
 
 
 def fit_forest(training: TrainingSet, fitted: Personas, folds: Sequence[Fold], questions: Ints) -> Dependences:
-    """Return the forest among `questions` with the largest held-out gain; an empty one where none gains.
-
-    Published edges are kept, and their tables are shrunk to the published ones.
-    """
+    """Return the forest among `questions` with the largest held-out gain; an empty one where none gains."""
     if len(questions) < 2:
         return Dependences()
     linkable = Linkable(training, questions)
     pairs = linkable.pairs(slice(None), fitted.membership)
     information = conditional_information(pairs, linkable.items)
-    kept = linkable.places(training.published.parents if training.published else {})
-    for child, parent in kept.items():
-        information[child, parent] = information[parent, child] = 2 * information.max() + 1
     gains: dict[float, list[HeldOut]] = {strength: [] for strength in TREE_STRENGTHS}
     for fold in folds:
         counts, held_out = linkable.pairs(fold.train, fold.fitted.membership), linkable.pairs(fold.held_out, fold.truth)
@@ -218,10 +206,7 @@ def fit_forest(training: TrainingSet, fitted: Personas, folds: Sequence[Fold], q
             gains[strength].append(held_out_gain(linkable.table(fold.fitted), counts, held_out, linkable.items, strength))
 
     def grow(held_out: HeldOut, chance: float) -> dict[int, int]:
-        holds = held_out.significant(chance)
-        for child, parent in kept.items():
-            holds[child, parent] = holds[parent, child] = True
-        return spanning_forest(information, holds)
+        return spanning_forest(information, held_out.significant(chance))
 
     best, worth = Dependences(), -np.inf
     for strength, by_fold in gains.items():
@@ -272,26 +257,5 @@ def edge_tables(
     given = {}
     for child, parent in parents.items():
         block = np.ix_(np.arange(len(tables)), cells[parent], cells[child])
-        before = _published_edge_table(training, fitted, child, parent)
-        if before is None:
-            given[child] = tables[block]
-        else:
-            seen = counts[block]
-            given[child] = (seen + fitted.pseudo_counts * before) / (seen.sum(axis=2, keepdims=True) + fitted.pseudo_counts)
+        given[child] = tables[block]
     return given
-
-
-def _published_edge_table(training: TrainingSet, fitted: Personas, child: int, parent: int) -> Floats | None:
-    """Return the published (K, P, A) table of an edge, by Bayes' rule where it was published in the other direction."""
-    known = training.published
-    if known is None:
-        return None
-    if known.parents.get(child) == parent:
-        return known.given[child]
-    if known.parents.get(parent) != child:
-        return None
-    items = items_of(training.levels)
-    own = fitted.table[:, items == np.flatnonzero(training.answers.questions == child)[0]]
-    joint = known.given[parent].transpose(0, 2, 1) * own[:, None, :]  # (K, P, A)
-    turned: Floats = joint / joint.sum(axis=2, keepdims=True)
-    return turned

@@ -1,33 +1,17 @@
 """Cross-validation: respondents in folds, and models fitted without each fold, by which every choice is scored."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from adaptive.arrays import Floats, Ints
-from adaptive.learning.latent_classes import Anchor, Personas, Split, fit_personas, fit_styles, style_posterior
-from adaptive.learning.responses import MISSING, Answers, one_hot, starts_of
+from adaptive.learning.latent_classes import Personas, Split, fit_personas, fit_styles, style_posterior
+from adaptive.learning.responses import MISSING, Answers, one_hot
 from adaptive.response_styles import Styles
 
 FOLDS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class PublishedTables:
-    """The tables that a bank had before these answers: (K,) prior, a (K, A) table per item, and optional no-answer tables and forests.
-
-    `silence` is question -> (K,); `parents` child -> parent and `given` child -> (K, P, A), of questions that are one item. Where personas
-    have `styles`, K is the number of classes.
-    """
-
-    prior: Floats
-    tables: Sequence[Floats]
-    silence: Mapping[int, Floats] = field(default_factory=dict)
-    parents: Mapping[int, int] = field(default_factory=dict)
-    given: Mapping[int, Floats] = field(default_factory=dict)
-    styles: Styles | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +42,6 @@ class TrainingSet:
     membership: Floats
     labelled: bool
     fold_of: Ints  # (N,) fold of each respondent
-    published: PublishedTables | None = None
     no_answer_questions: tuple[int, ...] = ()
     starts: tuple[Floats, ...] = ()
     split: Split | None = None
@@ -66,9 +49,7 @@ class TrainingSet:
     @property
     def classes(self) -> Styles | None:
         """The persona of each class, or None where every persona is one class."""
-        if self.split is not None:
-            return self.split.styles
-        return None if self.published is None else self.published.styles
+        return None if self.split is None else self.split.styles
 
     @cached_property
     def levels(self) -> list[int]:
@@ -91,22 +72,12 @@ class TrainingSet:
         rows = slice(None) if left_out is None else np.flatnonzero(self.fold_of != left_out)
         hot = self.hot[rows]
         membership = self.membership[rows] if left_out is None or not self.starts else self.starts[left_out]
-        personas = fit_personas(hot, self.levels, membership, pseudo_counts, settled=self.labelled, anchor=self._anchor(hot))
+        personas = fit_personas(hot, self.levels, membership, pseudo_counts, settled=self.labelled)
         if self.split is None:
             return personas
         return fit_styles(
             hot, self.levels, personas, self.split.styles, self.split.start if left_out is None else self.split.starts[left_out]
         )
-
-    def _anchor(self, hot: Floats) -> Anchor | None:
-        if self.published is None:
-            return None
-        tables = list(self.published.tables)
-        for item, question in enumerate(self.no_answer_questions, len(self.answers.levels)):
-            cells = hot[:, starts_of(self.levels)[item] :][:, :2].sum(axis=0) + 0.5
-            silent = self.published.silence.get(question, np.full(len(self.published.prior), cells[1] / cells.sum()))
-            tables.append(np.column_stack([1 - silent, silent]))
-        return Anchor(self.published.prior, np.concatenate(tables, axis=1))
 
     def folds(self, pseudo_counts: float) -> list[Fold]:
         return [self._fold(part, pseudo_counts) for part in range(int(self.fold_of.max()) + 1)]

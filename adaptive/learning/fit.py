@@ -11,8 +11,8 @@ import numpy as np
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.calibration import EvidenceWeights, ScoredRespondents, choose_weights, engine_tables, no_answer_tables
 from adaptive.learning.chow_liu import Dependences, fit_forest, linkable_questions
-from adaptive.learning.cross_validation import Fold, PublishedTables, TrainingSet, assign_folds
-from adaptive.learning.latent_classes import ParallelMap, Personas, Split, fit_latent_classes, style_posterior
+from adaptive.learning.cross_validation import Fold, TrainingSet, assign_folds
+from adaptive.learning.latent_classes import ParallelMap, Personas, Split, fit_latent_classes
 from adaptive.learning.model_selection import choose_style_numbers, initial_styles
 from adaptive.learning.responses import MISSING, Answers, split_items
 from adaptive.learning.screening import informative_no_answers, repeated_questions
@@ -21,7 +21,6 @@ from adaptive.response_styles import Styles
 from adaptive.tables import ResponseTables
 
 STRENGTHS = (2.0, 4.0, 8.0, 16.0, 32.0)
-PUBLISHED_STRENGTHS = (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0)
 STARTS = 24
 FOLD_STARTS = 6
 
@@ -108,28 +107,6 @@ def fit_with_labels(
     return _fit_with_styles(training, rng, watch, parallel_map, styles=styles)
 
 
-def refit(
-    answers: Answers, known: PublishedTables, labels: Ints | Floats | None, rng: np.random.Generator, watch: OnStep = lambda _: None
-) -> Fit:
-    """Fit more answers to questions that have tables; these count as so many respondents as cross-validation chooses, 2 to 200.
-
-    `labels` are as in `fit_with_labels`; respondents with -1 or a row of zeros are left out. Without labels the personas of all are
-    inferred from the known tables, where EM starts, so that personas keep their order. The style of a labelled respondent is inferred
-    from the known tables.
-    """
-    before = Personas(known.prior, np.concatenate(known.tables, axis=1), np.empty(0), 0.0)
-    if labels is None:
-        start = before.posterior(answers.hot)[0]
-        return _fit_everything(TrainingSet(answers, start, False, assign_folds(len(answers.codes), rng), known), rng, watch)[0]
-    membership = _membership_from_labels(labels, len(known.prior) if known.styles is None else known.styles.personas)
-    rows = np.flatnonzero(membership.sum(axis=1) > 0)
-    labelled, truth = answers.take(rows), membership[rows]
-    fold_of = assign_folds(len(rows), rng, truth.argmax(axis=1))
-    if known.styles is not None:
-        truth = style_posterior(before, known.styles, labelled.hot, truth)[0]
-    return _fit_everything(TrainingSet(labelled, truth, True, fold_of, known), rng, watch)[0]
-
-
 def _membership_from_labels(labels: Ints | Floats, personas: int) -> Floats:
     """Return (N, K) P(persona) from labels, or unchanged where it is given as such."""
     return labels.astype(float) if labels.ndim == 2 else (labels[:, None] == np.arange(personas)).astype(float)
@@ -165,14 +142,12 @@ def _fit_everything(
     training: TrainingSet, rng: np.random.Generator, watch: OnStep, scored_on: Sequence[ScoredRespondents] | None = None
 ) -> tuple[Fit, EvidenceWeights]:
     watch("shrinkage")
-    strengths = STRENGTHS if training.published is None else PUBLISHED_STRENGTHS
-    best, folds = _choose_shrinkage(training, strengths)
+    best, folds = _choose_shrinkage(training)
     watch("silence")
     no_answer_gain = informative_no_answers(training, folds, best)
-    no_answer_questions = sorted({*no_answer_gain, *(training.published.silence if training.published else ())})
-    if no_answer_questions:
-        training = training.with_no_answers(no_answer_questions)
-        best, folds = _choose_shrinkage(training, strengths)
+    if no_answer_gain:
+        training = training.with_no_answers(sorted(no_answer_gain))
+        best, folds = _choose_shrinkage(training)
     fitted = training.fit(best)
     watch("dependences")
     topics, _ = repeated_questions(training, folds)
@@ -194,10 +169,10 @@ def _fit_everything(
     return fit, weights
 
 
-def _choose_shrinkage(training: TrainingSet, strengths: tuple[float, ...]) -> tuple[float, list[Fold]]:
+def _choose_shrinkage(training: TrainingSet) -> tuple[float, list[Fold]]:
     """Return the strength of shrinkage under which held-out answers are likeliest, and its folds."""
-    tried = {strength: training.folds(strength) for strength in strengths}
-    best = max(strengths, key=lambda strength: sum(fold.score for fold in tried[strength]))
+    tried = {strength: training.folds(strength) for strength in STRENGTHS}
+    best = max(STRENGTHS, key=lambda strength: sum(fold.score for fold in tried[strength]))
     return best, tried[best]
 
 

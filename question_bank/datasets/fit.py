@@ -80,12 +80,10 @@ def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str) -> Bank:
     )
 
 
-def questions_with_tables(
-    questions: Sequence[Question], dataset: Dataset, fit: Fit, keys: Sequence[str], known: Mapping[int, Distributions] | None = None
-) -> list[Question]:
+def questions_with_tables(questions: Sequence[Question], dataset: Dataset, fit: Fit, keys: Sequence[str]) -> list[Question]:
     """Return the questions with the tables of the fit: likelihoods, parents, no-answer tables, topics.
 
-    `keys` are the keys of a table, one per persona or style; `known` are published distributions of number questions.
+    `keys` are the keys of a table, one per persona or style.
     """
     topics = topic_names(fit.topics, [question.id for question in questions])
     filled = []
@@ -99,9 +97,7 @@ def questions_with_tables(
             given = {key: _rows(parent.outcomes, table[k]) for k, key in enumerate(keys)}
             filled.append(replace(updated, parent=parent.id, likelihood={}, likelihood_given=given))
         else:
-            filled.append(
-                replace(updated, parent=None, likelihood=_likelihood(dataset, q, fit, keys, (known or {}).get(q)), likelihood_given={})
-            )
+            filled.append(replace(updated, parent=None, likelihood=_likelihood(dataset, q, fit, keys), likelihood_given={}))
     return filled
 
 
@@ -114,11 +110,12 @@ def topic_names(topics: Ints, ids: Sequence[str]) -> dict[int, str]:
     return {q: f"like-{first[int(topic)]}"[:64].rstrip("-_") for q, topic in enumerate(topics) if topic >= 0}
 
 
-def _likelihood(dataset: Dataset, q: int, fit: Fit, keys: Sequence[str], known: Distributions | None) -> Mapping[str, Row]:
+def _likelihood(dataset: Dataset, q: int, fit: Fit, keys: Sequence[str]) -> Mapping[str, Row]:
     tables = [fit.tables[item] for item in np.flatnonzero(dataset.questions == q)]
     column = dataset.columns[q]
     if column.numbers is not None:
-        if known is None and fit.styles is not None:
+        known = None
+        if fit.styles is not None:
             by_persona = fit_distributions(column.numbers, fit.styles.marginal(fit.membership), fit.pseudo_counts)
             persona_of = fit.styles.persona_of
             known = Distributions(by_persona.centre[persona_of], by_persona.width[persona_of], by_persona.logarithmic[persona_of])

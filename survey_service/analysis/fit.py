@@ -18,11 +18,12 @@ from adaptive.learning.cross_validation import FOLDS
 from adaptive.learning.fit import Fit
 from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
+from adaptive.learning.update import STRENGTHS
 from question_bank.datasets.answer_table import ColumnMap, read_answers
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, persona_ids
 from question_bank.datasets.infer import ReadOptions, read_dataset
-from question_bank.datasets.refit import refit_bank, rows_of
+from question_bank.datasets.update import refit_bank, rows_of
 from question_bank.definitions import Bank
 from question_bank.files.fields import SLUG, SLUG_TODO
 from question_bank.files.load import check_bank
@@ -77,7 +78,7 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
         fit = fit_dataset(dataset, personas, options.seed, _print_step, parallel_map, styles=options.styles)
     silent = tuple(dataset.columns[q].question.id for q in sorted(fit.silence))
     columns = dataset.column_map(persona_ids(dataset), silent, keep_repeats=options.columns.keep_repeats)
-    summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, fit)
+    summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, len(fit.membership))
     if options.styles:
         compared.append(_styles_summary(fit))
     return "\n".join([*compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
@@ -96,14 +97,16 @@ def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, options
         names, ignore=names.ignore | set(options.columns.without), keep_repeats=names.keep_repeats or options.columns.keep_repeats
     )
     table = read_answers(read_cells(answers), before, answers.name, column_map, options.columns.label)
-    refitted = refit_bank(before, rows_of(table), table.labels, options.seed, _print_step)
+    with progress("refitting", len(STRENGTHS)) as watch:
+        refitted = refit_bank(before, rows_of(table), table.labels, options.seed, watch)
     silent = frozenset(question.id for question in refitted.bank.questions if question.no_answer is not None) & table.asked
     ignored = column_map.ignore if options.columns.label is None else column_map.ignore | {options.columns.label}
-    summary = _write_files(out, refitted.bank, refitted.notes, replace(column_map, silent=silent, ignore=ignored), refitted.fit)
+    respondents = refitted.update.counts.respondents
+    summary = _write_files(out, refitted.bank, refitted.notes, replace(column_map, silent=silent, ignore=ignored), respondents)
     return "\n".join(summary)
 
 
-def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, fit: Fit) -> list[str]:
+def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: ColumnMap, respondents: int) -> list[str]:
     """Write both files and return warnings and a summary. Raises ValueError for an invalid bank and for files that cannot be written."""
     text = write_bank(bank, notes)
     report = check_bank(text.encode(), out.name)
@@ -114,9 +117,10 @@ def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: Colum
         out.with_suffix(".columns.yaml").write_text(columns.written(), encoding="utf-8")
     except OSError as wrong:
         raise ValueError(f"--out: {wrong.filename} cannot be written: {wrong.strerror}") from None
+    dependences = sum(bool(question.likelihood_given) for question in bank.questions)
     summary = (
-        f"{out.name}: {len(fit.membership)} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
-        f"{len(fit.dependences.parents)} dependences, evidence weight {fit.evidence_weight:g}"
+        f"{out.name}: {respondents} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
+        f"{dependences} dependences, evidence weight {bank.evidence_weight:g}"
     )
     return [*(f"warning: {warning}" for warning in report.warnings), summary]
 

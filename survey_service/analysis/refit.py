@@ -1,43 +1,52 @@
 """`discern refit`: update a published bank with the stored answers, and write a draft of its next version with a comparison."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from adaptive.learning.update import STRENGTHS, Answers, UpdatedModel, distance, update_model
+from adaptive.learning.expected_counts import Answers
+from adaptive.learning.update import STRENGTHS, UpdatedModel, distance
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank
-from question_bank.datasets.update import Pilot, answers_of, model_of, pilots_of, updated_bank
+from question_bank.datasets.update import CHUNK, Pilot, answers_of, pilots_of, stored_chunks, update_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import check_bank
 from question_bank.files.write import write_bank
 from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Options, figures, simulate_survey
-from survey_service.belief.evidence import interpret
+from survey_service.belief.evidence import SIGNALS_PER_STATEMENT, interpret, is_current, label_of, label_row, signal_events
 from survey_service.store.banks import Banks
-from survey_service.store.tables.core import Answer
+from survey_service.store.tables.core import Answer, Contact
+from survey_service.store.tables.inbound import ContactEvent
 
 NEEDED_PER_PERSONA = 20
 """Fewest respondents with two answers or more, per persona, for a refit."""
 
 SIMULATED = 2000
 
+NOT_PUBLISHED = "Nothing is published: read it, change it, then run `discern publish`."
+
+MOST_PARAMETERS = 30_000
+"""Parameters of a statement: SQLite takes 32,766, and that for signals names every contact once a signal."""
+
 
 @dataclass(frozen=True, eq=False)
 class Refitted:
-    """The published bank, the draft of its next version, and the answers and update behind it."""
+    """The published bank, the draft of its next version, and the update behind it with its notes."""
 
     survey: str
     version: int
     published: CompiledBank
     draft: CompiledBank
-    answers: Answers
     update: UpdatedModel
+    notes: Mapping[str, str]
     pilots: list[Pilot]
     seed: int
 
@@ -45,36 +54,75 @@ class Refitted:
 def refit_survey(session: Session, banks: Banks, survey: str, seed: int) -> Refitted:
     """Refit the bank of a survey. Raises NotFound for a survey that is not published, ValueError where there are too few answers."""
     bank, version = banks.current(session, survey)
-    respondents = [given for given in stored_answers(session, bank) if len(given) > 1]
+    heading = f"Draft by `discern refit` from version {version} and the answers of {{respondents}} respondents."
+    with stored_chunks(stored_answers(session, bank)) as chunks:
+        _check_enough(bank, survey, sum(map(len, chunks)))
+        with progress(f"refit {survey}", len(STRENGTHS)) as watch:
+            updated = update_bank(bank, chunks, seed, heading, watch)
+    draft = compile_bank(with_hazard(updated.bank, survey, fit_survey_hazard(session, bank, survey)))
+    return Refitted(survey, version, bank, draft, updated.update, updated.notes, pilots_of(bank, updated.update.counts), seed)
+
+
+def _check_enough(bank: CompiledBank, survey: str, respondents: int) -> None:
     needed = NEEDED_PER_PERSONA * len(bank.personas)
-    if len(respondents) < needed:
+    if respondents < needed:
         raise ValueError(
-            f'"{survey}": {len(respondents)} respondents have given two answers or more to the bank {bank.bank.id}; a refit needs {needed} '
-            f"({NEEDED_PER_PERSONA} for each of {len(bank.personas)} personas): wait for {needed - len(respondents)} more"
+            f'"{survey}": {respondents} respondents have given two answers or more to the bank {bank.bank.id}; a refit needs {needed} '
+            f"({NEEDED_PER_PERSONA} for each of {len(bank.personas)} personas): wait for {needed - respondents} more"
         )
-    answers = answers_of(bank, respondents)
-    with progress(f"refit {survey}", len(STRENGTHS)) as watch:
-        update = update_model(model_of(bank), answers, np.random.default_rng(seed), watch)
-    draft = compile_bank(
-        with_hazard(updated_bank(bank, update.model, answers, update.membership), survey, fit_survey_hazard(session, bank, survey))
-    )
-    return Refitted(survey, version, bank, draft, answers, update, pilots_of(bank, answers), seed)
 
 
-def stored_answers(session: Session, bank: CompiledBank) -> Iterator[list[ObservedAnswer]]:
-    """Yield the answers of each contact to any version of this bank, as far as they are valid in the published one.
+def stored_answers(session: Session, bank: CompiledBank) -> Iterator[Answers]:
+    """Yield the respondents with two answers or more to any version of this bank in chunks: answers, signals and labels.
 
-    Answers that came too fast to have been read are left out.
+    Answers count as far as they are valid in the published version; those that came too fast to have been read are left out. Signals are
+    decayed to the newest answer to the bank, so that the same answers always give the same tables.
     """
-    order = col(Answer.contact_id), col(Answer.id)
-    statement = select(Answer).where(Answer.bank == bank.bank.id, Answer.state == "current").order_by(*order)
-    for _, log in groupby(session.exec(statement), key=lambda answer: answer.contact_id):
-        yield [given for _, given in interpret(log, bank) if given.weight == 1]
+    current = Answer.bank == bank.bank.id, is_current(Answer)
+    now = session.exec(select(func.max(Answer.given_at)).where(*current)).one()
+    size = min(CHUNK, MOST_PARAMETERS // max(min(len(bank.bank.signals), SIGNALS_PER_STATEMENT), 1))
+    last = ""
+    while True:
+        page = select(Answer.contact_id).where(*current, col(Answer.contact_id) > last).distinct().order_by(Answer.contact_id).limit(size)
+        contacts = session.exec(page).all()
+        if not contacts:
+            return
+        mine = col(Answer.contact_id) > last, col(Answer.contact_id) <= contacts[-1]
+        last = contacts[-1]
+        log = session.exec(select(Answer).where(*current, *mine).order_by(col(Answer.contact_id), col(Answer.id)))
+        given = {
+            contact: [answer for _, answer in interpret(answers, bank) if answer.weight == 1]
+            for contact, answers in groupby(log, key=lambda answer: answer.contact_id)
+        }
+        yield _chunk(session, bank, {contact: answers for contact, answers in given.items() if len(answers) > 1}, now)
+
+
+def _chunk(session: Session, bank: CompiledBank, given: Mapping[str, list[ObservedAnswer]], now: datetime) -> Answers:
+    """Return the answers of some contacts with their behaviour: signals, whether there is any event, and the log-likelihood of labels."""
+    contacts = list(given)
+    answers = answers_of(bank, list(given.values()))
+    evidence = np.zeros((len(contacts), bank.tables.classes))
+    place = {contact: n for n, contact in enumerate(contacts)}
+    for contact in session.exec(select(Contact).where(col(Contact.id).in_(contacts))):
+        if (label := label_of(contact, bank)) is not None:
+            evidence[place[contact.id]] = label_row(bank, label)
+    keys = np.array([crc32(contact.encode()) for contact in contacts], dtype=np.int64)
+    answers = replace(answers, evidence=evidence, keys=keys)
+    if not bank.bank.signals:
+        return answers
+    index = {signal.id: s for s, signal in enumerate(bank.bank.signals)}
+    weights, active = np.zeros((len(contacts), len(index))), np.zeros(len(contacts), dtype=bool)
+    for contact_id, events in signal_events(session, contacts, bank, now).items():
+        for event in events:
+            weights[place[contact_id], index[event.signal]] += event.weight
+    for contact_id in session.exec(select(ContactEvent.contact_id).where(col(ContactEvent.contact_id).in_(contacts)).distinct()):
+        active[place[contact_id]] = True
+    return replace(answers, signals=weights, active=active)
 
 
 def write_draft(result: Refitted, out: Path) -> None:
     """Write the draft to a file, to be reviewed and published by hand. Raises ValueError where it cannot be written."""
-    text = write_bank(result.draft.bank, _notes(result))
+    text = write_bank(result.draft.bank, {**result.notes, "": f"{result.notes['']}\n{NOT_PUBLISHED}"})
     report = check_bank(text.encode(), out.name)
     if report.errors:
         raise ValueError("\n".join(["these answers do not make a bank:", *map(str, report.errors)]))
@@ -84,37 +132,17 @@ def write_draft(result: Refitted, out: Path) -> None:
         raise ValueError(f"--out: {wrong.filename} cannot be written: {wrong.strerror}") from None
 
 
-def _notes(result: Refitted) -> Mapping[str, str]:
-    people = len(result.update.membership)
-    counts = result.answers.answered.sum(axis=0)
-    notes = {
-        "": f"Draft by `discern refit` from version {result.version} and the answers of {people} respondents.\n"
-        f"The tables of version {result.version} count as {result.update.strength:g} respondents of each persona (cross-validated).\n"
-        "Nothing is published: read it, change it, then run `discern publish`."
-    }
-    shares, styles = result.update.membership.sum(axis=0), result.published.tables.styles
-    for k, share in enumerate(shares if styles is None else styles.marginal(shares)):
-        notes[f"personas.{k}"] = f"support: {share:.0f} of {people} respondents"
-    return notes | {f"questions.{q}": f"support: {count} answers" for q, count in enumerate(counts) if count}
-
-
 def comparison(result: Refitted) -> dict[str, Any]:
     """Return what changed and the held-out gain, as plain data: the structure of `--json` (docs/simulate.md)."""
-    update = result.update
-    gain = update.after - update.before
+    update, held_out = result.update, result.update.held_out
     return {
         "bank": result.published.bank.id,
         "survey": result.survey,
         "version": result.version,
-        "respondents": len(gain),
-        "answers": int(result.answers.answered.sum()),
+        "respondents": update.counts.respondents,
+        "answers": int(update.counts.answered.sum()),
         "published_counts_as": update.strength,
-        "held_out_log_score": {
-            "before": float(update.before.mean()),
-            "after": float(update.after.mean()),
-            "gain": float(gain.mean()),
-            "standard_error": float(gain.std() / np.sqrt(len(gain))),
-        },
+        "held_out_log_score": asdict(held_out),
         "simulated": {"before": _simulated(result.published.bank, result), "after": _simulated(result.draft.bank, result)},
         "personas": [
             {"persona": persona.id, "before": persona.prior, "after": new.prior}
@@ -138,7 +166,7 @@ def _simulated(bank: Bank, result: Refitted) -> dict[str, float]:
 
 def _table_changes(result: Refitted) -> Iterator[dict[str, Any]]:
     """Yield, for each question with a table before and after, their total variation and the persona where it is largest."""
-    counts, persona_of = result.answers.answered.sum(axis=0), result.published.bank.persona_of
+    counts, persona_of = result.update.counts.answered, result.published.bank.persona_of
     for q, (old, new) in enumerate(zip(result.published.tables.questions, result.draft.tables.questions, strict=True)):
         question = result.published.bank.questions[q]
         if question.pilot or (not question.likelihood and not question.likelihood_given):

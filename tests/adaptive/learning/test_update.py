@@ -10,7 +10,8 @@ from scipy.special import softmax
 from adaptive import Choice, MultipleChoice, Numeric, ResponseTables, StopRule, SurveyRules
 from adaptive.evaluation.replay import Respondents
 from adaptive.evaluation.simulate import draw_respondents, interview
-from adaptive.learning.update import STRENGTHS, Answers, Model, distance, fit_model, log_joint, update_model
+from adaptive.learning.expected_counts import Answers, Columns, Model, log_joint, posterior
+from adaptive.learning.update import STRENGTHS, distance, fit_model, update_model
 from adaptive.posterior import infer
 from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.datasets.update import answers_of, model_of, updated_bank
@@ -58,13 +59,12 @@ def test_tables_move_towards_the_answers_and_personas_keep_their_order():
     who, answers = draw_answers(a_world(TABLES["true"]), 1500, 1, skip=0.2)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
 
-    updated = update_model(published, answers, np.random.default_rng(2))
+    updated = update_model(published, [answers], np.random.default_rng(2))
 
     for question in updated.model.questions:
         np.testing.assert_allclose(question.table, TABLES["true"], atol=0.05)
-    assert (updated.membership.argmax(axis=1) == who).mean() > 0.95
-    gain = updated.after - updated.before
-    assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
+    assert (posterior(updated.model, answers).argmax(axis=1) == who).mean() > 0.95
+    assert updated.held_out.gain > 5 * updated.held_out.standard_error
     assert updated.strength < STRENGTHS[-1]
 
 
@@ -73,13 +73,12 @@ def test_true_tables_hardly_change():
     _, answers = draw_answers(a_world(TABLES["true"]), 300, 3)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["true"]).questions)
 
-    updated = update_model(published, answers, np.random.default_rng(4))
+    updated = update_model(published, [answers], np.random.default_rng(4))
 
     assert updated.strength >= 200
     pairs = zip(published.questions, updated.model.questions, strict=True)
     assert max(distance(old, new).max() for old, new in pairs) < 0.04
-    gain = updated.after - updated.before
-    assert abs(gain.mean()) < 3 * gain.std() / np.sqrt(len(gain))
+    assert abs(updated.held_out.gain) < 3 * updated.held_out.standard_error
 
 
 def test_tables_of_every_type_are_fitted():
@@ -109,9 +108,10 @@ def test_tables_of_every_type_are_fitted():
         {3: np.full((2, 2, 2), 0.5)},
     )
 
-    model, membership = fit_model(published, Answers(codes, silent, {1: ticks}, {2: numbers}), 5.0)
+    answers = Answers(codes, silent, {1: ticks}, {2: numbers})
+    model = fit_model(published, [answers], 5.0)
 
-    assert ((membership[:, 1] > 0.5) == who).mean() > 0.99
+    assert ((posterior(model, answers)[:, 1] > 0.5) == who).mean() > 0.99
     np.testing.assert_allclose(model.questions[1].ticked, [[0.3, 0.6], [0.8, 0.1]], atol=0.05)
     np.testing.assert_allclose(model.questions[2].centre, [1.0, 20.0], rtol=0.06)
     np.testing.assert_allclose(model.questions[2].width, [0.5, 2.0], rtol=0.15)
@@ -124,7 +124,7 @@ def test_a_published_table_with_infinite_weight_does_not_change():
     """A strength of 1e12 leaves the tables as they were."""
     _, answers = draw_answers(a_world(TABLES["true"]), 200, 6)
     published = Model(np.array([0.5, 0.5]), a_world(TABLES["published"]).questions)
-    model, _ = fit_model(published, answers, 1e12)
+    model = fit_model(published, [answers], 1e12)
     for old, new in zip(published.questions, model.questions, strict=True):
         np.testing.assert_allclose(new.table, old.table, atol=1e-6)
 
@@ -148,9 +148,10 @@ def test_an_updated_bank_is_written_without_the_lapse():
         for _ in range(80)
     ]
     answers = answers_of(compiled, given)
-    model, membership = fit_model(model_of(compiled), answers, 20.0)
+    model = fit_model(model_of(compiled), [answers], 20.0)
+    counts = Columns.of(model).prepare(model, answers).count(model, np.ones(len(answers), dtype=bool))
 
-    again = model_of(compile_bank(updated_bank(compiled, model, answers, membership)))
+    again = model_of(compile_bank(updated_bank(compiled, model, counts)))
 
     compared = 0
     for fitted, read in zip(model.questions, again.questions, strict=True):
@@ -174,7 +175,7 @@ def test_adaptively_chosen_questions_do_not_bias_the_fit():
     who = np.arange(800)[:, None]
     codes[who, asked] = people.codes[who, asked]
 
-    updated = update_model(Model(published.prior, published.questions), Answers(codes, np.zeros_like(people.silent), {}, {}), rng)
+    updated = update_model(Model(published.prior, published.questions), [Answers(codes, np.zeros_like(people.silent), {}, {})], rng)
 
     often = np.flatnonzero((codes >= 0).sum(axis=0) > 200)
     assert len(often) >= 5

@@ -4,11 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from sqlmodel import func, select
 
 from question_bank.files.load import read_bank
+from survey_service.analysis import refit
 from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.refit import NEEDED_PER_PERSONA, comparison, refit_survey
 from survey_service.store.banks import Banks
+from survey_service.store.tables.core import Answer, ApiKey, Contact
+from survey_service.store.tables.inbound import ContactEvent
 from tests.processes import discern
 from tests.survey_service.service import a_service
 
@@ -114,9 +118,9 @@ def test_the_same_answers_give_the_same_draft(service):
     taken = service.start("drinks")
     taken.answer("morning", "pot")
     taken.answer("noon", "cup")
-    assert len(refitted(service).update.membership) == 46
+    assert refitted(service).update.counts.respondents == 46
     taken.back()
-    assert len(refitted(service).update.membership) == 45
+    assert refitted(service).update.counts.respondents == 45
 
 
 def test_too_few_answers_are_refused_with_the_number_needed(service, database_url, tmp_path):
@@ -161,3 +165,67 @@ def test_the_hazard_is_fitted_to_where_respondents_left(service):
 
     leaving = [1 - learned().survival(np.array(taken), np.array(5.0), np.array(True)) for taken in (1, 2, 3)]
     assert leaving == pytest.approx([0.3] * 3, abs=0.12)
+
+
+SIGNALS = """signals:
+  - {id: kettle, match: {event: Kettle Bought}, likelihood: {tea: 0.4, coffee: 0.4}, at_most: 2, half_life_days: 30}
+  - {id: mill, match: {event: Mill Bought}, likelihood: {tea: 0.1, coffee: 0.3}}
+surveys:"""
+
+
+@pytest.fixture
+def shop(database_url):
+    """With the same bank and two signals."""
+    made = a_service(database_url, BANK.replace("surveys:", SIGNALS))
+    yield made
+    made.parts.store.close()
+
+
+def contacts_in_order(session):
+    """Contacts in the order in which they answered first."""
+    return session.exec(select(Answer.contact_id).group_by(Answer.contact_id).order_by(func.min(Answer.id))).all()
+
+
+def test_signals_get_tables_of_who_showed_them(shop):
+    """Tea drinkers buy kettles, coffee drinkers do something else; a signal that nobody showed is kept, and so is its place in the file."""
+    answered(shop, 80)
+    with shop.parts.store.writing() as session:
+        key = session.exec(select(ApiKey.id)).first()
+        for n, contact in enumerate(contacts_in_order(session)):
+            name = "Kettle Bought" if n % 2 == 0 else "Shop Visited"
+            event = {"contact_id": contact, "source": key, "message_id": f"m{n}", "kind": "track", "name": name}
+            session.add(ContactEvent(**event, at=shop.clock(), received_at=shop.clock()))
+
+    draft = refitted(shop).draft.bank
+
+    kettle, mill = draft.signals
+    assert kettle.likelihood["tea"] > 0.6
+    assert kettle.likelihood["coffee"] < 0.25
+    assert mill.likelihood == {"tea": 0.1, "coffee": 0.3}
+
+
+def test_pages_of_contacts_do_not_change_the_draft(shop, monkeypatch):
+    """Contacts are read page by page; every respondent is in exactly one, and the draft is the same."""
+    answered(shop, 45)
+    whole = refitted(shop)
+    monkeypatch.setattr(refit, "CHUNK", 7)
+    with shop.parts.store.reading() as session:
+        bank = Banks().current(session, "drinks")[0]
+        sizes = [len(chunk) for chunk in refit.stored_answers(session, bank)]
+
+    assert sizes == [7, 7, 7, 7, 7, 7, 3]
+    assert refitted(shop).draft.bank == whole.draft.bank
+
+
+def test_a_label_of_a_contact_is_evidence_of_its_persona(shop):
+    """Somebody whose answers say nothing counts for the persona that a colleague gave, as far as the label is reliable."""
+    answered(shop, 40)
+    with shop.parts.store.writing() as session:
+        contact = session.get(Contact, contacts_in_order(session)[0])
+        contact.labels = {"drinks": {"persona": "coffee", "reliability": 0.9}}
+    with shop.parts.store.reading() as session:
+        bank = Banks().current(session, "drinks")[0]
+        (chunk,) = refit.stored_answers(session, bank)
+
+    labelled = chunk.evidence[chunk.evidence.any(axis=1)]
+    assert labelled == pytest.approx(np.log([[0.1, 0.9]]))

@@ -1,14 +1,16 @@
-"""Refit of a bank to more answers: its tables count, questions without answers keep theirs, texts and ids are kept."""
+"""Update of a bank with more answers: its tables count, questions without answers keep theirs, texts and ids are kept."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from question_bank.compile import compile_bank
+from question_bank.compile import ObservedAnswer, compile_bank
+from question_bank.datasets import update
 from question_bank.datasets.answer_table import read_answers
-from question_bank.datasets.refit import refit_bank, rows_of
 from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.datasets.update import answers_of, refit_bank, rows_of, stored_chunks, update_bank
+from question_bank.definitions import Signal
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 
@@ -135,7 +137,7 @@ def test_few_answers_that_agree_with_the_bank_change_it_little(bank):
 
     refitted = refit_bank(bank, rows, who, 1)
 
-    assert refitted.fit.pseudo_counts >= 20
+    assert refitted.update.strength >= 20
     assert share(refitted.bank, "mood", "a", "3") == pytest.approx(0.5, abs=0.08)
 
 
@@ -143,7 +145,7 @@ def test_respondents_without_a_label_are_left_out(bank):
     """Respondents with a label are all used."""
     rows, who = people(60)
     some = [persona if n < 40 else None for n, persona in enumerate(who)]
-    assert len(refit_bank(bank, rows, some, 1).fit.membership) == 40
+    assert refit_bank(bank, rows, some, 1).update.counts.respondents == 40
 
 
 def test_a_question_whose_parent_nobody_answered_keeps_its_table(bank):
@@ -176,3 +178,83 @@ def test_empty_cells_are_skips_of_questions_that_have_a_column(bank):
     """Questions without a column were never asked."""
     rows = rows_of(read_answers("colour,mood\nred,\nblue,3\n", bank, "a.csv"))
     assert rows == [{"colour": "red", "mood": None}, {"colour": "blue", "mood": 3}]
+
+
+def test_the_forest_and_the_weights_are_kept(bank):
+    """A refit changes no dependence, no topic and no weight, whatever the answers are like."""
+    rows, who = people(200, red=(0.5, 0.5))
+    weighed = replace(bank, evidence_weight=0.8, repeat_weight=0.3)
+
+    refitted = refit_bank(weighed, rows, who, 1).bank
+
+    assert (refitted.evidence_weight, refitted.repeat_weight) == (0.8, 0.3)
+    assert [(question.parent, question.topic) for question in refitted.questions] == [(q.parent, q.topic) for q in bank.questions]
+    assert [question.no_answer is None for question in refitted.questions] == [q.no_answer is None for q in bank.questions]
+
+
+def test_a_pilot_question_of_a_file_gets_a_table_from_enough_answers(bank):
+    """Twenty answers a persona are enough, 30 of the 40 that two personas need are not."""
+    pilot = replace(bank.question("never"), pilot=True, likelihood={})
+    trying = replace(bank, questions=tuple(pilot if question.id == "never" else question for question in bank.questions))
+    rows, who = people(60)
+
+    def with_answers(count):
+        return [{**row, "never": "xy"[who[n] == "a"]} if n < count else row for n, row in enumerate(rows)]
+
+    few, many = (refit_bank(trying, with_answers(count), who, 1).bank.question("never") for count in (30, 60))
+
+    assert few == pilot
+    assert not many.pilot
+    assert many.likelihood["a"].values[1] > 0.8
+    assert many.likelihood["b"].values[0] > 0.8
+
+
+def test_the_notes_give_the_support(bank):
+    """Of the tables there were, of each persona, and of each question with answers."""
+    rows, who = people(50)
+
+    notes = refit_bank(bank, [{**row, "colour": None if n < 10 else row["colour"]} for n, row in enumerate(rows)], who, 1).notes
+
+    assert "count as" in notes[""]
+    assert notes["personas.0"] == "support: 25 of 50 respondents"
+    assert notes["questions.0"] == "support: 40 answers, 20.0% missing"
+    assert "questions.5" not in notes
+
+
+def test_the_size_of_the_chunks_does_not_change_the_bank(bank, monkeypatch):
+    """A file that is read in chunks of 7 respondents gives the bank of one chunk."""
+    rows, _ = people(60)
+    whole = refit_bank(bank, rows, None, 2).bank
+    monkeypatch.setattr(update, "CHUNK", 7)
+    assert refit_bank(bank, rows, None, 2).bank == whole
+
+
+def test_chunks_are_read_once_and_stored_for_the_passes(bank):
+    """The source is an iterator; what is stored can be read again, also while another pass is under way."""
+    compiled = compile_bank(bank)
+    made = [answers_of(compiled, [[ObservedAnswer("mood", point)] * 2]) for point in (1, 2, 3)]
+
+    with stored_chunks(iter(made)) as chunks:
+        first = iter(chunks)
+        next(first)
+        again = [chunk.codes[0, 1] for chunk in chunks]
+        rest = [chunk.codes[0, 1] for chunk in first]
+
+    assert again == [0, 1, 2]
+    assert rest == [1, 2]
+
+
+def test_signals_of_a_bank_get_new_tables(bank):
+    """P(seen | persona) follows the respondents with events; a signal that nobody showed keeps its table."""
+    signals = (Signal("wished", {"event": "Wish"}, {"a": 0.5, "b": 0.5}), Signal("left", {"event": "Left"}, {"a": 0.2, "b": 0.3}))
+    compiled = compile_bank(replace(bank, signals=signals))
+    rows, who = people(300)
+    answers = answers_of(compiled, [[ObservedAnswer(*item) for item in row.items()] for row in rows], who)
+    seen = np.array([[persona == "a" and n % 10 != 0, False] for n, persona in enumerate(who)], dtype=float)
+
+    found = update_bank(compiled, [replace(answers, signals=seen, active=np.ones(300, dtype=bool))], 1, "Heading.").bank
+
+    wished, left = found.signals
+    assert wished.likelihood["a"] > 0.7
+    assert wished.likelihood["b"] < 0.1
+    assert left == signals[1]

@@ -114,7 +114,7 @@ class Dataset:
     def column_map(
         self, personas: Mapping[str, str] | None = None, silent: tuple[str, ...] = (), *, keep_repeats: bool = False
     ) -> ColumnMap:
-        """Return the column map with which `discern replay` reads the same file for the fitted bank, see `answer_files`.
+        """Return the column map with which `discern replay` reads the same file for the fitted bank, see `answer_table`.
 
         `personas` are the ids of the names in the label column; `silent` the questions whose empty cells are skips.
         """

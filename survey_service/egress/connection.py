@@ -162,7 +162,7 @@ class _DeadlineSocket:
         return io.BufferedReader(_DeadlineFile(self))
 
     def close(self) -> None:
-        """Do nothing: http.client closes the socket before the body is read. `hang_up` closes it."""
+        """Do nothing: http.client closes the socket before the body is read. `close_socket` closes it."""
 
     def close_socket(self) -> None:
         self._plug.close()

@@ -166,7 +166,7 @@ class OtherContact(Conflict):
 def identify(
     session: Session, banks: Banks, session_id: str, token: str, contact_id: Callable[[Session], str], now: datetime
 ) -> dict[str, Any]:
-    """Continue the session as that of a known contact. Doing it again changes nothing. Raises SomebodyElse, ContactErased, and the errors
+    """Continue the session as that of a known contact. Doing it again changes nothing. Raises OtherContact, ContactErased, and the errors
     of tokens.
     """
     interview = open_interview(session, banks, session_id, token, now, lock=False)

@@ -55,7 +55,7 @@ def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) ->
 def retry(session: Session, delivery_id: int, now: datetime) -> Delivery:
     """Make a delivery due now: the same id and the same bytes, in one more attempt.
 
-    A dead one takes its place behind the pending messages of the same contact. Raises NotFound, EndpointDisabled, NotToBeRetried.
+    A dead one takes its place behind the pending messages of the same contact. Raises NotFound, EndpointDisabled, NotRetriable.
     """
     row = session.get(Delivery, delivery_id)
     if row is None:

@@ -1,4 +1,4 @@
-"""The flat form says the same in scalars."""
+"""The flat form has the same content as the full form, in scalars."""
 
 from survey_service.outbox.events import flat
 
@@ -31,7 +31,7 @@ def test_a_flat_update_says_what_the_full_one_says(world):
 
 
 def test_the_next_full_message_knows_what_a_flat_one_has_sent(world, call, made):
-    """`previous` is about the endpoint's knowledge, not about its form."""
+    """`previous` is the state that the endpoint acknowledged, in whichever form it was sent."""
     call("patch", f"/endpoints/{made['id']}", {"format": "flat", "when": "every_answer"})
     world.believes(world.contact(), 0.4)
     world.work()

@@ -1,4 +1,4 @@
-"""Many changes, long outages, and updates that cross: few messages, the last state, and a count that adds up."""
+"""Many changes, long outages and concurrent updates lead to few messages, the latest state, and a correct count of changes."""
 
 from survey_service.outbox import events
 from tests.survey_service.webhooks.world import OK, failure
@@ -7,7 +7,7 @@ HOURS_DOWN = 6
 
 
 def test_a_thousand_changes_of_one_contact_are_few_messages(world):
-    """Within ten seconds; the last state is exact and every change is counted once."""
+    """The messages arrive within ten seconds; the last state is exact, and every change is counted once."""
     world.endpoint(when="material")
     contact = world.contact()
     for number in range(1000):
@@ -24,7 +24,7 @@ def test_a_thousand_changes_of_one_contact_are_few_messages(world):
 
 
 def test_a_change_while_a_message_is_on_its_way_comes_after_it(world):
-    """With a higher sequence, and the acknowledged state as the previous one."""
+    """The later message has a higher sequence, and the acknowledged state as `previous`."""
     world.endpoint()
     contact = world.contact()
     world.believes(contact, 0.4)
@@ -39,7 +39,7 @@ def test_a_change_while_a_message_is_on_its_way_comes_after_it(world):
 
 
 def test_an_outage_of_six_hours_with_constant_changes_is_bounded(world):
-    """Never more messages waiting than contacts, a bounded number of requests, and then one message a contact."""
+    """Pending messages never outnumber contacts, requests are bounded, and after the outage each contact gets one message."""
     world.endpoint()
     contacts = [world.contact(str(number)) for number in range(4)]
     for minute in range(0, HOURS_DOWN * 60, 2):
@@ -59,7 +59,7 @@ def test_an_outage_of_six_hours_with_constant_changes_is_bounded(world):
 
 
 def test_what_is_frozen_is_sent_as_it_is_by_a_later_release(world, monkeypatch):
-    """The signature is over bytes, and a retry is the same message."""
+    """A retry sends the stored bytes after an upgrade too, because the signature covers them."""
     world.endpoint(events=(events.DECIDED,))
     world.believes(world.contact(), 0.95)
     world.answers = [failure()]

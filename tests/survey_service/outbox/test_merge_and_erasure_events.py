@@ -1,4 +1,4 @@
-"""What CRMs hear when contacts are merged and erased, whatever was on its way (fault list, rows 35 and 36)."""
+"""Merging and erasing contacts publish their events in order, whatever was pending or in flight (fault list, rows 35 and 36)."""
 
 from sqlmodel import select
 
@@ -28,7 +28,7 @@ def told(sent):
 
 
 def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
-    """Updates of both were waiting: those of the one that is gone are not sent any more, nothing is told twice."""
+    """Pending updates of the merged contact are dropped, and no change is sent twice."""
     world.publish()
     world.endpoint("every_answer", EVERYTHING)
     gone, kept = world.contact("browser"), world.contact("crm-42")
@@ -49,7 +49,7 @@ def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
 
 
 def test_a_message_in_flight_about_a_merged_contact_is_recorded(world):
-    """Its result is still written down, and what follows waits for it."""
+    """The result of a message in flight is recorded, and later messages wait for it."""
     world.publish()
     world.endpoint("every_answer", EVERYTHING)
     gone, kept = world.contact("browser"), world.contact("crm-42")
@@ -64,7 +64,7 @@ def test_a_message_in_flight_about_a_merged_contact_is_recorded(world):
 
 
 def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world):
-    """Bodies are gone at once, in the one that is in flight too, and its result changes nothing."""
+    """Erasure deletes every body at once, also of a message in flight, whose result changes nothing."""
     world.endpoint("every_answer", EVERYTHING)
     contact = world.contact("crm-42")
     world.believes(contact, 0.3)
@@ -92,7 +92,7 @@ def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world)
 
 
 def test_an_erased_contact_is_a_tombstone_without_content(world):
-    """What refers to it finds an end, and nothing else."""
+    """The row of an erased contact remains for its references and holds no personal data."""
     contact = world.contact("crm-42")
     erase(world, "crm-42")
 

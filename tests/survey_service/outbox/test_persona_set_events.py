@@ -1,4 +1,4 @@
-"""A new version of a bank is told once to each endpoint that wants to know, with what differs: other personas, or other names for them."""
+"""A new version of a bank is published once to each subscribed endpoint, with its added, removed and renamed personas."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_what_differs_is_published_once(world, path, value, differs):
     with world.store.writing() as session:
         publish(session, report_of(changed("title.en", "Cars")).bank, world.now)
     with world.store.writing() as session:
-        for _ in range(2):  # the second time it says nothing new
+        for _ in range(2):  # the second publication changes nothing
             publish(session, report_of(changed(path, value)).bank, world.now)
     first, second = (sent.data for sent in world.work())
 

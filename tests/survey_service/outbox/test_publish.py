@@ -1,4 +1,4 @@
-"""A message exists exactly when its cause does; older ones give way to newer ones; and what is told adds up."""
+"""A message exists exactly if its cause was committed; newer messages supersede older ones; counts add up."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def test_a_change_is_published_with_its_probabilities(world):
 
 
 def test_a_rolled_back_change_is_not_published(world):
-    """The message was in the transaction of its cause and went with it."""
+    """The message is part of the transaction of its cause and is rolled back with it."""
     world.endpoint()
     contact = world.contact()
 
@@ -48,7 +48,7 @@ def test_a_rolled_back_change_is_not_published(world):
 
 
 def test_each_endpoint_gets_the_events_it_subscribed_to(world):
-    """One row an endpoint; none for an event it did not ask for, and none when it is disabled."""
+    """Each subscribed endpoint gets one row; an unsubscribed or disabled endpoint gets none."""
     updates, _ = world.endpoint()
     decisions, _ = world.endpoint(events=(DECIDED,))
     everything, _ = world.endpoint(events=ALL)
@@ -60,7 +60,7 @@ def test_each_endpoint_gets_the_events_it_subscribed_to(world):
 
 
 def test_a_newer_update_supersedes_those_never_sent_and_counts_them(world):
-    """`coalesced` adds up over any number of them: nothing was lost, it was folded."""
+    """`coalesced` counts every superseded change, over any number of messages."""
     world.endpoint()
     contact = world.contact()
     for driver in (0.4, 0.5, 0.6, 0.7):
@@ -84,7 +84,7 @@ def test_updates_of_other_contacts_and_endpoints_are_not_superseded(world):
 
 
 def test_what_is_in_flight_is_not_superseded(world):
-    """The newer state follows, and its `previous` is what the endpoint acknowledged in the meantime."""
+    """A newer state is a message of its own; its `previous` is the state that the endpoint acknowledged in the meantime."""
     world.endpoint()
     contact = world.contact()
     world.believes(contact, 0.4)
@@ -101,14 +101,14 @@ def test_what_is_in_flight_is_not_superseded(world):
 
 
 def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(world):
-    """Otherwise a busy contact would set the clock of a failing endpoint back for ever."""
+    """Without this, changes of a busy contact would restart the back-off of a failing endpoint for ever."""
     world.endpoint()
     contact = world.contact()
     world.believes(contact, 0.4)
     world.answers = [failure(), failure()]
     world.work()
     world.later(seconds=5)
-    world.work()  # failed twice: the third attempt is due in 30 s
+    world.work()  # after two failures the third attempt is due in 30 s
     world.later(seconds=1)
     world.believes(contact, 0.6)
 
@@ -135,7 +135,7 @@ def test_a_decision_is_never_folded_into_an_update(world):
 
 
 def test_every_message_about_a_contact_has_a_sequence_of_its_own(world):
-    """To two endpoints the same one; and the contact's own count is the highest."""
+    """Two endpoints get the same sequence, and the contact stores the highest one."""
     world.endpoint(events=ALL)
     world.endpoint(events=(DECIDED,))
     contact = world.contact()
@@ -152,7 +152,7 @@ def test_every_message_about_a_contact_has_a_sequence_of_its_own(world):
 
 
 def test_email_addresses_go_only_to_endpoints_that_ask_for_them(world):
-    """One that changes its mind gets none from the messages that were already waiting."""
+    """An endpoint that no longer asks for email addresses gets none, not even from pending messages."""
     world.endpoint()
     with_pii, _ = world.endpoint(include_pii=True)
     world.believes(world.contact("one"), 0.5)

@@ -1,4 +1,4 @@
-"""A new model changes what is believed of everybody: an answer that comes meanwhile does not wait for that."""
+"""Recomputing all beliefs with a new model does not delay the message of an answer."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ FACTS = {"schema": "contact.persona.updated/1", "sequence": 1, "occurred_at": "2
 
 
 def everybody(world, endpoint):
-    """A message in the bulk lane about each of them, as `discern recompute` leaves them."""
+    """Create a bulk message about every contact, as `discern recompute` does."""
     ids = [f"ct_{number:05}" for number in range(BASE)]
     blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
     told = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
@@ -27,7 +27,7 @@ def everybody(world, endpoint):
 
 
 def test_an_answer_is_sent_while_the_base_is_recomputed(world):
-    """One worker, one endpoint, a receiver that takes its time: the answer is among the first half, and all the others arrive."""
+    """With one worker, one endpoint and a slow receiver the answer is in the first half, and all other messages arrive."""
     world.now -= timedelta(minutes=1)
 
     def slow(wire, closing):

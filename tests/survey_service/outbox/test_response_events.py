@@ -1,4 +1,4 @@
-"""The end of a questionnaire, from the main path itself: completed, finished early, left in the middle, expired."""
+"""The end of a response is published by the answering path: completed, finished early, abandoned, expired."""
 
 from datetime import timedelta
 
@@ -49,7 +49,7 @@ def swept(world):
 
 
 def test_every_question_is_listed_with_what_became_of_it(world, respondent):
-    """Free text only for endpoints that ask for it."""
+    """Free text is sent only to endpoints that ask for it."""
     world.endpoint(events=RESPONSES)
     world.endpoint(events=RESPONSES, include_pii=True)
     respondent.gives("owns", "yes")
@@ -93,7 +93,7 @@ def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
 
 @pytest.mark.parametrize("when", ["material", "idle", "final"])
 def test_an_early_finish_is_published_at_once_with_the_last_state(world, respondent, when):
-    """Whatever was waiting for more goes out, and a final endpoint hears for the first time; the completion comes behind."""
+    """Debounced updates go out, `final` endpoints get their first message, and the completion is last."""
     world.endpoint(when=when, events=())
     respondent.gives("owns", "yes")
     assert world.work() == []
@@ -133,7 +133,7 @@ def test_a_finish_without_an_answer_publishes_nothing_about_the_persona(world, r
 
 
 def test_an_end_that_an_answer_brings_is_published_once(world, respondent):
-    """The last update is not repeated for the end."""
+    """The end does not publish the last update a second time."""
     world.endpoint(when="final", events=())
     respondent.gives("owns", "no")
 
@@ -144,7 +144,7 @@ def test_an_end_that_an_answer_brings_is_published_once(world, respondent):
 
 
 def test_leaving_in_the_middle_is_published_once(world, respondent):
-    """After half an hour; and once more when they came back and left again."""
+    """A session is abandoned after half an hour, and a second time when the respondent returned and left again."""
     world.endpoint(events=("survey.response.abandoned",))
     respondent.gives("owns", "yes")
     world.later(minutes=29)
@@ -164,7 +164,7 @@ def test_leaving_in_the_middle_is_published_once(world, respondent):
 
 
 def test_an_expired_session_is_closed(world, respondent):
-    """Quietly: it was told of when it was left. But who wants the final state gets it now."""
+    """An expired session publishes no second abandonment; endpoints with `final` get the last state now."""
     world.endpoint(when="final", events=())
     respondent.gives("owns", "yes")
     world.later(minutes=30)
@@ -182,7 +182,7 @@ def test_an_expired_session_is_closed(world, respondent):
 
 
 def test_an_answer_that_arrives_during_expiry_keeps_the_session_open(world, respondent, monkeypatch):
-    """The sweep looks again once it holds the contact's lock."""
+    """The sweep checks the session again once it holds the contact's lock."""
     world.endpoint(events=())
     world.later(minutes=30)
     found = world.now

@@ -1,4 +1,4 @@
-"""A disabled endpoint keeps of whom it has to hear; enabled again it is sent a ping, and then the present of each of them."""
+"""A disabled endpoint records which contacts changed; enabled again, it gets a ping and then the current state of each of them."""
 
 import pytest
 
@@ -14,7 +14,7 @@ DECIDED, UPDATED = "contact.persona.decided", "contact.persona.updated"
 
 @pytest.fixture
 def told(world, made):
-    """An endpoint that knows two contacts."""
+    """Create an endpoint that has acknowledged two contacts."""
     world.publish()
     for name in ("one", "two"):
         world.believes(world.contact(name), 0.4, ended=True)
@@ -30,7 +30,7 @@ def catch_up(world):
 
 
 def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told):
-    """Ten changes of one contact are one message; of the other, who did not change, there is none."""
+    """Ten changes of one contact lead to one message; the unchanged contact gets none."""
     call("patch", f"/endpoints/{told}", {"state": "disabled"})
     for number in range(10):
         world.believes("ct_one", 0.5 + number / 100)
@@ -64,7 +64,7 @@ def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_aga
 
 
 def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
-    """By the id: the names are gone."""
+    """The event has the contact's id only, because its external ids were erased."""
     call("patch", f"/endpoints/{told}", {"state": "disabled"})
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, "ct_one", with_for_update=True), world.now)
@@ -78,7 +78,7 @@ def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
 
 @pytest.mark.parametrize(("body", "contacts"), [({}, ["ct_one", "ct_two"]), ({"untold": True}, []), (None, ["ct_one", "ct_two"])])
 def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, body, contacts):
-    """With sequences that a receiver takes even if it has seen the state before."""
+    """The sequences are new, so a receiver accepts a state that it has seen before."""
     answer = call("post", f"/endpoints/{told}/resync", body)
     sent = catch_up(world)
 
@@ -100,7 +100,7 @@ def test_a_resync_since_a_time_sends_those_that_changed(world, call, told):
 
 
 def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, told):
-    """The last state once; and it does not stay in the bulk lane."""
+    """The latest state is sent once, and not with bulk priority."""
     world.believes("ct_one", 0.45)
     call("post", f"/endpoints/{told}/resync")
     while publish.resync_some(world.store, world.banks, world.now):
@@ -123,7 +123,7 @@ def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, told):
 
 @pytest.fixture
 def given_up(world, call, made):
-    """Three messages that were given up, a day apart."""
+    """Create three dead messages, a day apart."""
     for name in ("one", "two", "three"):
         world.believes(world.contact(name), 0.4, ended=True)
         world.answers = [failure()] * len(SCHEDULE)
@@ -136,7 +136,7 @@ def given_up(world, call, made):
 
 
 def test_dead_messages_are_sent_again_by_range(world, call, given_up):
-    """By type and by time; on record as asked for by a person; with the same ids and bytes."""
+    """Dead messages are selected by type and time, recorded as manual, and sent with the same ids and bytes."""
     first, *others = world.deliveries
     body = {"endpoint": given_up, "type": UPDATED, "from": first.created_at.isoformat(), "to": others[1].created_at.isoformat()}
     assert call("post", "/deliveries/retry", {**body, "type": DECIDED}, scope="write").json == {"retried": 0, "left": 0}
@@ -161,7 +161,7 @@ def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):
 
 
 def test_messages_claimed_when_the_backup_was_made_delay_nothing(world):
-    """No worker of the database that was saved is left, whatever it had in its hands."""
+    """No worker of the saved database is running any more, so its claims end at once."""
     world.endpoint()
     contact = world.contact()
     world.believes(contact, 0.5)

@@ -1,4 +1,4 @@
-"""How soon an endpoint hears of a change, by what it asked for; seen from the receiver, with a clock that stands still."""
+"""The delay between a change and its message for each value of `when`, measured at the receiver with a fixed clock."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def test_material_changes_wait_for_ten_quiet_seconds(world):
 
 
 def test_material_changes_wait_for_a_minute_at_most(world):
-    """However busy the contact is."""
+    """Further changes of a busy contact do not extend the minute."""
     world.endpoint(when="material")
     contact = world.contact()
     began = world.now
@@ -55,7 +55,7 @@ def test_an_immaterial_change_starts_no_message_but_brings_a_waiting_one_up_to_d
 
 @pytest.mark.parametrize(("driver", "ended"), [(0.95, False), (0.31, True)])
 def test_a_decision_and_the_end_of_the_survey_are_sent_at_once(world, driver, ended):
-    """The end also when the last answer changed next to nothing."""
+    """The end is sent at once even when the last answer changed almost nothing."""
     world.endpoint(when="material")
     contact = world.contact()
     world.believes(contact, driver, ended)
@@ -66,7 +66,7 @@ def test_a_decision_and_the_end_of_the_survey_are_sent_at_once(world, driver, en
 
 
 def test_a_decision_goes_out_behind_the_update_it_flushes(world):
-    """The receiver sees sequences rise, and `decided` never waits behind a debounce."""
+    """The receiver gets rising sequences, and `decided` never waits for a debounce."""
     world.endpoint(when="idle", events=ALL)
     contact = world.contact()
     world.believes(contact, 0.5)
@@ -92,7 +92,7 @@ def test_idle_endpoints_get_a_message_half_an_hour_after_the_last_change(world):
 
 
 def test_final_endpoints_get_nothing_before_the_end(world):
-    """Then they hear the last state, and of a decision that was made on the way."""
+    """At the end they get the last state and the decision that was made before."""
     world.endpoint(when="final", events=ALL)
     contact = world.contact()
     world.believes(contact, 0.95)

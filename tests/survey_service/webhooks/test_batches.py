@@ -1,4 +1,4 @@
-"""Messages go in batches: taken together, sent one after the other, each settled on its own; and what was not sent was never taken."""
+"""Messages are claimed, sent and recorded in batches; a message that was not sent is released unchanged."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ DECIDED = "contact.persona.decided"
 
 @pytest.fixture
 def many(world):
-    """An endpoint that is to be told of six contacts. Its id."""
+    """Create an endpoint with one pending message about each of six contacts. Return its id."""
     made, _ = world.endpoint()
     for number in range(6):
         world.believes(world.contact(str(number)), 0.5)
@@ -27,7 +27,7 @@ def many(world):
 
 
 def test_a_batch_holds_one_message_of_each_contact_in_order(world):
-    """Two decisions about one contact are never in it together."""
+    """A batch never holds two messages about the same contact."""
     world.endpoint(events=(DECIDED,))
     for name in ("one", "two"):
         contact = world.contact(name)
@@ -43,7 +43,7 @@ def test_a_batch_holds_one_message_of_each_contact_in_order(world):
 
 
 def test_each_message_is_settled_on_its_own(world, many):
-    """Those that arrived are acknowledged; those that failed wait; the log has one line a request, with its own time."""
+    """Each message of a batch is recorded with its own outcome and its own time; only the delivered ones are acknowledged."""
     world.answers = [OK, failure(), OK, failure(), OK, OK]
 
     def deliver(*given):
@@ -66,7 +66,7 @@ def test_each_message_is_settled_on_its_own(world, many):
 
 @pytest.mark.parametrize("last", [GONE, failure(503, timedelta(seconds=60))], ids=["410", "retry-after"])
 def test_an_endpoint_that_answers_410_gets_no_more_of_the_batch(world, many, last):
-    """What was not sent leaves no trace, neither a count nor a line in the log."""
+    """After a 410 the rest of the batch is released without an attempt and without a log entry."""
     world.answers = [OK, last]
     world.step()
 
@@ -77,7 +77,7 @@ def test_an_endpoint_that_answers_410_gets_no_more_of_the_batch(world, many, las
 
 
 def test_a_failing_endpoint_gets_one_message_at_a_time(world, many):
-    """Until one arrives: then the rest goes together."""
+    """A failing endpoint gets one message at a time; after a successful delivery it gets the rest as one batch."""
     world.answers = [failure()] * 4
     batches = []
 
@@ -94,11 +94,11 @@ def test_a_failing_endpoint_gets_one_message_at_a_time(world, many):
 
 
 def test_a_manual_retry_stays_one_when_it_is_released(world, many):
-    """The next attempt is on record as manual."""
+    """A manual retry that is released unsent stays manual: its next attempt is recorded as manual."""
     world.answers = [OK, failure()]
     world.step()
     world.send_again(2)
-    world.settle(world.claim(most=6))  # and nothing of it was sent
+    world.settle(world.claim(most=6))  # released without being sent
     assert [row.manual for row in world.deliveries] == [False, True, False, False, False, False]
     world.step()
     assert [attempt.manual for attempt in world.attempts if attempt.delivery_id == 2] == [False, True]
@@ -115,7 +115,9 @@ def test_a_stopping_worker_finishes_one_message_and_releases_the_rest(world, man
 
 
 def test_a_batch_whose_worker_died_comes_again_with_the_same_bytes(world, many):
-    """After the lease; and the attempts that may never have been made use up nothing of the schedule."""
+    """Another worker sends the batch after the lease, with the same bytes; the attempt without an outcome uses up no step of the
+    schedule.
+    """
     lost = world.claim(most=100)
     world.later(seconds=LEASE.total_seconds() + 1)
     world.answers = [failure()]
@@ -123,11 +125,11 @@ def test_a_batch_whose_worker_died_comes_again_with_the_same_bytes(world, many):
 
     assert [delivery.body for delivery in sent] == [message.body for message in lost.messages]
     assert [(attempt.number, attempt.outcome) for attempt in world.attempts if attempt.delivery_id == 1] == [(1, None), (2, "retry")]
-    assert world.deliveries[0].due - world.now == timedelta(seconds=5)  # as after a first attempt
+    assert world.deliveries[0].due - world.now == timedelta(seconds=5)  # the delay after a first attempt
 
 
 def test_a_message_claimed_by_another_thread_is_not_recorded_with_the_batch(world, many):
-    """Only those that are still ours."""
+    """Recording a batch leaves out the messages that another thread has claimed since."""
     slow = world.claim(most=2)
     world.later(seconds=LEASE.total_seconds() + 1)
     quick = world.claim(most=1)
@@ -139,7 +141,7 @@ def test_a_message_claimed_by_another_thread_is_not_recorded_with_the_batch(worl
 
 
 def test_a_contact_erased_during_a_batch_is_not_sent_any_more(world, many, monkeypatch):
-    """What has been in hand for a while is looked at again."""
+    """A batch reads its messages again when it has run for a while, and does not send those that were dropped."""
     monkeypatch.setattr(dispatch, "LOOK_AGAIN_SECONDS", 0.0)
 
     def deliver(*given):
@@ -170,14 +172,14 @@ def test_a_url_changed_during_a_batch_gets_the_rest(world, many, monkeypatch):
 
 
 class FullBatches(Speeds):
-    """Batches of the first size, however long a message took."""
+    """Speeds that allow a first-size batch however long each message took."""
 
     def most(self, endpoint_id):
         return dispatch.FIRST
 
 
 def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
-    """Far from the end of the lease; the rest is taken again."""
+    """A batch ends long before its lease does, and its remaining messages are claimed again."""
     monkeypatch.setattr(dispatch, "BATCH_SECONDS", -1.0)
     in_hand = []
 
@@ -192,7 +194,7 @@ def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
 
 
 def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypatch):
-    """What has arrived is settled as soon as it can be."""
+    """Recording is retried until the database is back, so that no delivered message is sent twice."""
     monkeypatch.setattr(dispatch, "SETTLE_AGAIN_SECONDS", 0.001)
     problem = OperationalError("", {}, Exception("server closed"))
     store = Unsteady(world.settings.database_url, problem, 0)
@@ -211,7 +213,7 @@ def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypa
 
 
 def test_places_are_counted_in_batches(world):
-    """However many messages one holds."""
+    """An endpoint's limit of parallel deliveries counts batches, not messages."""
     world.endpoint()
     for number in range(30):
         world.believes(world.contact(str(number)), 0.5)
@@ -223,7 +225,7 @@ def test_places_are_counted_in_batches(world):
 
 
 def test_a_batch_holds_as_many_as_go_in_half_its_time():
-    """Few to begin with, one where each takes long."""
+    """A batch starts small, grows for a fast endpoint and holds one message for a slow one."""
     seen = Speeds()
     assert seen.most("new") == dispatch.FIRST
     for seconds, most in ((0.001, dispatch.MOST), (0.05, 10), (0.4, 1), (15.0, 1)):
@@ -232,7 +234,7 @@ def test_a_batch_holds_as_many_as_go_in_half_its_time():
 
 
 def test_half_of_a_worker_never_goes_to_slow_endpoints(world, many):
-    """However many of them hang; once one is quick again, everybody goes there."""
+    """A thread for fast endpoints skips a slow endpoint until one delivery to it was fast again."""
     seen = Speeds()
     seen.note(many, 1, 15.0)
     assert dispatch.step(world.hands(speeds=seen), slow_too=False) is False

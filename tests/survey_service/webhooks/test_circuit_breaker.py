@@ -1,4 +1,4 @@
-"""An endpoint that fails and fails is left in peace, tried now and then, in the end disabled; and the others are told."""
+"""An endpoint that keeps failing is paused, probed, and in the end disabled; other endpoints get an event for each step."""
 
 from datetime import timedelta
 
@@ -14,7 +14,9 @@ OPERATOR = "http://127.0.0.1:9/operator"
 
 @pytest.fixture
 def down(world):
-    """An endpoint that has failed for two minutes, with messages about a dozen contacts; and the operator's. The id of the first."""
+    """Create an endpoint that has failed for two minutes, with messages about twelve contacts, and the operator's endpoint. Return the
+    first id.
+    """
     made, _ = world.endpoint()
     world.endpoint(events=ALERTS, url=OPERATOR)
     for number in range(CONTACTS):
@@ -26,7 +28,7 @@ def down(world):
 
 
 def fail(world, times=None):
-    """What goes to the operator arrives; everything else fails. Returns the requests that failed."""
+    """Deliver every message to the operator's endpoint and fail all others. Return the failed requests."""
     before = len(world.sent)
 
     def deliver(url, headers, body, policy):
@@ -43,7 +45,7 @@ def alerts(world):
 
 
 def test_ten_failures_over_two_minutes_open_the_breaker_and_are_published(world, down):
-    """The operator's endpoint, not the one that fails; the address, which may hold a token, is not named."""
+    """The operator's endpoint gets the event; it does not name the URL, which may hold a token."""
     assert world.health(down).tripped_at == world.now
     assert fail(world) == []
     assert alerts(world) == [("endpoint.degraded", "failing", None)]
@@ -51,7 +53,7 @@ def test_ten_failures_over_two_minutes_open_the_breaker_and_are_published(world,
 
 
 def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
-    """A restart of the receiver is not a failure; and the schedule of one message is patient enough."""
+    """The breaker stays closed when the failures span under two minutes (a restart) or concern a single message (its schedule is enough)."""
     made, _ = world.endpoint()
     for number in range(CONTACTS):
         world.believes(world.contact(str(number)), 0.5)
@@ -61,7 +63,7 @@ def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
 
 
 def test_while_the_breaker_is_open_one_message_at_a_time_is_sent(world, down):
-    """After 1, 2, 4 … 30 minutes, each time another one; what it costs is not counted against the message."""
+    """Probes go out after 1, 2, 4 … 30 minutes, each with another message, and use up none of its attempts."""
     gaps, tried, counted = [], [], [row.attempt for row in world.deliveries if row.endpoint_id == down]
     for _ in range(8):
         gap = world.health(down).probe_at - world.now
@@ -86,7 +88,7 @@ def test_a_probe_that_is_in_flight_is_the_only_one(world, down):
 
 
 def test_a_delivered_probe_closes_the_breaker_and_is_published(world, down):
-    """Nobody waits for the rest of a back-off of hours."""
+    """A delivered probe releases the waiting messages at once, without the rest of their back-off."""
     world.later(minutes=1)
     sent = [item for item in world.work() if item.url != OPERATOR]
 
@@ -96,7 +98,7 @@ def test_a_delivered_probe_closes_the_breaker_and_is_published(world, down):
 
 
 def test_after_five_days_it_is_disabled_with_three_warnings_before(world, down):
-    """And keeps no messages; a success in between begins anew."""
+    """A disabled endpoint keeps no messages; a success before that restarts the five days."""
     started = world.now
     while world.health(down).state == "active":
         world.later(minutes=30)

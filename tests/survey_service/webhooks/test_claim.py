@@ -1,4 +1,4 @@
-"""One message at a time and contact, in order, by one worker; a late result changes nothing; and the bytes never change."""
+"""Messages about one contact are claimed one at a time, in order, by one worker; a late result changes nothing; bytes never change."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ DECIDED = "contact.persona.decided"
 
 
 def test_messages_about_one_contact_go_one_by_one_in_order(world):
-    """Whatever became due first."""
+    """Messages about one contact are sent in the order of their sequence, whichever is due first."""
     world.endpoint(when="material", events=())
     contact = world.contact()
     for driver in (0.95, 0.1, 0.95):
@@ -26,11 +26,11 @@ def test_messages_about_one_contact_go_one_by_one_in_order(world):
         world.settle(claimed, OK)
         sequences.append(next(row.sequence for row in world.deliveries if row.id == claimed.messages[0].delivery_id))
 
-    assert sequences == [2, 4, 5, 6]  # three decisions, and the last of the three updates
+    assert sequences == [2, 4, 5, 6]  # three decisions and the last of the three updates
 
 
 def test_a_message_that_waits_for_its_next_attempt_holds_back_the_later_ones(world):
-    """A decision must not arrive before the decision it replaces."""
+    """A decision is never sent before the decision that it replaces."""
     world.endpoint(events=(DECIDED,))
     contact = world.contact()
     world.believes(contact, 0.95)
@@ -54,7 +54,7 @@ def test_contacts_do_not_wait_for_each_other(world):
 
 
 def test_an_endpoint_that_hangs_leaves_threads_free_for_the_others(world):
-    """It may keep four hands waiting, never all of them."""
+    """An endpoint that hangs may occupy four threads, never all of them."""
     hanging, _ = world.endpoint()
     for number in range(6):
         world.believes(world.contact(str(number)), 0.5)
@@ -70,10 +70,10 @@ def test_an_endpoint_that_hangs_leaves_threads_free_for_the_others(world):
 
 
 def test_a_worker_that_dies_after_claiming_loses_nothing(world):
-    """Another sends it when the lease is over: the same id and bytes. The attempt without an outcome is the trace of the crash."""
+    """Another worker sends the message after the lease, with the same id and bytes; the attempt without an outcome shows the crash."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
-    lost = world.claim()  # and never settled
+    lost = world.claim()  # never recorded
     world.later(seconds=LEASE.total_seconds())
     assert world.claim() is None
 
@@ -87,7 +87,7 @@ def test_a_worker_that_dies_after_claiming_loses_nothing(world):
 
 @pytest.mark.parametrize("late", [OK, failure(), GONE], ids=["delivered", "retry", "rejected"])
 def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
-    """By then the message belongs to another worker. The late attempt is on record all the same."""
+    """A result after the lease leaves the message to the worker that has it now; the late attempt is logged."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
     slow = world.claim()
@@ -107,7 +107,7 @@ def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
 
 @pytest.mark.parametrize("outcome", [OK, failure()], ids=["delivered", "retry"])
 def test_what_was_dropped_while_it_was_in_flight_stays_dropped(world, outcome):
-    """The endpoint was removed; nobody wants to know any more how it went."""
+    """The result of a message whose endpoint was removed during the request leaves it dropped."""
     endpoint, _ = world.endpoint()
     world.believes(world.contact(), 0.5)
     claimed = world.claim()
@@ -118,7 +118,7 @@ def test_what_was_dropped_while_it_was_in_flight_stays_dropped(world, outcome):
 
 
 def test_the_bytes_are_frozen_and_each_attempt_is_signed_at_its_own_time(world):
-    """Whatever is changed meanwhile. A public verifier accepts all three; only the time and the signature differ."""
+    """Every attempt sends the same bytes; only time and signature differ, and a public verifier accepts all three."""
     endpoint, secret = world.endpoint(include_pii=True)
     contact = world.contact()
     world.believes(contact, 0.5)
@@ -135,7 +135,7 @@ def test_the_bytes_are_frozen_and_each_attempt_is_signed_at_its_own_time(world):
 
 
 def test_the_schedule_is_followed_to_its_end(world):
-    """Twelve requests in 75.7 hours, none early, and then no thirteenth."""
+    """A failing message is sent twelve times in 75.7 hours, never early, and not a thirteenth time."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
     began = world.now
@@ -154,7 +154,7 @@ def test_the_schedule_is_followed_to_its_end(world):
 
 
 def test_the_answer_of_the_receiver_is_kept_as_it_came(world):
-    """NUL and half characters too."""
+    """The excerpt is stored byte for byte, NUL and lone surrogates included."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
     world.answers = [failure()]
@@ -165,7 +165,7 @@ def test_the_answer_of_the_receiver_is_kept_as_it_came(world):
 
 
 def test_410_disables_the_endpoint_and_drops_what_waits(world):
-    """Another endpoint is not concerned."""
+    """A 410 disables its endpoint and drops its pending messages; another endpoint is unaffected."""
     gone, _ = world.endpoint()
     world.answers = [GONE]
     for name in ("one", "two"):
@@ -182,7 +182,7 @@ def test_410_disables_the_endpoint_and_drops_what_waits(world):
 
 
 def test_410_of_an_address_that_has_been_changed_meanwhile_disables_nothing(world):
-    """It was the old address that is gone."""
+    """A 410 from the former URL does not disable an endpoint that has a new URL."""
     endpoint, _ = world.endpoint()
     world.believes(world.contact(), 0.5)
     claimed = world.claim()
@@ -193,7 +193,7 @@ def test_410_of_an_address_that_has_been_changed_meanwhile_disables_nothing(worl
 
 
 def test_retry_after_pauses_the_whole_endpoint(world):
-    """Who is asked to wait two minutes does not come with the next message after one."""
+    """Retry-After delays every message of the endpoint, not only the one that was answered."""
     world.endpoint()
     for name in ("one", "two"):
         world.believes(world.contact(name), 0.5)

@@ -1,4 +1,4 @@
-"""A clock that is off is noticed before receivers are blamed for refusing; and a test message is no way to flood somebody."""
+"""Clock skew is detected from the receivers' Date headers; pings are limited so that they cannot flood a server."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -27,7 +27,7 @@ def test_a_date_that_says_nothing_is_ignored(date):
 
 @pytest.mark.parametrize(("minutes", "told"), [(10, 600.0), (-10, -600.0), (0.5, None)])
 def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, told, caplog):
-    """A warning in the log and at the endpoint, gone when the clocks agree again."""
+    """A warning appears in the log and at the endpoint, and disappears when the clocks agree again."""
     for number, off in enumerate((minutes, minutes, 0)):
         world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]
         world.believes(world.contact(str(number)), 0.4, ended=True)
@@ -40,7 +40,7 @@ def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made,
 
 
 def test_a_hundred_pings_a_minute_are_six(world, call, made):
-    """The address may be somebody's who never asked for them."""
+    """Pings are limited because the URL may belong to a stranger."""
     answers = []
     for _ in range(100):
         answers.append(call("post", f"/endpoints/{made['id']}/ping"))

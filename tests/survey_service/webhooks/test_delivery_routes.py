@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what became of each message, and sending one again."""
+"""Deliveries over HTTP: list messages with their attempts, and send one again."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.survey_service.webhooks.world import failure
 
 
 def dead(world, contact):
-    """A message that no attempt brought through."""
+    """Create a message whose last attempt failed."""
     world.believes(contact, 0.4, ended=True)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
@@ -17,7 +17,7 @@ def dead(world, contact):
 
 
 def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
-    """Newest first, page by page; by endpoint, by state, by the contact's name in the CRM."""
+    """Deliveries are listed newest first, in pages, filtered by endpoint, state and external id of the contact."""
     for name in ("one", "two", "three"):
         world.believes(world.contact(name), 0.4, ended=True)
     world.answers = [failure()]
@@ -43,7 +43,7 @@ def test_a_wrong_question_is_named(call, query):
 
 
 def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
-    """It may be anything: also a page of somebody's intranet."""
+    """Only admin keys see the excerpt of a response: it may be any page, also an internal one."""
     world.believes(world.contact(), 0.4, ended=True)
     world.answers = [failure()]
     world.work()
@@ -54,7 +54,7 @@ def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
 
 
 def test_a_dead_message_is_sent_again_by_hand(world, call, made):
-    """The same id and bytes, a new time, one attempt on record as manual; and dead again when it fails."""
+    """A manual retry has the same id and bytes, a new time and one attempt marked manual; when it fails, the message is dead again."""
     number = dead(world, world.contact())
     world.later(hours=1)
     answer = call("post", f"/deliveries/{number}/retry", scope="write")
@@ -73,7 +73,7 @@ def test_a_dead_message_is_sent_again_by_hand(world, call, made):
 
 
 def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
-    """One request, not two; when it fails the schedule goes on by itself."""
+    """A retry of a waiting message makes one request, not two; when it fails, the schedule continues."""
     world.believes(world.contact(), 0.4, ended=True)
     world.answers = [failure(), failure()]
     world.work()
@@ -88,7 +88,7 @@ def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
 
 
 def test_only_what_has_not_arrived_is_sent_again(world, call, made):
-    """Nor what is being sent at this moment, nor what never was."""
+    """A message that is delivered, in flight or dropped cannot be sent again."""
     world.believes(world.contact(), 0.4, ended=True)
     claimed = world.claim()
     assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"

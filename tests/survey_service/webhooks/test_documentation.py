@@ -1,4 +1,4 @@
-"""What docs/webhooks.md tells a CRM developer is true: its receivers are run against messages that we sent."""
+"""docs/webhooks.md is correct: its receivers run here against messages that the service has sent."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def crm():
 
 
 def unsigned(secret, sent):
-    """What nobody should take."""
+    """Return requests that a receiver must refuse."""
     return [
         (secret, sent.headers, sent.body.replace(b"0.4", b"0.9")),
         (new_secret(), sent.headers, sent.body),
@@ -58,7 +58,7 @@ def personas(crm):
 
 
 def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, receive, crm):
-    """Also when messages are repeated, or sent again long after."""
+    """Repeated messages and messages sent again much later do not set a state back."""
     _, secret = world.endpoint(events=())
     contact = world.contact()
     world.believes(contact, 0.4)
@@ -76,7 +76,7 @@ def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, re
 
 
 def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
-    """Not a changed body, not another secret, not rubbish in place of a signature."""
+    """The receiver refuses a changed body, another secret, and rubbish instead of a signature."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
@@ -106,7 +106,7 @@ console.log(JSON.stringify({ statuses, told }));
 
 
 def in_node(tmp_path, posts):
-    """The statuses that the receiver of the page answers, and the sequences that it used."""
+    """Run the Node receiver of the page. Return its statuses and the sequences that it processed."""
     (tmp_path / "receive.mjs").write_text(snippet("js"))
     (tmp_path / "run.mjs").write_text(NODE)
     given = json.dumps([{"secret": secret, "headers": headers, "body": body.decode("latin1")} for secret, headers, body in posts])
@@ -117,7 +117,7 @@ def in_node(tmp_path, posts):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
 def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_path):
-    """Also when messages are repeated, or sent again long after; a ping is no state."""
+    """Repeated messages and messages sent again much later do not set a state back; a ping is not a state."""
     endpoint, secret = world.endpoint(events=())
     contact = world.contact()
     for driver in (0.4, 0.95):
@@ -134,7 +134,7 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
 def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
-    """It answers 400 to a changed body, another secret, an old message, and rubbish."""
+    """The receiver answers 400 to a changed body, another secret, an old message, and rubbish."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
@@ -143,7 +143,7 @@ def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
 
 
 def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):
-    """Key for key."""
+    """The payload of the page and a sent payload have the same keys."""
     world.endpoint()
     contact = world.contact()
     world.believes(contact, 0.4)

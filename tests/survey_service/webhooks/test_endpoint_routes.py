@@ -1,4 +1,4 @@
-"""Endpoints over HTTP, as the operator of a CRM meets them."""
+"""Endpoints over HTTP, as the operator of a CRM uses them."""
 
 import pytest
 from standardwebhooks import Webhook
@@ -21,7 +21,7 @@ SCOPES = {
 
 @pytest.mark.parametrize(("method", "path"), SCOPES)
 def test_each_route_asks_for_its_scope(call, method, path):
-    """A key below it is told so; no key at all comes before everything else."""
+    """A key of a lower scope gets a 403 that names the missing scope; a request without a key gets a 401 before anything is checked."""
     needed = SCOPES[method, path]
 
     assert call(method, path, scope=None).status_code == 401
@@ -32,7 +32,7 @@ def test_each_route_asks_for_its_scope(call, method, path):
 
 
 def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
-    """Afterwards its first letters tell one from another."""
+    """Later responses show only the first letters of the secret."""
     assert made["secret"].startswith("whsec_")
     for answer in (call("get", "/endpoints"), call("get", f"/endpoints/{made['id']}"), call("patch", f"/endpoints/{made['id']}", {})):
         assert answer.status_code == 200
@@ -41,7 +41,7 @@ def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
 
 
 def test_an_endpoint_is_added_with_what_most_people_want(made):
-    """All events, material changes, nothing personal."""
+    """By default an endpoint gets all events, on material changes, without personal data."""
     told = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
 
     assert told == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
@@ -111,7 +111,7 @@ def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call,
 
 
 def test_disabling_drops_what_waits(world, call, made):
-    """Enabled again, the endpoint is sent a ping, and not what was news a month ago."""
+    """An endpoint that is enabled again gets a ping and none of the dropped messages."""
     world.believes(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
     call("patch", f"/endpoints/{made['id']}", {"state": "active"})
@@ -123,7 +123,7 @@ def test_disabling_drops_what_waits(world, call, made):
 
 
 def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call, made):
-    """Neither address nor secret is kept."""
+    """Neither URL nor secret is stored after the removal."""
     world.believes(world.contact(), 0.4, ended=True)
     assert call("delete", f"/endpoints/{made['id']}").status_code == 204
 
@@ -138,7 +138,7 @@ def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call,
 
 
 def test_a_ping_tests_the_line(world, call, made):
-    """One is enough, however often it is asked for; its delivery tells how it went."""
+    """Repeated requests create one ping; its delivery shows the outcome."""
     pinged = call("post", f"/endpoints/{made['id']}/ping")
     assert (pinged.status_code, pinged.json) == (202, call("post", f"/endpoints/{made['id']}/ping").json)
 
@@ -161,7 +161,7 @@ def test_an_endpoint_that_answered_410_says_so(world, call, made):
 
 
 def test_while_a_secret_is_replaced_both_verify(world, call, made):
-    """For a day; then only the new one. A third rotation ends the first secret at once."""
+    """Both secrets sign for a day, then only the new one; a third rotation ends the first secret at once."""
     second = call("post", f"/endpoints/{made['id']}/rotate").json["secret"]
     assert _verifying(world, call, made, made["secret"], second) == [True, True]
 
@@ -184,7 +184,7 @@ def _verifying(world, call, made, *secrets):
 
 
 def _verifies(secret, sent, world):
-    # The library reads the real clock; the world may be hours ahead. What counts here is the signature.
+    # The library reads the real clock, and the test clock may be hours ahead: only the signature is checked.
     verifier = Webhook(secret)
     moment = world.now.replace(microsecond=0)
     signed = verifier.sign(sent.message["id"], moment, sent.body.decode())

@@ -1,4 +1,4 @@
-"""What a receiver sees on its socket of the faults that it makes: nothing is pretended on the way."""
+"""A receiver on a real socket that fails gets exactly the documented requests: no part of the client is replaced."""
 
 import json
 
@@ -12,7 +12,7 @@ DECIDED = "contact.persona.decided"
 
 
 def in_turn(*behaviours):
-    """One a connection, and then the last for ever."""
+    """Use the next behaviour for each connection, and the last one for all that follow."""
     left = list(behaviours)
 
     def behave(wire, closing):
@@ -23,7 +23,7 @@ def in_turn(*behaviours):
 
 
 def nothing(wire, closing):
-    """Takes the message, and hangs up without a word."""
+    """Read the request and close the connection without a response."""
 
 
 def work(world):
@@ -32,7 +32,7 @@ def work(world):
 
 
 def read(request):
-    """Headers and body."""
+    """Split a request into headers and body."""
     top, _, body = request.partition(b"\r\n\r\n")
     lines = (line.decode("latin1").partition(": ") for line in top.split(b"\r\n")[1:])
     return {name.lower(): value for name, _, value in lines}, body
@@ -42,7 +42,7 @@ def read(request):
     "fault", [answers("500 Internal Server Error"), answers("404 Not Found"), answers("301 Moved", Location="/"), nothing]
 )
 def test_a_message_that_failed_twice_is_sent_a_third_time_unchanged(world, fault):
-    """The same id and bytes, each time signed anew; a receiver that took it and said nothing can tell that it is a repetition."""
+    """A retry has the same id and bytes and a new signature, so that a receiver can recognise the repetition."""
     with Receiver(in_turn(fault, fault, answers())) as receiver:
         _, secret = world.endpoint(url=receiver.url())
         world.believes(world.contact(), 0.5)
@@ -60,7 +60,7 @@ def test_a_message_that_failed_twice_is_sent_a_third_time_unchanged(world, fault
 
 
 def test_410_is_the_last_request(world):
-    """Of a dozen messages the others stay here, and are dropped."""
+    """After a 410 the other eleven messages are dropped."""
     with Receiver(answers("410 Gone")) as receiver:
         world.endpoint(url=receiver.url())
         for number in range(12):
@@ -75,7 +75,7 @@ def test_410_is_the_last_request(world):
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
 def test_retry_after_of_two_minutes_is_obeyed(world, status):
-    """The whole endpoint; what was in the same batch waits too, and goes then."""
+    """Retry-After delays the whole endpoint, also the messages of the same batch."""
     with Receiver(in_turn(answers(status, Retry_After="120"), answers())) as receiver:
         world.endpoint(url=receiver.url())
         for number in range(5):
@@ -92,7 +92,7 @@ def test_retry_after_of_two_minutes_is_obeyed(world, status):
 
 
 def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
-    """With the last state of each, however much happened meanwhile."""
+    """After an outage each contact gets one message with its latest state."""
     contacts = [world.contact(str(number)) for number in range(3)]
     with Receiver(answers("500 Internal Server Error")) as down, Receiver(answers()) as back:
         made, _ = world.endpoint(url=down.url())
@@ -112,7 +112,7 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
 
 
 def test_a_contact_erased_while_messages_wait_is_sent_as_erased_only(world):
-    """Of what waited nothing is sent any more; the decision that failed is not either."""
+    """After the erasure neither the pending messages nor the failed decision are sent."""
     from survey_service.contacts.erasure import erase
     from survey_service.store.tables.core import Contact
 

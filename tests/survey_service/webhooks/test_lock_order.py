@@ -1,4 +1,4 @@
-"""Settling, merging and erasing take their locks in one order: on PostgreSQL the other one waits, and nobody is thrown out."""
+"""Recording results, merging and erasing take their locks in one order, so PostgreSQL makes one wait and never reports a deadlock."""
 
 from threading import Thread
 
@@ -18,7 +18,7 @@ WAITS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_data
 
 
 class Other(Thread):
-    """Somebody else at the same time; what went wrong there is raised here."""
+    """A second transaction in a thread; its exception is raised in the test."""
 
     def __init__(self, act):
         super().__init__(daemon=True)
@@ -27,7 +27,7 @@ class Other(Thread):
     def run(self):
         try:
             self.act()
-        except Exception as wrong:  # noqa: BLE001  # handed over to the test
+        except Exception as wrong:  # noqa: BLE001  # raised again in the test
             self.problem = wrong
 
     def finished(self):
@@ -65,7 +65,7 @@ def two(world):
 
 @pytest.mark.parametrize("act", [erases, merges])
 def test_a_writer_waits_while_a_batch_is_recorded(two, act):
-    """The batch holds a message of a contact whom the endpoint has not acknowledged yet: that refers to the contact."""
+    """The endpoint has not acknowledged the contact of the message yet, so recording inserts a row that refers to the contact."""
     batch = two.claim(most=2)
     sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
     other = Other(lambda: act(two))
@@ -83,7 +83,7 @@ def test_a_writer_waits_while_a_batch_is_recorded(two, act):
 
 @pytest.mark.parametrize("act", [erases, merges])
 def test_recording_a_batch_waits_for_a_merge_or_an_erasure(two, act):
-    """Then nobody wants to know any more how the message of who was erased went; and two who are one now are acknowledged once."""
+    """The message of an erased contact stays dropped; two merged contacts are acknowledged once."""
     batch = two.claim(most=2)
     sent = [results.Sent(message, OK, two.now, two.now) for message in batch.messages]
     found = []
@@ -94,7 +94,7 @@ def test_recording_a_batch_waits_for_a_merge_or_an_erasure(two, act):
 
     other = Other(settles)
     with two.store.writing() as session:
-        session.exec(select(Contact).order_by(Contact.id).with_for_update()).all()  # as a respondent does
+        session.exec(select(Contact).order_by(Contact.id).with_for_update()).all()  # the statement that a respondent's answer runs
         other.start()
         until(lambda: waits(two), "the other one waits")
         if act is erases:

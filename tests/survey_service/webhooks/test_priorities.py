@@ -1,4 +1,4 @@
-"""What concerns the whole base never holds up the answer of a respondent, and nobody is sent more than they want."""
+"""Bulk messages never delay the answer of a respondent, and no endpoint gets more requests than its rate."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from survey_service.worker import process
 
 
 def changes(world, contact, driver):
-    """The whole base is believed anew."""
+    """Change the belief of every contact."""
     with world.store.writing() as session:
         change = world.believes_in(session, contact, driver)
         session.rollback()
@@ -25,7 +25,7 @@ def changes(world, contact, driver):
 
 @pytest.fixture
 def base(world):
-    """Twenty contacts of whom something is to be told in bulk."""
+    """Create twenty contacts with a bulk message each."""
     made, _ = world.endpoint()
     for number in range(20):
         changes(world, world.contact(f"{number:02}"), 0.5)
@@ -34,7 +34,7 @@ def base(world):
 
 
 def test_an_answer_goes_before_a_thousand_recomputed_beliefs(world, base):
-    """Although it came last, and while bulk holds all that bulk may hold."""
+    """An answer is sent first although it came last and bulk uses all threads that it may use."""
     for _ in range(BULK_PLACES):
         assert world.claim() is not None
     assert world.claim() is None
@@ -59,7 +59,7 @@ def test_half_of_a_worker_never_sends_bulk_and_one_thread_sends_it_first(world, 
 
 
 def test_an_answer_moves_its_contact_out_of_the_bulk_lane(world, base):
-    """One message with the last state, and at once."""
+    """The answer supersedes the bulk message: one message with the latest state goes out at once."""
     world.believes("ct_07", 0.6)
 
     assert [row.lane for row in world.deliveries if row.contact_id == "ct_07" and row.state == "pending"] == ["interactive"]
@@ -75,7 +75,7 @@ def test_an_endpoint_without_bulk_gets_only_interactive_messages(world):
 
 
 def test_an_endpoint_gets_no_more_a_second_than_its_rate(world):
-    """A second's worth at once after a quiet time, and then one by one."""
+    """After an idle time the endpoint gets one second's worth at once, then single messages at its rate."""
     world.endpoint(per_second=5)
     for number in range(30):
         world.believes(world.contact(str(number)), 0.5)
@@ -91,7 +91,7 @@ def test_an_endpoint_gets_no_more_a_second_than_its_rate(world):
 
 
 def test_a_slow_endpoint_gets_one_every_so_often(world, call, made):
-    """Less than one a second; and the rate can be changed."""
+    """The rate may be below one message a second, and it can be changed."""
     assert call("patch", f"/endpoints/{made['id']}", {"per_second": 0.1}).json["per_second"] == 0.1
     for number in range(5):
         world.believes(world.contact(str(number)), 0.5, ended=True)

@@ -1,4 +1,4 @@
-"""What nobody gets to see: secrets, addresses, what was sent; in no log and in no table in clear."""
+"""Secrets, URLs and payloads appear in no log, and secrets in no table in clear."""
 
 import logging
 
@@ -15,7 +15,7 @@ from tests.survey_service.webhooks.world import KEY, URL, failure
 
 
 def test_the_log_holds_no_secrets(world, caplog):
-    """Neither the address with its token, nor a secret, nor an e-mail address, nor what was sent or answered."""
+    """The log has no URL with its token, no secret, no email address, no payload and no response."""
     _, secret = world.endpoint(include_pii=True)
     world.believes(world.contact(), 0.5)
     world.answers = [failure()]
@@ -33,7 +33,7 @@ def test_the_log_holds_no_secrets(world, caplog):
 
 
 def test_secrets_are_never_stored_in_clear(world):
-    """In no row of any table."""
+    """No row of any table holds a secret in clear."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.5)
     world.work()
@@ -46,7 +46,7 @@ def test_secrets_are_never_stored_in_clear(world):
 
 
 def test_without_the_key_nothing_is_sent_unsigned(world):
-    """The worker refuses to start, and one that is running already records why."""
+    """Without the key the worker refuses to start, and a running worker records the reason."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
     other = Settings(world.settings.database_url, ("x" * 32,), allow_private_targets=LOOPBACK.allow_private)
@@ -70,7 +70,7 @@ def test_a_new_service_key_reads_the_secrets_of_the_old_one(world):
 
 @pytest.mark.parametrize("problem", ["ssrf_blocked", "dns", "connect"])
 def test_a_forbidden_address_looks_like_one_that_does_not_answer(world, problem):
-    """In everything the API tells: whoever can tell the two apart can map the network we stand in."""
+    """Every API response is the same for both: a difference would let a tenant map the internal network."""
     world.endpoint()
     world.believes(world.contact(), 0.5)
     world.answers = [Retry(problem, None, b"", failure().duration)]

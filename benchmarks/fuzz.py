@@ -47,8 +47,8 @@ def main() -> int:
     crashes = executions = 0
     print(f"{'target':<16} {'executions':>10} {'refused':>8} {'crashes':>8} {'slowest s':>10} {'peak MiB':>9}")
     for name in names:
-        with get_context("spawn").Pool(1) as hand:
-            outcome = hand.apply(alone, (name, given.seed, given.minutes * 60 / len(names)))
+        with get_context("spawn").Pool(1) as process:
+            outcome = process.apply(alone, (name, given.seed, given.minutes * 60 / len(names)))
         executions, crashes = executions + outcome.executions, crashes + len(outcome.crashes)
         numbers = f"{outcome.executions:>10,} {outcome.refused:>8,} {len(outcome.crashes):>8} {outcome.slowest:>10.2f} {outcome.peak:>9.0f}"
         print(f"{name:<16} {numbers}", flush=True)

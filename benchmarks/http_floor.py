@@ -84,7 +84,7 @@ def connect(url: str) -> Driver:
 def floor(url: str) -> Flask:
     app, mine = Flask("floor"), local()
     bank = compile_bank(read_bank(a_bank()))
-    shown = {this_question.id: _shown(this_question) for this_question in bank.bank.questions}
+    shown = {question.id: _shown(question) for question in bank.bank.questions}
 
     @app.post("/api/v1/sessions/<session_id>/answers")
     def answer(session_id: str) -> Response:

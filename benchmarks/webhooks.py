@@ -108,15 +108,15 @@ class Receiver:
 def listening() -> Iterator[Receiver]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         made = Receiver(listener)
-        hands = [Process(target=made.serve, args=(number,), daemon=True) for number in range(2)]
-        for hand in hands:
-            hand.start()
+        processes = [Process(target=made.serve, args=(number,), daemon=True) for number in range(2)]
+        for process in processes:
+            process.start()
         try:
             yield made
         finally:
-            for hand in hands:
-                hand.terminate()
-                hand.join()
+            for process in processes:
+                process.terminate()
+                process.join()
 
 
 @contextmanager

@@ -121,8 +121,8 @@ class Fleet:
             with store.writing() as session:
                 wish = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
                 _, ledger.secret = endpoints.add(session, settings, **wish)
-            hands = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
-            last = self._change_and_kill(store, hands, crew)
+            workers = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
+            last = self._change_and_kill(store, workers, crew)
             hurry(store)
             until(lambda: hurry(store) == 0, "everything has been delivered", patience=120)
         with store.reading() as session:
@@ -131,7 +131,7 @@ class Fleet:
         store.close()
         return ledger, last, states, attempts
 
-    def _change_and_kill(self, store: Store, hands: list["subprocess.Popen[bytes]"], crew: ExitStack) -> dict[str, int]:
+    def _change_and_kill(self, store: Store, workers: list["subprocess.Popen[bytes]"], crew: ExitStack) -> dict[str, int]:
         """Change every belief so many times within the time, and kill a worker every so often; another one takes its place."""
         last: dict[str, int] = {}
         started, killed = time.monotonic(), 0
@@ -142,9 +142,9 @@ class Fleet:
                 if due >= killed + 1:
                     killed += 1
                     self.kills += 1
-                    os.killpg(hands[0].pid, signal.SIGKILL)
-                    hands.append(crew.enter_context(process("worker", database_url=self.database_url)))
-                    hands.pop(0).wait()
+                    os.killpg(workers[0].pid, signal.SIGKILL)
+                    workers.append(crew.enter_context(process("worker", database_url=self.database_url)))
+                    workers.pop(0).wait()
             left = self.seconds * (update + 1) / self.updates - (time.monotonic() - started)
             time.sleep(max(left, 0))
         return last

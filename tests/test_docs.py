@@ -77,10 +77,10 @@ def test_every_setting_in_the_readme_is_read_and_the_other_way_round():
     """Nothing promised that does nothing; what exists and is for users is written down."""
     from survey_service.settings import _READERS
 
-    told = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
+    documented = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
     read = {name.upper() for name in _READERS}
-    assert told <= read
-    assert read - told == {"DEMO_RECEIVER", "RETENTION_DAYS"}
+    assert documented <= read
+    assert read - documented == {"DEMO_RECEIVER", "RETENTION_DAYS"}
 
 
 def test_the_examples_in_docstrings_run():

@@ -44,12 +44,12 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
                     assert log[answer["answer_id"]]["kind"] == answer["kind"]
                 last[session] = insight["belief"]
 
-            def told():
+            def received():
                 updates = [message["data"] for message in inbox.of_type("contact.persona.updated")]
                 return {(update["sequence"], tuple(update["probabilities"].values())) for update in updates}
 
             expected = {(belief["sequence"], tuple(rounded(belief["probabilities"]).values())) for belief in last.values()}
-            until(lambda: expected <= told(), "the CRM has the last belief of every contact")
+            until(lambda: expected <= received(), "the CRM has the last belief of every contact")
         assert inbox.refused == []
     assert len(acknowledged) >= 4
     assert sum(map(len, acknowledged.values())) >= KILLS

@@ -1,4 +1,4 @@
-"""Connections over HTTP: what is wrong is named before anything is stored, what is missing before anything is sent."""
+"""Connections over HTTP: invalid input is reported before anything is stored, missing fields before anything is sent."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def connect(service, url, **given):
 
 
 def test_a_connection_is_made_shown_changed_and_removed(service):
-    """Credentials are in no answer, and not in the database in clear."""
+    """Credentials are in no response, and not in clear in the database."""
     made = connect(service, "http://127.0.0.1:9")
     path = f"/api/v1/connections/{made['id']}"
     assert made["mapping"]["persona_p_driver"] == "persona_p_driver"
@@ -68,7 +68,7 @@ def test_a_connection_is_made_shown_changed_and_removed(service):
 
 
 def test_a_connection_is_no_endpoint(service):
-    """Endpoints' routes neither list nor touch it."""
+    """The routes of endpoints neither list nor change a connection."""
     made = connect(service, "http://127.0.0.1:9")
     assert service.call("GET", "/api/v1/endpoints").json["items"] == []
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/ping"), ("POST", "/rotate")):
@@ -77,7 +77,7 @@ def test_a_connection_is_no_endpoint(service):
 
 
 def test_everything_wrong_is_named_at_once(service):
-    """Address, credentials, identity, mapping, options: one answer."""
+    """One response names all problems of URL, credentials, identity, mapping and options."""
     given = {
         "kind": "hubspot",
         "bank": "cars",
@@ -108,7 +108,7 @@ def test_everything_wrong_is_named_at_once(service):
     "headers", [{"X-Key": "a\r\nX-Evil: 1"}, {"Host": "evil"}, {"Content-Length": "1"}, {"webhook-id": "1"}, {"a b": "1"}]
 )
 def test_headers_that_would_change_the_request_are_refused(service, headers):
-    """Line ends and the headers of the transport are not the customer's."""
+    """Custom headers may contain no line breaks and set no transport header."""
     for where in (
         {"credentials": {"headers": headers}, "template": {"body": {}}},
         {"credentials": {}, "template": {"body": {}, "headers": headers}},
@@ -118,7 +118,7 @@ def test_headers_that_would_change_the_request_are_refused(service, headers):
 
 
 def test_the_test_names_what_is_missing_before_anything_is_sent(service):
-    """A scope, a property, one of a wrong type, an option of hs_persona, an id that is not unique."""
+    """Named are a missing scope, a missing property, one of a wrong type, a missing option of hs_persona, and a non-unique id."""
     persona = {"type": "enumeration", "options": [{"value": "persona_1", "label": "Betty"}]}
     portal = Portal([SCOPES[1]], persona_top=TEXT, persona_p_driver={"type": "datetime"}, hs_persona=persona, crm_id=TEXT)
     with crm(portal) as hubspot:
@@ -139,7 +139,7 @@ def test_the_test_names_what_is_missing_before_anything_is_sent(service):
 
 
 def test_the_set_up_makes_what_is_missing_and_the_test_is_content(service):
-    """Group first, then properties; hs_ properties and options are never made."""
+    """The group is created first, then its properties; hs_ properties and their options are never created."""
     with crm(Portal()) as hubspot:
         made = connect(service, hubspot.url)
         path = f"/api/v1/connections/{made['id']}"
@@ -162,7 +162,7 @@ def test_refused_credentials_are_named_too(service, status, problem):
 
 
 def test_the_dry_run_shows_the_requests_and_sends_nothing(service):
-    """For contacts by name, or the latest ones; the token is hidden."""
+    """The dry run covers the named or the latest contacts, and hides the token."""
     service.call("PUT", "/api/v1/contacts/crm-7", {"email": "Zoe@Example.com"})
     service.call("PUT", "/api/v1/contacts/crm-8", {"attributes": {}})
     for name in ("crm-7", "crm-8"):

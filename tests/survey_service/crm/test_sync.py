@@ -1,4 +1,4 @@
-"""Batches at a real loopback CRM: the faults of CRMs, and what becomes of every single record."""
+"""Batches to a CRM on loopback: the CRM's failures and the outcome of every single record."""
 
 import logging
 
@@ -14,7 +14,7 @@ from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_
 
 
 def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
-    """A hundred in a request, the rest in the next; fields are strings; nothing is sent twice."""
+    """The first request has a hundred records, the next the rest; fields are strings; no record is sent twice."""
     there.connect()
     there.people(103)
 
@@ -32,7 +32,7 @@ def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
 
 
 def test_contacts_are_made_only_where_the_connection_says_so(there):
-    """Upsert creates what is not there, so it is used only on request."""
+    """Upsert creates missing contacts, so it is used only if the connection allows it."""
     there.connect(create_contacts=True)
     there.people(1)
     there.work()
@@ -40,7 +40,7 @@ def test_contacts_are_made_only_where_the_connection_says_so(there):
 
 
 def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
-    """Record id, then the external id property, then e-mail; who has none of them is set aside by itself."""
+    """The order is record id, external id property, email; a contact without any of them is dead."""
     there.connect(identity=["record_id", "external_id", "email"], external_id={"field": "crm_id", "system": "shop"})
     people = there.people(3)
     there.named(people[0], "hubspot", "51")
@@ -55,7 +55,7 @@ def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
 
 
 def test_a_contact_without_an_id_there_is_dead(there):
-    """One contact that cannot be found over there stops nobody else."""
+    """A contact that the CRM does not find delays no other."""
     there.connect(identity=["record_id"])
     people = there.people(2)
     there.named(people[1], "hubspot", "52")
@@ -66,7 +66,7 @@ def test_a_contact_without_an_id_there_is_dead(there):
 
 
 def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
-    """207 with an error for one trace id; ninety-nine are delivered."""
+    """207 with an error for one trace id: ninety-nine are delivered."""
     there.connect()
     there.people(100)
 
@@ -95,7 +95,7 @@ def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
 
 
 def test_a_batch_that_is_refused_whole_is_halved_until_the_bad_record_is_found(there):
-    """400 for all because of one; the others still arrive."""
+    """400 for the whole batch because of one record: the others still arrive."""
     there.connect()
     there.people(8)
 
@@ -109,7 +109,7 @@ def test_a_batch_that_is_refused_whole_is_halved_until_the_bad_record_is_found(t
 
 
 def test_too_large_a_batch_is_halved(there):
-    """413 says nothing against any record."""
+    """413 blames no record."""
     there.connect()
     there.people(4)
     there.crm.answers.append(Answer(413))
@@ -120,7 +120,7 @@ def test_too_large_a_batch_is_halved(there):
 
 @pytest.mark.parametrize(("policy", "seconds"), [("TEN_SECONDLY_ROLLING", 10), ("DAILY", None)])
 def test_a_rate_limit_stops_the_connection_and_costs_no_attempt(there, policy, seconds):
-    """Ten seconds, or until the day is over; then the same records go out as if nothing had been."""
+    """The pause lasts ten seconds or until the end of the day; then the same records are sent."""
     there.connect()
     there.people(2)
     there.crm.answers.append(Answer(429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": policy}))
@@ -141,7 +141,7 @@ def test_a_rate_limit_stops_the_connection_and_costs_no_attempt(there, policy, s
 
 
 def test_a_token_is_renewed_once(there):
-    """401 with OAuth credentials: a new token, the same records, and the token is kept for the next batch."""
+    """After a 401 with OAuth credentials the same records are sent with a new token, which the next batch uses too."""
     tokens = iter(["old", "new", "never"])
 
     def guarded(asked):
@@ -165,7 +165,7 @@ def test_a_token_is_renewed_once(there):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_pause_the_connection_until_it_is_changed(there, status):
-    """Nothing is lost and nothing is sent until the connection is changed, or an hour is over."""
+    """Nothing is lost and nothing is sent until the connection is changed or an hour is over."""
     connection = there.connect()
     there.people(1)
     there.crm.answers.append(Answer(status))
@@ -181,7 +181,7 @@ def test_refused_credentials_pause_the_connection_until_it_is_changed(there, sta
 
 
 def test_a_failing_crm_is_tried_again_by_the_schedule(there):
-    """502: the record waits, and is delivered by the next attempt."""
+    """After a 502 the record waits and is delivered by the next attempt."""
     there.connect()
     there.people(1)
     there.crm.answers.append(Answer(502))
@@ -194,7 +194,7 @@ def test_a_failing_crm_is_tried_again_by_the_schedule(there):
 
 
 def test_what_an_answer_leaves_out_is_sent_again(there):
-    """200 with fewer results than inputs."""
+    """200 with fewer results than inputs: the records without a result are retried."""
     there.connect()
     there.people(2)
     body = {"status": "COMPLETE", "results": []}
@@ -208,7 +208,7 @@ def test_what_an_answer_leaves_out_is_sent_again(there):
 
 
 def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
-    """Record ids are looked for where ids stand: contact 1 is not acknowledged because somebody has gathered 1 piece of evidence."""
+    """Only id fields are matched: contact 1 is not acknowledged because another field of a result contains 1."""
     there.connect(identity=["record_id"], mapping={"seen": "persona_seq"})
     people = there.people(2)
     for number, contact in enumerate(people, start=1):
@@ -227,7 +227,7 @@ def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
 
 
 def test_the_newest_state_of_a_contact_arrives_last(there):
-    """Three changes while the CRM was away: one record, with the latest sequence."""
+    """Three changes during an outage lead to one record with the latest sequence."""
     there.connect()
     contact = there.people(1)[0]
     for driver in (0.6, 0.5, 0.3):
@@ -239,7 +239,7 @@ def test_the_newest_state_of_a_contact_arrives_last(there):
 
 
 def test_only_one_batch_is_under_way_to_a_crm(there):
-    """A second worker finds nothing to do while the first one talks."""
+    """A second worker finds nothing to do during the first one's request."""
     there.connect()
     there.people(101)
     steps = []
@@ -254,7 +254,7 @@ def test_only_one_batch_is_under_way_to_a_crm(there):
 
 
 def test_a_late_worker_changes_nothing(there):
-    """Its lease is over, somebody else has delivered: what it says is not written down."""
+    """After its lease, when another worker has delivered the batch, its result is not recorded."""
     there.connect()
     there.people(1)
 
@@ -270,14 +270,14 @@ def test_a_late_worker_changes_nothing(there):
 
 
 def test_webhooks_leave_connections_alone(there):
-    """A connection's rows are nobody's webhook."""
+    """The webhook dispatcher does not claim messages of a connection."""
     there.connect()
     there.people(1)
     assert there.world.work() == []
 
 
 def test_the_worker_serves_both(there):
-    """One process for webhooks and CRMs."""
+    """One process serves webhooks and CRMs."""
     there.connect()
     there.people(1)
     process.run(there.world.settings, once=True)
@@ -285,7 +285,7 @@ def test_the_worker_serves_both(there):
 
 
 def test_a_private_address_is_not_called(there):
-    """The same guard as for webhooks, at the moment of sending too."""
+    """The address is checked as for webhooks, at save and at send."""
     there.connect()
     there.people(1)
     sync.step(there.world.store, there.world.keys, Policy(), there.world.clock)
@@ -294,7 +294,7 @@ def test_a_private_address_is_not_called(there):
 
 
 def test_nothing_secret_is_logged(there, caplog):
-    """Neither the token, nor an address, nor a contact's e-mail, nor what the CRM answered."""
+    """The log has no token, no URL, no email address and no response of the CRM."""
     caplog.set_level(logging.DEBUG)
     there.connect()
     there.people(2)
@@ -308,7 +308,7 @@ def test_nothing_secret_is_logged(there, caplog):
 
 
 def test_an_erased_contact_is_emptied_and_never_made(there):
-    """The fields of ours are cleared over there; an erased contact is not created for that."""
+    """Our fields are cleared in the CRM; a contact that it does not have is not created for that."""
     there.connect(identity=["record_id"], create_contacts=True)
     contact = there.world.contact("crm-0")
     there.named(contact, "hubspot", "51")

@@ -42,7 +42,7 @@ def test_what_is_not_a_number_never_gets_into_a_message(world, wrong):
         events.rounded({"a": wrong, "b": 0.5})
 
 
-def item(bits, question="owns", value="no"):
+def evidence(bits, question="owns", value="no"):
     return {"kind": "answer", "question": question, "value": value, "favours": None, "log_likelihood_ratio_bits": bits, "bits": {}}
 
 
@@ -71,7 +71,7 @@ def a_change(**more):
 def test_the_payload_has_exactly_this_shape():
     """The payload equals the one in the documentation, key order included."""
     names = [ExternalId(system="crm", value="crm-42", contact_id="ct_1"), ExternalId(system="hubspot", type="vid", value="51")]
-    facts = events.without_pii(events.persona_facts(events.UPDATED, a_change(explanation=[item(1.32)]), names, 17))
+    facts = events.without_pii(events.persona_facts(events.UPDATED, a_change(explanation=[evidence(1.32)]), names, 17))
     previous = {"sequence": 15, "persona": "family", "confidence": 0.7, "probabilities": {"driver": 0.3, "family": 0.7}}
 
     body = events.body_of(events.UPDATED, "evt_1", facts, previous)
@@ -115,13 +115,13 @@ def test_the_payload_has_exactly_this_shape():
 def test_the_explanation_has_the_five_heaviest_first():
     """Evidence is ranked by its size, whether for or against the persona."""
     bits = [0.1, -3.0, 0.2, 2.0, -0.3, 1.0, 0.0]
-    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(bit) for bit in bits]), [], 1)
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[evidence(bit) for bit in bits]), [], 1)
 
-    assert [this_item["log_likelihood_ratio_bits"] for this_item in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
+    assert [entry["log_likelihood_ratio_bits"] for entry in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
 
 
 def test_free_text_is_never_part_of_an_explanation():
-    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(0.0, "more", "Call me")]), [], 1)
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[evidence(0.0, "more", "Call me")]), [], 1)
 
     assert facts["explanation"][0]["value"] is None
 

@@ -7,9 +7,9 @@ def test_a_flat_update_says_what_the_full_one_says(world):
     world.endpoint(format="flat", url="http://127.0.0.1:9/flat")
     world.endpoint()
     world.believes(world.contact(), 0.62)
-    told = {sent.url.endswith("/flat"): sent.data for sent in world.work()}
+    bodies = {sent.url.endswith("/flat"): sent.data for sent in world.work()}
 
-    full, flattened = told[False], told[True]
+    full, flattened = bodies[False], bodies[True]
     assert flattened == flat(full) | {"schema": "contact.persona.updated.flat/1"}
     assert {name: flattened[name] for name in flattened if name.startswith(("persona_", "external_", "contact"))} == {
         "contact_id": "ct_crm-42",

@@ -23,7 +23,7 @@ def erase(world, name):
         erasure.erase(session, world.keys, contact, world.now)
 
 
-def told(sent):
+def summary(sent):
     return [(delivery.message["type"], delivery.data["contact"]["id"], delivery.data["sequence"]) for delivery in sent]
 
 
@@ -39,8 +39,8 @@ def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
     merge(world, gone, kept)
     sent = world.work()
 
-    assert [(kind, who) for kind, who, _ in told(sent)] == [(MERGED, kept), (UPDATED, kept)]
-    numbers = [number for *_, number in told(sent)]
+    assert [(kind, who) for kind, who, _ in summary(sent)] == [(MERGED, kept), (UPDATED, kept)]
+    numbers = [number for *_, number in summary(sent)]
     assert numbers == sorted(set(numbers))
     [merged] = [delivery.data for delivery in sent if delivery.message["type"] == MERGED]
     assert merged["merged"] == {"id": gone, "external_ids": [{"system": "crm", "type": "id", "id": "browser"}]}
@@ -60,7 +60,7 @@ def test_a_message_in_flight_about_a_merged_contact_is_recorded(world):
     assert world.work() == []
     assert world.settle(in_flight, OK)
 
-    assert next(kind for kind, *_ in told(world.work())) == MERGED
+    assert next(kind for kind, *_ in summary(world.work())) == MERGED
 
 
 def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world):
@@ -96,7 +96,7 @@ def test_an_erased_contact_is_a_tombstone_without_content(world):
     contact = world.contact("crm-42")
     erase(world, "crm-42")
 
-    [stone] = [row for row in world.all(Contact) if row.id == contact]
+    [tombstone] = [row for row in world.all(Contact) if row.id == contact]
 
-    assert stone.erased_at is not None
-    assert (stone.email, stone.email_sha256, stone.attributes, stone.consent) == (None, None, {}, {})
+    assert tombstone.erased_at is not None
+    assert (tombstone.email, tombstone.email_sha256, tombstone.attributes, tombstone.consent) == (None, None, {}, {})

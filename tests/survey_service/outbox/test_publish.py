@@ -54,9 +54,9 @@ def test_each_endpoint_gets_the_events_it_subscribed_to(world):
     everything, _ = world.endpoint(events=ALL)
     world.believes(world.contact(), 0.95)
 
-    told = [(row.endpoint_id, row.event_type.rpartition(".")[2]) for row in world.deliveries]
+    published = [(row.endpoint_id, row.event_type.rpartition(".")[2]) for row in world.deliveries]
 
-    assert sorted(told) == sorted([(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")])
+    assert sorted(published) == sorted([(updates, "updated"), (everything, "updated"), (decisions, "decided"), (everything, "decided")])
 
 
 def test_a_newer_update_supersedes_those_never_sent_and_counts_them(world):
@@ -129,9 +129,9 @@ def test_a_decision_is_never_folded_into_an_update(world):
     world.believes(contact, 0.95)
     world.believes(contact, 0.96)
 
-    told = [sent.message["type"].rpartition(".")[2] for sent in world.work()]
+    published = [sent.message["type"].rpartition(".")[2] for sent in world.work()]
 
-    assert told == ["decided", "updated"]
+    assert published == ["decided", "updated"]
 
 
 def test_every_message_about_a_contact_has_a_sequence_of_its_own(world):

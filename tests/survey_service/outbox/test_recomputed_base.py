@@ -19,11 +19,11 @@ def everybody(world, endpoint):
     """Create a bulk message about every contact, as `discern recompute` does."""
     ids = [f"ct_{number:05}" for number in range(BASE)]
     blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
-    told = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
+    columns = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
     with world.store.writing() as session:
         session.execute(insert(Contact), [{"id": id_, **blank} for id_ in ids])
         due = {"due": world.now, "created_at": world.now, "coalescible": True}
-        session.execute(insert(Delivery), [{**told, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
+        session.execute(insert(Delivery), [{**columns, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
 
 
 def test_an_answer_is_sent_while_the_base_is_recomputed(world):
@@ -41,9 +41,9 @@ def test_an_answer_is_sent_while_the_base_is_recomputed(world):
         worker = Worker(world.settings, world.store)
         worker.start()
         try:
-            until(lambda: len(receiver.requests) > 50, "everybody is being told")
+            until(lambda: len(receiver.requests) > 50, "the first messages arrive")
             world.believes(contact, 0.5)
-            until(lambda: world.states.count("delivered") == BASE + 1, "everybody has been told")
+            until(lambda: world.states.count("delivered") == BASE + 1, "all messages arrive")
         finally:
             worker.stop()
             worker.join()

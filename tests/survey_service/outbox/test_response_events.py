@@ -100,9 +100,9 @@ def test_an_early_finish_is_published_at_once_with_the_last_state(world, respond
 
     respondent.finishes()
 
-    told = [(item.message["type"], item.data["sequence"]) for item in world.work()]
-    assert [kind for kind, _ in told] == ["contact.persona.updated", "survey.response.completed"]
-    assert told[0][1] < told[1][1]
+    published = [(item.message["type"], item.data["sequence"]) for item in world.work()]
+    assert [kind for kind, _ in published] == ["contact.persona.updated", "survey.response.completed"]
+    assert published[0][1] < published[1][1]
 
 
 def test_the_end_does_not_wait_for_quiet_where_only_updates_are_wanted(world, respondent):

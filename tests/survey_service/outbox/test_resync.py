@@ -13,7 +13,7 @@ DECIDED, UPDATED = "contact.persona.decided", "contact.persona.updated"
 
 
 @pytest.fixture
-def told(world, made):
+def endpoint(world, made):
     """Create an endpoint that has acknowledged two contacts."""
     world.publish()
     for name in ("one", "two"):
@@ -29,14 +29,14 @@ def catch_up(world):
     return world.work()
 
 
-def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told):
+def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, endpoint):
     """Ten changes of one contact lead to one message; the unchanged contact gets none."""
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     for number in range(10):
         world.believes("ct_one", 0.5 + number / 100)
-    assert (world.work(), world.missed(told)) == ([], ["ct_one"])
+    assert (world.work(), world.missed(endpoint)) == ([], ["ct_one"])
 
-    assert call("patch", f"/endpoints/{told}", {"state": "active"}).json["awaits_ping"]
+    assert call("patch", f"/endpoints/{endpoint}", {"state": "active"}).json["awaits_ping"]
     world.believes("ct_one", 0.7)
     assert [sent.message["type"] for sent in catch_up(world)] == ["endpoint.ping"]
     [sent] = catch_up(world)
@@ -44,31 +44,31 @@ def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told
     assert (sent.data["contact"]["id"], sent.data["reason"], sent.data["probabilities"]["driver"]) == ("ct_one", "resync", 0.7)
     assert sent.data["previous"]["probabilities"]["driver"] == 0.4
     assert catch_up(world) == []
-    assert not call("get", f"/endpoints/{told}").json["awaits_ping"]
+    assert not call("get", f"/endpoints/{endpoint}").json["awaits_ping"]
 
 
-def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_again(world, call, told):
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
-    call("patch", f"/endpoints/{told}", {"state": "active"})
+def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_again(world, call, endpoint):
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "active"})
     world.believes("ct_one", 0.7)
     for path in ("resync", "ping"):
-        assert call("post", f"/endpoints/{told}/{path}").status_code == (409 if path == "resync" else 202)
+        assert call("post", f"/endpoints/{endpoint}/{path}").status_code == (409 if path == "resync" else 202)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
         world.later(seconds=wait.total_seconds())
         catch_up(world)
 
     assert {sent.message["type"] for sent in world.sent} == {"endpoint.ping"}
-    assert call("get", f"/endpoints/{told}").json["disabled_because"] == "failing"
-    assert world.missed(told) == ["ct_one"]
+    assert call("get", f"/endpoints/{endpoint}").json["disabled_because"] == "failing"
+    assert world.missed(endpoint) == ["ct_one"]
 
 
-def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
+def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, endpoint):
     """The event has the contact's id only, because its external ids were erased."""
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, "ct_one", with_for_update=True), world.now)
-    call("patch", f"/endpoints/{told}", {"state": "active"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "active"})
     catch_up(world)
 
     [sent] = catch_up(world)
@@ -77,9 +77,9 @@ def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
 
 
 @pytest.mark.parametrize(("body", "contacts"), [({}, ["ct_one", "ct_two"]), ({"untold": True}, []), (None, ["ct_one", "ct_two"])])
-def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, body, contacts):
+def test_a_resync_sends_the_present_state_of_every_contact(world, call, endpoint, body, contacts):
     """The sequences are new, so a receiver accepts a state that it has seen before."""
-    answer = call("post", f"/endpoints/{told}/resync", body)
+    answer = call("post", f"/endpoints/{endpoint}/resync", body)
     sent = catch_up(world)
 
     assert (answer.status_code, answer.json) == (202, {"contacts": len(contacts)})
@@ -88,21 +88,21 @@ def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, bo
     assert {row.lane for row in world.deliveries if row.facts["reason"] == "resync"} <= {"bulk"}
 
 
-def test_a_resync_since_a_time_sends_those_that_changed(world, call, told):
+def test_a_resync_since_a_time_sends_those_that_changed(world, call, endpoint):
     since = world.now.isoformat()
     world.later(hours=1)
     world.believes("ct_two", 0.8, ended=True)
     world.work()
-    call("post", f"/endpoints/{told}/resync", {"since": world.now.isoformat()})
+    call("post", f"/endpoints/{endpoint}/resync", {"since": world.now.isoformat()})
 
-    assert [item.data["contact"]["id"] for item in catch_up(world)] == ["ct_two"]
-    assert call("post", f"/endpoints/{told}/resync", {"since": since}).json == {"contacts": 2}
+    assert [request.data["contact"]["id"] for request in catch_up(world)] == ["ct_two"]
+    assert call("post", f"/endpoints/{endpoint}/resync", {"since": since}).json == {"contacts": 2}
 
 
-def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, told):
+def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, endpoint):
     """The latest state is sent once, and not with bulk priority."""
     world.believes("ct_one", 0.45)
-    call("post", f"/endpoints/{told}/resync")
+    call("post", f"/endpoints/{endpoint}/resync")
     while publish.resync_some(world.store, world.banks, world.now):
         pass
     world.believes("ct_two", 0.8, ended=True)
@@ -114,9 +114,9 @@ def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(wo
     ]
 
 
-def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, told):
-    call("patch", f"/endpoints/{told}", {"bulk": False})
-    answer = call("post", f"/endpoints/{told}/resync")
+def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, endpoint):
+    call("patch", f"/endpoints/{endpoint}", {"bulk": False})
+    answer = call("post", f"/endpoints/{endpoint}/resync")
 
     assert (answer.status_code, answer.json["code"]) == (409, "bulk_refused")
 

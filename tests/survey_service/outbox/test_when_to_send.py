@@ -72,9 +72,9 @@ def test_a_decision_goes_out_behind_the_update_it_flushes(world):
     world.believes(contact, 0.5)
     world.believes(contact, 0.95)
 
-    told = [(sent.message["type"].rpartition(".")[2], sent.data["sequence"]) for sent in world.work()]
+    order = [(sent.message["type"].rpartition(".")[2], sent.data["sequence"]) for sent in world.work()]
 
-    assert told == [("updated", 2), ("decided", 3)]
+    assert order == [("updated", 2), ("decided", 3)]
 
 
 def test_idle_endpoints_get_a_message_half_an_hour_after_the_last_change(world):

@@ -91,11 +91,11 @@ def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
     service.clock.forward(seconds=9)
     assert bot.answer("owns", "yes", website="x", seconds=8).status_code == 200
     for session_id in (stored(service)[0].session_id, bot.session):
-        told = service.call("GET", f"/api/v1/sessions/{session_id}").json
-        assert told["log"][0] | {"trapped": True, "weight": 0.0, "value": "yes"} == told["log"][0]
-        assert told["belief"]["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
-        assert told["explanation"][0]["log_likelihood_ratio_bits"] == 0
-        assert "spam" not in str(told)
+        insight = service.call("GET", f"/api/v1/sessions/{session_id}").json
+        assert insight["log"][0] | {"trapped": True, "weight": 0.0, "value": "yes"} == insight["log"][0]
+        assert insight["belief"]["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
+        assert insight["explanation"][0]["log_likelihood_ratio_bits"] == 0
+        assert "spam" not in str(insight)
     person = service.start()
     assert person.answer("owns", "yes", website="").status_code == 200
     assert person.insight()["log"][0]["weight"] == 1
@@ -143,12 +143,12 @@ def test_hasty_answers_that_depend_on_each_other_are_explained_to_the_last_bit(d
     service.clock.forward(seconds=1)
     someone.answer("one", "yes", seconds=0.2)
     someone.answer("point", 3, seconds=0.1)
-    told = someone.insight()
-    assert [entry["weight"] for entry in told["log"]] == pytest.approx([0.5, 0.25])
-    belief, prior = told["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
+    insight = someone.insight()
+    assert [entry["weight"] for entry in insight["log"]] == pytest.approx([0.5, 0.25])
+    belief, prior = insight["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
     for persona, other in (("a", "b"), ("b", "a")):
         moved = np.log2(belief[persona] / belief[other]) - np.log2(prior[persona] / prior[other])
-        assert sum(item["bits"][persona] for item in told["explanation"]) == pytest.approx(moved, abs=1e-9)
+        assert sum(item["bits"][persona] for item in insight["explanation"]) == pytest.approx(moved, abs=1e-9)
     service.parts.store.close()
 
 
@@ -170,11 +170,11 @@ def test_response_manner_is_noted_and_changes_no_weight(database_url):
     service = a_service(database_url, bank)
     someone = service.start("s")
     service.clock.forward(seconds=60)
-    told = []
+    insight = []
     for n, seconds in ((0, 0.4), (1, 0.8), (2, 1.2), (3, None)):
         someone.answer(f"s{n}", 5 if n == 3 else 3, **({} if seconds is None else {"seconds": seconds}))
-        told.append(someone.insight()["manner"])
-    assert [told_item["straight_lining"] for told_item in told] == [False, False, True, False]
-    assert [told_item["pace"] for told_item in told] == pytest.approx([1, 1.5, 2, 2])
+        insight.append(someone.insight()["manner"])
+    assert [manner["straight_lining"] for manner in insight] == [False, False, True, False]
+    assert [manner["pace"] for manner in insight] == pytest.approx([1, 1.5, 2, 2])
     assert [entry["weight"] for entry in someone.insight()["log"]] == [1, 1, 1, 1]
     service.parts.store.close()

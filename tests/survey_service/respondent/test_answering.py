@@ -206,7 +206,7 @@ def test_the_upper_bound_of_questions_only_falls(service):
         assert act().status_code == 200
         told.append(someone.view["progress"])
 
-    most = [told_item["answered"] + told_item["at_most"] for told_item in told]
+    most = [progress["answered"] + progress["at_most"] for progress in told]
     assert most == sorted(most, reverse=True)
 
 

@@ -17,7 +17,7 @@ def listening(service):
     return service
 
 
-def told(service, event_type):
+def published(service, event_type):
     with service.parts.store.reading() as session:
         return session.exec(select(Delivery).where(Delivery.event_type == event_type)).all()
 
@@ -30,7 +30,7 @@ def test_leaving_in_the_middle_is_published_once_with_the_answers(listening):
         listening.clock.forward(minutes=minutes)
         expire_sessions(listening.parts.store, listening.parts.banks, listening.clock())
 
-    (message,) = told(listening, "survey.response.abandoned")
+    (message,) = published(listening, "survey.response.abandoned")
     states = {question["question"]: question["state"] for question in message.facts["questions"]}
     assert states["owns"] == "answered"
     assert states["happy"] == "not_asked"
@@ -43,7 +43,7 @@ def test_a_page_that_was_opened_and_left_is_no_response(listening):
     listening.clock.forward(hours=30)
     expire_sessions(listening.parts.store, listening.parts.banks, listening.clock())
 
-    assert told(listening, "survey.response.abandoned") == []
+    assert published(listening, "survey.response.abandoned") == []
     with listening.parts.store.reading() as session:
         assert session.exec(select(SurveySession.status)).all() == ["expired"]
 
@@ -73,4 +73,4 @@ def test_an_answer_and_its_message_are_one_transaction(listening, monkeypatch):
 
     assert someone.insight()["log"] == []
     assert someone.answer("owns", "yes").status_code == 200
-    assert len(told(listening, "contact.persona.updated")) == 1
+    assert len(published(listening, "contact.persona.updated")) == 1

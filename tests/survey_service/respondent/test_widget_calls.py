@@ -77,13 +77,13 @@ def test_a_draft_counts_and_its_question_stays(service):
     """Somebody leaves with ticks that were never confirmed. Whoever comes back finds them; the confirmed answer takes their place."""
     someone = service.start("ticks")
     someone.answer("owns", "yes")
-    told = someone.view["progress"]
+    progress = someone.view["progress"]
     left = {"ticked": ["power"], "seen": ["power", "safety"]}
     someone.answer("reasons", left, draft=True)
 
     assert someone.view["question"]["id"] == "reasons"
     assert someone.view["question"]["given"] == {"ticked": ["power"], "seen": ["safety", "power"]}
-    assert someone.view["progress"] == told
+    assert someone.view["progress"] == progress
     assert someone.belief()["driver"] > 0.5
 
     someone.answer("reasons", ["safety", "price"])

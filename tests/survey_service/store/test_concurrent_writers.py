@@ -1,4 +1,4 @@
-"""SQLite lets one write at a time: who wants to write waits in line, and not for ever."""
+"""SQLite allows one writer at a time: concurrent writers queue for a limited time."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,7 @@ def test_everybody_writes_in_turn(stores):
 
 
 def test_a_writer_that_waits_too_long_gets_an_error_and_delays_nobody(stores, url, monkeypatch):
-    """Those behind, too; and when the other writer has gone everything goes on."""
+    """The writers behind it get errors too, and work again once the first one has finished."""
     monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 30)
     store = stores[0]
 

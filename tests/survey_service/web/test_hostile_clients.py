@@ -329,7 +329,7 @@ def test_a_key_can_be_listed_and_revoked(service):
 
     p = service.parts
     with p.store.writing() as session:
-        (all_key,) = all_keys(session)
-        assert revoke_key(session, all_key.id, service.clock())
-        assert not revoke_key(session, all_key.id, service.clock())
+        (api_key,) = all_keys(session)
+        assert revoke_key(session, api_key.id, service.clock())
+        assert not revoke_key(session, api_key.id, service.clock())
     assert service.call("GET", "/api/v1/banks").status_code == 401

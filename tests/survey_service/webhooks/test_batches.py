@@ -105,8 +105,8 @@ def test_a_manual_retry_stays_one_when_it_is_released(world, many):
 
 
 def test_a_stopping_worker_finishes_one_message_and_releases_the_rest(world, many):
-    hands = world.hands(enough=lambda: bool(world.sent))
-    dispatch.step(hands)
+    sender = world.sender(enough=lambda: bool(world.sent))
+    dispatch.step(sender)
 
     assert len(world.sent) == len(world.attempts) == 1
     assert sorted(world.states) == ["delivered"] + ["pending"] * 5
@@ -181,15 +181,15 @@ class FullBatches(Speeds):
 def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
     """A batch ends long before its lease does, and its remaining messages are claimed again."""
     monkeypatch.setattr(dispatch, "BATCH_SECONDS", -1.0)
-    in_hand = []
+    claimed = []
 
     def deliver(*given):
-        in_hand.append([row.attempt for row in world.deliveries if row.lease_until is not None])
+        claimed.append([row.attempt for row in world.deliveries if row.lease_until is not None])
         return world.deliver(*given)
 
-    dispatch.step(world.hands(deliver, speeds=FullBatches()))
+    dispatch.step(world.sender(deliver, speeds=FullBatches()))
 
-    assert in_hand == [[1] * left for left in (6, 5, 4, 3, 2, 1)]
+    assert claimed == [[1] * left for left in (6, 5, 4, 3, 2, 1)]
     assert LEASE.total_seconds() > dispatch.BATCH_SECONDS * 10
 
 
@@ -203,8 +203,8 @@ def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypa
         store.times = 3
         return world.deliver(*given)
 
-    hands = dispatch.Sender(store, world.keys, None, world.clock, deliver)
-    dispatch.step(hands)
+    sender = dispatch.Sender(store, world.keys, None, world.clock, deliver)
+    dispatch.step(sender)
     store.close()
 
     assert len(world.sent) == 6
@@ -237,6 +237,6 @@ def test_half_of_a_worker_never_goes_to_slow_endpoints(world, many):
     """A thread for fast endpoints skips a slow endpoint until one delivery to it was fast again."""
     seen = Speeds()
     seen.note(many, 1, 15.0)
-    assert dispatch.step(world.hands(speeds=seen), slow_too=False) is False
-    assert dispatch.step(world.hands(speeds=seen), slow_too=True) is True
+    assert dispatch.step(world.sender(speeds=seen), slow_too=False) is False
+    assert dispatch.step(world.sender(speeds=seen), slow_too=True) is True
     assert seen.slow() == set()

@@ -90,7 +90,7 @@ def test_a_probe_that_is_in_flight_is_the_only_one(world, down):
 def test_a_delivered_probe_closes_the_breaker_and_is_published(world, down):
     """A delivered probe releases the waiting messages at once, without the rest of their back-off."""
     world.later(minutes=1)
-    sent = [item for item in world.work() if item.url != OPERATOR]
+    sent = [request for request in world.work() if request.url != OPERATOR]
 
     assert len(sent) == CONTACTS
     assert alerts(world)[-1] == ("endpoint.recovered", "delivered", None)
@@ -106,9 +106,9 @@ def test_after_five_days_it_is_disabled_with_three_warnings_before(world, down):
     fail(world)
 
     assert timedelta(0) <= world.now - started - DISABLED_AFTER < timedelta(hours=1)
-    told = alerts(world)
-    assert [percent for _, _, percent in told] == [None, 50, 70, 90, None]
-    assert told[-1][:2] == ("endpoint.disabled", "failing")
+    published = alerts(world)
+    assert [percent for _, _, percent in published] == [None, 50, 70, 90, None]
+    assert published[-1][:2] == ("endpoint.disabled", "failing")
     assert {row.state for row in world.deliveries if row.endpoint_id == down} == {"dropped"}
     assert len(world.missed(down)) == CONTACTS
 

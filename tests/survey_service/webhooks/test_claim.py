@@ -64,7 +64,7 @@ def test_an_endpoint_that_hangs_leaves_threads_free_for_the_others(world):
 
     claimed = [world.claim() for _ in range(6)]
 
-    endpoints = [item.endpoint_id for item in claimed if item]
+    endpoints = [batch.endpoint_id for batch in claimed if batch]
     assert endpoints.count(hanging) == due.PLACES_PER_ENDPOINT
     assert endpoints.count(other) == 1
 

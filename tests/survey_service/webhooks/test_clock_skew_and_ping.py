@@ -25,17 +25,17 @@ def test_a_date_that_says_nothing_is_ignored(date):
     assert outcome_of(answers(Date=date), clock=lambda: NOW).clock_off is None
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(10, 600.0), (-10, -600.0), (0.5, None)])
-def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, told, caplog):
+@pytest.mark.parametrize(("minutes", "skew"), [(10, 600.0), (-10, -600.0), (0.5, None)])
+def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, skew, caplog):
     """A warning appears in the log and at the endpoint, and disappears when the clocks agree again."""
     for number, off in enumerate((minutes, minutes, 0)):
         world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]
         world.believes(world.contact(str(number)), 0.4, ended=True)
         world.work()
         shown = call("get", f"/endpoints/{made['id']}").json["clock_off"]
-        assert shown == (told if number < 2 else None)
+        assert shown == (skew if number < 2 else None)
 
-    assert caplog.text.count("clock_off=") == (0 if told is None else 1)
+    assert caplog.text.count("clock_off=") == (0 if skew is None else 1)
     assert timedelta(minutes=0.5) < CLOCK_WARNING
 
 

@@ -25,9 +25,9 @@ def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
 
     first = call("get", "/deliveries?limit=2").json
     second = call("get", f"/deliveries?limit=2&after={first['next']}").json
-    assert [item["id"] for page in (first, second) for item in page["items"]] == [3, 2, 1]
+    assert [delivery["id"] for page in (first, second) for delivery in page["items"]] == [3, 2, 1]
     assert second["next"] is None
-    assert [item["id"] for item in call("get", "/deliveries?contact=two").json["items"]] == [2]
+    assert [delivery["id"] for delivery in call("get", "/deliveries?contact=two").json["items"]] == [2]
     assert call("get", "/deliveries?contact=nobody").json["items"] == []
     [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
     assert [(attempt["number"], attempt["status"], attempt["error"], attempt["manual"]) for attempt in pending["attempts"]] == [

@@ -89,7 +89,7 @@ def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
 NODE = """
 import { receive } from './receive.mjs';
 import { readFileSync } from 'node:fs';
-const seen = new Map(), told = [];
+const seen = new Map(), processed = [];
 const database = { // what the statement of the page does
   async query(statement, [contact, sequence]) {
     if (!statement.startsWith('INSERT INTO contact_seen')) throw new Error(statement);
@@ -100,8 +100,8 @@ const database = { // what the statement of the page does
 };
 const statuses = [];
 for (const { secret, headers, body } of JSON.parse(readFileSync(0)))
-  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async (message) => told.push(message.data.sequence)));
-console.log(JSON.stringify({ statuses, told }));
+  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async (message) => processed.push(message.data.sequence)));
+console.log(JSON.stringify({ statuses, processed }));
 """
 
 
@@ -129,7 +129,7 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
     older, *newer, ping = world.sent
     posts = [(secret, sent.headers, sent.body) for sent in (older, *newer, *newer, older, ping)]
 
-    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "told": [1, 2, 3]}
+    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "processed": [1, 2, 3]}
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
@@ -139,7 +139,7 @@ def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
 
-    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "told": []}
+    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "processed": []}
 
 
 def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):
@@ -167,8 +167,8 @@ def test_the_tables_of_the_page_are_complete():
 
 
 def test_the_waits_of_the_page_are_those_of_the_schedule():
-    told = re.search(r"tried again, after (.*?)\. While", PAGE, re.DOTALL)
+    sentence = re.search(r"tried again, after (.*?)\. While", PAGE, re.DOTALL)
     unit = {"s": 1, "min": 60, "h": 3600}
-    waits = [int(number) * unit[word] for number, word in re.findall(r"(\d+)\s(s|min|h)\b", told[1])]
+    waits = [int(number) * unit[word] for number, word in re.findall(r"(\d+)\s(s|min|h)\b", sentence[1])]
 
     assert waits == [wait.total_seconds() for wait in SCHEDULE[1:]]

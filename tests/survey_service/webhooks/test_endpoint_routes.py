@@ -42,9 +42,9 @@ def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
 
 def test_an_endpoint_is_added_with_what_most_people_want(made):
     """By default an endpoint gets all events, on material changes, without personal data."""
-    told = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
+    shown = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
 
-    assert told == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
+    assert shown == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_an_endpoint_that_answered_410_says_so(world, call, made):
     world.answers = [GONE]
     world.work()
 
-    told = call("get", f"/endpoints/{made['id']}").json
-    assert (told["state"], told["disabled_because"]) == ("disabled", "gone")
+    shown = call("get", f"/endpoints/{made['id']}").json
+    assert (shown["state"], shown["disabled_because"]) == ("disabled", "gone")
 
 
 def test_while_a_secret_is_replaced_both_verify(world, call, made):

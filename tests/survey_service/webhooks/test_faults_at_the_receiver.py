@@ -104,11 +104,11 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
         world.change(made, url=back.url())
         world.later(minutes=30)
         work(world)
-    told = [json.loads(read(request)[1])["data"] for request in back.requests]
+    payloads = [json.loads(read(request)[1])["data"] for request in back.requests]
 
-    assert sorted(told_item["contact"]["id"] for told_item in told) == contacts
-    assert {told_item["probabilities"]["driver"] for told_item in told} == {0.65}
-    assert {told_item["coalesced"]["updates"] for told_item in told} == {72}
+    assert sorted(payload["contact"]["id"] for payload in payloads) == contacts
+    assert {payload["probabilities"]["driver"] for payload in payloads} == {0.65}
+    assert {payload["coalesced"]["updates"] for payload in payloads} == {72}
 
 
 def test_a_contact_erased_while_messages_wait_is_sent_as_erased_only(world):

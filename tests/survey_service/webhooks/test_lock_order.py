@@ -77,7 +77,7 @@ def test_a_writer_waits_while_a_batch_is_recorded(two, act):
         assert results.record(session, batch, sent, two.now) == {message.delivery_id for message in batch.messages}
     other.finished()
 
-    assert "ct_0" not in {item.contact_id for item in two.all(Acknowledged)}
+    assert "ct_0" not in {acknowledged.contact_id for acknowledged in two.all(Acknowledged)}
     assert [row.state for row in two.deliveries if row.id in (1, 3)] == ["delivered"] * 2
 
 
@@ -105,4 +105,4 @@ def test_recording_a_batch_waits_for_a_merge_or_an_erasure(two, act):
 
     [ours] = found
     assert len(ours) == (1 if act is erases else 2)
-    assert [item.contact_id for item in two.all(Acknowledged)] == ["ct_1"]
+    assert [acknowledged.contact_id for acknowledged in two.all(Acknowledged)] == ["ct_1"]

@@ -29,7 +29,7 @@ def test_an_acknowledgement_never_goes_back(world):
     world.work()
 
     world.send_again(1)
-    assert [item.data["sequence"] for item in world.work()] == [1]
+    assert [request.data["sequence"] for request in world.work()] == [1]
 
     [known] = world.all(Acknowledged)
     assert (known.sequence, known.state["sequence"]) == (2, 2)
@@ -63,7 +63,7 @@ def test_a_retried_message_takes_its_place_at_the_end(world):
     world.believes(contact, 0.6)
 
     assert [(row.state, row.attempt) for row in world.deliveries] == [("pending", 12), ("pending", 0)]
-    assert [item.data["sequence"] for item in world.work()] == [1, 3]
+    assert [request.data["sequence"] for request in world.work()] == [1, 3]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -19,8 +19,8 @@ def changes(world, contact, driver):
         contact_row = session.get_one(type(change.contact), contact, with_for_update=True)
         contact_row.sequence += 1
         change.belief.sequence = contact_row.sequence
-        told = type(change)(**{**vars(change), "contact": contact_row})
-        publish.publish_belief_change(session, told, ended=False, now=world.now, lane=messages.BULK)
+        locked = type(change)(**{**vars(change), "contact": contact_row})
+        publish.publish_belief_change(session, locked, ended=False, now=world.now, lane=messages.BULK)
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_half_of_a_worker_never_sends_bulk_and_one_thread_sends_it_first(world, 
     assert [messages.BULK in of_thread for of_thread in lanes].count(False) == len(lanes) / 2
     assert [of_thread[0] for of_thread in lanes].count(messages.BULK) == 1
 
-    reserved = dispatch.step(world.hands(), lanes=lanes[0])
-    bulk = dispatch.step(world.hands(), lanes=lanes[-1])
+    reserved = dispatch.step(world.sender(), lanes=lanes[0])
+    bulk = dispatch.step(world.sender(), lanes=lanes[-1])
 
     assert (reserved, bulk) == (False, True)
 

@@ -53,7 +53,7 @@ def test_private_addresses_are_refused_at_save_and_at_send(world):
             with pytest.raises(AddressRefused), world.store.writing() as session:
                 endpoints.add(session, settings, url=url, events=[], when="material", now=datetime.now(UTC))
         world.believes(world.contact(), 0.5)
-        for url in (this_url for this_url in urls if "\0" not in this_url):  # PostgreSQL stores no NUL
+        for url in (url for url in urls if "\0" not in url):  # PostgreSQL stores no NUL
             with world.store.writing() as session:
                 session.execute(update(Endpoint).values(url=url, failures=0, tripped_at=None, probe_at=None, failing_since=None))
             [outcome] = sends(world, frozenset({443, inside.port}))

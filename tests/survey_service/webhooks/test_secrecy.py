@@ -39,7 +39,7 @@ def test_secrets_are_never_stored_in_clear(world):
     world.work()
 
     stored = repr(
-        [item.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for item in world.all(table)]
+        [row.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for row in world.all(table)]
     )
     assert secret not in stored
     assert secret[6:] not in stored

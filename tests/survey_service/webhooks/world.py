@@ -116,9 +116,9 @@ class World:
         return self.answers.pop(0) if self.answers else OK
 
     def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
-        return dispatch.step(self.hands(deliver))
+        return dispatch.step(self.sender(deliver))
 
-    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
+    def sender(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
         return dispatch.Sender(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
     def work(self) -> list[Sent]:
@@ -165,10 +165,10 @@ class World:
         return repr([vars(row) for table in (Endpoint, Delivery, DeliveryAttempt) for row in self.all(table)])
 
     def health(self, endpoint: str) -> Endpoint:
-        return next(item for item in self.all(Endpoint) if item.id == endpoint)
+        return next(row for row in self.all(Endpoint) if row.id == endpoint)
 
     def missed(self, endpoint: str) -> list[str]:
-        return [item.contact_id for item in self.all(MissedContact) if item.endpoint_id == endpoint]
+        return [row.contact_id for row in self.all(MissedContact) if row.endpoint_id == endpoint]
 
     def the_endpoint(self) -> Endpoint:
         (only,) = self.all(Endpoint)

@@ -21,7 +21,7 @@ from tests.survey_service.webhooks.world import BANK, a_world
 
 BACKLOG = 5000
 MOST_BLOCKS = 2000
-"""Maximum of blocks for a statement that claims a hundred messages; a plan that rereads the backlog for each of them takes twice as many."""
+"""Maximum of blocks for a statement that claims a hundred messages; a plan that rereads the backlog for each one takes twice as many."""
 FEW_BLOCKS = 100
 
 

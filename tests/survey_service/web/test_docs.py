@@ -1,10 +1,10 @@
-"""The reference of the API, as a page."""
+"""The API reference as a page."""
 
 import re
 
 
 def test_every_call_of_the_document_is_on_the_page_with_its_fields(one_service):
-    """And nothing is loaded from anywhere."""
+    """The page loads nothing from another host."""
     document = one_service.client.get("/api/v1/openapi.json").json
     response = one_service.client.get("/api/v1/docs")
 

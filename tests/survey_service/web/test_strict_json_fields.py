@@ -1,4 +1,4 @@
-"""A body says what it means: what only looks like a number, or like true, is refused, and so is a line feed after a word."""
+"""Fields are typed strictly: text that looks like a number or a boolean is refused, and so is a line feed after a word."""
 
 import pytest
 from marshmallow import Schema, ValidationError

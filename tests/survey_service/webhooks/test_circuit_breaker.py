@@ -53,7 +53,7 @@ def test_ten_failures_over_two_minutes_open_the_breaker_and_are_published(world,
 
 
 def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
-    """The breaker stays closed when the failures span under two minutes (a restart) or concern a single message (its schedule is enough)."""
+    """The breaker stays closed when the failures span under two minutes (a restart) or concern one message (its schedule suffices)."""
     made, _ = world.endpoint()
     for number in range(CONTACTS):
         world.believes(world.contact(str(number)), 0.5)

@@ -89,7 +89,7 @@ def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
 NODE = """
 import { receive } from './receive.mjs';
 import { readFileSync } from 'node:fs';
-const seen = new Map(), processed = [];
+const seen = new Map(), taken = [];
 const database = { // what the statement of the page does
   async query(statement, [contact, sequence]) {
     if (!statement.startsWith('INSERT INTO contact_seen')) throw new Error(statement);
@@ -100,13 +100,13 @@ const database = { // what the statement of the page does
 };
 const statuses = [];
 for (const { secret, headers, body } of JSON.parse(readFileSync(0)))
-  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async (message) => processed.push(message.data.sequence)));
-console.log(JSON.stringify({ statuses, processed }));
+  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async ({ data }) => taken.push(data.sequence)));
+console.log(JSON.stringify({ statuses, taken }));
 """
 
 
 def in_node(tmp_path, posts):
-    """Run the Node receiver of the page. Return its statuses and the sequences that it processed."""
+    """Run the Node receiver of the page. Return its statuses and the sequences that it accepted."""
     (tmp_path / "receive.mjs").write_text(snippet("js"))
     (tmp_path / "run.mjs").write_text(NODE)
     given = json.dumps([{"secret": secret, "headers": headers, "body": body.decode("latin1")} for secret, headers, body in posts])
@@ -129,7 +129,7 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
     older, *newer, ping = world.sent
     posts = [(secret, sent.headers, sent.body) for sent in (older, *newer, *newer, older, ping)]
 
-    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "processed": [1, 2, 3]}
+    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "taken": [1, 2, 3]}
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
@@ -139,7 +139,7 @@ def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
     world.believes(world.contact(), 0.4)
     [sent] = world.work()
 
-    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "processed": []}
+    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "taken": []}
 
 
 def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):

@@ -62,14 +62,14 @@ def test_threads_never_send_two_messages_about_one_contact_at_once(world):
         while world.step(ledger.deliver) or not done.wait(0.001):
             pass
 
-    worker = [Thread(target=work) for _ in range(THREADS)]
-    for thread in worker:
+    threads = [Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
         thread.start()
     for number in range(CHANGES):
         for contact in contacts:
             world.believes(contact, 0.4 + number / 100)
     done.set()
-    for thread in worker:
+    for thread in threads:
         thread.join()
     world.later(days=4)
     while world.step(ledger.deliver):

@@ -1,4 +1,4 @@
-"""Rubbish for everything that reads something from outside, one target after the other, each in a process of its own.
+"""Fuzz every parser of external input, one target after the other, each in a process of its own.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py [--minutes M] [--seed N] [--only NAME]
 """
@@ -20,7 +20,7 @@ from tests.survey_service.service import a_service
 
 @contextmanager
 def targets() -> Iterator[dict[str, Target]]:
-    """All of them, the later ones on a database that is thrown away."""
+    """Yield all targets; those behind a route use a temporary database."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/fuzz.db"
         create_tables(url)
@@ -30,7 +30,7 @@ def targets() -> Iterator[dict[str, Target]]:
 
 
 def alone(name: str, seed: int, seconds: float) -> Outcome:
-    """One target in this process, so that its memory is its own."""
+    """Run one target in this process, so that its memory is measured alone."""
     logging.disable(logging.CRITICAL)
     with targets() as known:
         return fuzz(known[name], seed, seconds=seconds)

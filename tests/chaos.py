@@ -1,4 +1,4 @@
-"""Respondents keep answering while web servers, workers and PostgreSQL are killed at random; and what must be true then."""
+"""Respondents answer while web servers, workers and PostgreSQL are killed at random; afterwards the invariants are checked."""
 
 import os
 import random
@@ -33,7 +33,7 @@ SAME = 1e-9
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found when everything had come to rest. Every list is empty where all is well."""
+    """The violations found after the run; every list is empty if there are none."""
 
     answers: int
     contacts: int
@@ -50,7 +50,7 @@ class Findings:
 
 @dataclass
 class Crew:
-    """Processes of the service, each started again when it has ended."""
+    """Processes of the service, each restarted when it has ended."""
 
     database_url: str
     commands: list[tuple[str, ...]]
@@ -70,7 +70,7 @@ class Crew:
                 self.running[place] = start(*command, database_url=self.database_url)
 
     def kill(self, place: int) -> str:
-        """SIGKILL to a process and to everything it has started. Gives its command."""
+        """Kill a process and its children with SIGKILL. Return its command."""
         if self.running[place].poll() is None:
             os.killpg(self.running[place].pid, signal.SIGKILL)
             self.running[place].wait()
@@ -79,7 +79,7 @@ class Crew:
 
 @dataclass
 class Chaos:
-    """The whole run. `server` is the PostgreSQL to be killed too, None for SQLite."""
+    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite."""
 
     database_url: str
     respondents: int
@@ -103,7 +103,7 @@ class Chaos:
             until(lambda: all(web.is_ready() for web in webs), "the web servers answer")
             people = [Respondent(webs, seed) for seed in range(self.respondents)]
             self._disturb(crew, people)
-            store.engine.dispose()  # our own connections are as dead as the server that was killed
+            store.engine.dispose()  # the pooled connections ended with the killed server
             stuck = _finish_all(store, people)
             until(lambda: (crew.mend(), hurry(store) == 0)[1], "everything has been delivered", patience=180)
             findings = _found(store, ledger, people, stuck)
@@ -126,7 +126,7 @@ class Chaos:
 
 
 def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
-    """Everybody who was in the middle comes back and goes on to the end. Gives the sessions that do not end."""
+    """Resume every open session and answer it to its end. Return the sessions that do not end."""
     with store.reading() as session:
         left = set(session.exec(select(SurveySession.id).where(SurveySession.status == "open")))
     stuck = []
@@ -165,8 +165,9 @@ def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[s
 
 
 def _as_heard_first(ledger: Ledger) -> dict[str, list[int]]:
-    """The sequences of each contact, a message at its first arrival: a database that dies forgets what it had not yet put on the disk of
-    what was sent, and that is sent again under the same id."""
+    """Return the sequences of each contact, each message at its first arrival: a killed database forgets results that it had not written
+    to the disk, and those messages are sent again with the same id.
+    """
     known: set[str] = set()
     heard: dict[str, list[int]] = defaultdict(list)
     for webhook_id, contact, sequence, was_taken in ledger.requests:
@@ -177,7 +178,7 @@ def _as_heard_first(ledger: Ledger) -> dict[str, list[int]]:
 
 
 def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -> bool:
-    """Whether what is stored is what the log of answers says."""
+    """Return whether the stored belief equals the one recomputed from the log of answers."""
     bank = banks.version(session, belief.bank, belief.bank_version)
     probabilities = believe(bank.tables, evidence_about(session, contact, bank, utc_now()).evidence)[0]
     return bool(np.allclose([belief.probabilities[persona] for persona in bank.personas], probabilities, rtol=0, atol=SAME))

@@ -1,4 +1,4 @@
-"""People who keep answering surveys over HTTP, whatever happens to the service."""
+"""Respondents who answer surveys over HTTP while the service is disturbed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ BUSY = (429, 503)
 
 
 class Respondent(Thread):
-    """Answers one survey after the other and remembers what was acknowledged. A lost reply is asked for again, as the widget does."""
+    """Answer surveys in turn and record every acknowledged answer. A lost reply is requested again, as the widget does."""
 
     def __init__(self, webs: Sequence[Web], seed: int) -> None:
         super().__init__(daemon=True)
@@ -33,7 +33,7 @@ class Respondent(Thread):
                 self.broken.append((status, view))
 
     def go_on(self, view: Any) -> Any:
-        """Answer until the survey ends, or until there is to be no more; gives the last view."""
+        """Answer until the survey ends or the run stops. Return the last view."""
         number, session = view["progress"]["answered"], view["session"]
         while view and view["status"] == "open" and not self.stop.is_set():
             number += 1
@@ -50,7 +50,7 @@ class Respondent(Thread):
         return self.insist("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
 
     def insist(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
-        """Ask until there is an answer: where nobody is there, where the reply was cut off, and where it says to come back later."""
+        """Repeat the request until it succeeds: after a refused connection, a broken reply, or a Retry-After."""
         while not self.stop.is_set():
             try:
                 status, answer = self.webs[0].call(method, path, body, token)
@@ -76,7 +76,7 @@ class Respondent(Thread):
 
 @contextmanager
 def answering(people: Sequence[Respondent]) -> Iterator[None]:
-    """They all answer as long as the block lasts."""
+    """Let all respondents answer while the block lasts."""
     for someone in people:
         someone.start()
     try:
@@ -89,10 +89,10 @@ def answering(people: Sequence[Respondent]) -> Iterator[None]:
 
 
 def all_acknowledged(people: Sequence[Respondent]) -> dict[str, list[dict[str, Any]]]:
-    """The answers of each session that were answered with 200."""
+    """Return the answers of each session that got a 200."""
     return {session: answers for someone in people for session, answers in list(someone.acknowledged.items())}
 
 
 def count(people: Sequence[Respondent]) -> int:
-    """How many answers were acknowledged so far."""
+    """Return the number of acknowledged answers so far."""
     return sum(len(answers) for someone in people for answers in list(someone.acknowledged.values()))

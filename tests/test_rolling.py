@@ -1,4 +1,4 @@
-"""Two versions at one database: the next one migrates it while people answer, and servers are exchanged one by one."""
+"""Two versions share one database: the next version migrates it while people answer, and servers are replaced in turn."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 class NextVersion:
-    """The same code in a folder of its own, with one more migration, which adds to every table that an answer writes."""
+    """The same code in another folder with one more migration, which changes every table that an answer writes."""
 
     def __init__(self, folder, database_url):
         self.folder = folder
@@ -65,7 +65,7 @@ class NextVersion:
 
 
 def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
-    """Before, between and after: nobody is refused, nothing is lost, and both versions send what there is to send."""
+    """Before, during and after the upgrade no request is refused, no answer is lost, and both versions send messages."""
     later = NextVersion(tmp_path / "next", database_url)
     assert discern("publish", str(BANK), database_url=database_url).returncode == 0
     key = discern("key", "create", "--scope", "admin", database_url=database_url).stdout.split()[-1]
@@ -110,7 +110,7 @@ def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
 
 
 def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path):
-    """It has nothing to migrate, its commands work, and the doctor says what it sees."""
+    """The old version has nothing to migrate, its commands work, and doctor reports the newer tables."""
     later = NextVersion(tmp_path / "next", database_url)
     assert later.start("migrate").wait(60) == 0
 
@@ -126,7 +126,7 @@ def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path
 
 @pytest.fixture
 def busy(postgres_server):
-    """A table that somebody reads from for a long time, and the way to make an end of it."""
+    """Hold a lock on a table by a long read. Yield the URL, an engine, and the reading connection."""
     with clone(postgres_server) as url:
         engine = open_engine(url)
         reader = engine.connect()
@@ -137,7 +137,7 @@ def busy(postgres_server):
 
 
 def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, monkeypatch):
-    """Who waits for a table on PostgreSQL stops all who come after: so it gives way, and comes back until it gets it."""
+    """A migration that waits for a lock on PostgreSQL blocks all later queries, so it gives up and retries until it gets the lock."""
     url, engine, reader = busy
     script = NextVersion(tmp_path / "next", url).folder / "migrations"
     monkeypatch.setattr(migrations, "scripts", lambda: script)

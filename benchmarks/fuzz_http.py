@@ -135,7 +135,7 @@ def main() -> int:
         key = prepared(settings)
         with serving(settings) as address:
             for seed in range(given.seed, given.seed + 100):
-                for only in ((), *(("--phases", "stateful", "--include-tag", room) for room in BLUEPRINTS)):
+                for only in ((), *(("--phases", "stateful", "--include-tag", blueprint) for blueprint in BLUEPRINTS)):
                     counted = fuzzed(address, key, seed, given.examples, folder, *only)
                     cases += counted["generated"]
                     failures += counted["unique_failures"] + counted["errored"]

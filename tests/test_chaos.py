@@ -24,7 +24,7 @@ def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, t
     assert chaos.kills.total() >= 4
 
 
-def test_postgresql_may_die_too(private_postgres):
+def test_postgresql_survives_its_own_death(private_postgres):
     """The database server is killed and restarted too; no other process is restarted for that."""
     with clone(private_postgres) as url:
         chaos = Chaos(url, respondents=6, seconds=10, kill_every=1.5, server=private_postgres)

@@ -112,7 +112,7 @@ def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, wo
     assert done.stdout == ""
 
 
-def test_wrong_wishes_are_all_named(tmp_path):
+def test_all_wrong_options_are_named(tmp_path):
     """Covers orders, steps and surveys that do not exist."""
     answers = tmp_path / "answers.csv"
     answers.write_text("usage\nboth\n")
@@ -123,7 +123,7 @@ def test_wrong_wishes_are_all_named(tmp_path):
     assert done.stderr.count("\n") == 3
 
 
-def test_wrong_settings_are_told_before_anything_starts():
+def test_wrong_settings_are_reported_before_anything_starts():
     """All wrong settings are named, and the exit code is 1."""
     wrong = {**environment("mysql://x"), "DISCERN_SECRET_KEYS": ""}
     done = subprocess.run(

@@ -53,7 +53,7 @@ def full_disk(processes):
         resource.prlimit(key, resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_is_told_and_got_over_on_sqlite(sqlite_template, tmp_path):
+def test_sqlite_recovers_from_a_full_disk(sqlite_template, tmp_path):
     """Answers get 503 while the disk is full and are accepted afterwards, by the same processes."""
     url = sqlite_copy(sqlite_template, tmp_path)
     assert discern("publish", str(BANK), database_url=url).returncode == 0
@@ -74,7 +74,7 @@ CREATE TRIGGER full_disk BEFORE INSERT ON answer EXECUTE FUNCTION full_disk()
 """
 
 
-def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres):
+def test_the_service_recovers_when_postgresql_was_full_read_only_or_down(private_postgres):
     """One server process goes through all three faults without a restart."""
     with clone(private_postgres) as url:
         assert discern("publish", str(BANK), database_url=url).returncode == 0
@@ -111,7 +111,7 @@ def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres)
             assert someone.stored(url) == someone.number
 
 
-def test_a_database_that_may_only_be_read_is_told(sqlite_template):
+def test_a_read_only_database_is_reported_to_respondents(sqlite_template):
     """With SQLite on a read-only file system reading works, and writing gets a 503 with Retry-After."""
     url = f"sqlite:///file:{sqlite_template}?mode=ro&uri=true"
     app = create_app(Settings(database_url=url, secret_keys=(SECRET,)))

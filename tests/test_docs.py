@@ -68,7 +68,7 @@ def test_the_replay_in_the_readme_prints_the_table_below_it():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_and_pictures_lead_somewhere(document):
+def test_every_relative_link_has_a_target(document):
     """Checks every relative link of every document."""
     for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text()):
         if not re.match(r"[a-z]+:", target):

@@ -26,7 +26,7 @@ def targets(tmp_path_factory, sqlite_template):
 
 
 @pytest.mark.parametrize("name", [*PURE, *SERVED])
-def test_rubbish_is_refused_and_breaks_nothing(targets, name):
+def test_fuzzed_input_is_accepted_or_refused(targets, name):
     """The inputs are the same each time: valid, known bombs, and valid with random changes."""
     outcome = fuzz(targets[name], seed=11, executions=EXECUTIONS)
 
@@ -35,7 +35,7 @@ def test_rubbish_is_refused_and_breaks_nothing(targets, name):
     assert outcome.peak < BOUND
 
 
-def test_what_breaks_is_noticed():
+def test_an_unannounced_exception_is_found():
     """The fuzzer finds a target that raises an unannounced exception, and accepts one that raises an announced one."""
 
     def read(given):

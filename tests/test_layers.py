@@ -78,7 +78,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_room_has_its_place(house):
+def test_every_package_is_listed(house):
     """The list of packages is complete and names none that was removed."""
     assert sorted(ORDER) == house.rooms
 
@@ -88,7 +88,7 @@ def test_imports_lead_downwards(house):
     assert house.upward(ORDER) == []
 
 
-def test_no_circles(house):
+def test_no_circular_imports(house):
     """No modules and no packages import one another in a circle."""
     assert circles(house.imports) == []
     assert circles(house.room_imports) == []
@@ -99,7 +99,7 @@ def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
 
 
-def test_rooms_and_files_stay_within_their_bounds(house):
+def test_packages_and_files_stay_within_their_bounds(house):
     """The numbers of packages, loose modules, files per folder and very short files are bounded. A new package raises its bound on
     purpose.
     """
@@ -122,7 +122,7 @@ def test_a_lower_package_imports_only_what_it_may(package):
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
-def test_only_app_imports_routes_of_other_rooms(house):
+def test_only_app_imports_routes_of_other_packages(house):
     """Packages meet in the database and in app.py, not in each other's URLs."""
     for module, imported in house.imports.items():
         if module == "survey_service.app":

@@ -13,7 +13,7 @@ from tests.processes import discern, process, receiver, until, web_server
 BANK = Path(__file__).parent.parent / "question_bank" / "examples" / "car-buyers.yaml"
 
 
-def test_one_answer_walks_from_a_page_to_the_crm(database_url):
+def test_one_answer_goes_from_a_page_to_the_crm(database_url):
     """The answer is acknowledged, changes the belief, and is sent once, signed, with the engine's numbers."""
     published = discern("publish", str(BANK), database_url=database_url)
     assert published.stdout == "car-buyers version 1\n", published.stderr

@@ -109,7 +109,7 @@ def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
     assert not inbox.refused
 
 
-def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path):
+def test_the_old_version_does_not_change_a_later_database(database_url, tmp_path):
     """The old version has nothing to migrate, its commands work, and doctor reports the newer tables."""
     later = NextVersion(tmp_path / "next", database_url)
     assert later.start("migrate").wait(60) == 0
@@ -136,7 +136,7 @@ def busy(postgres_server):
         engine.dispose()
 
 
-def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, monkeypatch):
+def test_a_migration_that_waits_for_a_table_gives_way(busy, tmp_path, monkeypatch):
     """A migration that waits for a lock on PostgreSQL blocks all later queries, so it gives up and retries until it gets the lock."""
     url, engine, reader = busy
     script = NextVersion(tmp_path / "next", url).folder / "migrations"

@@ -31,7 +31,7 @@ def down(there, status=500):
     return made
 
 
-def test_a_crm_that_fails_is_asked_with_one_record_now_and_then(there):
+def test_a_failing_crm_is_probed_with_single_records(there):
     """Probes use up no attempt of a message; after a successful probe all other messages follow at once."""
     made = down(there)
     counted = [row.attempt - row.uncounted for row in there.world.deliveries if row.endpoint_id == made]
@@ -54,7 +54,7 @@ def test_a_crm_that_fails_is_asked_with_one_record_now_and_then(there):
     assert len(there.world.all(Acknowledged)) == CONTACTS
 
 
-def test_a_crm_that_fails_for_days_is_disabled_and_the_operator_is_told(there):
+def test_a_crm_that_fails_for_days_is_disabled_and_published(there):
     """A disabled connection keeps no messages, only a list of the contacts whose changes it missed."""
     made = down(there)
     started = there.world.now

@@ -40,7 +40,7 @@ def test_a_value_is_never_read_as_a_template():
     assert filled("<{{email}}>", RECORD) == f"<{NASTY}>"
 
 
-def test_in_an_address_values_are_percent_encoded():
+def test_values_in_a_url_are_percent_encoded():
     """A name with a slash stays one segment of the path."""
     (request,) = requests(Wiring("https://x.example/c/{{external_id}}?p={{persona_top}}", template={"body": {}}), None, [RECORD])
     assert request.url == "https://x.example/c/a%2Fb%3Fc%26d%20%C3%BC?p=driver"

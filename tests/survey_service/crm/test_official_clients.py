@@ -116,7 +116,7 @@ def test_brevo():
         ("klaviyo", ["email"], {"credentials": {"token": "k"}, "create_contacts": True}),
     ],
 )
-def test_one_contact_a_request_and_each_answer_its_own(there, kind, identity, more):
+def test_one_contact_a_request_has_its_own_outcome(there, kind, identity, more):
     """A contact unknown to the CRM is dead; the next one is delivered."""
     there.connect(kind=kind, identity=identity, **more)
     there.people(2)
@@ -144,7 +144,7 @@ def salesforce_says(result: Any) -> Any:
     return behave
 
 
-def test_salesforce_says_200_and_means_each_record_by_itself(there):
+def test_salesforce_reports_each_record_in_a_200(there):
     """success:false is final for its record, a locked row is retried, and the token is requested once and sent to no other host."""
     there.connect(**SALESFORCE)
     there.people(3)
@@ -169,7 +169,7 @@ def test_salesforce_says_200_and_means_each_record_by_itself(there):
     assert there.crm.asked[0].body == {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s"}
 
 
-def test_salesforce_whose_day_is_used_up_is_left_alone(there):
+def test_salesforce_is_paused_when_its_daily_limit_is_used_up(there):
     """403 REQUEST_LIMIT_EXCEEDED pauses the connection and uses up no attempt."""
     there.connect(**SALESFORCE)
     there.people(1)

@@ -138,7 +138,7 @@ def test_the_test_names_what_is_missing_before_anything_is_sent(service):
         assert {asked.path.partition("/batch")[1] for asked in hubspot.asked} == {""}
 
 
-def test_the_set_up_makes_what_is_missing_and_the_test_is_content(service):
+def test_the_set_up_creates_what_is_missing_and_the_test_passes(service):
     """The group is created first, then its properties; hs_ properties and their options are never created."""
     with crm(Portal()) as hubspot:
         made = connect(service, hubspot.url)

@@ -39,7 +39,7 @@ def test_contacts_are_made_only_where_the_connection_says_so(there):
     assert [asked.path for asked in there.crm.asked] == ["/crm/v3/objects/contacts/batch/upsert"]
 
 
-def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
+def test_the_most_reliable_id_is_used_with_one_request_per_kind(there):
     """The order is record id, external id property, email; a contact without any of them is dead."""
     there.connect(identity=["record_id", "external_id", "email"], external_id={"field": "crm_id", "system": "shop"})
     people = there.people(3)
@@ -207,7 +207,7 @@ def test_what_an_answer_leaves_out_is_sent_again(there):
     assert set(there.world.states) == {"delivered"}
 
 
-def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
+def test_an_id_in_another_field_is_no_acknowledgement(there):
     """Only id fields are matched: contact 1 is not acknowledged because another field of a result contains 1."""
     there.connect(identity=["record_id"], mapping={"seen": "persona_seq"})
     people = there.people(2)
@@ -253,7 +253,7 @@ def test_only_one_batch_is_under_way_to_a_crm(there):
     assert steps == [False]
 
 
-def test_a_late_worker_changes_nothing(there):
+def test_a_result_after_the_lease_is_not_recorded(there):
     """After its lease, when another worker has delivered the batch, its result is not recorded."""
     there.connect()
     there.people(1)
@@ -269,7 +269,7 @@ def test_a_late_worker_changes_nothing(there):
     assert there.world.states == ["delivered"]
 
 
-def test_webhooks_leave_connections_alone(there):
+def test_webhooks_do_not_claim_messages_of_connections(there):
     """The webhook dispatcher does not claim messages of a connection."""
     there.connect()
     there.people(1)

@@ -159,14 +159,14 @@ NOT_AN_ADDRESS = {
 
 
 @pytest.mark.parametrize("url", NOT_AN_ADDRESS.values(), ids=NOT_AN_ADDRESS)
-def test_what_two_readers_could_read_differently_is_refused(url):
+def test_ambiguous_urls_are_refused(url):
     """The URL is refused before any DNS query."""
     with pytest.raises(NotAnAddress):
         vet_url(url, PUBLIC_ONLY)
 
 
 @pytest.mark.parametrize("url", [url for name, url in NOT_AN_ADDRESS.items() if name != "http" and "port 8" not in name])
-def test_an_allow_list_does_not_loosen_the_reading(url):
+def test_an_allow_list_does_not_permit_ambiguous_urls(url):
     """An allowed network permits addresses, not ambiguous spellings."""
     with pytest.raises(NotAnAddress):
         vet_url(url, LOOPBACK)
@@ -215,7 +215,7 @@ def test_an_allowed_network_opens_no_other(url):
         ("https://hooks.example:8443/", ["8.8.8.8"]),
     ],
 )
-def test_one_wrong_address_behind_a_name_forbids_it(url, found):
+def test_one_forbidden_address_of_a_name_forbids_it(url, found):
     """A name used with http or another port is allowed only if all its addresses are in allowed networks."""
     target = vet_url(url, LOOPBACK)
 
@@ -239,7 +239,7 @@ def test_forbidden_and_unreachable_have_the_same_message():
 
 
 @given(some.text(max_size=60) | some.text(alphabet="htps:/[]@.%\\#?0127xaf é", max_size=60).map("https://{}".format))
-def test_any_text_is_read_or_refused(url):
+def test_any_text_is_parsed_or_refused(url):
     """The parser accepts or refuses any text without another exception, because a stranger chooses it."""
     try:
         target = vet_url(url, PUBLIC_ONLY)

@@ -45,7 +45,7 @@ def test_the_request_on_the_wire_is_exactly_this():
     ]
 
 
-def test_headers_of_the_endpoint_come_along_but_do_not_replace_ours():
+def test_custom_headers_are_sent_but_do_not_replace_ours():
     """A custom header never replaces one of ours, whatever its capitals."""
     with Receiver(answers()) as receiver:
         deliver(receiver.url(), {"Authorization": "Bearer x", "Host": "other.example", "User-Agent": "other"}, BODY, LOOPBACK)
@@ -161,6 +161,6 @@ def test_gone_ends_the_schedule():
     start=some.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]),
     rest=some.binary(max_size=300) | some.text(alphabet="\r\n:;= 0129aCc-/*'\"", max_size=300).map(str.encode),
 )
-def test_no_bytes_break_the_reading_of_them(start, rest):
+def test_no_response_bytes_raise_an_exception(start, rest):
     """Parsing raises for no bytes, because a stranger chooses them."""
     assert isinstance(outcome_of(says(start + rest)), Delivered | Retry | Rejected)

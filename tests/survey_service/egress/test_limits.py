@@ -49,12 +49,12 @@ HOLDS_THE_LINE = {
 
 
 @pytest.mark.parametrize(("behaviour", "status"), HOLDS_THE_LINE.values(), ids=HOLDS_THE_LINE)
-def test_one_deadline_ends_them_all(behaviour, status):
+def test_one_deadline_ends_every_slow_response(behaviour, status):
     """The deadline holds however often a byte arrives, in headers and body."""
     assert summary(outcome_of(behaviour, total=SHORT)) == (Retry, status, "deadline")
 
 
-def test_a_receiver_that_does_not_read_is_ended_too():
+def test_a_receiver_that_does_not_read_is_cut_off():
     """The request is larger than the socket buffers, so sending blocks."""
     with Receiver(never_reads, reads=False) as receiver:
         outcome = deliver(receiver.url(), {}, bytes(64 * MEGABYTE), LOOPBACK, total=SHORT)
@@ -79,7 +79,7 @@ def test_a_receiver_that_reads_slowly_is_cut_off():
     assert sum(sips) < len(body)
 
 
-def test_a_receiver_whose_queue_is_full_is_ended_too():
+def test_a_receiver_whose_queue_is_full_is_cut_off():
     """The system silently drops connections that do not fit into the queue."""
     with ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

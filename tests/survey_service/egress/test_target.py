@@ -37,7 +37,7 @@ def test_a_redirect_is_a_failure_and_is_never_followed(status):
 @pytest.mark.parametrize(
     "found", ["127.0.0.1", "93.184.216.34 127.0.0.1", "127.0.0.1 93.184.216.34", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]
 )
-def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
+def test_a_name_with_a_private_address_is_blocked_before_a_byte_is_sent(found):
     """A public address beside the private one does not help; the tenant sees the message of any unreachable address."""
     names = Names(found)
     with Receiver(answers()) as inside:
@@ -48,7 +48,7 @@ def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
     assert inside.connections == 0
 
 
-def test_a_name_is_asked_once_an_attempt_and_again_at_the_next():
+def test_a_name_is_resolved_once_per_attempt():
     """The client connects to the address that it checked: a second query could return another one."""
     names = Names("127.0.0.1", "93.184.216.34")
     with Receiver(answers()) as receiver:
@@ -133,7 +133,7 @@ def test_a_name_without_an_address_is_unreachable():
         assert (summary(outcome), outcome.public_problem) == ((Retry, None, "dns"), "unreachable")
 
 
-def test_a_resolver_that_does_not_answer_is_left_behind():
+def test_an_attempt_does_not_wait_for_a_hanging_resolver():
     """The system's resolver may need half a minute to give up; the attempt does not wait for it."""
     answered = Event()
 
@@ -146,7 +146,7 @@ def test_a_resolver_that_does_not_answer_is_left_behind():
     answered.set()
 
 
-def test_the_system_is_asked_for_exactly_the_name_that_was_vetted():
+def test_the_system_resolves_exactly_the_name_that_was_checked():
     """The name is passed as bytes, which nothing rewrites; each address is returned once, in the order that the system prefers."""
     asked = []
 

@@ -36,7 +36,7 @@ def test_a_receiver_that_proves_its_name_gets_the_message(authority):
     assert b"\r\nhost: hooks.example:%d\r\n" % receiver.port in receiver.requests[0]
 
 
-def test_an_address_can_be_proved_too(authority):
+def test_a_certificate_may_prove_an_ip_address(authority):
     """A certificate with an IP address proves that address."""
     with Receiver(answers(), tls=authority.server("127.0.0.1")) as receiver:
         outcome = post(receiver.url(), ca_file=authority.file)
@@ -44,7 +44,7 @@ def test_an_address_can_be_proved_too(authority):
     assert summary(outcome) == (Delivered, 200, None)
 
 
-def test_whoever_cannot_prove_the_name_gets_nothing(authority, tmp_path):
+def test_a_certificate_for_another_name_is_refused_before_anything_is_sent(authority, tmp_path):
     """Refused: expired, for another name, for the address instead of the name, self-signed, signed by an unknown authority."""
     stranger = Authority.new(tmp_path / "stranger", "A stranger")
     servers = {
@@ -62,7 +62,7 @@ def test_whoever_cannot_prove_the_name_gets_nothing(authority, tmp_path):
         assert receiver.requests == [], reason
 
 
-def test_without_a_file_the_authorities_of_the_system_are_asked(authority):
+def test_without_a_file_the_authorities_of_the_system_are_used(authority):
     """The system's authorities do not include the test authority, so the attempt fails."""
     with Receiver(answers(), tls=authority.server(HOST)) as receiver:
         outcome = post(receiver.url(HOST), resolve=at_loopback)
@@ -71,7 +71,7 @@ def test_without_a_file_the_authorities_of_the_system_are_asked(authority):
     assert receiver.requests == []
 
 
-def test_a_file_that_is_not_there_is_the_operators_mistake(tmp_path):
+def test_a_missing_authority_file_is_not_blamed_on_the_receiver(tmp_path):
     """The receiver is not blamed for it."""
     with pytest.raises(FileNotFoundError):
         post("https://127.0.0.1/", ca_file=tmp_path / "missing.pem")
@@ -106,7 +106,7 @@ def test_a_plain_text_server_is_not_answered_in_plain_text(authority):
 
 
 @pytest.mark.parametrize("behaviour", [never_reads, drips(b"\x16\x03\x03\x40\x00", b"\x00")], ids=["silent", "drips a record"])
-def test_a_handshake_has_no_time_of_its_own(behaviour, authority):
+def test_the_deadline_includes_the_handshake(behaviour, authority):
     """The one deadline includes the handshake."""
     with Receiver(behaviour, reads=False) as receiver:
         outcome = post(over_tls(receiver), resolve=at_loopback, ca_file=authority.file, total=0.3)

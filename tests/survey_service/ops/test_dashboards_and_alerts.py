@@ -35,7 +35,7 @@ def exported(service):
     return found
 
 
-def test_rules_and_panels_ask_for_what_there_is(exported):
+def test_rules_and_panels_query_exported_metrics(exported):
     """Metric names, label names and label values of fixed sets exist."""
     asked = [rule["expr"] for rule in rules()] + [target["expr"] for panel in panels() for target in panel["targets"]]
     assert {name for call in asked for name in METRIC.findall(call)} <= exported.keys()

@@ -30,7 +30,7 @@ def test_a_service_without_a_worker_serves_and_says_so(service):
     assert ready(service)["worker_seen_seconds_ago"] is None
 
 
-def test_a_message_that_nobody_sends_is_seen(service):
+def test_a_late_message_degrades_health(service):
     """Health is degraded when a message is five minutes late although a worker is alive."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     service.start().answer("owns", "yes")

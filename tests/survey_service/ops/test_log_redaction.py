@@ -154,7 +154,7 @@ ODD = {
 }
 
 
-def test_gunicorn_says_it_in_our_shape_and_logs_no_request(served):
+def test_gunicorn_errors_are_problems_and_requests_are_not_logged(served):
     """Covers requests that gunicorn refuses itself, broken connections, and the access log."""
     port, finished = served
     for status, request in ODD.items():

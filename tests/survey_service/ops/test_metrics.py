@@ -31,7 +31,7 @@ def test_every_process_reports_the_same_and_requests_are_added_up(database_url):
     assert "secret-" not in text
 
 
-def test_what_waits_and_what_is_dead_is_counted(service):
+def test_pending_and_dead_messages_are_counted(service):
     """Counted in the database, so that every process reports the same."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     service.start().answer("owns", "yes")

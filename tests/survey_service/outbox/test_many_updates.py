@@ -58,7 +58,7 @@ def test_an_outage_of_six_hours_with_constant_changes_is_bounded(world):
     assert {delivery.data["probabilities"]["driver"] for delivery in sent} == {0.68}
 
 
-def test_what_is_frozen_is_sent_as_it_is_by_a_later_release(world, monkeypatch):
+def test_stored_bytes_are_sent_unchanged_by_a_later_release(world, monkeypatch):
     """A retry sends the stored bytes after an upgrade too, because the signature covers them."""
     world.endpoint(events=(events.DECIDED,))
     world.believes(world.contact(), 0.95)

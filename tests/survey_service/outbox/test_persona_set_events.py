@@ -14,7 +14,7 @@ from tests.question_bank.a_bank import changed, report_of
         ("personas.0.description", "Drives", ["version"]),
     ],
 )
-def test_what_differs_is_published_once(world, path, value, differs):
+def test_changed_personas_are_published_once(world, path, value, differs):
     made, _ = world.endpoint(events=("persona_set.published",))
     world.endpoint(events=("contact.persona.updated",))
     with world.store.writing() as session:

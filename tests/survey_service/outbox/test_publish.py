@@ -123,7 +123,7 @@ def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(worl
     assert [attempt.number for attempt in world.attempts] == [1, 2, 3]
 
 
-def test_a_decision_is_never_folded_into_an_update(world):
+def test_an_update_never_supersedes_a_decision(world):
     world.endpoint(events=ALL)
     contact = world.contact()
     world.believes(contact, 0.95)

@@ -48,7 +48,7 @@ def swept(world):
     return expire_sessions(world.store, world.banks, world.now)
 
 
-def test_every_question_is_listed_with_what_became_of_it(world, respondent):
+def test_every_question_is_listed_with_its_outcome(world, respondent):
     """Free text is sent only to endpoints that ask for it."""
     world.endpoint(events=RESPONSES)
     world.endpoint(events=RESPONSES, include_pii=True)
@@ -105,7 +105,7 @@ def test_an_early_finish_is_published_at_once_with_the_last_state(world, respond
     assert published[0][1] < published[1][1]
 
 
-def test_the_end_does_not_wait_for_quiet_where_only_updates_are_wanted(world, respondent):
+def test_the_end_is_not_debounced_for_endpoints_with_updates_only(world, respondent):
     world.endpoint(when="material", events=UPDATED)
     respondent.gives("owns", "yes")
     respondent.finishes()

@@ -47,7 +47,7 @@ def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, endp
     assert not call("get", f"/endpoints/{endpoint}").json["awaits_ping"]
 
 
-def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_again(world, call, endpoint):
+def test_nothing_is_sent_before_the_ping_and_a_failed_ping_disables_again(world, call, endpoint):
     call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     call("patch", f"/endpoints/{endpoint}", {"state": "active"})
     world.believes("ct_one", 0.7)

@@ -7,7 +7,7 @@ import pytest
 ALL: tuple[str, ...] = ()
 
 
-def test_material_changes_wait_for_ten_quiet_seconds(world):
+def test_material_changes_are_debounced_by_ten_seconds(world):
     world.endpoint(when="material")
     contact = world.contact()
     world.believes(contact, 0.4)

@@ -34,7 +34,7 @@ def stored(service) -> list[Answer]:
 
 
 @pytest.mark.parametrize(("claimed", "waited", "weight"), [(0.15, 9, 0.25), (0.3, 0, 0.5), (9, 9, 1), (9, 0, 1), (None, 0, 1)])
-def test_what_a_client_says_counts_against_itself(service, claimed, waited, weight):
+def test_a_client_can_only_lower_its_weight(service, claimed, waited, weight):
     """Too few seconds make an answer hasty; enough seconds or none leave its weight at one, whenever the session began."""
     someone = service.start()
     service.clock.forward(seconds=waited)
@@ -49,7 +49,7 @@ def test_what_a_client_says_counts_against_itself(service, claimed, waited, weig
     assert insight["explanation"][0]["bits"]["driver"] == pytest.approx(odds)
 
 
-def test_answers_that_waited_for_the_line_are_not_hasty(service):
+def test_answers_sent_after_an_outage_are_not_hasty(service):
     """Three answers of a phone that was offline arrive at once with weight one."""
     someone = service.start()
     for question, value, seconds in (("owns", "no", 20), ("happy", 4, 15), ("km", 9000, 25)):
@@ -113,7 +113,7 @@ def test_a_machine_that_acts_on_an_email_confirms_nothing(service):
     assert funnel["trapped"] == 2
 
 
-def test_a_page_that_runs_its_scripts_and_touches_nothing_leaves_nothing(service):
+def test_loading_a_page_with_its_scripts_confirms_nothing(service):
     """A scanner with a browser loads the page and the widget and does nothing else."""
     mail = Mail.to(service)
     mail.open("yes")

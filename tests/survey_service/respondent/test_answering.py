@@ -16,7 +16,7 @@ def expected_belief(**given):
     return dict(zip(bank.personas, believe(bank.tables, evidence)[0], strict=True))
 
 
-def test_a_session_begins_with_the_first_question_and_a_promise(service):
+def test_a_session_begins_with_the_first_question_and_its_progress(service):
     """The first view has the fields of the contract, section 3, in the requested language."""
     view = service.start(language="fr-CA").view
 
@@ -282,7 +282,7 @@ def test_the_explanation_adds_up(service):
         assert explained == pytest.approx(np.log2(p / (1 - p)) - np.log2(0.5 / 0.5), abs=1e-9)
 
 
-def test_a_page_elsewhere_may_call_only_where_the_survey_lists_it(service):
+def test_only_listed_origins_may_call_the_survey(service):
     """CORS allows the origins of the survey; a simple request from another origin is refused, not only hidden from its script."""
     start = "/api/v1/surveys/all/sessions"
     welcome = service.client.post(start, data="{}", content_type="text/plain", headers={"Origin": "https://shop.example"})

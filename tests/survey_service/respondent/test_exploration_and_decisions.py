@@ -85,7 +85,7 @@ def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
     assert someone.view["stopped_because"] == "decision"
 
 
-def test_where_somebody_left_is_kept(service):
+def test_the_last_question_is_stored(service):
     """The question that was open when the respondent finished is stored as the last one."""
     someone = service.start()
     open_question = someone.view["question"]["id"]

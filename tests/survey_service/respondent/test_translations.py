@@ -15,7 +15,7 @@ def gaps(text):
 
 
 @pytest.mark.parametrize("table", [of_links.STRINGS, of_surveys.STRINGS])
-def test_every_language_has_every_word_with_its_gaps(table):
+def test_every_language_has_every_text_with_its_placeholders(table):
     """A missing text would appear in English on an Arabic page; a missing placeholder would lose a number."""
     assert set(table) == LANGUAGES
     for language, words in table.items():

@@ -46,7 +46,7 @@ def test_nothing_is_stored_before_the_respondent_agrees(service):
 
 
 @pytest.mark.parametrize("body", [{}, {"consent": None}, {"consent": True}])
-def test_a_client_that_sees_to_consent_itself_starts_as_before(service, body):
+def test_a_client_that_handles_consent_itself_starts_at_once(service, body):
     """The view has the text and whether consent is required."""
     assert service.start("asks", **body).view["consent"] == {"text": "May we?", "required": True}
 
@@ -58,7 +58,7 @@ def test_without_required_consent_the_survey_starts_at_once(service, survey):
     assert view.get("consent") == ({"text": "We keep it for a year.", "required": False} if survey == "tells" else None)
 
 
-def test_before_consent_an_email_link_is_looked_at_and_nothing_else(service):
+def test_before_consent_an_email_link_stores_nothing(service):
     """The link is not even counted as opened; a link to an unknown target is refused at once."""
     mail = Mail.to(service, survey="asks")
     before = stored(service)

@@ -37,7 +37,7 @@ def sequence(store):
         return session.execute(text("SELECT sequence FROM contact")).scalar()
 
 
-def test_everybody_writes_in_turn(stores):
+def test_concurrent_writers_take_turns(stores):
     def write(number):
         store = stores[number % 2]
         if number % 3 == 0:

@@ -82,7 +82,7 @@ def test_a_refused_key_is_not_in_use(service):
     assert (the_key(service, "small").last_used_at, the_key(service, "old").last_used_at) == (None, None)
 
 
-def test_where_nothing_can_be_written_keys_still_read(service, caplog):
+def test_keys_are_accepted_while_the_database_is_read_only(service, caplog):
     """A use that cannot be stored is logged."""
     store = service.parts.store
     only_reads = "PRAGMA query_only=ON" if store.engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
@@ -96,7 +96,7 @@ def test_where_nothing_can_be_written_keys_still_read(service, caplog):
     assert the_key(service).last_used_at is None
 
 
-def test_a_key_in_use_outlives_the_secret_it_was_made_under(service):
+def test_a_used_key_stays_valid_after_its_secret_is_rotated(service):
     """Both service secrets are configured for a while, then only the new one: a key used meanwhile stays valid, an unused one does not."""
     url, new = service.parts.settings.database_url, "a newer key for tests that is long enough"
     with service.parts.store.writing() as session:
@@ -112,7 +112,7 @@ def test_a_key_in_use_outlives_the_secret_it_was_made_under(service):
     assert (status(service.key, new), status(idle, new)) == (200, 401)
 
 
-def test_one_key_takes_the_place_of_another(service):
+def test_rotation_replaces_a_key_after_an_overlap(service):
     """The new key has the same scope, name and lifetime; both are valid until the overlap ends."""
     p, clock = service.parts, service.clock
     with p.store.writing() as session:

@@ -59,7 +59,7 @@ def test_a_form_sent_by_another_site_does_nothing(one_service, post):
     assert written(one_service) == before
 
 
-def test_the_first_form_holds_for_its_survey_and_for_a_day(one_service, monkeypatch):
+def test_the_first_form_is_valid_for_its_survey_and_a_day(one_service, monkeypatch):
     """A form of another survey or of yesterday starts no session and shows the reason."""
     form, before = form_of(one_service.client.get("/s/short")), written(one_service)
     answer = {**form, "question": "owns", "value": "yes", "act": "answer"}

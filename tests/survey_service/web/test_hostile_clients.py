@@ -46,7 +46,7 @@ def strict(service):
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400])
-def test_a_number_without_end_is_refused_wherever_it_stands(service, number):
+def test_infinity_is_refused_in_every_field(service, number):
     """Infinity would be stored on one database, fail on the other, and be invalid JSON in a message."""
     someone = service.start()
     for method, path, body in (
@@ -266,7 +266,7 @@ def test_belief_and_explanation_of_one_session_are_of_one_version(service):
         assert sum(item["bits"][persona] for item in insight["explanation"]) == pytest.approx(np.log2(p / (1 - p)), abs=1e-9)
 
 
-def test_one_id_cannot_stand_for_two_kinds_of_silence(service):
+def test_one_id_cannot_mean_both_skip_and_refusal(service):
     """Skipping a question and refusing it are two acts, so they need two ids."""
     someone = service.start()
     assert someone.post("answers", {"answer_id": "s", "question": "km", "kind": "skip"}).status_code == 200

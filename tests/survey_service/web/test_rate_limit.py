@@ -154,7 +154,7 @@ def test_one_request_costs_one_statement(store):
         ("unix:", None),
     ],
 )
-def test_what_counts_as_one_address(address, counts_as):
+def test_an_address_counts_by_its_network(address, counts_as):
     """An IPv6 customer counts by its /64; an IPv4 address may be written as IPv6."""
     assert client_network(address) == counts_as
 

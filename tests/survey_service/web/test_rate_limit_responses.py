@@ -61,7 +61,7 @@ def test_the_page_keeps_what_was_filled_in(strict):
         assert session.exec(select(func.count()).select_from(Answer)).one() == 2
 
 
-def test_the_page_behind_an_email_keeps_it_too(strict):
+def test_the_page_of_an_email_link_keeps_it_too(strict):
     """The click stays as it was."""
     mail = Mail.to(strict)
     mail.open("yes")

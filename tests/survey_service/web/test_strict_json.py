@@ -16,7 +16,7 @@ def test_no_nesting_breaks_the_reader(opening, closing, depth):
         read_json((opening * depth + "1" + closing * depth).encode())
 
 
-def test_what_is_read_here_is_nested_less():
+def test_accepted_json_is_nested_less():
     nested = "[" * DEEPEST + "1" + "]" * DEEPEST
     assert read_json(nested.encode()) == json.loads(nested)
 

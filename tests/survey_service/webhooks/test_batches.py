@@ -193,7 +193,7 @@ def test_a_batch_ends_when_its_time_is_over(world, many, monkeypatch):
     assert LEASE.total_seconds() > dispatch.BATCH_SECONDS * 10
 
 
-def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypatch):
+def test_a_short_database_outage_sends_nothing_twice(world, many, monkeypatch):
     """Recording is retried until the database is back, so that no delivered message is sent twice."""
     monkeypatch.setattr(dispatch, "SETTLE_AGAIN_SECONDS", 0.001)
     problem = OperationalError("", {}, Exception("server closed"))
@@ -212,7 +212,7 @@ def test_a_moment_without_the_database_sends_nothing_twice(world, many, monkeypa
     assert store.met.is_set()
 
 
-def test_places_are_counted_in_batches(world):
+def test_parallel_deliveries_are_counted_in_batches(world):
     """An endpoint's limit of parallel deliveries counts batches, not messages."""
     world.endpoint()
     for number in range(30):

@@ -106,7 +106,7 @@ def test_a_result_that_comes_after_the_lease_changes_nothing(world, late):
 
 
 @pytest.mark.parametrize("outcome", [OK, failure()], ids=["delivered", "retry"])
-def test_what_was_dropped_while_it_was_in_flight_stays_dropped(world, outcome):
+def test_a_message_dropped_in_flight_stays_dropped(world, outcome):
     """The result of a message whose endpoint was removed during the request leaves it dropped."""
     endpoint, _ = world.endpoint()
     world.believes(world.contact(), 0.5)
@@ -181,7 +181,7 @@ def test_410_disables_the_endpoint_and_drops_what_waits(world):
     assert states == {gone: "gone", other: None}
 
 
-def test_410_of_an_address_that_has_been_changed_meanwhile_disables_nothing(world):
+def test_410_from_a_former_url_disables_nothing(world):
     """A 410 from the former URL does not disable an endpoint that has a new URL."""
     endpoint, _ = world.endpoint()
     world.believes(world.contact(), 0.5)

@@ -26,7 +26,7 @@ def test_a_date_that_says_nothing_is_ignored(date):
 
 
 @pytest.mark.parametrize(("minutes", "skew"), [(10, 600.0), (-10, -600.0), (0.5, None)])
-def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, skew, caplog):
+def test_clock_skew_is_detected_from_receivers_responses(world, call, made, minutes, skew, caplog):
     """A warning appears in the log and at the endpoint, and disappears when the clocks agree again."""
     for number, off in enumerate((minutes, minutes, 0)):
         world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]

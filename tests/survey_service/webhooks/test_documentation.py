@@ -75,7 +75,7 @@ def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, re
     assert last == [("driver", 0.95)]
 
 
-def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
+def test_the_python_receiver_refuses_what_we_did_not_sign(world, receive, crm):
     """The receiver refuses a changed body, another secret, and rubbish instead of a signature."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.4)
@@ -133,7 +133,7 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
-def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
+def test_the_node_receiver_refuses_what_we_did_not_sign(world, tmp_path):
     """The receiver answers 400 to a changed body, another secret, an old message, and rubbish."""
     _, secret = world.endpoint()
     world.believes(world.contact(), 0.4)

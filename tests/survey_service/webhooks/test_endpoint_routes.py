@@ -137,7 +137,7 @@ def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call,
     assert len(world.deliveries) == 1
 
 
-def test_a_ping_tests_the_line(world, call, made):
+def test_a_ping_tests_an_endpoint(world, call, made):
     """Repeated requests create one ping; its delivery shows the outcome."""
     pinged = call("post", f"/endpoints/{made['id']}/ping")
     assert (pinged.status_code, pinged.json) == (202, call("post", f"/endpoints/{made['id']}/ping").json)
@@ -151,7 +151,7 @@ def test_a_ping_tests_the_line(world, call, made):
     assert (item["id"], item["state"], item["contact"]) == (pinged.json["delivery"], "delivered", None)
 
 
-def test_an_endpoint_that_answered_410_says_so(world, call, made):
+def test_an_endpoint_that_answered_410_shows_the_reason(world, call, made):
     call("post", f"/endpoints/{made['id']}/ping")
     world.answers = [GONE]
     world.work()

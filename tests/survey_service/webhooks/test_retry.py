@@ -82,7 +82,7 @@ def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
 
 
 @pytest.mark.parametrize("jitter", [-0.01, 0.21, float("nan")])
-def test_another_jitter_is_a_mistake(jitter):
+def test_jitter_out_of_range_is_refused(jitter):
     """A negative jitter is refused: it would send before the receiver is ready."""
     with pytest.raises(ValueError, match="jitter"):
         next_attempt(1, Failed(), jitter=jitter)
@@ -117,7 +117,7 @@ def test_retry_after_is_seconds_or_a_date_or_nothing(header, wait):
 
 
 @given(some.text() | some.from_regex(r"\w{3}, \d{1,3} Jan \d{1,5} \d\d?:\d\d?:\d\d? [+-]\d{4,12}"))
-def test_no_header_breaks_the_reading_of_it(header):
+def test_no_retry_after_header_raises_an_exception(header):
     """The parser accepts any text, because the receiver chooses it."""
     wait = retry_after_of(header, NOW)
 

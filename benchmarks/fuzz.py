@@ -25,7 +25,7 @@ def targets() -> Iterator[dict[str, Target]]:
         url = f"sqlite:///{folder}/fuzz.db"
         create_tables(url)
         service = a_service(url)
-        yield {item.name: item for item in all_of(service)}
+        yield {target.name: target for target in all_of(service)}
         service.parts.store.close()
 
 

@@ -43,17 +43,17 @@ def serve_alone(settings: Settings, bind: str) -> None:
     """Run the real server without outgoing connections: fuzzed input may contain any URL."""
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
-    def only_here(plug: socket.socket, address: Any) -> None:
+    def connect_on_loopback(plug: socket.socket, address: Any) -> None:
         if plug.family != socket.AF_UNIX and address[0] != "127.0.0.1":
             raise ConnectionRefusedError("the fuzz stays on this machine")
         connect(plug, address)
 
-    def nobody_else(host: Any, *more: Any, **others: Any) -> Any:
+    def resolve_loopback(host: Any, *more: Any, **others: Any) -> Any:
         if host not in ("127.0.0.1", "localhost", None):
             raise socket.gaierror("the fuzz stays on this machine")
         return look_up(host, *more, **others)
 
-    socket.socket.connect, socket.getaddrinfo = only_here, nobody_else  # type: ignore[method-assign,assignment]
+    socket.socket.connect, socket.getaddrinfo = connect_on_loopback, resolve_loopback  # type: ignore[method-assign,assignment]
     serve(create_app, settings, bind, 2, 4)
 
 
@@ -129,7 +129,7 @@ def main() -> int:
         folder = Path(name)
         counters = folder / "counters"
         counters.mkdir()
-        unlimited = {f"limit_per_{item}": None for item in ("token", "address", "survey")}
+        unlimited = {f"limit_per_{scope}": None for scope in ("token", "address", "survey")}
         url = given.database or f"sqlite:///{folder}/fuzz.db"
         settings = Settings(url, (SECRET,), log_level="ERROR", metrics_folder=str(counters), **unlimited)  # type: ignore[arg-type]
         key = prepared(settings)

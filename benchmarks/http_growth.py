@@ -109,16 +109,17 @@ def show(kind: str, url: str, postmaster: int, sizes: list[int]) -> None:
 
 
 def _statements(service: Service) -> None:
-    alone = [statements for _, statements in service.interview(10)]
+    without = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         url = "https://crm.example/hook"
-        item, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
-        endpoint = item.id
-    heard = [statements for _, statements in service.interview(10)]
+        added, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
+        endpoint = added.id
+    with_endpoint = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         session.connection().execute(text("UPDATE endpoint SET state = 'removed' WHERE id = :id"), {"id": endpoint})
     print(
-        f"  statements per answer: {min(alone)} to {max(alone)} where nobody listens, {min(heard)} to {max(heard)} with a webhook endpoint"
+        f"  statements per answer: {min(without)} to {max(without)} without a webhook endpoint, "
+        f"{min(with_endpoint)} to {max(with_endpoint)} with one"
     )
 
 

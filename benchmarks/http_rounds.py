@@ -96,9 +96,9 @@ def main() -> None:
                 http_growth.show("SQLite", f"sqlite:///{folder}/growth.db", 0, sizes)
     if wanted.only != "sqlite":
         # A server for each: otherwise vacuuming the floor's rows would count against the product.
-        with postgres(durable=True) as item, postgres(durable=True) as other:
-            pids = item.pid, other.pid
-            compare("PostgreSQL", (item.url("postgres"), other.url("postgres")), pids, wanted)
+        with postgres(durable=True) as floor, postgres(durable=True) as product:
+            pids = floor.pid, product.pid
+            compare("PostgreSQL", (floor.url("postgres"), product.url("postgres")), pids, wanted)
             if not wanted.no_growth:
-                other.execute("CREATE DATABASE growth")
-                http_growth.show("PostgreSQL", other.url("growth"), pids[1], sizes)
+                product.execute("CREATE DATABASE growth")
+                http_growth.show("PostgreSQL", product.url("growth"), pids[1], sizes)

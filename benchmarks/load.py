@@ -82,8 +82,8 @@ def server(url: str, *command: str) -> Iterator[tuple[int, int]]:
     with socket.socket() as plug:
         plug.bind(("127.0.0.1", 0))
         port = plug.getsockname()[1]
-    words = [sys.executable, *(item.replace("PORT", str(port)) for item in command)]
-    running = subprocess.Popen(words, env=environment(url), cwd=ROOT, start_new_session=True)
+    argv = [sys.executable, *(word.replace("PORT", str(port)) for word in command)]
+    running = subprocess.Popen(argv, env=environment(url), cwd=ROOT, start_new_session=True)
     try:
         while not _answers(port):
             if running.poll() is not None:
@@ -195,7 +195,7 @@ def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: 
     took: list[float] = []
     barrier = Barrier(clients + 1)
 
-    def one(mine: Sequence[str], draw: random.Random) -> None:
+    def answer_all(mine: Sequence[str], draw: random.Random) -> None:
         caller = Caller(port)
         barrier.wait()
         for session_id in mine:
@@ -214,7 +214,7 @@ def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: 
                 question = view["question"]["id"]
         caller.plug.close()
 
-    threads = [Thread(target=one, args=(names[n::clients], random.Random(n))) for n in range(clients)]
+    threads = [Thread(target=answer_all, args=(names[n::clients], random.Random(n))) for n in range(clients)]
     for thread in threads:
         thread.start()
     ready.send("ready")

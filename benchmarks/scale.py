@@ -100,7 +100,7 @@ def sizes(cost: Cost, heavy: float) -> Iterator[str]:
         sample = min(contacts // 10, 10**6)
         _, rate = busiest(arrivals(sample, OPENED_WITHIN_HOURS))
         answers = rate * (contacts / 10 / sample) * ANSWERS
-        web, database = (answers * item / 0.5 for item in (cost.web, cost.database))
+        web, database = (answers * seconds / 0.5 for seconds in (cost.web, cost.database))
         yield f"{contacts:>13,}  {heavy * contacts / 1e9:>9,.1f} GB  {answers:>9,.1f}/s  {web:>8,.1f}  {database:>8,.1f}"
 
 

@@ -45,7 +45,7 @@ class Setting:
         load = get_context("spawn").Process(target=respond, args=(port, names, ANSWERS, respondents, there))
         load.start()
         here.recv()
-        workers = [int(item) for item in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        workers = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         before = [cpu_of(worker) for worker in workers]
         here.send("go")
         seconds, took = here.recv()

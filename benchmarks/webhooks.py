@@ -217,14 +217,14 @@ def memory(store: Store, url: str, endpoint_id: str, receiver: Receiver) -> list
     with working(url) as worker:
         receiver.until(receiver.count + 2000)
         for _ in range(40):
-            for item in [str(worker), *_children(worker)]:
-                peaks[item] = max(_peak(item), peaks.get(item, 0))
+            for pid in [str(worker), *_children(worker)]:
+                peaks[pid] = max(_peak(pid), peaks.get(pid, 0))
             time.sleep(0.2)
     return list(peaks.values())
 
 
 def _children(pid: int) -> list[str]:
-    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
 
 
 def _peak(pid: str) -> int:

@@ -22,7 +22,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, SurveySess
 from survey_service.store.tables.webhooks import DeliveryAttempt
 from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
-from tests.fleet import UPDATED, Ledger, hurry, keeping
+from tests.fleet import UPDATED, Ledger, end_waits, keeping
 from tests.processes import Web, discern, end, environment, free_port, start, until
 from tests.respondents import Respondent, all_acknowledged, answering
 from tests.survey_service.databases import Postgres
@@ -61,8 +61,8 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for item in self.running.values():
-            end(item, signal.SIGTERM)
+        for running in self.running.values():
+            end(running, signal.SIGTERM)
 
     def mend(self) -> None:
         for place, command in enumerate(self.commands):
@@ -92,20 +92,20 @@ class Chaos:
     def run(self) -> Findings:
         assert discern("publish", str(BANK), database_url=self.database_url).returncode == 0
         store, ledger = Store(self.database_url), Ledger(errors=0.05)
-        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
         webs = [Web(free_port()) for _ in range(2)]
         serving = [("serve", "--bind", f"127.0.0.1:{web.port}") for web in webs]
         with keeping(ledger) as url, ExitStack() as stack:
             with store.writing() as session:
-                wish = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
-                _, ledger.secret = endpoints.add(session, settings, **wish)
+                fields = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
+                _, ledger.secret = endpoints.add(session, settings, **fields)
             crew = stack.enter_context(Crew(self.database_url, [*serving, ("worker",), ("worker",)]))
             until(lambda: all(web.is_ready() for web in webs), "the web servers answer")
             people = [Respondent(webs, seed) for seed in range(self.respondents)]
             self._disturb(crew, people)
             store.engine.dispose()  # the pooled connections ended with the killed server
             stuck = _finish_all(store, people)
-            until(lambda: (crew.mend(), hurry(store) == 0)[1], "everything has been delivered", patience=180)
+            until(lambda: (crew.mend(), end_waits(store) == 0)[1], "everything has been delivered", patience=180)
             findings = _found(store, ledger, people, stuck)
         store.close()
         return findings
@@ -134,7 +134,7 @@ def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
         someone.stop.clear()
         for row in sorted(left & someone.tokens.keys()):
             status, view = someone.look(row)
-            last = someone.go_on(view) if status == 200 else None
+            last = someone.continue_survey(view) if status == 200 else None
             if last is None or last["status"] == "open":
                 stuck.append(row)
     return stuck
@@ -155,26 +155,26 @@ def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[s
         requests=len(ledger.requests),
         logged=logged,
         refused=[broken for someone in people for broken in someone.broken],
-        lost=[item for item in wanted if item not in stored],
+        lost=[answer for answer in wanted if answer not in stored],
         doubled=[key for key, times in stored.items() if times > 1],
         untrue=untrue,
         behind=[belief.contact_id for belief, _ in beliefs if accepted.get(belief.contact_id, [0])[-1] != belief.sequence],
-        disordered=[contact for contact, sequences in _as_heard_first(ledger).items() if sequences != sorted(sequences)],
+        disordered=[contact for contact, sequences in _by_first_arrival(ledger).items() if sequences != sorted(sequences)],
         stuck=stuck,
     )
 
 
-def _as_heard_first(ledger: Ledger) -> dict[str, list[int]]:
+def _by_first_arrival(ledger: Ledger) -> dict[str, list[int]]:
     """Return the sequences of each contact, each message at its first arrival: a killed database forgets results that it had not written
     to the disk, and those messages are sent again with the same id.
     """
     known: set[str] = set()
-    heard: dict[str, list[int]] = defaultdict(list)
+    arrived: dict[str, list[int]] = defaultdict(list)
     for webhook_id, contact, sequence, was_taken in ledger.requests:
         if was_taken and webhook_id not in known:
             known.add(webhook_id)
-            heard[contact].append(sequence)
-    return heard
+            arrived[contact].append(sequence)
+    return arrived
 
 
 def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -> bool:

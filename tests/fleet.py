@@ -115,16 +115,16 @@ class Fleet:
     def run(self) -> tuple[Ledger, dict[str, int], Counter[str], int]:
         """Return the ledger, the last sequence of each contact, the number of messages by state, and the number of logged attempts."""
         ledger = Ledger(self.errors)
-        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
         store = Store(self.database_url)
         with keeping(ledger) as url, ExitStack() as crew:
             with store.writing() as session:
-                wish = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
-                _, ledger.secret = endpoints.add(session, settings, **wish)
+                fields = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
+                _, ledger.secret = endpoints.add(session, settings, **fields)
             workers = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
             last = self._change_and_kill(store, workers, crew)
-            hurry(store)
-            until(lambda: hurry(store) == 0, "everything has been delivered", patience=120)
+            end_waits(store)
+            until(lambda: end_waits(store) == 0, "everything has been delivered", patience=120)
         with store.reading() as session:
             states = Counter(dict(session.exec(select(Delivery.state, func.count()).group_by(Delivery.state)).all()))
             attempts = session.exec(select(func.count()).select_from(DeliveryAttempt)).one()
@@ -162,7 +162,7 @@ class Fleet:
             return publish.store_and_publish(session, contact, inferred, "answer", now).belief.sequence
 
 
-def hurry(store: Store) -> int:
+def end_waits(store: Store) -> int:
     """End the leases of killed workers and every back-off, so that the test need not wait. Return the number of pending messages."""
     now = utc_now()
     with store.writing() as session:

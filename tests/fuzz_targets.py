@@ -108,7 +108,7 @@ def _tokens() -> Target:
             except refusal:
                 continue
 
-    return Target("tokens", [item.encode() for item in made], read)
+    return Target("tokens", [token.encode() for token in made], read)
 
 
 def _intake(service: Service) -> Target:
@@ -127,7 +127,7 @@ def _intake(service: Service) -> Target:
         body = gzip.compress(given, 1) if number % 10 == 0 else given
         _answered(service.client.post(f"/v1/{paths[number % len(paths)]}", data=body, auth=(key, ""), headers=packed))
 
-    return Target("intake", [json.dumps(item).encode() for item in (event, page, who, batch)], read)
+    return Target("intake", [json.dumps(body).encode() for body in (event, page, who, batch)], read)
 
 
 def _source(service: Service, kind: str) -> Target:
@@ -154,7 +154,7 @@ def _messages(service: Service) -> list[bytes]:
     order = {"id": 1, "email": "zoe@example.com", "customer": {"id": 5, "email": None}}
     contact = {"contact": {"external_id": "crm-7", "email": "zoe@example.com", "attributes": {"a": 1}, "consent": {"profiling": True}}}
     forget = {**changed, "subscriptionType": hubspot.PRIVACY_DELETION}
-    return [json.dumps(item).encode() for item in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
+    return [json.dumps(body).encode() for body in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
 
 
 def _signed(service: Service, source: dict[str, Any], kind: str, body: bytes, dice: random.Random) -> dict[str, str]:

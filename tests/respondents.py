@@ -25,20 +25,22 @@ class Respondent(Thread):
 
     def run(self) -> None:
         while not self.stop.is_set():
-            status, view = self.insist("POST", "/api/v1/surveys/post-purchase/sessions", {})
+            status, view = self.repeat_until_answered("POST", "/api/v1/surveys/post-purchase/sessions", {})
             if status == 201:
                 self.tokens[view["session"]] = view["token"]
-                self.go_on(view)
+                self.continue_survey(view)
             elif status != 0:
                 self.broken.append((status, view))
 
-    def go_on(self, view: Any) -> Any:
+    def continue_survey(self, view: Any) -> Any:
         """Answer until the survey ends or the run stops. Return the last view."""
         number, session = view["progress"]["answered"], view["session"]
         while view and view["status"] == "open" and not self.stop.is_set():
             number += 1
-            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.something(view["question"])}
-            status, answer = self.insist("POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]})
+            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.random_answer(view["question"])}
+            status, answer = self.repeat_until_answered(
+                "POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]}
+            )
             if status == 200:
                 self.acknowledged.setdefault(session, []).append(body)
             elif status != 0:
@@ -47,9 +49,9 @@ class Respondent(Thread):
         return view
 
     def look(self, session: str) -> tuple[int, Any]:
-        return self.insist("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
+        return self.repeat_until_answered("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
 
-    def insist(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
+    def repeat_until_answered(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
         """Repeat the request until it succeeds: after a refused connection, a broken reply, or a Retry-After."""
         while not self.stop.is_set():
             try:
@@ -62,7 +64,7 @@ class Respondent(Thread):
             self.stop.wait(0.02)
         return 0, None
 
-    def something(self, question: Any) -> dict[str, Any]:
+    def random_answer(self, question: Any) -> dict[str, Any]:
         if self.dice.random() < 0.2:
             return {"kind": "skip"}
         options = [option["id"] for option in question.get("options", [])]

@@ -50,12 +50,12 @@ def test_replay_of_real_answers_prints_its_table():
     result = json.loads(done.stdout)
     assert result["respondents"] == 793
     assert set(result["orders"]) == {"adaptive", "fixed", "random"}
-    adaptive = {item["questions"]: item for item in result["orders"]["adaptive"]}
-    random = {item["questions"]: item for item in result["orders"]["random"]}
+    adaptive = {row["questions"]: row for row in result["orders"]["adaptive"]}
+    random = {row["questions"]: row for row in result["orders"]["random"]}
     assert set(adaptive[5]) >= {"questions", "agreement", "confidence", "calibration_error", "log_score"}
     assert adaptive[5]["agreement"] > adaptive[2]["agreement"] > 0.6
     assert adaptive[5]["agreement"] > random[5]["agreement"] + 0.1
-    assert all(item["calibration_error"] < 0.06 for item in adaptive.values())
+    assert all(row["calibration_error"] < 0.06 for row in adaptive.values())
 
     table = discern("replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), "--steps", "3", database_url="sqlite://").stdout
     assert table.startswith("793 respondents\n")
@@ -65,9 +65,9 @@ def test_replay_of_real_answers_prints_its_table():
 def test_replay_also_stops_as_the_survey_does():
     """The survey `website` asks at most five questions until .85; with a stop at .8, stated and soft agreement differ by less than .03."""
 
-    def at_stop(*wishes):
+    def at_stop(*options):
         done = discern(
-            "replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), *wishes, "--orders", "adaptive", "--json", database_url="sqlite://"
+            "replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), *options, "--orders", "adaptive", "--json", database_url="sqlite://"
         )
         return json.loads(done.stdout)["at_stop"]["adaptive"]
 
@@ -116,8 +116,8 @@ def test_all_wrong_options_are_named(tmp_path):
     """Covers orders, steps and surveys that do not exist."""
     answers = tmp_path / "answers.csv"
     answers.write_text("usage\nboth\n")
-    wishes = ("--orders", "adaptive,sideways", "--steps", "1,-2", "--survey", "none")
-    done = CliRunner().invoke(main, ["replay", str(EXAMPLE), "--answers", str(answers), *wishes])
+    options = ("--orders", "adaptive,sideways", "--steps", "1,-2", "--survey", "none")
+    done = CliRunner().invoke(main, ["replay", str(EXAMPLE), "--answers", str(answers), *options])
 
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 3

@@ -60,7 +60,7 @@ def test_sqlite_recovers_from_a_full_disk(sqlite_template, tmp_path):
     with web_server(url) as (web, running):
         someone = Respondent(web)
         assert someone.answers() == 200
-        children = [int(item) for item in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
+        children = [int(pid) for pid in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
         with full_disk(children):
             assert [someone.answers() for _ in range(3)] == [503] * 3
         assert [someone.answers() for _ in range(2)] == [200] * 2

@@ -73,24 +73,24 @@ def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
         inbox.secret = old.call("POST", "/api/v1/endpoints", {"url": inbox.url, "when": "every_answer"}, key)[1]["secret"]
         people = [Respondent([old], seed) for seed in range(3)]
 
-        def go_on(what):
+        def wait_for_answers(what):
             wanted = count(people) + 10
             until(lambda: count(people) >= wanted, f"people answer {what}")
 
         with answering(people):
-            go_on("before the migration")
+            wait_for_answers("before the migration")
             assert later.start("migrate").wait(60) == 0
-            go_on("on the old version with the next one's tables")
+            wait_for_answers("on the old version with the next one's tables")
             assert old.is_ready()
             with later.serving() as new:
                 for someone in people[1:]:
                     someone.webs.insert(0, new)
-                go_on("on both versions")
+                wait_for_answers("on both versions")
                 people[0].webs.insert(0, new)
-                go_on("on the new version")
+                wait_for_answers("on the new version")
                 os.killpg(running.pid, signal.SIGTERM)
                 running.wait(30)
-                go_on("without the old one")
+                wait_for_answers("without the old one")
                 for someone in people:
                     someone.stop.set()
                     someone.join()
@@ -142,8 +142,8 @@ def test_a_migration_that_waits_for_a_table_gives_way(busy, tmp_path, monkeypatc
     script = NextVersion(tmp_path / "next", url).folder / "migrations"
     monkeypatch.setattr(migrations, "scripts", lambda: script)
     monkeypatch.setattr(migrations, "LOCK_MS", 100)
-    waits, go_on = [], Event()
-    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), go_on.wait(30))))
+    waits, released = [], Event()
+    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), released.wait(30))))
 
     migration = Thread(target=migrate, args=[engine])
     migration.start()
@@ -152,7 +152,7 @@ def test_a_migration_that_waits_for_a_table_gives_way(busy, tmp_path, monkeypatc
         other.execute(text("SELECT 1 FROM answer"))
         other.execute(text("DELETE FROM answer"))
     reader.rollback()
-    go_on.set()
+    released.set()
     migration.join(30)
 
     assert revision_of(engine) == "9999"

@@ -53,7 +53,7 @@ def test_the_belief_is_of_the_persona_and_no_style_leaves_the_service(service):
     expected = reference.belief(bank, given)
     assert insight["belief"]["probabilities"] == pytest.approx(expected, abs=1e-12)
     for persona, p in expected.items():
-        bits = sum(item["bits"][persona] for item in insight["explanation"])
+        bits = sum(entry["bits"][persona] for entry in insight["explanation"])
         assert bits == pytest.approx(math.log2(p / (1 - p)), abs=1e-9)  # the prior odds are even
     with service.parts.store.reading() as session:
         stored = [row.model_dump_json() for table in (Answer, Belief, Delivery) for row in session.exec(select(table))]

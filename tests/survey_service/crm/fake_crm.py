@@ -88,13 +88,13 @@ def hubspot(asked: Asked) -> Answer:
     return Answer(200, {"status": "COMPLETE", "results": [hubspot_result(input_) for input_ in inputs], **MOMENTS})
 
 
-def hubspot_result(item: dict[str, Any]) -> dict[str, Any]:
-    record_id = item["id"] if "idProperty" not in item else "9001"
-    named = {item["idProperty"]: item["id"]} if "idProperty" in item else {}
+def hubspot_result(record: dict[str, Any]) -> dict[str, Any]:
+    record_id = record["id"] if "idProperty" not in record else "9001"
+    named = {record["idProperty"]: record["id"]} if "idProperty" in record else {}
     return {
         "id": record_id,
-        "objectWriteTraceId": item["objectWriteTraceId"],
-        "properties": {**item["properties"], **named},
+        "objectWriteTraceId": record["objectWriteTraceId"],
+        "properties": {**record["properties"], **named},
         "new": False,
         "archived": False,
         "createdAt": NOW,

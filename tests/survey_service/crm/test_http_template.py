@@ -75,7 +75,7 @@ def test_each_contact_is_one_request(there):
     http(there)
     there.people(2)
     there.crm.behaviour = lambda asked: Answer(204)
-    there.work()
+    there.deliver_due()
     assert sorted((asked.method, asked.path) for asked in there.crm.asked) == [("PUT", "/people/crm-0"), ("PUT", "/people/crm-1")]
     assert {asked.headers["x-api-key"] for asked in there.crm.asked} == {"not-for-logs"}
     assert there.crm.asked[0].body["fields"] == [{"name": "p", "value": 0.7}]
@@ -88,7 +88,7 @@ def test_each_answer_is_for_one_contact(there):
     there.people(4)
     says = {"crm-0": 404, "crm-1": 422, "crm-2": 500, "crm-3": 200}
     there.crm.behaviour = lambda asked: Answer(says[asked.path.rpartition("/")[2]])
-    there.work()
+    there.deliver_due()
     assert {row.contact_id: (row.state, row.last_error) for row in there.world.deliveries} == {
         "ct_crm-0": ("dead", "not_found"),
         "ct_crm-1": ("dead", "refused_422"),
@@ -102,12 +102,12 @@ def test_retry_after_stops_the_rest_of_the_batch(there):
     http(there)
     there.people(3)
     there.crm.answers += [Answer(200), Answer(429, headers={"Retry-After": "120"})]
-    there.work()
+    there.deliver_due()
     assert [row.state for row in there.world.deliveries] == ["delivered", "pending", "pending"]
     assert [row.attempt for row in there.world.deliveries] == [1, 0, 0]
     assert (there.world.the_endpoint().paused_until - there.world.now).total_seconds() == 120
-    there.world.later(seconds=120)
-    there.work()
+    there.world.forward(seconds=120)
+    there.deliver_due()
     assert len(there.crm.asked) == 4
     assert set(there.world.states) == {"delivered"}
 
@@ -118,6 +118,6 @@ def test_a_redirect_is_not_followed(there, status):
     http(there)
     there.people(1)
     there.crm.behaviour = lambda asked: Answer(status, headers={"Location": there.crm.url + "/elsewhere"})
-    there.work()
+    there.deliver_due()
     assert len(there.crm.asked) == 1
     assert there.world.states == ["pending"]

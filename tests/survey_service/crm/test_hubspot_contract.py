@@ -35,7 +35,7 @@ def spec(name):
 
 
 def made(url="https://api.hubapi.com", may_create=False, values=VALUES):
-    records = [Record(f"evt_{number}", item, values, {}, may_create) for number, item in enumerate(BY)]
+    records = [Record(f"evt_{number}", identity, values, {}, may_create) for number, identity in enumerate(BY)]
     return hubspot.requests(Wiring(url), "pat", records)
 
 

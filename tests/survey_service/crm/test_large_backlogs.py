@@ -74,12 +74,12 @@ def test_an_answer_is_sent_to_a_crm_before_bulk_messages(there):
     everybody = there.people(130)
     with there.world.store.writing() as session:
         session.execute(update(Delivery).values(lane="bulk"))
-    there.world.later(seconds=1)
+    there.world.forward(seconds=1)
     answered = [there.world.contact(f"now-{number}") for number in range(90)]
     for contact in answered:
-        there.world.believes(contact, 0.6)
+        there.world.store_belief(contact, 0.6)
 
-    there.work()
+    there.deliver_due()
 
     batches_of = [[input_["id"] for input_ in asked.body["inputs"]] for asked in there.crm.asked]
     interactive = [sum(name.startswith("now-") for name in batch) for batch in batches_of]
@@ -100,7 +100,7 @@ def enqueue_backlog(world, endpoint):
         session.execute(insert(Contact), [{"id": person, **about} for person in people])
         rows = [{"endpoint_id": endpoint, "contact_id": person, "event_id": new_id("evt"), "facts": facts, **columns} for person in people]
         session.execute(insert(Delivery), rows)
-    world.later(seconds=1)
+    world.forward(seconds=1)
 
 
 @contextmanager

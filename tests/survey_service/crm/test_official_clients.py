@@ -67,7 +67,7 @@ def test_salesforce_is_asked_to_update_only_where_no_contact_may_be_made():
     """A composite request has 25 updates; the path of each equals that of the client's single upsert."""
     records = [record(Identity("external_id", f"crm {number}", "Crm_Id__c")) for number in range(26)]
     made = salesforce.requests(Wiring("https://x", external_id={"field": "Crm_Id__c"}), "tok", records)
-    assert [len(item.body["batchRequests"]) for item in made] == [25, 1]
+    assert [len(asked.body["batchRequests"]) for asked in made] == [25, 1]
     first = made[0].body["batchRequests"][0]
     with crm(lambda _: Answer(204)) as theirs:
         contact = salesforce_client(theirs.url).Contact
@@ -122,7 +122,7 @@ def test_one_contact_a_request_has_its_own_outcome(there, kind, identity, more):
     there.people(2)
     there.crm.answers.append(Answer(404))
     there.crm.behaviour = lambda asked: Answer(204)
-    there.work()
+    there.deliver_due()
     assert sorted((row.state, row.last_error) for row in there.world.deliveries) == [("dead", "not_found"), ("delivered", None)]
 
 
@@ -150,20 +150,20 @@ def test_salesforce_reports_each_record_in_a_200(there):
     there.people(3)
     codes = {"crm-0": "INVALID_FIELD", "crm-1": "UNABLE_TO_LOCK_ROW"}
 
-    def result(item: dict[str, Any]) -> dict[str, Any]:
-        code = codes.get(item["Crm_Id__c"])
-        return {"success": code is None, "errors": [{"statusCode": code, "message": item["Crm_Id__c"]}] if code else []}
+    def result(record: dict[str, Any]) -> dict[str, Any]:
+        code = codes.get(record["Crm_Id__c"])
+        return {"success": code is None, "errors": [{"statusCode": code, "message": record["Crm_Id__c"]}] if code else []}
 
     there.crm.behaviour = salesforce_says(result)
-    there.work()
+    there.deliver_due()
     assert {row.contact_id: (row.state, row.last_error) for row in there.world.deliveries} == {
         "ct_crm-0": ("dead", "invalid_field"),
         "ct_crm-1": ("pending", "unable_to_lock_row"),
         "ct_crm-2": ("delivered", None),
     }
     codes.clear()
-    there.world.later(seconds=5)
-    there.work()
+    there.world.forward(seconds=5)
+    there.deliver_due()
     paths = [asked.path.rpartition("/")[2] for asked in there.crm.asked]
     assert paths == ["token", "Crm_Id__c", "Crm_Id__c"]
     assert there.crm.asked[0].body == {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s"}
@@ -174,7 +174,7 @@ def test_salesforce_is_paused_when_its_daily_limit_is_used_up(there):
     there.connect(**SALESFORCE)
     there.people(1)
     there.crm.answers += [Answer(200, {"access_token": "tok"}), Answer(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED"}])]
-    there.work()
+    there.deliver_due()
     assert there.world.states == ["pending"]
     assert "rate_limited" in there.connection.paused_because
 

@@ -55,7 +55,7 @@ def test_a_connection_is_made_shown_changed_and_removed(service):
     assert made["mapping"]["persona_p_driver"] == "persona_p_driver"
     assert made["create_contacts"] is False
     assert service.call("GET", path).json == made
-    assert [item["id"] for item in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
+    assert [record["id"] for record in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
     changed = service.call("PATCH", path, {"mapping": {"top": "persona_top"}, "description": "ours"}).json
     assert (changed["mapping"], changed["description"]) == ({"top": "persona_top"}, "ours")
     with service.parts.store.reading() as session:
@@ -133,7 +133,7 @@ def test_the_test_names_what_is_missing_before_anything_is_sent(service):
         result = service.call("POST", f"/api/v1/connections/{made['id']}/test").json
         assert result["ok"] is False
         named = [line.partition(":")[0] for line in result["problems"]]
-        assert named == ["scope crm.objects.contacts.write", *(f"property {item}" for item in WRONG)]
+        assert named == ["scope crm.objects.contacts.write", *(f"property {name}" for name in WRONG)]
         assert 'no option persona_2; it has persona_1 ("Betty")' in result["problems"][1]
         assert {asked.path.partition("/batch")[1] for asked in hubspot.asked} == {""}
 
@@ -176,8 +176,8 @@ def test_the_dry_run_shows_the_requests_and_sends_nothing(service):
     (request,) = shown.json["requests"]
     assert request["headers"]["authorization"] == "(hidden)"
     assert request["url"].endswith("/batch/update")
-    (item,) = request["body"]["inputs"]
-    assert (item["idProperty"], item["id"], item["properties"]["who"]) == ("email", "zoe@example.com", "zoe@example.com")
+    (record,) = request["body"]["inputs"]
+    assert (record["idProperty"], record["id"], record["properties"]["who"]) == ("email", "zoe@example.com", "zoe@example.com")
     assert {skip["problem"] for skip in shown.json["skipped"]} == {"unknown", "no_identity"}
     assert TOKEN not in shown.text
     assert len(service.call("POST", path, {"limit": 2}).json["requests"]) == 1

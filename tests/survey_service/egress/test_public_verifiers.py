@@ -44,15 +44,15 @@ def test_four_verifiers_agree_before_during_and_after_a_rotation(world):
     sent = []
 
     def send():
-        world.believes(world.contact(f"zoé-{len(sent)} 🦊 \u2028"), 0.4)
-        sent.extend(world.work())
+        world.store_belief(world.contact(f"zoé-{len(sent)} 🦊 \u2028"), 0.4)
+        sent.extend(world.deliver_due())
 
     send()
     secrets.append(rotate(world, endpoint, timedelta(milliseconds=200)))
     send()
     secrets.append(rotate(world, endpoint, timedelta(milliseconds=200)))
     send()
-    world.later(seconds=1)
+    world.forward(seconds=1)
     send()
 
     pairs = [(secret, delivery) for delivery in sent for secret in secrets]

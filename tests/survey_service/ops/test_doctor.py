@@ -20,7 +20,7 @@ def findings(service, database_url, **more):
     Heartbeat(service.parts.store, service.clock).beat()
     environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
     clock = service.clock if "sqlite" in database_url else service.parts.now
-    return {item.what: item for item in diagnose(environment, clock)}
+    return {finding.what: finding for finding in diagnose(environment, clock)}
 
 
 def unwell(service, database_url, **more):
@@ -76,7 +76,7 @@ def test_a_service_without_a_worker_is_found(service, database_url):
     service.clock.forward(minutes=3)
     clock = {**GOOD, "DISCERN_DATABASE_URL": database_url}
 
-    workers = next(item for item in diagnose(clock, service.clock) if item.what == "workers")
+    workers = next(finding for finding in diagnose(clock, service.clock) if finding.what == "workers")
 
     assert workers.found == "the last was seen 3 min ago"
     assert "discern worker" in workers.todo
@@ -106,14 +106,17 @@ def test_the_command_shows_everything_and_fails_where_something_is_wrong(service
 
 
 def test_tables_of_another_version_are_found(service, tmp_path):
-    found = {item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
+    found = {
+        finding.what: finding for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)
+    }
 
     assert found["tables"].todo == "run discern migrate"
 
 
 def test_a_database_that_is_not_there_is_found(service):
     found = {
-        item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)
+        finding.what: finding
+        for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)
     }
 
     assert "DISCERN_DATABASE_URL" in found["database"].todo

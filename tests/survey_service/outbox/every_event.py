@@ -18,10 +18,10 @@ def every_event(world: World, form: str) -> list[Sent]:
     other, _ = world.endpoint(events=("endpoint.ping",))
     world.publish()
     kept, gone = world.contact("kept"), world.contact("gone")
-    world.believes(kept, 0.4)
-    world.believes(gone, 0.95)
+    world.store_belief(kept, 0.4)
+    world.store_belief(gone, 0.95)
     responses(world, kept)
-    world.work()
+    world.deliver_due()
     with world.store.writing() as session:
         endpoints.ping(session, listening, world.now)
         merge(session, world.banks, gone, kept, world.now)
@@ -36,10 +36,10 @@ def every_event(world: World, form: str) -> list[Sent]:
             [EndpointEvent(DEGRADED, "failing", 50), EndpointEvent(DISABLED, "gone"), EndpointEvent(RECOVERED, "ping")],
             world.now,
         )
-    world.work()
+    world.deliver_due()
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, kept, with_for_update=True), world.now)
-    world.work()
+    world.deliver_due()
     return list(world.sent)
 
 

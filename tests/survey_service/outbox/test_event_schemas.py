@@ -13,7 +13,7 @@ from tests.survey_service.outbox.every_event import every_event
 def strict(schema):
     """Return the schema with unknown fields forbidden: a new field has to be added to the schema."""
     if isinstance(schema, list):
-        return [strict(item) for item in schema]
+        return [strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     closed = {name: strict(inner) for name, inner in schema.items()}
@@ -38,13 +38,13 @@ def test_every_event_fits_its_schema_field_by_field(world, form):
 
 def test_a_schema_takes_what_is_added_later_and_refuses_what_is_missing(world):
     """A validator accepts added fields, which is what additive changes promise."""
-    sent = next(item for item in every_event(world, "full") if item.message["type"] == "contact.persona.updated")
+    sent = next(sent for sent in every_event(world, "full") if sent.message["type"] == "contact.persona.updated")
     schema = schema_of("contact.persona.updated")
     jsonschema.validate(sent.message | {"data": sent.data | {"new": 1}}, schema)
 
     for gone in ("sequence", "probabilities", "previous"):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(sent.message | {"data": {name: item for name, item in sent.data.items() if name != gone}}, schema)
+            jsonschema.validate(sent.message | {"data": {name: value for name, value in sent.data.items() if name != gone}}, schema)
 
 
 def test_schemas_are_public_and_may_be_cached(call):

@@ -6,8 +6,8 @@ from survey_service.outbox.events import flat
 def test_a_flat_update_says_what_the_full_one_says(world):
     world.endpoint(format="flat", url="http://127.0.0.1:9/flat")
     world.endpoint()
-    world.believes(world.contact(), 0.62)
-    bodies = {sent.url.endswith("/flat"): sent.data for sent in world.work()}
+    world.store_belief(world.contact(), 0.62)
+    bodies = {sent.url.endswith("/flat"): sent.data for sent in world.deliver_due()}
 
     full, flattened = bodies[False], bodies[True]
     assert flattened == flat(full) | {"schema": "contact.persona.updated.flat/1"}
@@ -33,10 +33,10 @@ def test_a_flat_update_says_what_the_full_one_says(world):
 def test_the_next_full_message_knows_what_a_flat_one_has_sent(world, call, made):
     """`previous` is the state that the endpoint acknowledged, in whichever form it was sent."""
     call("patch", f"/endpoints/{made['id']}", {"format": "flat", "when": "every_answer"})
-    world.believes(world.contact(), 0.4)
-    world.work()
+    world.store_belief(world.contact(), 0.4)
+    world.deliver_due()
     call("patch", f"/endpoints/{made['id']}", {"format": "full"})
-    world.believes("ct_crm-42", 0.6)
-    [sent] = world.work()
+    world.store_belief("ct_crm-42", 0.6)
+    [sent] = world.deliver_due()
 
     assert sent.data["previous"]["probabilities"]["driver"] == 0.4

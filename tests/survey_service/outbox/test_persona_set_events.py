@@ -22,7 +22,7 @@ def test_changed_personas_are_published_once(world, path, value, differs):
     with world.store.writing() as session:
         for _ in range(2):  # the second publication changes nothing
             publish(session, report_of(changed(path, value)).bank, world.now)
-    first, second = (sent.data for sent in world.work())
+    first, second = (sent.data for sent in world.deliver_due())
 
     assert (first["persona_set"]["version"], first["changed"]) == (1, ["personas", "names", "version"])
     assert second["persona_set"] == {"id": "cars", "version": 2, "personas": ["driver", "family"]}

@@ -18,9 +18,9 @@ class Changed(Exception):
 
 def test_a_change_is_published_with_its_probabilities(world):
     world.endpoint()
-    world.believes(world.contact(), 0.62)
+    world.store_belief(world.contact(), 0.62)
 
-    [sent] = world.work()
+    [sent] = world.deliver_due()
 
     assert sent.message["type"] == "contact.persona.updated"
     assert sent.message["id"] == sent.headers["webhook-id"]
@@ -36,14 +36,14 @@ def test_a_rolled_back_change_is_not_published(world):
 
     def change_and_fail():
         with world.store.writing() as session:
-            world.believes_in(session, contact, 0.9)
+            world.store_belief_in(session, contact, 0.9)
             session.flush()
             assert session.get(Delivery, 1) is not None
             raise Changed
 
     with pytest.raises(Changed):
         change_and_fail()
-    assert world.work() == []
+    assert world.deliver_due() == []
     assert world.deliveries == []
 
 
@@ -52,7 +52,7 @@ def test_each_endpoint_gets_the_events_it_subscribed_to(world):
     updates, _ = world.endpoint()
     decisions, _ = world.endpoint(events=(DECIDED,))
     everything, _ = world.endpoint(events=ALL)
-    world.believes(world.contact(), 0.95)
+    world.store_belief(world.contact(), 0.95)
 
     published = [(row.endpoint_id, row.event_type.rpartition(".")[2]) for row in world.deliveries]
 
@@ -64,9 +64,9 @@ def test_a_newer_update_supersedes_those_never_sent_and_counts_them(world):
     world.endpoint()
     contact = world.contact()
     for driver in (0.4, 0.5, 0.6, 0.7):
-        world.believes(contact, driver)
+        world.store_belief(contact, driver)
 
-    [sent] = world.work()
+    [sent] = world.deliver_due()
 
     assert sent.data["coalesced"] == {"updates": 4, "first_sequence": 1}
     assert sent.data["sequence"] == 4
@@ -78,22 +78,22 @@ def test_updates_of_other_contacts_and_endpoints_are_not_superseded(world):
     world.endpoint()
     world.endpoint()
     for name in ("one", "two"):
-        world.believes(world.contact(name), 0.5)
+        world.store_belief(world.contact(name), 0.5)
 
-    assert len(world.work()) == 4
+    assert len(world.deliver_due()) == 4
 
 
 def test_what_is_in_flight_is_not_superseded(world):
     """A newer state is a message of its own; its `previous` is the state that the endpoint acknowledged in the meantime."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
+    world.store_belief(contact, 0.4)
     in_flight = world.claim()
-    world.believes(contact, 0.6)
+    world.store_belief(contact, 0.6)
 
     assert world.claim() is None  # one at a time
-    world.settle(in_flight, OK)
-    [sent] = world.work()
+    world.record_results(in_flight, OK)
+    [sent] = world.deliver_due()
 
     assert sent.data["previous"] == {"sequence": 1, "persona": "family", "confidence": 0.6, "probabilities": {"driver": 0.4, "family": 0.6}}
     assert sent.data["coalesced"] == {"updates": 1, "first_sequence": 2}
@@ -104,21 +104,21 @@ def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(worl
     """Without this, changes of a busy contact would restart the back-off of a failing endpoint for ever."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
+    world.store_belief(contact, 0.4)
     world.answers = [failure(), failure()]
-    world.work()
-    world.later(seconds=5)
-    world.work()  # after two failures the third attempt is due in 30 s
-    world.later(seconds=1)
-    world.believes(contact, 0.6)
+    world.deliver_due()
+    world.forward(seconds=5)
+    world.deliver_due()  # after two failures the third attempt is due in 30 s
+    world.forward(seconds=1)
+    world.store_belief(contact, 0.6)
 
     old, new = world.deliveries
 
     assert (old.state, new.state) == ("superseded", "pending")
     assert (new.attempt, new.due) == (2, world.now + timedelta(seconds=29))
-    assert world.work() == []
-    world.later(seconds=29)
-    [sent] = world.work()
+    assert world.deliver_due() == []
+    world.forward(seconds=29)
+    [sent] = world.deliver_due()
     assert sent.data["coalesced"] == {"updates": 2, "first_sequence": 1}
     assert [attempt.number for attempt in world.attempts] == [1, 2, 3]
 
@@ -126,10 +126,10 @@ def test_a_successor_of_a_failed_message_inherits_its_attempts_and_its_wait(worl
 def test_an_update_never_supersedes_a_decision(world):
     world.endpoint(events=ALL)
     contact = world.contact()
-    world.believes(contact, 0.95)
-    world.believes(contact, 0.96)
+    world.store_belief(contact, 0.95)
+    world.store_belief(contact, 0.96)
 
-    published = [sent.message["type"].rpartition(".")[2] for sent in world.work()]
+    published = [sent.message["type"].rpartition(".")[2] for sent in world.deliver_due()]
 
     assert published == ["decided", "updated"]
 
@@ -139,8 +139,8 @@ def test_every_message_about_a_contact_has_a_sequence_of_its_own(world):
     world.endpoint(events=ALL)
     world.endpoint(events=(DECIDED,))
     contact = world.contact()
-    world.believes(contact, 0.95)
-    world.believes(contact, 0.2)
+    world.store_belief(contact, 0.95)
+    world.store_belief(contact, 0.2)
 
     assert [(row.event_type.rpartition(".")[2], row.sequence) for row in world.deliveries] == [
         ("updated", 1),
@@ -155,12 +155,12 @@ def test_email_addresses_go_only_to_endpoints_that_ask_for_them(world):
     """An endpoint that no longer asks for email addresses gets none, not even from pending messages."""
     world.endpoint()
     with_pii, _ = world.endpoint(include_pii=True)
-    world.believes(world.contact("one"), 0.5)
+    world.store_belief(world.contact("one"), 0.5)
 
-    plain, full = sorted(world.work(), key=lambda sent: "email" in sent.data["contact"])
+    plain, full = sorted(world.deliver_due(), key=lambda sent: "email" in sent.data["contact"])
     assert "email" not in plain.data["contact"]
     assert full.data["contact"]["email"] == "one@example.com"
 
-    world.believes(world.contact("two"), 0.5)
+    world.store_belief(world.contact("two"), 0.5)
     world.change(with_pii, include_pii=False)
-    assert not any(b"two@example.com" in sent.body for sent in world.work())
+    assert not any(b"two@example.com" in sent.body for sent in world.deliver_due())

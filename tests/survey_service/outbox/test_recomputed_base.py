@@ -15,7 +15,7 @@ BASE = 1500
 FACTS = {"schema": "contact.persona.updated/1", "sequence": 1, "occurred_at": "2026-01-05T10:00:00.000000Z"}
 
 
-def everybody(world, endpoint):
+def enqueue_bulk(world, endpoint):
     """Create a bulk message about every contact, as `discern recompute` does."""
     ids = [f"ct_{number:05}" for number in range(BASE)]
     blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
@@ -36,13 +36,13 @@ def test_an_answer_is_sent_while_the_base_is_recomputed(world):
 
     with Receiver(slow) as receiver:
         made, _ = world.endpoint(url=receiver.url())
-        everybody(world, made)
+        enqueue_bulk(world, made)
         contact = world.contact("who-answers")
         worker = Worker(world.settings, world.store)
         worker.start()
         try:
             until(lambda: len(receiver.requests) > 50, "the first messages arrive")
-            world.believes(contact, 0.5)
+            world.store_belief(contact, 0.5)
             until(lambda: world.states.count("delivered") == BASE + 1, "all messages arrive")
         finally:
             worker.stop()

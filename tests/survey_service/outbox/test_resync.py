@@ -17,8 +17,8 @@ def endpoint(world, made):
     """Create an endpoint that has acknowledged two contacts."""
     world.publish()
     for name in ("one", "two"):
-        world.believes(world.contact(name), 0.4, ended=True)
-    world.work()
+        world.store_belief(world.contact(name), 0.4, ended=True)
+    world.deliver_due()
     world.sent.clear()
     return made["id"]
 
@@ -26,18 +26,18 @@ def endpoint(world, made):
 def catch_up(world):
     while publish.resync_some(world.store, world.banks, world.now):
         pass
-    return world.work()
+    return world.deliver_due()
 
 
 def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, endpoint):
     """Ten changes of one contact lead to one message; the unchanged contact gets none."""
     call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     for number in range(10):
-        world.believes("ct_one", 0.5 + number / 100)
-    assert (world.work(), world.missed(endpoint)) == ([], ["ct_one"])
+        world.store_belief("ct_one", 0.5 + number / 100)
+    assert (world.deliver_due(), world.missed(endpoint)) == ([], ["ct_one"])
 
     assert call("patch", f"/endpoints/{endpoint}", {"state": "active"}).json["awaits_ping"]
-    world.believes("ct_one", 0.7)
+    world.store_belief("ct_one", 0.7)
     assert [sent.message["type"] for sent in catch_up(world)] == ["endpoint.ping"]
     [sent] = catch_up(world)
 
@@ -50,12 +50,12 @@ def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, endp
 def test_nothing_is_sent_before_the_ping_and_a_failed_ping_disables_again(world, call, endpoint):
     call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     call("patch", f"/endpoints/{endpoint}", {"state": "active"})
-    world.believes("ct_one", 0.7)
+    world.store_belief("ct_one", 0.7)
     for path in ("resync", "ping"):
         assert call("post", f"/endpoints/{endpoint}/{path}").status_code == (409 if path == "resync" else 202)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
+        world.forward(seconds=wait.total_seconds())
         catch_up(world)
 
     assert {sent.message["type"] for sent in world.sent} == {"endpoint.ping"}
@@ -90,9 +90,9 @@ def test_a_resync_sends_the_present_state_of_every_contact(world, call, endpoint
 
 def test_a_resync_since_a_time_sends_those_that_changed(world, call, endpoint):
     since = world.now.isoformat()
-    world.later(hours=1)
-    world.believes("ct_two", 0.8, ended=True)
-    world.work()
+    world.forward(hours=1)
+    world.store_belief("ct_two", 0.8, ended=True)
+    world.deliver_due()
     call("post", f"/endpoints/{endpoint}/resync", {"since": world.now.isoformat()})
 
     assert [request.data["contact"]["id"] for request in catch_up(world)] == ["ct_two"]
@@ -101,11 +101,11 @@ def test_a_resync_since_a_time_sends_those_that_changed(world, call, endpoint):
 
 def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, endpoint):
     """The latest state is sent once, and not with bulk priority."""
-    world.believes("ct_one", 0.45)
+    world.store_belief("ct_one", 0.45)
     call("post", f"/endpoints/{endpoint}/resync")
     while publish.resync_some(world.store, world.banks, world.now):
         pass
-    world.believes("ct_two", 0.8, ended=True)
+    world.store_belief("ct_two", 0.8, ended=True)
 
     waiting = [row for row in world.deliveries if row.state == "pending"]
     assert [(row.contact_id, row.lane, row.facts["coalesced"]["updates"]) for row in waiting] == [
@@ -125,11 +125,11 @@ def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, endpoint):
 def given_up(world, call, made):
     """Create three dead messages, a day apart."""
     for name in ("one", "two", "three"):
-        world.believes(world.contact(name), 0.4, ended=True)
+        world.store_belief(world.contact(name), 0.4, ended=True)
         world.answers = [failure()] * len(SCHEDULE)
         for wait in SCHEDULE:
-            world.later(seconds=wait.total_seconds())
-            world.work()
+            world.forward(seconds=wait.total_seconds())
+            world.deliver_due()
     assert world.states == ["dead"] * 3
     world.sent.clear()
     return made["id"]
@@ -143,7 +143,7 @@ def test_dead_messages_are_sent_again_by_range(world, call, given_up):
 
     assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 2, "left": 0}
     assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 0, "left": 0}
-    sent = world.work()
+    sent = world.deliver_due()
 
     assert [(delivery.headers["webhook-id"], delivery.body) for delivery in sent] == [
         (row.event_id, row.body) for row in (first, others[0])
@@ -164,14 +164,14 @@ def test_messages_claimed_when_the_backup_was_made_delay_nothing(world):
     """No worker of the saved database is running any more, so its claims end at once."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.5)
+    world.store_belief(contact, 0.5)
     in_hand = world.claim()
-    world.believes(contact, 0.6)
-    assert world.work() == []
+    world.store_belief(contact, 0.6)
+    assert world.deliver_due() == []
 
     with world.store.writing() as session:
         resume_after_restore(session, world.now)
-    world.later(milliseconds=1)
+    world.forward(milliseconds=1)
 
-    first = world.work()[0]
+    first = world.deliver_due()[0]
     assert first.message["id"] == in_hand.messages[0].event_id

@@ -77,7 +77,7 @@ def test_the_hosted_page_measures_for_itself(service):
         second = form_of(service.client.get(address))
         service.client.post(address, data={**second, "act": "skip"})
         session_id = stored(service)[-1].session_id
-        assert [item["weight"] for item in log_of(service, session_id)] == [weight, 0]
+        assert [entry["weight"] for entry in log_of(service, session_id)] == [weight, 0]
 
 
 def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
@@ -148,7 +148,7 @@ def test_hasty_answers_that_depend_on_each_other_are_explained_to_the_last_bit(d
     belief, prior = insight["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
     for persona, other in (("a", "b"), ("b", "a")):
         moved = np.log2(belief[persona] / belief[other]) - np.log2(prior[persona] / prior[other])
-        assert sum(item["bits"][persona] for item in insight["explanation"]) == pytest.approx(moved, abs=1e-9)
+        assert sum(entry["bits"][persona] for entry in insight["explanation"]) == pytest.approx(moved, abs=1e-9)
     service.parts.store.close()
 
 

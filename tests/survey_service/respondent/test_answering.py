@@ -161,9 +161,9 @@ def test_going_back_twice_with_one_id_goes_back_once(service):
     someone.answer("owns", "yes")
     someone.answer("happy", 2)
 
-    item, two = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
+    first, second = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
 
-    assert item == two
+    assert first == second
     assert [entry["state"] for entry in someone.insight()["log"]] == ["current", "withdrawn"]
 
 

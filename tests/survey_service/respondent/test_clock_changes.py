@@ -34,7 +34,9 @@ def test_ten_thousand_open_surveys_are_closed_in_small_steps(service):
     times = {"started_at": now, "last_at": now, "expires_at": now + timedelta(days=1)}
     with service.parts.store.writing() as session:
         session.connection().execute(insert(Contact), [{"id": contact, **blank} for contact, _ in many])
-        rows = [{"id": item, "contact_id": contact, "token_digest": "", "question": "owns", "limit": 5} for contact, item in many]
+        rows = [
+            {"id": session_id, "contact_id": contact, "token_digest": "", "question": "owns", "limit": 5} for contact, session_id in many
+        ]
         session.connection().execute(insert(SurveySession), [{**row, **begun, **times} for row in rows])
     service.clock.forward(days=2)
     someone = service.start("all")

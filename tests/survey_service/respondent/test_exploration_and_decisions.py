@@ -31,8 +31,8 @@ def serving(database_url):
         return made[-1]
 
     yield serve
-    for item in made:
-        item.parts.store.close()
+    for service in made:
+        service.parts.store.close()
 
 
 def test_in_an_exploring_session_the_drawn_question_is_logged_and_shown_ahead(serving):

@@ -23,12 +23,12 @@ def url(sqlite_template, tmp_path):
 @pytest.fixture
 def stores(url):
     """Two processes' access to one database."""
-    made = Store(url), Store(url)
-    with made[0].writing() as session:
+    opened = Store(url), Store(url)
+    with opened[0].writing() as session:
         session.execute(text("INSERT INTO contact (id, sequence, attributes, consent, labels, merged_from, created_at, updated_at)"
             " VALUES ('ct_1', 0, '{}', '{}', '{}', '[]', '2026-01-05', '2026-01-05')"))  # fmt: skip
-    yield made
-    for item in made:
+    yield opened
+    for item in opened:
         item.close()
 
 

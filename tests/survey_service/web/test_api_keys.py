@@ -47,7 +47,7 @@ def test_the_use_of_a_key_is_written_once_an_hour(service):
         assert service.call("GET", "/api/v1/banks").status_code == 200
 
     def writes():
-        return sum("UPDATE api_key" in item for item in statements_of(service, call))
+        return sum("UPDATE api_key" in statement for statement in statements_of(service, call))
 
     assert the_key(service).last_used_at is None
     assert writes() == 1
@@ -68,7 +68,7 @@ def test_respondents_need_no_key(service):
         someone.back()
         someone.post("finish", {})
 
-    assert not [item for item in statements_of(service, answering) if "api_key" in item]
+    assert not [statement for statement in statements_of(service, answering) if "api_key" in statement]
 
 
 def test_a_refused_key_is_not_in_use(service):
@@ -122,7 +122,7 @@ def test_rotation_replaces_a_key_after_an_overlap(service):
         after = rotate_key(session, p.keys, the_key(service, "crm").id, clock(), timedelta(hours=24), None)
 
     def status():
-        return [service.call("GET", "/api/v1/banks", key=item).status_code for item in (before, after)]
+        return [service.call("GET", "/api/v1/banks", key=api_key).status_code for api_key in (before, after)]
 
     assert status() == [200, 200]
     clock.forward(hours=24)
@@ -163,8 +163,8 @@ def test_the_command_makes_lists_rotates_and_revokes(service, command):
     crm = the_key(service, "crm")
 
     listed = json.loads(command("list", "--json").stdout)["keys"]
-    of_crm = next(item for item in listed if item["name"] == "crm")
-    assert (of_crm["scope"], of_crm["state"], of_crm["last_used_at"]) == ("read", "active", service.clock().isoformat())
+    crm_key = next(item for item in listed if item["name"] == "crm")
+    assert (crm_key["scope"], crm_key["state"], crm_key["last_used_at"]) == ("read", "active", service.clock().isoformat())
     line = next(line for line in command("list").stdout.splitlines() if line.startswith(crm.id))
     assert f"{crm.prefix}... read active until {crm.expires_at:%Y-%m-%d}, last used {service.clock():%Y-%m-%dT%H:%M} crm" in line
     assert "for ever, never used" in command("list").stdout

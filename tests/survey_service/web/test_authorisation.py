@@ -257,7 +257,7 @@ def test_a_sealed_url_is_accepted_with_its_own_seal_only(one_service, wrong, cal
 
 
 @pytest.mark.parametrize(
-    "call", sorted(item for item in SEALED if "<ticket>" in item or item.startswith(("GET /preview", "POST /preview")))
+    "call", sorted(route for route in SEALED if "<ticket>" in route or route.startswith(("GET /preview", "POST /preview")))
 )
 def test_a_sealed_url_expires(one_service, monkeypatch, call):
     """A ticket expires after thirty days, a preview after an hour."""

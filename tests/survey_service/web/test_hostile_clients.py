@@ -113,13 +113,13 @@ def test_going_back_to_a_question_that_has_closed_asks_another_one(service):
 def test_a_question_that_closes_while_it_is_asked_is_replaced(service):
     """The same contact corrected the condition in another window."""
     identity = service.call("POST", "/api/v1/contacts/two/identity").json["identity"]
-    item, two = service.start(identity=identity), service.start(identity=identity)
-    item.answer("owns", "yes")
-    while item.view["question"]["id"] != "reasons":
-        item.silent(item.view["question"]["id"])
-    two.answer("owns", "no")
+    first, second = service.start(identity=identity), service.start(identity=identity)
+    first.answer("owns", "yes")
+    while first.view["question"]["id"] != "reasons":
+        first.silent(first.view["question"]["id"])
+    second.answer("owns", "no")
 
-    seen = service.client.get(f"/api/v1/sessions/{item.session}", headers={"Authorization": f"Bearer {item.token}"}).json
+    seen = service.client.get(f"/api/v1/sessions/{first.session}", headers={"Authorization": f"Bearer {first.token}"}).json
     assert seen["question"] is None or seen["question"]["id"] != "reasons"
 
 
@@ -134,8 +134,8 @@ def test_the_first_form_sent_twice_is_one_person(service):
 
     assert first.status_code == second.status_code == 303
     with service.parts.store.reading() as session:
-        (item,) = session.exec(select(SurveySession)).all()
-    assert len(service.call("GET", f"/api/v1/sessions/{item.id}").json["log"]) == 1
+        (started,) = session.exec(select(SurveySession)).all()
+    assert len(service.call("GET", f"/api/v1/sessions/{started.id}").json["log"]) == 1
 
 
 @pytest.mark.parametrize(("typed", "stored"), [("30000", 30000), ("30 000", 30000), ("12,5", 12.5), ("1e4", 10000)])
@@ -186,7 +186,10 @@ def test_a_form_that_is_not_ours_starts_nothing(service):
 
 def test_a_required_question_decides_between_complete_and_finished(strict):
     """If it is answered, the session is complete; if it is skipped, the survey finishes with the answers it has."""
-    for act, status in ((lambda item: item.answer("must", "words"), "complete"), (lambda item: item.silent("must"), "finished")):
+    for act, status in (
+        (lambda someone: someone.answer("must", "words"), "complete"),
+        (lambda someone: someone.silent("must"), "finished"),
+    ):
         someone = strict.start("musty")
         someone.answer("x", "yes")
         assert someone.view["question"]["id"] == "must"

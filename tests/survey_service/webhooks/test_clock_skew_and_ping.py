@@ -30,8 +30,8 @@ def test_clock_skew_is_detected_from_receivers_responses(world, call, made, minu
     """A warning appears in the log and at the endpoint, and disappears when the clocks agree again."""
     for number, off in enumerate((minutes, minutes, 0)):
         world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]
-        world.believes(world.contact(str(number)), 0.4, ended=True)
-        world.work()
+        world.store_belief(world.contact(str(number)), 0.4, ended=True)
+        world.deliver_due()
         shown = call("get", f"/endpoints/{made['id']}").json["clock_off"]
         assert shown == (skew if number < 2 else None)
 
@@ -44,11 +44,11 @@ def test_a_hundred_pings_a_minute_are_six(world, call, made):
     answers = []
     for _ in range(100):
         answers.append(call("post", f"/endpoints/{made['id']}/ping"))
-        world.work()
-        world.later(seconds=0.5)
+        world.deliver_due()
+        world.forward(seconds=0.5)
 
     assert len(world.sent) == 6
     assert {answer.status_code for answer in answers} == {202, 429}
     assert answers[-1].headers["Retry-After"] == "60"
-    world.later(minutes=1)
+    world.forward(minutes=1)
     assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202

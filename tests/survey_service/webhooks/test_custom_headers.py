@@ -11,8 +11,8 @@ TOKEN = "Bearer not-for-eyes"
 def test_custom_headers_are_sent_and_never_shown_again(world, call):
     """Neither the API nor the database shows the values in clear."""
     made = call("post", "/endpoints", {**ENDPOINT, "headers": {"Authorization": TOKEN, "X-Shop": "7"}})
-    world.believes(world.contact(), 0.4, ended=True)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4, ended=True)
+    [sent] = world.deliver_due()
 
     assert (sent.headers["Authorization"], sent.headers["X-Shop"]) == (TOKEN, "7")
     assert sent.headers["webhook-id"] == sent.message["id"]

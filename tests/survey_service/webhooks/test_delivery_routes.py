@@ -8,20 +8,20 @@ from tests.survey_service.webhooks.world import failure
 
 def dead(world, contact):
     """Create a message whose last attempt failed."""
-    world.believes(contact, 0.4, ended=True)
+    world.store_belief(contact, 0.4, ended=True)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
+        world.forward(seconds=wait.total_seconds())
+        world.deliver_due()
     return world.deliveries[-1].id
 
 
 def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
     """Deliveries are listed newest first, in pages, filtered by endpoint, state and external id of the contact."""
     for name in ("one", "two", "three"):
-        world.believes(world.contact(name), 0.4, ended=True)
+        world.store_belief(world.contact(name), 0.4, ended=True)
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
 
     first = call("get", "/deliveries?limit=2").json
     second = call("get", f"/deliveries?limit=2&after={first['next']}").json
@@ -44,9 +44,9 @@ def test_a_wrong_question_is_named(call, query):
 
 def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
     """Only admin keys see the excerpt of a response: it may be any page, also an internal one."""
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
 
     assert call("get", "/deliveries").json["items"][0]["attempts"][0]["excerpt"] == "oops \x00"
     for scope in ("read", "write"):
@@ -56,15 +56,15 @@ def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
 def test_a_dead_message_is_sent_again_by_hand(world, call, made):
     """A manual retry has the same id and bytes, a new time and one attempt marked manual; when it fails, the message is dead again."""
     number = dead(world, world.contact())
-    world.later(hours=1)
+    world.forward(hours=1)
     answer = call("post", f"/deliveries/{number}/retry", scope="write")
     assert (answer.status_code, answer.json["state"]) == (200, "pending")
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
     assert world.states == ["dead"]
 
     call("post", f"/deliveries/{number}/retry")
-    world.work()
+    world.deliver_due()
 
     assert world.states == ["delivered"]
     assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
@@ -74,28 +74,28 @@ def test_a_dead_message_is_sent_again_by_hand(world, call, made):
 
 def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
     """A retry of a waiting message makes one request, not two; when it fails, the schedule continues."""
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     world.answers = [failure(), failure()]
-    world.work()
+    world.deliver_due()
     call("post", "/deliveries/1/retry")
 
-    assert len(world.work()) == 1
-    world.later(seconds=30)
-    assert len(world.work()) == 1
-    world.later(days=4)
-    assert world.work() == []
+    assert len(world.deliver_due()) == 1
+    world.forward(seconds=30)
+    assert len(world.deliver_due()) == 1
+    world.forward(days=4)
+    assert world.deliver_due() == []
     assert [attempt.manual for attempt in world.attempts] == [False, True, False]
 
 
 def test_only_what_has_not_arrived_is_sent_again(world, call, made):
     """A message that is delivered, in flight or dropped cannot be sent again."""
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     claimed = world.claim()
     assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"
-    world.settle(claimed, failure())
-    world.work()
-    world.later(seconds=5)
-    world.work()
+    world.record_results(claimed, failure())
+    world.deliver_due()
+    world.forward(seconds=5)
+    world.deliver_due()
 
     answer = call("post", "/deliveries/1/retry")
     assert (answer.status_code, answer.json["code"]) == (409, "not_to_be_retried")

@@ -61,10 +61,10 @@ def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, re
     """Repeated messages and messages sent again much later do not set a state back."""
     _, secret = world.endpoint(events=())
     contact = world.contact()
-    world.believes(contact, 0.4)
-    world.work()
-    world.believes(contact, 0.95)
-    world.work()
+    world.store_belief(contact, 0.4)
+    world.deliver_due()
+    world.store_belief(contact, 0.95)
+    world.deliver_due()
     older, *newer = world.sent
 
     for sent in (older, *newer, *newer, older):
@@ -78,11 +78,11 @@ def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, re
 def test_the_python_receiver_refuses_what_we_did_not_sign(world, receive, crm):
     """The receiver refuses a changed body, another secret, and rubbish instead of a signature."""
     _, secret = world.endpoint()
-    world.believes(world.contact(), 0.4)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4)
+    [sent] = world.deliver_due()
 
     refused = unsigned(secret, sent)
-    assert [receive(crm, *item) for item in refused] == [400] * len(refused)
+    assert [receive(crm, *request) for request in refused] == [400] * len(refused)
     assert personas(crm) == []
 
 
@@ -121,11 +121,11 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
     endpoint, secret = world.endpoint(events=())
     contact = world.contact()
     for driver in (0.4, 0.95):
-        world.believes(contact, driver)
-        world.work()
+        world.store_belief(contact, driver)
+        world.deliver_due()
     with world.store.writing() as session:
         endpoints.ping(session, endpoint, world.now)
-    world.work()
+    world.deliver_due()
     older, *newer, ping = world.sent
     posts = [(secret, sent.headers, sent.body) for sent in (older, *newer, *newer, older, ping)]
 
@@ -136,8 +136,8 @@ def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_
 def test_the_node_receiver_refuses_what_we_did_not_sign(world, tmp_path):
     """The receiver answers 400 to a changed body, another secret, an old message, and rubbish."""
     _, secret = world.endpoint()
-    world.believes(world.contact(), 0.4)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4)
+    [sent] = world.deliver_due()
 
     assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "taken": []}
 
@@ -146,10 +146,10 @@ def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):
     """The payload of the page and a sent payload have the same keys."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
-    world.work()
-    world.believes(contact, 0.6)
-    [sent] = world.work()
+    world.store_belief(contact, 0.4)
+    world.deliver_due()
+    world.store_belief(contact, 0.6)
+    [sent] = world.deliver_due()
 
     shown = json.loads(snippet("json"))
 

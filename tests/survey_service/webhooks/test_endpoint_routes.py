@@ -97,14 +97,14 @@ def test_every_problem_of_a_change_is_named(call, made, path, body, field):
 
 
 def test_a_changed_address_holds_for_what_is_already_waiting(world, call, made):
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"url": "http://127.0.0.1:9/new"})
 
-    assert [sent.url.rpartition("/")[2] for sent in world.work()] == ["new"]
+    assert [sent.url.rpartition("/")[2] for sent in world.deliver_due()] == ["new"]
 
 
 def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call, made):
-    world.believes(world.contact(), 0.95)
+    world.store_belief(world.contact(), 0.95)
     call("patch", f"/endpoints/{made['id']}", {"events": ["contact.persona.decided"]})
 
     assert world.states == ["dropped", "pending"]
@@ -112,7 +112,7 @@ def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call,
 
 def test_disabling_drops_what_waits(world, call, made):
     """An endpoint that is enabled again gets a ping and none of the dropped messages."""
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
     call("patch", f"/endpoints/{made['id']}", {"state": "active"})
 
@@ -124,16 +124,16 @@ def test_disabling_drops_what_waits(world, call, made):
 
 def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call, made):
     """Neither URL nor secret is stored after the removal."""
-    world.believes(world.contact(), 0.4, ended=True)
+    world.store_belief(world.contact(), 0.4, ended=True)
     assert call("delete", f"/endpoints/{made['id']}").status_code == 204
 
-    assert world.work() == []
+    assert world.deliver_due() == []
     assert (world.the_endpoint().url, world.the_endpoint().secrets) == ("", [])
     assert call("get", f"/endpoints/{made['id']}").status_code == 404
     assert call("delete", f"/endpoints/{made['id']}").status_code == 404
     assert call("get", "/endpoints").json["items"] == []
     assert [item["state"] for item in call("get", "/deliveries").json["items"]] == ["dropped"]
-    world.believes("ct_crm-42", 0.8, ended=True)
+    world.store_belief("ct_crm-42", 0.8, ended=True)
     assert len(world.deliveries) == 1
 
 
@@ -142,7 +142,7 @@ def test_a_ping_tests_an_endpoint(world, call, made):
     pinged = call("post", f"/endpoints/{made['id']}/ping")
     assert (pinged.status_code, pinged.json) == (202, call("post", f"/endpoints/{made['id']}/ping").json)
 
-    [sent] = world.work()
+    [sent] = world.deliver_due()
 
     assert sent.message["type"] == "endpoint.ping"
     assert sent.message["id"] == pinged.json["event_id"]
@@ -154,7 +154,7 @@ def test_a_ping_tests_an_endpoint(world, call, made):
 def test_an_endpoint_that_answered_410_shows_the_reason(world, call, made):
     call("post", f"/endpoints/{made['id']}/ping")
     world.answers = [GONE]
-    world.work()
+    world.deliver_due()
 
     shown = call("get", f"/endpoints/{made['id']}").json
     assert (shown["state"], shown["disabled_because"]) == ("disabled", "gone")
@@ -167,7 +167,7 @@ def test_while_a_secret_is_replaced_both_verify(world, call, made):
 
     third = call("post", f"/endpoints/{made['id']}/rotate", {"overlap_hours": 1}).json["secret"]
     assert _verifying(world, call, made, made["secret"], second, third) == [False, True, True]
-    world.later(hours=1)
+    world.forward(hours=1)
     assert _verifying(world, call, made, second, third) == [False, True]
 
 
@@ -179,7 +179,7 @@ def test_a_secret_that_has_leaked_ends_at_once(world, call, made):
 
 def _verifying(world, call, made, *secrets):
     call("post", f"/endpoints/{made['id']}/ping")
-    [sent] = world.work()
+    [sent] = world.deliver_due()
     return [_verifies(secret, sent, world) for secret in secrets]
 
 

@@ -22,11 +22,11 @@ def in_turn(*behaviours):
     return behave
 
 
-def nothing(wire, closing):
+def hang_up(wire, closing):
     """Read the request and close the connection without a response."""
 
 
-def work(world):
+def deliver_until_done(world):
     while dispatch.step(dispatch.Sender(world.store, world.keys, LOOPBACK, world.clock, chance=lambda: 0.0)):
         pass
 
@@ -39,16 +39,16 @@ def read(request):
 
 
 @pytest.mark.parametrize(
-    "fault", [answers("500 Internal Server Error"), answers("404 Not Found"), answers("301 Moved", Location="/"), nothing]
+    "fault", [answers("500 Internal Server Error"), answers("404 Not Found"), answers("301 Moved", Location="/"), hang_up]
 )
 def test_a_message_that_failed_twice_is_sent_a_third_time_unchanged(world, fault):
     """A retry has the same id and bytes and a new signature, so that a receiver can recognise the repetition."""
     with Receiver(in_turn(fault, fault, answers())) as receiver:
         _, secret = world.endpoint(url=receiver.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         for wait in (0, 5, 30):
-            world.later(seconds=wait)
-            work(world)
+            world.forward(seconds=wait)
+            deliver_until_done(world)
     came = [read(request) for request in receiver.requests]
 
     assert len(came) == 3
@@ -64,10 +64,10 @@ def test_410_is_the_last_request(world):
     with Receiver(answers("410 Gone")) as receiver:
         world.endpoint(url=receiver.url())
         for number in range(12):
-            world.believes(world.contact(str(number)), 0.5)
-        work(world)
-        world.later(days=3)
-        work(world)
+            world.store_belief(world.contact(str(number)), 0.5)
+        deliver_until_done(world)
+        world.forward(days=3)
+        deliver_until_done(world)
 
     assert len(receiver.requests) == 1
     assert sorted(set(world.states)) == ["dead", "dropped"]
@@ -79,13 +79,13 @@ def test_retry_after_of_two_minutes_is_obeyed(world, status):
     with Receiver(in_turn(answers(status, Retry_After="120"), answers())) as receiver:
         world.endpoint(url=receiver.url())
         for number in range(5):
-            world.believes(world.contact(str(number)), 0.5)
-        work(world)
-        world.later(seconds=119)
-        work(world)
+            world.store_belief(world.contact(str(number)), 0.5)
+        deliver_until_done(world)
+        world.forward(seconds=119)
+        deliver_until_done(world)
         assert len(receiver.requests) == 1
-        world.later(seconds=1)
-        work(world)
+        world.forward(seconds=1)
+        deliver_until_done(world)
 
     assert len(receiver.requests) == 6
     assert set(world.states) == {"delivered"}
@@ -98,12 +98,12 @@ def test_a_receiver_that_is_down_for_hours_gets_each_contact_once(world):
         made, _ = world.endpoint(url=down.url())
         for minute in range(0, 360, 5):
             for contact in contacts:
-                world.believes(contact, 0.3 + (minute % 40) / 100)
-            work(world)
-            world.later(minutes=5)
+                world.store_belief(contact, 0.3 + (minute % 40) / 100)
+            deliver_until_done(world)
+            world.forward(minutes=5)
         world.change(made, url=back.url())
-        world.later(minutes=30)
-        work(world)
+        world.forward(minutes=30)
+        deliver_until_done(world)
     payloads = [json.loads(read(request)[1])["data"] for request in back.requests]
 
     assert sorted(payload["contact"]["id"] for payload in payloads) == contacts
@@ -120,11 +120,11 @@ def test_a_contact_erased_while_messages_wait_is_sent_as_erased_only(world):
         world.endpoint(url=receiver.url(), events=(DECIDED, "contact.erased"))
         contact = world.contact()
         for driver in (0.95, 0.05):
-            world.believes(contact, driver)
-        work(world)
+            world.store_belief(contact, driver)
+        deliver_until_done(world)
         with world.store.writing() as session:
             erase(session, world.keys, session.get_one(Contact, contact, with_for_update=True), world.now)
-        world.later(days=1)
-        work(world)
+        world.forward(days=1)
+        deliver_until_done(world)
 
     assert [json.loads(read(request)[1])["type"] for request in receiver.requests] == [DECIDED, "contact.erased"]

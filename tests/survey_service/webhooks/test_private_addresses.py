@@ -23,13 +23,13 @@ SPELLINGS = (
 """Ways to write the address of the listener that parsers accept."""
 
 
-def everything(port):
+def spellings(port):
     """Return blocked addresses, parser tricks, and every spelling of the listener, over http and https."""
     spelled = [f"{scheme}://{host}:{port}/hook" for host in SPELLINGS for scheme in ("http", "https")]
     return [*map(as_url, MUST_BLOCK.split()), *NOT_AN_ADDRESS.values(), *spelled]
 
 
-def sends(world, ports):
+def outcomes(world, ports):
     """Return the outcome that a worker records for the pending message."""
     outcomes = []
 
@@ -48,18 +48,18 @@ def test_private_addresses_are_refused_at_save_and_at_send(world):
     settings = Settings(world.settings.database_url, (KEY,))
     made, _ = world.endpoint(url="http://127.0.0.1:9/hook")
     with Receiver(answers()) as inside:
-        urls = everything(inside.port)
+        urls = spellings(inside.port)
         for url in urls:
             with pytest.raises(AddressRefused), world.store.writing() as session:
                 endpoints.add(session, settings, url=url, events=[], when="material", now=datetime.now(UTC))
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         for url in (url for url in urls if "\0" not in url):  # PostgreSQL stores no NUL
             with world.store.writing() as session:
                 session.execute(update(Endpoint).values(url=url, failures=0, tripped_at=None, probe_at=None, failing_since=None))
-            [outcome] = sends(world, frozenset({443, inside.port}))
+            [outcome] = outcomes(world, frozenset({443, inside.port}))
             assert (outcome.problem, outcome.status) == ("ssrf_blocked", None), url
-            world.later(days=2)
-            _revive(world)
+            world.forward(days=2)
+            _make_due(world)
         assert (inside.connections, inside.requests) == (0, [])
 
         world.change(made, url=inside.url())
@@ -68,7 +68,7 @@ def test_private_addresses_are_refused_at_save_and_at_send(world):
     assert len(MUST_BLOCK.split()) >= 41
 
 
-def _revive(world):
+def _make_due(world):
     """Make the message due again, whatever its state."""
     with world.store.writing() as session:
         row = session.exec(select(world.deliveries[0].__class__)).one()

@@ -69,7 +69,7 @@ class World:
     def clock(self) -> datetime:
         return self.now
 
-    def later(self, **duration: float) -> None:
+    def forward(self, **duration: float) -> None:
         self.now += timedelta(**duration)
 
     def endpoint(self, when: str = "every_answer", events: tuple[str, ...] = ("contact.persona.updated",), **more: Any) -> tuple[str, str]:
@@ -96,12 +96,12 @@ class World:
             session.add(ExternalId(system="crm", value=name, contact_id=contact.id))
             return contact.id
 
-    def believes(self, contact: str, driver: float, ended: bool = False) -> int:
+    def store_belief(self, contact: str, driver: float, ended: bool = False) -> int:
         """Store a belief as if one answer had caused it. Return the sequence of the change."""
         with self.store.writing() as session:
-            return self.believes_in(session, contact, driver, ended).belief.sequence
+            return self.store_belief_in(session, contact, driver, ended).belief.sequence
 
-    def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
+    def store_belief_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
         inferred = InferredBelief(ContactEvidence(BANK, []), 1, probabilities, previous_belief(session, contact, BANK), threshold=0.9)
@@ -121,7 +121,7 @@ class World:
     def sender(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
         return dispatch.Sender(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
-    def work(self) -> list[Sent]:
+    def deliver_due(self) -> list[Sent]:
         """Send everything that is due now. Return the sent requests."""
         before = len(self.sent)
         while self.step():
@@ -134,7 +134,7 @@ class World:
             line = due.next_line(session, self.now, self.now)
             return claim.claim(session, self.now, line, most=most) if line else None
 
-    def settle(self, batch: Batch, *outcomes: Outcome) -> bool:
+    def record_results(self, batch: Batch, *outcomes: Outcome) -> bool:
         """Record the outcomes. Return whether the whole batch was still claimed by this worker."""
         sent = [results.Sent(message, outcome, self.now, self.now) for message, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:

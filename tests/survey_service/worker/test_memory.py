@@ -32,7 +32,7 @@ def test_a_delivering_worker_loads_no_numerical_libraries_and_no_web_server(worl
     """Runs the real command until a message has arrived."""
     with Receiver(answers()) as target:
         world.endpoint(url=target.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         known = environment(world.settings.database_url) | {"DISCERN_SECRET_KEYS": world.settings.secret_keys[0]}
         done = subprocess.run([sys.executable, "-c", DELIVERS], env=known, capture_output=True, text=True, timeout=60, check=False)
 
@@ -102,4 +102,4 @@ def _abandoned(service):
 
 def _children(pid):
     """Return the child processes of every thread."""
-    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]

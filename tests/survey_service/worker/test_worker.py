@@ -67,13 +67,13 @@ def test_threads_never_send_two_messages_about_one_contact_at_once(world):
         thread.start()
     for number in range(CHANGES):
         for contact in contacts:
-            world.believes(contact, 0.4 + number / 100)
+            world.store_belief(contact, 0.4 + number / 100)
     done.set()
     for thread in threads:
         thread.join()
-    world.later(days=4)
+    world.forward(days=4)
     while world.step(ledger.deliver):
-        world.later(days=1)
+        world.forward(days=1)
 
     assert ledger.overlaps == []
     for contact in contacts:
@@ -87,9 +87,9 @@ def test_once_sends_what_is_due_and_returns(world):
     """Messages that are due later stay pending."""
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact("one"), 0.5)
+        world.store_belief(world.contact("one"), 0.5)
         world.endpoint(url=receiver.url(), when="idle")
-        world.believes(world.contact("two"), 0.5)
+        world.store_belief(world.contact("two"), 0.5)
 
         run(world.settings, once=True)
 
@@ -110,7 +110,7 @@ def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
         world.endpoint(url=receiver.url(), events=("contact.persona.decided",))
         contact = world.contact()
         for number in range(10):
-            world.believes(contact, 0.95 if number % 2 else 0.05)
+            world.store_belief(contact, 0.95 if number % 2 else 0.05)
         process = start_worker(world.settings)
         assert arrived.wait(30)
         process.send_signal(signal.SIGTERM)
@@ -136,13 +136,13 @@ def test_a_killed_worker_leaves_its_message_to_the_next(world):
 
     with Receiver(hang) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         process = start_worker(world.settings)
         assert arrived.wait(30)
         process.kill()
         process.communicate(timeout=30)
-    world.later(seconds=120)
-    [sent] = world.work()
+    world.forward(seconds=120)
+    [sent] = world.deliver_due()
 
     assert sent.headers["webhook-id"].encode() in receiver.requests[0]
     assert [attempt.outcome for attempt in world.attempts] == [None, "delivered"]
@@ -165,7 +165,7 @@ def test_an_idle_worker_takes_no_lock(world):
     """SQLite has a single write lock, which respondents need."""
     world.endpoint(when="idle")
     contact = world.contact()
-    world.believes(contact, 0.5)
+    world.store_belief(contact, 0.5)
 
     with world.store.writing():
         assert world.step() is False
@@ -203,7 +203,7 @@ def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
     monkeypatch.setattr(worker_process, "FIRST_ABSENCE", 0.01)
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         store = Unsteady(world.settings.database_url, OperationalError("SELECT secret", {}, Exception("server closed\nDETAIL: x")), 6)
         worker = Worker(world.settings, store)
         with caplog.at_level(logging.INFO):

@@ -39,7 +39,7 @@ def test_a_lock_is_read_by_any_spelling_and_without_a_hash_not_at_all(audit):
         audit.locked(LOCK + "jinja2==3\n")
 
 
-def test_what_is_installed_is_what_the_lock_says(audit):
+def test_installed_packages_equal_the_lock(audit):
     """Covers the packages that serve; `make audit` checks all packages with all their files."""
     wanted = audit.locked((ROOT / "requirements" / "run.txt").read_text())
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_as_it_was_installed_is_named(audit, tmp_path):
         ),
     ],
 )
-def test_it_says_what_it_could_ask_and_fails_where_a_weakness_is_known(audit, printed, says, fails):
+def test_the_audit_fails_on_known_vulnerabilities_and_reports_an_unreachable_index(audit, printed, says, fails):
     """No network is not a failure, and an index that knows nothing is not reported as a pass."""
     advice = audit.advice_of(printed)
 

@@ -97,7 +97,7 @@ def test_replay_also_stops_as_the_survey_does():
         (b"usage\n\xff\n", 'column "usage": "ÿ" is not an option'),
     ],
 )
-def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, words):
+def test_invalid_answers_are_located_and_explained(tmp_path, content, words):
     """Every problem is printed without a traceback, and the exit code is 1."""
     answers = tmp_path / "answers.csv"
     answers.write_bytes(content if isinstance(content, bytes) else content.encode())

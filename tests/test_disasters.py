@@ -92,14 +92,14 @@ def test_the_service_recovers_when_postgresql_was_full_read_only_or_down(private
 
             private_postgres.execute("ALTER SYSTEM SET default_transaction_read_only = on")
             private_postgres.execute("SELECT pg_reload_conf()")
-            until(lambda: someone.answers() == 503, "the database takes nothing")
+            until(lambda: someone.answers() == 503, "the database refuses writes")
             assert web.call("GET", f"/api/v1/sessions/{someone.view['session']}", token=someone.token)[0] == 200
             with psycopg.connect(
                 host=str(private_postgres.folder), user="postgres", autocommit=True, options="-c default_transaction_read_only=off"
             ) as connection:
                 connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
                 connection.execute("SELECT pg_reload_conf()")
-            until(lambda: someone.answers() == 200, "the database takes answers again")
+            until(lambda: someone.answers() == 200, "the database accepts answers again")
 
             private_postgres.kill()
             assert [someone.answers() for _ in range(3)] == [503] * 3

@@ -3,7 +3,7 @@
 from tests.fleet import Fleet
 
 
-def test_a_fleet_that_is_killed_again_and_again_loses_nothing(database_url):
+def test_a_fleet_with_killed_workers_loses_no_message(database_url):
     """Each contact ends with its last state, in order; repetitions have the same id and bytes; the log has every request."""
     fleet = Fleet(database_url, contacts=20, updates=10, seconds=8, kill_every=2)
     ledger, last, states, attempts = fleet.run()

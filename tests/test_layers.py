@@ -115,7 +115,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_lower_package_imports_only_what_it_may(package):
+def test_lower_packages_import_no_higher_ones(package):
     """adaptive and question_bank import neither the web nor the database."""
     for path in sorted((ROOT / package).rglob("*.py")):
         foreign = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - MAY_IMPORT[package]

@@ -19,7 +19,7 @@ def selected(*files):
     return {line for line in done.stdout.splitlines() if "::" in line}
 
 
-def test_every_file_that_is_called_long_exists():
+def test_every_file_listed_as_slow_exists():
     """A renamed file must be renamed in the list too."""
     assert set(LONG) <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
 

@@ -57,7 +57,7 @@ def test_one_answer_goes_from_a_page_to_the_crm(database_url):
             items = web.call("GET", f"/api/v1/deliveries?endpoint={endpoint['id']}", token=key)[1]["items"]
             return items if all(item["state"] == "delivered" for item in items) else None
 
-        items = until(delivered, "every delivery is settled")
+        items = until(delivered, "every delivery is recorded")
         assert [attempt["outcome"] for item in items for attempt in item["attempts"]] == ["delivered"] * len(items)
         assert len(inbox.ids) == len(set(inbox.ids)) == len(items)
         assert inbox.refused == []

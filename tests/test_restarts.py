@@ -46,7 +46,7 @@ def test_an_answer_under_way_is_finished_before_the_end(published):
             plug.sendall(as_request(f"/api/v1/sessions/{view['session']}/answers", body))
             until(lambda: has_read(plug), "the server has read the request")
             os.kill(running.pid, signal.SIGTERM)
-            until(lambda: not lets_in(web), "nobody new is let in")
+            until(lambda: not accepts_connections(web), "new connections are left waiting")
             held.rollback()
             reply = b"".join(iter(lambda: plug.recv(65536), b""))
         assert reply.startswith(b"HTTP/1.1 200 ")
@@ -56,7 +56,7 @@ def test_an_answer_under_way_is_finished_before_the_end(published):
     engine.dispose()
 
 
-def lets_in(web):
+def accepts_connections(web):
     """Return whether a new connection is answered; a stopping server leaves it waiting."""
     try:
         with socket.create_connection(("127.0.0.1", web.port), timeout=0.5) as plug:

@@ -7,7 +7,7 @@ from survey_service.settings import Settings, SettingsInvalid
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def test_one_key_is_all_it_takes():
+def test_only_the_secret_key_is_required():
     """Everything else has a default, except the secret."""
     settings = Settings.from_env({"DISCERN_SECRET_KEYS": KEY})
 

@@ -200,7 +200,7 @@ def test_an_allowed_network_may_use_http_and_any_port():
 
 
 @pytest.mark.parametrize("url", ["http://8.8.8.8/", "https://8.8.8.8:8443/", "http://10.0.0.1/", "https://10.0.0.1/"])
-def test_an_allowed_network_opens_no_other(url):
+def test_an_allowed_network_permits_no_other(url):
     """It permits neither plain http to public addresses nor other private networks."""
     with pytest.raises(Forbidden):
         vet_url(url, LOOPBACK)

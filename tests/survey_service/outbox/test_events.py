@@ -32,7 +32,7 @@ def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
-def test_what_is_not_a_number_never_gets_into_a_message(world, wrong):
+def test_nan_and_infinity_are_refused_in_a_message(world, wrong):
     """NaN and infinity are refused as a probability and in the stored facts."""
     endpoint_id, _ = world.endpoint()
     facts = {"occurred_at": "", "hidden": {"x": wrong}}

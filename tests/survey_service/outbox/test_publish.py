@@ -83,7 +83,7 @@ def test_updates_of_other_contacts_and_endpoints_are_not_superseded(world):
     assert len(world.deliver_due()) == 4
 
 
-def test_what_is_in_flight_is_not_superseded(world):
+def test_a_message_in_flight_is_not_superseded(world):
     """A newer state is a message of its own; its `previous` is the state that the endpoint acknowledged in the meantime."""
     world.endpoint()
     contact = world.contact()

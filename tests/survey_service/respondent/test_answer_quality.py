@@ -160,7 +160,7 @@ def test_reading_takes_time_by_the_word(service):
     assert least_reading_seconds(bank.question("happy")) == pytest.approx(0.4)
 
 
-def test_response_manner_is_noted_and_changes_no_weight(database_url):
+def test_response_manner_is_recorded_and_changes_no_weight(database_url):
     """Straight-lining is the same point on three scales; pace is the median of measured time over minimum time."""
     scales = "".join(
         f"  - {{id: s{n}, type: scale, text: Happy?, min: 1, max: 5, likelihood: {{a: {{mean: 4, sd: 1}}, b: {{mean: 2, sd: 1}}}}}}\n"

@@ -70,7 +70,7 @@ def test_no_answer_is_evidence_where_the_bank_says_so(service, kind):
     assert [entry["kind"] for entry in someone.insight()["log"]] == [kind, kind]
 
 
-def test_the_same_answer_id_again_changes_nothing(service):
+def test_a_repeated_answer_id_changes_nothing(service):
     """A retry after a lost reply gets the view, and the log has one answer."""
     someone = service.start()
     first = someone.answer("owns", "yes", answer_id="once").json

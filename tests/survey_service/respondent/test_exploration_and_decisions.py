@@ -75,7 +75,7 @@ def test_a_pilot_is_asked_in_some_sessions_after_the_first_answer(serving):
     assert 0 < len(met) < 30
 
 
-def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
+def test_a_survey_for_a_decision_ends_when_it_is_certain(serving):
     """No further answer could change the best gift, so the survey stops with the reason `decision`."""
     service = serving(DECIDING)
     someone = service.start()

@@ -65,7 +65,7 @@ HEAD = "POST /api/v1/surveys/none/sessions HTTP/1.1\r\nHost: x\r\nConnection: cl
     ],
     ids=["within the head", "before the body", "within the body", "within a chunk"],
 )
-def test_many_incomplete_requests_delay_nobody(sqlite_template, first, rest):
+def test_many_incomplete_requests_delay_no_other_client(sqlite_template, first, rest):
     """Two hundred clients stop in the middle of a request to a server with eight threads; other clients are served, and so are they
     later.
     """
@@ -83,7 +83,7 @@ def test_many_incomplete_requests_delay_nobody(sqlite_template, first, rest):
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "not_found"
 
 
-def test_a_thread_reads_what_it_can_read_to_the_end():
+def test_a_thread_finishes_a_request_that_has_arrived():
     """This includes requests that will be refused, that wait for `100 Continue`, and that exceed the socket's buffer."""
     assert is_whole(b"GET / HTTP/1.1\r\n\r\n")
     assert is_whole(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
@@ -109,7 +109,7 @@ def test_a_client_that_is_gone_or_too_late_is_closed():
         assert not unfinished.is_incomplete(connection, ours, 60)
 
 
-def test_a_client_that_does_not_hang_up_delays_nobody(sqlite_template):
+def test_an_idle_connection_delays_no_other_client(sqlite_template):
     """Sixty clients keep their connections open after the response without delaying the next one; gunicorn waits two seconds for each."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
         plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]

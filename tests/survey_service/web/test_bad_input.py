@@ -131,7 +131,7 @@ def test_a_bad_answer_gets_its_4xx_and_changes_nothing(one_service, body, status
     "kind",
     ["text/plain", "text/plain; charset=utf-8", "application/json", "application/vnd.x+json", "application/x-www-form-urlencoded", None],
 )
-def test_json_is_read_whatever_the_media_type_says_unless_it_says_something_else(one_service, kind):
+def test_json_is_accepted_unless_the_media_type_is_another_one(one_service, kind):
     """Browsers send text/plain without a preflight, so it is accepted."""
     service = one_service
     someone = service.start()
@@ -158,7 +158,7 @@ def test_only_the_own_token_opens_a_session(service):
     assert stored(service)[0][0] == 0
 
 
-def test_what_does_not_exist_is_a_404_in_the_same_shape(one_service):
+def test_unknown_resources_are_a_404_problem(one_service):
     """Covers unknown URLs, surveys, sessions, banks, versions and contacts."""
     service = one_service
     assert_problem(service.client.get("/nowhere"), 404)
@@ -168,7 +168,7 @@ def test_what_does_not_exist_is_a_404_in_the_same_shape(one_service):
         assert_problem(service.call("GET", f"/api/v1/{path}"), 404, "not_found")
 
 
-def test_a_method_that_is_not_there_is_a_405_that_says_which_are(one_service):
+def test_an_unknown_method_is_a_405_with_the_allowed_ones(one_service):
     """The response has the Allow header that HTTP requires."""
     service = one_service
     response = service.client.delete("/api/v1/surveys/all/sessions")
@@ -247,7 +247,7 @@ def test_a_key_opens_what_its_scope_says_and_nothing_when_it_is_over(service):
         assert_problem(service.call("GET", "/api/v1/banks", key=key), 401, "unauthorised")
 
 
-def test_the_openapi_document_describes_what_is_there(one_service):
+def test_the_openapi_document_describes_every_route(one_service):
     """Every API route is in the document, with the media type of its errors."""
     service = one_service
     document = service.client.get("/api/v1/openapi.json").json

@@ -230,7 +230,7 @@ def test_an_interval_open_below_reaches_below_zero(strict):
     assert someone.belief()["a"] > 0.8
 
 
-def test_a_session_lives_a_day_from_its_last_answer(service):
+def test_a_session_expires_a_day_after_its_last_answer(service):
     """The session expires to the second."""
     someone = service.start()
     service.clock.forward(hours=23)
@@ -241,7 +241,7 @@ def test_a_session_lives_a_day_from_its_last_answer(service):
     assert someone.answer("km", 3).json["code"] == "session_expired"
 
 
-def test_an_answer_whose_option_is_gone_is_kept_and_not_counted(service):
+def test_an_answer_with_a_removed_option_is_stored_and_not_counted(service):
     """The new version of the bank ignores the answer; the log keeps it."""
     identity = service.call("POST", "/api/v1/contacts/old/identity").json["identity"]
     service.start(identity=identity).answer("owns", "yes")

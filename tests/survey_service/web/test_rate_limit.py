@@ -34,7 +34,7 @@ def store(database_url):
     opened.close()
 
 
-def test_a_clock_that_is_set_back_refuses_nobody(store):
+def test_setting_the_clock_back_refuses_no_request(store):
     """Admissions dated in the future do not count, and clocks that differ by seconds admit no additional requests."""
     limits, charges = Limits(store, [Limit(3, 1.0)]), [Charge("one", Limit(3, 1.0))]
     later = START + timedelta(hours=1)
@@ -82,7 +82,7 @@ def test_a_burst_and_then_the_rate(store):
 
 @settings(deadline=None)
 @given(burst=st.integers(1, 4), rate=st.sampled_from([0.25, 1, 8]), waits=st.lists(st.sampled_from([0, 0.125, 1, 3, 20]), max_size=25))
-def test_the_statement_does_what_the_standard_says(sqlite_template, tmp_path_factory, burst, rate, waits):
+def test_the_statement_follows_the_standard(sqlite_template, tmp_path_factory, burst, rate, waits):
     """Any sequence of arrivals gets the same verdicts as from the standard's algorithm in its other notation."""
     from tests.survey_service.databases import sqlite_copy
 

@@ -24,7 +24,7 @@ def strict(database_url):
     made.parts.store.close()
 
 
-def test_the_api_says_when_to_send_the_same_again(strict):
+def test_a_refused_api_call_says_when_to_retry(strict):
     """429 is a problem with Retry-After that a page of the shop may read; the same request is accepted later, once."""
     zoe = strict.start()
     zoe.answer("owns", "yes")

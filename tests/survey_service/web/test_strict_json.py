@@ -29,13 +29,13 @@ def test_a_repeated_name_is_refused_and_named():
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "[1, Infinity]", '"\\ud800"', '"a\\u0000"', '{"a\\u0000": 1}', "9" * 400])
-def test_what_cannot_be_stored_is_refused(text):
+def test_json_that_cannot_be_stored_is_refused(text):
     with pytest.raises(MalformedBody):
         read_json(text.encode())
 
 
 @pytest.mark.parametrize("text", ["0", "-0.0", "1e308", '"\\ud83d\\ude00"', '""', "{}", "[]", "null"])
-def test_what_can_be_stored_is_read(text):
+def test_json_that_can_be_stored_is_accepted(text):
     assert read_json(text.encode()) == json.loads(text)
 
 

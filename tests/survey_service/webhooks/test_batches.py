@@ -93,7 +93,7 @@ def test_a_failing_endpoint_gets_one_message_at_a_time(world, endpoint):
     assert batches[6:] == [4, 4, 4, 4]
 
 
-def test_a_manual_retry_stays_one_when_it_is_released(world, endpoint):
+def test_a_released_manual_retry_stays_manual(world, endpoint):
     """A manual retry that is released unsent stays manual: its next attempt is recorded as manual."""
     world.answers = [OK, failure()]
     world.step()
@@ -224,7 +224,7 @@ def test_parallel_deliveries_are_counted_in_batches(world):
     assert world.claim(most=5)
 
 
-def test_a_batch_holds_as_many_as_go_in_half_its_time():
+def test_the_batch_size_follows_the_speed_of_the_endpoint():
     """A batch starts small, grows for a fast endpoint and holds one message for a slow one."""
     seen = Speeds()
     assert seen.most("new") == dispatch.FIRST
@@ -233,7 +233,7 @@ def test_a_batch_holds_as_many_as_go_in_half_its_time():
         assert seen.most("ep") == most
 
 
-def test_half_of_a_worker_never_goes_to_slow_endpoints(world, endpoint):
+def test_half_of_the_threads_skip_slow_endpoints(world, endpoint):
     """A thread for fast endpoints skips a slow endpoint until one delivery to it was fast again."""
     seen = Speeds()
     seen.note(endpoint, 1, 15.0)

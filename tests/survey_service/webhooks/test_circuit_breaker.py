@@ -52,7 +52,7 @@ def test_ten_failures_over_two_minutes_open_the_breaker_and_are_published(world,
     assert "token" not in world.sent[-1].body.decode()
 
 
-def test_less_than_two_minutes_or_a_single_message_open_nothing(world):
+def test_short_failures_or_a_single_message_do_not_open_the_breaker(world):
     """The breaker stays closed when the failures span under two minutes (a restart) or concern one message (its schedule suffices)."""
     made, _ = world.endpoint()
     for number in range(CONTACTS):

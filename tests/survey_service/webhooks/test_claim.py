@@ -164,7 +164,7 @@ def test_the_answer_of_the_receiver_is_kept_as_it_came(world):
     assert world.deliveries[0].last_error == "status"
 
 
-def test_410_disables_the_endpoint_and_drops_what_waits(world):
+def test_410_disables_the_endpoint_and_drops_pending_messages(world):
     """A 410 disables its endpoint and drops its pending messages; another endpoint is unaffected."""
     gone, _ = world.endpoint()
     world.answers = [GONE]

@@ -39,7 +39,7 @@ def test_clock_skew_is_detected_from_receivers_responses(world, call, made, minu
     assert timedelta(minutes=0.5) < CLOCK_WARNING
 
 
-def test_a_hundred_pings_a_minute_are_six(world, call, made):
+def test_pings_are_limited_to_six_a_minute(world, call, made):
     """Pings are limited because the URL may belong to a stranger."""
     answers = []
     for _ in range(100):

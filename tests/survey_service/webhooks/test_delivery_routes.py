@@ -16,7 +16,7 @@ def dead(world, contact):
     return world.deliveries[-1].id
 
 
-def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
+def test_deliveries_are_listed_with_their_attempts(world, call, made):
     """Deliveries are listed newest first, in pages, filtered by endpoint, state and external id of the contact."""
     for name in ("one", "two", "three"):
         world.store_belief(world.contact(name), 0.4, ended=True)
@@ -42,7 +42,7 @@ def test_a_wrong_question_is_named(call, query):
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, query.partition("=")[0])
 
 
-def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
+def test_only_admins_see_the_response_of_a_receiver(world, call, made):
     """Only admin keys see the excerpt of a response: it may be any page, also an internal one."""
     world.store_belief(world.contact(), 0.4, ended=True)
     world.answers = [failure()]
@@ -87,7 +87,7 @@ def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
     assert [attempt.manual for attempt in world.attempts] == [False, True, False]
 
 
-def test_only_what_has_not_arrived_is_sent_again(world, call, made):
+def test_only_undelivered_messages_are_retried(world, call, made):
     """A message that is delivered, in flight or dropped cannot be sent again."""
     world.store_belief(world.contact(), 0.4, ended=True)
     claimed = world.claim()

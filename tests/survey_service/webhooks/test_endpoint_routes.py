@@ -40,7 +40,7 @@ def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
         assert made["secret"][:10] in answer.text
 
 
-def test_an_endpoint_is_added_with_what_most_people_want(made):
+def test_an_endpoint_has_useful_defaults(made):
     """By default an endpoint gets all events, on material changes, without personal data."""
     shown = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
 
@@ -96,21 +96,21 @@ def test_every_problem_of_a_change_is_named(call, made, path, body, field):
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, field)
 
 
-def test_a_changed_address_holds_for_what_is_already_waiting(world, call, made):
+def test_a_changed_url_applies_to_pending_messages(world, call, made):
     world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"url": "http://127.0.0.1:9/new"})
 
     assert [sent.url.rpartition("/")[2] for sent in world.deliver_due()] == ["new"]
 
 
-def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call, made):
+def test_unsubscribing_from_events_drops_their_pending_messages(world, call, made):
     world.store_belief(world.contact(), 0.95)
     call("patch", f"/endpoints/{made['id']}", {"events": ["contact.persona.decided"]})
 
     assert world.states == ["dropped", "pending"]
 
 
-def test_disabling_drops_what_waits(world, call, made):
+def test_disabling_drops_pending_messages(world, call, made):
     """An endpoint that is enabled again gets a ping and none of the dropped messages."""
     world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})

@@ -35,7 +35,7 @@ def test_an_acknowledgement_never_goes_back(world):
     assert (known.sequence, known.state["sequence"]) == (2, 2)
 
 
-def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
+def test_a_retried_message_waits_for_the_one_in_flight(world):
     """Two messages about one contact in flight could overtake each other, so the retried one waits."""
     world.endpoint(events=(DECIDED,))
     contact = world.contact()

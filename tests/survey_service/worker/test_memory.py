@@ -65,10 +65,10 @@ def test_maintenance_ends_when_the_worker_is_killed(database_url):
         session.exec(update(SurveySession).values(last_at=utc_now() - timedelta(days=2)))
     service.parts.store.close()
     with process("worker", database_url=database_url) as running:
-        helper = until(lambda: _children(running.pid), "the chores have begun")[0]
+        helper = until(lambda: _children(running.pid), "the maintenance process has begun")[0]
         running.kill()
         running.wait()
-        until(lambda: not Path(f"/proc/{helper}").exists(), "the chores have ended too")
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the maintenance process has ended too")
 
 
 @pytest.mark.parametrize(

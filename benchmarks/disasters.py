@@ -1,4 +1,4 @@
-"""PostgreSQL gone for half a minute, a thousand clients that never finish, ten thousand open sessions: what respondents notice.
+"""The effect on respondents of PostgreSQL down for half a minute, a thousand unfinished requests, and ten thousand open sessions.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/disasters.py [--gone 30] [--slow 1000] [--sessions 10000]
 """
@@ -33,20 +33,20 @@ HALF = b"POST /api/v1/surveys/post-purchase/sessions HTTP/1.1\r\nHost: x\r\nX-Sl
 
 @dataclass
 class Seen:
-    """What respondents saw: how often each status, how long each answer took, and every refusal that did not say when to come back."""
+    """Responses to respondents: the count of each status, the time of each answer, and every refusal without a time to retry."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         cuts = quantiles(self.took, n=100) if len(self.took) > 1 else [0.0] * 99
         statuses = ", ".join(f"{status} {many:,} times" for status, many in sorted(self.statuses.items()))
         return f"{statuses}; p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms; refusals that are not clear: {len(self.unclear)}"
 
 
 def call(web: Web, seen: Seen, path: str, body: Any, token: str = "") -> Any:
-    """The view, or None where it was refused."""
+    """Return the view, or None if the request was refused."""
     line = HTTPConnection("127.0.0.1", web.port, timeout=60)
     began = time.perf_counter()
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"} if token else {"Content-Type": "application/json"}
@@ -72,7 +72,7 @@ def skip(web: Web, seen: Seen, view: Any, token: str) -> Any:
 
 @contextmanager
 def answering(web: Web) -> Iterator[Seen]:
-    """Respondents who skip through one survey after the other for as long as the block lasts."""
+    """Let respondents skip through surveys, one after the other, while the block lasts."""
     seen, stop = Seen(), Event()
 
     def respond() -> None:
@@ -107,7 +107,7 @@ def gone(web: Web, server: Postgres, seconds: float) -> None:
         until(lambda: seen.statuses[200] > served, "people answer again")
         print(f"database gone for {seconds:.0f} s: {dict(meanwhile)} meanwhile; the first answer {time.perf_counter() - back:.1f} s after")
         time.sleep(2)
-    print(f"  in all: {seen.told()}")
+    print(f"  in all: {seen.summary()}")
 
 
 def slow(web: Web, many: int) -> None:
@@ -123,18 +123,18 @@ def slow(web: Web, many: int) -> None:
             time.sleep(1)
             for line in lines:
                 line.sendall(b"x")
-    print(f"without slow clients: {before.told()}")
-    print(f"{many:,} clients that send a byte a second: {seen.told()}")
+    print(f"without slow clients: {before.summary()}")
+    print(f"{many:,} clients that send a byte a second: {seen.summary()}")
 
 
 def open_sessions(web: Web, many: int, stored: Callable[[], int]) -> None:
     seen = Seen()
     with ThreadPoolExecutor(RESPONDENTS) as threads:
         views = list(threads.map(lambda _: start(web, seen), range(many)))
-        print(f"{many:,} sessions are begun: {seen.told()}")
+        print(f"{many:,} sessions are begun: {seen.summary()}")
         seen, had = Seen(), stored()
         after = list(threads.map(lambda view: skip(web, seen, view, view["token"]), views))
-    print(f"  and each answers: {seen.told()}; lost: {many - (stored() - had)}, refused: {after.count(None)}")
+    print(f"  and each answers: {seen.summary()}; lost: {many - (stored() - had)}, refused: {after.count(None)}")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Rubbish for everything that reads something from outside, one target after the other, each in a process of its own.
+"""Fuzz every parser of external input, one target after the other, each in a process of its own.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py [--minutes M] [--seed N] [--only NAME]
 """
@@ -20,17 +20,17 @@ from tests.survey_service.service import a_service
 
 @contextmanager
 def targets() -> Iterator[dict[str, Target]]:
-    """All of them, the later ones on a database that is thrown away."""
+    """Yield all targets; those behind a route use a temporary database."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/fuzz.db"
         create_tables(url)
         service = a_service(url)
-        yield {item.name: item for item in all_of(service)}
+        yield {target.name: target for target in all_of(service)}
         service.parts.store.close()
 
 
 def alone(name: str, seed: int, seconds: float) -> Outcome:
-    """One target in this process, so that its memory is its own."""
+    """Run one target in this process, so that its memory is measured alone."""
     logging.disable(logging.CRITICAL)
     with targets() as known:
         return fuzz(known[name], seed, seconds=seconds)
@@ -47,8 +47,8 @@ def main() -> int:
     crashes = executions = 0
     print(f"{'target':<16} {'executions':>10} {'refused':>8} {'crashes':>8} {'slowest s':>10} {'peak MiB':>9}")
     for name in names:
-        with get_context("spawn").Pool(1) as hand:
-            outcome = hand.apply(alone, (name, given.seed, given.minutes * 60 / len(names)))
+        with get_context("spawn").Pool(1) as process:
+            outcome = process.apply(alone, (name, given.seed, given.minutes * 60 / len(names)))
         executions, crashes = executions + outcome.executions, crashes + len(outcome.crashes)
         numbers = f"{outcome.executions:>10,} {outcome.refused:>8,} {len(outcome.crashes):>8} {outcome.slowest:>10.2f} {outcome.peak:>9.0f}"
         print(f"{name:<16} {numbers}", flush=True)

@@ -1,4 +1,4 @@
-"""Everything that schemathesis can think of, against a live server with a database of its own: each call, right and wrong, in sequences.
+"""Schemathesis against a real server with its own database: every call, valid and invalid, and sequences of calls.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz_http.py [--cases N] [--seed N] [--examples N] [--database URL]
 """
@@ -34,32 +34,32 @@ from survey_service.web.context import utc_now
 ROOT = Path(__file__).resolve().parent.parent
 BANK = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
 SECRET = "a key of the fuzz that is long enough"
-ROOMS = ("respondent", "contacts", "webhooks", "connections")
-"""Whose calls follow one another: these sequences are tried once more by themselves, where nothing else comes in between."""
+BLUEPRINTS = ("respondent", "contacts", "webhooks", "connections")
+"""Blueprints whose calls depend on one another: their sequences run once more without other calls in between."""
 COUNTED = re.compile(r'discern_http_requests_total\{method="(\w+)",route="([^"]+)",status="(\d)\d\d"\} ([\d.e+]+)')
 
 
 def serve_alone(settings: Settings, bind: str) -> None:
-    """The real server, from which nothing leaves this machine: what is fuzzed may name any address."""
+    """Run the real server without outgoing connections: fuzzed input may contain any URL."""
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
-    def only_here(plug: socket.socket, address: Any) -> None:
+    def connect_on_loopback(plug: socket.socket, address: Any) -> None:
         if plug.family != socket.AF_UNIX and address[0] != "127.0.0.1":
             raise ConnectionRefusedError("the fuzz stays on this machine")
         connect(plug, address)
 
-    def nobody_else(host: Any, *more: Any, **others: Any) -> Any:
+    def resolve_loopback(host: Any, *more: Any, **others: Any) -> Any:
         if host not in ("127.0.0.1", "localhost", None):
             raise socket.gaierror("the fuzz stays on this machine")
         return look_up(host, *more, **others)
 
-    socket.socket.connect, socket.getaddrinfo = only_here, nobody_else  # type: ignore[method-assign,assignment]
+    socket.socket.connect, socket.getaddrinfo = connect_on_loopback, resolve_loopback  # type: ignore[method-assign,assignment]
     serve(create_app, settings, bind, 2, 4)
 
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[str]:
-    """The address of the server, ready."""
+    """Run the server. Yield its URL when it is ready."""
     with socket.socket() as plug:
         plug.bind(("127.0.0.1", 0))
         bind = f"127.0.0.1:{plug.getsockname()[1]}"
@@ -77,7 +77,7 @@ def serving(settings: Settings) -> Iterator[str]:
 
 
 def answers(url: str) -> str | None:
-    """What stands at an address, None where nobody answers."""
+    """Return the response of a URL, or None if nothing listens there."""
     try:
         with urlopen(url, timeout=5) as response:
             return str(response.read().decode())
@@ -86,7 +86,7 @@ def answers(url: str) -> str | None:
 
 
 def prepared(settings: Settings) -> str:
-    """The tables, the example bank, and an admin key."""
+    """Create the tables, the example bank, and an admin key."""
     with closing(Store(settings.database_url)) as store:
         migrate(store.engine)
         with store.writing() as session:
@@ -95,7 +95,7 @@ def prepared(settings: Settings) -> str:
 
 
 def fuzzed(address: str, key: str, seed: int, examples: int, folder: Path, *only: str) -> Counter[str]:
-    """One run with all checks: its numbers of test cases. Over the whole document and all phases, unless it is told `only`."""
+    """Run all checks once. Return the numbers of test cases. `only` limits the run to a part of the document."""
     report = folder / "report.json"
     command = [
         *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(ROOT / "schemathesis.toml")),
@@ -109,7 +109,7 @@ def fuzzed(address: str, key: str, seed: int, examples: int, folder: Path, *only
 
 
 def answered(metrics: str) -> dict[str, Counter[str]]:
-    """By route, how many answers of each hundred the server counted."""
+    """Return, by route, how many responses of each status class the server counted."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for method, route, hundred, number in COUNTED.findall(metrics):
         if route.startswith("/api/v1/") and method not in ("HEAD", "OPTIONS"):
@@ -129,13 +129,13 @@ def main() -> int:
         folder = Path(name)
         counters = folder / "counters"
         counters.mkdir()
-        unlimited = {f"limit_per_{item}": None for item in ("token", "address", "survey")}
+        unlimited = {f"limit_per_{scope}": None for scope in ("token", "address", "survey")}
         url = given.database or f"sqlite:///{folder}/fuzz.db"
         settings = Settings(url, (SECRET,), log_level="ERROR", metrics_folder=str(counters), **unlimited)  # type: ignore[arg-type]
         key = prepared(settings)
         with serving(settings) as address:
             for seed in range(given.seed, given.seed + 100):
-                for only in ((), *(("--phases", "stateful", "--include-tag", room) for room in ROOMS)):
+                for only in ((), *(("--phases", "stateful", "--include-tag", blueprint) for blueprint in BLUEPRINTS)):
                     counted = fuzzed(address, key, seed, given.examples, folder, *only)
                     cases += counted["generated"]
                     failures += counted["unique_failures"] + counted["errored"]

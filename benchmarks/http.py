@@ -1,8 +1,8 @@
-"""What an answer costs over HTTP, beside a bare Flask route that reads, chooses and writes the same by the raw driver.
+"""The cost of an answer over HTTP, beside a bare Flask route that reads, chooses and writes the same with the raw driver.
 
 .venv/bin/python benchmarks/http.py [--rounds 5] [--contacts 1000,10000,100000] [--only sqlite|postgresql]
 
-Rounds of floor and product take turns in one run; medians are compared. Processor time is that of the web server's processes and of
+Rounds of floor and product alternate in one run; medians are compared. Processor time is that of the web server's processes and of
 PostgreSQL's. The floor is described in `benchmarks/http_floor.py`.
 """
 
@@ -11,5 +11,5 @@ from importlib import import_module
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # beside this file it would be taken for the module of Python's own
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)  # beside this file `http` would hide Python's own module
     import_module("benchmarks.http_rounds").main()

@@ -1,7 +1,7 @@
-"""The floor of `benchmarks/http.py`: one bare Flask route that reads, chooses and writes as an answer does, by the raw driver.
+"""The floor of `benchmarks/http.py`: one bare Flask route that reads, chooses and writes as an answer does, with the raw driver.
 
-It has the same tables, the same durability, the same choice of the next question and of what would follow each answer, and a reply of
-the same kind. It knows one bank, trusts everybody, validates nothing, and tells nobody.
+It has the same tables, the same durability, the same choice of the next question and of the one after each answer, and a similar reply.
+It has one bank, no authentication, no validation and no webhooks.
 
 python -m benchmarks.http_floor DATABASE_URL PORT WORKERS THREADS
 """
@@ -47,7 +47,7 @@ ADMIT = """INSERT INTO rate_limit (key, open_at, gap) VALUES (?, ?, ?) ON CONFLI
 
 @dataclass(frozen=True)
 class Driver:
-    """Two connections: one whose commits are durable, one whose are not."""
+    """Two connections: one with durable commits, one without."""
 
     durable: Any
     fast_connection: Any
@@ -84,7 +84,7 @@ def connect(url: str) -> Driver:
 def floor(url: str) -> Flask:
     app, mine = Flask("floor"), local()
     bank = compile_bank(read_bank(a_bank()))
-    shown = {this_question.id: _shown(this_question) for this_question in bank.bank.questions}
+    shown = {question.id: _shown(question) for question in bank.bank.questions}
 
     @app.post("/api/v1/sessions/<session_id>/answers")
     def answer(session_id: str) -> Response:
@@ -134,8 +134,8 @@ def _record(driver: Driver, bank: CompiledBank, session_id: str, given: dict[str
     confidence, margin = float(belief[order[0]]), float(belief[order[0]] - belief[order[1]])
     driver.run(connection, GO_ON, (question, now, now + timedelta(hours=24), session_id))
     top = bank.personas[int(order[0])]
-    told = (len(answers) + 1, (log[0][9] or 0) + 1, probabilities, now)
-    driver.run(connection, BELIEVE, (contact, bank.bank.id, version, probabilities, top, confidence, margin, entropy, *told))
+    counted = (len(answers) + 1, (log[0][9] or 0) + 1, probabilities, now)
+    driver.run(connection, BELIEVE, (contact, bank.bank.id, version, probabilities, top, confidence, margin, entropy, *counted))
     outcomes = bank.outcomes(question)
     rows = np.array([bank.row(outcome) for outcome in outcomes])
     opens = np.ones((len(outcomes), len(bank.index)), dtype=bool)

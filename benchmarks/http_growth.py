@@ -1,4 +1,4 @@
-"""What an answer costs as sessions, contacts and banks grow, and with how many statements; in process, one at a time."""
+"""The cost and the statements of an answer as sessions, contacts and banks grow; in process, one answer at a time."""
 
 import json
 import time
@@ -30,7 +30,7 @@ LIMIT = Limit(1_000_000, 1_000_000.0)
 
 
 class Service:
-    """The application in this process, without a server: what is measured is its own work and the database's."""
+    """The application in this process, without a server: measured are its own work and the database's."""
 
     def __init__(self, url: str, postmaster: int) -> None:
         self.settings = Settings(
@@ -57,7 +57,9 @@ class Service:
         return json.loads(answer)
 
     def interview(self, answers: int) -> list[tuple[float, int]]:
-        """Seconds and statements of each answer of a new session: processor time of this process, and wall-clock where a server works."""
+        """Return seconds and statements of each answer of a new session: processor time of this process, and wall-clock time with a
+        server.
+        """
         view = self.post(f"/api/v1/surveys/{SURVEY}/sessions", {})
         session, token, found = view["session"], view["token"], []
         for number in range(answers):
@@ -69,7 +71,7 @@ class Service:
         return found
 
     def cost(self, interviews: int, answers: int) -> float:
-        """Processor seconds of an answer, in the middle of several runs: this process and the database's."""
+        """Return the median processor seconds of an answer over several runs: this process and the database's."""
         per_answer = []
         for _ in range(5):
             before = time.process_time() + self._database()
@@ -107,16 +109,17 @@ def show(kind: str, url: str, postmaster: int, sizes: list[int]) -> None:
 
 
 def _statements(service: Service) -> None:
-    alone = [statements for _, statements in service.interview(10)]
+    without = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         url = "https://crm.example/hook"
-        item, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
-        endpoint = item.id
-    heard = [statements for _, statements in service.interview(10)]
+        added, _ = endpoints.add(session, service.settings, url=url, events=[], when="material", now=datetime.now(UTC))
+        endpoint = added.id
+    with_endpoint = [statements for _, statements in service.interview(10)]
     with service.store.writing() as session:
         session.connection().execute(text("UPDATE endpoint SET state = 'removed' WHERE id = :id"), {"id": endpoint})
     print(
-        f"  statements per answer: {min(alone)} to {max(alone)} where nobody listens, {min(heard)} to {max(heard)} with a webhook endpoint"
+        f"  statements per answer: {min(without)} to {max(without)} without a webhook endpoint, "
+        f"{min(with_endpoint)} to {max(with_endpoint)} with one"
     )
 
 
@@ -146,7 +149,7 @@ def _banks(service: Service) -> None:
 
 
 def fill(store: Store, contacts: int) -> None:
-    """Contacts who have answered: each with a session, a belief and a few answers."""
+    """Create contacts who have answered: each with a session, a belief and a few answers."""
     for start in range(0, contacts, AT_ONCE):
         with store.writing_fast() as session:
             for table, rows in _rows(min(AT_ONCE, contacts - start)).items():

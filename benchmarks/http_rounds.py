@@ -1,4 +1,4 @@
-"""Rounds of the floor and of the product in turns: see `benchmarks/http.py`."""
+"""Alternating rounds of floor and product: see `benchmarks/http.py`."""
 
 import argparse
 import tempfile
@@ -18,7 +18,7 @@ PRODUCT = ("-m", "survey_service.cli.main", "serve", "--bind", "127.0.0.1:PORT",
 
 @dataclass
 class Side:
-    """Floor or product: its server, and what its rounds have shown."""
+    """Floor or product: its server, and the results of its rounds."""
 
     name: str
     url: str
@@ -29,7 +29,7 @@ class Side:
     took: list[float] = field(default_factory=list)
 
     def round(self, each: int, answers: int, clients: int) -> None:
-        """`each` sessions for every client, all of their answers."""
+        """Measure all answers of `each` sessions per client."""
         names = sessions(self.url, each * clients)
         here, there = get_context("spawn").Pipe()
         load = get_context("spawn").Process(target=respond, args=(self.port, names, answers, clients, there))
@@ -43,7 +43,7 @@ class Side:
         self.cpu.append((cpu_of(*self.processes) - before) / len(took))
         self.took += took
 
-    def told(self) -> str:
+    def summary(self) -> str:
         cuts = quantiles(self.took, n=100)
         return (
             f"{median(self.rates):6.0f} answers/s, p50 {cuts[49] * 1e3:5.1f} ms, p99 {cuts[98] * 1e3:6.1f} ms, "
@@ -53,7 +53,7 @@ class Side:
 
 @contextmanager
 def both(urls: tuple[str, str], also: tuple[int, ...]) -> Iterator[tuple[Side, Side]]:
-    """The floor on the first database and the product on the second; `also` are the processes of the databases themselves."""
+    """Run the floor on the first database and the product on the second; `also` are the processes of the databases."""
     bare = ("-m", "benchmarks.http_floor", urls[0], "PORT", WORKERS, THREADS)
     with server(urls[0], *bare) as floor, server(urls[1], *PRODUCT) as product:
         yield (
@@ -68,7 +68,7 @@ def compare(kind: str, urls: tuple[str, str], also: tuple[int, ...], wanted: arg
     for clients, each in ((CLIENTS, 4), (1, 20)):
         with both(urls, also) as sides:
             for side in sides:
-                side.round(1, 10, clients)  # so that nothing is counted that happens once
+                side.round(1, 10, clients)  # warm-up, not counted
                 side.rates, side.cpu, side.took = [], [], []
             for _ in range(wanted.rounds):
                 for side in sides:
@@ -76,7 +76,7 @@ def compare(kind: str, urls: tuple[str, str], also: tuple[int, ...], wanted: arg
         floor, product = sides
         print(f"\n{kind}, {clients} respondents at once, {wanted.rounds} rounds of {each * clients * 10} answers")
         for side in sides:
-            print(f"  {side.name:8} {side.told()}")
+            print(f"  {side.name:8} {side.summary()}")
         rate, cpu = median(product.rates) / median(floor.rates), median(floor.cpu) / median(product.cpu)
         print(f"  product/floor: {rate:.2f} of the answers a second; {cpu:.2f} by processor time", flush=True)
 
@@ -95,10 +95,10 @@ def main() -> None:
             if not wanted.no_growth:
                 http_growth.show("SQLite", f"sqlite:///{folder}/growth.db", 0, sizes)
     if wanted.only != "sqlite":
-        # A server for each, or the floor's rows would be cleaned up at the product's expense.
-        with postgres(durable=True) as item, postgres(durable=True) as other:
-            pids = item.pid, other.pid
-            compare("PostgreSQL", (item.url("postgres"), other.url("postgres")), pids, wanted)
+        # A server for each: otherwise vacuuming the floor's rows would count against the product.
+        with postgres(durable=True) as floor, postgres(durable=True) as product:
+            pids = floor.pid, product.pid
+            compare("PostgreSQL", (floor.url("postgres"), product.url("postgres")), pids, wanted)
             if not wanted.no_growth:
-                other.execute("CREATE DATABASE growth")
-                http_growth.show("PostgreSQL", other.url("growth"), pids[1], sizes)
+                product.execute("CREATE DATABASE growth")
+                http_growth.show("PostgreSQL", product.url("growth"), pids[1], sizes)

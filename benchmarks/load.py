@@ -1,4 +1,4 @@
-"""What benchmarks of the service share: a bank of any size, respondents as a load, and processor time of whole process trees."""
+"""Shared by the benchmarks of the service: a bank of any size, simulated respondents, and processor time of process trees."""
 
 import json
 import os
@@ -36,7 +36,7 @@ NO_LIMIT = "10000/s 100000"
 
 
 def a_bank(questions: int = 60, personas: int = 8, at_most: int = 30) -> str:
-    """A bank as YAML: single choices of five options, drawn with a fixed seed; its survey asks `at_most` of them whatever is answered."""
+    """Return a bank as YAML: single choices of five options, drawn with a fixed seed; its survey asks exactly `at_most` of them."""
     draw = random.Random(7)
     names = [f"p{k}" for k in range(personas)]
 
@@ -61,7 +61,7 @@ def a_bank(questions: int = 60, personas: int = 8, at_most: int = 30) -> str:
 
 
 def prepare(url: str, bank: str) -> None:
-    """All tables, and the bank published."""
+    """Create all tables and publish the bank."""
     store = Store(url)
     migrate(store.engine)
     with store.writing() as session:
@@ -78,12 +78,12 @@ def environment(url: str) -> dict[str, str]:
 
 @contextmanager
 def server(url: str, *command: str) -> Iterator[tuple[int, int]]:
-    """The port and the process of a server that answers; `command` has PORT where its port goes."""
+    """Run a server. Yield port and process id when it answers; `command` has PORT in place of its port."""
     with socket.socket() as plug:
         plug.bind(("127.0.0.1", 0))
         port = plug.getsockname()[1]
-    words = [sys.executable, *(item.replace("PORT", str(port)) for item in command)]
-    running = subprocess.Popen(words, env=environment(url), cwd=ROOT, start_new_session=True)
+    argv = [sys.executable, *(word.replace("PORT", str(port)) for word in command)]
+    running = subprocess.Popen(argv, env=environment(url), cwd=ROOT, start_new_session=True)
     try:
         while not _answers(port):
             if running.poll() is not None:
@@ -101,13 +101,13 @@ def _answers(port: int) -> bool:
 
 
 def cpu_of(*roots: int) -> float:
-    """Processor seconds of these processes and everything that came of them, as far as it lives or was waited for."""
+    """Return the processor seconds of these processes and of their children, running or waited for."""
     parents, used = {}, {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended in the meantime
                 continue
             parents[int(folder.name)] = int(fields[1])
             used[int(folder.name)] = sum(map(int, fields[11:15])) / TICK
@@ -123,7 +123,7 @@ def _line(process: int, parents: dict[int, int]) -> Sequence[int]:
 
 @dataclass
 class Caller:
-    """One kept-alive connection, as cheap as it can be."""
+    """One kept-alive connection with minimal overhead."""
 
     port: int
     plug: socket.socket = field(init=False)
@@ -160,7 +160,7 @@ class Caller:
 
 
 def sessions(url: str, many: int, question: str = "q0") -> list[str]:
-    """Respondents in front of their first question, each with a contact of its own; every token is "t"."""
+    """Create sessions at their first question, each with a contact of its own; every token is "t"."""
     now, found = datetime.now(UTC), []
     store = Store(url)
     with store.writing() as session:
@@ -191,11 +191,11 @@ def _a_session(session: Session, token_digest: str, question: str, now: datetime
 
 
 def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: Connection) -> None:
-    """Every session answers so many questions, by so many respondents at once; sends the seconds of each call and of all together."""
+    """Answer `answers` questions of every session with `clients` concurrent respondents; send the seconds of each call and the total."""
     took: list[float] = []
     barrier = Barrier(clients + 1)
 
-    def one(mine: Sequence[str], draw: random.Random) -> None:
+    def answer_all(mine: Sequence[str], draw: random.Random) -> None:
         caller = Caller(port)
         barrier.wait()
         for session_id in mine:
@@ -214,7 +214,7 @@ def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: 
                 question = view["question"]["id"]
         caller.plug.close()
 
-    threads = [Thread(target=one, args=(names[n::clients], random.Random(n))) for n in range(clients)]
+    threads = [Thread(target=answer_all, args=(names[n::clients], random.Random(n))) for n in range(clients)]
     for thread in threads:
         thread.start()
     ready.send("ready")

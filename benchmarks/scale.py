@@ -1,4 +1,4 @@
-"""How much it takes for so many contacts: what a contact weighs on the disk, and a campaign's peak played through on so many cores.
+"""Capacity for a number of contacts: the disk space of a contact, and a simulated campaign peak on a number of cores.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/scale.py [--web-us 2800] [--database-us 1200] [--skip-disk]
 
@@ -23,7 +23,7 @@ from tests.survey_service.databases import postgres
 
 WEIGHED = 20_000
 OPENED_WITHIN_HOURS = 2.0
-"""Half of those who answer an email at all do so within about two hours; log-normal, its shape is an assumption that can be set."""
+"""Half of those who answer an email do so within about two hours; log-normal, with an assumed shape that can be set."""
 
 SPREAD = 1.0
 ANSWERS, THINKING = 5, 6.0
@@ -41,7 +41,7 @@ class Cost:
 
 
 def weigh(url: str, size: str) -> float:
-    """Bytes on the disk for a contact with a session, a belief and three answers, indexes included."""
+    """Return the bytes on disk of a contact with a session, a belief and three answers, indexes included."""
     prepare(url, a_bank())
     store = Store(url)
 
@@ -57,20 +57,20 @@ def weigh(url: str, size: str) -> float:
 
 
 def arrivals(mailed: int, hours: float, seed: int = 1) -> np.ndarray:
-    """Seconds after the sending at which those who take part give their first answer, sorted."""
+    """Return the seconds after the sending at which participants give their first answer, sorted."""
     draw = np.random.default_rng(seed)
     return np.sort(draw.lognormal(np.log(hours * 3600), SPREAD, draw.binomial(mailed, TAKES_PART)))
 
 
 def busiest(times: np.ndarray, seconds: float = 600) -> tuple[float, float]:
-    """When the busiest ten minutes begin, and how many arrive in a second of them."""
+    """Return the start of the busiest ten minutes, and the arrivals per second in them."""
     counts = np.searchsorted(times, times + seconds) - np.arange(len(times))
     first = int(counts.argmax())
     return float(times[first]), float(counts[first] / seconds)
 
 
 def play(rate: float, cost: Cost, web_cores: int, database_cores: int, seconds: float = 300.0, seed: int = 2) -> np.ndarray:
-    """Seconds that each answer waited and was worked on, with `rate` respondents arriving a second; service times are exponential."""
+    """Return the seconds of waiting and service of each answer, for `rate` respondents a second; service times are exponential."""
     draw = np.random.default_rng(seed)
     starts = np.cumsum(draw.exponential(1 / rate, int(rate * seconds)))
     events = [(start, person, 0) for person, start in enumerate(starts)]
@@ -88,19 +88,19 @@ def play(rate: float, cost: Cost, web_cores: int, database_cores: int, seconds: 
 
 
 def _served(cores: list[float], now: float, work: float) -> float:
-    """When the work is done by the core that is free first."""
+    """Return when a job ends that runs on the core that is free first."""
     done = max(heapq.heappop(cores), now) + work
     heapq.heappush(cores, done)
     return done
 
 
 def sizes(cost: Cost, heavy: float) -> Iterator[str]:
-    """A line for each number of contacts: a tenth of all are mailed in one campaign."""
+    """Print a line for each number of contacts: one campaign is sent to a tenth of them."""
     for contacts in (10**5, 10**6, 10**7, 10**8, 10**9):
         sample = min(contacts // 10, 10**6)
         _, rate = busiest(arrivals(sample, OPENED_WITHIN_HOURS))
         answers = rate * (contacts / 10 / sample) * ANSWERS
-        web, database = (answers * item / 0.5 for item in (cost.web, cost.database))
+        web, database = (answers * seconds / 0.5 for seconds in (cost.web, cost.database))
         yield f"{contacts:>13,}  {heavy * contacts / 1e9:>9,.1f} GB  {answers:>9,.1f}/s  {web:>8,.1f}  {database:>8,.1f}"
 
 

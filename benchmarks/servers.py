@@ -1,4 +1,4 @@
-"""How gunicorn is best set: processes, threads, and the cap on the connections of a process, for respondents on kept-alive connections.
+"""Compare settings of gunicorn: processes, threads, and connections per process, for respondents on kept-alive connections.
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/servers.py [--postgresql] [--respondents 32] [--rounds 3]
 """
@@ -18,7 +18,7 @@ ANSWERS = 10
 
 @dataclass
 class Setting:
-    """So many processes and threads, and what their rounds have shown."""
+    """A number of processes and threads, and the results of its rounds."""
 
     workers: int
     threads: int
@@ -45,7 +45,7 @@ class Setting:
         load = get_context("spawn").Process(target=respond, args=(port, names, ANSWERS, respondents, there))
         load.start()
         here.recv()
-        workers = [int(item) for item in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        workers = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         before = [cpu_of(worker) for worker in workers]
         here.send("go")
         seconds, took = here.recv()
@@ -53,7 +53,7 @@ class Setting:
         used = [cpu_of(worker) - start for worker, start in zip(workers, before, strict=True)]
         return len(took) / seconds, took, max(used) / sum(used)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         cuts = quantiles(self.took, n=100)
         return (
             f"{self.workers:9} {self.threads:8} {self.cap:12} {median(self.rates):10.0f} {cuts[49] * 1e3:8.1f} {cuts[98] * 1e3:8.1f}"
@@ -77,7 +77,7 @@ def main() -> None:
     print(f"{'PostgreSQL' if wanted.postgresql else 'SQLite'}, {wanted.respondents} respondents, {wanted.rounds} rounds")
     print("processes  threads  connections  answers/s   p50 ms   p99 ms   busiest process")
     for setting in settings:
-        print(setting.told())
+        print(setting.summary())
 
 
 if __name__ == "__main__":

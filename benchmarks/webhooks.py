@@ -1,4 +1,4 @@
-"""How fast a worker delivers, beside a bare loop of the same client to the same receiver; how soon a message is out; what a backlog costs.
+"""Delivery rate of a worker beside a bare loop of the same client to the same receiver; latency of a message; cost of a backlog.
 
 The worker is the real process, `discern worker` with its ordinary settings; its log goes to a file.
 
@@ -60,12 +60,12 @@ FACTS: dict[str, Any] = {
     "explanation": [WHY] * 5,
     "consent": {"profiling": True, "version": "2026-01"},
 }
-"""Of the size of docs/webhooks.md: six personas and five explanations."""
+"""A message of the size in docs/webhooks.md: six personas and five explanations."""
 
 
 @dataclass
 class Receiver:
-    """The cheapest receiver there is, in two processes: reads a request, answers 204, counts."""
+    """A minimal receiver in two processes: it reads a request, answers 204 and counts."""
 
     listener: socket.socket
     counts: Any = field(default_factory=lambda: Array("d", [0.0] * 2))
@@ -95,7 +95,7 @@ class Receiver:
             self.last[number] = time.time()
 
     def until(self, count: int) -> float:
-        """When so many requests have come in all. Fails after five minutes."""
+        """Return when the total of requests is reached. Fails after five minutes."""
         deadline = time.monotonic() + 300
         while self.count < count:
             if time.monotonic() > deadline:
@@ -108,20 +108,20 @@ class Receiver:
 def listening() -> Iterator[Receiver]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         made = Receiver(listener)
-        hands = [Process(target=made.serve, args=(number,), daemon=True) for number in range(2)]
-        for hand in hands:
-            hand.start()
+        processes = [Process(target=made.serve, args=(number,), daemon=True) for number in range(2)]
+        for process in processes:
+            process.start()
         try:
             yield made
         finally:
-            for hand in hands:
-                hand.terminate()
-                hand.join()
+            for process in processes:
+                process.terminate()
+                process.join()
 
 
 @contextmanager
 def working(url: str) -> Iterator[int]:
-    """The process id of a worker."""
+    """Run a worker. Yield its process id."""
     known = {**os.environ, "DISCERN_DATABASE_URL": url, "DISCERN_SECRET_KEYS": KEY, "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8"}
     with tempfile.TemporaryFile() as log:
         running = subprocess.Popen([sys.executable, "-m", "survey_service.cli.main", "worker"], env=known, stderr=log)
@@ -133,7 +133,7 @@ def working(url: str) -> Iterator[int]:
 
 
 def bare_loop(url: str, policy: Policy, messages: int, threads: int) -> float:
-    """Messages a second of the client alone, signed, with no database behind it."""
+    """Return the messages a second of the client alone, signed, without a database."""
     secret, body = new_secret(), json.dumps(FACTS).encode()
 
     def send(number: int) -> None:
@@ -146,7 +146,7 @@ def bare_loop(url: str, policy: Policy, messages: int, threads: int) -> float:
 
 
 def fill(store: Store, endpoint_id: str, messages: int) -> None:
-    """Messages that are due, each about another contact."""
+    """Create due messages, each about another contact."""
     now = datetime.now(UTC)
     with store.writing() as session:
         for start in range(0, messages, 5000):
@@ -169,11 +169,11 @@ def fill(store: Store, endpoint_id: str, messages: int) -> None:
             ]
             session.execute(insert(Delivery), rows)
     with store.writing() as session:
-        session.execute(text("ANALYZE"))  # as autovacuum does within a minute
+        session.execute(text("ANALYZE"))  # autovacuum would do so within a minute
 
 
 def rate(store: Store, url: str, endpoint_id: str, receiver: Receiver, messages: int) -> float:
-    """Messages a second of one worker, from its first request to its last."""
+    """Return the messages a second of one worker, from its first request to its last."""
     fill(store, endpoint_id, messages)
     before = receiver.count
     with working(url):
@@ -182,7 +182,7 @@ def rate(store: Store, url: str, endpoint_id: str, receiver: Receiver, messages:
 
 
 def latencies(store: Store, settings: Settings, times: int) -> list[float]:
-    """Milliseconds from the commit of a message to the first byte at the receiver, with nothing else to do."""
+    """Return the milliseconds from the commit of a message to its first byte at the receiver, with an otherwise idle worker."""
     with socket.create_server(("127.0.0.1", 0)) as listener, working(settings.database_url):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
         with store.writing() as session:
@@ -207,7 +207,7 @@ def _latency(store: Store, endpoint_id: str, listener: socket.socket, pause: flo
 
 
 def memory(store: Store, url: str, endpoint_id: str, receiver: Receiver) -> list[int]:
-    """MB at most of a worker, and of the process that does its chores, while it works for some seconds. There is one chore to do."""
+    """Return the peak MB of a worker and of its maintenance process, while it runs for some seconds with one maintenance task."""
     with store.writing() as session:
         endpoint = session.get_one(Endpoint, endpoint_id)
         expired = {**endpoint.secrets[0], "expires_at": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
@@ -217,14 +217,14 @@ def memory(store: Store, url: str, endpoint_id: str, receiver: Receiver) -> list
     with working(url) as worker:
         receiver.until(receiver.count + 2000)
         for _ in range(40):
-            for item in [str(worker), *_children(worker)]:
-                peaks[item] = max(_peak(item), peaks.get(item, 0))
+            for pid in [str(worker), *_children(worker)]:
+                peaks[pid] = max(_peak(pid), peaks.get(pid, 0))
             time.sleep(0.2)
     return list(peaks.values())
 
 
 def _children(pid: int) -> list[str]:
-    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
 
 
 def _peak(pid: str) -> int:

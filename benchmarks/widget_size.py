@@ -1,8 +1,9 @@
-"""What a page loads before it can ask: `python benchmarks/widget_size.py`.
+"""The bytes that a page loads before it can show a question: `python benchmarks/widget_size.py`.
 
-Our widget as it is served and the hosted page, and beside them what SurveyJS, Typeform and Formbricks publish on npm for the same purpose,
-each file compressed with gzip at level 9 as any web server would. Typeform's and Formbricks' scripts are loaders: they fetch an application
-afterwards, which is not on npm for Typeform and is `@formbricks/surveys` for Formbricks. Without npm, or without a network, only ours.
+Our widget as it is served and the hosted page, beside what SurveyJS, Typeform and Formbricks publish on npm for the same purpose, each
+file compressed with gzip at level 9 as a web server would. Typeform's and Formbricks' scripts are loaders: they fetch an application
+afterwards, which is not on npm for Typeform and is `@formbricks/surveys` for Formbricks. Without npm or a network only our own sizes are
+printed.
 """
 
 import gzip
@@ -38,7 +39,7 @@ def zipped(content: bytes) -> int:
 
 
 def hosted_page() -> bytes:
-    """The first question of the example, as a browser without JavaScript gets it."""
+    """Return the first question of the example as a browser without JavaScript gets it."""
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(f"sqlite:///{folder}/discern.db", ("a key for measuring that is long enough",)))
         store = app.extensions["discern"].store
@@ -51,7 +52,7 @@ def hosted_page() -> bytes:
 
 
 def published(package: str, files: tuple[str, ...]) -> tuple[str, int]:
-    """Version and bytes of those of the files that the package has. Raises OSError, CalledProcessError."""
+    """Return the version and the bytes of the files that the package has. Raises OSError, CalledProcessError."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--json", "--pack-destination", folder, package]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)

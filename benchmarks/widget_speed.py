@@ -1,8 +1,8 @@
-"""How soon the next question stands there when the server is slow: `python benchmarks/widget_speed.py`.
+"""The delay until the widget shows the next question when the server is slow: `python benchmarks/widget_speed.py`.
 
-Every answer of the server takes two seconds more (the browser is told to wait). Twenty people answer a choice and a point of a scale and
-skip the rest, each two and a half seconds after the question came. Measured inside the page, from the click to the frame in which the next
-question is drawn. The promise of the design: at most 50 ms in at least 95 % of the steps.
+The browser delays every response by two seconds. Twenty people answer a choice and a scale and skip the rest, each 2.5 seconds after the
+question appeared. Measured inside the page, from the click to the frame in which the next question is drawn. The design promises at most
+50 ms in at least 95 % of the steps.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def arrive(world: World, page: Page) -> Visitor:
 
 
 def step(visitor: Visitor, question: str) -> None:
-    """A choice, a point, or silence."""
+    """Answer with a choice, a point of a scale, or a skip."""
     if question in QUESTIONS[:2]:
         visitor.survey.get_by_role("radio").last.check()
     visitor.button("Continue" if question in QUESTIONS[:2] else "Skip").click()

@@ -1,4 +1,4 @@
-"""Respondents keep answering while web servers, workers and PostgreSQL are killed at random; and what must be true then."""
+"""Respondents answer while web servers, workers and PostgreSQL are killed at random; afterwards the invariants are checked."""
 
 import os
 import random
@@ -22,7 +22,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, SurveySess
 from survey_service.store.tables.webhooks import DeliveryAttempt
 from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
-from tests.fleet import UPDATED, Ledger, hurry, keeping
+from tests.fleet import UPDATED, Ledger, end_waits, keeping
 from tests.processes import Web, discern, end, environment, free_port, start, until
 from tests.respondents import Respondent, all_acknowledged, answering
 from tests.survey_service.databases import Postgres
@@ -33,7 +33,7 @@ SAME = 1e-9
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found when everything had come to rest. Every list is empty where all is well."""
+    """The violations found after the run; every list is empty if there are none."""
 
     answers: int
     contacts: int
@@ -50,7 +50,7 @@ class Findings:
 
 @dataclass
 class Crew:
-    """Processes of the service, each started again when it has ended."""
+    """Processes of the service, each restarted when it has ended."""
 
     database_url: str
     commands: list[tuple[str, ...]]
@@ -61,8 +61,8 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for item in self.running.values():
-            end(item, signal.SIGTERM)
+        for running in self.running.values():
+            end(running, signal.SIGTERM)
 
     def mend(self) -> None:
         for place, command in enumerate(self.commands):
@@ -70,7 +70,7 @@ class Crew:
                 self.running[place] = start(*command, database_url=self.database_url)
 
     def kill(self, place: int) -> str:
-        """SIGKILL to a process and to everything it has started. Gives its command."""
+        """Kill a process and its children with SIGKILL. Return its command."""
         if self.running[place].poll() is None:
             os.killpg(self.running[place].pid, signal.SIGKILL)
             self.running[place].wait()
@@ -79,7 +79,7 @@ class Crew:
 
 @dataclass
 class Chaos:
-    """The whole run. `server` is the PostgreSQL to be killed too, None for SQLite."""
+    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite."""
 
     database_url: str
     respondents: int
@@ -92,20 +92,20 @@ class Chaos:
     def run(self) -> Findings:
         assert discern("publish", str(BANK), database_url=self.database_url).returncode == 0
         store, ledger = Store(self.database_url), Ledger(errors=0.05)
-        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
         webs = [Web(free_port()) for _ in range(2)]
         serving = [("serve", "--bind", f"127.0.0.1:{web.port}") for web in webs]
         with keeping(ledger) as url, ExitStack() as stack:
             with store.writing() as session:
-                wish = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
-                _, ledger.secret = endpoints.add(session, settings, **wish)
+                fields = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
+                _, ledger.secret = endpoints.add(session, settings, **fields)
             crew = stack.enter_context(Crew(self.database_url, [*serving, ("worker",), ("worker",)]))
             until(lambda: all(web.is_ready() for web in webs), "the web servers answer")
             people = [Respondent(webs, seed) for seed in range(self.respondents)]
             self._disturb(crew, people)
-            store.engine.dispose()  # our own connections are as dead as the server that was killed
+            store.engine.dispose()  # the pooled connections ended with the killed server
             stuck = _finish_all(store, people)
-            until(lambda: (crew.mend(), hurry(store) == 0)[1], "everything has been delivered", patience=180)
+            until(lambda: (crew.mend(), end_waits(store) == 0)[1], "everything has been delivered", patience=180)
             findings = _found(store, ledger, people, stuck)
         store.close()
         return findings
@@ -126,7 +126,7 @@ class Chaos:
 
 
 def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
-    """Everybody who was in the middle comes back and goes on to the end. Gives the sessions that do not end."""
+    """Resume every open session and answer it to its end. Return the sessions that do not end."""
     with store.reading() as session:
         left = set(session.exec(select(SurveySession.id).where(SurveySession.status == "open")))
     stuck = []
@@ -134,7 +134,7 @@ def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
         someone.stop.clear()
         for row in sorted(left & someone.tokens.keys()):
             status, view = someone.look(row)
-            last = someone.go_on(view) if status == 200 else None
+            last = someone.continue_survey(view) if status == 200 else None
             if last is None or last["status"] == "open":
                 stuck.append(row)
     return stuck
@@ -155,29 +155,30 @@ def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[s
         requests=len(ledger.requests),
         logged=logged,
         refused=[broken for someone in people for broken in someone.broken],
-        lost=[item for item in wanted if item not in stored],
+        lost=[answer for answer in wanted if answer not in stored],
         doubled=[key for key, times in stored.items() if times > 1],
         untrue=untrue,
         behind=[belief.contact_id for belief, _ in beliefs if accepted.get(belief.contact_id, [0])[-1] != belief.sequence],
-        disordered=[contact for contact, sequences in _as_heard_first(ledger).items() if sequences != sorted(sequences)],
+        disordered=[contact for contact, sequences in _by_first_arrival(ledger).items() if sequences != sorted(sequences)],
         stuck=stuck,
     )
 
 
-def _as_heard_first(ledger: Ledger) -> dict[str, list[int]]:
-    """The sequences of each contact, a message at its first arrival: a database that dies forgets what it had not yet put on the disk of
-    what was sent, and that is sent again under the same id."""
+def _by_first_arrival(ledger: Ledger) -> dict[str, list[int]]:
+    """Return the sequences of each contact, each message at its first arrival: a killed database forgets results that it had not written
+    to the disk, and those messages are sent again with the same id.
+    """
     known: set[str] = set()
-    heard: dict[str, list[int]] = defaultdict(list)
+    arrived: dict[str, list[int]] = defaultdict(list)
     for webhook_id, contact, sequence, was_taken in ledger.requests:
         if was_taken and webhook_id not in known:
             known.add(webhook_id)
-            heard[contact].append(sequence)
-    return heard
+            arrived[contact].append(sequence)
+    return arrived
 
 
 def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -> bool:
-    """Whether what is stored is what the log of answers says."""
+    """Return whether the stored belief equals the one recomputed from the log of answers."""
     bank = banks.version(session, belief.bank, belief.bank_version)
     probabilities = believe(bank.tables, evidence_about(session, contact, bank, utc_now()).evidence)[0]
     return bool(np.allclose([belief.probabilities[persona] for persona in bank.personas], probabilities, rtol=0, atol=SAME))

@@ -1,4 +1,4 @@
-"""What every test may ask for: a database, on each of the two systems that we support."""
+"""Fixtures and markers of all tests: a database on each of the two supported systems."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ LONG = (
     *("test_segment_libraries.py", "test_calibration_benchmark.py", "test_docs.py", "test_restarts.py", "test_failing_crms.py"),
     *("test_memory.py", "test_disasters.py"),
 )
-"""Files that take long, the longest first: begun last, each would keep one processor busy while the others have nothing left to do."""
+"""Slow files, the slowest first: started last, each would keep one processor busy while the others idle."""
 
 
 STARTERS = {"discern", "start", "process", "web_server", "oracle"}
-"""What tests/processes.py offers to start programs with."""
+"""The names in tests/processes.py that start programs."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers of what it needs, before `-m` selects by them."""
+    """Add to each test the markers of what it needs, before `-m` selects by them."""
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
     for item in items:
         for marker in _markers_of(item):
@@ -51,7 +51,7 @@ def _markers_of(item: pytest.Item) -> Iterator[str]:
 
 
 def _starts_programs(item: pytest.Item) -> bool:
-    """Whether the file of the test imports something that starts programs."""
+    """Return whether the test's file imports something that starts programs."""
     known = vars(item.module).values() if isinstance(item, pytest.Function) else ()
     return any(
         value is subprocess
@@ -63,7 +63,7 @@ def _starts_programs(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Without this line the plugin of Hypothesis loads Hypothesis for its summary, a second of work, where no test has used it."""
+    """Without this line the plugin of Hypothesis imports Hypothesis for its summary, which takes a second, even if no test used it."""
     if "hypothesis" not in sys.modules:
         session.config.pluginmanager.unregister(name="hypothesispytest")
 
@@ -84,7 +84,7 @@ def private_postgres() -> Iterator[Postgres]:
 
 @contextmanager
 def _a_server() -> Iterator[Postgres]:
-    """Where PostgreSQL cannot be had, a developer is told so and CI fails."""
+    """Without PostgreSQL tests are skipped on a developer's machine and fail in CI."""
     from tests.survey_service.databases import PostgresMissing, postgres
 
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of its own for each test: all tables, no rows."""
+    """A database for each test, with all tables and no rows."""
     from tests.survey_service.databases import clone, sqlite_copy
 
     if request.param == "sqlite":

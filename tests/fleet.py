@@ -1,4 +1,4 @@
-"""Several workers, one of which is killed again and again, and a receiver that fails now and then and keeps a ledger of what it took."""
+"""Several workers, one of which is killed repeatedly, and a receiver that fails now and then and records every request."""
 
 import os
 import random
@@ -35,7 +35,7 @@ UPDATED = "contact.persona.updated"
 
 @dataclass
 class Ledger:
-    """What a receiver answered to which message: the id, the contact, the sequence, and whether it took it."""
+    """The requests that a receiver got: id, contact, sequence, and whether it accepted them."""
 
     errors: float
     secret: str = ""
@@ -54,7 +54,7 @@ class Ledger:
             self.overlaps += self.present[contact] > 1
             accepted = self.dice.random() >= self.errors
             pause = self.dice.random() / 100
-        time.sleep(pause)  # a receiver that takes its time, so that a kill meets requests in flight
+        time.sleep(pause)  # a slow receiver, so that a kill hits requests in flight
         with self.lock:
             self.present[contact] -= 1
             self.bodies[headers["webhook-id"]].add(body)
@@ -62,7 +62,7 @@ class Ledger:
         return 204 if accepted else 500
 
     def accepted(self) -> dict[str, list[int]]:
-        """The sequences that were taken, in their order, by contact."""
+        """Return the accepted sequences of each contact, in order of arrival."""
         taken = defaultdict(list)
         for _, contact, sequence, accepted in list(self.requests):
             if accepted:
@@ -72,7 +72,7 @@ class Ledger:
 
 @contextmanager
 def keeping(ledger: Ledger) -> Iterator[str]:
-    """The URL at which the ledger is kept."""
+    """Serve the ledger. Yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -82,7 +82,7 @@ def keeping(ledger: Ledger) -> Iterator[str]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             except OSError:
-                pass  # the worker was killed while it waited for the answer
+                pass  # the worker was killed while it waited for the response
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -101,7 +101,7 @@ def keeping(ledger: Ledger) -> Iterator[str]:
 
 @dataclass
 class Fleet:
-    """The whole run: what is asked of it, and what came of it."""
+    """One run: its parameters, and its counts."""
 
     database_url: str
     contacts: int
@@ -113,26 +113,26 @@ class Fleet:
     kills: int = 0
 
     def run(self) -> tuple[Ledger, dict[str, int], Counter[str], int]:
-        """The ledger, the last sequence of each contact, the messages by state, and how many requests the log knows."""
+        """Return the ledger, the last sequence of each contact, the number of messages by state, and the number of logged attempts."""
         ledger = Ledger(self.errors)
-        settings = Settings.from_env({name: item for name, item in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
         store = Store(self.database_url)
         with keeping(ledger) as url, ExitStack() as crew:
             with store.writing() as session:
-                wish = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
-                _, ledger.secret = endpoints.add(session, settings, **wish)
-            hands = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
-            last = self._change_and_kill(store, hands, crew)
-            hurry(store)
-            until(lambda: hurry(store) == 0, "everything has been delivered", patience=120)
+                fields = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
+                _, ledger.secret = endpoints.add(session, settings, **fields)
+            workers = [crew.enter_context(process("worker", database_url=self.database_url)) for _ in range(self.workers)]
+            last = self._change_and_kill(store, workers, crew)
+            end_waits(store)
+            until(lambda: end_waits(store) == 0, "everything has been delivered", patience=120)
         with store.reading() as session:
             states = Counter(dict(session.exec(select(Delivery.state, func.count()).group_by(Delivery.state)).all()))
             attempts = session.exec(select(func.count()).select_from(DeliveryAttempt)).one()
         store.close()
         return ledger, last, states, attempts
 
-    def _change_and_kill(self, store: Store, hands: list["subprocess.Popen[bytes]"], crew: ExitStack) -> dict[str, int]:
-        """Change every belief so many times within the time, and kill a worker every so often; another one takes its place."""
+    def _change_and_kill(self, store: Store, workers: list["subprocess.Popen[bytes]"], crew: ExitStack) -> dict[str, int]:
+        """Change every belief `updates` times within `seconds`, and replace a killed worker every `kill_every` seconds."""
         last: dict[str, int] = {}
         started, killed = time.monotonic(), 0
         for update in range(self.updates):
@@ -142,9 +142,9 @@ class Fleet:
                 if due >= killed + 1:
                     killed += 1
                     self.kills += 1
-                    os.killpg(hands[0].pid, signal.SIGKILL)
-                    hands.append(crew.enter_context(process("worker", database_url=self.database_url)))
-                    hands.pop(0).wait()
+                    os.killpg(workers[0].pid, signal.SIGKILL)
+                    workers.append(crew.enter_context(process("worker", database_url=self.database_url)))
+                    workers.pop(0).wait()
             left = self.seconds * (update + 1) / self.updates - (time.monotonic() - started)
             time.sleep(max(left, 0))
         return last
@@ -162,8 +162,8 @@ class Fleet:
             return publish.store_and_publish(session, contact, inferred, "answer", now).belief.sequence
 
 
-def hurry(store: Store) -> int:
-    """How many messages wait; leases of the dead end now, and nobody waits for a back-off: the test has no hour."""
+def end_waits(store: Store) -> int:
+    """End the leases of killed workers and every back-off, so that the test need not wait. Return the number of pending messages."""
     now = utc_now()
     with store.writing() as session:
         for endpoint in session.exec(select(Endpoint).with_for_update(key_share=True)):
@@ -171,7 +171,7 @@ def hurry(store: Store) -> int:
         waiting = session.exec(_waiting().with_for_update(skip_locked=True)).all()
         for row in waiting:
             row.due = min(row.due, now)
-            if row.lease_until is not None and row.lease_until - now < timedelta(seconds=40):  # claimed 20 seconds ago: dead
+            if row.lease_until is not None and row.lease_until - now < timedelta(seconds=40):  # claimed 20 s ago by a killed worker
                 row.lease_until = None
             session.add(row)
     time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Everything that reads what comes from outside: bank files, answer files, column maps, tokens, intake, signed messages."""
+"""Fuzz targets: bank files, answer files, column maps, tokens, intake events and signed messages."""
 
 import base64
 import gzip
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 def pure_targets() -> Iterator[Target]:
-    """What reads without a database."""
+    """Targets that need no database."""
     banks = [file.read_bytes() for file in (EXAMPLES / "car-buyers.yaml", TEN_MISTAKES)] + [BANK.encode(), _as_json(BANK)]
     bank = read_bank(BANK)
     yield Target("bank", banks, lambda given: check_bank(given, "fuzz.yaml"))
@@ -59,7 +59,7 @@ def pure_targets() -> Iterator[Target]:
 
 
 def service_targets(service: Service) -> Iterator[Target]:
-    """What reads behind a route, on a database."""
+    """Targets behind a route, on a database."""
     service.app.config["PROPAGATE_EXCEPTIONS"] = True
     yield _intake(service)
     for kind in ("hubspot", "shopify", "signed"):
@@ -78,7 +78,7 @@ def _column_map(given: bytes) -> None:
 
 
 def _tokens() -> Target:
-    """Of every kind, with the reader of every kind: one of another purpose must not pass either."""
+    """Tokens of every kind for the readers of every kind: a token of another purpose must be refused too."""
     keys = Keyring((SECRET, "another key that is long enough too"))
     links = LinkTokens(keys)
     made = [
@@ -101,18 +101,18 @@ def _tokens() -> Target:
     ]
 
     def read(given: bytes) -> None:
-        text = given.decode("utf-8", "replace")  # as every address and form is read
+        text = given.decode("utf-8", "replace")  # as every URL and form is read
         for reader, refusal in readers:
             try:
                 reader(text)
             except refusal:
                 continue
 
-    return Target("tokens", [item.encode() for item in made], read)
+    return Target("tokens", [token.encode() for token in made], read)
 
 
 def _intake(service: Service) -> Target:
-    """In clear and packed, one message and many."""
+    """Plain and compressed, one message and many."""
     with service.parts.store.writing() as session:
         key = create_key(session, service.parts.keys, "intake", "fuzz", service.clock())
     event = {"userId": "zoe", "anonymousId": "b-1", "event": "Order", "messageId": "m", "timestamp": "2026-01-05T09:00:00.000Z"}
@@ -127,11 +127,11 @@ def _intake(service: Service) -> Target:
         body = gzip.compress(given, 1) if number % 10 == 0 else given
         _answered(service.client.post(f"/v1/{paths[number % len(paths)]}", data=body, auth=(key, ""), headers=packed))
 
-    return Target("intake", [json.dumps(item).encode() for item in (event, page, who, batch)], read)
+    return Target("intake", [json.dumps(body).encode() for body in (event, page, who, batch)], read)
 
 
 def _source(service: Service, kind: str) -> Target:
-    """Half of them genuine: rubbish that is signed reaches what lies behind the signature, and what is kept is acted upon."""
+    """Half of the messages have a valid signature, so that fuzzed content reaches the code behind it; accepted events are processed."""
     wishes: dict[str, Any] = {"hubspot": {"id_property": "crm_id", "attributes": {"city": "city"}}, "shopify": {"survey": "all"}}.get(
         kind, {}
     )
@@ -154,7 +154,7 @@ def _messages(service: Service) -> list[bytes]:
     order = {"id": 1, "email": "zoe@example.com", "customer": {"id": 5, "email": None}}
     contact = {"contact": {"external_id": "crm-7", "email": "zoe@example.com", "attributes": {"a": 1}, "consent": {"profiling": True}}}
     forget = {**changed, "subscriptionType": hubspot.PRIVACY_DELETION}
-    return [json.dumps(item).encode() for item in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
+    return [json.dumps(body).encode() for body in ([named, merged], [{**named, "propertyName": "city"}], [forget], order, contact)]
 
 
 def _signed(service: Service, source: dict[str, Any], kind: str, body: bytes, dice: random.Random) -> dict[str, str]:
@@ -169,14 +169,14 @@ def _signed(service: Service, source: dict[str, Any], kind: str, body: bytes, di
 
 
 def _rubbish(given: bytes) -> dict[str, str]:
-    """Headers of every kind with something in them that a server lets through."""
+    """Headers of every kind with fuzzed values that an HTTP server accepts."""
     value = given[:6000].decode("latin-1").translate(dict.fromkeys([*range(32), 127]))
     stamps = dict.fromkeys(("X-HubSpot-Request-Timestamp", "webhook-timestamp"), "9" * (len(given) % 6000) if len(given) % 2 else value)
     return {"X-HubSpot-Signature-v3": value, "X-Shopify-Hmac-Sha256": value, "webhook-id": value, "webhook-signature": value, **stamps}
 
 
 def _pages(service: Service) -> Target:
-    """What stands in addresses and forms of pages."""
+    """Query parameters and form fields of pages."""
     keys = service.parts.keys
     seeds = [b"/s/all/" + page_token(keys, "all", "ses_1").encode(), b"/l/x", b"/s/all?lang=en&hidden-a=1", b"/preview/all?t=x&primary=red"]
 

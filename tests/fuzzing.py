@@ -1,6 +1,6 @@
-"""Rubbish for whatever reads something from outside: shipped examples, changed at random, and what is known to break readers.
+"""A small fuzzer: shipped examples, changed at random, and inputs that are known to break parsers.
 
-A target may refuse in its own words, and never in another way; its memory is bounded. Everything is drawn from one seed.
+A target may raise the exceptions that it announces and no others; its memory is bounded. One seed determines every input.
 """
 
 import random
@@ -16,14 +16,14 @@ from typing import Any
 
 MOST_CHANGES = 8
 PATIENCE = 60.0
-"""Seconds that one input may take: none takes one, and a loop without end has to be told from a slow machine."""
+"""Seconds allowed for one input: no input takes one second, and an endless loop must be distinguished from a slow machine."""
 MIB = 1024 * 1024
 
 KNOWN_TO_HURT: tuple[bytes, ...] = (
     b"\x00",
     b"\\u0000",
     b"\\ud800",
-    b"\xed\xa0\x80",  # half of a surrogate pair as UTF-8 must not write it
+    b"\xed\xa0\x80",  # UTF-8 must not contain half of a surrogate pair
     b"\xff\xfe",
     b"\xef\xbb\xbf",
     b"\xe2\x80\xa8",
@@ -63,7 +63,7 @@ KNOWN_TO_HURT: tuple[bytes, ...] = (
 
 
 def bombs() -> Iterator[bytes]:
-    """Small to send, large to read."""
+    """Inputs that are small to send and large to parse."""
     yield b"[" * 100_000
     yield b'{"a":' * 100_000
     yield b"[" * 900 + b"]" * 900
@@ -85,7 +85,7 @@ def bombs() -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Target:
-    """What reads. `seeds` are good input; `read` may raise `refusals` and nothing else."""
+    """A target. `seeds` are valid inputs; `read` may raise `refusals` and nothing else."""
 
     name: str
     seeds: Sequence[bytes]
@@ -95,13 +95,13 @@ class Target:
 
 @dataclass
 class Outcome:
-    """What became of one target."""
+    """The result for one target."""
 
     executions: int = 0
     refused: int = 0
     slowest: float = 0.0
-    peak: float = 0.0  # MiB of the process, over what it had before
-    crashes: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # by where it happened
+    peak: float = 0.0  # MiB of the process above its size before
+    crashes: dict[str, tuple[bytes, str]] = field(default_factory=dict)  # by the line that raised
 
 
 class Hung(BaseException):
@@ -109,7 +109,7 @@ class Hung(BaseException):
 
 
 def changed(dice: random.Random, seeds: Sequence[bytes]) -> bytes:
-    """One of the seeds after a few random changes."""
+    """Return one of the seeds after a few random changes."""
     text = bytearray(dice.choice(seeds))
     for _ in range(dice.randint(1, MOST_CHANGES)):
         at, until = sorted((dice.randint(0, len(text)), dice.randint(0, len(text))))
@@ -133,7 +133,7 @@ def changed(dice: random.Random, seeds: Sequence[bytes]) -> bytes:
 
 
 def fuzz(target: Target, seed: int, executions: int | None = None, seconds: float | None = None) -> Outcome:
-    """Feed the seeds, the bombs, and then changed seeds, until so many `executions` or `seconds` are over."""
+    """Run the seeds, the bombs, and then changed seeds, for so many `executions` or `seconds`."""
     dice, outcome, before = random.Random(f"{target.name} {seed}"), Outcome(), _memory()
     until = None if seconds is None else time.monotonic() + seconds
     for given in _inputs(dice, target.seeds):
@@ -158,7 +158,7 @@ def _one(target: Target, given: bytes, outcome: Outcome) -> None:
             target.read(given)
     except target.refusals:
         outcome.refused += 1
-    except (Exception, Hung) as crash:  # noqa: BLE001  (whatever it is, it is what we are looking for)
+    except (Exception, Hung) as crash:  # noqa: BLE001  (every unannounced exception is a finding)
         place = traceback.extract_tb(crash.__traceback__)[-1]
         where = f"{type(crash).__name__} at {place.filename.rpartition('site-packages/')[2]}:{place.lineno}"
         outcome.crashes.setdefault(where, (given, "".join(traceback.format_exception(crash))))
@@ -181,5 +181,5 @@ def _patience() -> Iterator[None]:
 
 
 def _memory() -> float:
-    """MiB that the process had at most so far."""
+    """Return the highest memory use of the process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

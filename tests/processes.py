@@ -1,4 +1,4 @@
-"""Real processes: the web server, the worker, and a receiver that judges signatures with somebody else's library."""
+"""Real processes for tests: the web server, the worker, and a receiver that verifies signatures with the public library."""
 
 import json
 import os
@@ -28,7 +28,7 @@ NODE_MISSING = "Node and its packages are missing: ./requirements/test-machine.s
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """What `condition` returns as soon as it is true. Fails with `what` when that takes too long."""
+    """Return the value of `condition` as soon as it is true. Fail with `what` after `patience` seconds."""
     deadline = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain: {what}"
@@ -49,7 +49,7 @@ def environment(database_url: str) -> dict[str, str]:
 
 
 def oracle(script: str, *arguments: str, given: str = "") -> str:
-    """What a script of tests/node prints: other people's JavaScript. Where it cannot run, a developer is told so and CI fails."""
+    """Return the output of a script of tests/node. Without Node the test is skipped on a developer's machine and fails in CI."""
     folder = ROOT / "tests" / "node"
     if shutil.which("node") is None or not (folder / "node_modules").is_dir():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(NODE_MISSING)
@@ -60,20 +60,20 @@ def oracle(script: str, *arguments: str, given: str = "") -> str:
 
 
 def discern(*arguments: str, database_url: str) -> subprocess.CompletedProcess[str]:
-    """A `discern` command, run to its end."""
+    """Run a `discern` command to its end."""
     command = [sys.executable, "-m", "survey_service.cli.main", *arguments]
     return subprocess.run(command, env=environment(database_url), capture_output=True, text=True, timeout=60, check=False)
 
 
 def start(*arguments: str, database_url: str) -> "subprocess.Popen[bytes]":
-    """A `discern` command in its own process group."""
+    """Start a `discern` command in its own process group."""
     command = [sys.executable, "-m", "survey_service.cli.main", *arguments]
     return subprocess.Popen(command, env=environment(database_url), start_new_session=True)
 
 
 @contextmanager
 def process(*arguments: str, database_url: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A `discern` command in its own process group, ended with everything it started."""
+    """Run a `discern` command in its own process group; end it and its children with the block."""
     running = start(*arguments, database_url=database_url)
     try:
         yield running
@@ -82,7 +82,7 @@ def process(*arguments: str, database_url: str) -> Iterator["subprocess.Popen[by
 
 
 def end(running: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
-    """End a process and its children; SIGKILL gives them no time for anything."""
+    """End a process and its children; SIGKILL ends them at once."""
     if running.poll() is None:
         os.killpg(running.pid, how)
     try:
@@ -95,7 +95,7 @@ def end(running: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
 
 @dataclass
 class Web:
-    """A running web server, spoken to over HTTP."""
+    """A running web server that is called over HTTP."""
 
     port: int
 
@@ -104,7 +104,7 @@ class Web:
         return f"http://127.0.0.1:{self.port}"
 
     def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-        """Status and JSON. Raises OSError where nobody answers."""
+        """Return status and JSON. Raises OSError if the server does not answer."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method, headers={"Content-Type": "application/json"})
         if token:
@@ -125,7 +125,7 @@ class Web:
 
 @contextmanager
 def web_server(database_url: str, port: int | None = None) -> Iterator[tuple[Web, "subprocess.Popen[bytes]"]]:
-    """gunicorn as `discern serve` starts it, ready to answer."""
+    """Run gunicorn as `discern serve` starts it. Yield when it is ready."""
     web = Web(port or free_port())
     with process("serve", "--bind", f"127.0.0.1:{web.port}", database_url=database_url) as running:
         until(lambda: web.is_ready() or running.poll() is not None, "the web server answers")
@@ -135,7 +135,7 @@ def web_server(database_url: str, port: int | None = None) -> Iterator[tuple[Web
 
 @dataclass
 class Inbox:
-    """What a CRM received: only messages whose signature the public library accepts."""
+    """The messages that a CRM received, if the public library verified their signature."""
 
     secret: str = ""
     accepted: list[dict[str, Any]] = field(default_factory=list)
@@ -158,7 +158,7 @@ class Inbox:
 
 @contextmanager
 def receiver() -> Iterator[Inbox]:
-    """A CRM on a port of its own."""
+    """Run a CRM on its own port."""
     inbox = Inbox()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Where the real answers lie: those that ship with the project, and those that are not part of it."""
+"""Paths of the real answers: the files that ship with the project, and those that do not."""
 
 import os
 from pathlib import Path

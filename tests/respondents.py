@@ -1,4 +1,4 @@
-"""People who keep answering surveys over HTTP, whatever happens to the service."""
+"""Respondents who answer surveys over HTTP while the service is disturbed."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ BUSY = (429, 503)
 
 
 class Respondent(Thread):
-    """Answers one survey after the other and remembers what was acknowledged. A lost reply is asked for again, as the widget does."""
+    """Answer surveys in turn and record every acknowledged answer. A lost reply is requested again, as the widget does."""
 
     def __init__(self, webs: Sequence[Web], seed: int) -> None:
         super().__init__(daemon=True)
@@ -25,20 +25,22 @@ class Respondent(Thread):
 
     def run(self) -> None:
         while not self.stop.is_set():
-            status, view = self.insist("POST", "/api/v1/surveys/post-purchase/sessions", {})
+            status, view = self.repeat_until_answered("POST", "/api/v1/surveys/post-purchase/sessions", {})
             if status == 201:
                 self.tokens[view["session"]] = view["token"]
-                self.go_on(view)
+                self.continue_survey(view)
             elif status != 0:
                 self.broken.append((status, view))
 
-    def go_on(self, view: Any) -> Any:
-        """Answer until the survey ends, or until there is to be no more; gives the last view."""
+    def continue_survey(self, view: Any) -> Any:
+        """Answer until the survey ends or the run stops. Return the last view."""
         number, session = view["progress"]["answered"], view["session"]
         while view and view["status"] == "open" and not self.stop.is_set():
             number += 1
-            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.something(view["question"])}
-            status, answer = self.insist("POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]})
+            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.random_answer(view["question"])}
+            status, answer = self.repeat_until_answered(
+                "POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]}
+            )
             if status == 200:
                 self.acknowledged.setdefault(session, []).append(body)
             elif status != 0:
@@ -47,10 +49,10 @@ class Respondent(Thread):
         return view
 
     def look(self, session: str) -> tuple[int, Any]:
-        return self.insist("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
+        return self.repeat_until_answered("GET", f"/api/v1/sessions/{session}", None, self.tokens[session])
 
-    def insist(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
-        """Ask until there is an answer: where nobody is there, where the reply was cut off, and where it says to come back later."""
+    def repeat_until_answered(self, method: str, path: str, body: Any, token: str | None = None) -> tuple[int, Any]:
+        """Repeat the request until it succeeds: after a refused connection, a broken reply, or a Retry-After."""
         while not self.stop.is_set():
             try:
                 status, answer = self.webs[0].call(method, path, body, token)
@@ -62,7 +64,7 @@ class Respondent(Thread):
             self.stop.wait(0.02)
         return 0, None
 
-    def something(self, question: Any) -> dict[str, Any]:
+    def random_answer(self, question: Any) -> dict[str, Any]:
         if self.dice.random() < 0.2:
             return {"kind": "skip"}
         options = [option["id"] for option in question.get("options", [])]
@@ -76,7 +78,7 @@ class Respondent(Thread):
 
 @contextmanager
 def answering(people: Sequence[Respondent]) -> Iterator[None]:
-    """They all answer as long as the block lasts."""
+    """Let all respondents answer while the block lasts."""
     for someone in people:
         someone.start()
     try:
@@ -89,10 +91,10 @@ def answering(people: Sequence[Respondent]) -> Iterator[None]:
 
 
 def all_acknowledged(people: Sequence[Respondent]) -> dict[str, list[dict[str, Any]]]:
-    """The answers of each session that were answered with 200."""
+    """Return the answers of each session that got a 200."""
     return {session: answers for someone in people for session, answers in list(someone.acknowledged.items())}
 
 
 def count(people: Sequence[Respondent]) -> int:
-    """How many answers were acknowledged so far."""
+    """Return the number of acknowledged answers so far."""
     return sum(len(answers) for someone in people for answers in list(someone.acknowledged.values()))

@@ -1,4 +1,4 @@
-"""The audit names every package and every file that is not what was chosen, and says honestly whether anybody could be asked."""
+"""The audit names every installed package and file that differs from the lock, and says whether the vulnerability index was reachable."""
 
 import base64
 import hashlib
@@ -39,8 +39,8 @@ def test_a_lock_is_read_by_any_spelling_and_without_a_hash_not_at_all(audit):
         audit.locked(LOCK + "jinja2==3\n")
 
 
-def test_what_is_installed_is_what_the_lock_says(audit):
-    """Of the packages that serve; that this is so for all of them, with all their files, `make audit` says."""
+def test_installed_packages_equal_the_lock(audit):
+    """Covers the packages that serve; `make audit` checks all packages with all their files."""
     wanted = audit.locked((ROOT / "requirements" / "run.txt").read_text())
 
     assert len(wanted) > 20
@@ -49,14 +49,14 @@ def test_what_is_installed_is_what_the_lock_says(audit):
 
 
 def test_a_package_that_is_not_the_locked_one_is_named(audit):
-    """Another version, a stranger, one that is missing; our own is none of them."""
+    """Named are another version, an unlocked package and a missing one, but not our own package."""
     present = {"flask": "3.1.2", "evil": "1.0", "pip": "23", "discern-survey": "0.1.0"}
 
     assert [problem.split(" ")[0] for problem in audit.differences(audit.locked(LOCK), present)] == ["evil", "flask", "typing-extensions"]
 
 
 class Installed(Distribution):
-    """A package with three files, of which one was changed and one is gone."""
+    """One of three files was changed and one is missing."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -90,8 +90,8 @@ def test_a_file_that_is_not_as_it_was_installed_is_named(audit, tmp_path):
         ),
     ],
 )
-def test_it_says_what_it_could_ask_and_fails_where_a_weakness_is_known(audit, printed, says, fails):
-    """No network is no failure, and an index that knows nothing is no clean bill."""
+def test_the_audit_fails_on_known_vulnerabilities_and_reports_an_unreachable_index(audit, printed, says, fails):
+    """No network is not a failure, and an index that knows nothing is not reported as a pass."""
     advice = audit.advice_of(printed)
 
     assert says in "\n".join(audit.report(advice))

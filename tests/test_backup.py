@@ -1,4 +1,4 @@
-"""The commands of docs/operations/backup.md, run while people answer: nothing that was in the database is lost, and CRMs go on."""
+"""The commands of docs/operations/backup.md work while people answer: no stored answer is lost, and CRMs get the current state."""
 
 import json
 import re
@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "operations" / "backup.md").read_text()
 
 
 def run(name, database_url, backup):
-    """The block of the page with this name, as it stands there."""
+    """Run the block of the page with this name, as written."""
     [script] = re.findall(rf"^```bash {name}\n(.*?)^```", PAGE, re.M | re.S)
     is_file = database_url.startswith("sqlite")
     database = database_url.removeprefix("sqlite:///") if is_file else database_url.replace("+psycopg", "")
@@ -43,13 +43,17 @@ def another_url(database_url, tmp_path, request):
 
 
 def newest(inbox, since):
-    """By contact the highest sequence that was heard since then: what was on its way when the backup was made comes before the news."""
-    told = [message["data"] for message in inbox.accepted[since:] if message["type"] == "contact.persona.updated"]
-    return {data["contact"]["id"]: data["sequence"] for data in sorted(told, key=lambda data: data["sequence"])}
+    """Return the highest sequence of each contact received since then; messages in flight at the time of the backup come before newer
+    ones.
+    """
+    updates = [message["data"] for message in inbox.accepted[since:] if message["type"] == "contact.persona.updated"]
+    return {data["contact"]["id"]: data["sequence"] for data in sorted(updates, key=lambda data: data["sequence"])}
 
 
-def test_a_backup_made_while_people_answer_is_restored_and_told(database_url, another_url, tmp_path: Path):
-    """Every answer that was acknowledged before it began is there; a receiver that drops what is old hears of everybody again."""
+def test_a_backup_made_while_people_answer_is_restored_and_published(database_url, another_url, tmp_path: Path):
+    """The copy has every answer acknowledged before the backup, and a receiver that drops old sequences accepts a message about every
+    contact.
+    """
     kind, backup = database_url.partition("+")[0].partition(":")[0], tmp_path / "backup"
     assert discern("publish", str(BANK), database_url=database_url).returncode == 0
     key = json.loads(discern("key", "create", "--scope", "admin", "--json", database_url=database_url).stdout)["key"]
@@ -67,8 +71,8 @@ def test_a_backup_made_while_people_answer_is_restored_and_told(database_url, an
         highest = newest(inbox, 0)
 
         run(f"restore-{kind}", another_url, backup)
-        assert "endpoints are told" in discern("restored", database_url=another_url).stdout
-        told = len(inbox.accepted)
+        assert "endpoints will get the present state" in discern("restored", database_url=another_url).stdout
+        received = len(inbox.accepted)
         with web_server(another_url) as (web, _), process("worker", database_url=another_url):
             for session, answers in before.items():
                 status, insight = web.call("GET", f"/api/v1/sessions/{session}", token=key)
@@ -76,14 +80,14 @@ def test_a_backup_made_while_people_answer_is_restored_and_told(database_url, an
             page = web.call("GET", "/api/v1/contacts?limit=200", token=key)[1]
             known = {item["id"] for item in page["items"]}
             until(
-                lambda: all(newest(inbox, told).get(known_item, 0) > highest.get(known_item, 0) for known_item in known),
-                "everybody is told of again",
+                lambda: all(newest(inbox, received).get(contact, 0) > highest.get(contact, 0) for contact in known),
+                "a message about every contact arrives",
             )
         assert inbox.refused == []
 
 
 def test_doctor_says_when_the_keys_are_not_those_of_the_backup(database_url, another_url, tmp_path: Path):
-    """The database alone is not enough, and nobody has to find out from a CRM that hears nothing."""
+    """The database alone is not enough: doctor reports it before a CRM misses messages."""
     kind, backup = database_url.partition("+")[0].partition(":")[0], tmp_path / "backup"
     key = json.loads(discern("key", "create", "--scope", "admin", "--json", database_url=database_url).stdout)["key"]
     with web_server(database_url) as (web, _):

@@ -24,7 +24,7 @@ def benchmark():
 
 @pytest.mark.parametrize("ways", [1, 5])
 def test_a_confidence_of_nine_tenths_is_right_nine_times_in_ten(benchmark, ways):
-    """100 respondents, 8 personas, 60 questions, asked on their own or in five ways: within .04 over four simulated worlds."""
+    """With 100 respondents, 8 personas and 60 questions, alone or in five variants, the error is below .04 over four simulated worlds."""
     stated, true, _ = np.mean([benchmark.calibration_at_stop(ways, 100, seed, test_respondents=300) for seed in range(4)], axis=0)
 
     assert stated >= 0.9
@@ -32,7 +32,7 @@ def test_a_confidence_of_nine_tenths_is_right_nine_times_in_ten(benchmark, ways)
 
 
 def test_paraphrases_become_one_topic(benchmark):
-    """Twelve topics, and repeats get a weight close to zero."""
+    """There are twelve topics, and repeated questions get a weight close to zero."""
     rng = np.random.default_rng(1)
     fit = benchmark.fit_world(benchmark.World.of(rng, 5), 100, rng)
 

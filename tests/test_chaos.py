@@ -1,5 +1,6 @@
-"""Kill anything at any moment: what was acknowledged is there, once, and everything that follows from it comes true. A short run of
-`benchmarks/chaos.py`."""
+"""Killed processes lose nothing: every acknowledged answer is stored once, and its consequences follow. A short run of
+`benchmarks/chaos.py`.
+"""
 
 from tests.chaos import Chaos, Findings
 from tests.survey_service.databases import clone, sqlite_copy
@@ -8,8 +9,8 @@ from tests.survey_service.databases import clone, sqlite_copy
 def is_well(findings: Findings) -> None:
     assert findings.refused == []
     assert (findings.lost, findings.doubled) == ([], [])
-    assert findings.untrue == []  # the stored belief is what the log says
-    assert findings.behind == []  # the receiver has the last word about every contact
+    assert findings.untrue == []  # the stored belief equals the one recomputed from the log
+    assert findings.behind == []  # the receiver has the last state of every contact
     assert findings.disordered == []
     assert findings.stuck == []
     assert findings.answers > 20
@@ -23,8 +24,8 @@ def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, t
     assert chaos.kills.total() >= 4
 
 
-def test_postgresql_may_die_too(private_postgres):
-    """The same, and the database server is killed and started again; nobody is restarted because of it."""
+def test_postgresql_survives_its_own_death(private_postgres):
+    """The database server is killed and restarted too; no other process is restarted for that."""
     with clone(private_postgres) as url:
         chaos = Chaos(url, respondents=6, seconds=10, kill_every=1.5, server=private_postgres)
         is_well(chaos.run())

@@ -1,4 +1,4 @@
-"""The `discern` command, as a person or a script meets it."""
+"""The `discern` command, as a person or a script uses it."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
 
 
 def test_check_prints_ten_located_problems_for_ten_mistakes_and_exits_1():
-    """Each with its file, line, way and remedy."""
+    """Each problem has its file, line, path and remedy."""
     done = discern("check", str(TEN_MISTAKES), database_url="sqlite://")
 
     assert done.returncode == 1
@@ -28,7 +28,7 @@ def test_check_prints_ten_located_problems_for_ten_mistakes_and_exits_1():
 
 
 def test_check_as_json_is_one_object_on_stdout():
-    """For programs."""
+    """The JSON form is for programs."""
     done = discern("check", str(TEN_MISTAKES), "--json", database_url="sqlite://")
 
     report = json.loads(done.stdout)
@@ -37,25 +37,25 @@ def test_check_as_json_is_one_object_on_stdout():
 
 
 def test_the_example_bank_has_no_problem_and_no_warning():
-    """What we ship is what we preach."""
+    """The shipped example passes its own checks."""
     done = discern("check", str(EXAMPLE), database_url="sqlite://")
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_replay_of_real_answers_prints_its_table():
-    """793 car buyers; the belief after more questions agrees more with the belief after all of them."""
+    """With 793 car buyers the belief after more questions agrees more with the belief after all of them."""
     done = discern("replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), "--survey", "website", "--json", database_url="sqlite://")
 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["respondents"] == 793
     assert set(result["orders"]) == {"adaptive", "fixed", "random"}
-    adaptive = {item["questions"]: item for item in result["orders"]["adaptive"]}
-    random = {item["questions"]: item for item in result["orders"]["random"]}
+    adaptive = {row["questions"]: row for row in result["orders"]["adaptive"]}
+    random = {row["questions"]: row for row in result["orders"]["random"]}
     assert set(adaptive[5]) >= {"questions", "agreement", "confidence", "calibration_error", "log_score"}
     assert adaptive[5]["agreement"] > adaptive[2]["agreement"] > 0.6
     assert adaptive[5]["agreement"] > random[5]["agreement"] + 0.1
-    assert all(item["calibration_error"] < 0.06 for item in adaptive.values())
+    assert all(row["calibration_error"] < 0.06 for row in adaptive.values())
 
     table = discern("replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), "--steps", "3", database_url="sqlite://").stdout
     assert table.startswith("793 respondents\n")
@@ -63,11 +63,11 @@ def test_replay_of_real_answers_prints_its_table():
 
 
 def test_replay_also_stops_as_the_survey_does():
-    """The survey `website` asks at most five questions until .85; told to stop at .8, stated and soft agreement are the same within .03."""
+    """The survey `website` asks at most five questions until .85; with a stop at .8, stated and soft agreement differ by less than .03."""
 
-    def at_stop(*wishes):
+    def at_stop(*options):
         done = discern(
-            "replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), *wishes, "--orders", "adaptive", "--json", database_url="sqlite://"
+            "replay", str(EXAMPLE), "--answers", str(CAR_BUYERS), *options, "--orders", "adaptive", "--json", database_url="sqlite://"
         )
         return json.loads(done.stdout)["at_stop"]["adaptive"]
 
@@ -75,10 +75,10 @@ def test_replay_also_stops_as_the_survey_does():
     assert own["questions"] < 5
     assert set(own["stopped_because"]) == {"confidence", "at_most"}
     assert own["agreement"] > 0.75
-    told = at_stop("--stop", "0.8")
-    assert set(told["stopped_because"]) <= {"confidence", "exhausted"}
-    assert abs(told["confidence"] - told["soft_agreement"]) < 0.03
-    assert told["questions"] > own["questions"]
+    stopped_earlier = at_stop("--stop", "0.8")
+    assert set(stopped_earlier["stopped_because"]) <= {"confidence", "exhausted"}
+    assert abs(stopped_earlier["confidence"] - stopped_earlier["soft_agreement"]) < 0.03
+    assert stopped_earlier["questions"] > own["questions"]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_replay_also_stops_as_the_survey_does():
         (b"usage\n\xff\n", 'column "usage": "ÿ" is not an option'),
     ],
 )
-def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, words):
-    """Exit 1, every problem, no traceback."""
+def test_invalid_answers_are_located_and_explained(tmp_path, content, words):
+    """Every problem is printed without a traceback, and the exit code is 1."""
     answers = tmp_path / "answers.csv"
     answers.write_bytes(content if isinstance(content, bytes) else content.encode())
     bank = tmp_path / "bank.yaml"
@@ -112,19 +112,19 @@ def test_answers_that_do_not_fit_are_located_and_explained(tmp_path, content, wo
     assert done.stdout == ""
 
 
-def test_wrong_wishes_are_all_named(tmp_path):
-    """Orders, steps and surveys that do not exist."""
+def test_all_wrong_options_are_named(tmp_path):
+    """Covers orders, steps and surveys that do not exist."""
     answers = tmp_path / "answers.csv"
     answers.write_text("usage\nboth\n")
-    wishes = ("--orders", "adaptive,sideways", "--steps", "1,-2", "--survey", "none")
-    done = CliRunner().invoke(main, ["replay", str(EXAMPLE), "--answers", str(answers), *wishes])
+    options = ("--orders", "adaptive,sideways", "--steps", "1,-2", "--survey", "none")
+    done = CliRunner().invoke(main, ["replay", str(EXAMPLE), "--answers", str(answers), *options])
 
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 3
 
 
-def test_wrong_settings_are_told_before_anything_starts():
-    """All of them, exit 1."""
+def test_wrong_settings_are_reported_before_anything_starts():
+    """All wrong settings are named, and the exit code is 1."""
     wrong = {**environment("mysql://x"), "DISCERN_SECRET_KEYS": ""}
     done = subprocess.run(
         [sys.executable, "-m", "survey_service.cli.main", "migrate"], env=wrong, capture_output=True, text=True, check=False
@@ -155,7 +155,7 @@ def test_a_database_without_tables_is_a_hint_and_not_a_crash(tmp_path):
 
 
 def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(tmp_path):
-    """And not for an address inside our own network, unless the operator allows it."""
+    """A private address is refused unless the operator allows it."""
     url = f"sqlite:///{tmp_path}/new.db"
     discern("migrate", database_url=url)
 
@@ -168,6 +168,6 @@ def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(tmp_path):
 
 
 def test_usage_errors_exit_2():
-    """As every command does."""
+    """This holds for every command."""
     assert CliRunner().invoke(main, ["key", "create", "--scope", "king"]).exit_code == 2
     assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2

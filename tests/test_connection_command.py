@@ -1,4 +1,4 @@
-"""`discern connection`: added from a file, tested, tried without sending, removed."""
+"""`discern connection` adds a connection from a file, tests it, shows its requests without sending them, and removes it."""
 
 import json
 
@@ -25,7 +25,7 @@ def run(database_url):
 
 
 def test_a_connection_from_the_command_line(run, tmp_path):
-    """What is wrong in the file is named, what is missing over there ends with 1."""
+    """Problems of the file are named; missing fields in the CRM exit with 1."""
     file = tmp_path / "hubspot.json"
     file.write_text(json.dumps({"kind": "hubspot", "bank": "cars", "identity": [], "credential": {}}))
     refused = run("add", file)

@@ -1,4 +1,4 @@
-"""The database is full, read-only or gone: respondents are told to come back, and nothing is lost."""
+"""The database is full, read-only or down: respondents get a 503 with Retry-After, and nothing is lost."""
 
 import resource
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from tests.test_one_answer_to_webhook import BANK
 
 
 class Respondent:
-    """In front of a question, over real HTTP."""
+    """A respondent with an open question, over real HTTP."""
 
     def __init__(self, web):
         self.web = web
@@ -25,7 +25,7 @@ class Respondent:
         self.token, self.number = self.view["token"], 0
 
     def answers(self):
-        """The status of an answer to the question at hand; the same answer until it is taken."""
+        """Send an answer to the open question, the same one until it is accepted. Return the status."""
         body = {"answer_id": f"a{self.number}", "question": self.view["question"]["id"], "kind": "skip", "token": self.token}
         status, answer = self.web.call("POST", f"/api/v1/sessions/{self.view['session']}/answers", body)
         if status == 200:
@@ -44,7 +44,7 @@ class Respondent:
 
 @contextmanager
 def full_disk(processes):
-    """No file of these processes grows any more."""
+    """Let no file of these processes grow while the block lasts."""
     before = {process: resource.prlimit(process, resource.RLIMIT_FSIZE) for process in processes}
     for key, (_, hard) in before.items():
         resource.prlimit(key, resource.RLIMIT_FSIZE, (0, hard))
@@ -53,14 +53,14 @@ def full_disk(processes):
         resource.prlimit(key, resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_is_told_and_got_over_on_sqlite(sqlite_template, tmp_path):
-    """Answers are refused with 503 while nothing can be written, and taken as soon as it can be, by the same processes."""
+def test_sqlite_recovers_from_a_full_disk(sqlite_template, tmp_path):
+    """Answers get 503 while the disk is full and are accepted afterwards, by the same processes."""
     url = sqlite_copy(sqlite_template, tmp_path)
     assert discern("publish", str(BANK), database_url=url).returncode == 0
     with web_server(url) as (web, running):
         someone = Respondent(web)
         assert someone.answers() == 200
-        children = [int(item) for item in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
+        children = [int(pid) for pid in Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()]
         with full_disk(children):
             assert [someone.answers() for _ in range(3)] == [503] * 3
         assert [someone.answers() for _ in range(2)] == [200] * 2
@@ -74,8 +74,8 @@ CREATE TRIGGER full_disk BEFORE INSERT ON answer EXECUTE FUNCTION full_disk()
 """
 
 
-def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres):
-    """One server process meets one after the other, and none of them needs a restart."""
+def test_the_service_recovers_when_postgresql_was_full_read_only_or_down(private_postgres):
+    """One server process goes through all three faults without a restart."""
     with clone(private_postgres) as url:
         assert discern("publish", str(BANK), database_url=url).returncode == 0
 
@@ -92,14 +92,14 @@ def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres)
 
             private_postgres.execute("ALTER SYSTEM SET default_transaction_read_only = on")
             private_postgres.execute("SELECT pg_reload_conf()")
-            until(lambda: someone.answers() == 503, "the database takes nothing")
+            until(lambda: someone.answers() == 503, "the database refuses writes")
             assert web.call("GET", f"/api/v1/sessions/{someone.view['session']}", token=someone.token)[0] == 200
             with psycopg.connect(
                 host=str(private_postgres.folder), user="postgres", autocommit=True, options="-c default_transaction_read_only=off"
             ) as connection:
                 connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
                 connection.execute("SELECT pg_reload_conf()")
-            until(lambda: someone.answers() == 200, "the database takes answers again")
+            until(lambda: someone.answers() == 200, "the database accepts answers again")
 
             private_postgres.kill()
             assert [someone.answers() for _ in range(3)] == [503] * 3
@@ -111,8 +111,8 @@ def test_postgresql_that_is_full_read_only_or_gone_is_got_over(private_postgres)
             assert someone.stored(url) == someone.number
 
 
-def test_a_database_that_may_only_be_read_is_told(sqlite_template):
-    """SQLite on a file system that was mounted read-only: looking works, writing is a 503 with Retry-After."""
+def test_a_read_only_database_is_reported_to_respondents(sqlite_template):
+    """With SQLite on a read-only file system reading works, and writing gets a 503 with Retry-After."""
     url = f"sqlite:///file:{sqlite_template}?mode=ro&uri=true"
     app = create_app(Settings(database_url=url, secret_keys=(SECRET,)))
     response = app.test_client().post("/api/v1/surveys/post-purchase/sessions", json={})

@@ -1,4 +1,4 @@
-"""What the documents tell people to do works when it is done."""
+"""The commands and examples in the documents work."""
 
 import doctest
 import importlib
@@ -22,7 +22,7 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def test_the_walk_in_the_readme_works_as_it_is_written(tmp_path):
-    """Every command, in its order, on a machine where nothing is set up."""
+    """Every command runs in its order, on a machine without any set-up."""
     script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / "README.md", "bash"))
     script = script.replace(". .venv/bin/activate", "").replace("question_bank/", f"{ROOT}/question_bank/")
     script = script.replace("127.0.0.1:8100", f"127.0.0.1:{free_port()}")
@@ -48,7 +48,9 @@ def test_the_walk_in_the_readme_works_as_it_is_written(tmp_path):
 
 
 def read_until_belief(stream) -> str:
-    """The last thing the walk prints: one line of JSON with the belief. The service it started goes on, so the stream does not end."""
+    """Return the last line that the walk prints, JSON with the belief. The service that it started keeps running, so the stream does not
+    end.
+    """
     for line in stream:
         if b'"explanation"' in line:
             return line.decode()
@@ -56,7 +58,7 @@ def read_until_belief(stream) -> str:
 
 
 def test_the_replay_in_the_readme_prints_the_table_below_it():
-    """From the answers that ship with the project."""
+    """Uses the answers that ship with the project."""
     command, table = re.search(r"^```\n(discern replay .*?)\n```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.M | re.S).groups()
     own = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
@@ -66,25 +68,25 @@ def test_the_replay_in_the_readme_prints_the_table_below_it():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_and_pictures_lead_somewhere(document):
-    """Every relative link of every document."""
+def test_every_relative_link_has_a_target(document):
+    """Checks every relative link of every document."""
     for target in re.findall(r"\]\(([^)#\s]+)\)", document.read_text()):
         if not re.match(r"[a-z]+:", target):
             assert (document.parent / target).exists(), f"{document.name} points to {target}"
 
 
 def test_every_setting_in_the_readme_is_read_and_the_other_way_round():
-    """Nothing promised that does nothing; what exists and is for users is written down."""
+    """Every documented setting exists, and every setting for users is documented."""
     from survey_service.settings import _READERS
 
-    told = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
+    documented = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
     read = {name.upper() for name in _READERS}
-    assert told <= read
-    assert read - told == {"DEMO_RECEIVER", "RETENTION_DAYS"}
+    assert documented <= read
+    assert read - documented == {"DEMO_RECEIVER", "RETENTION_DAYS"}
 
 
 def test_the_examples_in_docstrings_run():
-    """A reader tries them first."""
+    """A reader tries the examples first."""
     tried = 0
     for package in ("adaptive", "question_bank", "survey_service"):
         for path in sorted((ROOT / package).rglob("*.py")):

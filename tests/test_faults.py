@@ -16,7 +16,7 @@ def test_every_fault_of_the_list_has_a_row():
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
 def test_the_tests_of_a_row_exist(row):
-    """By file and name."""
+    """Tests are named by file and function."""
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
 
     assert named

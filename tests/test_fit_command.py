@@ -28,7 +28,7 @@ def run(*words):
 
 @pytest.mark.parametrize("how", [("--personas", 2, "--columns", QUESTIONS), ("--label", "Who?")])
 def test_a_fitted_bank_is_checked_and_replayed_on_its_own_answers(tmp_path, answers, how):
-    """Nothing on stdout, a summary on stderr; the column map beside the bank lets the file be read again."""
+    """The summary goes to stderr and nothing to stdout; with the column map beside the bank the file can be replayed."""
     out = tmp_path / "My bank.yaml"
 
     done = run("fit", answers, *how, "--out", out)
@@ -44,7 +44,7 @@ def test_a_fitted_bank_is_checked_and_replayed_on_its_own_answers(tmp_path, answ
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path, answers):
-    """Equal to the byte."""
+    """The files are equal to the byte."""
     first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
     for out in (first, second):
         run("fit", answers, "--personas", 2, "--columns", QUESTIONS, "--seed", 7, "--bank-id", "planted", "--out", out)
@@ -68,7 +68,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path, answers):
     ],
 )
 def test_wrong_input_is_refused_and_leaves_no_file(tmp_path, content, wishes, words):
-    """Exit 1, no traceback."""
+    """The exit code is 1, without a traceback."""
     answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
     answers.write_bytes(content)
 
@@ -93,13 +93,13 @@ def test_wrong_input_is_refused_and_leaves_no_file(tmp_path, content, wishes, wo
     ],
 )
 def test_usage_errors_exit_2(tmp_path, answers, wishes):
-    """Exactly one way to give personas; with --from, only options that the bank does not fix."""
+    """Personas are given in exactly one way; with --from only options that the bank does not determine are allowed."""
     words = [str(wish).replace("{answers}", str(answers)) for wish in wishes]
     assert run("fit", answers, "--out", tmp_path / "bank.yaml", *words).exit_code == 2
 
 
 def test_the_number_of_personas_does_not_depend_on_the_number_of_processes(tmp_path, answers):
-    """One line per number, the choice, and BIC where it disagrees; the files are equal to the byte."""
+    """The table has a line per number of personas, the choice, and BIC where it differs; the files are equal to the byte."""
     first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
     outputs = [
         run("fit", answers, "--personas", "2..3", "--columns", QUESTIONS, "--bank-id", "p", "--jobs", jobs, "--out", out).stderr
@@ -118,7 +118,7 @@ def test_the_number_of_personas_does_not_depend_on_the_number_of_processes(tmp_p
 
 
 def test_a_bank_is_refitted_to_more_answers(tmp_path, answers):
-    """With the column names of the same file, with and without labels; the result is replayed on it."""
+    """The new file has the same columns, with and without labels; the result is replayed on it."""
     first = tmp_path / "first.yaml"
     run("fit", answers, "--label", "Who?", "--out", first)
     fresh = tmp_path / "fresh.csv"
@@ -136,7 +136,7 @@ def test_a_bank_is_refitted_to_more_answers(tmp_path, answers):
 
 
 def test_answers_unknown_to_the_bank_are_reported_with_their_cell(tmp_path, answers):
-    """An unknown option, a column of no question, and a label of no persona."""
+    """Reported are an unknown option, a column of no question, and a label of no persona."""
     first, fresh = tmp_path / "first.yaml", tmp_path / "fresh.csv"
     run("fit", answers, "--label", "Who?", "--out", first)
     lines = planted(30, seed=9).splitlines()
@@ -151,7 +151,7 @@ def test_answers_unknown_to_the_bank_are_reported_with_their_cell(tmp_path, answ
 
 
 def test_labels_may_be_probabilities(tmp_path):
-    """One column per persona; each respondent counts by its probabilities."""
+    """With a column per persona each respondent counts by its probabilities."""
     answers, out = tmp_path / "a.csv", tmp_path / "bank.yaml"
     lines = [f"{n % 5 + 1},{n // 3 % 4 + 1},{0.9 if n % 5 < 2 else 0.2},{0.1 if n % 5 < 2 else 0.8}" for n in range(60)]
     answers.write_text("\n".join(["q,r,Buyers,Lookers", *lines]))
@@ -200,7 +200,7 @@ def test_parquet_and_semicolons_are_fitted_and_replayed_alike(tmp_path, answers)
 
 
 def test_replay_refuses_a_file_with_repeated_lines(tmp_path, answers):
-    """With the line, like fit."""
+    """The error names the line, as that of fit does."""
     first, twice = tmp_path / "first.yaml", tmp_path / "twice.csv"
     run("fit", answers, "--label", "Who?", "--out", first)
     header, *lines = answers.read_text(encoding="utf-8").splitlines()

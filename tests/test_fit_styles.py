@@ -1,4 +1,4 @@
-"""`discern fit --styles`: styles are kept only where they predict new respondents better."""
+"""`discern fit --styles`: styles are kept only if they predict new respondents better."""
 
 import json
 
@@ -32,7 +32,7 @@ def right_after_eight(bank, people):
 
 @pytest.fixture(scope="module")
 def styled(tmp_path_factory):
-    """A bank fitted with styles to people who have them; what the fit said stands beside it."""
+    """Fit a bank with styles to respondents who have them. Return the bank's path and the summary of the fit."""
     folder = tmp_path_factory.mktemp("styles")
     training, out = written(folder, "teach.csv", 2, 1), folder / "styled.yaml"
     summary = run("fit", training, *LABEL, "--styles", "--out", out).stderr
@@ -66,7 +66,7 @@ def test_personas_without_styles_get_none(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_styles(tmp_path, styled):
-    """Equal to the byte, with one process or two."""
+    """The files are equal to the byte, with one process or two."""
     again = tmp_path / "again.yaml"
     run("fit", styled[0].parent / "teach.csv", *LABEL, "--styles", "--jobs", 2, "--out", again)
 
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_styles(tmp_path, styled):
 
 @pytest.mark.parametrize("how", [("--label", "who"), ("--without", "who")])
 def test_a_bank_with_styles_is_refitted_to_more_answers(tmp_path, styled, how):
-    """With labels and without, its styles are kept, their shares and tables change, and accuracy on new respondents does not fall."""
+    """With and without labels the styles stay, their shares and tables change, and accuracy on new respondents does not fall."""
     before, out = styled[0], tmp_path / "next.yaml"
     more, people = written(tmp_path, "more.csv", 2, 3), written(tmp_path, "new.csv", 2, 2)
 
@@ -89,7 +89,7 @@ def test_a_bank_with_styles_is_refitted_to_more_answers(tmp_path, styled, how):
 
 
 def test_styles_cannot_be_combined_with_from(styled):
-    """Exit 2: --from keeps the styles of the bank."""
+    """The exit code is 2, because --from keeps the styles of the bank."""
     done = CliRunner().invoke(main, ["fit", "a.csv", "--from", str(styled[0]), "--styles", "--out", "b.yaml"])
 
     assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""Whatever comes from outside is read or refused in the reader's own words; `make fuzz` does this for ten minutes."""
+"""Every parser of external input accepts it or raises an announced exception; `make fuzz` checks this for ten minutes."""
 
 import logging
 
@@ -13,7 +13,7 @@ PURE = {target.name: target for target in pure_targets()}
 SERVED = ("intake", "source: hubspot", "source: shopify", "source: signed", "pages")
 EXECUTIONS = 300
 BOUND = 300
-"""MiB. The largest bomb has ten; what reads it may hold it a few times."""
+"""MiB. The largest bomb has ten; a parser may hold a few copies."""
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def targets(tmp_path_factory, sqlite_template):
 
 
 @pytest.mark.parametrize("name", [*PURE, *SERVED])
-def test_rubbish_is_refused_and_breaks_nothing(targets, name):
-    """The same rubbish each time: good input, known bombs, and good input changed at random."""
+def test_fuzzed_input_is_accepted_or_refused(targets, name):
+    """The inputs are the same each time: valid, known bombs, and valid with random changes."""
     outcome = fuzz(targets[name], seed=11, executions=EXECUTIONS)
 
     assert outcome.crashes == {}
@@ -35,8 +35,8 @@ def test_rubbish_is_refused_and_breaks_nothing(targets, name):
     assert outcome.peak < BOUND
 
 
-def test_what_breaks_is_noticed():
-    """A reader that raises what it did not announce, and one that announces it."""
+def test_an_unannounced_exception_is_found():
+    """The fuzzer finds a target that raises an unannounced exception, and accepts one that raises an announced one."""
 
     def read(given):
         raise KeyError(given[:1])

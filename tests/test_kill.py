@@ -1,4 +1,4 @@
-"""Acknowledged means durable: the web process is killed in the middle of answering, again and again."""
+"""Acknowledged answers are durable: the web process is killed repeatedly while respondents answer."""
 
 import json
 import os
@@ -14,7 +14,7 @@ KILLS = 50
 
 
 def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(database_url):
-    """Whatever was answered with 200 is in the log, and the CRM ends with the last belief of every contact."""
+    """Every answer that got a 200 is in the log, and the CRM gets the last belief of every contact."""
     assert discern("publish", str(BANK), database_url=database_url).returncode == 0
     key = json.loads(discern("key", "create", "--scope", "admin", "--json", database_url=database_url).stdout)["key"]
 
@@ -44,19 +44,19 @@ def test_every_acknowledged_answer_survives_fifty_kills_and_its_webhook_arrives(
                     assert log[answer["answer_id"]]["kind"] == answer["kind"]
                 last[session] = insight["belief"]
 
-            def told():
+            def received():
                 updates = [message["data"] for message in inbox.of_type("contact.persona.updated")]
                 return {(update["sequence"], tuple(update["probabilities"].values())) for update in updates}
 
             expected = {(belief["sequence"], tuple(rounded(belief["probabilities"]).values())) for belief in last.values()}
-            until(lambda: expected <= told(), "the CRM has the last belief of every contact")
+            until(lambda: expected <= received(), "the CRM has the last belief of every contact")
         assert inbox.refused == []
     assert len(acknowledged) >= 4
     assert sum(map(len, acknowledged.values())) >= KILLS
 
 
 def kill_a_worker(master: int) -> None:
-    """SIGKILL one of gunicorn's worker processes; its master starts another."""
+    """Kill one of gunicorn's worker processes with SIGKILL; its master starts another."""
     children = [int(child) for child in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
     if children:
         os.kill(children[0], signal.SIGKILL)

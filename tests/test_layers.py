@@ -1,4 +1,4 @@
-"""The layout of the code, read from its imports: packages import only what lies below them, and files stay within their bounds."""
+"""The layout of the code, read from its imports: packages import only what is below them, and files stay within their bounds."""
 
 import ast
 import sys
@@ -48,7 +48,7 @@ ORDER = [
     "adaptive.learning",
     "adaptive",
 ]
-"""Every room from the top down. A room imports only rooms below it; a new room gets its place here."""
+"""Every package from top to bottom. A package imports only packages below it; a new package must be added here."""
 
 MAY_IMPORT = {
     "adaptive": {"adaptive", "numpy", "scipy"},
@@ -78,29 +78,31 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_every_room_has_its_place(house):
-    """The list of rooms is complete and names no room that is gone."""
+def test_every_package_is_listed(house):
+    """The list of packages is complete and names none that was removed."""
     assert sorted(ORDER) == house.rooms
 
 
 def test_imports_lead_downwards(house):
-    """A room imports only rooms below it."""
+    """A package imports only packages below it."""
     assert house.upward(ORDER) == []
 
 
-def test_no_circles(house):
-    """No modules and no rooms import one another."""
+def test_no_circular_imports(house):
+    """No modules and no packages import one another in a circle."""
     assert circles(house.imports) == []
     assert circles(house.room_imports) == []
 
 
 def test_circles_are_found():
-    """The search for circles finds one, however long it is."""
+    """The search for circles finds one of any length."""
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
 
 
-def test_rooms_and_files_stay_within_their_bounds(house):
-    """Few rooms, few loose modules, few files a folder, few very short files. A new package raises its bound here on purpose."""
+def test_packages_and_files_stay_within_their_bounds(house):
+    """The numbers of packages, loose modules, files per folder and very short files are bounded. A new package raises its bound on
+    purpose.
+    """
     lines = list(house.line_counts().values())
 
     assert len(house.rooms) <= 36
@@ -113,15 +115,15 @@ def test_rooms_and_files_stay_within_their_bounds(house):
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_lower_package_imports_only_what_it_may(package):
-    """adaptive and question_bank know no web and no database."""
+def test_lower_packages_import_no_higher_ones(package):
+    """adaptive and question_bank import neither the web nor the database."""
     for path in sorted((ROOT / package).rglob("*.py")):
         foreign = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - MAY_IMPORT[package]
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
-def test_only_app_imports_routes_of_other_rooms(house):
-    """Rooms meet in the database and in app.py, not in each other's URLs."""
+def test_only_app_imports_routes_of_other_packages(house):
+    """Packages meet in the database and in app.py, not in each other's URLs."""
     for module, imported in house.imports.items():
         if module == "survey_service.app":
             continue
@@ -132,13 +134,13 @@ def test_only_app_imports_routes_of_other_rooms(house):
 
 
 ALLOWED_ROUTES = {
-    "survey_service.email_links.pages": {"survey_service.hosted.pages"},  # a link leads on to the page of its session
-    "survey_service.demo.routes": {"survey_service.embed.routes"},  # the shop sends the same files
+    "survey_service.email_links.pages": {"survey_service.hosted.pages"},  # a link redirects to the page of its session
+    "survey_service.demo.routes": {"survey_service.embed.routes"},  # the shop serves the same files
 }
 
 
 def test_only_the_edge_knows_the_web_framework(house):
-    """A use case is a function of plain values: a route, a command or a test can call it."""
+    """A use case is a function of plain values, so a route, a command or a test can call it."""
     for path in house.files.values():
         if path.name not in KNOWS_THE_WEB:
             web = {name.split(".")[0] for name in imports(path)} & WEB

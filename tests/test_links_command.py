@@ -1,4 +1,4 @@
-"""`discern links`: a file of contacts becomes a file of links."""
+"""`discern links` turns a file of contacts into a file of links."""
 
 import csv
 import io
@@ -72,7 +72,7 @@ def test_links_reports_every_problem_of_the_file(run):
     ],
 )
 def test_links_writes_the_columns_of_an_email_system(run, tmp_path, mailer, columns):
-    """The template contains its merge tags."""
+    """The template contains the merge tags of the email system."""
     template = tmp_path / "mail.html"
     arguments = ("all", "--for", mailer, "--question", "owns", "--template", str(template))
     done = run(*arguments, contacts="external_id,email\nzoe,z@example.com\n")
@@ -86,7 +86,7 @@ def test_links_writes_the_columns_of_an_email_system(run, tmp_path, mailer, colu
 
 
 def test_links_warns_about_too_many_columns(run, database_url):
-    """Mailchimp keeps thirty fields; a scale of thirteen points needs more."""
+    """Mailchimp allows thirty fields; a scale of thirteen points needs more."""
     assert run("all", "--for", "mailchimp").stderr.splitlines() == ["1 link"]
     store = Store(database_url)
     with store.writing() as session:

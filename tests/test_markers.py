@@ -1,4 +1,4 @@
-"""`make unit` leaves out what needs other programs, by markers that tests/conftest.py gives."""
+"""`make unit` leaves out tests that need other programs, by the markers of tests/conftest.py."""
 
 import re
 import subprocess
@@ -15,18 +15,18 @@ EXPRESSION = re.search(r"^unit:.*?-m \"(.+?)\"", (ROOT / "Makefile").read_text()
 def selected(*files):
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", EXPRESSION, *(str(file) for file in files)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 5), done.stdout  # 5: every test was left out
+    assert done.returncode in (0, 5), done.stdout  # 5: no test was selected
     return {line for line in done.stdout.splitlines() if "::" in line}
 
 
-def test_every_file_that_is_called_long_exists():
-    """A file that is renamed keeps its place."""
+def test_every_file_listed_as_slow_exists():
+    """A renamed file must be renamed in the list too."""
     assert set(LONG) <= {path.name for path in (ROOT / "tests").rglob("test_*.py")}
 
 
 @pytest.mark.parametrize("word", ["web_server(", "oracle(", 'which("tsc")', "subprocess.run("])
 def test_make_unit_leaves_out_what_starts_a_program(word):
-    """Our own command, Node or a compiler: no test of a file that names it is selected."""
+    """No test of a file that uses our command, Node or a compiler is selected."""
     files = [path for path in (ROOT / "tests").rglob("test_*.py") if word in path.read_text()]
     assert files
 
@@ -34,7 +34,7 @@ def test_make_unit_leaves_out_what_starts_a_program(word):
 
 
 def test_make_unit_runs_on_sqlite_only():
-    """A test that runs on both databases is selected once."""
+    """A test for both databases is selected once."""
     (file,) = (ROOT / "tests").rglob("test_answering.py")
 
     chosen = selected(file)

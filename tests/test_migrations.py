@@ -1,4 +1,4 @@
-"""The tables that migrations make are the tables of the models, on both databases, and the way back works."""
+"""Migrated tables equal the tables of the models, on both databases, and downgrades work."""
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -31,7 +31,7 @@ def empty_url(request, tmp_path):
 
 
 def test_migrating_an_empty_database_makes_the_tables_of_the_models(empty_url):
-    """Nothing to add, nothing to remove, no type that differs."""
+    """Alembic finds nothing to add or remove, and no different type."""
     engine = open_engine(empty_url)
     assert not is_usable(engine)
 
@@ -43,8 +43,8 @@ def test_migrating_an_empty_database_makes_the_tables_of_the_models(empty_url):
     engine.dispose()
 
 
-def test_constraints_are_migrated_too(empty_url, tmp_path):
-    """CHECK constraints are not compared by Alembic, so they are counted here, table by table."""
+def test_migrated_constraints_equal_those_of_the_models(empty_url, tmp_path):
+    """Alembic does not compare CHECK constraints, so they are counted here, table by table."""
     engine = open_engine(empty_url)
     migrate(engine)
     inspector = inspect(engine)
@@ -56,8 +56,8 @@ def test_constraints_are_migrated_too(empty_url, tmp_path):
     engine.dispose()
 
 
-def test_there_and_back_and_there_again(empty_url):
-    """A downgrade leaves nothing behind that stops the next upgrade; migrating twice is once."""
+def test_upgrade_downgrade_and_upgrade_work(empty_url):
+    """A downgrade leaves nothing that blocks the next upgrade; a second upgrade changes nothing."""
     engine = open_engine(empty_url)
     migrate(engine)
     migrate(engine)
@@ -80,8 +80,8 @@ LOG = [
 ]
 
 
-def test_what_was_stored_survives_every_migration_there_and_back(empty_url):
-    """A log written under the first tables is still there, whole and referring to what it referred to, under each later ones."""
+def test_stored_rows_survive_every_upgrade_and_downgrade(empty_url):
+    """A log written under the first tables is complete, with its references, under each later version."""
     engine = open_engine(empty_url)
     revisions = [script.revision for script in ScriptDirectory(str(scripts())).walk_revisions()][::-1]
     migrate(engine, revisions[0])
@@ -105,8 +105,8 @@ def test_what_was_stored_survives_every_migration_there_and_back(empty_url):
     engine.dispose()
 
 
-def test_each_migration_leaves_the_version_before_it_running(empty_url):
-    """While servers are exchanged one by one, old code works on new tables: nothing goes, and what is added can be left out."""
+def test_the_previous_version_works_after_each_migration(empty_url):
+    """During a rolling upgrade the old code works on the new tables: nothing is removed, and every new column may be omitted."""
     engine = open_engine(empty_url)
     revisions = [script.revision for script in ScriptDirectory(str(scripts())).walk_revisions()][::-1]
     before: dict[str, dict] = {}
@@ -125,13 +125,13 @@ def test_each_migration_leaves_the_version_before_it_running(empty_url):
     engine.dispose()
 
 
-def test_there_is_one_line_of_migrations():
-    """Two heads would leave it to chance which tables a database gets."""
+def test_migrations_have_one_head():
+    """With two heads the resulting tables would depend on chance."""
     assert len(ScriptDirectory(str(scripts())).get_heads()) == 1
 
 
-def test_sqlite_keeps_what_it_acknowledged_and_lets_readers_read(tmp_path):
-    """WAL, FULL, and foreign keys, on every connection of the pool."""
+def test_sqlite_commits_are_durable_and_readers_are_not_blocked(tmp_path):
+    """Every connection of the pool uses WAL, synchronous FULL and foreign keys."""
     store = Store(f"sqlite:///{tmp_path}/x.db")
     with store.reading() as session:
         pragma = {
@@ -142,8 +142,8 @@ def test_sqlite_keeps_what_it_acknowledged_and_lets_readers_read(tmp_path):
     assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_postgresql_waits_for_the_disk_even_where_the_server_says_otherwise(postgres_server):
-    """An operator's default of synchronous_commit off does not lose acknowledged answers."""
+def test_postgresql_commits_are_durable_whatever_the_server_default(postgres_server):
+    """A server-wide synchronous_commit = off does not affect acknowledged answers."""
     postgres_server.execute("CREATE DATABASE hasty")
     postgres_server.execute("ALTER DATABASE hasty SET synchronous_commit = off")
     store = Store(postgres_server.url("hasty"))
@@ -161,16 +161,16 @@ def test_postgresql_waits_for_the_disk_even_where_the_server_says_otherwise(post
         "INSERT INTO survey (id, bank, version) VALUES ('s', 'none', 1)",
     ],
 )
-def test_the_database_refuses_what_must_not_be(database_url, statement):
-    """The last line of defence is the table itself."""
+def test_the_database_refuses_invalid_rows(database_url, statement):
+    """Constraints of the tables refuse invalid rows."""
     engine = open_engine(database_url)
     with pytest.raises(IntegrityError), engine.begin() as connection:
         connection.execute(text(statement))
     engine.dispose()
 
 
-def test_a_failed_block_leaves_nothing(database_url):
-    """A use case that raises has written nothing."""
+def test_a_failed_transaction_writes_nothing(database_url):
+    """A use case that raises writes nothing."""
     store = Store(database_url)
     insert = text(CONTACT.format(sequence=0))
     with pytest.raises(ZeroDivisionError), store.writing() as session:
@@ -181,7 +181,7 @@ def test_a_failed_block_leaves_nothing(database_url):
     store.close()
 
 
-def test_opening_the_database_is_left_to_the_first_use(tmp_path):
+def test_creating_the_application_opens_no_database(tmp_path):
     """Creating the application touches no file."""
     url = f"sqlite:///{tmp_path}/x.db"
     Store(url).close()

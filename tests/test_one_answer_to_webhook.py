@@ -1,4 +1,4 @@
-"""The walk of one answer, told once with nothing replaced: gunicorn, a worker process, a database, and a CRM that trusts nobody."""
+"""One answer from end to end with nothing replaced: gunicorn, a worker process, a database, and a CRM that verifies signatures."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from tests.processes import discern, process, receiver, until, web_server
 BANK = Path(__file__).parent.parent / "question_bank" / "examples" / "car-buyers.yaml"
 
 
-def test_one_answer_walks_from_a_page_to_the_crm(database_url):
-    """It is acknowledged, believed, and told: once, signed, with the numbers of the engine."""
+def test_one_answer_goes_from_a_page_to_the_crm(database_url):
+    """The answer is acknowledged, changes the belief, and is sent once, signed, with the engine's numbers."""
     published = discern("publish", str(BANK), database_url=database_url)
     assert published.stdout == "car-buyers version 1\n", published.stderr
     key = json.loads(discern("key", "create", "--scope", "admin", "--json", database_url=database_url).stdout)["key"]
@@ -24,7 +24,7 @@ def test_one_answer_walks_from_a_page_to_the_crm(database_url):
         assert status == 201
         inbox.secret = endpoint["secret"]
 
-        # 1. The page starts a survey and posts an answer.
+        # 1. The page starts a session and posts an answer.
         status, view = web.call("POST", "/api/v1/surveys/website/sessions", {"language": "fr"})
         assert (status, view["status"], view["language"]) == (201, "open", "fr")
         question = view["question"]
@@ -33,7 +33,7 @@ def test_one_answer_walks_from_a_page_to_the_crm(database_url):
         answer = {"answer_id": "walk-1", "question": question["id"], "kind": "answer", "value": ticked, "seconds": 4.2}
         status, after = web.call("POST", f"/api/v1/sessions/{view['session']}/answers", {**answer, "token": view["token"]})
 
-        # 2. The reply has the next question, or the end; a lost reply may be asked for again.
+        # 2. The reply has the next question, or the end; after a lost reply the same request may be sent again.
         assert status == 200
         assert after["progress"]["answered"] == 1
         assert web.call("POST", f"/api/v1/sessions/{view['session']}/answers", {**answer, "token": view["token"]}) == (200, after)
@@ -52,12 +52,12 @@ def test_one_answer_walks_from_a_page_to_the_crm(database_url):
         assert message["data"]["sequence"] == insight["belief"]["sequence"]
         assert message["data"]["explanation"][0]["question"] == question["id"]
 
-        # 5. The log of deliveries says so, and nothing came twice or was refused.
+        # 5. The log of deliveries has it too, and no message was repeated or refused.
         def delivered():
             items = web.call("GET", f"/api/v1/deliveries?endpoint={endpoint['id']}", token=key)[1]["items"]
             return items if all(item["state"] == "delivered" for item in items) else None
 
-        items = until(delivered, "every delivery is settled")
+        items = until(delivered, "every delivery is recorded")
         assert [attempt["outcome"] for item in items for attempt in item["attempts"]] == ["delivered"] * len(items)
         assert len(inbox.ids) == len(set(inbox.ids)) == len(items)
         assert inbox.refused == []

@@ -38,7 +38,7 @@ def test_preview_prints_a_link_to_the_survey(run):
 
 
 def test_qr_writes_svg_or_png_by_suffix(run, tmp_path):
-    """The address in the code is printed."""
+    """The URL in the code is printed."""
     done = run("qr", "all", "--out", tmp_path / "a.svg", "--lang", "fr", "--hidden", "place=till 3")
     assert done.stdout == "https://ask.example/s/all?lang=fr&hidden-place=till+3\n"
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
@@ -47,7 +47,7 @@ def test_qr_writes_svg_or_png_by_suffix(run, tmp_path):
 
 
 def test_qr_reports_errors(run, tmp_path):
-    """Usage errors exit with 2; an unknown survey, a path that cannot be written and a too long address with 1."""
+    """Usage errors exit with 2; an unknown survey, an unwritable path and a URL that is too long exit with 1."""
     assert run("qr", "all", "--out", tmp_path / "a.gif").exit_code == 2
     assert run("qr", "all", "--out", tmp_path / "a.svg", "--hidden", "place").exit_code == 2
     assert run("qr", "nope", "--out", tmp_path / "a.svg").exit_code == 1

@@ -1,4 +1,4 @@
-"""Restarting loses nothing: requests under way are finished, and nobody is turned away while the old processes make room."""
+"""A restart loses nothing: running requests are finished, and new processes accept connections before the old ones stop."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def published(database_url):
 
 
 def test_new_processes_take_over_while_people_answer(published):
-    """SIGHUP, several times: not one connection is refused or cut off."""
+    """Several times SIGHUP: no connection is refused or cut off."""
     with web_server(published) as (web, running):
         people = [Respondent([web], seed) for seed in range(3)]
         with answering(people):
@@ -36,17 +36,17 @@ def test_new_processes_take_over_while_people_answer(published):
 
 
 def test_an_answer_under_way_is_finished_before_the_end(published):
-    """SIGTERM while the database makes it wait: the respondent still gets the reply, and the answer is there."""
+    """SIGTERM while an answer waits for the database: the respondent gets the reply, and the answer is stored."""
     engine = open_engine(published)
     with web_server(published) as (web, running):
         _, view = web.call("POST", "/api/v1/surveys/post-purchase/sessions", {})
         body = {"answer_id": "a", "question": view["question"]["id"], "kind": "skip", "token": view["token"]}
         with engine.connect().execution_options(discern_writes=True) as held, socket.create_connection(("127.0.0.1", web.port)) as plug:
-            held.execute(text("UPDATE survey_session SET page = 'held'"))  # nobody else can write to the session meanwhile
+            held.execute(text("UPDATE survey_session SET page = 'held'"))  # blocks every other writer of the session
             plug.sendall(as_request(f"/api/v1/sessions/{view['session']}/answers", body))
             until(lambda: has_read(plug), "the server has read the request")
             os.kill(running.pid, signal.SIGTERM)
-            until(lambda: not lets_in(web), "nobody new is let in")
+            until(lambda: not accepts_connections(web), "new connections are left waiting")
             held.rollback()
             reply = b"".join(iter(lambda: plug.recv(65536), b""))
         assert reply.startswith(b"HTTP/1.1 200 ")
@@ -56,8 +56,8 @@ def test_an_answer_under_way_is_finished_before_the_end(published):
     engine.dispose()
 
 
-def lets_in(web):
-    """Whether somebody new is answered; a server that is stopping leaves them waiting."""
+def accepts_connections(web):
+    """Return whether a new connection is answered; a stopping server leaves it waiting."""
     try:
         with socket.create_connection(("127.0.0.1", web.port), timeout=0.5) as plug:
             plug.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -73,7 +73,7 @@ def as_request(path, body):
 
 
 def has_read(plug):
-    """Whether nothing that was sent is left in the receiver's buffer, as the kernel tells it."""
+    """Return whether the receiver has read everything that was sent, according to the kernel."""
     ours, theirs = plug.getsockname()[1], plug.getpeername()[1]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         local, remote, _, queues = line.split()[1:5]

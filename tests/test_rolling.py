@@ -1,4 +1,4 @@
-"""Two versions at one database: the next one migrates it while people answer, and servers are exchanged one by one."""
+"""Two versions share one database: the next version migrates it while people answer, and servers are replaced in turn."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 class NextVersion:
-    """The same code in a folder of its own, with one more migration, which adds to every table that an answer writes."""
+    """The same code in another folder with one more migration, which changes every table that an answer writes."""
 
     def __init__(self, folder, database_url):
         self.folder = folder
@@ -65,7 +65,7 @@ class NextVersion:
 
 
 def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
-    """Before, between and after: nobody is refused, nothing is lost, and both versions send what there is to send."""
+    """Before, during and after the upgrade no request is refused, no answer is lost, and both versions send messages."""
     later = NextVersion(tmp_path / "next", database_url)
     assert discern("publish", str(BANK), database_url=database_url).returncode == 0
     key = discern("key", "create", "--scope", "admin", database_url=database_url).stdout.split()[-1]
@@ -73,24 +73,24 @@ def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
         inbox.secret = old.call("POST", "/api/v1/endpoints", {"url": inbox.url, "when": "every_answer"}, key)[1]["secret"]
         people = [Respondent([old], seed) for seed in range(3)]
 
-        def go_on(what):
+        def wait_for_answers(what):
             wanted = count(people) + 10
             until(lambda: count(people) >= wanted, f"people answer {what}")
 
         with answering(people):
-            go_on("before the migration")
+            wait_for_answers("before the migration")
             assert later.start("migrate").wait(60) == 0
-            go_on("on the old version with the next one's tables")
+            wait_for_answers("on the old version with the next one's tables")
             assert old.is_ready()
             with later.serving() as new:
                 for someone in people[1:]:
                     someone.webs.insert(0, new)
-                go_on("on both versions")
+                wait_for_answers("on both versions")
                 people[0].webs.insert(0, new)
-                go_on("on the new version")
+                wait_for_answers("on the new version")
                 os.killpg(running.pid, signal.SIGTERM)
                 running.wait(30)
-                go_on("without the old one")
+                wait_for_answers("without the old one")
                 for someone in people:
                     someone.stop.set()
                     someone.join()
@@ -109,8 +109,8 @@ def test_servers_are_exchanged_while_people_answer(database_url, tmp_path):
     assert not inbox.refused
 
 
-def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path):
-    """It has nothing to migrate, its commands work, and the doctor says what it sees."""
+def test_the_old_version_does_not_change_a_later_database(database_url, tmp_path):
+    """The old version has nothing to migrate, its commands work, and doctor reports the newer tables."""
     later = NextVersion(tmp_path / "next", database_url)
     assert later.start("migrate").wait(60) == 0
 
@@ -126,7 +126,7 @@ def test_the_old_version_leaves_a_later_database_as_it_is(database_url, tmp_path
 
 @pytest.fixture
 def busy(postgres_server):
-    """A table that somebody reads from for a long time, and the way to make an end of it."""
+    """Hold a lock on a table by a long read. Yield the URL, an engine, and the reading connection."""
     with clone(postgres_server) as url:
         engine = open_engine(url)
         reader = engine.connect()
@@ -136,14 +136,14 @@ def busy(postgres_server):
         engine.dispose()
 
 
-def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, monkeypatch):
-    """Who waits for a table on PostgreSQL stops all who come after: so it gives way, and comes back until it gets it."""
+def test_a_migration_that_waits_for_a_table_gives_way(busy, tmp_path, monkeypatch):
+    """A migration that waits for a lock on PostgreSQL blocks all later queries, so it gives up and retries until it gets the lock."""
     url, engine, reader = busy
     script = NextVersion(tmp_path / "next", url).folder / "migrations"
     monkeypatch.setattr(migrations, "scripts", lambda: script)
     monkeypatch.setattr(migrations, "LOCK_MS", 100)
-    waits, go_on = [], Event()
-    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), go_on.wait(30))))
+    waits, released = [], Event()
+    monkeypatch.setattr(migrations, "time", SimpleNamespace(sleep=lambda seconds: (waits.append(seconds), released.wait(30))))
 
     migration = Thread(target=migrate, args=[engine])
     migration.start()
@@ -152,7 +152,7 @@ def test_a_migration_that_waits_for_a_table_lets_the_others_by(busy, tmp_path, m
         other.execute(text("SELECT 1 FROM answer"))
         other.execute(text("DELETE FROM answer"))
     reader.rollback()
-    go_on.set()
+    released.set()
     migration.join(30)
 
     assert revision_of(engine) == "9999"

@@ -1,4 +1,4 @@
-"""docs/security.md names the tests that show that each attack is held, and each of these tests exists."""
+"""docs/security.md names the tests that show the defence against each attack, and each of these tests exists."""
 
 import ast
 import re
@@ -25,13 +25,13 @@ ATTACKERS = {
 
 
 def test_every_attacker_has_a_row():
-    """A row without a name goes on with the one above."""
+    """A row without a name continues the one above."""
     assert {row.split("|")[1].strip() for row in ROWS} - {""} == ATTACKERS
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[2].strip()[:60])
 def test_the_tests_of_a_row_exist(row):
-    """By file and name."""
+    """Tests are named by file and function."""
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
 
     assert named

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_figures_and_table():
 
 
 def test_questions_of_every_type_are_simulated(tmp_path):
-    """Ticks, numbers, a tree, a condition; a text has no gain and is never asked."""
+    """Covers multiple choices, numbers, a tree and a condition; a text has no gain and is never asked."""
     bank = tmp_path / "all.yaml"
     bank.write_text(EVERYTHING)
     figures = found(bank, "--respondents", 2000)
@@ -89,7 +89,7 @@ def test_questions_of_every_type_are_simulated(tmp_path):
 
 
 def test_skips_lower_accuracy_and_dropout_loses_respondents():
-    """Both can be tried before publishing."""
+    """Both can be simulated before publishing."""
     bank = read_bank(EXAMPLE.read_bytes(), EXAMPLE.name)
     good, bad = (figures(simulate_survey(bank, Options("website", 3000, 1, rate, rate))) for rate in (0.0, 0.3))
 
@@ -112,7 +112,7 @@ def test_skips_lower_accuracy_and_dropout_loses_respondents():
     ],
 )
 def test_wrong_options_are_refused(wishes, words, code):
-    """Exit 1 for what the bank does not have, 2 for what no bank has; nothing on stdout."""
+    """Exit 1 for names that the bank does not have, 2 for invalid options; stdout stays empty."""
     done = run(EXAMPLE, *wishes)
     assert done.exit_code == code
     assert words in done.stderr

@@ -1,4 +1,4 @@
-"""The walk of one answer as docs/architecture.md describes it: its files exist, and an answer enters few functions in few modules."""
+"""docs/architecture.md describes the path of one answer: its files exist, and an answer enters few functions in few modules."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ MOST_FUNCTIONS, MOST_MODULES = 50, 20
 
 
 def test_every_file_of_the_page_exists():
-    """A path on the page is a path in the repository."""
+    """Every path on the page exists in the repository."""
     paths = re.findall(r"`([\w/]+(?:/|\.\w+))`", PAGE)
 
     assert len(paths) > 30
@@ -59,7 +59,7 @@ def entered(service: Service, answer_id: str, question: str, value: object, star
 
 
 def test_an_answer_enters_few_functions(tmp_path):
-    """From the route to the commit, with a webhook endpoint, on the embedded database, in a process that has compiled the bank."""
+    """Measured from the route to the commit, with a webhook endpoint, on SQLite, after the bank was compiled."""
     from survey_service.store.migrate import migrate
     from survey_service.store.session import open_engine
 

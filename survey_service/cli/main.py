@@ -69,7 +69,7 @@ def migrate() -> None:
 @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1, 64))
-@click.option("--access-log", is_flag=True, help="A line a request on stdout: when, which route, how it went. Nobody's address, no token.")
+@click.option("--access-log", is_flag=True, help="A line a request on stdout: when, which route, how it went. No IP address, no token.")
 def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
     """Serve surveys and the API with gunicorn."""
     folder = folder_of_metrics()
@@ -84,7 +84,7 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 
 @main.command()
 def restored() -> None:
-    """After a restore: number all further messages above those that CRMs have, and send every endpoint the present state."""
+    """After a restore: continue the sequences above those that CRMs have, and send every endpoint the present state."""
     from survey_service.clock import utc_now
     from survey_service.outbox.resync import resume_after_restore
 

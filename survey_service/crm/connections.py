@@ -80,12 +80,12 @@ def _address(given: Mapping[str, Any], settings: Settings) -> Problems:
 def _identity(given: Mapping[str, Any]) -> Problems:
     possible = ADAPTERS[given["kind"]].IDENTITIES
     if not given["identity"]:
-        yield "identity", f"is empty: choose from {', '.join(possible)}, the surest first"
+        yield "identity", f"is empty: choose from {', '.join(possible)}, the most reliable first"
     for number, item in enumerate(given["identity"]):
         if item not in possible:
             yield f"identity.{number}", f'"{item}" is not possible here: choose from {", ".join(possible)}'
     if "external_id" in given["identity"] and given["kind"] not in ("http", "klaviyo", "brevo") and not given["external_id"].get("field"):
-        yield "external_id.field", "is missing: the name of the field over there that holds your ids of contacts"
+        yield "external_id.field", "is missing: the name of the CRM's field that holds your ids of contacts"
     if given["kind"] == "klaviyo" and not given["create_contacts"] and set(given["identity"]) != {"record_id"}:
         yield (
             "create_contacts",
@@ -96,7 +96,7 @@ def _identity(given: Mapping[str, Any]) -> Problems:
 def _mapping(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
     for theirs, ours in given["mapping"].items():
         if ours not in known:
-            yield f"mapping.{theirs}", f'"{ours}" is nothing that we have: choose from {", ".join(known)}'
+            yield f"mapping.{theirs}", f'"{ours}" is not a value that we have: choose from {", ".join(known)}'
     if not given["mapping"] and given["kind"] != "http":
         yield "mapping", "is empty: nothing would be sent"
 
@@ -116,7 +116,7 @@ def _template(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
         if given["template"] is not None:
             yield "template", "is for connections of the kind http"
     elif given["template"] is None:
-        yield "template", "is missing: the request that each contact is told with"
+        yield "template", "is missing: it describes the request for each contact"
     else:
         yield from http_template.wrong(given["url"], given["template"], known)
         yield from _headers("template.headers", given["template"].get("headers", {}))

@@ -30,7 +30,7 @@ EXAMPLE = {
     "template": {"method": "PATCH", "body": {"persona": "{{persona_top}}"}},
 }
 
-blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", description="CRMs that are told in their own language")
+blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", description="CRMs that get personas through their own API")
 
 
 @blueprint.post("/connections")

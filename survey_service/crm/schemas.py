@@ -15,7 +15,7 @@ CREDENTIAL = ({"type": "string"}, {"type": "object", "additionalProperties": {"t
 
 
 class ExternalIdFieldSchema(StrictSchema):
-    field = fields.String(validate=WORD, metadata={"description": "Their field that holds your ids of contacts"})
+    field = fields.String(validate=WORD, metadata={"description": "The CRM's field that holds your ids of contacts"})
     system = fields.String(validate=WORD, metadata={"description": "Which of a contact's external ids it holds; crm if not given"})
 
 
@@ -33,24 +33,24 @@ class TemplateSchema(StrictSchema):
 
 class ConnectionPatchSchema(StrictSchema):
     url = fields.String(
-        validate=validate.Length(min=1, max=LONGEST_URL), metadata={"description": "Up to the host name; of http, all of it"}
+        validate=validate.Length(min=1, max=LONGEST_URL), metadata={"description": "Scheme and host name; of the kind http, the whole URL"}
     )
     credentials = fields.Dict(
         keys=fields.String(),
         values=fields.Raw(metadata={"anyOf": CREDENTIAL}),
-        metadata={"description": "Kept encrypted, shown to nobody"},
+        metadata={"description": "Stored encrypted and never shown"},
     )
-    identity = fields.List(fields.String(), metadata={"description": "By what contacts are found, the surest first"})
+    identity = fields.List(fields.String(), metadata={"description": "How contacts are found, the most reliable first"})
     external_id = fields.Nested(ExternalIdFieldSchema)
     mapping = fields.Dict(
         keys=fields.String(validate=WORD),
         values=fields.String(),
         validate=validate.Length(max=MOST_FIELDS),
-        metadata={"description": "By the name of their field, the name of our value"},
+        metadata={"description": "The name of our value, by the name of the CRM's field"},
     )
     options = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String(validate=WORD)))
     template = fields.Nested(TemplateSchema)
-    create_contacts = Truth(metadata={"description": "May contacts be made that are not there?"})
+    create_contacts = Truth(metadata={"description": "May missing contacts be created?"})
     when = fields.String(validate=validate.OneOf(SEND_WHEN))
     description = fields.String(validate=validate.Length(max=200))
     state = fields.String(validate=validate.OneOf(["active", "disabled"]))
@@ -61,7 +61,7 @@ class ConnectionPostSchema(ConnectionPatchSchema):
         exclude = ("state",)
 
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
-    bank = fields.String(required=True, metadata={"description": "Whose personas are told"})
+    bank = fields.String(required=True, metadata={"description": "The bank whose personas are sent"})
 
 
 class ConnectionSchema(StrictSchema):

@@ -56,7 +56,7 @@ def _link_next_calls(call: str, body: dict[str, str]) -> dict[str, Any]:
     return {"operationId": f"respondent.{call}", "parameters": OF_THE_SESSION, "requestBody": body}
 
 
-WORDS = {"in": "query", "name": "words", "schema": {"type": "string"}, "description": "Bring the words of the interface"}
+WORDS = {"in": "query", "name": "words", "schema": {"type": "string"}, "description": "Include the texts of the interface"}
 
 blueprint = ApiBlueprint("respondent", __name__, url_prefix="/api/v1", description="What the widget calls")
 blueprint.before_request(check_origin)

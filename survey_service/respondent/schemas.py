@@ -57,17 +57,17 @@ class StartSchema(StrictSchema):
     consent = Truth(
         allow_none=True,
         metadata={
-            "description": "true: the respondent has agreed. false: nobody has asked yet: where the survey requires consent nothing is "
-            "stored, and the view comes without session and token. Left out: the client sees to it"
+            "description": "true: the respondent has agreed. false: the respondent was not asked yet: if consent is required nothing is "
+            "stored, and the view comes without session and token. Left out: the client handles consent"
         },
     )
 
-    words = Truth(metadata={"description": "The view shall bring the words of the interface"})
+    words = Truth(metadata={"description": "Include the texts of the interface in the view"})
 
     @validates_schema
     def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("link") and data.get("identity"):
-            raise ValidationError("says who this is, and so does identity: send one of them", "link")
+            raise ValidationError("identifies the contact, and so does identity: send one of them", "link")
 
 
 class TokenSchema(StrictSchema):
@@ -132,10 +132,10 @@ class AnswerSchema(StrictSchema):
     value = fields.Raw(allow_none=True, metadata={"anyOf": VALUES})
     website = fields.String(
         validate=validate.Length(max=2000),
-        metadata={"description": "A field that people do not see: what a machine writes into it makes the answer count as no evidence"},
+        metadata={"description": "A field that people do not see: if it is filled, the answer counts as no evidence"},
     )
     seconds = Number(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
-    draft = Truth(metadata={"description": "Left behind without being confirmed: it counts, and its question stays the one that is asked"})
+    draft = Truth(metadata={"description": "Not confirmed by the respondent: it counts, and its question is still asked"})
 
     @validates_schema
     def _value_with_answer(self, data: dict[str, Any], **_: Any) -> None:
@@ -245,7 +245,7 @@ class ViewSchema(StrictSchema):
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         return obj
 
-    session = fields.String(metadata={"description": "Missing where nothing is stored before the respondent agrees"})
+    session = fields.String(metadata={"description": "Missing as long as consent is required and not given"})
     token = fields.String(metadata={"description": "Only in the answer that starts the session"})
     survey = fields.String(required=True)
     bank_version = fields.Integer(required=True)
@@ -258,13 +258,15 @@ class ViewSchema(StrictSchema):
     progress = fields.Nested(ProgressSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
     claimed = fields.Dict(metadata={"description": "The click of an email link: question, value, text; the first act confirms it"})
-    consent = fields.Dict(metadata={"description": "Text and whether it is required; until the first answer, where the survey asks for it"})
+    consent = fields.Dict(
+        metadata={"description": "Text and whether it is required; until the first answer, if the survey asks for consent"}
+    )
     words = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         metadata={"description": "The interface in the language of the session, for the widget"},
     )
-    belief = fields.Raw(metadata={"description": "With an API key the whole belief; to the browser only where the survey reveals it"})
+    belief = fields.Raw(metadata={"description": "With an API key the whole belief; in the browser only if the survey reveals it"})
     explanation = fields.List(fields.Dict(), metadata={"description": "With an API key: weights of evidence in bits"})
-    log = fields.List(fields.Dict(), metadata={"description": "With an API key: everything that was given"})
+    log = fields.List(fields.Dict(), metadata={"description": "With an API key: every answer, skip and withdrawal"})
     manner = fields.Dict(metadata={"description": "With an API key: median pace, as a multiple of the least time, and straight_lining"})

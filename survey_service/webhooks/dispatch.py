@@ -90,7 +90,7 @@ def step(hands: Sender, due_by: datetime | None = None, lanes: Sequence[str] = m
         line = look.line(hands, session, now)
     if line is None:
         return False
-    # What a failing machine forgets of this is sent again under the same id, which receivers are told to expect.
+    # Not durable: after a crash of the machine a message may be sent again with the same id, which receivers must expect.
     with hands.store.writing_fast() as session:
         batch = claim.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
     found = batch is not None

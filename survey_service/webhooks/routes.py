@@ -43,7 +43,7 @@ FIELDS = (
 )
 MOMENTS = ("paused_until", "failing_since", "probe_at", "created_at", "updated_at")
 
-blueprint = ApiBlueprint("webhooks", __name__, url_prefix="/api/v1", description="Where messages go, and what became of them")
+blueprint = ApiBlueprint("webhooks", __name__, url_prefix="/api/v1", description="Endpoints that get messages, and the deliveries to them")
 
 
 @blueprint.post("/endpoints")

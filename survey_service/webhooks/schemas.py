@@ -17,7 +17,7 @@ LARGEST_ID = 2**63 - 1
 ADDRESS = {"pattern": "^https?://", "example": "https://crm.example.com/hooks/discern"}
 HEADERS = {
     "propertyNames": {"pattern": f"^(?:{NAME})$"},
-    "description": "Sent with every message, kept encrypted and never shown again; replaces those that are there",
+    "description": "Sent with every message, stored encrypted and never shown again; replaces all earlier headers",
 }
 EVENT = fields.String(validate=validate.Length(max=100), metadata={"enum": EVENT_TYPES})
 
@@ -29,7 +29,7 @@ class EndpointPatchSchema(StrictSchema):
         validate=validate.Length(max=50),
         metadata={"description": "Empty: all"},
     )
-    when = fields.String(validate=validate.OneOf(SEND_WHEN), metadata={"description": "How soon to hear of a change of persona"})
+    when = fields.String(validate=validate.OneOf(SEND_WHEN), metadata={"description": "How soon to send a change of persona"})
     description = fields.String(validate=validate.Length(max=200))
     include_pii = Truth(metadata={"description": "Send e-mail addresses and free text too?"})
     format = fields.String(validate=validate.OneOf(FORMATS), metadata={"description": "flat: one level, for a CRM that maps only scalars"})
@@ -39,11 +39,11 @@ class EndpointPatchSchema(StrictSchema):
         validate=validate.Length(max=MOST_HEADERS),
         metadata=HEADERS,
     )
-    bulk = Truth(metadata={"description": "Send what concerns the whole base? If not, read GET /contacts?updated_since= instead"})
+    bulk = Truth(metadata={"description": "Send bulk messages, about all contacts? If not, read GET /contacts?updated_since= instead"})
     per_second = Number(
         allow_none=True,
         validate=validate.Range(0.01, 10_000),
-        metadata={"description": "How many messages to send at most; null: as fast as they are taken"},
+        metadata={"description": "Maximum of messages per second; null: no limit"},
     )
     state = fields.String(validate=validate.OneOf(["active", "disabled"]))
 
@@ -77,8 +77,10 @@ class EndpointSchema(StrictSchema):
     awaits_ping = fields.Boolean(metadata={"description": "Enabled again: nothing is sent until a ping has arrived"})
     paused_until = fields.String(allow_none=True)
     failing_since = fields.String(allow_none=True)
-    probe_at = fields.String(allow_none=True, metadata={"description": "It fails so much that it is left in peace until then"})
-    clock_off = fields.Float(allow_none=True, metadata={"description": "Seconds that our clock is ahead of its clock, from a minute on"})
+    probe_at = fields.String(allow_none=True, metadata={"description": "The endpoint keeps failing: the next attempt is at this time"})
+    clock_off = fields.Float(
+        allow_none=True, metadata={"description": "Seconds that our clock is ahead of the receiver's, if at least a minute"}
+    )
     secret_prefix = fields.String()
     created_at = fields.String()
     updated_at = fields.String()
@@ -97,7 +99,7 @@ class RotateSchema(StrictSchema):
     overlap_hours = Whole(
         load_default=24,
         validate=validate.Range(0, 24 * MOST_DAYS_OF_OVERLAP),
-        metadata={"description": "How long the outgoing secret still signs; 0 when it has leaked"},
+        metadata={"description": "How long the old secret still signs; 0 if it has leaked"},
     )
 
 
@@ -108,19 +110,19 @@ class PingedSchema(StrictSchema):
 
 class ResyncSchema(StrictSchema):
     since = fields.AwareDateTime(metadata={"description": "Only contacts whose persona has changed since then"})
-    untold = Truth(load_default=False, metadata={"description": "Only contacts of whom the endpoint has missed something"})
+    untold = Truth(load_default=False, metadata={"description": "Only contacts with a change that the endpoint missed"})
 
 
 class ResyncedSchema(StrictSchema):
-    contacts = fields.Integer(metadata={"description": "How many are going to be told"})
+    contacts = fields.Integer(metadata={"description": "How many contacts are going to be sent"})
 
 
 class RetryManySchema(StrictSchema):
     endpoint = fields.String(required=True)
     type = fields.String(validate=validate.OneOf(EVENT_TYPES))
     state = fields.String(load_default="dead", validate=validate.OneOf(["dead"]))
-    start = fields.AwareDateTime(data_key="from", metadata={"description": "Made at this time or later"})
-    end = fields.AwareDateTime(data_key="to", metadata={"description": "Made before this time"})
+    start = fields.AwareDateTime(data_key="from", metadata={"description": "Created at this time or later"})
+    end = fields.AwareDateTime(data_key="to", metadata={"description": "Created before this time"})
 
 
 class RetriedSchema(StrictSchema):

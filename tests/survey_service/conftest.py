@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
-    """A service of its own for each test."""
+    """A service for each test."""
     from tests.survey_service.service import a_service
 
     made = a_service(database_url)
@@ -26,7 +26,7 @@ def service(database_url: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def one_service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests of a file that leave nothing behind which another could see."""
+    """One service for all tests of a file that leave no state which affects another."""
     from tests.survey_service.databases import clone, sqlite_copy
     from tests.survey_service.service import a_service
 

@@ -1,4 +1,4 @@
-"""Databases for tests: a SQLite file each, or a clone each on a PostgreSQL server of our own that ends with the tests."""
+"""Databases for tests: a SQLite file each, or a clone each on a PostgreSQL server that ends with the tests."""
 
 import os
 import shutil
@@ -23,12 +23,12 @@ LONGEST_START = 60.0
 
 
 class PostgresMissing(Exception):
-    """The programs of PostgreSQL are nowhere to be found."""
+    """The programs of PostgreSQL were not found."""
 
 
 @dataclass
 class Postgres:
-    """A running server that listens on a socket in its own folder, so that no port can be taken twice."""
+    """A running server that listens on a socket in its own folder, so that no port can conflict."""
 
     folder: Path
     programs: Path
@@ -36,7 +36,7 @@ class Postgres:
     numbers: Iterator[int] = field(default_factory=count)
 
     def run(self, program: str, *arguments: str) -> int:
-        """Its exit status. A server refuses to run as root, so there it runs as the user postgres."""
+        """Run a command. Return its exit status. PostgreSQL refuses to run as root, so root runs it as the user postgres."""
         command = [self.programs / program, "-D", self.folder / "data", *arguments]
         user = "postgres" if os.geteuid() == 0 else None
         return subprocess.run(
@@ -48,7 +48,7 @@ class Postgres:
         return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def start(self) -> None:
-        """After a SIGKILL more than once: what the old server left must have ended first."""
+        """Start the server, again if necessary: after a SIGKILL the old processes must end first."""
         deadline = time.monotonic() + LONGEST_START
         while self.run("pg_ctl", "start", "-w", "-l", str(self.folder / "log"), "-o", self.settings):
             if time.monotonic() > deadline:
@@ -56,7 +56,7 @@ class Postgres:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        """SIGKILL to the server and to everything it had started, at once: as when its machine has no memory left."""
+        """Kill the server and its children with SIGKILL at once, as on a machine without memory."""
         server = self.pid
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         for process in (server, *map(int, children)):
@@ -72,7 +72,7 @@ class Postgres:
 
 
 def binaries() -> Path:
-    """The folder of the newest PostgreSQL. Raises PostgresMissing."""
+    """Return the folder of the newest PostgreSQL. Raises PostgresMissing."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
     on_path = shutil.which("initdb")
     if versions:
@@ -84,9 +84,9 @@ def binaries() -> Path:
 
 @contextmanager
 def postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """A server with a template database that has all tables.
+    """Run a server with a template database that has all tables.
 
-    One that is not `durable` does not wait for the disk: what tests write is gone with them anyway.
+    One that is not `durable` does not wait for the disk: tests need no durability across crashes.
     """
     programs, folder = binaries(), Path(mkdtemp(prefix="discern-pg-"))
     settings = f"-c listen_addresses= -c unix_socket_directories={folder} -c max_connections=200"
@@ -109,7 +109,7 @@ def postgres(*, durable: bool = False) -> Iterator[Postgres]:
 
 @contextmanager
 def clone(server: Postgres) -> Iterator[str]:
-    """The address of a database with all tables and no rows, for one test."""
+    """Create a database with all tables and no rows. Yield its URL."""
     name = f"test_{next(server.numbers)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     try:
@@ -119,12 +119,12 @@ def clone(server: Postgres) -> Iterator[str]:
 
 
 def sqlite_copy(template: Path, folder: Path) -> str:
-    """The same in a file."""
+    """Copy the file with all tables and no rows. Return its URL."""
     return f"sqlite:///{shutil.copy(template, folder / 'discern.db')}"
 
 
 def create_tables(url: str) -> None:
-    """By the migrations, as everywhere else."""
+    """Create the tables by the migrations, as in production."""
     engine = open_engine(url)
     migrate(engine)
     engine.dispose()

@@ -1,4 +1,4 @@
-"""A real application on a real database, with a small bank and a clock that stands still until it is moved."""
+"""A real application on a real database, with a small bank and a clock that changes only when a test moves it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ class Clock:
 
 @dataclass
 class Service:
-    """The application with shorthands for what tests do all the time."""
+    """The application with shorthands for common calls."""
 
     app: Flask
     clock: Clock
@@ -105,7 +105,7 @@ class Service:
 
 @dataclass
 class Respondent:
-    """Somebody in the middle of a survey; `view` is what the last call said."""
+    """A respondent in a session; `view` is the latest response."""
 
     service: Service
     view: dict[str, Any]
@@ -140,7 +140,7 @@ class Respondent:
 
 
 def a_service(database_url: str, bank: str = BANK) -> Service:
-    """With `bank` published and an admin key; the tables are there already."""
+    """Create a service with `bank` published and an admin key, on a database that has its tables."""
     clock = Clock()
     app = create_app(Settings(database_url=database_url, secret_keys=(SECRET,)), clock)
     parts: Parts = app.extensions["discern"]

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and all that is wrong is said at once."""
+"""Settings are read from the environment, and all problems are reported at once."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from survey_service.settings import Settings, SettingsInvalid
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def test_one_key_is_all_it_takes():
-    """Everything else has a default; there is no default secret."""
+def test_only_the_secret_key_is_required():
+    """Everything else has a default, except the secret."""
     settings = Settings.from_env({"DISCERN_SECRET_KEYS": KEY})
 
     assert settings.database_url == "sqlite:///var/discern.db"
@@ -19,7 +19,7 @@ def test_one_key_is_all_it_takes():
 
 
 def test_every_wrong_setting_is_reported_with_a_hint():
-    """Eight mistakes, eight lines, nothing started."""
+    """Eight mistakes give eight lines, and nothing is started."""
     environment = {
         "DISCERN_SECRET_KEYS": "short",
         "DISCERN_DATABASE_URL": "mysql://x/y",
@@ -39,7 +39,7 @@ def test_every_wrong_setting_is_reported_with_a_hint():
 
 
 def test_lists_and_networks_are_read():
-    """Keys newest first; networks with or without a length."""
+    """Keys are listed newest first; networks may have a length."""
     settings = Settings.from_env({"DISCERN_SECRET_KEYS": f"{KEY}, {KEY[::-1]}", "DISCERN_ALLOW_PRIVATE_TARGETS": "10.0.0.0/8,192.168.1.7"})
 
     assert settings.secret_keys == (KEY, KEY[::-1])

@@ -72,7 +72,7 @@ def wrong(url: str, template: Mapping[str, Any], known: Sequence[str]) -> Iterat
             continue
         for name in placeholders(part):
             if name not in known:
-                yield path, f'"{name}" is nothing that we have: choose from {", ".join(known)}'
+                yield path, f'"{name}" is not a value that we have: choose from {", ".join(known)}'
     if PLACEHOLDER.search(url) and not ORIGIN.match(url):
         yield "url", "a placeholder may stand behind the host name only"
 

@@ -1,4 +1,4 @@
-"""A bank with styles in service: they sharpen the belief, and nobody outside ever hears of them."""
+"""A served bank with styles: styles sharpen the belief, and no response or message contains one."""
 
 import json
 import math
@@ -29,14 +29,14 @@ STYLED = (
 
 @pytest.fixture
 def service(database_url):
-    """With the bank of cars, whose drivers are calm or not."""
+    """The service with the bank of cars, whose drivers have two styles."""
     made = a_service(database_url, STYLED)
     yield made
     made.parts.store.close()
 
 
 def test_the_belief_is_of_the_persona_and_no_style_leaves_the_service(service):
-    """To the person, the author's insight, the contact and the webhooks; the explanation adds up to what the persona won."""
+    """Respondent, insight, contact and webhook show personas only; the explanation adds up to the change of the persona's log odds."""
     endpoint = {"url": "https://crm.example/hook", "when": "every_answer"}
     assert service.call("POST", "/api/v1/endpoints", endpoint).status_code == 201
     identity = service.call("POST", "/api/v1/contacts/zoe/identity").json["identity"]
@@ -53,7 +53,7 @@ def test_the_belief_is_of_the_persona_and_no_style_leaves_the_service(service):
     expected = reference.belief(bank, given)
     assert insight["belief"]["probabilities"] == pytest.approx(expected, abs=1e-12)
     for persona, p in expected.items():
-        bits = sum(item["bits"][persona] for item in insight["explanation"])
+        bits = sum(entry["bits"][persona] for entry in insight["explanation"])
         assert bits == pytest.approx(math.log2(p / (1 - p)), abs=1e-9)  # the prior odds are even
     with service.parts.store.reading() as session:
         stored = [row.model_dump_json() for table in (Answer, Belief, Delivery) for row in session.exec(select(table))]
@@ -64,7 +64,7 @@ def test_the_belief_is_of_the_persona_and_no_style_leaves_the_service(service):
 
 
 def test_stored_answers_update_a_bank_with_styles(service, tmp_path):
-    """The draft has the same styles with tables and shares of their own, and is sound."""
+    """The draft bank has the same styles with updated tables and shares, and passes the checks."""
     for n in range(48):
         calm = n % 4 != 0
         someone = service.start("all")
@@ -81,12 +81,12 @@ def test_stored_answers_update_a_bank_with_styles(service, tmp_path):
     assert new.question("happy").likelihood["driver/wild"].values[0] > new.question("happy").likelihood["driver/zen"].values[0] + 0.5
     assert new.question("reasons") == old.question("reasons")
     assert sum(persona.prior for persona in new.personas) == pytest.approx(1)
-    assert [this_persona["persona"] for this_persona in found["personas"]] == ["driver", "family"]
+    assert [persona["persona"] for persona in found["personas"]] == ["driver", "family"]
     assert not any(style in json.dumps(found) for style in STYLES)
 
 
 def test_a_report_shows_personas():
-    """With the share of the persona, and of all its people together."""
+    """The report has the share of the persona, summed over its styles."""
     drivers, families = sections.personas_section(compile_bank(read_bank(STYLED))).tables
 
     assert drivers.caption == "The driver: 50% of the respondents"

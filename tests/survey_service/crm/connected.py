@@ -30,7 +30,7 @@ class Connected:
     def people(self, count: int, driver: float = 0.7) -> list[str]:
         made = [self.world.contact(f"crm-{number}") for number in range(count)]
         for contact in made:
-            self.world.believes(contact, driver)
+            self.world.store_belief(contact, driver)
         return made
 
     def named(self, contact: str, system: str, value: str) -> None:
@@ -40,7 +40,7 @@ class Connected:
     def step(self) -> bool:
         return sync.step(self.world.store, self.world.keys, LOOPBACK, self.world.clock, chance=lambda: 0.0)
 
-    def work(self) -> None:
+    def deliver_due(self) -> None:
         while self.step():
             pass
 

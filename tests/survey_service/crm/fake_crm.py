@@ -1,4 +1,4 @@
-"""A CRM on a port of its own that answers what the test wants, and remembers what it was asked."""
+"""A CRM on its own port that answers what the test sets and records the requests."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ Behaviour = Callable[[Asked], Answer]
 
 @dataclass
 class Crm:
-    """`answers` are used up in order; then `behaviour` speaks."""
+    """Return `answers` in order, then what `behaviour` returns."""
 
     behaviour: Behaviour
     answers: list[Answer] = field(default_factory=list)
@@ -83,18 +83,18 @@ def crm(behaviour: Behaviour) -> Iterator[Crm]:
 
 
 def hubspot(asked: Asked) -> Answer:
-    """Takes everything, and answers as the real one does."""
+    """Accept everything and answer as the real HubSpot does."""
     inputs = (asked.body or {}).get("inputs", [])
     return Answer(200, {"status": "COMPLETE", "results": [hubspot_result(input_) for input_ in inputs], **MOMENTS})
 
 
-def hubspot_result(item: dict[str, Any]) -> dict[str, Any]:
-    record_id = item["id"] if "idProperty" not in item else "9001"
-    named = {item["idProperty"]: item["id"]} if "idProperty" in item else {}
+def hubspot_result(record: dict[str, Any]) -> dict[str, Any]:
+    record_id = record["id"] if "idProperty" not in record else "9001"
+    named = {record["idProperty"]: record["id"]} if "idProperty" in record else {}
     return {
         "id": record_id,
-        "objectWriteTraceId": item["objectWriteTraceId"],
-        "properties": {**item["properties"], **named},
+        "objectWriteTraceId": record["objectWriteTraceId"],
+        "properties": {**record["properties"], **named},
         "new": False,
         "archived": False,
         "createdAt": NOW,

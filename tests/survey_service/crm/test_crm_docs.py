@@ -1,4 +1,4 @@
-"""What docs/crm.md tells people to paste can be pasted."""
+"""The examples in docs/crm.md work as written."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from tests.processes import ROOT
 EXAMPLES = [json.loads(item) for item in re.findall(r"^```json\n(.*?)^```", (ROOT / "docs" / "crm.md").read_text(), re.M | re.S)]
 
 
-@pytest.mark.parametrize("example", [this_example for this_example in EXAMPLES if "bank" in this_example], ids=lambda item: item["kind"])
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "bank" in example], ids=lambda item: item["kind"])
 def test_every_example_makes_a_connection(service, example):
-    """As it stands, but for credentials whose end is left to the imagination, and the name of the bank."""
+    """Only the shortened credentials and the name of the bank are replaced."""
     given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("car-buyers", "cars"))
     response = service.call("POST", "/api/v1/connections", given)
     assert response.status_code == 201, response.text
@@ -20,11 +20,9 @@ def test_every_example_makes_a_connection(service, example):
     assert shown.json == {"requests": [], "skipped": []}
 
 
-@pytest.mark.parametrize(
-    "example", [this_example for this_example in EXAMPLES if "bank" not in this_example], ids=lambda item: item["kind"]
-)
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "bank" not in example], ids=lambda item: item["kind"])
 def test_every_example_makes_a_source(service, example):
-    """As it stands, but for the secret and the name of the survey."""
+    """Only the secret and the name of the survey are replaced."""
     given = json.loads(json.dumps(example).replace("\\u2026", "x").replace("after-purchase", "all"))
     response = service.call("POST", "/api/v1/sources", given)
     assert response.status_code == 201, response.text

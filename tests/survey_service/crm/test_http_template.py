@@ -1,4 +1,4 @@
-"""The generic connection: a template without logic, whose values can never break out of their place."""
+"""The generic connection fills a template without logic, and no value can change the structure of the request."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ BODY = {
 
 
 def test_a_placeholder_alone_keeps_its_type_and_in_text_becomes_text():
-    """Numbers stay numbers, what is not known is null or nothing."""
+    """Numbers stay numbers; an unknown value is null alone and empty within text."""
     assert filled(BODY, RECORD) == {
         "who": OURS["external_id"],
         "fields": [{"name": "p", "value": 0.62}],
@@ -35,13 +35,13 @@ def test_a_placeholder_alone_keeps_its_type_and_in_text_becomes_text():
 
 
 def test_a_value_is_never_read_as_a_template():
-    """What a contact is called cannot ask for anything."""
+    """A contact's name that looks like a placeholder is sent as it is."""
     assert filled("{{email}}", RECORD) == NASTY
     assert filled("<{{email}}>", RECORD) == f"<{NASTY}>"
 
 
-def test_in_an_address_values_are_percent_encoded():
-    """A name with a slash stays one part of the path."""
+def test_values_in_a_url_are_percent_encoded():
+    """A name with a slash stays one segment of the path."""
     (request,) = requests(Wiring("https://x.example/c/{{external_id}}?p={{persona_top}}", template={"body": {}}), None, [RECORD])
     assert request.url == "https://x.example/c/a%2Fb%3Fc%26d%20%C3%BC?p=driver"
 
@@ -71,11 +71,11 @@ def http(there: Any, **given: Any) -> str:
 
 
 def test_each_contact_is_one_request(there):
-    """The method, the address, the secret header and the body of the template."""
+    """The request has the method, URL, secret header and body of the template."""
     http(there)
     there.people(2)
     there.crm.behaviour = lambda asked: Answer(204)
-    there.work()
+    there.deliver_due()
     assert sorted((asked.method, asked.path) for asked in there.crm.asked) == [("PUT", "/people/crm-0"), ("PUT", "/people/crm-1")]
     assert {asked.headers["x-api-key"] for asked in there.crm.asked} == {"not-for-logs"}
     assert there.crm.asked[0].body["fields"] == [{"name": "p", "value": 0.7}]
@@ -83,12 +83,12 @@ def test_each_contact_is_one_request(there):
 
 
 def test_each_answer_is_for_one_contact(there):
-    """404 and 422 end that record, 500 delays it, and the others are delivered."""
+    """404 and 422 are final for their record, 500 is retried, and the other records are delivered."""
     http(there)
     there.people(4)
     says = {"crm-0": 404, "crm-1": 422, "crm-2": 500, "crm-3": 200}
     there.crm.behaviour = lambda asked: Answer(says[asked.path.rpartition("/")[2]])
-    there.work()
+    there.deliver_due()
     assert {row.contact_id: (row.state, row.last_error) for row in there.world.deliveries} == {
         "ct_crm-0": ("dead", "not_found"),
         "ct_crm-1": ("dead", "refused_422"),
@@ -98,26 +98,26 @@ def test_each_answer_is_for_one_contact(there):
 
 
 def test_retry_after_stops_the_rest_of_the_batch(there):
-    """What was answered before it counts; the others wait without losing an attempt."""
+    """Earlier responses of the batch count; the remaining records wait without using up an attempt."""
     http(there)
     there.people(3)
     there.crm.answers += [Answer(200), Answer(429, headers={"Retry-After": "120"})]
-    there.work()
+    there.deliver_due()
     assert [row.state for row in there.world.deliveries] == ["delivered", "pending", "pending"]
     assert [row.attempt for row in there.world.deliveries] == [1, 0, 0]
     assert (there.world.the_endpoint().paused_until - there.world.now).total_seconds() == 120
-    there.world.later(seconds=120)
-    there.work()
+    there.world.forward(seconds=120)
+    there.deliver_due()
     assert len(there.crm.asked) == 4
     assert set(there.world.states) == {"delivered"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 def test_a_redirect_is_not_followed(there, status):
-    """The second address sees nothing."""
+    """The target of the redirect gets no request."""
     http(there)
     there.people(1)
     there.crm.behaviour = lambda asked: Answer(status, headers={"Location": there.crm.url + "/elsewhere"})
-    there.work()
+    there.deliver_due()
     assert len(there.crm.asked) == 1
     assert there.world.states == ["pending"]

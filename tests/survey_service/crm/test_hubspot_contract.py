@@ -1,4 +1,4 @@
-"""What we send to HubSpot is what its published description allows, and what its own client sends."""
+"""Requests to HubSpot are valid by its published OpenAPI description and equal to those of its official client."""
 
 import json
 import os
@@ -30,12 +30,12 @@ def spec(name):
     description = json.loads(path.read_text())
     for operations in description["paths"].values():
         for operation in operations.values():
-            operation.pop("security", None)  # which token is right is not the description's to know
+            operation.pop("security", None)  # the description cannot say which token is valid
     return OpenAPI.from_dict(description)
 
 
 def made(url="https://api.hubapi.com", may_create=False, values=VALUES):
-    records = [Record(f"evt_{number}", item, values, {}, may_create) for number, item in enumerate(BY)]
+    records = [Record(f"evt_{number}", identity, values, {}, may_create) for number, identity in enumerate(BY)]
     return hubspot.requests(Wiring(url), "pat", records)
 
 
@@ -47,7 +47,7 @@ def posted(url, path, body):
 
 @pytest.mark.parametrize("may_create", [True, False])
 def test_batches_are_valid_by_the_published_description(may_create):
-    """By record id, by a property of ours, by e-mail; and the description refuses what it should."""
+    """Valid by record id, by a property of ours and by email; the description refuses invalid requests."""
     description = spec("hubspot-contacts-v3.json")
     for request in made(may_create=may_create):
         base, _, path = request.url.partition("/crm/")
@@ -60,7 +60,7 @@ def test_batches_are_valid_by_the_published_description(may_create):
 
 @pytest.mark.parametrize("ours", ["persona_top", "persona_p_driver", "persona_updated_at", "persona_is_decided", "persona_seq"])
 def test_properties_and_their_group_are_valid_too(ours):
-    """As the set-up makes them."""
+    """Checks the requests of the set-up command."""
     description = spec("hubspot-properties-v3.json")
     description.validate_request(posted("https://api.hubapi.com", "/crm/v3/properties/contacts", definition(ours, ours)))
     description.validate_request(posted("https://api.hubapi.com", "/crm/v3/properties/contacts/groups", GROUP))
@@ -68,7 +68,7 @@ def test_properties_and_their_group_are_valid_too(ours):
 
 @pytest.mark.parametrize("may_create", [True, False])
 def test_the_official_client_sends_the_same(may_create):
-    """Method, path, authorisation, content type, and the body field by field."""
+    """Method, path, authorization, content type and every field of the body are equal."""
     with crm(answers) as ours, crm(answers) as theirs:
         for request in made(ours.url, may_create):
             call(request, LOOPBACK)

@@ -1,6 +1,6 @@
-"""Long lines: what an answer says goes before the whole base, and to take the first never means to read the line for every message in it.
+"""Large backlogs: answers are sent before bulk messages, and claiming a batch never reads the whole backlog once per message.
 
-Not even before PostgreSQL knows how long the line is. What is counted is blocks, not seconds.
+This holds before PostgreSQL has statistics on the table. The tests count blocks, not seconds.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from tests.survey_service.crm.fake_crm import crm, hubspot
 from tests.survey_service.databases import clone
 from tests.survey_service.webhooks.world import BANK, a_world
 
-LINE = 5000
-MANY = 2000
-"""Blocks in any statement that takes a hundred messages; a plan that reads the line anew for each of them takes twice as many."""
-FEW = 100
+BACKLOG = 5000
+MOST_BLOCKS = 2000
+"""Maximum of blocks for a statement that claims a hundred messages; a plan that rereads the backlog for each one takes twice as many."""
+FEW_BLOCKS = 100
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def unanalysed(postgres_server) -> Iterator[Connected]:
         yield Connected(world, made)
 
 
-def test_a_crm_with_a_long_line(unanalysed):
+def test_claiming_for_a_crm_does_not_reread_its_backlog(unanalysed):
     unanalysed.connect()
-    stand_in_line(unanalysed.world, unanalysed.connection.endpoint_id)
+    enqueue_backlog(unanalysed.world, unanalysed.connection.endpoint_id)
     world = unanalysed.world
 
     with blocks_read(world.store) as blocks, world.store.reading() as session:
@@ -42,44 +42,44 @@ def test_a_crm_with_a_long_line(unanalysed):
         batch = batches.claim(session, world.keys, world.now, world.now)
 
     assert len(batch.rows) == 100
-    assert max(blocks.values()) < MANY, blocks
+    assert max(blocks.values()) < MOST_BLOCKS, blocks
 
 
-def test_a_crm_beside_the_long_line_of_a_webhook(unanalysed):
+def test_a_crm_does_not_read_the_backlog_of_a_webhook(unanalysed):
     unanalysed.connect()
     endpoint, _ = unanalysed.world.endpoint()
-    stand_in_line(unanalysed.world, endpoint)
+    enqueue_backlog(unanalysed.world, endpoint)
     world = unanalysed.world
 
     with blocks_read(world.store) as blocks, world.store.reading() as session:
         assert not batches.is_any_due(session, world.now, world.now)
 
-    assert max(blocks.values()) < FEW, blocks
+    assert max(blocks.values()) < FEW_BLOCKS, blocks
 
 
-def test_a_webhook_with_a_long_line(unanalysed):
+def test_claiming_for_a_webhook_does_not_reread_its_backlog(unanalysed):
     endpoint, _ = unanalysed.world.endpoint()
-    stand_in_line(unanalysed.world, endpoint)
+    enqueue_backlog(unanalysed.world, endpoint)
 
     with blocks_read(unanalysed.world.store) as blocks:
         batch = unanalysed.world.claim(most=100)
 
     assert len(batch.messages) == 100
-    assert max(blocks.values()) < MANY, blocks
+    assert max(blocks.values()) < MOST_BLOCKS, blocks
 
 
-def test_an_answer_goes_to_a_crm_before_what_concerns_the_whole_base(there):
-    """And yet a fifth of a full batch is of the whole base, however many have just answered."""
+def test_an_answer_is_sent_to_a_crm_before_bulk_messages(there):
+    """A fifth of a full batch is bulk, however many contacts have just answered."""
     there.connect()
     everybody = there.people(130)
     with there.world.store.writing() as session:
         session.execute(update(Delivery).values(lane="bulk"))
-    there.world.later(seconds=1)
+    there.world.forward(seconds=1)
     answered = [there.world.contact(f"now-{number}") for number in range(90)]
     for contact in answered:
-        there.world.believes(contact, 0.6)
+        there.world.store_belief(contact, 0.6)
 
-    there.work()
+    there.deliver_due()
 
     batches_of = [[input_["id"] for input_ in asked.body["inputs"]] for asked in there.crm.asked]
     interactive = [sum(name.startswith("now-") for name in batch) for batch in batches_of]
@@ -88,24 +88,24 @@ def test_an_answer_goes_to_a_crm_before_what_concerns_the_whole_base(there):
     assert len(everybody) + len(answered) == len({name for batch in batches_of for name in batch})
 
 
-def stand_in_line(world, endpoint):
-    """One message each about many contacts, all due now, in tables that nobody has analysed."""
-    people = [new_id("ct") for _ in range(LINE)]
+def enqueue_backlog(world, endpoint):
+    """Create one due message about each of many contacts, in tables without statistics."""
+    people = [new_id("ct") for _ in range(BACKLOG)]
     about = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
-    told = {"event_type": events.UPDATED, "bank": BANK.bank.id, "sequence": 1, "place": 1, "due": world.now, "created_at": world.now}
+    columns = {"event_type": events.UPDATED, "bank": BANK.bank.id, "sequence": 1, "place": 1, "due": world.now, "created_at": world.now}
     facts = {"occurred_at": "2026-01-05T10:00:00.123456Z", "contact": {"external_ids": [], "email": "zoe@example.com"}}
     with world.store.writing() as session:
         for table in ("delivery", "contact"):
             session.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
         session.execute(insert(Contact), [{"id": person, **about} for person in people])
-        rows = [{"endpoint_id": endpoint, "contact_id": person, "event_id": new_id("evt"), "facts": facts, **told} for person in people]
+        rows = [{"endpoint_id": endpoint, "contact_id": person, "event_id": new_id("evt"), "facts": facts, **columns} for person in people]
         session.execute(insert(Delivery), rows)
-    world.later(seconds=1)
+    world.forward(seconds=1)
 
 
 @contextmanager
 def blocks_read(store) -> Iterator[dict[str, int]]:
-    """By statement the blocks that were read when it was run in the block."""
+    """Collect the blocks that each SELECT reads within the `with` block."""
     blocks: dict[str, int] = {}
 
     def explain(_connection, cursor, statement, parameters, _context, _many):

@@ -1,4 +1,4 @@
-"""Salesforce, Klaviyo, Brevo: the clients that people use send what our adapters send, compared field by field."""
+"""Salesforce, Klaviyo, Brevo: our adapters send the same requests as the official clients, compared field by field."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def record(identity: Identity, may_create: bool = False, values: dict[str, Any] 
 def seen(
     adapter: Any, records: list[Record], official: Any, token: str = "tok", answer: Answer | None = None
 ) -> tuple[list[Asked], list[Asked]]:
-    """What a CRM sees of ours, and of the official client."""
+    """Return the requests that a CRM gets from us and from the official client."""
     with crm(lambda _: answer or Answer(200, {})) as ours, crm(lambda _: answer or Answer(200, {})) as theirs:
         for request in adapter.requests(Wiring(ours.url, external_id={"field": "Crm_Id__c"}), token, records):
             call(request, LOOPBACK)
@@ -50,7 +50,7 @@ def salesforce_client(url: str) -> Salesforce:
 
 
 def test_salesforce_collections():
-    """Upserted by external id where contacts may be made, updated by record id."""
+    """Contacts are upserted by external id if the connection may create them, and updated by record id."""
     upsert = {"allOrNone": False, "records": [{"attributes": {"type": "Contact"}, "Crm_Id__c": "crm/42", **VALUES}]}
     update = {"allOrNone": False, "records": [{"attributes": {"type": "Contact"}, "id": "51", **VALUES}]}
 
@@ -64,10 +64,10 @@ def test_salesforce_collections():
 
 
 def test_salesforce_is_asked_to_update_only_where_no_contact_may_be_made():
-    """Twenty-five at a time, each its own update, whose path the client's single upsert confirms."""
+    """A composite request has 25 updates; the path of each equals that of the client's single upsert."""
     records = [record(Identity("external_id", f"crm {number}", "Crm_Id__c")) for number in range(26)]
     made = salesforce.requests(Wiring("https://x", external_id={"field": "Crm_Id__c"}), "tok", records)
-    assert [len(item.body["batchRequests"]) for item in made] == [25, 1]
+    assert [len(asked.body["batchRequests"]) for asked in made] == [25, 1]
     first = made[0].body["batchRequests"][0]
     with crm(lambda _: Answer(204)) as theirs:
         contact = salesforce_client(theirs.url).Contact
@@ -78,7 +78,7 @@ def test_salesforce_is_asked_to_update_only_where_no_contact_may_be_made():
 
 
 def test_klaviyo():
-    """Imported by e-mail and by external id, updated by Klaviyo's own id; an emptied property is unset."""
+    """Contacts are imported by email and external id, and updated by Klaviyo's own id; an empty property is unset."""
 
     def official(url: str) -> None:
         profiles = KlaviyoAPI("tok", test_host=url).Profiles
@@ -96,7 +96,7 @@ def test_klaviyo():
 
 
 def test_brevo():
-    """Created or updated where that is wanted, else updated by what the contact is known by."""
+    """A contact is created or updated if the connection may create contacts, otherwise updated by its known id."""
 
     def official(url: str) -> None:
         contacts = Brevo(api_key="tok", base_url=f"{url}/v3").contacts
@@ -116,13 +116,13 @@ def test_brevo():
         ("klaviyo", ["email"], {"credentials": {"token": "k"}, "create_contacts": True}),
     ],
 )
-def test_one_contact_a_request_and_each_answer_its_own(there, kind, identity, more):
-    """A contact that is not known over there is set aside, the next one is delivered."""
+def test_one_contact_a_request_has_its_own_outcome(there, kind, identity, more):
+    """A contact unknown to the CRM is dead; the next one is delivered."""
     there.connect(kind=kind, identity=identity, **more)
     there.people(2)
     there.crm.answers.append(Answer(404))
     there.crm.behaviour = lambda asked: Answer(204)
-    there.work()
+    there.deliver_due()
     assert sorted((row.state, row.last_error) for row in there.world.deliveries) == [("dead", "not_found"), ("delivered", None)]
 
 
@@ -139,48 +139,48 @@ def salesforce_says(result: Any) -> Any:
     def behave(asked: Asked) -> Answer:
         if asked.path == "/services/oauth2/token":
             return Answer(200, {"access_token": "tok", "instance_url": "https://elsewhere.example"})
-        return Answer(200, [result(this_record) for this_record in asked.body["records"]])
+        return Answer(200, [result(record) for record in asked.body["records"]])
 
     return behave
 
 
-def test_salesforce_says_200_and_means_each_record_by_itself(there):
-    """success:false ends that record, a locked row is tried again, the token is asked for once and never sent elsewhere."""
+def test_salesforce_reports_each_record_in_a_200(there):
+    """success:false is final for its record, a locked row is retried, and the token is requested once and sent to no other host."""
     there.connect(**SALESFORCE)
     there.people(3)
     codes = {"crm-0": "INVALID_FIELD", "crm-1": "UNABLE_TO_LOCK_ROW"}
 
-    def result(item: dict[str, Any]) -> dict[str, Any]:
-        code = codes.get(item["Crm_Id__c"])
-        return {"success": code is None, "errors": [{"statusCode": code, "message": item["Crm_Id__c"]}] if code else []}
+    def result(record: dict[str, Any]) -> dict[str, Any]:
+        code = codes.get(record["Crm_Id__c"])
+        return {"success": code is None, "errors": [{"statusCode": code, "message": record["Crm_Id__c"]}] if code else []}
 
     there.crm.behaviour = salesforce_says(result)
-    there.work()
+    there.deliver_due()
     assert {row.contact_id: (row.state, row.last_error) for row in there.world.deliveries} == {
         "ct_crm-0": ("dead", "invalid_field"),
         "ct_crm-1": ("pending", "unable_to_lock_row"),
         "ct_crm-2": ("delivered", None),
     }
     codes.clear()
-    there.world.later(seconds=5)
-    there.work()
+    there.world.forward(seconds=5)
+    there.deliver_due()
     paths = [asked.path.rpartition("/")[2] for asked in there.crm.asked]
     assert paths == ["token", "Crm_Id__c", "Crm_Id__c"]
     assert there.crm.asked[0].body == {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s"}
 
 
-def test_salesforce_whose_day_is_used_up_is_left_alone(there):
-    """403 REQUEST_LIMIT_EXCEEDED blames no record."""
+def test_salesforce_is_paused_when_its_daily_limit_is_used_up(there):
+    """403 REQUEST_LIMIT_EXCEEDED pauses the connection and uses up no attempt."""
     there.connect(**SALESFORCE)
     there.people(1)
     there.crm.answers += [Answer(200, {"access_token": "tok"}), Answer(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED"}])]
-    there.work()
+    there.deliver_due()
     assert there.world.states == ["pending"]
     assert "rate_limited" in there.connection.paused_because
 
 
 def test_what_is_missing_in_salesforce_and_brevo_is_named():
-    """Fields by name, with what is wrong about them."""
+    """Each missing field is named with its problem."""
     wiring = Wiring(
         "", {"A__c": "persona_top", "B__c": "persona_p_x", "C__c": "persona_kind"}, external_id={"field": "A__c"}, identity=["external_id"]
     )

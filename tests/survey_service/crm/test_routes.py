@@ -1,4 +1,4 @@
-"""Connections over HTTP: what is wrong is named before anything is stored, what is missing before anything is sent."""
+"""Connections over HTTP: invalid input is reported before anything is stored, missing fields before anything is sent."""
 
 from dataclasses import replace
 
@@ -49,13 +49,13 @@ def connect(service, url, **given):
 
 
 def test_a_connection_is_made_shown_changed_and_removed(service):
-    """Credentials are in no answer, and not in the database in clear."""
+    """Credentials are in no response, and not in clear in the database."""
     made = connect(service, "http://127.0.0.1:9")
     path = f"/api/v1/connections/{made['id']}"
     assert made["mapping"]["persona_p_driver"] == "persona_p_driver"
     assert made["create_contacts"] is False
     assert service.call("GET", path).json == made
-    assert [item["id"] for item in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
+    assert [record["id"] for record in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
     changed = service.call("PATCH", path, {"mapping": {"top": "persona_top"}, "description": "ours"}).json
     assert (changed["mapping"], changed["description"]) == ({"top": "persona_top"}, "ours")
     with service.parts.store.reading() as session:
@@ -68,7 +68,7 @@ def test_a_connection_is_made_shown_changed_and_removed(service):
 
 
 def test_a_connection_is_no_endpoint(service):
-    """Endpoints' routes neither list nor touch it."""
+    """The routes of endpoints neither list nor change a connection."""
     made = connect(service, "http://127.0.0.1:9")
     assert service.call("GET", "/api/v1/endpoints").json["items"] == []
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/ping"), ("POST", "/rotate")):
@@ -77,7 +77,7 @@ def test_a_connection_is_no_endpoint(service):
 
 
 def test_everything_wrong_is_named_at_once(service):
-    """Address, credentials, identity, mapping, options: one answer."""
+    """One response names all problems of URL, credentials, identity, mapping and options."""
     given = {
         "kind": "hubspot",
         "bank": "cars",
@@ -108,7 +108,7 @@ def test_everything_wrong_is_named_at_once(service):
     "headers", [{"X-Key": "a\r\nX-Evil: 1"}, {"Host": "evil"}, {"Content-Length": "1"}, {"webhook-id": "1"}, {"a b": "1"}]
 )
 def test_headers_that_would_change_the_request_are_refused(service, headers):
-    """Line ends and the headers of the transport are not the customer's."""
+    """Custom headers may contain no line breaks and set no transport header."""
     for where in (
         {"credentials": {"headers": headers}, "template": {"body": {}}},
         {"credentials": {}, "template": {"body": {}, "headers": headers}},
@@ -118,7 +118,7 @@ def test_headers_that_would_change_the_request_are_refused(service, headers):
 
 
 def test_the_test_names_what_is_missing_before_anything_is_sent(service):
-    """A scope, a property, one of a wrong type, an option of hs_persona, an id that is not unique."""
+    """Named are a missing scope, a missing property, one of a wrong type, a missing option of hs_persona, and a non-unique id."""
     persona = {"type": "enumeration", "options": [{"value": "persona_1", "label": "Betty"}]}
     portal = Portal([SCOPES[1]], persona_top=TEXT, persona_p_driver={"type": "datetime"}, hs_persona=persona, crm_id=TEXT)
     with crm(portal) as hubspot:
@@ -133,13 +133,13 @@ def test_the_test_names_what_is_missing_before_anything_is_sent(service):
         result = service.call("POST", f"/api/v1/connections/{made['id']}/test").json
         assert result["ok"] is False
         named = [line.partition(":")[0] for line in result["problems"]]
-        assert named == ["scope crm.objects.contacts.write", *(f"property {item}" for item in WRONG)]
+        assert named == ["scope crm.objects.contacts.write", *(f"property {name}" for name in WRONG)]
         assert 'no option persona_2; it has persona_1 ("Betty")' in result["problems"][1]
         assert {asked.path.partition("/batch")[1] for asked in hubspot.asked} == {""}
 
 
-def test_the_set_up_makes_what_is_missing_and_the_test_is_content(service):
-    """Group first, then properties; hs_ properties and options are never made."""
+def test_the_set_up_creates_what_is_missing_and_the_test_passes(service):
+    """The group is created first, then its properties; hs_ properties and their options are never created."""
     with crm(Portal()) as hubspot:
         made = connect(service, hubspot.url)
         path = f"/api/v1/connections/{made['id']}"
@@ -162,7 +162,7 @@ def test_refused_credentials_are_named_too(service, status, problem):
 
 
 def test_the_dry_run_shows_the_requests_and_sends_nothing(service):
-    """For contacts by name, or the latest ones; the token is hidden."""
+    """The dry run covers the named or the latest contacts, and hides the token."""
     service.call("PUT", "/api/v1/contacts/crm-7", {"email": "Zoe@Example.com"})
     service.call("PUT", "/api/v1/contacts/crm-8", {"attributes": {}})
     for name in ("crm-7", "crm-8"):
@@ -176,8 +176,8 @@ def test_the_dry_run_shows_the_requests_and_sends_nothing(service):
     (request,) = shown.json["requests"]
     assert request["headers"]["authorization"] == "(hidden)"
     assert request["url"].endswith("/batch/update")
-    (item,) = request["body"]["inputs"]
-    assert (item["idProperty"], item["id"], item["properties"]["who"]) == ("email", "zoe@example.com", "zoe@example.com")
+    (record,) = request["body"]["inputs"]
+    assert (record["idProperty"], record["id"], record["properties"]["who"]) == ("email", "zoe@example.com", "zoe@example.com")
     assert {skip["problem"] for skip in shown.json["skipped"]} == {"unknown", "no_identity"}
     assert TOKEN not in shown.text
     assert len(service.call("POST", path, {"limit": 2}).json["requests"]) == 1

@@ -1,4 +1,4 @@
-"""Batches at a real loopback CRM: the faults of CRMs, and what becomes of every single record."""
+"""Batches to a CRM on loopback: the CRM's failures and the outcome of every single record."""
 
 import logging
 
@@ -14,11 +14,11 @@ from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_
 
 
 def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
-    """A hundred in a request, the rest in the next; fields are strings; nothing is sent twice."""
+    """The first request has a hundred records, the next the rest; fields are strings; no record is sent twice."""
     there.connect()
     there.people(103)
 
-    there.work()
+    there.deliver_due()
 
     assert [len(asked.body["inputs"]) for asked in there.crm.asked] == [100, 3]
     assert {asked.path for asked in there.crm.asked} == {"/crm/v3/objects/contacts/batch/update"}
@@ -32,45 +32,45 @@ def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
 
 
 def test_contacts_are_made_only_where_the_connection_says_so(there):
-    """Upsert creates what is not there, so it is used only on request."""
+    """Upsert creates missing contacts, so it is used only if the connection allows it."""
     there.connect(create_contacts=True)
     there.people(1)
-    there.work()
+    there.deliver_due()
     assert [asked.path for asked in there.crm.asked] == ["/crm/v3/objects/contacts/batch/upsert"]
 
 
-def test_the_surest_name_is_used_and_each_kind_has_a_request_of_its_own(there):
-    """Record id, then the external id property, then e-mail; who has none of them is set aside by itself."""
+def test_the_most_reliable_id_is_used_with_one_request_per_kind(there):
+    """The order is record id, external id property, email; a contact without any of them is dead."""
     there.connect(identity=["record_id", "external_id", "email"], external_id={"field": "crm_id", "system": "shop"})
     people = there.people(3)
     there.named(people[0], "hubspot", "51")
     there.named(people[1], "shop", "s-1")
 
     for contact in people:
-        there.world.believes(contact, 0.9)
-    there.work()
+        there.world.store_belief(contact, 0.9)
+    there.deliver_due()
 
     found = {(input_.get("idProperty"), input_["id"]) for input_ in there.inputs}
     assert found == {(None, "51"), ("crm_id", "s-1"), ("email", "crm-2@example.com")}
 
 
 def test_a_contact_without_an_id_there_is_dead(there):
-    """One contact that cannot be found over there stops nobody else."""
+    """A contact that the CRM does not find delays no other."""
     there.connect(identity=["record_id"])
     people = there.people(2)
     there.named(people[1], "hubspot", "52")
-    there.world.believes(people[1], 0.8)
-    there.work()
+    there.world.store_belief(people[1], 0.8)
+    there.deliver_due()
     assert sorted(there.world.states) == ["dead", "delivered", "superseded"]
     assert "no_identity" in {row.last_error for row in there.world.deliveries}
 
 
 def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
-    """207 with an error for one trace id; ninety-nine are delivered."""
+    """207 with an error for one trace id: ninety-nine are delivered."""
     there.connect()
     there.people(100)
 
-    def one_bad(asked):
+    def reject_one(asked):
         inputs = asked.body["inputs"]
         error = {
             "category": "VALIDATION_ERROR",
@@ -86,8 +86,8 @@ def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
         }
         return Answer(207, body)
 
-    there.crm.behaviour = one_bad
-    there.work()
+    there.crm.behaviour = reject_one
+    there.deliver_due()
 
     assert sorted(there.world.states).count("delivered") == 99
     assert [row.last_error for row in there.world.deliveries if row.state == "dead"] == ["validation_error"]
@@ -95,37 +95,37 @@ def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):
 
 
 def test_a_batch_that_is_refused_whole_is_halved_until_the_bad_record_is_found(there):
-    """400 for all because of one; the others still arrive."""
+    """400 for the whole batch because of one record: the others still arrive."""
     there.connect()
     there.people(8)
 
-    def picky(asked):
+    def reject_batches(asked):
         bad = any(input_["id"].startswith("crm-5@") for input_ in asked.body["inputs"])
         return Answer(400, {"status": "error", "category": "VALIDATION_ERROR"}) if bad else hubspot(asked)
 
-    there.crm.behaviour = picky
-    there.work()
+    there.crm.behaviour = reject_batches
+    there.deliver_due()
     assert sorted(there.world.states) == ["dead"] + ["delivered"] * 7
 
 
 def test_too_large_a_batch_is_halved(there):
-    """413 says nothing against any record."""
+    """413 blames no record."""
     there.connect()
     there.people(4)
     there.crm.answers.append(Answer(413))
-    there.work()
+    there.deliver_due()
     assert [len(asked.body["inputs"]) for asked in there.crm.asked] == [4, 2, 2]
     assert set(there.world.states) == {"delivered"}
 
 
 @pytest.mark.parametrize(("policy", "seconds"), [("TEN_SECONDLY_ROLLING", 10), ("DAILY", None)])
 def test_a_rate_limit_stops_the_connection_and_costs_no_attempt(there, policy, seconds):
-    """Ten seconds, or until the day is over; then the same records go out as if nothing had been."""
+    """The pause lasts ten seconds or until the end of the day; then the same records are sent."""
     there.connect()
     there.people(2)
     there.crm.answers.append(Answer(429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": policy}))
 
-    there.work()
+    there.deliver_due()
 
     assert len(there.crm.asked) == 1
     assert there.world.states == ["pending", "pending"]
@@ -135,26 +135,26 @@ def test_a_rate_limit_stops_the_connection_and_costs_no_attempt(there, policy, s
     assert waits == seconds or (seconds is None and (until.hour, until.minute) == (0, 0) and 0 < waits <= 86400)
     assert "rate_limited" in there.connection.paused_because
     there.world.now = until
-    there.work()
+    there.deliver_due()
     assert there.world.states == ["delivered", "delivered"]
     assert there.connection.paused_because is None
 
 
 def test_a_token_is_renewed_once(there):
-    """401 with OAuth credentials: a new token, the same records, and the token is kept for the next batch."""
+    """After a 401 with OAuth credentials the same records are sent with a new token, which the next batch uses too."""
     tokens = iter(["old", "new", "never"])
 
-    def guarded(asked):
+    def require_new_token(asked):
         if asked.path == "/oauth/v1/token":
             return Answer(200, {"access_token": next(tokens), "expires_in": 1800})
         return hubspot(asked) if asked.headers["authorization"] == "Bearer new" else Answer(401)
 
-    there.crm.behaviour = guarded
+    there.crm.behaviour = require_new_token
     there.connect(credentials={"client_id": "c", "client_secret": "s", "refresh_token": "r"})
     contact = there.people(1)[0]
-    there.work()
-    there.world.believes(contact, 0.9)
-    there.work()
+    there.deliver_due()
+    there.world.store_belief(contact, 0.9)
+    there.deliver_due()
 
     paths = [asked.path.rpartition("/")[2] for asked in there.crm.asked]
     assert paths == ["token", "update", "token", "update", "update"]
@@ -165,36 +165,36 @@ def test_a_token_is_renewed_once(there):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_pause_the_connection_until_it_is_changed(there, status):
-    """Nothing is lost and nothing is sent until the connection is changed, or an hour is over."""
+    """Nothing is lost and nothing is sent until the connection is changed or an hour is over."""
     connection = there.connect()
     there.people(1)
     there.crm.answers.append(Answer(status))
-    there.work()
+    there.deliver_due()
     assert there.world.states == ["pending"]
     assert "unauthorised" in there.connection.paused_because
     with there.world.store.writing() as session:
         given = {"credentials": {"token": "pat-new"}}
         connections.change(session, there.world.settings, there.world.banks, connection, given, there.world.now)
-    there.work()
+    there.deliver_due()
     assert there.crm.asked[-1].headers["authorization"] == "Bearer pat-new"
     assert there.world.states == ["delivered"]
 
 
 def test_a_failing_crm_is_tried_again_by_the_schedule(there):
-    """502: the record waits, and is delivered by the next attempt."""
+    """After a 502 the record waits and is delivered by the next attempt."""
     there.connect()
     there.people(1)
     there.crm.answers.append(Answer(502))
-    there.work()
+    there.deliver_due()
     (row,) = there.world.deliveries
     assert (row.state, row.attempt, row.last_error) == ("pending", 1, "status_502")
-    there.world.later(seconds=5)
-    there.work()
+    there.world.forward(seconds=5)
+    there.deliver_due()
     assert there.world.states == ["delivered"]
 
 
 def test_what_an_answer_leaves_out_is_sent_again(there):
-    """200 with fewer results than inputs."""
+    """200 with fewer results than inputs: the records without a result are retried."""
     there.connect()
     there.people(2)
     body = {"status": "COMPLETE", "results": []}
@@ -202,82 +202,82 @@ def test_what_an_answer_leaves_out_is_sent_again(there):
     there.step()
     assert sorted(there.world.states) == ["delivered", "pending"]
     there.crm.behaviour = hubspot
-    there.world.later(seconds=5)
-    there.work()
+    there.world.forward(seconds=5)
+    there.deliver_due()
     assert set(there.world.states) == {"delivered"}
 
 
-def test_the_number_of_one_contact_in_a_field_of_another_is_no_answer(there):
-    """Record ids are looked for where ids stand: contact 1 is not acknowledged because somebody has gathered 1 piece of evidence."""
+def test_an_id_in_another_field_is_no_acknowledgement(there):
+    """Only id fields are matched: contact 1 is not acknowledged because another field of a result contains 1."""
     there.connect(identity=["record_id"], mapping={"seen": "persona_seq"})
     people = there.people(2)
     for number, contact in enumerate(people, start=1):
         there.named(contact, "hubspot", str(number))
-        there.world.believes(contact, 0.8)
+        there.world.store_belief(contact, 0.8)
 
-    def only_the_second(asked):
+    def omit_first(asked):
         second = next(input_ for input_ in asked.body["inputs"] if input_["id"] == "2")
         result = {**hubspot_result(second), "properties": {"seen": "1"}}
         del result["objectWriteTraceId"]
         return Answer(200, {"results": [result]})
 
-    there.crm.behaviour = only_the_second
+    there.crm.behaviour = omit_first
     there.step()
     assert {row.contact_id: row.state for row in there.world.deliveries if row.attempt} == {people[0]: "pending", people[1]: "delivered"}
 
 
 def test_the_newest_state_of_a_contact_arrives_last(there):
-    """Three changes while the CRM was away: one record, with the latest sequence."""
+    """Three changes during an outage lead to one record with the latest sequence."""
     there.connect()
     contact = there.people(1)[0]
     for driver in (0.6, 0.5, 0.3):
-        there.world.believes(contact, driver)
-    there.work()
+        there.world.store_belief(contact, driver)
+    there.deliver_due()
     (input_,) = there.inputs
     assert input_["properties"]["persona_p_driver"] == "0.3000"
     assert input_["properties"]["persona_seq"] == "4"
 
 
 def test_only_one_batch_is_under_way_to_a_crm(there):
-    """A second worker finds nothing to do while the first one talks."""
+    """A second worker finds nothing to do during the first one's request."""
     there.connect()
     there.people(101)
     steps = []
 
-    def look(asked):
+    def claim_again(asked):
         steps.append(there.step())
         return hubspot(asked)
 
-    there.crm.behaviour = look
+    there.crm.behaviour = claim_again
     there.step()
     assert steps == [False]
 
 
-def test_a_late_worker_changes_nothing(there):
-    """Its lease is over, somebody else has delivered: what it says is not written down."""
+def test_a_result_after_the_lease_is_not_recorded(there):
+    """After its lease, when another worker has delivered the batch, its result is not recorded."""
     there.connect()
     there.people(1)
 
-    def slow(asked):
+    def deliver_elsewhere(asked):
         there.crm.behaviour = hubspot
-        there.world.later(minutes=6)
+        there.world.forward(minutes=6)
         assert there.step()
         return Answer(400)
 
-    there.crm.behaviour = slow
+    there.crm.behaviour = deliver_elsewhere
     there.step()
     assert there.world.states == ["delivered"]
 
 
-def test_webhooks_leave_connections_alone(there):
-    """A connection's rows are nobody's webhook."""
+def test_webhooks_do_not_claim_messages_of_connections(there):
+    """The webhook dispatcher does not claim messages of a connection."""
     there.connect()
     there.people(1)
-    assert there.world.work() == []
+    assert there.world.deliver_due() == []
 
 
 def test_the_worker_serves_both(there):
-    """One process for webhooks and CRMs."""
+    """One process serves webhooks and CRMs."""
     there.connect()
     there.people(1)
     process.run(there.world.settings, once=True)
@@ -285,7 +285,7 @@ def test_the_worker_serves_both(there):
 
 
 def test_a_private_address_is_not_called(there):
-    """The same guard as for webhooks, at the moment of sending too."""
+    """The address is checked as for webhooks, at save and at send."""
     there.connect()
     there.people(1)
     sync.step(there.world.store, there.world.keys, Policy(), there.world.clock)
@@ -294,28 +294,28 @@ def test_a_private_address_is_not_called(there):
 
 
 def test_nothing_secret_is_logged(there, caplog):
-    """Neither the token, nor an address, nor a contact's e-mail, nor what the CRM answered."""
+    """The log has no token, no URL, no email address and no response of the CRM."""
     caplog.set_level(logging.DEBUG)
     there.connect()
     there.people(2)
     there.crm.answers.append(Answer(403, {"message": "secret answer about crm-0@example.com"}))
-    there.work()
-    there.world.later(hours=1)
-    there.work()
+    there.deliver_due()
+    there.world.forward(hours=1)
+    there.deliver_due()
     assert "connection=cn_" in caplog.text
     for secret in (TOKEN, "example.com", "secret answer", there.crm.url):
         assert secret not in caplog.text
 
 
 def test_an_erased_contact_is_emptied_and_never_made(there):
-    """The fields of ours are cleared over there; an erased contact is not created for that."""
+    """Our fields are cleared in the CRM; a contact that it does not have is not created for that."""
     there.connect(identity=["record_id"], create_contacts=True)
     contact = there.world.contact("crm-0")
     there.named(contact, "hubspot", "51")
-    there.world.believes(contact, 0.8)
-    there.work()
+    there.world.store_belief(contact, 0.8)
+    there.deliver_due()
     with there.world.store.writing() as session:
         erase(session, there.world.keys, session.get_one(Contact, contact, with_for_update=True), there.world.now)
-    there.work()
+    there.deliver_due()
     assert there.crm.asked[-1].path.endswith("/update")
     assert set(there.inputs[-1]["properties"].values()) == {""}

@@ -1,4 +1,4 @@
-"""Certificates for an afternoon: an authority, and what it signs for a host."""
+"""Short-lived certificates for tests: an authority, and server certificates that it signs."""
 
 import ssl
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def named(name: str) -> x509.Name:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs for others; its own certificate is the file an operator would trust."""
+    """A certificate authority; its own certificate is the file that an operator would configure."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -42,7 +42,7 @@ class Authority:
         return path
 
     def server(self, host: str, lasts: timedelta = DAY, self_signed: bool = False) -> ssl.SSLContext:
-        """What a server at `host` is started with."""
+        """Return the TLS context of a server at `host`."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
         certificate = _builder(host, key, lasts).issuer_name(named(host) if self_signed else self.certificate.subject)

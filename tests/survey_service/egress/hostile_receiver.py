@@ -1,4 +1,4 @@
-"""A receiver that misbehaves on purpose: a listener on loopback whose answer is a function of the plugged-in socket."""
+"""A receiver on loopback that misbehaves: a function of the connected socket decides what it answers."""
 
 import gzip
 import socket
@@ -21,7 +21,7 @@ MEGABYTE = 1024 * 1024
 
 
 class Receiver:
-    """Listens while the `with` block lasts. Every connection gets a thread; all are joined at the end."""
+    """Accept connections while the `with` block lasts, each in a thread; all threads are joined at the end."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Receiver:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         self._closing.set()
-        socket.create_connection(self._listener.getsockname()[:2]).close()  # wakes the accept
+        socket.create_connection(self._listener.getsockname()[:2]).close()  # wakes the blocked accept
         for thread in self._threads:
             thread.join()
         self._listener.close()
@@ -69,11 +69,11 @@ class Receiver:
                     self.requests.append(read_request(wire))
                 self._behaviour(wire, self._closing)
         except OSError:
-            plug.close()  # the client went away, or did not like our certificate: what it made of that is the test's matter
+            plug.close()  # the client closed the connection or refused the certificate: the test checks which
 
 
 def read_request(wire: socket.socket) -> bytes:
-    """Head and body; what came when the client stops early."""
+    """Return head and body of a request, or what had arrived when the client closed early."""
     request = b""
     while b"\r\n\r\n" not in request and (piece := wire.recv(65536)):
         request += piece
@@ -90,7 +90,7 @@ def head(status: str = "200 OK", **fields: str) -> bytes:
 
 
 def says(*pieces: bytes) -> Behaviour:
-    """Answers in these pieces, then hangs up."""
+    """Send these pieces, then close."""
 
     def behave(wire: socket.socket, closing: Event) -> None:
         for piece in pieces:
@@ -104,7 +104,7 @@ def answers(status: str = "200 OK", body: bytes = b"", **fields: str) -> Behavio
 
 
 def resets_after(*pieces: bytes) -> Behaviour:
-    """Answers in these pieces, then tears the connection down."""
+    """Send these pieces, then reset the connection."""
 
     def behave(wire: socket.socket, closing: Event) -> None:
         says(*pieces)(wire, closing)
@@ -114,7 +114,7 @@ def resets_after(*pieces: bytes) -> Behaviour:
 
 
 def drips(start: bytes, drop: bytes = b"x") -> Behaviour:
-    """One drop at a time for ever: no wait between two is long, and there is no end."""
+    """Send one byte at a time without end, so that no single wait is long."""
 
     def behave(wire: socket.socket, closing: Event) -> None:
         wire.sendall(start)
@@ -125,7 +125,7 @@ def drips(start: bytes, drop: bytes = b"x") -> Behaviour:
 
 
 def says_and_waits(*pieces: bytes) -> Behaviour:
-    """Answers in these pieces, then holds the line until the client lets go."""
+    """Send these pieces, then keep the connection open until the client closes it."""
 
     def behave(wire: socket.socket, closing: Event) -> None:
         says(*pieces)(wire, closing)
@@ -151,7 +151,7 @@ def floods(start: bytes, piece: bytes, times: int) -> Behaviour:
 
 
 def a_gzip_bomb(megabytes: int = 200) -> bytes:
-    """A thousand times smaller than what it holds."""
+    """Return a body that is a thousand times smaller than its decompressed content."""
     return gzip.compress(bytes(MEGABYTE)) * megabytes
 
 

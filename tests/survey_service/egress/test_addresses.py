@@ -1,4 +1,4 @@
-"""Where a webhook may not go, spelt out: this table is written by hand and not derived from the one it checks."""
+"""Blocked addresses, written by hand: this table is not derived from the one that it checks."""
 
 from ipaddress import ip_address, ip_network
 
@@ -71,7 +71,7 @@ def as_url(address: str) -> str:
 
 @pytest.mark.parametrize("address", MUST_BLOCK.split())
 def test_no_address_inside_a_block_is_reached(address):
-    """First, last and well-known addresses of every block, also in IPv6 wrapping; at save and at send."""
+    """First, last and well-known addresses of every block are refused at save and at send, also wrapped in IPv6."""
     with pytest.raises(Forbidden):
         vet_address(ip_address(address), PUBLIC_ONLY)
     with pytest.raises(AddressRefused):
@@ -80,13 +80,13 @@ def test_no_address_inside_a_block_is_reached(address):
 
 @pytest.mark.parametrize("address", JUST_OUTSIDE.split())
 def test_the_neighbours_of_a_block_are_reached(address):
-    """A block too wide would cut off customers."""
+    """The addresses just outside a block are allowed: a block too wide would exclude customers."""
     vet_address(ip_address(address), PUBLIC_ONLY)
     vet_url(as_url(address), PUBLIC_ONLY)
 
 
 def test_an_ipv4_address_is_taken_out_of_its_ipv6_wrapping():
-    """So that it is judged by the table, and dialled, as what it is."""
+    """The policy checks, and the client connects to, the embedded IPv4 address."""
     assert vet_address(ip_address("::ffff:8.8.8.8"), PUBLIC_ONLY) == ip_address("8.8.8.8")
 
 
@@ -159,15 +159,15 @@ NOT_AN_ADDRESS = {
 
 
 @pytest.mark.parametrize("url", NOT_AN_ADDRESS.values(), ids=NOT_AN_ADDRESS)
-def test_what_two_readers_could_read_differently_is_refused(url):
-    """Before anybody asks the DNS."""
+def test_ambiguous_urls_are_refused(url):
+    """The URL is refused before any DNS query."""
     with pytest.raises(NotAnAddress):
         vet_url(url, PUBLIC_ONLY)
 
 
 @pytest.mark.parametrize("url", [url for name, url in NOT_AN_ADDRESS.items() if name != "http" and "port 8" not in name])
-def test_an_allow_list_does_not_loosen_the_reading(url):
-    """It opens networks, not spellings."""
+def test_an_allow_list_does_not_permit_ambiguous_urls(url):
+    """An allowed network permits addresses, not ambiguous spellings."""
     with pytest.raises(NotAnAddress):
         vet_url(url, LOOPBACK)
 
@@ -185,14 +185,14 @@ def test_an_allow_list_does_not_loosen_the_reading(url):
     ],
 )
 def test_a_plain_address_is_read_once(url, host, port, path, authority):
-    """What is dialled, what TLS asks for and what the Host header says all come from this reading."""
+    """The connection, the TLS name and the Host header all use this one parse."""
     target = vet_url(url, PUBLIC_ONLY)
 
     assert (target.host, target.port, target.path, target.authority) == (host, port, path, authority)
 
 
 def test_an_allowed_network_may_use_http_and_any_port():
-    """This is how a receiver on the operator's own machines is reached."""
+    """An operator's own receivers are reached this way."""
     target = vet_url("http://127.0.0.1:8000/hook", LOOPBACK)
 
     assert (target.scheme, target.authority) == ("http", "127.0.0.1:8000")
@@ -200,8 +200,8 @@ def test_an_allowed_network_may_use_http_and_any_port():
 
 
 @pytest.mark.parametrize("url", ["http://8.8.8.8/", "https://8.8.8.8:8443/", "http://10.0.0.1/", "https://10.0.0.1/"])
-def test_an_allowed_network_opens_no_other(url):
-    """Neither plain text to the public, nor the rest of the private world."""
+def test_an_allowed_network_permits_no_other(url):
+    """It permits neither plain http to public addresses nor other private networks."""
     with pytest.raises(Forbidden):
         vet_url(url, LOOPBACK)
 
@@ -215,8 +215,8 @@ def test_an_allowed_network_opens_no_other(url):
         ("https://hooks.example:8443/", ["8.8.8.8"]),
     ],
 )
-def test_one_wrong_address_behind_a_name_forbids_it(url, found):
-    """And a name asked for over http, or on another port, must lie in the allowed networks with all its addresses."""
+def test_one_forbidden_address_of_a_name_forbids_it(url, found):
+    """A name used with http or another port is allowed only if all its addresses are in allowed networks."""
     target = vet_url(url, LOOPBACK)
 
     with pytest.raises(Forbidden):
@@ -224,7 +224,7 @@ def test_one_wrong_address_behind_a_name_forbids_it(url, found):
 
 
 def test_the_operator_may_open_another_port():
-    """To the public, and over TLS only."""
+    """The additional port is open for public addresses, over TLS only."""
     policy = Policy(ports=frozenset({443, 8443}))
 
     assert vet_url("https://example.com:8443/", policy).authority == "example.com:8443"
@@ -233,14 +233,14 @@ def test_the_operator_may_open_another_port():
 
 
 def test_forbidden_and_unreachable_have_the_same_message():
-    """Else an endpoint could be used to map the network behind us."""
+    """Different messages would let a tenant map the internal network."""
     assert str(Forbidden()) == str(Unreachable()) == "This address cannot be reached."
     assert (Forbidden.status, Forbidden.code) == (Unreachable.status, Unreachable.code)
 
 
 @given(some.text(max_size=60) | some.text(alphabet="htps:/[]@.%\\#?0127xaf é", max_size=60).map("https://{}".format))
-def test_any_text_is_read_or_refused(url):
-    """It comes from a stranger."""
+def test_any_text_is_parsed_or_refused(url):
+    """The parser accepts or refuses any text without another exception, because a stranger chooses it."""
     try:
         target = vet_url(url, PUBLIC_ONLY)
     except AddressRefused:

@@ -1,4 +1,4 @@
-"""One attempt against receivers that misbehave: whatever they do, a value comes back, in time and without their bulk."""
+"""One attempt against misbehaving receivers: the client always returns an outcome, in time and with bounded memory."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
 def test_the_request_on_the_wire_is_exactly_this():
-    """The body byte for byte, the name in Host, nothing compressed, nothing kept open."""
+    """The body is sent byte for byte, Host has the name, nothing is compressed and no connection is kept alive."""
     with Receiver(answers()) as receiver:
         outcome = post(receiver.url(path="/hook?a=b"))
 
@@ -45,8 +45,8 @@ def test_the_request_on_the_wire_is_exactly_this():
     ]
 
 
-def test_headers_of_the_endpoint_come_along_but_do_not_replace_ours():
-    """Whatever their capitals."""
+def test_custom_headers_are_sent_but_do_not_replace_ours():
+    """A custom header never replaces one of ours, whatever its capitals."""
     with Receiver(answers()) as receiver:
         deliver(receiver.url(), {"Authorization": "Bearer x", "Host": "other.example", "User-Agent": "other"}, BODY, LOOPBACK)
 
@@ -57,7 +57,7 @@ def test_headers_of_the_endpoint_come_along_but_do_not_replace_ours():
 
 @pytest.mark.parametrize("value", ["a\r\nx: y", "a\nx: y", "a\0b\r\n", "🦊"])
 def test_a_header_that_cannot_be_sent_is_the_callers_mistake(value):
-    """It is not blamed on the receiver, and nothing is sent."""
+    """The receiver is not blamed for it, and nothing is sent."""
     with Receiver(answers()) as receiver, pytest.raises(ValueError):  # noqa: PT011
         deliver(receiver.url(), {"x-custom": value}, BODY, LOOPBACK)
 
@@ -113,12 +113,12 @@ CASES = {
 
 @pytest.mark.parametrize(("behaviour", "expected"), CASES.values(), ids=CASES)
 def test_every_answer_has_an_outcome(behaviour, expected):
-    """2xx to the end is delivered, 410 is the end, all else is tried again; nothing raises."""
+    """A complete 2xx is delivered, 410 is final, everything else is retried; no response raises an exception."""
     assert summary(outcome_of(behaviour)) == expected
 
 
 def test_the_excerpt_is_the_beginning_of_the_body_as_it_came():
-    """Four kilobytes for the operator, undecoded: the receiver chose the bytes."""
+    """The excerpt has the first 4 KiB, undecoded, because the receiver chooses the bytes."""
     body = bytes(range(256)) * 20
 
     assert outcome_of(answers(body=body)).excerpt == body[:LONGEST_EXCERPT]
@@ -137,7 +137,7 @@ def test_the_excerpt_is_the_beginning_of_the_body_as_it_came():
     ],
 )
 def test_a_receiver_may_ask_for_a_pause_with_429_and_503(status, header, asked):
-    """In seconds or until a date, by our clock; and the schedule takes the outcome as it is."""
+    """Retry-After in seconds or as a date, by our clock, is passed on to the schedule."""
     outcome = outcome_of(answers(status, Retry_After=header), clock=lambda: NOW)
 
     assert outcome.retry_after == asked
@@ -145,14 +145,14 @@ def test_a_receiver_may_ask_for_a_pause_with_429_and_503(status, header, asked):
 
 
 def test_retry_after_is_obeyed_when_the_body_breaks_off():
-    """The status had already said that this is a failure, and which."""
+    """The status is known before the body breaks off, so its Retry-After counts."""
     outcome = outcome_of(resets_after(head("503 Service Unavailable", Retry_After="120", Content_Length="9")))
 
     assert (summary(outcome), outcome.retry_after) == ((Retry, 503, "status"), timedelta(seconds=120))
 
 
 def test_gone_ends_the_schedule():
-    """A receiver that answers 410 hears nothing more."""
+    """A receiver that answers 410 gets no further request."""
     assert next_attempt(1, outcome_of(answers("410 Gone"))) is None
 
 
@@ -161,6 +161,6 @@ def test_gone_ends_the_schedule():
     start=some.sampled_from([b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]),
     rest=some.binary(max_size=300) | some.text(alphabet="\r\n:;= 0129aCc-/*'\"", max_size=300).map(str.encode),
 )
-def test_no_bytes_break_the_reading_of_them(start, rest):
-    """They come from a stranger."""
+def test_no_response_bytes_raise_an_exception(start, rest):
+    """Parsing raises for no bytes, because a stranger chooses them."""
     assert isinstance(outcome_of(says(start + rest)), Delivered | Retry | Rejected)

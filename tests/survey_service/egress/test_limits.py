@@ -1,6 +1,6 @@
 """No receiver holds an attempt beyond its deadline, nor fills its memory.
 
-The time itself is not measured here: each receiver would hold the line for ever, so an attempt that comes back was ended.
+Elapsed time is not measured: each receiver would keep the connection open for ever, so an attempt that returns was ended.
 """
 
 import socket
@@ -29,7 +29,7 @@ from tests.survey_service.egress.hostile_receiver import (
     summary,
 )
 
-SHORT = 0.3  # seconds, many times the wait between two drops
+SHORT = 0.3  # seconds, many times the pause between two bytes
 
 HOLDS_THE_LINE = {
     "never answers": (never_answers, None),
@@ -49,13 +49,13 @@ HOLDS_THE_LINE = {
 
 
 @pytest.mark.parametrize(("behaviour", "status"), HOLDS_THE_LINE.values(), ids=HOLDS_THE_LINE)
-def test_one_deadline_ends_them_all(behaviour, status):
-    """However often a byte arrives, and wherever in the answer."""
+def test_one_deadline_ends_every_slow_response(behaviour, status):
+    """The deadline holds however often a byte arrives, in headers and body."""
     assert summary(outcome_of(behaviour, total=SHORT)) == (Retry, status, "deadline")
 
 
-def test_a_receiver_that_does_not_read_is_ended_too():
-    """The request is larger than what the system takes off our hands."""
+def test_a_receiver_that_does_not_read_is_cut_off():
+    """The request is larger than the socket buffers, so sending blocks."""
     with Receiver(never_reads, reads=False) as receiver:
         outcome = deliver(receiver.url(), {}, bytes(64 * MEGABYTE), LOOPBACK, total=SHORT)
 
@@ -63,7 +63,7 @@ def test_a_receiver_that_does_not_read_is_ended_too():
 
 
 def test_a_receiver_that_reads_slowly_is_cut_off():
-    """Every sip makes room for a little more, so no single wait is long."""
+    """Every small read frees a little buffer, so no single wait is long."""
     sips: list[int] = []
 
     def sip(wire: socket.socket, closing: Event) -> None:
@@ -79,8 +79,8 @@ def test_a_receiver_that_reads_slowly_is_cut_off():
     assert sum(sips) < len(body)
 
 
-def test_a_receiver_whose_queue_is_full_is_ended_too():
-    """The system drops what it cannot queue, without a word."""
+def test_a_receiver_whose_queue_is_full_is_cut_off():
+    """The system silently drops connections that do not fit into the queue."""
     with ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -103,7 +103,7 @@ BULK = {
 
 @pytest.mark.parametrize("behaviour", BULK.values(), ids=BULK)
 def test_an_endless_response_is_not_read(behaviour):
-    """The status is known, 64 KiB are read, and the line is cut: the receiver could not send the rest."""
+    """The client reads 64 KiB after the status and closes the connection, so the receiver cannot send the rest."""
     with Receiver(behaviour) as receiver:
         tracemalloc.start()
         try:
@@ -114,11 +114,11 @@ def test_an_endless_response_is_not_read(behaviour):
 
     assert summary(outcome) == (Delivered, 200, None)
     assert len(outcome.excerpt) == LONGEST_EXCERPT
-    assert peak < 3 * MEGABYTE  # of which the receiver, in this same process, holds one
+    assert peak < 3 * MEGABYTE  # of which the receiver, in this same process, holds one copy
 
 
 def test_a_gzip_bomb_is_not_inflated():
-    """What is kept is the beginning of the bomb, not of its content."""
+    """The excerpt is the beginning of the compressed bytes."""
     bomb = a_gzip_bomb()
 
     outcome = outcome_of(says(head(Content_Encoding="gzip", Content_Length=str(len(bomb))), bomb))

@@ -1,4 +1,4 @@
-"""Four public verifiers accept what we sign, with either secret while one replaces the other, and nothing afterwards."""
+"""Four public verifiers accept our signatures with the old and the new secret during a rotation, and only with the new one afterwards."""
 
 import json
 from datetime import timedelta
@@ -38,21 +38,21 @@ def rotate(world: World, endpoint: str, overlap: timedelta) -> str:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_four_verifiers_agree_before_during_and_after_a_rotation(world):
-    """Of three secrets: the first, its successor, and the one that comes before the first overlap has ended."""
+    """Three secrets: the first, its successor, and a third that is created before the first overlap ends."""
     endpoint, first = world.endpoint()
     secrets = [first]
     sent = []
 
     def send():
-        world.believes(world.contact(f"zoé-{len(sent)} 🦊 \u2028"), 0.4)
-        sent.extend(world.work())
+        world.store_belief(world.contact(f"zoé-{len(sent)} 🦊 \u2028"), 0.4)
+        sent.extend(world.deliver_due())
 
     send()
     secrets.append(rotate(world, endpoint, timedelta(milliseconds=200)))
     send()
     secrets.append(rotate(world, endpoint, timedelta(milliseconds=200)))
     send()
-    world.later(seconds=1)
+    world.forward(seconds=1)
     send()
 
     pairs = [(secret, delivery) for delivery in sent for secret in secrets]

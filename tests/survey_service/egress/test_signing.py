@@ -1,4 +1,4 @@
-"""Our signatures are read by the public Python library of Standard Webhooks: one module that signs and verifies proves nothing."""
+"""The public Python library of Standard Webhooks verifies our signatures: a module that signs and verifies itself proves nothing."""
 
 import base64
 import json
@@ -27,14 +27,14 @@ def now() -> int:
     ],
 )
 def test_a_public_library_verifies_what_we_sign(text):
-    """Over the bytes as they are: no key moves, no character is written another way."""
+    """The signature covers the exact bytes: key order and escapes are kept."""
     secret, body = new_secret(), text.encode()
 
     assert Webhook(secret).verify(body, sign([secret], "evt_01", now(), body)) == json.loads(text)
 
 
 def test_during_rotation_the_old_and_the_new_secret_both_verify():
-    """The receiver may change over at any moment of the overlap, before or after us."""
+    """The receiver may switch to the new secret at any moment of the overlap."""
     old, new = new_secret(), new_secret()
 
     headers = sign([new, old], "evt_01", now(), BODY)
@@ -53,7 +53,7 @@ def test_entries_are_separated_by_exactly_one_space():
 
 
 def test_the_signature_is_that_of_the_specification():
-    """The worked example of the Standard Webhooks reference tests."""
+    """The expected value is the worked example of the Standard Webhooks reference tests."""
     headers = sign(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
 
     assert headers == {
@@ -65,7 +65,7 @@ def test_the_signature_is_that_of_the_specification():
 
 @pytest.mark.parametrize("changed", [{"webhook-id": "evt_02"}, {"webhook-timestamp": str(now() - 1)}, {"webhook-signature": "v1,AAAA"}])
 def test_every_header_is_covered(changed):
-    """Neither the id nor the time can be exchanged on the way."""
+    """A signature is invalid with another id or another time."""
     secret = new_secret()
 
     with pytest.raises(WebhookVerificationError):
@@ -87,13 +87,13 @@ def test_every_header_is_covered(changed):
     ids=["no body", "not UTF-8", "dot", "no id", "line break", "no secret", "short key", "long key"],
 )
 def test_what_a_receiver_could_not_verify_is_never_signed(secrets, webhook_id, body):
-    """Several verifiers crash on these instead of refusing."""
+    """Several verifiers crash on such values instead of refusing them."""
     with pytest.raises(SigningError):
         sign(secrets, webhook_id, now(), body)
 
 
 def test_an_unreadable_secret_is_not_quoted_in_the_error():
-    """Errors travel to logs."""
+    """Error messages are logged, so they must not contain the secret."""
     with pytest.raises(SigningError) as refused:
         sign(["whsec_c2VjcmV0!"], "evt_01", now(), BODY)
 
@@ -102,7 +102,7 @@ def test_an_unreadable_secret_is_not_quoted_in_the_error():
 
 
 def test_a_new_secret_is_32_random_bytes():
-    """Two are never the same."""
+    """Two generated secrets always differ."""
     first, second = new_secret(), new_secret()
 
     assert first != second

@@ -1,4 +1,4 @@
-"""Where an attempt goes: to an address that was vetted a moment ago, asked for once, and nowhere else."""
+"""An attempt connects only to an address that was checked in the same attempt, with one DNS query."""
 
 import socket
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ from tests.survey_service.egress.hostile_receiver import LOOPBACK, Receiver, ans
 
 
 class Names:
-    """A resolver that gives these answers, one after the other, and counts."""
+    """A resolver that returns these answers in order and counts the queries."""
 
     def __init__(self, *found: str) -> None:
         self._found = list(found)
@@ -26,7 +26,7 @@ class Names:
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"])
 def test_a_redirect_is_a_failure_and_is_never_followed(status):
-    """The place it names hears nothing."""
+    """The target of the redirect gets no request."""
     with Receiver(answers()) as inside, Receiver(answers(status, Location=inside.url())) as receiver:
         outcome = post(receiver.url())
 
@@ -37,8 +37,8 @@ def test_a_redirect_is_a_failure_and_is_never_followed(status):
 @pytest.mark.parametrize(
     "found", ["127.0.0.1", "93.184.216.34 127.0.0.1", "127.0.0.1 93.184.216.34", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]
 )
-def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
-    """Also when a public address stands beside the private one. The tenant is told what any dead address would be told."""
+def test_a_name_with_a_private_address_is_blocked_before_a_byte_is_sent(found):
+    """A public address beside the private one does not help; the tenant sees the message of any unreachable address."""
     names = Names(found)
     with Receiver(answers()) as inside:
         outcome = post(inside.url("hooks.example").replace("http:", "https:"), Policy(ports=frozenset({inside.port})), resolve=names)
@@ -48,8 +48,8 @@ def test_a_name_that_leads_inside_is_blocked_before_a_byte_is_sent(found):
     assert inside.connections == 0
 
 
-def test_a_name_is_asked_once_an_attempt_and_again_at_the_next():
-    """The answer that was vetted is the one that is dialled: a second question could have another answer."""
+def test_a_name_is_resolved_once_per_attempt():
+    """The client connects to the address that it checked: a second query could return another one."""
     names = Names("127.0.0.1", "93.184.216.34")
     with Receiver(answers()) as receiver:
         outcomes = [post(receiver.url("hooks.example"), resolve=names) for _ in range(2)]
@@ -62,7 +62,7 @@ def test_a_name_is_asked_once_an_attempt_and_again_at_the_next():
 
 @pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("[::1]", socket.AF_INET6)])
 def test_an_address_needs_no_resolver(host, family):
-    """It is vetted as it stands."""
+    """An IP address in the URL is checked without a resolver."""
     names = Names()
     try:
         receiver = Receiver(answers(), family=family)
@@ -79,14 +79,14 @@ def test_an_address_needs_no_resolver(host, family):
     "url", ["https://127.0.0.1/", "https://[::1]/", "http://hooks.example/", "https://user@hooks.example/", "nonsense"]
 )
 def test_what_was_refused_at_save_is_refused_at_send(url):
-    """An endpoint saved under an older policy is not grandfathered."""
+    """An endpoint saved under an older policy is checked by the current one."""
     outcome = post(url, Policy(), resolve=Names())
 
     assert (summary(outcome), outcome.public_problem) == ((Retry, None, "ssrf_blocked"), "unreachable")
 
 
 def test_the_next_address_is_tried_when_the_first_is_dead():
-    """And only so many of them: a hundred dead ones would be a scan."""
+    """The number of tried addresses is limited: a hundred dead ones would be a port scan."""
     with Receiver(answers()) as receiver:
         fallen_back = post(receiver.url("hooks.example"), resolve=Names("127.0.0.2 127.0.0.1"))
         too_late = post(receiver.url("hooks.example"), resolve=Names("127.0.0.2 127.0.0.3 127.0.0.4 127.0.0.5 127.0.0.1"))
@@ -96,7 +96,7 @@ def test_the_next_address_is_tried_when_the_first_is_dead():
 
 
 def test_a_closed_port_is_unreachable():
-    """In the words used for what is forbidden."""
+    """The message is the same as for a forbidden address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -107,7 +107,7 @@ def test_a_closed_port_is_unreachable():
 
 @pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "all_proxy"])
 def test_the_environment_cannot_put_a_proxy_in_between(variable, monkeypatch):
-    """It would resolve the name again, by its own lights."""
+    """A proxy would resolve the name again without our check."""
     with Receiver(answers()) as proxy, Receiver(answers()) as receiver:
         for name in (variable, variable.upper()):
             monkeypatch.setenv(name, proxy.url(path=""))
@@ -123,7 +123,7 @@ def no_such_name(*question: object, **options: object) -> list[object]:
 
 
 def test_a_name_without_an_address_is_unreachable():
-    """Unknown, or known and empty."""
+    """This holds for an unknown name and for a name without addresses."""
 
     def unknown(host, seconds):
         return system_resolver(host, seconds, lookup=no_such_name)
@@ -133,8 +133,8 @@ def test_a_name_without_an_address_is_unreachable():
         assert (summary(outcome), outcome.public_problem) == ((Retry, None, "dns"), "unreachable")
 
 
-def test_a_resolver_that_does_not_answer_is_left_behind():
-    """It may take the system half a minute to give up."""
+def test_an_attempt_does_not_wait_for_a_hanging_resolver():
+    """The system's resolver may need half a minute to give up; the attempt does not wait for it."""
     answered = Event()
 
     def hangs(*question, **options):
@@ -146,8 +146,8 @@ def test_a_resolver_that_does_not_answer_is_left_behind():
     answered.set()
 
 
-def test_the_system_is_asked_for_exactly_the_name_that_was_vetted():
-    """As bytes, which nothing rewrites; every address once, in the order the system prefers."""
+def test_the_system_resolves_exactly_the_name_that_was_checked():
+    """The name is passed as bytes, which nothing rewrites; each address is returned once, in the order that the system prefers."""
     asked = []
 
     def lookup(host, port, **options):
@@ -160,7 +160,7 @@ def test_the_system_is_asked_for_exactly_the_name_that_was_vetted():
 
 
 def test_the_system_knows_localhost():
-    """The real resolver, once."""
+    """Uses the real resolver once."""
     assert ip_address("127.0.0.1") in system_resolver("localhost", 3)
     with Receiver(answers()) as receiver:
         assert isinstance(post(receiver.url("localhost"), LOOPBACK), Delivered)

@@ -1,4 +1,4 @@
-"""What is shipped for those who watch: every number that a rule or a panel asks for is one that the service tells."""
+"""Shipped dashboards and alerts: the service exports every metric that a rule or a panel queries."""
 
 import json
 import re
@@ -22,8 +22,8 @@ def panels():
 
 
 @pytest.fixture
-def told(service):
-    """Every sample by name, with all the values that its labels have."""
+def exported(service):
+    """Return every exported sample name with the values of its labels."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
     service.start().answer("owns", "yes")
     found = {}
@@ -35,27 +35,27 @@ def told(service):
     return found
 
 
-def test_rules_and_panels_ask_for_what_there_is(told):
-    """Names of metrics, names of labels, and the values of those that do not depend on what happens."""
+def test_rules_and_panels_query_exported_metrics(exported):
+    """Metric names, label names and label values of fixed sets exist."""
     asked = [rule["expr"] for rule in rules()] + [target["expr"] for panel in panels() for target in panel["targets"]]
-    assert {name for call in asked for name in METRIC.findall(call)} <= told.keys()
+    assert {name for call in asked for name in METRIC.findall(call)} <= exported.keys()
     for call in asked:
         [metric] = set(METRIC.findall(call))
         for label, value in LABEL.findall(call):
-            assert label in told[metric], call
+            assert label in exported[metric], call
             if label in ("route", "state"):
-                assert value in told[metric][label], call
+                assert value in exported[metric][label], call
 
 
-def test_every_metric_of_ours_is_on_a_panel(told):
-    """Buckets stand for their histogram."""
+def test_every_metric_of_ours_is_on_a_panel(exported):
+    """A histogram counts as shown when its buckets are."""
     shown = {name for panel in panels() for target in panel["targets"] for name in METRIC.findall(target["expr"])}
-    ours = {name for name in told if name.startswith("discern_") and not name.endswith(("_sum", "_count", "_created"))}
+    ours = {name for name in exported if name.startswith("discern_") and not name.endswith(("_sum", "_count", "_created"))}
     assert ours == shown
 
 
 def test_every_rule_says_what_to_do():
-    """Who is woken at night reads one line."""
+    """Every rule has a one-line instruction for the person on call."""
     for rule in rules():
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["todo"]

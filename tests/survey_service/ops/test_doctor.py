@@ -1,4 +1,4 @@
-"""The doctor says what is wrong, and what to do about it."""
+"""`discern doctor` names each problem and its remedy."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def findings(service, database_url, **more):
     Heartbeat(service.parts.store, service.clock).beat()
     environment = {**GOOD, "DISCERN_DATABASE_URL": database_url, **{f"DISCERN_{name}": value for name, value in more.items()}}
     clock = service.clock if "sqlite" in database_url else service.parts.now
-    return {item.what: item for item in diagnose(environment, clock)}
+    return {finding.what: finding for finding in diagnose(environment, clock)}
 
 
 def unwell(service, database_url, **more):
@@ -44,7 +44,7 @@ def test_a_healthy_installation_is_healthy(service, database_url):
     ],
 )
 def test_wrong_settings_are_named_with_what_to_do(service, database_url, setting, value, says):
-    """One finding, which names the setting or what rests on it."""
+    """One problem is reported, and it names the setting or what depends on it."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
 
     [only] = unwell(service, database_url, **{setting: value}).values()
@@ -71,19 +71,19 @@ def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, databa
 
 
 def test_a_service_without_a_worker_is_found(service, database_url):
-    """Half a minute after the last worker was seen, and where there never was one."""
+    """The problem is reported half a minute after the last heartbeat, and if there never was one."""
     findings(service, database_url)
     service.clock.forward(minutes=3)
     clock = {**GOOD, "DISCERN_DATABASE_URL": database_url}
 
-    workers = next(item for item in diagnose(clock, service.clock) if item.what == "workers")
+    workers = next(finding for finding in diagnose(clock, service.clock) if finding.what == "workers")
 
     assert workers.found == "the last was seen 3 min ago"
     assert "discern worker" in workers.todo
 
 
 def test_a_key_that_is_about_to_end_is_found(service, database_url):
-    """Two weeks before."""
+    """The warning appears two weeks before the key expires."""
     now = service.clock() if "sqlite" in database_url else service.parts.now()
     with service.parts.store.writing() as session:
         create_key(session, service.parts.keys, "read", "crm", now, timedelta(days=13))
@@ -97,7 +97,7 @@ def test_a_key_that_is_about_to_end_is_found(service, database_url):
 
 
 def test_the_command_shows_everything_and_fails_where_something_is_wrong(service, database_url):
-    """`LOOK` at the beginning of a line, for eyes and for grep."""
+    """Lines with a problem begin with `LOOK`, so that people and grep find them."""
     Heartbeat(service.parts.store, utc_now).beat()
     done = discern("doctor", database_url=database_url)
 
@@ -106,14 +106,17 @@ def test_the_command_shows_everything_and_fails_where_something_is_wrong(service
 
 
 def test_tables_of_another_version_are_found(service, tmp_path):
-    found = {item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)}
+    found = {
+        finding.what: finding for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)
+    }
 
     assert found["tables"].todo == "run discern migrate"
 
 
 def test_a_database_that_is_not_there_is_found(service):
     found = {
-        item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)
+        finding.what: finding
+        for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": "postgresql+psycopg://x@/x?host=/nowhere"}, service.clock)
     }
 
     assert "DISCERN_DATABASE_URL" in found["database"].todo

@@ -1,4 +1,4 @@
-"""Whether anybody sends what is due can be seen from any web process."""
+"""Every web process can see whether a worker is running and delivering."""
 
 import signal
 import urllib.request
@@ -15,7 +15,7 @@ def ready(service):
 
 
 def test_a_service_without_a_worker_serves_and_says_so(service):
-    """It is degraded before the first beat and half a minute after the last, and as soon as the worker has stopped."""
+    """Health is degraded before the first heartbeat, half a minute after the last, and as soon as the worker has stopped."""
     assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": None, "oldest_due_seconds": 0}
 
     heart = Heartbeat(service.parts.store, service.clock)
@@ -30,8 +30,8 @@ def test_a_service_without_a_worker_serves_and_says_so(service):
     assert ready(service)["worker_seen_seconds_ago"] is None
 
 
-def test_a_message_that_nobody_sends_is_seen(service):
-    """Five minutes late, with a worker that lives but does not deliver."""
+def test_a_late_message_degrades_health(service):
+    """Health is degraded when a message is five minutes late although a worker is alive."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     service.start().answer("owns", "yes")
     service.clock.forward(minutes=6)
@@ -41,7 +41,7 @@ def test_a_message_that_nobody_sends_is_seen(service):
 
 
 def test_dead_workers_are_deleted_after_an_hour(service):
-    """Killed workers leave no rows for good, and count for nothing meanwhile."""
+    """Rows of killed workers count for nothing and are deleted after an hour."""
     for _ in range(3):
         Heartbeat(service.parts.store, service.clock).beat()
     assert _workers(service) == 3
@@ -56,7 +56,7 @@ def test_dead_workers_are_deleted_after_an_hour(service):
 
 
 def test_a_real_worker_beats_until_it_is_stopped(database_url):
-    """It is there within seconds of its start, and gone when it has ended."""
+    """The row appears within seconds after the start and is deleted at the end."""
     with web_server(database_url) as (web, _):
         with process("worker", database_url=database_url) as running:
             until(lambda: web.call("GET", "/readyz")[1]["status"] == "ok", "the worker is seen")

@@ -1,4 +1,4 @@
-"""No key, token, address, answer or name gets into a log: at DEBUG, from every route, with secrets in every place; nor from gunicorn."""
+"""No key, token, URL, answer or name is logged: at DEBUG, on every route, with secrets in every field; nor by gunicorn."""
 
 import json
 import logging
@@ -37,12 +37,12 @@ def lines(caplog):
     return [record.getMessage() + str(record.exc_text or "") for record in caplog.records if record.name != ASYNCIO]
 
 
-def shown(told):
-    return [line for line in told if MARK in line]
+def shown(lines):
+    return [line for line in lines if MARK in line]
 
 
 def everywhere(service, key):
-    """Every route with a secret wherever the caller can put one."""
+    """Return requests to every route with a secret in every field that the caller controls."""
     headers = {**HEADERS, "Authorization": f"Bearer {key}"}
     for call in sorted(set(calls(service.app))):
         method, _, path = call.partition(" ")
@@ -55,7 +55,7 @@ def everywhere(service, key):
 
 @pytest.mark.parametrize("who", ["a stranger", "an author"])
 def test_no_route_logs_what_it_was_sent(service, caplog, who):
-    """Refused or taken, read or not."""
+    """This holds whether the request is refused or accepted."""
     caplog.set_level(logging.DEBUG)
     key = KEY if who == "a stranger" else service.key
 
@@ -68,7 +68,7 @@ def test_no_route_logs_what_it_was_sent(service, caplog, who):
 
 
 def test_successful_requests_log_nothing_either(service, caplog):
-    """A contact, their answers, their links, their end."""
+    """Covers a contact, answers, links and erasure."""
     caplog.set_level(logging.DEBUG)
     contact = f"/api/v1/contacts/{MARK}"
     assert service.call("PUT", contact, {"email": EMAIL, "attributes": {"city": MARK}}).status_code == 201
@@ -85,13 +85,13 @@ def test_successful_requests_log_nothing_either(service, caplog):
 
 @pytest.mark.parametrize("endpoint", ["link_pages.look", "contacts.read", "pages.look", "preview.overview"])
 def test_a_failure_names_its_route_and_not_its_address(service, caplog, monkeypatch, endpoint):
-    """Where the traceback stands, the token does not."""
+    """The log has the traceback without the token."""
 
     def broken(**_):
         raise ZeroDivisionError
 
     monkeypatch.setitem(service.app.view_functions, endpoint, broken)
-    monkeypatch.delitem(service.app.before_request_funcs, "preview", raising=False)  # which would refuse the mark
+    monkeypatch.delitem(service.app.before_request_funcs, "preview", raising=False)  # which would refuse the secret
     rule = next(str(iter_rule) for iter_rule in service.app.url_map.iter_rules(endpoint))
     path = re.sub(r"<[^>]+>", MARK, rule)
 
@@ -102,7 +102,7 @@ def test_a_failure_names_its_route_and_not_its_address(service, caplog, monkeypa
 
 
 def test_an_error_of_the_database_does_not_quote_what_was_to_be_stored(service):
-    """It has the statement and not its values."""
+    """The log has the statement without its values."""
     with pytest.raises(DBAPIError) as raised, service.parts.store.reading() as session:
         session.connection().execute(text("SELECT nothing FROM contact WHERE email = :email"), {"email": EMAIL})
 
@@ -112,7 +112,7 @@ def test_an_error_of_the_database_does_not_quote_what_was_to_be_stored(service):
 
 @pytest.fixture
 def served(tmp_path):
-    """gunicorn at DEBUG with its access log, and a way to end it and read what it wrote."""
+    """Run gunicorn at DEBUG with its access log, and yield a way to end it and read its log."""
     url, port, log = f"sqlite:///{tmp_path}/x.db", free_port(), tmp_path / "log"
     engine = open_engine(url)
     migrate(engine)
@@ -135,7 +135,7 @@ def served(tmp_path):
 
 
 def sent(port, request):
-    """What comes back for these bytes."""
+    """Return the response to these bytes."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as plug:
         plug.sendall(request)
         plug.shutdown(socket.SHUT_WR)
@@ -154,8 +154,8 @@ ODD = {
 }
 
 
-def test_gunicorn_says_it_in_our_shape_and_logs_no_request(served):
-    """What it refuses by itself, what breaks off, and what it writes into its access log."""
+def test_gunicorn_errors_are_problems_and_requests_are_not_logged(served):
+    """Covers requests that gunicorn refuses itself, broken connections, and the access log."""
     port, finished = served
     for status, request in ODD.items():
         head, _, body = sent(port, request.encode()).partition(b"\r\n\r\n")

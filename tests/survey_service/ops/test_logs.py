@@ -1,4 +1,4 @@
-"""What is logged can be put together again: by request, by session, by message."""
+"""Log lines can be joined by request, by session and by message."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ from tests.survey_service.service import SECRET, a_service
 
 @pytest.fixture
 def lines():
-    """What would be written to standard error as JSON, while the test goes on."""
+    """Yield the JSON lines that the service writes to standard error during the test."""
     written = []
 
     class Keep(logging.Handler):
@@ -34,7 +34,7 @@ def lines():
 
 
 def test_a_line_within_a_request_has_its_id_and_its_session(one_service, lines, monkeypatch):
-    """The answer has the same id; the next request has another; between two there is none."""
+    """The response has the same id, the next request another one; a line outside of requests has none."""
 
     def view(session_id):
         one_service.app.logger.warning("something happened", extra={"how_often": 3})
@@ -45,26 +45,26 @@ def test_a_line_within_a_request_has_its_id_and_its_session(one_service, lines, 
     one_service.app.logger.warning("between two requests")
     responses = [one_service.client.get(f"/api/v1/sessions/{someone.session}") for _ in range(2)]
 
-    between, *told = lines[-3:]
+    between, *logged = lines[-3:]
     assert "request_id" not in between
-    assert [line["request_id"] for line in told] == [response.headers["X-Request-Id"] for response in responses]
-    assert told[0]["request_id"] != told[1]["request_id"]
-    assert {(line["event"], line["level"], line["how_often"], line["session"]) for line in told} == {
+    assert [line["request_id"] for line in logged] == [response.headers["X-Request-Id"] for response in responses]
+    assert logged[0]["request_id"] != logged[1]["request_id"]
+    assert {(line["event"], line["level"], line["how_often"], line["session"]) for line in logged} == {
         ("something happened", "warning", 3, someone.session)
     }
 
 
 def test_a_database_that_is_away_does_not_fill_the_log(sqlite_template, lines, monkeypatch):
-    """One line however many are refused, without the lines that the driver adds."""
+    """Many refused requests lead to one line, without the driver's own lines."""
     monkeypatch.setattr(api, "_seldom", LogSampler(1000))
     app = create_app(Settings(database_url=f"sqlite:///file:{sqlite_template}?mode=ro&uri=true", secret_keys=(SECRET,)))
     paths = ["/api/v1/surveys/post-purchase/sessions", "/v1/track"]
     statuses = [app.test_client().post(paths[number % 2], json={"writeKey": "dk_x"}).status_code for number in range(6)]
     app.extensions["discern"].store.close()
 
-    told = [line for line in lines if line["logger"] == "survey_service.web.api"]
+    logged = [line for line in lines if line["logger"] == "survey_service.web.api"]
     assert statuses.count(503) >= 3
-    assert [(line["event"], line["problem"], line["refused"]) for line in told] == [
+    assert [(line["event"], line["problem"], line["refused"]) for line in logged] == [
         ("the database did not answer", "attempt to write a readonly database", 1)
     ]
 
@@ -76,7 +76,7 @@ def test_suppressed_lines_are_counted_in_the_next_one():
 
 @pytest.mark.parametrize(("proxies", "kept"), [(0, False), (1, True)])
 def test_only_a_proxy_of_ours_may_name_a_request(sqlite_template, proxies, kept):
-    """And only with a name that is one."""
+    """The id from the proxy is used only if it has the form of an id."""
     app = create_app(Settings(database_url=f"sqlite:///{sqlite_template}", secret_keys=(SECRET,), trusted_proxies=proxies))
     client = app.test_client()
 
@@ -88,7 +88,7 @@ def test_only_a_proxy_of_ours_may_name_a_request(sqlite_template, proxies, kept)
 
 
 def test_a_server_writes_an_object_a_line(database_url):
-    """gunicorn's own lines and the access log too; the access log knows the request and the session."""
+    """This includes gunicorn's own lines and the access log, which has the request and the session."""
     service = a_service(database_url)
     someone, port = service.start(), free_port()
     service.parts.store.close()

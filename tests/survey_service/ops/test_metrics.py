@@ -1,4 +1,4 @@
-"""What there is to watch, as Prometheus reads it, from several processes at once."""
+"""Metrics in the Prometheus format, summed over several processes."""
 
 import urllib.request
 
@@ -16,7 +16,7 @@ def numbers(text):
 
 
 def test_every_process_reports_the_same_and_requests_are_added_up(database_url):
-    """Forty requests are answered by whoever has time; wherever one asks, all of them are counted. No address is in it, only routes."""
+    """Any process answers the scrape with all forty requests; labels have routes and no URLs."""
     with web_server(database_url) as (web, _):
         for number in range(40):
             web.call("GET", f"/api/v1/banks/secret-{number}", token="nobody")
@@ -31,8 +31,8 @@ def test_every_process_reports_the_same_and_requests_are_added_up(database_url):
     assert "secret-" not in text
 
 
-def test_what_waits_and_what_is_dead_is_counted(service):
-    """In the database, so that any process can tell."""
+def test_pending_and_dead_messages_are_counted(service):
+    """Counted in the database, so that every process reports the same."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
     service.start().answer("owns", "yes")
     service.start()

@@ -1,4 +1,4 @@
-"""One message of every type, made as the service makes them."""
+"""One message of every event type, created by the service itself."""
 
 from datetime import timedelta
 
@@ -13,15 +13,15 @@ from tests.survey_service.webhooks.world import BANK, Sent, World
 
 
 def every_event(world: World, form: str) -> list[Sent]:
-    """What an endpoint that wants everything in this form is sent when everything happens."""
+    """Return the messages that an endpoint with all events gets in this form when each event happens once."""
     listening, _ = world.endpoint(events=(), format=form, include_pii=True)
     other, _ = world.endpoint(events=("endpoint.ping",))
     world.publish()
     kept, gone = world.contact("kept"), world.contact("gone")
-    world.believes(kept, 0.4)
-    world.believes(gone, 0.95)
+    world.store_belief(kept, 0.4)
+    world.store_belief(gone, 0.95)
     responses(world, kept)
-    world.work()
+    world.deliver_due()
     with world.store.writing() as session:
         endpoints.ping(session, listening, world.now)
         merge(session, world.banks, gone, kept, world.now)
@@ -36,15 +36,15 @@ def every_event(world: World, form: str) -> list[Sent]:
             [EndpointEvent(DEGRADED, "failing", 50), EndpointEvent(DISABLED, "gone"), EndpointEvent(RECOVERED, "ping")],
             world.now,
         )
-    world.work()
+    world.deliver_due()
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, kept, with_for_update=True), world.now)
-    world.work()
+    world.deliver_due()
     return list(world.sent)
 
 
 def responses(world: World, contact_id: str) -> None:
-    """A questionnaire that was ended, and one that was left."""
+    """Create a finished and an abandoned response."""
     with world.store.writing() as session:
         contact = session.get_one(Contact, contact_id, with_for_update=True)
         for number, (what, status) in enumerate({"completed": "complete", "abandoned": "open"}.items()):

@@ -1,4 +1,4 @@
-"""When an endpoint hears of a change, as a table."""
+"""The time at which a change is sent to an endpoint, as a table."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def after(seconds):
         ("material", {"is_material": False}, None),
         ("material", {"is_material": False, "waiting": PendingUpdate(after(30))}, SendWindow(after(10), after(30))),
         ("material", {"waiting": PendingUpdate(after(4))}, SendWindow(after(4), after(4))),
-        ("material", {"waiting": PendingUpdate(None)}, SendWindow(after(10), after(60))),  # flushed a moment ago
+        ("material", {"waiting": PendingUpdate(None)}, SendWindow(after(10), after(60))),  # sent a moment ago
         ("material", {"at_once": True, "waiting": PendingUpdate(after(30))}, SendWindow(NOW)),
         ("material", {"ended": True, "is_material": False}, SendWindow(NOW)),
         ("idle", {"is_material": False}, SendWindow(after(1800))),

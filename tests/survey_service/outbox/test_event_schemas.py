@@ -1,4 +1,4 @@
-"""Every message that is sent fits the JSON Schema that is published for it, which names every field there is."""
+"""Every sent message fits its published JSON Schema, and the schema names every field of the message."""
 
 from copy import deepcopy
 
@@ -11,9 +11,9 @@ from tests.survey_service.outbox.every_event import every_event
 
 
 def strict(schema):
-    """The same schema, but for fields that it does not name: those are new, and have to be added to it."""
+    """Return the schema with unknown fields forbidden: a new field has to be added to the schema."""
     if isinstance(schema, list):
-        return [strict(item) for item in schema]
+        return [strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
     closed = {name: strict(inner) for name, inner in schema.items()}
@@ -24,7 +24,7 @@ def strict(schema):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_event_fits_its_schema_field_by_field(world, form):
-    """All eleven, as they go out."""
+    """All eleven event types fit in both forms."""
     sent = every_event(world, form)
 
     assert {delivery.message["type"] for delivery in sent} == set(EVENT_TYPES)
@@ -37,18 +37,18 @@ def test_every_event_fits_its_schema_field_by_field(world, form):
 
 
 def test_a_schema_takes_what_is_added_later_and_refuses_what_is_missing(world):
-    """That is what additive means for whoever validates."""
-    sent = next(item for item in every_event(world, "full") if item.message["type"] == "contact.persona.updated")
+    """A validator accepts added fields, which is what additive changes promise."""
+    sent = next(sent for sent in every_event(world, "full") if sent.message["type"] == "contact.persona.updated")
     schema = schema_of("contact.persona.updated")
     jsonschema.validate(sent.message | {"data": sent.data | {"new": 1}}, schema)
 
     for gone in ("sequence", "probabilities", "previous"):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(sent.message | {"data": {name: item for name, item in sent.data.items() if name != gone}}, schema)
+            jsonschema.validate(sent.message | {"data": {name: value for name, value in sent.data.items() if name != gone}}, schema)
 
 
 def test_schemas_are_public_and_may_be_cached(call):
-    """Whoever writes a receiver has no key yet."""
+    """The schemas need no key: the author of a receiver may not have one yet."""
     listed = call("get", "/events/schemas", scope=None)
     assert {(item["type"], item["format"]) for item in listed.json["items"]} == {
         (event_type, form) for event_type in EVENT_TYPES for form in FORMATS

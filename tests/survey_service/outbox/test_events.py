@@ -1,4 +1,4 @@
-"""What a message says, as pure functions: decimals that add up, an explanation that is short, bytes that are JSON."""
+"""The payload of a message, as pure functions: decimals add up, the explanation is short, the bytes are JSON."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -22,7 +22,7 @@ shares = some.lists(some.floats(1e-9, 1.0), min_size=2, max_size=50).map(lambda 
 
 @given(shares)
 def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
-    """Each within one unit of what it was, none overtaking another."""
+    """Each rounded probability is within one unit of the exact one, and the order is kept."""
     rounded = events.rounded(probabilities)
 
     assert sum(Decimal(str(p)) for p in rounded.values()) == 1
@@ -32,8 +32,8 @@ def test_rounded_probabilities_add_up_to_one_as_decimals(probabilities):
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
-def test_what_is_not_a_number_never_gets_into_a_message(world, wrong):
-    """Neither as a probability, nor in the facts that wait to be told."""
+def test_nan_and_infinity_are_refused_in_a_message(world, wrong):
+    """NaN and infinity are refused as a probability and in the stored facts."""
     endpoint_id, _ = world.endpoint()
     facts = {"occurred_at": "", "hidden": {"x": wrong}}
     with pytest.raises((StatementError, ValueError), match="JSON"), world.store.writing() as session:
@@ -42,7 +42,7 @@ def test_what_is_not_a_number_never_gets_into_a_message(world, wrong):
         events.rounded({"a": wrong, "b": 0.5})
 
 
-def item(bits, question="owns", value="no"):
+def evidence(bits, question="owns", value="no"):
     return {"kind": "answer", "question": question, "value": value, "favours": None, "log_likelihood_ratio_bits": bits, "bits": {}}
 
 
@@ -69,9 +69,9 @@ def a_change(**more):
 
 
 def test_the_payload_has_exactly_this_shape():
-    """The one in the documentation, down to the order of its parts."""
+    """The payload equals the one in the documentation, key order included."""
     names = [ExternalId(system="crm", value="crm-42", contact_id="ct_1"), ExternalId(system="hubspot", type="vid", value="51")]
-    facts = events.without_pii(events.persona_facts(events.UPDATED, a_change(explanation=[item(1.32)]), names, 17))
+    facts = events.without_pii(events.persona_facts(events.UPDATED, a_change(explanation=[evidence(1.32)]), names, 17))
     previous = {"sequence": 15, "persona": "family", "confidence": 0.7, "probabilities": {"driver": 0.3, "family": 0.7}}
 
     body = events.body_of(events.UPDATED, "evt_1", facts, previous)
@@ -113,15 +113,15 @@ def test_the_payload_has_exactly_this_shape():
 
 
 def test_the_explanation_has_the_five_heaviest_first():
-    """Heavy against a persona is as heavy as in its favour."""
+    """Evidence is ranked by its size, whether for or against the persona."""
     bits = [0.1, -3.0, 0.2, 2.0, -0.3, 1.0, 0.0]
-    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(bit) for bit in bits]), [], 1)
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[evidence(bit) for bit in bits]), [], 1)
 
-    assert [this_item["log_likelihood_ratio_bits"] for this_item in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
+    assert [entry["log_likelihood_ratio_bits"] for entry in facts["explanation"]] == [-3.0, 2.0, 1.0, -0.3, 0.2]
 
 
 def test_free_text_is_never_part_of_an_explanation():
-    facts = events.persona_facts(events.UPDATED, a_change(explanation=[item(0.0, "more", "Call me")]), [], 1)
+    facts = events.persona_facts(events.UPDATED, a_change(explanation=[evidence(0.0, "more", "Call me")]), [], 1)
 
     assert facts["explanation"][0]["value"] is None
 
@@ -131,7 +131,7 @@ def test_times_are_written_in_utc_whatever_the_zone():
 
 
 def test_a_message_about_fifty_personas_stays_under_twenty_kilobytes():
-    """The size above which receivers may refuse."""
+    """Receivers may refuse a larger body."""
     personas = {f"persona_with_a_long_name_{number:02}": 0.02 for number in range(50)}
     change = a_change()
     change.belief.probabilities, change.belief.top = personas, "persona_with_a_long_name_00"

@@ -1,4 +1,4 @@
-"""The flat form says the same in scalars."""
+"""The flat form has the same content as the full form, in scalars."""
 
 from survey_service.outbox.events import flat
 
@@ -6,10 +6,10 @@ from survey_service.outbox.events import flat
 def test_a_flat_update_says_what_the_full_one_says(world):
     world.endpoint(format="flat", url="http://127.0.0.1:9/flat")
     world.endpoint()
-    world.believes(world.contact(), 0.62)
-    told = {sent.url.endswith("/flat"): sent.data for sent in world.work()}
+    world.store_belief(world.contact(), 0.62)
+    bodies = {sent.url.endswith("/flat"): sent.data for sent in world.deliver_due()}
 
-    full, flattened = told[False], told[True]
+    full, flattened = bodies[False], bodies[True]
     assert flattened == flat(full) | {"schema": "contact.persona.updated.flat/1"}
     assert {name: flattened[name] for name in flattened if name.startswith(("persona_", "external_", "contact"))} == {
         "contact_id": "ct_crm-42",
@@ -31,12 +31,12 @@ def test_a_flat_update_says_what_the_full_one_says(world):
 
 
 def test_the_next_full_message_knows_what_a_flat_one_has_sent(world, call, made):
-    """`previous` is about the endpoint's knowledge, not about its form."""
+    """`previous` is the state that the endpoint acknowledged, in whichever form it was sent."""
     call("patch", f"/endpoints/{made['id']}", {"format": "flat", "when": "every_answer"})
-    world.believes(world.contact(), 0.4)
-    world.work()
+    world.store_belief(world.contact(), 0.4)
+    world.deliver_due()
     call("patch", f"/endpoints/{made['id']}", {"format": "full"})
-    world.believes("ct_crm-42", 0.6)
-    [sent] = world.work()
+    world.store_belief("ct_crm-42", 0.6)
+    [sent] = world.deliver_due()
 
     assert sent.data["previous"]["probabilities"]["driver"] == 0.4

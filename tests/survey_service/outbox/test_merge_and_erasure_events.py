@@ -1,4 +1,4 @@
-"""What CRMs hear when contacts are merged and erased, whatever was on its way (fault list, rows 35 and 36)."""
+"""Merging and erasing contacts publish their events in order, whatever was pending or in flight (fault list, rows 35 and 36)."""
 
 from sqlmodel import select
 
@@ -23,24 +23,24 @@ def erase(world, name):
         erasure.erase(session, world.keys, contact, world.now)
 
 
-def told(sent):
+def summary(sent):
     return [(delivery.message["type"], delivery.data["contact"]["id"], delivery.data["sequence"]) for delivery in sent]
 
 
 def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
-    """Updates of both were waiting: those of the one that is gone are not sent any more, nothing is told twice."""
+    """Pending updates of the merged contact are dropped, and no change is sent twice."""
     world.publish()
     world.endpoint("every_answer", EVERYTHING)
     gone, kept = world.contact("browser"), world.contact("crm-42")
     for _ in range(3):
-        world.believes(gone, 0.3)
-    world.believes(kept, 0.6)
+        world.store_belief(gone, 0.3)
+    world.store_belief(kept, 0.6)
 
     merge(world, gone, kept)
-    sent = world.work()
+    sent = world.deliver_due()
 
-    assert [(kind, who) for kind, who, _ in told(sent)] == [(MERGED, kept), (UPDATED, kept)]
-    numbers = [number for *_, number in told(sent)]
+    assert [(kind, who) for kind, who, _ in summary(sent)] == [(MERGED, kept), (UPDATED, kept)]
+    numbers = [number for *_, number in summary(sent)]
     assert numbers == sorted(set(numbers))
     [merged] = [delivery.data for delivery in sent if delivery.message["type"] == MERGED]
     assert merged["merged"] == {"id": gone, "external_ids": [{"system": "crm", "type": "id", "id": "browser"}]}
@@ -49,54 +49,54 @@ def test_merged_comes_before_the_update_and_the_numbers_only_grow(world):
 
 
 def test_a_message_in_flight_about_a_merged_contact_is_recorded(world):
-    """Its result is still written down, and what follows waits for it."""
+    """The result of a message in flight is recorded, and later messages wait for it."""
     world.publish()
     world.endpoint("every_answer", EVERYTHING)
     gone, kept = world.contact("browser"), world.contact("crm-42")
-    world.believes(gone, 0.3)
+    world.store_belief(gone, 0.3)
     in_flight = world.claim()
 
     merge(world, gone, kept)
-    assert world.work() == []
-    assert world.settle(in_flight, OK)
+    assert world.deliver_due() == []
+    assert world.record_results(in_flight, OK)
 
-    assert next(kind for kind, *_ in told(world.work())) == MERGED
+    assert next(kind for kind, *_ in summary(world.deliver_due())) == MERGED
 
 
 def test_only_the_erasure_goes_out_whatever_was_pending_dead_or_in_flight(world):
-    """Bodies are gone at once, in the one that is in flight too, and its result changes nothing."""
+    """Erasure deletes every body at once, also of a message in flight, whose result changes nothing."""
     world.endpoint("every_answer", EVERYTHING)
     contact = world.contact("crm-42")
-    world.believes(contact, 0.3)
+    world.store_belief(contact, 0.3)
     dead = world.claim()
-    world.settle(dead, failure())
+    world.record_results(dead, failure())
     with world.store.writing() as session:
         for row in session.exec(select(Delivery)):
             row.state, row.settled_at, row.lease_until = "dead", world.now, None
             session.add(row)
-    world.believes(contact, 0.6)
+    world.store_belief(contact, 0.6)
     in_flight = world.claim()
-    world.believes(contact, 0.7)
+    world.store_belief(contact, 0.7)
 
     erase(world, "crm-42")
 
-    assert not world.settle(in_flight, failure())
+    assert not world.record_results(in_flight, failure())
     stored = [row for row in world.deliveries if row.event_type != ERASED]
     assert {row.state for row in stored} == {"dead", "dropped"}
     assert all(row.body is None and row.facts == {} for row in stored)
     assert all(attempt.excerpt is None for attempt in world.attempts)
-    [only] = world.work()
+    [only] = world.deliver_due()
     assert only.message["type"] == ERASED
     assert only.data["contact"] == {"id": contact, "external_ids": [{"system": "crm", "type": "id", "id": "crm-42"}]}
     assert "crm-42" not in repr([row.facts for row in world.deliveries])
 
 
 def test_an_erased_contact_is_a_tombstone_without_content(world):
-    """What refers to it finds an end, and nothing else."""
+    """The row of an erased contact remains for its references and holds no personal data."""
     contact = world.contact("crm-42")
     erase(world, "crm-42")
 
-    [stone] = [row for row in world.all(Contact) if row.id == contact]
+    [tombstone] = [row for row in world.all(Contact) if row.id == contact]
 
-    assert stone.erased_at is not None
-    assert (stone.email, stone.email_sha256, stone.attributes, stone.consent) == (None, None, {}, {})
+    assert tombstone.erased_at is not None
+    assert (tombstone.email, tombstone.email_sha256, tombstone.attributes, tombstone.consent) == (None, None, {}, {})

@@ -1,4 +1,4 @@
-"""A new version of a bank is told once to each endpoint that wants to know, with what differs: other personas, or other names for them."""
+"""A new version of a bank is published once to each subscribed endpoint, with its added, removed and renamed personas."""
 
 import pytest
 
@@ -14,15 +14,15 @@ from tests.question_bank.a_bank import changed, report_of
         ("personas.0.description", "Drives", ["version"]),
     ],
 )
-def test_what_differs_is_published_once(world, path, value, differs):
+def test_changed_personas_are_published_once(world, path, value, differs):
     made, _ = world.endpoint(events=("persona_set.published",))
     world.endpoint(events=("contact.persona.updated",))
     with world.store.writing() as session:
         publish(session, report_of(changed("title.en", "Cars")).bank, world.now)
     with world.store.writing() as session:
-        for _ in range(2):  # the second time it says nothing new
+        for _ in range(2):  # the second publication changes nothing
             publish(session, report_of(changed(path, value)).bank, world.now)
-    first, second = (sent.data for sent in world.work())
+    first, second = (sent.data for sent in world.deliver_due())
 
     assert (first["persona_set"]["version"], first["changed"]) == (1, ["personas", "names", "version"])
     assert second["persona_set"] == {"id": "cars", "version": 2, "personas": ["driver", "family"]}

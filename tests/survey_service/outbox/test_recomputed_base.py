@@ -1,4 +1,4 @@
-"""A new model changes what is believed of everybody: an answer that comes meanwhile does not wait for that."""
+"""Recomputing all beliefs with a new model does not delay the message of an answer."""
 
 from datetime import timedelta
 
@@ -15,19 +15,19 @@ BASE = 1500
 FACTS = {"schema": "contact.persona.updated/1", "sequence": 1, "occurred_at": "2026-01-05T10:00:00.000000Z"}
 
 
-def everybody(world, endpoint):
-    """A message in the bulk lane about each of them, as `discern recompute` leaves them."""
+def enqueue_bulk(world, endpoint):
+    """Create a bulk message about every contact, as `discern recompute` does."""
     ids = [f"ct_{number:05}" for number in range(BASE)]
     blank = {"sequence": 1, "attributes": {}, "consent": {}, "created_at": world.now, "updated_at": world.now}
-    told = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
+    columns = {"endpoint_id": endpoint, "event_type": "contact.persona.updated", "facts": FACTS, "lane": "bulk", "sequence": 1, "place": 1}
     with world.store.writing() as session:
         session.execute(insert(Contact), [{"id": id_, **blank} for id_ in ids])
         due = {"due": world.now, "created_at": world.now, "coalescible": True}
-        session.execute(insert(Delivery), [{**told, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
+        session.execute(insert(Delivery), [{**columns, **due, "contact_id": id_, "event_id": new_id("evt")} for id_ in ids])
 
 
 def test_an_answer_is_sent_while_the_base_is_recomputed(world):
-    """One worker, one endpoint, a receiver that takes its time: the answer is among the first half, and all the others arrive."""
+    """With one worker, one endpoint and a slow receiver the answer is in the first half, and all other messages arrive."""
     world.now -= timedelta(minutes=1)
 
     def slow(wire, closing):
@@ -36,14 +36,14 @@ def test_an_answer_is_sent_while_the_base_is_recomputed(world):
 
     with Receiver(slow) as receiver:
         made, _ = world.endpoint(url=receiver.url())
-        everybody(world, made)
+        enqueue_bulk(world, made)
         contact = world.contact("who-answers")
         worker = Worker(world.settings, world.store)
         worker.start()
         try:
-            until(lambda: len(receiver.requests) > 50, "everybody is being told")
-            world.believes(contact, 0.5)
-            until(lambda: world.states.count("delivered") == BASE + 1, "everybody has been told")
+            until(lambda: len(receiver.requests) > 50, "the first messages arrive")
+            world.store_belief(contact, 0.5)
+            until(lambda: world.states.count("delivered") == BASE + 1, "all messages arrive")
         finally:
             worker.stop()
             worker.join()

@@ -1,4 +1,4 @@
-"""The end of a questionnaire, from the main path itself: completed, finished early, left in the middle, expired."""
+"""The end of a response is published by the answering path: completed, finished early, abandoned, expired."""
 
 from datetime import timedelta
 
@@ -22,14 +22,14 @@ class Respondent:
             begun, self.token = interview.start(session, world.banks, "after", Start(contact_id=contact, **start), world.now)
         self.session = begun.row.id
 
-    def gives(self, question, value=None, kind="answer"):
+    def answer(self, question, value=None, kind="answer"):
         self.answers += 1
         given_answer = GivenAnswer(str(self.answers), question, kind, value)
         with self.world.store.writing() as session:
             acted = interview.record_answers(session, self.world.banks, self.session, self.token, [given_answer], self.world.now)
         return view_of(acted, self.world.now)
 
-    def finishes(self):
+    def finish(self):
         with self.world.store.writing() as session:
             interview.finish(session, self.world.banks, self.session, self.token, self.world.now)
 
@@ -44,20 +44,20 @@ def respondent(world):
     return Respondent(world, world.contact(), hidden={"order": "1001"}, language="fr", channel="email")
 
 
-def swept(world):
+def sweep(world):
     return expire_sessions(world.store, world.banks, world.now)
 
 
-def test_every_question_is_listed_with_what_became_of_it(world, respondent):
-    """Free text only for endpoints that ask for it."""
+def test_every_question_is_listed_with_its_outcome(world, respondent):
+    """Free text is sent only to endpoints that ask for it."""
     world.endpoint(events=RESPONSES)
     world.endpoint(events=RESPONSES, include_pii=True)
-    respondent.gives("owns", "yes")
-    respondent.gives("age", kind="refuse")
-    respondent.gives("more", "Call me: Zoé 🦊")
-    respondent.finishes()
+    respondent.answer("owns", "yes")
+    respondent.answer("age", kind="refuse")
+    respondent.answer("more", "Call me: Zoé 🦊")
+    respondent.finish()
 
-    plain, full = sorted(world.work(), key=lambda sent: b"withheld" not in sent.body)
+    plain, full = sorted(world.deliver_due(), key=lambda sent: b"withheld" not in sent.body)
 
     assert plain.data["questions"] == [
         {"question": "owns", "type": "single", "state": "answered", "value": "yes"},
@@ -82,112 +82,112 @@ def test_every_question_is_listed_with_what_became_of_it(world, respondent):
 
 def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
     world.endpoint(events=UPDATED)
-    respondent.gives("owns", "yes")
-    respondent.gives("more", "Call me")
+    respondent.answer("owns", "yes")
+    respondent.answer("more", "Call me")
 
-    sent = world.work()
+    sent = world.deliver_due()
 
-    assert [item["question"] for item in sent[-1].data["explanation"]] == ["owns", "more"]
+    assert [sent["question"] for sent in sent[-1].data["explanation"]] == ["owns", "more"]
     assert not any(b"Call me" in delivery.body for delivery in sent)
 
 
 @pytest.mark.parametrize("when", ["material", "idle", "final"])
 def test_an_early_finish_is_published_at_once_with_the_last_state(world, respondent, when):
-    """Whatever was waiting for more goes out, and a final endpoint hears for the first time; the completion comes behind."""
+    """Debounced updates go out, `final` endpoints get their first message, and the completion is last."""
     world.endpoint(when=when, events=())
-    respondent.gives("owns", "yes")
-    assert world.work() == []
+    respondent.answer("owns", "yes")
+    assert world.deliver_due() == []
 
-    respondent.finishes()
+    respondent.finish()
 
-    told = [(item.message["type"], item.data["sequence"]) for item in world.work()]
-    assert [kind for kind, _ in told] == ["contact.persona.updated", "survey.response.completed"]
-    assert told[0][1] < told[1][1]
+    published = [(sent.message["type"], sent.data["sequence"]) for sent in world.deliver_due()]
+    assert [kind for kind, _ in published] == ["contact.persona.updated", "survey.response.completed"]
+    assert published[0][1] < published[1][1]
 
 
-def test_the_end_does_not_wait_for_quiet_where_only_updates_are_wanted(world, respondent):
+def test_the_end_is_not_debounced_for_endpoints_with_updates_only(world, respondent):
     world.endpoint(when="material", events=UPDATED)
-    respondent.gives("owns", "yes")
-    respondent.finishes()
+    respondent.answer("owns", "yes")
+    respondent.finish()
 
-    assert len(world.work()) == 1
+    assert len(world.deliver_due()) == 1
 
 
 def test_a_decision_is_published_at_the_end_to_endpoints_that_want_only_that(world):
     world.endpoint(when="final", events=("contact.persona.decided",))
     contact = world.contact()
     respondent = Respondent(world, contact)
-    world.believes(contact, 0.95)
-    assert world.work() == []
+    world.store_belief(contact, 0.95)
+    assert world.deliver_due() == []
 
-    respondent.finishes()
+    respondent.finish()
 
-    assert [item.message["type"] for item in world.work()] == ["contact.persona.decided"]
+    assert [sent.message["type"] for sent in world.deliver_due()] == ["contact.persona.decided"]
 
 
 def test_a_finish_without_an_answer_publishes_nothing_about_the_persona(world, respondent):
     world.endpoint(events=())
-    respondent.finishes()
+    respondent.finish()
 
-    assert [item.message["type"] for item in world.work()] == ["survey.response.completed"]
+    assert [sent.message["type"] for sent in world.deliver_due()] == ["survey.response.completed"]
 
 
 def test_an_end_that_an_answer_brings_is_published_once(world, respondent):
-    """The last update is not repeated for the end."""
+    """The end does not publish the last update a second time."""
     world.endpoint(when="final", events=())
-    respondent.gives("owns", "no")
+    respondent.answer("owns", "no")
 
-    kinds = [item.message["type"] for item in world.work()]
+    kinds = [sent.message["type"] for sent in world.deliver_due()]
 
     assert respondent.row.status != "open"
     assert [kind.rpartition(".")[2] for kind in kinds] == ["updated", "decided", "completed"]
 
 
 def test_leaving_in_the_middle_is_published_once(world, respondent):
-    """After half an hour; and once more when they came back and left again."""
+    """A session is abandoned after half an hour, and a second time when the respondent returned and left again."""
     world.endpoint(events=("survey.response.abandoned",))
-    respondent.gives("owns", "yes")
-    world.later(minutes=29)
-    assert swept(world) == 0
+    respondent.answer("owns", "yes")
+    world.forward(minutes=29)
+    assert sweep(world) == 0
 
-    world.later(minutes=1)
-    assert swept(world) == 1
-    assert swept(world) == 0
-    [sent] = world.work()
+    world.forward(minutes=1)
+    assert sweep(world) == 1
+    assert sweep(world) == 0
+    [sent] = world.deliver_due()
     assert (sent.message["type"], sent.data["response"]["status"]) == ("survey.response.abandoned", "open")
     assert sent.data["questions"][0]["state"] == "answered"
 
-    respondent.gives("age", kind="refuse")
-    world.later(minutes=30)
-    swept(world)
-    assert len(world.work()) == 1
+    respondent.answer("age", kind="refuse")
+    world.forward(minutes=30)
+    sweep(world)
+    assert len(world.deliver_due()) == 1
 
 
 def test_an_expired_session_is_closed(world, respondent):
-    """Quietly: it was told of when it was left. But who wants the final state gets it now."""
+    """An expired session publishes no second abandonment; endpoints with `final` get the last state now."""
     world.endpoint(when="final", events=())
-    respondent.gives("owns", "yes")
-    world.later(minutes=30)
-    swept(world)
-    assert [item.message["type"] for item in world.work()] == ["survey.response.abandoned"]
+    respondent.answer("owns", "yes")
+    world.forward(minutes=30)
+    sweep(world)
+    assert [sent.message["type"] for sent in world.deliver_due()] == ["survey.response.abandoned"]
 
-    world.later(hours=24)
-    assert swept(world) == 1
+    world.forward(hours=24)
+    assert sweep(world) == 1
 
     row = respondent.row
     assert (row.status, row.question, row.ended_at) == ("expired", None, world.now)
-    assert [(item.message["type"], item.data["reason"]) for item in world.work()] == [("contact.persona.updated", "expired")]
-    world.later(hours=24)
-    assert swept(world) == 0
+    assert [(sent.message["type"], sent.data["reason"]) for sent in world.deliver_due()] == [("contact.persona.updated", "expired")]
+    world.forward(hours=24)
+    assert sweep(world) == 0
 
 
 def test_an_answer_that_arrives_during_expiry_keeps_the_session_open(world, respondent, monkeypatch):
-    """The sweep looks again once it holds the contact's lock."""
+    """The sweep checks the session again once it holds the contact's lock."""
     world.endpoint(events=())
-    world.later(minutes=30)
+    world.forward(minutes=30)
     found = world.now
-    world.later(seconds=-1)
-    respondent.gives("owns", "yes")
+    world.forward(seconds=-1)
+    respondent.answer("owns", "yes")
 
     with world.store.writing() as session:
         expire(session, world.banks, respondent.session, found)
@@ -204,6 +204,6 @@ def test_expired_secrets_are_deleted(world):
     assert len(world.the_endpoint().secrets) == 2
     world.now += timedelta(hours=24)
 
-    swept(world)
+    sweep(world)
 
     assert len(world.the_endpoint().secrets) == 1

@@ -1,4 +1,4 @@
-"""A disabled endpoint keeps of whom it has to hear; enabled again it is sent a ping, and then the present of each of them."""
+"""A disabled endpoint records which contacts changed; enabled again, it gets a ping and then the current state of each of them."""
 
 import pytest
 
@@ -13,12 +13,12 @@ DECIDED, UPDATED = "contact.persona.decided", "contact.persona.updated"
 
 
 @pytest.fixture
-def told(world, made):
-    """An endpoint that knows two contacts."""
+def endpoint(world, made):
+    """Create an endpoint that has acknowledged two contacts."""
     world.publish()
     for name in ("one", "two"):
-        world.believes(world.contact(name), 0.4, ended=True)
-    world.work()
+        world.store_belief(world.contact(name), 0.4, ended=True)
+    world.deliver_due()
     world.sent.clear()
     return made["id"]
 
@@ -26,49 +26,49 @@ def told(world, made):
 def catch_up(world):
     while publish.resync_some(world.store, world.banks, world.now):
         pass
-    return world.work()
+    return world.deliver_due()
 
 
-def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, told):
-    """Ten changes of one contact are one message; of the other, who did not change, there is none."""
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+def test_missed_changes_are_sent_once_a_contact_after_the_ping(world, call, endpoint):
+    """Ten changes of one contact lead to one message; the unchanged contact gets none."""
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     for number in range(10):
-        world.believes("ct_one", 0.5 + number / 100)
-    assert (world.work(), world.missed(told)) == ([], ["ct_one"])
+        world.store_belief("ct_one", 0.5 + number / 100)
+    assert (world.deliver_due(), world.missed(endpoint)) == ([], ["ct_one"])
 
-    assert call("patch", f"/endpoints/{told}", {"state": "active"}).json["awaits_ping"]
-    world.believes("ct_one", 0.7)
+    assert call("patch", f"/endpoints/{endpoint}", {"state": "active"}).json["awaits_ping"]
+    world.store_belief("ct_one", 0.7)
     assert [sent.message["type"] for sent in catch_up(world)] == ["endpoint.ping"]
     [sent] = catch_up(world)
 
     assert (sent.data["contact"]["id"], sent.data["reason"], sent.data["probabilities"]["driver"]) == ("ct_one", "resync", 0.7)
     assert sent.data["previous"]["probabilities"]["driver"] == 0.4
     assert catch_up(world) == []
-    assert not call("get", f"/endpoints/{told}").json["awaits_ping"]
+    assert not call("get", f"/endpoints/{endpoint}").json["awaits_ping"]
 
 
-def test_nothing_is_sent_before_the_ping_has_arrived_and_without_it_all_ends_again(world, call, told):
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
-    call("patch", f"/endpoints/{told}", {"state": "active"})
-    world.believes("ct_one", 0.7)
+def test_nothing_is_sent_before_the_ping_and_a_failed_ping_disables_again(world, call, endpoint):
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "active"})
+    world.store_belief("ct_one", 0.7)
     for path in ("resync", "ping"):
-        assert call("post", f"/endpoints/{told}/{path}").status_code == (409 if path == "resync" else 202)
+        assert call("post", f"/endpoints/{endpoint}/{path}").status_code == (409 if path == "resync" else 202)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
+        world.forward(seconds=wait.total_seconds())
         catch_up(world)
 
     assert {sent.message["type"] for sent in world.sent} == {"endpoint.ping"}
-    assert call("get", f"/endpoints/{told}").json["disabled_because"] == "failing"
-    assert world.missed(told) == ["ct_one"]
+    assert call("get", f"/endpoints/{endpoint}").json["disabled_because"] == "failing"
+    assert world.missed(endpoint) == ["ct_one"]
 
 
-def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
-    """By the id: the names are gone."""
-    call("patch", f"/endpoints/{told}", {"state": "disabled"})
+def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, endpoint):
+    """The event has the contact's id only, because its external ids were erased."""
+    call("patch", f"/endpoints/{endpoint}", {"state": "disabled"})
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, "ct_one", with_for_update=True), world.now)
-    call("patch", f"/endpoints/{told}", {"state": "active"})
+    call("patch", f"/endpoints/{endpoint}", {"state": "active"})
     catch_up(world)
 
     [sent] = catch_up(world)
@@ -77,9 +77,9 @@ def test_a_contact_erased_meanwhile_is_sent_as_erased(world, call, told):
 
 
 @pytest.mark.parametrize(("body", "contacts"), [({}, ["ct_one", "ct_two"]), ({"untold": True}, []), (None, ["ct_one", "ct_two"])])
-def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, body, contacts):
-    """With sequences that a receiver takes even if it has seen the state before."""
-    answer = call("post", f"/endpoints/{told}/resync", body)
+def test_a_resync_sends_the_present_state_of_every_contact(world, call, endpoint, body, contacts):
+    """The sequences are new, so a receiver accepts a state that it has seen before."""
+    answer = call("post", f"/endpoints/{endpoint}/resync", body)
     sent = catch_up(world)
 
     assert (answer.status_code, answer.json) == (202, {"contacts": len(contacts)})
@@ -88,24 +88,24 @@ def test_a_resync_sends_the_present_state_of_every_contact(world, call, told, bo
     assert {row.lane for row in world.deliveries if row.facts["reason"] == "resync"} <= {"bulk"}
 
 
-def test_a_resync_since_a_time_sends_those_that_changed(world, call, told):
+def test_a_resync_since_a_time_sends_those_that_changed(world, call, endpoint):
     since = world.now.isoformat()
-    world.later(hours=1)
-    world.believes("ct_two", 0.8, ended=True)
-    world.work()
-    call("post", f"/endpoints/{told}/resync", {"since": world.now.isoformat()})
+    world.forward(hours=1)
+    world.store_belief("ct_two", 0.8, ended=True)
+    world.deliver_due()
+    call("post", f"/endpoints/{endpoint}/resync", {"since": world.now.isoformat()})
 
-    assert [item.data["contact"]["id"] for item in catch_up(world)] == ["ct_two"]
-    assert call("post", f"/endpoints/{told}/resync", {"since": since}).json == {"contacts": 2}
+    assert [request.data["contact"]["id"] for request in catch_up(world)] == ["ct_two"]
+    assert call("post", f"/endpoints/{endpoint}/resync", {"since": since}).json == {"contacts": 2}
 
 
-def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, told):
-    """The last state once; and it does not stay in the bulk lane."""
-    world.believes("ct_one", 0.45)
-    call("post", f"/endpoints/{told}/resync")
+def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(world, call, endpoint):
+    """The latest state is sent once, and not with bulk priority."""
+    world.store_belief("ct_one", 0.45)
+    call("post", f"/endpoints/{endpoint}/resync")
     while publish.resync_some(world.store, world.banks, world.now):
         pass
-    world.believes("ct_two", 0.8, ended=True)
+    world.store_belief("ct_two", 0.8, ended=True)
 
     waiting = [row for row in world.deliveries if row.state == "pending"]
     assert [(row.contact_id, row.lane, row.facts["coalesced"]["updates"]) for row in waiting] == [
@@ -114,36 +114,36 @@ def test_a_resync_supersedes_pending_updates_and_a_change_supersedes_a_resync(wo
     ]
 
 
-def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, told):
-    call("patch", f"/endpoints/{told}", {"bulk": False})
-    answer = call("post", f"/endpoints/{told}/resync")
+def test_an_endpoint_without_bulk_cannot_be_resynced(world, call, endpoint):
+    call("patch", f"/endpoints/{endpoint}", {"bulk": False})
+    answer = call("post", f"/endpoints/{endpoint}/resync")
 
     assert (answer.status_code, answer.json["code"]) == (409, "bulk_refused")
 
 
 @pytest.fixture
 def given_up(world, call, made):
-    """Three messages that were given up, a day apart."""
+    """Create three dead messages, a day apart."""
     for name in ("one", "two", "three"):
-        world.believes(world.contact(name), 0.4, ended=True)
+        world.store_belief(world.contact(name), 0.4, ended=True)
         world.answers = [failure()] * len(SCHEDULE)
         for wait in SCHEDULE:
-            world.later(seconds=wait.total_seconds())
-            world.work()
+            world.forward(seconds=wait.total_seconds())
+            world.deliver_due()
     assert world.states == ["dead"] * 3
     world.sent.clear()
     return made["id"]
 
 
 def test_dead_messages_are_sent_again_by_range(world, call, given_up):
-    """By type and by time; on record as asked for by a person; with the same ids and bytes."""
+    """Dead messages are selected by type and time, recorded as manual, and sent with the same ids and bytes."""
     first, *others = world.deliveries
     body = {"endpoint": given_up, "type": UPDATED, "from": first.created_at.isoformat(), "to": others[1].created_at.isoformat()}
     assert call("post", "/deliveries/retry", {**body, "type": DECIDED}, scope="write").json == {"retried": 0, "left": 0}
 
     assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 2, "left": 0}
     assert call("post", "/deliveries/retry", body, scope="write").json == {"retried": 0, "left": 0}
-    sent = world.work()
+    sent = world.deliver_due()
 
     assert [(delivery.headers["webhook-id"], delivery.body) for delivery in sent] == [
         (row.event_id, row.body) for row in (first, others[0])
@@ -161,17 +161,17 @@ def test_nothing_is_sent_again_to_a_disabled_endpoint(world, call, given_up):
 
 
 def test_messages_claimed_when_the_backup_was_made_delay_nothing(world):
-    """No worker of the database that was saved is left, whatever it had in its hands."""
+    """No worker of the saved database is running any more, so its claims end at once."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.5)
+    world.store_belief(contact, 0.5)
     in_hand = world.claim()
-    world.believes(contact, 0.6)
-    assert world.work() == []
+    world.store_belief(contact, 0.6)
+    assert world.deliver_due() == []
 
     with world.store.writing() as session:
         resume_after_restore(session, world.now)
-    world.later(milliseconds=1)
+    world.forward(milliseconds=1)
 
-    first = world.work()[0]
+    first = world.deliver_due()[0]
     assert first.message["id"] == in_hand.messages[0].event_id

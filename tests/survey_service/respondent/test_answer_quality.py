@@ -1,4 +1,4 @@
-"""An answer that came faster than it can be read counts less; one that fell into the trap counts as none. Nobody is turned away."""
+"""An answer given faster than it can be read counts less; a filled trap makes it count as nothing. No respondent is refused."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.service import BANK, a_service
 from tests.survey_service.web.test_hostile_clients import form_of
 
-LEAST = 0.3 + 0.1 * 3  # "Avez-vous une voiture ?" is shorter than the English
+LEAST = 0.3 + 0.1 * 3  # "Avez-vous une voiture ?" is shorter than the English text
 
 
 @pytest.fixture
 def service(database_url):
-    """With a survey that begins with the car."""
+    """The service with a survey that begins with the question about the car."""
     made = a_service(database_url, BANK + "  - {id: cars, title: Cars, first: [owns], stop: {at_most: 5}}\n")
     yield made
     made.parts.store.close()
@@ -34,8 +34,8 @@ def stored(service) -> list[Answer]:
 
 
 @pytest.mark.parametrize(("claimed", "waited", "weight"), [(0.15, 9, 0.25), (0.3, 0, 0.5), (9, 9, 1), (9, 0, 1), (None, 0, 1)])
-def test_what_a_client_says_counts_against_itself(service, claimed, waited, weight):
-    """Too few seconds make an answer hasty; enough of them, or none, leave it whole, whenever the session began."""
+def test_a_client_can_only_lower_its_weight(service, claimed, waited, weight):
+    """Too few seconds make an answer hasty; enough seconds or none leave its weight at one, whenever the session began."""
     someone = service.start()
     service.clock.forward(seconds=waited)
     someone.answer("owns", "yes", **({} if claimed is None else {"seconds": claimed}))
@@ -49,8 +49,8 @@ def test_what_a_client_says_counts_against_itself(service, claimed, waited, weig
     assert insight["explanation"][0]["bits"]["driver"] == pytest.approx(odds)
 
 
-def test_answers_that_waited_for_the_line_are_not_hasty(service):
-    """Three answers of a phone that was offline arrive at once."""
+def test_answers_sent_after_an_outage_are_not_hasty(service):
+    """Three answers of a phone that was offline arrive at once with weight one."""
     someone = service.start()
     for question, value, seconds in (("owns", "no", 20), ("happy", 4, 15), ("km", 9000, 25)):
         someone.answer(question, value, seconds=seconds)
@@ -58,7 +58,7 @@ def test_answers_that_waited_for_the_line_are_not_hasty(service):
 
 
 def test_a_question_that_was_read_before_going_back_is_known(service):
-    """The second answer comes at once, and counts in full."""
+    """The second answer is immediate and keeps its full weight."""
     someone = service.start()
     service.clock.forward(seconds=5)
     someone.answer("owns", "yes", seconds=4)
@@ -69,7 +69,7 @@ def test_a_question_that_was_read_before_going_back_is_known(service):
 
 
 def test_the_hosted_page_measures_for_itself(service):
-    """From the moment the form was made to the moment it came back; a machine that fills it in at once says next to nothing."""
+    """The time runs from the creation of the form to its submission; an immediate submission gets almost no weight."""
     for waited, weight in ((0, 0), (6, 1)):
         form = form_of(service.client.get("/s/cars"))
         service.clock.forward(seconds=waited)
@@ -77,11 +77,11 @@ def test_the_hosted_page_measures_for_itself(service):
         second = form_of(service.client.get(address))
         service.client.post(address, data={**second, "act": "skip"})
         session_id = stored(service)[-1].session_id
-        assert [item["weight"] for item in log_of(service, session_id)] == [weight, 0]
+        assert [entry["weight"] for entry in log_of(service, session_id)] == [weight, 0]
 
 
 def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
-    """On the page and in the API; the answer is there, the belief is the prior, and the next question is asked."""
+    """On the page and in the API the answer is stored, the belief stays the prior, and the next question is asked."""
     form = form_of(service.client.get("/s/cars"))
     service.clock.forward(seconds=9)
     reply = service.client.post("/s/cars", data={**form, "act": "answer", "value": "yes", "website": "http://spam.example"})
@@ -91,18 +91,18 @@ def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
     service.clock.forward(seconds=9)
     assert bot.answer("owns", "yes", website="x", seconds=8).status_code == 200
     for session_id in (stored(service)[0].session_id, bot.session):
-        told = service.call("GET", f"/api/v1/sessions/{session_id}").json
-        assert told["log"][0] | {"trapped": True, "weight": 0.0, "value": "yes"} == told["log"][0]
-        assert told["belief"]["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
-        assert told["explanation"][0]["log_likelihood_ratio_bits"] == 0
-        assert "spam" not in str(told)
+        insight = service.call("GET", f"/api/v1/sessions/{session_id}").json
+        assert insight["log"][0] | {"trapped": True, "weight": 0.0, "value": "yes"} == insight["log"][0]
+        assert insight["belief"]["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
+        assert insight["explanation"][0]["log_likelihood_ratio_bits"] == 0
+        assert "spam" not in str(insight)
     person = service.start()
     assert person.answer("owns", "yes", website="").status_code == 200
     assert person.insight()["log"][0]["weight"] == 1
 
 
 def test_a_machine_that_acts_on_an_email_confirms_nothing(service):
-    """It opens the link and sends the form at once, the trap filled: the click is kept with it, and neither counts."""
+    """A scanner opens the link and submits the form at once with the trap filled: the click is stored, and neither counts."""
     mail = Mail.to(service)
     page = mail.open("yes")
     asked = page.split('name="question" value="')[1].split('"')[0]
@@ -113,8 +113,8 @@ def test_a_machine_that_acts_on_an_email_confirms_nothing(service):
     assert funnel["trapped"] == 2
 
 
-def test_a_page_that_runs_its_scripts_and_touches_nothing_leaves_nothing(service):
-    """What a scanner with a browser does: the page, its widget's start, and no act."""
+def test_loading_a_page_with_its_scripts_confirms_nothing(service):
+    """A scanner with a browser loads the page and the widget and does nothing else."""
     mail = Mail.to(service)
     mail.open("yes")
     started = service.start(link=mail.path("yes").removeprefix("/l/"))
@@ -124,7 +124,7 @@ def test_a_page_that_runs_its_scripts_and_touches_nothing_leaves_nothing(service
 
 
 def test_the_weight_is_an_exponent_wherever_the_bank_reads_it(service):
-    """On a choice, ticks, a scale, a number and a silence alike, whatever the table."""
+    """The weight applies to choices, multiple choices, scales, numbers and skips, whatever the table."""
     with service.parts.store.reading() as session:
         bank = service.parts.banks.current(session, "all")[0]
     for question, value in (("owns", "yes"), ("reasons", ("power",)), ("happy", 5), ("km", 9000.0), ("km", None)):
@@ -137,31 +137,31 @@ def test_the_weight_is_an_exponent_wherever_the_bank_reads_it(service):
 
 
 def test_hasty_answers_that_depend_on_each_other_are_explained_to_the_last_bit(database_url):
-    """Per persona the explanation adds up to the change of its log odds, within a tree too."""
+    """Per persona the explanation adds up to the change of its log odds, also within a tree."""
     service = a_service(database_url, TREE)
     someone = service.start("s")
     service.clock.forward(seconds=1)
     someone.answer("one", "yes", seconds=0.2)
     someone.answer("point", 3, seconds=0.1)
-    told = someone.insight()
-    assert [entry["weight"] for entry in told["log"]] == pytest.approx([0.5, 0.25])
-    belief, prior = told["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
+    insight = someone.insight()
+    assert [entry["weight"] for entry in insight["log"]] == pytest.approx([0.5, 0.25])
+    belief, prior = insight["belief"]["probabilities"], {"a": 0.6, "b": 0.4}
     for persona, other in (("a", "b"), ("b", "a")):
         moved = np.log2(belief[persona] / belief[other]) - np.log2(prior[persona] / prior[other])
-        assert sum(item["bits"][persona] for item in told["explanation"]) == pytest.approx(moved, abs=1e-9)
+        assert sum(entry["bits"][persona] for entry in insight["explanation"]) == pytest.approx(moved, abs=1e-9)
     service.parts.store.close()
 
 
 def test_reading_takes_time_by_the_word(service):
-    """0.1 s a word of the shortest language, and 0.3 s to act."""
+    """The minimum is 0.1 s a word of the shortest language, and 0.3 s to act."""
     with service.parts.store.reading() as session:
         bank = service.parts.banks.current(session, "all")[0].bank
     assert least_reading_seconds(bank.question("owns")) == pytest.approx(LEAST)
     assert least_reading_seconds(bank.question("happy")) == pytest.approx(0.4)
 
 
-def test_response_manner_is_noted_and_changes_no_weight(database_url):
-    """The same point on three scales; the median of the measured times in least times."""
+def test_response_manner_is_recorded_and_changes_no_weight(database_url):
+    """Straight-lining is the same point on three scales; pace is the median of measured time over minimum time."""
     scales = "".join(
         f"  - {{id: s{n}, type: scale, text: Happy?, min: 1, max: 5, likelihood: {{a: {{mean: 4, sd: 1}}, b: {{mean: 2, sd: 1}}}}}}\n"
         for n in range(4)
@@ -170,11 +170,11 @@ def test_response_manner_is_noted_and_changes_no_weight(database_url):
     service = a_service(database_url, bank)
     someone = service.start("s")
     service.clock.forward(seconds=60)
-    told = []
+    manners = []
     for n, seconds in ((0, 0.4), (1, 0.8), (2, 1.2), (3, None)):
         someone.answer(f"s{n}", 5 if n == 3 else 3, **({} if seconds is None else {"seconds": seconds}))
-        told.append(someone.insight()["manner"])
-    assert [told_item["straight_lining"] for told_item in told] == [False, False, True, False]
-    assert [told_item["pace"] for told_item in told] == pytest.approx([1, 1.5, 2, 2])
+        manners.append(someone.insight()["manner"])
+    assert [manner["straight_lining"] for manner in manners] == [False, False, True, False]
+    assert [manner["pace"] for manner in manners] == pytest.approx([1, 1.5, 2, 2])
     assert [entry["weight"] for entry in someone.insight()["log"]] == [1, 1, 1, 1]
     service.parts.store.close()

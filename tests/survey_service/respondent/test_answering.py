@@ -1,4 +1,4 @@
-"""The main path over the API: a session, its answers, and what they do to the belief."""
+"""The main path over the API: a session, its answers, and their effect on the belief."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from tests.survey_service.service import BANK
 
 
 def expected_belief(**given):
-    """The belief after these answers, from the bank alone."""
+    """Return the belief after these answers, computed from the bank alone."""
     bank = compile_bank(read_bank(BANK))
     evidence = bank.evidence([ObservedAnswer(question, value) for question, value in given.items()])
     return dict(zip(bank.personas, believe(bank.tables, evidence)[0], strict=True))
 
 
-def test_a_session_begins_with_the_first_question_and_a_promise(service):
-    """The view of contract section 3, in the language that was asked for."""
+def test_a_session_begins_with_the_first_question_and_its_progress(service):
+    """The first view has the fields of the contract, section 3, in the requested language."""
     view = service.start(language="fr-CA").view
 
     assert view["status"] == "open"
@@ -32,7 +32,7 @@ def test_a_session_begins_with_the_first_question_and_a_promise(service):
 
 
 def test_an_answer_moves_the_belief_by_what_the_bank_says(service):
-    """What is stored is what the engine says about exactly these answers."""
+    """The stored belief equals the engine's belief for exactly these answers."""
     someone = service.start()
     someone.answer("owns", "yes")
     someone.answer("reasons", ["power"])
@@ -43,7 +43,7 @@ def test_an_answer_moves_the_belief_by_what_the_bank_says(service):
 
 
 def test_ahead_names_the_question_that_really_follows(service):
-    """For every outcome of the question asked, the client may show the next one before the server has spoken."""
+    """For every possible outcome `ahead` has the question that the server then asks, so a client may show it at once."""
     for start in range(3):
         for answers in ([], ["happy"], ["owns"]):
             someone = service.start("all")
@@ -60,7 +60,7 @@ def test_ahead_names_the_question_that_really_follows(service):
 
 @pytest.mark.parametrize("kind", ["skip", "dont_know", "refuse"])
 def test_no_answer_is_evidence_where_the_bank_says_so(service, kind):
-    """Not answering how far one drives is likelier in a family; not answering whether one owns a car tells nothing."""
+    """Skipping the distance is evidence for a family; skipping the ownership of a car is no evidence."""
     someone = service.start()
     someone.silent("km", kind)
     assert someone.belief() == pytest.approx({"driver": 0.1 / 0.5, "family": 0.4 / 0.5})
@@ -70,7 +70,7 @@ def test_no_answer_is_evidence_where_the_bank_says_so(service, kind):
     assert [entry["kind"] for entry in someone.insight()["log"]] == [kind, kind]
 
 
-def test_the_same_answer_id_again_changes_nothing(service):
+def test_a_repeated_answer_id_changes_nothing(service):
     """A retry after a lost reply gets the view, and the log has one answer."""
     someone = service.start()
     first = someone.answer("owns", "yes", answer_id="once").json
@@ -85,7 +85,7 @@ def test_the_same_answer_id_again_changes_nothing(service):
 
 
 def test_a_retry_of_the_last_answer_after_the_survey_ended_still_gets_its_view(service):
-    """The reply to the closing answer can get lost too."""
+    """The reply to the last answer can get lost too."""
     someone = service.start("short")
     someone.answer("happy", 4)
     someone.answer("km", 60000, answer_id="last")
@@ -97,7 +97,7 @@ def test_a_retry_of_the_last_answer_after_the_survey_ended_still_gets_its_view(s
 
 @pytest.mark.parametrize(("question", "value"), [("happy", 3), ("owns", "no")])
 def test_an_answer_id_stands_for_one_answer_only(service, question, value):
-    """A client that reuses its ids is told, instead of losing an answer."""
+    """A client that reuses an id gets an error instead of losing an answer."""
     someone = service.start()
     someone.answer("owns", "yes", answer_id="once")
 
@@ -109,7 +109,7 @@ def test_an_answer_id_stands_for_one_answer_only(service, question, value):
 
 
 def test_a_second_answer_replaces_the_first_and_both_stay_in_the_log(service):
-    """A correction leaves no trace in the belief, and every trace in the log."""
+    """A corrected answer has no effect on the belief and stays in the log."""
     someone = service.start()
     someone.answer("owns", "yes")
     someone.answer("owns", "no")
@@ -119,7 +119,7 @@ def test_a_second_answer_replaces_the_first_and_both_stay_in_the_log(service):
 
 
 def test_several_answers_at_once_are_one_act(service):
-    """A form may send all it has; a condition may be met by another answer of the same form."""
+    """A form may send all its answers at once; a condition may depend on another answer of the same form."""
     someone = service.start()
     answers = [
         {"answer_id": "1", "question": "reasons", "kind": "answer", "value": {"ticked": ["power"], "seen": ["power", "safety"]}},
@@ -136,7 +136,7 @@ def test_several_answers_at_once_are_one_act(service):
 
 
 def test_going_back_withdraws_the_evidence_and_shows_what_was_given(service):
-    """The previous question comes back with its answer beside it, after a reload too; the log keeps the withdrawn one."""
+    """The previous question is shown with its answer, after a reload too; the log keeps the withdrawn answer."""
     someone = service.start()
     someone.answer("owns", "yes")
     someone.answer("happy", 2)
@@ -161,19 +161,19 @@ def test_going_back_twice_with_one_id_goes_back_once(service):
     someone.answer("owns", "yes")
     someone.answer("happy", 2)
 
-    item, two = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
+    first, second = (someone.post("back", {"answer_id": "b"}).json for _ in range(2))
 
-    assert item == two
+    assert first == second
     assert [entry["state"] for entry in someone.insight()["log"]] == ["current", "withdrawn"]
 
 
 def test_there_is_nothing_to_go_back_to_at_the_beginning(service):
-    """Said plainly, not with a crash."""
+    """The response is an error with an explanation, not a crash."""
     assert service.start().back().status_code == 409
 
 
 def test_finishing_keeps_what_was_answered(service):
-    """Enough is enough, and it counts."""
+    """A session that is finished early counts with the answers it has."""
     someone = service.start()
     someone.answer("owns", "yes")
 
@@ -188,7 +188,7 @@ def test_finishing_keeps_what_was_answered(service):
 
 
 def test_the_survey_stops_when_it_is_sure_enough_and_says_so(service):
-    """`confidence` of the short survey is .8; `first` is asked before."""
+    """The short survey's `confidence` is .8, and its `first` questions are asked before it applies."""
     someone = service.start("short")
     assert someone.view["question"]["id"] == "happy"
     someone.answer("happy", 4)
@@ -199,19 +199,19 @@ def test_the_survey_stops_when_it_is_sure_enough_and_says_so(service):
 
 
 def test_the_upper_bound_of_questions_only_falls(service):
-    """Question n of at most m: m never grows, whatever is answered, taken back or corrected."""
+    """`answered` + `at_most` never grows, whatever is answered, withdrawn or corrected."""
     someone = service.start()
-    told = [someone.view["progress"]]
+    shown = [someone.view["progress"]]
     for act in (lambda: someone.answer("owns", "no"), lambda: someone.answer("owns", "yes"), lambda: someone.silent("happy"), someone.back):
         assert act().status_code == 200
-        told.append(someone.view["progress"])
+        shown.append(someone.view["progress"])
 
-    most = [told_item["answered"] + told_item["at_most"] for told_item in told]
+    most = [progress["answered"] + progress["at_most"] for progress in shown]
     assert most == sorted(most, reverse=True)
 
 
 def test_a_session_expires_and_keeps_what_it_has(service):
-    """After a day it takes no more answers and says so; nothing is lost."""
+    """After a day the session refuses answers with a reason, and its data is kept."""
     someone = service.start()
     someone.answer("owns", "yes")
     service.clock.forward(hours=25)
@@ -225,7 +225,7 @@ def test_a_session_expires_and_keeps_what_it_has(service):
 
 
 def test_a_second_survey_starts_from_the_belief_and_does_not_ask_again_what_is_known(service):
-    """A contact is one person across surveys of a bank."""
+    """A contact has one belief across the surveys of a bank."""
     identity = service.call("POST", "/api/v1/contacts/crm-1/identity").json["identity"]
     first = service.start("short", identity=identity)
     first.answer("happy", 4)
@@ -246,7 +246,7 @@ def test_a_second_survey_starts_from_the_belief_and_does_not_ask_again_what_is_k
 
 
 def test_a_session_keeps_its_version_while_the_bank_moves_on(service):
-    """Editing a live survey changes nothing for those who are in it; answers that survive count under the new version."""
+    """A new version does not affect running sessions; answers that still exist count under the new version."""
     identity = service.call("POST", "/api/v1/contacts/crm-1/identity").json["identity"]
     before = service.start(identity=identity)
     changed = (
@@ -269,7 +269,7 @@ def test_a_session_keeps_its_version_while_the_bank_moves_on(service):
 
 
 def test_the_explanation_adds_up(service):
-    """Per persona the weights of evidence sum to its posterior minus its prior log odds."""
+    """Per persona the weights of evidence add up to the change of its log odds."""
     someone = service.start()
     someone.answer("owns", "yes")
     someone.answer("happy", 5)
@@ -278,12 +278,12 @@ def test_the_explanation_adds_up(service):
     insight = someone.insight()
 
     for persona, p in insight["belief"]["probabilities"].items():
-        told = sum(item["bits"][persona] for item in insight["explanation"])
-        assert told == pytest.approx(np.log2(p / (1 - p)) - np.log2(0.5 / 0.5), abs=1e-9)
+        explained = sum(item["bits"][persona] for item in insight["explanation"])
+        assert explained == pytest.approx(np.log2(p / (1 - p)) - np.log2(0.5 / 0.5), abs=1e-9)
 
 
-def test_a_page_elsewhere_may_call_only_where_the_survey_lists_it(service):
-    """CORS by the origins of the survey; a simple request from a stranger is refused, not only hidden."""
+def test_only_listed_origins_may_call_the_survey(service):
+    """CORS allows the origins of the survey; a simple request from another origin is refused, not only hidden from its script."""
     start = "/api/v1/surveys/all/sessions"
     welcome = service.client.post(start, data="{}", content_type="text/plain", headers={"Origin": "https://shop.example"})
     assert welcome.status_code == 201
@@ -303,7 +303,7 @@ def test_a_page_elsewhere_may_call_only_where_the_survey_lists_it(service):
 
 
 def test_the_browser_gets_no_probability_and_no_persona(service):
-    """Unless the survey reveals them."""
+    """A survey may reveal them explicitly."""
     someone = service.start()
     text = someone.answer("owns", "yes").text
     assert "driver" not in text

@@ -1,4 +1,4 @@
-"""What the service leaves to lots, what it logs of them, and surveys that end because the decision is made."""
+"""Questions chosen at random, the logged probability of the choice, and surveys that end when the decision is certain."""
 
 import pytest
 
@@ -23,7 +23,7 @@ DECIDING = BANK.replace(
 
 @pytest.fixture
 def serving(database_url):
-    """Services of other banks, closed when the test is over."""
+    """Start services with other banks and close them after the test."""
     made = []
 
     def serve(bank):
@@ -31,12 +31,12 @@ def serving(database_url):
         return made[-1]
 
     yield serve
-    for item in made:
-        item.parts.store.close()
+    for service in made:
+        service.parts.store.close()
 
 
 def test_in_an_exploring_session_the_drawn_question_is_logged_and_shown_ahead(serving):
-    """The chance stands beside the answer to the question that was drawn, and the question ahead is the one that comes."""
+    """The log has the probability beside the answer to the drawn question, and `ahead` has the question that follows."""
     service = serving(EXPLORING)
     firsts = set()
     for _ in range(12):
@@ -51,7 +51,7 @@ def test_in_an_exploring_session_the_drawn_question_is_logged_and_shown_ahead(se
 
 
 def test_a_question_that_was_not_drawn_has_no_chance_in_the_log(service):
-    """Chosen by the rule, or answered without being asked: nothing was left to lots."""
+    """A question chosen by the rule, or answered unasked, has no logged probability."""
     someone = service.start()
     someone.silent(someone.view["question"]["id"])
     someone.answer("km", 20000)
@@ -59,7 +59,7 @@ def test_a_question_that_was_not_drawn_has_no_chance_in_the_log(service):
 
 
 def test_a_pilot_is_asked_in_some_sessions_after_the_first_answer(serving):
-    """With the chance of one in ten in the log; the belief does not move by it."""
+    """The logged probability is one in ten; the belief does not depend on it."""
     service = serving(PILOTING)
     met = []
     for _ in range(60):
@@ -75,8 +75,8 @@ def test_a_pilot_is_asked_in_some_sessions_after_the_first_answer(serving):
     assert 0 < len(met) < 30
 
 
-def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
-    """With so much said for the driver the gift stays best whatever else is said: the reason told is the decision."""
+def test_a_survey_for_a_decision_ends_when_it_is_certain(serving):
+    """No further answer could change the best gift, so the survey stops with the reason `decision`."""
     service = serving(DECIDING)
     someone = service.start()
     someone.answer("owns", "yes")
@@ -85,8 +85,8 @@ def test_a_survey_for_a_decision_ends_when_it_is_made(serving):
     assert someone.view["stopped_because"] == "decision"
 
 
-def test_where_somebody_left_is_kept(service):
-    """The question that was open when the respondent had enough is the one they were lost at."""
+def test_the_last_question_is_stored(service):
+    """The question that was open when the respondent finished is stored as the last one."""
     someone = service.start()
     open_question = someone.view["question"]["id"]
     someone.post("finish", {})

@@ -1,4 +1,4 @@
-"""Somebody in the middle of a survey turns out to be known."""
+"""A respondent is identified as a known contact during a survey."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def identity(service, name):
 
 
 def test_answers_given_before_belong_to_the_identified_contact(service):
-    """With a signed identity; saying it twice changes nothing, and the survey goes on."""
+    """A signed identity is accepted, repeating it changes nothing, and the survey continues."""
     respondent(service, "zoe", km=9_000)
     person = respondent(service, None, owns="yes")
 
@@ -23,7 +23,7 @@ def test_answers_given_before_belong_to_the_identified_contact(service):
 
 
 def test_an_email_link_identifies_too(service):
-    """The token of the address in the email."""
+    """The token of an email link identifies the contact."""
     person = respondent(service, None, owns="yes")
     [made] = service.call("POST", "/api/v1/links", {"survey": "all", "contacts": [{"external_id": "zoe"}]}).json["items"]
 
@@ -33,7 +33,7 @@ def test_an_email_link_identifies_too(service):
 
 
 def test_the_session_of_one_customer_does_not_become_anothers(service):
-    """409, and both keep what is theirs."""
+    """The response is 409, and both contacts keep their data."""
     person = respondent(service, "max", owns="yes")
 
     refused = person.post("identity", {"identity": identity(service, "zoe")})
@@ -44,5 +44,5 @@ def test_the_session_of_one_customer_does_not_become_anothers(service):
 
 @pytest.mark.parametrize("body", [{}, {"identity": "x", "link": "y"}, {"identity": "forged"}, {"link": "forged"}])
 def test_a_body_without_identity_is_refused(service, body):
-    """422."""
+    """The response is 422."""
     assert respondent(service, None).post("identity", body).status_code == 422

@@ -1,4 +1,4 @@
-"""The interface in its eight languages."""
+"""The texts of the interface in its eight languages."""
 
 import re
 
@@ -15,8 +15,8 @@ def gaps(text):
 
 
 @pytest.mark.parametrize("table", [of_links.STRINGS, of_surveys.STRINGS])
-def test_every_language_has_every_word_with_its_gaps(table):
-    """A word that is missing would be English in the middle of an Arabic page; a gap that is missing would lose a number."""
+def test_every_language_has_every_text_with_its_placeholders(table):
+    """A missing text would appear in English on an Arabic page; a missing placeholder would lose a number."""
     assert set(table) == LANGUAGES
     for language, words in table.items():
         assert set(words) == set(table["en"]), language

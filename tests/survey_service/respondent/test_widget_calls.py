@@ -1,4 +1,4 @@
-"""What the widget needs of the respondent API beyond answers: consent first, drafts, clicks that would end the survey, words."""
+"""What the widget needs beyond answers: consent, drafts, clicks that would end the survey, and texts."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ MORE = """
 
 @pytest.fixture
 def service(database_url: str) -> Iterator[Service]:
-    """Surveys that ask for consent, that are over after one question, and that begin with ticks."""
+    """Services with surveys that require consent, that end after one question, and that begin with a multiple choice."""
     made = a_service(database_url, BANK + MORE)
     yield made
     made.parts.store.close()
@@ -32,7 +32,7 @@ def stored(service: Service) -> tuple[int, ...]:
 
 
 def test_nothing_is_stored_before_the_respondent_agrees(service):
-    """A client that says nobody has been asked yet gets the text to show, and no session; having agreed, it gets one."""
+    """A client that has not asked for consent gets the text and no session; after consent it gets a session."""
     before = stored(service)
     asked = service.client.post("/api/v1/surveys/asks/sessions", json={"consent": False, "language": "fr", "hidden": {"order": "A-7"}})
 
@@ -46,20 +46,20 @@ def test_nothing_is_stored_before_the_respondent_agrees(service):
 
 
 @pytest.mark.parametrize("body", [{}, {"consent": None}, {"consent": True}])
-def test_a_client_that_sees_to_consent_itself_starts_as_before(service, body):
-    """The text and whether it is required are in the view."""
+def test_a_client_that_handles_consent_itself_starts_at_once(service, body):
+    """The view has the text and whether consent is required."""
     assert service.start("asks", **body).view["consent"] == {"text": "May we?", "required": True}
 
 
 @pytest.mark.parametrize("survey", ["all", "tells"])
 def test_without_required_consent_the_survey_starts_at_once(service, survey):
-    """A notice is shown beside the first question."""
+    """The notice is in the view of the first question."""
     view = service.start(survey, consent=False).view
     assert view.get("consent") == ({"text": "We keep it for a year.", "required": False} if survey == "tells" else None)
 
 
-def test_before_consent_an_email_link_is_looked_at_and_nothing_else(service):
-    """It is not even counted as opened; a link that leads nowhere is refused at once."""
+def test_before_consent_an_email_link_stores_nothing(service):
+    """The link is not even counted as opened; a link to an unknown target is refused at once."""
     mail = Mail.to(service, survey="asks")
     before = stored(service)
     link = mail.path("yes").removeprefix("/l/")
@@ -74,16 +74,16 @@ def test_before_consent_an_email_link_is_looked_at_and_nothing_else(service):
 
 
 def test_a_draft_counts_and_its_question_stays(service):
-    """Somebody leaves with ticks that were never confirmed. Whoever comes back finds them; the confirmed answer takes their place."""
+    """The unconfirmed options of a respondent who leaves are stored, shown on return, and replaced by the confirmed answer."""
     someone = service.start("ticks")
     someone.answer("owns", "yes")
-    told = someone.view["progress"]
+    progress = someone.view["progress"]
     left = {"ticked": ["power"], "seen": ["power", "safety"]}
     someone.answer("reasons", left, draft=True)
 
     assert someone.view["question"]["id"] == "reasons"
     assert someone.view["question"]["given"] == {"ticked": ["power"], "seen": ["safety", "power"]}
-    assert someone.view["progress"] == told
+    assert someone.view["progress"] == progress
     assert someone.belief()["driver"] > 0.5
 
     someone.answer("reasons", ["safety", "price"])
@@ -93,7 +93,7 @@ def test_a_draft_counts_and_its_question_stays(service):
 
 
 def test_a_draft_may_be_sent_twice_and_ends_nothing(service):
-    """The page that goes away sends it blindly; even the last question of a survey is still asked afterwards."""
+    """A closing page sends the draft without reading the reply; even the last question of a survey is asked again afterwards."""
     someone = service.start("ticks")
     someone.answer("owns", "yes")
     draft = {"answer_id": "left", "question": "reasons", "kind": "answer", "value": ["power"], "draft": True}
@@ -104,7 +104,7 @@ def test_a_draft_may_be_sent_twice_and_ends_nothing(service):
 
 
 def test_going_back_from_a_draft_leads_to_the_question_before(service):
-    """Not to the one that is being asked."""
+    """Back from a draft leads to the question before it, not to the one being asked."""
     someone = service.start("ticks")
     someone.answer("owns", "yes")
     someone.answer("reasons", ["power"], draft=True)
@@ -114,7 +114,7 @@ def test_going_back_from_a_draft_leads_to_the_question_before(service):
 
 
 def test_a_click_that_would_end_the_survey_has_to_be_confirmed(service):
-    """Nothing else is left to ask: the question of the email stands beside the click until an act says that it was meant."""
+    """No question is left, so the view shows the clicked question until the respondent confirms the click."""
     mail = Mail.to(service, survey="one")
     link = mail.path("yes").removeprefix("/l/")
     someone = service.start("one", link=link)
@@ -129,7 +129,7 @@ def test_a_click_that_would_end_the_survey_has_to_be_confirmed(service):
 
 
 def test_words_come_with_the_session_in_its_language(service):
-    """When it begins and when it is taken up again, for who wants them; not with every answer."""
+    """Texts are sent on request at the start and on resuming, and not with every answer."""
     someone = service.start(language="fr", words=True)
     assert someone.view["words"]["dont-know"] == "Je ne sais pas"
     assert someone.view["words"]["progress"] == "Question {n} sur {most} au plus"

@@ -1,4 +1,4 @@
-"""A request has a time to arrive; one that takes longer is not read any more, and what is being answered still arrives."""
+"""A request must arrive within a time limit; a slow one is not read further, and responses in progress still arrive."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ class Connected:
 
 
 def test_a_client_that_sends_a_byte_now_and_then_is_cut_off():
-    """The reader meets the end of the input; the writer can still say why. Who began later goes on."""
+    """The reader gets the end of input and the response can still say why; a client that began later is unaffected."""
     ours, theirs = socket.socketpair()
     other, its_client = socket.socketpair()
     slow, quick, patience = Connected(ours), Connected(other), ReadDeadlines(60)
@@ -39,7 +39,7 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut_off():
 
 
 def test_a_complete_request_is_not_cut_off():
-    """And a connection that has gone by itself breaks nothing."""
+    """A connection that the client closed itself causes no error."""
     ours, theirs = socket.socketpair()
     done, gone, patience = Connected(ours), Connected(socket.socket()), ReadDeadlines(60)
     with ours, theirs:
@@ -65,8 +65,10 @@ HEAD = "POST /api/v1/surveys/none/sessions HTTP/1.1\r\nHost: x\r\nConnection: cl
     ],
     ids=["within the head", "before the body", "within the body", "within a chunk"],
 )
-def test_many_incomplete_requests_delay_nobody(sqlite_template, first, rest):
-    """Two hundred clients stop in the middle, where the server has eight threads: others are answered, and so are they when they go on."""
+def test_many_incomplete_requests_delay_no_other_client(sqlite_template, first, rest):
+    """Two hundred clients stop in the middle of a request to a server with eight threads; other clients are served, and so are they
+    later.
+    """
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
         plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(200)]
         for plug in plugs:
@@ -81,8 +83,8 @@ def test_many_incomplete_requests_delay_nobody(sqlite_template, first, rest):
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "not_found"
 
 
-def test_a_thread_reads_what_it_can_read_to_the_end():
-    """Or what will certainly be refused, what waits for a word of ours, and what is more than a socket holds."""
+def test_a_thread_finishes_a_request_that_has_arrived():
+    """This includes requests that will be refused, that wait for `100 Continue`, and that exceed the socket's buffer."""
     assert is_whole(b"GET / HTTP/1.1\r\n\r\n")
     assert is_whole(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
     assert is_whole(b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n")
@@ -93,7 +95,7 @@ def test_a_thread_reads_what_it_can_read_to_the_end():
 
 
 def test_a_client_that_is_gone_or_too_late_is_closed():
-    """The reader learns of it."""
+    """The reader gets an error."""
     ours, theirs = socket.socketpair()
     connection, unfinished = Connected(ours), PartialRequests()
     with ours:
@@ -107,8 +109,8 @@ def test_a_client_that_is_gone_or_too_late_is_closed():
         assert not unfinished.is_incomplete(connection, ours, 60)
 
 
-def test_a_client_that_does_not_hang_up_delays_nobody(sqlite_template):
-    """Sixty clients have their answers and stay on the line: the next is answered all the same. gunicorn waits two seconds for each."""
+def test_an_idle_connection_delays_no_other_client(sqlite_template):
+    """Sixty clients keep their connections open after the response without delaying the next one; gunicorn waits two seconds for each."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
         plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]
         for plug in plugs:
@@ -118,7 +120,7 @@ def test_a_client_that_does_not_hang_up_delays_nobody(sqlite_template):
 
 
 def test_a_client_that_goes_on_sending_reads_the_response_first(sqlite_template):
-    """A body of which only the beginning is read: the rest is thrown away, and no reset takes the answer away with it."""
+    """The unread rest of a body is discarded, so that no reset destroys the response."""
     with web_server(f"sqlite:///{sqlite_template}") as (web, _), socket.create_connection(("127.0.0.1", web.port), timeout=30) as plug:
         plug.sendall(f"{HEAD}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1_000_000)
         answer = b"".join(iter(lambda: plug.recv(65536), b""))

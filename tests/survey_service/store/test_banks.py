@@ -1,4 +1,4 @@
-"""Published banks in a process: each version is loaded and compiled once, without checks, and outside of write transactions."""
+"""Each version of a published bank is loaded and compiled once per process, without checks, and outside of write transactions."""
 
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +19,7 @@ def restarted(service: Service) -> Service:
 
 
 def test_a_stored_version_is_loaded_without_checks(restarted, monkeypatch):
-    """What is stored was checked when it was published."""
+    """A stored bank was checked when it was published."""
 
     def refuse(*_):
         raise AssertionError("a stored bank was checked again")
@@ -31,7 +31,7 @@ def test_a_stored_version_is_loaded_without_checks(restarted, monkeypatch):
 
 
 def test_a_version_is_compiled_once(restarted, monkeypatch):
-    """Every later use takes it from memory."""
+    """Later uses take the compiled bank from memory."""
     compiled = []
     compile_bank = stored_banks.compile_bank
     monkeypatch.setattr(stored_banks, "compile_bank", lambda bank: compiled.append(bank.id) or compile_bank(bank))
@@ -44,7 +44,7 @@ def test_a_version_is_compiled_once(restarted, monkeypatch):
 
 @pytest.mark.parametrize("act", ["start", "answer", "back", "finish"])
 def test_no_bank_is_compiled_inside_a_write_transaction(service, monkeypatch, act):
-    """The act is tried, the bank is compiled outside, and the act is done: once."""
+    """The first try ends without effect, the bank is compiled outside, and the second try succeeds."""
     started = service.client.post("/api/v1/surveys/all/sessions", json={}).json
     first = {"token": started["token"], "answer_id": "a1", "question": "owns", "kind": "answer", "value": "yes"}
     service.client.post(f"/api/v1/sessions/{started['session']}/answers", json=first)

@@ -1,4 +1,4 @@
-"""SQLite lets one write at a time: who wants to write waits in line, and not for ever."""
+"""SQLite allows one writer at a time: concurrent writers queue for a limited time."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +23,12 @@ def url(sqlite_template, tmp_path):
 @pytest.fixture
 def stores(url):
     """Two processes' access to one database."""
-    made = Store(url), Store(url)
-    with made[0].writing() as session:
+    opened = Store(url), Store(url)
+    with opened[0].writing() as session:
         session.execute(text("INSERT INTO contact (id, sequence, attributes, consent, labels, merged_from, created_at, updated_at)"
             " VALUES ('ct_1', 0, '{}', '{}', '{}', '[]', '2026-01-05', '2026-01-05')"))  # fmt: skip
-    yield made
-    for item in made:
+    yield opened
+    for item in opened:
         item.close()
 
 
@@ -37,7 +37,7 @@ def sequence(store):
         return session.execute(text("SELECT sequence FROM contact")).scalar()
 
 
-def test_everybody_writes_in_turn(stores):
+def test_concurrent_writers_take_turns(stores):
     def write(number):
         store = stores[number % 2]
         if number % 3 == 0:
@@ -54,7 +54,7 @@ def test_everybody_writes_in_turn(stores):
 
 
 def test_a_writer_that_waits_too_long_gets_an_error_and_delays_nobody(stores, url, monkeypatch):
-    """Those behind, too; and when the other writer has gone everything goes on."""
+    """The writers behind it get errors too, and work again once the first one has finished."""
     monkeypatch.setattr(opening, "BUSY_TIMEOUT_MS", 30)
     store = stores[0]
 

@@ -1,4 +1,4 @@
-"""The data map of docs/privacy.md is the database."""
+"""The data map of docs/privacy.md lists the tables of the database."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ OF_NOBODY = {"bank_version", "survey", "api_key", "endpoint", "connection", "sou
 
 
 def test_every_table_that_can_hold_something_of_a_person_is_on_the_page():
-    """Whoever adds a table says there what is in it, how long, and why."""
+    """A new table must be described there with its content, retention and purpose."""
     missing = {table for table in metadata.tables if f"`{table}`" not in PAGE}
 
     assert missing == OF_NOBODY

@@ -1,4 +1,4 @@
-"""API keys: when they were last used, how they end, how one takes the place of another; and what the database holds of them."""
+"""API keys: their last use, expiry, rotation and revocation, and what the database stores of them."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ def the_key(service, name="tests"):
 
 
 def statements_of(service, what):
-    """The statements that `what` sends, with those that do not wait for the disk."""
+    """Return the statements that `what` sends, on both engines."""
     seen, store = [], service.parts.store
 
     def note(_connection, _cursor, statement, *_more):
@@ -40,14 +40,14 @@ def statements_of(service, what):
 
 
 def test_the_use_of_a_key_is_written_once_an_hour(service):
-    """Known to the hour, and a call costs no write."""
+    """The last use is stored to the hour, so that most calls cost no write."""
     first = service.clock()
 
     def call():
         assert service.call("GET", "/api/v1/banks").status_code == 200
 
     def writes():
-        return sum("UPDATE api_key" in item for item in statements_of(service, call))
+        return sum("UPDATE api_key" in statement for statement in statements_of(service, call))
 
     assert the_key(service).last_used_at is None
     assert writes() == 1
@@ -60,7 +60,7 @@ def test_the_use_of_a_key_is_written_once_an_hour(service):
 
 
 def test_respondents_need_no_key(service):
-    """No statement of a respondent's calls reads or writes them."""
+    """The calls of a respondent neither read nor write API keys."""
 
     def answering():
         someone = service.start()
@@ -68,11 +68,11 @@ def test_respondents_need_no_key(service):
         someone.back()
         someone.post("finish", {})
 
-    assert not [item for item in statements_of(service, answering) if "api_key" in item]
+    assert not [statement for statement in statements_of(service, answering) if "api_key" in statement]
 
 
 def test_a_refused_key_is_not_in_use(service):
-    """Neither one that may too little nor one that is over."""
+    """A key with too small a scope or past its expiry is not recorded as used."""
     with service.parts.store.writing() as session:
         small = create_key(session, service.parts.keys, "read", "small", service.clock())
         old = create_key(session, service.parts.keys, "read", "old", service.clock(), timedelta(days=1))
@@ -82,8 +82,8 @@ def test_a_refused_key_is_not_in_use(service):
     assert (the_key(service, "small").last_used_at, the_key(service, "old").last_used_at) == (None, None)
 
 
-def test_where_nothing_can_be_written_keys_still_read(service, caplog):
-    """A use that cannot be noted is a line in the log."""
+def test_keys_are_accepted_while_the_database_is_read_only(service, caplog):
+    """A use that cannot be stored is logged."""
     store = service.parts.store
     only_reads = "PRAGMA query_only=ON" if store.engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
     store._fast.dispose()
@@ -96,8 +96,8 @@ def test_where_nothing_can_be_written_keys_still_read(service, caplog):
     assert the_key(service).last_used_at is None
 
 
-def test_a_key_in_use_outlives_the_secret_it_was_made_under(service):
-    """Both secrets for a while, then the new one alone: whoever called meanwhile still gets in, and whoever did not does not."""
+def test_a_used_key_stays_valid_after_its_secret_is_rotated(service):
+    """Both service secrets are configured for a while, then only the new one: a key used meanwhile stays valid, an unused one does not."""
     url, new = service.parts.settings.database_url, "a newer key for tests that is long enough"
     with service.parts.store.writing() as session:
         idle = create_key(session, service.parts.keys, "admin", "idle", service.clock())
@@ -112,8 +112,8 @@ def test_a_key_in_use_outlives_the_secret_it_was_made_under(service):
     assert (status(service.key, new), status(idle, new)) == (200, 401)
 
 
-def test_one_key_takes_the_place_of_another(service):
-    """Same scope, same name; both open until the overlap is over; the new one lives as long as the old one was meant to."""
+def test_rotation_replaces_a_key_after_an_overlap(service):
+    """The new key has the same scope, name and lifetime; both are valid until the overlap ends."""
     p, clock = service.parts, service.clock
     with p.store.writing() as session:
         before = create_key(session, p.keys, "read", "crm", clock(), timedelta(days=90))
@@ -122,7 +122,7 @@ def test_one_key_takes_the_place_of_another(service):
         after = rotate_key(session, p.keys, the_key(service, "crm").id, clock(), timedelta(hours=24), None)
 
     def status():
-        return [service.call("GET", "/api/v1/banks", key=item).status_code for item in (before, after)]
+        return [service.call("GET", "/api/v1/banks", key=api_key).status_code for api_key in (before, after)]
 
     assert status() == [200, 200]
     clock.forward(hours=24)
@@ -135,7 +135,7 @@ def test_one_key_takes_the_place_of_another(service):
 
 
 def test_a_copy_of_the_database_holds_no_usable_key(service):
-    """What is kept of a key is a digest under the service's secret: it is no key, and without the secret none can be found for it."""
+    """The stored digest depends on the service's secret: it is not a key, and without the secret no key can be found for it."""
     row = the_key(service)
 
     assert service.key not in repr(row.model_dump())
@@ -157,14 +157,14 @@ def command(service, monkeypatch):
 
 
 def test_the_command_makes_lists_rotates_and_revokes(service, command):
-    """Everything about a key but the key itself."""
+    """The command shows everything about a key except the key."""
     made = json.loads(command("create", "--scope", "read", "--name", "crm", "--days", "30", "--json").stdout)["key"]
     assert service.call("GET", "/api/v1/banks", key=made).status_code == 200
     crm = the_key(service, "crm")
 
     listed = json.loads(command("list", "--json").stdout)["keys"]
-    of_crm = next(item for item in listed if item["name"] == "crm")
-    assert (of_crm["scope"], of_crm["state"], of_crm["last_used_at"]) == ("read", "active", service.clock().isoformat())
+    crm_key = next(item for item in listed if item["name"] == "crm")
+    assert (crm_key["scope"], crm_key["state"], crm_key["last_used_at"]) == ("read", "active", service.clock().isoformat())
     line = next(line for line in command("list").stdout.splitlines() if line.startswith(crm.id))
     assert f"{crm.prefix}... read active until {crm.expires_at:%Y-%m-%d}, last used {service.clock():%Y-%m-%dT%H:%M} crm" in line
     assert "for ever, never used" in command("list").stdout

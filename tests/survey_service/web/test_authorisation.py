@@ -1,4 +1,4 @@
-"""Who may call what: every route of the service stands in this table, and one that does not fails the test."""
+"""Who may call which route: every route of the service is in this table, and a route that is missing fails the test."""
 
 import re
 import time
@@ -77,7 +77,7 @@ OF_INTAKE = {
     "POST /v1/<kind>",
     "GET /v1/projects/<key>/settings",
 }
-SEALED = {  # the address itself is the secret, or signs what it brings
+SEALED = {  # the URL itself is the secret, or signs the request
     "POST /in/<source>",  # by its signature
     "GET /l/<token>",
     "POST /l/<token>",
@@ -124,13 +124,13 @@ def address(call):
 
 
 def test_every_route_is_in_the_table(one_service):
-    """Whoever adds a route decides here who may call it."""
+    """A new route must be entered here with its callers."""
     assert set(calls(one_service.app)) == {*SCOPED, *OF_SESSIONS, *OF_INTAKE, *SEALED, *PUBLIC}
 
 
 @pytest.fixture(scope="module")
 def keys(one_service):
-    """A key of each kind there can be."""
+    """Create one key of each kind."""
     p = one_service.parts
     with p.store.writing() as session:
         made = {scope: create_key(session, p.keys, scope, scope, p.now()) for scope in (*SCOPES, INTAKE)}
@@ -144,7 +144,7 @@ def keys(one_service):
 
 @pytest.mark.parametrize("call", SCOPED)
 def test_a_key_opens_what_its_scope_says_and_nothing_else(one_service, keys, call):
-    """Nobody is told whether there is such a thing before it is clear that they may ask."""
+    """A 404 is never sent before the key is checked, so that nobody can probe for existing ids."""
     method, path = address(call)
     enough = SCOPES[SCOPES.index(SCOPED[call]) :]
 
@@ -162,7 +162,7 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(one_service, keys, cal
 
 @pytest.mark.parametrize("call", sorted(OF_SESSIONS))
 def test_a_session_opens_with_its_own_token_only(one_service, keys, call):
-    """Not with another session's, not with none; a key reads it and does nothing else in it."""
+    """The token of another session is refused, and so is no token; an API key may read the session and nothing else."""
     method, path = address(call)
     path = path.replace("nothing", one_service.start().session)
     body = {"answer_id": "a", "question": "owns", "kind": "skip"} if path.endswith("answers") else {"answer_id": "a"}
@@ -179,7 +179,7 @@ def test_a_session_opens_with_its_own_token_only(one_service, keys, call):
 
 @pytest.mark.parametrize("call", sorted(OF_INTAKE))
 def test_events_are_accepted_with_an_intake_key_only(one_service, keys, call):
-    """Its own, or one that may write; in Basic as in Bearer."""
+    """The source's own intake key and a key that may write are accepted, as Basic and as Bearer."""
     method, path = address(call)
 
     def status(key):
@@ -195,11 +195,11 @@ def test_events_are_accepted_with_an_intake_key_only(one_service, keys, call):
 
 FOREIGN = Keyring(("the key of another service, long enough",))
 OUTLIVED = 40 * 24 * 3600
-"""Seconds: older than any ticket and any preview may be."""
+"""Seconds: longer than any ticket or preview is valid."""
 
 
 def sealed(service: Service) -> dict[str, dict[str, str]]:
-    """For every kind of sealed address, by what is wrong with it, what stands where the secret should."""
+    """Return, for every kind of sealed URL, its invalid variants by their fault."""
     p, someone = service.parts, service.start()
     revoked, expired = Mail.to(service, "revoked"), Mail.to(service, "expired")
     with p.store.writing() as session:
@@ -243,9 +243,9 @@ def acts(service: Service) -> tuple[int, ...]:
         return tuple(session.scalar(select(func.count()).select_from(table)) for table in (Answer, SurveySession, InboundEvent))
 
 
-@pytest.mark.parametrize("call", sorted(SEALED - {"POST /in/<source>"}))  # which is sealed by a signature: see below
+@pytest.mark.parametrize("call", sorted(SEALED - {"POST /in/<source>"}))  # which has a signature: see below
 def test_a_sealed_url_is_accepted_with_its_own_seal_only(one_service, wrong, call):
-    """Not with none, not with that of another survey or service, not when it is over; a key in its place is no seal. Nothing is written."""
+    """No seal, that of another survey or service, an expired one, or an API key in its place is refused, and nothing is written."""
     method = call.partition(" ")[0]
     kind = "ticket" if "<ticket>" in call else "token" if "<token>" in call else "t"
     before = acts(one_service)
@@ -257,10 +257,10 @@ def test_a_sealed_url_is_accepted_with_its_own_seal_only(one_service, wrong, cal
 
 
 @pytest.mark.parametrize(
-    "call", sorted(item for item in SEALED if "<ticket>" in item or item.startswith(("GET /preview", "POST /preview")))
+    "call", sorted(route for route in SEALED if "<ticket>" in route or route.startswith(("GET /preview", "POST /preview")))
 )
 def test_a_sealed_url_expires(one_service, monkeypatch, call):
-    """A ticket after thirty days, a preview after an hour."""
+    """A ticket expires after thirty days, a preview after an hour."""
     method = call.partition(" ")[0]
     ticket, shown = page_token(one_service.parts.keys, "all", one_service.start().session), preview_token(one_service.parts.keys, "all")
     later = time.time() + OUTLIVED
@@ -273,7 +273,7 @@ def test_a_sealed_url_expires(one_service, monkeypatch, call):
 
 
 def test_an_event_of_a_source_is_accepted_with_its_signature_only(one_service):
-    """Not with none, another source's, or a key; and not from a source that was removed."""
+    """No signature, that of another source, an API key, and a removed source are refused."""
     source, other = create_source(one_service, "hubspot"), create_source(one_service, "hubspot")
     body, now, before = b"[]", milliseconds(one_service), acts(one_service)
 

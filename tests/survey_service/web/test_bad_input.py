@@ -1,4 +1,4 @@
-"""What bad input gets: the right 4xx in the one shape, every problem named, nothing written and nothing lost."""
+"""Bad input gets the right 4xx in one format, with every problem named, and nothing is written or lost."""
 
 import json
 import re
@@ -16,7 +16,7 @@ TEN_MISTAKES = Path(__file__).parents[2] / "question_bank" / "ten-mistakes.yaml"
 
 
 def stored(service):
-    """How many rows each table has, and the last sequence of every contact."""
+    """Return the number of rows of each table and the sequence of every contact."""
     with service.parts.store.reading() as session:
         tables = (Answer, BankVersion, Contact, Delivery, SurveySession)
         counts = [session.exec(select(func.count()).select_from(table)).one() for table in tables]
@@ -24,7 +24,7 @@ def stored(service):
 
 
 def assert_problem(response, status, code=None):
-    """RFC 9457, for people and for programs."""
+    """Assert that the response is an RFC 9457 problem with a code and a readable title."""
     assert response.status_code == status, response.text
     assert response.mimetype == "application/problem+json"
     body = response.json
@@ -112,7 +112,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "status", "code", "paths"), BODIES, ids=[f"{n}-{b[:40]!r}" for n, (b, *_) in enumerate(BODIES)])
 def test_a_bad_answer_gets_its_4xx_and_changes_nothing(one_service, body, status, code, paths):
-    """Every field that is wrong is named; the answer before it is still there, and the next one is taken."""
+    """Every wrong field is named; the earlier answer is kept, and the next answer is accepted."""
     service, someone = one_service, one_service.start()
     someone.answer("happy", 4)
     before = stored(service)
@@ -131,8 +131,8 @@ def test_a_bad_answer_gets_its_4xx_and_changes_nothing(one_service, body, status
     "kind",
     ["text/plain", "text/plain; charset=utf-8", "application/json", "application/vnd.x+json", "application/x-www-form-urlencoded", None],
 )
-def test_json_is_read_whatever_the_media_type_says_unless_it_says_something_else(one_service, kind):
-    """text/plain needs no preflight."""
+def test_json_is_accepted_unless_the_media_type_is_another_one(one_service, kind):
+    """Browsers send text/plain without a preflight, so it is accepted."""
     service = one_service
     someone = service.start()
     body = json.dumps({**GOOD, "token": someone.token})
@@ -144,7 +144,7 @@ def test_json_is_read_whatever_the_media_type_says_unless_it_says_something_else
 
 
 def test_only_the_own_token_opens_a_session(service):
-    """None, a wrong one, another session's, an API key for writing: 401 each, also for a session that is over."""
+    """A missing, wrong or foreign token or an API key for writing gets 401, also for a session that has ended."""
     mine, other = service.start(), service.start()
     path = f"/api/v1/sessions/{mine.session}"
     for token in (None, "", "wrong", other.token, "é"):
@@ -158,8 +158,8 @@ def test_only_the_own_token_opens_a_session(service):
     assert stored(service)[0][0] == 0
 
 
-def test_what_does_not_exist_is_a_404_in_the_same_shape(one_service):
-    """Unknown addresses, surveys, sessions, banks, versions, contacts."""
+def test_unknown_resources_are_a_404_problem(one_service):
+    """Covers unknown URLs, surveys, sessions, banks, versions and contacts."""
     service = one_service
     assert_problem(service.client.get("/nowhere"), 404)
     assert_problem(service.client.post("/api/v1/surveys/none/sessions", json={}), 404, "not_found")
@@ -168,8 +168,8 @@ def test_what_does_not_exist_is_a_404_in_the_same_shape(one_service):
         assert_problem(service.call("GET", f"/api/v1/{path}"), 404, "not_found")
 
 
-def test_a_method_that_is_not_there_is_a_405_that_says_which_are(one_service):
-    """With the Allow header that HTTP wants."""
+def test_an_unknown_method_is_a_405_with_the_allowed_ones(one_service):
+    """The response has the Allow header that HTTP requires."""
     service = one_service
     response = service.client.delete("/api/v1/surveys/all/sessions")
     assert_problem(response, 405)
@@ -189,13 +189,13 @@ def test_a_method_that_is_not_there_is_a_405_that_says_which_are(one_service):
     ],
 )
 def test_an_invalid_start_creates_no_session(service, body, paths):
-    """No session, no contact."""
+    """Neither a session nor a contact is stored."""
     assert assert_problem(service.client.post("/api/v1/surveys/all/sessions", json=body), 422) == paths
     assert stored(service)[0][4] == 0
 
 
 def test_a_bank_with_ten_mistakes_gets_ten_located_problems(service):
-    """All at once, each with its line and its way, and the published version stays."""
+    """All problems are reported at once with line and path, and the published version stays."""
     response = service.call("POST", "/api/v1/banks", data=TEN_MISTAKES.read_bytes(), headers={"Content-Type": "application/yaml"})
 
     assert_problem(response, 422, "bank_invalid")
@@ -205,13 +205,13 @@ def test_a_bank_with_ten_mistakes_gets_ten_located_problems(service):
 
 
 def test_a_survey_id_belongs_to_one_bank(service):
-    """Publishing another bank cannot take a survey over."""
+    """Publishing another bank with the same survey id is refused."""
     response = service.call("POST", "/api/v1/banks", data=BANK.replace("bank: cars", "bank: other"))
     assert assert_problem(response, 409, "conflict") == {"surveys.0.id", "surveys.1.id"}
 
 
 def test_a_bank_of_more_than_a_mebibyte_is_refused(service):
-    """And one of more than 64 KiB is not."""
+    """A bank of more than 64 KiB is accepted."""
     padded = BANK + "# " + "x" * 100_000
     assert service.call("POST", "/api/v1/banks", data=padded).status_code == 200
     assert_problem(service.call("POST", "/api/v1/banks", data=BANK + "# " + "x" * 2**20), 413, "body_too_large")
@@ -227,14 +227,14 @@ def test_a_bank_of_more_than_a_mebibyte_is_refused(service):
     ],
 )
 def test_a_bad_contact_is_not_stored(one_service, body, paths):
-    """Fields are named by their way."""
+    """The response names each field by its path."""
     service = one_service
     assert assert_problem(service.call("PUT", "/api/v1/contacts/zoe", body), 422) == paths
     assert_problem(service.call("GET", "/api/v1/contacts/zoe"), 404)
 
 
 def test_a_key_opens_what_its_scope_says_and_nothing_when_it_is_over(service):
-    """Unknown, expired and revoked keys are 401; a scope too small is 403."""
+    """Unknown, expired and revoked keys get 401, a scope that is too small gets 403."""
     with service.parts.store.writing() as session:
         reader = create_key(session, service.parts.keys, "read", "reader", service.clock())
         revoked = create_key(session, service.parts.keys, "admin", "revoked", service.clock())
@@ -247,14 +247,14 @@ def test_a_key_opens_what_its_scope_says_and_nothing_when_it_is_over(service):
         assert_problem(service.call("GET", "/api/v1/banks", key=key), 401, "unauthorised")
 
 
-def test_the_openapi_document_describes_what_is_there(one_service):
-    """Every API route, with the media type of its errors."""
+def test_the_openapi_document_describes_every_route(one_service):
+    """Every API route is in the document, with the media type of its errors."""
     service = one_service
     document = service.client.get("/api/v1/openapi.json").json
     assert document["openapi"].startswith("3.1")
     described = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods if method != "parameters"}
     for rule in service.app.url_map.iter_rules():
-        if rule.rule.startswith("/api/v1/") and rule.rule not in ("/api/v1/openapi.json", "/api/v1/docs"):  # its own two forms
+        if rule.rule.startswith("/api/v1/") and rule.rule not in ("/api/v1/openapi.json", "/api/v1/docs"):  # its two forms
             path = re.sub(r"<[^>]*:(\w+)>", r"{\1}", rule.rule)
             assert {f"{method} {path}" for method in rule.methods - {"HEAD", "OPTIONS"}} <= described
     error = document["components"]["responses"]["UNPROCESSABLE_ENTITY"]["content"]

@@ -1,4 +1,4 @@
-"""What another site can make a browser do here: send a form, read an answer, put a page into a frame. Each only where it may."""
+"""What another site can make a browser do: submit a form, read a response, frame a page. Each is possible only where it is allowed."""
 
 import re
 import time
@@ -16,7 +16,7 @@ from tests.survey_service.web.test_hostile_clients import form_of
 
 EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "Sec-Fetch-Site": "cross-site", "Cookie": "session=1"}
 SHOP = "https://shop.example"
-FORMS = {  # every form of every page: what it posts to, and the secret without which the post is nothing
+FORMS = {  # every form of every page: its action, and the secret that a submission needs
     "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", "POST /preview/<survey>/page"),
     "hosted/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),
     "email_links/templates/landing.html": ("POST /l/<token>",),
@@ -31,7 +31,7 @@ def written(service):
 
 
 def test_every_form_is_in_the_table(one_service):
-    """Whoever adds a form decides here by which secret it is held."""
+    """A new form must be entered here with its secret."""
     folder = ROOT / "survey_service"
     with_forms = {
         str(file.relative_to(folder)) for file in folder.rglob("templates/*.html") if '<form method="post"' in file.read_text().lower()
@@ -44,7 +44,7 @@ def test_every_form_is_in_the_table(one_service):
 
 @pytest.mark.parametrize("post", sorted({post for posted in FORMS.values() for post in posted}))
 def test_a_form_sent_by_another_site_does_nothing(one_service, post):
-    """It knows neither the signed form, nor the ticket, nor the token; and a browser brings nothing by itself that would do instead."""
+    """The other site knows neither signed form nor ticket nor token, and a browser adds no credential by itself."""
     before = written(one_service)
     path = post.removeprefix("POST ").replace("<survey>", "all").replace("<ticket>", "x.y.z").replace("<token>", "AAAA")
     for form in (
@@ -59,8 +59,8 @@ def test_a_form_sent_by_another_site_does_nothing(one_service, post):
     assert written(one_service) == before
 
 
-def test_the_first_form_holds_for_its_survey_and_for_a_day(one_service, monkeypatch):
-    """One of another survey, or of yesterday, starts nothing and says why."""
+def test_the_first_form_is_valid_for_its_survey_and_a_day(one_service, monkeypatch):
+    """A form of another survey or of yesterday starts no session and shows the reason."""
     form, before = form_of(one_service.client.get("/s/short")), written(one_service)
     answer = {**form, "question": "owns", "value": "yes", "act": "answer"}
     assert one_service.client.post("/s/all", data=answer, headers=EVIL).status_code == 422
@@ -71,7 +71,7 @@ def test_the_first_form_holds_for_its_survey_and_for_a_day(one_service, monkeypa
 
 
 def test_no_response_sets_a_cookie_and_no_code_reads_one(one_service):
-    """So no request that another site causes has any right that the site has not itself."""
+    """Without cookies a request that another site causes has no more rights than that site."""
     for call in calls(one_service.app):
         method, _, path = call.partition(" ")
         response = one_service.client.open(re.sub(r"<\w+>", "all", path), method=method, headers=EVIL)
@@ -81,7 +81,7 @@ def test_no_response_sets_a_cookie_and_no_code_reads_one(one_service):
 
 
 def kinds(service):
-    """An address of every kind of page and answer, by its kind."""
+    """Return one URL of every kind of page and response."""
     someone, mail, shown = service.start(), Mail.to(service), preview_token(service.parts.keys, "all")
     form = form_of(service.client.get("/s/all"))
     form |= {"act": "answer", "value": {"owns": "yes", "happy": "4", "km": "9", "why": "so"}[form["question"]]}
@@ -110,17 +110,17 @@ def kinds(service):
     }
 
 
-FRAMED_BY = {  # everything else is framed by nobody
+FRAMED_BY = {  # everything else may not be framed
     "hosted": SHOP,
     "hosted, begun": SHOP,
     "hosted, before erasing": SHOP,
     "preview, inside": "'self'",
 }
-READ_BY = {"respondent": SHOP, "widget": "*", "intake": "*"}  # everything else tells no other site anything
+READ_BY = {"respondent": SHOP, "widget": "*", "intake": "*"}  # no other site may read anything else
 
 
 def test_every_kind_of_page_says_who_may_frame_it(service):
-    """By the survey's origins where it is a survey that somebody answers."""
+    """The origins of a survey apply to the pages of that survey."""
     for kind, (address, token) in kinds(service).items():
         policy = service.client.get(address, headers={"Authorization": token} if token else {}).headers["Content-Security-Policy"]
         ancestors = re.search(r"frame-ancestors ([^;]+)", policy)
@@ -129,7 +129,7 @@ def test_every_kind_of_page_says_who_may_frame_it(service):
 
 
 def test_every_kind_of_answer_says_which_site_may_read_it(service):
-    """The shop its survey's, everybody the widget; nobody what an author's key opens."""
+    """The shop may read its survey's responses, everyone the widget, and nobody a response to an API key."""
     for kind, (address, token) in kinds(service).items():
         for origin in (SHOP, "https://evil.example", "null"):
             headers = {"Origin": origin, **({"Authorization": token} if token else {})}
@@ -143,7 +143,7 @@ def test_every_kind_of_answer_says_which_site_may_read_it(service):
 
 
 def test_erasing_goes_on_in_the_frame_it_began_in(service):
-    """The page before it, and the page after it."""
+    """The page before the erasure and the page after it may be framed alike."""
     page = kinds(service)["hosted, begun"][0]
     assert service.client.post(f"{page}/erase").status_code == 303
     assert f"frame-ancestors {SHOP}" in service.client.get(page).headers["Content-Security-Policy"]

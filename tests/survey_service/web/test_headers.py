@@ -1,4 +1,4 @@
-"""What browsers may do with our answers."""
+"""Security headers of responses."""
 
 import pytest
 
@@ -11,7 +11,7 @@ ADDRESSES = ("/api/v1/openapi.json", "/api/v1/docs", "/api/v1/banks", "/healthz"
 
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_responses_forbid_sniffing_framing_and_referrers(one_service, path):
-    """Every answer, errors too. Pages say themselves who may frame them."""
+    """Every response has them, errors too. Pages set their own rule for framing."""
     response = one_service.client.get(path)
 
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -23,7 +23,7 @@ def test_responses_forbid_sniffing_framing_and_referrers(one_service, path):
 
 
 def test_pages_ask_for_no_device_permission_and_have_no_opener(one_service):
-    """No window that opened it holds it; what is no page says nothing of that."""
+    """Pages have no opener; responses that are not pages do not need these headers."""
     for path in ("/s/all", "/s/all/x.y.z", "/api/v1/docs", "/l/AAAA"):
         headers = one_service.client.get(path).headers
         assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
@@ -32,13 +32,13 @@ def test_pages_ask_for_no_device_permission_and_have_no_opener(one_service):
 
 
 def test_api_responses_are_not_cached(one_service):
-    """It is about people."""
+    """API responses contain personal data."""
     for path in ("/api/v1/banks", "/api/v1/contacts", "/api/v1/contacts/nobody"):
         assert one_service.call("GET", path).headers["Cache-Control"] == "no-store"
 
 
 def test_behind_tls_responses_ask_for_strict_transport(tmp_path):
-    """As soon as BASE_URL says https."""
+    """The header is sent if BASE_URL begins with https."""
     app = create_app(Settings(f"sqlite:///{tmp_path}/x.db", (SECRET,), base_url="https://surveys.example.com"))
 
     assert "max-age=31536000" in app.test_client().get("/healthz").headers["Strict-Transport-Security"]

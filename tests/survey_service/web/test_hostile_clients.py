@@ -1,4 +1,4 @@
-"""What a hostile, unlucky or merely quick client does, and what it gets."""
+"""Requests of hostile, unlucky or merely fast clients, and the responses to them."""
 
 import json
 import re
@@ -46,8 +46,8 @@ def strict(service):
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400])
-def test_a_number_without_end_is_refused_wherever_it_stands(service, number):
-    """It would be stored on one database, fail on the other, and be no JSON when it is sent on."""
+def test_infinity_is_refused_in_every_field(service, number):
+    """Infinity would be stored on one database, fail on the other, and be invalid JSON in a message."""
     someone = service.start()
     for method, path, body in (
         ("POST", "/api/v1/surveys/all/sessions", f'{{"hidden": {{"a": {number}}}}}'),
@@ -59,7 +59,7 @@ def test_a_number_without_end_is_refused_wherever_it_stands(service, number):
 
 
 def test_a_nul_is_refused_in_addresses_and_queries_and_in_every_encoding_of_a_body(service):
-    """And a text that only speaks of one is taken."""
+    """A text that contains the characters of an escape is accepted."""
     for path in ("/s/a%00b", "/api/v1/sessions/%00", "/api/v1/contacts/a%00b", "/api/v1/banks/%00", "/api/v1/endpoints/%00"):
         assert service.call("GET", path).status_code == 404
     for path in ("/api/v1/banks?after=%00", "/api/v1/endpoints?after=%00", "/api/v1/deliveries?contact=%00"):
@@ -72,13 +72,13 @@ def test_a_nul_is_refused_in_addresses_and_queries_and_in_every_encoding_of_a_bo
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "9" * 30, "x"])
 def test_a_page_has_between_one_and_two_hundred_items(service, limit):
-    """Any list."""
+    """This holds for every list."""
     for path in ("banks", "endpoints", "deliveries"):
         assert service.call("GET", f"/api/v1/{path}?limit={limit}").status_code == 422
 
 
 def test_a_body_whose_length_was_not_announced_is_not_cut(service):
-    """What is too large is refused as a whole, chunked or not."""
+    """A chunked body that is too large is refused as a whole."""
     for path, size in (("/api/v1/surveys/all/sessions", 70_000), ("/api/v1/banks", 2**20 + 10)):
         body = BANK.encode() + b"#" * size if path.endswith("banks") else b'{"page": "' + b"x" * size + b'"}'
         chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
@@ -90,14 +90,14 @@ def test_a_body_whose_length_was_not_announced_is_not_cut(service):
 
 @pytest.mark.parametrize("width", [1e-300, 1e-318, 5e-324])
 def test_the_narrowest_interval_is_still_an_interval(service, width):
-    """Its probability is next to nothing for everybody, which is no reason to believe in nothing."""
+    """Its probability is almost zero for every persona, and the belief must stay a number."""
     someone = service.start()
     assert someone.answer("km", {"from": 0, "to": width}).status_code == 200
     assert sum(someone.belief().values()) == pytest.approx(1)
 
 
 def test_going_back_to_a_question_that_has_closed_asks_another_one(service):
-    """Its condition was corrected on the way."""
+    """The condition of the question was corrected in the meantime."""
     someone = service.start()
     someone.answer("owns", "yes")
     someone.answer("reasons", ["power"])
@@ -113,13 +113,13 @@ def test_going_back_to_a_question_that_has_closed_asks_another_one(service):
 def test_a_question_that_closes_while_it_is_asked_is_replaced(service):
     """The same contact corrected the condition in another window."""
     identity = service.call("POST", "/api/v1/contacts/two/identity").json["identity"]
-    item, two = service.start(identity=identity), service.start(identity=identity)
-    item.answer("owns", "yes")
-    while item.view["question"]["id"] != "reasons":
-        item.silent(item.view["question"]["id"])
-    two.answer("owns", "no")
+    first, second = service.start(identity=identity), service.start(identity=identity)
+    first.answer("owns", "yes")
+    while first.view["question"]["id"] != "reasons":
+        first.silent(first.view["question"]["id"])
+    second.answer("owns", "no")
 
-    seen = service.client.get(f"/api/v1/sessions/{item.session}", headers={"Authorization": f"Bearer {item.token}"}).json
+    seen = service.client.get(f"/api/v1/sessions/{first.session}", headers={"Authorization": f"Bearer {first.token}"}).json
     assert seen["question"] is None or seen["question"]["id"] != "reasons"
 
 
@@ -128,31 +128,31 @@ def form_of(page):
 
 
 def test_the_first_form_sent_twice_is_one_person(service):
-    """A double tap on Continue makes one session, one contact and one answer."""
+    """A double tap on Continue creates one session, one contact and one answer."""
     form = form_of(service.client.get("/s/short"))
     first, second = (service.client.post("/s/short", data={**form, "act": "answer", "value": "4"}) for _ in range(2))
 
     assert first.status_code == second.status_code == 303
     with service.parts.store.reading() as session:
-        (item,) = session.exec(select(SurveySession)).all()
-    assert len(service.call("GET", f"/api/v1/sessions/{item.id}").json["log"]) == 1
+        (started,) = session.exec(select(SurveySession)).all()
+    assert len(service.call("GET", f"/api/v1/sessions/{started.id}").json["log"]) == 1
 
 
 @pytest.mark.parametrize(("typed", "stored"), [("30000", 30000), ("30 000", 30000), ("12,5", 12.5), ("1e4", 10000)])
 def test_a_number_is_read_as_people_write_it(service, typed, stored):
-    """Blanks between thousands, a decimal comma."""
+    """Spaces between thousands and a decimal comma are accepted."""
     someone = hosted(service, typed)
     assert [entry["value"] for entry in someone["log"] if entry["question"] == "km"] == [stored]
 
 
 @pytest.mark.parametrize("typed", ["30,000", "1.500", "1_000", "1 500 km", "inf", "nan", "", "-1"])
 def test_a_number_that_could_mean_two_things_is_asked_again(service, typed):
-    """30,000 is thirty here and thirty thousand there: nobody guesses."""
+    """30,000 means thirty in some languages and thirty thousand in others, so the page asks again."""
     assert hosted(service, typed) is None
 
 
 def hosted(service, typed):
-    """Answer `km` on the hosted page of the short survey; the insight into the session, or None where the page asks again."""
+    """Answer `km` on the hosted page of the short survey. Return the session's insight, or None if the page asks again."""
     form = form_of(service.client.get("/s/short"))
     address = service.client.post("/s/short", data={**form, "act": "answer", "value": "3"}).headers["Location"]
     page = service.client.get(address)
@@ -168,7 +168,7 @@ def hosted(service, typed):
 
 
 def test_the_ticket_of_one_survey_opens_no_other(service):
-    """Nor does a forged one."""
+    """A forged ticket is refused too."""
     form = form_of(service.client.get("/s/short"))
     ticket = service.client.post("/s/short", data={**form, "act": "skip"}).headers["Location"].rsplit("/", 1)[1]
 
@@ -178,15 +178,18 @@ def test_the_ticket_of_one_survey_opens_no_other(service):
 
 
 def test_a_form_that_is_not_ours_starts_nothing(service):
-    """A page elsewhere cannot answer for its visitors."""
+    """A page of another site cannot answer for its visitors."""
     assert service.client.post("/s/short", data={"act": "answer", "value": "3", "question": "happy", "form": "forged"}).status_code == 422
     with service.parts.store.reading() as session:
         assert session.exec(select(SurveySession)).all() == []
 
 
 def test_a_required_question_decides_between_complete_and_finished(strict):
-    """Answered: complete. Skipped: the survey ends with what it has."""
-    for act, status in ((lambda item: item.answer("must", "words"), "complete"), (lambda item: item.silent("must"), "finished")):
+    """If it is answered, the session is complete; if it is skipped, the survey finishes with the answers it has."""
+    for act, status in (
+        (lambda someone: someone.answer("must", "words"), "complete"),
+        (lambda someone: someone.silent("must"), "finished"),
+    ):
         someone = strict.start("musty")
         someone.answer("x", "yes")
         assert someone.view["question"]["id"] == "must"
@@ -195,7 +198,7 @@ def test_a_required_question_decides_between_complete_and_finished(strict):
 
 
 def test_the_result_of_a_persona_is_shown_only_when_the_survey_is_sure(strict):
-    """Otherwise the default one."""
+    """Otherwise the default result is shown."""
     unsure = strict.start("sure")
     unsure.answer("x", "yes")
     unsure.answer("y", "yes")
@@ -203,7 +206,7 @@ def test_the_result_of_a_persona_is_shown_only_when_the_survey_is_sure(strict):
 
 
 def test_every_condition_of_a_question_has_to_be_met(strict):
-    """x and y, in whatever order; one of them is not enough."""
+    """Both x and y are required, in any order."""
     for answers, refused in ((["x"], True), (["y"], True), (["x", "y"], False)):
         someone = strict.start("strict")
         for question in answers:
@@ -212,7 +215,7 @@ def test_every_condition_of_a_question_has_to_be_met(strict):
 
 
 def test_the_time_a_respondent_takes_can_end_the_survey(strict):
-    """Twenty seconds, as measured by the client."""
+    """The survey ends after twenty seconds, measured by the client."""
     someone = strict.start("strict")
     someone.answer("x", "no", seconds=19.5)
     assert someone.view["status"] == "open"
@@ -221,14 +224,14 @@ def test_the_time_a_respondent_takes_can_end_the_survey(strict):
 
 
 def test_an_interval_open_below_reaches_below_zero(strict):
-    """From minus fifty to nought is mostly persona a."""
+    """An answer between minus fifty and zero favours persona a."""
     someone = strict.start("strict")
     someone.answer("t", {"to": 0})
     assert someone.belief()["a"] > 0.8
 
 
-def test_a_session_lives_a_day_from_its_last_answer(service):
-    """To the second."""
+def test_a_session_expires_a_day_after_its_last_answer(service):
+    """The session expires to the second."""
     someone = service.start()
     service.clock.forward(hours=23)
     assert someone.answer("owns", "no").status_code == 200
@@ -238,8 +241,8 @@ def test_a_session_lives_a_day_from_its_last_answer(service):
     assert someone.answer("km", 3).json["code"] == "session_expired"
 
 
-def test_an_answer_whose_option_is_gone_is_kept_and_not_counted(service):
-    """The new version of the bank knows nothing of it; the log does."""
+def test_an_answer_with_a_removed_option_is_stored_and_not_counted(service):
+    """The new version of the bank ignores the answer; the log keeps it."""
     identity = service.call("POST", "/api/v1/contacts/old/identity").json["identity"]
     service.start(identity=identity).answer("owns", "yes")
     renamed = BANK.replace("{id: yes, text: {en: Yes", "{id: indeed, text: {en: Yes").replace(
@@ -254,7 +257,7 @@ def test_an_answer_whose_option_is_gone_is_kept_and_not_counted(service):
 
 
 def test_belief_and_explanation_of_one_session_are_of_one_version(service):
-    """They add up also while a contact has sessions of two versions."""
+    """The explanation adds up while the contact has sessions of two versions."""
     identity = service.call("POST", "/api/v1/contacts/both/identity").json["identity"]
     old = service.start(identity=identity)
     old.answer("owns", "yes")
@@ -266,15 +269,15 @@ def test_belief_and_explanation_of_one_session_are_of_one_version(service):
         assert sum(item["bits"][persona] for item in insight["explanation"]) == pytest.approx(np.log2(p / (1 - p)), abs=1e-9)
 
 
-def test_one_id_cannot_stand_for_two_kinds_of_silence(service):
-    """Skipping and refusing are different acts."""
+def test_one_id_cannot_mean_both_skip_and_refusal(service):
+    """Skipping a question and refusing it are two acts, so they need two ids."""
     someone = service.start()
     assert someone.post("answers", {"answer_id": "s", "question": "km", "kind": "skip"}).status_code == 200
     assert someone.post("answers", {"answer_id": "s", "question": "km", "kind": "refuse"}).status_code == 409
 
 
 def test_publishing_the_same_bank_from_everywhere_at_once_is_one_version(service):
-    """Whoever comes second finds it there."""
+    """The later publications find the version that the first one created."""
     changed, barrier, seen = BANK.replace("[0.9, 0.1]", "[0.7, 0.3]"), Barrier(6), []
 
     def publish():
@@ -324,12 +327,12 @@ def test_a_message_that_cannot_be_written_is_dead_and_the_next_one_is_sent(servi
 
 
 def test_a_key_can_be_listed_and_revoked(service):
-    """A leaked key is not for ever."""
+    """A leaked key can be revoked."""
     from survey_service.web.api_keys import all_keys, revoke_key
 
     p = service.parts
     with p.store.writing() as session:
-        (all_key,) = all_keys(session)
-        assert revoke_key(session, all_key.id, service.clock())
-        assert not revoke_key(session, all_key.id, service.clock())
+        (api_key,) = all_keys(session)
+        assert revoke_key(session, api_key.id, service.clock())
+        assert not revoke_key(session, api_key.id, service.clock())
     assert service.call("GET", "/api/v1/banks").status_code == 401

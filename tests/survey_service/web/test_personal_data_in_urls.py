@@ -1,4 +1,4 @@
-"""No email address, no persona and no answer stands in an address, in a line of the log, or in what a browser tells the next site."""
+"""No email address, persona or answer appears in a URL, in a log line, or in a referrer that another site gets."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ SECRETS = re.compile("secret|zoe|@|9876|by hand", re.I)
 
 
 class Walker:
-    """Follows pages as a browser does and remembers every address it is sent to or shown."""
+    """Follow pages as a browser does and record every URL that is requested or shown."""
 
     def __init__(self, service) -> None:
         self.client, self.addresses, self.policies = service.client, [], []
@@ -40,7 +40,7 @@ class Walker:
 
 
 def walk(walker: Walker, path: str, values: dict[str, str]) -> str:
-    """Answer every question of the pages from `path` on; the address of the end."""
+    """Answer every question of the pages from `path` on. Return the URL of the last page."""
     page = walker.get(path)
     while 'name="question"' in page.text:
         asked = form_of(page)["question"]
@@ -51,7 +51,7 @@ def walk(walker: Walker, path: str, values: dict[str, str]) -> str:
 
 
 def test_no_personal_data_appears_in_urls_or_logs(database_url, caplog):
-    """Hosted page, deletion, email link, preview, and errors on the way: every address, every line, every referrer policy."""
+    """Covers the hosted page, erasure, email link, preview and errors: every URL, log line and referrer policy."""
     caplog.set_level(logging.DEBUG)
     service = a_service(database_url, MARKED)
     values = {"owns": "secretyes", "reasons": "power", "happy": "5", "km": "9876", "why": "by hand"}

@@ -1,4 +1,4 @@
-"""Who asks too often is told when to come back; the count is one for all processes."""
+"""Requests over the limit get the time to retry; all processes share one count."""
 
 import json
 import urllib.error
@@ -34,8 +34,8 @@ def store(database_url):
     opened.close()
 
 
-def test_a_clock_that_is_set_back_refuses_nobody(store):
-    """What was admitted in a future that has not come counts for nothing; clocks a few seconds apart are no reason to admit more."""
+def test_setting_the_clock_back_refuses_no_request(store):
+    """Admissions dated in the future do not count, and clocks that differ by seconds admit no additional requests."""
     limits, charges = Limits(store, [Limit(3, 1.0)]), [Charge("one", Limit(3, 1.0))]
     later = START + timedelta(hours=1)
     assert admitted(limits, charges, later, 5) == 3
@@ -57,19 +57,19 @@ def admitted(limits: Limits, charges: list[Charge], now, times: int = 1) -> int:
 
 
 def by_hand(limit: Limit, moments: list[float]) -> list[bool]:
-    """ITU-T I.371, virtual scheduling, as it is written there: theoretical arrival time, increment, tolerance."""
+    """Return the verdicts of ITU-T I.371, virtual scheduling, as in the standard: theoretical arrival time, increment, tolerance."""
     arrival, increment, tolerance = None, 1 / limit.rate, (limit.burst - 1) / limit.rate
-    told = []
+    verdicts = []
     for now in moments:
         late = arrival is None or arrival - tolerance <= now
-        told.append(late)
+        verdicts.append(late)
         if late:
             arrival = max(now, arrival if arrival is not None else now) + increment
-    return told
+    return verdicts
 
 
 def test_a_burst_and_then_the_rate(store):
-    """Five at once, then one every two seconds, then after a rest five at once again; told to wait no longer than a gap."""
+    """Five at once, then one every two seconds, after a rest five at once again; Retry-After is never longer than two seconds."""
     limit = Limit(5, 0.5)
     limits, key = Limits(store, [limit]), [Charge("k", limit)]
     assert admitted(limits, key, START, 9) == 5
@@ -82,8 +82,8 @@ def test_a_burst_and_then_the_rate(store):
 
 @settings(deadline=None)
 @given(burst=st.integers(1, 4), rate=st.sampled_from([0.25, 1, 8]), waits=st.lists(st.sampled_from([0, 0.125, 1, 3, 20]), max_size=25))
-def test_the_statement_does_what_the_standard_says(sqlite_template, tmp_path_factory, burst, rate, waits):
-    """Any sequence of arrivals, request by request, against the algorithm in its other notation."""
+def test_the_statement_follows_the_standard(sqlite_template, tmp_path_factory, burst, rate, waits):
+    """Any sequence of arrivals gets the same verdicts as from the standard's algorithm in its other notation."""
     from tests.survey_service.databases import sqlite_copy
 
     opened = Store(sqlite_copy(sqlite_template, tmp_path_factory.mktemp("one")))
@@ -97,7 +97,7 @@ def test_the_statement_does_what_the_standard_says(sqlite_template, tmp_path_fac
 
 
 def test_a_refused_request_charges_no_key(store):
-    """An address that floods does not use up what a survey may take from others."""
+    """A flood from one address does not use up the survey's limit for others."""
     address, survey = Limit(2, 0.01), Limit(4, 0.01)
     limits = Limits(store, [address, survey])
     assert admitted(limits, [Charge("address/a", address), Charge("survey/s", survey)], START, 50) == 2
@@ -107,7 +107,7 @@ def test_a_refused_request_charges_no_key(store):
 
 
 def test_concurrent_requests_are_admitted_up_to_the_limit_exactly(store):
-    """Sixteen threads on two keys in both orders: nobody too many, nobody waits for ever."""
+    """Sixteen threads use two keys in both orders: none exceeds the limit and none deadlocks."""
     limit = Limit(40, 0.001)
     limits = Limits(store, [limit])
     two = [Charge("a", limit), Charge("b", limit)]
@@ -117,7 +117,7 @@ def test_concurrent_requests_are_admitted_up_to_the_limit_exactly(store):
 
 
 def test_keys_that_limit_nothing_are_deleted(store):
-    """After the time in which they would be as good as new, and not before."""
+    """A key is deleted once it would admit a full burst again, and not before."""
     limit = Limit(10, 0.01)
     limits = Limits(store, [limit])
     assert admitted(limits, [Charge("old", limit)], START, 11) == 10
@@ -130,7 +130,7 @@ def test_keys_that_limit_nothing_are_deleted(store):
 
 
 def test_one_request_costs_one_statement(store):
-    """Three keys, admitted or refused; the pruning of every ten minutes is the only other."""
+    """Three keys cost one statement, admitted or refused; only the deletion every ten minutes is another one."""
     from sqlalchemy import event
 
     limit = Limit(2, 0.01)
@@ -138,7 +138,7 @@ def test_one_request_costs_one_statement(store):
     three = [Charge("a", limit), Charge("b", limit), Charge("survey/", limit, session="ses_x")]
     limits.admit(three, START)
     statements = []
-    event.listen(store._fast, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    event.listen(store._fast, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     assert admitted(limits, three, START, 3) == 1
     assert len([statement for statement in statements if not statement.startswith("BEGIN")]) == 3
 
@@ -154,25 +154,25 @@ def test_one_request_costs_one_statement(store):
         ("unix:", None),
     ],
 )
-def test_what_counts_as_one_address(address, counts_as):
-    """A customer with IPv6 has a whole /64; an IPv4 address may come in the clothes of IPv6."""
+def test_an_address_counts_by_its_network(address, counts_as):
+    """An IPv6 customer counts by its /64; an IPv4 address may be written as IPv6."""
     assert client_network(address) == counts_as
 
 
 def start(url: str, address: str) -> Any:
-    """Begin a session as a visitor behind the operator's own proxy; the status."""
+    """Start a session as a visitor behind the operator's proxy. Return the status."""
     asked = urllib.request.Request(f"{url}/api/v1/surveys/short/sessions", b"{}", {"X-Forwarded-For": f"1.1.1.1, {address}"})
     try:
         with urllib.request.urlopen(asked, timeout=20) as reply:
             return int(reply.status)
     except urllib.error.HTTPError as refused:
         with refused:
-            told = json.load(refused)["code"], refused.headers["Retry-After"], refused.headers["Content-Type"]
-            return refused.code if told == ("too_many_requests", "3600", "application/problem+json") else told
+            shown = json.load(refused)["code"], refused.headers["Retry-After"], refused.headers["Content-Type"]
+            return refused.code if shown == ("too_many_requests", "3600", "application/problem+json") else shown
 
 
 def test_two_processes_count_together(database_url, monkeypatch):
-    """Two web servers, one database: a visitor gets in twelve times in all, whichever is asked; another visitor is none the worse."""
+    """With two web servers on one database a visitor gets in twelve times in all, and another visitor is unaffected."""
     own = environment(database_url)
     limits = {"DISCERN_LIMIT_PER_ADDRESS": "1/h 12", "DISCERN_TRUSTED_PROXIES": "1", "DISCERN_LOG_LEVEL": "ERROR"}
     monkeypatch.setattr("tests.processes.environment", lambda _: {**own, **limits})

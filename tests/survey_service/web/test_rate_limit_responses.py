@@ -1,4 +1,4 @@
-"""A refusal by a limit loses nothing: the API says when to come again, and pages keep what was filled in."""
+"""A refusal by a rate limit loses no data: the API says when to retry, and pages keep the entered values."""
 
 from dataclasses import replace
 from html import unescape
@@ -16,7 +16,7 @@ from tests.survey_service.web.test_hostile_clients import form_of
 
 @pytest.fixture
 def strict(database_url):
-    """A service that takes two acts a token at once and one in ten seconds then."""
+    """A service that allows two requests per token at once and then one in ten seconds."""
     made = a_service(database_url)
     narrow = replace(made.parts.settings, limit_per_token=Limit(2, 0.1))
     made.app.extensions["discern"] = replace(made.parts, settings=narrow, limits=Limits(made.parts.store, [Limit(2, 0.1)]))
@@ -24,8 +24,8 @@ def strict(database_url):
     made.parts.store.close()
 
 
-def test_the_api_says_when_to_send_the_same_again(strict):
-    """429 as a problem with Retry-After, which a page of the shop may read; the same call is taken later, once."""
+def test_a_refused_api_call_says_when_to_retry(strict):
+    """429 is a problem with Retry-After that a page of the shop may read; the same request is accepted later, once."""
     zoe = strict.start()
     zoe.answer("owns", "yes")
     zoe.answer("happy", 4)
@@ -41,7 +41,7 @@ def test_the_api_says_when_to_send_the_same_again(strict):
 
 
 def test_the_page_keeps_what_was_filled_in(strict):
-    """The same question with the same answer in it, an error in words, and Retry-After; looking is never limited."""
+    """The page shows the same question with the entered answer, an error and Retry-After; reading a page is never limited."""
     address = strict.client.post("/s/short", data={**form_of(strict.client.get("/s/short")), "act": "answer", "value": "4"}).headers[
         "Location"
     ]
@@ -61,8 +61,8 @@ def test_the_page_keeps_what_was_filled_in(strict):
         assert session.exec(select(func.count()).select_from(Answer)).one() == 2
 
 
-def test_the_page_behind_an_email_keeps_it_too(strict):
-    """The click stays what it was."""
+def test_the_page_of_an_email_link_keeps_it_too(strict):
+    """The click stays as it was."""
     mail = Mail.to(strict)
     mail.open("yes")
     for _ in range(2):

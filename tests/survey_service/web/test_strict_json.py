@@ -1,4 +1,4 @@
-"""JSON that two readers could read differently, or that cannot be kept, is refused; all other JSON is read as it is."""
+"""JSON that two parsers could read differently, or that cannot be stored, is refused; all other JSON is accepted."""
 
 import json
 
@@ -11,36 +11,36 @@ from survey_service.web.strict_json import DEEPEST, read_json
 @pytest.mark.parametrize("depth", [DEEPEST + 1, 200, 900, *range(940, 1010), 5000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_no_nesting_breaks_the_reader(opening, closing, depth):
-    """Wherever the interpreter's own limit is: it is never met outside the reader."""
+    """The reader's own limit is reached before the interpreter's recursion limit."""
     with pytest.raises(MalformedBody, match="nested more than 64 levels"):
         read_json((opening * depth + "1" + closing * depth).encode())
 
 
-def test_what_is_read_here_is_nested_less():
+def test_accepted_json_is_nested_less():
     nested = "[" * DEEPEST + "1" + "]" * DEEPEST
     assert read_json(nested.encode()) == json.loads(nested)
 
 
 def test_a_repeated_name_is_refused_and_named():
-    """One program takes the first, another the last."""
+    """Some programs take the first value, others the last."""
     with pytest.raises(MalformedBody, match='"kind" stands twice'):
         read_json(b'{"a": [{"kind": "skip", "b": 1, "kind": "answer"}]}')
     assert read_json(b'[{"a": 1}, {"a": 2}]') == [{"a": 1}, {"a": 2}]
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e400", "[1, Infinity]", '"\\ud800"', '"a\\u0000"', '{"a\\u0000": 1}', "9" * 400])
-def test_what_cannot_be_stored_is_refused(text):
+def test_json_that_cannot_be_stored_is_refused(text):
     with pytest.raises(MalformedBody):
         read_json(text.encode())
 
 
 @pytest.mark.parametrize("text", ["0", "-0.0", "1e308", '"\\ud83d\\ude00"', '""', "{}", "[]", "null"])
-def test_what_can_be_stored_is_read(text):
+def test_json_that_can_be_stored_is_accepted(text):
     assert read_json(text.encode()) == json.loads(text)
 
 
 def test_every_fault_of_a_body_is_named_with_its_path():
-    """The caller finds the value, and can refuse one message of a batch instead of all."""
+    """The caller gets the path of the value, and can refuse one message of a batch instead of all."""
     with pytest.raises(MalformedBody) as refused:
         read_json(b'{"batch": [{"a": NaN}, {"b": 1, "b": 2}, {"c": [1e999]}]}')
 

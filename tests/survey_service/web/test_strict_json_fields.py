@@ -1,4 +1,4 @@
-"""A body says what it means: what only looks like a number, or like true, is refused, and so is a line feed after a word."""
+"""Fields are typed strictly: text that looks like a number or a boolean is refused, and so is a line feed after a word."""
 
 import pytest
 from marshmallow import Schema, ValidationError
@@ -29,7 +29,7 @@ def test_only_numbers_are_numbers(field, value):
         Body().load({field: value})
 
 
-def test_three_and_a_half_is_a_number_and_three_point_nought_is_whole():
+def test_a_fraction_is_a_number_and_three_point_zero_is_whole():
     assert Body().load({"number": 3.5, "whole": 3.0}) == {"number": 3.5, "whole": 3}
 
 

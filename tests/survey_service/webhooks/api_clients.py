@@ -1,4 +1,4 @@
-"""The webhooks API as its callers use it: one client with a key of each scope."""
+"""API clients of the webhook routes, each with a key of another scope."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A clock that is off is noticed before receivers are blamed for refusing; and a test message is no way to flood somebody."""
+"""Clock skew is detected from the receivers' Date headers; pings are limited so that they cannot flood a server."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -25,30 +25,30 @@ def test_a_date_that_says_nothing_is_ignored(date):
     assert outcome_of(answers(Date=date), clock=lambda: NOW).clock_off is None
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(10, 600.0), (-10, -600.0), (0.5, None)])
-def test_a_clock_that_is_off_is_seen_in_the_receivers_answers(world, call, made, minutes, told, caplog):
-    """A warning in the log and at the endpoint, gone when the clocks agree again."""
+@pytest.mark.parametrize(("minutes", "skew"), [(10, 600.0), (-10, -600.0), (0.5, None)])
+def test_clock_skew_is_detected_from_receivers_responses(world, call, made, minutes, skew, caplog):
+    """A warning appears in the log and at the endpoint, and disappears when the clocks agree again."""
     for number, off in enumerate((minutes, minutes, 0)):
         world.answers = [Delivered(200, b"", timedelta(0), timedelta(minutes=off))]
-        world.believes(world.contact(str(number)), 0.4, ended=True)
-        world.work()
+        world.store_belief(world.contact(str(number)), 0.4, ended=True)
+        world.deliver_due()
         shown = call("get", f"/endpoints/{made['id']}").json["clock_off"]
-        assert shown == (told if number < 2 else None)
+        assert shown == (skew if number < 2 else None)
 
-    assert caplog.text.count("clock_off=") == (0 if told is None else 1)
+    assert caplog.text.count("clock_off=") == (0 if skew is None else 1)
     assert timedelta(minutes=0.5) < CLOCK_WARNING
 
 
-def test_a_hundred_pings_a_minute_are_six(world, call, made):
-    """The address may be somebody's who never asked for them."""
+def test_pings_are_limited_to_six_a_minute(world, call, made):
+    """Pings are limited because the URL may belong to a stranger."""
     answers = []
     for _ in range(100):
         answers.append(call("post", f"/endpoints/{made['id']}/ping"))
-        world.work()
-        world.later(seconds=0.5)
+        world.deliver_due()
+        world.forward(seconds=0.5)
 
     assert len(world.sent) == 6
     assert {answer.status_code for answer in answers} == {202, 429}
     assert answers[-1].headers["Retry-After"] == "60"
-    world.later(minutes=1)
+    world.forward(minutes=1)
     assert call("post", f"/endpoints/{made['id']}/ping").status_code == 202

@@ -1,4 +1,4 @@
-"""Headers of the endpoint's owner go with every message, are kept like secrets, and cannot pass for the message's own."""
+"""Custom headers are sent with every message, stored encrypted, and cannot replace the headers of the message."""
 
 import pytest
 
@@ -9,10 +9,10 @@ TOKEN = "Bearer not-for-eyes"
 
 
 def test_custom_headers_are_sent_and_never_shown_again(world, call):
-    """Neither by the API nor in the database."""
+    """Neither the API nor the database shows the values in clear."""
     made = call("post", "/endpoints", {**ENDPOINT, "headers": {"Authorization": TOKEN, "X-Shop": "7"}})
-    world.believes(world.contact(), 0.4, ended=True)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4, ended=True)
+    [sent] = world.deliver_due()
 
     assert (sent.headers["Authorization"], sent.headers["X-Shop"]) == (TOKEN, "7")
     assert sent.headers["webhook-id"] == sent.message["id"]
@@ -50,7 +50,7 @@ def test_a_name_that_belongs_to_the_message_is_refused(call, name):
 
 @pytest.mark.parametrize("value", ["a\r\nHost: inside", "a\nb", "a\rb", "", " a", "a ", "é", "x" * 4097])
 def test_a_value_is_one_line(call, value):
-    """And is not quoted back: it may be a token with a slip in it."""
+    """A value with a line break is refused and not quoted in the error: it may be a token with a typing mistake."""
     answer = call("post", "/endpoints", {**ENDPOINT, "headers": {"X-Token": value}})
 
     assert (answer.status_code, [error["path"] for error in answer.json["errors"]]) == (422, ["headers.X-Token"])

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what became of each message, and sending one again."""
+"""Deliveries over HTTP: list messages with their attempts, and send one again."""
 
 import pytest
 
@@ -7,27 +7,27 @@ from tests.survey_service.webhooks.world import failure
 
 
 def dead(world, contact):
-    """A message that no attempt brought through."""
-    world.believes(contact, 0.4, ended=True)
+    """Create a message whose last attempt failed."""
+    world.store_belief(contact, 0.4, ended=True)
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
+        world.forward(seconds=wait.total_seconds())
+        world.deliver_due()
     return world.deliveries[-1].id
 
 
-def test_what_was_sent_is_listed_with_its_attempts(world, call, made):
-    """Newest first, page by page; by endpoint, by state, by the contact's name in the CRM."""
+def test_deliveries_are_listed_with_their_attempts(world, call, made):
+    """Deliveries are listed newest first, in pages, filtered by endpoint, state and external id of the contact."""
     for name in ("one", "two", "three"):
-        world.believes(world.contact(name), 0.4, ended=True)
+        world.store_belief(world.contact(name), 0.4, ended=True)
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
 
     first = call("get", "/deliveries?limit=2").json
     second = call("get", f"/deliveries?limit=2&after={first['next']}").json
-    assert [item["id"] for page in (first, second) for item in page["items"]] == [3, 2, 1]
+    assert [delivery["id"] for page in (first, second) for delivery in page["items"]] == [3, 2, 1]
     assert second["next"] is None
-    assert [item["id"] for item in call("get", "/deliveries?contact=two").json["items"]] == [2]
+    assert [delivery["id"] for delivery in call("get", "/deliveries?contact=two").json["items"]] == [2]
     assert call("get", "/deliveries?contact=nobody").json["items"] == []
     [pending] = call("get", f"/deliveries?state=pending&endpoint={made['id']}").json["items"]
     assert [(attempt["number"], attempt["status"], attempt["error"], attempt["manual"]) for attempt in pending["attempts"]] == [
@@ -42,11 +42,11 @@ def test_a_wrong_question_is_named(call, query):
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, query.partition("=")[0])
 
 
-def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
-    """It may be anything: also a page of somebody's intranet."""
-    world.believes(world.contact(), 0.4, ended=True)
+def test_only_admins_see_the_response_of_a_receiver(world, call, made):
+    """Only admin keys see the excerpt of a response: it may be any page, also an internal one."""
+    world.store_belief(world.contact(), 0.4, ended=True)
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
 
     assert call("get", "/deliveries").json["items"][0]["attempts"][0]["excerpt"] == "oops \x00"
     for scope in ("read", "write"):
@@ -54,17 +54,17 @@ def test_what_a_receiver_answered_is_for_admins_only(world, call, made):
 
 
 def test_a_dead_message_is_sent_again_by_hand(world, call, made):
-    """The same id and bytes, a new time, one attempt on record as manual; and dead again when it fails."""
+    """A manual retry has the same id and bytes, a new time and one attempt marked manual; when it fails, the message is dead again."""
     number = dead(world, world.contact())
-    world.later(hours=1)
+    world.forward(hours=1)
     answer = call("post", f"/deliveries/{number}/retry", scope="write")
     assert (answer.status_code, answer.json["state"]) == (200, "pending")
     world.answers = [failure()]
-    world.work()
+    world.deliver_due()
     assert world.states == ["dead"]
 
     call("post", f"/deliveries/{number}/retry")
-    world.work()
+    world.deliver_due()
 
     assert world.states == ["delivered"]
     assert len({(sent.headers["webhook-id"], sent.body) for sent in world.sent}) == 1
@@ -73,29 +73,29 @@ def test_a_dead_message_is_sent_again_by_hand(world, call, made):
 
 
 def test_a_waiting_message_is_sent_at_once_instead_of_later(world, call, made):
-    """One request, not two; when it fails the schedule goes on by itself."""
-    world.believes(world.contact(), 0.4, ended=True)
+    """A retry of a waiting message makes one request, not two; when it fails, the schedule continues."""
+    world.store_belief(world.contact(), 0.4, ended=True)
     world.answers = [failure(), failure()]
-    world.work()
+    world.deliver_due()
     call("post", "/deliveries/1/retry")
 
-    assert len(world.work()) == 1
-    world.later(seconds=30)
-    assert len(world.work()) == 1
-    world.later(days=4)
-    assert world.work() == []
+    assert len(world.deliver_due()) == 1
+    world.forward(seconds=30)
+    assert len(world.deliver_due()) == 1
+    world.forward(days=4)
+    assert world.deliver_due() == []
     assert [attempt.manual for attempt in world.attempts] == [False, True, False]
 
 
-def test_only_what_has_not_arrived_is_sent_again(world, call, made):
-    """Nor what is being sent at this moment, nor what never was."""
-    world.believes(world.contact(), 0.4, ended=True)
+def test_only_undelivered_messages_are_retried(world, call, made):
+    """A message that is delivered, in flight or dropped cannot be sent again."""
+    world.store_belief(world.contact(), 0.4, ended=True)
     claimed = world.claim()
     assert call("post", "/deliveries/1/retry").json["code"] == "not_to_be_retried"
-    world.settle(claimed, failure())
-    world.work()
-    world.later(seconds=5)
-    world.work()
+    world.record_results(claimed, failure())
+    world.deliver_due()
+    world.forward(seconds=5)
+    world.deliver_due()
 
     answer = call("post", "/deliveries/1/retry")
     assert (answer.status_code, answer.json["code"]) == (409, "not_to_be_retried")

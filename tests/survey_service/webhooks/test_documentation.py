@@ -1,4 +1,4 @@
-"""What docs/webhooks.md tells a CRM developer is true: its receivers are run against messages that we sent."""
+"""docs/webhooks.md is correct: its receivers run here against messages that the service has sent."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def crm():
 
 
 def unsigned(secret, sent):
-    """What nobody should take."""
+    """Return requests that a receiver must refuse."""
     return [
         (secret, sent.headers, sent.body.replace(b"0.4", b"0.9")),
         (new_secret(), sent.headers, sent.body),
@@ -58,13 +58,13 @@ def personas(crm):
 
 
 def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, receive, crm):
-    """Also when messages are repeated, or sent again long after."""
+    """Repeated messages and messages sent again much later do not set a state back."""
     _, secret = world.endpoint(events=())
     contact = world.contact()
-    world.believes(contact, 0.4)
-    world.work()
-    world.believes(contact, 0.95)
-    world.work()
+    world.store_belief(contact, 0.4)
+    world.deliver_due()
+    world.store_belief(contact, 0.95)
+    world.deliver_due()
     older, *newer = world.sent
 
     for sent in (older, *newer, *newer, older):
@@ -75,21 +75,21 @@ def test_the_python_receiver_takes_each_state_once_and_never_goes_back(world, re
     assert last == [("driver", 0.95)]
 
 
-def test_it_takes_nothing_that_we_did_not_sign(world, receive, crm):
-    """Not a changed body, not another secret, not rubbish in place of a signature."""
+def test_the_python_receiver_refuses_what_we_did_not_sign(world, receive, crm):
+    """The receiver refuses a changed body, another secret, and rubbish instead of a signature."""
     _, secret = world.endpoint()
-    world.believes(world.contact(), 0.4)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4)
+    [sent] = world.deliver_due()
 
     refused = unsigned(secret, sent)
-    assert [receive(crm, *item) for item in refused] == [400] * len(refused)
+    assert [receive(crm, *request) for request in refused] == [400] * len(refused)
     assert personas(crm) == []
 
 
 NODE = """
 import { receive } from './receive.mjs';
 import { readFileSync } from 'node:fs';
-const seen = new Map(), told = [];
+const seen = new Map(), taken = [];
 const database = { // what the statement of the page does
   async query(statement, [contact, sequence]) {
     if (!statement.startsWith('INSERT INTO contact_seen')) throw new Error(statement);
@@ -100,13 +100,13 @@ const database = { // what the statement of the page does
 };
 const statuses = [];
 for (const { secret, headers, body } of JSON.parse(readFileSync(0)))
-  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async (message) => told.push(message.data.sequence)));
-console.log(JSON.stringify({ statuses, told }));
+  statuses.push(await receive(database, secret, headers, Buffer.from(body, 'latin1'), async ({ data }) => taken.push(data.sequence)));
+console.log(JSON.stringify({ statuses, taken }));
 """
 
 
 def in_node(tmp_path, posts):
-    """The statuses that the receiver of the page answers, and the sequences that it used."""
+    """Run the Node receiver of the page. Return its statuses and the sequences that it accepted."""
     (tmp_path / "receive.mjs").write_text(snippet("js"))
     (tmp_path / "run.mjs").write_text(NODE)
     given = json.dumps([{"secret": secret, "headers": headers, "body": body.decode("latin1")} for secret, headers, body in posts])
@@ -117,39 +117,39 @@ def in_node(tmp_path, posts):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
 def test_the_node_receiver_takes_each_state_once_and_never_goes_back(world, tmp_path):
-    """Also when messages are repeated, or sent again long after; a ping is no state."""
+    """Repeated messages and messages sent again much later do not set a state back; a ping is not a state."""
     endpoint, secret = world.endpoint(events=())
     contact = world.contact()
     for driver in (0.4, 0.95):
-        world.believes(contact, driver)
-        world.work()
+        world.store_belief(contact, driver)
+        world.deliver_due()
     with world.store.writing() as session:
         endpoints.ping(session, endpoint, world.now)
-    world.work()
+    world.deliver_due()
     older, *newer, ping = world.sent
     posts = [(secret, sent.headers, sent.body) for sent in (older, *newer, *newer, older, ping)]
 
-    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "told": [1, 2, 3]}
+    assert in_node(tmp_path, posts) == {"statuses": [204] * 7, "taken": [1, 2, 3]}
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed: apt-get install nodejs")
-def test_the_node_receiver_takes_nothing_that_we_did_not_sign(world, tmp_path):
-    """It answers 400 to a changed body, another secret, an old message, and rubbish."""
+def test_the_node_receiver_refuses_what_we_did_not_sign(world, tmp_path):
+    """The receiver answers 400 to a changed body, another secret, an old message, and rubbish."""
     _, secret = world.endpoint()
-    world.believes(world.contact(), 0.4)
-    [sent] = world.work()
+    world.store_belief(world.contact(), 0.4)
+    [sent] = world.deliver_due()
 
-    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "told": []}
+    assert in_node(tmp_path, unsigned(secret, sent)) == {"statuses": [400] * 8, "taken": []}
 
 
 def test_the_payload_of_the_page_is_the_payload_on_the_wire(world):
-    """Key for key."""
+    """The payload of the page and a sent payload have the same keys."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
-    world.work()
-    world.believes(contact, 0.6)
-    [sent] = world.work()
+    world.store_belief(contact, 0.4)
+    world.deliver_due()
+    world.store_belief(contact, 0.6)
+    [sent] = world.deliver_due()
 
     shown = json.loads(snippet("json"))
 
@@ -167,8 +167,8 @@ def test_the_tables_of_the_page_are_complete():
 
 
 def test_the_waits_of_the_page_are_those_of_the_schedule():
-    told = re.search(r"tried again, after (.*?)\. While", PAGE, re.DOTALL)
+    sentence = re.search(r"tried again, after (.*?)\. While", PAGE, re.DOTALL)
     unit = {"s": 1, "min": 60, "h": 3600}
-    waits = [int(number) * unit[word] for number, word in re.findall(r"(\d+)\s(s|min|h)\b", told[1])]
+    waits = [int(number) * unit[word] for number, word in re.findall(r"(\d+)\s(s|min|h)\b", sentence[1])]
 
     assert waits == [wait.total_seconds() for wait in SCHEDULE[1:]]

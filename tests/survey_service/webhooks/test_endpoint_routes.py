@@ -1,4 +1,4 @@
-"""Endpoints over HTTP, as the operator of a CRM meets them."""
+"""Endpoints over HTTP, as the operator of a CRM uses them."""
 
 import pytest
 from standardwebhooks import Webhook
@@ -21,7 +21,7 @@ SCOPES = {
 
 @pytest.mark.parametrize(("method", "path"), SCOPES)
 def test_each_route_asks_for_its_scope(call, method, path):
-    """A key below it is told so; no key at all comes before everything else."""
+    """A key of a lower scope gets a 403 that names the missing scope; a request without a key gets a 401 before anything is checked."""
     needed = SCOPES[method, path]
 
     assert call(method, path, scope=None).status_code == 401
@@ -32,7 +32,7 @@ def test_each_route_asks_for_its_scope(call, method, path):
 
 
 def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
-    """Afterwards its first letters tell one from another."""
+    """Later responses show only the first letters of the secret."""
     assert made["secret"].startswith("whsec_")
     for answer in (call("get", "/endpoints"), call("get", f"/endpoints/{made['id']}"), call("patch", f"/endpoints/{made['id']}", {})):
         assert answer.status_code == 200
@@ -40,11 +40,11 @@ def test_the_secret_is_in_the_first_answer_and_in_no_other(call, made):
         assert made["secret"][:10] in answer.text
 
 
-def test_an_endpoint_is_added_with_what_most_people_want(made):
-    """All events, material changes, nothing personal."""
-    told = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
+def test_an_endpoint_has_useful_defaults(made):
+    """By default an endpoint gets all events, on material changes, without personal data."""
+    shown = {name: made[name] for name in ("url", "events", "when", "include_pii", "state")}
 
-    assert told == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
+    assert shown == {**GOOD, "events": [], "when": "material", "include_pii": False, "state": "active"}
 
 
 @pytest.mark.parametrize(
@@ -96,23 +96,23 @@ def test_every_problem_of_a_change_is_named(call, made, path, body, field):
     assert (answer.status_code, answer.json["errors"][0]["path"]) == (422, field)
 
 
-def test_a_changed_address_holds_for_what_is_already_waiting(world, call, made):
-    world.believes(world.contact(), 0.4, ended=True)
+def test_a_changed_url_applies_to_pending_messages(world, call, made):
+    world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"url": "http://127.0.0.1:9/new"})
 
-    assert [sent.url.rpartition("/")[2] for sent in world.work()] == ["new"]
+    assert [sent.url.rpartition("/")[2] for sent in world.deliver_due()] == ["new"]
 
 
-def test_a_narrower_choice_of_events_drops_what_is_no_longer_wanted(world, call, made):
-    world.believes(world.contact(), 0.95)
+def test_unsubscribing_from_events_drops_their_pending_messages(world, call, made):
+    world.store_belief(world.contact(), 0.95)
     call("patch", f"/endpoints/{made['id']}", {"events": ["contact.persona.decided"]})
 
     assert world.states == ["dropped", "pending"]
 
 
-def test_disabling_drops_what_waits(world, call, made):
-    """Enabled again, the endpoint is sent a ping, and not what was news a month ago."""
-    world.believes(world.contact(), 0.4, ended=True)
+def test_disabling_drops_pending_messages(world, call, made):
+    """An endpoint that is enabled again gets a ping and none of the dropped messages."""
+    world.store_belief(world.contact(), 0.4, ended=True)
     call("patch", f"/endpoints/{made['id']}", {"state": "disabled"})
     call("patch", f"/endpoints/{made['id']}", {"state": "active"})
 
@@ -123,26 +123,26 @@ def test_disabling_drops_what_waits(world, call, made):
 
 
 def test_a_removed_endpoint_is_gone_and_its_messages_stay_on_record(world, call, made):
-    """Neither address nor secret is kept."""
-    world.believes(world.contact(), 0.4, ended=True)
+    """Neither URL nor secret is stored after the removal."""
+    world.store_belief(world.contact(), 0.4, ended=True)
     assert call("delete", f"/endpoints/{made['id']}").status_code == 204
 
-    assert world.work() == []
+    assert world.deliver_due() == []
     assert (world.the_endpoint().url, world.the_endpoint().secrets) == ("", [])
     assert call("get", f"/endpoints/{made['id']}").status_code == 404
     assert call("delete", f"/endpoints/{made['id']}").status_code == 404
     assert call("get", "/endpoints").json["items"] == []
     assert [item["state"] for item in call("get", "/deliveries").json["items"]] == ["dropped"]
-    world.believes("ct_crm-42", 0.8, ended=True)
+    world.store_belief("ct_crm-42", 0.8, ended=True)
     assert len(world.deliveries) == 1
 
 
-def test_a_ping_tests_the_line(world, call, made):
-    """One is enough, however often it is asked for; its delivery tells how it went."""
+def test_a_ping_tests_an_endpoint(world, call, made):
+    """Repeated requests create one ping; its delivery shows the outcome."""
     pinged = call("post", f"/endpoints/{made['id']}/ping")
     assert (pinged.status_code, pinged.json) == (202, call("post", f"/endpoints/{made['id']}/ping").json)
 
-    [sent] = world.work()
+    [sent] = world.deliver_due()
 
     assert sent.message["type"] == "endpoint.ping"
     assert sent.message["id"] == pinged.json["event_id"]
@@ -151,23 +151,23 @@ def test_a_ping_tests_the_line(world, call, made):
     assert (item["id"], item["state"], item["contact"]) == (pinged.json["delivery"], "delivered", None)
 
 
-def test_an_endpoint_that_answered_410_says_so(world, call, made):
+def test_an_endpoint_that_answered_410_shows_the_reason(world, call, made):
     call("post", f"/endpoints/{made['id']}/ping")
     world.answers = [GONE]
-    world.work()
+    world.deliver_due()
 
-    told = call("get", f"/endpoints/{made['id']}").json
-    assert (told["state"], told["disabled_because"]) == ("disabled", "gone")
+    shown = call("get", f"/endpoints/{made['id']}").json
+    assert (shown["state"], shown["disabled_because"]) == ("disabled", "gone")
 
 
 def test_while_a_secret_is_replaced_both_verify(world, call, made):
-    """For a day; then only the new one. A third rotation ends the first secret at once."""
+    """Both secrets sign for a day, then only the new one; a third rotation ends the first secret at once."""
     second = call("post", f"/endpoints/{made['id']}/rotate").json["secret"]
     assert _verifying(world, call, made, made["secret"], second) == [True, True]
 
     third = call("post", f"/endpoints/{made['id']}/rotate", {"overlap_hours": 1}).json["secret"]
     assert _verifying(world, call, made, made["secret"], second, third) == [False, True, True]
-    world.later(hours=1)
+    world.forward(hours=1)
     assert _verifying(world, call, made, second, third) == [False, True]
 
 
@@ -179,12 +179,12 @@ def test_a_secret_that_has_leaked_ends_at_once(world, call, made):
 
 def _verifying(world, call, made, *secrets):
     call("post", f"/endpoints/{made['id']}/ping")
-    [sent] = world.work()
+    [sent] = world.deliver_due()
     return [_verifies(secret, sent, world) for secret in secrets]
 
 
 def _verifies(secret, sent, world):
-    # The library reads the real clock; the world may be hours ahead. What counts here is the signature.
+    # The library reads the real clock, and the test clock may be hours ahead: only the signature is checked.
     verifier = Webhook(secret)
     moment = world.now.replace(microsecond=0)
     signed = verifier.sign(sent.message["id"], moment, sent.body.decode())

@@ -1,4 +1,4 @@
-"""A message that was given up is sent again by hand: behind what waits for the same contact, never before or beside it."""
+"""A manual retry queues a dead message behind the pending ones of its contact, never before or beside them."""
 
 import pytest
 from sqlmodel import select
@@ -12,41 +12,41 @@ DECIDED = "contact.persona.decided"
 
 
 def exhaust(world):
-    """No attempt brings through what is due now."""
+    """Fail every attempt until the due messages are dead."""
     world.answers = [failure()] * len(SCHEDULE)
     for wait in SCHEDULE:
-        world.later(seconds=wait.total_seconds())
-        world.work()
+        world.forward(seconds=wait.total_seconds())
+        world.deliver_due()
 
 
 def test_an_acknowledgement_never_goes_back(world):
-    """A dead message that is sent again by hand is older than what the endpoint knows."""
+    """The acknowledged state stays the newest when an older dead message is delivered by a manual retry."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
+    world.store_belief(contact, 0.4)
     exhaust(world)
-    world.believes(contact, 0.6)
-    world.work()
+    world.store_belief(contact, 0.6)
+    world.deliver_due()
 
     world.send_again(1)
-    assert [item.data["sequence"] for item in world.work()] == [1]
+    assert [request.data["sequence"] for request in world.deliver_due()] == [1]
 
     [known] = world.all(Acknowledged)
     assert (known.sequence, known.state["sequence"]) == (2, 2)
 
 
-def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
-    """Beside it, the two could overtake each other."""
+def test_a_retried_message_waits_for_the_one_in_flight(world):
+    """Two messages about one contact in flight could overtake each other, so the retried one waits."""
     world.endpoint(events=(DECIDED,))
     contact = world.contact()
-    world.believes(contact, 0.95)
+    world.store_belief(contact, 0.95)
     exhaust(world)
-    world.believes(contact, 0.05)
+    world.store_belief(contact, 0.05)
     in_flight = world.claim()
     world.send_again(1)
 
     assert world.claim() is None
-    world.settle(in_flight, OK)
+    world.record_results(in_flight, OK)
     again = world.claim()
 
     assert again.messages[0].delivery_id == 1
@@ -54,29 +54,29 @@ def test_a_message_sent_again_goes_behind_what_is_in_flight(world):
 
 
 def test_a_retried_message_takes_its_place_at_the_end(world):
-    """A fresh state does not take the place of what a person wants to see sent again, nor inherit its twelve attempts."""
+    """A newer state neither supersedes a message that a person retries nor inherits its twelve attempts."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
+    world.store_belief(contact, 0.4)
     exhaust(world)
     world.send_again(1)
-    world.believes(contact, 0.6)
+    world.store_belief(contact, 0.6)
 
     assert [(row.state, row.attempt) for row in world.deliveries] == [("pending", 12), ("pending", 0)]
-    assert [item.data["sequence"] for item in world.work()] == [1, 3]
+    assert [request.data["sequence"] for request in world.deliver_due()] == [1, 3]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_claimed_message_is_not_waited_for(world):
-    """It may itself be waiting for the contact: two who wait for each other would both fail. Nor does a respondent wait for it."""
+    """A claimed message may itself wait for the contact's lock: waiting for it would deadlock, and would delay respondents."""
     world.endpoint()
     contact = world.contact()
-    world.believes(contact, 0.4)
+    world.store_belief(contact, 0.4)
 
     with world.store.writing() as worker:
         worker.exec(select(Delivery).with_for_update()).one()
         with pytest.raises(NotRetriable):
             world.send_again(1)
-        world.believes(contact, 0.5)
+        world.store_belief(contact, 0.5)
 
     assert world.states == ["pending", "pending"]

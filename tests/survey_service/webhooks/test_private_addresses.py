@@ -1,4 +1,4 @@
-"""Whatever is written for an address inside: it is refused at save and at send, and whoever listens there hears nothing."""
+"""Every way to write a private address is refused at save and at send, and a listener there gets no connection."""
 
 from datetime import UTC, datetime
 
@@ -20,17 +20,17 @@ SPELLINGS = (
     *("[::1%25lo]", "[127.0.0.1]", "127。0。0。1", "１２７.0.0.1", "127%2e0.0.1", "%31%32%37.0.0.1", "loc\talhost", "localhost."),
     *("user@127.0.0.1", "evil.example\\@127.0.0.1", "evil.example#@127.0.0.1", "evil.example:443@127.0.0.1", "127.0.0.1\\.evil.example"),
 )
-"""Of the listener itself, as parsers read them, one or another."""
+"""Ways to write the address of the listener that parsers accept."""
 
 
-def everything(port):
-    """The addresses that must be blocked, the tricks, and every spelling of the listener, over both schemes."""
+def spellings(port):
+    """Return blocked addresses, parser tricks, and every spelling of the listener, over http and https."""
     spelled = [f"{scheme}://{host}:{port}/hook" for host in SPELLINGS for scheme in ("http", "https")]
     return [*map(as_url, MUST_BLOCK.split()), *NOT_AN_ADDRESS.values(), *spelled]
 
 
-def sends(world, ports):
-    """What a worker makes of the message that waits."""
+def outcomes(world, ports):
+    """Return the outcome that a worker records for the pending message."""
     outcomes = []
 
     def attempt(*given):
@@ -42,22 +42,24 @@ def sends(world, ports):
 
 
 def test_private_addresses_are_refused_at_save_and_at_send(world):
-    """Also of those that stood in the database before. With leave of the operator the same listener is reached: it was there."""
+    """URLs that were stored earlier are refused at send. With an allowed network the same listener is reached, which shows that it was
+    up.
+    """
     settings = Settings(world.settings.database_url, (KEY,))
     made, _ = world.endpoint(url="http://127.0.0.1:9/hook")
     with Receiver(answers()) as inside:
-        urls = everything(inside.port)
+        urls = spellings(inside.port)
         for url in urls:
             with pytest.raises(AddressRefused), world.store.writing() as session:
                 endpoints.add(session, settings, url=url, events=[], when="material", now=datetime.now(UTC))
-        world.believes(world.contact(), 0.5)
-        for url in (this_url for this_url in urls if "\0" not in this_url):  # PostgreSQL keeps no NUL
+        world.store_belief(world.contact(), 0.5)
+        for url in (url for url in urls if "\0" not in url):  # PostgreSQL stores no NUL
             with world.store.writing() as session:
                 session.execute(update(Endpoint).values(url=url, failures=0, tripped_at=None, probe_at=None, failing_since=None))
-            [outcome] = sends(world, frozenset({443, inside.port}))
+            [outcome] = outcomes(world, frozenset({443, inside.port}))
             assert (outcome.problem, outcome.status) == ("ssrf_blocked", None), url
-            world.later(days=2)
-            _revive(world)
+            world.forward(days=2)
+            _make_due(world)
         assert (inside.connections, inside.requests) == (0, [])
 
         world.change(made, url=inside.url())
@@ -66,8 +68,8 @@ def test_private_addresses_are_refused_at_save_and_at_send(world):
     assert len(MUST_BLOCK.split()) >= 41
 
 
-def _revive(world):
-    """The message is to be sent once more, whatever has become of it."""
+def _make_due(world):
+    """Make the message due again, whatever its state."""
     with world.store.writing() as session:
         row = session.exec(select(world.deliveries[0].__class__)).one()
         row.state, row.settled_at, row.due, row.attempt, row.uncounted = "pending", None, world.now, row.attempt, row.attempt

@@ -1,4 +1,4 @@
-"""What happens after a failure, as tables: no clock, no network."""
+"""The decision after a failed attempt, as tables: no clock, no network."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,17 +39,17 @@ class Failed:
     ],
 )
 def test_twelve_attempts_within_three_days(attempt, wait):
-    """The first is at once, and there is no thirteenth."""
+    """The first attempt is immediate, and there is no thirteenth."""
     assert next_attempt(attempt, Failed()) == wait
 
 
 def test_the_schedule_spans_a_long_weekend():
-    """A receiver that breaks on Friday evening is repaired on Monday."""
+    """A receiver that breaks on Friday evening and is repaired on Monday still gets its messages."""
     assert sum(SCHEDULE, timedelta()) / HOUR == pytest.approx(75.7, abs=0.05)
 
 
 def test_a_permanent_failure_is_the_last():
-    """However long the receiver asks us to wait."""
+    """A permanent failure ends the schedule even when the response has a Retry-After."""
     assert next_attempt(1, Failed(retry_after=MINUTE, permanent=True)) is None
 
 
@@ -58,12 +58,12 @@ def test_a_permanent_failure_is_the_last():
     [(None, 5 * SECOND), (0 * SECOND, 5 * SECOND), (3 * SECOND, 5 * SECOND), (120 * SECOND, 120 * SECOND), (24 * HOUR, 6 * HOUR)],
 )
 def test_retry_after_only_pushes_later_and_not_past_six_hours(asked, wait):
-    """A receiver can ask for peace, not for haste, and not for ever."""
+    """Retry-After lengthens a delay up to six hours and never shortens it."""
     assert next_attempt(1, Failed(retry_after=asked)) == wait
 
 
 def test_the_cap_does_not_shorten_the_schedule():
-    """Where the schedule waits longer than six hours, it goes on doing so."""
+    """A delay of the schedule that is longer than six hours stays as it is."""
     assert next_attempt(11, Failed(retry_after=24 * HOUR)) == 24 * HOUR
 
 
@@ -73,7 +73,7 @@ def test_the_cap_does_not_shorten_the_schedule():
     jitter=some.floats(0, JITTER),
 )
 def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
-    """Neither earlier than the schedule nor earlier than the receiver asked, within the cap."""
+    """Jitter never moves an attempt before the schedule, nor before Retry-After within its cap."""
     wait = next_attempt(attempt, Failed(retry_after=asked), jitter=jitter)
     without = max(SCHEDULE[attempt], min(asked or timedelta(0), LONGEST_RETRY_AFTER))
 
@@ -82,8 +82,8 @@ def test_jitter_adds_up_to_a_fifth_and_is_never_early(attempt, asked, jitter):
 
 
 @pytest.mark.parametrize("jitter", [-0.01, 0.21, float("nan")])
-def test_another_jitter_is_a_mistake(jitter):
-    """A negative one would send before the receiver is ready."""
+def test_jitter_out_of_range_is_refused(jitter):
+    """A negative jitter is refused: it would send before the receiver is ready."""
     with pytest.raises(ValueError, match="jitter"):
         next_attempt(1, Failed(), jitter=jitter)
 
@@ -112,20 +112,20 @@ def test_another_jitter_is_a_mistake(jitter):
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(header, wait):
-    """All three date forms of RFC 9110; the past means now; what cannot be read was not said."""
+    """Retry-After is read in seconds and in all three date forms of RFC 9110; a past date means now, and unreadable text is ignored."""
     assert retry_after_of(header, NOW) == wait
 
 
 @given(some.text() | some.from_regex(r"\w{3}, \d{1,3} Jan \d{1,5} \d\d?:\d\d?:\d\d? [+-]\d{4,12}"))
-def test_no_header_breaks_the_reading_of_it(header):
-    """It comes from a stranger."""
+def test_no_retry_after_header_raises_an_exception(header):
+    """The parser accepts any text, because the receiver chooses it."""
     wait = retry_after_of(header, NOW)
 
     assert wait is None or wait >= timedelta(0)
 
 
 def test_a_lease_outlives_the_longest_attempt():
-    """Otherwise a second worker would send what the first is still sending."""
+    """With a shorter lease a second worker would send what the first is still sending."""
     from survey_service.egress.client import TOTAL_SECONDS
 
     assert 2 * timedelta(seconds=TOTAL_SECONDS) < LEASE

@@ -1,4 +1,4 @@
-"""What nobody gets to see: secrets, addresses, what was sent; in no log and in no table in clear."""
+"""Secrets, URLs and payloads appear in no log, and secrets in no table in clear."""
 
 import logging
 
@@ -15,14 +15,14 @@ from tests.survey_service.webhooks.world import KEY, URL, failure
 
 
 def test_the_log_holds_no_secrets(world, caplog):
-    """Neither the address with its token, nor a secret, nor an e-mail address, nor what was sent or answered."""
+    """The log has no URL with its token, no secret, no email address, no payload and no response."""
     _, secret = world.endpoint(include_pii=True)
-    world.believes(world.contact(), 0.5)
+    world.store_belief(world.contact(), 0.5)
     world.answers = [failure()]
     with caplog.at_level(logging.DEBUG):
-        world.work()
-        world.later(seconds=5)
-        world.work()
+        world.deliver_due()
+        world.forward(seconds=5)
+        world.deliver_due()
 
     failed, arrived = [vars(record) for record in caplog.records if record.name == "discern.worker"]
     assert (failed["outcome"], failed["problem"], failed["status"], failed["ms"]) == ("retry", "status", 500, 0)
@@ -33,28 +33,28 @@ def test_the_log_holds_no_secrets(world, caplog):
 
 
 def test_secrets_are_never_stored_in_clear(world):
-    """In no row of any table."""
+    """No row of any table holds a secret in clear."""
     _, secret = world.endpoint()
-    world.believes(world.contact(), 0.5)
-    world.work()
+    world.store_belief(world.contact(), 0.5)
+    world.deliver_due()
 
     stored = repr(
-        [item.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for item in world.all(table)]
+        [row.model_dump() for table in (type(row) for row in (world.the_endpoint(), *world.deliveries)) for row in world.all(table)]
     )
     assert secret not in stored
     assert secret[6:] not in stored
 
 
 def test_without_the_key_nothing_is_sent_unsigned(world):
-    """The worker refuses to start, and one that is running already records why."""
+    """Without the key the worker refuses to start, and a running worker records the reason."""
     world.endpoint()
-    world.believes(world.contact(), 0.5)
+    world.store_belief(world.contact(), 0.5)
     other = Settings(world.settings.database_url, ("x" * 32,), allow_private_targets=LOOPBACK.allow_private)
 
     with pytest.raises(SystemExit, match="DISCERN_SECRET_KEYS"):
         run(other)
     world.keys = Keyring(other.secret_keys)
-    world.work()
+    world.deliver_due()
 
     assert world.sent == []
     assert world.deliveries[0].last_error == "unsigned"
@@ -62,18 +62,18 @@ def test_without_the_key_nothing_is_sent_unsigned(world):
 
 def test_a_new_service_key_reads_the_secrets_of_the_old_one(world):
     world.endpoint()
-    world.believes(world.contact(), 0.5)
+    world.store_belief(world.contact(), 0.5)
     world.keys = Keyring((Fernet.generate_key().decode(), KEY))
 
-    assert len(world.work()) == 1
+    assert len(world.deliver_due()) == 1
 
 
 @pytest.mark.parametrize("problem", ["ssrf_blocked", "dns", "connect"])
 def test_a_forbidden_address_looks_like_one_that_does_not_answer(world, problem):
-    """In everything the API tells: whoever can tell the two apart can map the network we stand in."""
+    """Every API response is the same for both: a difference would let a tenant map the internal network."""
     world.endpoint()
-    world.believes(world.contact(), 0.5)
+    world.store_belief(world.contact(), 0.5)
     world.answers = [Retry(problem, None, b"", failure().duration)]
-    world.work()
+    world.deliver_due()
 
     assert (world.attempts[0].error, world.deliveries[0].last_error) == ("unreachable", "unreachable")

@@ -1,4 +1,4 @@
-"""The smallest world in which something is told: one bank, some contacts, a clock that stands still, and receivers made of a list."""
+"""The smallest setup that sends messages: one bank, some contacts, a fixed clock, and receivers made of a list of answers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def failure(status: int = 500, retry_after: timedelta | None = None) -> Retry:
 
 @dataclass
 class Sent:
-    """A request as the receiver sees it."""
+    """A request as the receiver gets it."""
 
     url: str
     headers: dict[str, str]
@@ -63,17 +63,17 @@ class World:
     keys: Keyring
     now: datetime = field(default_factory=utc_now)
     sent: list[Sent] = field(default_factory=list)
-    answers: list[Outcome] = field(default_factory=list)  # what the receivers say, in this order, and then always OK
+    answers: list[Outcome] = field(default_factory=list)  # responses of the receivers, in order, then always OK
     banks: Banks = field(default_factory=Banks)
 
     def clock(self) -> datetime:
         return self.now
 
-    def later(self, **duration: float) -> None:
+    def forward(self, **duration: float) -> None:
         self.now += timedelta(**duration)
 
     def endpoint(self, when: str = "every_answer", events: tuple[str, ...] = ("contact.persona.updated",), **more: Any) -> tuple[str, str]:
-        """The id and the secret of a new endpoint."""
+        """Create an endpoint. Return its id and secret."""
         with self.store.writing() as session:
             made, secret = endpoints.add(
                 session, self.settings, **{"url": URL, "events": list(events), "when": when, "now": self.now, **more}
@@ -96,12 +96,12 @@ class World:
             session.add(ExternalId(system="crm", value=name, contact_id=contact.id))
             return contact.id
 
-    def believes(self, contact: str, driver: float, ended: bool = False) -> int:
-        """One answer made us believe this. Returns the sequence of the change."""
+    def store_belief(self, contact: str, driver: float, ended: bool = False) -> int:
+        """Store a belief as if one answer had caused it. Return the sequence of the change."""
         with self.store.writing() as session:
-            return self.believes_in(session, contact, driver, ended).belief.sequence
+            return self.store_belief_in(session, contact, driver, ended).belief.sequence
 
-    def believes_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
+    def store_belief_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
         inferred = InferredBelief(ContactEvidence(BANK, []), 1, probabilities, previous_belief(session, contact, BANK), threshold=0.9)
@@ -116,26 +116,26 @@ class World:
         return self.answers.pop(0) if self.answers else OK
 
     def step(self, deliver: Callable[..., Outcome] | None = None) -> bool:
-        return dispatch.step(self.hands(deliver))
+        return dispatch.step(self.sender(deliver))
 
-    def hands(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
+    def sender(self, deliver: Callable[..., Outcome] | None = None, **more: Any) -> dispatch.Sender:
         return dispatch.Sender(self.store, self.keys, LOOPBACK, self.clock, deliver or self.deliver, chance=lambda: 0.0, **more)
 
-    def work(self) -> list[Sent]:
-        """All that is due now; returns what was sent."""
+    def deliver_due(self) -> list[Sent]:
+        """Send everything that is due now. Return the sent requests."""
         before = len(self.sent)
         while self.step():
             pass
         return self.sent[before:]
 
     def claim(self, most: int = 1) -> Batch | None:
-        """What the next hand takes."""
+        """Claim the next batch."""
         with self.store.writing() as session:
             line = due.next_line(session, self.now, self.now)
             return claim.claim(session, self.now, line, most=most) if line else None
 
-    def settle(self, batch: Batch, *outcomes: Outcome) -> bool:
-        """Whether all of it was still in this hand."""
+    def record_results(self, batch: Batch, *outcomes: Outcome) -> bool:
+        """Record the outcomes. Return whether the whole batch was still claimed by this worker."""
         sent = [results.Sent(message, outcome, self.now, self.now) for message, outcome in zip(batch.messages, outcomes, strict=False)]
         with self.store.writing() as session:
             return len(results.record(session, batch, sent, self.now)) == len(sent)
@@ -161,14 +161,14 @@ class World:
         return self.all(DeliveryAttempt)
 
     def all_as_text(self) -> str:
-        """Everything that is stored about endpoints and messages."""
+        """Return all stored rows of endpoints and messages as text."""
         return repr([vars(row) for table in (Endpoint, Delivery, DeliveryAttempt) for row in self.all(table)])
 
     def health(self, endpoint: str) -> Endpoint:
-        return next(item for item in self.all(Endpoint) if item.id == endpoint)
+        return next(row for row in self.all(Endpoint) if row.id == endpoint)
 
     def missed(self, endpoint: str) -> list[str]:
-        return [item.contact_id for item in self.all(MissedContact) if item.endpoint_id == endpoint]
+        return [row.contact_id for row in self.all(MissedContact) if row.endpoint_id == endpoint]
 
     def the_endpoint(self) -> Endpoint:
         (only,) = self.all(Endpoint)

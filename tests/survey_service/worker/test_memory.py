@@ -1,4 +1,4 @@
-"""A worker that only delivers stays small: what it seldom needs is in a process of its own, which ends."""
+"""A worker that only delivers stays small: maintenance runs in a process of its own, which ends with it."""
 
 import subprocess
 import sys
@@ -29,10 +29,10 @@ sys.exit(done.exit_code)
 
 
 def test_a_delivering_worker_loads_no_numerical_libraries_and_no_web_server(world):
-    """The command as it is, with a message that arrives."""
+    """Runs the real command until a message has arrived."""
     with Receiver(answers()) as target:
         world.endpoint(url=target.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         known = environment(world.settings.database_url) | {"DISCERN_SECRET_KEYS": world.settings.secret_keys[0]}
         done = subprocess.run([sys.executable, "-c", DELIVERS], env=known, capture_output=True, text=True, timeout=60, check=False)
 
@@ -42,7 +42,7 @@ def test_a_delivering_worker_loads_no_numerical_libraries_and_no_web_server(worl
 
 
 def test_maintenance_runs_in_a_process_that_ends_with_the_worker(database_url):
-    """A respondent who has left is told of, by a worker that knows no bank."""
+    """The abandonment of a session is published although the worker's own process loads no bank."""
     service = a_service(database_url)
     service.start().answer("owns", "yes")
     with service.parts.store.writing() as session:
@@ -58,17 +58,17 @@ def test_maintenance_runs_in_a_process_that_ends_with_the_worker(database_url):
 
 
 def test_maintenance_ends_when_the_worker_is_killed(database_url):
-    """Nobody is left behind."""
+    """No process is left behind."""
     service = a_service(database_url)
     service.start().answer("owns", "yes")
     with service.parts.store.writing() as session:
         session.exec(update(SurveySession).values(last_at=utc_now() - timedelta(days=2)))
     service.parts.store.close()
     with process("worker", database_url=database_url) as running:
-        helper = until(lambda: _children(running.pid), "the chores have begun")[0]
+        helper = until(lambda: _children(running.pid), "the maintenance process has begun")[0]
         running.kill()
         running.wait()
-        until(lambda: not Path(f"/proc/{helper}").exists(), "the chores have ended too")
+        until(lambda: not Path(f"/proc/{helper}").exists(), "the maintenance process has ended too")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_maintenance_ends_when_the_worker_is_killed(database_url):
     ],
 )
 def test_the_exit_of_maintenance_is_known(monkeypatch, world, code, problem):
-    """A database that is away is waited for; anything else ends the worker, and its supervisor begins anew."""
+    """An unreachable database is waited for; any other exit ends the worker, and its supervisor restarts it."""
     ends = f"import os, sys; os.kill(os.getpid(), {-code}) if {code} < 0 else sys.exit({code})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
     with pytest.raises(problem):
@@ -89,7 +89,7 @@ def test_the_exit_of_maintenance_is_known(monkeypatch, world, code, problem):
 
 @pytest.mark.parametrize("signal", [15, 2])
 def test_maintenance_ended_by_a_signal_is_no_failure(monkeypatch, world, signal):
-    """Whoever ends the worker with everything it has started."""
+    """A signal to the process group ends both processes without an error."""
     ends = f"import os, signal; signal.signal({signal}, signal.SIG_DFL); os.kill(os.getpid(), {signal})"
     monkeypatch.setattr(maintenance_process, "COMMAND", (sys.executable, "-c", ends))
     maintenance_process.run_maintenance(world.settings, lambda _seconds: False)
@@ -101,5 +101,5 @@ def _abandoned(service):
 
 
 def _children(pid):
-    """Of every thread."""
-    return [item for file in Path(f"/proc/{pid}/task").glob("*/children") for item in file.read_text().split()]
+    """Return the child processes of every thread."""
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]

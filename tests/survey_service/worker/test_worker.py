@@ -1,4 +1,4 @@
-"""The worker as a process: many hands and no message twice, an end without loss."""
+"""The worker as a process: many threads, no message twice, and a shutdown without loss."""
 
 import json
 import logging
@@ -21,11 +21,11 @@ from survey_service.worker.process import Worker, run
 from tests.survey_service.egress.hostile_receiver import Receiver, answers, head
 from tests.survey_service.webhooks.world import KEY, OK, failure
 
-CONTACTS, CHANGES, HANDS = 4, 12, 4
+CONTACTS, CHANGES, THREADS = 4, 12, 4
 
 
 class Ledger:
-    """A receiver that watches for two messages about one contact at a time, and fails now and then."""
+    """A receiver that detects two concurrent messages about one contact, and fails now and then."""
 
     def __init__(self) -> None:
         self.lock, self.random = Lock(), random.Random(7)
@@ -53,7 +53,7 @@ class Ledger:
 
 
 def test_threads_never_send_two_messages_about_one_contact_at_once(world):
-    """While changes keep coming: sequences rise, the last state arrives, and every change is counted once."""
+    """While changes continue, sequences rise, the last state arrives, and every change is counted once."""
     world.endpoint()
     contacts = [world.contact(str(number)) for number in range(CONTACTS)]
     ledger, done = Ledger(), Event()
@@ -62,18 +62,18 @@ def test_threads_never_send_two_messages_about_one_contact_at_once(world):
         while world.step(ledger.deliver) or not done.wait(0.001):
             pass
 
-    hands = [Thread(target=work) for _ in range(HANDS)]
-    for hand in hands:
-        hand.start()
+    threads = [Thread(target=work) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
     for number in range(CHANGES):
         for contact in contacts:
-            world.believes(contact, 0.4 + number / 100)
+            world.store_belief(contact, 0.4 + number / 100)
     done.set()
-    for hand in hands:
-        hand.join()
-    world.later(days=4)
+    for thread in threads:
+        thread.join()
+    world.forward(days=4)
     while world.step(ledger.deliver):
-        world.later(days=1)
+        world.forward(days=1)
 
     assert ledger.overlaps == []
     for contact in contacts:
@@ -84,12 +84,12 @@ def test_threads_never_send_two_messages_about_one_contact_at_once(world):
 
 
 def test_once_sends_what_is_due_and_returns(world):
-    """What is due later stays."""
+    """Messages that are due later stay pending."""
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact("one"), 0.5)
+        world.store_belief(world.contact("one"), 0.5)
         world.endpoint(url=receiver.url(), when="idle")
-        world.believes(world.contact("two"), 0.5)
+        world.store_belief(world.contact("two"), 0.5)
 
         run(world.settings, once=True)
 
@@ -98,7 +98,7 @@ def test_once_sends_what_is_due_and_returns(world):
 
 
 def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
-    """It is settled, so that the next worker does not send it again; the long line behind it stays where it is."""
+    """The outcome is recorded, so the next worker does not send the message again; the backlog stays pending."""
     arrived, release = Event(), Event()
 
     def slow(wire, closing):
@@ -110,7 +110,7 @@ def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
         world.endpoint(url=receiver.url(), events=("contact.persona.decided",))
         contact = world.contact()
         for number in range(10):
-            world.believes(contact, 0.95 if number % 2 else 0.05)
+            world.store_belief(contact, 0.95 if number % 2 else 0.05)
         process = start_worker(world.settings)
         assert arrived.wait(30)
         process.send_signal(signal.SIGTERM)
@@ -127,7 +127,7 @@ def test_a_signal_ends_the_worker_when_what_is_in_flight_has_arrived(world):
 
 
 def test_a_killed_worker_leaves_its_message_to_the_next(world):
-    """SIGKILL in the middle of a request: the same id comes again after the lease."""
+    """SIGKILL during a request: a message with the same id is sent after the lease."""
     arrived = Event()
 
     def hang(wire, closing):
@@ -136,13 +136,13 @@ def test_a_killed_worker_leaves_its_message_to_the_next(world):
 
     with Receiver(hang) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         process = start_worker(world.settings)
         assert arrived.wait(30)
         process.kill()
         process.communicate(timeout=30)
-    world.later(seconds=120)
-    [sent] = world.work()
+    world.forward(seconds=120)
+    [sent] = world.deliver_due()
 
     assert sent.headers["webhook-id"].encode() in receiver.requests[0]
     assert [attempt.outcome for attempt in world.attempts] == [None, "delivered"]
@@ -162,17 +162,17 @@ def start_worker(settings: Settings) -> subprocess.Popen[str]:
 
 
 def test_an_idle_worker_takes_no_lock(world):
-    """SQLite has only one to give, and it belongs to the respondents."""
+    """SQLite has a single write lock, which respondents need."""
     world.endpoint(when="idle")
     contact = world.contact()
-    world.believes(contact, 0.5)
+    world.store_belief(contact, 0.5)
 
     with world.store.writing():
         assert world.step() is False
 
 
 class Unsteady(Store):
-    """A database that is away for its first uses, or broken for good."""
+    """A database that fails on its first uses, or always."""
 
     def __init__(self, url: str, problem: Exception, times: float) -> None:
         super().__init__(url)
@@ -199,19 +199,19 @@ class Unsteady(Store):
 
 
 def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
-    """Without a restart, without a loss, and with a line in the log."""
+    """The worker continues without a restart and without loss, and logs one line."""
     monkeypatch.setattr(worker_process, "FIRST_ABSENCE", 0.01)
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
-        world.believes(world.contact(), 0.5)
+        world.store_belief(world.contact(), 0.5)
         store = Unsteady(world.settings.database_url, OperationalError("SELECT secret", {}, Exception("server closed\nDETAIL: x")), 6)
-        hands = Worker(world.settings, store)
+        worker = Worker(world.settings, store)
         with caplog.at_level(logging.INFO):
-            hands.start()
+            worker.start()
             while world.states != ["delivered"]:
                 Event().wait(0.01)
-            hands.stop()
-            hands.join()
+            worker.stop()
+            worker.join()
         store.close()
 
     assert "database=away retry_in=0.0s problem='server closed'" in caplog.text
@@ -219,13 +219,13 @@ def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
 
 
 def test_a_bug_ends_the_whole_worker(world):
-    """Half a worker must not pass for a healthy one: its supervisor sees it end and starts it again."""
+    """A worker with a dead thread would look healthy: it exits instead, and its supervisor restarts it."""
     store = Unsteady(world.settings.database_url, ZeroDivisionError(), float("inf"))
-    hands = Worker(world.settings, store)
-    hands.start()
+    worker = Worker(world.settings, store)
+    worker.start()
 
-    hands.wait()
-    hands.stop()
+    worker.wait()
+    worker.stop()
     with pytest.raises(ZeroDivisionError):
-        hands.join()
+        worker.join()
     store.close()

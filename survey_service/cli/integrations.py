@@ -113,7 +113,7 @@ def test(connection_id: str, as_json: bool) -> None:
     from survey_service.crm import dry_run
 
     settings = settings_of_environment()
-    problems = dry_run.missing(*_wired(settings, connection_id), ask=_ask(settings))
+    problems = dry_run.missing(*_config_of(settings, connection_id), ask=_ask(settings))
     if as_json:
         click.echo(json.dumps({"ok": not problems, "problems": problems}, ensure_ascii=False))
     if problems:
@@ -128,7 +128,7 @@ def set_up(connection_id: str) -> None:
     from survey_service.crm import dry_run
 
     settings = settings_of_environment()
-    for line in dry_run.set_up(*_wired(settings, connection_id), ask=_ask(settings)):
+    for line in dry_run.set_up(*_config_of(settings, connection_id), ask=_ask(settings)):
         click.echo(line)
 
 
@@ -160,13 +160,13 @@ def remove_connection(connection_id: str) -> None:
         connections.remove(session, connection_id, utc_now())
 
 
-def _wired(settings: "Settings", connection_id: str) -> tuple[str, Any]:
+def _config_of(settings: "Settings", connection_id: str) -> tuple[str, Any]:
     from survey_service.crm import dry_run
     from survey_service.crypto import Keyring
     from survey_service.store.banks import Banks
 
     with store_of(settings) as store, store.reading() as session:
-        return dry_run.wiring(session, Banks(), Keyring(settings.secret_keys), connection_id)
+        return dry_run.config(session, Banks(), Keyring(settings.secret_keys), connection_id)
 
 
 def _ask(settings: "Settings") -> "Ask":

@@ -10,7 +10,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, delete, exists, func, select, update
 
-from survey_service.crm.adapters.protocol import AUTHORISATION_WAIT, Accepted, Later, Pause, Refused, Verdict, Wiring
+from survey_service.crm.adapters.protocol import AUTHORISATION_WAIT, Accepted, ConnectionConfig, Later, Pause, Refused, Verdict
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Retry
@@ -19,22 +19,6 @@ from survey_service.store.tables.webhooks import Connection, Delivery, DeliveryA
 from survey_service.webhooks import circuit_breaker, due, endpoint_health, results
 from survey_service.webhooks.claim import Claimed
 from survey_service.webhooks.retry import next_attempt
-
-
-def wiring_of(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> Wiring:
-    """Return what the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys decrypts the credentials."""
-    return Wiring(
-        url=endpoint.url,
-        mapping=connection.mapping,
-        options=connection.options,
-        external_id=connection.external_id,
-        identity=connection.identity,
-        personas=personas,
-        create_contacts=connection.create_contacts,
-        template=connection.template,
-        credentials=json.loads(keys.decrypt(endpoint.secrets[0]["encrypted"])),
-    )
-
 
 LEASE = timedelta(minutes=5)
 """Longer than all requests of a batch together: ten single ones, or a hundred records halved until the bad one is found."""
@@ -61,7 +45,7 @@ class Batch:
 
     connection_id: str
     kind: str
-    wiring: Wiring = field(repr=False)
+    config: ConnectionConfig = field(repr=False)
     token: str | None = field(repr=False)
     rows: tuple[ClaimedMessage, ...]
     is_probe: bool = False
@@ -88,10 +72,10 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
         return None
     connection = session.get_one(Connection, endpoint.id)
     try:
-        wiring = wiring_of(endpoint, connection, (), keys)
+        config = connection_config(endpoint, connection, (), keys)
         token = connection.token and keys.decrypt(connection.token)
     except InvalidToken:
-        _pending_rest(endpoint, connection, Pause(UNREADABLE, AUTHORISATION_WAIT), now)
+        _pause(endpoint, connection, Pause(UNREADABLE, AUTHORISATION_WAIT), now)
         session.add_all([endpoint, connection])
         return None
     _drop_other_banks(session, connection, now)
@@ -100,7 +84,7 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
     if taken:
         circuit_breaker.note_probe(endpoint, now)
         session.add(endpoint)
-    return Batch(endpoint.id, connection.kind, wiring, token, tuple(taken), endpoint.tripped_at is not None) if taken else None
+    return Batch(endpoint.id, connection.kind, config, token, tuple(taken), endpoint.tripped_at is not None) if taken else None
 
 
 def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: datetime, jitter: float = 0.0) -> int:
@@ -121,7 +105,7 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
         for claimed in batch.rows
     )
     if result.pause is not None:
-        _pending_rest(endpoint, connection, result.pause, now)
+        _pause(endpoint, connection, result.pause, now)
     elif Accepted() in result.verdicts.values():
         connection.paused_because = None
     session.add_all([endpoint, connection])
@@ -253,5 +237,20 @@ def _complete(session: Session, row: Delivery, verdict: Verdict | None, problem:
     session.add(attempt)
 
 
-def _pending_rest(endpoint: Endpoint, connection: Connection, pause: Pause, now: datetime) -> None:
+def _pause(endpoint: Endpoint, connection: Connection, pause: Pause, now: datetime) -> None:
     endpoint.paused_until, connection.paused_because = now + pause.wait, pause.problem
+
+
+def connection_config(endpoint: Endpoint, connection: Connection, personas: Sequence[str], keys: Keyring) -> ConnectionConfig:
+    """Return what the adapter needs. Raises cryptography.fernet.InvalidToken when none of the keys decrypts the credentials."""
+    return ConnectionConfig(
+        url=endpoint.url,
+        mapping=connection.mapping,
+        options=connection.options,
+        external_id=connection.external_id,
+        identity=connection.identity,
+        personas=personas,
+        create_contacts=connection.create_contacts,
+        template=connection.template,
+        credentials=json.loads(keys.decrypt(endpoint.secrets[0]["encrypted"])),
+    )

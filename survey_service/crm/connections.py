@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from survey_service.crm.adapters import contact_values, http_template
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.batches import wiring_of
+from survey_service.crm.batches import connection_config
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.errors import Invalid, NotFound
@@ -189,9 +189,9 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     endpoint, connection = find(session, connection_id, lock=True)
     personas = banks.latest(session, connection.bank)[0].personas
     keys = Keyring(settings.secret_keys)
-    wiring = wiring_of(endpoint, connection, personas, keys)
+    config = connection_config(endpoint, connection, personas, keys)
     before = {
-        name: getattr(wiring, name)
+        name: getattr(config, name)
         for name in ("url", "credentials", "identity", "external_id", "mapping", "options", "template", "create_contacts")
     }
     validate({"kind": connection.kind, "when": endpoint.when, **before, **given}, personas, settings)

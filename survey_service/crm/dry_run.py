@@ -12,9 +12,9 @@ from survey_service.contacts.views import external_ids_of
 from survey_service.crm.adapters import hubspot
 from survey_service.crm.adapters.client import Unanswered
 from survey_service.crm.adapters.contact_values import record_of
-from survey_service.crm.adapters.protocol import Record, Request, Response, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Record, Request, Response
 from survey_service.crm.adapters.registry import ADAPTERS
-from survey_service.crm.batches import wiring_of
+from survey_service.crm.batches import connection_config
 from survey_service.crm.connections import find
 from survey_service.crm.sync import NO_IDENTITY, token_of
 from survey_service.crypto import Keyring
@@ -30,13 +30,13 @@ SECRET_HEADERS = ("authorization", "api-key")
 Ask = Callable[[Request], Response]
 
 
-def wiring(session: Session, banks: Banks, keys: Keyring, connection_id: str) -> tuple[str, Wiring]:
+def config(session: Session, banks: Banks, keys: Keyring, connection_id: str) -> tuple[str, ConnectionConfig]:
     """Return the kind of a connection and everything its adapter needs. Raises NotFound."""
     endpoint, connection = find(session, connection_id)
-    return connection.kind, wiring_of(endpoint, connection, banks.latest(session, connection.bank)[0].personas, keys)
+    return connection.kind, connection_config(endpoint, connection, banks.latest(session, connection.bank)[0].personas, keys)
 
 
-def missing(kind: str, wired: Wiring, ask: Ask) -> list[str]:
+def missing(kind: str, wired: ConnectionConfig, ask: Ask) -> list[str]:
     """Return what has to be done in the CRM before this connection can work, one line each."""
     try:
         token = _token(kind, wired, ask)
@@ -47,7 +47,7 @@ def missing(kind: str, wired: Wiring, ask: Ask) -> list[str]:
         return [f"url: no answer ({wrong.problem})"]
 
 
-def set_up(kind: str, wired: Wiring, ask: Ask) -> list[str]:
+def set_up(kind: str, wired: ConnectionConfig, ask: Ask) -> list[str]:
     """Create the fields that are missing, where the CRM allows it. Return a line for each. Raises Invalid for other kinds."""
     if kind != "hubspot":
         raise Invalid(f"Fields of {kind} are made by hand: the test of the connection names them.")
@@ -61,7 +61,7 @@ def dry_run(
     session: Session, banks: Banks, keys: Keyring, connection_id: str, contacts: Sequence[str], most: int, clock: Clock
 ) -> dict[str, Any]:
     """Return the requests about some contacts as they are now, by their CRM ids or the latest ones. Sends nothing."""
-    kind, wired = wiring(session, banks, keys, connection_id)
+    kind, wired = config(session, banks, keys, connection_id)
     _, connection = find(session, connection_id)
     chosen, skipped = _chosen(session, connection.bank, contacts, most)
     records: list[Record] = []
@@ -107,7 +107,7 @@ def _chosen(session: Session, bank: str, names: Sequence[str], most: int) -> tup
     return chosen, skipped
 
 
-def _shown(request: Request, wired: Wiring) -> dict[str, Any]:
+def _shown(request: Request, wired: ConnectionConfig) -> dict[str, Any]:
     """Return a request as it would be sent, without its credentials."""
     secret = {*SECRET_HEADERS, *(name.lower() for name in wired.credentials.get("headers", {}))}
     headers: Mapping[str, str] = {"content-type": "application/json", **request.headers}
@@ -115,6 +115,6 @@ def _shown(request: Request, wired: Wiring) -> dict[str, Any]:
     return {"method": request.method, "url": request.url, "headers": shown, "body": request.body}
 
 
-def _token(kind: str, wired: Wiring, ask: Ask) -> str | None:
+def _token(kind: str, wired: ConnectionConfig, ask: Ask) -> str | None:
     request = ADAPTERS[kind].token_request(wired)
     return wired.credentials.get("token") if request is None else token_of(ask(request))

@@ -6,7 +6,7 @@ from survey_service.banks.schemas import PageQuerySchema
 from survey_service.crm import connections
 from survey_service.crm import dry_run as dry_runs
 from survey_service.crm.adapters.client import call
-from survey_service.crm.adapters.protocol import Request, Response, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Request, Response
 from survey_service.crm.schemas import (
     ConnectionPageSchema,
     ConnectionPatchSchema,
@@ -91,7 +91,7 @@ def remove(connection: str) -> None:
 @blueprint.response(200, TestedSchema)
 def test(connection: str) -> dict[str, Any]:
     """Name everything that is missing in the CRM. Changes nothing, sends no data about anybody."""
-    problems = dry_runs.missing(*_wired(connection), ask=_ask)
+    problems = dry_runs.missing(*_config_of(connection), ask=_ask)
     return {"ok": not problems, "problems": problems}
 
 
@@ -100,7 +100,7 @@ def test(connection: str) -> dict[str, Any]:
 @blueprint.response(200, SetUpSchema)
 def set_up(connection: str) -> dict[str, Any]:
     """Create the fields that are missing (HubSpot)."""
-    return {"done": dry_runs.set_up(*_wired(connection), ask=_ask)}
+    return {"done": dry_runs.set_up(*_config_of(connection), ask=_ask)}
 
 
 @blueprint.post("/connections/<string:connection>/dry-run")
@@ -114,10 +114,10 @@ def dry_run(given: dict[str, Any], connection: str) -> dict[str, Any]:
         return dry_runs.dry_run(session, p.banks, p.keys, connection, given["contacts"], given["limit"], p.now)
 
 
-def _wired(connection: str) -> tuple[str, Wiring]:
+def _config_of(connection: str) -> tuple[str, ConnectionConfig]:
     p = parts()
     with p.store.reading() as session:
-        return dry_runs.wiring(session, p.banks, p.keys, connection)
+        return dry_runs.config(session, p.banks, p.keys, connection)
 
 
 def _ask(request: Request) -> Response:

@@ -14,6 +14,7 @@ from survey_service.crm.adapters.protocol import (
     AUTHORISATION_WAIT,
     UNAUTHORISED,
     Adapter,
+    ConnectionConfig,
     Later,
     Pause,
     Record,
@@ -23,7 +24,6 @@ from survey_service.crm.adapters.protocol import (
     Response,
     Split,
     Verdict,
-    Wiring,
 )
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crypto import Keyring
@@ -64,12 +64,12 @@ def step(
 
 def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
     """The requests of one batch, one after the other."""
-    records = {row.event_id: record_of(batch.kind, batch.wiring, row.event_id, row.facts) for row in batch.rows}
-    journey = SyncRun(ADAPTERS[batch.kind], batch.wiring, ask, clock, batch.token)
-    journey.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
+    records = {row.event_id: record_of(batch.kind, batch.config, row.event_id, row.facts) for row in batch.rows}
+    run = SyncRun(ADAPTERS[batch.kind], batch.config, ask, clock, batch.token)
+    run.verdicts.update({trace: Refused(NO_IDENTITY) for trace, record in records.items() if record is None})
     for wave in _rounds([record for record in records.values() if record is not None]):
-        journey.bring(wave)
-    return batches.Result(journey.verdicts, journey.pause, journey.token)
+        run.send(wave)
+    return batches.Result(run.verdicts, run.pause, run.token)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class SyncRun:
     """The verdicts of a batch so far."""
 
     adapter: Adapter
-    wiring: Wiring
+    config: ConnectionConfig
     ask: Callable[[Request], Response]
     clock: Clock
     token: str | None = None
@@ -85,17 +85,17 @@ class SyncRun:
     renewed: bool = False
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
-    def bring(self, records: Sequence[Record]) -> None:
+    def send(self, records: Sequence[Record]) -> None:
         """Send these records, unless the CRM has asked for a pause."""
         if self.pause is None and self.token is None and not self._get_token(records):
             return
-        for request in self.adapter.requests(self.wiring, self.access, records):
+        for request in self.adapter.requests(self.config, self.access, records):
             if self.pause is None:
                 self._send(request)
 
     @property
     def access(self) -> str | None:
-        return self.token or self.wiring.credentials.get("token")
+        return self.token or self.config.credentials.get("token")
 
     def _send(self, request: Request) -> None:
         records = request.records
@@ -111,22 +111,22 @@ class SyncRun:
         elif isinstance(judged, Split) and len(records) == 1:
             self._all(records, Refused(judged.problem))
         elif isinstance(judged, Split):
-            self.bring(records[: len(records) // 2])
-            self.bring(records[len(records) // 2 :])
+            self.send(records[: len(records) // 2])
+            self.send(records[len(records) // 2 :])
         elif isinstance(judged, Mapping):
             self.verdicts.update(judged)
 
     def _renew(self, records: Sequence[Record]) -> None:
         """Return an access token, once a batch: a token that is refused right after it was issued will not get better."""
-        may_renew = self.adapter.token_request(self.wiring) is not None and not self.renewed
+        may_renew = self.adapter.token_request(self.config) is not None and not self.renewed
         self.token, self.renewed = None, True
         if may_renew:
-            self.bring(records)
+            self.send(records)
         else:
             self.pause = Pause(f"{UNAUTHORISED}: the CRM does not take the credentials", AUTHORISATION_WAIT)
 
     def _get_token(self, records: Sequence[Record]) -> bool:
-        request = self.adapter.token_request(self.wiring)
+        request = self.adapter.token_request(self.config)
         if request is None:
             return True
         try:

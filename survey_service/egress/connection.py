@@ -114,10 +114,10 @@ class GuardedConnection(HTTPConnection):
         found = [target.address] if target.address else self._resolve(target.host, min(DNS_SECONDS, deadline.left()))
         if not found:
             raise Unresolved
-        plug = _dial_any(vet_addresses(target, found, self._policy), target.port, deadline)
+        sock = _dial_any(vet_addresses(target, found, self._policy), target.port, deadline)
         if self._tls:
-            plug = _start_tls(plug, self._tls, target.host, deadline)
-        self.sock = self._wire = _DeadlineSocket(plug, deadline, self._longest)
+            sock = _start_tls(sock, self._tls, target.host, deadline)
+        self.sock = self._wire = _DeadlineSocket(sock, deadline, self._longest)
 
     def answer(self) -> HTTPResponse:
         """Read the whole head of the response: http.client takes the end of the stream for the end of the headers."""
@@ -137,8 +137,8 @@ class GuardedConnection(HTTPConnection):
 class _DeadlineSocket:
     """The part of a socket that HTTPConnection uses."""
 
-    def __init__(self, plug: socket.socket, deadline: Deadline, longest: int) -> None:
-        self._plug, self._deadline = plug, deadline
+    def __init__(self, sock: socket.socket, deadline: Deadline, longest: int) -> None:
+        self._plug, self._deadline = sock, deadline
         self._allowance = longest
         self.ended = False
 
@@ -195,22 +195,22 @@ def _dial_any(addresses: Sequence[IPAddress], port: int, deadline: Deadline) -> 
 
 
 def _dial(address: IPAddress, port: int, seconds: float) -> socket.socket:
-    plug = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
     try:
-        plug.settimeout(seconds)
-        plug.connect((str(address), port))
-        plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(seconds)
+        sock.connect((str(address), port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
-        plug.close()
+        sock.close()
         raise
-    return plug
+    return sock
 
 
-def _start_tls(plug: socket.socket, tls: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
+def _start_tls(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
     """Start TLS with the name in the URL, not with the address behind it."""
     try:
-        plug.settimeout(deadline.left())
-        return tls.wrap_socket(plug, server_hostname=host)
+        sock.settimeout(deadline.left())
+        return tls.wrap_socket(sock, server_hostname=host)
     except (OSError, ValueError):
-        plug.close()
+        sock.close()
         raise

@@ -39,16 +39,14 @@ from survey_service.webhooks.retry import LEASE
 
 @dataclass(frozen=True)
 class Claimed:
-    """A message that one worker has claimed."""
+    """A message that one worker has claimed. `state` is what the endpoint knows of the contact once it has taken the message."""
 
     delivery_id: int
     attempt: int
     event_id: str
     event_type: str
     body: bytes = field(repr=False)
-    state: Mapping[str, Any] | None = field(
-        repr=False, default=None
-    )  # what the endpoint knows of the contact once it has taken the message
+    state: Mapping[str, Any] | None = field(repr=False, default=None)
     manual: bool = False
 
 

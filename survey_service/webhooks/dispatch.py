@@ -82,20 +82,20 @@ class Sender:
     enough: Callable[[], bool] = lambda: False
 
 
-def step(hands: Sender, due_by: datetime | None = None, lanes: Sequence[str] = messages.PRIORITIES, *, slow_too: bool = True) -> bool:
+def step(sender: Sender, due_by: datetime | None = None, lanes: Sequence[str] = messages.PRIORITIES, *, slow_too: bool = True) -> bool:
     """Send what is due, batch after batch. Return whether there was work. `lanes` are those to look into, in this order."""
-    now = hands.clock()
+    now = sender.clock()
     look = ClaimFilter(due_by, lanes, slow_too)
-    with hands.store.reading() as session:
-        line = look.line(hands, session, now)
+    with sender.store.reading() as session:
+        line = look.line(sender, session, now)
     if line is None:
         return False
     # Not durable: after a crash of the machine a message may be sent again with the same id, which receivers must expect.
-    with hands.store.writing_fast() as session:
-        batch = claim.claim(session, hands.clock(), line, most=hands.speeds.most(line[0]), due_by=due_by)
+    with sender.store.writing_fast() as session:
+        batch = claim.claim(session, sender.clock(), line, most=sender.speeds.most(line[0]), due_by=due_by)
     found = batch is not None
     while batch is not None:
-        batch = _send_and_record(hands, batch, look)
+        batch = _send_and_record(sender, batch, look)
     return found
 
 
@@ -107,50 +107,50 @@ class ClaimFilter:
     lanes: Sequence[str]
     slow_too: bool
 
-    def line(self, hands: Sender, session: Session, now: datetime) -> tuple[str, str] | None:
-        without = () if self.slow_too else hands.speeds.slow()
+    def line(self, sender: Sender, session: Session, now: datetime) -> tuple[str, str] | None:
+        without = () if self.slow_too else sender.speeds.slow()
         return due.next_line(session, now, self.due_by or now, self.lanes, without)
 
-    def next(self, hands: Sender, session: Session) -> Batch | None:
+    def next(self, sender: Sender, session: Session) -> Batch | None:
         """Claim the next batch, in the transaction that records the one before."""
-        now = hands.clock()
-        line = None if hands.enough() else self.line(hands, session, now)
-        return line and claim.claim(session, now, line, most=hands.speeds.most(line[0]), due_by=self.due_by)
+        now = sender.clock()
+        line = None if sender.enough() else self.line(sender, session, now)
+        return line and claim.claim(session, now, line, most=sender.speeds.most(line[0]), due_by=self.due_by)
 
 
-def _send_and_record(hands: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
+def _send_and_record(sender: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
     """Send a batch and record the results. Return the next batch."""
     began = monotonic()
-    sent = _send(hands, batch, began)
-    hands.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
-    ours, following = _record(hands, batch, sent, began, look)
+    sent = _send(sender, batch, began)
+    sender.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
+    ours, following = _record(sender, batch, sent, began, look)
     _log_batch(batch, sent, ours)
     return following
 
 
-def _send(hands: Sender, batch: Batch, began: float) -> list[Sent]:
+def _send(sender: Sender, batch: Batch, began: float) -> list[Sent]:
     """Send one message after the other, until the batch's time is over or the endpoint wants no more."""
-    secrets, own = _decrypted(hands.keys, batch)
+    secrets, own = _decrypted(sender.keys, batch)
     sent: list[Sent] = []
     looked, valid = began, {message.delivery_id for message in batch.messages}
     for number, message in enumerate(batch.messages):
-        if number and (hands.enough() or monotonic() - began > BATCH_SECONDS or _is_final_failure(sent)):
+        if number and (sender.enough() or monotonic() - began > BATCH_SECONDS or _is_final_failure(sent)):
             break
         if number and monotonic() - looked >= LOOK_AGAIN_SECONDS:
-            with hands.store.reading() as session:
+            with sender.store.reading() as session:
                 looked, valid = monotonic(), claim.still_claimed(session, batch, batch.messages[number:])
         if message.delivery_id in valid:
-            sent.append(_attempt(hands, batch, message, secrets, own))
+            sent.append(_attempt(sender, batch, message, secrets, own))
     return sent
 
 
-def _attempt(hands: Sender, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
-    began = hands.clock()
+def _attempt(sender: Sender, batch: Batch, message: Claimed, secrets: Sequence[str] | None, own: Mapping[str, str]) -> Sent:
+    began = sender.clock()
     if secrets is None:
         return Sent(message, Retry("unsigned", None, b"", timedelta(0)), began, began)
     headers = sign(secrets, message.event_id, int(began.timestamp()), message.body)
-    outcome = hands.deliver(batch.url, {**own, **headers}, message.body, hands.policy)
-    return Sent(message, outcome, began, hands.clock())
+    outcome = sender.deliver(batch.url, {**own, **headers}, message.body, sender.policy)
+    return Sent(message, outcome, began, sender.clock())
 
 
 def _decrypted(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
@@ -169,13 +169,13 @@ def _is_final_failure(sent: Sequence[Sent]) -> bool:
     return len(row) == FAILURES_IN_A_ROW and not any(isinstance(item.outcome, Delivered) for item in row)
 
 
-def _record(hands: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
+def _record(sender: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
     """Record the results. Try again as long as the lease lasts, so that a short absence of the database sends nothing twice."""
     while True:
         try:
-            with hands.store.writing_fast() as session:
-                ours = results.record(session, batch, sent, hands.clock(), lambda: JITTER * hands.chance())
-                return ours, look.next(hands, session)
+            with sender.store.writing_fast() as session:
+                ours = results.record(session, batch, sent, sender.clock(), lambda: JITTER * sender.chance())
+                return ours, look.next(sender, session)
         except DATABASE_AWAY:
             if monotonic() - began + SETTLE_AGAIN_SECONDS > LEASE.total_seconds():
                 raise

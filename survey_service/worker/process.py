@@ -39,10 +39,10 @@ THREADS = tuple(product(LANES_OF_THREADS, (False, False, True)))
 
 CRM_THREADS = 3
 
-POLL_SECONDS, BRING_SECONDS = 0.1, 0.2
-CHORES_SECONDS = 1.0
+POLL_SECONDS, CRM_POLL_SECONDS = 0.1, 0.2
+MAINTENANCE_SECONDS = 1.0
 PRUNE_SECONDS = 3600.0
-FIRST_ABSENCE, LONGEST_ABSENCE = 0.5, 30.0
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 30.0
 M_ARENA_MAX = -8  # of malloc.h
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -55,7 +55,7 @@ def run(settings: Settings, once: bool = False) -> None:
     _share_one_heap()
     with closing(Store(settings.database_url)) as store:
         worker = Worker(settings, store)
-        worker.must_read_every_secret()
+        worker.check_secrets()
         if once:
             maintenance_process.run_maintenance(settings, Event().wait, until=utc_now())
             worker.start(until=utc_now())
@@ -76,16 +76,16 @@ class Worker:
         self._settings, self._store, self._clock = settings, store, clock
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
-        self._hands = Sender(store, keys, policy, clock, enough=self._stop.is_set)
+        self._sender = Sender(store, keys, policy, clock, enough=self._stop.is_set)
         self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 2, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
-        self._heart = Heartbeat(store, clock)
-        self._asked: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
+        self._heartbeat = Heartbeat(store, clock)
+        self._stop_requests: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
 
-    def must_read_every_secret(self) -> None:
+    def check_secrets(self) -> None:
         """Check that every endpoint's secret can be decrypted. Raises SystemExit when its key is no longer among the settings."""
         try:
-            unreadable = [item.id for item in _active(self._store) if not _is_readable(item, self._hands.keys)]
+            unreadable = [item.id for item in _active(self._store) if not _is_readable(item, self._sender.keys)]
         except DATABASE_AWAY:
             return  # without a database nothing can be sent either; every attempt checks again
         if unreadable:
@@ -106,11 +106,11 @@ class Worker:
 
     def request_stop(self, *_: object) -> None:
         """Ask all threads to end. A thread that a bug has killed calls it too: half a worker must not look like a whole one."""
-        self._asked.put(None)
+        self._stop_requests.put(None)
 
     def wait(self) -> None:
         """Wait until somebody asks to end."""
-        self._asked.get()
+        self._stop_requests.get()
 
     def stop(self) -> None:
         """Claim nothing new."""
@@ -124,19 +124,19 @@ class Worker:
 
     def _deliver(self, until: datetime | None, lanes: Sequence[str], slow_too: bool) -> None:
         # Idle threads take turns: together they look as often as a single thread.
-        self._repeat(lambda: dispatch.step(self._hands, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
+        self._repeat(lambda: dispatch.step(self._sender, until, lanes, slow_too=slow_too), POLL_SECONDS, until, self._idle)
 
     def _sync_crm(self, until: datetime | None) -> None:
         """Send to CRMs, in a thread of its own, because a batch takes its time."""
-        hands = self._hands
-        work = partial(crm.step, hands.store, hands.keys, hands.policy, hands.clock, due_by=until)
-        self._repeat(work, BRING_SECONDS, until, self._crm_idle)
+        sender = self._sender
+        work = partial(crm.step, sender.store, sender.keys, sender.policy, sender.clock, due_by=until)
+        self._repeat(work, CRM_POLL_SECONDS, until, self._crm_idle)
 
     def _beat(self) -> None:
         while not self._stop.is_set():
-            self._heart.beat()
+            self._heartbeat.beat()
             self._stop.wait(BEAT_SECONDS)
-        self._heart.stop()
+        self._heartbeat.stop()
 
     def _run_maintenance(self) -> None:
         pruned = -PRUNE_SECONDS
@@ -150,22 +150,22 @@ class Worker:
             pruned = time.monotonic() if prunes else pruned
             return True
 
-        self._repeat(work, CHORES_SECONDS)
+        self._repeat(work, MAINTENANCE_SECONDS)
 
     def _repeat(
         self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None
     ) -> None:
-        absence = FIRST_ABSENCE
+        retry_in = FIRST_RETRY_SECONDS
         while not self._stop.is_set():
             try:
                 found = work()
-                absence = FIRST_ABSENCE
+                retry_in = FIRST_RETRY_SECONDS
             except (*DATABASE_AWAY, maintenance_process.MaintenanceInterrupted) as problem:
                 if until is not None:
                     raise
-                log.warning("database=away retry_in=%.1fs problem=%r", absence, str(getattr(problem, "orig", problem)).partition("\n")[0])
-                self._stop.wait(absence)
-                absence = min(absence * 2, LONGEST_ABSENCE)
+                log.warning("database=away retry_in=%.1fs problem=%r", retry_in, str(getattr(problem, "orig", problem)).partition("\n")[0])
+                self._stop.wait(retry_in)
+                retry_in = min(retry_in * 2, LONGEST_RETRY_SECONDS)
                 continue
             if not found and until is not None:
                 return

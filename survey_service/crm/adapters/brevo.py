@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.contact_values import NUMBERS, PERSONA, STATE, field_of
-from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
+from survey_service.crm.adapters.protocol import Ask, ConnectionConfig, Record, Request, judge_by_status, no_token_request
 
 MOST = 15
 URL = "https://api.brevo.com"
@@ -23,28 +23,28 @@ def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {name.upper(): name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
-def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    return [_request(wiring, token, record) for record in records]
+def requests(config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
+    return [_request(config, token, record) for record in records]
 
 
-def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Return the attributes that are missing or of another type."""
-    answer = ask(Request("GET", f"{wiring.url}/v3/contacts/attributes", _headers(token)))
+    answer = ask(Request("GET", f"{config.url}/v3/contacts/attributes", _headers(token)))
     if answer.status == 401:
         return ["credentials: Brevo does not take the API key from here; are there blocked addresses in its security settings?"]
     if answer.status != 200:
         return [f"attributes: Brevo answered {answer.status}"]
     there = {attribute["name"]: attribute for attribute in answer.json.get("attributes", ()) if attribute.get("category") == "normal"}
-    return [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
+    return [line for theirs, ours in sorted(config.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
 
 
-def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
+def _request(config: ConnectionConfig, token: str | None, record: Record) -> Request:
     """Return a value for Brevo, which empties an attribute that is given an empty text."""
     identity, attributes = record.identity, {name: "" if value is None else value for name, value in record.values.items()}
     if record.may_create:
         body: dict[str, Any] = {NAMES[identity.by]: identity.value, "attributes": attributes, "updateEnabled": True}
-        return Request("POST", f"{wiring.url}/v3/contacts", _headers(token), body, (record,))
-    url = f"{wiring.url}/v3/contacts/{quote(identity.value, safe='')}?identifierType={TYPES[identity.by]}"
+        return Request("POST", f"{config.url}/v3/contacts", _headers(token), body, (record,))
+    url = f"{config.url}/v3/contacts/{quote(identity.value, safe='')}?identifierType={TYPES[identity.by]}"
     return Request("PUT", url, _headers(token), {"attributes": attributes}, (record,))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from survey_service.crm.adapters.protocol import Identity, Record, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from survey_service.outbox.events import flat as full_flat
 from survey_service.outbox.events import slug
 
@@ -42,7 +42,7 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**selected, "persona_updated_at": _milliseconds(facts["occurred_at"])}
 
 
-def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -> Record | None:
+def record_of(kind: str, config: ConnectionConfig, trace: str, facts: Mapping[str, Any]) -> Record | None:
     """Return the fields that a message sets, None when the CRM cannot find the contact.
 
     For an erased contact every field is emptied, and none is created.
@@ -50,23 +50,23 @@ def record_of(kind: str, wiring: Wiring, trace: str, facts: Mapping[str, Any]) -
     contact = facts["contact"]
     found = {
         "record_id": _named(contact, kind),
-        "external_id": _named(contact, wiring.external_id.get("system", OWN_SYSTEM)),
+        "external_id": _named(contact, config.external_id.get("system", OWN_SYSTEM)),
         "email": (contact.get("email") or "").strip().lower() or None,
     }
-    by = next((item for item in wiring.identity if found[item]), None)
+    by = next((item for item in config.identity if found[item]), None)
     if by is None:
         return None
     ours = {"contact_id": contact["id"], "email_sha256": contact.get("email_sha256"), **found}
     is_known = "assignment" in facts
     if is_known:
         ours |= flat(facts)
-    values = {theirs: _translated(wiring, theirs, ours.get(mine)) for theirs, mine in wiring.mapping.items()}
-    identity = Identity(by, str(found[by]), wiring.external_id.get("field", "") if by == "external_id" else "")
-    return Record(trace, identity, values, ours, may_create=wiring.create_contacts and is_known and by != "record_id")
+    values = {theirs: _translated(config, theirs, ours.get(mine)) for theirs, mine in config.mapping.items()}
+    identity = Identity(by, str(found[by]), config.external_id.get("field", "") if by == "external_id" else "")
+    return Record(trace, identity, values, ours, may_create=config.create_contacts and is_known and by != "record_id")
 
 
-def _translated(wiring: Wiring, theirs: str, value: Any) -> Any:
-    words = wiring.options.get(theirs)
+def _translated(config: ConnectionConfig, theirs: str, value: Any) -> Any:
+    words = config.options.get(theirs)
     return value if words is None or value is None else words.get(str(value))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
-from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
+from survey_service.crm.adapters.protocol import Ask, ConnectionConfig, Record, Request, judge_by_status, no_token_request
 
 __all__ = ["CREDENTIALS", "IDENTITIES", "MOST", "URL"]
 
@@ -31,16 +31,16 @@ def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {}
 
 
-def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
-    template = wiring.template or {}
-    headers = {**JSON_TYPE, **template.get("headers", {}), **wiring.credentials.get("headers", {})}
+def requests(config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
+    template = config.template or {}
+    headers = {**JSON_TYPE, **template.get("headers", {}), **config.credentials.get("headers", {})}
     return [
-        Request(template.get("method", "POST"), _address(wiring.url, record), headers, filled(template.get("body"), record), (record,))
+        Request(template.get("method", "POST"), _address(config.url, record), headers, filled(template.get("body"), record), (record,))
         for record in records
     ]
 
 
-def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Return nothing: an unknown system cannot be asked. The dry run shows what it would be sent."""
     return []
 

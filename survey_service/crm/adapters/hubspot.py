@@ -14,6 +14,7 @@ from survey_service.crm.adapters.protocol import (
     UNAUTHORISED,
     Accepted,
     Ask,
+    ConnectionConfig,
     Judgement,
     Later,
     Pause,
@@ -23,7 +24,6 @@ from survey_service.crm.adapters.protocol import (
     Response,
     Split,
     Verdict,
-    Wiring,
     bearer,
     judge_by_status,
 )
@@ -37,9 +37,9 @@ TEXTS = ("string", "enumeration")
 BUILT_IN = "hs_"
 
 
-def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Return missing scopes, properties with their types and options, and a missing unique property."""
-    answer = ask(Request("GET", wiring.url + PROPERTIES, bearer(token)))
+    answer = ask(Request("GET", config.url + PROPERTIES, bearer(token)))
     if answer.status == 401:
         return ["credentials: HubSpot does not take the token"]
     if answer.status == 403:
@@ -47,10 +47,10 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
     if answer.status != 200:
         return [f"properties: HubSpot answered {answer.status}"]
     there = {result["name"]: result for result in answer.json.get("results", ())}
-    problems = _missing_scopes(wiring, token, ask)
-    problems += [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(wiring, theirs, ours, there.get(theirs))]
-    if "external_id" in wiring.identity:
-        name = wiring.external_id["field"]
+    problems = _missing_scopes(config, token, ask)
+    problems += [line for theirs, ours in sorted(config.mapping.items()) for line in _wrong(config, theirs, ours, there.get(theirs))]
+    if "external_id" in config.identity:
+        name = config.external_id["field"]
         if name not in there:
             problems.append(f"property {name}: is missing; make it with unique values, it holds your ids of contacts")
         elif not there[name].get("hasUniqueValue"):
@@ -58,18 +58,18 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
     return problems
 
 
-def set_up(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def set_up(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Create the group and the properties that are missing; options of existing properties are left alone. Return a line for each."""
-    there = {result["name"] for result in ask(Request("GET", wiring.url + PROPERTIES, bearer(token))).json.get("results", ())}
+    there = {result["name"] for result in ask(Request("GET", config.url + PROPERTIES, bearer(token))).json.get("results", ())}
     wanted = [
-        definition(theirs, ours) for theirs, ours in wiring.mapping.items() if theirs not in there and not theirs.startswith(BUILT_IN)
+        definition(theirs, ours) for theirs, ours in config.mapping.items() if theirs not in there and not theirs.startswith(BUILT_IN)
     ]
     if not wanted:
         return []
-    group = ask(Request("POST", f"{wiring.url}{PROPERTIES}/groups", bearer(token), GROUP))
+    group = ask(Request("POST", f"{config.url}{PROPERTIES}/groups", bearer(token), GROUP))
     if group.status not in (200, 201, 409):
         return [f"group {GROUP['name']}: HubSpot answered {group.status}; the app needs the scope {SCOPE_TO_SET_UP}"]
-    return [_made(item, ask(Request("POST", wiring.url + PROPERTIES, bearer(token), item)).status) for item in wanted]
+    return [_made(item, ask(Request("POST", config.url + PROPERTIES, bearer(token), item)).status) for item in wanted]
 
 
 def definition(theirs: str, ours: str) -> dict[str, Any]:
@@ -95,32 +95,32 @@ def _type_of(ours: str) -> str:
     return {"persona_updated_at": "datetime", "persona_is_decided": "bool"}.get(ours, "string")
 
 
-def _wrong(wiring: Wiring, theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:
+def _wrong(config: ConnectionConfig, theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return [f"property {theirs}: is missing; make it with type {_type_of(ours)}, or run the set-up of this connection"]
     if found["type"] == "enumeration" and _type_of(ours) == "string":
-        return _wrong_options(wiring, theirs, ours, found.get("options", ()))
+        return _wrong_options(config, theirs, ours, found.get("options", ()))
     fits = TEXTS if ours in (*STATE, *NAMES) and _type_of(ours) == "string" else (_type_of(ours), "string")
     if found["type"] not in fits:
         return [f"property {theirs}: is of type {found['type']}, {ours} needs {_type_of(ours)}"]
     return []
 
 
-def _wrong_options(wiring: Wiring, theirs: str, ours: str, options: Sequence[Mapping[str, Any]]) -> list[str]:
+def _wrong_options(config: ConnectionConfig, theirs: str, ours: str, options: Sequence[Mapping[str, Any]]) -> list[str]:
     there = {option["value"] for option in options}
     shown = ", ".join(f'{option["value"]} ("{option["label"]}")' for option in options) or "none yet"
-    words = wiring.options.get(theirs)
+    words = config.options.get(theirs)
     if words is None and ours == "persona_top":
-        words = {persona: persona for persona in wiring.personas}
+        words = {persona: persona for persona in config.personas}
     lacking = sorted({word for word in (words or {}).values() if word not in there})
     return [f"property {theirs}: has no option {word}; it has {shown}: make it there, or choose with options.{theirs}" for word in lacking]
 
 
-def _missing_scopes(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
-    if "token" in wiring.credentials:
-        answer = ask(Request("POST", wiring.url + TOKEN_INFO, bearer(token), {"tokenKey": token}))
+def _missing_scopes(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
+    if "token" in config.credentials:
+        answer = ask(Request("POST", config.url + TOKEN_INFO, bearer(token), {"tokenKey": token}))
     else:
-        answer = ask(Request("GET", f"{wiring.url}/oauth/v1/access-tokens/{token}", bearer(token)))
+        answer = ask(Request("GET", f"{config.url}/oauth/v1/access-tokens/{token}", bearer(token)))
     if answer.status != 200:
         return [f"scopes: HubSpot answered {answer.status} when asked what the token may do"]
     return [f"scope {scope}: the app does not have it" for scope in SCOPES if scope not in answer.json.get("scopes", ())]
@@ -145,14 +145,14 @@ def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {name: name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
-def token_request(wiring: Wiring) -> Request | None:
-    if "token" in wiring.credentials:
+def token_request(config: ConnectionConfig) -> Request | None:
+    if "token" in config.credentials:
         return None
-    body = {"grant_type": "refresh_token", **wiring.credentials}
-    return Request("POST", f"{wiring.url}/oauth/v1/token", {"content-type": FORM}, body)
+    body = {"grant_type": "refresh_token", **config.credentials}
+    return Request("POST", f"{config.url}/oauth/v1/token", {"content-type": FORM}, body)
 
 
-def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+def requests(config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
     """Return the requests. An upsert creates missing contacts, so contacts that must not be created are updated. One kind of identity a
     request.
     """
@@ -160,7 +160,7 @@ def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> li
     for (may_create, id_property), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
         inputs = [_input(item, id_property) for item in some]
-        url = f"{wiring.url}{BATCH}/{'upsert' if may_create else 'update'}"
+        url = f"{config.url}{BATCH}/{'upsert' if may_create else 'update'}"
         made.append(Request("POST", url, bearer(token), {"inputs": inputs}, some))
     return made
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.contact_values import STATE, field_of
-from survey_service.crm.adapters.protocol import Ask, Record, Request, Wiring, judge_by_status, no_token_request
+from survey_service.crm.adapters.protocol import Ask, ConnectionConfig, Record, Request, judge_by_status, no_token_request
 
 MOST = 15
 URL = "https://a.klaviyo.com"
@@ -23,14 +23,14 @@ def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {name: name for name in (*STATE, *(field_of(persona) for persona in personas))}
 
 
-def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+def requests(config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
     """Return the requests. The import creates unknown profiles; an update by Klaviyo's own id does not."""
-    return [_request(wiring, token, record) for record in records]
+    return [_request(config, token, record) for record in records]
 
 
-def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Return whether the key is accepted. Profile properties need no set-up, and Klaviyo does not say what else a key may do."""
-    answer = ask(Request("GET", f"{wiring.url}/api/profiles?page%5Bsize%5D=1", _headers(token)))
+    answer = ask(Request("GET", f"{config.url}/api/profiles?page%5Bsize%5D=1", _headers(token)))
     if answer.status == 401:
         return ["credentials: Klaviyo does not take the API key"]
     if answer.status == 403:
@@ -38,7 +38,7 @@ def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
     return [] if answer.status == 200 else [f"profiles: Klaviyo answered {answer.status}"]
 
 
-def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
+def _request(config: ConnectionConfig, token: str | None, record: Record) -> Request:
     identity = record.identity
     attributes: dict[str, Any] = {"properties": {name: value for name, value in record.values.items() if value is not None}}
     data: dict[str, Any] = {"type": "profile", "attributes": attributes}
@@ -46,10 +46,10 @@ def _request(wiring: Wiring, token: str | None, record: Record) -> Request:
     if emptied:
         data["meta"] = {"patch_properties": {"unset": emptied}}
     if identity.by == "record_id":
-        url = f"{wiring.url}/api/profiles/{quote(identity.value, safe='')}"
+        url = f"{config.url}/api/profiles/{quote(identity.value, safe='')}"
         return Request("PATCH", url, _headers(token), {"data": {**data, "id": identity.value}}, (record,))
     attributes[identity.by] = identity.value
-    return Request("POST", f"{wiring.url}/api/profile-import", _headers(token), {"data": data}, (record,))
+    return Request("POST", f"{config.url}/api/profile-import", _headers(token), {"data": data}, (record,))
 
 
 def _headers(token: str | None) -> dict[str, str]:

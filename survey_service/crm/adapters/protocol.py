@@ -35,7 +35,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class ConnectionConfig:
     """A connection as its adapter needs it."""
 
     url: str
@@ -130,20 +130,20 @@ class Adapter(Protocol):
     def default_mapping(self, personas: Sequence[str]) -> dict[str, str]:
         """Return the names of our values by the names of their fields."""
 
-    def token_request(self, wiring: Wiring) -> Request | None:
+    def token_request(self, config: ConnectionConfig) -> Request | None:
         """Return the request for an access token, None where the credentials are sent as they are."""
 
-    def requests(self, wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+    def requests(self, config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
         """Return the requests. No two records are of one contact."""
 
     def judge(self, request: Request, response: Response, now: datetime) -> Judgement:
         """Return what happened to the records of a request."""
 
-    def missing(self, wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+    def missing(self, config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
         """Return what prevents the first delivery, one line each, found without changing anything."""
 
 
-def no_token_request(_wiring: Wiring) -> None:
+def no_token_request(_config: ConnectionConfig) -> None:
     """Return no request: the credentials are sent as they are."""
 
 

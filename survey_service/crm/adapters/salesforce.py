@@ -12,6 +12,7 @@ from survey_service.crm.adapters.protocol import (
     RATE_LIMITED,
     Accepted,
     Ask,
+    ConnectionConfig,
     Judgement,
     Later,
     Pause,
@@ -20,7 +21,6 @@ from survey_service.crm.adapters.protocol import (
     Request,
     Response,
     Verdict,
-    Wiring,
     bearer,
     judge_by_status,
 )
@@ -43,26 +43,26 @@ def default_mapping(personas: Sequence[str]) -> dict[str, str]:
     return {"_".join(part.capitalize() for part in name.split("_")) + "__c": name for name in names}
 
 
-def token_request(wiring: Wiring) -> Request | None:
-    body = {"grant_type": "client_credentials", **wiring.credentials}
-    return Request("POST", f"{wiring.url}/services/oauth2/token", {"content-type": FORM}, body)
+def token_request(config: ConnectionConfig) -> Request | None:
+    body = {"grant_type": "client_credentials", **config.credentials}
+    return Request("POST", f"{config.url}/services/oauth2/token", {"content-type": FORM}, body)
 
 
-def requests(wiring: Wiring, token: str | None, records: Sequence[Record]) -> list[Request]:
+def requests(config: ConnectionConfig, token: str | None, records: Sequence[Record]) -> list[Request]:
     """Return the requests. Upserting a collection creates missing contacts, so external ids that must not be created are single updates."""
     made: list[Request] = []
     for (by_id, may_create), group in groupby(sorted(records, key=_kind), key=_kind):
         some = tuple(group)
         if by_id:
-            made.append(_collection(wiring, token, "", [{**_fields(item), "id": item.identity.value} for item in some], some))
+            made.append(_collection(config, token, "", [{**_fields(item), "id": item.identity.value} for item in some], some))
         elif may_create:
-            field = wiring.external_id["field"]
+            field = config.external_id["field"]
             made.append(
-                _collection(wiring, token, f"/{OBJECT}/{field}", [{**_fields(item), field: item.identity.value} for item in some], some)
+                _collection(config, token, f"/{OBJECT}/{field}", [{**_fields(item), field: item.identity.value} for item in some], some)
             )
         else:
             parts = [some[start : start + MOST_IN_A_BATCH] for start in range(0, len(some), MOST_IN_A_BATCH)]
-            made += [_updates(wiring, token, part) for part in parts]
+            made += [_updates(config, token, part) for part in parts]
     return made
 
 
@@ -78,15 +78,15 @@ def judge(request: Request, response: Response, now: datetime) -> Judgement:
     return {record.trace: verdict for record, verdict in zip(request.records, [*verdicts, *missing], strict=False)}
 
 
-def missing(wiring: Wiring, token: str | None, ask: Ask) -> list[str]:
+def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
     """Return the fields that are missing, not writable or of another type, and an external id that is none."""
-    answer = ask(Request("GET", f"{wiring.url}{DATA}/sobjects/{OBJECT}/describe", bearer(token)))
+    answer = ask(Request("GET", f"{config.url}{DATA}/sobjects/{OBJECT}/describe", bearer(token)))
     if answer.status != 200:
         return [f"{OBJECT}: Salesforce answered {answer.status}; may the connected app use the API, and its user see contacts?"]
     there = {field["name"]: field for field in answer.json.get("fields", ())}
-    problems = [line for theirs, ours in sorted(wiring.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
-    if "external_id" in wiring.identity and not there.get(wiring.external_id["field"], {}).get("externalId"):
-        problems.append(f"field {wiring.external_id['field']}: is missing, or not marked as an external id")
+    problems = [line for theirs, ours in sorted(config.mapping.items()) for line in _wrong(theirs, ours, there.get(theirs))]
+    if "external_id" in config.identity and not there.get(config.external_id["field"], {}).get("externalId"):
+        problems.append(f"field {config.external_id['field']}: is missing, or not marked as an external id")
     return problems
 
 
@@ -98,18 +98,18 @@ def _fields(record: Record) -> dict[str, Any]:
     return {"attributes": {"type": OBJECT}, **record.values}
 
 
-def _collection(wiring: Wiring, token: str | None, path: str, records: list[dict[str, Any]], some: tuple[Record, ...]) -> Request:
+def _collection(config: ConnectionConfig, token: str | None, path: str, records: list[dict[str, Any]], some: tuple[Record, ...]) -> Request:
     body = {"allOrNone": False, "records": records}
-    return Request("PATCH", f"{wiring.url}{DATA}/composite/sobjects{path}", bearer(token), body, some)
+    return Request("PATCH", f"{config.url}{DATA}/composite/sobjects{path}", bearer(token), body, some)
 
 
-def _updates(wiring: Wiring, token: str | None, some: tuple[Record, ...]) -> Request:
-    path = f"{VERSION}/sobjects/{OBJECT}/{wiring.external_id['field']}"
+def _updates(config: ConnectionConfig, token: str | None, some: tuple[Record, ...]) -> Request:
+    path = f"{VERSION}/sobjects/{OBJECT}/{config.external_id['field']}"
     parts = [
         {"method": "PATCH", "url": f"{path}/{quote(item.identity.value, safe='')}?updateOnly=true", "richInput": dict(item.values)}
         for item in some
     ]
-    return Request("POST", f"{wiring.url}{DATA}/composite/batch", bearer(token), {"haltOnError": False, "batchRequests": parts}, some)
+    return Request("POST", f"{config.url}{DATA}/composite/batch", bearer(token), {"haltOnError": False, "batchRequests": parts}, some)
 
 
 def _verdict(result: Mapping[str, Any]) -> Verdict:

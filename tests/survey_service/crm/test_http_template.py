@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from survey_service.crm.adapters.http_template import filled, requests, wrong
-from survey_service.crm.adapters.protocol import Identity, Record, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from tests.survey_service.crm.fake_crm import Answer
 
 NASTY = 'Zoé "the\\ fox"\n{{email}} </script>'
@@ -42,7 +42,7 @@ def test_a_value_is_never_read_as_a_template():
 
 def test_values_in_a_url_are_percent_encoded():
     """A name with a slash stays one segment of the path."""
-    (request,) = requests(Wiring("https://x.example/c/{{external_id}}?p={{persona_top}}", template={"body": {}}), None, [RECORD])
+    (request,) = requests(ConnectionConfig("https://x.example/c/{{external_id}}?p={{persona_top}}", template={"body": {}}), None, [RECORD])
     assert request.url == "https://x.example/c/a%2Fb%3Fc%26d%20%C3%BC?p=driver"
 
 

@@ -13,7 +13,7 @@ from openapi_core.testing import MockRequest
 from survey_service.crm.adapters import hubspot
 from survey_service.crm.adapters.client import call
 from survey_service.crm.adapters.hubspot import GROUP, definition
-from survey_service.crm.adapters.protocol import Identity, Record, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from tests.survey_service.crm.fake_crm import crm
 from tests.survey_service.crm.fake_crm import hubspot as answers
 from tests.survey_service.egress.hostile_receiver import LOOPBACK
@@ -36,7 +36,7 @@ def spec(name):
 
 def made(url="https://api.hubapi.com", may_create=False, values=VALUES):
     records = [Record(f"evt_{number}", identity, values, {}, may_create) for number, identity in enumerate(BY)]
-    return hubspot.requests(Wiring(url), "pat", records)
+    return hubspot.requests(ConnectionConfig(url), "pat", records)
 
 
 def posted(url, path, body):

@@ -11,7 +11,7 @@ from simple_salesforce import Salesforce
 
 from survey_service.crm.adapters import brevo, klaviyo, salesforce
 from survey_service.crm.adapters.client import call
-from survey_service.crm.adapters.protocol import Identity, Record, Response, Wiring
+from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record, Response
 from tests.survey_service.crm.fake_crm import Answer, Asked, crm
 from tests.survey_service.egress.hostile_receiver import LOOPBACK
 
@@ -30,7 +30,7 @@ def seen(
 ) -> tuple[list[Asked], list[Asked]]:
     """Return the requests that a CRM gets from us and from the official client."""
     with crm(lambda _: answer or Answer(200, {})) as ours, crm(lambda _: answer or Answer(200, {})) as theirs:
-        for request in adapter.requests(Wiring(ours.url, external_id={"field": "Crm_Id__c"}), token, records):
+        for request in adapter.requests(ConnectionConfig(ours.url, external_id={"field": "Crm_Id__c"}), token, records):
             call(request, LOOPBACK)
         official(theirs.url)
     return ours.asked, theirs.asked
@@ -66,7 +66,7 @@ def test_salesforce_collections():
 def test_salesforce_is_asked_to_update_only_where_no_contact_may_be_made():
     """A composite request has 25 updates; the path of each equals that of the client's single upsert."""
     records = [record(Identity("external_id", f"crm {number}", "Crm_Id__c")) for number in range(26)]
-    made = salesforce.requests(Wiring("https://x", external_id={"field": "Crm_Id__c"}), "tok", records)
+    made = salesforce.requests(ConnectionConfig("https://x", external_id={"field": "Crm_Id__c"}), "tok", records)
     assert [len(asked.body["batchRequests"]) for asked in made] == [25, 1]
     first = made[0].body["batchRequests"][0]
     with crm(lambda _: Answer(204)) as theirs:
@@ -90,7 +90,7 @@ def test_klaviyo():
     profile = {"data": {"type": "profile", "id": "51", "attributes": {}, "links": {"self": "https://x"}}}
     records = [record(EMAIL, True), record(EXTERNAL, True), record(RECORD_ID)]
     same(*seen(klaviyo, records, official, answer=Answer(200, profile)), "authorization", "revision", "content-type")
-    (emptied,) = klaviyo.requests(Wiring("https://x"), "tok", [record(RECORD_ID, values={"TOP": None, "SEQ": 1})])
+    (emptied,) = klaviyo.requests(ConnectionConfig("https://x"), "tok", [record(RECORD_ID, values={"TOP": None, "SEQ": 1})])
     assert emptied.body["data"]["meta"] == {"patch_properties": {"unset": ["TOP"]}}
     assert emptied.body["data"]["attributes"] == {"properties": {"SEQ": 1}}
 
@@ -181,14 +181,14 @@ def test_salesforce_is_paused_when_its_daily_limit_is_used_up(there):
 
 def test_what_is_missing_in_salesforce_and_brevo_is_named():
     """Each missing field is named with its problem."""
-    wiring = Wiring(
+    config = ConnectionConfig(
         "", {"A__c": "persona_top", "B__c": "persona_p_x", "C__c": "persona_kind"}, external_id={"field": "A__c"}, identity=["external_id"]
     )
     fields = [{"name": "A__c", "type": "string", "updateable": True}, {"name": "B__c", "type": "date", "updateable": True}]
-    named = salesforce.missing(wiring, "tok", lambda _: a_response({"fields": fields}))
+    named = salesforce.missing(config, "tok", lambda _: a_response({"fields": fields}))
     assert [line.partition(":")[0] for line in named] == ["field B__c", "field C__c", "field A__c"]
     attributes = [{"name": "A__c", "category": "normal", "type": "text"}, {"name": "B__c", "category": "normal", "type": "text"}]
-    named = brevo.missing(wiring, "tok", lambda _: a_response({"attributes": attributes}))
+    named = brevo.missing(config, "tok", lambda _: a_response({"attributes": attributes}))
     assert [line.partition(":")[0] for line in named] == ["attribute B__c", "attribute C__c"]
 
 

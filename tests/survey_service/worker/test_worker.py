@@ -200,7 +200,7 @@ class Unsteady(Store):
 
 def test_a_database_that_is_away_is_waited_for(world, monkeypatch, caplog):
     """The worker continues without a restart and without loss, and logs one line."""
-    monkeypatch.setattr(worker_process, "FIRST_ABSENCE", 0.01)
+    monkeypatch.setattr(worker_process, "FIRST_RETRY_SECONDS", 0.01)
     with Receiver(answers()) as receiver:
         world.endpoint(url=receiver.url())
         world.store_belief(world.contact(), 0.5)

@@ -55,7 +55,7 @@ def test_a_connection_is_made_shown_changed_and_removed(service):
     assert made["mapping"]["persona_p_driver"] == "persona_p_driver"
     assert made["create_contacts"] is False
     assert service.call("GET", path).json == made
-    assert [record["id"] for record in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
+    assert [connection["id"] for connection in service.call("GET", "/api/v1/connections").json["items"]] == [made["id"]]
     changed = service.call("PATCH", path, {"mapping": {"top": "persona_top"}, "description": "ours"}).json
     assert (changed["mapping"], changed["description"]) == ({"top": "persona_top"}, "ours")
     with service.parts.store.reading() as session:

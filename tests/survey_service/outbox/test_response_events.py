@@ -87,7 +87,7 @@ def test_free_text_is_not_quoted_in_explanations_either(world, respondent):
 
     sent = world.deliver_due()
 
-    assert [sent["question"] for sent in sent[-1].data["explanation"]] == ["owns", "more"]
+    assert [entry["question"] for entry in sent[-1].data["explanation"]] == ["owns", "more"]
     assert not any(b"Call me" in delivery.body for delivery in sent)
 
 

@@ -90,7 +90,7 @@ def restored() -> None:
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         endpoints = resume_after_restore(session, utc_now())
-    click.echo(f"{endpoints} endpoints will get the present state from the worker")
+    click.echo(f"{endpoints} endpoints are told the present state by the worker")
 
 
 @main.command()

@@ -96,13 +96,15 @@ def _a_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with all tables and no rows, to be copied."""
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file with all tables and no rows, to be copied. A test that wrote to the file itself is an error at the end of the run."""
     from tests.survey_service.databases import create_tables
 
     file = tmp_path_factory.mktemp("sqlite") / "template.db"
     create_tables(f"sqlite:///{file}")
-    return file
+    before = file.read_bytes()
+    yield file
+    assert file.read_bytes() == before, "a test wrote to the template; it should write to a copy (sqlite_copy)"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -41,14 +41,14 @@ def test_an_answer_under_way_is_finished_before_the_end(published):
     with web_server(published) as (web, running):
         _, view = web.call("POST", "/api/v1/surveys/post-purchase/sessions", {})
         body = {"answer_id": "a", "question": view["question"]["id"], "kind": "skip", "token": view["token"]}
-        with engine.connect().execution_options(discern_writes=True) as held, socket.create_connection(("127.0.0.1", web.port)) as plug:
+        with engine.connect().execution_options(discern_writes=True) as held, socket.create_connection(("127.0.0.1", web.port)) as sock:
             held.execute(text("UPDATE survey_session SET page = 'held'"))  # blocks every other writer of the session
-            plug.sendall(as_request(f"/api/v1/sessions/{view['session']}/answers", body))
-            until(lambda: has_read(plug), "the server has read the request")
+            sock.sendall(as_request(f"/api/v1/sessions/{view['session']}/answers", body))
+            until(lambda: has_read(sock), "the server has read the request")
             os.kill(running.pid, signal.SIGTERM)
             until(lambda: not accepts_connections(web), "new connections are left waiting")
             held.rollback()
-            reply = b"".join(iter(lambda: plug.recv(65536), b""))
+            reply = b"".join(iter(lambda: sock.recv(65536), b""))
         assert reply.startswith(b"HTTP/1.1 200 ")
         assert running.wait(timeout=30) == 0
     with engine.connect() as connection:
@@ -59,9 +59,9 @@ def test_an_answer_under_way_is_finished_before_the_end(published):
 def accepts_connections(web):
     """Return whether a new connection is answered; a stopping server leaves it waiting."""
     try:
-        with socket.create_connection(("127.0.0.1", web.port), timeout=0.5) as plug:
-            plug.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            return bool(plug.recv(1))
+        with socket.create_connection(("127.0.0.1", web.port), timeout=0.5) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return bool(sock.recv(1))
     except OSError:
         return False
 
@@ -72,9 +72,9 @@ def as_request(path, body):
     return f"{head}\r\n\r\n".encode() + data
 
 
-def has_read(plug):
+def has_read(sock):
     """Return whether the receiver has read everything that was sent, according to the kernel."""
-    ours, theirs = plug.getsockname()[1], plug.getpeername()[1]
+    ours, theirs = sock.getsockname()[1], sock.getpeername()[1]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         local, remote, _, queues = line.split()[1:5]
         if (int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) == (theirs, ours):

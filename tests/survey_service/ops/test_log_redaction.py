@@ -136,11 +136,11 @@ def served(tmp_path):
 
 def sent(port, request):
     """Return the response to these bytes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as plug:
-        plug.sendall(request)
-        plug.shutdown(socket.SHUT_WR)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        sock.sendall(request)
+        sock.shutdown(socket.SHUT_WR)
         answer = b""
-        while piece := plug.recv(65536):
+        while piece := sock.recv(65536):
             answer += piece
     return answer
 

@@ -14,6 +14,7 @@ from survey_service.settings import Settings
 from survey_service.web import api
 from survey_service.web.api import LogSampler
 from tests.processes import Web, end, environment, free_port, until
+from tests.survey_service.databases import sqlite_copy
 from tests.survey_service.ops.test_log_redaction import sent
 from tests.survey_service.service import SECRET, a_service
 
@@ -75,9 +76,9 @@ def test_suppressed_lines_are_counted_in_the_next_one():
 
 
 @pytest.mark.parametrize(("proxies", "kept"), [(0, False), (1, True)])
-def test_only_a_proxy_of_ours_may_name_a_request(sqlite_template, proxies, kept):
+def test_only_a_proxy_of_ours_may_name_a_request(sqlite_template, tmp_path, proxies, kept):
     """The id from the proxy is used only if it has the form of an id."""
-    app = create_app(Settings(database_url=f"sqlite:///{sqlite_template}", secret_keys=(SECRET,), trusted_proxies=proxies))
+    app = create_app(Settings(database_url=sqlite_copy(sqlite_template, tmp_path), secret_keys=(SECRET,), trusted_proxies=proxies))
     client = app.test_client()
 
     given = client.get("/healthz", headers={"X-Request-Id": "from-the-proxy-1"}).headers["X-Request-Id"]

@@ -9,6 +9,7 @@ import pytest
 
 from survey_service.server.gunicorn_worker import ENOUGH, PartialRequests, ReadDeadlines, is_whole
 from tests.processes import web_server
+from tests.survey_service.databases import sqlite_copy
 
 
 @dataclass(eq=False)
@@ -65,20 +66,20 @@ HEAD = "POST /api/v1/surveys/none/sessions HTTP/1.1\r\nHost: x\r\nConnection: cl
     ],
     ids=["within the head", "before the body", "within the body", "within a chunk"],
 )
-def test_many_incomplete_requests_delay_no_other_client(sqlite_template, first, rest):
+def test_many_incomplete_requests_delay_no_other_client(sqlite_template, tmp_path, first, rest):
     """Two hundred clients stop in the middle of a request to a server with eight threads; other clients are served, and so are they
     later.
     """
-    with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
-        plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(200)]
-        for plug in plugs:
-            plug.sendall(first.encode())
+    with web_server(sqlite_copy(sqlite_template, tmp_path)) as (web, _), ExitStack() as slow:
+        sockets = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(200)]
+        for sock in sockets:
+            sock.sendall(first.encode())
         assert [web.call("GET", "/healthz")[0] for _ in range(5)] == [200] * 5
 
-        for plug in plugs[:40]:
-            plug.sendall(rest.encode())
-        for plug in plugs[:40]:
-            answer = b"".join(iter(lambda plug=plug: plug.recv(65536), b""))
+        for sock in sockets[:40]:
+            sock.sendall(rest.encode())
+        for sock in sockets[:40]:
+            answer = b"".join(iter(lambda sock=sock: sock.recv(65536), b""))
             assert answer.startswith(b"HTTP/1.1 404 ")
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "not_found"
 
@@ -109,19 +110,22 @@ def test_a_client_that_is_gone_or_too_late_is_closed():
         assert not unfinished.is_incomplete(connection, ours, 60)
 
 
-def test_an_idle_connection_delays_no_other_client(sqlite_template):
+def test_an_idle_connection_delays_no_other_client(sqlite_template, tmp_path):
     """Sixty clients keep their connections open after the response without delaying the next one; gunicorn waits two seconds for each."""
-    with web_server(f"sqlite:///{sqlite_template}") as (web, _), ExitStack() as slow:
-        plugs = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]
-        for plug in plugs:
-            plug.sendall(f"{HEAD}Content-Length: 2\r\n\r\n{{}}".encode())
-        assert all(b"".join(iter(lambda plug=plug: plug.recv(65536), b"")).startswith(b"HTTP/1.1 404 ") for plug in plugs)
+    with web_server(sqlite_copy(sqlite_template, tmp_path)) as (web, _), ExitStack() as slow:
+        sockets = [slow.enter_context(socket.create_connection(("127.0.0.1", web.port), timeout=30)) for _ in range(60)]
+        for sock in sockets:
+            sock.sendall(f"{HEAD}Content-Length: 2\r\n\r\n{{}}".encode())
+        assert all(b"".join(iter(lambda sock=sock: sock.recv(65536), b"")).startswith(b"HTTP/1.1 404 ") for sock in sockets)
         assert web.call("GET", "/healthz")[0] == 200
 
 
-def test_a_client_that_goes_on_sending_reads_the_response_first(sqlite_template):
+def test_a_client_that_goes_on_sending_reads_the_response_first(sqlite_template, tmp_path):
     """The unread rest of a body is discarded, so that no reset destroys the response."""
-    with web_server(f"sqlite:///{sqlite_template}") as (web, _), socket.create_connection(("127.0.0.1", web.port), timeout=30) as plug:
-        plug.sendall(f"{HEAD}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1_000_000)
-        answer = b"".join(iter(lambda: plug.recv(65536), b""))
+    with (
+        web_server(sqlite_copy(sqlite_template, tmp_path)) as (web, _),
+        socket.create_connection(("127.0.0.1", web.port), timeout=30) as sock,
+    ):
+        sock.sendall(f"{HEAD}Content-Length: 1000000\r\n\r\n".encode() + b"x" * 1_000_000)
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 413 ")

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from statistics import median
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, func, literal, literal_column, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, literal, literal_column, select, union_all
 from sqlmodel import Session, col
 
 from adaptive.arrays import Floats
@@ -130,12 +131,11 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
     """Return the events that count, oldest first, by contact: of each signal the newest, at most `at_most`. Without signals there is no
     statement.
     """
-    signals = {signal.id: signal for signal in bank.bank.signals}
+    half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
-    for start in range(0, len(signals), SIGNALS_PER_STATEMENT):
-        some = bank.bank.signals[start : start + SIGNALS_PER_STATEMENT]
-        for contact_id, name, event_id, event, at in session.execute(union_all(*[_newest(signal, contact_ids) for signal in some])):
-            found[contact_id].append(SignalEvent(name, event_id, event, at, decay(signals[name].half_life_days, now - at)))
+    for statement in _newest_events(bank):
+        for contact_id, name, event_id, event, at in session.execute(statement, {"contacts": contact_ids}):
+            found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
 
 
@@ -190,14 +190,26 @@ def is_current(answer: Any) -> ColumnElement[bool]:
     return col(answer.state) == literal_column("'current'")
 
 
-def _newest(signal: Signal, contact_ids: Sequence[str]) -> Select[Any]:
+_STATEMENTS: WeakKeyDictionary[CompiledBank, list[CompoundSelect[Any]]] = WeakKeyDictionary()
+
+
+def _newest_events(bank: CompiledBank) -> list[CompoundSelect[Any]]:
+    """Return the statements that find the events of the bank's signals. They are built once, because that takes longer than to run them."""
+    if bank not in _STATEMENTS:
+        signals = bank.bank.signals
+        starts = range(0, len(signals), SIGNALS_PER_STATEMENT)
+        _STATEMENTS[bank] = [union_all(*[_newest(signal) for signal in signals[start : start + SIGNALS_PER_STATEMENT]]) for start in starts]
+    return _STATEMENTS[bank]
+
+
+def _newest(signal: Signal) -> Select[Any]:
     age = func.row_number().over(
         partition_by=col(ContactEvent.contact_id), order_by=(col(ContactEvent.at).desc(), col(ContactEvent.id).desc())
     )
     event = col(ContactEvent.contact_id), col(ContactEvent.id), col(ContactEvent.name), col(ContactEvent.at)
     of_these = (
         select(*event, literal(signal.id).label("signal"), age.label("age"))
-        .where(col(ContactEvent.contact_id).in_(contact_ids), *matches(signal))
+        .where(col(ContactEvent.contact_id).in_(bindparam("contacts", expanding=True)), *matches(signal))
         .subquery()
     )
     counted = of_these.c.age <= (signal.at_most or DEFAULT_AT_MOST)

@@ -7,7 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from survey_service.respondent.schemas import LONGEST_HIDDEN, LONGEST_NAME, MOST_HIDDEN
+from survey_service.respondent.side_data import LONGEST_HIDDEN, LONGEST_NAME, MOST_HIDDEN
 from survey_service.respondent.state import GivenAnswer
 
 KIND_OF_BUTTON = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}

@@ -4,7 +4,6 @@ The functions take plain values and a database session and return an interview o
 interview is made after the transaction.
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,10 +22,11 @@ from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import reopen_for_confirmation
 from survey_service.outbox import publish
 from survey_service.respondent.answers import accept, withdraw
+from survey_service.respondent.start_ids import SessionKey, session_key
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
 from survey_service.respondent.view import view_of
 from survey_service.store.banks import Banks
-from survey_service.store.session import save
+from survey_service.store.session import lock_by_name, save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, SurveySession
 
@@ -41,10 +41,16 @@ def preview_start(session: Session, banks: Banks, survey_id: str, given: Start, 
 
 
 def start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> tuple[Interview, str]:
-    """Start a survey for a known or a new anonymous contact. Return the interview and the session's token."""
-    interview = new_interview(session, banks, survey_id, given, now)
-    token = secrets.token_urlsafe(32)
-    interview.row.token_digest = digest(token)
+    """Start a survey for a known or a new anonymous contact. Return the interview and the session's token.
+
+    The same start again, as its `start_id` shows, returns the session that it began, in its present state. Raises OtherContact where that
+    session belongs to another contact meanwhile.
+    """
+    key = session_key(given.start_id, survey_id, given.person)
+    if started := started_before(session, banks, key, given, now):
+        return started, key.token
+    interview = new_interview(session, banks, survey_id, replace(given, session_id=key.session_id or given.session_id), now)
+    interview.row.token_digest = digest(key.token)
     ask_next(interview, now)
     if interview.claimed is not None and interview.row.status != "open":
         reopen_for_confirmation(interview.row, interview.claimed)
@@ -52,7 +58,28 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     session.flush()
     save(session, interview.row)
     session.flush()
-    return interview, token
+    return interview, key.token
+
+
+def started_before(session: Session, banks: Banks, key: SessionKey, given: Start, now: datetime) -> Interview | None:
+    """Return the session that the same start began earlier, None where there is none. Keeps other starts with this key out.
+
+    Raises OtherContact where the session belongs to another contact than the one that `given` names.
+    """
+    if key.session_id is None:
+        return None
+    lock_by_name(session, key.session_id)
+    if not exists(session, key.session_id):
+        return None
+    interview = open_interview(session, banks, key.session_id, key.token, now, lock=False)
+    if given.contact_id is not None:
+        is_same = resolve(session, given.contact_id).id == interview.contact.id
+    else:
+        is_same = not external_ids_of(session, [interview.contact])[interview.contact.id]
+    if not is_same:
+        raise OtherContact
+    _leave_closed_question(interview, now)
+    return interview
 
 
 def exists(session: Session, session_id: str) -> bool:

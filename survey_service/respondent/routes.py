@@ -5,9 +5,10 @@ from typing import Any
 from flask import Response, g, request
 from sqlmodel import Session
 
+from question_bank.definitions import in_language
 from survey_service.contacts.identity import read_identity
 from survey_service.errors import BadToken, DiscernError
-from survey_service.links.lookup import LinkOfAnotherSurvey, find_link
+from survey_service.links.lookup import LinkOfAnotherSurvey, clicked_option, find_link
 from survey_service.links.tokens import LinkTokens, Target
 from survey_service.respondent import interview
 from survey_service.respondent.link_start import arrival_by_link, start_by_link
@@ -24,6 +25,8 @@ from survey_service.respondent.schemas import (
     ViewSchema,
     WhoSchema,
 )
+from survey_service.respondent.side_data import log_left_out
+from survey_service.respondent.start_ids import session_key
 from survey_service.respondent.state import Interview, Start
 from survey_service.respondent.translations import words_of_widget
 from survey_service.respondent.view import session_insight, view_of
@@ -31,7 +34,7 @@ from survey_service.store.tables.links import Link
 from survey_service.web.api import ApiBlueprint, problem_response
 from survey_service.web.api_keys import authorise, is_api_key
 from survey_service.web.context import Parts, bearer, parts
-from survey_service.web.cors import add_cors, check_origin
+from survey_service.web.cors import add_cors, check_origin, survey_at
 from survey_service.web.openapi import ANYBODY, OF_A_SESSION, OF_A_SESSION_OR_KEY
 from survey_service.web.rate_limit_guard import limit_acts
 
@@ -72,11 +75,14 @@ blueprint.after_request(add_cors)
 def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
     """Start a survey. The response has the first question and the session's token.
 
+    The same call with the same `start_id` leads to the same session, so it can be sent again when the response was lost. Side data that
+    cannot be stored (language, channel, page, hidden fields) is left out, and the response names it in `left_out`.
     Where `consent` is false and the survey requires it, nothing is stored and the response is 200 without session and token.
     """
     p, arrival = parts(), _arrival(given)
+    log_left_out(survey, given.side)
     if given.consent is False and (view := _before_consent(p, given, survey, arrival)):
-        return _with_words(view, given.words), 200
+        return _with_left_out(_with_words(view, given.words), given), 200
 
     def start_session(session: Session) -> tuple[Interview, str]:
         if given.link:
@@ -85,7 +91,7 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
         return interview.start(session, p.banks, survey, arrival, p.now())
 
     begun, token = p.transact(start_session)
-    return {**_with_words(view_of(begun, begun.now), given.words), "token": token}
+    return _with_left_out({**_with_words(view_of(begun, begun.now), given.words), "token": token}, given)
 
 
 @blueprint.get("/sessions/<string:session_id>")
@@ -160,12 +166,14 @@ def name_fields_as_sent(error: DiscernError) -> Response:
 
 
 def _arrival(given: StartRequest) -> Start:
+    side = given.side
     return Start(
-        language=given.language,
-        channel=given.channel or ("email" if given.link else "web"),
-        hidden=dict(given.hidden),
-        page=given.page,
+        language=side.language,
+        channel=side.channel or ("email" if given.link else "web"),
+        hidden=dict(side.hidden),
+        page=side.page,
         contact_id=read_identity(parts().keys, given.identity) if given.identity else None,
+        start_id=given.start_id,
     )
 
 
@@ -174,11 +182,12 @@ def _before_consent(p: Parts, given: StartRequest, survey: str, arrival: Start) 
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0]
         if given.link:
-            link, _ = _link(session, p, given.link, survey)
+            link, target = _link(session, p, given.link, survey)
             bank = p.banks.version(session, link.bank, link.bank_version)
-            arrival = arrival_by_link(link, arrival, None)
+            arrival = arrival_by_link(link, arrival, None, clicked_option(session, p.banks, link, target))
         consent = bank.bank.survey(survey).consent
-        if consent is None or not consent.required:
+        started = session_key(given.start_id, survey, arrival.person).session_id
+        if consent is None or not consent.required or (started and interview.exists(session, started)):
             return None
         view = interview.preview_start(session, p.banks, survey, arrival, p.now())
     return {name: value for name, value in view.items() if name != "session"}
@@ -192,8 +201,20 @@ def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = F
 
 
 def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
-    """Add the words of the interface. They are sent when a session starts or is resumed, and stay the same in between."""
-    return {**view, "words": words_of_widget(view["language"])} if wanted else view
+    """Add the words of the interface and the survey's title. They are sent when a session starts or is resumed, and stay the same in
+    between.
+    """
+    if not wanted:
+        return view
+    with parts().store.reading() as session:
+        bank, survey = survey_at(session, parts(), request.view_args or {})
+    title = in_language(survey.title, view["language"], bank.language)
+    return {**view, "words": {**words_of_widget(view["language"]), "title": title}}
+
+
+def _with_left_out(view: dict[str, Any], given: StartRequest) -> dict[str, Any]:
+    """Add what was left out of the side data, for the developer of the page."""
+    return {**view, "left_out": list(given.side.left_out)} if given.side.left_out else view
 
 
 def _token(token: str | None = None) -> str:

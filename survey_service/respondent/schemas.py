@@ -6,54 +6,58 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
+from survey_service.respondent.side_data import CHANNEL, MOST_HIDDEN, SideData, read_side_data
+from survey_service.respondent.start_ids import SHORTEST
 from survey_service.respondent.state import GivenAnswer
 from survey_service.web.api import StrictSchema
-from survey_service.web.openapi import one_of, plain_values
-from survey_service.web.strict_json import Number, Truth, text_like
+from survey_service.web.openapi import one_of
+from survey_service.web.strict_json import Number, Truth
 
 KINDS = ("answer", "skip", "dont_know", "refuse")
 MOST_ANSWERS = 100
-MOST_HIDDEN = 50
-LONGEST_NAME = 100
-LONGEST_HIDDEN = 500
 
 
 def _short(most: int, **more: Any) -> fields.String:
     return fields.String(validate=validate.Length(min=1, max=most), **more)
 
 
-def _hidden(values: dict[str, Any]) -> None:
-    if len(values) > MOST_HIDDEN:
-        raise ValidationError(f"has {len(values)} fields: at most {MOST_HIDDEN} are kept")
-    for name, value in values.items():
-        if not 0 < len(name) <= LONGEST_NAME or not isinstance(value, str | int | float | bool | None) or len(str(value)) > LONGEST_HIDDEN:
-            raise ValidationError(f"{name[:100]}: give short texts, numbers, true or false")
+def _at_most(most: int, **more: Any) -> fields.String:
+    return fields.String(validate=validate.Length(max=most), **more)
 
 
 @dataclass(frozen=True)
 class StartRequest:
     """The body of the call that starts a session."""
 
+    start_id: str | None = None
     link: str | None = None
     identity: str | None = None
-    language: str | None = None
-    channel: str | None = None
-    hidden: Mapping[str, Any] = field(default_factory=dict)
-    page: str | None = None
+    side: SideData = field(default_factory=SideData)
     consent: bool | None = None
     words: bool = False
 
 
-class StartSchema(StrictSchema):
-    request = StartRequest
-    also: ClassVar[Mapping[str, Any]] = {"anyOf": [{"properties": {name: {"type": "null"}}} for name in ("link", "identity")]}
+EMPTY = {"anyOf": [{"type": "null"}, {"maxLength": 0}]}
+SIDE_DATA = "Where it cannot be stored it is left out, and the view names it in `left_out`"
 
-    link = _short(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
-    identity = _short(2000, allow_none=True, metadata={"description": "Signed identity of a known contact"})
-    language = _short(35)
-    channel = text_like(r"[a-z0-9_-]{1,32}")
-    hidden = fields.Dict(keys=fields.String(), validate=_hidden, metadata=plain_values(MOST_HIDDEN, LONGEST_NAME, LONGEST_HIDDEN))
-    page = _short(2048)
+
+class StartSchema(StrictSchema):
+    also: ClassVar[Mapping[str, Any]] = {"anyOf": [{"properties": {name: EMPTY}} for name in ("link", "identity")]}
+
+    start_id = fields.String(
+        validate=validate.Length(min=SHORTEST, max=200),
+        metadata={
+            "description": "Made by the client, at random and long enough not to be guessed. The same start again leads to the same session"
+        },
+    )
+    link = _at_most(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
+    identity = _at_most(2000, allow_none=True, metadata={"description": "Signed identity of a known contact"})
+    language = fields.Raw(allow_none=True, metadata={"description": f"The respondent's language. {SIDE_DATA}"})
+    channel = fields.Raw(allow_none=True, metadata={"description": f"Matches {CHANNEL}. {SIDE_DATA}"})
+    hidden = fields.Raw(
+        allow_none=True, metadata={"description": f"At most {MOST_HIDDEN} short texts, numbers or truth values by name. {SIDE_DATA}"}
+    )
+    page = fields.Raw(allow_none=True, metadata={"description": f"The address of the page. {SIDE_DATA}"})
     consent = Truth(
         allow_none=True,
         metadata={
@@ -68,6 +72,11 @@ class StartSchema(StrictSchema):
     def _one_contact(self, data: dict[str, Any], **_: Any) -> None:
         if data.get("link") and data.get("identity"):
             raise ValidationError("identifies the contact, and so does identity: send one of them", "link")
+
+    @post_load
+    def _to_request(self, data: dict[str, Any], **_: Any) -> StartRequest:
+        main = {name: data[name] or None for name in ("start_id", "link", "identity") if name in data}
+        return StartRequest(**main, side=read_side_data(data), consent=data.get("consent"), words=data.get("words", False))
 
 
 class TokenSchema(StrictSchema):
@@ -257,6 +266,10 @@ class ViewSchema(StrictSchema):
     next_questions = fields.Dict(keys=fields.String(), values=fields.Nested(QuestionSchema))
     progress = fields.Nested(ProgressSchema)
     result = fields.Nested(ResultSchema, allow_none=True)
+    left_out = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.String()),
+        metadata={"description": "Only in the answer that starts the session: side data that was not stored, as path and message"},
+    )
     claimed = fields.Dict(metadata={"description": "The click of an email link: question, value, text; the first act confirms it"})
     consent = fields.Dict(
         metadata={"description": "Text and whether it is required; until the first answer, if the survey asks for consent"}

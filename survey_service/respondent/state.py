@@ -100,7 +100,10 @@ ASKED_AGAIN_LATER = "skip"
 
 @dataclass(frozen=True)
 class Start:
-    """How a respondent arrives. The bank's default replaces a `language` that the bank does not have."""
+    """How a respondent arrives. The bank's default replaces a `language` that the bank does not have.
+
+    `start_id` is the client's key of the start. `link` names the email link and the option that the respondent followed.
+    """
 
     language: str | None = None
     channel: str = "web"
@@ -111,6 +114,13 @@ class Start:
     shown_at: datetime | None = None  # when the first question was shown, where that was earlier
     pinned: tuple[str, int] | None = None  # the bank and version that the respondent has already seen
     claimed: ObservedAnswer | None = None
+    start_id: str | None = None
+    link: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Whom the session is for: a link, else a contact, else the empty string."""
+        return self.link or self.contact_id or ""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Which sites may embed a survey: CORS for the API, frame-ancestors for the page. There is no cookie, so no credentials are involved."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -15,9 +16,9 @@ from survey_service.web.context import Parts, parts
 ANYBODY = "*"
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
     "Access-Control-Max-Age": "7200",
 }
+HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?:, *[A-Za-z0-9-]+){0,30}")
 
 
 def check_origin() -> Response | None:
@@ -25,19 +26,29 @@ def check_origin() -> Response | None:
     origin = request.headers.get("Origin")
     if origin is None or origin == _own_origin(parts()):
         return None
+    if request.method == "OPTIONS":
+        return Response(status=204)
     allowed = allowed_origins(parts(), request.view_args or {})
     if origin not in allowed and ANYBODY not in allowed:
         raise OriginNotAllowed
     g.allowed_origin = ANYBODY if ANYBODY in allowed else origin
-    return Response(status=204) if request.method == "OPTIONS" else None
+    return None
 
 
 def add_cors(response: Response) -> Response:
-    """Let the page read the response, errors included, after a respondent call."""
-    if allowed := g.get("allowed_origin"):
+    """Let the page read the response, after a respondent call.
+
+    A page of any site may read an error, so that its developer sees the reason instead of a failed request. For the same reason every
+    preflight passes: the call itself is refused. It may have any header, because scripts of a page often add their own.
+    """
+    origin = request.headers.get("Origin")
+    readable_by_all = origin is not None and (request.method == "OPTIONS" or response.status_code >= 400)
+    if allowed := g.get("allowed_origin") or (readable_by_all and origin):
         response.headers["Access-Control-Allow-Origin"] = allowed
-        if request.method == "OPTIONS":
-            response.headers.update(PREFLIGHT)
+    if request.method == "OPTIONS":
+        response.headers.update(PREFLIGHT)
+        asked = request.headers.get("Access-Control-Request-Headers", "")
+        response.headers["Access-Control-Allow-Headers"] = asked if HEADER_NAMES.fullmatch(asked) else "Authorization, Content-Type"
     response.vary.add("Origin")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -11,7 +11,8 @@ const styles = {
   setup({ onLoad }) {
     onLoad({ filter: /\.css$/ }, async ({ path }) => {
       const { outputFiles } = await build({ entryPoints: [path], minify: true, write: false });
-      return { contents: outputFiles[0].text.trim(), loader: "text" };
+      // The values of custom properties stay as they are written, with spaces that mean nothing here.
+      return { contents: outputFiles[0].text.trim().replace(/([:,]) /g, "$1"), loader: "text" };
     });
   },
 };

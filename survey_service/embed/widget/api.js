@@ -1,26 +1,23 @@
 // The client of the respondent API: /api/v1 on the host that has sent this module.
+import { json } from "./dom.js";
+
 export const HOST = new URL(import.meta.url).origin;
 
-// Sends one request: POST with a body, GET without. A body carries its token itself, a GET names it in its header.
-// A string as body is sent as text/plain, which needs no preflight. With keepalive an answer survives the end of the page.
-export const request = (survey, path, body) =>
-  fetch(`${HOST}/api/v1/${path}`, {
-    method: body ? "POST" : "GET",
-    body: JSON.stringify(body),
-    headers: body ? {} : { Authorization: `Bearer ${survey._token}` },
-    keepalive: true,
-    signal: AbortSignal.timeout(1e4),
-  });
+// Sends one request. Its body carries the token, because pages and proxies change or strip headers. A string as body is sent as text/plain,
+// which needs no preflight. With keepalive an answer survives the end of the page.
+export const request = (path, body) =>
+  fetch(`${HOST}/api/v1/${path}`, { method: "POST", body: json(body), keepalive: true, signal: AbortSignal.timeout(1e4) });
 
-// Sends a request until the server replies, four times at most, and returns the JSON of the reply.
+// Sends a request until the server replies, four times at most, and returns the view in the reply.
 // Throws {status, code, detail} where the server refuses, and {code: "unreachable"} without a status where no reply came.
+// A reply of a proxy, a service worker or a captive portal is none, whatever its status.
 export const call = async (survey, path, body) => {
   for (const wait of [400, 800, 1600, 0]) {
-    const reply = await request(survey, path, body).catch(() => ({}));
-    const content = await reply.json?.().catch(() => {});
-    if (reply.ok && content) return content;
-    // 429 means "later"; every other 4xx is final.
-    if (/^4(?!29)/.test(reply.status)) throw { status: reply.status, ...content };
+    const reply = await request(path, body).catch(() => ({}));
+    const content = (await reply.json?.().catch(() => {})) ?? {};
+    if (reply.ok && content.survey == survey._name && (survey._session ?? content.session) == content.session) return content;
+    // 429 means "later"; every other 4xx of ours is final.
+    if (/^urn:discern:/.test(content.type) && /^4(?!29)/.test(content.status)) throw content;
     await new Promise((done) => setTimeout(done, wait));
   }
   throw { code: "unreachable" };

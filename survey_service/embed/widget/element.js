@@ -2,39 +2,48 @@
 import { createSurvey, keepDraft, start } from "./survey.js";
 import { flush, pump } from "./queue.js";
 import { reopen } from "./screen.js";
+import { whenSeen } from "./start_moment.js";
+
+const TYPED = ["keydown", "keypress", "keyup"];
+const EVENTS = ["online", "pagehide", "visibilitychange", ...TYPED];
 
 export class PersonaSurvey extends HTMLElement {
   #survey;
 
   connectedCallback() {
-    addEventListener("online", this);
-    addEventListener("pagehide", this);
-    // The page has moved the element: the survey goes on where it was.
-    if (this.#survey) return reopen(this.#survey);
-    const survey = (this.#survey = createSurvey(this));
-    // A dialog starts when somebody opens it.
-    if (survey._dialog) return;
-    if (this.hasAttribute("lazy"))
-      new IntersectionObserver(([{ isIntersecting }], watcher) => {
-        if (isIntersecting) {
-          watcher.disconnect();
-          start(survey);
-        }
-      }).observe(this);
-    else start(survey);
+    // Capturing at the window is earlier than every listener of the page below it.
+    for (const type of EVENTS) addEventListener(type, this, true);
+    const survey = (this.#survey ??= createSurvey(this));
+    // Where the page has moved the element, the survey goes on where it was. A dialog starts when somebody opens it.
+    if (survey._started) reopen(survey);
+    else if (!survey._dialog) whenSeen(survey, start);
   }
 
   disconnectedCallback() {
-    removeEventListener("online", this);
-    removeEventListener("pagehide", this);
+    for (const type of EVENTS) removeEventListener(type, this, true);
+    const survey = this.#survey;
+    survey._wait?.abort();
+    // An element that is moved is connected again at once; one that is removed leaves with its ticks.
+    setTimeout(() => {
+      if (this.isConnected) return;
+      keepDraft(survey);
+      pump(survey);
+    });
   }
 
-  handleEvent({ type }) {
+  handleEvent(event) {
     const survey = this.#survey;
-    if (type == "pagehide") {
+    if (TYPED.includes(event.type)) {
+      // Keys typed into the survey are not for the page's shortcuts. Keys that leave a field, and combinations, stay the page's.
+      const { key, ctrlKey, metaKey } = event;
+      const leaves = /^(Tab|Escape|F\d+)$/.test(key) || ((ctrlKey || metaKey) && !event.getModifierState("AltGraph"));
+      if (!leaves && event.composedPath().includes(survey._frame)) event.stopImmediatePropagation();
+    } else if (event.type == "online" || !(event.type == "pagehide" || document.hidden)) {
+      if (survey._failed) start(survey);
+      else pump(survey);
+    } else {
       keepDraft(survey);
       flush(survey);
-    } else if (survey._failed) start(survey);
-    else pump(survey);
+    }
   }
 }

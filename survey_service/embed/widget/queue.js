@@ -2,11 +2,14 @@
 import { call, request } from "./api.js";
 import { emit } from "./dom.js";
 import { fail, say } from "./screen.js";
+import { begin } from "./session.js";
 
-// Adds a request about the session. Nothing is sent before the next `pump`.
+// Adds a request about the session: [act, body]. Nothing is sent before the next `pump`.
 export const push = (survey, act, body) => {
-  survey._queue.push([`${survey._path}/${act}`, { ...body, token: survey._token }]);
+  survey._queue.push([act, body]);
 };
+
+const address = (survey, act) => `sessions/${survey._session}/${act}`;
 
 // Sends what waits, and then lets the survey take the last view. While the server cannot be reached, it tries again every five seconds.
 export const pump = async (survey) => {
@@ -16,14 +19,15 @@ export const pump = async (survey) => {
   let view, refused;
   try {
     while (queue.length) {
-      view = await call(survey, ...queue[0]).catch((problem) => {
+      const [act, body] = queue[0];
+      view = await call(survey, address(survey, act), { ...body, token: survey._token }).catch((problem) => {
         if (!problem.status) throw problem;
         emit(survey, "surveyerror", (refused = problem));
       });
       queue.shift();
     }
     // What was refused is dropped: the survey goes on from where the server is.
-    if (refused) view = await call(survey, survey._path);
+    if (refused) view = await begin(survey);
     if (view) survey._take(survey, view, refused);
   } catch (problem) {
     if (problem.status) fail(survey, problem);
@@ -37,7 +41,14 @@ export const pump = async (survey) => {
   if (view && queue.length) pump(survey);
 };
 
-// Sends everything at once without waiting for replies, because the page ends.
-export const flush = (survey) => {
-  for (const item of survey._queue) request(survey, ...item).catch(() => {});
+// Sends everything that waits, because the page may end: answers that follow each other in one request, so that they arrive in order. The
+// longest three have 48 kB, and browsers take 64 kB from a page that ends. What arrives again later has the same id and counts once.
+export const flush = async (survey) => {
+  const waiting = [...survey._queue];
+  while (waiting.length) {
+    const answers = [];
+    while (answers.length < 3 && waiting[0]?.[0] == "answers") answers.push(waiting.shift()[1]);
+    const [act, body] = answers[0] ? ["answers", { answers }] : waiting.shift();
+    await request(address(survey, act), { ...body, token: survey._token }).catch(() => {});
+  }
 };

@@ -1,5 +1,6 @@
 // The screen: the nodes inside the shadow root, which stand in the page, in a dialog or in the corner of the window.
 import { emit, make } from "./dom.js";
+import { seenOf } from "./questions.js";
 import styles from "./styles.css";
 import { word } from "./translations.js";
 
@@ -10,14 +11,20 @@ SHEET.replaceSync(styles);
 export const buildScreen = (survey, enter) => {
   const element = survey._element;
   const mode = element.getAttribute("mode");
-  survey._slot = make("slot");
+  survey._slot = make("slot", {});
+  survey._title = make("p", { part: "title" });
   survey._note = make("p", { part: "note" });
   survey._progress = make("p", { part: "progress" });
-  survey._field = make("fieldset");
+  survey._field = make("fieldset", {});
   survey._field.setAttribute("aria-describedby", "h s");
   survey._status = make("p", { id: "s", role: "status", part: "status" });
   survey._form = make("form", {
-    oninput: () => (survey._begun = true),
+    autocomplete: "off",
+    oninput: () => {
+      survey._begun = true;
+      survey._none = false;
+      survey._seen = seenOf(survey._field.elements);
+    },
     // The second click of a double click must not answer the next question.
     onclick: (event) => {
       if (event.detail > 1) event.preventDefault();
@@ -82,15 +89,21 @@ export const lay = (survey, buttons, text, ...controls) => {
   const active = element.getRootNode().activeElement;
   if (survey._laid != buttons) {
     survey._laid = buttons;
+    // What floats above the page says what it is, and the author's words invite.
+    if (survey._floats) survey._title.textContent = word(survey, "title");
     survey._form.replaceChildren(
+      survey._title,
       survey._note,
       survey._progress,
       survey._field,
       survey._status,
       ...buttons.split(",").map((value) => value && makeButton(survey, value)),
+      survey._dialog
+        ? make("button", { type: "button", className: "x", part: "dismiss", textContent: "×", ariaLabel: word(survey, "close"), onclick: () => close(survey) })
+        : "",
     );
   }
-  const legend = make("legend", { tabIndex: -1, part: "question", textContent: text });
+  const legend = make("legend", { tabIndex: -1, part: "question", textContent: text, lang: survey._question?.lang });
   survey._field.replaceChildren(legend, ...controls);
   if (survey._floats) survey._frame.ariaLabel = text;
   if (survey._acted && [null, element, document.body].includes(active)) legend.focus();

@@ -1,45 +1,54 @@
-// The start of a session: a remembered session is resumed, otherwise the server begins a new one.
+// The start of a session. The server gives the same session for the same start, so a remembered start resumes it.
 import { call } from "./api.js";
-import { emit } from "./dom.js";
+import { emit, newId } from "./dom.js";
 import { memory } from "./storage.js";
 
-// Returns the view of the remembered session. Returns undefined where a new session shall begin, and {} where nobody shall be asked.
-export const resume = async (survey) => {
-  try {
-    // Where nothing is remembered, this throws, and a new session begins.
-    const [path, token] = memory(survey);
-    // Somebody who did not agree is asked again only after pressing something, such as what opens the dialog.
-    if (!path) return survey._acted ? undefined : {};
-    survey._token = token;
-    const view = await call(survey, path + "?words");
-    if (view.status == "expired") return;
-    survey._path = path;
-    return view;
-  } catch {}
+// Asks the server for the session and returns its view: the remembered one, or a new one where that has expired or is somebody else's.
+// Returns undefined where nobody shall be asked. The server gives no token while it waits for consent.
+export const begin = async (survey) => {
+  const known = memory(survey);
+  const old = survey._session;
+  // Somebody who did not agree is asked again only after pressing something, such as what opens the dialog.
+  if (known == "" && !survey._acted) return;
+  survey._start ??= known || newId();
+  const view = await ask(survey, known || old).catch((problem) => {
+    if (!known || problem.code != "somebody_else") throw problem;
+  });
+  if (view && !(known && view.status == "expired")) return view;
+  survey._start = newId();
+  return ask(survey);
 };
 
-// Asks the server to begin a session and returns its first view. The server gives no token while it waits for consent.
-export const begin = async (survey) => {
+const ask = async (survey, resumes) => {
   const element = survey._element;
   const hidden = {};
   for (const { name, value } of element.attributes) if (name.startsWith("hidden-")) hidden[name.slice(7)] = value;
-  const link = element.getAttribute("link");
-  const view = await call(survey, `surveys/${element.getAttribute("survey")}/sessions`, {
+  survey._session = undefined;
+  const view = await call(survey, `surveys/${survey._name}/sessions`, {
+    start_id: survey._start,
     page: location.origin + location.pathname,
-    language: element.closest("[lang]")?.lang || navigator.language,
+    language: languageOf(element) || navigator.languages.join(),
     identity: element.getAttribute("identity"),
-    // An empty attribute means that the address of the page carries the token of the link.
-    link: link == "" ? location.hash.split("discern=")[1] : link,
+    link: survey._link,
     consent: survey._agreed,
     words: true,
     hidden,
   });
+  view.left_out?.map(({ path, message }) => console.warn("Discern:", path, message));
   const { session, token } = view;
   if (token) {
-    survey._path = `sessions/${session}`;
+    survey._session = session;
     survey._token = token;
-    memory(survey, [survey._path, token]);
-    emit(survey, "surveystart", { session });
+    memory(survey, survey._start);
+    if (!resumes) emit(survey, "surveystart", { session });
   }
   return view;
+};
+
+// Returns the language of the nearest element that names one. A shadow root is part of the element that has it.
+const languageOf = (node) => {
+  for (; node; node = node.getRootNode().host) {
+    const language = node.closest("[lang]")?.lang;
+    if (language) return language;
+  }
 };

@@ -1,23 +1,26 @@
 // The course of a survey: the questions, the actions of the person, and the responses of the server.
-import { emit, make } from "./dom.js";
+import { emit, make, newId } from "./dom.js";
 import { controlsOf, seenOf, valueOf } from "./questions.js";
 import { pump, push } from "./queue.js";
-import { appear, buildScreen, close, fail, givenOn, lay, makeButton, say } from "./screen.js";
-import { begin, resume } from "./session.js";
-import { DECLINED, memory } from "./storage.js";
+import { appear, buildScreen, close, complain, fail, givenOn, lay, makeButton, say } from "./screen.js";
+import { begin } from "./session.js";
+import { DECLINED, memory, wasInvited } from "./storage.js";
 import { word } from "./translations.js";
-
-// An id has to be unique within a session only.
-const newId = () => `${Math.random()}`;
 
 // Makes the record of one survey. Every function of this folder that needs the survey takes this record.
 // The build shortens the names of fields that begin with "_". Fields that come later:
-//   _path, _token       of the session, once there is one
+//   _start              the key of the start, by which the server knows the session again
+//   _session, _token    of the session, once there is one
+//   _wait               ends the wait for the moment to start
+//   _started            the survey has asked the server for a session
 //   _words              the texts in the language of the session
 //   _view               what the server said last
 //   _question, _since   what the screen shows, and since when
 //   _busy               the next question is not known yet, so the buttons of an answer do nothing
 //   _begun              the person has begun to answer the question
+//   _seen               the options that were on the screen at the last tick
+//   _drafted            the ticks that were sent without "Continue"
+//   _none               the person was asked whether none of the options fits
 //   _acted              the person has pressed something
 //   _most               how many questions there can be; the figure never grows
 //   _said               the key of the text in the status line
@@ -26,12 +29,16 @@ const newId = () => `${Math.random()}`;
 // screen.js adds the nodes (_slot, _frame, _dialog where there is one, _box, _form, _note, _progress, _field, _status), _floats, which is
 // true for a dialog and for a corner, and _laid, the buttons that are laid out.
 export const createSurvey = (element) => {
+  const link = element.getAttribute("link");
   const survey = {
     _element: element,
+    _name: element.getAttribute("survey"),
+    // An empty attribute means that the address of the page carries the token of the link.
+    _link: link == "" ? location.hash.split("discern=")[1] : link,
     // The screen and the queue call these two.
     _act: act,
     _take: take,
-    // Requests that the server has not yet got, as pairs of path and body.
+    // Requests that the server has not yet got, as pairs of act and body.
     _queue: [],
     _agreed: false,
   };
@@ -39,18 +46,19 @@ export const createSurvey = (element) => {
   return survey;
 };
 
-// Resumes or begins a session and shows its first question. An invitation that was declined on this page stays away.
+// Resumes or begins a session and shows its question. An invitation that was declined on this page, or shown lately, stays away.
 export const start = async (survey) => {
-  if (survey._busy || (survey._box.popover && DECLINED.has(survey._element.getAttribute("survey")))) return;
-  survey._busy = true;
+  const invites = survey._box.popover && !survey._session;
+  if (survey._busy || (invites && (DECLINED.has(survey._name) || wasInvited(survey)))) return;
+  survey._busy = survey._started = true;
   survey._failed = false;
   try {
-    const view = (await resume(survey)) ?? (await begin(survey));
+    const view = await begin(survey);
     // An invitation that was answered is not repeated.
-    if (view.question || (view.status && !survey._box.popover)) {
+    if (view?.question || (view && !survey._box.popover)) {
       survey._words = view.words;
       appear(survey);
-      (survey._path ? take : ask)(survey, view);
+      (survey._session ? take : ask)(survey, view);
     }
   } catch (problem) {
     fail(survey, problem);
@@ -63,7 +71,7 @@ const enter = (survey, event) => {
   event.preventDefault();
   survey._acted = true;
   survey._dialog.showModal();
-  if (!survey._path) start(survey);
+  if (!survey._session) start(survey);
 };
 
 // Takes a view of the server. The server decides, but a question that somebody has begun to answer stays.
@@ -76,8 +84,10 @@ const take = (survey, view, refused) => {
   if (question.id != survey._question?.id && (survey._busy || !survey._begun)) show(survey, question, progress.answered + 1, view);
   else {
     survey._busy = false;
+    const why = refused?.errors?.[0].key;
+    if (refused) complain(survey, survey._words[why] ? why : "choose");
     // What was said about the answer stays, what was said about the connection does not.
-    say(survey, refused ? "choose" : survey._said != "offline" && survey._said);
+    else say(survey, survey._said != "offline" && survey._said);
   }
 };
 
@@ -101,6 +111,11 @@ const act = (survey, key) => {
   const { id: question, type, n } = survey._question;
   const kind = /continue|right/.test(key) ? "answer" : key.replace("-", "_");
   const value = kind != "answer" ? undefined : key == "right" ? claimed.value : valueOf(survey);
+  // Nothing ticked may be an answer or a slip: the second press says which.
+  if (type == "multiple" && value && !value[0] && !survey._none) {
+    survey._none = true;
+    return say(survey, "none");
+  }
   if (value === null || !emit(survey, "surveyanswer", { question, kind, value }, true)) return;
   // Only "single" and "scale" have one question ahead for each answer.
   const next = asked.id == question && next_questions[ahead[kind != "answer" ? "skip" : type[0] == "s" && value]];
@@ -121,7 +136,8 @@ const ask = (survey, { consent, language }) => {
 // Shows a question. An answer that was clicked in an email is shown as text, and not preselected.
 const show = (survey, question, n, { claimed, consent } = {}) => {
   survey._question = { ...question, n, answer: claimed?.text };
-  survey._begun = survey._busy = false;
+  survey._begun = survey._busy = survey._none = false;
+  survey._drafted = "";
   survey._since = performance.now();
   survey._note.textContent = survey._agreed ? "" : consent?.text;
   const chosen = claimed && word(survey, "chosen");
@@ -132,7 +148,7 @@ const show = (survey, question, n, { claimed, consent } = {}) => {
     survey,
     `continue,back,dont-know,skip${survey._element.hasAttribute("refuse") ? ",refuse" : ""}${survey._floats ? ",no-thanks" : ""}`,
     question.text,
-    make("p", { id: "h", part: "help", textContent: question.help }),
+    make("p", { id: "h", part: "help", textContent: question.help, lang: question.help_lang }),
     ...controlsOf(question),
   );
   survey._form.querySelector("[value=back]").disabled = !question.can_go_back;
@@ -148,19 +164,21 @@ const answer = (survey, kind, value, draft) => {
 // Keeps the ticks of somebody who leaves the page without "Continue": what was on the screen is known, the rest is missing.
 export const keepDraft = (survey) => {
   const ticked = givenOn(survey);
-  if (survey._question?.type != "multiple" || survey._busy || !survey._begun || !ticked[0]) return;
-  answer(survey, "answer", { ticked, seen: seenOf(survey._field.elements) }, true);
+  if (survey._question?.type != "multiple" || survey._busy || !survey._begun || !ticked[0] || survey._drafted == ticked) return;
+  survey._drafted = `${ticked}`;
+  // What the page has removed is nowhere on the screen.
+  answer(survey, "answer", { ticked, seen: survey._element.isConnected ? seenOf(survey._field.elements) : survey._seen }, true);
 };
 
 // Somebody leaves: what was answered counts. Where nobody agreed, the browser stores only that, and only with the attribute "remember".
 const leave = (survey) => {
-  if (survey._box.popover) DECLINED.add(survey._element.getAttribute("survey"));
+  if (survey._box.popover) DECLINED.add(survey._name);
   if (survey._view?.question) {
     push(survey, "finish", {});
     pump(survey);
   }
-  if (!survey._path) {
-    memory(survey, []);
+  if (!survey._session) {
+    memory(survey, "");
     end(survey, { status: "declined" });
   }
   close(survey);
@@ -168,6 +186,7 @@ const leave = (survey) => {
 
 // Shows the result, or how the survey ended.
 const end = (survey, { result, status }) => {
+  const leads = /^https?:/.test(result?.redirect);
   survey._question = null;
   survey._note.textContent = "";
   say(survey);
@@ -175,7 +194,9 @@ const end = (survey, { result, status }) => {
     survey,
     survey._floats ? "close" : "",
     survey._words[status] ? word(survey, status) : result?.text || word(survey, "thanks"),
-    /^https?:/.test(result?.redirect) ? make("a", { href: result.redirect, textContent: word(survey, "continue") }) : "",
+    leads ? make("a", { href: result.redirect, textContent: word(survey, "continue") }) : "",
   );
-  if (survey._acted) emit(survey, "surveycomplete", { status, result });
+  if (!survey._acted || !emit(survey, "surveycomplete", { status, result }, true)) return;
+  // An end without words leads on at once; the page may prevent it.
+  if (leads && !result.text) location.assign(result.redirect);
 };

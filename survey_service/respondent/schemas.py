@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
-from survey_service.respondent.side_data import CHANNEL, MOST_HIDDEN, SideData, read_side_data
+from survey_service.respondent.side_data import CHANNEL, LONGEST_SECONDS, MOST_HIDDEN, SideData, read_side_data, usable_seconds
 from survey_service.respondent.start_ids import SHORTEST
 from survey_service.respondent.state import GivenAnswer
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of
-from survey_service.web.strict_json import Number, Truth
+from survey_service.web.strict_json import Truth
 
 KINDS = ("answer", "skip", "dont_know", "refuse")
 MOST_ANSWERS = 100
@@ -139,11 +139,12 @@ class AnswerSchema(StrictSchema):
     question = _short(100, required=True)
     kind = fields.String(required=True, validate=validate.OneOf(KINDS))
     value = fields.Raw(allow_none=True, metadata={"anyOf": VALUES})
-    website = fields.String(
-        validate=validate.Length(max=2000),
-        metadata={"description": "A field that people do not see: if it is filled, the answer counts as no evidence"},
+    website = fields.Raw(
+        allow_none=True, metadata={"description": "A field that people do not see: if it is filled, the answer counts as no evidence"}
     )
-    seconds = Number(allow_nan=False, allow_none=True, validate=validate.Range(min=0, max=86_400))
+    seconds = fields.Raw(
+        allow_none=True, metadata={"description": f"How long the question was shown, 0 to {LONGEST_SECONDS}; anything else is not used"}
+    )
     draft = Truth(metadata={"description": "Not confirmed by the respondent: it counts, and its question is still asked"})
 
     @validates_schema
@@ -155,8 +156,8 @@ class AnswerSchema(StrictSchema):
 
     @post_load
     def _to_request(self, data: dict[str, Any], **_: Any) -> GivenAnswer:
-        trap = data.pop("website", "")
-        return GivenAnswer(**data, trapped=bool(trap))
+        trap, seconds = data.pop("website", ""), data.pop("seconds", None)
+        return GivenAnswer(**data, seconds=usable_seconds(seconds), trapped=bool(trap))
 
 
 class OneAnswerSchema(AnswerSchema, TokenSchema):

@@ -283,7 +283,7 @@ def test_the_explanation_adds_up(service):
 
 
 def test_only_listed_origins_may_call_the_survey(service):
-    """CORS allows the origins of the survey; a simple request from another origin is refused, not only hidden from its script."""
+    """CORS allows the origins of the survey; a simple request from another origin is refused, and its script can read why."""
     start = "/api/v1/surveys/all/sessions"
     welcome = service.client.post(start, data="{}", content_type="text/plain", headers={"Origin": "https://shop.example"})
     assert welcome.status_code == 201
@@ -291,15 +291,17 @@ def test_only_listed_origins_may_call_the_survey(service):
 
     stranger = service.client.post(start, data="{}", content_type="text/plain", headers={"Origin": "https://evil.example"})
     assert (stranger.status_code, stranger.json["code"]) == (403, "origin_not_allowed")
-    assert "Access-Control-Allow-Origin" not in stranger.headers
+    assert stranger.headers["Access-Control-Allow-Origin"] == "https://evil.example"
 
     session = f"/api/v1/sessions/{welcome.json['session']}"
     preflight = service.client.options(
         session, headers={"Origin": "https://shop.example", "Access-Control-Request-Headers": "authorization"}
     )
     assert preflight.status_code == 204
-    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
-    assert service.client.options(session, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert preflight.headers["Access-Control-Allow-Headers"] == "authorization"
+    assert service.client.options(session, headers={"Origin": "https://evil.example"}).status_code == 204
+    refused = service.client.get(session, headers={"Origin": "https://evil.example", "Authorization": f"Bearer {welcome.json['token']}"})
+    assert (refused.status_code, refused.json["code"]) == (403, "origin_not_allowed")
 
 
 def test_the_browser_gets_no_probability_and_no_persona(service):

@@ -52,12 +52,7 @@ BODIES = [
     ('{"answer_id": "\\ud800", "question": "owns", "kind": "skip"}', 400, "malformed_body", None),
     ('{"answer_id": "\\u0000", "question": "owns", "kind": "skip"}', 400, "malformed_body", None),
     (json.dumps(GOOD)[:-1] + ', "value": "no"}', 400, "malformed_body", None),
-    (json.dumps({**GOOD, "seconds": "1"}), 422, "invalid", {"seconds"}),
     (json.dumps({**GOOD, "draft": "true"}), 422, "invalid", {"draft"}),
-    (json.dumps(GOOD)[:-1] + ', "seconds": NaN}', 400, "malformed_body", None),
-    (json.dumps(GOOD)[:-1] + ', "seconds": 1e999}', 400, "malformed_body", None),
-    (json.dumps({**GOOD, "seconds": -1}), 422, "invalid", {"seconds"}),
-    (json.dumps({**GOOD, "seconds": "long"}), 422, "invalid", {"seconds"}),
     (json.dumps({**GOOD, "colour": 1, "size": 2}), 422, "invalid", {"colour", "size"}),
     (json.dumps({"kind": "answer"}), 422, "invalid", {"answer_id", "question"}),
     (json.dumps({**GOOD, "kind": "shrug"}), 422, "invalid", {"kind"}),
@@ -179,13 +174,10 @@ def test_an_unknown_method_is_a_405_with_the_allowed_ones(one_service):
 @pytest.mark.parametrize(
     ("body", "paths"),
     [
-        ({"language": 5}, {"language"}),
-        ({"channel": "Röhre"}, {"channel"}),
-        ({"hidden": {"a": {"b": 1}}}, {"hidden"}),
-        ({"hidden": [1]}, {"hidden"}),
-        ({"page": "x" * 3000}, {"page"}),
         ({"identity": "forged"}, {"identity"}),
-        ({"who": "me", "language": ""}, {"who", "language"}),
+        ({"link": "x" * 300}, {"link"}),
+        ({"start_id": "short"}, {"start_id"}),
+        ({"who": "me", "consent": "yes"}, {"who", "consent"}),
     ],
 )
 def test_an_invalid_start_creates_no_session(service, body, paths):

@@ -129,13 +129,13 @@ def test_every_kind_of_page_says_who_may_frame_it(service):
 
 
 def test_every_kind_of_answer_says_which_site_may_read_it(service):
-    """The shop may read its survey's responses, everyone the widget, and nobody a response to an API key."""
+    """The shop may read its survey's responses, everyone the widget and the reason of a refusal, and nobody a response to an API key."""
     for kind, (address, token) in kinds(service).items():
         for origin in (SHOP, "https://evil.example", "null"):
             headers = {"Origin": origin, **({"Authorization": token} if token else {})}
             response = service.client.get(address, headers=headers)
             allowed = response.headers.get("Access-Control-Allow-Origin")
-            wanted = READ_BY.get(kind)
+            wanted = origin if kind == "respondent" else READ_BY.get(kind)
             assert allowed == (wanted if wanted in ("*", origin) else None), (kind, origin)
             assert "Access-Control-Allow-Credentials" not in response.headers
             if kind == "respondent":

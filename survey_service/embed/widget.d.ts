@@ -1,6 +1,7 @@
 // Types of <persona-survey>. Save this file beside your own types, or point `paths` at it. React: widget-react.d.ts too.
 
 export type AnswerKind = "answer" | "skip" | "dont_know" | "refuse";
+/** A number question has the text as it was typed; the service reads it. */
 export type AnswerValue = string | number | string[];
 
 export interface SurveyEvents {
@@ -10,7 +11,7 @@ export interface SurveyEvents {
   surveyquestion: CustomEvent<{ question: string }>;
   /** Before sending: `preventDefault()` keeps it from being sent. */
   surveyanswer: CustomEvent<{ question: string; kind: AnswerKind; value?: AnswerValue }>;
-  /** The end. `declined`: the person did not agree to be asked. */
+  /** The end. `preventDefault()` keeps a result without text from leading on. `declined`: the person did not agree to be asked. */
   surveycomplete: CustomEvent<{
     status: "complete" | "finished" | "expired" | "declined";
     result?: { text: string | null; redirect: string | null } | null;
@@ -21,8 +22,8 @@ export interface SurveyEvents {
 
 export type Word =
   | "continue" | "back" | "dont-know" | "skip" | "refuse" | "no-thanks" | "close" | "progress"
-  | "choose" | "number" | "text" | "plain" | "outside" | "offline" | "thanks" | "expired"
-  | "chosen" | "change" | "right" | "consent" | "agree" | "declined";
+  | "choose" | "none" | "number" | "text" | "plain" | "too-long" | "outside" | "offline" | "thanks" | "expired"
+  | "chosen" | "change" | "right" | "consent" | "agree" | "declined" | "dismiss" | "title";
 
 /** Attributes of the element. The ones without a value are on when they are there. */
 export type PersonaSurveyAttributes = {
@@ -33,6 +34,10 @@ export type PersonaSurveyAttributes = {
   link?: string;
   identity?: string;
   lazy?: "" | true;
+  delay?: string | number;
+  scroll?: string | number;
+  exit?: "" | true;
+  every?: string | number;
   remember?: "" | true;
   refuse?: "" | true;
 } & { [hidden in `hidden-${string}`]?: string } & { [label in `label-${Word}`]?: string };

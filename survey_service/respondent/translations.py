@@ -346,24 +346,9 @@ FROM_RIGHT = ("ar", "fa", "he", "ur")
 """Languages written from right to left; a bank may speak some that the interface does not."""
 
 IN_WIDGET = (
-    *(
-        "continue",
-        "back",
-        "dont_know",
-        "skip",
-        "refuse",
-        "no_thanks",
-        "close",
-        "progress",
-        "choose",
-        "none",
-        "number",
-        "plain",
-        "write",
-        "outside",
-    ),
-    *("outside", "offline", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
-)
+    "continue back dont_know skip refuse no_thanks close progress choose none number plain write too_long outside "
+    "offline thanks expired chosen change right consent agree declined"
+).split()
 """What the widget says. The page around it may replace each text by an attribute ``label-...``."""
 
 RENAMED = {"write": "text"}
@@ -380,7 +365,7 @@ def words_of_widget(language: str) -> dict[str, str]:
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
     labels = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
-    return {**labels, "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
+    return {**labels, "dismiss": f"{words['close']} ×", "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
 
 
 def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:

@@ -130,23 +130,6 @@ def test_the_widget_supports_right_to_left_languages(visitor):
     assert visitor.survey.locator("section").evaluate("(node) => [node.lang, getComputedStyle(node).direction]") == ["ar", "rtl"]
 
 
-@pytest.mark.parametrize(
-    ("scheme", "attributes", "paper", "ink"),
-    [
-        ("light", "", "rgb(255, 255, 255)", "rgb(27, 31, 36)"),
-        ("dark", "", "rgb(23, 25, 28)", "rgb(232, 234, 237)"),
-        ("dark", 'theme="light"', "rgb(255, 255, 255)", "rgb(27, 31, 36)"),
-    ],
-)
-def test_the_widget_follows_the_colour_scheme(world, new_page, scheme, attributes, paper, ink):
-    """It is light on a page that is always light."""
-    visitor = Visitor(world, new_page(color_scheme=scheme))
-    visitor.visit(attributes)
-    visitor.expect_question("Which colour?")
-    style = visitor.survey.locator("section").evaluate("(node) => [getComputedStyle(node).backgroundColor, getComputedStyle(node).color]")
-    assert style == [paper, ink]
-
-
 def test_a_page_can_style_the_widget(visitor):
     """Custom properties and parts set its style from outside."""
     style = (

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from flask import Flask, Response
 from playwright.sync_api import Locator, Page, expect
@@ -16,6 +17,8 @@ from werkzeug.serving import make_server
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
 from survey_service.banks.publishing import publish
+from survey_service.contacts.directory import find_or_create
+from survey_service.contacts.identity import sign_identity
 from survey_service.email_links.create import LIFETIME, Recipient, create_links, prepare_mailing
 from survey_service.email_links.rendering import Drafts
 from survey_service.links.tokens import LinkTokens
@@ -107,6 +110,14 @@ class World:
         url = draft.url if option is None else next(linked.url for linked in draft.options if linked.id == option)
         return url.rpartition("/")[2]
 
+    def identity(self, contact: str, seconds_ago: float = 0) -> str:
+        """Return the signed identity of a contact, as a server of the shop got it so many seconds ago."""
+        with self.parts.store.writing() as session:
+            found, _ = find_or_create(session, self.parts.keys, contact, utc_now())
+            contact_id = found.id
+        with signing_clock(utc_now().timestamp() - seconds_ago):
+            return sign_identity(self.parts.keys, contact_id)
+
     def wait_for_answers(self, session_id: str, wanted: list[tuple[str, str, Any]]) -> None:
         """Wait until the session has exactly these answers: the widget shows the next question before they arrive."""
         until = time.monotonic() + 10
@@ -121,6 +132,13 @@ class World:
             assert time.monotonic() < until, f"only {answers} was stored"
             threading.Event().wait(0.02)
         return answers
+
+
+@contextmanager
+def signing_clock(timestamp: float) -> Iterator[None]:
+    """Sign tokens as at this time, in seconds since 1970."""
+    with patch("itsdangerous.timed.TimestampSigner.get_timestamp", lambda _: int(timestamp)):
+        yield
 
 
 @dataclass

@@ -4,8 +4,7 @@ import { flush, pump } from "./queue.js";
 import { reopen } from "./screen.js";
 import { whenSeen } from "./start_moment.js";
 
-const TYPED = ["keydown", "keypress", "keyup"];
-const EVENTS = ["online", "pagehide", "visibilitychange", ...TYPED];
+const EVENTS = ["online", "pagehide", "visibilitychange", "keydown", "keypress", "keyup"];
 
 export class PersonaSurvey extends HTMLElement {
   #survey;
@@ -33,17 +32,15 @@ export class PersonaSurvey extends HTMLElement {
 
   handleEvent(event) {
     const survey = this.#survey;
-    if (TYPED.includes(event.type)) {
+    const { type, key, ctrlKey, metaKey } = event;
+    if (key) {
       // Keys typed into the survey are not for the page's shortcuts. Keys that leave a field, and combinations, stay the page's.
-      const { key, ctrlKey, metaKey } = event;
-      const leaves = /^(Tab|Escape|F\d+)$/.test(key) || ((ctrlKey || metaKey) && !event.getModifierState("AltGraph"));
+      const leaves = /^(Tab|Esc|F\d)/.test(key) || ((ctrlKey || metaKey) && !event.getModifierState("AltGraph"));
       if (!leaves && event.composedPath().includes(survey._frame)) event.stopImmediatePropagation();
-    } else if (event.type == "online" || !(event.type == "pagehide" || document.hidden)) {
-      if (survey._failed) start(survey);
-      else pump(survey);
-    } else {
+    } else if (type == "pagehide" || document.hidden) {
       keepDraft(survey);
       flush(survey);
-    }
+    } else if (survey._failed && type == "online") start(survey);
+    else pump(survey);
   }
 }

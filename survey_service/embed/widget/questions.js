@@ -5,23 +5,28 @@ import { complain, givenOn } from "./screen.js";
 // Returns the controls of a question. Only an earlier answer of the person is selected.
 export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_lang, unit = "", unit_lang, given }) => {
   const before = [given?.ticked ?? given ?? []].flat().map(String);
-  const choice = (type, value, ...text) =>
-    make("label", { part: "option" }, make("input", { type, name: "v", value, checked: before.includes(value) }), make("span", {}, ...text));
-  const label = (point, className) => make("small", { textContent: labels[point] ?? "", lang: labels_lang, className });
+  const choice = (type, value, text, lang, more) =>
+    make(
+      "label",
+      { part: "option" },
+      make("input", { type, name: "v", value, checked: before.includes(value), ...more }),
+      make("span", { textContent: text, lang }),
+    );
+  const label = (point) => make("small", { textContent: labels[point], lang: labels_lang });
 
   if (options)
-    return options.map(({ id, text, lang }) =>
-      choice(type == "single" ? "radio" : "checkbox", id, make("span", { textContent: text, lang })),
-    );
+    return options.map(({ id, text, lang }) => choice(type == "single" ? "radio" : "checkbox", id, text, lang));
   if (type == "scale") {
     // Points stand in rows of five, or of six where a row of five would leave a single point in the last: 5 + 5, 6 + 5. The words of the
     // two ends stand below. A scale with words between its ends is a list.
     const ends = Object.keys(labels).every((point) => point == min || point == max);
     const points = make("div", { className: ends ? "s" : "" });
     points.style.setProperty("--n", (max - min) % 5 ? 5 : 6);
-    for (let point = min; point <= max; point++)
-      points.append(choice("radio", `${point}`, `${point} `, label(point, ends ? "o" : "")));
-    return [points, ends ? make("div", { className: "e", ariaHidden: "true" }, label(min, ""), label(max, "")) : ""];
+    for (let point = min; point <= max; point++) {
+      const text = `${point} ${labels[point] ?? ""}`;
+      points.append(choice("radio", `${point}`, ends ? point : text, labels_lang, ends && labels[point] && { ariaLabel: text }));
+    }
+    return [points, ends ? make("div", { className: "e", ariaHidden: "true" }, label(min), label(max)) : ""];
   }
   const input = make(type == "text" ? "textarea" : "input", {
     className: "t",

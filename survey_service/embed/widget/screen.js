@@ -87,10 +87,11 @@ export const lay = (survey, buttons, text, ...controls) => {
   const element = survey._element;
   Object.assign(survey._box, { lang: survey._view.language, dir: survey._words.dir });
   const active = element.getRootNode().activeElement;
+  if (survey._dialog) buttons += ",dismiss";
   if (survey._laid != buttons) {
     survey._laid = buttons;
-    // What floats above the page says what it is, and the author's words invite.
-    if (survey._floats) survey._title.textContent = word(survey, "title");
+    // What floats above the page says what it is: an invitation in the words of the page, a dialog by the title of the survey.
+    if (survey._floats) survey._title.textContent = (survey._dialog ? "" : element.textContent.trim()) || word(survey, "title");
     survey._form.replaceChildren(
       survey._title,
       survey._note,
@@ -98,9 +99,6 @@ export const lay = (survey, buttons, text, ...controls) => {
       survey._field,
       survey._status,
       ...buttons.split(",").map((value) => value && makeButton(survey, value)),
-      survey._dialog
-        ? make("button", { type: "button", className: "x", part: "dismiss", textContent: "×", ariaLabel: word(survey, "close"), onclick: () => close(survey) })
-        : "",
     );
   }
   const legend = make("legend", { tabIndex: -1, part: "question", textContent: text, lang: survey._question?.lang });

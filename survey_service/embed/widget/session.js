@@ -9,7 +9,7 @@ export const begin = async (survey) => {
   const known = memory(survey);
   const old = survey._session;
   // Somebody who did not agree is asked again only after pressing something, such as what opens the dialog.
-  if (known == "" && !survey._acted) return;
+  if (known === "" && !survey._acted) return;
   survey._start ??= known || newId();
   const view = await ask(survey, known || old).catch((problem) => {
     if (!known || problem.code != "somebody_else") throw problem;

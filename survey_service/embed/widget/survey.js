@@ -1,6 +1,6 @@
 // The course of a survey: the questions, the actions of the person, and the responses of the server.
 import { emit, make, newId } from "./dom.js";
-import { controlsOf, seenOf, valueOf } from "./questions.js";
+import { controlsOf, valueOf } from "./questions.js";
 import { pump, push } from "./queue.js";
 import { appear, buildScreen, close, complain, fail, givenOn, lay, makeButton, say } from "./screen.js";
 import { begin } from "./session.js";
@@ -84,7 +84,7 @@ const take = (survey, view, refused) => {
   if (question.id != survey._question?.id && (survey._busy || !survey._begun)) show(survey, question, progress.answered + 1, view);
   else {
     survey._busy = false;
-    const why = refused?.errors?.[0].key;
+    const why = refused?.errors?.[0].key?.replace("_", "-");
     if (refused) complain(survey, survey._words[why] ? why : "choose");
     // What was said about the answer stays, what was said about the connection does not.
     else say(survey, survey._said != "offline" && survey._said);
@@ -98,6 +98,7 @@ const act = (survey, key) => {
     survey._agreed = true;
     return start(survey);
   }
+  if (key == "dismiss") return close(survey);
   if (key == "no-thanks" || key == "close") return leave(survey);
   if (survey._busy) return pump(survey);
   const { question: asked, ahead, next_questions, claimed, progress } = survey._view;
@@ -166,8 +167,8 @@ export const keepDraft = (survey) => {
   const ticked = givenOn(survey);
   if (survey._question?.type != "multiple" || survey._busy || !survey._begun || !ticked[0] || survey._drafted == ticked) return;
   survey._drafted = `${ticked}`;
-  // What the page has removed is nowhere on the screen.
-  answer(survey, "answer", { ticked, seen: survey._element.isConnected ? seenOf(survey._field.elements) : survey._seen }, true);
+  // What the page has removed is nowhere on the screen, so what was there at the last tick counts.
+  answer(survey, "answer", { ticked, seen: survey._seen }, true);
 };
 
 // Somebody leaves: what was answered counts. Where nobody agreed, the browser stores only that, and only with the attribute "remember".

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from question_bank.languages import direction, negotiate
+
 STRINGS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "continue": "Continue",
@@ -334,7 +336,6 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-FROM_RIGHT = ("ar", "fa", "he", "ur")
 """Languages written from right to left; a bank may speak some that the interface does not."""
 
 IN_WIDGET = (
@@ -349,7 +350,7 @@ RENAMED = {"write": "text"}
 
 def strings(language: str) -> Mapping[str, str]:
     """Return the interface in the language of the session, in English where there is no translation."""
-    return STRINGS.get(language.lower()) or STRINGS.get(language.lower().split("-")[0]) or STRINGS["en"]
+    return STRINGS[negotiate(language, STRINGS)]
 
 
 def words_of_widget(language: str) -> dict[str, str]:
@@ -357,7 +358,7 @@ def words_of_widget(language: str) -> dict[str, str]:
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
     labels = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
-    return {**labels, "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
+    return {**labels, "dir": direction(language)}
 
 
 def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
+from question_bank.languages import negotiate
 
 Text = Mapping[str, str]
 QuestionType = Literal["single", "multiple", "scale", "number", "text"]
@@ -108,7 +109,7 @@ class Question:
     minimum: float | None = None
     maximum: float | None = None
     labels: Mapping[int, Text] = field(default_factory=dict)
-    unit: str | None = None
+    unit: str | Text | None = None  # a plain string, such as km, holds in every language
     likelihood: Mapping[str, Row] = field(default_factory=dict)  # persona or persona/style -> row; empty for text, pilot
     likelihood_given: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)  # with a parent: the same keys -> parent outcome -> row
     no_answer: Mapping[str, float] | None = None
@@ -244,7 +245,25 @@ class Bank:
 
 
 def in_language(text: Text | None, language: str, default: str) -> str | None:
-    """Return the text in `language`, else in the bank's default language, else in any language it has."""
+    """Return the text in `language`, else in the nearest language that the bank has, else in its default language, else in any."""
+    found = language_of(text, language, default)
+    return text[found] if text and found else None
+
+
+def language_of(text: Text | None, language: str, default: str) -> str | None:
+    """Return the language in which `in_language` finds the text.
+
+    >>> language_of({"en": "Colour", "pt": "Cor"}, "pt-BR", "en")
+    'pt'
+    """
     if not text:
         return None
-    return text.get(language) or text.get(default) or next(iter(text.values()))
+    if text.get(language):
+        return language
+    written = [name for name in text if text[name]]
+    return negotiate(language, [name for name in (default,) if name in written] + written) if written else next(iter(text))
+
+
+def unit_in(question: Question, language: str, default: str) -> str | None:
+    """Return the unit of a number question in `language`, or in another one as `in_language` does."""
+    return question.unit if isinstance(question.unit, str) else in_language(question.unit, language, default)

@@ -20,6 +20,7 @@ from question_bank.definitions import (
     Shares,
     Signal,
     Survey,
+    Text,
     Words,
 )
 
@@ -40,9 +41,23 @@ def survives(old: Question | None, new: Question | None, value: Value) -> bool:
     an option id, a list of them or ``{"ticked": […], "seen": […]}``, a number, ``{"from": x, "to": y}`` with either end
     open, or a string.
     """
-    if old is None or new is None or (old.type, old.unit) != (new.type, new.unit):
+    if old is None or new is None or old.type != new.type or not _same_unit(old.unit, new.unit):
         return False
     return KEEPS_ANSWER[new.type](new, value)
+
+
+def _same_unit(old: str | Text | None, new: str | Text | None) -> bool:
+    """Whether two units are one: equal where both have a text, in one language at least. A plain string holds in every language."""
+    if old is None or new is None:
+        return old == new
+    if isinstance(old, str) or isinstance(new, str):
+        return bool(_unit_texts(old) & _unit_texts(new))
+    shared = set(old) & set(new)
+    return bool(shared) and all(old[language] == new[language] for language in shared)
+
+
+def _unit_texts(unit: str | Text) -> set[str]:
+    return {unit} if isinstance(unit, str) else set(unit.values())
 
 
 def _keeps_option(new: Question, value: Value) -> bool:
@@ -132,7 +147,7 @@ def _question(question: Question) -> Plain:
         seconds=None if question.seconds == SECONDS_BY_TYPE[question.type] else question.seconds,
         min=question.minimum,
         max=question.maximum,
-        unit=question.unit,
+        unit=dict(question.unit) if isinstance(question.unit, Mapping) else question.unit,
         labels={str(point): dict(text) for point, text in question.labels.items()},
         options=[_option(option) for option in question.options],
         likelihood=_likelihood(question),

@@ -52,7 +52,7 @@ ORDER = [
 
 MAY_IMPORT = {
     "adaptive": {"adaptive", "numpy", "scipy"},
-    "question_bank": {"question_bank", "adaptive", "numpy", "scipy", "marshmallow", "yaml"},
+    "question_bank": {"question_bank", "adaptive", "numpy", "scipy", "marshmallow", "yaml", "babel", "langcodes"},
 }
 WEB = {"flask", "flask_smorest", "werkzeug", "webargs"}
 KNOWS_THE_WEB = (

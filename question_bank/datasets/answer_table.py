@@ -203,7 +203,7 @@ def _raw(cell: str, column: Column) -> object:
     """Return a cell as a value of its question's type; an interval is ``20..40``, either end may be omitted."""
     if column.values:
         if cell not in column.values:
-            raise ImpossibleValue(f'"{cell}" is not among the values of the column map: {", ".join(column.values)}')
+            raise ImpossibleValue(f'"{cell}" is not among the values of the column map: {", ".join(column.values)}', "choose")
         cell = column.values[cell]
     if column.question.type in ("single", "text"):
         return cell
@@ -217,7 +217,7 @@ def _float(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise ImpossibleValue(f'"{cell}" is not a number') from None
+        raise ImpossibleValue(f'"{cell}" is not a number', "number") from None
 
 
 def _label(cell: str, bank: Bank, means: Mapping[str, str], where: str, problems: list[str]) -> str:

@@ -76,6 +76,10 @@ class Line(BankField):
 class Words(BankField):
     """Text for people: a string, or a map from language to string."""
 
+    def __init__(self, *, one_line: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.one_line = one_line
+
     def read(self, value: Any) -> str | dict[str, str]:
         if isinstance(value, Mapping):
             if not value:
@@ -94,6 +98,8 @@ class Words(BankField):
             )
         if not value.strip():
             raise self.refuse("has no words", "write them, or remove the line")
+        if self.one_line and "\n" in value:
+            raise self.refuse(f"{shorten(value)} cannot stand here", "write it on one line, in quotes")
         return value
 
 

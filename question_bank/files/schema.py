@@ -92,7 +92,7 @@ class QuestionSchema(StrictSchema):
     min = Number(hint="write a number such as 1")
     max = Number(hint="write a number such as 10")
     labels = MapOf(Words)
-    unit = Line()
+    unit = Words(one_line=True)
     likelihood = Table()
     no_answer = Table(or_number=True)
     ask_if = MapOf(Slugs)

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request
 
+from question_bank.languages import negotiate
 from survey_service.demo.crm_view import session_view
 from survey_service.demo.words import WORDS
 from survey_service.embed.assets import asset
 from survey_service.embed.routes import pinned_tag, send_asset
 from survey_service.errors import BadToken, NotFound
-from survey_service.respondent.interview import nearest_language
 from survey_service.web.context import parts
 
 DEMO_SURVEY = "website"
@@ -25,8 +25,8 @@ blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="tem
 @blueprint.get("")
 def shop() -> Response:
     """Show the page after a purchase, with the survey on one side and the CRM's view on the other."""
-    preferred = request.args.get("lang") or request.accept_languages.best
-    language = nearest_language(preferred, tuple(WORDS))
+    preferred = request.args.get("lang") or request.headers.get("Accept-Language")
+    language = negotiate(preferred, tuple(WORDS))
     receiver = parts().settings.demo_receiver or ""
     page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
     response = Response(page)

@@ -8,12 +8,12 @@ from typing import Any
 from sqlmodel import Session, insert
 
 from question_bank.compile import CompiledBank
+from question_bank.languages import negotiate
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.contacts import directory
 from survey_service.crypto import Keyring
 from survey_service.email_links.first_question import first_questions, validate_question
 from survey_service.links.lookup import may_be_asked
-from survey_service.respondent.interview import nearest_language
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
@@ -88,7 +88,7 @@ def create_links(
             outcomes.append(RefusedRecipient(recipient.external_id, _refusal_reason(contact)))
             continue
         preferred = recipient.language or contact.attributes.get("language")
-        language = nearest_language(preferred if isinstance(preferred, str) else None, mailing.bank.bank.languages)
+        language = negotiate(preferred if isinstance(preferred, str) else None, mailing.bank.bank.languages)
         link = CreatedLink(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
         outcomes.append(link)
         rows.append(_link_row(mailing, contact, link, now))

@@ -9,7 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from sqlmodel import Session
 
+from question_bank.answer_values import LONGEST_TEXT
 from question_bank.definitions import in_language
+from question_bank.languages import direction, negotiate
 from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import STRINGS, strings
@@ -62,7 +64,7 @@ def act(token: str) -> Response:
         return _opt_out(p, token, button)
     try:
         _require_consent(p, link, target)
-        answer = read_answer(_question_of_form(p, link), request.form)
+        answer = read_answer(_question_of_form(p, link), request.form, link.language)
     except InvalidForm as wrong:
         return _landing_page(p, link, target, wrong)
     if answer is None and button != "confirm":
@@ -91,7 +93,7 @@ def act(token: str) -> Response:
 def refused(error: DiscernError) -> Response:
     """Show why the link cannot be used, and what to do."""
     key, status = REFUSALS[type(error)]
-    language = request.accept_languages.best_match(list(STRINGS)) or "en"
+    language = negotiate(request.headers.get("Accept-Language"), STRINGS)
     return _message(language, strings(language)[key], status)
 
 
@@ -162,7 +164,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         lang=link.language,
         title=in_language(survey.title, link.language, bank.language),
         problem=wrong and words[wrong.key].format(**wrong.facts),
-        given=field_values(question, request.form if wrong else None),
+        given=field_values(question, request.form if wrong else None, link.language),
         answer_id=secrets.token_urlsafe(9),
         leave=_link_url(p, link, LEAVE),
         nonce=nonce,
@@ -179,10 +181,18 @@ def _template_values(shown: Landing, words: Any) -> dict[str, Any]:
         "provisional": shown.provisional,
         "progress": progress(words, shown.view),
         "consent": consent and consent["text"],
+        "consent_lang": consent and consent.get("lang"),
         "must_agree": bool(consent and consent["required"]),
         "has_agreed": "agree" in request.form,
         "result": result and result["text"],
+        "result_lang": result and result.get("lang"),
     }
+
+
+@blueprint.context_processor
+def _layout_values() -> dict[str, Any]:
+    """Return what the templates of the hosted page use on every page."""
+    return {"direction": direction, "longest_text": LONGEST_TEXT}
 
 
 def _leave_page(p: Parts, link: Link) -> Response:

@@ -9,11 +9,10 @@ from jinja2 import Environment, PackageLoader, Template
 
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Question, in_language
+from question_bank.languages import direction
 from survey_service.email_links.create import CreatedLink
 from survey_service.email_links.translations import strings
 from survey_service.links.tokens import LANDING, LEAVE, TRAP, LinkTokens, Target
-
-RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,7 @@ def build_draft(question: Question, language: str, default: str, url: Callable[[
 
 def render_html(draft: Draft) -> str:
     """Return the question as a table for the body of an email. Every text in it is escaped."""
-    direction = "rtl" if draft.language.split("-")[0] in RIGHT_TO_LEFT else "ltr"
-    return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction)
+    return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction(draft.language))
 
 
 def render_text(draft: Draft) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from question_bank.languages import negotiate
+
 STRINGS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "chosen": "You chose",
@@ -222,4 +224,4 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
 
 def strings(language: str) -> Mapping[str, str]:
     """Return the texts in a language, in English where there is no translation."""
-    return STRINGS.get(language.lower().split("-")[0], STRINGS["en"])
+    return STRINGS[negotiate(language, STRINGS)]

@@ -7,16 +7,14 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from question_bank.answer_values import LONGEST_TEXT, plain_text
+from question_bank.typed_numbers import UnreadableNumber, read_number, write_number
 from survey_service.respondent.side_data import LONGEST_HIDDEN, LONGEST_NAME, MOST_HIDDEN
 from survey_service.respondent.state import GivenAnswer
 
 KIND_OF_BUTTON = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
 HONEYPOT_FIELD = "website"
 """A hidden field, which only machines fill in."""
-
-LONGEST_TEXT = 4000
-SEPARATORS = re.compile("[\\s\u00a0\u202f']")
-AMBIGUOUS = re.compile(r"\d[.,]\d{3}(?!\d)")  # 1,500 is 1.5 in some countries and 1500 in others: ask instead of guessing
 
 
 class InvalidForm(Exception):
@@ -28,9 +26,9 @@ class InvalidForm(Exception):
         self.facts = facts
 
 
-def read_value(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
-    """Return the raw value of an answer to a rendered `question`. Raises InvalidForm."""
-    text = form.get("value", "").replace("\x00", "").strip()
+def read_value(question: Mapping[str, Any], form: MultiDict[str, str], language: str) -> Any:
+    """Return the raw value of an answer to a `question` that was rendered in `language`. Raises InvalidForm."""
+    text = plain_text(form.get("value", "").replace("\x00", ""))
     match question["type"]:
         case "multiple":
             return [option["id"] for option in question["options"] if option["id"] in form.getlist("value")]
@@ -44,15 +42,15 @@ def read_value(question: Mapping[str, Any], form: MultiDict[str, str]) -> Any:
             if len(text) > LONGEST_TEXT:
                 raise InvalidForm("too_long")
             return text
-    return _read_number(question, text)
+    return _read_number(question, text, language)
 
 
-def read_answer(question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> GivenAnswer | None:
+def read_answer(question: Mapping[str, Any] | None, form: MultiDict[str, str], language: str) -> GivenAnswer | None:
     """Return the answer, skip or "don't know" of a form, None where another button was pressed. Raises InvalidForm."""
     kind = KIND_OF_BUTTON.get(form.get("act", ""))
     if question is None or kind is None:
         return None
-    value = read_value(question, form) if kind == "answer" else None
+    value = read_value(question, form, language) if kind == "answer" else None
     return GivenAnswer(submission_id(form), question["id"], kind, value, watched=True, trapped=bool(form.get(HONEYPOT_FIELD)))
 
 
@@ -74,25 +72,23 @@ def submission_id(form: MultiDict[str, str]) -> str:
     return id if re.fullmatch(r"[\w-]{1,100}", id) else secrets.token_urlsafe(9)
 
 
-def field_values(question: Mapping[str, Any] | None, form: MultiDict[str, str] | None) -> list[str]:
+def field_values(question: Mapping[str, Any] | None, form: MultiDict[str, str] | None, language: str) -> list[str]:
     """Return the values to fill into the form: those just submitted, else those of the stored answer."""
     if form is not None:
         return form.getlist("value")
     given = question and question["given"]
     values = given if isinstance(given, list) else [] if given is None or isinstance(given, dict) else [given]
-    return [str(value) for value in values]
+    return [write_number(value, language) if isinstance(value, float) else str(value) for value in values]
 
 
-def _read_number(question: Mapping[str, Any], text: str) -> float:
+def _read_number(question: Mapping[str, Any], text: str, language: str) -> float:
     is_scale = question["type"] == "scale"
-    if AMBIGUOUS.search(text):
-        raise InvalidForm("plain")
     try:
-        number = float(SEPARATORS.sub("", text).replace(",", ".").replace("_", "?"))
-    except ValueError:
-        raise InvalidForm("choose" if is_scale else "number") from None
+        number = read_number(text, language)
+    except UnreadableNumber as unreadable:
+        raise InvalidForm("choose" if is_scale and unreadable.key == "number" else unreadable.key) from None
     low, high = question["min"], question["max"]
-    inside = (low is None or number >= low) and (high is None or number <= high)  # also False for NaN
-    if not inside or number in (float("inf"), float("-inf")) or (is_scale and not number.is_integer()):
+    inside = (low is None or number >= low) and (high is None or number <= high)
+    if not inside or (is_scale and not number.is_integer()):
         raise InvalidForm("outside", low="…" if low is None else low, high="…" if high is None else high)
     return number

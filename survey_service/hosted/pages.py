@@ -53,7 +53,7 @@ def begin(survey: str) -> Response:
         return _page(p, view, problem=InvalidForm("stale"))
     try:
         require_consent(view, request.form)
-        answer = read_answer(view["question"], request.form)
+        answer = read_answer(view["question"], request.form, view["language"])
     except InvalidForm as problem:
         return _page(p, view, problem=problem)
     session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
@@ -96,7 +96,7 @@ def look(survey: str, ticket: str) -> Response:
 def act(survey: str, ticket: str) -> Response:
     """Store an answer or a skip, go back, or finish."""
     p, session_id = parts(), _require_session_id(parts(), survey, ticket)
-    language = request.form.get("lang", "")[:35]
+    language = request.form.get("lang", "")
     with p.store.reading() as session:
         view = interview.look(session, p.banks, session_id, None, p.now(), language=language)
     try:
@@ -108,7 +108,7 @@ def act(survey: str, ticket: str) -> Response:
                 interview.go_back(session, p.banks, session_id, None, submission_id(request.form), p.now())
             elif request.form.get("act") == "stop":
                 interview.finish(session, p.banks, session_id, None, p.now())
-            elif (answer := read_answer(_question_of_form(view), request.form)) is not None:
+            elif (answer := read_answer(_question_of_form(view), request.form, view["language"])) is not None:
                 interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
     except InvalidForm as problem:
         return _page(p, view, ticket, problem)
@@ -171,8 +171,8 @@ def _question_of_form(view: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _arrival() -> Start:
-    language = request.form.get("lang") or request.args.get("lang") or request.accept_languages.best
-    return Start(language=(language or "")[:35], channel="page", hidden=hidden_fields(request.args))
+    language = request.form.get("lang") or request.args.get("lang") or request.headers.get("Accept-Language")
+    return Start(language=language, channel="page", hidden=hidden_fields(request.args))
 
 
 def _sign_form(p: Parts, survey: str) -> str:
@@ -223,7 +223,7 @@ def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: In
         answer_id=secrets.token_urlsafe(9),
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
-        given=field_values(view["question"], request.form if problem else None),
+        given=field_values(view["question"], request.form if problem else None, view["language"]),
         carried=carried,
         query=request.args.to_dict() if ticket is None else {},
         erase=ticket and url_for("pages.before_erasing", survey=view["survey"], ticket=ticket),

@@ -8,19 +8,10 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader
 
-from question_bank.definitions import Bank, Survey, in_language
+from question_bank.answer_values import LONGEST_TEXT
+from question_bank.definitions import Bank, Survey, in_language, language_of
+from question_bank.languages import direction, locale_of
 from survey_service.respondent.translations import STRINGS, progress, strings
-
-LANGUAGE_NAMES: Mapping[str, str] = {
-    "ar": "العربية",
-    "de": "Deutsch",
-    "en": "English",
-    "es": "Español",
-    "fr": "Français",
-    "it": "Italiano",
-    "nl": "Nederlands",
-    "pt": "Português",
-}
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,13 @@ class PageContext:
     restart: str = ""
 
 
+def name_of(language: str) -> str:
+    """Return a language's own name for itself, or its tag where CLDR has none."""
+    locale = locale_of(language)
+    name = None if locale is None else locale.get_language_name(locale.language) if "-" not in language else locale.display_name
+    return name[0].upper() + name[1:] if name else language
+
+
 def interface_texts(language: str) -> Mapping[str, str]:
     """Return the texts of the interface, in English where a translation is missing."""
     return {**STRINGS["en"], **strings(language)}
@@ -58,10 +56,13 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         question=view["question"],
         words=words,
         lang=language,
+        direction=direction,
+        longest_text=LONGEST_TEXT,
         title=in_language(survey.title, language, bank.language),
         progress=progress(words, view),
         problem=context.problem and words[context.problem].format(**context.facts),
         consent=consent and in_language(consent.text, language, bank.language),
+        consent_lang=consent and language_of(consent.text, language, bank.language),
         must_agree=consent is not None and consent.required,
         languages=_other_languages(bank, language, context.query),
         has_agreed=context.has_agreed,
@@ -74,7 +75,7 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
 
 def render_message(language: str, nonce: str, name: str = "message.html", **facts: Any) -> str:
     """Return a page with a message."""
-    page: str = template(name).render(lang=language, words=interface_texts(language), nonce=nonce, **facts)
+    page: str = template(name).render(lang=language, direction=direction, words=interface_texts(language), nonce=nonce, **facts)
     return page
 
 
@@ -92,4 +93,4 @@ def _environment() -> Environment:
 def _other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return code, name and address of each language other than the current one."""
     others = [code for code in bank.languages if code != language]
-    return [(code, LANGUAGE_NAMES.get(code.split("-")[0], code), "?" + urlencode({**query, "lang": code})) for code in others]
+    return [(code, name_of(code), "?" + urlencode({**query, "lang": code})) for code in others]

@@ -31,12 +31,12 @@ def read_state(keys: Keyring, text: str) -> DryRun:
     return DryRun([GivenAnswer(*answer) for answer in answers], back, stopped)
 
 
-def advance(state: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str]) -> DryRun:
-    """Return the state after the submitted form, which asked `question`. Raises InvalidForm."""
+def advance(state: DryRun, question: Mapping[str, Any] | None, form: MultiDict[str, str], language: str) -> DryRun:
+    """Return the state after the submitted form, which asked `question` in `language`. Raises InvalidForm."""
     answers = state.answers[:-1] if state.back else state.answers
     if form.get("act") == "back":
         return DryRun(answers, back=True)
     if form.get("act") == "stop":
         return replace(state, answers=answers, back=False, stopped=True)
-    answer = read_answer(question, form)
+    answer = read_answer(question, form, language)
     return state if answer is None else DryRun([*answers, answer])

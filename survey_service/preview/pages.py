@@ -7,18 +7,18 @@ from flask import Blueprint, Response, render_template, request, url_for
 from marshmallow import ValidationError
 
 from question_bank.definitions import in_language
+from question_bank.languages import negotiate
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.email_links.first_question import first_questions
 from survey_service.email_links.rendering import build_draft, render_html
 from survey_service.errors import DiscernError, Invalid, NotFound
 from survey_service.hosted.forms import InvalidForm, field_values, submission_id
-from survey_service.hosted.rendering import LANGUAGE_NAMES, PageContext, render_message, render_page
+from survey_service.hosted.rendering import PageContext, name_of, render_message, render_page
 from survey_service.preview import forms
 from survey_service.preview.dry_run import DryRun, dry_run
 from survey_service.preview.schemas import RehearsalRequest, RehearsalSchema
 from survey_service.preview.theme import DEFAULTS, Theme
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
-from survey_service.respondent.interview import nearest_language
 from survey_service.respondent.translations import words_of_widget
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import authorise
@@ -49,10 +49,10 @@ def overview(survey: str) -> Response:
     p = parts()
     with p.store.reading() as session:
         bank = p.banks.current(session, survey)[0].bank
-    language = nearest_language(request.args.get("lang"), bank.languages)
+    language = negotiate(request.args.get("lang"), bank.languages)
     colours = {name: request.args.get(name, "")[:100] for name in DEFAULTS if request.args.get(name)}
     query = {"t": request.args.get("t") or preview_token(p.keys, survey), "lang": language, **colours}
-    languages = [(code, LANGUAGE_NAMES.get(code, code), "?" + urlencode({**query, "lang": code})) for code in bank.languages]
+    languages = [(code, name_of(code), "?" + urlencode({**query, "lang": code})) for code in bank.languages]
     page = render_template(
         "preview.html",
         nonce=(nonce := new_nonce()),
@@ -89,7 +89,7 @@ def page(survey: str) -> Response:
         bank = p.banks.current(session, survey)[0].bank
         view = dry_run(session, p.banks, survey, language, state, p.now())
         try:
-            state = forms.advance(state, view["question"], request.form)
+            state = forms.advance(state, view["question"], request.form, view["language"])
             view = dry_run(session, p.banks, survey, language, state, p.now())
         except InvalidForm as error:
             problem = error
@@ -98,7 +98,7 @@ def page(survey: str) -> Response:
         answer_id=submission_id(request.form) if problem else f"p{len(state.answers)}{'b' if state.back else ''}",
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
-        given=field_values(view["question"], request.form if problem else None),
+        given=field_values(view["question"], request.form if problem else None, view["language"]),
         carried={"lang": view["language"], "walk": forms.write_state(p.keys, state)},
         query=request.args.to_dict(),
         asks_consent=not state.answers,
@@ -113,7 +113,7 @@ def email(survey: str) -> Response:
     p = parts()
     with p.store.reading() as session:
         compiled = p.banks.current(session, survey)[0]
-    bank, language = compiled.bank, nearest_language(request.args.get("lang"), compiled.bank.languages)
+    bank, language = compiled.bank, negotiate(request.args.get("lang"), compiled.bank.languages)
     question = first_questions(compiled, survey, [ContactEvidence(compiled, [])])[0]
     no_urls = ("#", "#", None)
     body = render_html(build_draft(bank.question(question), language, bank.language, lambda _: "#", no_urls)) if question else ""

@@ -56,7 +56,7 @@ def _same_value(interview: Interview, known: Answer, given_answer: GivenAnswer) 
         return True
     try:
         question = interview.bank.bank.question_by_id[known.question]
-        return bool(canonical(question, given_answer.value) == from_store(question, known.value))
+        return bool(canonical(question, given_answer.value, interview.row.language) == from_store(question, known.value))
     except ImpossibleValue:
         return False
 
@@ -64,30 +64,33 @@ def _same_value(interview: Interview, known: Answer, given_answer: GivenAnswer) 
 def validate_answers(interview: Interview, given: Sequence[GivenAnswer]) -> list[Value | None]:
     """Return the canonical value of each answer, None where there is no value. Raises Invalid naming every wrong field."""
     values: list[Value | None] = []
-    problems: list[tuple[type[Invalid], str, str]] = []
+    problems: list[tuple[type[Invalid], dict[str, str]]] = []
     for number, answer in enumerate(given):
         value = None
         if answer.question not in interview.survey.questions:
             asked = ", ".join(interview.survey.questions)
-            problems.append((UnknownQuestion, f"answers.{number}.question", f'"{answer.question}" is not in this survey: it has {asked}'))
+            message = f'"{answer.question}" is not in this survey: it has {asked}'
+            problems.append((UnknownQuestion, {"path": f"answers.{number}.question", "message": message}))
         elif answer.question in [other.question for other in given[:number]]:
-            problems.append((Invalid, f"answers.{number}.question", f'"{answer.question}" is answered twice: send it once'))
+            message = f'"{answer.question}" is answered twice: send it once'
+            problems.append((Invalid, {"path": f"answers.{number}.question", "message": message}))
         elif answer.kind == "answer":
             try:
-                value = canonical(interview.bank.bank.question_by_id[answer.question], answer.value)
+                value = canonical(interview.bank.bank.question_by_id[answer.question], answer.value, interview.row.language)
             except ImpossibleValue as wrong:
-                problems.append((ValueImpossible, f"answers.{number}.value", wrong.message))
+                error = {"path": f"answers.{number}.value", "message": wrong.message, "key": wrong.key}
+                problems.append((ValueImpossible, error))
         values.append(value)
     problems = problems or _closed_questions(interview, given, values)
     if problems:
-        kinds = {kind for kind, _, _ in problems}
-        raise (kinds.pop() if len(kinds) == 1 else Invalid)(errors=[{"path": path, "message": message} for _, path, message in problems])
+        kinds = {kind for kind, _ in problems}
+        raise (kinds.pop() if len(kinds) == 1 else Invalid)(errors=[error for _, error in problems])
     return values
 
 
 def _closed_questions(
     interview: Interview, given: Sequence[GivenAnswer], values: Sequence[Value | None]
-) -> list[tuple[type[Invalid], str, str]]:
+) -> list[tuple[type[Invalid], dict[str, str]]]:
     if not interview.bank.has_conditions:
         return []
     together = {observed.question: observed for observed in interview.given_so_far}
@@ -96,8 +99,10 @@ def _closed_questions(
     return [
         (
             QuestionNotOpen,
-            f"answers.{number}.question",
-            f'"{answer.question}" is asked only after a certain answer to {_conditions(interview, answer)}',
+            {
+                "path": f"answers.{number}.question",
+                "message": f'"{answer.question}" is asked only after a certain answer to {_conditions(interview, answer)}',
+            },
         )
         for number, answer in enumerate(given)
         if not opens[interview.bank.index[answer.question]]

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from adaptive import REASONS, Step, next_questions, update_limit
 from question_bank.compile import ObservedAnswer
+from question_bank.languages import negotiate
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
 from survey_service.contacts.directory import OWN_SYSTEM, resolve
@@ -99,7 +100,7 @@ def look(
     """Return the view of a session, in another `language` if one is named, and with `claimed` as if it were confirmed. Writes nothing."""
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     if language:
-        interview.row.language = nearest_language(language, (interview.row.language, *interview.bank.bank.languages))
+        interview.row.language = negotiate(language, (interview.row.language, *interview.bank.bank.languages))
     if claimed is not None and interview.status(now) == "open":
         interview = replace(interview, claimed=claimed)
         ask_next(interview, now)
@@ -143,7 +144,7 @@ def go_back(session: Session, banks: Banks, session_id: str, token: str | None, 
 def change_language(session: Session, banks: Banks, session_id: str, language: str, now: datetime) -> None:
     """Continue the session in another language, if the bank has it."""
     row = open_interview(session, banks, session_id, None, now).row
-    row.language = nearest_language(language, (row.language, *banks.version(session, row.bank, row.bank_version).bank.languages))
+    row.language = negotiate(language, (row.language, *banks.version(session, row.bank, row.bank_version).bank.languages))
     save(session, row)
 
 
@@ -221,7 +222,7 @@ def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, 
         bank=bank.bank.id,
         bank_version=version,
         contact_id=contact.id,
-        language=nearest_language(given.language, bank.bank.languages),
+        language=negotiate(given.language, bank.bank.languages),
         channel=given.channel,
         hidden=given.hidden,
         page=given.page,
@@ -272,17 +273,3 @@ def close(interview: Interview, status: str, reason: str | None, now: datetime) 
         row.left_at = row.question
     row.status, row.stopped_because, row.ended_at, row.last_at = status, reason, now, now
     row.question, row.chance = None, None
-
-
-def nearest_language(wanted: str | None, languages: Sequence[str]) -> str:
-    """Return the language of the bank nearest to a tag such as ``fr-CA``, else the bank's default.
-
-    >>> nearest_language("fr-CA", ["en", "fr"])
-    'fr'
-    """
-    tag = (wanted or "").lower()
-    for candidate in (tag, tag.split("-")[0]):
-        for language in languages:
-            if candidate and language.lower() == candidate:
-                return language
-    return languages[0]

@@ -52,7 +52,9 @@ class StartSchema(StrictSchema):
     )
     link = _at_most(200, allow_none=True, metadata={"description": "Token of an email link: the session is that of its contact"})
     identity = _at_most(2000, allow_none=True, metadata={"description": "Signed identity of a known contact"})
-    language = fields.Raw(allow_none=True, metadata={"description": f"The respondent's language. {SIDE_DATA}"})
+    language = fields.Raw(
+        allow_none=True, metadata={"description": f"One tag such as fr-CA, or a list with weights as in Accept-Language. {SIDE_DATA}"}
+    )
     channel = fields.Raw(allow_none=True, metadata={"description": f"Matches {CHANNEL}. {SIDE_DATA}"})
     hidden = fields.Raw(
         allow_none=True, metadata={"description": f"At most {MOST_HIDDEN} short texts, numbers or truth values by name. {SIDE_DATA}"}
@@ -105,8 +107,12 @@ class WhoSchema(TokenSchema):
             raise ValidationError("give either identity or link", "identity")
 
 
+STRING_VALUE = (
+    "the option of a single question, the words of a text question (at most 4000 code points, a line break is one), "
+    "or the number of a scale or number question as the respondent typed it, read in the language of the session"
+)
 VALUES = (
-    {"type": "string", "description": "the option of a single question, or the words of a text question"},
+    {"type": "string", "description": STRING_VALUE},
     {"type": "number", "description": "of a scale or number question"},
     {"type": "array", "items": {"type": "string"}, "description": "the options ticked in a multiple question"},
     {
@@ -117,7 +123,7 @@ VALUES = (
     },
     {
         "type": "object",
-        "properties": {name: {"type": ["number", "null"]} for name in ("from", "to")},
+        "properties": {name: {"type": ["number", "string", "null"]} for name in ("from", "to")},
         "minProperties": 1,
         "additionalProperties": False,
         "description": "an interval, open where an end is missing, of a number question",
@@ -219,21 +225,32 @@ class FinishSchema(TokenSchema):
     reason = _short(200)
 
 
+def _lang(of: str) -> fields.String:
+    return fields.String(metadata={"description": f"The language of {of}, where it is not that of the session for want of a translation"})
+
+
 class ChoiceSchema(StrictSchema):
     id = fields.String(required=True)
     text = fields.String(required=True)
+    lang = _lang("text")
 
 
 class QuestionSchema(StrictSchema):
     id = fields.String(required=True)
     type = fields.String(required=True, validate=validate.OneOf(["single", "multiple", "scale", "number", "text"]))
     text = fields.String(required=True)
+    lang = _lang("text")
     help = fields.String()
+    help_lang = _lang("help")
     options = fields.List(fields.Nested(ChoiceSchema))
     min = fields.Float(allow_none=True)
     max = fields.Float(allow_none=True)
     labels = fields.Dict(keys=fields.String(), values=fields.String())
+    labels_lang = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "By point, the language of a label without a translation"}
+    )
     unit = fields.String()
+    unit_lang = _lang("unit")
     required = fields.Boolean()
     given = fields.Raw(allow_none=True)
     can_go_back = fields.Boolean()
@@ -246,6 +263,7 @@ class ProgressSchema(StrictSchema):
 
 class ResultSchema(StrictSchema):
     text = fields.String(allow_none=True)
+    lang = _lang("text")
     redirect = fields.String(allow_none=True)
 
 
@@ -273,7 +291,10 @@ class ViewSchema(StrictSchema):
     )
     claimed = fields.Dict(metadata={"description": "The click of an email link: question, value, text; the first act confirms it"})
     consent = fields.Dict(
-        metadata={"description": "Text and whether it is required; until the first answer, if the survey asks for consent"}
+        metadata={
+            "description": "Text, its `lang` where it is not translated, and whether it is required. Until the first answer, if the survey "
+            "asks for consent"
+        }
     )
     words = fields.Dict(
         keys=fields.String(),

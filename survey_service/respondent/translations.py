@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from question_bank.languages import direction, negotiate
+
 STRINGS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "continue": "Continue",
@@ -342,13 +344,34 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-FROM_RIGHT = ("ar", "fa", "he", "ur")
 """Languages written from right to left; a bank may speak some that the interface does not."""
 
-IN_WIDGET = (
-    "continue back dont_know skip refuse no_thanks close progress choose none number plain write too_long outside "
-    "offline thanks expired chosen change right consent agree declined"
-).split()
+IN_WIDGET = [
+    "continue",
+    "back",
+    "dont_know",
+    "skip",
+    "refuse",
+    "no_thanks",
+    "close",
+    "progress",
+    "choose",
+    "none",
+    "number",
+    "plain",
+    "write",
+    "too_long",
+    "outside",
+    "offline",
+    "thanks",
+    "expired",
+    "chosen",
+    "change",
+    "right",
+    "consent",
+    "agree",
+    "declined",
+]
 """What the widget says. The page around it may replace each text by an attribute ``label-...``."""
 
 RENAMED = {"write": "text"}
@@ -357,7 +380,7 @@ RENAMED = {"write": "text"}
 
 def strings(language: str) -> Mapping[str, str]:
     """Return the interface in the language of the session, in English where there is no translation."""
-    return STRINGS.get(language.lower()) or STRINGS.get(language.lower().split("-")[0]) or STRINGS["en"]
+    return STRINGS[negotiate(language, STRINGS)]
 
 
 def words_of_widget(language: str) -> dict[str, str]:
@@ -365,7 +388,7 @@ def words_of_widget(language: str) -> dict[str, str]:
     words = strings(language)
     gaps = {"number": "{n}", "most": "{most}", "low": "{min}", "high": "{max}", "answer": "{answer}"}
     labels = {RENAMED.get(name, name.replace("_", "-")): words[name].format(**gaps) for name in IN_WIDGET}
-    return {**labels, "dismiss": f"{words['close']} ×", "dir": "rtl" if language.lower().split("-")[0] in FROM_RIGHT else "ltr"}
+    return {**labels, "dismiss": f"{words['close']} ×", "dir": direction(language)}
 
 
 def progress(words: Mapping[str, str], view: Mapping[str, Any]) -> str:

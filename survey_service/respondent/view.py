@@ -11,7 +11,7 @@ from adaptive import believe, look_ahead_states, next_questions, update_limit
 from adaptive.arrays import Floats
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
-from question_bank.definitions import Question, Result, Text, in_language
+from question_bank.definitions import Question, Result, Text, in_language, language_of
 from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about, response_manner, weight_of
 from survey_service.respondent.state import Interview, open_interview
@@ -79,7 +79,7 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
     if interview.claimed is not None:
         view["claimed"] = _claimed(interview, interview.claimed)
     if interview.survey.consent and not interview.own:
-        view["consent"] = {"text": _text(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
+        view["consent"] = {**_text(interview.survey.consent.text, interview), "required": interview.survey.consent.required}
     if interview.survey.reveal:
         view["belief"] = _revealed(interview)
     return view
@@ -113,27 +113,43 @@ def result_of(interview: Interview) -> dict[str, Any] | None:
     result = result or survey.result.get("default")
     if result is None:
         return None
-    return {"text": _text(result.text, interview), "redirect": result.redirect}
+    return {**_text(result.text, interview), "redirect": result.redirect}
 
 
 def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
-    """Return a question in one language, as every client gets it."""
+    """Return a question in one language, as every client gets it.
 
-    def words(text: Text | None) -> str | None:
-        return in_language(text, language, default)
+    A text that is shown in another language for want of a translation has that language beside it: `lang` of the question and of an
+    option, `help_lang`, `unit_lang`, and `labels_lang` by point. Where nothing is missing there are none of these.
+    """
 
-    shown: dict[str, Any] = {"id": question.id, "type": question.type, "text": words(question.text), "required": question.required}
+    def words(text: Text | None, name: str = "text", lang: str = "lang") -> dict[str, Any]:
+        return shown_text(text, language, default, name, lang)
+
+    shown: dict[str, Any] = {"id": question.id, "type": question.type, **words(question.text), "required": question.required}
     if question.help:
-        shown["help"] = words(question.help)
+        shown |= words(question.help, "help", "help_lang")
     if question.options:
-        shown["options"] = [{"id": option.id, "text": words(option.text)} for option in question.options]
+        shown["options"] = [{"id": option.id, **words(option.text)} for option in question.options]
     if question.type in ("scale", "number"):
         shown |= {"min": _number(question.minimum), "max": _number(question.maximum)}
     if question.type == "scale":
-        shown["labels"] = {str(point): words(label) for point, label in question.labels.items()}
-    if question.unit:
+        labels = {str(point): words(label) for point, label in question.labels.items()}
+        shown["labels"] = {point: label["text"] for point, label in labels.items()}
+        if elsewhere := {point: label["lang"] for point, label in labels.items() if "lang" in label}:
+            shown["labels_lang"] = elsewhere
+    if isinstance(question.unit, str):
         shown["unit"] = question.unit
+    elif question.unit:
+        shown |= words(question.unit, "unit", "unit_lang")
     return shown
+
+
+def shown_text(text: Text | None, language: str, default: str, name: str = "text", lang: str = "lang") -> dict[str, Any]:
+    """Return a text under `name`, and under `lang` its language where that is not `language`."""
+    found = language_of(text, language, default)
+    shown = {name: in_language(text, language, default)}
+    return shown if found in (None, language) else {**shown, lang: found}
 
 
 def answer_text(question: Question, value: Value | None, language: str, default: str) -> str:
@@ -169,8 +185,8 @@ def _number(number: float | None) -> float | int | None:
     return int(number) if number is not None and float(number).is_integer() else number
 
 
-def _text(text: Text | None, interview: Interview) -> str | None:
-    return in_language(text, interview.row.language, interview.bank.bank.language)
+def _text(text: Text | None, interview: Interview) -> dict[str, Any]:
+    return shown_text(text, interview.row.language, interview.bank.bank.language)
 
 
 def _belief(interview: Interview) -> Floats:

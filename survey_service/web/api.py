@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api, Blueprint
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
 from webargs import missing
 from webargs.flaskparser import FlaskParser
@@ -88,6 +88,10 @@ class StrictSchema(Schema):
 class ProblemItemSchema(StrictSchema):
     path = fields.String(metadata={"description": "Where in the request, for example answers.0.value"})
     message = fields.String(metadata={"description": "What is wrong and what to do"})
+    key = fields.String(
+        validate=validate.OneOf(["choose", "number", "plain", "outside", "write", "too_long"]),
+        metadata={"description": "Of an impossible answer: which text of the widget says what is wrong"},
+    )
 
 
 class ProblemSchema(StrictSchema):

@@ -104,7 +104,7 @@ def questions(draw, name, personas, languages, before) -> Question:
         "minimum": minimum,
         "maximum": maximum,
         "labels": {low: draw(texts(languages))} if kind == "scale" and draw(st.booleans()) else {},
-        "unit": draw(st.none() | lines) if kind == "number" else None,
+        "unit": draw(st.none() | lines | st.dictionaries(st.sampled_from(languages), lines, min_size=1)) if kind == "number" else None,
         "no_answer": draw(st.none() | st.fixed_dictionaries(dict.fromkeys(draw(entries(personas)), probabilities))),
         "required": draw(st.booleans()),
     }

@@ -1,7 +1,7 @@
 """The texts of a bank that reports show, in its default language."""
 
 from adaptive.evaluation.persona_profiles import Outcome, Trait
-from question_bank.definitions import Bank, Question, in_language
+from question_bank.definitions import Bank, in_language, unit_in
 
 END_TEXTS = {
     "confidence": "sure enough of the persona",
@@ -36,7 +36,7 @@ def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
     """Return the text of an outcome: an option's text, a point of a scale with its label, an interval with its unit."""
     question = bank.questions[q]
     if isinstance(outcome, tuple):
-        return _interval(question, *outcome)
+        return _interval(unit_in(question, bank.language, bank.language), *outcome)
     if question.type == "scale":
         point = question.points[outcome]
         label = in_language(question.labels.get(point), bank.language, bank.language)
@@ -45,8 +45,8 @@ def outcome_text(bank: Bank, q: int, outcome: Outcome) -> str:
     return f"☑ {text}" if question.type == "multiple" else f"“{text}”"
 
 
-def _interval(question: Question, low: float, high: float) -> str:
-    unit = f" {question.unit}" if question.unit else ""
+def _interval(unit: str | None, low: float, high: float) -> str:
+    unit = f" {unit}" if unit else ""
     if low == float("-inf"):
         return f"up to {high:.3g}{unit}"
     return f"over {low:.3g}{unit}" if high == float("inf") else f"{low:.3g} to {high:.3g}{unit}"

@@ -134,7 +134,6 @@ def test_only_app_imports_routes_of_other_packages(house):
 
 
 ALLOWED_ROUTES = {
-    "survey_service.email_links.pages": {"survey_service.hosted.pages"},  # a link redirects to the page of its session
     "survey_service.demo.routes": {"survey_service.embed.routes"},  # the shop serves the same files
 }
 

@@ -15,7 +15,7 @@ from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import STRINGS, strings
 from survey_service.errors import DiscernError
 from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, read_answer, require_consent, submission_id
-from survey_service.hosted.pages import page_token
+from survey_service.hosted.page_tokens import page_token
 from survey_service.hosted.rendering import interface_texts
 from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target

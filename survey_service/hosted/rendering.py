@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, PackageLoader
 
 from question_bank.definitions import Bank, Survey, in_language
+from survey_service.hosted.translations import PAGE_STRINGS
 from survey_service.respondent.translations import STRINGS, progress, strings
 
 LANGUAGE_NAMES: Mapping[str, str] = {
@@ -28,7 +29,9 @@ class PageContext:
     """What a page shows besides the question.
 
     `problem` is the key of an error text and `facts` fills its placeholders. `given` are the values filled into the form, and `carried` its
-    hidden fields. `query` is the query of the page's address, and `erase` the address of the page that deletes the answers.
+    hidden fields. `query` is the query of the page's address, `action` where
+    its form is sent if not there, and `erase` the address of the page that deletes the answers. `previous` is
+    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end.
     """
 
     nonce: str
@@ -38,15 +41,18 @@ class PageContext:
     given: Sequence[str] = ()
     carried: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    action: str = ""
     erase: str | None = None
     asks_consent: bool = False
     has_agreed: bool = False
     restart: str = ""
+    previous: str | None = None
+    note: str | None = None
 
 
 def interface_texts(language: str) -> Mapping[str, str]:
     """Return the texts of the interface, in English where a translation is missing."""
-    return {**STRINGS["en"], **strings(language)}
+    return {**STRINGS["en"], **strings(language), **PAGE_STRINGS.get(language.lower().split("-")[0], PAGE_STRINGS["en"])}
 
 
 def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: PageContext) -> str:
@@ -67,6 +73,7 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         has_agreed=context.has_agreed,
         page=context,
         given=context.given,
+        note=context.note and words[context.note],
         nonce=context.nonce,
     )
     return page

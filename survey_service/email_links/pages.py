@@ -12,8 +12,9 @@ from sqlmodel import Session
 from question_bank.definitions import in_language
 from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
-from survey_service.email_links.translations import STRINGS, strings
+from survey_service.email_links.translations import strings
 from survey_service.errors import DiscernError
+from survey_service.hosted.error_pages import preferred_language
 from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, read_answer, require_consent, submission_id
 from survey_service.hosted.page_tokens import page_token
 from survey_service.hosted.rendering import interface_texts
@@ -22,6 +23,7 @@ from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens,
 from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
 from survey_service.store.tables.links import Link
+from survey_service.web.api import problem_response
 from survey_service.web.context import Parts, parts
 from survey_service.web.cors import new_nonce, protected
 from survey_service.web.rate_limit import TooManyRequests
@@ -91,7 +93,7 @@ def act(token: str) -> Response:
 def refused(error: DiscernError) -> Response:
     """Show why the link cannot be used, and what to do."""
     key, status = REFUSALS[type(error)]
-    language = request.accept_languages.best_match(list(STRINGS)) or "en"
+    language = preferred_language()
     return _message(language, strings(language)[key], status)
 
 
@@ -99,8 +101,11 @@ def refused(error: DiscernError) -> Response:
 def too_many(error: TooManyRequests) -> Response:
     """Show the same page with what was filled in, so that it can be submitted again."""
     p = parts()
-    with p.store.reading() as session:
-        link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    try:
+        with p.store.reading() as session:
+            link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    except DiscernError:
+        return problem_response(error)
     response = _landing_page(p, link, target, InvalidForm("busy"))
     response.status_code = error.status
     response.headers.update(error.headers)

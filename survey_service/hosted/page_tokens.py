@@ -3,13 +3,17 @@
 import secrets
 from datetime import UTC, datetime
 from hashlib import sha256
+from urllib.parse import urlencode
 
 from itsdangerous import BadSignature
 
 from survey_service.crypto import Keyring
 
 LIFETIME = 30 * 24 * 3600
+"""Seconds for which the ticket of a session is valid."""
+
 FORM_LIFETIME = 24 * 3600
+"""Seconds for which a form is valid after it was rendered."""
 
 
 def sign_form(keys: Keyring, subject: str, now: datetime) -> str:
@@ -43,3 +47,15 @@ def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
     except (BadSignature, ValueError):
         return None
     return str(session_id) if signed_survey == survey else None
+
+
+def session_path(
+    keys: Keyring, survey: str, session_id: str, question: str | None, *, old: bool = False, language: str | None = None
+) -> str:
+    """Return the path of the page of a question, or of the end where `question` is None.
+
+    With `old` the page says that an old form was not stored; with `language` it is shown in that language.
+    """
+    query = urlencode(({"old": "1"} if old else {}) | ({"lang": language} if language else {}))
+    path = f"/s/{survey}/{page_token(keys, survey, session_id)}" + (f"/q/{question}" if question else "")
+    return f"{path}?{query}" if query else path

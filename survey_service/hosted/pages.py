@@ -25,13 +25,14 @@ from survey_service.hosted.forms import (
     require_consent,
     submission_id,
 )
-from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_of_form, sign_form
+from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_of_form, session_path, sign_form
 from survey_service.hosted.qr import qr_svg
 from survey_service.hosted.rendering import PageContext, interface_texts, render_message, render_page
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
 from survey_service.store.session import lock_by_name
+from survey_service.web.api import problem_response
 from survey_service.web.context import Parts, parts
 from survey_service.web.cors import new_nonce, protected, survey_at
 from survey_service.web.rate_limit import TooManyRequests
@@ -144,23 +145,20 @@ def erasing(survey: str, ticket: str) -> Response:
     return _see_other(p, survey, session_id, None)
 
 
-@blueprint.errorhandler(NotFound)
-def missing(error: NotFound) -> Response:
-    """Show the error as a page."""
-    return _message("en", error.detail, status=404)
-
-
 @blueprint.errorhandler(TooManyRequests)
 def too_many(error: TooManyRequests) -> Response:
     """Show the same page with what was filled in, so that it can be submitted again."""
-    p, path = parts(), request.view_args or {}
-    if ticket := path.get("ticket"):
-        form, view = None, _view_of_form(p, _require_session_id(p, path["survey"], ticket))
-    else:
-        form = request.form.get("form", "")
-        form = form if form_shown_at(p.keys, path["survey"], form) else sign_form(p.keys, path["survey"], p.now())
-        view = _first_view(p, path["survey"], _arrival(form))
-    response = _page(p, view, ticket, InvalidForm("busy"), form)
+    p, path, form = parts(), request.view_args or {}, request.form.get("form", "")
+    survey, ticket = path["survey"], path.get("ticket")
+    try:
+        if ticket:
+            view = _view_of_form(p, _require_session_id(p, survey, ticket))
+        else:
+            form = form if form_shown_at(p.keys, survey, form) else sign_form(p.keys, survey, p.now())
+            view = _first_view(p, survey, _arrival(form))
+    except DiscernError:
+        return problem_response(error)
+    response = _page(p, view, ticket, InvalidForm("busy"), None if ticket else form)
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
@@ -259,13 +257,7 @@ def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
 
 def _see_other(p: Parts, survey: str, session_id: str, question: str | None, *, old: bool = False, language: str | None = None) -> Response:
     """Redirect to the address of a question, or of the end. With `old` the page says that an old form was not stored."""
-    query = urlencode(({"old": "1"} if old else {}) | ({"lang": language} if language else {}))
-    ticket = page_token(p.keys, survey, session_id)
-    if question is None:
-        address = url_for("pages.look", survey=survey, ticket=ticket)
-    else:
-        address = url_for("pages.look_at_question", survey=survey, ticket=ticket, question=question)
-    return _redirect(address + (f"?{query}" if query else ""))
+    return _redirect(session_path(p.keys, survey, session_id, question, old=old, language=language))
 
 
 def _redirect(address: str) -> Response:

@@ -69,7 +69,7 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         problem=context.problem and words[context.problem].format(**context.facts),
         consent=consent and in_language(consent.text, language, bank.language),
         must_agree=consent is not None and consent.required,
-        languages=_other_languages(bank, language, context.query),
+        languages=other_languages(bank, language, context.query),
         has_agreed=context.has_agreed,
         page=context,
         given=context.given,
@@ -96,7 +96,7 @@ def _environment() -> Environment:
     return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def _other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return code, name and address of each language other than the current one."""
     others = [code for code in bank.languages if code != language]
     return [(code, LANGUAGE_NAMES.get(code.split("-")[0], code), "?" + urlencode({**query, "lang": code})) for code in others]

@@ -203,12 +203,19 @@ class ReadingTimes:
         self._seen: dict[str, float] = {}
         for answer in interview.log_of_session:
             self._seen[answer.question] = max(self._seen.get(answer.question, 0.0), answer.measured or 0.0)
+        self._now = now
         self._elapsed = (now - interview.row.started_at).total_seconds()
 
     def credit(self, given_answer: GivenAnswer) -> float | None:
         """Return the seconds in which the question can have been read, earlier showings included, or None where nobody measured."""
-        seconds = max(self._elapsed - sum(self._seen.values()), 0.0) if given_answer.watched else given_answer.seconds
+        seconds = (
+            max(self._elapsed - sum(self._seen.values()), self._since(given_answer), 0.0) if given_answer.watched else given_answer.seconds
+        )
         if seconds is None:
             return None
         self._seen[given_answer.question] = self._seen.get(given_answer.question, 0.0) + seconds
         return self._seen[given_answer.question]
+
+    def _since(self, given_answer: GivenAnswer) -> float:
+        """Return the seconds since the person's own form was rendered. A machine may have begun the session only after that."""
+        return 0.0 if given_answer.shown_at is None else (self._now - given_answer.shown_at).total_seconds()

@@ -14,6 +14,7 @@ from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
 from survey_service.hosted import pages
+from survey_service.hosted.error_pages import ErrorPages
 from survey_service.inbound import event_catalog as events
 from survey_service.inbound import events_routes as intake
 from survey_service.inbound import routes as sources
@@ -76,4 +77,5 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     register_errors(app)
     metrics.Requests(app)
     Headers(app, settings)
+    ErrorPages(app)
     return app

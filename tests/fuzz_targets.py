@@ -20,7 +20,7 @@ from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
 from survey_service.email_links.export import read_contacts
 from survey_service.errors import DiscernError, Invalid, MalformedBody
-from survey_service.hosted.pages import page_token, read_page_token
+from survey_service.hosted.page_tokens import page_token, read_page_token
 from survey_service.inbound import handler, hubspot
 from survey_service.links.tokens import LANDING, LinkInvalid, LinkTokens
 from survey_service.preview import forms as walk

@@ -57,7 +57,7 @@ MAY_IMPORT = {
 WEB = {"flask", "flask_smorest", "werkzeug", "webargs"}
 KNOWS_THE_WEB = (
     *("routes.py", "events_routes.py", "pages.py", "forms.py", "health.py", "metrics.py", "app.py", "gunicorn_app.py"),
-    *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "middleware.py", "rate_limit_guard.py"),
+    *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "error_pages.py", "middleware.py", "rate_limit_guard.py"),
 )
 READS_THE_ENVIRONMENT = ("survey_service/cli/terminal.py", "survey_service/demo/run.py")
 
@@ -134,7 +134,6 @@ def test_only_app_imports_routes_of_other_packages(house):
 
 
 ALLOWED_ROUTES = {
-    "survey_service.email_links.pages": {"survey_service.hosted.pages"},  # a link redirects to the page of its session
     "survey_service.demo.routes": {"survey_service.embed.routes"},  # the shop serves the same files
 }
 

@@ -3,7 +3,7 @@
 Opening the link stores no answer. The first submitted form (an answer, a skip, "that's right") stores the clicked option with it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from question_bank.answer_values import Value, from_store
 from question_bank.compile import ObservedAnswer
-from survey_service.links.lookup import clicked_option, last_opened
+from survey_service.links.lookup import clicked_option
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import unconfirmed_answer, value_of_option
 from survey_service.respondent import interview
@@ -39,21 +39,23 @@ class Landing:
     asks_email_question: bool
 
 
-def view_landing(session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False) -> Landing:
-    """Return what the page of a link shows. Writes nothing."""
+def view_landing(
+    session: Session, banks: Banks, link: Link, target: Target, now: datetime, *, changing: bool = False, language: str | None = None
+) -> Landing:
+    """Return what the page of a link shows, in the language of the link or another `language`. Writes nothing."""
     bank = banks.version(session, link.bank, link.bank_version)
-    question = bank.bank.question_by_id[link.question]
-    about = rendered(question, link.language, bank.bank.language)
+    question, language = bank.bank.question_by_id[link.question], language or link.language
+    about = rendered(question, language, bank.bank.language)
     committed, option = confirmed_answer(session, link), clicked_option(session, banks, link, target)
     stored = None if committed is None or committed.kind != "answer" else from_store(question, committed.value)
     clicked = None if option is None else value_of_option(question, option)
     provisional = clicked is not None and clicked != stored and not changing
-    view = _next_view(session, banks, link, unconfirmed_answer(bank, link, option) if provisional and option else None, now)
+    view = _next_view(session, banks, link, unconfirmed_answer(bank, link, option) if provisional and option else None, now, language)
     if changing or (clicked is None and committed is None):
         view = {**view, "status": "open", "question": {**about, "given": stored, "can_go_back": False}}
         return Landing(view, about, None, provisional=False, asks_email_question=True)
     chosen = clicked if provisional else stored
-    text = None if chosen is None else answer_text(question, chosen, link.language, bank.bank.language)
+    text = None if chosen is None else answer_text(question, chosen, language, bank.bank.language)
     return Landing(view, about, text, provisional, asks_email_question=False)
 
 
@@ -68,21 +70,25 @@ def submit(
     *,
     changing: bool,
     trapped: bool = False,
+    shown_at: datetime | None = None,
+    language: str | None = None,
 ) -> str | None:
     """Store the clicked option together with the answer `given`, and return the id of their session.
 
+    `shown_at` is when the form was rendered: the person reads that form, while machines may open the link at any time. Where it is not
+    known, nothing is measured.
     A form that was submitted before, which its `act_id` shows, changes nothing.
     """
     bank = banks.version(session, link.bank, link.bank_version)
     option = clicked_option(session, banks, link, target)
-    answers = [] if given is None else [given]
+    answers = [] if given is None else [replace(given, watched=shown_at is not None, shown_at=shown_at)]
     if option is not None and not changing and not (given and given.question == link.question):
         value = value_of_option(bank.bank.question_by_id[link.question], option)
         if not _is_stored(confirmed_answer(session, link), value):
             answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     session_id = _session_for(session, link, answers, now)
     if session_id is None and answers:
-        arrival = arrival_by_link(link, Start(channel=CHANNEL, shown_at=last_opened(session, link)), None)
+        arrival = arrival_by_link(link, Start(channel=CHANNEL, shown_at=shown_at, language=language), None)
         started, _ = interview.start(session, banks, link.survey, arrival, now)
         session_id = started.row.id
         session.add(LinkSession(session_id=session_id, link_id=link.id))
@@ -92,12 +98,13 @@ def submit(
     return session_id
 
 
-def _next_view(session: Session, banks: Banks, link: Link, claimed: ObservedAnswer | None, now: datetime) -> dict[str, Any]:
+def _next_view(session: Session, banks: Banks, link: Link, claimed: ObservedAnswer | None, now: datetime, language: str) -> dict[str, Any]:
     sessions = _sessions(session, link)
     is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
     if is_open or (sessions and claimed is None):
-        return interview.look(session, banks, sessions[0].id, None, now, claimed)
-    return interview.preview_start(session, banks, link.survey, arrival_by_link(link, Start(channel=CHANNEL), claimed), now)
+        return interview.look(session, banks, sessions[0].id, None, now, claimed, language)
+    arrival = arrival_by_link(link, Start(channel=CHANNEL, language=language), claimed)
+    return interview.preview_start(session, banks, link.survey, arrival, now)
 
 
 def _sessions(session: Session, link: Link) -> list[SurveySession]:

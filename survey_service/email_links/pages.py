@@ -5,6 +5,7 @@ Mail filters open links too, so `GET` only counts the opening. Answers are store
 
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from sqlmodel import Session
@@ -14,16 +15,18 @@ from question_bank.definitions import in_language
 from question_bank.languages import direction, negotiate
 from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
-from survey_service.email_links.translations import STRINGS, strings
+from survey_service.email_links.translations import strings
 from survey_service.errors import DiscernError
-from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, read_answer, require_consent, submission_id
-from survey_service.hosted.pages import page_token
-from survey_service.hosted.rendering import interface_texts
+from survey_service.hosted.error_pages import preferred_language
+from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, has_input, read_answer, require_consent, submission_id
+from survey_service.hosted.page_tokens import form_shown_at, page_token, sign_form
+from survey_service.hosted.rendering import interface_texts, other_languages
 from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
 from survey_service.store.tables.links import Link
+from survey_service.web.api import problem_response
 from survey_service.web.context import Parts, parts
 from survey_service.web.cors import new_nonce, protected
 from survey_service.web.rate_limit import TooManyRequests
@@ -62,6 +65,8 @@ def act(token: str) -> Response:
         link, target = find_link(session, LinkTokens(p.keys), token, p.now())
     if button in ("not_me", "leave_alone"):
         return _opt_out(p, token, button)
+    if "to" in request.form:
+        return _in_other_language(p, link, target)
     try:
         _require_consent(p, link, target)
         answer = read_answer(_question_of_form(p, link), request.form, link.language)
@@ -75,7 +80,17 @@ def act(token: str) -> Response:
             link, target = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
             trapped = bool(request.form.get(HONEYPOT_FIELD))
             session_id = landing.submit(
-                session, p.banks, link, target, answer, submission_id(request.form), p.now(), changing=_is_change(), trapped=trapped
+                session,
+                p.banks,
+                link,
+                target,
+                answer,
+                submission_id(request.form),
+                p.now(),
+                changing=_is_change(),
+                trapped=trapped,
+                shown_at=form_shown_at(p.keys, link.id, request.form.get("form", "")),
+                language=_language(p, link),
             )
     except tuple(REFUSALS):
         raise
@@ -93,7 +108,7 @@ def act(token: str) -> Response:
 def refused(error: DiscernError) -> Response:
     """Show why the link cannot be used, and what to do."""
     key, status = REFUSALS[type(error)]
-    language = negotiate(request.headers.get("Accept-Language"), STRINGS)
+    language = preferred_language()
     return _message(language, strings(language)[key], status)
 
 
@@ -101,8 +116,11 @@ def refused(error: DiscernError) -> Response:
 def too_many(error: TooManyRequests) -> Response:
     """Show the same page with what was filled in, so that it can be submitted again."""
     p = parts()
-    with p.store.reading() as session:
-        link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    try:
+        with p.store.reading() as session:
+            link, target = find_link(session, LinkTokens(p.keys), (request.view_args or {})["token"], p.now())
+    except DiscernError:
+        return problem_response(error)
     response = _landing_page(p, link, target, InvalidForm("busy"))
     response.status_code = error.status
     response.headers.update(error.headers)
@@ -134,7 +152,24 @@ def _question_of_form(p: Parts, link: Link) -> dict[str, Any] | None:
     with p.store.reading() as session:
         bank = p.banks.version(session, link.bank, link.bank_version)
     question_id = request.form.get("question", "")
-    return rendered(bank.bank.question_by_id[question_id], link.language, bank.bank.language) if question_id in bank.index else None
+    if question_id not in bank.index:
+        return None
+    return rendered(bank.bank.question_by_id[question_id], _language(p, link), bank.bank.language)
+
+
+def _language(p: Parts, link: Link) -> str:
+    """Return the language of the page: what the person chose there, else that of the link."""
+    chosen = (request.form.get("to") or request.form.get("lang") or request.args.get("lang") or "")[:35]
+    with p.store.reading() as session:
+        languages = p.banks.version(session, link.bank, link.bank_version).bank.languages
+    return negotiate(chosen, (link.language, *languages))
+
+
+def _in_other_language(p: Parts, link: Link, target: Target) -> Response:
+    """Show the page in another language with what was filled in, or redirect where nothing was."""
+    if has_input(request.form):
+        return _landing_page(p, link, target, filled=True)
+    return _see_other(f"{request.path}?{urlencode({**request.args.to_dict(), 'lang': _language(p, link)})}")
 
 
 def _is_change() -> bool:
@@ -147,24 +182,30 @@ def _see_other(address: str) -> Response:
     return response  # type: ignore[return-value]
 
 
-def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | None = None) -> Response:
+def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | None = None, *, filled: bool = False) -> Response:
+    """Return the page of a link. With `wrong` or `filled` it shows the question of the submitted form with what was filled in."""
+    language, filled = _language(p, link), filled or wrong is not None
     with p.store.reading() as session:
-        shown = landing.view_landing(session, p.banks, link, target, p.now(), changing=_is_change())
+        shown = landing.view_landing(session, p.banks, link, target, p.now(), changing=_is_change(), language=language)
         bank = p.banks.version(session, link.bank, link.bank_version).bank
-    survey, words, nonce = bank.survey(link.survey), interface_texts(link.language), new_nonce()
-    question = shown.view["question"]
-    if wrong is not None:
+    survey, words, nonce = bank.survey(link.survey), interface_texts(language), new_nonce()
+    question, form = shown.view["question"], request.form.get("form", "")
+    if form_shown_at(p.keys, link.id, form) is None:
+        form = sign_form(p.keys, link.id, p.now())
+    if filled:
         question = _question_of_form(p, link) or question
     page = render_template(
         "landing.html",
         **_template_values(shown, words),
         question=question,
         words=words,
-        mail=strings(link.language),
-        lang=link.language,
-        title=in_language(survey.title, link.language, bank.language),
+        mail=strings(language),
+        lang=language,
+        title=in_language(survey.title, language, bank.language),
+        languages=other_languages(bank, language, request.args.to_dict()),
+        form=form,
         problem=wrong and words[wrong.key].format(**wrong.facts),
-        given=field_values(question, request.form if wrong else None, link.language),
+        given=field_values(question, request.form if filled else None, language),
         answer_id=secrets.token_urlsafe(9),
         leave=_link_url(p, link, LEAVE),
         nonce=nonce,

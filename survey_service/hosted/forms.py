@@ -66,10 +66,15 @@ def hidden_fields(query: MultiDict[str, str]) -> dict[str, Any]:
     return {name: value[:LONGEST_HIDDEN] for name, value in hidden[:MOST_HIDDEN] if 0 < len(name) <= LONGEST_NAME}
 
 
+def has_input(form: MultiDict[str, str]) -> bool:
+    """Whether the respondent has filled in something."""
+    return "agree" in form or any(value.strip() for value in form.getlist("value"))
+
+
 def submission_id(form: MultiDict[str, str]) -> str:
     """Return the id of this submission. A double click submits the same id twice."""
     id = form.get("answer_id", "")
-    return id if re.fullmatch(r"[\w-]{1,100}", id) else secrets.token_urlsafe(9)
+    return id if re.fullmatch(r"[\w-]{1,80}", id) else secrets.token_urlsafe(9)
 
 
 def field_values(question: Mapping[str, Any] | None, form: MultiDict[str, str] | None, language: str) -> list[str]:

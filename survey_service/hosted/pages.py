@@ -1,38 +1,47 @@
 """The hosted page: one question a page, POST -> 303 -> GET, without JavaScript and cookies.
 
 The first page stores nothing. The first answer starts the session. From then on the address contains a signed ticket, since an embedding
-site may block cookies and other storage.
+site may block cookies and other storage, and the question: Back, Forward, a reload and a second tab show what is stored for it, and its
+form corrects that answer.
 """
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request, url_for
-from itsdangerous import BadSignature
 from sqlmodel import Session
 
-from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError, NotFound
-from survey_service.hosted.forms import InvalidForm, field_values, hidden_fields, read_answer, require_consent, submission_id
+from survey_service.hosted.forms import (
+    KIND_OF_BUTTON,
+    InvalidForm,
+    field_values,
+    has_input,
+    hidden_fields,
+    read_answer,
+    require_consent,
+    submission_id,
+)
+from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_of_form, session_path, sign_form
 from survey_service.hosted.qr import qr_svg
 from survey_service.hosted.rendering import PageContext, interface_texts, render_message, render_page
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.state import Start
 from survey_service.store.session import lock_by_name
+from survey_service.web.api import problem_response
 from survey_service.web.context import Parts, parts
 from survey_service.web.cors import new_nonce, protected, survey_at
 from survey_service.web.rate_limit import TooManyRequests
 from survey_service.web.rate_limit_guard import limit_acts
 
-LIFETIME = 30 * 24 * 3600
-
-
-FORM_LIFETIME = 24 * 3600
+BEGIN = "begin"
+"""A parameter of the address to which a first form is sent: a browser forgets a page when a form is sent to the page's own address, and
+then Back would show a new form.
+"""
 
 blueprint = Blueprint("pages", __name__, url_prefix="/s", template_folder="templates")
 blueprint.before_request(limit_acts)
@@ -40,31 +49,48 @@ blueprint.before_request(limit_acts)
 
 @blueprint.get("/<string:survey>")
 def welcome(survey: str) -> Response:
-    """Show the consent text and the first question. Writes nothing."""
-    return _page(parts(), _first_view(parts(), survey, _arrival()))
+    """Show the consent text and the first question. Writes nothing.
+
+    The browser's Back shows this response again with the same form, which belongs to the same session. A response that may not be stored
+    would be fetched anew, and its form would begin a second session.
+    """
+    p = parts()
+    form = sign_form(p.keys, survey, p.now())
+    response = _page(p, _first_view(p, survey, _arrival(form)), form=form)
+    response.headers["Cache-Control"] = "private, max-age=0"
+    return response
 
 
 @blueprint.post("/<string:survey>")
 def begin(survey: str) -> Response:
-    """Start the session, and store the first answer if the form has one."""
-    p, arrival = parts(), _arrival()
-    view, shown_at = _first_view(p, survey, arrival), _form_shown_at(p, survey)
+    """Start the session, and store the first answer if the form has one. The same form sent again corrects that answer."""
+    p, form = parts(), request.form.get("form", "")
+    shown_at = form_shown_at(p.keys, survey, form)
     if shown_at is None:
-        return _page(p, view, problem=InvalidForm("stale"))
+        form = sign_form(p.keys, survey, p.now())
+        return _page(p, _first_view(p, survey, _arrival(form)), problem=InvalidForm("stale"), form=form)
+    session_id = session_of_form(form)
+    with p.store.reading() as session:
+        has_begun = interview.exists(session, session_id)
+    if has_begun:
+        return _act(p, survey, session_id)
+    view = _first_view(p, survey, _arrival(form))
+    if "to" in request.form:
+        return _in_other_language(p, view, form=form)
     try:
         require_consent(view, request.form)
         answer = read_answer(view["question"], request.form, view["language"])
     except InvalidForm as problem:
-        return _page(p, view, problem=problem)
-    session_id = f"ses_{sha256(request.form['form'].encode()).hexdigest()[:26]}"  # the same form sent twice is one session
+        return _page(p, view, problem=problem, form=form)
     with p.store.writing() as session:
         lock_by_name(session, session_id)
         if not interview.exists(session, session_id):
-            start = replace(arrival, session_id=session_id, shown_at=shown_at)
-            started, token = interview.start(session, p.banks, survey, start, p.now())
-            if answer is not None and started.row.status == "open":
-                interview.record_answers(session, p.banks, session_id, token, [answer], p.now())
-    return _see_other(p, survey, session_id)
+            start = replace(_arrival(form), shown_at=shown_at)
+            begun, _ = interview.start(session, p.banks, survey, start, p.now())
+            if answer is not None and begun.row.status == "open":
+                begun = interview.record_form(session, p.banks, session_id, answer, p.now())
+            return _see_other(p, survey, session_id, begun.row.question)
+    return _act(p, survey, session_id)
 
 
 @blueprint.get("/<string:survey>/qr.svg")
@@ -83,38 +109,21 @@ def qr(survey: str) -> Response:
 
 @blueprint.get("/<string:survey>/<string:ticket>")
 def look(survey: str, ticket: str) -> Response:
-    """Show the next question, or the end."""
-    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
-    with p.store.reading() as session:
-        view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"))
-        if is_erased(session, session_id):
-            return _message(view["language"], interface_texts(view["language"])["erased"], origins=_origins(session, p, session_id))
-    return _page(p, view, ticket)
+    """Show the end, or redirect to the address of the question that is asked."""
+    return _show(survey, ticket, None)
+
+
+@blueprint.get("/<string:survey>/<string:ticket>/q/<string:question>")
+def look_at_question(survey: str, ticket: str, question: str) -> Response:
+    """Show a question with the answer that is stored. Redirect where it has no answer and is not asked; show the end where there is one."""
+    return _show(survey, ticket, question)
 
 
 @blueprint.post("/<string:survey>/<string:ticket>")
-def act(survey: str, ticket: str) -> Response:
-    """Store an answer or a skip, go back, or finish."""
-    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
-    language = request.form.get("lang", "")
-    with p.store.reading() as session:
-        view = interview.look(session, p.banks, session_id, None, p.now(), language=language)
-    try:
-        # The bank was compiled when the view was made: compiling it here would hold the write lock for long.
-        with p.store.writing() as session:
-            if language:
-                interview.change_language(session, p.banks, session_id, language, p.now())
-            if request.form.get("act") == "back":
-                interview.go_back(session, p.banks, session_id, None, submission_id(request.form), p.now())
-            elif request.form.get("act") == "stop":
-                interview.finish(session, p.banks, session_id, None, p.now())
-            elif (answer := read_answer(_question_of_form(view), request.form, view["language"])) is not None:
-                interview.record_answers(session, p.banks, session_id, None, [answer], p.now())
-    except InvalidForm as problem:
-        return _page(p, view, ticket, problem)
-    except DiscernError:
-        pass  # a second tab, a double click or an old page: show the current state of the survey
-    return _see_other(p, survey, session_id)
+@blueprint.post("/<string:survey>/<string:ticket>/q/<string:question>")
+def act(survey: str, ticket: str, **_question: str) -> Response:
+    """Store, or correct, the answer to the question of the form, go back, or finish."""
+    return _act(parts(), survey, _require_session_id(parts(), survey, ticket))
 
 
 @blueprint.get("/<string:survey>/<string:ticket>/erase")
@@ -133,30 +142,92 @@ def erasing(survey: str, ticket: str) -> Response:
     """Delete the answers of the session."""
     p, session_id = parts(), _require_session_id(parts(), survey, ticket)
     p.transact(lambda session: erase(session, p.banks, session_id, p.now()))
-    return _see_other(p, survey, session_id)
-
-
-@blueprint.errorhandler(NotFound)
-def missing(error: NotFound) -> Response:
-    """Show the error as a page."""
-    return _message("en", error.detail, status=404)
+    return _see_other(p, survey, session_id, None)
 
 
 @blueprint.errorhandler(TooManyRequests)
 def too_many(error: TooManyRequests) -> Response:
     """Show the same page with what was filled in, so that it can be submitted again."""
-    p, path = parts(), request.view_args or {}
-    if ticket := path.get("ticket"):
-        with p.store.reading() as session:
-            view = interview.look(
-                session, p.banks, _require_session_id(p, path["survey"], ticket), None, p.now(), language=request.form.get("lang")
-            )
-    else:
-        view = _first_view(p, path["survey"], _arrival())
-    response = _page(p, view, ticket, InvalidForm("busy"))
+    p, path, form = parts(), request.view_args or {}, request.form.get("form", "")
+    survey, ticket = path["survey"], path.get("ticket")
+    try:
+        if ticket:
+            view = _view_of_form(p, _require_session_id(p, survey, ticket))
+        else:
+            form = form if form_shown_at(p.keys, survey, form) else sign_form(p.keys, survey, p.now())
+            view = _first_view(p, survey, _arrival(form))
+    except DiscernError:
+        return problem_response(error)
+    response = _page(p, view, ticket, InvalidForm("busy"), None if ticket else form)
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
+
+
+def _show(survey: str, ticket: str, question: str | None) -> Response:
+    p, session_id = parts(), _require_session_id(parts(), survey, ticket)
+    with p.store.reading() as session:
+        view = interview.look(session, p.banks, session_id, None, p.now(), language=request.args.get("lang"), question=question)
+        if is_erased(session, session_id):
+            return _message(view["language"], interface_texts(view["language"])["erased"], origins=_origins(session, p, session_id))
+    shown = view["question"]
+    is_old = "old" in request.args
+    if shown is None:
+        return _page(p, view, ticket, note="ended" if (question or is_old) and view["status"] != "expired" else None)
+    if shown["id"] != question or shown.get("kind", "asked") is None:
+        asked = shown["id"] if shown["id"] != question else _asked(p, session_id)
+        return _see_other(p, survey, session_id, asked, old=is_old, language=request.args.get("lang"))
+    return _page(p, view, ticket, note="old_page" if is_old else None)
+
+
+def _act(p: Parts, survey: str, session_id: str) -> Response:
+    """Do what the form says in a session that has begun."""
+    language, button = request.form.get("lang", ""), request.form.get("act")
+    ticket = page_token(p.keys, survey, session_id)
+    view = _view_of_form(p, session_id)
+    if "to" in request.form and view["question"]:
+        return _in_other_language(p, view, ticket)
+    try:
+        answer = read_answer(_question_of_form(view), request.form, view["language"])
+        # The bank was compiled when the view was made: compiling it here would hold the write lock for long.
+        with p.store.writing() as session:
+            if language:
+                interview.change_language(session, p.banks, session_id, language, p.now())
+            if button == "back":
+                after = interview.go_back(session, p.banks, session_id, None, submission_id(request.form), p.now())
+            elif button == "stop":
+                after = interview.finish(session, p.banks, session_id, None, p.now())
+            elif answer is not None:
+                after = interview.record_form(session, p.banks, session_id, answer, p.now())
+            else:
+                return _see_other(p, survey, session_id, _asked(p, session_id), old=button in KIND_OF_BUTTON)
+    except InvalidForm as problem:
+        return _page(p, view, ticket, problem)
+    except DiscernError:  # the survey has ended, or another answer has closed the question
+        return _see_other(p, survey, session_id, _asked(p, session_id), old=True)
+    return _see_other(p, survey, session_id, after.row.question)
+
+
+def _view_of_form(p: Parts, session_id: str) -> dict[str, Any]:
+    """Return the view of a session with the question that the form answers, if it is open, in the language of the form."""
+    language, question = request.form.get("to") or request.form.get("lang", ""), request.form.get("question")
+    with p.store.reading() as session:
+        return interview.look(session, p.banks, session_id, None, p.now(), language=language, question=question)
+
+
+def _in_other_language(p: Parts, view: dict[str, Any], ticket: str | None = None, form: str | None = None) -> Response:
+    """Show the page in another language with what was filled in, which has no address of its own, or redirect where nothing was."""
+    if has_input(request.form):
+        return _page(p, view, ticket, form=form)
+    query = {name: value for name, value in request.args.items() if name != BEGIN} | {"lang": view["language"]}
+    return _redirect(f"{request.path}?{urlencode(query)}")
+
+
+def _asked(p: Parts, session_id: str) -> str | None:
+    """Return the question that the session asks, None after its end."""
+    with p.store.reading() as session:
+        question = interview.look(session, p.banks, session_id, None, p.now())["question"]
+    return question and str(question["id"])
 
 
 def _first_view(p: Parts, survey: str, arrival: Start) -> dict[str, Any]:
@@ -165,27 +236,15 @@ def _first_view(p: Parts, survey: str, arrival: Start) -> dict[str, Any]:
 
 
 def _question_of_form(view: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the question that the form answers, if the view still asks it."""
+    """Return the question that the form answers, None where the survey does not ask it any more."""
     question: dict[str, Any] | None = view["question"]
     return question if question and question["id"] == request.form.get("question") else None
 
 
-def _arrival() -> Start:
-    language = request.form.get("lang") or request.args.get("lang") or request.headers.get("Accept-Language")
-    return Start(language=language, channel="page", hidden=hidden_fields(request.args))
-
-
-def _sign_form(p: Parts, survey: str) -> str:
-    return str(p.keys.signer("form").dumps([survey, secrets.token_urlsafe(9), p.now().timestamp()]))
-
-
-def _form_shown_at(p: Parts, survey: str) -> datetime | None:
-    """Return when the form was rendered, None where it is of another survey or too old."""
-    try:
-        signed_survey, _, timestamp = p.keys.signer("form").loads(request.form.get("form", ""), max_age=FORM_LIFETIME)
-    except (BadSignature, ValueError, TypeError):
-        return None
-    return datetime.fromtimestamp(timestamp, UTC) if signed_survey == survey else None
+def _arrival(form: str) -> Start:
+    """Return how the respondent of a first form arrives."""
+    language = request.form.get("to") or request.form.get("lang") or request.args.get("lang") or request.headers.get("Accept-Language")
+    return Start(language=language, channel="page", hidden=hidden_fields(request.args), session_id=session_of_form(form))
 
 
 def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
@@ -195,8 +254,13 @@ def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
     return session_id
 
 
-def _see_other(p: Parts, survey: str, session_id: str) -> Response:
-    response = redirect(url_for("pages.look", survey=survey, ticket=page_token(p.keys, survey, session_id)), 303)
+def _see_other(p: Parts, survey: str, session_id: str, question: str | None, *, old: bool = False, language: str | None = None) -> Response:
+    """Redirect to the address of a question, or of the end. With `old` the page says that an old form was not stored."""
+    return _redirect(session_path(p.keys, survey, session_id, question, old=old, language=language))
+
+
+def _redirect(address: str) -> Response:
+    response = redirect(address, 303)
     response.headers.update({"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
     return response  # type: ignore[return-value]
 
@@ -213,23 +277,34 @@ def _message(
     return protected(Response(render_message(language, nonce, name, title=title, **facts), status), nonce, origins)
 
 
-def _page(p: Parts, view: dict[str, Any], ticket: str | None = None, problem: InvalidForm | None = None) -> Response:
+def _page(
+    p: Parts,
+    view: dict[str, Any],
+    ticket: str | None = None,
+    problem: InvalidForm | None = None,
+    form: str | None = None,
+    note: str | None = None,
+) -> Response:
     with p.store.reading() as session:
         bank, survey = survey_at(session, p, {"survey": view["survey"]} if ticket is None else {"session_id": view["session"]})
     nonce, restart = new_nonce(), url_for("pages.welcome", survey=view["survey"])
-    carried = {"lang": view["language"]} | ({} if ticket else {"form": _sign_form(p, view["survey"])})
+    carried = {"lang": view["language"]} | ({"form": form} if form else {})
+    previous = view.get("previous")
     context = PageContext(
         nonce,
         answer_id=secrets.token_urlsafe(9),
         problem=problem.key if problem else None,
         facts=problem.facts if problem else {},
-        given=field_values(view["question"], request.form if problem else None, view["language"]),
+        given=field_values(view["question"], request.form if request.method == "POST" else None, view["language"]),
         carried=carried,
         query=request.args.to_dict() if ticket is None else {},
+        action="" if ticket else "?" + urlencode({**request.args.to_dict(), BEGIN: "1"}),
         erase=ticket and url_for("pages.before_erasing", survey=view["survey"], ticket=ticket),
         asks_consent=ticket is None,
         has_agreed="agree" in request.form,
         restart=restart,
+        previous=previous and url_for("pages.look_at_question", survey=view["survey"], ticket=ticket, question=previous),
+        note=note,
     )
     response = protected(Response(render_page(view, bank, survey, context), 422 if problem else 200), nonce, survey.origins)
     response.headers.update(_refresh_header(view["result"] or {}))
@@ -243,17 +318,3 @@ def _refresh_header(result: Mapping[str, Any]) -> dict[str, str]:
     """
     immediate = result.get("redirect") and not result.get("text") and request.headers.get("Sec-Fetch-Dest") != "iframe"
     return {"Refresh": f"0;url={result['redirect']}"} if immediate else {}
-
-
-def page_token(keys: Keyring, survey: str, session_id: str) -> str:
-    """Return the ticket of a session: the last part of its page's address."""
-    return keys.signer("page").dumps([survey, session_id])
-
-
-def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
-    """Return the session id of a ticket, None where the ticket is of another survey or too old."""
-    try:
-        signed_survey, session_id = keys.signer("page").loads(ticket, max_age=LIFETIME)
-    except (BadSignature, ValueError):
-        return None
-    return str(session_id) if signed_survey == survey else None

@@ -10,7 +10,8 @@ from jinja2 import Environment, PackageLoader
 
 from question_bank.answer_values import LONGEST_TEXT
 from question_bank.definitions import Bank, Survey, in_language, language_of
-from question_bank.languages import direction, locale_of
+from question_bank.languages import direction, locale_of, negotiate
+from survey_service.hosted.translations import PAGE_STRINGS
 from survey_service.respondent.translations import STRINGS, progress, strings
 
 
@@ -19,7 +20,9 @@ class PageContext:
     """What a page shows besides the question.
 
     `problem` is the key of an error text and `facts` fills its placeholders. `given` are the values filled into the form, and `carried` its
-    hidden fields. `query` is the query of the page's address, and `erase` the address of the page that deletes the answers.
+    hidden fields. `query` is the query of the page's address, `action` where
+    its form is sent if not there, and `erase` the address of the page that deletes the answers. `previous` is
+    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end.
     """
 
     nonce: str
@@ -29,10 +32,13 @@ class PageContext:
     given: Sequence[str] = ()
     carried: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    action: str = ""
     erase: str | None = None
     asks_consent: bool = False
     has_agreed: bool = False
     restart: str = ""
+    previous: str | None = None
+    note: str | None = None
 
 
 def name_of(language: str) -> str:
@@ -44,7 +50,7 @@ def name_of(language: str) -> str:
 
 def interface_texts(language: str) -> Mapping[str, str]:
     """Return the texts of the interface, in English where a translation is missing."""
-    return {**STRINGS["en"], **strings(language)}
+    return {**STRINGS["en"], **strings(language), **PAGE_STRINGS[negotiate(language, ["en", *PAGE_STRINGS])]}
 
 
 def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: PageContext) -> str:
@@ -64,10 +70,11 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         consent=consent and in_language(consent.text, language, bank.language),
         consent_lang=consent and language_of(consent.text, language, bank.language),
         must_agree=consent is not None and consent.required,
-        languages=_other_languages(bank, language, context.query),
+        languages=other_languages(bank, language, context.query),
         has_agreed=context.has_agreed,
         page=context,
         given=context.given,
+        note=context.note and words[context.note],
         nonce=context.nonce,
     )
     return page
@@ -90,7 +97,7 @@ def _environment() -> Environment:
     return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def _other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return code, name and address of each language other than the current one."""
     others = [code for code in bank.languages if code != language]
     return [(code, name_of(code), "?" + urlencode({**query, "lang": code})) for code in others]

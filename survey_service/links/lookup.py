@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from survey_service.errors import Invalid
@@ -84,12 +83,6 @@ def count_open(session: Session, link: Link, target: Target, option: str | None,
     else:
         existing.opens, existing.last_at = existing.opens + 1, now
         session.add(existing)
-
-
-def last_opened(session: Session, link: Link) -> datetime | None:
-    """Return when a page of the link was opened last, None where it never was."""
-    pages = col(LinkOpen.kind).in_(["option", "landing"])
-    return session.exec(select(func.max(LinkOpen.last_at)).where(LinkOpen.link_id == link.id, pages)).one()
 
 
 def revoke_links(session: Session, contact_id: str, reason: str, now: datetime) -> int:

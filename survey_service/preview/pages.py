@@ -11,7 +11,7 @@ from question_bank.languages import negotiate
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.email_links.first_question import first_questions
 from survey_service.email_links.rendering import build_draft, render_html
-from survey_service.errors import DiscernError, Invalid, NotFound
+from survey_service.errors import DiscernError, Invalid
 from survey_service.hosted.forms import InvalidForm, field_values, submission_id
 from survey_service.hosted.rendering import PageContext, name_of, render_message, render_page
 from survey_service.preview import forms
@@ -139,7 +139,6 @@ def rehearsal(survey: str) -> dict[str, Any]:
 
 
 @blueprint.errorhandler(PreviewClosed)
-@blueprint.errorhandler(NotFound)
 def closed(error: DiscernError) -> Response:
     """Show the error as a page, which says what to do."""
     nonce = new_nonce()

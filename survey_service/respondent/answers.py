@@ -1,5 +1,6 @@
 """Accept what a respondent sent: skip repeats, name every problem, store the answers and mark those that they replace."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +38,21 @@ def accept(session: Session, interview: Interview, given: Sequence[GivenAnswer],
     draft = _draft_of(interview, stored, new)
     interview.row.withdrawn_answer = draft.id if draft else None
     return replace(interview, answers=stored, claimed=None, withdrawn=draft)
+
+
+def with_own_id(interview: Interview, given: GivenAnswer) -> GivenAnswer:
+    """Return the answer of a form under an id of its own where the form was submitted before with another answer.
+
+    An answer that is still current keeps its id: a double click submits the same form twice.
+    """
+    own = re.compile(rf"{re.escape(given.answer_id)}(~\d+)?")
+    before = [answer for answer in interview.log_of_session if answer.question == given.question and own.fullmatch(answer.answer_id)]
+    if not before:
+        return given
+    last = before[-1]
+    if last.state == "current" and last.kind == given.kind and _same_value(interview, last, given):
+        return replace(given, answer_id=last.answer_id)
+    return replace(given, answer_id=f"{given.answer_id}~{len(before)}")
 
 
 def _new_answers(interview: Interview, given: Sequence[GivenAnswer]) -> list[GivenAnswer]:
@@ -149,11 +165,18 @@ def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, w
         "seconds": given_answer.seconds,
         "measured": None if _was_clicked(interview, given_answer, value) else watch.credit(given_answer),
         "trapped": given_answer.trapped,
-        "chance": interview.row.chance if given_answer.question == interview.row.question else None,
+        "chance": _chance(interview, given_answer.question),
         "answer_id": given_answer.answer_id,
         "state": "current",
         "given_at": now,
     }
+
+
+def _chance(interview: Interview, question: str) -> float | None:
+    """Return the probability with which the question was drawn when it was asked, None where it was chosen."""
+    if question == interview.row.question:
+        return interview.row.chance
+    return next((answer.chance for answer in interview.own if answer.question == question), None)
 
 
 def withdraw(session: Session, answer: Answer, by: str) -> None:
@@ -185,12 +208,19 @@ class ReadingTimes:
         self._seen: dict[str, float] = {}
         for answer in interview.log_of_session:
             self._seen[answer.question] = max(self._seen.get(answer.question, 0.0), answer.measured or 0.0)
+        self._now = now
         self._elapsed = (now - interview.row.started_at).total_seconds()
 
     def credit(self, given_answer: GivenAnswer) -> float | None:
         """Return the seconds in which the question can have been read, earlier showings included, or None where nobody measured."""
-        seconds = max(self._elapsed - sum(self._seen.values()), 0.0) if given_answer.watched else given_answer.seconds
+        seconds = (
+            max(self._elapsed - sum(self._seen.values()), self._since(given_answer), 0.0) if given_answer.watched else given_answer.seconds
+        )
         if seconds is None:
             return None
         self._seen[given_answer.question] = self._seen.get(given_answer.question, 0.0) + seconds
         return self._seen[given_answer.question]
+
+    def _since(self, given_answer: GivenAnswer) -> float:
+        """Return the seconds since the person's own form was rendered. A machine may have begun the session only after that."""
+        return 0.0 if given_answer.shown_at is None else (self._now - given_answer.shown_at).total_seconds()

@@ -22,10 +22,10 @@ from survey_service.contacts.views import external_ids_of
 from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import reopen_for_confirmation
 from survey_service.outbox import publish
-from survey_service.respondent.answers import accept, withdraw
+from survey_service.respondent.answers import accept, with_own_id, withdraw
 from survey_service.respondent.start_ids import SessionKey, session_key
 from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
-from survey_service.respondent.view import view_of
+from survey_service.respondent.view import view_of, view_of_question
 from survey_service.store.banks import Banks
 from survey_service.store.session import lock_by_name, save
 from survey_service.store.tables.columns import new_id
@@ -96,8 +96,12 @@ def look(
     now: datetime,
     claimed: ObservedAnswer | None = None,
     language: str | None = None,
+    question: str | None = None,
 ) -> dict[str, Any]:
-    """Return the view of a session, in another `language` if one is named, and with `claimed` as if it were confirmed. Writes nothing."""
+    """Return the view of a session, in another `language` if one is named, and with `claimed` as if it were confirmed. Writes nothing.
+
+    With `question` the view shows that question of the session, if it is open, instead of the one that is asked.
+    """
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     if language:
         interview.row.language = negotiate(language, (interview.row.language, *interview.bank.bank.languages))
@@ -105,7 +109,8 @@ def look(
         interview = replace(interview, claimed=claimed)
         ask_next(interview, now)
     _leave_closed_question(interview, now)
-    return view_of(interview, now)
+    view = view_of(interview, now)
+    return view if question is None else view_of_question(interview, view, question)
 
 
 def record_answers(
@@ -116,7 +121,19 @@ def record_answers(
     An `answer_id` that was stored before is skipped. Either all answers of `given` are stored or none. Raises NotFound, BadToken,
     SessionClosed, SessionExpired, AnswerIdReused, and Invalid naming every wrong field.
     """
-    interview = open_interview(session, banks, session_id, token, now)
+    return _record(session, open_interview(session, banks, session_id, token, now), given, now)
+
+
+def record_form(session: Session, banks: Banks, session_id: str, given: GivenAnswer, now: datetime) -> Interview:
+    """Store the answer of a form, which a browser may submit again with another answer: then it replaces its own earlier answer.
+
+    Raises as `record_answers` does.
+    """
+    interview = open_interview(session, banks, session_id, None, now)
+    return _record(session, interview, [with_own_id(interview, given)], now)
+
+
+def _record(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview:
     _leave_closed_question(interview, now)
     accepted = accept(session, interview, given, now)
     if accepted is None:

@@ -127,8 +127,8 @@ class Start:
 class GivenAnswer:
     """One answer as the respondent sent it; `value` is not validated.
 
-    `seconds` is the client's figure. `watched` means that the service itself showed the question and knows when. `trapped` means that a
-    field was filled in that people do not see.
+    `seconds` is the client's figure. `watched` means that the service itself showed the question and knows when; `shown_at` can only raise
+    what it measured. `trapped` means that a field was filled in that people do not see.
     """
 
     answer_id: str
@@ -139,6 +139,7 @@ class GivenAnswer:
     draft: bool = False  # left without being confirmed
     watched: bool = False
     trapped: bool = False
+    shown_at: datetime | None = None  # when the service rendered the form of the answer, where it is known
 
 
 @dataclass(frozen=True, eq=False)

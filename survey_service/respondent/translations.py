@@ -346,32 +346,10 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
 
 """Languages written from right to left; a bank may speak some that the interface does not."""
 
-IN_WIDGET = [
-    "continue",
-    "back",
-    "dont_know",
-    "skip",
-    "refuse",
-    "no_thanks",
-    "close",
-    "progress",
-    "choose",
-    "none",
-    "number",
-    "plain",
-    "write",
-    "too_long",
-    "outside",
-    "offline",
-    "thanks",
-    "expired",
-    "chosen",
-    "change",
-    "right",
-    "consent",
-    "agree",
-    "declined",
-]
+IN_WIDGET = (
+    *("continue", "back", "dont_know", "skip", "refuse", "no_thanks", "close", "progress", "choose", "none", "number", "plain", "write"),
+    *("too_long", "outside", "offline", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
+)
 """What the widget says. The page around it may replace each text by an attribute ``label-...``."""
 
 RENAMED = {"write": "text"}

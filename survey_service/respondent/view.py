@@ -85,6 +85,32 @@ def view_of(interview: Interview, now: datetime) -> dict[str, Any]:
     return view
 
 
+def view_of_question(interview: Interview, view: dict[str, Any], question_id: str) -> dict[str, Any]:
+    """Return `view` with another question of the session in place of the one that is asked, and with what is stored for it.
+
+    `question["kind"]` is the kind of the stored answer, None where there is none, and `previous` is the question before it. The view is
+    returned unchanged where the session has ended, the question is the one asked, is not in the survey, or is closed by its conditions.
+    """
+    asked, bank = view["question"], interview.bank
+    known = question_id in interview.survey.questions and interview.opens[bank.index[question_id]]
+    if asked is None or asked["id"] == question_id or not known:
+        return view
+    order = list(dict.fromkeys(answer.question for answer in interview.log_of_session))
+    settled = {answer.question: answer for answer in interview.settled}
+    before = [name for name in order if name in settled]
+    stored, place = settled.get(question_id), before.index(question_id) if question_id in settled else len(before)
+    given = None if stored is None or stored.value is None else from_store(bank.bank.question_by_id[question_id], stored.value)
+    most = view["progress"]["answered"] + view["progress"]["at_most"]
+    return {
+        **view,
+        "question": _question(interview, question_id, given, can_go_back=False) | {"kind": stored and stored.kind},
+        "previous": before[place - 1] if stored and place else None,
+        "ahead": {},
+        "next_questions": {},
+        "progress": {"answered": place, "at_most": most - place},
+    }
+
+
 def look_ahead(interview: Interview, asking: str) -> dict[str, str | None]:
     """Return the question that would follow each outcome of the question asked, None where the survey would end.
 

@@ -3,7 +3,6 @@
 A script is an expression of JavaScript. For `click` and `type` it has an element as its value, which may lie in a shadow root.
 """
 
-import glob
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -21,8 +21,9 @@ from selenium.common.exceptions import WebDriverException
 from tests.processes import ROOT
 
 FIND = """
-  const roots = (node) => [node, ...[...node.querySelectorAll("*")].filter((one) => one.shadowRoot).flatMap((one) => roots(one.shadowRoot))];
-  const all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]).filter((one) => one.checkVisibility());
+  const hosts = (root) => [...root.querySelectorAll("*")].filter((node) => node.shadowRoot);
+  const roots = (root) => [root, ...hosts(root).flatMap((host) => roots(host.shadowRoot))];
+  const all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]).filter((node) => node.checkVisibility());
 """
 """`all(selector)` returns the visible elements of the page and of all its shadow roots."""
 
@@ -112,7 +113,7 @@ def firefox() -> Iterator[Engine]:
 @contextmanager
 def webkit() -> Iterator[Engine]:
     """Run WebKit in a display of its own."""
-    browser = _require("WebKit", next(iter(glob.glob("/usr/lib/*/webkit2gtk-4.*/MiniBrowser")), None))
+    browser = _require("WebKit", next((str(file) for file in Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser")), None))
     server = _require("WebKitWebDriver", shutil.which("WebKitWebDriver"))
     display = _require("Xvfb", shutil.which("Xvfb"))
     with subprocess.Popen([display, "-displayfd", "1", "-screen", "0", "1280x1024x24"], stdout=subprocess.PIPE, text=True) as screen:

@@ -1,13 +1,18 @@
 """An email and its landing page in a browser without JavaScript."""
 
+import time
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from sqlmodel import col, select
 
 from survey_service.email_links.create import LIFETIME, Recipient, create_links, prepare_mailing
 from survey_service.email_links.rendering import Draft, Drafts, render_html
 from survey_service.links.tokens import LinkTokens
+from survey_service.store.tables.core import Answer
 from survey_service.web.context import utc_now
+from tests.world.mail_filter import MailFilter
 
 
 @pytest.fixture
@@ -39,6 +44,20 @@ def test_one_click_in_the_email_and_one_on_the_page_are_two_answers(world, new_p
     expect(page.locator("legend")).not_to_have_text(second)
     expect(page.get_by_text("Question 3 of at most")).to_be_visible()
     assert page.context.cookies() == []
+
+
+def test_a_browser_that_only_looks_takes_no_time_from_the_person(world, browser, new_page, draft):
+    """A filter that opens the link in a browser after the person did does not shorten the time that is measured."""
+    url, page = draft.options[1].url, new_page(java_script_enabled=False)
+    page.goto(url)
+    opened = time.monotonic()
+    MailFilter().look_with_browser(browser, url)
+    waited = time.monotonic() - opened
+    with page.expect_navigation():
+        page.get_by_role("button", name="Skip").click()
+    with world.parts.store.reading() as session:
+        skipped = session.exec(select(Answer).where(Answer.kind == "skip").order_by(col(Answer.id).desc())).first()
+    assert skipped.measured >= waited
 
 
 @pytest.mark.parametrize("width", [320, 1100])

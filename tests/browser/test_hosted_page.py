@@ -27,9 +27,9 @@ def go(page, button) -> None:
 
 
 def session_of(world, page) -> str:
-    from survey_service.hosted.pages import read_page_token as read
+    from survey_service.hosted.page_tokens import read_page_token as read
 
-    survey, ticket = page.url.split("?")[0].rsplit("/", 2)[1:]
+    survey, ticket = page.url.split("/s/")[1].split("?")[0].split("/")[:2]
     session_id = read(world.parts.keys, survey, ticket)
     assert session_id
     return session_id
@@ -166,7 +166,7 @@ def test_the_hosted_page_works_in_a_sandboxed_frame_without_storage(world, new_p
 
 
 def test_reloads_double_clicks_and_second_tabs_count_nothing_twice(world, new_page):
-    """Each question has element answer, and every tab shows the current state of the survey."""
+    """Each question has one answer; an older tab corrects the answer to its own question and then shows where the survey is."""
     page = new_page(java_script_enabled=False)
     begin(world, page)
     page.get_by_label("Red").check()
@@ -181,11 +181,48 @@ def test_reloads_double_clicks_and_second_tabs_count_nothing_twice(world, new_pa
     second.get_by_label("2", exact=True).check()
     press(second, "Continue")
     expect(second.get_by_role("group", name="Which extras?")).to_be_visible()
-    assert world.answers(session_of(world, page)) == [("colour", "answer", "red"), ("mood", "answer", 7)]
+    assert world.answers(session_of(world, page)) == [("colour", "answer", "red"), ("mood", "answer", 2)]
     page.go_back()
     page.reload()
+    expect(page.get_by_label("2", exact=True)).to_be_checked()
     press(page, "Skip")
-    assert [answer[0] for answer in world.answers(session_of(world, page))] == ["colour", "mood", "extras"]
+    assert world.answers(session_of(world, page)) == [("colour", "answer", "red"), ("mood", "skip", None)]
+
+
+def test_back_and_forward_show_each_question_with_its_own_answer(world, new_page):
+    """The browser's Back shows the question before with what was answered there, and never ticks an option of another question."""
+    page = new_page()
+    begin(world, page)
+    page.get_by_label("Blue").check()
+    press(page, "Continue")
+    page.get_by_label("7", exact=True).check()
+    press(page, "Continue")
+    expect(page.get_by_role("group", name="Which extras?")).to_be_visible()
+    page.get_by_label("Tow bar").check()
+    page.go_back()
+    expect(page.get_by_role("group", name="How is your mood?")).to_be_visible()
+    expect(page.locator("input:checked")).to_have_count(1)
+    expect(page.get_by_label("7", exact=True)).to_be_checked()
+    page.go_back()
+    expect(page.get_by_role("group", name="Which colour?")).to_be_visible()
+    page.get_by_label("Red").check()
+    press(page, "Continue")
+    expect(page.get_by_role("group", name="Which extras?")).to_be_visible()
+    expect(page.locator("input:checked")).to_have_count(0)
+    assert sorted(world.answers(session_of(world, page))) == [("colour", "answer", "red"), ("mood", "answer", 7)]
+
+
+def test_back_on_an_earlier_question_leads_to_the_one_before_it(world, new_page):
+    """The page's own Back is a link there: nothing is withdrawn."""
+    page = new_page(java_script_enabled=False)
+    begin(world, page)
+    press(page, "Skip")
+    press(page, "Skip")
+    page.go_back()
+    page.get_by_role("link", name="Back", exact=True).click()
+    expect(page.get_by_role("group", name="Which colour?")).to_be_visible()
+    expect(page.get_by_text("You chose Skip.")).to_be_visible()
+    assert [answer[:2] for answer in world.answers(session_of(world, page))] == [("colour", "skip"), ("mood", "skip")]
 
 
 def test_going_back_across_a_branch_changes_the_questions(world, new_page):
@@ -224,11 +261,13 @@ def test_the_language_of_the_hosted_page_can_be_switched(world, new_page):
     page = new_page(java_script_enabled=False)
     begin(world, page)
     press(page, "Skip")
-    page.get_by_role("link", name="العربية").click()
+    page.get_by_role("button", name="العربية").click()
     expect(page.get_by_role("group", name="كيف حالك؟")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
-    page.get_by_role("link", name="Français").click()
+    page.get_by_label("7", exact=True).check()
+    page.get_by_role("button", name="Français").click()
     expect(page.get_by_role("group", name="Comment ça va ?")).to_be_visible()
+    expect(page.get_by_label("7", exact=True)).to_be_checked()
     press(page, "Passer")
     expect(page.get_by_role("group", name="Quelles options ?")).to_be_visible()
 

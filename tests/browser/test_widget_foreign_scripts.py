@@ -48,10 +48,8 @@ def test_keys_that_leave_a_field_stay_the_pages(visitor):
 
 def test_a_page_that_adds_its_own_token_to_every_request_is_answered(visitor, world):
     """The token in the body wins, and headers of the page pass the preflight."""
-    wrapper = (
-        "<script>const original = fetch; window.fetch = (url, options) => original(url, {...options,"
-        " headers: {...options.headers, Authorization: 'Bearer the-shop', 'X-CSRF-Token': 'x', 'Content-Type': 'application/json'}})</script>"
-    )
+    headers = "{Authorization: 'Bearer the-shop', 'X-CSRF-Token': 'x', 'Content-Type': 'application/json'}"
+    wrapper = f"<script>const original = fetch; fetch = (url, options) => original(url, {{...options, headers: {headers}}})</script>"
     visitor.visit("remember", head=wrapper)
     visitor.choose("Red")
     visitor.button("Continue").click()
@@ -67,7 +65,7 @@ OLD = {
     "texts as JSON text": "String.prototype.toJSON = function () { return 'gone' }",
     "random numbers that repeat": "Math.random = () => 0.5",
     "no random ids": "delete Crypto.prototype.randomUUID",
-    "more enumerable properties": "Array.prototype.last = function () { return this[this.length - 1] }; Object.prototype.extend = function () {}",
+    "more enumerable properties": "Array.prototype.last = function () { return this[0] }; Object.prototype.extend = function () {}",
 }
 
 

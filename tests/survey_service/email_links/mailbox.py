@@ -62,7 +62,7 @@ class Mail:
     def send(self, option: str | None = None, query: str = "", **form: str) -> TestResponse:
         """Submit the form of the page that was opened last."""
         self.service.clock.forward(seconds=5)
-        hidden = dict(re.findall(r'name="(answer_id|question)" value="([^"]*)"', self.page))
+        hidden = dict(re.findall(r'name="(answer_id|question|form|lang)" value="([^"]*)"', self.page))
         return self.service.client.post(self.path(option) + query, data={**hidden, **form}, follow_redirects=True)
 
     def answers(self) -> list[tuple[str, str, Any]]:

@@ -4,7 +4,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from survey_service.contacts.identity import sign_identity
-from survey_service.hosted.pages import page_token
+from survey_service.hosted.page_tokens import page_token
 from survey_service.preview.theme import NotAColour, Theme, contrast, nearest_legible, parse_colour, parse_colours
 from survey_service.preview.tokens import LIFETIME, preview_token
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from survey_service.email_links import translations as of_links
+from survey_service.hosted import translations as of_pages
 from survey_service.respondent import translations as of_surveys
 
 LANGUAGES = {"en", "fr", "de", "es", "pt", "it", "nl", "ar"}
@@ -14,7 +15,7 @@ def gaps(text):
     return sorted(re.findall(r"{\w+}", text))
 
 
-@pytest.mark.parametrize("table", [of_links.STRINGS, of_surveys.STRINGS])
+@pytest.mark.parametrize("table", [of_links.STRINGS, of_pages.PAGE_STRINGS, of_surveys.STRINGS])
 def test_every_language_has_every_text_with_its_placeholders(table):
     """A missing text would appear in English on an Arabic page; a missing placeholder would lose a number."""
     assert set(table) == LANGUAGES

@@ -9,7 +9,7 @@ from sqlmodel import func, select
 
 from survey_service.crypto import Keyring
 from survey_service.email_links import opt_out
-from survey_service.hosted.pages import page_token
+from survey_service.hosted.page_tokens import page_token
 from survey_service.links.lookup import find_link
 from survey_service.links.tokens import LANDING, LinkTokens
 from survey_service.preview.tokens import preview_token
@@ -89,6 +89,8 @@ SEALED = {  # the URL itself is the secret, or signs the request
     "GET /preview/<survey>/widget",
     "GET /s/<survey>/<ticket>",
     "POST /s/<survey>/<ticket>",
+    "GET /s/<survey>/<ticket>/q/<question>",
+    "POST /s/<survey>/<ticket>/q/<question>",
     "GET /s/<survey>/<ticket>/erase",
     "POST /s/<survey>/<ticket>/erase",
 }

@@ -16,8 +16,9 @@ from tests.survey_service.web.test_hostile_clients import form_of
 
 EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "Sec-Fetch-Site": "cross-site", "Cookie": "session=1"}
 SHOP = "https://shop.example"
+QUESTION = "POST /s/<survey>/<ticket>/q/<question>"
 FORMS = {  # every form of every page: its action, and the secret that a submission needs
-    "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", "POST /preview/<survey>/page"),
+    "hosted/templates/question.html": ("POST /s/<survey>", "POST /s/<survey>/<ticket>", QUESTION, "POST /preview/<survey>/page"),
     "hosted/templates/erase.html": ("POST /s/<survey>/<ticket>/erase",),
     "email_links/templates/landing.html": ("POST /l/<token>",),
     "email_links/templates/leave.html": ("POST /l/<token>",),
@@ -90,7 +91,7 @@ def kinds(service):
     return {
         "hosted": ("/s/all", ""),
         "hosted, begun": (page, ""),
-        "hosted, before erasing": (f"{page}/erase", ""),
+        "hosted, before erasing": (f"{page.split('/q/')[0]}/erase", ""),
         "hosted, of a survey for nobody": ("/s/short", ""),
         "hosted, gone": ("/s/all/x.y.z", ""),
         "email": (mail.path(), ""),
@@ -144,6 +145,6 @@ def test_every_kind_of_answer_says_which_site_may_read_it(service):
 
 def test_erasing_goes_on_in_the_frame_it_began_in(service):
     """The page before the erasure and the page after it may be framed alike."""
-    page = kinds(service)["hosted, begun"][0]
+    page = kinds(service)["hosted, begun"][0].split("/q/")[0]
     assert service.client.post(f"{page}/erase").status_code == 303
     assert f"frame-ancestors {SHOP}" in service.client.get(page).headers["Content-Security-Policy"]

@@ -23,7 +23,8 @@ from tests.processes import ROOT
 FIND = """
   const hosts = (root) => [...root.querySelectorAll("*")].filter((node) => node.shadowRoot);
   const roots = (root) => [root, ...hosts(root).flatMap((host) => roots(host.shadowRoot))];
-  const all = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]).filter((node) => node.checkVisibility());
+  const found = (selector) => roots(document).flatMap((root) => [...root.querySelectorAll(selector)]);
+  const all = (selector) => found(selector).filter((node) => node.checkVisibility());
 """
 """`all(selector)` returns the visible elements of the page and of all its shadow roots."""
 

@@ -1,7 +1,7 @@
 """Load the text of a bank: return its definitions, or all problems at once, each with its line."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,10 +43,14 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
 
 
 def load_stored(text: str) -> Bank:
-    """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again."""
+    """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again.
+
+    A version that was published before banks had `outliers` has none: its beliefs stay what they were.
+    """
     data = json.loads(text)
     fields, _ = load_fields(data)
-    return build(Draft(fields, frozenset(), data))
+    bank = build(Draft(fields, frozenset(), data))
+    return replace(bank, outliers=0.0) if bank.has_numbers and "outliers" not in data else bank
 
 
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:

@@ -94,7 +94,13 @@ class Numeric:
     """A number, normal or log-normal given the persona, truncated to `low` .. `high` (either may be infinite).
 
     `centre` and `width` are (K,): mean and standard deviation of the number, or of its logarithm where `logarithmic`, (K,) or a single
-    bool. `lapse` is the share of numbers that are uniform over the range.
+    bool. `lapse` is the share of numbers that are uniform over the range. `outliers` is the share ``e`` of numbers that say nothing about
+    the persona: they come from a distribution ``g`` that is common to all, half of it the mean over the personas, half uniform over
+    `support` (Tukey, 1960; Huber, 1964)::
+
+        P(x | k) = (1 - lapse) ((1 - e) f_k(x) + e g(x)) + lapse / span
+
+    ``f_k <= 2 K g``, so one number or interval changes the odds of two personas by at most `most_evidence`.
     """
 
     centre: Floats
@@ -104,6 +110,12 @@ class Numeric:
     high: float = np.inf
     silence: Floats | None = None
     lapse: float = 0.0
+    outliers: float = 0.0
+
+    @property
+    def most_evidence(self) -> float:
+        """Upper bound of the log likelihood ratio of an answer between two personas, in nats: ``log(1 + 2 K (1 - e) / e)``."""
+        return float(np.log1p(2 * len(self.centre) * (1 - self.outliers) / self.outliers)) if self.outliers else np.inf
 
     @property
     def support(self) -> tuple[float, float]:
@@ -141,9 +153,9 @@ class Numeric:
         """Return (K,) P(low <= number <= high | persona), never below the floor's share of that length."""
         low, high = max(low, self.low), min(high, self.high)
         chance = (ndtr(self._standard(high)) - ndtr(self._standard(low))) / self._kept
-        length = min(high - low, self._span) / self._span
-        chance = (1 - self.lapse) * chance + self.lapse * length
-        floored: Floats = np.maximum(chance, max(FLOOR * length, float(np.finfo(float).tiny)))
+        first, last = self.support
+        length = max(min(high, last) - max(low, first), 0.0) / self._span
+        floored: Floats = np.maximum(self._mixed(chance, length), max(FLOOR * length, float(np.finfo(float).tiny)))
         return floored
 
     def log_given(self, value: float | Floats) -> Floats:
@@ -152,9 +164,17 @@ class Numeric:
         stretch = np.where(self.logarithmic, np.maximum(np.abs(value), np.finfo(float).tiny)[..., None], 1.0)
         with np.errstate(over="ignore"):
             density = np.exp(-0.5 * standard**2) / (np.sqrt(2 * np.pi) * self.width * stretch * self._kept)
-        density = (1 - self.lapse) * density + self.lapse / self._span
-        log_likelihood: Floats = np.log(np.maximum(density, FLOOR / self._span)) + log_any_answer(self.silence, len(self.centre))
+        first, last = self.support
+        uniform = ((first <= np.asarray(value)) & (np.asarray(value) <= last))[..., None] / self._span
+        floored = np.maximum(self._mixed(density, uniform), FLOOR / self._span)
+        log_likelihood: Floats = np.log(floored) + log_any_answer(self.silence, len(self.centre))
         return log_likelihood
+
+    def _mixed(self, own: Floats, uniform: float | Floats) -> Floats:
+        """Return the (…, K) densities or probabilities with outliers and lapses, from each persona's own and the uniform one."""
+        common = (own.mean(axis=-1, keepdims=True) + uniform) / 2
+        mixed: Floats = (1 - self.lapse) * ((1 - self.outliers) * own + self.outliers * common) + self.lapse * uniform
+        return mixed
 
     def log_between(self, low: float, high: float) -> Floats:
         """Return (K,) log P(low <= number <= high | persona); either end may be infinite."""

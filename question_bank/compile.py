@@ -191,7 +191,7 @@ def _likelihood(bank: Bank, question: Question) -> AnyLikelihood:
     if question.likelihood_given:
         return Unmodelled(len(keys), silence)  # its table is in `given`
     if question.type == "number":
-        return _numeric(question, keys, silence, bank.lapse)
+        return replace(_numeric(question, keys, silence), lapse=bank.lapse, outliers=bank.outliers)
     shares = shares_of(question, question.likelihood, keys)
     if question.type == "multiple":
         return MultipleChoice(_with_lapse(bank, shares, 2), silence)
@@ -211,7 +211,7 @@ def given_parent(bank: Bank, question: Question) -> Floats:
     return _with_lapse(bank, np.stack([shares_of(question, given, keys) for given in tables], axis=1), len(question.outcomes))
 
 
-def _numeric(question: Question, keys: list[str], silence: Floats | None, lapse: float) -> Numeric:
+def _numeric(question: Question, keys: list[str], silence: Floats | None) -> Numeric:
     rows = [question.likelihood[key] for key in keys]
     logarithmic = np.array([isinstance(row, LogNormal) for row in rows])
     parameters = [
@@ -222,7 +222,7 @@ def _numeric(question: Question, keys: list[str], silence: Floats | None, lapse:
     centre, width = np.array(parameters, dtype=float).T
     low = -np.inf if question.minimum is None else question.minimum
     high = np.inf if question.maximum is None else question.maximum
-    return Numeric(centre, width, logarithmic, low, high, silence, lapse)
+    return Numeric(centre, width, logarithmic, low, high, silence)
 
 
 def _is_distribution(row: Row) -> TypeGuard[Normal | LogNormal]:

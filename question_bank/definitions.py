@@ -145,6 +145,9 @@ class Signal:
     at_most: int | None = None
 
 
+OUTLIERS = 0.05
+"""Share of typed numbers that say nothing about the persona, where the bank says nothing: slips, other units, jokes."""
+
 DEFAULT_STOP = StopRule(confidence=0.85, at_most=6, gain_below=0.02)
 
 
@@ -199,12 +202,18 @@ class Bank:
     evidence_weight: float = 1.0
     repeat_weight: float = 0.5
     lapse: float = 0.0
+    outliers: float = OUTLIERS
     half_life_days: float | None = None
 
     @property
     def language(self) -> str:
         """The default language."""
         return self.languages[0]
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether any question has the distribution of a number, which `outliers` is about."""
+        return any(question.type == "number" for question in self.questions)
 
     @property
     def keys(self) -> tuple[str, ...]:

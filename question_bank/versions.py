@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from question_bank.definitions import (
+    OUTLIERS,
     SECONDS_BY_TYPE,
     Bank,
     Counts,
@@ -111,6 +112,7 @@ def to_plain(bank: Bank) -> Plain:
         evidence_weight=bank.evidence_weight,
         repeat_weight=bank.repeat_weight,
         lapse=bank.lapse or None,
+        outliers=bank.outliers if bank.has_numbers or bank.outliers != OUTLIERS else None,
         half_life_days=bank.half_life_days,
     )
 

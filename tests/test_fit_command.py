@@ -34,7 +34,7 @@ def test_a_fitted_bank_is_checked_and_replayed_on_its_own_answers(tmp_path, answ
     done = run("fit", answers, *how, "--out", out)
 
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "My bank.yaml: 300 respondents, 2 personas, 9 questions, 1 dependences, evidence weight" in done.stderr
+    assert "My bank.yaml: 300 respondents, 2 personas, 9 questions, 1 dependence, evidence weight" in done.stderr
     assert run("check", out).exit_code == 0
     replayed = json.loads(run("replay", out, "--answers", answers, "--survey", "main", "--steps", "1,5", "--json").stdout)
     assert replayed["respondents"] == 300

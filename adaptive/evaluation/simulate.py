@@ -80,9 +80,13 @@ def _ticks_rows(question: MultipleChoice, ticked: Bools) -> Floats:
 
 
 def _draw_numbers(question: Numeric, persona: Ints, rng: np.random.Generator) -> Floats:
-    """Draw (N,) numbers from each respondent's truncated distribution, by its inverse."""
-    everybody = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12))
-    own: Floats = everybody[np.arange(len(persona)), persona]
+    """Draw (N,) numbers from each respondent's truncated distribution, by its inverse, with the shares of outliers and lapses."""
+    everybody, rows = question.quantile(np.clip(rng.random(len(persona)), 1e-12, 1 - 1e-12)), np.arange(len(persona))
+    own: Floats = everybody[rows, persona]
+    if question.outliers:
+        anybody = everybody[rows, rng.integers(everybody.shape[1], size=len(persona))]
+        common = np.where(rng.random(len(persona)) < 0.5, anybody, rng.uniform(*question.support, len(persona)))
+        own = np.where(rng.random(len(persona)) < question.outliers, common, own)
     if question.lapse:
         own = np.where(rng.random(len(persona)) < question.lapse, rng.uniform(*question.support, len(persona)), own)
     return np.clip(own, question.low, question.high)

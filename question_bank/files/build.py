@@ -40,7 +40,7 @@ def build(draft: Draft) -> Bank:
         questions=tuple(_question(fields, draft) for _, fields in draft.items("questions")),
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
-        **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "half_life_days"),
+        **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from marshmallow import ValidationError, fields
 
-from question_bank.files.problems import join_names, shorten, suggest
+from question_bank.files.problems import join_names, number_slip, shorten, suggest
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SLUG_TODO = "use at most 64 lowercase letters, digits, - and _, starting with a letter or a digit"
@@ -91,7 +91,7 @@ class Words(BankField):
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if value is None or value == "":
-            raise self.refuse("has no words", "write them, or remove the line")
+            raise self.refuse("has no words", "write them, or remove the line; inside { } put a text that holds a comma in quotes")
         if not isinstance(value, str):
             raise self.refuse(
                 f"{shorten(value)} is not words", "put the words in quotes, or give a map by language: {en: Hello, fr: Bonjour}"
@@ -149,7 +149,7 @@ class Number(BankField):
 
     def read(self, value: Any) -> float | int:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.refuse(f"{shorten(value)} is not a number", self.hint)
+            raise self.refuse(f"{shorten(value)} is not a number", number_slip(value) or self.hint)
         if self.whole and value != int(value):
             raise self.refuse(f"{shorten(value)} is not a whole number", self.hint)
         for bound, words, beyond in self.bounds:

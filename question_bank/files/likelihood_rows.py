@@ -8,7 +8,7 @@ from math import fsum
 from typing import Any
 
 from question_bank.definitions import WORDS, Counts, LogNormal, Normal, QuestionType, Row, Shares, Words
-from question_bank.files.problems import join_names, shorten, suggest
+from question_bank.files.problems import join_names, number_slip, shorten, suggest
 from question_bank.probabilities import normalised
 
 TOLERANCE = 1e-6
@@ -52,13 +52,16 @@ def probability(value: Any, at: tuple[str | int, ...] = ()) -> float:
 def _number(value: Any, at: tuple[str | int, ...]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         todo = "remove the quotes" if isinstance(value, str) and value.replace(".", "", 1).isdigit() else "write a number such as 0.3"
-        raise RowError(f"{shorten(value)} is not a number", todo, at)
+        raise RowError(f"{shorten(value)} is not a number", number_slip(value) or todo, at)
     return float(value)
 
 
 def _cells(raw: Any, outcomes: Sequence[str]) -> dict[str, Any]:
     """Return the value written for each outcome, from a list aligned with the outcomes or from a map."""
     if isinstance(raw, list):
+        if len(raw) == 2 * len(outcomes) and all(_is_digits(value) for value in raw):
+            points = ", ".join(f"{whole}.{decimals}" for whole, decimals in zip(raw[::2], raw[1::2], strict=True))
+            raise RowError(f"has {len(raw)} values for {len(outcomes)} outcomes", f"write decimals with a point, not a comma: [{points}]")
         if len(raw) != len(outcomes):
             raise RowError(f"has {len(raw)} values for {len(outcomes)} outcomes", f"give one each, in this order: {join_names(outcomes)}")
         return dict(zip(outcomes, raw, strict=True))
@@ -68,6 +71,10 @@ def _cells(raw: Any, outcomes: Sequence[str]) -> dict[str, Any]:
         if name not in outcomes:
             raise RowError(f'"{name}" is not an outcome of this question', suggest(name, outcomes, f"use {join_names(outcomes)}"), (name,))
     return dict(raw)
+
+
+def _is_digits(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _complete(cells: Mapping[str, Any], outcomes: Sequence[str]) -> list[Any]:
@@ -99,7 +106,7 @@ def _words(cells: Mapping[str, Any], raw: Any, outcomes: Sequence[str]) -> Words
     for name in sorted(outcomes, key=lambda name: not isinstance(words[name], str)):
         if words[name] not in WORDS:
             wrong = f"{shorten(words[name])} is not one of {join_names(WORDS)}"
-            raise RowError(wrong, "use these words, or numbers without quotes", places[name])
+            raise RowError(wrong, number_slip(words[name]) or "use these words, or numbers without quotes", places[name])
     return Words(tuple(words.values()))
 
 

@@ -1,13 +1,18 @@
 """Lint: warnings about a valid bank that probably does not mean what its author intended."""
 
 from collections.abc import Iterator, Mapping
+from math import fsum
 from typing import Any
 
 from question_bank.definitions import Bank, Question, Row, Survey
+from question_bank.files.likelihood_rows import TOLERANCE
 from question_bank.files.problems import Finding, join_names
+from question_bank.files.question_rules import texts_of
 from question_bank.probabilities import shares_of
 
 LEAST_PRIOR = 0.01
+LEAST_OUTLIERS = 0.01
+SENTENCE = 3  # words from which on an equal text in two languages is more likely forgotten than a name
 DIGITS = 12  # rows that agree to so many digits count as equal
 
 RowValues = tuple[Any, ...]
@@ -20,6 +25,9 @@ def lint_bank(bank: Bank, data: Any) -> list[Finding]:
         _personas(bank, rows),
         _questions(bank, rows),
         _ignored_tables(data),
+        _translations(bank, data),
+        _priors(data),
+        _outliers(bank),
         _unreachable(bank),
         _origins(bank),
         _unasked(bank),
@@ -86,6 +94,37 @@ def _ignored_tables(data: Any) -> Iterator[Finding]:
         if question.get("pilot") and "likelihood" in question:
             wrong = "is not used while pilot is true"
             yield Finding(("questions", index, "likelihood"), wrong, "remove pilot: true once the table is to be trusted")
+
+
+def _translations(bank: Bank, data: Any) -> Iterator[Finding]:
+    """Report texts that lack a language of the bank, and longer ones with the same words in two languages."""
+    for path, text in texts_of(data):
+        if path[-1] == "unit" and not isinstance(text, Mapping):
+            continue  # a plain unit, such as km, holds in every language
+        words = dict(text) if isinstance(text, Mapping) else {bank.language: text}
+        if missing := [language for language in bank.languages if language not in words]:
+            wrong = f"has no {join_names(missing)}: it is shown in {join_names(words)}"
+            yield Finding(path, wrong, f"write {{{', '.join(f'{language}: …' for language in bank.languages)}}}")
+        for place, language in enumerate(words):
+            same = next((other for other in list(words)[:place] if words[other] == words[language]), None)
+            if same and len(str(words[language]).split()) >= SENTENCE:
+                yield Finding((*path, language), f"has the same words as {same}", "translate it")
+
+
+def _priors(data: Any) -> Iterator[Finding]:
+    """Report priors that look like shares and do not add up to 1. Larger numbers are counts or percentages, which become shares."""
+    priors = [persona["prior"] for persona in data["personas"] if "prior" in persona]
+    if priors and max(priors) <= 1 and abs(fsum(priors) - 1) > TOLERANCE:
+        wrong = f"have priors that add up to {fsum(priors):.6g}, not 1: each is divided by their sum"
+        yield Finding(("personas",), wrong, "correct them, or write percentages that add up to 100")
+
+
+def _outliers(bank: Bank) -> Iterator[Finding]:
+    """Report number questions of which one answer can decide, because the bank has nearly no outliers."""
+    for index, question in enumerate(bank.questions):
+        if question.type == "number" and not question.pilot and bank.outliers < LEAST_OUTLIERS:
+            wrong = "can decide alone: one number far from a persona's mean rules the persona out"
+            yield Finding(("questions", index, "likelihood"), wrong, "remove outliers from the bank, or write outliers: 0.05")
 
 
 def _unreachable(bank: Bank) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Load the text of a bank: return its definitions, or all problems at once, each with its line."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from question_bank.files.source import Source, Unreadable, decode_text
 from question_bank.files.survey_rules import survey_rules
 from question_bank.files.yaml_source import read_yaml
 
-__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "load_stored", "read_bank"]
+__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "check_together", "load_stored", "read_bank"]
 
 RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules)
 """Checks across fields. All of them run, so that all problems are reported at once."""
@@ -43,10 +44,14 @@ def read_bank(text: str | bytes, file: str = "bank.yaml") -> Bank:
 
 
 def load_stored(text: str) -> Bank:
-    """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again."""
+    """Return the bank of a published version from its canonical JSON. It was checked when it was published, and is not checked again.
+
+    A version that was published before banks had `outliers` has none: its beliefs stay what they were.
+    """
     data = json.loads(text)
     fields, _ = load_fields(data)
-    return build(Draft(fields, frozenset(), data))
+    bank = build(Draft(fields, frozenset(), data))
+    return replace(bank, outliers=0.0) if bank.has_numbers and "outliers" not in data else bank
 
 
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
@@ -62,7 +67,7 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     draft = Draft(fields, broken, source.data)
     findings += [finding for rules in RULES for finding in rules(draft)]
     if findings:
-        return Report(None, _sorted(findings, source, file))
+        return Report(None, _sorted(findings, source, file), _sorted(list(source.warnings), source, file))
     bank = build(draft)
     try:
         with np.errstate(all="ignore"):
@@ -70,7 +75,32 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     except (ValueError, OverflowError) as fault:
         beyond = Finding(("questions",), f"cannot be computed: {fault}", "look for numbers that are far too large or too small")
         return Report(None, (_problem(beyond, source, file),))
-    return Report(bank, (), _sorted(lint_bank(bank, source.data), source, file))
+    return Report(bank, (), _sorted([*source.warnings, *lint_bank(bank, source.data)], source, file))
+
+
+def check_together(files: Sequence[tuple[str, bytes]]) -> Report:
+    """Return the problems of several banks, given by file name and text, with a warning for a survey id that two banks have.
+
+    `bank` of the report is the last one, None where any file has errors.
+    """
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    bank: Bank | None = None
+    owners: dict[str, tuple[str, str]] = {}
+    for file, text in files:
+        report = check_bank(text, file)
+        bank = report.bank
+        errors += report.errors
+        warnings += report.warnings
+        if bank is None:
+            continue
+        source = _read(decode_text(text))
+        for index, survey in enumerate(bank.surveys):
+            owner, where = owners.setdefault(survey.id, (bank.id, file))
+            if owner != bank.id:
+                wrong = f'"{survey.id}" is also a survey of the bank "{owner}" in {where}: survey ids are unique in a service'
+                warnings.append(_problem(Finding(("surveys", index, "id"), wrong, "give one of the two another id"), source, file))
+    return Report(None if errors else bank, tuple(errors), tuple(warnings))
 
 
 def _read(text: str) -> Source:

@@ -1,5 +1,6 @@
 """Problems of a bank: where they are, what is wrong, and what to do."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ ITEM_OF = {"personas": "persona", "questions": "question", "options": "option", 
 KEY_OF = {"likelihood": "persona", "no_answer": "persona", "result": "persona", "ask_if": "question", "actions": "action"}
 
 MOST_COMPARED = 500
+_NEARLY_NUMBER = re.compile(r"(-?[0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*(%?)")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,26 @@ def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
     words = list(islice(known, MOST_COMPARED + 1))
     close = get_close_matches(word, words, n=1) if len(words) <= MOST_COMPARED else []
     return f'did you mean "{close[0]}"?' if close else otherwise
+
+
+def number_slip(value: object) -> str | None:
+    """Return what to write in place of a text that is nearly a number: ``70%`` or ``0,7``. None for anything else."""
+    slip = _NEARLY_NUMBER.fullmatch(value) if isinstance(value, str) else None
+    if slip is None or not (slip[2] or "," in slip[1]):
+        return None
+    number = float(slip[1].replace(",", "."))
+    if slip[2]:
+        return f"write {number / 100:g} for {slip[0]}"
+    return f"write {slip[1].replace(',', '.')}, with a point"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it is not one.
+
+    >>> count_of(1, "problem"), count_of(0, "warning")
+    ('1 problem', '0 warnings')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def join_names(words: Iterable[str], most: int = 12) -> str:

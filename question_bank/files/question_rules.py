@@ -17,7 +17,9 @@ def text_rules(draft: Draft) -> Iterator[Finding]:
     for index, language in enumerate(languages):
         if languages.index(language) < index:
             yield Finding(("languages", index), f'"{language}" is already declared', "remove one of the two")
-    for path, text in _texts(draft.data, ()):
+    for path, text in texts_of(draft.data):
+        if not isinstance(text, Mapping):
+            continue
         for language in text:
             if language not in languages:
                 todo = suggest(language, languages, f"use {join_names(languages)}, or add it to languages")
@@ -26,18 +28,18 @@ def text_rules(draft: Draft) -> Iterator[Finding]:
             yield Finding(path, f"has no {draft.language}, the first language of the bank", f"add {draft.language}: and the words")
 
 
-def _texts(data: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """Yield every map from language to text, with its path."""
+def texts_of(data: Any, path: Path = ()) -> Iterator[tuple[Path, str | Mapping[str, str]]]:
+    """Yield every text of a bank, a map from language to words or words in the default language, with its path."""
     if isinstance(data, list):
         for index, item in enumerate(data):
-            yield from _texts(item, (*path, index))
+            yield from texts_of(item, (*path, index))
     elif isinstance(data, Mapping):
         for key, value in data.items():
             below = (*path, key)
-            if _is_text(below) and isinstance(value, Mapping):
-                yield below, value
+            if _is_text(below) and isinstance(value, Mapping | str | int):
+                yield below, value if isinstance(value, Mapping) else str(value)
             elif isinstance(value, Mapping | list):
-                yield from _texts(value, below)
+                yield from texts_of(value, below)
 
 
 def _is_text(path: Path) -> bool:

@@ -168,6 +168,7 @@ class BankSchema(StrictSchema):
     repeat_weight = Number(least=0, most=1, hint="write 0.5 to halve a second answer of one topic")
     half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
+    outliers = Number(least=0, most=0.5, hint="write the share of numbers that say nothing about the persona, such as 0.05")
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

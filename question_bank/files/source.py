@@ -19,11 +19,12 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\u
 
 @dataclass(frozen=True)
 class Source:
-    """Plain data, the line of every path, and findings about unreadable values, which are None in `data`."""
+    """Plain data, the line of every path, findings about unreadable values, which are None in `data`, and warnings."""
 
     data: Any
     lines: Mapping[Path, int]
     findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
     def line(self, path: Path) -> int:
         """Return the line of `path`, or of the closest enclosing path that has one."""

@@ -3,12 +3,13 @@
 Only ``true`` and ``false`` are booleans: an option may be called ``yes`` and a language ``no``. Dates are strings.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import yaml
 
-from question_bank.files.problems import Finding, Path
+from question_bank.files.problems import Finding, Path, shorten
 from question_bank.files.source import (
     DEEPEST,
     MOST_VALUES,
@@ -22,6 +23,7 @@ from question_bank.files.source import (
 )
 
 CONSTANTS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+COMMENT_IN_TEXT = re.compile(r"\s+(#\w[^\r]*)")
 NOTHING = ("", "~", "null", "Null", "NULL")
 
 # Phrases of PyYAML's errors, and what they mean to authors who do not know YAML's grammar.
@@ -30,7 +32,15 @@ YAML_MESSAGES = {
     "mapping values": ("has a : where none can stand", "put a text that holds a colon in quotes, and align the line with its neighbours"),
     "tab character": ("is indented with a tab", "indent with spaces"),
     "cannot start any token": ("starts with a character that YAML keeps for itself", "put the text in quotes, and indent with spaces"),
-    "expected ',' or": ("has a [ or { that is not closed, or misses a comma", "close the bracket, and put a comma between its items"),
+    "expected ',' or": (
+        "has a [ or { that is not closed, or misses a comma",
+        "close the bracket, put a comma between its items, and put a text that holds a colon or an apostrophe in double quotes",
+    ),
+    "expected key": (
+        "is indented unlike the lines around it, or has a quote inside a text in quotes",
+        "align the line with its neighbours; put a text that holds an apostrophe in double quotes",
+    ),
+    "expected '-' indicator": ("is indented unlike the items of the list around it", "align the line with the field above it"),
     "end of stream": ("has a quote that is not closed", "close the quote"),
     "undefined alias": ("uses a name after * that no & gave before", "define it first with &, or put the text in quotes"),
 }
@@ -46,17 +56,19 @@ class ParsedValue(NamedTuple):
 
 def read_yaml(text: str) -> Source:
     """Return the parsed text. Raises Unreadable at the first syntax error."""
-    builder = _Builder(yaml.parse(text, Loader=yaml.CSafeLoader))
+    builder = _Builder(yaml.parse(text, Loader=yaml.CSafeLoader), text.split("\n"))
     try:
         data = builder.document()
     except yaml.MarkedYAMLError as error:
         raise _explain(error) from None
-    return Source(data, builder.lines, tuple(builder.findings))
+    return Source(data, builder.lines, tuple(builder.findings), tuple(builder.warnings))
 
 
 class _Builder:
-    def __init__(self, events: Iterator[yaml.Event]) -> None:
+    def __init__(self, events: Iterator[yaml.Event], written: Sequence[str]) -> None:
         self.events = events
+        self.written = written  # the lines of the text
+        self.warnings: list[Finding] = []
         self.lines: dict[Path, int] = {}
         self.findings: list[Finding] = []
         self.anchors: dict[str, ParsedValue] = {}
@@ -134,7 +146,7 @@ class _Builder:
 
     def _skip(self, event: yaml.Event) -> None:
         """Parse a value and discard it."""
-        skipper = _Builder(self.events)
+        skipper = _Builder(self.events, self.written)
         skipper.anchors, skipper.values = self.anchors, self.values
         skipper.build(event, ())
         self.values = skipper.values
@@ -147,7 +159,19 @@ class _Builder:
         if finding := unprintable(path, text):
             self.findings.append(finding)
             return None
-        return text if event.tag is not None or not event.implicit[0] else self._plain(text, path)
+        if event.tag is not None or not event.implicit[0]:
+            return text
+        if cut := self._comment_after(event):
+            wrong = f'ends before "{cut}", which YAML reads as a comment'
+            self.warnings.append(Finding(path, wrong, "put the text in quotes, or write a space after #", _line(event)))
+        return self._plain(text, path)
+
+    def _comment_after(self, event: yaml.ScalarEvent) -> str | None:
+        """Return what follows a text without quotes where it looks like a part of it: a # and a word right after it, such as ``#1``."""
+        end = event.end_mark
+        line = self.written[end.line] if end and end.line < len(self.written) else ""
+        comment = COMMENT_IN_TEXT.match(line, end.column) if end else None
+        return comment and shorten(comment[1]).strip('"')
 
     def _plain(self, text: str, path: Path) -> Any:
         """Return the value of a scalar without quotes."""

@@ -27,6 +27,7 @@ from question_bank.datasets.update import refit_bank, rows_of
 from question_bank.definitions import Bank
 from question_bank.files.fields import SLUG, SLUG_TODO
 from question_bank.files.load import check_bank
+from question_bank.files.problems import count_of
 from question_bank.files.write import write_bank
 from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.progress import progress
@@ -119,8 +120,8 @@ def _write_files(out: Path, bank: Bank, notes: Mapping[str, str], columns: Colum
         raise ValueError(f"--out: {wrong.filename} cannot be written: {wrong.strerror}") from None
     dependences = sum(bool(question.likelihood_given) for question in bank.questions)
     summary = (
-        f"{out.name}: {respondents} respondents, {len(bank.personas)} personas, {len(bank.questions)} questions, "
-        f"{dependences} dependences, evidence weight {bank.evidence_weight:g}"
+        f"{out.name}: {count_of(respondents, 'respondent')}, {count_of(len(bank.personas), 'persona')}, "
+        f"{count_of(len(bank.questions), 'question')}, {count_of(dependences, 'dependence')}, evidence weight {bank.evidence_weight:g}"
     )
     return [*(f"warning: {warning}" for warning in report.warnings), summary]
 

@@ -13,6 +13,7 @@ from survey_service.cli.terminal import refuse, settings_of_environment, store_o
 @click.argument("bank")
 def recompute(bank: str) -> None:
     """Recompute the belief about every contact under the newest version of BANK: after mapping old events, or as evidence fades."""
+    from question_bank.files.problems import count_of
     from survey_service.contacts import recompute_all
     from survey_service.errors import NotFound
     from survey_service.store.banks import Banks
@@ -27,7 +28,7 @@ def recompute(bank: str) -> None:
                 moved = recompute_all.recompute(store, banks, bank, utc_now, watch)
         except NotFound as wrong:
             refuse(wrong.detail)
-    click.echo(f"{contacts} contacts, {moved} beliefs moved")
+    click.echo(f"{count_of(contacts, 'contact')}, {count_of(moved, 'belief')} moved")
 
 
 @click.command()

@@ -26,20 +26,21 @@ for command in (simulate, replay, fit, refit, links, recompute, prune, export, k
 
 
 @main.command()
-@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("banks", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def check(bank: Path, as_json: bool) -> None:
-    """Report every problem of a bank file at once."""
-    from question_bank.files.load import check_bank
+def check(banks: tuple[Path, ...], as_json: bool) -> None:
+    """Report every problem of bank files at once, and survey ids that two of them share."""
+    from question_bank.files.load import check_together
+    from question_bank.files.problems import count_of
 
-    report = check_bank(bank.read_bytes(), bank.name)
+    report = check_together([(bank.name, bank.read_bytes()) for bank in banks])
     if as_json:
         click.echo(
             json.dumps({kind: [_finding(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
         )
     for error in (*report.errors, *report.warnings):
         click.echo(f"{'' if error in report.errors else 'warning: '}{error}", err=as_json)
-    click.echo(f"{len(report.errors)} problems, {len(report.warnings)} warnings", err=True)
+    click.echo(f"{count_of(len(report.errors), 'problem')}, {count_of(len(report.warnings), 'warning')}", err=True)
     sys.exit(1 if report.errors else 0)
 
 
@@ -85,12 +86,14 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
 @main.command()
 def restored() -> None:
     """After a restore: continue the sequences above those that CRMs have, and send every endpoint the present state."""
+    from question_bank.files.problems import count_of
     from survey_service.clock import utc_now
     from survey_service.outbox.resync import resume_after_restore
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         endpoints = resume_after_restore(session, utc_now())
-    click.echo(f"{endpoints} endpoints are told the present state by the worker")
+    are = "is" if endpoints == 1 else "are"
+    click.echo(f"{count_of(endpoints, 'endpoint')} {are} told the present state by the worker")
 
 
 @main.command()

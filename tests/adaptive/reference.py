@@ -77,13 +77,23 @@ def _cdf(question: Question, persona: str, x: float) -> float:
     return law.cdf(x)
 
 
-def between(question: Question, persona: str, low: float, high: float) -> float:
-    """P(low <= number <= high | persona), truncated to the range of the question, floored by its share of that length."""
+def between(bank: Bank, question: Question, persona: str, low: float, high: float) -> float:
+    """P(low <= number <= high | persona), truncated to the range of the question, with outliers, floored by its share of that length."""
     assert question.minimum is not None
     assert question.maximum is not None
-    kept = _cdf(question, persona, question.maximum) - _cdf(question, persona, question.minimum)
-    p = (_cdf(question, persona, high) - _cdf(question, persona, low)) / kept
-    return max(p, FLOOR * (high - low) / (question.maximum - question.minimum))
+    share = (high - low) / (question.maximum - question.minimum)
+
+    def own(name: str) -> float:
+        kept = _cdf(question, name, question.maximum) - _cdf(question, name, question.minimum)
+        return (_cdf(question, name, high) - _cdf(question, name, low)) / kept
+
+    return max(_with_outliers(bank, persona, {name: own(name) for name in classes(bank)}, share), FLOOR * share)
+
+
+def _with_outliers(bank: Bank, persona: str, own: dict[str, float], uniform: float) -> float:
+    """An outlier is uniform half of the time, else it is a number of anybody."""
+    common = 0.5 * uniform + 0.5 * sum(own.values()) / len(own)
+    return (1 - bank.outliers) * own[persona] + bank.outliers * common
 
 
 def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
@@ -98,7 +108,7 @@ def _cells(bank: Bank, question: Question, persona: str) -> dict[Any, float]:
             point = law.inv_cdf(low + part * (high - low))
             edges.add(math.exp(point) if logarithmic else point)
     line = sorted(edges)
-    cells = {(a, b): between(question, persona, a, b) for a, b in pairwise(line)}
+    cells = {(a, b): between(bank, question, persona, a, b) for a, b in pairwise(line)}
     total = sum(cells.values())
     return {cell: p / total for cell, p in cells.items()}
 
@@ -121,20 +131,24 @@ def likelihood(bank: Bank, question: Question, persona: str, value: Any) -> floa
                 answered *= chance if option in ticked else 1 - chance
         return answered
     if question.type == "number":
-        return answered * _number(question, persona, value)
+        return answered * _number(bank, question, persona, value)
     assert isinstance(row, Shares)
     return answered * dict(zip(question.outcomes, row.values, strict=True))[str(value)]
 
 
-def _number(question: Question, persona: str, value: Any) -> float:
+def _number(bank: Bank, question: Question, persona: str, value: Any) -> float:
     assert question.minimum is not None
     assert question.maximum is not None
     if isinstance(value, dict):
-        return between(question, persona, value.get("from", question.minimum), value.get("to", question.maximum))
-    law, logarithmic = _distribution(question, persona)
-    kept = _cdf(question, persona, question.maximum) - _cdf(question, persona, question.minimum)
-    density = law.pdf(math.log(value)) / value if logarithmic else law.pdf(value)
-    return max(density / kept, FLOOR / (question.maximum - question.minimum))
+        return between(bank, question, persona, value.get("from", question.minimum), value.get("to", question.maximum))
+
+    def own(name: str) -> float:
+        law, logarithmic = _distribution(question, name)
+        kept = _cdf(question, name, question.maximum) - _cdf(question, name, question.minimum)
+        return (law.pdf(math.log(value)) / value if logarithmic else law.pdf(value)) / kept
+
+    uniform = 1 / (question.maximum - question.minimum)
+    return max(_with_outliers(bank, persona, {name: own(name) for name in classes(bank)}, uniform), FLOOR * uniform)
 
 
 def tree_around(bank: Bank, question: Question) -> list[Question]:

@@ -106,6 +106,53 @@ def test_no_single_number_rules_a_persona_out():
     assert odds[1] / odds[0] == pytest.approx(1e-4 / 100 / 0.3989, rel=1e-3)
 
 
+@pytest.mark.parametrize("personas", [2, 5])
+@pytest.mark.parametrize("outliers", [0.02, 0.05, 0.2])
+@pytest.mark.parametrize(("low", "high"), [(-np.inf, np.inf), (0.0, 31.0), (0.0, 1e6)])
+def test_one_number_changes_the_odds_by_a_bounded_amount(personas, outliers, low, high):
+    """By at most 1 + 2 K (1 - e) / e, however narrow the distributions, far the number and wide the range; an interval too."""
+    measure = Numeric(np.linspace(6.0, 26.0, personas), np.linspace(0.01, 2.0, personas), False, low, high, outliers=outliers)
+    bound = np.log(1 + 2 * personas * (1 - outliers) / outliers)
+
+    answers = [measure.log_given(value) for value in [0.0, 6.0, 6.01, 9.0, 16.0, 25.0, 26.0, 31.0]]
+    answers += [measure.log_between(*ends) for ends in [(5.9, 6.1), (25, 26), (20, 31), (-np.inf, 6), (26, np.inf)]]
+
+    assert max(np.ptp(row) for row in answers) <= bound
+    assert max(np.ptp(row) for row in answers) >= bound - 1.5  # the bound is nearly reached
+    assert measure.most_evidence == pytest.approx(bound)
+
+
+def bits(value, centre, width, outliers):
+    """Return the evidence of a number for the second of two personas, in bits."""
+    measure = Numeric(np.array(centre), np.array(width), low=0.0, high=31.0, outliers=outliers)
+    return float(np.diff(measure.log_given(value))[0] / np.log(2))
+
+
+def test_a_number_in_the_tail_does_not_decide_alone():
+    """25 days, under a mean of 6 and of 25 with an sd of 2, are 15.9 bits by the densities alone, and less than log2 77 with outliers."""
+    assert bits(25.0, [6.0, 25.0], [2.0, 2.0], 0.0) == pytest.approx(15.9, abs=0.05)
+    assert 5 < bits(25.0, [6.0, 25.0], [2.0, 2.0], 0.05) < np.log2(1 + 4 * 0.95 / 0.05)
+
+
+@pytest.mark.parametrize("usual", [4.0, 6.0, 8.0, 10.0])
+def test_outliers_hardly_change_a_usual_number(usual):
+    """Within two standard deviations the evidence changes by a fifth of a bit at most."""
+    exact, mixed = (bits(usual, [6.0, 12.0], [2.0, 6.0], share) for share in (0.0, 0.05))
+
+    assert mixed == pytest.approx(exact, abs=0.2)
+
+
+@pytest.mark.parametrize("lapse", [0.0, 0.1])
+@pytest.mark.parametrize("high", [60.0, np.inf])
+def test_an_interval_is_the_integral_of_its_density_with_outliers(lapse, high):
+    """The gain is computed from intervals and the belief from densities: both are of one distribution, which adds up to one."""
+    measure = Numeric(np.array([20.0, 3.0]), np.array([5.0, 0.4]), np.array([False, True]), 0.0, high, lapse=lapse, outliers=0.1)
+    points = np.linspace(10, 40, 30_001)
+
+    assert np.trapezoid(np.exp(measure.log_given(points)), points, axis=0) == pytest.approx(measure.chance_between(10, 40), rel=1e-6)
+    assert measure.cells.sum(axis=1) == pytest.approx([1, 1])
+
+
 @pytest.mark.parametrize(
     ("questions", "prior", "words"),
     [

@@ -92,6 +92,7 @@ def questions(draw, name, personas, languages, before) -> Question:
     minimum, maximum = {"scale": (float(low), float(low + draw(st.integers(1, 5)))), "number": (None, draw(st.none() | numbers))}.get(
         kind, (None, None)
     )
+    units = st.fixed_dictionaries({languages[0]: lines}, optional=dict.fromkeys(languages[1:], lines))
     fields = {
         "id": name,
         "type": kind,
@@ -104,7 +105,7 @@ def questions(draw, name, personas, languages, before) -> Question:
         "minimum": minimum,
         "maximum": maximum,
         "labels": {low: draw(texts(languages))} if kind == "scale" and draw(st.booleans()) else {},
-        "unit": draw(st.none() | lines | st.dictionaries(st.sampled_from(languages), lines, min_size=1)) if kind == "number" else None,
+        "unit": draw(st.none() | lines | units) if kind == "number" else None,
         "no_answer": draw(st.none() | st.fixed_dictionaries(dict.fromkeys(draw(entries(personas)), probabilities))),
         "required": draw(st.booleans()),
     }
@@ -198,5 +199,6 @@ def banks(draw) -> Bank:
         evidence_weight=draw(st.floats(0.01, 1.5)),
         repeat_weight=draw(probabilities),
         lapse=draw(st.floats(0, 0.5).map(abs)),
+        outliers=draw(st.floats(0, 0.5).map(abs)),
         half_life_days=draw(st.none() | st.floats(1, 5000)),
     )

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 
-from question_bank.definitions import Option, Question
-from question_bank.files.load import read_bank
+from question_bank.definitions import OUTLIERS, Option, Question
+from question_bank.files.load import load_stored, read_bank
 from question_bank.files.write import write_bank
 from question_bank.versions import fingerprint, survives, to_plain
 from tests.question_bank.a_bank import GOOD, changed
@@ -45,11 +46,22 @@ def test_the_fingerprint_ignores_format_and_defaults():
 
 
 def test_a_bank_without_styles_keeps_its_earlier_fingerprint():
-    """Stored answers belong to a fingerprint: fields that are not used are not written."""
-    bank = read_bank(json.dumps(GOOD))
+    """Stored answers belong to a fingerprint: fields that are not used are not written. Only a bank with numbers has their outliers."""
+    plain = to_plain(read_bank(json.dumps(GOOD)))
 
-    assert all("styles" not in persona for persona in to_plain(bank)["personas"])
-    assert fingerprint(bank) == "52a85c3ed6ff69c22b907b901f826268e230fa391240e8c2a83e3ca31490b8c9"
+    assert all("styles" not in persona for persona in plain["personas"])
+    assert plain.pop("outliers") == OUTLIERS
+    earlier = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
+    assert sha256(earlier).hexdigest() == "52a85c3ed6ff69c22b907b901f826268e230fa391240e8c2a83e3ca31490b8c9"
+
+
+def test_a_version_that_was_published_without_outliers_keeps_its_beliefs():
+    """Banks have outliers by default since then; a stored version is compiled as it was."""
+    plain = to_plain(read_bank(json.dumps(GOOD)))
+    again = load_stored(json.dumps(plain))
+    earlier = load_stored(json.dumps({name: value for name, value in plain.items() if name != "outliers"}))
+
+    assert (again.outliers, earlier.outliers) == (OUTLIERS, 0)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.web import docs as reference
+from survey_service.web.addresses import PageAddresses
 from survey_service.web.api import LARGEST_BODY, DiscernApi, register_errors
 from survey_service.web.context import Clock, Parts, utc_now
 from survey_service.web.middleware import Headers, RequestIds
@@ -62,6 +63,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]
+    app.wsgi_app = PageAddresses(app.wsgi_app)  # type: ignore[assignment, method-assign]
     api = DiscernApi(app, spec_kwargs={"marshmallow_plugin": Description(), "security": [{KEY: []}]})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)

@@ -1,5 +1,6 @@
 """Read answers from HTML forms, and name the message to show where a form is invalid."""
 
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from question_bank.answer_values import LONGEST_TEXT, plain_text
 from question_bank.typed_numbers import UnreadableNumber, read_number, write_number
 from survey_service.respondent.side_data import LONGEST_HIDDEN, LONGEST_NAME, MOST_HIDDEN
 from survey_service.respondent.state import GivenAnswer
+
+log = logging.getLogger(__name__)
 
 KIND_OF_BUTTON = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
 HONEYPOT_FIELD = "website"
@@ -63,7 +66,11 @@ def require_consent(view: Mapping[str, Any], form: MultiDict[str, str]) -> None:
 def hidden_fields(query: MultiDict[str, str]) -> dict[str, Any]:
     """Return the values of `hidden-...` parameters, cut to the number and length that the API accepts."""
     hidden = [(name.removeprefix("hidden-"), value) for name, value in query.items() if name.startswith("hidden-")]
-    return {name: value[:LONGEST_HIDDEN] for name, value in hidden[:MOST_HIDDEN] if 0 < len(name) <= LONGEST_NAME}
+    named = [(name, value) for name, value in hidden if 0 < len(name) <= LONGEST_NAME][:MOST_HIDDEN]
+    left_out, cut = len(hidden) - len(named), sum(len(value) > LONGEST_HIDDEN for _, value in named)
+    if left_out or cut:  # without names and values, which may be personal
+        log.warning("hidden fields of an address were left out or cut", extra={"left_out": left_out, "cut": cut})
+    return {name: value[:LONGEST_HIDDEN] for name, value in named}
 
 
 def has_input(form: MultiDict[str, str]) -> bool:

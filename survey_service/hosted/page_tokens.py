@@ -49,13 +49,12 @@ def read_page_token(keys: Keyring, survey: str, ticket: str) -> str | None:
     return str(session_id) if signed_survey == survey else None
 
 
-def session_path(
-    keys: Keyring, survey: str, session_id: str, question: str | None, *, old: bool = False, language: str | None = None
-) -> str:
+def session_path(survey: str, ticket: str, question: str | None, *, old: bool = False, language: str | None = None) -> str:
     """Return the path of the page of a question, or of the end where `question` is None.
 
+    The ticket of a redirect is that of the request, so that a question keeps its address.
     With `old` the page says that an old form was not stored; with `language` it is shown in that language.
     """
     query = urlencode(({"old": "1"} if old else {}) | ({"lang": language} if language else {}))
-    path = f"/s/{survey}/{page_token(keys, survey, session_id)}" + (f"/q/{question}" if question else "")
+    path = f"/s/{survey}/{ticket}" + (f"/q/{question}" if question else "")
     return f"{path}?{query}" if query else path

@@ -8,6 +8,7 @@ from typing import Literal
 
 from survey_service.crypto import Keyring, SealInvalid
 from survey_service.errors import Invalid
+from survey_service.web.addresses import clean_token
 
 Kind = Literal["option", "landing", "leave", "trap"]
 
@@ -52,9 +53,9 @@ class LinkTokens:
         return lambda target: self._sealer.seal(_LAYOUT.pack(raw, target.place if target.kind == "option" else _NUMBERS[target.kind]))
 
     def read(self, token: str) -> tuple[str, Target]:
-        """Return the link's id and the target of a token. Raises LinkInvalid."""
+        """Return the link's id and the target of a token, also where something was added to it on the way. Raises LinkInvalid."""
         try:
-            raw, number = _LAYOUT.unpack(self._sealer.open(token))
+            raw, number = _LAYOUT.unpack(self._sealer.open(clean_token(token)))
         except (SealInvalid, struct.error):
             raise LinkInvalid(errors=[{"path": "link", "message": "is not a link of this service"}]) from None
         target = Target(_KINDS[number]) if number in _KINDS else Target("option", number)

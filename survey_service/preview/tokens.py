@@ -6,6 +6,7 @@ from itsdangerous import BadSignature
 
 from survey_service.crypto import Keyring
 from survey_service.errors import DiscernError
+from survey_service.web.addresses import clean_token
 
 LIFETIME = timedelta(hours=1)
 PURPOSE = "preview"
@@ -25,7 +26,7 @@ def preview_token(keys: Keyring, survey: str) -> str:
 def check_preview(keys: Keyring, survey: str, token: str) -> None:
     """Check the token of a preview link. Raises PreviewClosed where it is invalid, expired, or of another survey."""
     try:
-        signed_survey = keys.signer(PURPOSE).loads(token, max_age=int(LIFETIME.total_seconds()))
+        signed_survey = keys.signer(PURPOSE).loads(clean_token(token), max_age=int(LIFETIME.total_seconds()))
     except BadSignature:
         raise PreviewClosed from None
     if signed_survey != survey:

@@ -16,7 +16,7 @@ from survey_service.web.middleware import NAMES
 
 CONNECTIONS_PER_WORKER = 64
 """Without a limit one worker may take every kept-alive connection while its neighbour idles."""
-MOST_HEADERS, LONGEST_HEADER, LONGEST_LINE = 64, 8190, 4094
+MOST_HEADERS, LONGEST_HEADER, LONGEST_LINE = 64, 8190, 8190
 """Limits of a request. What a proxy adds fits in; the longest address that we make holds a signed identity of 2000 characters."""
 
 

@@ -7,7 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from question_bank.files.load import read_bank
+from survey_service.banks.publishing import publish
 from survey_service.embed import assets
+from survey_service.web.context import utc_now
 
 SERVED = ("website", "post-purchase", "every-type")
 
@@ -254,6 +257,47 @@ def test_the_hosted_page_fits_a_small_phone(world, new_page):
             small = "[...document.querySelectorAll('label, button, nav a')].filter(node => node.offsetHeight && node.offsetHeight < 44)"
             assert page.evaluate(f"{small}.map(node => node.outerHTML)") == []
             go(page, page.locator("form:last-of-type button").nth(2))
+
+
+WIDE = """
+bank: wide
+personas: [{id: a}, {id: b}]
+questions:
+  - {id: mood, type: scale, pilot: true, min: 0, max: 10, text: How satisfied are you with everything?,
+     labels: {0: Completely dissatisfied, 5: Neither dissatisfied nor satisfied, 10: Completely satisfied}}
+  - {id: five, type: scale, pilot: true, min: 1, max: 5, text: And with us?, labels: {1: Completely dissatisfied, 5: Completely satisfied}}
+  - {id: long, type: single,
+     likelihood: {a: [0.9, 0.1], b: [0.1, 0.9]}, text: LONGWORD, options: [{id: x, text: LONGWORD}, {id: y, text: Y}]}
+surveys: [{id: wide, title: LONGWORD, first: [mood, five, long]}]
+""".replace("LONGWORD", "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerk")
+
+
+@pytest.fixture(scope="module")
+def wide(world):
+    """A survey with long words and long labels."""
+    with world.parts.store.writing() as session:
+        publish(session, read_bank(WIDE), utc_now())
+    return "wide"
+
+
+@pytest.mark.parametrize(("width", "size"), [(320, "100%"), (320, "200%"), (390, "100%"), (390, "200%"), (1100, "100%")])
+def test_nothing_scrolls_sideways_with_large_text_and_long_words(world, new_page, wide, width, size):
+    """Scales, options and headings reflow, end labels stand below their scale, and only words longer than the line are broken."""
+    page = new_page(viewport={"width": width, "height": 800}, bypass_csp=True)
+    begin(world, page, wide)
+    for number in range(3):
+        page.add_style_tag(content=f"html{{font-size:{size}}}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outside = "[...document.querySelectorAll('main *')].filter(node => node.getBoundingClientRect().right > innerWidth + 1)"
+        assert page.evaluate(f"{outside}.map(node => node.outerHTML.slice(0, 90))") == []
+        if number < 2:
+            row, ends = page.locator(".scale").bounding_box(), page.locator(".ends").bounding_box()
+            assert ends["y"] >= row["y"] + row["height"]
+            expect(page.get_by_role("radio", name="Completely dissatisfied")).to_have_count(1)
+            if width == 1100:
+                first, last = page.locator(".ends span").first.bounding_box(), page.locator(".ends span").last.bounding_box()
+                assert first["x"] < 1100 / 2 < last["x"]
+        go(page, page.locator("#f button").nth(2))
 
 
 def test_the_language_of_the_hosted_page_can_be_switched(world, new_page):

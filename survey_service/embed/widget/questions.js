@@ -12,7 +12,7 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
       make("input", { type, name: "v", value, checked: before.includes(value), ...more }),
       make("span", { textContent: text, lang }),
     );
-  const label = (point) => make("small", { textContent: labels[point], lang: labels_lang });
+  const label = (point) => make("small", { textContent: labels[point], lang: labels_lang?.[point] });
 
   if (options)
     return options.map(({ id, text, lang }) => choice(type == "single" ? "radio" : "checkbox", id, text, lang));
@@ -24,7 +24,7 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
     points.style.setProperty("--n", (max - min) % 5 ? 5 : 6);
     for (let point = min; point <= max; point++) {
       const text = `${point} ${labels[point] ?? ""}`;
-      points.append(choice("radio", `${point}`, ends ? point : text, labels_lang, ends && labels[point] && { ariaLabel: text }));
+      points.append(choice("radio", `${point}`, ends ? point : text, labels_lang?.[point], ends && labels[point] && { ariaLabel: text }));
     }
     return [points, ends ? make("div", { className: "e", ariaHidden: "true" }, label(min), label(max)) : ""];
   }

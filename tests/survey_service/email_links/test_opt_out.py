@@ -79,7 +79,7 @@ def test_a_changed_link_token_is_refused(service):
     for place in range(len(mail.token)):
         token = mail.token[:place] + ("A" if mail.token[place] != "A" else "B") + mail.token[place + 1 :]
         assert service.client.get(f"/l/{token}").status_code == 404
-    for token in ("x", "ü", "a" * 3000, mail.token + "=", mail.token + "A", mail.token[:-1]):
+    for token in ("x", "ü", "a" * 3000, mail.token + "A", mail.token[:-1]):
         response = service.client.get(f"/l/{token}", headers={"Accept-Language": "fr"})
         assert response.status_code == 404
         assert "Ce lien n’est pas complet." in response.text

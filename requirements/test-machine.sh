@@ -1,11 +1,15 @@
 #!/bin/sh
-# What the tests need beyond Python: a PostgreSQL server to start, Chromium, the TypeScript compiler, and Node with its packages.
+# What the tests need beyond Python: a PostgreSQL server to start, Chromium, Firefox, WebKit with a display to show it on, the TypeScript
+# compiler, and Node with its packages.
 # Found where they are, installed where they are not.
 set -eu
 cd "$(dirname "$0")/.."
 missing=""
 if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then missing="$missing postgresql"; fi
 if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then missing="$missing chromium"; fi
+if ! command -v firefox-esr >/dev/null && ! command -v firefox >/dev/null; then missing="$missing firefox-esr"; fi
+if ! command -v WebKitWebDriver >/dev/null; then missing="$missing webkit2gtk-driver"; fi
+if ! command -v Xvfb >/dev/null; then missing="$missing xvfb"; fi
 if ! command -v tsc >/dev/null; then missing="$missing node-typescript"; fi
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  (one word a package)

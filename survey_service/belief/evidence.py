@@ -133,7 +133,7 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
     """
     half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
-    for statement in _newest_events(bank):
+    for statement in _STATEMENTS.get(bank) or _build_statements(bank):
         for contact_id, name, event_id, event, at in session.execute(statement, {"contacts": contact_ids}):
             found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
@@ -193,13 +193,13 @@ def is_current(answer: Any) -> ColumnElement[bool]:
 _STATEMENTS: WeakKeyDictionary[CompiledBank, list[CompoundSelect[Any]]] = WeakKeyDictionary()
 
 
-def _newest_events(bank: CompiledBank) -> list[CompoundSelect[Any]]:
-    """Return the statements that find the events of the bank's signals. They are built once, because that takes longer than to run them."""
-    if bank not in _STATEMENTS:
-        signals = bank.bank.signals
-        starts = range(0, len(signals), SIGNALS_PER_STATEMENT)
-        _STATEMENTS[bank] = [union_all(*[_newest(signal) for signal in signals[start : start + SIGNALS_PER_STATEMENT]]) for start in starts]
-    return _STATEMENTS[bank]
+def _build_statements(bank: CompiledBank) -> list[CompoundSelect[Any]]:
+    """Return the statements that find the events of the bank's signals, and keep them: to build one takes longer than to run it."""
+    signals = bank.bank.signals
+    starts = range(0, len(signals), SIGNALS_PER_STATEMENT)
+    statements = [union_all(*[_newest(signal) for signal in signals[start : start + SIGNALS_PER_STATEMENT]]) for start in starts]
+    _STATEMENTS[bank] = statements
+    return statements
 
 
 def _newest(signal: Signal) -> Select[Any]:

@@ -1,11 +1,12 @@
-"""Files for browsers, each read and compressed once. `make widget` builds the widget, see widget/index.js."""
+"""Files for browsers, each read and compressed once, as small as gzip can be. `make widget` builds the widget, see widget/index.js."""
 
-import gzip
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256, sha384
 from pathlib import Path
 from typing import NamedTuple
+
+import zopfli.gzip
 
 HERE = Path(__file__).resolve().parent
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".ts": "text/plain; charset=utf-8"}
@@ -23,7 +24,7 @@ class Asset(NamedTuple):
     def of(cls, text: str, kind: str) -> "Asset":
         """Return the asset of a text with the content type `kind`."""
         plain = text.encode()
-        return cls(plain, gzip.compress(plain, 9, mtime=0), kind, sha256(plain).hexdigest()[:16])
+        return cls(plain, zopfli.gzip.compress(plain), kind, sha256(plain).hexdigest()[:16])
 
     @property
     def integrity(self) -> str:

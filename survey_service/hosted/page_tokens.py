@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from itsdangerous import BadSignature
 
 from survey_service.crypto import Keyring
-from survey_service.respondent.start_ids import session_id_from
+from survey_service.respondent.state import session_id_from
 
 LIFETIME = 30 * 24 * 3600
 """Seconds for which the ticket of a session is valid."""

@@ -23,8 +23,7 @@ from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import reopen_for_confirmation
 from survey_service.outbox import publish
 from survey_service.respondent.answers import accept, with_own_id, withdraw
-from survey_service.respondent.start_ids import SessionKey, session_key
-from survey_service.respondent.state import GivenAnswer, Interview, Start, digest, open_interview
+from survey_service.respondent.state import GivenAnswer, Interview, SessionKey, Start, digest, open_interview, session_key
 from survey_service.respondent.view import view_of, view_of_question
 from survey_service.store.banks import Banks
 from survey_service.store.session import lock_by_name, save

@@ -10,8 +10,7 @@ from survey_service.links.lookup import clicked_option, count_open
 from survey_service.links.tokens import Target
 from survey_service.links.unconfirmed import unconfirmed_answer
 from survey_service.respondent import interview
-from survey_service.respondent.start_ids import session_key
-from survey_service.respondent.state import Interview, Start
+from survey_service.respondent.state import Interview, Start, session_key
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer
 from survey_service.store.tables.links import Link, LinkSession

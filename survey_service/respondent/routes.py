@@ -26,8 +26,7 @@ from survey_service.respondent.schemas import (
     WhoSchema,
 )
 from survey_service.respondent.side_data import log_left_out
-from survey_service.respondent.start_ids import session_key
-from survey_service.respondent.state import Interview, Start
+from survey_service.respondent.state import Interview, Start, session_key
 from survey_service.respondent.translations import words_of_widget
 from survey_service.respondent.view import session_insight, view_of
 from survey_service.store.tables.links import Link
@@ -168,7 +167,7 @@ def name_fields_as_sent(error: DiscernError) -> Response:
 def _arrival(given: StartRequest) -> Start:
     side = given.side
     return Start(
-        language=side.language,
+        language=side.language or (None if given.link else request.headers.get("Accept-Language")),
         channel=side.channel or ("email" if given.link else "web"),
         hidden=dict(side.hidden),
         page=side.page,

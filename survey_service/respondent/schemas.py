@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
 from survey_service.respondent.side_data import CHANNEL, LONGEST_SECONDS, MOST_HIDDEN, SideData, read_side_data, usable_seconds
-from survey_service.respondent.start_ids import SHORTEST
-from survey_service.respondent.state import GivenAnswer
+from survey_service.respondent.state import SHORTEST_START_ID, GivenAnswer
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of
 from survey_service.web.strict_json import Truth
@@ -45,7 +44,7 @@ class StartSchema(StrictSchema):
     also: ClassVar[Mapping[str, Any]] = {"anyOf": [{"properties": {name: EMPTY}} for name in ("link", "identity")]}
 
     start_id = fields.String(
-        validate=validate.Length(min=SHORTEST, max=200),
+        validate=validate.Length(min=SHORTEST_START_ID, max=200),
         metadata={
             "description": "Made by the client, at random and long enough not to be guessed. The same start again leads to the same session"
         },

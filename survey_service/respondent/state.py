@@ -2,12 +2,14 @@
 
 import hmac
 import json
+import secrets
+from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
@@ -268,3 +270,31 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
 def digest(token: str) -> str:
     """Return the digest under which a session token is stored. The token is 32 random bytes, so a plain hash suffices."""
     return sha256(token.encode()).hexdigest()
+
+
+SHORTEST_START_ID = 20
+"""A `start_id` is a secret of the client, so it must be too long to guess."""
+
+
+class SessionKey(NamedTuple):
+    """The id of a session, None where it is not made yet, and its token."""
+
+    session_id: str | None
+    token: str
+
+
+def session_key(start_id: str | None, survey: str, person: str) -> SessionKey:
+    """Return the id and the token that a start leads to. Without a `start_id` the id is None and the token is random.
+
+    A client whose first reply was lost sends the start again, and a page that is opened again continues where it was. The session is that
+    of the `person` it was started for, see `Start.person`: the same `start_id` for somebody else is another session.
+    """
+    if start_id is None:
+        return SessionKey(None, secrets.token_urlsafe(32))
+    token = sha256("\n".join(("token", survey, person, start_id)).encode()).digest()
+    return SessionKey(session_id_from("\n".join((survey, person, start_id))), urlsafe_b64encode(token).decode().rstrip("="))
+
+
+def session_id_from(secret: str) -> str:
+    """Return the id of the session that a secret text stands for, in the form of every session id."""
+    return f"ses_{b32encode(sha256(secret.encode()).digest()).decode().lower()[:26]}"

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,7 +118,11 @@ def webkit() -> Iterator[Engine]:
     browser = _require("WebKit", next((str(file) for file in Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser")), None))
     server = _require("WebKitWebDriver", shutil.which("WebKitWebDriver"))
     display = _require("Xvfb", shutil.which("Xvfb"))
-    with subprocess.Popen([display, "-displayfd", "1", "-screen", "0", "1280x1024x24"], stdout=subprocess.PIPE, text=True) as screen:
+    with ExitStack() as stack:
+        screen = stack.enter_context(
+            subprocess.Popen([display, "-displayfd", "1", "-screen", "0", "1280x1024x24"], stdout=subprocess.PIPE, text=True)
+        )
+        stack.callback(screen.terminate)
         assert screen.stdout is not None
         number = screen.stdout.readline().strip()
         options = webdriver.WebKitGTKOptions()
@@ -125,12 +130,11 @@ def webkit() -> Iterator[Engine]:
         options.add_argument("--automation")
         environment = {**os.environ, "DISPLAY": f":{number}", "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}
         service = webdriver.WebKitGTKService(server, env=environment)
-        driver = webdriver.WebKitGTK(options=options, service=service)
-        try:
-            yield WebKit(driver)
-        finally:
-            driver.quit()
-            screen.terminate()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # selenium's own driver of WebKit sets what selenium has deprecated
+            driver = webdriver.WebKitGTK(options=options, service=service)
+        stack.callback(driver.quit)
+        yield WebKit(driver)
 
 
 def _require(name: str, program: str | None) -> str:

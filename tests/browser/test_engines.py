@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.engines import Engine, eventually, firefox, webkit
-from tests.browser.world import World
+from tests.browser.world import HOOK, World
 
 LEGEND = 'all("legend")[0]?.textContent.trim()'
 BUTTON = 'all("button").find((one) => one.textContent.trim() == "{}")'
@@ -58,7 +58,7 @@ def test_the_widget_asks_to_the_end(engine, world: World):
     engine.type('all("textarea")[0]', "yes and/or no")
     press(engine, "Continue")
     expect_question(engine, "That was everything.")
-    answers = [("colour", "answer", "blue"), ("mood", "answer", 7), ("extras", "answer", ["hook"]), ("age", "answer", 42)]
+    answers = [("colour", "answer", "blue"), ("mood", "answer", 7), ("extras", "answer", HOOK), ("age", "answer", 42)]
     world.wait_for_answers(session(engine), [*answers, ("story", "answer", "yes and/or no")])
     assert engine.run('recorded.filter(([type]) => type == "surveycomplete").length') == 1
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.world import Visitor
+from tests.browser.world import HOOK, Visitor
 
 TO_THE_TEXT = ("Which colour?", "How is your mood?", "Which extras?", "How old are you?")
 
@@ -77,7 +77,7 @@ def test_old_libraries_do_not_change_what_is_sent(visitor, world, script):
     for _ in range(2):
         visitor.visit('hidden-order="A-7"', head=f"<script>{script}</script>")
         visitor.answer_everything()
-        answers = [("colour", "answer", "blue"), ("mood", "answer", 7), ("extras", "answer", ["hook"]), ("age", "answer", 42)]
+        answers = [("colour", "answer", "blue"), ("mood", "answer", 7), ("extras", "answer", HOOK), ("age", "answer", 42)]
         world.wait_for_answers(visitor.session, [*answers, ("story", "answer", "No, thank you")])
     ids = [body["answer_id"] for body in sent]
     assert len(ids) == len(set(ids)) == 10

@@ -32,6 +32,8 @@ MORE = (Path(__file__).parent / "more_surveys.yaml").read_text()
 BRANCHING = (Path(__file__).parent / "a_branching_survey.yaml").read_text()
 CAR_BUYERS = (Path(__file__).parents[2] / "question_bank" / "examples" / "car-buyers.yaml").read_text()
 QUESTIONS = ("Which colour?", "How is your mood?", "Which extras?", "How old are you?", "Anything else?")
+HOOK = {"ticked": ["hook"], "seen": ["roof", "hook", "seat"]}
+"""How the answer is stored that "Tow bar" alone is ticked."""
 EVENTS = ("surveystart", "surveyquestion", "surveyanswer", "surveycomplete", "surveyerror")
 LISTENER = (
     f"const types = {list(EVENTS)};"

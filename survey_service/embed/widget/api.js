@@ -3,17 +3,22 @@ import { json } from "./dom.js";
 
 export const HOST = new URL(import.meta.url).origin;
 
-// Sends one request. Its body carries the token, because pages and proxies change or strip headers. A string as body is sent as text/plain,
+// Sends one request: an act in the session, or without an act the start of the survey. Its body carries the token, because pages and proxies change or strip headers. A string as body is sent as text/plain,
 // which needs no preflight. With keepalive an answer survives the end of the page.
-export const request = (path, body) =>
-  fetch(`${HOST}/api/v1/${path}`, { method: "POST", body: json(body), keepalive: true, signal: AbortSignal.timeout(1e4) });
+export const request = (survey, act, body) =>
+  fetch(`${HOST}/api/v1/${act ? `sessions/${survey._session}/${act}` : `surveys/${survey._name}/sessions`}`, {
+    method: "POST",
+    body: json({ ...body, token: act && survey._token }),
+    keepalive: true,
+    signal: AbortSignal.timeout(1e4),
+  });
 
 // Sends a request until the server replies, four times at most, and returns the view in the reply.
 // Throws {status, code, detail} where the server refuses, and {code: "unreachable"} without a status where no reply came.
 // A reply of a proxy, a service worker or a captive portal is none, whatever its status.
-export const call = async (survey, path, body) => {
+export const call = async (survey, act, body) => {
   for (const wait of [400, 800, 1600, 0]) {
-    const reply = await request(path, body).catch(() => ({}));
+    const reply = await request(survey, act, body).catch(() => ({}));
     const content = (await reply.json?.().catch(() => {})) ?? {};
     if (reply.ok && content.survey == survey._name && (survey._session ?? content.session) == content.session) return content;
     // 429 means "later"; every other 4xx of ours is final.

@@ -12,27 +12,22 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
       make("input", { type, name: "v", value, checked: before.includes(value), ...more }),
       make("span", { textContent: text, lang }),
     );
-  const label = (point) => make("small", { textContent: labels[point], lang: labels_lang?.[point] });
 
   if (options)
     return options.map(({ id, text, lang }) => choice(type == "single" ? "radio" : "checkbox", id, text, lang));
   if (type == "scale") {
-    // Points stand in rows of five, or of six where a row of five would leave a single point in the last: 5 + 5, 6 + 5. The words of the
-    // two ends stand below. A scale with words between its ends is a list.
-    const ends = Object.keys(labels).every((point) => point == min || point == max);
-    const points = make("div", { className: ends ? "s" : "" });
+    // Points stand in rows of five, or of six where a row of five would leave a single point in the last: 5 + 5, 6 + 5. Their words stand
+    // below, where they have room.
+    const points = make("div", { className: "s" });
     points.style.setProperty("--n", (max - min) % 5 ? 5 : 6);
-    for (let point = min; point <= max; point++) {
-      const text = `${point} ${labels[point] ?? ""}`;
-      points.append(choice("radio", `${point}`, ends ? point : text, labels_lang?.[point], ends && labels[point] && { ariaLabel: text }));
-    }
-    return [points, ends ? make("div", { className: "e", ariaHidden: "true" }, label(min), label(max)) : ""];
+    const texts = Object.keys(labels).map((point) => make("small", { textContent: `${point} ${labels[point]}`, lang: labels_lang?.[point] }));
+    for (; min <= max; min++) points.append(choice("radio", `${min}`, min, "", labels[min] && { ariaLabel: `${min} ${labels[min]}` }));
+    return [points, make("div", { className: "e", ariaHidden: "true" }, ...texts)];
   }
   const input = make(type == "text" ? "textarea" : "input", {
     className: "t",
     part: "input",
     name: "v",
-    autocomplete: "off",
     inputMode: type == "text" ? type : "decimal",
     value: before.join(),
     ariaLabel: `${text} ${unit}`,

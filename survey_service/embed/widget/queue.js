@@ -9,8 +9,6 @@ export const push = (survey, act, body) => {
   survey._queue.push([act, body]);
 };
 
-const address = (survey, act) => `sessions/${survey._session}/${act}`;
-
 // Sends what waits, and then lets the survey take the last view. While the server cannot be reached, it tries again every five seconds.
 export const pump = async (survey) => {
   const queue = survey._queue;
@@ -19,8 +17,7 @@ export const pump = async (survey) => {
   let view, refused;
   try {
     while (queue.length) {
-      const [act, body] = queue[0];
-      view = await call(survey, address(survey, act), { ...body, token: survey._token }).catch((problem) => {
+      view = await call(survey, ...queue[0]).catch((problem) => {
         if (!problem.status) throw problem;
         emit(survey, "surveyerror", (refused = problem));
       });
@@ -48,7 +45,6 @@ export const flush = async (survey) => {
   while (waiting.length) {
     const answers = [];
     while (answers.length < 3 && waiting[0]?.[0] == "answers") answers.push(waiting.shift()[1]);
-    const [act, body] = answers[0] ? ["answers", { answers }] : waiting.shift();
-    await request(address(survey, act), { ...body, token: survey._token }).catch(() => {});
+    await request(survey, ...(answers[0] ? ["answers", { answers }] : waiting.shift())).catch(() => {});
   }
 };

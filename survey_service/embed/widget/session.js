@@ -24,10 +24,11 @@ const ask = async (survey, resumes) => {
   const hidden = {};
   for (const { name, value } of element.attributes) if (name.startsWith("hidden-")) hidden[name.slice(7)] = value;
   survey._session = undefined;
-  const view = await call(survey, `surveys/${survey._name}/sessions`, {
+  const view = await call(survey, undefined, {
     start_id: survey._start,
     page: location.origin + location.pathname,
-    language: languageOf(element) || navigator.languages.join(),
+    // Without one the server takes the browser's.
+    language: languageOf(element),
     identity: element.getAttribute("identity"),
     link: survey._link,
     consent: survey._agreed,

@@ -4,7 +4,7 @@ import { controlsOf, valueOf } from "./questions.js";
 import { pump, push } from "./queue.js";
 import { appear, buildScreen, close, complain, fail, givenOn, lay, makeButton, say } from "./screen.js";
 import { begin } from "./session.js";
-import { DECLINED, memory, wasInvited } from "./storage.js";
+import { memory, wasInvited } from "./storage.js";
 import { word } from "./translations.js";
 
 // Makes the record of one survey. Every function of this folder that needs the survey takes this record.
@@ -46,10 +46,9 @@ export const createSurvey = (element) => {
   return survey;
 };
 
-// Resumes or begins a session and shows its question. An invitation that was declined on this page, or shown lately, stays away.
+// Resumes or begins a session and shows its question. An invitation that was declined, or shown lately, stays away.
 export const start = async (survey) => {
-  const invites = survey._box.popover && !survey._session;
-  if (survey._busy || (invites && (DECLINED.has(survey._name) || wasInvited(survey)))) return;
+  if (survey._busy || (survey._box.popover && !survey._start && wasInvited(survey))) return;
   survey._busy = survey._started = true;
   survey._failed = false;
   try {
@@ -173,15 +172,12 @@ export const keepDraft = (survey) => {
 
 // Somebody leaves: what was answered counts. Where nobody agreed, the browser stores only that, and only with the attribute "remember".
 const leave = (survey) => {
-  if (survey._box.popover) DECLINED.add(survey._name);
+  if (survey._box.popover || !survey._session) memory(survey, "");
   if (survey._view?.question) {
     push(survey, "finish", {});
     pump(survey);
   }
-  if (!survey._session) {
-    memory(survey, "");
-    end(survey, { status: "declined" });
-  }
+  if (!survey._session) end(survey, { status: "declined" });
   close(survey);
 };
 

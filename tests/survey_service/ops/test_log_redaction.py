@@ -146,7 +146,7 @@ def sent(port, request):
 
 
 ODD = {
-    414: f"GET /l/{MARK}?q={'x' * 5000} HTTP/1.1\r\nHost: x\r\n\r\n",
+    414: f"GET /l/{MARK}?q={'x' * 9000} HTTP/1.1\r\nHost: x\r\n\r\n",
     431: f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}{'x' * 9000}\r\n\r\n",
     400: f"GET /l/{MARK} WHAT/1.1 {MARK}\r\nAuthorization: {KEY}\r\n\r\n",
     417: f"POST /l/{MARK} HTTP/1.1\r\nHost: x\r\nExpect: {MARK}\r\nContent-Length: 2\r\n\r\n{{}}",

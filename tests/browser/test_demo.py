@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,12 +27,19 @@ def used_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.fixture
-def demo(tmp_path, used_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The demo as a process of its own, and its address."""
-    command = [sys.executable, "-c", f"from survey_service.demo.run import run; run({used_port})"]
+@contextmanager
+def running_demo(folder: Path) -> Iterator[str]:
+    """Run the demo in a folder, and return its address."""
+    with demo_process(folder, free_port()) as (_, address, _):
+        yield address
+
+
+@contextmanager
+def demo_process(folder: Path, port: int) -> Iterator[tuple["subprocess.Popen[str]", str, list[str]]]:
+    """Run the demo as a process of its own. Return the process, its address and its first lines."""
+    command = [sys.executable, "-c", f"from survey_service.demo.run import run; run({port})"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         lines = []
         try:
             for line in process.stdout:
@@ -38,11 +48,18 @@ def demo(tmp_path, used_port) -> Iterator[tuple[subprocess.Popen[str], str]]:
                     break
             else:
                 pytest.fail("".join(lines))
-            assert f"Port {used_port} is taken" in lines[0]
-            yield process, match.group()
+            yield process, match.group(), lines
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=40)
+
+
+@pytest.fixture
+def demo(tmp_path, used_port) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The demo on another port than the one that is taken."""
+    with demo_process(tmp_path, used_port) as (process, address, lines):
+        assert f"Port {used_port} is taken" in lines[0]
+        yield process, address
 
 
 def test_the_belief_moves_and_a_signed_message_arrives(demo, new_page, tmp_path):

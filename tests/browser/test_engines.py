@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlmodel import col, select
 
+from survey_service.store.tables.core import SurveySession
 from tests.browser.engines import Engine, eventually, firefox, webkit
+from tests.browser.test_demo import running_demo
 from tests.browser.world import HOOK, World
 
 LEGEND = 'all("legend")[0]?.textContent.trim()'
@@ -96,7 +99,9 @@ def test_the_widget_floats(engine, world: World, mode):
 
 
 def test_the_hosted_page_asks_and_goes_back(engine, world: World):
-    """Without the widget: the second question has its own address, and the button Back and the browser's Back show the first answer."""
+    """Each question has its own address, and the button Back shows the first answer. The browser's Back shows the question again, and its
+    form corrects the answer; WebKit shows the page as it was before the answer.
+    """
     engine.open(f"{world.service}/s/every-type")
     choose(engine, "Blue")
     press(engine, "Continue")
@@ -111,4 +116,19 @@ def test_the_hosted_page_asks_and_goes_back(engine, world: World):
     expect_question(engine, "Which extras?")
     engine.back()
     expect_question(engine, "How is your mood?")
-    assert engine.run('all("input:checked").map((one) => one.value)') == ["7"]
+    choose(engine, "3")
+    press(engine, "Continue")
+    expect_question(engine, "Which extras?")
+    with world.parts.store.reading() as session_:
+        newest = session_.exec(select(SurveySession).order_by(col(SurveySession.started_at).desc())).first()
+    assert newest is not None
+    world.wait_for_answers(newest.id, [("colour", "answer", "blue"), ("mood", "answer", 3)])
+
+
+def test_the_demo_shows_the_belief(engine, world: World, tmp_path):
+    """The bars move after an answer."""
+    with running_demo(tmp_path) as address:
+        engine.open(f"{address}?lang=en")
+        before = eventually(engine, 'all("#belief b").map((bar) => bar.textContent)')
+        press(engine, "Skip")
+        eventually(engine, 'all("#belief b").map((bar) => bar.textContent)', lambda bars: bars and bars != before)

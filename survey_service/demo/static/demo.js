@@ -2,7 +2,7 @@
 const EVERY = 700;
 const crm = document.querySelector("#crm");
 const { survey, receiver, verified, rejected, noReceiver, noHooks } = crm.dataset;
-const memory = location.origin + survey; // where the widget keeps a session, because the page says `remember`
+const memory = [location.origin, survey, "start", ""]; // where the widget keeps the key of its start, because the page says `remember`
 const part = (id) => document.querySelector(`#${id}`);
 const make = (tag, properties, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -60,17 +60,28 @@ function showHooks(events) {
   }
 }
 
-async function json(url) {
-  const reply = await fetch(url, { cache: "no-store" });
+async function json(url, options) {
+  const reply = await fetch(url, { cache: "no-store", ...options });
   if (!reply.ok) throw new Error(`${reply.status} from ${url}`);
   return reply.json();
 }
 
+// The session that the widget has begun: the same start leads to it again.
+let begun = {};
+async function session() {
+  const start_id = localStorage[memory];
+  if (start_id && begun.start_id !== start_id) {
+    const view = await json(`/api/v1/surveys/${survey}/sessions`, { method: "POST", body: JSON.stringify({ start_id }) });
+    begun = { start_id, session: view.session, token: view.token };
+  }
+  return start_id && begun;
+}
+
 async function refresh() {
   try {
-    const [path, token] = JSON.parse(localStorage[memory] ?? "[]");
-    if (!token) return;
-    const state = await json(`/demo/state?${new URLSearchParams({ session: path.split("/").pop(), token })}`);
+    const found = await session();
+    if (!found) return;
+    const state = await json(`/demo/state?${new URLSearchParams({ session: found.session, token: found.token })}`);
     showBelief(state);
     showAnswers(state);
     const { events } = await json(`${receiver}/received?contact=${state.contact}`);

@@ -71,7 +71,7 @@ def test_a_backup_made_while_people_answer_is_restored_and_published(database_ur
         highest = newest(inbox, 0)
 
         run(f"restore-{kind}", another_url, backup)
-        assert "endpoints are told" in discern("restored", database_url=another_url).stdout
+        assert "told the present state" in discern("restored", database_url=another_url).stdout
         received = len(inbox.accepted)
         with web_server(another_url) as (web, _), process("worker", database_url=another_url):
             for session, answers in before.items():

@@ -176,7 +176,8 @@ def _chance(interview: Interview, question: str) -> float | None:
     """Return the probability with which the question was drawn when it was asked, None where it was chosen."""
     if question == interview.row.question:
         return interview.row.chance
-    return next((answer.chance for answer in interview.own if answer.question == question), None)
+    given = [answer for answer in interview.answers if answer.session_id == interview.row.id and answer.question == question]
+    return given[0].chance if given else None
 
 
 def withdraw(session: Session, answer: Answer, by: str) -> None:

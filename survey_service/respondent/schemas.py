@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
-from survey_service.respondent.side_data import CHANNEL, LONGEST_SECONDS, MOST_HIDDEN, SideData, read_side_data, usable_seconds
+from survey_service.respondent.side_data import CHANNEL, MOST_HIDDEN, SideData, read_side_data
 from survey_service.respondent.state import SHORTEST_START_ID, GivenAnswer
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of
@@ -14,6 +14,7 @@ from survey_service.web.strict_json import Truth
 
 KINDS = ("answer", "skip", "dont_know", "refuse")
 MOST_ANSWERS = 100
+LONGEST_SECONDS = 86_400
 
 
 def _short(most: int, **more: Any) -> fields.String:
@@ -132,6 +133,13 @@ VALUES = (
 """The forms that the value of an answer can have. The type of the question decides which of them is possible."""
 
 
+def _usable_seconds(value: Any) -> float | None:
+    """Return how long a question was shown, None where the client's figure is no time. A page that stayed open for days counts as a day."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    return min(float(value), float(LONGEST_SECONDS))
+
+
 class AnswerSchema(StrictSchema):
     also: ClassVar[Mapping[str, Any]] = {
         "oneOf": [
@@ -162,7 +170,7 @@ class AnswerSchema(StrictSchema):
     @post_load
     def _to_request(self, data: dict[str, Any], **_: Any) -> GivenAnswer:
         trap, seconds = data.pop("website", ""), data.pop("seconds", None)
-        return GivenAnswer(**data, seconds=usable_seconds(seconds), trapped=bool(trap))
+        return GivenAnswer(**data, seconds=_usable_seconds(seconds), trapped=bool(trap))
 
 
 class OneAnswerSchema(AnswerSchema, TokenSchema):

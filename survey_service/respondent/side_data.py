@@ -14,7 +14,6 @@ LONGEST_NAME = 100
 LONGEST_HIDDEN = 500
 LONGEST_LANGUAGE = 500
 LONGEST_PAGE = 2048
-LONGEST_SECONDS = 86_400
 CHANNEL = r"[a-z0-9_-]{1,32}"
 
 log = logging.getLogger(__name__)
@@ -60,13 +59,6 @@ def log_left_out(survey: str, side: SideData) -> None:
     if side.left_out and (calls := _seldom.due_count(time.monotonic())):
         names = ", ".join(item["path"] for item in side.left_out)
         log.warning("side data of a start was left out", extra={"survey": survey[:LONGEST_NAME], "fields": names, "starts": calls})
-
-
-def usable_seconds(value: Any) -> float | None:
-    """Return how long a question was shown, None where the client's figure is no time. A page that stayed open for days counts as a day."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        return None
-    return min(float(value), float(LONGEST_SECONDS))
 
 
 def _short_text(given: Mapping[str, Any], name: str, most: int, leave_out: Callable[[str, str], None]) -> str | None:

@@ -125,10 +125,10 @@ def test_the_hosted_page_asks_and_goes_back(engine, world: World):
     world.wait_for_answers(newest.id, [("colour", "answer", "blue"), ("mood", "answer", 3)])
 
 
-def test_the_demo_shows_the_belief(engine, world: World, tmp_path):
-    """The bars move after an answer."""
+def test_the_demo_shows_an_answer_and_the_belief(engine, world: World, tmp_path):
+    """The belief is there before the first answer, and the answer beside it afterwards."""
     with running_demo(tmp_path) as address:
         engine.open(f"{address}?lang=en")
-        before = eventually(engine, 'all("#belief b").map((bar) => bar.textContent)')
+        eventually(engine, 'all("#belief b").map((bar) => bar.textContent)', lambda bars: bars == ["40%", "28%", "26%", "6%"])
         press(engine, "Skip")
-        eventually(engine, 'all("#belief b").map((bar) => bar.textContent)', lambda bars: bars and bars != before)
+        eventually(engine, 'all("#answers li").length', lambda answers: answers == 1)

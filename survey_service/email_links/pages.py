@@ -69,7 +69,7 @@ def act(token: str) -> Response:
         return _in_other_language(p, link, target)
     try:
         _require_consent(p, link, target)
-        answer = read_answer(_question_of_form(p, link), request.form, link.language)
+        answer = read_answer(_question_of_form(p, link), request.form, _language(p, link))
     except InvalidForm as wrong:
         return _landing_page(p, link, target, wrong)
     if answer is None and button != "confirm":

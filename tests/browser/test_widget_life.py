@@ -27,22 +27,22 @@ def blank(visitor: Visitor, world, **more) -> None:
 
 
 UNSEEN = {
-    "removed": "document.body.append(one); one.remove()",
-    "hidden by its attribute": "one.hidden = true; document.body.append(one)",
-    "inside what is not displayed": "box.style.display = 'none'; box.append(one); document.body.append(box)",
-    "far below": "box.style.height = '9000px'; document.body.append(box, one)",
-    "cloned and not inserted": "one.cloneNode(true)",
+    "removed": "document.body.append(element); element.remove()",
+    "hidden by its attribute": "element.hidden = true; document.body.append(element)",
+    "inside what is not displayed": "box.style.display = 'none'; box.append(element); document.body.append(box)",
+    "far below": "box.style.height = '9000px'; document.body.append(box, element)",
+    "cloned and not inserted": "element.cloneNode(true)",
 }
 SEEN = {
-    "created twice": "document.body.append(one); one.remove(); document.body.append(one.cloneNode(true))",
-    "moved": "document.body.append(one); one.remove(); document.body.append(one)",
-    "moved into a box": "document.body.append(one, box); box.append(one)",
+    "created twice": "document.body.append(element); element.remove(); document.body.append(element.cloneNode(true))",
+    "moved": "document.body.append(element); element.remove(); document.body.append(element)",
+    "moved into a box": "document.body.append(element, box); box.append(element)",
 }
 
 
 def run(visitor: Visitor, act: str) -> None:
     """Run a script that has an element and a box, neither of them in the page."""
-    visitor.page.evaluate(f"(() => {{ const one = {ELEMENT}, box = document.createElement('div'); {act} }})()")
+    visitor.page.evaluate(f"(() => {{ const element = {ELEMENT}, box = document.createElement('div'); {act} }})()")
 
 
 @pytest.mark.parametrize("act", UNSEEN.values(), ids=UNSEEN)

@@ -85,6 +85,6 @@ def test_side_data_is_repaired_cut_or_left_out(service, caplog, address, hidden,
 
 
 def test_addresses_of_programs_are_not_touched():
-    """Only pages are for people; a program is told what is wrong with its address."""
+    """Only the addresses of pages are cleaned: a program gets an error that names what is wrong."""
     for path in ("/api/v1/surveys/all)/sessions", "/", "/embed/v1/widget.js", "/v1/track", "/l"):
         assert clean_address(path, "a=1&amp;b=2") == (path, "a=1&amp;b=2")

@@ -5,10 +5,10 @@ from flask import Flask, Response, request, url_for
 from question_bank.languages import negotiate
 from survey_service.hosted.rendering import interface_texts, render_message
 from survey_service.respondent.translations import STRINGS
+from survey_service.web.addresses import PAGES
 from survey_service.web.api import PROBLEM_JSON
 from survey_service.web.cors import new_nonce, protected
 
-PAGES = ("/s/", "/l/", "/preview/")
 OF_PROGRAMS = "/rehearsal"  # the widget in a preview calls it
 WORDS = {404: "page_missing", 410: "page_missing", 429: "busy", 500: "page_away", 502: "page_away", 503: "page_away"}
 AWAY = 503

@@ -183,7 +183,7 @@ def _show(survey: str, ticket: str, question: str | None) -> Response:
 def _act(p: Parts, survey: str, session_id: str) -> Response:
     """Do what the form says in a session that has begun."""
     language, button = request.form.get("lang", ""), request.form.get("act")
-    ticket = (request.view_args or {}).get("ticket") or page_token(p.keys, survey, session_id)
+    ticket = _ticket(p, survey, session_id)
     view = _view_of_form(p, session_id)
     if "to" in request.form and view["question"]:
         return _in_other_language(p, view, ticket)
@@ -256,8 +256,13 @@ def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
 
 def _see_other(p: Parts, survey: str, session_id: str, question: str | None, *, old: bool = False, language: str | None = None) -> Response:
     """Redirect to the address of a question, or of the end. With `old` the page says that an old form was not stored."""
-    ticket = (request.view_args or {}).get("ticket") or page_token(p.keys, survey, session_id)
+    ticket = _ticket(p, survey, session_id)
     return _redirect(session_path(survey, ticket, question, old=old, language=language))
+
+
+def _ticket(p: Parts, survey: str, session_id: str) -> str:
+    """Return the ticket of the request, so that a question keeps its address, or a new one where the session has just begun."""
+    return (request.view_args or {}).get("ticket") or page_token(p.keys, survey, session_id)
 
 
 def _redirect(address: str) -> Response:

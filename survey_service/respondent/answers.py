@@ -17,7 +17,7 @@ from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
 from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer
 
-_ADD = insert(ANSWER).returning(*ANSWER.c)
+_ADD = insert(ANSWER).returning(ANSWER.c.id)
 _REPLACE = update(ANSWER).where(ANSWER.c.id == bindparam("replaced")).values(state="replaced")
 
 
@@ -149,7 +149,7 @@ def _store(session: Session, interview: Interview, given: Sequence[tuple[GivenAn
         session.connection().execute(_REPLACE, [{"replaced": answer_id} for answer_id in replaced])
     watch = ReadingTimes(interview, now)
     rows = [_row(interview, answer, value, watch, now) for answer, value in given]
-    added = [instance(Answer, session.connection().execute(_ADD, row).one()._asdict()) for row in rows]
+    added = [instance(Answer, {**row, "id": session.connection().execute(_ADD, row).scalar_one()}) for row in rows]
     return [answer for answer in interview.answers if answer.id not in replaced] + added
 
 
@@ -168,6 +168,7 @@ def _row(interview: Interview, given_answer: GivenAnswer, value: Value | None, w
         "chance": _chance(interview, given_answer.question),
         "answer_id": given_answer.answer_id,
         "state": "current",
+        "withdrawn_by": None,
         "given_at": now,
     }
 

@@ -44,6 +44,7 @@ class Limits:
         self._store = store
         self._memory = max((limit.memory for limit in limits), default=0.0)
         self._pruned_at: datetime | None = None
+        self._statement = cache(lambda by_session: store.compile(_statement(by_session)))
 
     def admit(self, charges: Sequence[Charge], now: datetime) -> None:
         """Charge every key, or none of them where one is closed. Raises TooManyRequests with Retry-After.
@@ -53,10 +54,10 @@ class Limits:
         """
         if not charges:
             return
-        with self._store.fast_connection() as connection:
-            admitted = connection.execute(_statement(tuple(charge.session is not None for charge in charges)), _values(charges, now)).all()
-            if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
-                self._pruned_at = now
+        admitted = self._store.execute_fast(self._statement(tuple(charge.session is not None for charge in charges)), _values(charges, now))
+        if self._pruned_at is None or now - self._pruned_at >= PRUNED_EVERY:
+            self._pruned_at = now
+            with self._store.fast_connection() as connection:
                 connection.execute(text("DELETE FROM rate_limit WHERE open_at < :old"), {"old": now.timestamp() - self._memory})
         if len(admitted) < len(charges):
             raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(charge.limit.gap for charge in charges)))})
@@ -72,7 +73,6 @@ def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
     return values
 
 
-@cache
 def _statement(by_session: tuple[bool, ...]) -> TextClause:
     """Return the statement. It takes the keys in order, so that no two requests hold what the other waits for."""
     survey = "|| COALESCE((SELECT survey FROM survey_session WHERE id = CAST(:session{n} AS TEXT)), '')"

@@ -72,6 +72,15 @@ class Settings:
     limit_per_address: Limit | None = PER_ADDRESS
     limit_per_survey: Limit | None = PER_SURVEY
 
+    @staticmethod
+    def database_of(environment: Mapping[str, str]) -> str:
+        """Return the address of the database alone. Raises SettingsInvalid."""
+        read, default = _READERS["database_url"]
+        try:
+            return str(read(environment.get("DISCERN_DATABASE_URL", default)))
+        except ValueError as wrong:
+            raise SettingsInvalid([f"DISCERN_DATABASE_URL: {wrong}"]) from None
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> "Settings":
         """Read every ``DISCERN_`` variable. Raises SettingsInvalid with all problems at once."""

@@ -147,11 +147,34 @@ def test_a_database_without_tables_is_a_hint_and_not_a_crash(tmp_path):
     ):
         done = discern(*command, database_url=url)
         assert done.returncode == 1, command
-        assert "discern migrate" in done.stderr
+        assert f"there is no file {tmp_path}/new.db: run discern migrate" in done.stderr
         assert "Traceback" not in done.stderr
-    assert discern("migrate", database_url=url).returncode == 0
-    assert discern("publish", str(EXAMPLE), database_url=url).stdout == "car-buyers version 1\n"
+        assert not list(tmp_path.iterdir()), "a command in the wrong folder creates nothing"
+    (tmp_path / "new.db").touch()
+    done = discern("publish", str(EXAMPLE), database_url=url)
+    assert f"the database sqlite:///{tmp_path}/new.db does not have the tables of this version: run discern migrate" in done.stderr
+    assert discern("migrate", database_url=url).stderr == f"the database {url} is at the tables of this version\n"
+    done = discern("publish", str(EXAMPLE), database_url=url)
+    assert (done.stdout, done.stderr) == ("car-buyers version 1\n", f"in the database {url}\n")
     assert discern("publish", str(EXAMPLE), database_url=url).stdout == "car-buyers version 1 (unchanged)\n"
+
+
+def test_check_warns_of_a_survey_id_that_another_bank_in_the_database_has(tmp_path):
+    """`publish` would refuse it. A bank that is published already does not stand in its own way, and nothing is created by checking."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    assert discern("check", str(EXAMPLE), database_url=url).returncode == 0
+    assert not list(tmp_path.iterdir())
+    discern("migrate", database_url=url)
+    discern("publish", str(EXAMPLE), database_url=url)
+    other = tmp_path / "other.yaml"
+    other.write_text(EXAMPLE.read_text().replace("bank: car-buyers", "bank: other"))
+
+    assert discern("check", str(EXAMPLE), database_url=url).stdout == ""
+    found = discern("check", str(other), database_url=url)
+
+    assert found.returncode == 0
+    line = next(number for number, text in enumerate(other.read_text().splitlines(), 1) if "id: website" in text)
+    assert f'other.yaml:{line}: survey "website" > id: "website" is also a survey of the bank "car-buyers" in the database' in found.stdout
 
 
 def test_an_endpoint_is_added_with_a_secret_that_is_shown_once(tmp_path):

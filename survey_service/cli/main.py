@@ -13,7 +13,15 @@ from survey_service.cli.contacts import export, prune, recompute
 from survey_service.cli.integrations import connection, sources
 from survey_service.cli.keys import key
 from survey_service.cli.links import links, preview, qr
-from survey_service.cli.terminal import Commands, all_settings, bank_of, folder_of_metrics, settings_of_environment, store_of
+from survey_service.cli.terminal import (
+    Commands,
+    all_settings,
+    bank_of,
+    folder_of_metrics,
+    published_surveys,
+    settings_of_environment,
+    store_of,
+)
 
 
 @click.group(cls=Commands)
@@ -29,11 +37,11 @@ for command in (simulate, replay, fit, refit, links, recompute, prune, export, k
 @click.argument("banks", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def check(banks: tuple[Path, ...], as_json: bool) -> None:
-    """Report every problem of bank files at once, and survey ids that two of them share."""
+    """Report every problem of bank files at once, and survey ids that two of them share or that another bank in the database has."""
     from question_bank.files.load import check_together
     from question_bank.files.problems import count_of
 
-    report = check_together([(bank.name, bank.read_bytes()) for bank in banks])
+    report = check_together([(bank.name, bank.read_bytes()) for bank in banks], published_surveys())
     if as_json:
         click.echo(
             json.dumps({kind: [_finding(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
@@ -49,21 +57,25 @@ def check(banks: tuple[Path, ...], as_json: bool) -> None:
 def publish(bank: Path) -> None:
     """Publish a bank file as the next version, in the database of the settings."""
     from survey_service.banks.publishing import publish as publish_bank
+    from survey_service.store.session import name_of
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         done = publish_bank(session, bank_of(bank), utc_now())
+        database = name_of(store.engine)
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
+    click.echo(f"in the database {database}", err=True)
 
 
 @main.command()
 def migrate() -> None:
     """Migrate the database to the tables of this version."""
     from survey_service.store.migrate import migrate as upgrade
+    from survey_service.store.session import name_of
 
     with store_of(settings_of_environment(), migrated=False) as store:
-        done = upgrade(store.engine)
-    click.echo(f"the database is at the tables of {'this' if done else 'a later'} version", err=True)
+        done, database = upgrade(store.engine), name_of(store.engine)
+    click.echo(f"the database {database} is at the tables of {'this' if done else 'a later'} version", err=True)
 
 
 @main.command()

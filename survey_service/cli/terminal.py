@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -61,18 +61,36 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
     """Open the database of the settings. It must have the tables of this version, unless the command is to migrate it."""
     from sqlalchemy.exc import OperationalError
 
-    from survey_service.store.session import Store
+    from survey_service.store.session import Store, name_of
     from survey_service.store.versions import is_usable
 
     store = Store(settings.database_url)
     try:
         if migrated and not is_usable(store.engine):
-            refuse("the database does not have the tables of this version: run discern migrate")
+            refuse(f"the database {name_of(store.engine)} does not have the tables of this version: run discern migrate")
         yield store
     except OperationalError as wrong:
-        refuse(f"DISCERN_DATABASE_URL: the database does not answer: {wrong.orig}")
+        refuse(f"DISCERN_DATABASE_URL: the database {name_of(store.engine)} does not answer: {wrong.orig}")
     finally:
         store.close()
+
+
+def published_surveys() -> dict[str, str]:
+    """Return the bank of each survey in the database, by survey id; nothing where there is no database yet, or none that answers."""
+    from sqlalchemy.exc import OperationalError
+
+    from survey_service.banks.publishing import survey_banks
+    from survey_service.store.session import Store
+    from survey_service.store.versions import is_usable
+
+    try:
+        with closing(Store(Settings.database_of(os.environ))) as store:
+            if not is_usable(store.engine):
+                return {}
+            with store.reading() as session:
+                return survey_banks(session)
+    except (SettingsInvalid, OperationalError):
+        return {}
 
 
 def bank_of(path: Path) -> "Bank":

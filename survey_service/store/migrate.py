@@ -11,10 +11,11 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from survey_service.store.session import sqlite_file
 from survey_service.store.versions import is_later, scripts
 
 MIGRATION_LOCK = 7_340_001
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 2_000, 20, 1.0
 """How long a migration waits for a table, how often it tries, and how long it lets other transactions run in between."""
 
@@ -22,9 +23,13 @@ LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 2_000, 20, 1.0
 def migrate(engine: Engine, revision: str = "head") -> bool:
     """Upgrade to `revision`, with one transaction for each migration. Two processes wait for each other.
 
-    Returns False where a later version has migrated already: then there is nothing to do. Raises OperationalError where it never got a
-    table for itself: a statement that waits for a table stops everything behind it, so it waits for a short time, and often.
+    Creates the file of a SQLite database. Returns False where a later version has migrated already: then there is nothing to do. Raises
+    OperationalError where it never got a table for itself: a statement that waits for a table stops everything behind it, so it waits for
+    a short time, and often. After a deadlock with those who answer meanwhile it tries again too.
     """
+    if (file := sqlite_file(engine.url)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     if is_later(engine):
         return False
     for attempt in count(1):
@@ -32,7 +37,7 @@ def migrate(engine: Engine, revision: str = "head") -> bool:
             _upgrade(engine, revision)
             break
         except OperationalError as problem:
-            if attempt == ATTEMPTS or getattr(problem.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            if attempt == ATTEMPTS or getattr(problem.orig, "sqlstate", None) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
                 raise
         time.sleep(PAUSE_SECONDS)
     return True

@@ -30,10 +30,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
 from survey_service.store.tables.metadata import metadata
@@ -96,19 +97,26 @@ class Store:
         """
         dialect = self._fast.dialect
         given = [values[name] for name in statement.positiontup] if statement.positiontup else values  # type: ignore[attr-defined]
-        with self._one_writer(), closing(self._fast.raw_connection()) as pooled:
-            driver: Any = pooled.driver_connection
+        with self._one_writer():
             try:
-                if self._turn is not None:
-                    _wait_to_write(driver)
-                rows: list[Any] = driver.execute(str(statement), given).fetchall()
-                driver.commit()
-            except dialect.loaded_dbapi.DatabaseError as problem:
-                if dialect.is_disconnect(problem, pooled, None):
-                    self._fast.dispose()  # the other connections in the pool are dead too
-                    pooled.invalidate()
+                with closing(self._fast.raw_connection()) as pooled:
+                    return self._execute_on(pooled, str(statement), given)
+            except dialect.loaded_dbapi.Error as problem:
                 raise OperationalError(str(statement), None, problem) from problem
-            return rows
+
+    def _execute_on(self, pooled: PoolProxiedConnection, statement: str, values: Any) -> list[Any]:
+        driver: Any = pooled.driver_connection
+        if self._turn is not None:
+            _wait_to_write(driver)
+        try:
+            rows: list[Any] = driver.execute(statement, values).fetchall()
+            driver.commit()
+        except self._fast.dialect.loaded_dbapi.Error as problem:
+            if self._fast.dialect.is_disconnect(problem, driver, None):
+                pooled.invalidate()
+                self._fast.dispose()  # the other connections of the pool ended with it
+            raise
+        return rows
 
     def compile(self, statement: ClauseElement) -> Compiled:
         """Return a statement as `execute_fast` takes it."""
@@ -145,12 +153,29 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
         if not durable:  # each statement is a transaction, so that no row is locked while it waits for its client
             return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **shared)
         return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **shared)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
+    event.listen(engine, "do_connect", partial(_require_file, sqlite_file(parsed)))
     event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """Return the file of a SQLite database, and None for a database in memory, an address with parameters (`file:`) or another kind."""
+    named = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
+    return Path(str(url.database)).absolute() if named else None
+
+
+def name_of(engine: Engine) -> str:
+    """Return the address of the database for messages: without the password, and with the whole path of a file."""
+    file = sqlite_file(engine.url)
+    return engine.url.render_as_string(hide_password=True) if file is None else f"sqlite:///{file}"
+
+
+def _require_file(file: Path | None, *_: Any) -> None:
+    """Raise the driver's error where the file is missing: SQLite would create it, and a command in the wrong folder must not."""
+    if file is not None and not file.exists():
+        raise sqlite3.OperationalError(f"there is no file {file}: run discern migrate to create it, or set DISCERN_DATABASE_URL")
 
 
 def lock_by_name(session: Session, *what: str) -> None:

@@ -106,11 +106,20 @@ def test_the_command_shows_everything_and_fails_where_something_is_wrong(service
 
 
 def test_tables_of_another_version_are_found(service, tmp_path):
+    (tmp_path / "empty.db").touch()
     found = {
         finding.what: finding for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"}, service.clock)
     }
 
     assert found["tables"].todo == "run discern migrate"
+
+
+def test_a_missing_file_is_found_and_not_created(service, tmp_path):
+    file = tmp_path / "missing.db"
+    found = {item.what: item for item in diagnose({**GOOD, "DISCERN_DATABASE_URL": f"sqlite:///{file}"}, service.clock)}
+
+    assert f"there is no file {file}: run discern migrate" in str(found["database"])
+    assert not file.exists()
 
 
 def test_a_database_that_is_not_there_is_found(service):

@@ -18,7 +18,16 @@ from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import strings
 from survey_service.errors import DiscernError
 from survey_service.hosted.error_pages import preferred_language
-from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, has_input, read_answer, require_consent, submission_id
+from survey_service.hosted.forms import (
+    HONEYPOT_FIELD,
+    NONE,
+    InvalidForm,
+    field_values,
+    has_input,
+    read_answer,
+    require_consent,
+    submission_id,
+)
 from survey_service.hosted.page_tokens import form_shown_at, page_token, sign_form
 from survey_service.hosted.rendering import interface_texts, other_languages
 from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
@@ -204,6 +213,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         title=in_language(survey.title, language, bank.language),
         languages=other_languages(bank, language, request.args.to_dict()),
         form=form,
+        asks_none=wrong is not None and wrong.key == NONE,
         problem=wrong and words[wrong.key].format(**wrong.facts),
         given=field_values(question, request.form if filled else None, language),
         answer_id=secrets.token_urlsafe(9),

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from question_bank.answer_values import LONGEST_TEXT
 from question_bank.definitions import Bank, Survey, in_language, language_of
 from question_bank.languages import direction, locale_of, negotiate
+from survey_service.hosted.forms import NONE
 from survey_service.hosted.translations import PAGE_STRINGS
 from survey_service.respondent.translations import STRINGS, progress, strings
 
@@ -66,6 +67,7 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         longest_text=LONGEST_TEXT,
         title=in_language(survey.title, language, bank.language),
         progress=progress(words, view),
+        asks_none=context.problem == NONE,
         problem=context.problem and words[context.problem].format(**context.facts),
         consent=consent and in_language(consent.text, language, bank.language),
         consent_lang=consent and language_of(consent.text, language, bank.language),

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
 from survey_service.embed import assets
+from survey_service.respondent.translations import STRINGS
 from survey_service.web.context import utc_now
 
 SERVED = ("website", "post-purchase", "every-type")
@@ -63,6 +64,25 @@ def test_a_survey_can_be_answered_without_javascript(world, new_page):
     expect(page.get_by_role("heading")).to_contain_text("Thank you.")
     assert page.context.cookies() == []
     assert "driver" not in page.url
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_person_who_ticks_nothing_is_asked_whether_none_fits(world, new_page, language):
+    """Continue confirms; the page that asks is accessible, and a reader of the screen hears the question first."""
+    page = new_page()
+    begin(world, page, query=f"lang={language}")
+    words = STRINGS[language]
+    press(page, words["skip"])
+    press(page, words["skip"])
+    expect(page.get_by_role("checkbox")).to_have_count(3)
+    press(page, words["continue"])
+    expect(page.get_by_role("alert")).to_have_text(words["none"])
+    expect(page).to_have_title(re.compile("^" + re.escape(words["none"])))
+    assert Axe().run(page).response["violations"] == []
+    press(page, words["continue"])
+    expect(page.get_by_role("checkbox")).to_have_count(0)
+    none_ticked = {"ticked": [], "seen": ["roof", "hook", "seat"]}
+    assert world.answers(session_of(world, page))[2] == ("extras", "answer", none_ticked)
 
 
 def test_every_type_can_be_answered_with_the_keyboard_alone(world, new_page):

@@ -231,7 +231,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _answer(self, status: HTTPStatus, first_bytes: bytes) -> bytes:
         """Return the whole response as bytes: a page for a person, else a problem in JSON."""
         render = getattr(self.wsgi, "extensions", {}).get(UNREAD)
-        return response_of(status, *(render and render(status.value, target_of(first_bytes)) or problem_of(status)))
+        return response_of(status, *((render and render(status.value, target_of(first_bytes))) or problem_of(status)))
 
 
 def target_of(first_bytes: bytes) -> str:

@@ -27,7 +27,7 @@ from survey_service.hosted.forms import (
 )
 from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_path, sign_form
 from survey_service.hosted.qr import qr_svg
-from survey_service.hosted.rendering import PageContext, interface_texts, render_message, render_page
+from survey_service.hosted.rendering import RELOAD, RESET, PageContext, interface_texts, render_message, render_page
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
 from survey_service.respondent.side_data import short_language
@@ -313,8 +313,11 @@ def _page(
         restart=restart,
         previous=previous and url_for("pages.look_at_question", survey=view["survey"], ticket=ticket, question=previous),
         note=note,
+        offers_restart="old" in request.args,
+        restored=RELOAD if ticket else RESET,
     )
-    response = protected(Response(render_page(view, bank, survey, context), 422 if problem else 200), nonce, survey.origins)
+    html = render_page(view, bank, survey, context)
+    response = protected(Response(html, 422 if problem else 200), nonce, survey.origins, runs_script=True)
     response.headers.update(_refresh_header(view["result"] or {}))
     return response
 

@@ -23,7 +23,8 @@ class PageContext:
     `problem` is the key of an error text and `facts` fills its placeholders. `given` are the values filled into the form, and `carried` its
     hidden fields. `query` is the query of the page's address, `action` where
     its form is sent if not there, and `erase` the address of the page that deletes the answers. `previous` is
-    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end.
+    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end. With
+    `offers_restart` the end has a link to a new session. `restored` is a statement of JavaScript, see RELOAD and RESET.
     """
 
     nonce: str
@@ -40,6 +41,12 @@ class PageContext:
     restart: str = ""
     previous: str | None = None
     note: str | None = None
+    offers_restart: bool = False
+    restored: str = ""
+
+
+RELOAD, RESET = "location.reload()", "f.reset()"
+"""What a page does that a browser shows again from memory, where scripts run: show what is stored, or forget what was filled in."""
 
 
 def name_of(language: str) -> str:

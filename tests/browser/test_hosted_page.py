@@ -345,4 +345,4 @@ def test_pages_are_small_before_the_first_question(world, new_page):
             assert len(gzip.compress(hosted, 9)) <= 3_000
     widget = page.request.get(f"{world.service}/embed/v1/widget.js").body()
     assert widget == assets.widget().plain
-    assert len(assets.widget().gzipped) <= 5_500
+    assert max(len(assets.widget().gzipped), len(gzip.compress(widget, 9))) <= 5_500

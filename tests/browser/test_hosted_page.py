@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import shutil
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -12,6 +13,7 @@ from survey_service.banks.publishing import publish
 from survey_service.embed import assets
 from survey_service.respondent.translations import STRINGS
 from survey_service.web.context import utc_now
+from tests.browser.conftest import QUIET
 
 SERVED = ("website", "post-purchase", "every-type")
 
@@ -233,6 +235,31 @@ def test_back_and_forward_show_each_question_with_its_own_answer(world, new_page
     expect(page.get_by_role("group", name="Which extras?")).to_be_visible()
     expect(page.locator("input:checked")).to_have_count(0)
     assert sorted(world.answers(session_of(world, page))) == [("colour", "answer", "red"), ("mood", "answer", 7)]
+
+
+def test_pages_that_the_browser_keeps_in_memory_show_what_is_stored(world, browser):
+    """Chromium as people run it: Back loads a question again, and clears the first page."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    without = ["--disable-back-forward-cache"]
+    with browser.browser_type.launch(executable_path=program, args=list(QUIET), ignore_default_args=without) as usual:
+        page = usual.new_context(locale="en-GB").new_page()
+        begin(world, page)
+        page.get_by_label("Blue").check()
+        press(page, "Continue")
+        page.get_by_label("7", exact=True).check()
+        press(page, "Continue")
+        second = page.context.new_page()
+        page.evaluate("history.back()")
+        expect(page.get_by_role("group", name="How is your mood?")).to_be_visible()
+        expect(page.get_by_label("7", exact=True)).to_be_checked()
+        second.goto(page.url)
+        second.get_by_label("2", exact=True).check()
+        press(second, "Continue")
+        page.evaluate("history.back()")
+        expect(page.get_by_role("group", name="Which colour?")).to_be_visible()
+        expect(page.locator("input:checked")).to_have_count(0)
+        page.evaluate("history.forward()")
+        expect(page.get_by_label("2", exact=True)).to_be_checked()
 
 
 def test_back_on_an_earlier_question_leads_to_the_one_before_it(world, new_page):

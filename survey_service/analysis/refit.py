@@ -21,7 +21,7 @@ from question_bank.files.write import write_bank
 from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Options, figures, simulate_survey
-from survey_service.belief.evidence import SIGNALS_PER_STATEMENT, interpret, is_current, label_of, label_row, signal_events
+from survey_service.belief.evidence import interpret, is_current, label_of, label_row, signal_events
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -32,9 +32,6 @@ NEEDED_PER_PERSONA = 20
 SIMULATED = 2000
 
 NOT_PUBLISHED = "Nothing is published: read it, change it, then run `discern publish`."
-
-MOST_PARAMETERS = 30_000
-"""Parameters of a statement: SQLite takes 32,766, and that for signals names every contact once a signal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +77,9 @@ def stored_answers(session: Session, bank: CompiledBank) -> Iterator[Answers]:
     """
     current = Answer.bank == bank.bank.id, is_current(Answer)
     now = session.exec(select(func.max(Answer.given_at)).where(*current)).one()
-    size = min(CHUNK, MOST_PARAMETERS // max(min(len(bank.bank.signals), SIGNALS_PER_STATEMENT), 1))
     last = ""
     while True:
-        page = select(Answer.contact_id).where(*current, col(Answer.contact_id) > last).distinct().order_by(Answer.contact_id).limit(size)
+        page = select(Answer.contact_id).where(*current, col(Answer.contact_id) > last).distinct().order_by(Answer.contact_id).limit(CHUNK)
         contacts = session.exec(page).all()
         if not contacts:
             return

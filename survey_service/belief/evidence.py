@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import product
 from statistics import median
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
+from survey_service.store.globs import matches_glob
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
 
@@ -33,6 +35,9 @@ STRAIGHT_LINING_SCALES = 3
 
 SIGNALS_PER_STATEMENT = 200
 """SQLite joins at most 500 terms."""
+
+MOST_PARAMETERS = 30_000
+"""SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535."""
 
 DEFAULT_AT_MOST = 1
 """How often a signal counts where its author gives no `at_most`."""
@@ -133,8 +138,10 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
     """
     half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
-    for statement in _STATEMENTS.get(bank) or _build_statements(bank):
-        for contact_id, name, event_id, event, at in session.execute(statement, {"contacts": contact_ids}):
+    size = MOST_PARAMETERS // max(min(len(bank.bank.signals), SIGNALS_PER_STATEMENT), 1)  # each signal takes every contact id again
+    slices = [contact_ids[start : start + size] for start in range(0, len(contact_ids), size)]
+    for statement, contacts in product(_STATEMENTS.get(bank) or _build_statements(bank), slices):
+        for contact_id, name, event_id, event, at in session.execute(statement, {"contacts": contacts}):
             found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
 
@@ -155,7 +162,7 @@ def matches(signal: Signal) -> list[Any]:
     if "event" in wanted:
         conditions += [col(ContactEvent.kind).in_(["track", "screen"]), col(ContactEvent.name) == wanted["event"]]
     if "page" in wanted:
-        conditions += [col(ContactEvent.kind) == "page", col(ContactEvent.path).like(_pattern(wanted["page"]), escape="\\")]
+        conditions += [col(ContactEvent.kind) == "page", matches_glob(col(ContactEvent.path), wanted["page"].lower())]
     for name in ("channel", "topic"):
         if name in wanted:
             conditions.append(func.lower(getattr(ContactEvent, name)) == wanted[name].lower())
@@ -215,12 +222,6 @@ def _newest(signal: Signal) -> Select[Any]:
     counted = of_these.c.age <= (signal.at_most or DEFAULT_AT_MOST)
     columns = of_these.c
     return select(columns.contact_id, columns.signal, columns.id, columns.name, columns.at).where(counted)
-
-
-def _pattern(glob: str) -> str:
-    """Return a path with stars as a pattern of LIKE, in lower case as paths are stored."""
-    plain = glob.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return plain.replace("*", "%")
 
 
 def weight_of(question: Question, answer: Answer) -> float:

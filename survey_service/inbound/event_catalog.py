@@ -1,6 +1,5 @@
 """The catalogue of events that contacts have sent, for authors who write signals."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from sqlmodel import Session, col
 
 from question_bank.definitions import Bank, Signal
 from survey_service.store.banks import Banks
+from survey_service.store.globs import glob_matches
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
@@ -49,11 +49,7 @@ def _may_match(signal: Signal, kind: str, name: str | None, path: str | None) ->
     """Return whether a signal may match such events, ignoring channel and topic. A signal without event and page never does."""
     if "event" in signal.match:
         return kind in ("track", "screen") and name == signal.match["event"]
-    return "page" in signal.match and kind == "page" and _glob_matches(signal.match["page"].lower(), path or "")
-
-
-def _glob_matches(glob: str, path: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, glob.split("*"))), path) is not None
+    return "page" in signal.match and kind == "page" and glob_matches(signal.match["page"].lower(), path or "")
 
 
 blueprint = ApiBlueprint("events", __name__, url_prefix="/api/v1/events", description="What contacts did, as the intake received it")

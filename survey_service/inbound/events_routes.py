@@ -6,27 +6,28 @@ libraries lose messages on anything else. Nothing here redirects, since a redire
 
 import json
 import logging
-import zlib
+from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
 
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
-from survey_service.inbound.ingest import ingest
-from survey_service.inbound.segment import SegmentMessage, UnusableMessage, parse_message, parse_time
+from survey_service.inbound.batch_reader import ReadBody, fault_of, read_messages, size_fault_of, unpack
+from survey_service.inbound.ingest import LeftOut, ingest
+from survey_service.inbound.segment import SegmentMessage, Unstorable, UnusableMessage, parse_message, parse_time
+from survey_service.ops import metrics
 from survey_service.web import api
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import INTAKE, MARK, authorise
 from survey_service.web.context import parts
-from survey_service.web.strict_json import read_json
 
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 500 * 1024
-LARGEST_UNZIPPED = 4 * 1024 * 1024
-LARGEST_MESSAGE = 32 * 1024
 MOST_MESSAGES = 2500
+MOST_REASONS = 5
 KIND_OF_LETTER = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
 blueprint = Blueprint("intake", __name__, url_prefix="/v1")
@@ -61,7 +62,7 @@ def unavailable(error: OperationalError) -> tuple[Response, int, dict[str, str]]
 def batch() -> Response:
     """Accept a batch of messages."""
     body = _read_object()
-    messages = body.get("batch")
+    messages = body.content.get("batch")
     if not isinstance(messages, list):
         raise Invalid('A batch has its messages in a list called "batch".')
     if len(messages) > MOST_MESSAGES:
@@ -73,7 +74,7 @@ def batch() -> Response:
 def single(kind: str) -> Response:
     """Accept a message."""
     body = _read_object()
-    return _accept(body, [body], kind)
+    return _accept(body, [body.content], kind)
 
 
 @blueprint.post("/<any(i,t,p,s,g,a):kind>")
@@ -92,33 +93,37 @@ def settings(key: str) -> Response:
     return _json({"integrations": {"Segment.io": destination}, "plan": {}, "edgeFunction": {}, "analyticsNextEnabled": True})
 
 
-def _accept(body: dict[str, Any], raw: list[Any], kind: str | None) -> Response:
+def _accept(body: ReadBody, raw: list[Any], kind: str | None) -> Response:
     p = parts()
-    source = authorise(p, _write_key(body), INTAKE).id
+    source = authorise(p, _write_key(body.content), INTAKE).id
     now = p.now()
-    messages, skipped = _parse_messages(raw, kind, parse_time(body.get("sentAt")), now)
-    result = p.transact(lambda session: ingest(session, p.keys, p.banks, source, messages, now))
-    if skipped or result.skipped:
-        log.info("intake %s: %d of %d messages left out", source, len(skipped) + len(result.skipped), len(raw))
+    messages, left_out = _parse_messages(raw, kind, parse_time(body.content.get("sentAt")), now, is_storable=body.is_storable)
+    left_out += p.transact(lambda session: ingest(session, p.keys, p.banks, source, messages, now)).left_out
+    if left_out:
+        metrics.count_left_out(Counter(item.code for item in left_out))
+        reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(left_out).most_common(MOST_REASONS))
+        log.info("intake %s: %d of %d messages left out: %s", source, len(left_out), len(raw), reasons)
     return _json({"success": True})
 
 
-def _parse_messages(raw: list[Any], kind: str | None, sent_at: Any, now: Any) -> tuple[list[SegmentMessage], list[str]]:
+def _parse_messages(
+    raw: list[Any], kind: str | None, sent_at: datetime | None, now: datetime, *, is_storable: bool
+) -> tuple[list[SegmentMessage], list[LeftOut]]:
     """Return the usable messages, and why others cannot be used. Raises Invalid where the only message cannot be used.
 
-    An unusable message does not make the batch fail: the library would send the whole batch again for ever.
+    An unusable message does not make the batch fail: the library would send the whole batch again for ever, or drop it.
     """
-    messages, skipped = [], []
+    messages, left_out = [], []
     for value in raw:
         try:
-            if len(json.dumps(value)) > LARGEST_MESSAGE:
-                raise UnusableMessage(f"a message has at most {LARGEST_MESSAGE // 1024} kB")
+            if (fault := (None if is_storable else fault_of(value)) or size_fault_of(value)) is not None:
+                raise Unstorable(f"it {fault}")
             messages.append(parse_message(value, kind, sent_at, now))
         except UnusableMessage as error:
-            skipped.append(str(error))
-    if skipped and len(raw) == 1:
-        raise Invalid(f"This message cannot be used: {skipped[0]}.")
-    return messages, skipped
+            left_out.append(LeftOut(error.code, str(error)))
+    if left_out and len(raw) == 1:
+        raise Invalid(f"This message cannot be used: {left_out[0].reason}.")
+    return messages, left_out
 
 
 def _write_key(body: dict[str, Any]) -> str:
@@ -133,30 +138,15 @@ def _write_key(body: dict[str, Any]) -> str:
     return key
 
 
-def _read_object() -> dict[str, Any]:
-    """Return the JSON object in the body, decompressed if it is gzip. Raises MalformedBody, TooLarge. The content type is ignored."""
-    body = read_body(LARGEST_BATCH)
-    if request.headers.get("Content-Encoding", "").lower() == "gzip":
-        body = _decompress(body)
-    content = read_json(body)
-    if not isinstance(content, dict):
+def _read_object() -> ReadBody:
+    """Return the JSON object in the body, unpacked. Raises MalformedBody, TooLarge. The content type is ignored."""
+    body = read_messages(unpack(read_body(LARGEST_BATCH), request.headers.get("Content-Encoding", "")))
+    if not isinstance(body.content, dict):
         raise MalformedBody("The body must be a JSON object.")
-    return content
-
-
-def _decompress(compressed: bytes) -> bytes:
-    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        plain = decompressor.decompress(compressed, LARGEST_UNZIPPED)
-    except zlib.error:
-        raise MalformedBody("The body says that it is gzip, and is not.") from None
-    if not decompressor.eof:
-        raise (
-            TooLarge(f"At most {LARGEST_UNZIPPED // 1024**2} MB are unpacked.")
-            if decompressor.unconsumed_tail
-            else MalformedBody("The gzip body broke off.")
-        )
-    return plain
+    around = type(body.content)((name, value) for name, value in body.content.items() if name != "batch")
+    if not body.is_storable and "batch" in body.content and (fault := fault_of(around)) is not None:
+        raise MalformedBody(f"The body around the messages {fault}.")
+    return body
 
 
 def _json(content: dict[str, Any]) -> Response:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
@@ -29,12 +30,19 @@ ANONYMOUS = "anonymous"
 EVENTS = ("track", "page", "screen")
 
 
+class LeftOut(NamedTuple):
+    """Why a message was left out: a code, and the reason in words that quote nothing of the message."""
+
+    code: str
+    reason: str
+
+
 @dataclass
 class IngestResult:
-    """The number of new events of a batch, and why messages were skipped."""
+    """The number of new events of a batch, and the messages that were left out."""
 
     events: int = 0
-    skipped: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> IngestResult:
@@ -44,12 +52,17 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
         ids = message.user, message.anonymous, message.former
         try:
             contact = contacts[ids] if ids in contacts else resolve_contact(session, keys, banks, message, now)
-        except (ContactErased, UnusableMessage, Conflict) as error:
-            result.skipped.append(str(error) or type(error).__name__)
+        except UnusableMessage as error:
+            result.left_out.append(LeftOut(error.code, str(error)))
+            continue
+        except (ContactErased, Conflict) as error:
+            result.left_out.append(
+                LeftOut(error.code, "the contact was erased" if error.code == "contact_erased" else "an id is another contact's")
+            )
             continue
         contacts[ids] = contact
         if contact.consent.get("profiling") is False:
-            result.skipped.append("the contact does not want a profile")
+            result.left_out.append(LeftOut("no_profile", "the contact does not want a profile"))
             continue
         _set_attributes(session, contact, message, now)
         event_id = _store_event(session, contact, source, message, now) if message.kind in EVENTS else None
@@ -135,7 +148,7 @@ def _attach_anonymous_id(session: Session, keys: Keyring, banks: Banks, contact:
     """
     owner = directory.find(session, name, system=ANONYMOUS)
     if owner is None and directory.find(session, name) is not None:
-        raise UnusableMessage(f'"{name[:100]}" and "{contact.id}" are both known customers: merge them with POST /api/v1/contacts/merge')
+        raise UnusableMessage("an anonymousId or previousId is another customer's userId: merge the two with POST /api/v1/contacts/merge")
     if owner is None:
         if not find_erased_ids(session, keys, [(ANONYMOUS, name)]):
             directory.add_external_id(session, keys, contact, ANONYMOUS, name, "anonymousId")

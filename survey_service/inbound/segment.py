@@ -16,7 +16,15 @@ MOST_ATTRIBUTES = 50
 
 
 class UnusableMessage(Exception):
-    """A message of a batch that cannot be used. The others can."""
+    """A message of a batch that cannot be used. The others can. The text is logged, so it quotes nothing of the message."""
+
+    code = "unusable"
+
+
+class Unstorable(UnusableMessage):
+    """A message that has what cannot be stored, or is too large."""
+
+    code = "not_storable"
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
     kind = kind or raw.get("type")
     if kind not in KINDS:
         raise UnusableMessage(f"type must be one of {', '.join(KINDS)}")
-    user, anonymous, former = (_text(raw, name) for name in ("userId", "anonymousId", "previousId"))
+    user, anonymous, former = (_id(raw, name) for name in ("userId", "anonymousId", "previousId"))
     if not (user or anonymous):
         raise UnusableMessage("a message needs a userId or an anonymousId")
     if kind == "alias" and not (former and user):
@@ -95,6 +103,14 @@ def _occurred_at(raw: Mapping[str, Any], sent_at: datetime | None, received_at: 
         return min(timestamp - clock_error, received_at)
     except OverflowError:
         return received_at
+
+
+def _id(values: Mapping[str, Any], name: str) -> str | None:
+    """Return an id as text. Raises UnusableMessage for what is no id: without it the event would become somebody else's."""
+    value = values.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, str | int)):
+        raise UnusableMessage(f"{name} must be text, or an integer of 64 bits")
+    return _text(values, name)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str | None:

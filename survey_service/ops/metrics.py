@@ -6,7 +6,7 @@ folder `discern serve` makes).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -38,6 +38,7 @@ class Requests:
         labels = "method", "route", "status"
         self.count = Counter("discern_http_requests", "Requests answered", labels, registry=self.registry)
         self.seconds = Histogram("discern_http_seconds", "How long answers took", ("route",), buckets=BUCKETS, registry=self.registry)
+        self.left_out = Counter("discern_intake_left_out", "Messages of the intake that were left out", ("reason",), registry=self.registry)
         app.extensions["discern.requests"] = self
         app.before_request(self._begin)
         app.after_request(self._end)
@@ -53,6 +54,13 @@ class Requests:
             self.count.labels(method, route, str(response.status_code)).inc()
             self.seconds.labels(route).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
         return response
+
+
+def count_left_out(numbers: Mapping[str, int]) -> None:
+    """Count messages of the intake that were left out, by the code of the reason."""
+    for reason, number in numbers.items():
+        with suppress(OSError):
+            current_app.extensions["discern.requests"].left_out.labels(reason).inc(number)
 
 
 def route_of_request() -> str:

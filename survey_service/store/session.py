@@ -37,6 +37,7 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
+from survey_service.store.globs import SQLITE_FUNCTION, glob_matches
 from survey_service.store.tables.metadata import metadata
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -187,6 +188,7 @@ def lock_by_name(session: Session, *what: str) -> None:
 
 def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin on its own: see _begin_sqlite
+    connection.create_function(SQLITE_FUNCTION, 2, glob_matches, deterministic=True)
     for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -49,7 +49,10 @@ def text_like(
     return fields.String(validate=checks, allow_none=allow_none, metadata={"pattern": f"^(?:{pattern})$", **metadata})
 
 
-LONGEST_INTEGER = 18
+INTEGERS = range(-(2**63), 2**64)
+"""Integers of 64 bits, with a sign or without: other systems have ids like these."""
+
+LONGEST_INTEGER = 20
 DEEPEST = 64
 TOO_DEEP = f"The body is nested more than {DEEPEST} levels deep."
 NUL = "\x00"
@@ -81,7 +84,7 @@ def read_json(body: bytes) -> Any:
 def _malformed(text: str, wrong: ValueError) -> MalformedBody:
     """Return the error for a text that was refused, with every fault. The text is read again, now with paths, which takes longer."""
     try:
-        faults = parse(text, _number, DEEPEST).faults
+        faults = parse(text, number, DEEPEST).faults
     except Unreadable:
         return MalformedBody(TOO_DEEP)
     except (ValueError, RecursionError):
@@ -125,16 +128,14 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _number(digits: str) -> int | float:
+def number(digits: str) -> int | float:
     """Return a number. Integers beyond 64 bits become floats, as in every browser. Raises ValueError where a float cannot hold it."""
-    if len(digits) <= LONGEST_INTEGER and digits.lstrip("-").isdigit():
-        return int(digits)
-    number = float(digits)
-    if not math.isfinite(number):
+    if len(digits) <= LONGEST_INTEGER and digits.lstrip("-").isdigit() and (whole := int(digits)) in INTEGERS:
+        return whole
+    read = float(digits)
+    if not math.isfinite(read):
         raise ValueError(f"{digits[:40]} is larger than any number that can be stored")
-    return number
+    return read
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_refuse_repeated_names, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_refuse_repeated_names, parse_constant=_refuse_constant, parse_int=number, parse_float=number)

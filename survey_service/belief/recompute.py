@@ -7,8 +7,8 @@ from sqlmodel import Session, col, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import InferredBelief, previous_belief
-from survey_service.belief.evidence import evidence_about
+from survey_service.belief.belief import InferredBelief, PreviousBelief, previous_belief
+from survey_service.belief.evidence import evidence_about, evidence_about_all
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief, Contact
 
@@ -17,6 +17,19 @@ def infer_belief(session: Session, contact: Contact, bank: CompiledBank, version
     """Return the belief about a contact from all stored evidence. The contact's row must be locked."""
     evidence = evidence_about(session, contact, bank, now)
     return InferredBelief(evidence, version, believe(bank.tables, evidence.evidence)[0], previous_belief(session, contact, bank))
+
+
+def infer_beliefs(session: Session, contacts: Sequence[Contact], bank: CompiledBank, version: int, now: datetime) -> list[InferredBelief]:
+    """As `infer_belief` for several contacts, in as many statements as for one. Their rows must be locked."""
+    evidence = evidence_about_all(session, contacts, bank, now)
+    mine = select(Belief.contact_id, Belief.sequence, Belief.threshold, Belief.told).where(
+        Belief.bank == bank.bank.id, col(Belief.contact_id).in_([contact.id for contact in contacts])
+    )
+    previous = {contact_id: PreviousBelief(*stored) for contact_id, *stored in session.exec(mine)} if contacts else {}
+    return [
+        InferredBelief(known, version, believe(bank.tables, known.evidence)[0], previous.get(contact.id))
+        for contact, known in zip(contacts, evidence, strict=True)
+    ]
 
 
 def infer_under_stored_version(session: Session, banks: Banks, contact: Contact, bank: str, version: int, now: datetime) -> InferredBelief:

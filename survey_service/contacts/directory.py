@@ -144,32 +144,37 @@ def _check_length(external_id: str) -> None:
         raise Invalid(f"The id of a contact has {len(external_id)} characters: at most {LONGEST_ID} are kept.")
 
 
-def find_or_create_all(session: Session, keyring: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
+def find_or_create_all(
+    session: Session, keyring: Keyring, external_ids: Sequence[str], now: datetime, system: str = OWN_SYSTEM
+) -> dict[str, Contact]:
     """Return the contacts by external id, locked, existing or created, in a constant number of statements. Erased contacts are left out."""
-    contacts = _lock_all(session, external_ids)
+    contacts = _lock_all(session, system, external_ids)
     missing = sorted(set(external_ids) - contacts.keys())
     if not missing:
         return contacts
-    lock_by_name(session, *[lock_name(OWN_SYSTEM, external_id) for external_id in missing])
-    contacts |= _lock_all(session, missing)  # another transaction may have created them before we got the lock
-    erased = find_erased_ids(session, keyring, [(OWN_SYSTEM, external_id) for external_id in missing])
-    created = [
-        (external_id, new_id("ct")) for external_id in missing if external_id not in contacts and (OWN_SYSTEM, external_id) not in erased
-    ]
+    lock_by_name(session, *[lock_name(system, external_id) for external_id in missing])
+    contacts |= _lock_all(session, system, missing)  # another transaction may have created them before we got the lock
+    erased = find_erased_ids(session, keyring, [(system, external_id) for external_id in missing])
+    created = [(value, new_id("ct")) for value in missing if value not in contacts and (system, value) not in erased]
     if created:
         blank = {"sequence": 0, "attributes": {}, "consent": {}, "created_at": now, "updated_at": now}
         session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in created])
-        rows = [{"system": OWN_SYSTEM, "value": external_id, "type": "id", "contact_id": contact_id} for external_id, contact_id in created]
+        rows = [{"system": system, "value": external_id, "type": "id", "contact_id": contact_id} for external_id, contact_id in created]
         session.execute(insert(ExternalId), rows)
-    return contacts | _lock_all(session, [external_id for external_id, _ in created])
+    return contacts | _lock_all(session, system, [external_id for external_id, _ in created])
 
 
-def _lock_all(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
-    owners = select(ExternalId.value, ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, col(ExternalId.value).in_(external_ids))
+def owners_of(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, str]:
+    """Return our id of the contact that has each external id, without those that nobody has."""
+    owners = select(ExternalId.value, ExternalId.contact_id).where(ExternalId.system == system, col(ExternalId.value).in_(external_ids))
+    return dict(session.exec(owners).all()) if external_ids else {}
+
+
+def _lock_all(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, Contact]:
     while True:
-        before = dict(session.exec(owners).all())
+        before = owners_of(session, system, external_ids)
         contacts = lock_contacts(session, before.values())
-        if dict(session.exec(owners).all()) == before:
+        if owners_of(session, system, external_ids) == before:
             return {value: contacts[contact_id] for value, contact_id in before.items()}
 
 

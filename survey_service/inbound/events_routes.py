@@ -6,28 +6,35 @@ libraries lose messages on anything else. Nothing here redirects, since a redire
 
 import json
 import logging
+import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
 from survey_service.inbound.batch_reader import ReadBody, fault_of, read_messages, size_fault_of, unpack
-from survey_service.inbound.ingest import LeftOut, ingest
+from survey_service.inbound.ingest import IngestResult, LeftOut, in_lock_order, ingest
 from survey_service.inbound.segment import SegmentMessage, Unstorable, UnusableMessage, parse_message, parse_time
 from survey_service.ops import metrics
 from survey_service.web import api
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import INTAKE, MARK, authorise
-from survey_service.web.context import parts
+from survey_service.web.context import Parts, parts
 
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 500 * 1024
 MOST_MESSAGES = 2500
 MOST_REASONS = 5
+MESSAGES_AT_ONCE, PAUSE_SECONDS = 100, 0.002
+"""How many messages one transaction takes, and how long the next one waits: on SQLite respondents write in between."""
+
 KIND_OF_LETTER = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
 blueprint = Blueprint("intake", __name__, url_prefix="/v1")
@@ -98,12 +105,20 @@ def _accept(body: ReadBody, raw: list[Any], kind: str | None) -> Response:
     source = authorise(p, _write_key(body.content), INTAKE).id
     now = p.now()
     messages, left_out = _parse_messages(raw, kind, parse_time(body.content.get("sentAt")), now, is_storable=body.is_storable)
-    left_out += p.transact(lambda session: ingest(session, p.keys, p.banks, source, messages, now)).left_out
+    ordered = in_lock_order(messages)
+    for start in range(0, len(ordered), MESSAGES_AT_ONCE):
+        if start:
+            time.sleep(PAUSE_SECONDS)
+        left_out += p.transact(partial(_ingest, p, source, ordered[start : start + MESSAGES_AT_ONCE], now)).left_out
     if left_out:
         metrics.count_left_out(Counter(item.code for item in left_out))
         reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(left_out).most_common(MOST_REASONS))
         log.info("intake %s: %d of %d messages left out: %s", source, len(left_out), len(raw), reasons)
     return _json({"success": True})
+
+
+def _ingest(p: Parts, source: str, messages: Sequence[SegmentMessage], now: datetime, session: Session) -> IngestResult:
+    return ingest(session, p.keys, p.banks, source, messages, now)
 
 
 def _parse_messages(

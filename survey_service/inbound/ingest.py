@@ -1,24 +1,24 @@
 """Ingest Segment messages: store each event once, and update beliefs where a bank has a signal for it."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from survey_service.belief.evidence import signal_events
-from survey_service.belief.recompute import infer_belief
+from survey_service.belief.recompute import infer_beliefs
 from survey_service.contacts import directory
 from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, find_erased_ids
 from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
-from survey_service.inbound.segment import SegmentMessage, UnusableMessage
+from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
@@ -37,6 +37,10 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+ERASED = LeftOut("contact_erased", "the contact was erased")
+NO_PROFILE = LeftOut("no_profile", "the contact does not want a profile")
+
+
 @dataclass
 class IngestResult:
     """The number of new events of a batch, and the messages that were left out."""
@@ -46,39 +50,64 @@ class IngestResult:
 
 
 def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> IngestResult:
-    """Store new events and update the beliefs that they change, in one transaction. A message that was ingested before changes nothing."""
-    result, new_events, contacts = IngestResult(), dict[int, Contact](), dict[tuple[str | None, ...], Contact]()
-    for message in _in_lock_order(messages):
-        ids = message.user, message.anonymous, message.former
-        try:
-            contact = contacts[ids] if ids in contacts else resolve_contact(session, keys, banks, message, now)
-        except UnusableMessage as error:
-            result.left_out.append(LeftOut(error.code, str(error)))
-            continue
-        except (ContactErased, Conflict) as error:
-            result.left_out.append(
-                LeftOut(error.code, "the contact was erased" if error.code == "contact_erased" else "an id is another contact's")
-            )
-            continue
-        contacts[ids] = contact
-        if contact.consent.get("profiling") is False:
-            result.left_out.append(LeftOut("no_profile", "the contact does not want a profile"))
-            continue
-        _set_attributes(session, contact, message, now)
-        event_id = _store_event(session, contact, source, message, now) if message.kind in EVENTS else None
-        if event_id is not None:
-            new_events[event_id] = contact
+    """Store new events and update the beliefs that they change, in one transaction. A message that was ingested before changes nothing.
+
+    The number of statements does not grow with the number of messages, only with that of new identities and of changed beliefs.
+    """
+    result = IngestResult()
+    contacts = _resolve_all(session, keys, banks, messages, now)
+    rows: dict[str, dict[str, Any]] = {}
+    for message in in_lock_order(messages):
+        contact = contacts[message.identity]
+        if isinstance(contact, LeftOut):
+            result.left_out.append(contact)
+        elif contact.consent.get("profiling") is False:
+            result.left_out.append(NO_PROFILE)
+        else:
+            _set_attributes(session, contact, message, now)
+            if message.kind in EVENTS:
+                row = _event_row(contact, source, message, now)
+                rows.setdefault(row["message_id"], row)
+    new_events = _store_events(session, list(rows.values()))
     result.events = len(new_events)
     _update_beliefs(session, banks, new_events, now)
     return result
 
 
-def _in_lock_order(messages: Sequence[SegmentMessage]) -> list[SegmentMessage]:
-    """Return the messages sorted by contact. Every batch locks contacts in this order, so that two batches never deadlock."""
-    messages_of: dict[str, list[SegmentMessage]] = defaultdict(list)
-    for message in messages:
-        messages_of[message.user or message.anonymous or ""].append(message)
-    return [message for contact in sorted(messages_of) for message in messages_of[contact]]
+def in_lock_order(messages: Sequence[SegmentMessage]) -> list[SegmentMessage]:
+    """Return the messages sorted by contact. Every batch takes contacts in this order, so that two batches seldom wait for each other."""
+    return sorted(messages, key=lambda message: message.user or message.anonymous or "")
+
+
+def _resolve_all(
+    session: Session, keys: Keyring, banks: Banks, messages: Sequence[SegmentMessage], now: datetime
+) -> dict[Identity, Contact | LeftOut]:
+    """Return the contact of each identity, locked and created if it is new, or why its messages are left out.
+
+    The anonymous ids of a known contact are merged into it.
+    """
+    identities = dict.fromkeys(message.identity for message in in_lock_order(messages))
+    users = directory.find_or_create_all(session, keys, sorted({item.user for item in identities if item.user}), now)
+    alone = sorted({str(item.anonymous) for item in identities if item.user is None})
+    devices = directory.find_or_create_all(session, keys, alone, now, ANONYMOUS)
+    owners = directory.owners_of(session, ANONYMOUS, sorted({name for item in identities for name in item.others}))
+    found: dict[Identity, Contact | LeftOut] = {}
+    for identity in identities:
+        contact = devices.get(str(identity.anonymous)) if identity.user is None else users.get(identity.user)
+        found[identity] = ERASED if contact is None else contact
+        if contact is None:
+            continue
+        try:
+            for name in identity.others:
+                if owners.get(name) != contact.id:
+                    _attach_anonymous_id(session, keys, banks, contact, name, now)
+        except UnusableMessage as error:
+            found[identity] = LeftOut(error.code, str(error))
+        except (ContactErased, Conflict) as error:
+            found[identity] = LeftOut(error.code, "an id is another contact's, or was erased")
+    merged = {item.merged_into for item in found.values() if isinstance(item, Contact) and item.merged_into is not None}
+    kept = lock_contacts(session, merged)  # by this batch: they are locked already
+    return {identity: kept.get(item.merged_into or "", item) if isinstance(item, Contact) else item for identity, item in found.items()}
 
 
 def _set_attributes(session: Session, contact: Contact, message: SegmentMessage, now: datetime) -> None:
@@ -91,10 +120,8 @@ def _set_attributes(session: Session, contact: Contact, message: SegmentMessage,
     session.add(contact)
 
 
-def _store_event(session: Session, contact: Contact, source: str, message: SegmentMessage, now: datetime) -> int | None:
-    """Store the event and return its id, None where it was stored before."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {
+def _event_row(contact: Contact, source: str, message: SegmentMessage, now: datetime) -> dict[str, Any]:
+    return {
         "contact_id": contact.id,
         "source": source,
         "message_id": message.message_id or new_id("msg"),
@@ -106,33 +133,27 @@ def _store_event(session: Session, contact: Contact, source: str, message: Segme
         "at": message.at,
         "received_at": now,
     }
-    statement = insert(ContactEvent).values(row).on_conflict_do_nothing(index_elements=["source", "message_id"])
-    return session.scalars(statement.returning(col(ContactEvent.id))).first()
 
 
-def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, Contact], now: datetime) -> None:
+def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Store the events that are new, and return the contact of each by its id. Those of one batch have different message ids."""
+    if not rows:
+        return {}
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    new = insert(ContactEvent).on_conflict_do_nothing(index_elements=["source", "message_id"])
+    stored = session.execute(new.returning(col(ContactEvent.id), col(ContactEvent.contact_id)), rows)
+    return {row.id: row.contact_id for row in stored}
+
+
+def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], now: datetime) -> None:
     """Infer and publish the belief of every contact for whom a new event is a signal."""
-    contacts = {contact.id: contact for contact in new_events.values() if contact.merged_into is None}
-    for bank, version in banks.newest(session) if contacts else []:
-        for contact_id, sightings in signal_events(session, sorted(contacts), bank, now).items():
-            if any(sighting.event_id in new_events for sighting in sightings):
-                contact = contacts[contact_id]
-                publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "signal", now)
-
-
-def resolve_contact(session: Session, keys: Keyring, banks: Banks, message: SegmentMessage, now: datetime) -> Contact:
-    """Return the contact of a message, locked, and create it if it is new. Its anonymous ids are merged into it.
-
-    Raises ContactErased, UnusableMessage, Conflict.
-    """
-    if message.user is None:
-        contact, _ = directory.find_or_create(session, keys, str(message.anonymous), now, ANONYMOUS)
-        return contact
-    contact, _ = directory.find_or_create(session, keys, message.user, now)
-    for anonymous_id in (message.anonymous, message.former):
-        if anonymous_id is not None and anonymous_id != message.user:
-            _attach_anonymous_id(session, keys, banks, contact, anonymous_id, now)
-    return contact
+    ids = sorted(set(new_events.values()))
+    for bank, version in banks.newest(session) if ids else []:
+        seen = signal_events(session, ids, bank, now)
+        changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]
+        contacts = list(lock_contacts(session, changed).values())  # locked already
+        for contact, inferred in zip(contacts, infer_beliefs(session, contacts, bank, version, now), strict=True):
+            publish.store_and_publish(session, contact, inferred, "signal", now)
 
 
 def has_crm_id(session: Session, contact: Contact) -> bool:

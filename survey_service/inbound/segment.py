@@ -6,7 +6,7 @@ https://segment.com/docs/connections/spec: its client libraries send these messa
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 KINDS = ("identify", "track", "page", "screen", "group", "alias")
@@ -27,6 +27,19 @@ class Unstorable(UnusableMessage):
     code = "not_storable"
 
 
+class Identity(NamedTuple):
+    """Whom a message is about: a known user, a browser, or both, and in an alias message the former id of the user."""
+
+    user: str | None
+    anonymous: str | None
+    former: str | None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The ids that belong to the user as well."""
+        return tuple(name for name in (self.anonymous, self.former) if self.user is not None and name not in (None, self.user))
+
+
 @dataclass(frozen=True)
 class SegmentMessage:
     """A message. `at` is corrected to our clock; `message_id` is the client's, and the same in its retries."""
@@ -43,6 +56,10 @@ class SegmentMessage:
     topic: str | None = None
     email: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.user, self.anonymous, self.former)
 
 
 def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received_at: datetime) -> SegmentMessage:

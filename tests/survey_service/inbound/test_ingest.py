@@ -219,3 +219,39 @@ def test_the_export_contains_events(shop):
     [event] = shop.call("GET", "/api/v1/contacts/zoe/export").json["events"]
 
     assert (event["kind"], event["name"], event["message_id"]) == ("track", "Brochure Downloaded", "m")
+
+
+def test_a_batch_of_known_contacts_costs_as_many_statements_as_one_message(shop):
+    """Twenty contacts with a device each, who have sent events before."""
+    from sqlalchemy import event
+
+    def batch(purpose, contacts):
+        body = [
+            {"type": "track", "userId": f"u{n}", "anonymousId": f"d{n}", "event": "Opened", "messageId": f"{purpose}{n}"}
+            for n in range(contacts)
+        ]
+        statements = []
+        engine = shop.parts.store.engine
+        listener = lambda *arguments: statements.append(arguments[2])  # noqa: E731
+        event.listen(engine, "before_cursor_execute", listener)
+        assert shop.send("batch", {"batch": body}).status_code == 200
+        event.remove(engine, "before_cursor_execute", listener)
+        return len(statements)
+
+    batch("first", 20)
+
+    assert batch("twenty", 20) == batch("one", 1)
+
+
+def test_a_large_batch_is_taken_in_several_transactions(shop):
+    """Respondents write in between: on SQLite there is one writer."""
+    from sqlalchemy import event
+
+    commits = []
+    event.listen(shop.parts.store.engine, "commit", commits.append)
+    body = [{"type": "track", "userId": f"u{n}", "event": "Brochure Downloaded", "messageId": f"m{n}"} for n in range(250)]
+
+    assert shop.send("batch", {"batch": body}).status_code == 200
+
+    assert len(commits) == 3
+    assert shop.call("GET", "/api/v1/events").json["items"][0]["events"] == 250

@@ -171,9 +171,8 @@ def _attempt(sender: Sender, batch: Batch, message: Claimed, secrets: Sequence[s
 def _decrypted(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
     """Return the decrypted secrets and custom headers; no secrets where none of the keys decrypts them."""
     try:
-        return [keys.decrypt(secret) for secret in batch.secrets] or None, {
-            name: keys.decrypt(value) for name, value in batch.headers.items()
-        }
+        secrets = [keys.decrypt(secret) for secret in batch.secrets]
+        return secrets or None, {name: keys.decrypt(value) for name, value in batch.headers.items()}
     except InvalidToken:
         return None, {}
 

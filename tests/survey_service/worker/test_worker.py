@@ -221,12 +221,13 @@ def test_a_bug_ends_no_thread_of_the_worker(world, monkeypatch, caplog):
     """Every thread has met it and goes on; it is logged with its traceback, and what waited is delivered."""
     monkeypatch.setattr(worker_process, "FIRST_RETRY_SECONDS", 0.01)
     with Receiver(answers()) as receiver:
-        world.endpoint(url=receiver.url())
+        endpoint, _ = world.endpoint(url=receiver.url())
         world.store_belief(world.contact(), 0.5)
         store = Unsteady(world.settings.database_url, ZeroDivisionError(), 30)
         worker = Worker(world.settings, store)
         worker.start()
         while world.states != ["delivered"]:
+            world.change(endpoint, state="active")  # the fault may have let it wait for some minutes
             Event().wait(0.01)
         worker.stop()
         worker.join()

@@ -41,7 +41,21 @@ def test_a_connection_from_the_command_line(run, tmp_path):
         tested = run("test", connection, "--json")
         assert tested.exit_code == 1
         assert json.loads(tested.stdout) == {"ok": False, "problems": ["credentials: HubSpot does not take the token"]}
-    assert run("list").stdout.startswith(f"{connection} hubspot cars active")
+        enabled = run("enable", connection)
+        assert (enabled.exit_code, "credentials: HubSpot does not take the token" in enabled.stderr) == (1, True)
+    assert run("list").stdout.startswith(f"{connection} hubspot cars disabled")
     assert json.loads(run("dry-run", connection).stdout) == {"requests": [], "skipped": []}
     assert run("remove", connection).exit_code == 0
     assert run("remove", connection).exit_code == 1
+
+
+def test_a_connection_is_enabled_when_nothing_is_missing(run, tmp_path):
+    """It says so, and enabling it again changes nothing."""
+    file = tmp_path / "http.json"
+    file.write_text(json.dumps({"kind": "http", "bank": "cars", "url": "http://127.0.0.1:9/x", "template": {"body": {}}}))
+    connection = run("add", file).stdout.strip()
+    for _ in range(2):
+        enabled = run("enable", connection)
+        assert (enabled.exit_code, enabled.stderr.strip()) == (0, f"{connection} is active")
+    assert run("list").stdout.strip() == f"{connection} http cars active"
+    assert run("enable", "cn_none").exit_code == 1

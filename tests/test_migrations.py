@@ -104,6 +104,45 @@ def test_stored_rows_survive_every_upgrade_and_downgrade(empty_url):
     engine.dispose()
 
 
+ENDPOINT = """
+INSERT INTO endpoint (id, url, events, "when", secrets, secret_prefix, description, include_pii, state, format, headers, bulk, awaits_ping,
+                      failures, probes, given_up, warned, created_at, updated_at)
+VALUES (:id, '', '[]', 'material', '[]', '', '', false, 'active', 'full', '{}', true, false, 0, 0, 0, 0, '2026-01-01', '2026-01-01')
+"""
+CONNECTION = """
+INSERT INTO connection (endpoint_id, kind, bank, identity, external_id, mapping, options)
+VALUES ('cn_1', 'hubspot', 'b', '[]', '{}', '{}', '{}')
+"""
+DEAD = """
+INSERT INTO delivery (id, endpoint_id, contact_id, event_id, event_type, place, coalescible, facts, state, due, attempt, uncounted, lane,
+                      manual, last_error, created_at, settled_at)
+VALUES (:id, :endpoint, :contact, 'evt', 'contact.persona.updated', 1, true, '{}', 'dead', '2026-01-01', 1, 0, 'bulk', false, :problem,
+        '2026-01-01', '2026-01-02')
+"""
+
+
+def test_contacts_whom_a_crm_could_not_find_wait_again(empty_url):
+    """They were dead before; the dead of other reasons, of webhooks and of erased contacts stay. An active connection stays active."""
+    engine = open_engine(empty_url)
+    migrate(engine, "0008")
+    dead = [("cn_1", "c", "no_identity"), ("cn_1", "c", "not_found"), ("ep_1", "c", "no_identity"), ("cn_1", "e", "no_identity")]
+    with engine.begin() as connection:
+        connection.execute(text(CONTACT.format(sequence=0)))
+        connection.execute(text(CONTACT.format(sequence=0).replace("'c'", "'e'")))
+        connection.execute(text("UPDATE contact SET erased_at = '2026-01-02' WHERE id = 'e'"))
+        connection.execute(text(ENDPOINT), [{"id": "cn_1"}, {"id": "ep_1"}])
+        connection.execute(text(CONNECTION))
+        rows = [{"id": number, "endpoint": it[0], "contact": it[1], "problem": it[2]} for number, it in enumerate(dead)]
+        connection.execute(text(DEAD), rows)
+    migrate(engine)
+    with engine.connect() as connection:
+        states = connection.execute(text("SELECT state FROM delivery ORDER BY id")).scalars().all()
+        endpoints = connection.execute(text("SELECT state FROM endpoint")).scalars().all()
+    engine.dispose()
+    assert states == ["pending", "dead", "dead", "dead"]
+    assert endpoints == ["active", "active"]
+
+
 def test_the_previous_version_works_after_each_migration(empty_url):
     """During a rolling upgrade the old code works on the new tables: nothing is removed, and every new column may be omitted."""
     engine = open_engine(empty_url)

@@ -77,7 +77,7 @@ def connection() -> None:
 @connection.command("add")
 @click.argument("file", type=READABLE)
 def add_connection(file: Path) -> None:
-    """Add the connection of a JSON FILE, with the fields of POST /api/v1/connections; show its id."""
+    """Add the connection of a JSON FILE, with the fields of POST /api/v1/connections; show its id. It starts disabled."""
     from survey_service.crm import connections
     from survey_service.crm.schemas import ConnectionPostSchema
     from survey_service.store.banks import Banks
@@ -97,12 +97,14 @@ def list_connections(as_json: bool) -> None:
     from survey_service.crm import connections
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
-        found = [connections.view(*item) for item in connections.page(session, None, 1000)]
+        found = connections.views(session, connections.page(session, None, 1000))
     if as_json:
         click.echo(json.dumps({"items": found}, ensure_ascii=False))
         return
     for row in found:
-        click.echo(f"{row['id']} {row['kind']} {row['bank']} {row['paused_because'] or row['state']} {row['description']}".rstrip())
+        state = row["paused_because"] or row["state"]
+        waiting = ", ".join(f"{count} waiting: {problem}" for problem, count in row["waiting"].items())
+        click.echo(" ".join(filter(None, (row["id"], row["kind"], row["bank"], state, row["description"], waiting and f"({waiting})"))))
 
 
 @connection.command("test")
@@ -119,6 +121,20 @@ def test(connection_id: str, as_json: bool) -> None:
     if problems:
         refuse("\n".join(problems))
     click.echo("nothing is missing", err=True)
+
+
+@connection.command("enable")
+@click.argument("connection_id")
+def enable(connection_id: str) -> None:
+    """Test a connection and turn it on; exit 1 and name what is missing in the CRM when something is."""
+    from survey_service.crm import dry_run
+    from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
+
+    settings = settings_of_environment()
+    with store_of(settings) as store:
+        dry_run.change(store, settings, Banks(), connection_id, {"state": "active"}, _ask(settings), utc_now())
+    click.echo(f"{connection_id} is active", err=True)
 
 
 @connection.command("set-up")

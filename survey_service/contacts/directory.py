@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, insert, select
 from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
+from survey_service.outbox import messages
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
 from survey_service.store.session import lock_by_name
 from survey_service.store.tables.columns import new_id
@@ -116,6 +117,8 @@ def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[
         add_external_id(session, keyring, contact, external["system"], external["id"], external["type"])
     session.add(contact)
     session.flush()
+    if given.get("email") or given.get("external_ids"):
+        messages.wake(session, contact, now)
     return contact, is_new
 
 

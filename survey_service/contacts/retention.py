@@ -12,6 +12,7 @@ from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts, lock_present
+from survey_service.store.faults import contained
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent
@@ -20,6 +21,10 @@ from survey_service.store.tables.webhooks import Acknowledged, Delivery, Deliver
 
 BATCH_SIZE = 200
 """Rows in one transaction: other writers wait only briefly, and a run that is stopped keeps its finished batches."""
+
+
+class RetentionIncomplete(Exception):
+    """A fault of the service, which the log has, left something undeleted:"""
 
 
 @dataclass
@@ -45,18 +50,21 @@ def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) 
     """Delete everything older than `days`, oldest first, and return how many rows were deleted.
 
     This covers sessions that ended, events, links that expired, messages that were settled, and contacts that have no data left and no id
-    in another system. Beliefs are recomputed without the deleted evidence, and the changes are published.
+    in another system. Beliefs are recomputed without the deleted evidence, and the changes are published. Raises RetentionIncomplete after
+    everything else is deleted.
     """
     before, counts = clock() - timedelta(days=days), PruneCounts()
+    failed: list[str] = []
 
-    def in_batches(step: Callable[[Session, datetime], int]) -> int:
-        total = 0
-        while True:
-            with store.writing() as session:
-                deleted = step(session, before)
-            if not deleted:
-                return total
-            total += deleted
+    def in_batches(kind: str, step: Callable[[Session, datetime], int]) -> None:
+        deleted = -1
+        with contained(f"retention of {kind}") as outcome:
+            while deleted:
+                with store.writing() as session:
+                    deleted = step(session, before)
+                setattr(counts, kind, getattr(counts, kind) + deleted)
+        if outcome.failed:
+            failed.append(kind)
 
     def and_recompute(step: Callable[[Session, datetime], Sequence[str]]) -> Callable[[Session, datetime], int]:
         def delete_and_recompute(session: Session, before: datetime) -> int:
@@ -66,12 +74,14 @@ def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) 
 
         return delete_and_recompute
 
-    counts.sessions = in_batches(and_recompute(_delete_sessions))
-    counts.events = in_batches(and_recompute(_delete_events))
-    counts.links = in_batches(_delete_links)
-    counts.messages = in_batches(_delete_messages)
-    counts.inbound = in_batches(_delete_inbound_events)
-    counts.contacts = in_batches(_delete_contacts)
+    in_batches("sessions", and_recompute(_delete_sessions))
+    in_batches("events", and_recompute(_delete_events))
+    in_batches("links", _delete_links)
+    in_batches("messages", _delete_messages)
+    in_batches("inbound", _delete_inbound_events)
+    in_batches("contacts", _delete_contacts)
+    if failed:
+        raise RetentionIncomplete(f"{RetentionIncomplete.__doc__} {', '.join(failed)}")
     return counts
 
 

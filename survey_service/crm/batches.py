@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,11 +10,25 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, delete, exists, func, select, update
 
-from survey_service.crm.adapters.protocol import AUTHORISATION_WAIT, Accepted, ConnectionConfig, Later, Pause, Refused, Verdict
+from survey_service.crm.adapters.answers import LONGEST_PART
+from survey_service.crm.adapters.contact_values import record_of
+from survey_service.crm.adapters.protocol import (
+    AUTHORISATION_WAIT,
+    Accepted,
+    ConnectionConfig,
+    Faulty,
+    Held,
+    Later,
+    Pause,
+    Refused,
+    Verdict,
+)
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Retry
 from survey_service.outbox import events, messages
+from survey_service.store.faults import FAULT, PAUSE
+from survey_service.store.tables.core import Contact, ExternalId
 from survey_service.store.tables.webhooks import Connection, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import circuit_breaker, due, endpoint_health, results
 from survey_service.webhooks.claim import Claimed
@@ -26,7 +40,7 @@ BULK_SHARE = 5
 """Of a full batch, one message in so many is a bulk message while any is pending."""
 UNREADABLE = "none of the service's keys reads the credentials: give them again"
 FAILED, ARRIVED = Retry("status", None, b"", timedelta(0)), Delivered(200, b"", timedelta(0))
-OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected"}
+OUTCOMES = {Accepted: "delivered", Later: "retry", Refused: "rejected", Held: "held", Faulty: FAULT}
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class ClaimedMessage:
     attempt: int
     event_id: str
     facts: Mapping[str, Any] = field(repr=False)
+    contact_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,14 +75,16 @@ class Result:
     token: str | None = field(default=None, repr=False)
 
 
-def is_any_due(session: Session, now: datetime, due_by: datetime) -> bool:
-    """Whether a connection has due messages. Takes no lock."""
-    return session.exec(_waiting(now, due_by).limit(1)).first() is not None
+def next_due(session: Session, now: datetime, due_by: datetime) -> str | None:
+    """Return the connection with due messages whose turn it is. Takes no lock."""
+    endpoint: Endpoint | None = session.exec(_waiting(now, due_by).limit(1)).first()
+    return None if endpoint is None else endpoint.id
 
 
-def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> Batch | None:
-    """Claim the due messages of one connection, as many as its CRM takes at once. Return None when there is nothing to do."""
-    endpoint = session.exec(_waiting(now, due_by).limit(1).with_for_update(skip_locked=True, key_share=True, of=Endpoint)).first()
+def claim(session: Session, keys: Keyring, connection_id: str, now: datetime, due_by: datetime) -> Batch | None:
+    """Claim the due messages of a connection, as many as its CRM takes at once. Return None when there is nothing to do."""
+    mine = _waiting(now, due_by).where(col(Endpoint.id) == connection_id)
+    endpoint = session.exec(mine.with_for_update(skip_locked=True, key_share=True, of=Endpoint)).first()
     if endpoint is None or _in_flight(session, endpoint, now):  # look again under the lock: one batch at a time
         return None
     connection = session.get_one(Connection, endpoint.id)
@@ -80,7 +97,7 @@ def claim(session: Session, keys: Keyring, now: datetime, due_by: datetime) -> B
         return None
     _drop_other_banks(session, connection, now)
     most = 1 if endpoint.tripped_at is not None else ADAPTERS[connection.kind].MOST
-    taken = [_claim(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)]
+    taken = _with_present_ids(session, endpoint, [_claim(session, row, now) for row in _next_due(session, endpoint.id, now, due_by, most)])
     if taken:
         circuit_breaker.note_probe(endpoint, now)
         session.add(endpoint)
@@ -178,7 +195,40 @@ def _claim(session: Session, row: Delivery, now: datetime) -> ClaimedMessage:
     delivery_id = row.id or 0
     session.add_all([row, DeliveryAttempt(delivery_id=delivery_id, number=row.attempt, started_at=now, manual=row.manual)])
     row.manual = False
-    return ClaimedMessage(delivery_id, row.attempt, row.event_id, row.facts)
+    return ClaimedMessage(delivery_id, row.attempt, row.event_id, row.facts, row.contact_id)
+
+
+def _with_present_ids(session: Session, endpoint: Endpoint, claimed: Sequence[ClaimedMessage]) -> list[ClaimedMessage]:
+    """Return the messages with the ids, the address and the attributes that their contacts have now.
+
+    They may have got them after the message was written. Attributes are in no stored message.
+    """
+    known = _present(session, endpoint, [message.contact_id for message in claimed if message.contact_id])
+    return [
+        replace(message, facts={**message.facts, "contact": known[message.contact_id]})
+        if message.contact_id in known and "assignment" in message.facts
+        else message
+        for message in claimed
+    ]
+
+
+def _present(session: Session, endpoint: Endpoint, contact_ids: Sequence[str]) -> dict[str | None, dict[str, Any]]:
+    """Return what identifies these contacts now, as messages do. Erased contacts are left out: a message has the ids that they had."""
+    contacts = session.exec(select(Contact).where(col(Contact.id).in_(contact_ids), col(Contact.erased_at).is_(None))).all()
+    names: dict[str, list[dict[str, str]]] = {contact.id: [] for contact in contacts}
+    theirs = select(ExternalId).where(col(ExternalId.contact_id).in_(names))
+    for row in session.exec(theirs.order_by(col(ExternalId.system), col(ExternalId.value))):
+        names[row.contact_id].append({"system": row.system, "type": row.type, "id": row.value})
+    return {
+        contact.id: {
+            "id": contact.id,
+            "external_ids": names[contact.id],
+            "email_sha256": contact.email_sha256,
+            "email": contact.email if endpoint.include_pii else None,
+            "attributes": contact.attributes,
+        }
+        for contact in contacts
+    }
 
 
 def _settle(
@@ -189,10 +239,16 @@ def _settle(
     if verdict is None and row.state == "pending":
         _release(session, row)
         return True
+    if isinstance(verdict, Held) and row.state == "pending":
+        _hold(session, batch, row, verdict, now)
+        return True
     problem = verdict.problem if isinstance(verdict, Later | Refused) else None
     _complete(session, row, verdict, problem, now)
     if row.state != "pending":
         return False
+    if isinstance(verdict, Faulty):
+        messages.record_fault(session, row, now)
+        return True
     row.last_error = problem
     if isinstance(verdict, Accepted):
         _delivered(session, row, now)
@@ -229,11 +285,51 @@ def _release(session: Session, row: Delivery) -> None:
     session.add(row)
 
 
+def _hold(session: Session, batch: Batch, row: Delivery, held: Held, now: datetime) -> None:
+    """Let a message wait for what others have to do, as if it had never been claimed. It makes way for a newer one of its contact."""
+    _release(session, row)
+    row.last_error, row.due = held.problem, now + held.wait
+    if "assignment" not in row.facts:
+        if held.problem == messages.NO_IDENTITY:  # the contact is erased, and the CRM never knew it
+            messages.settle(session, row, "dropped", now)
+    elif row.contact_id and _is_another_pending(session, row):
+        messages.settle(session, row, "superseded", now)
+    elif held.problem == messages.NO_IDENTITY and _has_identity(session, batch, row):
+        row.due = now  # the contact got an id while the message was claimed
+
+
+def _is_another_pending(session: Session, row: Delivery) -> bool:
+    same = (col(Delivery.endpoint_id) == row.endpoint_id, col(Delivery.contact_id) == row.contact_id, col(Delivery.state) == "pending")
+    return session.exec(select(Delivery.id).where(*same, col(Delivery.place) > row.place).limit(1)).first() is not None
+
+
+def _has_identity(session: Session, batch: Batch, row: Delivery) -> bool:
+    endpoint = session.get_one(Endpoint, batch.connection_id)
+    now_known = _present(session, endpoint, [row.contact_id] if row.contact_id else []).get(row.contact_id)
+    return now_known is not None and record_of(batch.kind, batch.config, row.event_id, {**row.facts, "contact": now_known}) is not None
+
+
+def record_fault(session: Session, claimed: ClaimedMessage, now: datetime) -> None:
+    """Record that a message could not be settled by a fault of ours, unless another attempt has begun."""
+    row = session.get_one(Delivery, claimed.delivery_id, with_for_update=True)
+    if row.state == "pending" and row.attempt == claimed.attempt:
+        messages.record_fault(session, row, now)
+
+
+def pause_after_fault(session: Session, connection_id: str, now: datetime) -> None:
+    """Let a connection wait whose messages cannot be claimed by a fault of ours, so that the others are not held up by it."""
+    endpoint = session.get_one(Endpoint, connection_id, with_for_update={"key_share": True})
+    connection = session.get_one(Connection, connection_id)
+    _pause(endpoint, connection, Pause(f"{FAULT}: a fault of this service, whose log says more", PAUSE), now)
+    session.add_all([endpoint, connection])
+
+
 def _complete(session: Session, row: Delivery, verdict: Verdict | None, problem: str | None, now: datetime) -> None:
     begun = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == row.id, DeliveryAttempt.number == row.attempt)
     attempt = session.exec(begun).one()
     attempt.finished_at, attempt.error = now, problem
     attempt.outcome = OUTCOMES[type(verdict)] if verdict else None
+    attempt.excerpt = (getattr(verdict, "answer", b"") or b"")[:LONGEST_PART] or None
     session.add(attempt)
 
 

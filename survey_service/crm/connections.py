@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from survey_service.crm.adapters import contact_values, http_template
+from survey_service.crm.adapters.protocol import ConnectionConfig
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crm.batches import connection_config
 from survey_service.crypto import Keyring
@@ -18,7 +20,7 @@ from survey_service.outbox.events import ERASED, UPDATED
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.webhooks import Connection, Endpoint
+from survey_service.store.tables.webhooks import NEW, Connection, Endpoint
 from survey_service.webhooks import endpoint_health
 from survey_service.webhooks.endpoints import BY_OWNER
 
@@ -37,7 +39,7 @@ def validate(given: Mapping[str, Any], personas: Sequence[str], settings: Settin
         *_identity(given),
         *_mapping(given, contact_values.names(personas)),
         *_options(given, personas),
-        *_template(given, contact_values.names(personas)),
+        *_template(given, personas),
     ]
     if problems:
         raise Invalid(errors=[{"path": path, "message": message} for path, message in problems])
@@ -95,10 +97,31 @@ def _identity(given: Mapping[str, Any]) -> Problems:
 
 def _mapping(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
     for theirs, ours in given["mapping"].items():
-        if ours not in known:
+        if isinstance(ours, Mapping):
+            yield from _of_new_contacts(given, theirs, ours)
+        elif given["kind"] == "brevo" and theirs.upper() == "EMAIL":
+            yield f"mapping.{theirs}", "is Brevo's own address: writing it subscribes a contact again who is on the blocklist"
+        elif ours not in known:
             yield f"mapping.{theirs}", f'"{ours}" is not a value that we have: choose from {", ".join(known)}'
-    if not given["mapping"] and given["kind"] != "http":
-        yield "mapping", "is empty: nothing would be sent"
+    if not any(isinstance(ours, str) for ours in given["mapping"].values()) and given["kind"] != "http":
+        yield "mapping", "has none of our values: nothing would be sent"
+
+
+def _of_new_contacts(given: Mapping[str, Any], theirs: str, source: Mapping[str, Any]) -> Problems:
+    """Check what a field of a new contact gets: {"attribute": NAME}, {"constant": VALUE}, or both."""
+    path = f"mapping.{theirs}"
+    if not source or source.keys() - {"attribute", "constant"}:
+        yield path, 'give the name of our value, or {"attribute": NAME}, {"constant": VALUE}, or both'
+    if "attribute" in source and (not isinstance(source["attribute"], str) or not source["attribute"]):
+        yield f"{path}.attribute", "is the name of an attribute of the contact: give a word"
+    if "constant" in source and not isinstance(source["constant"], contact_values.SCALARS):
+        yield f"{path}.constant", "give a text, a number, true or false"
+    if given["kind"] == "http":
+        yield path, "belongs into the template: write the constant there, or {{attribute.NAME}}"
+    elif given["kind"] == "klaviyo":
+        yield path, "is not possible: Klaviyo does not tell new profiles from others, so that every profile would get it"
+    elif not given["create_contacts"]:
+        yield path, "is for new contacts only: set create_contacts, or leave it out"
 
 
 def _options(given: Mapping[str, Any], personas: Sequence[str]) -> Problems:
@@ -111,14 +134,14 @@ def _options(given: Mapping[str, Any], personas: Sequence[str]) -> Problems:
                     yield f"options.{field}.{persona}", "is missing: every persona needs an option"
 
 
-def _template(given: Mapping[str, Any], known: Sequence[str]) -> Problems:
+def _template(given: Mapping[str, Any], personas: Sequence[str]) -> Problems:
     if given["kind"] != "http":
         if given["template"] is not None:
             yield "template", "is for connections of the kind http"
     elif given["template"] is None:
         yield "template", "is missing: it describes the request for each contact"
     else:
-        yield from http_template.wrong(given["url"], given["template"], known)
+        yield from http_template.wrong(given["url"], given["template"], personas)
         yield from _headers("template.headers", given["template"].get("headers", {}))
 
 
@@ -131,7 +154,10 @@ Pair = tuple[Endpoint, Connection]
 
 
 def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, Any], now: datetime) -> Pair:
-    """Create a connection. Missing fields get the usual values of their kind. Raises Invalid with every problem, or NotFound for a bank."""
+    """Create a connection, disabled until it is enabled after its test. Missing fields get the usual values of their kind.
+
+    Raises Invalid with every problem, or NotFound for a bank.
+    """
     personas = banks.latest(session, given["bank"])[0].personas
     adapter = ADAPTERS[given["kind"]]
     whole = {
@@ -156,6 +182,8 @@ def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, 
         secrets=[_encrypted(settings, whole["credentials"])],
         secret_prefix="",
         description=whole["description"],
+        state="disabled",
+        disabled_because=NEW,
         created_at=now,
         updated_at=now,
     )
@@ -185,16 +213,12 @@ def page(session: Session, after: str | None, limit: int) -> list[Pair]:
 
 
 def change(session: Session, settings: Settings, banks: Banks, connection_id: str, given: Mapping[str, Any], now: datetime) -> Pair:
-    """Change the given fields and resume at once what was paused: a changed connection counts as repaired."""
+    """Change the given fields and resume at once what was paused: a changed connection counts as repaired.
+
+    Whether it may be enabled is for the caller to test.
+    """
     endpoint, connection = find(session, connection_id, lock=True)
-    personas = banks.latest(session, connection.bank)[0].personas
-    keys = Keyring(settings.secret_keys)
-    config = connection_config(endpoint, connection, personas, keys)
-    before = {
-        name: getattr(config, name)
-        for name in ("url", "credentials", "identity", "external_id", "mapping", "options", "template", "create_contacts")
-    }
-    validate({"kind": connection.kind, "when": endpoint.when, **before, **given}, personas, settings)
+    config_after(session, settings, banks, (endpoint, connection), given)
     for name, value in given.items():
         if name == "credentials":
             endpoint.secrets = [_encrypted(settings, value)]
@@ -205,9 +229,21 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     if endpoint.state == "disabled":
         endpoint_health.drop_and_mark(session, endpoint, now)
     connection.token, connection.paused_because, endpoint.paused_until = None, None, None
+    messages.retry_now(session, endpoint, now)
     endpoint.include_pii, endpoint.updated_at = _is_personal(endpoint, connection), now
     session.add_all([endpoint, connection])
     return endpoint, connection
+
+
+def config_after(session: Session, settings: Settings, banks: Banks, pair: Pair, given: Mapping[str, Any]) -> ConnectionConfig:
+    """Return what the adapter of a connection will need once it is changed. Raises Invalid with every problem of the change."""
+    endpoint, connection = pair
+    personas = banks.latest(session, connection.bank)[0].personas
+    config = connection_config(endpoint, connection, personas, Keyring(settings.secret_keys))
+    names = ("url", "credentials", "identity", "external_id", "mapping", "options", "template", "create_contacts")
+    after = {name: given.get(name, getattr(config, name)) for name in names}
+    validate({"kind": connection.kind, "when": endpoint.when, **after}, personas, settings)
+    return replace(config, **after)
 
 
 def remove(session: Session, connection_id: str, now: datetime) -> None:
@@ -219,8 +255,18 @@ def remove(session: Session, connection_id: str, now: datetime) -> None:
     session.add_all([endpoint, connection])
 
 
-def view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
-    """Return a connection as the API shows it, without its credentials or their names."""
+def views(session: Session, found: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Return connections as the API shows them, without credentials or their names, and with how many records wait for what."""
+    waiting = messages.count_waiting(session, [endpoint.id for endpoint, _ in found])
+    return [{**_view(endpoint, connection), "waiting": waiting.get(endpoint.id, {})} for endpoint, connection in found]
+
+
+def view(session: Session, pair: Pair) -> dict[str, Any]:
+    """Return one connection as `views` does."""
+    return views(session, [pair])[0]
+
+
+def _view(endpoint: Endpoint, connection: Connection) -> dict[str, Any]:
     names = ("kind", "bank", "identity", "external_id", "mapping", "options", "template", "create_contacts", "paused_because")
     shared = ("id", "url", "when", "description", "state", "disabled_because")
     moments = {name: getattr(endpoint, name) for name in ("paused_until", "created_at", "updated_at")}
@@ -237,5 +283,6 @@ def _encrypted(settings: Settings, credentials: Mapping[str, Any]) -> dict[str, 
 
 def _is_personal(endpoint: Endpoint, connection: Connection) -> bool:
     """Whether the CRM gets e-mail addresses: only where they identify contacts or are mapped to a field."""
-    asked = [*connection.identity, *connection.mapping.values(), json.dumps(connection.template), endpoint.url]
+    mapped = [ours for ours in connection.mapping.values() if isinstance(ours, str)]
+    asked = [*connection.identity, *mapped, json.dumps(connection.template), endpoint.url]
     return any(PERSONAL in call.replace("email_sha256", "") for call in asked)

@@ -1,6 +1,8 @@
 """Checks before anything is sent: what is missing in the CRM, and the exact requests."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -9,18 +11,23 @@ from survey_service.belief.belief import BeliefChange, explanation
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts import directory
 from survey_service.contacts.views import external_ids_of
-from survey_service.crm.adapters import hubspot
+from survey_service.crm import connections
+from survey_service.crm.adapters import hubspot_properties
+from survey_service.crm.adapters.answers import UnexpectedAnswer
 from survey_service.crm.adapters.client import Unanswered
 from survey_service.crm.adapters.contact_values import record_of
 from survey_service.crm.adapters.protocol import ConnectionConfig, Record, Request, Response
 from survey_service.crm.adapters.registry import ADAPTERS
 from survey_service.crm.batches import connection_config
 from survey_service.crm.connections import find
-from survey_service.crm.sync import NO_IDENTITY, token_of
+from survey_service.crm.sync import token_of
 from survey_service.crypto import Keyring
-from survey_service.errors import Invalid
+from survey_service.errors import Conflict, Invalid
 from survey_service.outbox import events
+from survey_service.outbox.messages import NO_IDENTITY
+from survey_service.settings import Settings
 from survey_service.store.banks import Banks
+from survey_service.store.session import Store
 from survey_service.store.tables.core import Belief, Contact, ExternalId
 from survey_service.web.context import Clock
 
@@ -28,6 +35,12 @@ HIDDEN = "(hidden)"
 SECRET_HEADERS = ("authorization", "api-key")
 
 Ask = Callable[[Request], Response]
+
+
+class NotReady(Conflict):
+    """This connection is not enabled, because its test finds something that is missing in the CRM: make it there and enable it again."""
+
+    code = "connection_not_ready"
 
 
 def config(session: Session, banks: Banks, keys: Keyring, connection_id: str) -> tuple[str, ConnectionConfig]:
@@ -45,6 +58,23 @@ def missing(kind: str, wired: ConnectionConfig, ask: Ask) -> list[str]:
         return ADAPTERS[kind].missing(wired, token, ask)
     except Unanswered as wrong:
         return [f"url: no answer ({wrong.problem})"]
+    except UnexpectedAnswer as wrong:
+        return [f"url: what answers there is not {kind} ({wrong.where})"]
+
+
+def change(
+    store: Store, settings: Settings, banks: Banks, connection_id: str, given: Mapping[str, Any], ask: Ask, now: datetime
+) -> dict[str, Any]:
+    """Change a connection and return it. One that is to be enabled is tested first, as it will be. Raises NotReady, Invalid, NotFound."""
+    if given.get("state") == "active":
+        with store.reading() as session:
+            pair = endpoint, connection = connections.find(session, connection_id)
+            wired = connections.config_after(session, settings, banks, pair, given)
+        problems = missing(connection.kind, wired, ask) if endpoint.state != "active" else []
+        if problems:
+            raise NotReady(errors=[{"path": "state", "message": problem} for problem in problems])
+    with store.writing() as session:
+        return connections.view(session, connections.change(session, settings, banks, connection_id, given, now))
 
 
 def set_up(kind: str, wired: ConnectionConfig, ask: Ask) -> list[str]:
@@ -52,9 +82,11 @@ def set_up(kind: str, wired: ConnectionConfig, ask: Ask) -> list[str]:
     if kind != "hubspot":
         raise Invalid(f"Fields of {kind} are made by hand: the test of the connection names them.")
     try:
-        return hubspot.set_up(wired, _token(kind, wired, ask), ask)
+        return hubspot_properties.set_up(wired, _token(kind, wired, ask), ask)
     except Unanswered as wrong:
         return [f"url: no answer ({wrong.problem})"]
+    except UnexpectedAnswer as wrong:
+        return [f"url: what answers there is not {kind} ({wrong.where})"]
 
 
 def dry_run(
@@ -81,12 +113,16 @@ def dry_run(
             ExternalId(system=n["system"], type=n["type"], value=n["id"], contact_id=contact.id)
             for n in external_ids_of(session, [contact])[contact.id]
         ]
-        record = record_of(kind, wired, f"evt_dry_run_{len(records)}", events.persona_facts(events.UPDATED, change, names, belief.sequence))
+        facts = events.persona_facts(events.UPDATED, change, names, belief.sequence)
+        facts["contact"] |= {"attributes": contact.attributes}
+        record = record_of(kind, wired, f"evt_dry_run_{len(records)}", facts)
         if record is None:
             skipped.append({"contact": contact.id, "problem": NO_IDENTITY})
         else:
             records.append(record)
-    made = ADAPTERS[kind].requests(wired, HIDDEN, records) if records else []
+    updates = [replace(record, may_create=False) if record.when_created else record for record in records]
+    creations = [replace(record, values={**record.values, **record.when_created}) for record in records if record.when_created]
+    made = [item for some in (updates, creations) if some for item in ADAPTERS[kind].requests(wired, HIDDEN, some)]
     return {"requests": [_shown(item, wired) for item in made], "skipped": skipped}
 
 

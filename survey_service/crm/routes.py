@@ -38,10 +38,10 @@ blueprint = ApiBlueprint("connections", __name__, url_prefix="/api/v1", descript
 @blueprint.arguments(ConnectionPostSchema, example=EXAMPLE)
 @blueprint.response(201, ConnectionSchema)
 def add(given: dict[str, Any]) -> dict[str, Any]:
-    """Add a connection. Missing fields get the usual values of their kind."""
+    """Add a connection. Missing fields get the usual values of their kind. It starts disabled: test it, then set its state to active."""
     p = parts()
     with p.store.writing() as session:
-        return connections.view(*connections.add(session, p.settings, p.banks, given, p.now()))
+        return connections.view(session, connections.add(session, p.settings, p.banks, given, p.now()))
 
 
 @blueprint.get("/connections")
@@ -52,7 +52,7 @@ def list_connections(page: dict[str, Any]) -> dict[str, Any]:
     """List the connections, oldest first."""
     with parts().store.reading() as session:
         found = connections.page(session, page.get("after"), page["limit"] + 1)
-    items = [connections.view(*row) for row in found[: page["limit"]]]
+        items = connections.views(session, found[: page["limit"]])
     return {"items": items, "next": items[-1]["id"] if len(found) > page["limit"] else None}
 
 
@@ -62,7 +62,7 @@ def list_connections(page: dict[str, Any]) -> dict[str, Any]:
 def read(connection: str) -> dict[str, Any]:
     """Show one connection."""
     with parts().store.reading() as session:
-        return connections.view(*connections.find(session, connection))
+        return connections.view(session, connections.find(session, connection))
 
 
 @blueprint.patch("/connections/<string:connection>")
@@ -70,10 +70,12 @@ def read(connection: str) -> dict[str, Any]:
 @blueprint.arguments(ConnectionPatchSchema, required=False)
 @blueprint.response(200, ConnectionSchema)
 def change(given: dict[str, Any], connection: str) -> dict[str, Any]:
-    """Change the named fields; a paused connection resumes at once. Disabling drops what has not been delivered."""
+    """Change the named fields; a paused connection resumes at once. Disabling drops what has not been delivered.
+
+    A disabled connection is tested before its state becomes active: 409 `connection_not_ready` names what is missing in the CRM.
+    """
     p = parts()
-    with p.store.writing() as session:
-        return connections.view(*connections.change(session, p.settings, p.banks, connection, given, p.now()))
+    return dry_runs.change(p.store, p.settings, p.banks, connection, given, _ask, p.now())
 
 
 @blueprint.delete("/connections/<string:connection>")

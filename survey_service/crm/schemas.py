@@ -12,6 +12,17 @@ WORD = validate.Length(min=1, max=255)
 MOST_FIELDS = 500
 CREDENTIAL = ({"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}})
 """A word, or the headers of a connection of the kind http."""
+SCALAR = {"type": ["string", "number", "boolean"]}
+MAPPED = (
+    {"type": "string"},
+    {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {"attribute": {"type": "string"}, "constant": SCALAR},
+    },
+)
+"""The name of a value of ours; or what new contacts get: an attribute of the contact, a constant, or a constant where there is none."""
 
 
 class ExternalIdFieldSchema(StrictSchema):
@@ -44,9 +55,9 @@ class ConnectionPatchSchema(StrictSchema):
     external_id = fields.Nested(ExternalIdFieldSchema)
     mapping = fields.Dict(
         keys=fields.String(validate=WORD),
-        values=fields.String(),
+        values=fields.Raw(metadata={"anyOf": MAPPED}, validate=validate.NoneOf([None])),
         validate=validate.Length(max=MOST_FIELDS),
-        metadata={"description": "The name of our value, by the name of the CRM's field"},
+        metadata={"description": "By the name of the CRM's field: the name of our value, or what a new contact gets"},
     )
     options = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String(validate=WORD)))
     template = fields.Nested(TemplateSchema)
@@ -81,6 +92,11 @@ class ConnectionSchema(StrictSchema):
     disabled_because = fields.String(allow_none=True)
     paused_because = fields.String(allow_none=True)
     paused_until = fields.String(allow_none=True)
+    waiting = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "How many records wait, by the reason; no_identity: the contact has no id by which the CRM finds it"},
+    )
     created_at = fields.String()
     updated_at = fields.String()
 

@@ -33,6 +33,7 @@ Problem = Literal[
     "status",
     "gone",
     "unsigned",  # set by the worker: none of the service's keys decrypts the endpoint's secret, so nothing was sent
+    "fault",  # set by the worker: a fault of this service, whose log has the traceback
 ]
 
 # The first match names the problem: IncompleteRead is an HTTPException, and every network error an OSError.

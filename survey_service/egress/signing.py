@@ -55,7 +55,8 @@ def sign(secrets: Sequence[str], webhook_id: str, timestamp: int, body: bytes) -
 
 def is_in_force(entry: Mapping[str, Any], now: datetime) -> bool:
     """Whether a stored secret still signs."""
-    return entry["expires_at"] is None or datetime.fromisoformat(entry["expires_at"]) > now
+    until = entry.get("expires_at")
+    return until is None or datetime.fromisoformat(until) > now
 
 
 def _key(secret: str) -> bytes:

@@ -12,6 +12,7 @@ from survey_service.inbound.receiver import Handled, HandlerContext, Reschedule
 from survey_service.inbound.sources import RECEIVERS
 from survey_service.outbox.pending_work import next_inbound_event
 from survey_service.store.banks import Banks
+from survey_service.store.faults import FAULT, contained, wait_after
 from survey_service.store.session import Store
 from survey_service.store.tables.inbound import InboundEvent, Source
 
@@ -29,8 +30,11 @@ def step(store: Store, keys: Keyring, banks: Banks, base_url: str, clock: Clock 
         if row is None:
             return False
         source = session.get_one(Source, row.source_id)
-        outcome = _outcome(session, HandlerContext(session, keys, banks, base_url, source.wishes, now), source, row)
-        if isinstance(outcome, Reschedule):
+        with contained(f"source={source.id} event={row.id} kind={row.kind}") as attempt:
+            outcome = _outcome(session, HandlerContext(session, keys, banks, base_url, source.wishes, now), source, row)
+        if attempt.failed:
+            _record_fault(row, now)
+        elif isinstance(outcome, Reschedule):
             row.kind, row.facts, row.due = outcome.kind, dict(outcome.facts), now + outcome.wait
         else:
             row.done_at, row.facts, row.problem = now, {}, outcome.problem
@@ -47,3 +51,14 @@ def _outcome(session: Session, work: HandlerContext, source: Source, row: Inboun
             return RECEIVERS[source.kind].handle(work, row.kind, row.facts)
     except DiscernError as error:
         return Handled(error.code)
+
+
+def _record_fault(row: InboundEvent, now: datetime) -> None:
+    """Let an event that failed by a fault of ours wait, so that the later ones go on; after a few faults it is set aside."""
+    row.faults += 1
+    wait = wait_after(row.faults)
+    row.problem = FAULT
+    if wait is None:
+        row.done_at, row.facts = now, {}
+    else:
+        row.due = now + wait

@@ -3,9 +3,13 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from sqlalchemy import update
+from sqlmodel import Session, col
 
 from survey_service.contacts import directory, merging
 from survey_service.contacts.erasure import erase
@@ -19,6 +23,9 @@ from survey_service.inbound.receiver import (
     parse_timestamp,
     within_tolerance,
 )
+from survey_service.outbox import messages
+from survey_service.store.tables.core import MERGED as MERGED_RECORD
+from survey_service.store.tables.core import ExternalId
 from survey_service.web.strict_json import read_json
 
 SYSTEM = "hubspot"
@@ -26,6 +33,40 @@ CHANGED, MERGED, PRIVACY_DELETION = "contact.propertyChange", "contact.merge", "
 ORDERING_DELAY = timedelta(seconds=5)
 """Events wait so long before they are handled, because HubSpot sends them in any order and they must be handled as they occurred."""
 MAX_MILLISECONDS = 253_402_300_799_000
+
+
+class RecordId(fields.Field[str]):
+    """The id of a record: HubSpot writes it as a number, and we keep it as text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValidationError("is no id of a record")
+        return str(value)
+
+
+class EventSchema(Schema):
+    """An event of HubSpot, as far as it is used here."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    kind = fields.String(required=True, data_key="subscriptionType")
+    occurred_at = fields.Integer(required=True, data_key="occurredAt")
+    object_id = RecordId(load_default="", data_key="objectId")
+    property = fields.String(load_default=None, data_key="propertyName")
+    value = fields.Raw(load_default=None, allow_none=True, data_key="propertyValue")
+    primary = RecordId(load_default=None, data_key="primaryObjectId")
+    merged = fields.List(RecordId(), load_default=None, data_key="mergedObjectIds")
+    new = RecordId(load_default=None, allow_none=True, data_key="newObjectId")
+
+    @validates_schema
+    def _has_its_own(self, event: Mapping[str, Any], **_: Any) -> None:
+        for name in {CHANGED: ("property",), MERGED: ("primary", "merged")}.get(event["kind"], ()):
+            if event[name] is None:
+                raise ValidationError("is missing", self.fields[name].data_key or name)
+
+
+EVENT = EventSchema()
 
 
 def verify(secret: str, request: SignedRequest, now: datetime) -> list[VerifiedEvent]:
@@ -60,19 +101,23 @@ def handle(context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Hand
     return Handled()
 
 
-def _parse_event(event: Mapping[str, Any]) -> VerifiedEvent:
+def _parse_event(given: Mapping[str, Any]) -> VerifiedEvent:
     try:
-        occurred = _datetime(int(event["occurredAt"]))
-        facts: dict[str, Any] = {"id": str(event.get("objectId", ""))}
-        if event["subscriptionType"] == CHANGED:
-            facts |= {"property": str(event["propertyName"]), "value": str(event.get("propertyValue") or "")}
-        if event["subscriptionType"] == MERGED:
-            kept = event.get("newObjectId") or event["primaryObjectId"]
-            facts = {"kept": str(kept), "gone": [str(record_id) for record_id in (event["primaryObjectId"], *event["mergedObjectIds"])]}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise MalformedBody(f"An event of HubSpot lacks {error}, or has something else in its place.") from None
-    parts = (event.get("eventId"), event["subscriptionType"], event.get("subscriptionId"), event.get("objectId"), event["occurredAt"])
-    return VerifiedEvent(":".join(str(part) for part in parts)[:255], event["subscriptionType"], occurred, facts, ORDERING_DELAY)
+        event = EVENT.load(given)
+        occurred = _datetime(event["occurred_at"])
+    except (ValidationError, ValueError, OverflowError) as error:
+        raise MalformedBody(f"An event of HubSpot lacks something, or has something else in its place: {_problem(error)}") from None
+    kind, facts = event["kind"], {"id": event["object_id"]}
+    if kind == CHANGED:
+        facts |= {"property": event["property"], "value": str(event["value"] or "")}
+    if kind == MERGED:
+        facts = {"kept": event["new"] or event["primary"], "gone": [event["primary"], *event["merged"]]}
+    parts = (given.get("eventId"), kind, given.get("subscriptionId"), given.get("objectId"), given["occurredAt"])
+    return VerifiedEvent(":".join(str(part) for part in parts)[:255], kind, occurred, facts, ORDERING_DELAY)
+
+
+def _problem(error: Exception) -> str:
+    return str(error.normalized_messages()) if isinstance(error, ValidationError) else str(error)
 
 
 def _merge(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
@@ -86,7 +131,15 @@ def _merge(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
     for gone in contacts[1:]:
         kept = merging.merge(context.session, context.banks, gone.id, kept.id, context.now)
     directory.add_external_id(context.session, context.keys, kept, SYSTEM, facts["kept"], "vid")
+    _mark_merged(context.session, [record_id for record_id in facts["gone"] if record_id != facts["kept"]])
+    messages.wake(context.session, kept, context.now)
     return Handled()
+
+
+def _mark_merged(session: Session, record_ids: Sequence[str]) -> None:
+    """Mark the ids of records that were merged into another: connections write to the record that stays."""
+    theirs = (col(ExternalId.system) == SYSTEM, col(ExternalId.value).in_(record_ids))
+    session.execute(update(ExternalId).where(*theirs).values(type=MERGED_RECORD))
 
 
 def _change(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
@@ -95,6 +148,7 @@ def _change(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
     if name == context.options.get("id_property") and value:
         contact, _ = directory.find_or_create(context.session, context.keys, value, context.now)
         directory.add_external_id(context.session, context.keys, contact, SYSTEM, facts["id"], "vid")
+        messages.wake(context.session, contact, context.now)
         return Handled()
     existing = directory.find(context.session, facts["id"], system=SYSTEM, lock=True)
     if existing is None:
@@ -104,6 +158,7 @@ def _change(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
         directory.update_fields(existing, {"attributes": {attribute: value or None}}, context.now)
     elif name == "email":
         directory.update_fields(existing, {"email": value or None}, context.now)
+        messages.wake(context.session, existing, context.now)
     else:
         return Handled("not_wanted")
     context.session.add(existing)

@@ -16,7 +16,7 @@ from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
 from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
-from survey_service.outbox import publish
+from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
@@ -115,6 +115,8 @@ def _set_attributes(session: Session, contact: Contact, message: SegmentMessage,
     new = {name: value for name, value in message.traits.items() if name not in contact.attributes} if message.kind == "identify" else {}
     if message.kind == "identify" and message.email and contact.email is None and "@" in message.email:
         contact.email, contact.email_sha256, contact.updated_at = message.email, email_hash(message.email), now
+        session.add(contact)
+        messages.wake(session, contact, now)
     if new:
         contact.attributes, contact.updated_at = {**contact.attributes, **new}, now
     session.add(contact)

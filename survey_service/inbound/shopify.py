@@ -13,7 +13,7 @@ from survey_service.email_links import create, rendering
 from survey_service.errors import MalformedBody
 from survey_service.inbound.receiver import Handled, HandlerContext, InvalidSignature, Reschedule, SignedRequest, VerifiedEvent
 from survey_service.links.tokens import LinkTokens
-from survey_service.outbox import publish
+from survey_service.outbox import messages, publish
 from survey_service.web.strict_json import read_json
 
 SYSTEM = "shopify"
@@ -38,6 +38,8 @@ def verify(secret: str, request: SignedRequest, now: datetime) -> list[VerifiedE
     customer = order.get("customer")
     if not isinstance(customer, dict) or not customer.get("id"):
         return []  # a guest without an account cannot be identified
+    if isinstance(customer["id"], bool) or not isinstance(customer["id"], int | str):
+        raise MalformedBody("The id of a customer of Shopify is a number or a word.")
     email = order.get("email") or customer.get("email")
     facts = {"customer": str(customer["id"]), "email": email if isinstance(email, str) else None, "order": str(order.get("id", ""))}
     return [VerifiedEvent(event_id[:255], PAID, now, facts)]
@@ -54,6 +56,7 @@ def handle(context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Hand
     if contact.email is None and facts["email"]:
         directory.update_fields(contact, {"email": facts["email"]}, context.now)
         context.session.add(contact)
+        messages.wake(context.session, contact, context.now)
     wait = timedelta(hours=context.options.get("delay_hours", DELAY_HOURS))
     return Reschedule(LINK, {"contact": contact.id, "order": facts["order"]}, wait)
 

@@ -10,7 +10,8 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 
 def formatter(kind: str) -> logging.Formatter:
     """Return the formatter for the records of every library. `kind` is one of the settings' LOG_FORMATS. `extra` becomes fields."""
-    as_text = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
+    plain = structlog.dev.plain_traceback  # the default shows local variables where a library for that is installed: secrets among them
+    as_text = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=plain)
     as_json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     trace = [structlog.processors.format_exc_info] if kind == "json" else []
     return ProcessorFormatter(

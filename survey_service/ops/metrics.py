@@ -14,13 +14,13 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
 
 from survey_service.ops.heartbeat import SILENT, oldest_due
-from survey_service.outbox.messages import is_unclaimed
+from survey_service.outbox.messages import NO_IDENTITY, is_unclaimed
 from survey_service.store.tables.core import SurveySession
-from survey_service.store.tables.webhooks import Delivery, Endpoint, WorkerBeat
+from survey_service.store.tables.webhooks import NEW, Delivery, Endpoint, WorkerBeat
 from survey_service.web.context import Parts, parts
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -102,8 +102,10 @@ def forget_process(process: int, folder: str | None) -> None:
 def _messages(session: Session, now: datetime) -> Iterator[GaugeMetricFamily]:
     free = is_unclaimed(Delivery, now)
     waiting = col(Delivery.state) == "pending"
+    nameless = func.coalesce(col(Delivery.last_error), "") == NO_IDENTITY
     counts = {
-        "waiting": select(func.count()).where(waiting, free),
+        "waiting": select(func.count()).where(waiting, free, ~nameless),
+        "no_identity": select(func.count()).where(waiting, free, nameless),
         "in_flight": select(func.count()).where(waiting, col(Delivery.lease_until) >= now),
         "dead": select(func.count()).where(col(Delivery.state) == "dead"),
     }
@@ -125,7 +127,8 @@ def _people(session: Session) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily("discern_sessions_open", "Surveys that somebody is in the middle of", value=session.scalar(is_open) or 0)
     family = GaugeMetricFamily("discern_endpoints", "Webhook endpoints", labels=["state"])
     states = {"active": 0, "disabled": 0}
-    for state, count in session.execute(select(col(Endpoint.state), func.count()).group_by(col(Endpoint.state))):
+    begun = or_(col(Endpoint.disabled_because).is_(None), col(Endpoint.disabled_because) != NEW)  # a new connection gets nothing yet
+    for state, count in session.execute(select(col(Endpoint.state), func.count()).where(begun).group_by(col(Endpoint.state))):
         states[state] = count
     for state in ("active", "disabled"):
         family.add_metric([state], states[state])

@@ -1,14 +1,15 @@
 """The rows of the outbox: enqueued, found, superseded and settled. `publish` decides what is enqueued for whom."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, or_, select, update
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
+from survey_service.store.faults import FAULT, wait_after
 from survey_service.store.session import save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 PRIORITIES = INTERACTIVE, BULK = ("interactive", "bulk")
 """The priorities. Messages about the whole base (bulk) never delay those about an act of a respondent (interactive)."""
+
+NO_IDENTITY = "no_identity"
+"""The problem of a message to a CRM about a contact that has none of the ids by which the CRM finds contacts: it waits for one."""
+IDENTITY_WAIT = timedelta(days=1)
+"""How often such a message is looked at where nothing has said that the contact got an id."""
 
 
 def enqueue(
@@ -59,6 +65,26 @@ def settle(session: Session, row: Delivery, state: str, now: datetime) -> None:
     session.add(row)
 
 
+def record_fault(session: Session, row: Delivery, now: datetime) -> None:
+    """Record that the present attempt of a message has failed by a fault of ours: it is tried again, and set aside after a few faults.
+
+    Such an attempt does not count in the schedule of the receiver, who is not to blame. The row must be locked.
+    """
+    begun = select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == row.id, col(DeliveryAttempt.number) == row.attempt)
+    attempt = session.scalars(begun).first() or DeliveryAttempt(delivery_id=row.id or 0, number=row.attempt, started_at=now)
+    attempt.finished_at, attempt.outcome, attempt.error = now, FAULT, FAULT
+    session.add(attempt)
+    session.flush()
+    faults = select(func.count()).where(col(DeliveryAttempt.delivery_id) == row.id, col(DeliveryAttempt.outcome) == FAULT)
+    wait = wait_after(session.scalar(faults) or 0)
+    row.last_error, row.uncounted = FAULT, row.uncounted + 1
+    if wait is None:
+        settle(session, row, "dead", now)
+    else:
+        row.due, row.lease_until = now + wait, None
+        session.add(row)
+
+
 def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Callable[[Delivery], bool] = lambda _: False) -> None:
     """Drop the pending messages of an endpoint. An attempt under way ends, but its result changes nothing.
 
@@ -93,6 +119,32 @@ def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> 
     """Whether the endpoint has another pending message."""
     others = select(col(Delivery.id)).where(col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "pending")
     return session.scalars(others.where(col(Delivery.id) != delivery_id).limit(1)).first() is not None
+
+
+def wake(session: Session, contact: Contact, now: datetime) -> None:
+    """Make the messages due that wait until a contact has an id or an address: it has one now. The contact must be locked."""
+    session.flush()
+    pending = select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id, col(Delivery.state) == "pending")
+    # Locked first: a worker that has just found that the contact has no id is waited for, and its message seen.
+    ids = list(session.scalars(pending.order_by(col(Delivery.id)).with_for_update()))
+    waiting = and_(col(Delivery.id).in_(ids), col(Delivery.last_error) == NO_IDENTITY)
+    session.execute(update(Delivery).where(waiting).values(due=now))
+
+
+def retry_now(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    """Make all messages due that wait because of a problem: it may be solved. The endpoint's row must be locked."""
+    waiting = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending", col(Delivery.last_error).is_not(None))
+    session.execute(update(Delivery).where(waiting, col(Delivery.due) > now).values(due=now))
+
+
+def count_waiting(session: Session, endpoint_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return how many messages of each endpoint wait because of a problem, by problem."""
+    mine = (col(Delivery.endpoint_id).in_(endpoint_ids), col(Delivery.state) == "pending", col(Delivery.last_error).is_not(None))
+    keys = col(Delivery.endpoint_id), col(Delivery.last_error)
+    counts: dict[str, dict[str, int]] = {}
+    for endpoint_id, problem, count in session.execute(select(*keys, func.count()).where(*mine).group_by(*keys).order_by(*keys)):
+        counts.setdefault(endpoint_id, {})[problem] = count
+    return counts
 
 
 def make_due(session: Session, endpoint: Endpoint, now: datetime) -> None:

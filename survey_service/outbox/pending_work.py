@@ -11,7 +11,7 @@ from survey_service.outbox.debounce import IDLE
 from survey_service.store.session import Store
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import InboundEvent
-from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
+from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
 ENOUGH_WAITING = 200
 """Pending bulk messages of one endpoint from which no more are made before these are sent."""
@@ -25,6 +25,13 @@ def is_any(store: Store, now: datetime) -> bool:
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
         return any(not is_in_force(item, now) for several in secrets for item in several)
+
+
+def is_any_connection(store: Store) -> bool:
+    """Whether messages go to a CRM."""
+    with store.reading() as session:
+        active = select(col(Connection.endpoint_id)).join(Endpoint).where(col(Endpoint.state) == "active")
+        return session.execute(active.limit(1)).first() is not None
 
 
 def idle_sessions(now: datetime) -> Select[str]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
@@ -20,6 +19,7 @@ from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED,
 from survey_service.outbox.messages import BULK, INTERACTIVE, next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts
+from survey_service.store.faults import FaultCounter, contained
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
@@ -213,7 +213,7 @@ def _put_in_place(
     row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
     for message in earlier:
         # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.
-        if message.attempt:
+        if message.attempt > message.uncounted and message.last_error != messages.NO_IDENTITY:
             row.attempt, row.due = max(row.attempt, message.attempt), max(row.due, message.due)
             row.uncounted = max(row.uncounted, message.uncounted)
         messages.settle(session, message, "superseded", now)
@@ -255,8 +255,12 @@ def _names(session: Session, contact: Contact) -> list[ExternalId]:
 RESYNC_BATCH = 50
 
 
-def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
-    """Enqueue snapshots of some contacts that an endpoint missed. Return whether there was work."""
+def resync_some(store: Store, banks: Banks, now: datetime, faults: FaultCounter | None = None) -> bool:
+    """Enqueue snapshots of some contacts that an endpoint missed. Return whether there was work.
+
+    After a fault of ours each contact is tried on its own, and one that has failed a few times is left out: `faults` counts.
+    """
+    faults = faults or FaultCounter()
     with store.reading() as session:
         endpoint_id = session.scalar(pending_work.next_resync())
         if endpoint_id is None:
@@ -267,8 +271,15 @@ def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
             .order_by(col(MissedContact.contact_id))
         )
         ids = list(session.scalars(mine.limit(RESYNC_BATCH)))
-    with store.writing() as session:
+    with contained(f"resync endpoint={endpoint_id}") as together, store.writing() as session:
         _resync(session, banks, endpoint_id, ids, now)
+    for contact_id in ids if together.failed else ():
+        task = f"resync endpoint={endpoint_id} contact={contact_id}"
+        with faults.contained(task), store.writing() as session:
+            _resync(session, banks, endpoint_id, [contact_id], now)
+        if faults.is_to_be_set_aside(task):
+            with store.writing() as session:
+                resync.unmark(session, endpoint_id, contact_id)
     return True
 
 
@@ -278,6 +289,5 @@ def _resync(session: Session, banks: Banks, endpoint_id: str, ids: list[str], no
     contacts = [locked[contact_id] for contact_id in ids if contact_id in locked]
     endpoint = session.get_one(Endpoint, endpoint_id)
     for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
-        it = delete(MissedContact).where(col(MissedContact.endpoint_id) == endpoint_id, col(MissedContact.contact_id) == contact.id)
-        if session.scalar(it.returning(col(MissedContact.contact_id))):  # no other worker did it meanwhile
+        if resync.unmark(session, endpoint_id, contact.id):  # no other worker did it meanwhile
             publish_snapshot(session, endpoint, contact, banks, now)

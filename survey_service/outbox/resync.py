@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal, or_, select, update
+from sqlalchemy import Select, and_, delete, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -16,6 +16,12 @@ def mark(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> No
     """Mark that each of these endpoints missed a change of a contact."""
     for endpoint in endpoints:
         _insert(session, select(literal(endpoint.id), literal(contact_id)))
+
+
+def unmark(session: Session, endpoint_id: str, contact_id: str) -> bool:
+    """Delete the mark of a contact. Return whether there was one."""
+    mine = and_(col(MissedContact.endpoint_id) == endpoint_id, col(MissedContact.contact_id) == contact_id)
+    return session.scalar(delete(MissedContact).where(mine).returning(col(MissedContact.contact_id))) is not None
 
 
 def mark_undelivered(session: Session, endpoint: Endpoint) -> None:

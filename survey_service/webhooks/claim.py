@@ -29,8 +29,9 @@ from sqlmodel import Session, col
 
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox import events
-from survey_service.outbox.messages import settle
+from survey_service.outbox.messages import record_fault, settle
 from survey_service.store import bulk
+from survey_service.store.faults import contained
 from survey_service.store.tables.columns import UtcDateTime
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import due
@@ -111,17 +112,35 @@ def _with_bodies(session: Session, endpoint: Endpoint, found: Sequence[Mapping[s
     known = _acknowledged(session, endpoint, [row["contact_id"] for row in found if not row["frozen"] and row["bank"]])
     claimed = []
     for row in found:
-        try:
-            body = frozen.get(row["id"]) or _body(row, endpoint, known.get((row["contact_id"], row["bank"])))
-        except orjson.JSONEncodeError as wrong:  # one message that cannot be written must not stop the others
-            unwritable = session.get_one(Delivery, row["id"])
-            unwritable.last_error = f"unwritable: {wrong}"[:200]
-            settle(session, unwritable, "dead", now)
-            continue
-        state = events.acknowledged_state(row["facts"]) if row["contact_id"] and row["bank"] and "assignment" in row["facts"] else None
-        number = row["attempt"] + 1
-        claimed.append(Claimed(row["id"], number, row["event_id"], row["event_type"], body, state, bool(row["manual"])))
+        with contained(f"claim delivery={row['id']}") as outcome:
+            try:
+                claimed.append(_with_body(row, endpoint, frozen, known))
+            except orjson.JSONEncodeError as wrong:  # it will not get better
+                _set_aside(session, row["id"], f"unwritable: {wrong}"[:200], now)
+        if outcome.failed:
+            _record_fault(session, row["id"], now)
     return claimed
+
+
+def _with_body(
+    row: Mapping[str, Any], endpoint: Endpoint, frozen: Mapping[int, bytes], known: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> Claimed:
+    body = frozen.get(row["id"]) or _body(row, endpoint, known.get((row["contact_id"], row["bank"])))
+    state = events.acknowledged_state(row["facts"]) if row["contact_id"] and row["bank"] and "assignment" in row["facts"] else None
+    return Claimed(row["id"], row["attempt"] + 1, row["event_id"], row["event_type"], body, state, bool(row["manual"]))
+
+
+def _set_aside(session: Session, delivery_id: int, problem: str, now: datetime) -> None:
+    row = session.get_one(Delivery, delivery_id)
+    row.last_error = problem
+    settle(session, row, "dead", now)
+
+
+def _record_fault(session: Session, delivery_id: int, now: datetime) -> None:
+    """Record a message that cannot be written, as an attempt of its own: it must not stop the others."""
+    row = session.get_one(Delivery, delivery_id, populate_existing=True)
+    row.attempt, row.manual = row.attempt + 1, False
+    record_fault(session, row, now)
 
 
 def _frozen(session: Session, ids: Sequence[int]) -> dict[int, bytes]:

@@ -4,10 +4,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.fernet import InvalidToken
 from sqlmodel import Session
@@ -18,8 +19,10 @@ from survey_service.egress.addresses import Policy
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry, deliver
 from survey_service.egress.signing import sign
 from survey_service.outbox import messages
+from survey_service.store.faults import FAULT, contained
 from survey_service.store.session import DATABASE_AWAY, Store
-from survey_service.webhooks import claim, due, results
+from survey_service.store.tables.webhooks import Delivery
+from survey_service.webhooks import claim, due, endpoint_health, results
 from survey_service.webhooks.claim import Batch, Claimed
 from survey_service.webhooks.results import Sent
 from survey_service.webhooks.retry import JITTER, LEASE
@@ -64,6 +67,7 @@ SETTLE_AGAIN_SECONDS = 0.5
 
 
 Deliver = Callable[[str, Any, bytes, Policy], Outcome]
+Result = TypeVar("Result")
 
 log = logging.getLogger("discern.worker")
 
@@ -90,10 +94,14 @@ def step(sender: Sender, due_by: datetime | None = None, lanes: Sequence[str] = 
         line = look.line(sender, session, now)
     if line is None:
         return False
+    batch = None
     # Not durable: after a crash of the machine a message may be sent again with the same id, which receivers must expect.
-    with sender.store.writing_fast() as session:
+    with contained(f"claim endpoint={line[0]}") as claimed, sender.store.writing_fast() as session:
         batch = claim.claim(session, sender.clock(), line, most=sender.speeds.most(line[0]), due_by=due_by)
-    found = batch is not None
+    if claimed.failed:
+        with sender.store.writing_fast() as session:
+            endpoint_health.pause_after_fault(session, line[0], sender.clock())
+    found = batch is not None or claimed.failed
     while batch is not None:
         batch = _send_and_record(sender, batch, look)
     return found
@@ -121,7 +129,12 @@ class ClaimFilter:
 def _send_and_record(sender: Sender, batch: Batch, look: ClaimFilter) -> Batch | None:
     """Send a batch and record the results. Return the next batch."""
     began = monotonic()
-    sent = _send(sender, batch, began)
+    sent: list[Sent] = []
+    with contained(f"send endpoint={batch.endpoint_id}") as outcome:
+        sent = _send(sender, batch, began)
+    if outcome.failed:  # such as stored secrets of an unknown shape: no message is at fault, and all are released
+        with sender.store.writing_fast() as session:
+            endpoint_health.pause_after_fault(session, batch.endpoint_id, sender.clock())
     sender.speeds.note(batch.endpoint_id, len(sent), monotonic() - began)
     ours, following = _record(sender, batch, sent, began, look)
     _log_batch(batch, sent, ours)
@@ -148,15 +161,18 @@ def _attempt(sender: Sender, batch: Batch, message: Claimed, secrets: Sequence[s
     began = sender.clock()
     if secrets is None:
         return Sent(message, Retry("unsigned", None, b"", timedelta(0)), began, began)
-    headers = sign(secrets, message.event_id, int(began.timestamp()), message.body)
-    outcome = sender.deliver(batch.url, {**own, **headers}, message.body, sender.policy)
+    outcome: Outcome = Retry(FAULT, None, b"", timedelta(0))
+    with contained(f"deliver endpoint={batch.endpoint_id} event_id={message.event_id}"):
+        headers = sign(secrets, message.event_id, int(began.timestamp()), message.body)
+        outcome = sender.deliver(batch.url, {**own, **headers}, message.body, sender.policy)
     return Sent(message, outcome, began, sender.clock())
 
 
 def _decrypted(keys: Keyring, batch: Batch) -> tuple[list[str] | None, dict[str, str]]:
     """Return the decrypted secrets and custom headers; no secrets where none of the keys decrypts them."""
     try:
-        return [keys.decrypt(secret) for secret in batch.secrets], {name: keys.decrypt(value) for name, value in batch.headers.items()}
+        secrets = [keys.decrypt(secret) for secret in batch.secrets]
+        return secrets or None, {name: keys.decrypt(value) for name, value in batch.headers.items()}
     except InvalidToken:
         return None, {}
 
@@ -170,16 +186,49 @@ def _is_final_failure(sent: Sequence[Sent]) -> bool:
 
 
 def _record(sender: Sender, batch: Batch, sent: Sequence[Sent], began: float, look: ClaimFilter) -> tuple[set[int], Batch | None]:
-    """Record the results. Try again as long as the lease lasts, so that a short absence of the database sends nothing twice."""
+    """Record the results and claim the next batch. After a fault each result is recorded on its own, and nothing is claimed."""
+    with contained(f"record endpoint={batch.endpoint_id}"):
+        return _patiently(began, lambda: _record_and_claim(sender, batch, sent, look))
+    ours: set[int] = set()
+    for delivery in sent:
+        alone = replace(batch, messages=(delivery.message,))
+        with contained(f"record endpoint={batch.endpoint_id} event_id={delivery.message.event_id}") as outcome:
+            ours |= _patiently(began, partial(_record_one, sender, alone, delivery))
+        if outcome.failed:
+            _patiently(began, partial(_record_fault, sender, delivery.message))
+    unsent = [message for message in batch.messages if all(delivery.message is not message for delivery in sent)]
+    with sender.store.writing_fast() as session:
+        claim.release(session, unsent)
+    return ours, None
+
+
+def _patiently(began: float, work: Callable[[], Result]) -> Result:
+    """Do `work`, and again as long as the lease lasts, so that a short absence of the database sends nothing twice."""
     while True:
         try:
-            with sender.store.writing_fast() as session:
-                ours = results.record(session, batch, sent, sender.clock(), lambda: JITTER * sender.chance())
-                return ours, look.next(sender, session)
+            return work()
         except DATABASE_AWAY:
             if monotonic() - began + SETTLE_AGAIN_SECONDS > LEASE.total_seconds():
                 raise
             time.sleep(SETTLE_AGAIN_SECONDS)
+
+
+def _record_and_claim(sender: Sender, batch: Batch, sent: Sequence[Sent], look: ClaimFilter) -> tuple[set[int], Batch | None]:
+    with sender.store.writing_fast() as session:
+        ours = results.record(session, batch, sent, sender.clock(), lambda: JITTER * sender.chance())
+        return ours, look.next(sender, session)
+
+
+def _record_one(sender: Sender, batch: Batch, sent: Sent) -> set[int]:
+    with sender.store.writing_fast() as session:
+        return results.record(session, batch, [sent], sender.clock(), lambda: JITTER * sender.chance())
+
+
+def _record_fault(sender: Sender, message: Claimed) -> None:
+    with sender.store.writing_fast() as session:
+        row = session.get_one(Delivery, message.delivery_id, with_for_update=True)
+        if row.state == "pending" and row.attempt == message.attempt:
+            messages.record_fault(session, row, sender.clock())
 
 
 def _log_batch(batch: Batch, sent: Sequence[Sent], ours: Collection[int]) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.outbox import endpoint_events, events, messages, resync
 from survey_service.outbox.events import EndpointEvent
+from survey_service.store.faults import FAULT, PAUSE
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import circuit_breaker
 from survey_service.webhooks.retry import LONGEST_RETRY_AFTER
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 CLOCK_WARNING = timedelta(minutes=1)
 """Receivers refuse what is five minutes off their time. Less than this is the ordinary difference of two clocks."""
 
-OURS = "unsigned"
+OURS = ("unsigned", FAULT)
+"""Problems that say nothing about the endpoint."""
 
 log = logging.getLogger("discern.worker")
 
@@ -40,7 +42,7 @@ def apply_outcome(
     session: Session, endpoint: Endpoint, message: "Claimed", outcome: Outcome, now: datetime, *, is_probe: bool, gave_up: bool
 ) -> None:
     """Apply an outcome to the endpoint. The endpoint must be locked, and the message settled."""
-    if isinstance(outcome, Retry) and outcome.problem == OURS:
+    if isinstance(outcome, Retry) and outcome.problem in OURS:
         return
     _compare_clocks(endpoint, outcome)
     if isinstance(outcome, Delivered):
@@ -60,6 +62,13 @@ def apply_outcome(
         log.warning("endpoint=%s event=%s reason=%s percent=%s", endpoint.id, event.event_type, event.reason, event.percent)
     if endpoint.state == "disabled":
         drop_and_mark(session, endpoint, now)
+    session.add(endpoint)
+
+
+def pause_after_fault(session: Session, endpoint_id: str, now: datetime) -> None:
+    """Let an endpoint wait whose messages cannot be claimed by a fault of ours, so that the others are not held up by it."""
+    endpoint = session.get_one(Endpoint, endpoint_id, with_for_update={"key_share": True}, populate_existing=True)
+    endpoint.paused_until = now + PAUSE
     session.add(endpoint)
 
 
@@ -100,7 +109,7 @@ def _locked() -> Select[*tuple[Any, ...]]:
 def _changes(has_failed: bool, clock_off: float | None, outcome: Outcome) -> bool:
     if isinstance(outcome, Delivered):
         return has_failed or clock_off != _skew_seconds(outcome)
-    return isinstance(outcome, Rejected) or outcome.problem != OURS
+    return isinstance(outcome, Rejected) or outcome.problem not in OURS
 
 
 def _compare_clocks(endpoint: Endpoint, outcome: Outcome) -> None:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
 from survey_service.outbox import events, messages
 from survey_service.store import bulk
+from survey_service.store.faults import FAULT
 from survey_service.store.tables.columns import Json, UtcDateTime
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt
@@ -118,6 +119,9 @@ def _schedule_retry(session: Session, message: Claimed, outcome: Retry | Rejecte
     """Schedule the next attempt. Return whether the message was given up."""
     row = session.get_one(Delivery, message.delivery_id)
     if row.state != "pending":  # an earlier message of the batch has disabled the endpoint
+        return False
+    if outcome.problem == FAULT:
+        messages.record_fault(session, row, now)
         return False
     row.last_error = error_text(outcome)
     if is_probe and isinstance(outcome, Retry):

@@ -24,6 +24,7 @@ from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
+from survey_service.store.faults import FaultCounter, contained
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.worker.maintenance_process import AWAY
 
@@ -41,16 +42,29 @@ class Maintenance:
     store: Store
     clock: Clock = utc_now
     banks: Banks = field(default_factory=Banks)
+    faults: FaultCounter = field(default_factory=FaultCounter)
 
     def do(self, until: datetime | None = None) -> bool:
-        """Do some of each kind of work. Return whether there was any. With `until` only what was due by then."""
+        """Do some of each kind of work. Return whether there was any. With `until` only what was due by then.
+
+        A fault of one kind is logged, and the other kinds go on.
+        """
         settings, store, banks = self.settings, self.store, self.banks
-        handled = handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
-        resynced = publish.resync_some(store, banks, self.clock())
-        return bool(expire_sessions(store, banks, self.clock())) or handled or resynced
+        found = False
+        with contained("inbound events"):
+            found |= handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
+        with contained("resync"):
+            found |= publish.resync_some(store, banks, self.clock(), self.faults)
+        with contained("expired sessions"):
+            found |= bool(expire_sessions(store, banks, self.clock(), self.faults))
+        return found
 
     def prune(self) -> None:
         """Delete what is older than the retention."""
+        with contained("retention"):
+            self._prune()
+
+    def _prune(self) -> None:
         if self.settings.retention_days is not None:
             prune(self.store, self.banks, self.settings.retention_days, self.clock)
 

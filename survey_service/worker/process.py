@@ -18,7 +18,6 @@ from cryptography.fernet import InvalidToken
 from sqlmodel import select
 
 from survey_service.clock import Clock, utc_now
-from survey_service.crm import sync as crm
 from survey_service.crypto import Keyring
 from survey_service.egress.addresses import Policy
 from survey_service.ops import logs
@@ -105,7 +104,7 @@ class Worker:
             future.add_done_callback(self.request_stop)
 
     def request_stop(self, *_: object) -> None:
-        """Ask all threads to end. A thread that a bug has killed calls it too: half a worker must not look like a whole one."""
+        """Ask all threads to end. A thread that has ended by itself calls it too: half a worker must not look like a whole one."""
         self._stop_requests.put(None)
 
     def wait(self) -> None:
@@ -128,14 +127,22 @@ class Worker:
 
     def _sync_crm(self, until: datetime | None) -> None:
         """Send to CRMs, in a thread of its own, because a batch takes its time."""
+        self._repeat(partial(self._sync_one_batch, until), CRM_POLL_SECONDS, until, self._crm_idle)
+
+    def _sync_one_batch(self, until: datetime | None) -> bool:
+        if not pending_work.is_any_connection(self._store):
+            return False
+        from survey_service.crm import sync  # noqa: PLC0415  # with marshmallow, which a worker without connections does not need
+
         sender = self._sender
-        work = partial(crm.step, sender.store, sender.keys, sender.policy, sender.clock, due_by=until)
-        self._repeat(work, CRM_POLL_SECONDS, until, self._crm_idle)
+        return sync.step(sender.store, sender.keys, sender.policy, sender.clock, due_by=until)
 
     def _beat(self) -> None:
-        while not self._stop.is_set():
+        def beat() -> bool:
             self._heartbeat.beat()
-            self._stop.wait(BEAT_SECONDS)
+            return False
+
+        self._repeat(beat, BEAT_SECONDS)
         self._heartbeat.stop()
 
     def _run_maintenance(self) -> None:
@@ -155,15 +162,20 @@ class Worker:
     def _repeat(
         self, work: Callable[[], bool], pause: float, until: datetime | None = None, line: AbstractContextManager[Any] | None = None
     ) -> None:
+        """Do `work` until the worker stops, with a `pause` after each time that found nothing.
+
+        A fault of `work` is logged with its traceback, and the work is done again a little later: the other threads go on, and so does
+        this one. With `until` it ends the thread.
+        """
         retry_in = FIRST_RETRY_SECONDS
         while not self._stop.is_set():
             try:
                 found = work()
                 retry_in = FIRST_RETRY_SECONDS
-            except (*DATABASE_AWAY, maintenance_process.MaintenanceInterrupted) as problem:
+            except (Exception, SystemExit) as problem:
                 if until is not None:
                     raise
-                log.warning("database=away retry_in=%.1fs problem=%r", retry_in, str(getattr(problem, "orig", problem)).partition("\n")[0])
+                _log_problem(problem, retry_in)
                 self._stop.wait(retry_in)
                 retry_in = min(retry_in * 2, LONGEST_RETRY_SECONDS)
                 continue
@@ -172,6 +184,15 @@ class Worker:
             if not found:
                 with line or nullcontext():
                     self._stop.wait(pause)
+
+
+def _log_problem(problem: BaseException, retry_in: float) -> None:
+    """Log why some work failed: in one line when the database is away, else with the whole traceback."""
+    if isinstance(problem, (*DATABASE_AWAY, maintenance_process.MaintenanceInterrupted)):
+        reason = str(getattr(problem, "orig", problem)).partition("\n")[0]
+        log.warning("database=away retry_in=%.1fs problem=%r", retry_in, reason)
+    else:
+        log.error("fault retry_in=%.1fs", retry_in, exc_info=problem)
 
 
 def _share_one_heap() -> None:
@@ -190,6 +211,8 @@ def _is_readable(endpoint: Endpoint, keys: Keyring) -> bool:
         keys.decrypt(endpoint.secrets[0]["encrypted"])
     except InvalidToken:
         return False
+    except (LookupError, TypeError, AttributeError):  # of no shape that is known: each attempt says so, and nothing else waits for it
+        return True
     return True
 
 

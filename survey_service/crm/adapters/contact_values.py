@@ -7,6 +7,7 @@ from typing import Any
 from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from survey_service.outbox.events import flat as full_flat
 from survey_service.outbox.events import slug
+from survey_service.store.tables.core import MERGED
 
 PERSONA = "persona_p_"
 STATE = (
@@ -24,6 +25,9 @@ NUMBERS = ("persona_confidence", "persona_margin", "persona_evidence", "persona_
 NAMES = ("contact_id", "record_id", "external_id", "email", "email_sha256")
 IDENTITIES = ("record_id", "external_id", "email")
 OWN_SYSTEM = "crm"
+ATTRIBUTE = "attribute."
+"""How the name of a contact's attribute begins where a template refers to it."""
+SCALARS = (str, int, float, bool)
 
 
 def names(personas: Sequence[str]) -> tuple[str, ...]:
@@ -42,6 +46,18 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {**selected, "persona_updated_at": _milliseconds(facts["occurred_at"])}
 
 
+def is_name(ours: str, personas: Sequence[str]) -> bool:
+    """Whether a field or a template can refer to this value: one of ours, or an attribute of the contact."""
+    return ours in names(personas) or (ours.startswith(ATTRIBUTE) and ours != ATTRIBUTE)
+
+
+def kind_of_value(ours: str) -> str:
+    """Return what a field must be able to hold: "number", "boolean", "time" or "text"."""
+    if ours in NUMBERS or ours.startswith(PERSONA):
+        return "number"
+    return {"persona_is_decided": "boolean", "persona_updated_at": "time"}.get(ours, "text")
+
+
 def record_of(kind: str, config: ConnectionConfig, trace: str, facts: Mapping[str, Any]) -> Record | None:
     """Return the fields that a message sets, None when the CRM cannot find the contact.
 
@@ -57,12 +73,26 @@ def record_of(kind: str, config: ConnectionConfig, trace: str, facts: Mapping[st
     if by is None:
         return None
     ours = {"contact_id": contact["id"], "email_sha256": contact.get("email_sha256"), **found}
+    ours |= {ATTRIBUTE + name: value for name, value in contact.get("attributes", {}).items() if isinstance(value, SCALARS)}
     is_known = "assignment" in facts
     if is_known:
         ours |= flat(facts)
-    values = {theirs: _translated(config, theirs, ours.get(mine)) for theirs, mine in config.mapping.items()}
-    identity = Identity(by, str(found[by]), config.external_id.get("field", "") if by == "external_id" else "")
-    return Record(trace, identity, values, ours, may_create=config.create_contacts and is_known and by != "record_id")
+    may_create = config.create_contacts and is_known and by != "record_id"
+    return Record(
+        trace,
+        Identity(by, str(found[by]), config.external_id.get("field", "") if by == "external_id" else ""),
+        {theirs: _translated(config, theirs, ours.get(mine)) for theirs, mine in config.ours.items()},
+        ours,
+        may_create=may_create,
+        when_created={theirs: _given(source, ours) for theirs, source in config.when_created.items()} if may_create else {},
+        of_mapping=frozenset(theirs for theirs, mine in config.ours.items() if mine not in NAMES),
+    )
+
+
+def _given(source: Mapping[str, Any], ours: Mapping[str, Any]) -> Any:
+    """Return what a new record gets: the attribute, or the constant where the contact has none."""
+    value = ours.get(ATTRIBUTE + source.get("attribute", ""))
+    return source.get("constant") if value in (None, "") else value
 
 
 def _translated(config: ConnectionConfig, theirs: str, value: Any) -> Any:
@@ -71,7 +101,9 @@ def _translated(config: ConnectionConfig, theirs: str, value: Any) -> Any:
 
 
 def _named(contact: Mapping[str, Any], system: str) -> str | None:
-    return next((name["id"] for name in contact["external_ids"] if name["system"] == system), None)
+    """Return the contact's id in a system. The ids of records that were merged into another come last."""
+    found = [name for name in contact["external_ids"] if name["system"] == system]
+    return min(found, key=lambda name: name.get("type") == MERGED)["id"] if found else None
 
 
 def _milliseconds(stamp: str) -> str:

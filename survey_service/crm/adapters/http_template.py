@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from survey_service.crm.adapters.contact_values import ATTRIBUTE, is_name, names
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
 from survey_service.crm.adapters.protocol import Ask, ConnectionConfig, Record, Request, judge_by_status, no_token_request
 
@@ -64,15 +65,16 @@ def placeholders(template: Any) -> Iterator[str]:
             yield from placeholders(inner)
 
 
-def wrong(url: str, template: Mapping[str, Any], known: Sequence[str]) -> Iterator[tuple[str, str]]:
+def wrong(url: str, template: Mapping[str, Any], personas: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Return path and problem of everything in a template that is not possible."""
     for path, part in (("url", url), ("template.body", template.get("body")), ("template.headers", template.get("headers"))):
         if path == "template.headers" and list(placeholders(part)):
             yield path, "takes no placeholders: they belong in the address or the body"
             continue
         for name in placeholders(part):
-            if name not in known:
-                yield path, f'"{name}" is not a value that we have: choose from {", ".join(known)}'
+            if not is_name(name, personas):
+                known = ", ".join((*names(personas), f"{ATTRIBUTE}NAME"))
+                yield path, f'"{name}" is not a value that we have: choose from {known}'
     if PLACEHOLDER.search(url) and not ORIGIN.match(url):
         yield "url", "a placeholder may stand behind the host name only"
 

@@ -1,20 +1,36 @@
 """HubSpot: contacts updated, or created where that is wanted, a hundred at a time."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from marshmallow import fields
+
+from survey_service.crm.adapters.answers import (
+    UNEXPECTED,
+    AnswerSchema,
+    Objects,
+    judge_documented,
+    parse_each,
+    part,
+    read,
+    read_if_it_fits,
+)
 from survey_service.crm.adapters.client import FORM
 from survey_service.crm.adapters.contact_values import IDENTITIES as ALL
-from survey_service.crm.adapters.contact_values import NAMES, NUMBERS, PERSONA, STATE, field_of
+from survey_service.crm.adapters.contact_values import STATE, field_of
+from survey_service.crm.adapters.hubspot_properties import missing
 from survey_service.crm.adapters.protocol import (
-    AUTHORISATION_WAIT,
+    NOT_FOUND,
     RATE_LIMITED,
+    REFUSALS,
     UNAUTHORISED,
     Accepted,
-    Ask,
     ConnectionConfig,
+    Held,
     Judgement,
     Later,
     Pause,
@@ -25,110 +41,9 @@ from survey_service.crm.adapters.protocol import (
     Split,
     Verdict,
     bearer,
-    judge_by_status,
+    mapped_fields,
+    option_not_allowed,
 )
-
-PROPERTIES = "/crm/v3/properties/contacts"
-TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"  # noqa: S105
-SCOPES = ("crm.objects.contacts.write", "crm.schemas.contacts.read")
-SCOPE_TO_SET_UP = "crm.schemas.contacts.write"
-GROUP = {"name": "discern", "label": "Persona (Discern)"}
-TEXTS = ("string", "enumeration")
-BUILT_IN = "hs_"
-
-
-def missing(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
-    """Return missing scopes, properties with their types and options, and a missing unique property."""
-    answer = ask(Request("GET", config.url + PROPERTIES, bearer(token)))
-    if answer.status == 401:
-        return ["credentials: HubSpot does not take the token"]
-    if answer.status == 403:
-        return ["scope crm.schemas.contacts.read: the app does not have it, so its properties cannot be looked at"]
-    if answer.status != 200:
-        return [f"properties: HubSpot answered {answer.status}"]
-    there = {result["name"]: result for result in answer.json.get("results", ())}
-    problems = _missing_scopes(config, token, ask)
-    problems += [line for theirs, ours in sorted(config.mapping.items()) for line in _wrong(config, theirs, ours, there.get(theirs))]
-    if "external_id" in config.identity:
-        name = config.external_id["field"]
-        if name not in there:
-            problems.append(f"property {name}: is missing; make it with unique values, it holds your ids of contacts")
-        elif not there[name].get("hasUniqueValue"):
-            problems.append(f"property {name}: does not have unique values, so HubSpot cannot find contacts by it")
-    return problems
-
-
-def set_up(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
-    """Create the group and the properties that are missing; options of existing properties are left alone. Return a line for each."""
-    there = {result["name"] for result in ask(Request("GET", config.url + PROPERTIES, bearer(token))).json.get("results", ())}
-    wanted = [
-        definition(theirs, ours) for theirs, ours in config.mapping.items() if theirs not in there and not theirs.startswith(BUILT_IN)
-    ]
-    if not wanted:
-        return []
-    group = ask(Request("POST", f"{config.url}{PROPERTIES}/groups", bearer(token), GROUP))
-    if group.status not in (200, 201, 409):
-        return [f"group {GROUP['name']}: HubSpot answered {group.status}; the app needs the scope {SCOPE_TO_SET_UP}"]
-    return [_made(item, ask(Request("POST", config.url + PROPERTIES, bearer(token), item)).status) for item in wanted]
-
-
-def definition(theirs: str, ours: str) -> dict[str, Any]:
-    """Return the definition of a property for a value of ours."""
-    kind = _type_of(ours)
-    field = {"number": "number", "datetime": "date", "bool": "booleancheckbox"}.get(kind, "text")
-    label = theirs.replace("_", " ").capitalize()
-    made = {"name": theirs, "label": label, "groupName": GROUP["name"], "type": kind, "fieldType": field}
-    if ours.startswith(PERSONA) or ours in ("persona_confidence", "persona_margin"):
-        made["numberDisplayHint"] = "probability"
-    if kind == "bool":
-        pairs = (("Yes", "true"), ("No", "false"))
-        return {
-            **made,
-            "options": [{"label": label, "value": value, "displayOrder": i, "hidden": False} for i, (label, value) in enumerate(pairs)],
-        }
-    return made
-
-
-def _type_of(ours: str) -> str:
-    if ours in NUMBERS or ours.startswith(PERSONA):
-        return "number"
-    return {"persona_updated_at": "datetime", "persona_is_decided": "bool"}.get(ours, "string")
-
-
-def _wrong(config: ConnectionConfig, theirs: str, ours: str, found: Mapping[str, Any] | None) -> list[str]:
-    if found is None:
-        return [f"property {theirs}: is missing; make it with type {_type_of(ours)}, or run the set-up of this connection"]
-    if found["type"] == "enumeration" and _type_of(ours) == "string":
-        return _wrong_options(config, theirs, ours, found.get("options", ()))
-    fits = TEXTS if ours in (*STATE, *NAMES) and _type_of(ours) == "string" else (_type_of(ours), "string")
-    if found["type"] not in fits:
-        return [f"property {theirs}: is of type {found['type']}, {ours} needs {_type_of(ours)}"]
-    return []
-
-
-def _wrong_options(config: ConnectionConfig, theirs: str, ours: str, options: Sequence[Mapping[str, Any]]) -> list[str]:
-    there = {option["value"] for option in options}
-    shown = ", ".join(f'{option["value"]} ("{option["label"]}")' for option in options) or "none yet"
-    words = config.options.get(theirs)
-    if words is None and ours == "persona_top":
-        words = {persona: persona for persona in config.personas}
-    lacking = sorted({word for word in (words or {}).values() if word not in there})
-    return [f"property {theirs}: has no option {word}; it has {shown}: make it there, or choose with options.{theirs}" for word in lacking]
-
-
-def _missing_scopes(config: ConnectionConfig, token: str | None, ask: Ask) -> list[str]:
-    if "token" in config.credentials:
-        answer = ask(Request("POST", config.url + TOKEN_INFO, bearer(token), {"tokenKey": token}))
-    else:
-        answer = ask(Request("GET", f"{config.url}/oauth/v1/access-tokens/{token}", bearer(token)))
-    if answer.status != 200:
-        return [f"scopes: HubSpot answered {answer.status} when asked what the token may do"]
-    return [f"scope {scope}: the app does not have it" for scope in SCOPES if scope not in answer.json.get("scopes", ())]
-
-
-def _made(wanted: Mapping[str, Any], status: int) -> str:
-    return f"property {wanted['name']}: " + ("made" if status in (200, 201) else f"HubSpot answered {status}")
-
 
 __all__ = ["CREDENTIALS", "IDENTITIES", "MOST", "URL", "default_mapping", "judge", "missing", "requests", "token_request"]
 
@@ -138,7 +53,42 @@ CREDENTIALS = (frozenset({"token"}), frozenset({"client_id", "client_secret", "r
 IDENTITIES = ALL
 BATCH = "/crm/v3/objects/contacts/batch"
 TRANSIENT = ("RATE_LIMITS", "INTERNAL_ERROR", "TIMEOUT")
-NO_PROPERTY = b"PROPERTY_DOESNT_EXIST"
+MISSING = ("OBJECT_NOT_FOUND", "CONTACT_NOT_FOUND")
+NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
+NO_OPTION = ("INVALID_OPTION", "one of the allowed options")
+INVALID = "VALIDATION_ERROR"
+
+
+class ResultSchema(AnswerSchema):
+    """A contact that was written. The id is that of the record as it is now, which is not the one that was asked for after a merge."""
+
+    id = fields.String(required=True)
+    trace = fields.String(load_default="", allow_none=True, data_key="objectWriteTraceId")
+    properties = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True), load_default=dict, allow_none=True)
+
+
+class DetailSchema(AnswerSchema):
+    message = fields.String(load_default="", allow_none=True)
+    code = fields.String(load_default="", allow_none=True)
+    context = fields.Raw(load_default=None, allow_none=True)
+
+
+class ErrorSchema(AnswerSchema):
+    """An error of a whole request, or of one record in a 207."""
+
+    category = fields.String(load_default="", allow_none=True)
+    message = fields.String(load_default="", allow_none=True)
+    policy = fields.String(load_default="", allow_none=True, data_key="policyName")
+    context = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), load_default=dict, allow_none=True)
+    errors = Objects(load_default=list, allow_none=True)
+
+
+class BatchSchema(AnswerSchema):
+    results = Objects(required=True)
+    errors = Objects(load_default=list, allow_none=True)
+
+
+RESULT, DETAIL, ERROR, BATCH_ANSWER = ResultSchema(), DetailSchema(), ErrorSchema(), BatchSchema()
 
 
 def default_mapping(personas: Sequence[str]) -> dict[str, str]:
@@ -167,16 +117,19 @@ def requests(config: ConnectionConfig, token: str | None, records: Sequence[Reco
 
 def judge(request: Request, response: Response, now: datetime) -> Judgement:
     if response.status in (200, 201, 207):
-        return _judge_each(request.records, response.json)
-    if response.status == 429 and "retry-after" not in response.headers and response.json.get("policyName") == "DAILY":
+        return _judge_each(request.records, response)
+    error = read_if_it_fits(ERROR, response) or ERROR.load({})
+    if response.status == 429 and "retry-after" not in response.headers and error["policy"] == "DAILY":
         return Pause(f"{RATE_LIMITED}: the day's calls are used up", _until_midnight(now))
-    if response.status == 400 and NO_PROPERTY in response.body:
-        return Pause("a property is missing in HubSpot: test the connection to see which", AUTHORISATION_WAIT)
     if response.status == 403:
-        return Pause(f"{UNAUTHORISED}: a scope is missing, test the connection to see which", AUTHORISATION_WAIT)
-    if response.status in (400, 409, 422) and len(request.records) > 1:
-        return Split("refused")  # HubSpot refuses a whole batch for one bad record: halving finds it
-    return judge_by_status(request, response, now)
+        return Pause(f"{UNAUTHORISED}: a scope is missing, test the connection to see which")
+    if response.status in REFUSALS:
+        judge_documented(request, response, now)  # raises where the answer is not HubSpot's
+        verdict = _verdict(error, request.records, f"refused_{response.status}", response.body if len(request.records) == 1 else b"")
+        if response.status == 404 and isinstance(verdict, Refused):
+            verdict = replace(verdict, problem=NOT_FOUND)
+        return verdict if isinstance(verdict, Pause) else Split(verdict)  # one bad record has a whole batch refused: halving finds it
+    return judge_documented(request, response, now)
 
 
 def _kind(record: Record) -> tuple[bool, str]:
@@ -199,38 +152,78 @@ def _text(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _judge_each(records: Sequence[Record], answer: Mapping[str, Any]) -> dict[str, Verdict]:
+def _judge_each(records: Sequence[Record], response: Response) -> dict[str, Verdict | Pause]:
     """Return a verdict for each record. A record that the response does not mention is sent again."""
-    verdicts: dict[str, Verdict] = {}
-    for error in answer.get("errors") or ():
-        context = error.get("context") or {}
-        hit = [
-            record
-            for record in records
-            if record.trace in context.get("objectWriteTraceId", ()) or record.identity.value in context.get("ids", ())
-        ]
-        for record in hit if hit or len(records) > 1 else records:
-            verdicts[record.trace] = _refusal(error)
-    results = answer.get("results") or ()
-    for record in records:
-        if record.trace not in verdicts:
-            verdicts[record.trace] = Accepted() if any(_is_about(result, record) for result in results) else Later("not_in_answer")
-    return verdicts
+    answer = read(BATCH_ANSWER, response)
+    verdicts: dict[str, Verdict | Pause] = {}
+    for entry, error in zip(answer["errors"] or (), parse_each(ERROR, answer["errors"] or ()), strict=True):
+        for record in _meant_by(error, records) if error is not None else ():
+            verdicts[record.trace] = _verdict(error, [record], "unknown", part(entry))
+    rest = [record for record in records if record.trace not in verdicts]
+    return verdicts | _correlated(rest, answer["results"])
+
+
+def _meant_by(error: Mapping[str, Any], records: Sequence[Record]) -> Sequence[Record]:
+    context = error["context"] or {}
+    traces, ids = context.get("objectWriteTraceId", ()), context.get("ids", ())
+    hit = [record for record in records if record.trace in traces or record.identity.value in ids]
+    return hit if hit or len(records) > 1 else records
+
+
+def _correlated(records: Sequence[Record], entries: Sequence[Any]) -> dict[str, Verdict | Pause]:
+    """Tell by the results which records have arrived: by trace id, else by identity, else by position.
+
+    After a merge HubSpot answers under the id of the record that was made of both, and a contact that is found by a second address under
+    its first one. So when as many results as records are left, they are these records.
+    """
+    results = parse_each(RESULT, entries)
+    fits = [result for result in results if result is not None]
+    arrived = {result["trace"] for result in fits}
+    rest = [record for record in records if record.trace not in arrived]
+    left = [result for result in fits if result["trace"] not in {record.trace for record in records}]
+    for record in list(rest):
+        own = next((result for result in left if _is_about(result, record)), None)
+        if own is not None:
+            left.remove(own)
+            rest.remove(record)
+    unsaid = [result for result in left if not result["trace"]]
+    problem = UNEXPECTED if len(fits) < len(results) else "not_in_answer"
+    late: list[Record] = [] if len(unsaid) == len(rest) else rest
+    return {record.trace: Later(problem) if record in late else Accepted() for record in records}
 
 
 def _is_about(result: Mapping[str, Any], record: Record) -> bool:
-    """Whether a result is about a record: by trace id where the response has one, else by the identity that the request named."""
-    if result.get("objectWriteTraceId"):
-        return bool(result["objectWriteTraceId"] == record.trace)
+    """Whether a result without a trace id has the identity that the request named."""
+    if result["trace"]:
+        return False
     _, id_property = _kind(record)
-    found = result.get("properties", {}).get(id_property) if id_property else result.get("id")
+    found = (result["properties"] or {}).get(id_property) if id_property else result["id"]
     return str(found).lower() == record.identity.value.lower()
 
 
-def _refusal(error: Mapping[str, Any]) -> Verdict:
-    """Return the category and nothing else: the message may quote the contact."""
-    category = str(error.get("category") or "unknown")
-    return Later(category.lower()) if category in TRANSIENT else Refused(category.lower()[:60])
+def _verdict(error: Mapping[str, Any], records: Sequence[Record], unnamed: str, answer: bytes) -> Later | Refused | Held | Pause:
+    """Return what an error means. Its category and the names of properties are kept and nothing else: the message may quote the contact."""
+    category = str(error["category"] or unnamed)
+    said = "\n".join(_said(error))
+    named = mapped_fields(records, re.findall(r"\w+", said))
+    if NO_PROPERTY in said:
+        return Pause(f"property {', '.join(named) or 'of the mapping'}: is missing in HubSpot; test the connection to see which")
+    if named and any(sign in said for sign in NO_OPTION):
+        return Held(option_not_allowed(named), answer=answer)
+    if named and category == INVALID:
+        return Pause(f"property {', '.join(named)}: HubSpot refuses its value, its type or rules were changed; test the connection")
+    if category in TRANSIENT:
+        return Later(category.lower(), answer)
+    return Refused(NOT_FOUND if category in MISSING else category.lower()[:60], answer)
+
+
+def _said(error: Mapping[str, Any]) -> Iterator[str]:
+    """Return everything that an error says: in its message, in its context and in its details."""
+    yield error["message"] or ""
+    yield str(error["context"] or "")
+    for detail in parse_each(DETAIL, error["errors"] or ()):
+        if detail is not None:
+            yield from (detail["message"] or "", detail["code"] or "", str(detail["context"] or ""))
 
 
 def _until_midnight(now: datetime) -> timedelta:

@@ -102,6 +102,10 @@ class Contact(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
+MERGED = "merged"
+"""The type of an external id whose record its system has merged into another."""
+
+
 class ExternalId(SQLModel, table=True):
     """The id of the contact in another system."""
 

@@ -25,7 +25,10 @@ class Source(SQLModel, table=True):
 
 
 class InboundEvent(SQLModel, table=True):
-    """One event of a source, stored before it is acknowledged. `facts` are emptied as soon as the event is handled."""
+    """One event of a source, stored before it is acknowledged. `facts` are emptied as soon as the event is handled.
+
+    `faults` counts how often handling it has failed by a fault of ours.
+    """
 
     __tablename__ = "inbound_event"
     __table_args__ = (
@@ -42,6 +45,7 @@ class InboundEvent(SQLModel, table=True):
     due: datetime = moment()
     done_at: datetime | None = moment(nullable=True)
     problem: str | None = None
+    faults: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class ContactEvent(SQLModel, table=True):

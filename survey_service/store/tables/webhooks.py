@@ -31,6 +31,10 @@ class WorkerBeat(SQLModel, table=True):
 KINDS = ("hubspot", "salesforce", "brevo", "klaviyo", "http")
 
 
+NEW = "new"
+"""Why a connection is disabled that nobody has enabled yet."""
+
+
 class Connection(SQLModel, table=True):
     """What makes an endpoint a connection to a CRM: how our values become its fields, and by which ids it knows a contact.
 

@@ -21,10 +21,13 @@ class Connected:
     world: World
     crm: Crm
 
-    def connect(self, **given: Any) -> str:
+    def connect(self, *, enabled: bool = True, **given: Any) -> str:
+        """Add a connection and turn it on, without its test."""
         whole = {**HUBSPOT, "url": self.crm.url, "bank": BANK.bank.id, **given}
         with self.world.store.writing() as session:
             endpoint, _ = connections.add(session, self.world.settings, self.world.banks, whole, self.world.now)
+            if enabled:
+                connections.change(session, self.world.settings, self.world.banks, endpoint.id, {"state": "active"}, self.world.now)
             return endpoint.id
 
     def people(self, count: int, driver: float = 0.7) -> list[str]:

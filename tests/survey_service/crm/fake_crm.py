@@ -29,6 +29,7 @@ class Answer:
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None  # instead of `body`, as it is
 
 
 Behaviour = Callable[[Asked], Answer]
@@ -57,7 +58,8 @@ def crm(behaviour: Behaviour) -> Iterator[Crm]:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = made.take(Asked(self.command, self.path, headers, raw))
-            body = b"" if answer.status == 204 else json.dumps(answer.body).encode()
+            body = answer.raw if answer.raw is not None else json.dumps(answer.body).encode()
+            body = b"" if answer.status == 204 else body
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **answer.headers}.items():
                 self.send_header(name, value)

@@ -12,7 +12,7 @@ from openapi_core.testing import MockRequest
 
 from survey_service.crm.adapters import hubspot
 from survey_service.crm.adapters.client import call
-from survey_service.crm.adapters.hubspot import GROUP, definition
+from survey_service.crm.adapters.hubspot_properties import GROUP, definition
 from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from tests.survey_service.crm.fake_crm import crm
 from tests.survey_service.crm.fake_crm import hubspot as answers

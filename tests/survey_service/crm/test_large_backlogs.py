@@ -38,8 +38,8 @@ def test_claiming_for_a_crm_does_not_reread_its_backlog(unanalysed):
     world = unanalysed.world
 
     with blocks_read(world.store) as blocks, world.store.reading() as session:
-        assert batches.is_any_due(session, world.now, world.now)
-        batch = batches.claim(session, world.keys, world.now, world.now)
+        connection_id = batches.next_due(session, world.now, world.now)
+        batch = batches.claim(session, world.keys, connection_id, world.now, world.now)
 
     assert len(batch.rows) == 100
     assert max(blocks.values()) < MOST_BLOCKS, blocks
@@ -52,7 +52,7 @@ def test_a_crm_does_not_read_the_backlog_of_a_webhook(unanalysed):
     world = unanalysed.world
 
     with blocks_read(world.store) as blocks, world.store.reading() as session:
-        assert not batches.is_any_due(session, world.now, world.now)
+        assert batches.next_due(session, world.now, world.now) is None
 
     assert max(blocks.values()) < FEW_BLOCKS, blocks
 

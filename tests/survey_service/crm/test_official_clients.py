@@ -148,7 +148,7 @@ def test_salesforce_reports_each_record_in_a_200(there):
     """success:false is final for its record, a locked row is retried, and the token is requested once and sent to no other host."""
     there.connect(**SALESFORCE)
     there.people(3)
-    codes = {"crm-0": "INVALID_FIELD", "crm-1": "UNABLE_TO_LOCK_ROW"}
+    codes = {"crm-0": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "crm-1": "UNABLE_TO_LOCK_ROW"}
 
     def result(record: dict[str, Any]) -> dict[str, Any]:
         code = codes.get(record["Crm_Id__c"])
@@ -157,7 +157,7 @@ def test_salesforce_reports_each_record_in_a_200(there):
     there.crm.behaviour = salesforce_says(result)
     there.deliver_due()
     assert {row.contact_id: (row.state, row.last_error) for row in there.world.deliveries} == {
-        "ct_crm-0": ("dead", "invalid_field"),
+        "ct_crm-0": ("dead", "field_custom_validation_exception"),
         "ct_crm-1": ("pending", "unable_to_lock_row"),
         "ct_crm-2": ("delivered", None),
     }

@@ -40,7 +40,7 @@ def test_contacts_are_made_only_where_the_connection_says_so(there):
 
 
 def test_the_most_reliable_id_is_used_with_one_request_per_kind(there):
-    """The order is record id, external id property, email; a contact without any of them is dead."""
+    """The order is record id, external id property, email."""
     there.connect(identity=["record_id", "external_id", "email"], external_id={"field": "crm_id", "system": "shop"})
     people = there.people(3)
     there.named(people[0], "hubspot", "51")
@@ -52,17 +52,6 @@ def test_the_most_reliable_id_is_used_with_one_request_per_kind(there):
 
     found = {(input_.get("idProperty"), input_["id"]) for input_ in there.inputs}
     assert found == {(None, "51"), ("crm_id", "s-1"), ("email", "crm-2@example.com")}
-
-
-def test_a_contact_without_an_id_there_is_dead(there):
-    """A contact that the CRM does not find delays no other."""
-    there.connect(identity=["record_id"])
-    people = there.people(2)
-    there.named(people[1], "hubspot", "52")
-    there.world.store_belief(people[1], 0.8)
-    there.deliver_due()
-    assert sorted(there.world.states) == ["dead", "delivered", "superseded"]
-    assert "no_identity" in {row.last_error for row in there.world.deliveries}
 
 
 def test_one_bad_record_of_a_hundred_is_the_only_dead_one(there):

@@ -121,6 +121,14 @@ def test_orders_of_guests_are_ignored(service, change):
     assert handle_due_events(service) == 0
 
 
+@pytest.mark.parametrize("customer", [{"id": {"a": 1}}, {"id": [1]}, {"id": True}])
+def test_a_customer_of_another_shape_is_refused(service, customer):
+    """An object in the place of an id must not become the name of a contact."""
+    source = create_source(service, "shopify", survey="all")
+    assert paid(service, source, order={**ORDER, "customer": customer}).status_code == 400
+    assert handle_due_events(service) == 0
+
+
 def signed(service, source, body, **change):
     text = json.dumps(body)
     moment = change.get("moment", service.clock())

@@ -13,6 +13,8 @@ from survey_service.store.tables.core import SurveySession
 from survey_service.worker import maintenance_process
 from survey_service.worker.process import Worker
 from tests.processes import environment, process, until
+from tests.survey_service.crm.connected import Connected
+from tests.survey_service.crm.fake_crm import crm, hubspot
 from tests.survey_service.egress.hostile_receiver import Receiver, answers
 from tests.survey_service.service import a_service
 
@@ -39,6 +41,23 @@ def test_a_delivering_worker_loads_no_numerical_libraries_and_no_web_server(worl
     assert done.returncode == 0, done.stderr
     assert world.states == ["delivered"]
     assert HEAVY.intersection(done.stdout.split()) == set()
+
+
+def test_a_worker_with_a_connection_loads_no_numerical_libraries_either(world):
+    """marshmallow reads the answers of the CRM, and is loaded for that alone."""
+    world.publish()
+    with crm(hubspot) as there:
+        Connected(world, there).connect()
+        world.store_belief(world.contact(), 0.5)
+        known = environment(world.settings.database_url) | {
+            "DISCERN_SECRET_KEYS": world.settings.secret_keys[0],
+            "DISCERN_ALLOW_PRIVATE_TARGETS": "127.0.0.0/8",
+        }
+        done = subprocess.run([sys.executable, "-c", DELIVERS], env=known, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert world.states == ["delivered"]
+    assert HEAVY.intersection(done.stdout.split()) == {"marshmallow"}
 
 
 def test_maintenance_runs_in_a_process_that_ends_with_the_worker(database_url):

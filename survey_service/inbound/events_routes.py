@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 LARGEST_BATCH = 500 * 1024
 MOST_MESSAGES = 2500
 MOST_REASONS = 5
-MESSAGES_AT_ONCE, PAUSE_SECONDS = 100, 0.002
+MESSAGES_AT_ONCE, PAUSE_SECONDS = 25, 0.002
 """How many messages one transaction takes, and how long the next one waits: on SQLite respondents write in between."""
 
 KIND_OF_LETTER = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}

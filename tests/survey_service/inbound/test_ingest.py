@@ -253,5 +253,5 @@ def test_a_large_batch_is_taken_in_several_transactions(shop):
 
     assert shop.send("batch", {"batch": body}).status_code == 200
 
-    assert len(commits) == 3
+    assert len(commits) == 10
     assert shop.call("GET", "/api/v1/events").json["items"][0]["events"] == 250

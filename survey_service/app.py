@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from flask import Flask, request
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.banks import routes as authoring
@@ -38,6 +40,13 @@ from survey_service.webhooks import routes as webhooks
 VERSION = "0.1.0"
 
 
+class FastJson(DefaultJSONProvider):
+    """Writes responses with orjson, in a tenth of the time, in the order of the code and without escapes."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 class Application(Flask):
     """Flask without coroutines, and with a log that names the route of a failed request and not its address, which may be a token."""
 
@@ -64,7 +73,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         OPENAPI_URL_PREFIX="/api/v1",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    app.json.ensure_ascii, app.json.sort_keys = False, False  # type: ignore[attr-defined]
+    app.json = FastJson(app)
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies)  # type: ignore[method-assign]

@@ -157,7 +157,7 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
     event.listen(engine, "do_connect", partial(_require_file, sqlite_file(parsed)))
     event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, durable))
     return engine
 
 
@@ -191,12 +191,21 @@ def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
     connection.create_function(SQLITE_FUNCTION, 2, glob_matches, deterministic=True)
     for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    if synchronous == "NORMAL":  # these connections only write: nothing but _wait_to_write waits for the lock
+        connection.execute("PRAGMA busy_timeout = 0")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(durable: bool, connection: Connection) -> None:
     # A transaction that reads first cannot wait for another writer: it fails at once. So writers begin as writers.
     if connection.get_execution_options().get("discern_writes"):
-        _wait_to_write(connection.connection.driver_connection)
+        driver: Any = connection.connection.driver_connection
+        if durable:
+            driver.execute("PRAGMA busy_timeout = 0")
+        try:
+            _wait_to_write(driver)
+        finally:
+            if durable:
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return
     connection.exec_driver_sql("BEGIN")
 
@@ -204,18 +213,14 @@ def _begin_sqlite(connection: Connection) -> None:
 def _wait_to_write(connection: Any) -> None:
     """Wait for the lock of SQLite by asking often. SQLite itself would wait up to 100 ms and let a later writer go first."""
     deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as problem:
-                if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
-                    raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
-            sleep(LOOK_AGAIN_SECONDS)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
+        sleep(LOOK_AGAIN_SECONDS)
 
 
 def instance(model: type[Row], values: Mapping[str, Any]) -> Row:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, insert, select
 from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
+from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
 from survey_service.store.session import lock_by_name
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact, ExternalId, SurveySession
@@ -60,29 +61,38 @@ def lock_name(system: str, value: str) -> str:
 
 def find(session: Session, external_id: str, *, system: str = OWN_SYSTEM, lock: bool = False) -> Contact | None:
     """Return the contact that has the id `external_id` in `system`, or None."""
-    statement = select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == external_id)
-    return session.exec(statement.with_for_update(of=Contact, key_share=True) if lock else statement).first()
+    if lock:
+        return lock_owner(session, system, external_id)
+    return session.exec(select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == external_id)).first()
 
 
 def resolve(session: Session, contact_id: str, *, lock: bool = False) -> Contact:
     """Return the contact with our id `contact_id`, or the contact it was merged into. Raises NotFound, ContactErased."""
-    statement = select(Contact).where(Contact.id == contact_id)
-    contact = session.exec(statement.with_for_update(key_share=True) if lock else statement).first()
-    if contact is None:
+    contact = lock_present(session, [contact_id]).get(contact_id) if lock else session.get(Contact, contact_id)
+    if contact is not None and contact.merged_into is not None:
+        return resolve(session, contact.merged_into)
+    if contact is not None and contact.erased_at is None:
+        return contact
+    if contact is None and session.get(Contact, contact_id) is None:
         raise NotFound("There is no such contact.")
-    if contact.erased_at is not None:
-        raise ContactErased
-    return contact if contact.merged_into is None else resolve(session, contact.merged_into, lock=lock)
+    raise ContactErased
 
 
-def find_or_create(session: Session, keyring: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM) -> tuple[Contact, bool]:
-    """Return the contact, locked, and whether it is new. Raises ContactErased, and Invalid for an id that is too long."""
+def find_or_create(
+    session: Session, keyring: Keyring, external_id: str, now: datetime, system: str = OWN_SYSTEM, *, readmit: bool = False
+) -> tuple[Contact, bool]:
+    """Return the contact, locked, and whether it is new. With `readmit` the id of an erased contact is accepted again.
+
+    Raises ContactErased, and Invalid for an id that is too long.
+    """
     _check_length(external_id)
     lock_by_name(session, lock_name(system, external_id))
     existing = find(session, external_id, system=system, lock=True)
     if existing is not None:
         return existing, False
-    if find_erased_ids(session, keyring, [(system, external_id)]):
+    if readmit:
+        delete_erased_ids(session, keyring, [(system, external_id)])
+    elif find_erased_ids(session, keyring, [(system, external_id)]):
         raise ContactErased
     contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(contact)
@@ -98,9 +108,9 @@ def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[
     Fields that are given are set, attributes are merged, and null removes; other fields keep their values. An erased contact is created
     again only where `given` contains a consent to profiling. Raises ContactErased, and Conflict for an id of another contact.
     """
-    if given.get("consent", {}).get("profiling"):
-        delete_erased_ids(session, keyring, [(OWN_SYSTEM, external_id)])
-    contact, is_new = find_or_create(session, keyring, external_id, now)
+    others = {(external["system"], external["id"]) for external in given.get("external_ids", ())}
+    lock_by_name(session, *sorted(lock_name(*key) for key in {(OWN_SYSTEM, external_id), *others}))
+    contact, is_new = find_or_create(session, keyring, external_id, now, readmit=bool(given.get("consent", {}).get("profiling")))
     update_fields(contact, given, now)
     for external in given.get("external_ids", ()):
         add_external_id(session, keyring, contact, external["system"], external["id"], external["type"])
@@ -135,13 +145,13 @@ def _check_length(external_id: str) -> None:
 
 
 def find_or_create_all(session: Session, keyring: Keyring, external_ids: Sequence[str], now: datetime) -> dict[str, Contact]:
-    """Return the contacts by external id, existing or created, in a constant number of statements. Erased contacts are left out."""
-    contacts = _find_all(session, external_ids)
+    """Return the contacts by external id, locked, existing or created, in a constant number of statements. Erased contacts are left out."""
+    contacts = _lock_all(session, external_ids)
     missing = sorted(set(external_ids) - contacts.keys())
     if not missing:
         return contacts
     lock_by_name(session, *[lock_name(OWN_SYSTEM, external_id) for external_id in missing])
-    contacts |= _find_all(session, missing)  # another transaction may have created them before we got the lock
+    contacts |= _lock_all(session, missing)  # another transaction may have created them before we got the lock
     erased = find_erased_ids(session, keyring, [(OWN_SYSTEM, external_id) for external_id in missing])
     created = [
         (external_id, new_id("ct")) for external_id in missing if external_id not in contacts and (OWN_SYSTEM, external_id) not in erased
@@ -151,12 +161,16 @@ def find_or_create_all(session: Session, keyring: Keyring, external_ids: Sequenc
         session.execute(insert(Contact), [{"id": contact_id, **blank} for _, contact_id in created])
         rows = [{"system": OWN_SYSTEM, "value": external_id, "type": "id", "contact_id": contact_id} for external_id, contact_id in created]
         session.execute(insert(ExternalId), rows)
-    return contacts | _find_all(session, [external_id for external_id, _ in created])
+    return contacts | _lock_all(session, [external_id for external_id, _ in created])
 
 
-def _find_all(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
-    statement = select(ExternalId.value, Contact).join(Contact).where(ExternalId.system == OWN_SYSTEM)
-    return dict(session.exec(statement.where(col(ExternalId.value).in_(external_ids))).all())
+def _lock_all(session: Session, external_ids: Sequence[str]) -> dict[str, Contact]:
+    owners = select(ExternalId.value, ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, col(ExternalId.value).in_(external_ids))
+    while True:
+        before = dict(session.exec(owners).all())
+        contacts = lock_contacts(session, before.values())
+        if dict(session.exec(owners).all()) == before:
+            return {value: contacts[contact_id] for value, contact_id in before.items()}
 
 
 def update_fields(contact: Contact, given: Mapping[str, Any], now: datetime) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 from sqlmodel import Session, col, delete, select, update
 
 from survey_service.belief.recompute import banks_of, infer_belief
+from survey_service.contacts.directory import resolve
 from survey_service.contacts.views import external_ids_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link
@@ -17,16 +19,16 @@ from survey_service.store.tables.webhooks import Acknowledged
 NO_DATE = "0001-01-01T00:00:00+00:00"
 
 
-def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datetime) -> bool:
-    """Merge the contact `gone_id` into `kept_id`. Return False where they are merged already.
+def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datetime) -> Contact:
+    """Merge the contact that `gone_id` stands for into that of `kept_id`, and return the contact that is kept.
 
     The evidence afterwards does not depend on which of them is kept, and merging again changes nothing. Of two answers to the same
-    question the later one counts. Fields with a single value are taken from the contact that changed last.
+    question the later one counts. Fields with a single value are taken from the contact that changed last. Raises ContactErased where one
+    of them was erased, NotFound.
     """
-    pair = lock_pair(session, gone_id, kept_id)
-    gone, kept = pair[gone_id], pair[kept_id]
-    if kept.id in (gone.id, gone.merged_into):
-        return False
+    gone, kept = lock_pair(session, gone_id, kept_id)
+    if gone.id == kept.id:
+        return kept
     banks_with_evidence = banks_of(session, banks, gone, kept)
     former = {"id": gone.id, "external_ids": external_ids_of(session, [gone])[gone.id]}
     _merge_fields(gone, kept, now)
@@ -36,16 +38,16 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     publish.publish_merge(session, kept, former, now)
     for bank, version in banks_with_evidence:
         publish.store_and_publish(session, kept, infer_belief(session, kept, bank, version, now), "merge", now, ended=True)
-    return True
+    return kept
 
 
-def lock_pair(session: Session, first_id: str, second_id: str) -> dict[str, Contact]:
-    """Lock two contacts and return them by id. As everywhere, sessions are locked first, then contacts by their ids."""
-    ids = [first_id, second_id]
-    sessions = select(SurveySession.id).where(col(SurveySession.contact_id).in_(ids)).order_by(col(SurveySession.id))
-    session.exec(sessions.with_for_update()).all()
-    pair = select(Contact).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update(key_share=True)
-    return {contact.id: contact for contact in session.exec(pair.execution_options(populate_existing=True))}
+def lock_pair(session: Session, first_id: str, second_id: str) -> tuple[Contact, Contact]:
+    """Lock the contacts that two ids stand for now and return them; both are the same where they were merged already.
+
+    Raises ContactErased, NotFound.
+    """
+    lock_present(session, (first_id, second_id))
+    return resolve(session, first_id, lock=True), resolve(session, second_id, lock=True)
 
 
 def _merge_fields(gone: Contact, kept: Contact, now: datetime) -> None:

@@ -14,6 +14,7 @@ from survey_service.belief.evidence import evidence_about_all
 from survey_service.outbox import publish
 from survey_service.outbox.messages import BULK
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -33,12 +34,13 @@ def recompute(store: Store, banks: Banks, bank: str, clock: Callable[[], datetim
     while True:
         with store.writing() as session:
             compiled, version = banks.latest(session, bank)
-            contacts = session.exec(_contacts_with_evidence(bank, bool(compiled.bank.signals), after).with_for_update()).all()
-            if not contacts:
+            ids = session.exec(_contacts_with_evidence(bank, bool(compiled.bank.signals), after)).all()
+            if not ids:
                 return changed
-            changed += _recompute_batch(session, compiled, version, list(contacts), clock())
-            after = contacts[-1].id
-        watch(len(contacts))
+            contacts = [contact for contact in lock_contacts(session, ids).values() if _is_present(contact)]
+            changed += _recompute_batch(session, compiled, version, contacts, clock())
+            after = ids[-1]
+        watch(len(ids))
 
 
 def count_contacts(session: Session, banks: Banks, bank: str) -> int:
@@ -52,7 +54,12 @@ def _contacts_with_evidence(bank: str, has_signals: bool, after: str, limit: int
     has_evidence: ColumnElement[bool] = exists().where(col(Belief.contact_id) == col(Contact.id), col(Belief.bank) == bank)
     if has_signals:
         has_evidence = or_(has_evidence, exists().where(col(ContactEvent.contact_id) == col(Contact.id)))
-    return select(Contact).where(col(Contact.id) > after, has_evidence).order_by(col(Contact.id)).limit(limit)
+    return select(Contact.id).where(col(Contact.id) > after, has_evidence).order_by(col(Contact.id)).limit(limit)
+
+
+def _is_present(contact: Contact) -> bool:
+    """Whether the contact was neither erased nor merged into another while this transaction waited for it."""
+    return contact.erased_at is None and contact.merged_into is None
 
 
 def _recompute_batch(session: Session, bank: CompiledBank, version: int, contacts: list[Contact], now: datetime) -> int:

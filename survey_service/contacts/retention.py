@@ -11,6 +11,7 @@ from sqlmodel import Session, col, delete, or_, select
 from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.outbox import publish
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_contacts, lock_present
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent
@@ -83,6 +84,7 @@ def _delete_sessions(session: Session, before: datetime) -> list[str]:
     ended = select(SurveySession.id, SurveySession.contact_id).where(SurveySession.status != "open", SurveySession.last_at < before)
     rows = _fetch_batch(session, ended.order_by(col(SurveySession.last_at)))
     ids = [row.id for row in rows]
+    lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(ids)))
     session.execute(delete(Answer).where(col(Answer.session_id).in_(ids)))
     session.execute(delete(SurveySession).where(col(SurveySession.id).in_(ids)))
@@ -93,6 +95,7 @@ def _delete_events(session: Session, before: datetime) -> list[str]:
     """Return the contact id of each deleted event."""
     old = select(ContactEvent.id, ContactEvent.contact_id).where(ContactEvent.received_at < before)
     rows = _fetch_batch(session, old.order_by(col(ContactEvent.id)))
+    lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
     return [row.contact_id for row in rows]
 
@@ -125,7 +128,9 @@ def _delete_contacts(session: Session, before: datetime) -> int:
     data = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
     merge_targets = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
     old = select(Contact.id).where(Contact.updated_at < before, ~or_(*data), col(Contact.id).not_in(merge_targets))
-    ids = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
+    found = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
+    lock_contacts(session, found)
+    ids = list(session.exec(old.where(col(Contact.id).in_(found))))  # without those that got data while this transaction waited
     for table in (Belief, Acknowledged, MissedContact):
         session.execute(delete(table).where(col(table.contact_id).in_(ids)))
     session.execute(delete(Contact).where(col(Contact.id).in_(ids)))
@@ -133,8 +138,7 @@ def _delete_contacts(session: Session, before: datetime) -> int:
 
 
 def _recompute_beliefs(session: Session, banks: Banks, contact_ids: Sequence[str], now: datetime) -> None:
-    contacts = select(Contact).where(col(Contact.id).in_(set(contact_ids))).order_by(col(Contact.id)).with_for_update()
-    for contact in session.exec(contacts).all():
+    for contact in {contact.id: contact for contact in lock_present(session, contact_ids).values()}.values():
         for bank, version in banks_of(session, banks, contact):
             if session.get(Belief, (contact.id, bank.bank.id)) is not None:
                 updated_at, contact.updated_at = contact.updated_at, now

@@ -56,7 +56,7 @@ def merge(body: MergeRequest) -> dict[str, Any]:
     with p.store.writing() as session:
         kept = directory.resolve_reference(session, body.into, "into")
         gone = directory.resolve_reference(session, body.from_, "from")
-        merging.merge(session, p.banks, gone.id, kept.id, p.now())
+        kept = merging.merge(session, p.banks, gone.id, kept.id, p.now())
         return views.contact_view(session, p.banks, kept, p.now())
 
 

@@ -11,6 +11,7 @@ from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
 from survey_service.outbox.messages import next_sequence
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import Link, LinkSession
@@ -49,7 +50,7 @@ def unlink_wrong_recipient(session: Session, banks: Banks, link: Link, now: date
 
 
 def _lock_contact(session: Session, link: Link) -> Contact:
-    return session.exec(select(Contact).where(Contact.id == link.contact_id).with_for_update()).one()
+    return lock_contacts(session, [link.contact_id])[link.contact_id]
 
 
 def _move_answers(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:

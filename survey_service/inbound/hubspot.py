@@ -84,7 +84,7 @@ def _merge(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
         return Handled("not_known")
     kept = contacts[0]
     for gone in contacts[1:]:
-        merging.merge(context.session, context.banks, gone.id, kept.id, context.now)
+        kept = merging.merge(context.session, context.banks, gone.id, kept.id, context.now)
     directory.add_external_id(context.session, context.keys, kept, SYSTEM, facts["kept"], "vid")
     return Handled()
 

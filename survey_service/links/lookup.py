@@ -39,10 +39,16 @@ class ContactOptedOut(Invalid):
 
 
 def find_link(session: Session, tokens: LinkTokens, token: str, now: datetime, *, lock: bool = False) -> tuple[Link, Target]:
-    """Return a usable link and the target of its URL. Raises LinkInvalid, LinkRevoked, LinkExpired, ContactOptedOut."""
+    """Return a usable link and the target of its URL. With `lock` its contact and the link are locked.
+
+    Raises LinkInvalid, LinkRevoked, LinkExpired, ContactOptedOut.
+    """
     link_id, target = tokens.read(token)
-    statement = select(Link, Contact).join(Contact).where(Link.id == link_id)
-    row = session.exec(statement.with_for_update(of=Link) if lock else statement).first()
+    statement = select(Link, Contact).select_from(Contact).join(Link).where(Link.id == link_id)
+    locked = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+    row = session.exec(locked if lock else statement).first()
+    while row is None and lock and session.exec(select(Link.id).where(Link.id == link_id)).first():
+        row = session.exec(locked).first()  # the contact was merged into another while we waited
     if row is None:
         raise LinkInvalid(errors=[{"path": "link", "message": "does not exist any more"}])
     link, contact = row

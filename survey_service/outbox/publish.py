@@ -19,6 +19,7 @@ from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_windo
 from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
 from survey_service.outbox.messages import BULK, INTERACTIVE, next_sequence
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
@@ -118,7 +119,7 @@ def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, ban
     if contact.erased_at is not None:
         _publish_end(session, endpoint, contact, ERASED, {"contact": {"id": contact.id, "external_ids": []}}, now)
     elif contact.merged_into is not None:
-        kept = session.exec(select(Contact).where(Contact.id == contact.merged_into).with_for_update()).one()
+        kept = lock_contacts(session, [contact.merged_into])[contact.merged_into]
         _publish_end(session, endpoint, kept, MERGED, {"merged": {"id": contact.id, "external_ids": []}}, now)
     for belief in session.exec(select(Belief).where(Belief.contact_id == contact.id).order_by(col(Belief.bank))).all():
         event_type = UPDATED if is_wanted(endpoint, UPDATED) else DECIDED
@@ -272,8 +273,9 @@ def resync_some(store: Store, banks: Banks, now: datetime) -> bool:
 
 
 def _resync(session: Session, banks: Banks, endpoint_id: str, ids: list[str], now: datetime) -> None:
-    locked = select(Contact).where(col(Contact.id).in_(ids)).order_by(col(Contact.id)).with_for_update()
-    contacts = session.scalars(locked).all()
+    targets = session.scalars(select(col(Contact.merged_into)).where(col(Contact.id).in_(ids)))
+    locked = lock_contacts(session, [*ids, *targets])
+    contacts = [locked[contact_id] for contact_id in ids if contact_id in locked]
     endpoint = session.get_one(Endpoint, endpoint_id)
     for contact in contacts if endpoint.state == "active" and not endpoint.awaits_ping else ():
         it = delete(MissedContact).where(col(MissedContact.endpoint_id) == endpoint_id, col(MissedContact.contact_id) == contact.id)

@@ -17,7 +17,7 @@ from question_bank.languages import negotiate
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
 from survey_service.contacts.directory import OWN_SYSTEM, resolve
-from survey_service.contacts.merging import merge
+from survey_service.contacts.merging import lock_pair, merge
 from survey_service.contacts.views import external_ids_of
 from survey_service.errors import Conflict
 from survey_service.links.unconfirmed import reopen_for_confirmation
@@ -215,11 +215,11 @@ def identify(
     """
     interview = open_interview(session, banks, session_id, token, now, lock=False)
     # After the check of the token: otherwise this call would tell anybody whether a link is valid.
-    contact = resolve(session, contact_id(session))
-    if interview.contact.id != contact.id:
-        if any(name["system"] == OWN_SYSTEM for name in external_ids_of(session, [interview.contact])[interview.contact.id]):
+    mine, contact = lock_pair(session, interview.contact.id, contact_id(session))
+    if mine.id != contact.id:
+        if any(name["system"] == OWN_SYSTEM for name in external_ids_of(session, [mine])[mine.id]):
             raise OtherContact
-        merge(session, banks, interview.contact.id, contact.id, now)
+        merge(session, banks, mine.id, contact.id, now)
         session.flush()
     return look(session, banks, session_id, token, now)
 

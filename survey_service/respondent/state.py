@@ -51,7 +51,7 @@ class Log:
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
     """Return a session and its contact, or None where there is no such session.
 
-    With `lock` it also returns None where the contact was merged into another while this call waited for the lock: look again.
+    With `lock` it also returns None where the session came to belong to another contact while this call waited: look again.
     """
     found = session.connection().execute(_session(lock), {"session": session_id}).first()
     if found is None:
@@ -74,8 +74,14 @@ def log_of(session: Session, row: SurveySession) -> Log:
 
 @cache  # building the statement takes longer than running it
 def _session(lock: bool) -> Select[*tuple[Any, ...]]:
-    both = select(*SESSION.c, *CONTACT.c).join(CONTACT, SESSION.c.contact_id == CONTACT.c.id).where(SESSION.c.id == bindparam("session"))
+    joined = CONTACT.join(SESSION, SESSION.c.contact_id == CONTACT.c.id)  # PostgreSQL locks rows in the order of the tables
+    both = select(*SESSION.c, *CONTACT.c).select_from(joined).where(SESSION.c.id == bindparam("session"))
     return both.with_for_update() if lock else both
+
+
+@cache
+def _exists() -> Select[tuple[str]]:
+    return select(SESSION.c.id).where(SESSION.c.id == bindparam("session"))
 
 
 @cache
@@ -249,8 +255,8 @@ class Interview:
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
     """Return the session with its contact, locked against other writers. `token` None trusts the caller. Raises NotFound, BadToken."""
     found = session_and_contact(session, session_id, lock=lock)
-    if found is None and lock:  # the contact may have been merged into another meanwhile, to which the session belongs now
-        found = session_and_contact(session, session_id, lock=lock)
+    while found is None and lock and session.connection().execute(_exists(), {"session": session_id}).first():
+        found = session_and_contact(session, session_id, lock=lock)  # the contact was merged into another while we waited
     if found is None:
         raise NotFound("There is no such session.")
     row, contact = found

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from survey_service.contacts import directory
 from survey_service.errors import Conflict, NotFound
 from survey_service.outbox import messages
+from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
 from survey_service.webhooks import endpoints
@@ -57,12 +58,7 @@ def retry(session: Session, delivery_id: int, now: datetime) -> Delivery:
 
     A dead one takes its place behind the pending messages of the same contact. Raises NotFound, EndpointDisabled, NotRetriable.
     """
-    row = session.get(Delivery, delivery_id)
-    if row is None:
-        raise NotFound(f"There is no delivery {delivery_id}.")
-    contact = None
-    if row.contact_id is not None:  # contact before delivery: places are counted under its lock
-        contact = session.exec(select(Contact).where(Contact.id == row.contact_id).with_for_update()).first()
+    contact = _lock_contact_of(session, delivery_id)  # before the delivery: places are counted under its lock
     # Not waited for: a worker that holds the row is settling it, and may be waiting for the contact.
     mine = select(Delivery).where(Delivery.id == delivery_id).with_for_update(skip_locked=True)
     row = session.exec(mine.execution_options(populate_existing=True)).first()
@@ -97,15 +93,28 @@ def retry_many(
     dead += [col(Delivery.created_at) < end] if end else []
     chosen = select(Delivery.id, Delivery.contact_id).where(*dead).order_by(col(Delivery.id)).limit(AT_ONCE)
     wanted = list(session.exec(chosen))
-    concerned = select(Contact).where(col(Contact.id).in_({contact for _, contact in wanted})).order_by(col(Contact.id)).with_for_update()
-    contacts = {contact.id: contact for contact in session.exec(concerned)}
-    rows = select(Delivery).where(col(Delivery.id).in_([number for number, _ in wanted]), *dead).order_by(col(Delivery.id))
+    contacts = lock_contacts(session, [contact for _, contact in wanted])
+    # Without those of a contact that was merged into another meanwhile: whose places these are counted among is not locked.
+    about = or_(col(Delivery.contact_id).is_(None), col(Delivery.contact_id).in_(contacts))
+    rows = select(Delivery).where(col(Delivery.id).in_([number for number, _ in wanted]), about, *dead).order_by(col(Delivery.id))
     again = session.exec(rows.with_for_update(skip_locked=True)).all()
     for row in again:
         _make_due(session, row, contacts.get(row.contact_id or ""), now)
         row.lane = messages.BULK
     session.flush()
     return len(again), session.exec(select(func.count()).select_from(Delivery).where(*dead)).one()
+
+
+def _lock_contact_of(session: Session, delivery_id: int) -> Contact | None:
+    """Lock the contact that a delivery is about and return it, None where it is about none. Raises NotFound."""
+    about = select(Delivery.contact_id).where(Delivery.id == delivery_id)
+    while True:
+        found = session.exec(about).all()
+        if not found:
+            raise NotFound(f"There is no delivery {delivery_id}.")
+        contacts = lock_contacts(session, found)
+        if session.exec(about).all() == found:
+            return contacts.get(found[0] or "")
 
 
 def _make_due(session: Session, row: Delivery, contact: Contact | None, now: datetime) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from survey_service.contacts.erasure import erase
-from survey_service.contacts.merging import lock_pair, merge
+from survey_service.contacts.merging import merge
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Acknowledged, Delivery
 from survey_service.webhooks import results
@@ -44,7 +44,6 @@ def erase_contact(world):
 
 def merge_contacts(world):
     with world.store.writing() as session:
-        lock_pair(session, "ct_0", "ct_1")
         merge(session, world.banks, "ct_0", "ct_1", world.now)
 
 

@@ -1,0 +1,53 @@
+"""Lock contacts, and look again: while a writer waits for a lock, another may erase or merge the contact, or move what led to it.
+
+All writers lock in one order: names of external ids, then contacts by their ids, then what belongs to a contact (its sessions, links and
+messages). On SQLite a writer is alone, so that it waits before its first statement and what it reads stays true.
+"""
+
+from collections.abc import Iterable
+
+from sqlmodel import Session, col, select
+
+from survey_service.store.tables.core import Contact, ExternalId
+
+
+def lock_contacts(session: Session, contact_ids: Iterable[str | None]) -> dict[str, Contact]:
+    """Lock these rows and return them by id as they are now, erased and merged ones too. An id that has no row is left out."""
+    wanted = {contact_id for contact_id in contact_ids if contact_id is not None}
+    if not wanted:
+        return {}
+    rows = select(Contact).where(col(Contact.id).in_(wanted)).order_by(col(Contact.id)).with_for_update(key_share=True)
+    return {contact.id: contact for contact in session.exec(rows.execution_options(populate_existing=True))}
+
+
+def lock_present(session: Session, contact_ids: Iterable[str]) -> dict[str, Contact]:
+    """Lock the contacts that these ids stand for now and return them by the ids given.
+
+    A merged contact is replaced by the one that it was merged into. Erased and unknown contacts are left out.
+    """
+    targets = {contact_id: contact_id for contact_id in contact_ids}
+    while True:
+        targets = {given: _merge_target(session, target) for given, target in targets.items()}
+        locked = lock_contacts(session, targets.values())
+        present = {given: locked[target] for given, target in targets.items() if target in locked}
+        if all(contact.merged_into is None for contact in present.values()):
+            return {given: contact for given, contact in present.items() if contact.erased_at is None}
+
+
+def lock_owner(session: Session, system: str, value: str) -> Contact | None:
+    """Lock the contact that has this external id and return it, or None where nobody has it."""
+    named = select(Contact).join(ExternalId).where(ExternalId.system == system, ExternalId.value == value)
+    locked = named.with_for_update(of=Contact, key_share=True).execution_options(populate_existing=True)
+    owner = select(ExternalId.contact_id).where(ExternalId.system == system, ExternalId.value == value)
+    while True:
+        contact = session.exec(locked).first()
+        if contact is None or session.get_bind().dialect.name == "sqlite" or session.exec(owner).first() == contact.id:
+            return contact
+
+
+def _merge_target(session: Session, contact_id: str) -> str:
+    """Return the id of the contact that this one was merged into, directly or over others; its own id where it was not."""
+    merged_into = select(Contact.merged_into).where(Contact.id == contact_id)
+    while (target := session.exec(merged_into).first()) is not None:
+        contact_id, merged_into = target, select(Contact.merged_into).where(Contact.id == target)
+    return contact_id

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlmodel import Session
+
 from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
@@ -53,11 +55,14 @@ def page(query: ContactQuery) -> dict[str, Any]:
 def merge(body: MergeRequest) -> dict[str, Any]:
     """Merge two contacts: `into` receives the data of `from`. Merging again changes nothing."""
     p = parts()
-    with p.store.writing() as session:
-        kept = directory.resolve_reference(session, body.into, "into")
+
+    def act(session: Session) -> dict[str, Any]:
+        into = directory.resolve_reference(session, body.into, "into")
         gone = directory.resolve_reference(session, body.from_, "from")
-        kept = merging.merge(session, p.banks, gone.id, kept.id, p.now())
+        kept = merging.merge(session, p.banks, gone.id, into.id, p.now())
         return views.contact_view(session, p.banks, kept, p.now())
+
+    return p.transact(act)
 
 
 @blueprint.get("/<string:external_id>")
@@ -79,10 +84,12 @@ def read(query: SystemQuery, external_id: str) -> dict[str, Any]:
 def put(given: dict[str, Any], external_id: str) -> Any:
     """Create or update a contact."""
     p = parts()
-    with p.store.writing() as session:
+
+    def act(session: Session) -> tuple[dict[str, Any], int]:
         contact, is_new = directory.upsert(session, p.keys, external_id, given, p.now())
-        view = views.contact_view(session, p.banks, contact, p.now())
-    return view, 201 if is_new else 200
+        return views.contact_view(session, p.banks, contact, p.now()), 201 if is_new else 200
+
+    return p.transact(act)
 
 
 @blueprint.delete("/<string:external_id>")
@@ -92,8 +99,7 @@ def put(given: dict[str, Any], external_id: str) -> Any:
 def remove(query: SystemQuery, external_id: str) -> None:
     """Erase a contact, notify every endpoint, revoke their links, and refuse further data about them."""
     p = parts()
-    with p.store.writing() as session:
-        erase(session, p.keys, views.get_contact(session, external_id, query.system, lock=True), p.now())
+    p.transact(lambda session: erase(session, p.keys, views.get_contact(session, external_id, query.system, lock=True), p.now()))
 
 
 @blueprint.get("/<string:external_id>/export")
@@ -126,10 +132,13 @@ def timeline(query: TimelineQuery, external_id: str) -> dict[str, Any]:
 def put_label(body: LabelRequest, external_id: str) -> dict[str, Any]:
     """Label a contact with a persona, and say how reliable such labels are. A label is evidence like an answer."""
     p = parts()
-    with p.store.writing() as session:
+
+    def act(session: Session) -> dict[str, Any]:
         contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
         set_label(session, p.banks, contact, body.bank, body.persona, body.reliability, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
+
+    return p.transact(act)
 
 
 @blueprint.delete("/<string:external_id>/label/<string:bank>")
@@ -138,10 +147,13 @@ def put_label(body: LabelRequest, external_id: str) -> dict[str, Any]:
 def delete_label(external_id: str, bank: str) -> dict[str, Any]:
     """Remove a label."""
     p = parts()
-    with p.store.writing() as session:
+
+    def act(session: Session) -> dict[str, Any]:
         contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
         remove_label(session, p.banks, contact, bank, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
+
+    return p.transact(act)
 
 
 @blueprint.post("/<string:external_id>/identity")
@@ -151,6 +163,5 @@ def delete_label(external_id: str, bank: str) -> dict[str, Any]:
 def identity(external_id: str) -> dict[str, str]:
     """Return a signed identity, with which a page that you render starts a survey as this contact."""
     p = parts()
-    with p.store.writing() as session:
-        contact, _ = directory.find_or_create(session, p.keys, external_id, p.now())
-        return {"identity": sign_identity(p.keys, contact.id)}
+    contact_id = p.transact(lambda session: directory.find_or_create(session, p.keys, external_id, p.now())[0].id)
+    return {"identity": sign_identity(p.keys, contact_id)}

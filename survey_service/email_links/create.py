@@ -14,6 +14,7 @@ from survey_service.contacts import directory
 from survey_service.crypto import Keyring
 from survey_service.email_links.first_question import first_questions, validate_question
 from survey_service.links.lookup import may_be_asked
+from survey_service.respondent.side_data import short_language
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
@@ -87,8 +88,9 @@ def create_links(
         if contact is None or question is None or not may_be_asked(contact):
             outcomes.append(RefusedRecipient(recipient.external_id, _refusal_reason(contact)))
             continue
-        preferred = recipient.language or contact.attributes.get("language")
-        language = negotiate(preferred if isinstance(preferred, str) else None, mailing.bank.bank.languages)
+        stored = contact.attributes.get("language")
+        preferred = short_language(recipient.language) or short_language(stored if isinstance(stored, str) else None)
+        language = negotiate(preferred, mailing.bank.bank.languages)
         link = CreatedLink(recipient.external_id, new_id("lnk"), question, language, now + mailing.lifetime)
         outcomes.append(link)
         rows.append(_link_row(mailing, contact, link, now))

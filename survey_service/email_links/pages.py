@@ -18,11 +18,21 @@ from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import strings
 from survey_service.errors import DiscernError
 from survey_service.hosted.error_pages import preferred_language
-from survey_service.hosted.forms import HONEYPOT_FIELD, InvalidForm, field_values, has_input, read_answer, require_consent, submission_id
+from survey_service.hosted.forms import (
+    HONEYPOT_FIELD,
+    NONE,
+    InvalidForm,
+    field_values,
+    has_input,
+    read_answer,
+    require_consent,
+    submission_id,
+)
 from survey_service.hosted.page_tokens import form_shown_at, page_token, sign_form
 from survey_service.hosted.rendering import interface_texts, other_languages
 from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
+from survey_service.respondent.side_data import short_language
 from survey_service.respondent.translations import progress
 from survey_service.respondent.view import rendered
 from survey_service.store.tables.links import Link
@@ -159,7 +169,7 @@ def _question_of_form(p: Parts, link: Link) -> dict[str, Any] | None:
 
 def _language(p: Parts, link: Link) -> str:
     """Return the language of the page: what the person chose there, else that of the link."""
-    chosen = (request.form.get("to") or request.form.get("lang") or request.args.get("lang") or "")[:35]
+    chosen = short_language(request.form.get("to") or request.form.get("lang") or request.args.get("lang"))
     with p.store.reading() as session:
         languages = p.banks.version(session, link.bank, link.bank_version).bank.languages
     return negotiate(chosen, (link.language, *languages))
@@ -204,6 +214,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         title=in_language(survey.title, language, bank.language),
         languages=other_languages(bank, language, request.args.to_dict()),
         form=form,
+        asks_none=wrong is not None and wrong.key == NONE,
         problem=wrong and words[wrong.key].format(**wrong.facts),
         given=field_values(question, request.form if filled else None, language),
         answer_id=secrets.token_urlsafe(9),

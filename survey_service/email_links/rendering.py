@@ -3,31 +3,38 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, Template
 
 from question_bank.compile import CompiledBank
-from question_bank.definitions import Question, in_language
+from question_bank.definitions import Question, Text
 from question_bank.languages import direction
 from survey_service.email_links.create import CreatedLink
 from survey_service.email_links.translations import strings
 from survey_service.links.tokens import LANDING, LEAVE, TRAP, LinkTokens, Target
+from survey_service.respondent.view import shown_text
 
 
 @dataclass(frozen=True)
 class LinkedOption:
-    """An option of the question: its text, the URL that answers with it, and the label of a scale point."""
+    """An option of the question: its text, the URL that answers with it, and the label of a scale point.
+
+    `lang` is the language of the text, or of the label, where that is not the language of the email.
+    """
 
     id: str
     text: str
     url: str
     label: str | None = None
+    lang: str | None = None
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A question ready for an email. `url` asks it on a page, `leave` is the opt-out page, `trap` a hidden link for machines."""
+    """A question ready for an email. `url` asks it on a page, `leave` is the opt-out page, `trap` a hidden link for machines.
+
+    `lang` is the language of the question's text where that is not the language of the email.
+    """
 
     language: str
     text: str
@@ -36,16 +43,12 @@ class Draft:
     url: str
     leave: str
     trap: str | None
+    lang: str | None = None
 
     @property
     def width(self) -> int:
         """The number of scale points in a line: with 44 pixels each, they fit the smallest phone."""
         return 6 if len(self.options) % 5 == 1 else 5
-
-    @property
-    def labels(self) -> str:
-        """The labelled scale points and their labels."""
-        return " · ".join(f"{option.text} = {option.label}" for option in self.options if option.label)
 
 
 class Drafts:
@@ -74,19 +77,23 @@ class Drafts:
 def build_draft(question: Question, language: str, default: str, url: Callable[[int], str], others: tuple[str, str, str | None]) -> Draft:
     """Return the draft of a question. `url` gives the URL of an option by its index; `others` are `url`, `leave` and `trap`."""
 
-    def translate(text: Any) -> str | None:
-        return in_language(text, language, default)
+    def shown(text: Text | None) -> tuple[str | None, str | None]:
+        found = shown_text(text, language, default)
+        return found["text"], found.get("lang")
 
-    is_scale = question.type == "scale"
-    labels = {str(point): translate(text) for point, text in question.labels.items()}
-    texts = {option.id: translate(option.text) or option.id for option in question.options}
-    options = tuple(LinkedOption(id, texts.get(id, id), url(index), labels.get(id)) for index, id in enumerate(question.outcomes))
-    return Draft(language, translate(question.text) or question.id, options, is_scale, *others)
+    texts = {option.id: shown(option.text) for option in question.options}
+    labels = {str(point): shown(label) for point, label in question.labels.items()}
+    options = []
+    for index, id in enumerate(question.outcomes):
+        (text, text_lang), (label, label_lang) = texts.get(id, (None, None)), labels.get(id, (None, None))
+        options.append(LinkedOption(id, text or id, url(index), label, text_lang or label_lang))
+    text, lang = shown(question.text)
+    return Draft(language, text or question.id, tuple(options), question.type == "scale", *others, lang)
 
 
 def render_html(draft: Draft) -> str:
     """Return the question as a table for the body of an email. Every text in it is escaped."""
-    return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction(draft.language))
+    return _template("email.html").render(draft=draft, words=strings(draft.language), direction=direction)
 
 
 def render_text(draft: Draft) -> str:

@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from survey_service.email_links.create import CreatedLink, RefusedRecipient, create_links, prepare_mailing
+from sqlmodel import Session
+
+from survey_service.email_links.create import CreatedLink, Mailing, RefusedRecipient, create_links, prepare_mailing
 from survey_service.email_links.funnel import funnel_of
 from survey_service.email_links.rendering import Drafts, render_html, render_text
 from survey_service.email_links.schemas import FunnelSchema, LinksRequest, LinksSchema, MadeListSchema
@@ -24,9 +26,12 @@ blueprint = ApiBlueprint("links", __name__, url_prefix="/api/v1", description="E
 def make_links(body: LinksRequest) -> dict[str, Any]:
     """Create a link for each contact. Unknown contacts are created; contacts who opted out get no link."""
     p = parts()
-    with p.store.writing() as session:
+
+    def act(session: Session) -> tuple[Mailing, list[CreatedLink | RefusedRecipient]]:
         mailing = prepare_mailing(session, p.banks, body.survey, body.question, timedelta(days=body.expires_in_days))
-        outcomes = create_links(session, p.keys, mailing, body.contacts, p.now())
+        return mailing, create_links(session, p.keys, mailing, body.contacts, p.now())
+
+    mailing, outcomes = p.transact(act)
     drafts = Drafts(LinkTokens(p.keys), p.settings.base_url, mailing.bank)
     return {"items": [_outcome_view(drafts, outcome) for outcome in outcomes], "next": None}
 

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.email_links.create import Recipient
+from survey_service.respondent.side_data import LONGEST_LANGUAGE
 from survey_service.web.api import StrictSchema
 from survey_service.web.strict_json import Whole
 
@@ -20,7 +21,9 @@ class RecipientSchema(ContactPutSchema):
     """A contact by its id. Other fields are stored as by `PUT /contacts/{external_id}`."""
 
     external_id = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_ID))
-    language = fields.String(validate=validate.Length(min=1, max=35))
+    language = fields.String(
+        metadata={"description": f"A language, or a list with weights. One of more than {LONGEST_LANGUAGE} characters is left out"}
+    )
 
     @post_load
     def _to_request(self, data: dict[str, Any], **_: Any) -> Recipient:

@@ -1,17 +1,29 @@
 """Error pages: a failed request for a page gets a page in the language of the person, with a way on, instead of JSON."""
 
+import re
+from contextlib import suppress
+
 from flask import Flask, Response, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 
 from question_bank.languages import negotiate
+from survey_service.errors import DiscernError
 from survey_service.hosted.rendering import interface_texts, render_message
+from survey_service.links.lookup import language_of_link
+from survey_service.links.tokens import LinkTokens
 from survey_service.respondent.translations import STRINGS
-from survey_service.web.addresses import PAGES
+from survey_service.web.addresses import PAGES, UNREAD
 from survey_service.web.api import PROBLEM_JSON
+from survey_service.web.context import parts
 from survey_service.web.cors import new_nonce, protected
 
 OF_PROGRAMS = "/rehearsal"  # the widget in a preview calls it
 WORDS = {404: "page_missing", 410: "page_missing", 429: "busy", 500: "page_away", 502: "page_away", 503: "page_away"}
-AWAY = 503
+AWAY, BUSY, TOO_LONG = 503, 429, 414
+LANGUAGES = ("en", *STRINGS)
+LONGEST_PATH = 1000
+"""Characters of the path of a page. Our own have less than 300; what is longer was broken on the way."""
+LANG = re.compile(r"[?&;]lang=([\w-]{1,35})", re.ASCII)
 KEPT_HEADERS = ("Allow", "Retry-After")
 
 
@@ -20,6 +32,7 @@ class ErrorPages:
 
     def __init__(self, app: Flask) -> None:
         app.after_request(self.replace)
+        app.extensions[UNREAD] = page_of_unread
 
     def replace(self, response: Response) -> Response:
         """Return a page where `response` is an error in JSON for a page, else `response`."""
@@ -34,7 +47,8 @@ class ErrorPages:
 
 def error_page(status: int) -> Response:
     """Return the page of an error."""
-    language = preferred_language()
+    # While the database is away, or busy, it is not asked for the language.
+    language = preferred_language() if status < 500 and status != BUSY else _asked_language() or LANGUAGES[0]
     words, nonce, survey = interface_texts(language), new_nonce(), (request.view_args or {}).get("survey")
     key = WORDS.get(status, "page_wrong")
     begin = url_for("pages.welcome", survey=survey) if survey and status == 404 and "ticket" in (request.view_args or {}) else None
@@ -44,6 +58,46 @@ def error_page(status: int) -> Response:
     return protected(Response(html, status), nonce, ("*",) if status == AWAY else ())
 
 
+def page_of_unread(status: int, target: str) -> tuple[dict[str, str], bytes] | None:
+    """Return headers and body of the page for a request that the server refused before it was read, None where it was not for a page.
+
+    `target` is the path and the query of the request as far as they are known. What was added to the address of a survey can make it too
+    long: then the page leads to the survey without the additions.
+    """
+    path, _, query = target.partition("?")
+    if not path.startswith(PAGES):
+        return None
+    named = LANG.search(f"?{query}")
+    language = negotiate(named and named[1], LANGUAGES)
+    words, nonce, way, name = interface_texts(language), new_nonce(), None, "retry"
+    key = WORDS.get(status, "page_wrong")
+    if status == TOO_LONG:
+        key, name = ("page_missing", "retry") if len(path) > LONGEST_PATH else ("page_long", "open")
+    if len(path) <= LONGEST_PATH and not path.startswith("/preview/"):  # a preview is nothing without the signature in its query
+        way = f"?lang={language}" if named else "?"
+    html = render_message(language, nonce, title=words[key], way=way, name_of_way=words[name])
+    response = protected(Response(html, status), nonce, ("*",))  # in a frame that refuses the page nothing would be seen
+    return dict(response.headers), response.get_data()
+
+
 def preferred_language() -> str:
-    """Return the language of the interface that the request asks for: that of the page, else the browser's best, else English."""
-    return negotiate(request.args.get("lang") or request.headers.get("Accept-Language"), ["en", *STRINGS])
+    """Return the language of the interface that the request asks for: that of the page, else the browser's best, else that of the survey
+    or the link of the address, else English.
+    """
+    return _asked_language() or negotiate(_language_of_subject(), LANGUAGES)
+
+
+def _asked_language() -> str | None:
+    asked = request.args.get("lang") or request.headers.get("Accept-Language")
+    return negotiate(asked, LANGUAGES) if asked else None
+
+
+def _language_of_subject() -> str | None:
+    """Return the languages of the survey, or the language of the link, that the address names; None where that is not known."""
+    p, (kind, name) = parts(), request.path.split("/")[1:3]
+    with suppress(DiscernError, SQLAlchemyError), p.store.reading() as session:
+        if kind == "l":
+            return language_of_link(session, LinkTokens(p.keys), name)
+        bank = p.banks.current(session, name)[0].bank
+        return ",".join((bank.language, *bank.languages))
+    return None

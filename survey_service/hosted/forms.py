@@ -16,6 +16,8 @@ from survey_service.respondent.state import GivenAnswer
 log = logging.getLogger(__name__)
 
 KIND_OF_BUTTON = {"answer": "answer", "dont_know": "dont_know", "skip": "skip"}
+NONE = "none"
+"""The text that asks whether none of the options fits, and the field of a form that was rendered with it."""
 HONEYPOT_FIELD = "website"
 """A hidden field, which only machines fill in."""
 
@@ -34,7 +36,10 @@ def read_value(question: Mapping[str, Any], form: MultiDict[str, str], language:
     text = plain_text(form.get("value", "").replace("\x00", ""))
     match question["type"]:
         case "multiple":
-            return [option["id"] for option in question["options"] if option["id"] in form.getlist("value")]
+            ticked = [option["id"] for option in question["options"] if option["id"] in form.getlist("value")]
+            if not ticked and form.get(NONE) != question["id"]:  # an answer or a slip: the second Continue says which
+                raise InvalidForm(NONE)
+            return ticked
         case "single":
             if text not in [option["id"] for option in question["options"]]:
                 raise InvalidForm("choose")

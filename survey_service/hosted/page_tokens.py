@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from itsdangerous import BadSignature
 
 from survey_service.crypto import Keyring
-from survey_service.respondent.state import session_id_from
 
 LIFETIME = 30 * 24 * 3600
 """Seconds for which the ticket of a session is valid."""
@@ -17,7 +16,10 @@ FORM_LIFETIME = 24 * 3600
 
 
 def sign_form(keys: Keyring, subject: str, now: datetime) -> str:
-    """Return a new form of the first page of `subject`, a survey or an email link: which it is and when it was rendered."""
+    """Return a new form of the first page of `subject`, a survey or an email link: which it is and when it was rendered.
+
+    The form is the secret of the session that it begins (`session_id_from`): sent twice, it is one session.
+    """
     return str(keys.signer("form").dumps([subject, secrets.token_urlsafe(9), now.timestamp()]))
 
 
@@ -28,11 +30,6 @@ def form_shown_at(keys: Keyring, subject: str, form: str) -> datetime | None:
     except (BadSignature, ValueError, TypeError):
         return None
     return datetime.fromtimestamp(timestamp, UTC) if signed_subject == subject else None
-
-
-def session_of_form(form: str) -> str:
-    """Return the id of the session that a first form begins. The same form sent twice is one session."""
-    return session_id_from(form)
 
 
 def page_token(keys: Keyring, survey: str, session_id: str) -> str:

@@ -25,12 +25,13 @@ from survey_service.hosted.forms import (
     require_consent,
     submission_id,
 )
-from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_of_form, session_path, sign_form
+from survey_service.hosted.page_tokens import form_shown_at, page_token, read_page_token, session_path, sign_form
 from survey_service.hosted.qr import qr_svg
-from survey_service.hosted.rendering import PageContext, interface_texts, render_message, render_page
+from survey_service.hosted.rendering import RELOAD, RESET, PageContext, interface_texts, render_message, render_page
 from survey_service.respondent import interview
 from survey_service.respondent.erasure import erase, is_erased
-from survey_service.respondent.state import Start
+from survey_service.respondent.side_data import short_language
+from survey_service.respondent.state import Start, session_id_from
 from survey_service.store.session import lock_by_name
 from survey_service.web.api import problem_response
 from survey_service.web.context import Parts, parts
@@ -69,7 +70,7 @@ def begin(survey: str) -> Response:
     if shown_at is None:
         form = sign_form(p.keys, survey, p.now())
         return _page(p, _first_view(p, survey, _arrival(form)), problem=InvalidForm("stale"), form=form)
-    session_id = session_of_form(form)
+    session_id = session_id_from(form)
     with p.store.reading() as session:
         has_begun = interview.exists(session, session_id)
     if has_begun:
@@ -243,8 +244,9 @@ def _question_of_form(view: dict[str, Any]) -> dict[str, Any] | None:
 
 def _arrival(form: str) -> Start:
     """Return how the respondent of a first form arrives."""
-    language = request.form.get("to") or request.form.get("lang") or request.args.get("lang") or request.headers.get("Accept-Language")
-    return Start(language=language, channel="page", hidden=hidden_fields(request.args), session_id=session_of_form(form))
+    named = short_language(request.form.get("to") or request.form.get("lang") or request.args.get("lang"))
+    language = named or short_language(request.headers.get("Accept-Language"))
+    return Start(language=language, channel="page", hidden=hidden_fields(request.args), session_id=session_id_from(form))
 
 
 def _require_session_id(p: Parts, survey: str, ticket: str) -> str:
@@ -311,8 +313,11 @@ def _page(
         restart=restart,
         previous=previous and url_for("pages.look_at_question", survey=view["survey"], ticket=ticket, question=previous),
         note=note,
+        offers_restart="old" in request.args,
+        restored=RELOAD if ticket else RESET,
     )
-    response = protected(Response(render_page(view, bank, survey, context), 422 if problem else 200), nonce, survey.origins)
+    html = render_page(view, bank, survey, context)
+    response = protected(Response(html, 422 if problem else 200), nonce, survey.origins, runs_script=True)
     response.headers.update(_refresh_header(view["result"] or {}))
     return response
 

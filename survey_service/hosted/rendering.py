@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from question_bank.answer_values import LONGEST_TEXT
 from question_bank.definitions import Bank, Survey, in_language, language_of
 from question_bank.languages import direction, locale_of, negotiate
+from survey_service.hosted.forms import NONE
 from survey_service.hosted.translations import PAGE_STRINGS
 from survey_service.respondent.translations import STRINGS, progress, strings
 
@@ -22,7 +23,8 @@ class PageContext:
     `problem` is the key of an error text and `facts` fills its placeholders. `given` are the values filled into the form, and `carried` its
     hidden fields. `query` is the query of the page's address, `action` where
     its form is sent if not there, and `erase` the address of the page that deletes the answers. `previous` is
-    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end.
+    the address of the question before an earlier one, and `note` the key of a sentence above the question or the end. With
+    `offers_restart` the end has a link to a new session. `restored` is a statement of JavaScript, see RELOAD and RESET.
     """
 
     nonce: str
@@ -39,6 +41,12 @@ class PageContext:
     restart: str = ""
     previous: str | None = None
     note: str | None = None
+    offers_restart: bool = False
+    restored: str = ""
+
+
+RELOAD, RESET = "location.reload()", "f.reset()"
+"""What a page does that a browser shows again from memory, where scripts run: show what is stored, or forget what was filled in."""
 
 
 def name_of(language: str) -> str:
@@ -66,6 +74,7 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         longest_text=LONGEST_TEXT,
         title=in_language(survey.title, language, bank.language),
         progress=progress(words, view),
+        asks_none=context.problem == NONE,
         problem=context.problem and words[context.problem].format(**context.facts),
         consent=consent and in_language(consent.text, language, bank.language),
         consent_lang=consent and language_of(consent.text, language, bank.language),

@@ -97,8 +97,7 @@ def _accept(body: dict[str, Any], raw: list[Any], kind: str | None) -> Response:
     source = authorise(p, _write_key(body), INTAKE).id
     now = p.now()
     messages, skipped = _parse_messages(raw, kind, parse_time(body.get("sentAt")), now)
-    with p.store.writing() as session:
-        result = ingest(session, p.keys, p.banks, source, messages, now)
+    result = p.transact(lambda session: ingest(session, p.keys, p.banks, source, messages, now))
     if skipped or result.skipped:
         log.info("intake %s: %d of %d messages left out", source, len(skipped) + len(result.skipped), len(raw))
     return _json({"success": True})

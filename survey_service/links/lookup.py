@@ -61,6 +61,15 @@ def find_link(session: Session, tokens: LinkTokens, token: str, now: datetime, *
     return link, target
 
 
+def language_of_link(session: Session, tokens: LinkTokens, token: str) -> str | None:
+    """Return the language of a link, also of one that cannot be used any more; None where there is no such link."""
+    try:
+        link_id, _ = tokens.read(token)
+    except LinkInvalid:
+        return None
+    return session.exec(select(Link.language).where(Link.id == link_id)).first()
+
+
 def may_be_asked(contact: Contact) -> bool:
     """Return whether the contact has not opted out of being asked."""
     return contact.consent.get("asking") is not False

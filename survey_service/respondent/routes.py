@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, request
 from sqlmodel import Session
 
-from question_bank.definitions import in_language
+from question_bank.definitions import Bank, in_language
 from survey_service.contacts.identity import read_identity
 from survey_service.errors import BadToken, DiscernError
 from survey_service.links.lookup import LinkOfAnotherSurvey, clicked_option, find_link
@@ -81,7 +81,7 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
     p, arrival = parts(), _arrival(given)
     log_left_out(survey, given.side)
     if given.consent is False and (view := _before_consent(p, given, survey, arrival)):
-        return _with_left_out(_with_words(view, given.words), given), 200
+        return _with_left_out(view, given), 200
 
     def start_session(session: Session) -> tuple[Interview, str]:
         if given.link:
@@ -90,7 +90,8 @@ def start(given: StartRequest, survey: str) -> dict[str, Any] | tuple[dict[str, 
         return interview.start(session, p.banks, survey, arrival, p.now())
 
     begun, token = p.transact(start_session)
-    return _with_left_out({**_with_words(view_of(begun, begun.now), given.words), "token": token}, given)
+    view = {**view_of(begun, begun.now), "token": token}
+    return _with_left_out(_with_words(view, begun.bank.bank) if given.words else view, given)
 
 
 @blueprint.get("/sessions/<string:session_id>")
@@ -104,7 +105,8 @@ def look(session_id: str) -> dict[str, Any]:
         if is_author:
             view = interview.look(session, p.banks, session_id, None, p.now())
             return {**view, **session_insight(session, p.banks, session_id, p.now())}
-        return _with_words(interview.look(session, p.banks, session_id, _token(), p.now()), "words" in request.args)
+        view = interview.look(session, p.banks, session_id, _token(), p.now())
+        return _with_words(view, survey_at(session, p, {"session_id": session_id})[0]) if "words" in request.args else view
 
 
 @blueprint.post("/sessions/<string:session_id>/answers")
@@ -189,7 +191,8 @@ def _before_consent(p: Parts, given: StartRequest, survey: str, arrival: Start) 
         if consent is None or not consent.required or (started and interview.exists(session, started)):
             return None
         view = interview.preview_start(session, p.banks, survey, arrival, p.now())
-    return {name: value for name, value in view.items() if name != "session"}
+    before = {name: value for name, value in view.items() if name != "session"}
+    return _with_words(before, bank.bank) if given.words else before
 
 
 def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = False) -> tuple[Link, Target]:
@@ -199,15 +202,11 @@ def _link(session: Session, p: Parts, token: str, survey: str, *, lock: bool = F
     return link, target
 
 
-def _with_words(view: dict[str, Any], wanted: bool) -> dict[str, Any]:
+def _with_words(view: dict[str, Any], bank: Bank) -> dict[str, Any]:
     """Add the words of the interface and the survey's title. They are sent when a session starts or is resumed, and stay the same in
     between.
     """
-    if not wanted:
-        return view
-    with parts().store.reading() as session:
-        bank, survey = survey_at(session, parts(), request.view_args or {})
-    title = in_language(survey.title, view["language"], bank.language)
+    title = in_language(bank.survey(view["survey"]).title, view["language"], bank.language)
     return {**view, "words": {**words_of_widget(view["language"]), "title": title}}
 
 

@@ -17,7 +17,7 @@ LONGEST_PAGE = 2048
 CHANNEL = r"[a-z0-9_-]{1,32}"
 
 log = logging.getLogger(__name__)
-_seldom = LogSampler()
+_seldom, _seldom_language = LogSampler(), LogSampler()
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ def read_side_data(given: Mapping[str, Any]) -> SideData:
         hidden=_hidden_fields(given.get("hidden"), leave_out),
         left_out=tuple(left_out),
     )
+
+
+def short_language(language: str | None) -> str | None:
+    """Return a language, or a list of languages; None where it is longer than any list of a browser, which is logged once a second."""
+    if language is None or len(language) <= LONGEST_LANGUAGE:
+        return language
+    if calls := _seldom_language.due_count(time.monotonic()):
+        log.warning("a language was left out", extra={"characters": len(language), "times": calls})
+    return None
 
 
 def log_left_out(survey: str, side: SideData) -> None:

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import takewhile
@@ -14,7 +15,10 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from survey_service.errors import problem
+from survey_service.web.addresses import UNREAD
 
+FIRST_BYTES = 16 * 1024
+"""Bytes of a request that are remembered until it is read: an error page has to know its address."""
 ENOUGH = 32 * 1024
 """Bytes of a request with which a thread begins to read although more is to come: about what a socket buffers."""
 
@@ -24,6 +28,7 @@ class PartialRequests:
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[object, tuple[float, int]] = WeakKeyDictionary()
+        self.first_bytes: WeakKeyDictionary[socket.socket, bytes] = WeakKeyDictionary()
 
     def __contains__(self, connection: object) -> bool:
         return connection in self._known
@@ -43,6 +48,7 @@ class PartialRequests:
             return True
         except OSError:  # the client is gone: reading finds out
             return False
+        self.first_bytes[sock] = here[:FIRST_BYTES]
         if not here or len(here) == before or is_whole(here) or time.monotonic() - since > patience:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return False
@@ -144,7 +150,9 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if conn in self.leaving:
             return self._drain(conn)
         read_ahead = conn.initialized and conn.parser.unreader.buf.getvalue()
-        if not read_ahead and self.unfinished.is_incomplete(conn, conn.sock, LONGEST_REQUEST):
+        if read_ahead:
+            self.unfinished.first_bytes[conn.sock] = read_ahead[:FIRST_BYTES]
+        elif self.unfinished.is_incomplete(conn, conn.sock, LONGEST_REQUEST):
             return _DEFER
         self.patience.begin(conn, self.unfinished.since(conn))
         self.unfinished.forget(conn)
@@ -152,6 +160,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             stays = super().handle(conn)
         finally:
             self.patience.end(conn)
+            self.unfinished.first_bytes.pop(conn.sock, None)
         return stays or self._close_gracefully(conn)
 
     def _close_gracefully(self, conn: Connection) -> Any:
@@ -217,18 +226,31 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.error("a request failed outside the application", exc_info=exc)
         status = STATUS_OF.get(type(exc), usual)
         with suppress(OSError):
-            util.write_nonblock(client, answer_of(status))
+            util.write_nonblock(client, self._answer(status, self.unfinished.first_bytes.get(client, b"")))
+
+    def _answer(self, status: HTTPStatus, first_bytes: bytes) -> bytes:
+        """Return the whole response as bytes: a page for a person, else a problem in JSON."""
+        render = getattr(self.wsgi, "extensions", {}).get(UNREAD)
+        return response_of(status, *((render and render(status.value, target_of(first_bytes))) or problem_of(status)))
 
 
-def answer_of(status: HTTPStatus) -> bytes:
-    """Return the whole response as bytes."""
+def target_of(first_bytes: bytes) -> str:
+    """Return the path and the query of a request from its first bytes, as far as they are there.
+
+    >>> target_of(b"GET /s/cars?lang=fr HTTP/1.1\\r\\n"), target_of(b"GET"), target_of(b"POST /s/ca")
+    ('/s/cars?lang=fr', '', '/s/ca')
+    """
+    return first_bytes.partition(b"\n")[0].decode("latin-1").partition(" ")[2].partition(" ")[0].rstrip("\r")
+
+
+def problem_of(status: HTTPStatus) -> tuple[Mapping[str, str], bytes]:
+    """Return headers and body of an error in JSON."""
     body = json.dumps(problem(status, status.phrase.lower().replace(" ", "_").replace("-", "_"), DETAIL_OF[status])).encode()
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}",
-        "Connection: close",
-        "Content-Type: application/problem+json",
-        "X-Content-Type-Options: nosniff",
-        "Cache-Control: no-store",
-        f"Content-Length: {len(body)}",
-    )
+    return {"Content-Type": "application/problem+json", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}, body
+
+
+def response_of(status: HTTPStatus, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return the bytes of a response after which the connection is closed."""
+    fields = {**headers, "Connection": "close", "Content-Length": str(len(body))}
+    head = (f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in fields.items()))
     return "\r\n".join((*head, "", "")).encode() + body

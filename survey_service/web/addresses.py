@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 PAGES = ("/s/", "/l/", "/preview/")
+UNREAD = "discern.unread"
+"""The extension of an application that renders the page of a request which the server refused before the application."""
 WORD = re.compile(r"[A-Za-z0-9_.~-]*")
 QUOTES = "<\"'([{«“‘„"
 TIMES_ENCODED = 3

@@ -1,10 +1,13 @@
 """The parts of one process, which the application hands to its routes."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 from flask import current_app, request
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
@@ -17,6 +20,9 @@ from survey_service.web.rate_limit import Limits
 __all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]
 
 Result = TypeVar("Result")
+log = logging.getLogger("discern.web")
+
+DEADLOCK, ATTEMPTS = "40P01", 5
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,10 @@ class Parts:
         """Run `act` in one write transaction and return its result.
 
         A bank version that this process has not compiled yet is compiled outside of the transaction, and `act` runs again: compiling takes
-        longer than everything else, and on SQLite all writers would wait for it.
+        longer than everything else, and on SQLite all writers would wait for it. After a deadlock, which PostgreSQL ends by rolling one
+        of the transactions back, `act` runs again too.
         """
-        while True:
+        for attempt in count(1):
             try:
                 with self.store.writing() as session:
                     session.info[LOADED_ONLY] = True
@@ -44,6 +51,11 @@ class Parts:
             except BankNotLoaded as missing:
                 with self.store.reading() as session:
                     self.banks.version(session, missing.bank, missing.version)
+            except OperationalError as problem:
+                if attempt == ATTEMPTS or getattr(problem.orig, "sqlstate", None) != DEADLOCK:
+                    raise
+                log.warning("a deadlock: the transaction runs again")
+        raise AssertionError("unreachable")
 
 
 def parts() -> Parts:

@@ -82,10 +82,14 @@ def new_nonce() -> str:
     return secrets.token_urlsafe(12)
 
 
-def protected(response: Response, nonce: str, origins: tuple[str, ...]) -> Response:
-    """Return a page that loads nothing, runs nothing, is not cached, and may be framed by these origins only."""
+def protected(response: Response, nonce: str, origins: tuple[str, ...], *, runs_script: bool = False) -> Response:
+    """Return a page that loads nothing, runs nothing, is not cached, and may be framed by these origins only.
+
+    With `runs_script` it runs the script that has the nonce.
+    """
     ancestors = " ".join(origins) or "'none'"
-    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    script = f"script-src 'nonce-{nonce}'; " if runs_script else ""
+    policy = f"default-src 'none'; {script}style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     response.headers.update(
         {
             "Content-Security-Policy": policy,

@@ -12,6 +12,8 @@ from tests.browser.world import HOOK, World
 
 LEGEND = 'all("legend")[0]?.textContent.trim()'
 BUTTON = 'all("button").find((one) => one.textContent.trim() == "{}")'
+ENDED = 'all("h1").length == 1 && !all("legend").length'
+TICKED = 'all("input:checked").map((one) => one.value)'
 OPTION = 'all("label").find((one) => one.textContent.trim().startsWith("{}"))'
 
 
@@ -99,8 +101,8 @@ def test_the_widget_floats(engine, world: World, mode):
 
 
 def test_the_hosted_page_asks_and_goes_back(engine, world: World):
-    """Each question has its own address, and the button Back shows the first answer. The browser's Back shows the question again, and its
-    form corrects the answer; WebKit shows the page as it was before the answer.
+    """Each question has its own address, and the button Back shows the first answer. The browser's Back shows the question with what is
+    stored, also where it keeps pages in memory, and its form corrects the answer.
     """
     engine.open(f"{world.service}/s/every-type")
     choose(engine, "Blue")
@@ -116,6 +118,7 @@ def test_the_hosted_page_asks_and_goes_back(engine, world: World):
     expect_question(engine, "Which extras?")
     engine.back()
     expect_question(engine, "How is your mood?")
+    eventually(engine, TICKED, lambda ticked: ticked == ["7"])
     choose(engine, "3")
     press(engine, "Continue")
     expect_question(engine, "Which extras?")
@@ -123,6 +126,32 @@ def test_the_hosted_page_asks_and_goes_back(engine, world: World):
         newest = session_.exec(select(SurveySession).order_by(col(SurveySession.started_at).desc())).first()
     assert newest is not None
     world.wait_for_answers(newest.id, [("colour", "answer", "blue"), ("mood", "answer", 3)])
+
+
+def test_the_next_person_at_a_kiosk_sees_and_changes_no_answer_of_the_one_before(engine, world: World):
+    """Back from the end shows the first page without ticks. Its form belongs to the session that has ended: it changes nothing there, and
+    the page that says so leads to a new session.
+    """
+    before = world.count(SurveySession)
+    engine.open(f"{world.service}/s/one")
+    choose(engine, "Yes")
+    press(engine, "Continue")
+    eventually(engine, ENDED)
+    engine.back()
+    expect_question(engine, "Do you own a car?")
+    eventually(engine, TICKED, lambda ticked: ticked == [])
+    choose(engine, "No")
+    press(engine, "Continue")
+    eventually(engine, 'all("[role=status]")[0]?.textContent', lambda shown: shown == "This survey has ended. What you answered is kept.")
+    assert world.count(SurveySession) == before + 1
+    engine.click('all("a").find((one) => one.textContent == "Start again")')
+    expect_question(engine, "Do you own a car?")
+    choose(engine, "No")
+    press(engine, "Continue")
+    eventually(engine, ENDED)
+    with world.parts.store.reading() as session_:
+        newest = session_.exec(select(SurveySession.id).order_by(col(SurveySession.started_at).desc()).limit(2)).all()
+    assert [world.answers(id) for id in newest] == [[("owns", "answer", "no")], [("owns", "answer", "yes")]]
 
 
 def test_the_demo_shows_an_answer_and_the_belief(engine, world: World, tmp_path):

@@ -36,6 +36,26 @@ def test_an_invitation_has_the_words_of_the_page(visitor):
     assert visitor.events("surveycomplete") == []
 
 
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_long_title_does_not_run_under_the_button_that_closes(world, new_page, language, width):
+    """The button has a line of its own in every direction of writing, so that no length of title or button meets the other."""
+    visitor = Visitor(world, new_page(viewport={"width": width, "height": 800}))
+    title = "A title that is much longer than a line of the dialog, " * 3
+    visitor.visit(f'mode="modal" lang="{language}" label-title="{title}" label-dismiss="Close this survey ×"')
+    visitor.page.get_by_role("link", name="Answer here").click()
+    expect(visitor.survey.locator("[part=title]")).to_have_text(title.strip())
+    button, shown = visitor.button("Close this survey ×").bounding_box(), visitor.survey.locator("[part=title]").bounding_box()
+    dialog = visitor.survey.locator("section").bounding_box()
+    assert button
+    assert shown
+    assert dialog
+    assert button["y"] >= dialog["y"]
+    assert button["y"] + button["height"] <= shown["y"]
+    inner = dialog["x"] if language == "ar" else dialog["x"] + dialog["width"] - button["width"]
+    assert abs(button["x"] - inner) <= 8
+
+
 def test_an_invitation_waits_for_its_delay(visitor):
     """The delay is in seconds."""
     visitor.page.clock.install()

@@ -8,7 +8,8 @@ const page = await browser.newPage();
 const element = async (script) => (await page.evaluateHandle(script)).asElement();
 const commands = {
   open: ({ url }) => page.goto(url).then(() => null),
-  back: () => page.goBack().then(() => null),
+  // Not page.goBack(): it waits for the page to load, and a page that is shown again from memory does not load.
+  back: () => page.evaluate(() => history.back()).then(() => null),
   reload: () => page.reload().then(() => null),
   run: ({ script }) => page.evaluate(script),
   click: async ({ script }) => (await element(script)).click().then(() => null),

@@ -1,7 +1,7 @@
 // Helpers for the DOM and the browser.
 
 // Creates a node with its properties and its children. A text that the bank does not translate has its own language.
-export const make = (tag, { lang, ...properties }, ...children) => {
+export const make = (tag, { lang, ...properties } = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
   if (lang) node.lang = lang;
   node.append(...children);
@@ -14,9 +14,3 @@ export const emit = (survey, type, detail, cancelable) =>
 
 // Returns 160 random bits as text. Math.random may be replaced by the page, and randomUUID needs https.
 export const newId = () => crypto.getRandomValues(new Uint32Array(5)).join("-");
-
-// Returns JSON text. The values are taken as they are, and not as a method "toJSON" gives them that old libraries add to every array.
-export const json = (value) =>
-  JSON.stringify(value, function (key) {
-    return this[key];
-  });

@@ -32,10 +32,10 @@ export class PersonaSurvey extends HTMLElement {
 
   handleEvent(event) {
     const survey = this.#survey;
-    const { type, key, ctrlKey, metaKey } = event;
+    const { type, key } = event;
     if (key) {
       // Keys typed into the survey are not for the page's shortcuts. Keys that leave a field, and combinations, stay the page's.
-      const leaves = /^(Tab|Esc|F\d)/.test(key) || ((ctrlKey || metaKey) && !event.getModifierState("AltGraph"));
+      const leaves = /^(Tab|Esc|F\d)/.test(key) || ((event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph"));
       if (!leaves && event.composedPath().includes(survey._frame)) event.stopImmediatePropagation();
     } else if (type == "pagehide" || document.hidden) {
       keepDraft(survey);

@@ -4,7 +4,7 @@ import { PersonaSurvey } from "./element.js";
 
 const NAME = "persona-survey";
 
-if (customElements.get(NAME)) console.error(`Discern: <${NAME}> is already defined`);
+if (customElements.get(NAME)) console.error(NAME, "is already defined");
 else customElements.define(NAME, PersonaSurvey);
 
 export { PersonaSurvey };

@@ -20,9 +20,9 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
     // below, where they have room.
     const points = make("div", { className: "s" });
     points.style.setProperty("--n", (max - min) % 5 ? 5 : 6);
-    const texts = Object.keys(labels).map((point) => make("small", { textContent: `${point} ${labels[point]}`, lang: labels_lang?.[point] }));
-    for (; min <= max; min++) points.append(choice("radio", `${min}`, min, "", labels[min] && { ariaLabel: `${min} ${labels[min]}` }));
-    return [points, make("div", { className: "e", ariaHidden: "true" }, ...texts)];
+    const texts = Object.keys(labels).map((point) => make("small", { textContent: point + " " + labels[point], lang: labels_lang?.[point] }));
+    for (; min <= max; min++) points.append(choice("radio", `${min}`, min, "", labels[min] && { ariaLabel: min + " " + labels[min] }));
+    return [points, make("div", { className: "e", ariaHidden: true }, ...texts)];
   }
   const input = make(type == "text" ? "textarea" : "input", {
     className: "t",
@@ -30,7 +30,7 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
     name: "v",
     inputMode: type == "text" ? type : "decimal",
     value: before.join(),
-    ariaLabel: `${text} ${unit}`,
+    ariaLabel: text + " " + unit,
   });
   return [input, make("span", { textContent: unit, lang: unit_lang })];
 };

@@ -4,9 +4,9 @@ import { emit } from "./dom.js";
 import { fail, say } from "./screen.js";
 import { begin } from "./session.js";
 
-// Adds a request about the session: [act, body]. Nothing is sent before the next `pump`.
+// Adds a request about the session: [body, act]. Nothing is sent before the next `pump`.
 export const push = (survey, act, body) => {
-  survey._queue.push([act, body]);
+  survey._queue.push([body, act]);
 };
 
 // Sends what waits, and then lets the survey take the last view. While the server cannot be reached, it tries again every five seconds.
@@ -44,7 +44,7 @@ export const flush = async (survey) => {
   const waiting = [...survey._queue];
   while (waiting.length) {
     const answers = [];
-    while (answers.length < 3 && waiting[0]?.[0] == "answers") answers.push(waiting.shift()[1]);
-    await request(survey, ...(answers[0] ? ["answers", { answers }] : waiting.shift())).catch(() => {});
+    while (answers.length < 3 && waiting[0]?.[1] == "answers") answers.push(waiting.shift()[0]);
+    await request(survey, ...(answers[0] ? [{ answers }, "answers"] : waiting.shift())).catch(() => 0);
   }
 };

@@ -11,11 +11,11 @@ SHEET.replaceSync(styles);
 export const buildScreen = (survey, enter) => {
   const element = survey._element;
   const mode = element.getAttribute("mode");
-  survey._slot = make("slot", {});
+  survey._slot = make("slot");
   survey._title = make("p", { part: "title" });
   survey._note = make("p", { part: "note" });
   survey._progress = make("p", { part: "progress" });
-  survey._field = make("fieldset", {});
+  survey._field = make("fieldset");
   survey._field.setAttribute("aria-describedby", "h s");
   survey._status = make("p", { id: "s", role: "status", part: "status" });
   survey._form = make("form", {
@@ -118,7 +118,7 @@ export const say = (survey, key) => {
 export const complain = (survey, key) => {
   say(survey, key);
   const [input] = survey._field.elements;
-  input.ariaInvalid = "true";
+  input.ariaInvalid = true;
   input.focus();
   return null;
 };

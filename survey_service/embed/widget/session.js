@@ -22,16 +22,16 @@ export const begin = async (survey) => {
 const ask = async (survey, resumes) => {
   const element = survey._element;
   const hidden = {};
-  for (const { name, value } of element.attributes) if (name.startsWith("hidden-")) hidden[name.slice(7)] = value;
-  survey._session = undefined;
-  const view = await call(survey, undefined, {
+  for (const { name, value } of element.attributes) if (/^hidden-/.test(name)) hidden[name.slice(7)] = value;
+  survey._session = null;
+  const view = await call(survey, {
     start_id: survey._start,
     page: location.origin + location.pathname,
     // Without one the server takes the browser's.
     language: languageOf(element),
     identity: element.getAttribute("identity"),
     link: survey._link,
-    consent: survey._agreed,
+    consent: !!survey._agreed,
     words: true,
     hidden,
   });

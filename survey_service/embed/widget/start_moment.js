@@ -8,8 +8,7 @@ export const whenSeen = (survey, start) => {
   const on = (target, type, act) => target.addEventListener(type, act, wait);
   let ready;
   const check = (now) => {
-    ready = now ?? ready;
-    if (!ready || document.hidden || wait.signal.aborted) return;
+    if (!(ready = now ?? ready) || document.hidden || wait.signal.aborted) return;
     wait.abort();
     start(survey);
   };

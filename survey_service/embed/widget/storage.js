@@ -3,16 +3,14 @@ import { HOST } from "./api.js";
 
 const PAGE = {};
 
-// Returns whom the survey is for, as the page says it: what is remembered of one person is not used for another. The first part of a signed
-// identity is its contact, which stays the same when the identity is signed anew.
-const person = (survey) => survey._element.getAttribute("identity")?.split(".")[0] || survey._link || "";
-
 // Stores a value about this survey and person, or returns what is stored: in localStorage where the page allows it, an invitation otherwise for
-// as long as this page is open. Where the browser forbids the storage, nothing is remembered.
+// as long as this page is open. Where the browser forbids the storage, nothing is remembered. What is remembered of one person is not used for
+// another: the first part of a signed identity is its contact, which stays the same when the identity is signed anew.
 const stored = (survey, allowed, purpose, value) => {
-  const key = [HOST, survey._name, purpose, person(survey)];
+  const element = survey._element;
+  const key = [HOST, survey._name, purpose, element.getAttribute("identity")?.split(".")[0] || survey._link];
   try {
-    const storage = survey._element.hasAttribute(allowed) ? localStorage : survey._box.popover ? PAGE : {};
+    const storage = element.hasAttribute(allowed) ? localStorage : survey._box.popover ? PAGE : {};
     return value == null ? storage[key] : (storage[key] = value);
   } catch {}
 };

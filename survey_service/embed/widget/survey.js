@@ -38,9 +38,8 @@ export const createSurvey = (element) => {
     // The screen and the queue call these two.
     _act: act,
     _take: take,
-    // Requests that the server has not yet got, as pairs of act and body.
+    // Requests that the server has not yet got, as pairs of body and act.
     _queue: [],
-    _agreed: false,
   };
   buildScreen(survey, enter);
   return survey;
@@ -100,8 +99,9 @@ const act = (survey, key) => {
   if (key == "dismiss") return close(survey);
   if (key == "no-thanks" || key == "close") return leave(survey);
   if (survey._busy) return pump(survey);
-  const { question: asked, ahead, next_questions, claimed, progress } = survey._view;
-  if (key == "change") return show(survey, claimed.question, progress.answered);
+  const view = survey._view;
+  const claimed = view.claimed;
+  if (key == "change") return show(survey, claimed.question, view.progress.answered);
   if (key == "back") {
     survey._question = null;
     survey._busy = true;
@@ -118,7 +118,7 @@ const act = (survey, key) => {
   }
   if (value === null || !emit(survey, "surveyanswer", { question, kind, value }, true)) return;
   // Only "single" and "scale" have one question ahead for each answer.
-  const next = asked.id == question && next_questions[ahead[kind != "answer" ? "skip" : type[0] == "s" && value]];
+  const next = view.question.id == question && view.next_questions[view.ahead[kind != "answer" ? "skip" : type[0] == "s" && value]];
   survey._busy = !next;
   answer(survey, kind, value);
   if (next) show(survey, next, n + 1);
@@ -157,8 +157,14 @@ const show = (survey, question, n, { claimed, consent } = {}) => {
 
 // Puts an answer into the queue. A draft is what the person had ticked when the page ended.
 const answer = (survey, kind, value, draft) => {
-  const seconds = (performance.now() - survey._since) / 1e3;
-  push(survey, "answers", { answer_id: newId(), question: survey._question.id, kind, value, seconds, draft });
+  push(survey, "answers", {
+    answer_id: newId(),
+    question: survey._question.id,
+    kind,
+    value,
+    seconds: (performance.now() - survey._since) / 1e3,
+    draft,
+  });
 };
 
 // Keeps the ticks of somebody who leaves the page without "Continue": what was on the screen is known, the rest is missing.
@@ -193,7 +199,6 @@ const end = (survey, { result, status }) => {
     survey._words[status] ? word(survey, status) : result?.text || word(survey, "thanks"),
     leads ? make("a", { href: result.redirect, textContent: word(survey, "continue") }) : "",
   );
-  if (!survey._acted || !emit(survey, "surveycomplete", { status, result }, true)) return;
   // An end without words leads on at once; the page may prevent it.
-  if (leads && !result.text) location.assign(result.redirect);
+  if (survey._acted && emit(survey, "surveycomplete", { status, result }, true) && leads && !result.text) location.assign(result.redirect);
 };

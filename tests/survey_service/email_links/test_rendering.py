@@ -3,8 +3,12 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from survey_service.email_links.export import MAILERS
 from survey_service.email_links.rendering import render_html
+from survey_service.respondent import side_data
+from survey_service.web.api import LogSampler
 from tests.survey_service.email_links.mailbox import Mail, links
 
 HOSTILE = """
@@ -119,3 +123,49 @@ def test_a_template_has_a_tag_for_every_column_but_the_date(one_service):
         assert "surveys.example" not in template
         for name in system.columns(2):
             assert (tag % name in template) == (name != system.names["expires"])
+
+
+HALF_TRANSLATED = """
+bank: half
+languages: [en, ar]
+personas: [{id: a}, {id: b}]
+questions:
+  - {id: mood, type: scale, text: How is your mood?, min: 1, max: 5, labels: {1: {en: Bad, ar: سيئ}, 5: Good},
+     likelihood: {a: {mean: 2, sd: 1}, b: {mean: 4, sd: 1}}}
+  - {id: colour, type: single, text: {en: Which colour?, ar: أي لون؟},
+     options: [{id: red, text: {en: Red, ar: أحمر}}, {id: blue, text: Blue}], likelihood: {a: [0.9, 0.1], b: [0.2, 0.8]}}
+surveys: [{id: half, title: Half}]
+"""
+
+
+def test_a_text_without_a_translation_carries_its_own_language(one_service):
+    """The question, an option and the word of a point; what is translated, and the texts of a mailer's template, carry none."""
+    assert one_service.call("POST", "/api/v1/banks", data=HALF_TRANSLATED).status_code == 201
+
+    def marked(question: str, language: str) -> list[tuple[str, str]]:
+        contact = {"external_id": f"{question}-{language}", "language": language}
+        html = links(one_service, survey="half", question=question, contacts=[contact])[0]["html"]
+        return re.findall(r'<\w+[^>]* lang="en" dir="ltr"[^>]*>(\w[^<]*)<', html)
+
+    assert marked("mood", "ar") == ["How is your mood?", "5", "5 = Good"]
+    assert marked("colour", "ar") == ["Blue"]
+    assert marked("mood", "en") == marked("colour", "en") == []
+
+
+@pytest.mark.parametrize("language", ["fr" + "-x" * 300, ""])
+def test_a_language_that_cannot_be_used_is_left_out(one_service, caplog, monkeypatch, language):
+    """The link is created in the contact's own language, and the log says so without the value."""
+    monkeypatch.setattr(side_data, "_seldom_language", LogSampler())
+    one_service.call("PUT", "/api/v1/contacts/ina", {"attributes": {"language": "fr"}})
+    (created,) = links(one_service, contacts=[{"external_id": "ina", "language": language}])
+    assert created["language"] == "fr"
+    assert ("a language was left out" in caplog.text) == bool(language)
+    assert "-x-x" not in caplog.text
+
+
+def test_the_landing_page_reads_the_whole_list_of_languages(one_service):
+    """A list is not cut within one of its languages; one that is too long is left out."""
+    mail = Mail.to(one_service, "lea")
+    listed = "da-DK;q=0.9,sv-SE;q=0.8,nb-NO;q=0.7,fr-CA;q=0.6"
+    assert '<html lang="fr">' in mail.open(query=f"?lang={listed}")
+    assert '<html lang="en">' in mail.open(query=f"?lang=fr,{'x' * 600}")

@@ -1,5 +1,6 @@
 """Back, Forward, reload, second tabs and old forms: each question has an address of its own, and its form corrects its own answer."""
 
+import re
 from html import unescape
 
 import pytest
@@ -76,6 +77,31 @@ def test_the_first_form_sent_again_corrects_the_answer_of_its_session(service):
         service.client.post("/s/open", data={**form_of(page), "act": "answer", "value": value})
     assert count(service, SurveySession) == 1
     assert answers(service) == [("happy", 2)]
+
+
+def test_the_first_form_of_a_survey_that_has_ended_changes_nothing_and_leads_to_a_new_session(service):
+    """At a kiosk the browser's Back leads the next person to it."""
+    page = service.client.get("/s/open")
+    address = service.client.post("/s/open", data={**form_of(page), "act": "answer", "value": "4"}).headers["Location"]
+    send(service, address, service.client.get(address), act="stop")
+    again = service.client.post("/s/open", data={**form_of(page), "act": "answer", "value": "1"}, follow_redirects=True)
+    assert "This survey has ended. What you answered is kept." in again.text
+    assert '<a href="/s/open">Start again</a>' in again.text
+    assert answers(service) == [("happy", 4)]
+    begin(service)
+    assert count(service, SurveySession) == 2
+
+
+def test_a_page_runs_one_script_of_its_own(service):
+    """A page that a browser shows again from memory shows what is stored, and the first page nothing. No other script runs."""
+    _, begun = begin(service)
+    for path, act in (("/s/open", "f.reset()"), (begun.headers["Location"], "location.reload()")):
+        page = service.client.get(path)
+        (nonce,) = set(re.findall('nonce="([^"]+)"', page.text))
+        assert f'<script nonce="{nonce}">onpageshow=e=>{{if(e.persisted){act}}}</script>' in page.text
+        assert page.text.count("<script") == 1
+        assert f"script-src 'nonce-{nonce}';" in page.headers["Content-Security-Policy"]
+    assert "script" not in service.client.get("/s/none").headers["Content-Security-Policy"]
 
 
 def test_a_form_that_was_not_valid_keeps_its_session_and_its_time(service):

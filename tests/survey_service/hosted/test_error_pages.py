@@ -5,6 +5,8 @@ import re
 import pytest
 from sqlalchemy.exc import InternalError, OperationalError
 
+from survey_service.email_links.create import LIFETIME, Recipient, create_links, prepare_mailing
+from survey_service.links.tokens import LANDING, LinkTokens
 from survey_service.preview.tokens import preview_token
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.web.test_hostile_clients import form_of
@@ -31,6 +33,39 @@ def test_an_unknown_address_is_a_page(one_service, path):
     text = see(one_service.client.get(path, headers=FRENCH), 404)
     assert ("Recommencer" in text) == ("x.y.z" in path)
     assert ("Il n’y a pas de page" in text) or ("lien" in text)
+
+
+FRENCH_BANK = """
+bank: jardin
+languages: [ja, fr, en]
+personas: [{id: a, prior: 0.5}, {id: b, prior: 0.5}]
+questions:
+  - {id: x, type: single, text: X, options: [{id: yes, text: Y}, {id: no, text: N}], likelihood: {a: [0.9, 0.1], b: [0.4, 0.6]}}
+surveys: [{id: jardin, title: Jardin}]
+"""
+
+
+@pytest.mark.parametrize("path", ["/s/jardin/x.y.z", "/s/jardin/x.y.z/q/x", "/s/jardin/a/b/c/d", "/preview/jardin/a"])
+def test_a_request_without_a_language_gets_the_language_of_the_survey(service, path):
+    """It is the first language of the bank that the interface has; what the request asks for goes first."""
+    assert service.call("POST", "/api/v1/banks", data=FRENCH_BANK).status_code == 201
+    see(service.client.get(path), 404)
+    assert '<html lang="de">' in service.client.get(path, headers={"Accept-Language": "de"}).text
+    assert '<html lang="es">' in service.client.get(f"{path}?lang=es").text
+    assert '<html lang="en">' in service.client.get(path.replace("jardin", "none")).text
+
+
+def test_a_link_that_cannot_be_used_speaks_the_language_of_its_recipient(service):
+    """Where the request names no language: an expired link, a revoked one, and a method that is not allowed. Others are English."""
+    with service.parts.store.writing() as session:
+        mailing = prepare_mailing(session, service.parts.banks, "all", "owns", LIFETIME)
+        (link,) = create_links(session, service.parts.keys, mailing, [Recipient("zoe", "fr")], service.clock())
+    path = f"/l/{LinkTokens(service.parts.keys).write(link.link_id, LANDING)}"
+    see(service.client.put(path), 405)
+    service.clock.forward(days=61)
+    assert "Ce lien a expiré" in see(service.client.get(path), 410)
+    assert '<html lang="de">' in service.client.get(path, headers={"Accept-Language": "de"}).text
+    assert '<html lang="en">' in service.client.get("/l/AAAA").text
 
 
 @pytest.mark.parametrize("path", ["/s/all", "/s/all/x.y.z", "/l/AAAA"])

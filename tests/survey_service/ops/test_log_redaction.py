@@ -148,7 +148,7 @@ def sent(port, request):
 ODD = {
     414: f"GET /l/{MARK}?q={'x' * 9000} HTTP/1.1\r\nHost: x\r\n\r\n",
     431: f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}{'x' * 9000}\r\n\r\n",
-    400: f"GET /l/{MARK} WHAT/1.1 {MARK}\r\nAuthorization: {KEY}\r\n\r\n",
+    400: f"GET /api/v1/{MARK} WHAT/1.1 {MARK}\r\nAuthorization: {KEY}\r\n\r\n",
     417: f"POST /l/{MARK} HTTP/1.1\r\nHost: x\r\nExpect: {MARK}\r\nContent-Length: 2\r\n\r\n{{}}",
     501: f"POST /l/{MARK} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {MARK}\r\n\r\n",
 }
@@ -160,9 +160,13 @@ def test_gunicorn_errors_are_problems_and_requests_are_not_logged(served):
     for status, request in ODD.items():
         head, _, body = sent(port, request.encode()).partition(b"\r\n\r\n")
         assert head.startswith(f"HTTP/1.1 {status} ".encode()), head
-        assert b"content-type: application/problem+json" in head.lower()
-        problem = json.loads(body)
-        assert (problem["status"], set(problem)) == (status, {"type", "title", "status", "detail", "code"})
+        if b" /l/" in request.encode():
+            assert b"content-type: text/html" in head.lower()
+            assert b"<h1>" in body
+        else:
+            assert b"content-type: application/problem+json" in head.lower()
+            problem = json.loads(body)
+            assert (problem["status"], set(problem)) == (status, {"type", "title", "status", "detail", "code"})
         assert MARK.encode() not in head + body
     many = "".join(f"X-{number}: {MARK}\r\n" for number in range(100))
     assert b" 431 " in sent(port, f"GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n".encode())

@@ -128,6 +128,32 @@ def test_a_click_that_would_end_the_survey_has_to_be_confirmed(service):
     assert mail.answers() == [("owns", "answer", "yes")]
 
 
+def test_words_open_no_transaction_of_their_own(service, monkeypatch):
+    """The title among them is that of the bank version that the session has pinned."""
+    someone, opened, reading = service.start(), [], type(service.parts.store).reading
+
+    def count_reading(store):
+        opened.append(store)
+        return reading(store)
+
+    monkeypatch.setattr(type(service.parts.store), "reading", count_reading)
+    start, look, headers = (
+        "/api/v1/surveys/tells/sessions",
+        f"/api/v1/sessions/{someone.session}",
+        {"Authorization": f"Bearer {someone.token}"},
+    )
+    counts = []
+    for words in (False, True):
+        opened.clear()
+        begun = service.client.post(start, json={"words": words})
+        asked = service.client.post(start.replace("tells", "asks"), json={"words": words, "consent": False})
+        seen = service.client.get(look + "?words" * words, headers=headers)
+        counts.append(len(opened))
+        assert [reply.status_code for reply in (begun, asked, seen)] == [201, 200, 200]
+    assert counts[0] == counts[1]
+    assert [reply.json["words"]["title"] for reply in (begun, asked, seen)] == ["Tells", "Asks", "Everything"]
+
+
 def test_words_come_with_the_session_in_its_language(service):
     """Texts are sent on request at the start and on resuming, and not with every answer."""
     someone = service.start(language="fr", words=True)

@@ -37,6 +37,7 @@ from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
+from survey_service.store.postgresql import prepare_connections
 from survey_service.store.tables.metadata import metadata
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -143,16 +144,18 @@ class Store:
 def open_engine(url: str, *, durable: bool = True) -> Engine:
     """Return an engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on.
 
-    Commits of an engine that is not `durable` are visible at once, and the last of them may be lost when the machine fails.
+    Commits of an engine that is not `durable` are visible at once, and the last of them may be lost when the machine fails. Behind a pooler
+    such as PgBouncer they are durable too.
     """
     parsed = make_url(url)
     shared: dict[str, Any] = {"json_serializer": _as_json, "hide_parameters": True}  # errors are logged, and values of rows must not be
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        options = {"options": f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"}
         if not durable:  # each statement is a transaction, so that no row is locked while it waits for its client
-            return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **shared)
-        return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **shared)
+            shared["isolation_level"] = "AUTOCOMMIT"
+        engine = create_engine(parsed, pool_size=5, max_overflow=15, **shared)
+        prepare_connections(engine, durable=durable)
+        return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
     event.listen(engine, "do_connect", partial(_require_file, sqlite_file(parsed)))
     event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))

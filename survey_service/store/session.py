@@ -119,6 +119,17 @@ class Store:
             raise
         return rows
 
+    def takes_writes(self) -> bool:
+        """Whether the database can be written to: it is no standby, not set to read-only, and its file may be changed.
+
+        It must have its tables.
+        """
+        if self._turn is None:
+            with self.engine.connect() as connection:
+                return bool(connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "off")
+        with closing(self.engine.raw_connection()) as pooled:
+            return _is_writable(pooled.driver_connection)
+
     def compile(self, statement: ClauseElement) -> Compiled:
         """Return a statement as `execute_fast` takes it."""
         return statement.compile(self._fast)
@@ -200,6 +211,22 @@ def _begin_sqlite(connection: Connection) -> None:
         _wait_to_write(connection.connection.driver_connection)
         return
     connection.exec_driver_sql("BEGIN")
+
+
+def _is_writable(connection: Any) -> bool:
+    """Whether a statement that writes would be run, now or when another writer ends. The database must have its tables."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")  # begins on a read-only database too
+        connection.execute("UPDATE alembic_version SET version_num = version_num WHERE false")
+    except sqlite3.OperationalError as problem:
+        if (code := problem.sqlite_errorcode & 0xFF) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
+            raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
+        return code == sqlite3.SQLITE_BUSY
+    finally:
+        connection.rollback()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return True
 
 
 def _wait_to_write(connection: Any) -> None:

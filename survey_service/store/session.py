@@ -181,9 +181,15 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def name_of(engine: Engine) -> str:
-    """Return the address of the database for messages: without the password, and with the whole path of a file."""
-    file = sqlite_file(engine.url)
-    return engine.url.render_as_string(hide_password=True) if file is None else f"sqlite:///{file}"
+    """Return the address of the database for messages: without passwords, which may be parameters too, and with the whole path of a file.
+
+    >>> name_of(create_engine("postgresql+psycopg://discern@db/discern?password=x"))
+    'postgresql+psycopg://discern@db/discern?password=***'
+    """
+    if (file := sqlite_file(engine.url)) is not None:
+        return f"sqlite:///{file}"
+    secrets = {name: "***" for name in ("password", "sslpassword") if name in engine.url.query}
+    return engine.url.update_query_dict(secrets).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def _require_file(file: Path | None, *_: Any) -> None:

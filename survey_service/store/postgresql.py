@@ -8,10 +8,12 @@ client.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Connection, Engine, event
+
+if TYPE_CHECKING:  # a service on SQLite does not load it
+    import psycopg
 
 POOLED = "discern_pooled"
 """The key under which a connection keeps that a pooler is between it and the server."""
@@ -20,13 +22,14 @@ POOLED = "discern_pooled"
 def prepare_connections(engine: Engine, *, durable: bool) -> None:
     """Set each new connection of an engine to UTC, and its commits to durable or not.
 
-    Behind a pooler all commits are durable, since only a transaction can be set to something else.
+    Behind a pooler the commits of both kinds are durable: a session cannot be set there, and the engine that is not durable has a
+    transaction for each statement.
     """
 
     def prepare(connection: "psycopg.Connection[Any]", record: Any) -> None:
         try:
             record.info[POOLED] = _prepare(connection, durable=durable)
-        except psycopg.Error:
+        except engine.dialect.loaded_dbapi.Error:
             connection.close()
             raise
 

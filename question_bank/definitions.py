@@ -159,6 +159,8 @@ class Consent:
 
 @dataclass(frozen=True)
 class Result:
+    """What a respondent sees at the end. `redirect` matches ADDRESS."""
+
     text: Text | None = None
     redirect: str | None = None
 

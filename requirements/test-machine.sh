@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tests need beyond Python: a PostgreSQL server to start, Chromium, Firefox, WebKit with a display to show it on, the TypeScript
-# compiler, and Node with its packages.
+# compiler, PgBouncer, nginx, and Node with its packages.
 # Found where they are, installed where they are not.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,6 +10,9 @@ if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; th
 if ! command -v firefox-esr >/dev/null && ! command -v firefox >/dev/null; then missing="$missing firefox-esr"; fi
 if ! command -v WebKitWebDriver >/dev/null; then missing="$missing webkit2gtk-driver"; fi
 if ! command -v Xvfb >/dev/null; then missing="$missing xvfb"; fi
+for program in pgbouncer nginx; do
+    if ! command -v "$program" >/dev/null && ! [ -x "/usr/sbin/$program" ]; then missing="$missing $program"; fi
+done
 if ! command -v tsc >/dev/null; then missing="$missing node-typescript"; fi
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  (one word a package)

@@ -40,6 +40,10 @@ class Keyring:
         """Return the digests under every key, to look up what was stored before a rotation."""
         return [hmac.new(_derive(key, "digest"), text.encode(), sha256).hexdigest() for key in self._keys]
 
+    def fingerprints(self) -> list[str]:
+        """Return a name of each key, from which nobody can find the key, to see later whether it is still there."""
+        return [_derive(key, "fingerprint").hex()[:16] for key in self._keys]
+
     def signer(self, purpose: str) -> URLSafeTimedSerializer:
         """Return a signer of dated tokens for one purpose. A token of another purpose does not pass."""
         oldest_first = [_derive(key, "signing") for key in reversed(self._keys)]

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from question_bank.addresses import ADDRESS
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,7 @@ def _secret_keys(text: str) -> tuple[str, ...]:
 
 
 def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not re.fullmatch(ADDRESS, text) or "?" in text or "#" in text:
         raise ValueError(f"{text!r} is not an address: write https://surveys.example.com")
     return text.rstrip("/")
 
@@ -131,14 +131,14 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or int(text) > 10:
+    if not re.fullmatch(r"[0-9]|10", text):
         raise ValueError(f"{text!r} is not a number from 0 to 10: how many proxies of your own stand in front?")
     return int(text)
 
 
 def _days(text: str) -> int | None:
-    if text and not (text.isdigit() and int(text) > 0):
-        raise ValueError(f"{text!r} is not a number of days: write 365, or leave it out to keep everything")
+    if text and not re.fullmatch(r"[1-9][0-9]{0,4}", text):
+        raise ValueError(f"{text!r} is not a number of days up to 99999: write 365, or leave it out to keep everything")
     return int(text) if text else None
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from survey_service.cli.main import main
 from tests.processes import ROOT, discern, environment
 from tests.real_answers import CAR_BUYERS
+from tests.survey_service.databases import sqlite_copy
 
 EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
 TEN_MISTAKES = ROOT / "tests" / "question_bank" / "ten-mistakes.yaml"
@@ -157,6 +158,32 @@ def test_a_database_without_tables_is_a_hint_and_not_a_crash(tmp_path):
     done = discern("publish", str(EXAMPLE), database_url=url)
     assert (done.stdout, done.stderr) == ("car-buyers version 1\n", f"in the database {url}\n")
     assert discern("publish", str(EXAMPLE), database_url=url).stdout == "car-buyers version 1 (unchanged)\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (("key", "create", "--scope", "read"), 0),
+        (("key", "list"), 0),
+        (("key", "revoke", "key_x"), 1),
+        (("endpoint", "add", "https://crm.example.com/hook"), 0),
+        (("endpoint", "add", "http://10.0.0.1/hook"), 1),
+        (("sources", "list"), 0),
+        (("prune", "--days", "30"), 0),
+        (("recompute", "nothing"), 1),
+        (("export", "--contact", "nobody"), 1),
+        (("restored",), 0),
+        (("doctor",), 1),
+    ],
+)
+def test_every_command_names_the_database(sqlite_template, tmp_path, command, status):
+    """Another folder may have another database: what was done or refused is said with where."""
+    url = sqlite_copy(sqlite_template, tmp_path)
+
+    done = discern(*command, database_url=url)
+
+    assert done.returncode == status, done.stderr
+    assert f"{url} answers" in done.stdout if command == ("doctor",) else f"in the database {url}" in done.stderr.splitlines()
 
 
 def test_check_warns_of_a_survey_id_that_another_bank_in_the_database_has(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from question_bank.addresses import ADDRESS, PORT
 from question_bank.definitions import Objective, QuestionType
 from question_bank.files.fields import Choice, Flag, Line, LinesByKey, MapOf, Number, NumbersByKey, Selection, Slug, Slugs, Table, Words
 from question_bank.files.problems import Finding, Path, join_names, suggest
@@ -17,8 +18,7 @@ EXPECTATIONS = ("advice", "autonomy", "responsiveness")
 CHANNELS = ("email", "sms", "phone", "web", "agent")
 SIGNAL_FIELDS = ("event", "page", "channel", "topic")
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
-ORIGIN = r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?"
-ADDRESS = r"https?://[^\s/?#]+([/?#]\S*)?"
+ORIGIN = rf"\*|https?://[A-Za-z0-9.-]+(?::{PORT})?|https?://\[[0-9A-Fa-f:]+\](?::{PORT})?"
 
 
 class StrictSchema(Schema):

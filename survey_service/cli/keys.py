@@ -38,18 +38,22 @@ def create(scope: str, name: str, days: int | None, as_json: bool) -> None:
 @AS_JSON
 def list_keys(as_json: bool) -> None:
     """Show every API key by its first characters: its scope, its end, and when it was last used (to the hour)."""
-    from survey_service.web.api_keys import all_keys, state_of
+    from survey_service.crypto import Keyring
+    from survey_service.web.api_keys import all_keys, is_known, state_of
     from survey_service.web.context import utc_now
 
-    with store_of(settings_of_environment()) as store, store.reading() as session:
-        found = [_key_row(all_key, state_of(all_key, utc_now())) for all_key in all_keys(session)]
+    settings = settings_of_environment()
+    keys = Keyring(settings.secret_keys)
+    with store_of(settings) as store, store.reading() as session:
+        found = [_key_row(item, state_of(item, utc_now()), is_known(item, keys)) for item in all_keys(session)]
     if as_json:
         click.echo(json.dumps({"keys": found}, ensure_ascii=False))
         return
     for row in found:
         ends = f"until {row['expires_at'][:10]}" if row["expires_at"] else "for ever"
         used = f"last used {row['last_used_at'][:16]}" if row["last_used_at"] else "never used"
-        click.echo(f"{row['id']} {row['prefix']}... {row['scope']} {row['state']} {ends}, {used} {row['name']}".rstrip())
+        foreign = ", made under a secret that is not in DISCERN_SECRET_KEYS" if row["known"] is False else ""
+        click.echo(f"{row['id']} {row['prefix']}... {row['scope']} {row['state']} {ends}, {used}{foreign} {row['name']}".rstrip())
 
 
 @key.command("rotate")
@@ -89,7 +93,7 @@ def _lifetime(days: int | None) -> timedelta | None:
     return None if days is None else timedelta(days=days)
 
 
-def _key_row(item: Any, state: str) -> dict[str, Any]:
+def _key_row(item: Any, state: str, known: bool | None) -> dict[str, Any]:
     moments = {name: getattr(item, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
     plain = {name: getattr(item, name) for name in ("id", "prefix", "scope", "name")}
-    return {**plain, "state": state, **{name: moment and moment.isoformat() for name, moment in moments.items()}}
+    return {**plain, "state": state, "known": known, **{name: moment and moment.isoformat() for name, moment in moments.items()}}

@@ -57,14 +57,11 @@ def check(banks: tuple[Path, ...], as_json: bool) -> None:
 def publish(bank: Path) -> None:
     """Publish a bank file as the next version, in the database of the settings."""
     from survey_service.banks.publishing import publish as publish_bank
-    from survey_service.store.session import name_of
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
         done = publish_bank(session, bank_of(bank), utc_now())
-        database = name_of(store.engine)
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
-    click.echo(f"in the database {database}", err=True)
 
 
 @main.command()
@@ -73,7 +70,7 @@ def migrate() -> None:
     from survey_service.store.migrate import migrate as upgrade
     from survey_service.store.session import name_of
 
-    with store_of(settings_of_environment(), migrated=False) as store:
+    with store_of(settings_of_environment(), migrated=False, named=False) as store:
         done, database = upgrade(store.engine), name_of(store.engine)
     click.echo(f"the database {database} is at the tables of {'this' if done else 'a later'} version", err=True)
 
@@ -90,7 +87,7 @@ def serve(bind: str, workers: int, threads: int, access_log: bool) -> None:
     from survey_service.server.gunicorn_app import serve as run
 
     settings = settings_of_environment()
-    with store_of(settings):
+    with store_of(settings, named=False):  # what follows on stderr is a log
         pass
     run(create_app, replace(settings, metrics_folder=folder), bind, workers, threads, access_log=access_log)
 
@@ -127,7 +124,7 @@ def worker(once: bool) -> None:
     from survey_service.worker.process import run
 
     settings = settings_of_environment()
-    with store_of(settings):
+    with store_of(settings, named=False):  # what follows on stderr is a log
         pass
     run(settings, once=once)
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -32,7 +32,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DiscernError as wrong:
-            refuse("\n".join([wrong.detail, *(f"{error['path']}: {error['message']}" for error in wrong.errors)]))
+            refuse(_message_of(wrong))
 
 
 def settings_of_environment() -> Settings:
@@ -57,8 +57,11 @@ def folder_of_metrics() -> str:
 
 
 @contextmanager
-def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
-    """Open the database of the settings. It must have the tables of this version, unless the command is to migrate it."""
+def store_of(settings: Settings, *, migrated: bool = True, named: bool = True) -> Iterator["Store"]:
+    """Open the database of the settings. It must have the tables of this version, unless the command is to migrate it.
+
+    Afterwards it is named on stderr, whether the command did or refused something: in another folder it might have been another one.
+    """
     from sqlalchemy.exc import OperationalError
 
     from survey_service.store.session import Store, name_of
@@ -68,11 +71,25 @@ def store_of(settings: Settings, *, migrated: bool = True) -> Iterator["Store"]:
     try:
         if migrated and not is_usable(store.engine):
             refuse(f"the database {name_of(store.engine)} does not have the tables of this version: run discern migrate")
-        yield store
+        with _named(f"in the database {name_of(store.engine)}") if named else nullcontext():
+            yield store
     except OperationalError as wrong:
         refuse(f"DISCERN_DATABASE_URL: the database {name_of(store.engine)} does not answer: {wrong.orig}")
     finally:
         store.close()
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Print where something was done or refused, after what the block prints."""
+    try:
+        yield
+    except DiscernError as wrong:
+        refuse(f"{_message_of(wrong)}\n{where}")
+    except SystemExit:
+        click.echo(where, err=True)
+        raise
+    click.echo(where, err=True)
 
 
 def published_surveys() -> dict[str, str]:
@@ -113,6 +130,10 @@ def given_in(file: Path, schema: "Schema") -> Any:
         refuse("\n".join(f"{path}: {message}" for path, message in wrong.normalized_messages().items()))
     except ValueError as wrong:
         refuse(f"{file}: is not readable JSON: {wrong}")
+
+
+def _message_of(wrong: DiscernError) -> str:
+    return "\n".join([wrong.detail, *(f"{error['path']}: {error['message']}" for error in wrong.errors)])
 
 
 def refuse(message: str) -> NoReturn:

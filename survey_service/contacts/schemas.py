@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of, plain_values
-from survey_service.web.strict_json import Number, Truth, text_like
+from survey_service.web.strict_json import Moment, Number, Truth, text_like
 
 MOST_ATTRIBUTES = 200
 LONGEST_NAME = 100
@@ -159,7 +159,7 @@ class ContactQuerySchema(StrictSchema):
     bank = fields.String()
     persona = fields.String(metadata={"description": "The most probable persona"})
     min_confidence = fields.Float(validate=validate.Range(0, 1))
-    updated_since = fields.AwareDateTime(default_timezone=UTC)
+    updated_since = Moment(default_timezone=UTC)
     after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
@@ -198,7 +198,7 @@ class TimelineQuery(SystemQuery):
 class TimelineQuerySchema(SystemSchema):
     request = TimelineQuery
 
-    after = fields.AwareDateTime(default_timezone=UTC, metadata={"description": "`next` of the previous page"})
+    after = Moment(default_timezone=UTC, metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 

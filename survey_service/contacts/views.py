@@ -140,8 +140,8 @@ def _cursor(belief: Belief) -> str:
 def _read_cursor(after: str) -> tuple[datetime, str, str]:
     moment, contact_id, bank = place_of(after, 3)
     try:
-        return datetime.fromisoformat(moment), contact_id, bank
-    except ValueError:
+        return datetime.fromisoformat(moment).astimezone(UTC), contact_id, bank
+    except (ValueError, OverflowError):
         raise invalid_cursor() from None
 
 

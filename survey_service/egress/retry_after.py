@@ -1,22 +1,32 @@
 """Read the `Retry-After` header of a response."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+LONGEST = timedelta(days=36_500)
+"""More than any caller waits: they all have a limit of their own. It keeps a wait a time that can be added to now."""
+SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?", re.ASCII)
 
 
 def retry_after_of(header: str | None, now: datetime) -> timedelta | None:
     """Return how long a ``Retry-After`` asks us to wait: seconds or until a date, 0 where it is past, None where it cannot be read.
 
-    >>> retry_after_of("120", datetime(2026, 1, 5, tzinfo=UTC))
-    datetime.timedelta(seconds=120)
+    RFC 9110 (10.2.3) allows whole seconds only. Fractions, which some services send, are rounded up; a negative number is past.
+
+    >>> retry_after_of("1.5", datetime(2026, 1, 5, tzinfo=UTC))
+    datetime.timedelta(seconds=2)
     """
     if header is None:
         return None
-    if re.fullmatch(r"[0-9]{1,9}", header.strip()):
-        return timedelta(seconds=int(header))
-    until = moment_of(header)
-    return None if until is None else max(until - now, timedelta(0))
+    if SECONDS.fullmatch(header.strip()):
+        wait = timedelta(seconds=math.ceil(min(max(float(header), 0.0), LONGEST.total_seconds())))
+    elif (until := moment_of(header)) is not None:
+        wait = until - now
+    else:
+        return None
+    return min(max(wait, timedelta(0)), LONGEST)
 
 
 def moment_of(header: str | None) -> datetime | None:

@@ -1,28 +1,32 @@
 """The checks of `discern doctor`: whether this installation can do its work, and what to do where it cannot."""
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
 from survey_service.crypto import Keyring
 from survey_service.ops.heartbeat import is_stale, last_seen, oldest_due
 from survey_service.settings import Settings, SettingsInvalid
-from survey_service.store.session import Store
+from survey_service.store.session import DATABASE_AWAY, Store, name_of
 from survey_service.store.tables.core import ApiKey, SurveyRow
+from survey_service.store.tables.inbound import Source
 from survey_service.store.tables.webhooks import Delivery, Endpoint
 from survey_service.store.versions import is_later, is_usable
+from survey_service.web.api_keys import is_known
 
 LATE = timedelta(minutes=5)
 SOON = timedelta(days=14)
 CLOCKS_APART = timedelta(seconds=30)
 OLDEST_SQLITE = (3, 35)
+READ_ONLY = {
+    "sqlite": "give this user the right to write to the file and to its folder",
+    "postgresql": "name the primary in DISCERN_DATABASE_URL, or end default_transaction_read_only",
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,10 @@ def diagnose(environment: Mapping[str, str], clock: Callable[[], datetime]) -> I
     store = Store(settings.database_url)
     try:
         yield from _database(store, settings, clock)
-    except OperationalError as wrong:
-        yield Finding("database", f"does not answer ({str(wrong.orig).strip()})", "start it, or correct DISCERN_DATABASE_URL")
+    except DATABASE_AWAY as wrong:
+        yield Finding(
+            "database", f"{name_of(store.engine)} does not answer ({str(wrong.orig).strip()})", "start it, or correct DISCERN_DATABASE_URL"
+        )
     finally:
         store.close()
 
@@ -76,14 +82,14 @@ def _database(store: Store, settings: Settings, clock: Callable[[], datetime]) -
     with store.reading() as session:
         session.connection().execute(text("SELECT 1"))
         kind = store.engine.dialect.name
-    yield Finding("database", f"{kind} answers")
+    yield Finding("database", f"{name_of(store.engine)} answers")
     if kind == "sqlite" and sqlite3.sqlite_version_info < OLDEST_SQLITE:
         yield Finding("sqlite", sqlite3.sqlite_version, "RETURNING needs 3.35 or newer")
-    if kind == "sqlite" and not os.access(store.engine.url.database or ".", os.W_OK):
-        yield Finding("database file", "cannot be written to", "give this user the right to write to it and to its folder")
     if not is_usable(store.engine):
         yield Finding("tables", "are not those of this version", "run discern migrate")
         return
+    if not store.takes_writes():
+        yield Finding("database", f"{name_of(store.engine)} is read-only", READ_ONLY[kind])
     later = is_later(store.engine)
     yield Finding("tables", "are those of a later version, with which this one works" if later else "are those of this version")
     with store.reading() as session:
@@ -104,10 +110,9 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
     surveys = session.scalar(select(func.count()).select_from(SurveyRow)) or 0
     yield Finding("surveys", f"{surveys} published", "" if surveys else "run discern publish BANK.yaml")
     is_valid = col(ApiKey.revoked_at).is_(None), col(ApiKey.expires_at).is_(None) | (col(ApiKey.expires_at) > now)
-    held = session.scalar(select(func.count()).select_from(ApiKey).where(*is_valid)) or 0
-    yield Finding("API keys", f"{held} valid", "" if held else "run discern key create --scope admin")
-    for key in session.scalars(select(ApiKey).where(*is_valid, col(ApiKey.expires_at) <= now + SOON).order_by(col(ApiKey.id))):
-        yield Finding(f"API key {key.id}", f"ends on {key.expires_at:%Y-%m-%d}", f"run discern key rotate {key.id}, and use the new one")
+    yield from _api_keys(session.scalars(select(ApiKey).where(*is_valid).order_by(col(ApiKey.id))).all(), keys, now)
+    for source in session.scalars(select(Source).where(col(Source.removed_at).is_(None)).order_by(col(Source.id))):
+        yield Finding(f"source {source.id}", *_secrets(keys, source.secret))
     for endpoint in session.scalars(select(Endpoint).where(col(Endpoint.state) != "removed").order_by(col(Endpoint.id))):
         yield _endpoint(endpoint, keys)
     seen = last_seen(session)
@@ -125,13 +130,33 @@ def _contents(session: Session, keys: Keyring, now: datetime) -> Iterator[Findin
         yield Finding("dead messages", str(dead), "see /api/v1/deliveries?state=dead, mend the receiver, and send them again")
 
 
+def _api_keys(valid: Sequence[ApiKey], keys: Keyring, now: datetime) -> Iterator[Finding]:
+    """Check the keys that are neither revoked nor expired. One that another secret made opens nothing."""
+    replaced = [key for key in valid if is_known(key, keys) is False]
+    unknown = sum(is_known(key, keys) is None for key in valid)
+    found = f"{len(valid) - len(replaced)} valid" + (f", {unknown} of them not used since an older version" if unknown else "")
+    yield Finding("API keys", found, "" if len(valid) > len(replaced) else "run discern key create --scope admin")
+    for key in replaced:
+        todo = f"put that secret behind the new one into DISCERN_SECRET_KEYS until the key was used, or run discern key revoke {key.id}"
+        yield Finding(f"API key {key.id}", "was made under a secret that is not in DISCERN_SECRET_KEYS, and opens nothing", todo)
+    for key in valid:
+        if key.expires_at is not None and key.expires_at <= now + SOON:
+            todo = f"run discern key rotate {key.id}, and use the new one"
+            yield Finding(f"API key {key.id}", f"ends on {key.expires_at:%Y-%m-%d}", todo)
+
+
 def _endpoint(endpoint: Endpoint, keys: Keyring) -> Finding:
     what = f"endpoint {endpoint.id}"
     if endpoint.state == "disabled":
         return Finding(what, f"is disabled ({endpoint.disabled_because})", "mend it, and enable it with PATCH state active")
+    return Finding(what, *_secrets(keys, *(secret["encrypted"] for secret in endpoint.secrets), *endpoint.headers.values()))
+
+
+def _secrets(keys: Keyring, *encrypted: str) -> tuple[str, str]:
+    """Return what is found of something with encrypted secrets, and what to do where none of the keys opens one of them."""
     try:
-        for secret in endpoint.secrets:
-            keys.decrypt(secret["encrypted"])
+        for secret in encrypted:
+            keys.decrypt(secret)
     except InvalidToken:
-        return Finding(what, "has a secret that none of the keys opens", "put the key it was made with into DISCERN_SECRET_KEYS again")
-    return Finding(what, "is active")
+        return "has a secret that none of the keys opens", "put the key it was made with into DISCERN_SECRET_KEYS again"
+    return "is active", ""

@@ -20,13 +20,15 @@ def alive() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[dict[str, Any], int]:
-    """Report whether the service can serve: the database answers and has the tables of this version.
+    """Report whether the service can serve: the database answers, has the tables of this version, and takes answers.
 
     Without a live worker it says "degraded" and still 200: taking the web servers out would not help.
     """
     p = parts()
     if not is_usable(p.store.engine):
         return {"status": "waiting", "why": "the database is not migrated: run discern migrate"}, 503
+    if not p.store.takes_writes():
+        return {"status": "waiting", "why": "the database is read-only: nobody can answer"}, 503
     now = p.now()
     with p.store.reading() as session:
         seen, waited = last_seen(session), oldest_due(session, now)

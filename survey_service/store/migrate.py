@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from survey_service.store.postgresql import lock_alone
 from survey_service.store.session import sqlite_file
 from survey_service.store.versions import is_later, scripts
 
@@ -44,42 +45,40 @@ def migrate(engine: Engine, revision: str = "head") -> bool:
 
 
 def _upgrade(engine: Engine, revision: str) -> None:
-    with engine.connect().execution_options(discern_writes=True) as connection, _exclusive(connection):
+    with _exclusive(engine) as connection:
         command.upgrade(_config(connection), revision)
         connection.commit()
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Go back to the tables of `revision`. What only later tables can hold is lost."""
-    with engine.connect().execution_options(discern_writes=True) as connection, _exclusive(connection):
+    with _exclusive(engine) as connection:
         command.downgrade(_config(connection), revision)
         connection.commit()
 
 
 @contextmanager
-def _exclusive(connection: Connection) -> Iterator[None]:
-    """On PostgreSQL keep other migrations out. On SQLite let a table be replaced while others refer to it."""
-    if connection.dialect.name != "postgresql":
-        # outside of any transaction: within one the pragma does nothing
-        driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA foreign_keys=OFF")
-        try:
-            yield
-            if broken := driver.execute("PRAGMA foreign_key_check").fetchall():
-                raise RuntimeError(f"the migration left rows that refer to nothing: {broken[:5]}")
-        finally:
-            driver.execute("PRAGMA foreign_keys=ON")
-        return
-    connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-    connection.exec_driver_sql(f"SET lock_timeout = {LOCK_MS}")
-    connection.commit()
+def _exclusive(engine: Engine) -> Iterator[Connection]:
+    """Open a connection. On PostgreSQL keep other migrations out. On SQLite let a table be replaced while others refer to it."""
+    with engine.connect().execution_options(discern_writes=True) as connection:
+        alone = (
+            _without_references(connection) if engine.dialect.name == "sqlite" else lock_alone(engine, connection, MIGRATION_LOCK, LOCK_MS)
+        )
+        with alone:
+            yield connection
+
+
+@contextmanager
+def _without_references(connection: Connection) -> Iterator[None]:
+    # outside of any transaction: within one the pragma does nothing
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
     try:
         yield
+        if broken := driver.execute("PRAGMA foreign_key_check").fetchall():
+            raise RuntimeError(f"the migration left rows that refer to nothing: {broken[:5]}")
     finally:
-        connection.rollback()
-        connection.exec_driver_sql("RESET lock_timeout")
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
-        connection.commit()
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _config(connection: Connection) -> Config:

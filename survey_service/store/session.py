@@ -38,6 +38,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
 from survey_service.store.globs import SQLITE_FUNCTION, glob_matches
+from survey_service.store.postgresql import prepare_connections
 from survey_service.store.tables.metadata import metadata
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -119,6 +120,17 @@ class Store:
             raise
         return rows
 
+    def takes_writes(self) -> bool:
+        """Whether the database can be written to: it is no standby, not set to read-only, and its file may be changed.
+
+        It must have its tables.
+        """
+        if self._turn is None:
+            with self.engine.connect() as connection:
+                return bool(connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "off")
+        with closing(self.engine.raw_connection()) as pooled:
+            return _is_writable(pooled.driver_connection)
+
     def compile(self, statement: ClauseElement) -> Compiled:
         """Return a statement as `execute_fast` takes it."""
         return statement.compile(self._fast)
@@ -144,16 +156,18 @@ class Store:
 def open_engine(url: str, *, durable: bool = True) -> Engine:
     """Return an engine whose commits are durable before they are acknowledged: SQLite in WAL mode with FULL, PostgreSQL with on.
 
-    Commits of an engine that is not `durable` are visible at once, and the last of them may be lost when the machine fails.
+    Commits of an engine that is not `durable` are visible at once, and the last of them may be lost when the machine fails. Behind a pooler
+    such as PgBouncer they are durable too.
     """
     parsed = make_url(url)
     shared: dict[str, Any] = {"json_serializer": _as_json, "hide_parameters": True}  # errors are logged, and values of rows must not be
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        options = {"options": f"-c synchronous_commit={'on' if durable else 'off'} -c timezone=UTC"}
         if not durable:  # each statement is a transaction, so that no row is locked while it waits for its client
-            return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, isolation_level="AUTOCOMMIT", **shared)
-        return create_engine(parsed, connect_args=options, pool_size=5, max_overflow=15, **shared)
+            shared["isolation_level"] = "AUTOCOMMIT"
+        engine = create_engine(parsed, pool_size=5, max_overflow=15, **shared)
+        prepare_connections(engine, durable=durable)
+        return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
     event.listen(engine, "do_connect", partial(_require_file, sqlite_file(parsed)))
     event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
@@ -168,9 +182,15 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def name_of(engine: Engine) -> str:
-    """Return the address of the database for messages: without the password, and with the whole path of a file."""
-    file = sqlite_file(engine.url)
-    return engine.url.render_as_string(hide_password=True) if file is None else f"sqlite:///{file}"
+    """Return the address of the database for messages: without passwords, which may be parameters too, and with the whole path of a file.
+
+    >>> name_of(create_engine("postgresql+psycopg://discern@db/discern?password=x"))
+    'postgresql+psycopg://discern@db/discern?password=***'
+    """
+    if (file := sqlite_file(engine.url)) is not None:
+        return f"sqlite:///{file}"
+    secrets = {name: "***" for name in ("password", "sslpassword") if name in engine.url.query}
+    return engine.url.update_query_dict(secrets).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def _require_file(file: Path | None, *_: Any) -> None:
@@ -208,6 +228,22 @@ def _begin_sqlite(durable: bool, connection: Connection) -> None:
                 driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return
     connection.exec_driver_sql("BEGIN")
+
+
+def _is_writable(connection: Any) -> bool:
+    """Whether a statement that writes would be run, now or when another writer ends. The database must have its tables."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")  # begins on a read-only database too
+        connection.execute("UPDATE alembic_version SET version_num = version_num WHERE false")
+    except sqlite3.OperationalError as problem:
+        if (code := problem.sqlite_errorcode & 0xFF) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
+            raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
+        return code == sqlite3.SQLITE_BUSY
+    finally:
+        connection.rollback()
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return True
 
 
 def _wait_to_write(connection: Any) -> None:

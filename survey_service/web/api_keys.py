@@ -41,6 +41,7 @@ def create_key(session: Session, keys: Keyring, scope: str, name: str, now: date
             scope=scope,
             created_at=now,
             expires_at=None if lifetime is None else now + lifetime,
+            secret_fingerprint=keys.fingerprints()[0],
         )
     )
     return key
@@ -80,6 +81,11 @@ def state_of(key: ApiKey, now: datetime) -> str:
     return ACTIVE if key.expires_at is None or key.expires_at > now else EXPIRED
 
 
+def is_known(key: ApiKey, keys: Keyring) -> bool | None:
+    """Whether one of the secrets made this key; None where it was last used before that was stored. Only such a key can open anything."""
+    return None if key.secret_fingerprint is None else key.secret_fingerprint in keys.fingerprints()
+
+
 def all_keys(session: Session) -> list[ApiKey]:
     """Return every key that was ever created, oldest first, none of them in clear."""
     return list(session.exec(select(ApiKey).order_by(col(ApiKey.id))))
@@ -108,11 +114,12 @@ def check_key(session: Session, keys: Keyring, token: str | None, scope: str, no
 
 def store_use(store: Store, keys: Keyring, key: ApiKey, token: str, now: datetime) -> None:
     """Store that a key is in use, at most once an hour, under the newest secret of the service."""
-    digest = keys.digest(token)
-    if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY and key.digest == digest:
+    made = {"digest": keys.digest(token), "secret_fingerprint": keys.fingerprints()[0]}
+    is_current = all(getattr(key, name) == value for name, value in made.items())
+    if key.last_used_at is not None and now - key.last_used_at < NOTED_EVERY and is_current:
         return
     with store.fast_connection() as connection:
-        connection.execute(update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=now, digest=digest))
+        connection.execute(update(ApiKey).where(col(ApiKey.id) == key.id).values(last_used_at=now, **made))
 
 
 def _included(scope: str) -> tuple[str, ...]:

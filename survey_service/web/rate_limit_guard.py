@@ -1,6 +1,7 @@
 """Rate limits of the respondents' routes, by token, address and survey. Reading is never limited."""
 
-from ipaddress import ip_address, ip_network
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from flask import current_app, request
 
@@ -11,6 +12,8 @@ from survey_service.web.rate_limit import Charge, TooManyRequests
 
 ADDRESS_BITS = {4: 32, 6: 64}
 """A customer with IPv6 has a whole /64, so that counts as one address."""
+WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d*)?|([\d.]+):\d*", re.ASCII)
+UNREADABLE = "unreadable"
 
 
 def limit_acts() -> None:
@@ -38,18 +41,30 @@ def limit_acts() -> None:
 def client_network(address: str | None) -> str | None:
     """Return what counts as one address; None where there is none (a socket file) or where it is a proxy on this machine.
 
-    >>> client_network("2001:db8:1:2:3:4:5:6")
-    '2001:db8:1:2::/64'
+    Proxies write addresses with a port too (RFC 7239, section 6). Whatever cannot be read as an address counts as one address: without a
+    limit, whoever can make a proxy write it would escape.
+
+    >>> client_network("[2001:db8:1:2:3:4:5:6]:4711"), client_network("93.184.216.34:4711")
+    ('2001:db8:1:2::/64', '93.184.216.34/32')
     >>> client_network("127.0.0.1") is None
     True
     """
-    try:
-        known = ip_address((address or "").removeprefix("::ffff:"))  # an IPv4 address as a dual-stack socket writes it
-    except ValueError:
+    if not address or address == "unix:":  # the second is what nginx writes where it listens on a socket file itself
         return None
+    try:
+        known = _address_in(address)
+    except ValueError:
+        return UNREADABLE
     if known.is_loopback:
         return None
-    return str(ip_network(f"{known}/{ADDRESS_BITS[known.version]}", strict=False))
+    return str(ip_network((int(known), ADDRESS_BITS[known.version]), strict=False))
+
+
+def _address_in(text: str) -> IPv4Address | IPv6Address:
+    """Return the address in a text such as 93.184.216.34:4711 or [2001:db8::1]:4711. Raises ValueError."""
+    written = WITH_PORT.fullmatch(text.strip())
+    known = ip_address(next(filter(None, written.groups())) if written else text.strip())
+    return (isinstance(known, IPv6Address) and known.ipv4_mapped) or known  # a dual-stack socket writes IPv4 as ::ffff:93.184.216.34
 
 
 def _charge(keys: Keyring, kind: str, who: str | None, limit: Limit | None) -> list[Charge]:

@@ -3,9 +3,10 @@
 import json
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from question_bank.files.json_source import parse
 from question_bank.files.source import Unreadable
@@ -37,6 +38,17 @@ class Whole(fields.Integer):
         if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
             raise self.make_error("invalid", input=value)
         return super()._validated(value)
+
+
+class Moment(fields.AwareDateTime):
+    """A field for a time with its zone, as UTC. A time that has no UTC is refused: a zone can move it out of the years 1 to 9999."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> datetime:
+        given: datetime = super()._deserialize(value, attr, data, **more)
+        try:
+            return given.astimezone(UTC)
+        except OverflowError:
+            raise ValidationError("is outside of the years 1 to 9999 in UTC: write a time such as 2026-01-05T10:00:00Z") from None
 
 
 def text_like(

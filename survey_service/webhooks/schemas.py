@@ -6,7 +6,7 @@ from survey_service.egress.addresses import LONGEST_URL
 from survey_service.outbox.debounce import SEND_WHEN
 from survey_service.outbox.events import EVENT_TYPES, FORMATS, FULL
 from survey_service.web.api import StrictSchema
-from survey_service.web.strict_json import Number, Truth, Whole
+from survey_service.web.strict_json import Moment, Number, Truth, Whole
 from survey_service.webhooks.deliveries import STATES
 from survey_service.webhooks.endpoints import LONGEST_VALUE, MOST_HEADERS, NAME, VALUE
 
@@ -109,7 +109,7 @@ class PingedSchema(StrictSchema):
 
 
 class ResyncSchema(StrictSchema):
-    since = fields.AwareDateTime(metadata={"description": "Only contacts whose persona has changed since then"})
+    since = Moment(metadata={"description": "Only contacts whose persona has changed since then"})
     untold = Truth(load_default=False, metadata={"description": "Only contacts with a change that the endpoint missed"})
 
 
@@ -121,8 +121,8 @@ class RetryManySchema(StrictSchema):
     endpoint = fields.String(required=True)
     type = fields.String(validate=validate.OneOf(EVENT_TYPES))
     state = fields.String(load_default="dead", validate=validate.OneOf(["dead"]))
-    start = fields.AwareDateTime(data_key="from", metadata={"description": "Created at this time or later"})
-    end = fields.AwareDateTime(data_key="to", metadata={"description": "Created before this time"})
+    start = Moment(data_key="from", metadata={"description": "Created at this time or later"})
+    end = Moment(data_key="to", metadata={"description": "Created before this time"})
 
 
 class RetriedSchema(StrictSchema):

@@ -123,6 +123,20 @@ def sqlite_copy(template: Path, folder: Path) -> str:
     return f"sqlite:///{shutil.copy(template, folder / 'discern.db')}"
 
 
+@contextmanager
+def read_only(url: str, folder: Path) -> Iterator[str]:
+    """Make a database read-only for new connections: on PostgreSQL as on a standby, on SQLite a copy. Yield the URL."""
+    if url.startswith("sqlite"):
+        shutil.copy(url.removeprefix("sqlite:///"), folder / "read-only.db")
+        yield f"sqlite:///file:{folder / 'read-only.db'}?mode=ro&uri=true"
+        return
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # type: ignore[call-overload]
+        yield url
+        connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")  # type: ignore[call-overload]
+
+
 def create_tables(url: str) -> None:
     """Create the tables by the migrations, as in production."""
     engine = open_engine(url)

@@ -44,3 +44,38 @@ def test_lists_and_networks_are_read():
 
     assert settings.secret_keys == (KEY, KEY[::-1])
     assert [str(network) for network in settings.allow_private_targets] == ["10.0.0.0/8", "192.168.1.7/32"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ok.example\\@evil.example",
+        "https://ok.example@evil.example",
+        "https://ok.example:99999",
+        "https://ok.example:x",
+        "https://ok .example",
+        "https://ok.example/\t",
+        "https://[::1",
+        "https://ok.example?q",
+        "https://",
+    ],
+)
+def test_an_address_that_two_readers_read_differently_is_refused(address):
+    """The base URL stands in every link; one with a user name, a backslash or an impossible port leads somewhere else, or nowhere."""
+    with pytest.raises(SettingsInvalid, match=r"^DISCERN_BASE_URL: .* write https://surveys\.example\.com$"):
+        Settings.from_env({"DISCERN_SECRET_KEYS": KEY, "DISCERN_BASE_URL": address})
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8000", "https://[::1]:8443/surveys/", "https://fragen.müller.example", "http://web_1"]
+)
+def test_addresses_of_every_form_are_read(address):
+    """With a port, a path, as IPv6, with letters beyond ASCII, or as a container is called."""
+    assert Settings.from_env({"DISCERN_SECRET_KEYS": KEY, "DISCERN_BASE_URL": address}).base_url == address.rstrip("/")
+
+
+@pytest.mark.parametrize("days", ["0", "99999999999", "٣", "1.5"])
+def test_a_retention_that_is_no_time_is_refused(days):
+    """Ten digits of days would be before the year 1, and every run of the maintenance would fail."""
+    with pytest.raises(SettingsInvalid, match="DISCERN_RETENTION_DAYS"):
+        Settings.from_env({"DISCERN_SECRET_KEYS": KEY, "DISCERN_RETENTION_DAYS": days})

@@ -60,7 +60,10 @@ class SurveyRow(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key of the author or CRM API. Only its keyed digest is stored."""
+    """A key of the author or CRM API. Only its keyed digest is stored, with the fingerprint of the secret that keyed it.
+
+    A key that was last used before there were fingerprints has none.
+    """
 
     __tablename__ = "api_key"
     __table_args__ = (CheckConstraint("scope IN ('read', 'write', 'admin', 'intake')", "scope"),)
@@ -73,6 +76,7 @@ class ApiKey(SQLModel, table=True):
     expires_at: datetime | None = moment(nullable=True)
     revoked_at: datetime | None = moment(nullable=True)
     last_used_at: datetime | None = moment(nullable=True)
+    secret_fingerprint: str | None = None
 
 
 class Contact(SQLModel, table=True):

@@ -131,6 +131,8 @@ def test_the_excerpt_is_the_beginning_of_the_body_as_it_came():
         ("429 Too Many Requests", "120", timedelta(seconds=120)),
         ("503 Service Unavailable", "Mon, 05 Jan 2026 10:02:00 GMT", timedelta(seconds=120)),
         ("503 Service Unavailable", "Sun, 04 Jan 2026 10:00:00 GMT", timedelta(0)),
+        ("429 Too Many Requests", "119.2", timedelta(seconds=120)),
+        ("429 Too Many Requests", "-5", timedelta(0)),
         ("503 Service Unavailable", "abc", None),
         ("500 Internal Server Error", "120", None),
         ("301 Moved Permanently", "120", None),

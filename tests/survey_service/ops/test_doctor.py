@@ -3,14 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
+from survey_service.app import create_app
 from survey_service.clock import utc_now
 from survey_service.ops.doctor import diagnose
 from survey_service.ops.heartbeat import Heartbeat
+from survey_service.settings import Settings
+from survey_service.store.tables.core import ApiKey
 from survey_service.store.tables.webhooks import Delivery, Endpoint
 from survey_service.web.api_keys import create_key
 from tests.processes import discern
+from tests.survey_service.databases import read_only
 from tests.survey_service.service import SECRET
 
 GOOD = {"DISCERN_SECRET_KEYS": SECRET, "DISCERN_RETENTION_DAYS": "365"}
@@ -40,7 +44,6 @@ def test_a_healthy_installation_is_healthy(service, database_url):
         ("BASE_URL", "https://surveys.example.com", "proxies"),
         ("RETENTION_DAYS", "", "nothing is ever deleted"),
         ("SECRET_KEYS", "short", "openssl"),
-        ("SECRET_KEYS", "x" * 40, "DISCERN_SECRET_KEYS"),
     ],
 )
 def test_wrong_settings_are_named_with_what_to_do(service, database_url, setting, value, says):
@@ -50,6 +53,50 @@ def test_wrong_settings_are_named_with_what_to_do(service, database_url, setting
     [only] = unwell(service, database_url, **{setting: value}).values()
 
     assert says in only.todo
+
+
+def test_what_a_replaced_secret_made_is_found(service, database_url):
+    """After the secret alone was replaced every call gets 401 and nothing is signed; with both secrets all is well, and stays so."""
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "headers": {"X-Token": "t"}})
+    service.call("POST", "/api/v1/sources", {"kind": "signed"})
+    new = "a newer key for tests that is long enough"
+
+    found = findings(service, database_url, SECRET_KEYS=new)
+    assert status(database_url, service.key, new) == 401
+    assert found["API keys"].found == "0 valid"
+    assert "discern key create" in found["API keys"].todo
+    named = {finding.what.rpartition(" ")[0] for finding in found.values() if "DISCERN_SECRET_KEYS" in finding.todo}
+    assert named == {"API key", "endpoint", "source"}
+
+    assert "API keys" not in unwell(service, database_url, SECRET_KEYS=f"{new},{SECRET}")
+    assert status(database_url, service.key, new, SECRET) == 200  # the key moves to the new secret
+    assert findings(service, database_url, SECRET_KEYS=new)["API keys"].found == "1 valid"
+    assert status(database_url, service.key, new) == 200
+
+
+def status(database_url, key, *secrets):
+    app = create_app(Settings(database_url, secrets))
+    response = app.test_client().get("/api/v1/banks", headers={"Authorization": f"Bearer {key}"})
+    app.extensions["discern"].store.close()
+    return response.status_code
+
+
+def test_a_key_of_an_older_version_counts_until_its_use_says_more(service, database_url):
+    """Versions before this one did not store which secret made a key. The next use of it does."""
+    with service.parts.store.writing() as session:
+        session.exec(update(ApiKey).values(secret_fingerprint=None, last_used_at=service.clock()))
+
+    assert findings(service, database_url)["API keys"].found == "1 valid, 1 of them not used since an older version"
+    assert service.call("GET", "/api/v1/banks").status_code == 200
+    assert findings(service, database_url)["API keys"].found == "1 valid"
+
+
+def test_a_read_only_database_is_found(service, database_url, tmp_path):
+    """Reading works, so that nothing else would show it."""
+    with read_only(database_url, tmp_path) as url:
+        found = [str(finding) for finding in diagnose({**GOOD, "DISCERN_DATABASE_URL": url}, service.clock)]
+
+    assert len([line for line in found if line.startswith("LOOK database: ") and " is read-only: " in line]) == 1
 
 
 def test_late_and_dead_messages_and_disabled_endpoints_are_found(service, database_url):

@@ -3,9 +3,13 @@
 import signal
 import urllib.request
 
+from survey_service.app import create_app
 from survey_service.ops.heartbeat import Heartbeat
+from survey_service.settings import Settings
 from tests.processes import end, process, until, web_server
+from tests.survey_service.databases import read_only
 from tests.survey_service.ops.test_metrics import numbers
+from tests.survey_service.service import SECRET
 
 
 def ready(service):
@@ -38,6 +42,21 @@ def test_a_late_message_degrades_health(service):
     Heartbeat(service.parts.store, service.clock).beat()
 
     assert ready(service) == {"status": "degraded", "worker_seen_seconds_ago": 0, "oldest_due_seconds": 360}
+
+
+def test_a_service_that_takes_no_answers_is_not_ready(service, database_url, tmp_path):
+    """A read-only database answers every question but stores nothing. It is ready while somebody else writes, and again afterwards."""
+    Heartbeat(service.parts.store, service.clock).beat()
+    with service.parts.store.writing():
+        assert ready(service)["status"] == "ok"
+    with read_only(database_url, tmp_path) as url:
+        app = create_app(Settings(url, (SECRET,)), service.clock)
+        response = app.test_client().get("/readyz")
+        app.extensions["discern"].store.close()
+
+    assert (response.status_code, response.json["status"]) == (503, "waiting")
+    assert "read-only" in response.json["why"]
+    assert ready(service)["status"] == "ok"
 
 
 def test_dead_workers_are_deleted_after_an_hour(service):

@@ -151,10 +151,22 @@ def test_one_request_costs_one_statement(store, monkeypatch):
         ("", None),
         (None, None),
         ("unix:", None),
+        ("93.184.216.34:4711", "93.184.216.34/32"),
+        ("93.184.216.34:", "93.184.216.34/32"),
+        ("[2001:db8:1:2:3:4:5:6]", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2:3:4:5:6]:4711", "2001:db8:1:2::/64"),
+        ("[::ffff:93.184.216.34]:4711", "93.184.216.34/32"),
+        ("::FFFF:5DB8:D822", "93.184.216.34/32"),
+        ("::ffff:127.0.0.1", None),
+        ("127.0.0.1:4711", None),
+        ("2001:db8:1:2:3:4:5:6%eth0", "2001:db8:1:2::/64"),
+        ("unknown", "unreadable"),
+        ("_hidden:4711", "unreadable"),
+        ("93.184.216.34:4711:4712", "unreadable"),
     ],
 )
 def test_an_address_counts_by_its_network(address, counts_as):
-    """An IPv6 customer counts by its /64; an IPv4 address may be written as IPv6."""
+    """An IPv6 customer counts by its /64; an IPv4 address may be written as IPv6, and both with a port. Nothing that is written escapes."""
     assert client_network(address) == counts_as
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from survey_service.egress.retry_after import retry_after_of
+from survey_service.egress.retry_after import LONGEST, retry_after_of
 from survey_service.webhooks.retry import JITTER, LEASE, LONGEST_RETRY_AFTER, SCHEDULE, next_attempt
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -102,17 +102,24 @@ def test_jitter_out_of_range_is_refused(jitter):
         (None, None),
         ("", None),
         ("abc", None),
-        ("-5", None),
-        ("1.5", None),
+        ("-5", 0 * SECOND),
+        ("-0.5", 0 * SECOND),
+        ("1.5", 2 * SECOND),
+        ("120.0", 120 * SECOND),
+        ("Fri, 31 Dec 9999 23:59:59 -1400", LONGEST),
+        ("9" * 5000, LONGEST),
         ("٣", None),
-        ("9" * 5000, None),
+        ("inf", None),
         ("Mon, 99 Jan 2026 10:02:00 GMT", None),
         ("1 Jan 99999999999 00:00:00 GMT", None),
         ("Mon, 05 Jan 2026 10:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(header, wait):
-    """Retry-After is read in seconds and in all three date forms of RFC 9110; a past date means now, and unreadable text is ignored."""
+    """Retry-After is read in seconds and in all three date forms of RFC 9110; a past date means now.
+
+    Fractions are rounded up, negative numbers mean now, and unreadable text is ignored.
+    """
     assert retry_after_of(header, NOW) == wait
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from sqlmodel import col, func, select
 from standardwebhooks import Webhook
 
-from survey_service.belief.belief import InferredBelief, previous_belief
+from survey_service.belief.belief import InferredBelief, previous_beliefs
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.outbox import publish
 from survey_service.settings import Settings
@@ -158,7 +158,9 @@ class Fleet:
                 session.add(contact)
                 session.flush()
             probabilities = np.array([0.3 + 0.4 * (update % 2), 0.7 - 0.4 * (update % 2)])
-            inferred = InferredBelief(ContactEvidence(BANK, []), 1, probabilities, previous_belief(session, contact, BANK), threshold=0.99)
+            inferred = InferredBelief(
+                ContactEvidence(BANK, []), 1, probabilities, previous_beliefs(session, [contact], BANK).get(contact.id), threshold=0.99
+            )
             return publish.store_and_publish(session, contact, inferred, "answer", now).belief.sequence
 
 

@@ -96,11 +96,11 @@ def store_belief(
     return BeliefChange(contact, stored, bank, reason, now, is_material, newly_decided, explanation(evidence) if explain else ())
 
 
-def previous_belief(session: Session, contact: Contact, bank: CompiledBank) -> PreviousBelief | None:
-    """Return the stored belief about the contact, None where there is none."""
-    mine = select(col(Belief.sequence), col(Belief.threshold), col(Belief.told))
-    found = session.execute(mine.where(col(Belief.contact_id) == contact.id, col(Belief.bank) == bank.bank.id)).first()
-    return None if found is None else PreviousBelief(*found)
+def previous_beliefs(session: Session, contacts: Sequence[Contact], bank: CompiledBank) -> dict[str, PreviousBelief]:
+    """Return the stored belief about each contact, by the contact's id, without those that have none."""
+    stored = select(col(Belief.contact_id), col(Belief.sequence), col(Belief.threshold), col(Belief.told))
+    mine = stored.where(col(Belief.contact_id).in_([contact.id for contact in contacts]), col(Belief.bank) == bank.bank.id)
+    return {contact_id: PreviousBelief(*of_contact) for contact_id, *of_contact in session.execute(mine)} if contacts else {}
 
 
 def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:

@@ -7,25 +7,21 @@ from sqlmodel import Session, col, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
-from survey_service.belief.belief import InferredBelief, PreviousBelief, previous_belief
-from survey_service.belief.evidence import evidence_about, evidence_about_all
+from survey_service.belief.belief import InferredBelief, previous_beliefs
+from survey_service.belief.evidence import evidence_about_all
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief, Contact
 
 
 def infer_belief(session: Session, contact: Contact, bank: CompiledBank, version: int, now: datetime) -> InferredBelief:
     """Return the belief about a contact from all stored evidence. The contact's row must be locked."""
-    evidence = evidence_about(session, contact, bank, now)
-    return InferredBelief(evidence, version, believe(bank.tables, evidence.evidence)[0], previous_belief(session, contact, bank))
+    return infer_beliefs(session, [contact], bank, version, now)[0]
 
 
 def infer_beliefs(session: Session, contacts: Sequence[Contact], bank: CompiledBank, version: int, now: datetime) -> list[InferredBelief]:
     """As `infer_belief` for several contacts, in as many statements as for one. Their rows must be locked."""
     evidence = evidence_about_all(session, contacts, bank, now)
-    mine = select(Belief.contact_id, Belief.sequence, Belief.threshold, Belief.told).where(
-        Belief.bank == bank.bank.id, col(Belief.contact_id).in_([contact.id for contact in contacts])
-    )
-    previous = {contact_id: PreviousBelief(*stored) for contact_id, *stored in session.exec(mine)} if contacts else {}
+    previous = previous_beliefs(session, contacts, bank)
     return [
         InferredBelief(known, version, believe(bank.tables, known.evidence)[0], previous.get(contact.id))
         for contact, known in zip(contacts, evidence, strict=True)

@@ -46,8 +46,9 @@ def lock_pair(session: Session, first_id: str, second_id: str) -> tuple[Contact,
 
     Raises ContactErased, NotFound.
     """
-    lock_present(session, (first_id, second_id))
-    return resolve(session, first_id, lock=True), resolve(session, second_id, lock=True)
+    present = lock_present(session, (first_id, second_id))
+    first, second = (present.get(contact_id) or resolve(session, contact_id) for contact_id in (first_id, second_id))
+    return first, second
 
 
 def _merge_fields(gone: Contact, kept: Contact, now: datetime) -> None:

@@ -4,11 +4,10 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from survey_service.errors import MalformedBody, TooLarge
-from survey_service.web.strict_json import DEEPEST, NUL, number, read_json
+from survey_service.web.strict_json import DEEPEST, NUL, number, read_json, walk
 
 LARGEST_UNPACKED = 4 * 1024 * 1024
 LARGEST_MESSAGE = 32 * 1024
@@ -45,7 +44,7 @@ def read_messages(body: bytes) -> ReadBody:
 
 def fault_of(value: Any) -> str | None:
     """Return why this part of a body cannot be stored, in words that follow "it"; None where it can be."""
-    for inner, depth in _walk(value):
+    for inner, depth in walk(value):
         if depth > DEEPEST:
             return f"is nested more than {DEEPEST} levels deep"
         if isinstance(inner, _Repeated):
@@ -71,21 +70,6 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _walk(value: Any) -> Iterator[tuple[Any, int]]:
-    """Yield every value and name inside `value`, level by level, with its depth. It ends one level below the deepest that is allowed."""
-    level, depth = [value], 0
-    while level and depth <= DEEPEST + 1:
-        inside: list[Any] = []
-        for item in level:
-            yield item, depth
-            if isinstance(item, dict):
-                yield from ((name, depth) for name in item)
-                inside += item.values()
-            elif isinstance(item, list):
-                inside += item
-        level, depth = inside, depth + 1
 
 
 def unpack(body: bytes, encoding: str) -> bytes:

@@ -70,7 +70,7 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
                 rows.setdefault(row["message_id"], row)
     new_events = _store_events(session, list(rows.values()))
     result.events = len(new_events)
-    _update_beliefs(session, banks, new_events, now)
+    _update_beliefs(session, banks, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
     return result
 
 
@@ -147,13 +147,13 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
     return {row.id: row.contact_id for row in stored}
 
 
-def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], now: datetime) -> None:
-    """Infer and publish the belief of every contact for whom a new event is a signal."""
-    ids = sorted(set(new_events.values()))
+def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], locked: Sequence[Contact], now: datetime) -> None:
+    """Infer and publish the belief of every contact for whom a new event is a signal. All of them are among `locked`."""
+    by_id, ids = {contact.id: contact for contact in locked}, sorted(set(new_events.values()))
     for bank, version in banks.newest(session) if ids else []:
         seen = signal_events(session, ids, bank, now)
         changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]
-        contacts = list(lock_contacts(session, changed).values())  # locked already
+        contacts = [by_id[contact_id] for contact_id in sorted(changed)]
         for contact, inferred in zip(contacts, infer_beliefs(session, contacts, bank, version, now), strict=True):
             publish.store_and_publish(session, contact, inferred, "signal", now)
 

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from survey_service.store.postgresql import lock_alone
-from survey_service.store.session import sqlite_file
+from survey_service.store.session import DEADLOCK, sqlite_file
 from survey_service.store.versions import is_later, scripts
 
 MIGRATION_LOCK = 7_340_001
-LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
 LOCK_MS, ATTEMPTS, PAUSE_SECONDS = 2_000, 20, 1.0
 """How long a migration waits for a table, how often it tries, and how long it lets other transactions run in between."""
 

@@ -46,6 +46,9 @@ Row = TypeVar("Row", bound=SQLModel)
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 """The errors of a database that is away, or has become read-only (PostgreSQL raises InternalError then)."""
 
+DEADLOCK = "40P01"
+"""PostgreSQL's SQLSTATE for a transaction that it rolled back because of a deadlock: it can run again."""
+
 BUSY_TIMEOUT_MS = 10_000
 LOOK_AGAIN_SECONDS = 0.0005
 """How often a process that waits to write asks for SQLite's lock. One thread of each process asks, the others wait for that thread."""

@@ -14,7 +14,7 @@ from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.store.banks import LOADED_ONLY, BankNotLoaded, Banks
-from survey_service.store.session import Store
+from survey_service.store.session import DEADLOCK, Store
 from survey_service.web.rate_limit import Limits
 
 __all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]
@@ -22,7 +22,7 @@ __all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]
 Result = TypeVar("Result")
 log = logging.getLogger("discern.web")
 
-DEADLOCK, ATTEMPTS = "40P01", 5
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)

@@ -111,17 +111,23 @@ def _may_be_odd(body: bytes) -> bool:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Return every string in a JSON value, keys included. Raises MalformedBody where the value is nested too deeply."""
-    level, depth = [value], 0
-    while level:
+    """Return every string in a JSON value, names included. Raises MalformedBody where the value is nested too deeply."""
+    for inner, depth in walk(value):
         if depth > DEEPEST:
             raise MalformedBody(TOO_DEEP)
+        if isinstance(inner, str):
+            yield inner
+
+
+def walk(value: Any) -> Iterator[tuple[Any, int]]:
+    """Yield every value and name inside `value`, level by level, with its depth. It ends one level below the deepest that is allowed."""
+    level, depth = [value], 0
+    while level and depth <= DEEPEST + 1:
         inside: list[Any] = []
         for item in level:
-            if isinstance(item, str):
-                yield item
-            elif isinstance(item, dict):
-                yield from item
+            yield item, depth
+            if isinstance(item, dict):
+                yield from ((name, depth) for name in item)
                 inside += item.values()
             elif isinstance(item, list):
                 inside += item

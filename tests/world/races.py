@@ -154,17 +154,17 @@ class Races:
             return thread
 
         with _pausing(self.apps[0].extensions["discern"].store, threads, step, reached, go_on):
-            one = run(first, self.apps[0])
-            until(lambda: reached.is_set() or not one.is_alive(), f"{first} reaches step {step}")
+            paused = run(first, self.apps[0])
+            until(lambda: reached.is_set() or not paused.is_alive(), f"{first} reaches step {step}")
             other = run(second, self.apps[1]) if reached.is_set() else None
             if other is not None:
                 until(lambda: not other.is_alive() or self._is_waiting(), f"{second} ends or waits")
             go_on.set()
-            one.join(LONGEST_RACE)
+            paused.join(LONGEST_RACE)
             if other is None:
                 return None
             other.join(LONGEST_RACE)
-        return self.violations(scene, statuses, alive=one.is_alive() or other.is_alive())
+        return self.violations(scene, statuses, alive=paused.is_alive() or other.is_alive())
 
     def natural(self, first: str, second: str) -> list[str]:
         """Let both run at once, and return what is wrong afterwards."""

@@ -1,6 +1,8 @@
 """The world of the webhooks tests with a connection to a CRM in it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import select
@@ -10,6 +12,7 @@ from survey_service.store.tables.core import ExternalId
 from survey_service.store.tables.webhooks import Connection
 from tests.survey_service.crm.fake_crm import Crm
 from tests.survey_service.egress.hostile_receiver import LOOPBACK
+from tests.survey_service.service import Service, a_service
 from tests.survey_service.webhooks.world import BANK, World
 
 TOKEN = "pat-eu1-not-for-logs"
@@ -55,3 +58,13 @@ class Connected:
     @property
     def inputs(self) -> list[dict[str, Any]]:
         return [input_ for asked in self.crm.asked for input_ in asked.body["inputs"]]
+
+
+@contextmanager
+def a_local_service(database_url: str) -> Iterator[Service]:
+    """A service that may call CRMs on this machine."""
+    made = a_service(database_url)
+    parts = made.parts
+    made.app.extensions["discern"] = replace(parts, settings=replace(parts.settings, allow_private_targets=LOOPBACK.allow_private))
+    yield made
+    made.parts.store.close()

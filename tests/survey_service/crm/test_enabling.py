@@ -1,25 +1,18 @@
 """A new connection writes nothing until somebody turns it on, which its test allows or says what is missing."""
 
-from dataclasses import replace
-
 import pytest
 
 from survey_service.outbox import publish
 from survey_service.store.tables.webhooks import Endpoint, MissedContact
-from tests.survey_service.crm.connected import HUBSPOT
+from tests.survey_service.crm.connected import HUBSPOT, a_local_service
 from tests.survey_service.crm.fake_crm import Answer, crm
 from tests.survey_service.crm.test_routes import SCOPES, TEXT, Portal
-from tests.survey_service.egress.hostile_receiver import LOOPBACK
-from tests.survey_service.service import a_service
 
 
 @pytest.fixture
 def service(database_url):
-    made = a_service(database_url)
-    parts = made.parts
-    made.app.extensions["discern"] = replace(parts, settings=replace(parts.settings, allow_private_targets=LOOPBACK.allow_private))
-    yield made
-    made.parts.store.close()
+    with a_local_service(database_url) as made:
+        yield made
 
 
 def connect(service, url, **given):

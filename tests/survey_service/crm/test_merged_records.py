@@ -36,7 +36,7 @@ def sent_states(there):
 
 
 def test_a_merged_record_answers_under_another_id(there):
-    """The two others are told by their ids, so the third result is the third record."""
+    """The two others are recognised by their ids, so the third result is the third record."""
     people = with_record_ids(there, 3)
     answers(there, lambda results: [results[0], {**results[1], "id": "9999"}, results[2]])
     there.deliver_due()

@@ -1,14 +1,10 @@
 """Connections over HTTP: invalid input is reported before anything is stored, missing fields before anything is sent."""
 
-from dataclasses import replace
-
 import pytest
 
 from survey_service.store.tables.webhooks import Endpoint
-from tests.survey_service.crm.connected import HUBSPOT, TOKEN
+from tests.survey_service.crm.connected import HUBSPOT, TOKEN, a_local_service
 from tests.survey_service.crm.fake_crm import Answer, crm
-from tests.survey_service.egress.hostile_receiver import LOOPBACK
-from tests.survey_service.service import a_service
 
 PROBABILITY = {"type": "number", "fieldType": "number"}
 SCOPES = ["crm.objects.contacts.write", "crm.schemas.contacts.read"]
@@ -35,11 +31,8 @@ class Portal:
 
 @pytest.fixture
 def service(database_url):
-    made = a_service(database_url)
-    parts = made.parts
-    made.app.extensions["discern"] = replace(parts, settings=replace(parts.settings, allow_private_targets=LOOPBACK.allow_private))
-    yield made
-    made.parts.store.close()
+    with a_local_service(database_url) as made:
+        yield made
 
 
 def connect(service, url, **given):

@@ -102,7 +102,7 @@ def test_other_refused_requests_are_pages_too(web, request_, status, target, lan
 
 
 def test_the_second_request_of_a_connection_has_its_own_page(web):
-    """Requests that follow each other at once are told apart."""
+    """Requests that follow each other at once are distinguished."""
     first = f"GET /api/v1/surveys/none/{'x' * 10} HTTP/1.1\r\nHost: x\r\n\r\n"
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as sock:
         sock.sendall((first + TOO_LONG % f"/s/all?lang=it&q={LONG}").encode())

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from question_bank.compile import compile_bank
 from survey_service.banks.publishing import publish
-from survey_service.belief.belief import BeliefChange, InferredBelief, previous_belief
+from survey_service.belief.belief import BeliefChange, InferredBelief, previous_beliefs
 from survey_service.belief.evidence import ContactEvidence
 from survey_service.crypto import Keyring
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
@@ -104,7 +104,9 @@ class World:
     def store_belief_in(self, session: Session, contact_id: str, driver: float, ended: bool = False) -> BeliefChange:
         contact = session.exec(select(Contact).where(Contact.id == contact_id).with_for_update()).one()
         probabilities = np.array([driver, 1 - driver])
-        inferred = InferredBelief(ContactEvidence(BANK, []), 1, probabilities, previous_belief(session, contact, BANK), threshold=0.9)
+        inferred = InferredBelief(
+            ContactEvidence(BANK, []), 1, probabilities, previous_beliefs(session, [contact], BANK).get(contact.id), threshold=0.9
+        )
         return store_and_publish(session, contact, inferred, "answer", self.now, ended=ended)
 
     def publish(self) -> None:

@@ -11,7 +11,7 @@ from tests.survey_service.crm.connected import HUBSPOT
 from tests.survey_service.crm.fake_crm import Answer, hubspot
 from tests.survey_service.crm.kinds import BREVO, HTTP, KLAVIYO, SALESFORCE, connect
 from tests.survey_service.crm.test_official_clients import a_response
-from tests.survey_service.crm.test_routes import LOOPBACK
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 from tests.survey_service.service import a_service
 
 LAST_NAME = {"attribute": "last_name", "constant": "Unknown"}

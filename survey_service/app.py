@@ -61,8 +61,8 @@ class Application(Flask):
 def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     """Return a ready application. It opens the database when it first needs it and starts nothing."""
     app = Application("survey_service", static_folder=None)
-    store, limits = Store(settings.database_url), (settings.limit_per_token, settings.limit_per_address, settings.limit_per_survey)
-    admission = Limits(store, [limit for limit in limits if limit])
+    store = Store(settings.database_url)
+    admission = Limits(store, settings.limits)
     app.extensions["discern"] = Parts(settings, store, Banks(), Keyring(settings.secret_keys), admission, clock)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,

@@ -43,6 +43,9 @@ SHORTEST_KEY = 32
 PER_TOKEN, PER_ADDRESS, PER_SURVEY = Limit(120, 1), Limit(3000, 30), Limit(60_000, 1000)
 """Far above what people do: five hundred of them behind one address, or a campaign to a million."""
 
+INTAKE_PER_KEY, INTAKE_PER_ADDRESS = Limit(150_000, 3000), Limit(50_000, 1000)
+"""Messages, not requests: about as many as a worker evaluates on two cores, and a third of them from one address."""
+
 
 class SettingsInvalid(Exception):
     """Some settings are missing or wrong; `problems` has one line for each."""
@@ -72,6 +75,15 @@ class Settings:
     limit_per_token: Limit | None = PER_TOKEN
     limit_per_address: Limit | None = PER_ADDRESS
     limit_per_survey: Limit | None = PER_SURVEY
+    limit_intake_per_key: Limit | None = INTAKE_PER_KEY
+    limit_intake_per_address: Limit | None = INTAKE_PER_ADDRESS
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits that are on."""
+        respondents = (self.limit_per_token, self.limit_per_address, self.limit_per_survey)
+        found = (*respondents, self.limit_intake_per_key, self.limit_intake_per_address)
+        return tuple(limit for limit in found if limit is not None)
 
     @staticmethod
     def database_of(environment: Mapping[str, str]) -> str:
@@ -176,5 +188,7 @@ _READERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "limit_per_token": (_limit, str(PER_TOKEN)),
     "limit_per_address": (_limit, str(PER_ADDRESS)),
     "limit_per_survey": (_limit, str(PER_SURVEY)),
+    "limit_intake_per_key": (_limit, str(INTAKE_PER_KEY)),
+    "limit_intake_per_address": (_limit, str(INTAKE_PER_ADDRESS)),
     "demo_receiver": (lambda text: _base_url(text) if text else None, ""),
 }

@@ -1,5 +1,7 @@
 """Erase a contact: delete their data, keep digests of their ids so that the ids stay refused, and publish the erasure."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, delete, select
@@ -10,7 +12,7 @@ from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.inbound import ContactEvent, IntakeBatch
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Acknowledged
 
@@ -23,6 +25,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     session.flush()
     messages.drop_all(session, contact, now)
     _delete_rows(session, contact)
+    _delete_waiting_messages(session, [external["id"] for external in external_ids])
     contact.email = contact.email_sha256 = None
     contact.attributes, contact.consent, contact.labels, contact.merged_from = {}, {}, {}, []
     contact.erased_at = contact.updated_at = now
@@ -38,3 +41,22 @@ def _delete_rows(session: Session, contact: Contact) -> None:
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(sessions)))
     for table in (Answer, SurveySession, ContactEvent, Belief, Acknowledged, ExternalId):
         session.execute(delete(table).where(col(table.contact_id) == contact.id))
+
+
+def _delete_waiting_messages(session: Session, names: Sequence[str]) -> None:
+    """Delete the messages of the intake that name the contact by one of its ids and are not evaluated yet.
+
+    A batch that a worker evaluates at this moment is left alone: its messages wait for the contact's row, and then find the id erased.
+    """
+    for name in names:
+        holds = col(IntakeBatch.content).contains(json.dumps(name, ensure_ascii=False), autoescape=True)
+        mine = select(IntakeBatch).where(holds).order_by(col(IntakeBatch.id)).with_for_update(skip_locked=True)
+        for batch in session.exec(mine).all():
+            kept = [message for message in json.loads(batch.content) if set(names).isdisjoint(map(message.get, NAMES))]
+            batch.content, batch.number = json.dumps(kept, ensure_ascii=False), len(kept)
+            session.add(batch)
+    session.flush()
+
+
+NAMES = ("user", "anonymous", "former")
+"""The fields of a message of the intake that name a contact."""

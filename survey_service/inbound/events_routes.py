@@ -6,8 +6,6 @@ libraries lose messages on anything else. Nothing here redirects, since a redire
 
 import json
 import logging
-import time
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -18,22 +16,21 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from survey_service.errors import DiscernError, Invalid, MalformedBody, TooLarge, Unauthorised
+from survey_service.inbound import intake_queue
 from survey_service.inbound.batch_reader import ReadBody, fault_of, read_messages, size_fault_of, unpack
-from survey_service.inbound.ingest import IngestResult, LeftOut, in_lock_order, ingest
+from survey_service.inbound.ingest import LeftOut
 from survey_service.inbound.segment import SegmentMessage, Unstorable, UnusableMessage, parse_message, parse_time
-from survey_service.ops import metrics
+from survey_service.store.faults import contained
 from survey_service.web import api
 from survey_service.web.api import read_body
 from survey_service.web.api_keys import INTAKE, MARK, authorise
 from survey_service.web.context import Parts, parts
+from survey_service.web.rate_limit_guard import limit_intake, may_evaluate_at_once
 
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 500 * 1024
 MOST_MESSAGES = 2500
-MOST_REASONS = 5
-MESSAGES_AT_ONCE, PAUSE_SECONDS = 25, 0.002
-"""How many messages one transaction takes, and how long the next one waits: on SQLite respondents write in between."""
 
 KIND_OF_LETTER = {"i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
@@ -104,21 +101,30 @@ def _accept(body: ReadBody, raw: list[Any], kind: str | None) -> Response:
     p = parts()
     source = authorise(p, _write_key(body.content), INTAKE).id
     now = p.now()
+    limit_intake(source, len(raw))
     messages, left_out = _parse_messages(raw, kind, parse_time(body.content.get("sentAt")), now, is_storable=body.is_storable)
-    ordered = in_lock_order(messages)
-    for start in range(0, len(ordered), MESSAGES_AT_ONCE):
-        if start:
-            time.sleep(PAUSE_SECONDS)
-        left_out += p.transact(partial(_ingest, p, source, ordered[start : start + MESSAGES_AT_ONCE], now)).left_out
-    if left_out:
-        metrics.count_left_out(Counter(item.code for item in left_out))
-        reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(left_out).most_common(MOST_REASONS))
-        log.info("intake %s: %d of %d messages left out: %s", source, len(left_out), len(raw), reasons)
+    store = partial(_append, source, messages, left_out, now)
+    if not may_evaluate_at_once(source, len(messages)):
+        p.transact(store)
+        return _json({"success": True})
+    with contained(f"intake source={source}") as attempt:
+        p.transact(partial(_evaluate, p, source, messages, left_out, now))
+    if attempt.failed:
+        p.transact(store)
     return _json({"success": True})
 
 
-def _ingest(p: Parts, source: str, messages: Sequence[SegmentMessage], now: datetime, session: Session) -> IngestResult:
-    return ingest(session, p.keys, p.banks, source, messages, now)
+def _append(source: str, messages: Sequence[SegmentMessage], left_out: Sequence[LeftOut], now: datetime, session: Session) -> None:
+    intake_queue.record_left_out(session, source, left_out)
+    intake_queue.append(session, source, messages, now)
+
+
+def _evaluate(
+    p: Parts, source: str, messages: Sequence[SegmentMessage], left_out: Sequence[LeftOut], now: datetime, session: Session
+) -> None:
+    """Evaluate a few messages now, so that the next request sees their effect."""
+    intake_queue.record_left_out(session, source, left_out)
+    intake_queue.evaluate(session, p.keys, p.banks, source, messages, now)
 
 
 def _parse_messages(

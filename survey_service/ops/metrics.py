@@ -6,13 +6,14 @@ folder `discern serve` makes).
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
 from flask import Blueprint, Flask, Response, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
@@ -20,6 +21,7 @@ from sqlmodel import Session, col
 from survey_service.ops.heartbeat import SILENT, oldest_due
 from survey_service.outbox.messages import NO_IDENTITY, is_unclaimed
 from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
 from survey_service.store.tables.webhooks import NEW, Delivery, Endpoint, WorkerBeat
 from survey_service.web.context import Parts, parts
 
@@ -38,7 +40,6 @@ class Requests:
         labels = "method", "route", "status"
         self.count = Counter("discern_http_requests", "Requests answered", labels, registry=self.registry)
         self.seconds = Histogram("discern_http_seconds", "How long answers took", ("route",), buckets=BUCKETS, registry=self.registry)
-        self.left_out = Counter("discern_intake_left_out", "Messages of the intake that were left out", ("reason",), registry=self.registry)
         app.extensions["discern.requests"] = self
         app.before_request(self._begin)
         app.after_request(self._end)
@@ -56,13 +57,6 @@ class Requests:
         return response
 
 
-def count_left_out(numbers: Mapping[str, int]) -> None:
-    """Count messages of the intake that were left out, by the code of the reason."""
-    for reason, number in numbers.items():
-        with suppress(OSError):
-            current_app.extensions["discern.requests"].left_out.labels(reason).inc(number)
-
-
 def route_of_request() -> str:
     """Return the route and never the address, which may hold a token."""
     return request.url_rule.rule if request.url_rule else "none"
@@ -74,11 +68,12 @@ class Shared:
     def __init__(self, p: Parts) -> None:
         self._parts = p
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         with self._parts.store.reading() as session:
             yield from _messages(session, self._parts.now())
             yield from _workers(session, self._parts.now())
             yield from _people(session)
+            yield from _intake(session, self._parts.now())
 
 
 @blueprint.get("/metrics")
@@ -132,4 +127,17 @@ def _people(session: Session) -> Iterator[GaugeMetricFamily]:
         states[state] = count
     for state in ("active", "disabled"):
         family.add_metric([state], states[state])
+    yield family
+
+
+def _intake(session: Session, now: datetime) -> Iterator[Metric]:
+    waiting = session.execute(select(func.sum(col(IntakeBatch.number)), func.min(col(IntakeBatch.received_at)))).one()
+    number, oldest = waiting
+    yield GaugeMetricFamily("discern_intake_waiting", "Messages of the intake that are not evaluated yet", value=number or 0)
+    waited = 0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0)
+    yield GaugeMetricFamily("discern_intake_oldest_waiting_seconds", "How long the oldest of them has waited", value=waited)
+    family = CounterMetricFamily("discern_intake_left_out", "Messages of the intake that were left out", labels=["reason"])
+    counts = select(col(IntakeLeftOut.reason), col(IntakeLeftOut.number)).order_by(col(IntakeLeftOut.reason))
+    for reason, left_out in session.execute(counts):
+        family.add_metric([reason], left_out)
     yield family

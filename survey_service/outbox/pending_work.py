@@ -10,7 +10,7 @@ from survey_service.egress.signing import is_in_force
 from survey_service.outbox.debounce import IDLE
 from survey_service.store.session import Store
 from survey_service.store.tables.core import SurveySession
-from survey_service.store.tables.inbound import InboundEvent
+from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
 ENOUGH_WAITING = 200
@@ -18,9 +18,10 @@ ENOUGH_WAITING = 200
 
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether there is an idle session, an inbound event, a contact to resync, or an expired secret."""
+    """Whether there is an idle session, an event of a source or of the intake, a contact to resync, or an expired secret."""
     with store.reading() as session:
-        looks = (idle_sessions(now).limit(1), next_inbound_event(now).with_only_columns(col(InboundEvent.id)), next_resync())
+        inbound = next_inbound_event(now).with_only_columns(col(InboundEvent.id))
+        looks = (idle_sessions(now).limit(1), inbound, next_resync(), due_batches(now).limit(1))
         if any(session.execute(look).first() is not None for look in looks):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
@@ -45,6 +46,12 @@ def next_inbound_event(by: datetime) -> Select[InboundEvent]:
     """Select the next inbound event to handle. Events of one moment come in the order in which they happened."""
     rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), col(InboundEvent.due) <= by)
     return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
+
+
+def due_batches(by: datetime) -> Any:
+    """Select id and size of the batches of the intake that are to be evaluated, in the order in which they came."""
+    due = select(col(IntakeBatch.id), col(IntakeBatch.number)).where(col(IntakeBatch.due) <= by)
+    return due.order_by(col(IntakeBatch.due), col(IntakeBatch.id))
 
 
 def next_resync() -> Select[Any]:

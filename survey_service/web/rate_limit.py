@@ -30,11 +30,21 @@ class TooManyRequests(DiscernError):
 
 @dataclass(frozen=True)
 class Charge:
-    """One request on one key. With a `session`, the survey of that session completes the key."""
+    """One request on one key, or `weight` of them. With a `session`, the survey of that session completes the key."""
 
     key: str
     limit: Limit
     session: str | None = None
+    weight: float = 1.0
+
+    @property
+    def gap(self) -> float:
+        """Seconds by which the request moves the time from which the key admits the next one."""
+        return self.limit.gap * self.weight
+
+    def first(self, now: float) -> float:
+        """Return that time where the key was unused."""
+        return self.limit.first(now) - self.limit.gap + self.gap
 
 
 class Limits:
@@ -60,14 +70,14 @@ class Limits:
             with self._store.fast_connection() as connection:
                 connection.execute(text("DELETE FROM rate_limit WHERE open_at < :old"), {"old": now.timestamp() - self._memory})
         if len(admitted) < len(charges):
-            raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(charge.limit.gap for charge in charges)))})
+            raise TooManyRequests(headers={"Retry-After": str(math.ceil(max(charge.gap for charge in charges)))})
 
 
 def _values(charges: Sequence[Charge], now: datetime) -> dict[str, object]:
     moment = now.timestamp()
     values: dict[str, object] = {"now": moment}
     for number, charge in enumerate(charges):
-        values |= {f"key{number}": charge.key, f"open{number}": charge.limit.first(moment), f"gap{number}": charge.limit.gap}
+        values |= {f"key{number}": charge.key, f"open{number}": charge.first(moment), f"gap{number}": charge.gap}
         if charge.session is not None:
             values[f"session{number}"] = charge.session
     return values

@@ -1,4 +1,4 @@
-"""Rate limits of the respondents' routes, by token, address and survey. Reading is never limited."""
+"""Rate limits of the respondents' routes, by token, address and survey, and of the intake, by key and address. Reading is never limited."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -15,6 +15,10 @@ ADDRESS_BITS = {4: 32, 6: 64}
 WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d*)?|([\d.]+):\d*", re.ASCII)
 UNREADABLE = "unreadable"
 
+LEAST_MESSAGES = 20
+AT_ONCE = Limit(100, 10)
+"""Messages under one key that are evaluated in their request: those of a few visitors, or of one act of a server."""
+
 
 def limit_acts() -> None:
     """Admit or refuse an act, before the request is handled. Raises TooManyRequests with Retry-After."""
@@ -24,15 +28,42 @@ def limit_acts() -> None:
     s = p.settings
     session_id = named.get("session_id")
     token = named.get("ticket") or named.get("token") or session_id  # a session's id is as hard to guess as its token
+    _admit(
+        *_charge(p.keys, "token", token, s.limit_per_token),
+        *_charge(p.keys, "address", client_network(request.remote_addr), s.limit_per_address),
+        *_survey_charge(named.get("survey"), session_id, s.limit_per_survey),
+    )
+
+
+def limit_intake(key_id: str, messages: int) -> None:
+    """Admit or refuse a request with so many messages under an intake key, which is public. Raises TooManyRequests with Retry-After.
+
+    A request counts as `LEAST_MESSAGES` at least, because an empty one costs time too.
+    """
+    p, weight = parts(), float(max(messages, LEAST_MESSAGES))
+    address = client_network(request.remote_addr)
+    _admit(
+        *_charge(p.keys, "intake", key_id, p.settings.limit_intake_per_key, weight),
+        *_charge(p.keys, "intake-address", address, p.settings.limit_intake_per_address, weight),
+    )
+
+
+def may_evaluate_at_once(key_id: str, messages: int) -> bool:
+    """Whether so many messages under a key are few enough to be evaluated while the request waits."""
+    p = parts()
+    if messages > AT_ONCE.burst:
+        return False
     try:
-        p.limits.admit(
-            [
-                *_charge(p.keys, "token", token, s.limit_per_token),
-                *_charge(p.keys, "address", client_network(request.remote_addr), s.limit_per_address),
-                *_survey_charge(named.get("survey"), session_id, s.limit_per_survey),
-            ],
-            p.now(),
-        )
+        p.limits.admit(_charge(p.keys, "intake-at-once", key_id, AT_ONCE, float(messages)), p.now())
+    except TooManyRequests:
+        return False
+    return True
+
+
+def _admit(*charges: Charge) -> None:
+    p = parts()
+    try:
+        p.limits.admit(charges, p.now())
     except TooManyRequests:
         current_app.logger.warning("too many requests: one was refused; if all seem to come from one address, see DISCERN_TRUSTED_PROXIES")
         raise
@@ -67,9 +98,9 @@ def _address_in(text: str) -> IPv4Address | IPv6Address:
     return (isinstance(known, IPv6Address) and known.ipv4_mapped) or known  # a dual-stack socket writes IPv4 as ::ffff:93.184.216.34
 
 
-def _charge(keys: Keyring, kind: str, who: str | None, limit: Limit | None) -> list[Charge]:
+def _charge(keys: Keyring, kind: str, who: str | None, limit: Limit | None, weight: float = 1.0) -> list[Charge]:
     """Return the charge of one key. The address or token cannot be read back from it."""
-    return [Charge(f"{kind}/{keys.digest(f'{kind} {who}')[:32]}", limit)] if who and limit else []
+    return [Charge(f"{kind}/{keys.digest(f'{kind} {who}')[:32]}", limit, weight=weight)] if who and limit else []
 
 
 def _survey_charge(survey: str | None, session_id: str | None, limit: Limit | None) -> list[Charge]:

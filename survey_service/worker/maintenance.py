@@ -1,4 +1,4 @@
-"""The rarer work of a worker: expired sessions, resyncs, inbound events, retention.
+"""The rarer work of a worker: events of sources and of the intake, resyncs, expired sessions, retention.
 
 It needs compiled banks, and with them the numerical libraries. A process of its own does it and ends when nothing is left, so that the
 worker stays small. `maintenance_process` starts it and sends it the settings on its standard input.
@@ -18,7 +18,7 @@ from time import monotonic
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
-from survey_service.inbound import handler
+from survey_service.inbound import handler, intake_queue
 from survey_service.ops import logs
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
@@ -43,6 +43,7 @@ class Maintenance:
     clock: Clock = utc_now
     banks: Banks = field(default_factory=Banks)
     faults: FaultCounter = field(default_factory=FaultCounter)
+    pace: intake_queue.Pace = field(default_factory=intake_queue.Pace)
 
     def do(self, until: datetime | None = None) -> bool:
         """Do some of each kind of work. Return whether there was any. With `until` only what was due by then.
@@ -53,6 +54,8 @@ class Maintenance:
         found = False
         with contained("inbound events"):
             found |= handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
+        with contained("events of the intake"):
+            found |= intake_queue.evaluate_some(store, Keyring(settings.secret_keys), banks, self.clock, self.pace, due_by=until)
         with contained("resync"):
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
         with contained("expired sessions"):

@@ -1,9 +1,9 @@
-"""The tables of inbound sources, their events, and the digests of erased contacts."""
+"""The tables of inbound sources, of the intake and its events, and the digests of erased contacts."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from survey_service.store.tables.columns import BigId, json_column, moment
@@ -72,6 +72,32 @@ class ContactEvent(SQLModel, table=True):
     topic: str | None = None
     at: datetime = moment()
     received_at: datetime = moment()
+
+
+class IntakeBatch(SQLModel, table=True):
+    """Messages that the intake has accepted and the worker has not evaluated yet. The row is deleted with the evaluation.
+
+    `content` is a JSON list of `number` messages, reduced to what evaluating them needs. `faults` counts how often that has failed by a
+    fault of ours.
+    """
+
+    __tablename__ = "intake_batch"
+    __table_args__ = (Index("ix_intake_batch_due", "due", "id"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    source: str = Field(foreign_key="api_key.id")
+    content: str
+    number: int
+    received_at: datetime = moment()
+    due: datetime = moment()
+    faults: int = 0
+
+
+class IntakeLeftOut(SQLModel, table=True):
+    """How many messages of the intake were left out, by the code of the reason."""
+
+    __tablename__ = "intake_left_out"
+    reason: str = Field(primary_key=True)
+    number: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class ErasedId(SQLModel, table=True):

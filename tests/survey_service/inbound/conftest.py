@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlmodel import col, func, select
 from werkzeug.test import TestResponse
 
+from survey_service.store.tables.inbound import IntakeBatch
 from survey_service.web.api_keys import create_key
+from survey_service.worker.maintenance import Maintenance
 from tests.survey_service.contacts.people import SIGNALS
 from tests.survey_service.service import BANK, Service, a_service
 
@@ -25,6 +28,17 @@ class Shop(Service):
 
     def track(self, event: str = "Brochure Downloaded", **more: Any) -> TestResponse:
         return self.send("track", {"userId": "zoe", "event": event, **more})
+
+    def evaluate(self) -> None:
+        """Let the worker evaluate everything that waits."""
+        maintenance = Maintenance(self.parts.settings, self.parts.store, self.clock, self.parts.banks)
+        while maintenance.do():
+            pass
+
+    def waiting(self) -> int:
+        """Return how many messages the worker has not evaluated yet."""
+        with self.parts.store.reading() as session:
+            return session.scalar(select(func.coalesce(func.sum(col(IntakeBatch.number)), 0))) or 0
 
 
 @pytest.fixture

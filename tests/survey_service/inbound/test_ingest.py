@@ -241,17 +241,3 @@ def test_a_batch_of_known_contacts_costs_as_many_statements_as_one_message(shop)
     batch("first", 20)
 
     assert batch("twenty", 20) == batch("one", 1)
-
-
-def test_a_large_batch_is_taken_in_several_transactions(shop):
-    """Respondents write in between: on SQLite there is one writer."""
-    from sqlalchemy import event
-
-    commits = []
-    event.listen(shop.parts.store.engine, "commit", commits.append)
-    body = [{"type": "track", "userId": f"u{n}", "event": "Brochure Downloaded", "messageId": f"m{n}"} for n in range(250)]
-
-    assert shop.send("batch", {"batch": body}).status_code == 200
-
-    assert len(commits) == 10
-    assert shop.call("GET", "/api/v1/events").json["items"][0]["events"] == 250

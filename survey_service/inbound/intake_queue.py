@@ -1,0 +1,193 @@
+"""The messages that the intake has accepted: appended by the request in one statement, evaluated by the worker in slices.
+
+The key of an intake is public, so that the work of a request must not grow with what is sent. A slice is one transaction; its size follows
+the time that the last one took, and on SQLite, which has one writer, respondents write between two slices.
+"""
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+
+from survey_service.clock import Clock
+from survey_service.crypto import Keyring
+from survey_service.inbound.ingest import LeftOut, ingest
+from survey_service.inbound.segment import SegmentMessage
+from survey_service.outbox.pending_work import due_batches
+from survey_service.store.banks import Banks
+from survey_service.store.bulk import dialect_of
+from survey_service.store.faults import FAULT, contained, wait_after
+from survey_service.store.session import Store
+from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
+from survey_service.store.transactions import transact
+
+log = logging.getLogger("discern.intake")
+
+MOST_REASONS = 5
+MESSAGES_A_ROW = 25
+SECONDS_A_ROUND = 0.25
+"""How long `evaluate_some` goes on before other work of the worker has its turn."""
+
+FAULTY = LeftOut(FAULT, "evaluating it failed by a fault of the service; the traceback is in the log")
+
+
+@dataclass
+class Pace:
+    """How many messages the next slice has: as many as take about the time that a respondent may wait for it.
+
+    On PostgreSQL a respondent waits for a slice only if it is about the same contact.
+    """
+
+    number: int = 25
+
+    def adapt(self, dialect: str, evaluated: int, seconds: float) -> None:
+        """Set the size of the next slice after one that had `evaluated` messages. It grows at most twofold."""
+        fitting = int(evaluated * (SECONDS_A_SLICE[dialect] / max(seconds, 1e-6)))
+        self.number = max(LEAST_A_SLICE, min(fitting, 2 * self.number, MOST_A_SLICE))
+
+
+LEAST_A_SLICE, MOST_A_SLICE = 10, 500
+SECONDS_A_SLICE = {"sqlite": 0.015, "postgresql": 0.2}
+PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
+"""How long nothing is written after a slice, in durations of the slice."""
+
+
+def append(session: Session, source: str, messages: Sequence[SegmentMessage], now: datetime) -> None:
+    """Store messages to be evaluated later."""
+    rows = [_row(source, messages[start : start + MESSAGES_A_ROW], now, now) for start in range(0, len(messages), MESSAGES_A_ROW)]
+    if rows:
+        session.execute(insert(IntakeBatch), rows)
+
+
+def evaluate(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> None:
+    """Evaluate messages in this transaction, and record which of them were left out."""
+    record_left_out(session, source, ingest(session, keys, banks, source, messages, now).left_out)
+
+
+def evaluate_some(
+    store: Store,
+    keys: Keyring,
+    banks: Banks,
+    clock: Clock,
+    pace: Pace,
+    due_by: datetime | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Evaluate slices of what is due for a quarter of a second, and return whether there was any. Raises OperationalError."""
+    found, until = False, time.monotonic() + SECONDS_A_ROUND
+    dialect = store.engine.dialect.name
+    while time.monotonic() < until:
+        with store.reading() as session:
+            if session.execute(due_batches(due_by or clock()).limit(1)).first() is None:
+                return found
+        found, began = True, time.perf_counter()
+        evaluated = _evaluate_slice(store, keys, banks, clock(), due_by or clock(), pace.number)
+        took = time.perf_counter() - began
+        if not evaluated:
+            return found  # other workers have all of it
+        pace.adapt(dialect, evaluated, took)
+        sleep(took * PAUSE[dialect])
+    return found
+
+
+def _evaluate_slice(store: Store, keys: Keyring, banks: Banks, now: datetime, by: datetime, most: int) -> int:
+    """Evaluate about `most` messages, and return how many were. After a fault of ours each of them is evaluated on its own."""
+    claimed: list[int | None] = []
+
+    def act(session: Session) -> int:
+        batches = _claim(session, by, most)
+        claimed[:] = [batch.id for batch in batches]
+        for source, of_source in _by_source(batches):
+            evaluate(session, keys, banks, source, [message for batch in of_source for message in _messages(batch)], now)
+        _delete(session, batches)
+        return sum(batch.number for batch in batches)
+
+    with contained("a slice of the intake") as attempt:
+        return transact(store, banks, act)
+    if attempt.failed:
+        return transact(store, banks, partial(_evaluate_singly, keys, banks, claimed, now))
+    raise AssertionError("unreachable")
+
+
+def _evaluate_singly(keys: Keyring, banks: Banks, ids: Sequence[int | None], now: datetime, session: Session) -> int:
+    """Evaluate each message on its own. One that fails by a fault of ours waits, and is left out after a few faults."""
+    mine = select(IntakeBatch).where(col(IntakeBatch.id).in_(ids)).order_by(col(IntakeBatch.id))
+    batches = list(session.scalars(mine.with_for_update(skip_locked=True)))
+    banks.newest(session)  # a bank that is not loaded is no fault of a message
+    for batch in batches:
+        failed = []
+        for message in _messages(batch):
+            with contained(f"intake source={batch.source} batch={batch.id}") as attempt, session.begin_nested():
+                evaluate(session, keys, banks, batch.source, [message], now)
+            if attempt.failed:
+                failed.append(message)
+        _set_aside(session, batch, failed, now)
+    _delete(session, batches)
+    return sum(batch.number for batch in batches)
+
+
+def _set_aside(session: Session, batch: IntakeBatch, failed: Sequence[SegmentMessage], now: datetime) -> None:
+    wait: timedelta | None = wait_after(batch.faults + 1)
+    if failed and wait is not None:
+        session.execute(insert(IntakeBatch), [_row(batch.source, failed, batch.received_at, now + wait, batch.faults + 1)])
+    elif failed:
+        record_left_out(session, batch.source, [FAULTY] * len(failed))
+
+
+def record_left_out(session: Session, source: str, left_out: Sequence[LeftOut]) -> None:
+    """Count messages that were left out by the code of the reason, and log the reasons."""
+    if left_out:
+        reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(left_out).most_common(MOST_REASONS))
+        log.info("intake %s: %d messages left out: %s", source, len(left_out), reasons)
+    for reason, number in sorted(Counter(item.code for item in left_out).items()):
+        upsert = (postgresql.insert if dialect_of(session) == "postgresql" else sqlite.insert)(IntakeLeftOut)
+        added = {"number": IntakeLeftOut.number + upsert.excluded.number}
+        session.execute(upsert.values(reason=reason, number=number).on_conflict_do_update(index_elements=["reason"], set_=added))
+
+
+def _claim(session: Session, by: datetime, most: int) -> list[IntakeBatch]:
+    """Lock the next batches that no other worker has, with about `most` messages in all."""
+    wanted: list[int] = []
+    number = 0
+    for batch_id, messages in session.execute(due_batches(by).limit(most).with_for_update(skip_locked=True)):
+        if wanted and number + messages > most:
+            break
+        wanted.append(batch_id)
+        number += messages
+    return list(session.scalars(select(IntakeBatch).where(col(IntakeBatch.id).in_(wanted)).order_by(col(IntakeBatch.id))))
+
+
+def _by_source(batches: Sequence[IntakeBatch]) -> Iterator[tuple[str, list[IntakeBatch]]]:
+    def source(batch: IntakeBatch) -> str:
+        return batch.source
+
+    return ((name, list(found)) for name, found in groupby(sorted(batches, key=source), key=source))
+
+
+def _delete(session: Session, batches: Sequence[IntakeBatch]) -> None:
+    session.execute(delete(IntakeBatch).where(col(IntakeBatch.id).in_([batch.id for batch in batches])))
+
+
+def _row(source: str, messages: Sequence[SegmentMessage], received_at: datetime, due: datetime, faults: int = 0) -> dict[str, Any]:
+    content = {"content": _content(messages), "number": len(messages)}
+    return {"source": source, **content, "received_at": received_at, "due": due, "faults": faults}
+
+
+def _content(messages: Sequence[SegmentMessage]) -> str:
+    plain = [{name: value for name, value in asdict(message).items() if value} | {"at": message.at.isoformat()} for message in messages]
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _messages(batch: IntakeBatch) -> list[SegmentMessage]:
+    plain = json.loads(batch.content)
+    return [SegmentMessage(**{"message_id": "", **message, "at": datetime.fromisoformat(message["at"])}) for message in plain]

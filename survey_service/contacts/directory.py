@@ -167,6 +167,23 @@ def find_or_create_all(
     return contacts | _lock_all(session, system, [external_id for external_id, _ in created])
 
 
+def add_external_ids(session: Session, keyring: Keyring, system: str, owners: Mapping[str, str], kind: str = "id") -> dict[str, str]:
+    """Give contacts more external ids in a constant number of statements, and return our id of the contact that has each id now.
+
+    `owners` maps external ids to the contacts, which must be locked. An id that somebody has, or that was erased, stays as it is.
+    """
+    if not owners:
+        return {}
+    lock_by_name(session, *[lock_name(system, value) for value in sorted(owners)])
+    found = owners_of(session, system, sorted(owners))
+    erased = find_erased_ids(session, keyring, [(system, value) for value in owners if value not in found])
+    free = {value: owner for value, owner in owners.items() if value not in found and (system, value) not in erased}
+    if free:
+        rows = [{"system": system, "value": value, "type": kind, "contact_id": owner} for value, owner in free.items()]
+        session.execute(insert(ExternalId), rows)
+    return found | free
+
+
 def owners_of(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, str]:
     """Return our id of the contact that has each external id, without those that nobody has."""
     owners = select(ExternalId.value, ExternalId.contact_id).where(ExternalId.system == system, col(ExternalId.value).in_(external_ids))

@@ -1,6 +1,6 @@
 """Ingest Segment messages: store each event once, and update beliefs where a bank has a signal for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -91,6 +91,7 @@ def _resolve_all(
     alone = sorted({str(item.anonymous) for item in identities if item.user is None})
     devices = directory.find_or_create_all(session, keys, alone, now, ANONYMOUS)
     owners = directory.owners_of(session, ANONYMOUS, sorted({name for item in identities for name in item.others}))
+    owners |= _attach_new_ids(session, keys, users, identities, owners)
     found: dict[Identity, Contact | LeftOut] = {}
     for identity in identities:
         contact = devices.get(str(identity.anonymous)) if identity.user is None else users.get(identity.user)
@@ -108,6 +109,19 @@ def _resolve_all(
     merged = {item.merged_into for item in found.values() if isinstance(item, Contact) and item.merged_into is not None}
     kept = lock_contacts(session, merged)  # by this batch: they are locked already
     return {identity: kept.get(item.merged_into or "", item) if isinstance(item, Contact) else item for identity, item in found.items()}
+
+
+def _attach_new_ids(
+    session: Session, keys: Keyring, users: Mapping[str, Contact], identities: Iterable[Identity], owners: Mapping[str, str]
+) -> dict[str, str]:
+    """Give the anonymous ids that nobody has to the first user who comes with them. Return our id of the contact that has each id."""
+    wanted: dict[str, str] = {}
+    for identity in identities:
+        if (user := users.get(identity.user or "")) is not None:
+            wanted |= {name: user.id for name in identity.others if name not in owners and name not in wanted}
+    customers = directory.owners_of(session, OWN_SYSTEM, sorted(wanted))
+    free = {name: contact_id for name, contact_id in wanted.items() if name not in customers}
+    return directory.add_external_ids(session, keys, ANONYMOUS, free, "anonymousId")
 
 
 def _set_attributes(session: Session, contact: Contact, message: SegmentMessage, now: datetime) -> None:

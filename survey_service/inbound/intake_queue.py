@@ -57,7 +57,7 @@ class Pace:
 
 
 LEAST_A_SLICE, MOST_A_SLICE = 10, 500
-SECONDS_A_SLICE = {"sqlite": 0.015, "postgresql": 0.2}
+SECONDS_A_SLICE = {"sqlite": 0.025, "postgresql": 0.2}
 PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
 """How long nothing is written after a slice, in durations of the slice."""
 

@@ -24,11 +24,15 @@ from survey_service.web.api import read_body
 from survey_service.web.api_keys import authorise
 from survey_service.web.context import bearer, parts
 from survey_service.web.cors import new_nonce
+from survey_service.web.rate_limit_guard import limit_acts
 from survey_service.web.strict_json import read_json
 
 blueprint = Blueprint("preview", __name__, url_prefix="/preview", template_folder="templates")
 
 SAME_ORIGIN_FRAMES = "frame-ancestors 'self'"
+
+
+blueprint.before_request(limit_acts)
 
 
 @blueprint.before_request

@@ -203,7 +203,7 @@ def test_the_size_of_a_slice_follows_its_duration():
     pace = Pace()
     pace.adapt("postgresql", 25, 0.001)
     assert pace.number == 50
-    pace.adapt("sqlite", 50, 0.030)
+    pace.adapt("sqlite", 50, 0.050)
     assert pace.number == 25
     pace.adapt("sqlite", 25, 3.0)
     assert pace.number == LEAST_A_SLICE

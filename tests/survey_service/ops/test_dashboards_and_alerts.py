@@ -8,6 +8,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from survey_service.web.api_keys import create_key
+
 FOLDER = Path(__file__).parents[3] / "docs" / "operations"
 METRIC = re.compile(r"\bdiscern_\w+")
 LABEL = re.compile(r'(\w+)=~?"([^"]*)"')
@@ -26,6 +28,9 @@ def exported(service):
     """Return every exported sample name with the values of its labels."""
     service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"})
     service.start().answer("owns", "yes")
+    with service.parts.store.writing() as session:
+        key = create_key(session, service.parts.keys, "intake", "shop", service.clock())
+    service.client.post("/v1/batch", json={"batch": [{"type": "unknown"}, {"type": "group"}]}, auth=(key, ""))
     found = {}
     for family in text_string_to_metric_families(service.client.get("/metrics").text):
         for sample in family.samples:

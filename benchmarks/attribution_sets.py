@@ -117,7 +117,7 @@ SETS: dict[str, Callable[[], People]] = {
     ),
     "auto": _shared("auto.csv", lambda name: name.startswith("ch_"), 3),
     "vnf": _shared("vnf.csv", lambda name: name.startswith(("Q7", "Q8", "Q29")), 3),
-    "hotel_rates": _open("modeldata", "hotel_rates", "market_segment", ("distribution_channel", "agent", "company")),
+    "hotel_rates": _open("modeldata", "hotel_rates", "market_segment"),
     "loans": _open("openintro", "loans_full_schema", "homeownership", MONEY, name="loans"),
     "gss_spending": _open("stevedata", "gss_spending", lambda name: name.startswith("nat"), ("id", "sumnat", "sumnatsoc", "year")),
     "fine_foods": _open("modeldata", "training_data", "score", ("product",), name="fine_foods"),

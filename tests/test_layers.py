@@ -121,9 +121,19 @@ def test_packages_and_files_stay_within_their_bounds(house):
 def test_lower_packages_import_no_higher_ones(package):
     """adaptive and question_bank import neither the web nor the database."""
     for path in sorted((ROOT / package).rglob("*.py")):
-        allowed = MAY_IMPORT[package] | ({"sklearn"} if str(path.relative_to(ROOT)) == FITS_WITH_SCIKIT_LEARN else set())
+        allowed = MAY_IMPORT[package] | ({"sklearn", "threadpoolctl"} if str(path.relative_to(ROOT)) == FITS_WITH_SCIKIT_LEARN else set())
         foreign = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - allowed
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
+
+
+def test_scoring_does_not_load_scikit_learn():
+    """It is imported inside the functions that fit, never with their module."""
+    tree = ast.parse((ROOT / FITS_WITH_SCIKIT_LEARN).read_text())
+    at_import = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    inside = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node not in at_import]
+
+    assert not any(str(node.module).startswith("sklearn") for node in at_import if isinstance(node, ast.ImportFrom))
+    assert any(str(node.module).startswith("sklearn") for node in inside)
 
 
 def test_only_app_imports_routes_of_other_packages(house):

@@ -17,9 +17,10 @@ NOTABLE = 0.2
 
 @dataclass(frozen=True)
 class Drift:
-    """How an attribute moved: the share of `unknown` values, and the `distance` between the level shares of contacts and respondents.
+    """How an attribute moved.
 
-    The distance is the total variation: the share of people who would have to change level.
+    `unknown` is the share of values that the fit has never seen or that cannot be read, beyond that of the fit; `distance` the total
+    variation between the level shares of contacts and respondents: the share of people who would have to change level.
     """
 
     attribute: str
@@ -66,5 +67,6 @@ def measure_drift(model: AttributionModel, counts: LevelCounts) -> list[Drift]:
             distance = float(changes.max())
         else:
             distance = float(np.abs(rows / max(rows.sum(), 1) - before / max(before.sum(), 1)).sum() / 2)
-        found.append(Drift(encoding.name, counts.contacts, unknown / max(counts.contacts, 1), distance))
+        rare = before[-2] / max(before.sum(), 1) if encoding.kind == "category" else 0.0
+        found.append(Drift(encoding.name, counts.contacts, max(unknown / max(counts.contacts, 1) - float(rare), 0.0), distance))
     return found

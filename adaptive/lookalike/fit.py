@@ -175,23 +175,30 @@ def _labels_missing(labels: Floats, personas: Sequence[str]) -> LabelsMissing:
 def regress(features: Floats, labels: Floats, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:
     """Return the (F, K) coefficients and (K,) intercepts of a multinomial logistic regression at each penalty, with soft labels."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     rows, personas = np.nonzero(labels > NEGLIGIBLE)
     weights, K = labels[rows, personas], labels.shape[1]
     design = features[rows]
     model = LogisticRegression(warm_start=True, max_iter=1000, tol=1e-4)
     found = []
-    for penalty in sorted(penalties):
-        model.set_params(C=penalty).fit(design, personas, sample_weight=weights)
-        coefficients, intercept = np.zeros((features.shape[1], K)), np.full(K, np.log(NEGLIGIBLE))
-        if len(model.classes_) == 2:  # scikit-learn gives the log odds of the second
-            coefficients[:, model.classes_] = np.column_stack([-model.coef_[0] / 2, model.coef_[0] / 2])
-            intercept[model.classes_] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
-        else:
-            coefficients[:, model.classes_], intercept[model.classes_] = model.coef_.T, model.intercept_
-        found.append((coefficients, intercept))
+    with threadpool_limits(1):  # measured: on two cores the threads of BLAS make so small a fit ten times slower
+        for penalty in sorted(penalties):
+            model.set_params(C=penalty).fit(design, personas, sample_weight=weights)
+            found.append(_coefficients(model, features.shape[1], K))
     by_penalty = dict(zip(sorted(penalties), found, strict=True))
     return [by_penalty[penalty] for penalty in penalties]
+
+
+def _coefficients(model: Any, features: int, K: int) -> tuple[Floats, Floats]:
+    """Return (features, K) coefficients and (K,) intercepts; a persona that no label names gets a small share."""
+    coefficients, intercept = np.zeros((features, K)), np.full(K, np.log(NEGLIGIBLE))
+    if len(model.classes_) == 2:  # scikit-learn gives the log odds of the second
+        coefficients[:, model.classes_] = np.column_stack([-model.coef_[0] / 2, model.coef_[0] / 2])
+        intercept[model.classes_] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
+    else:
+        coefficients[:, model.classes_], intercept[model.classes_] = model.coef_.T, model.intercept_
+    return coefficients, intercept
 
 
 def choose_penalty(features: Floats, labels: Floats, fold_of: Ints, watch: Callable[[int], None] = lambda _: None) -> tuple[float, Floats]:
@@ -260,7 +267,7 @@ def _choose_attributes(
             continue
         encoding = learn_encoding(name, kind, columns[name], date_orders.get(name))
         column = encode_column(encoding, columns[name])
-        if not design_matrix(encoding, column).shape[1]:
+        if not (encoding.edges or encoding.levels):
             left_out.append(LeftOut(name, "no_level", float(len(dictionary_of(columns[name]).values))))
             continue
         gains[name] = held_out_gain(encoding, column, columns[name], labels, prior, fold_of) / NATS_PER_BIT

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive.lookalike.encode import DATE_ORDERS, MOST_LEVELS, best_date_order, days_of, tokens_of
+from adaptive.lookalike.encode import DATE_ORDERS, FEWEST_PEOPLE, best_date_order, days_of, tokens_of
 from question_bank.datasets.column_types import NUMBER, is_binary
 from question_bank.datasets.duplicate_rows import looks_like_id
 
 FEW = 0.2
 """Share of values up to which those of another type are slips, not a sign of a category."""
-FEWEST_TOKENS = 3
-"""Mean number of words from which different values are free text."""
+FEWEST_TOKENS = 1.5
+"""Mean number of words from which values that few people share are free text."""
+MOST_WORDED_LEVELS = 20
+"""With fewer different values than this a column is a category, however long they are."""
 YEARS = (1900, 2100)
 """A date outside of these years is most likely a slip."""
 
@@ -68,7 +70,9 @@ def _is_date_like(value: str) -> bool:
 
 
 def _is_free_text(counts: Mapping[str, int]) -> bool:
-    if len(counts) <= MOST_LEVELS:
+    """Return whether values of several words are seldom the same: then their words say more than they do."""
+    shared = sum(uses for uses in counts.values() if uses >= FEWEST_PEOPLE)
+    if len(counts) < MOST_WORDED_LEVELS or 2 * shared >= sum(counts.values()):
         return False
     return sum(len(tokens_of(value)) for value in counts) >= FEWEST_TOKENS * len(counts)
 

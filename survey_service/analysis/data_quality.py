@@ -34,7 +34,10 @@ class ColumnCounts:
 
 @dataclass(frozen=True)
 class ColumnQuality:
-    """What is known of a column of a file: the share `filled`, the number of `distinct` values, None where they are too many to follow."""
+    """What is known of a column of a file: the share `filled`, and the number of `distinct` values, None where they are too many.
+
+    `warnings` are doubts about attributes; labels and ids raise none.
+    """
 
     name: str
     kind: str
@@ -70,11 +73,11 @@ class DataQuality:
 
     def _column(self, name: str, counts: ColumnCounts, kind: Kind | None) -> ColumnQuality:
         distinct = len(counts.values) if counts.is_complete else None
-        warnings = list(_doubts(counts, kind, self.rows))
+        warnings = [] if kind is None else list(_doubts(counts, kind, self.rows))
         return ColumnQuality(name, kind.kind if kind else "-", counts.filled / max(self.rows, 1), distinct, tuple(warnings))
 
 
-def _doubts(counts: ColumnCounts, kind: Kind | None, rows: int) -> Iterator[str]:
+def _doubts(counts: ColumnCounts, kind: Kind, rows: int) -> Iterator[str]:
     if not counts.filled:
         yield "is empty"
     elif counts.is_complete and len(counts.values) == 1:
@@ -83,9 +86,9 @@ def _doubts(counts: ColumnCounts, kind: Kind | None, rows: int) -> Iterator[str]
         yield "has another value on every line"
     if counts.filled and counts.filled < 0.4 * rows:
         yield f"is empty for {1 - counts.filled / rows:.0%} of the contacts"
-    if kind is not None and kind.kind == "category":
+    if kind.kind == "category":
         yield from (f'"{rare}" looks like "{common}"' for common, rare in look_alikes(counts.values))
-    if kind is not None and kind.kind == "date":
+    if kind.kind == "date":
         odd = [value for value in counts.values if not is_possible_date(days_of(value, kind.date_order or "ymd"))]
         if odd:
             yield f'has {len(odd)} impossible dates, such as "{odd[0]}"'

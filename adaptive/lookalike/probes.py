@@ -54,7 +54,8 @@ class ProbedShares:
 def fit_correction(vectors: Floats, labels: Floats) -> ProbeCorrection:
     """Return the shift of the intercepts that the answered probes ask for, and whether it passes the gate.
 
-    `vectors` and `labels` are (n, K): what attributes say of each probe, without an earlier shift, and what its answers say.
+    The shift is shrunk by what chance alone would gain, (K - 1)/2 nats (James and Stein, 1961), so that a gate that opens by chance
+    costs little. `vectors` and `labels` are (n, K): what attributes say of each probe, without an earlier shift, and what its answers say.
     """
     n, K = vectors.shape
     needed = GATE * (K - 1)
@@ -74,7 +75,8 @@ def fit_correction(vectors: Floats, labels: Floats) -> ProbeCorrection:
     shift = shift - shift.mean()
     gain = float((labels * (log_softmax(logs + shift, axis=1) - log_softmax(logs, axis=1))).sum())
     is_applied = gain > needed
-    return ProbeCorrection(shift / NATS_PER_BIT if is_applied else np.zeros(K), gain, needed, is_applied, n)
+    kept = max(1 - (K - 1) / (2 * gain), 0.0) if is_applied else 0.0
+    return ProbeCorrection(kept * shift / NATS_PER_BIT, gain, needed, is_applied, n)
 
 
 def corrected(model: AttributionModel, correction: ProbeCorrection) -> AttributionModel:

@@ -1,5 +1,6 @@
 """Infer what kind of attribute a column of a contact file is: a number, a date, a category or free text; or name its faulty lines."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ FEWEST_TOKENS = 1.5
 """Mean number of words from which values that few people share are free text."""
 MOST_WORDED_LEVELS = 20
 """With fewer different values than this a column is a category, however long they are."""
+YEAR_FIRST = re.compile(r"\d{4}[-./]", re.ASCII)
 YEARS = (1900, 2100)
 """A date outside of these years is most likely a slip."""
 
@@ -78,27 +80,22 @@ def _is_free_text(counts: Mapping[str, int]) -> bool:
 
 
 def _dates(name: str, values: Sequence[str], counts: Mapping[str, int]) -> Kind:
-    """Return the order of day, month and year, and the cells that cannot be read in it."""
-    order = best_date_order(list(counts))
-    wrong = {value for value in counts if np.isnan(days_of(value, order))}
+    """Return the order of day, month and year, and the cells that are not written in it.
+
+    Dates with the year first are read in every order: where others are among them, the fewer are the faulty ones.
+    """
+    year_first = {value for value in counts if YEAR_FIRST.match(value)}
+    is_year_first = 2 * sum(counts[value] for value in year_first) >= sum(counts.values())
+    own = [value for value in counts if (value in year_first) == is_year_first]
+    order = "ymd" if is_year_first else best_date_order(own)
+    wrong = {value for value in counts if np.isnan(days_of(value, order)) or (value in year_first) != is_year_first}
     words = {"ymd": "year-month-day", "dmy": "day.month.year", "mdy": "month/day/year"}[order]
-    todo = f"write it as 2026-11-29, empty the cell, or say --type {name}=category"
-    return Kind(
-        "date",
-        order,
-        tuple((row, f'"{value}" is not a date like the others, {words}: {todo}') for row, value in enumerate(values) if value in wrong),
-    )
+    todo = f"write it in this order, empty the cell, or say --type {name}=category"
+    problems = [(row, f'"{value}" is not a date like the others, {words}: {todo}') for row, value in enumerate(values) if value in wrong]
+    return Kind("date", order, tuple(problems))
 
 
 def is_possible_date(days: float) -> bool:
     """Return whether a date, in days since 1970, lies between 1900 and 2100."""
     first, last = (days_of(f"{year}-01-01") for year in YEARS)
     return first <= days < last
-
-
-def ambiguous_dates(values: Sequence[str]) -> bool:
-    """Return whether dates can be read both day first and month first."""
-    distinct = {value for value in values if value}
-    read = [all(not np.isnan(days_of(value, order)) for value in distinct) for order in ("dmy", "mdy")]
-    differ = any(days_of(value, "dmy") != days_of(value, "mdy") for value in distinct)
-    return bool(distinct) and all(read) and differ

@@ -96,9 +96,8 @@ def apply_file(model: AttributionModel, contacts: Path, out: Path, id_column: st
     file = ContactFile(contacts)
     file.require([id_column], "holds the ids of the contacts (or name another with --id-column)")
     file.require(model.attributes, "the model needs")
-    repeated = RepeatedIds(file, id_column)
     total, assigned, shares, counts = 0, 0, np.zeros(len(model.personas)), LevelCounts.none(model)
-    with _writer(model, out) as write, progress("attributing", file.size) as watch:
+    with RepeatedIds(file, id_column) as repeated, _writer(model, out) as write, progress("attributing", file.size) as watch:
         before = 0
         for batch, vectors, who, counts in _scored(model, file, [id_column]):  # noqa: B007
             repeated.add(batch)

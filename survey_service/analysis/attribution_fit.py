@@ -1,6 +1,7 @@
 """`discern attribute fit` and `forecast` on files: P(persona | attributes) from the contacts that have a label."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def read_respondents(path: Path, options: Options) -> Respondents:
     file.require([*options.allow], "--allow names")
     file.require([*wanted.kinds], "--type names")
     unknown = [f'--type: "{kind}" for {name} is not one of {", ".join(KINDS)}' for name, kind in wanted.kinds.items() if kind not in KINDS]
+    if len(wanted.probabilities) == 1:
+        unknown.append("--label-probabilities: names one persona: name the columns of two or more")
     if unknown:
         raise AnswersInvalid(unknown)
     if options.id_column is not None:
@@ -130,10 +133,13 @@ def read_respondents(path: Path, options: Options) -> Respondents:
 
 def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None) -> tuple[Cells, int, DataQuality, list[str]]:
     """Return the cells of the contacts that have a label, and what is counted of all."""
-    quality, rows, lines = DataQuality(), [], []
-    repeated = RepeatedIds(file, id_column) if id_column is not None else None
+    quality = DataQuality()
+    rows: list[list[str]] = []
+    lines: list[int] = []
     places = [file.header.index(name) for name in label_columns]
-    with progress("reading", file.size) as watch:
+    with ExitStack() as stack:
+        repeated = stack.enter_context(RepeatedIds(file, id_column)) if id_column is not None else None
+        watch = stack.enter_context(progress("reading", file.size))
         before = 0
         for batch in file.batches(file.header):
             quality.add(batch)
@@ -145,9 +151,9 @@ def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None
                     lines.append(file.line(batch.first + row))
             watch(batch.done - before)
             before = batch.done
+        problems = [] if repeated is None else repeated.problems()
     if file.has_decimal_commas and rows:
         rows = with_decimal_points(rows)
-    problems = [] if repeated is None else repeated.problems()
     return Cells(file.name, file.header, rows, lines), quality.rows, quality, problems
 
 

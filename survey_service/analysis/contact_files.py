@@ -257,9 +257,15 @@ class RepeatedIds:
 
     def __init__(self, file: ContactFile, column: str) -> None:
         self.file, self.column = file, column
-        self._hashes = TemporaryFile()  # noqa: SIM115  (closed by `problems`)
+        self._hashes = TemporaryFile()  # noqa: SIM115  (closed by `__exit__`)
         self._empty: list[int] = []
         self.total = 0
+
+    def __enter__(self) -> "RepeatedIds":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hashes.close()
 
     def add(self, batch: Batch) -> None:
         """Take in the ids of a batch."""
@@ -271,9 +277,8 @@ class RepeatedIds:
         self.total += len(ids)
 
     def problems(self) -> list[str]:
-        """Return a line for each id that is missing or repeated, and forget the ids."""
-        with self._hashes:
-            rows = sorted(row for group in self._suspects() for row in group)
+        """Return a line for each id that is missing or repeated."""
+        rows = [row for group in self._suspects() for row in group]
         found = [f'{self.file.place(row)}: column "{self.column}": is empty: every contact needs an id' for row in self._empty]
         values = self._values(set(rows) - set(self._empty))
         first: dict[object, int] = {}

@@ -55,7 +55,7 @@ def read_dataset(source: str | Cells, file: str, wanted: Sequence[str] | ReadOpt
     groups = _groups(cells, options)
     grouped = {name for names in groups.values() for name in names}
     used = [name for name in cells.header if options.is_question(name)]
-    labels, known = _labels(cells, options, problems)
+    labels, known = read_labels(cells, options, problems)
     keep = [n for n, row in enumerate(cells.rows) if known[n] and any(row[cells.header.index(name)] for name in used)]
     if len(keep) < 2:
         count = "one respondent" if keep else "no respondent"
@@ -160,8 +160,8 @@ def _restrict_to_respondents(column: Column, keep: Sequence[int], *, labelled: b
     return kept
 
 
-def _labels(cells: Cells, options: ReadOptions, problems: list[str]) -> tuple[Labels | None, list[bool]]:
-    """Return the persona of each line, and whether it is known."""
+def read_labels(cells: Cells, options: ReadOptions, problems: list[str]) -> tuple[Labels | None, list[bool]]:
+    """Return the persona of each line, and whether it is known; add what is wrong to `problems`."""
     if options.probabilities:
         return _soft_labels(cells, options.probabilities, problems)
     if options.label is None:

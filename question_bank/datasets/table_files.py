@@ -73,11 +73,8 @@ def decode(content: bytes, file: str) -> str:
 def parse_csv(text: str, file: str) -> Cells:
     """Return the non-empty rows of a CSV text. Raises AnswersInvalid with every row whose length differs from the first one."""
     text = text.lstrip("\ufeff")
-    first, _, rest = text.partition("\n")
-    declared = re.fullmatch(r'"?sep=(.)"?\r?', first)
-    separator = declared[1] if declared else _separator(text, file)
-    reader = csv.reader(io.StringIO(rest if declared else text, newline=""), delimiter=separator)
-    skipped = 1 if declared else 0
+    separator, skipped = find_separator(text, file)
+    reader = csv.reader(io.StringIO(text.partition("\n")[2] if skipped else text, newline=""), delimiter=separator)
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -102,7 +99,13 @@ def parse_csv(text: str, file: str) -> Cells:
         problems.append(f"{file}: has no answers: give a line of column names and a line a respondent")
     if problems:
         raise AnswersInvalid(problems)
-    return Cells(file, header, rows if separator == "," else _with_decimal_points(rows), numbers)
+    return Cells(file, header, rows if separator == "," else with_decimal_points(rows), numbers)
+
+
+def find_separator(text: str, file: str) -> tuple[str, int]:
+    """Return the separator of a CSV text, declared by ``sep=`` or found, and the number of lines that declare it."""
+    declared = re.fullmatch(r'"?sep=(.)"?\r?', text.partition("\n")[0])
+    return (declared[1], 1) if declared else (_separator(text, file), 0)
 
 
 def _separator(text: str, file: str) -> str:
@@ -118,7 +121,7 @@ def _separator(text: str, file: str) -> str:
         raise AnswersInvalid([f"{file}:1: is not readable CSV: {wrong}: begin with a line of column names"]) from None
 
 
-def _with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
+def with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
     """Replace decimal commas by points in columns of numbers: spreadsheets write them in many countries."""
     for place in range(len(rows[0])):
         filled = [row[place] for row in rows if row[place]]

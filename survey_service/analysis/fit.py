@@ -3,7 +3,7 @@
 import csv
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,7 @@ from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
 from adaptive.learning.update import STRENGTHS
 from question_bank.datasets.answer_table import ColumnMap, read_answers
+from question_bank.datasets.column_types import KINDS
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, persona_ids
 from question_bank.datasets.infer import ReadOptions, read_dataset
@@ -48,19 +49,20 @@ class Options:
     styles: bool = False
 
 
-def read_options(options: Mapping[str, Any]) -> ReadOptions:
+def read_options(options: Mapping[str, Any], kinds_of_columns: Sequence[str] = KINDS) -> ReadOptions:
     """Return the options about columns. Raises ValueError for a --type without a kind."""
     kinds = {}
     for written in options["types"]:
         name, sign, kind = written.rpartition("=")
         if not sign or not name:
-            raise ValueError(f'--type: "{written}" has no kind: write COLUMN=single, multiple, scale, number or ignore')
+            *first, last = kinds_of_columns
+            raise ValueError(f'--type: "{written}" has no kind: write COLUMN={", ".join(first)} or {last}')
         kinds[name] = kind
     columns = options["columns"]
     without = [name for names in options["without"] for name in _names(names)]
     probabilities = _names(options["label_probabilities"] or "")
     return ReadOptions(
-        None if columns is None else _names(columns), options["label"], probabilities, without, kinds, options["keep_repeats"]
+        None if columns is None else _names(columns), options["label"], probabilities, without, kinds, bool(options.get("keep_repeats"))
     )
 
 

@@ -167,6 +167,19 @@ def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence
     return picture.svg
 
 
+def coverage_chart(name: str, label: str, shares: Sequence[float], accuracies: Sequence[float], lower: Sequence[float]) -> Markup:
+    """Draw accuracy by the share of people who are certain enough, with its lower bound dashed."""
+    with draw(name, label, 3.2) as (picture, [axes]):
+        axes.plot(shares, accuracies, color=FIRST, label="right")
+        axes.plot(shares, lower, color=SECOND, linestyle="--", label="at least, with 95 % certainty")
+        axes.set(xlim=(0, 1.02), xlabel="share of respondents who would be assigned")
+        axes.grid(visible=True)
+        axes.xaxis.set_major_formatter(_percent)
+        axes.yaxis.set_major_formatter(_percent)
+        axes.legend(loc="lower left", fontsize=11)
+    return picture.svg
+
+
 def truncate(words: str) -> str:
     """Return a label cut to the width of a chart."""
     return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"

@@ -17,6 +17,8 @@ from question_bank.languages import negotiate
 Text = Mapping[str, str]
 QuestionType = Literal["single", "multiple", "scale", "number", "text"]
 Objective = Literal["information", "value"]
+AttributeKind = Literal["number", "date", "category", "text"]
+ProfilingConsent = Literal["required", "objection"]
 
 WORDS = ("++", "+", "0", "-", "--")
 _WORD = re.compile(r"\w[\w'’-]*")
@@ -145,6 +147,22 @@ class Signal:
     at_most: int | None = None
 
 
+@dataclass(frozen=True)
+class Attribution:
+    """How contacts who never answered get a persona from their attributes.
+
+    `attributes` are the names that may be used, with their kinds; those in `never` are refused. A contact is assigned where at least the
+    share `target` of such assignments is right, and stays assigned within `hysteresis`. Under `consent: required` only contacts with
+    ``profiling: true`` are scored, under `objection` all but those with ``profiling: false``.
+    """
+
+    attributes: Mapping[str, AttributeKind]
+    never: tuple[str, ...] = ()
+    target: float = 0.8
+    hysteresis: float = 0.05
+    consent: ProfilingConsent = "required"
+
+
 OUTLIERS = 0.05
 """Share of typed numbers that say nothing about the persona, where the bank says nothing: slips, other units, jokes."""
 
@@ -206,6 +224,7 @@ class Bank:
     lapse: float = 0.0
     outliers: float = OUTLIERS
     half_life_days: float | None = None
+    attribution: Attribution | None = None
 
     @property
     def language(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from question_bank.definitions import (
     OUTLIERS,
     SECONDS_BY_TYPE,
+    Attribution,
     Bank,
     Counts,
     LogNormal,
@@ -114,6 +115,7 @@ def to_plain(bank: Bank) -> Plain:
         lapse=bank.lapse or None,
         outliers=bank.outliers if bank.has_numbers or bank.outliers != OUTLIERS else None,
         half_life_days=bank.half_life_days,
+        attribution=bank.attribution and _attribution(bank.attribution),
     )
 
 
@@ -184,6 +186,16 @@ def _row(row: Row, question: Question) -> Any:
             return {"mean": mean, "sd": sd}
         case LogNormal(median, spread):
             return {"median": median, "spread": spread}
+
+
+def _attribution(attribution: Attribution) -> Plain:
+    return _without_empty(
+        attributes=dict(attribution.attributes),
+        never=list(attribution.never),
+        target=attribution.target,
+        hysteresis=attribution.hysteresis,
+        consent=attribution.consent,
+    )
 
 
 def _signal(signal: Signal) -> Plain:

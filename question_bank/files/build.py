@@ -8,6 +8,7 @@ from adaptive.stopping import StopRule
 from question_bank.definitions import (
     DEFAULT_STOP,
     SECONDS_BY_TYPE,
+    Attribution,
     Bank,
     Consent,
     Option,
@@ -40,6 +41,7 @@ def build(draft: Draft) -> Bank:
         questions=tuple(_question(fields, draft) for _, fields in draft.items("questions")),
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
+        attribution=Attribution(**data["attribution"]) if "attribution" in data else None,
         **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
     )
 

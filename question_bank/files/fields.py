@@ -73,6 +73,15 @@ class Line(BankField):
         return value
 
 
+class Lines(BankField):
+    """A list of plain strings."""
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() and "\n" not in item for item in value):
+            raise self.refuse("is not a list of names", "write [one, another], in quotes where a name is true, false or a number")
+        return tuple(value)
+
+
 class Words(BankField):
     """Text for people: a string, or a map from language to string."""
 

@@ -99,6 +99,20 @@ def likelihood_rules(draft: Draft) -> Iterator[Finding]:
     for path, signal in draft.items("signals"):
         if "likelihood" in signal:
             yield from probabilities(draft, (*path, "likelihood"), signal["likelihood"])
+    yield from _attribution(draft)
+
+
+def _attribution(draft: Draft) -> Iterator[Finding]:
+    """Check that an attribution has attributes, and none of those that are never to be used."""
+    given = draft.data.get("attribution")
+    if given is None or "attributes" not in given:
+        return
+    at = ("attribution", "attributes")
+    if not given["attributes"] and at not in draft.broken:
+        yield Finding(at, "names no attribute", "write the names and kinds, such as {age: number, city: category}")
+    for name in given["attributes"]:
+        if name in given.get("never", ()):
+            yield Finding((*at, name), "is under never as well", "remove it here, or from never")
 
 
 def _table(draft: Draft, path: Path, question: Mapping[str, Any]) -> Iterator[Finding]:

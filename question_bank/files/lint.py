@@ -1,5 +1,6 @@
 """Lint: warnings about a valid bank that probably does not mean what its author intended."""
 
+import re
 from collections.abc import Iterator, Mapping
 from math import fsum
 from typing import Any
@@ -32,6 +33,7 @@ def lint_bank(bank: Bank, data: Any) -> list[Finding]:
         _origins(bank),
         _unasked(bank),
         _actions(bank),
+        _attributes(bank),
     )
     return [finding for rule in rules for finding in rule]
 
@@ -125,6 +127,41 @@ def _outliers(bank: Bank) -> Iterator[Finding]:
         if question.type == "number" and not question.pilot and bank.outliers < LEAST_OUTLIERS:
             wrong = "can decide alone: one number far from a persona's mean rules the persona out"
             yield Finding(("questions", index, "likelihood"), wrong, "remove outliers from the bank, or write outliers: 0.05")
+
+
+def _attributes(bank: Bank) -> Iterator[Finding]:
+    """Report attributes that reveal what article 9 of the GDPR protects, or stand for it."""
+    for name in bank.attribution.attributes if bank.attribution else ():
+        words = set(re.split(r"[\W_]+", name.lower()))
+        for field, markers in PROTECTED.items():
+            if words & markers:
+                wrong = f"may reveal {field}, which article 9 of the GDPR protects"
+                todo = f"move it to never: [{name}], unless each contact has agreed explicitly to this use"
+                yield Finding(("attribution", "attributes", name), wrong, todo)
+
+
+PROTECTED = {
+    "health": {
+        "health",
+        "sante",
+        "santé",
+        "disease",
+        "maladie",
+        "disability",
+        "handicap",
+        "allergy",
+        "allergies",
+        "pregnant",
+        "medication",
+    },
+    "religion or belief": {"religion", "faith", "church", "diet", "kosher", "halal", "belief"},
+    "ethnic origin": {"ethnicity", "ethnie", "race", "nationality", "nationalité", "nationalite", "birthplace", "origin", "origine"},
+    "political opinion": {"party", "parti", "politics", "vote", "voting"},
+    "membership of a union": {"union", "syndicat"},
+    "sex life or orientation": {"orientation", "sexuality", "sexualité"},
+    "genetic or biometric data": {"genetic", "biometric", "dna", "fingerprint", "adn"},
+}
+"""Words in names of attributes, by what they reveal or stand for."""
 
 
 def _unreachable(bank: Bank) -> Iterator[Finding]:

@@ -10,8 +10,22 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from question_bank.addresses import ADDRESS, PORT
-from question_bank.definitions import Objective, QuestionType
-from question_bank.files.fields import Choice, Flag, Line, LinesByKey, MapOf, Number, NumbersByKey, Selection, Slug, Slugs, Table, Words
+from question_bank.definitions import AttributeKind, Objective, ProfilingConsent, QuestionType
+from question_bank.files.fields import (
+    Choice,
+    Flag,
+    Line,
+    Lines,
+    LinesByKey,
+    MapOf,
+    Number,
+    NumbersByKey,
+    Selection,
+    Slug,
+    Slugs,
+    Table,
+    Words,
+)
 from question_bank.files.problems import Finding, Path, join_names, suggest
 
 EXPECTATIONS = ("advice", "autonomy", "responsiveness")
@@ -152,6 +166,14 @@ class SurveySchema(StrictSchema):
     result = MapOf(lambda: _nested(ResultSchema))
 
 
+class AttributionSchema(StrictSchema):
+    attributes = MapOf(lambda: Choice(AttributeKind), required=True)
+    never = Lines()
+    target = Number(least=0.5, below=1, hint="write the share of assignments that must be right, such as 0.8")
+    hysteresis = Number(least=0, most=0.5, hint="write how far the confidence may fall before an assignment ends, such as 0.05")
+    consent = Choice(ProfilingConsent)
+
+
 class BankSchema(StrictSchema):
     bank = Slug(required=True)
     title = Words()
@@ -169,6 +191,7 @@ class BankSchema(StrictSchema):
     half_life_days = Number(above=0, hint="write the days in which an answer loses half of its weight, such as 365")
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
     outliers = Number(least=0, most=0.5, hint="write the share of numbers that say nothing about the persona, such as 0.05")
+    attribution = _nested(AttributionSchema)
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

@@ -7,6 +7,7 @@ from adaptive.stopping import StopRule
 from question_bank.definitions import (
     SECONDS_BY_TYPE,
     WORDS,
+    Attribution,
     Bank,
     Consent,
     Counts,
@@ -158,6 +159,15 @@ def surveys(draw, name, personas, languages, question_ids) -> Survey:
 
 
 @st.composite
+def attributions(draw):
+    kinds = st.sampled_from(["number", "date", "category", "text"])
+    attributes = draw(st.dictionaries(lines, kinds, min_size=1, max_size=4))
+    never = draw(st.lists(lines.filter(lambda name: name not in attributes), max_size=2))
+    floats = st.floats(0.5, 1, exclude_max=True), st.floats(0, 0.5).map(abs)
+    return Attribution(attributes, tuple(never), draw(floats[0]), draw(floats[1]), draw(st.sampled_from(["required", "objection"])))
+
+
+@st.composite
 def banks(draw) -> Bank:
     """A whole bank without a mistake."""
     languages = tuple(draw(st.lists(st.sampled_from(["en", "fr", "no", "pt-BR"]), min_size=1, unique=True)))
@@ -201,4 +211,5 @@ def banks(draw) -> Bank:
         lapse=draw(st.floats(0, 0.5).map(abs)),
         outliers=draw(st.floats(0, 0.5).map(abs)),
         half_life_days=draw(st.none() | st.floats(1, 5000)),
+        attribution=draw(st.none() | attributions()),
     )

@@ -84,13 +84,15 @@ class Contact(SQLModel, table=True):
     person.
 
     A contact that was merged or erased stays as a tombstone without content, so that old references lead on from it. `labels` is what
-    people say about the contact, by bank: {persona, reliability, at}.
+    people say about the contact, by bank: {persona, reliability, at}; `priors` what another system says: {probabilities, source,
+    reliability, at}.
     """
 
     __tablename__ = "contact"
     __table_args__ = (
         CheckConstraint("sequence >= 0", "sequence_not_negative"),
         CheckConstraint("merged_into IS NULL OR erased_at IS NULL", "merged_or_erased"),
+        Index("ix_contact_updated_at", "updated_at", "id"),
     )
     id: str = Field(primary_key=True)
     sequence: int = Field(default=0, sa_type=BigInteger)
@@ -99,6 +101,7 @@ class Contact(SQLModel, table=True):
     attributes: dict[str, Any] = json_column(dict)
     consent: dict[str, Any] = json_column(dict)
     labels: dict[str, Any] = json_column(dict)
+    priors: dict[str, Any] = json_column(dict)
     merged_from: list[str] = json_column(list)
     merged_into: str | None = Field(default=None, foreign_key="contact.id", index=True)
     erased_at: datetime | None = moment(nullable=True)
@@ -148,6 +151,7 @@ class SurveySession(SQLModel, table=True):
     channel: str = "web"
     hidden: dict[str, Any] = json_column(dict)
     page: str | None = None
+    prior: dict[str, Any] | None = json_column(nullable=True)  # the prior it began with; None where it had no choice
     status: str = "open"
     stopped_because: str | None = None
     finish_reason: str | None = None
@@ -231,4 +235,5 @@ class Belief(SQLModel, table=True):
     signals: int = 0
     sequence: int = Field(default=0, sa_type=BigInteger)
     told: dict[str, Any] | None = json_column(nullable=True)
+    prior_kind: str | None = None  # attributed or external where it rests on another prior than the bank's
     updated_at: datetime = moment()

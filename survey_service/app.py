@@ -8,6 +8,7 @@ from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
@@ -81,7 +82,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app, spec_kwargs={"marshmallow_plugin": Description(), "security": [{KEY: []}]})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)
-    for room in (respondent, authoring, contacts, links, preview, events, webhooks, connections, sources):
+    for room in (respondent, authoring, contacts, attribution, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):

@@ -89,6 +89,7 @@ def store_belief(
         "skipped": len(evidence.given) - answers,
         "signals": len(evidence.seen),
         "told": _reported(belief) if is_material else reported,
+        "prior_kind": None if evidence.prior is None else evidence.prior.kind,
         "updated_at": now,
         "sequence": sequence,
     }
@@ -148,7 +149,8 @@ def _is_material(belief: Mapping[str, Any], reported: Mapping[str, Any]) -> bool
 
 
 def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
-    """Return the weight of each piece of evidence for each persona, in bits: answers in the order given, then signals, then the label.
+    """Return the weight of each piece of evidence for each persona, in bits: answers in the order given, then signals, the label, and
+    the prior of the contact itself.
 
     Per persona the weights add up to its posterior minus its prior log odds (see `adaptive.posterior`).
     """
@@ -169,6 +171,9 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
     if evidence.label is not None:
         items.append({"kind": "label", "value": evidence.label["persona"], "at": evidence.label["at"]})
         rows.append(bank.tables.evidence_weight * label_row(bank, evidence.label))
+    if evidence.prior is not None:
+        items.append({"kind": evidence.prior.kind, **evidence.prior.source})
+        rows.append(evidence.prior.log_ratio(bank))
     if not items:
         return []
     bits = weights_of_evidence(bank.tables.prior, np.array(rows), bank.tables.styles)

@@ -19,6 +19,7 @@ from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
+from survey_service.belief.priors import ContactPrior, priors_of
 from survey_service.store.globs import matches_glob
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -62,6 +63,7 @@ class ContactEvidence:
     given: Sequence[tuple[Answer, ObservedAnswer]]
     seen: Sequence[SignalEvent] = ()
     label: Mapping[str, Any] | None = None
+    prior: ContactPrior | None = None
 
     @property
     def has_evidence(self) -> bool:
@@ -73,8 +75,10 @@ class ContactEvidence:
 
     @cached_property
     def behaviour(self) -> Floats:
-        """(C,) log-likelihood of the signals and the label, for each class."""
+        """(C,) log-likelihood of the signals, the label and the contact's own prior, for each class."""
         rows = [*(row for _, row in self.sightings), *([] if self.label is None else [label_row(self.bank, self.label)])]
+        if self.prior is not None:
+            rows.append(self.prior.log_ratio(self.bank) / self.bank.tables.evidence_weight)  # a prior is not weighted as evidence is
         total: Floats = np.sum(rows, axis=0) if rows else np.zeros(self.bank.tables.classes)
         return total
 
@@ -103,7 +107,11 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     for answer, item in interpret(session.scalars(_current_answers(names, bank.bank.id)), bank, now):
         given[answer.contact_id].append((answer, item))
     seen = signal_events(session, names, bank, now)
-    return [ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank)) for contact in contacts]
+    priors = priors_of(session, contacts, bank)
+    return [
+        ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank), priors.get(contact.id))
+        for contact in contacts
+    ]
 
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:

@@ -11,6 +11,7 @@ from survey_service.contacts.views import external_ids_of
 from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
+from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent, IntakeBatch
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
@@ -27,7 +28,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     _delete_rows(session, contact)
     _delete_waiting_messages(session, [external["id"] for external in external_ids])
     contact.email = contact.email_sha256 = None
-    contact.attributes, contact.consent, contact.labels, contact.merged_from = {}, {}, {}, []
+    contact.attributes, contact.consent, contact.labels, contact.priors, contact.merged_from = {}, {}, {}, {}, []
     contact.erased_at = contact.updated_at = now
     session.add(contact)
     session.flush()
@@ -39,7 +40,7 @@ def _delete_rows(session: Session, contact: Contact) -> None:
     session.execute(delete(LinkOpen).where(col(LinkOpen.link_id).in_(links)))
     sessions = select(SurveySession.id).where(SurveySession.contact_id == contact.id)
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(sessions)))
-    for table in (Answer, SurveySession, ContactEvent, Belief, Acknowledged, ExternalId):
+    for table in (Answer, SurveySession, ContactEvent, Belief, Attribution, Probe, Acknowledged, ExternalId):
         session.execute(delete(table).where(col(table.contact_id) == contact.id))
 
 

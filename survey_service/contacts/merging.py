@@ -11,6 +11,7 @@ from survey_service.contacts.views import external_ids_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_present
+from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link
@@ -58,11 +59,11 @@ def _merge_fields(gone: Contact, kept: Contact, now: datetime) -> None:
     kept.email, kept.email_sha256 = (newer.email, newer.email_sha256) if newer.email else (older.email, older.email_sha256)
     kept.attributes = {**older.attributes, **newer.attributes}
     kept.consent = _merged_consent(older.consent, newer.consent)
-    kept.labels = _latest_labels(older.labels, newer.labels)
+    kept.labels, kept.priors = _latest(older.labels, newer.labels), _latest(older.priors, newer.priors)
     kept.merged_from = sorted({*kept.merged_from, *gone.merged_from, gone.id})
     kept.created_at, kept.updated_at = min(gone.created_at, kept.created_at), now
     gone.email = gone.email_sha256 = None
-    gone.attributes, gone.consent, gone.labels, gone.merged_from = {}, {}, {}, []
+    gone.attributes, gone.consent, gone.labels, gone.priors, gone.merged_from = {}, {}, {}, {}, []
     gone.merged_into, gone.updated_at = kept.id, now
 
 
@@ -72,9 +73,10 @@ def _merged_consent(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, A
     return {**latest, "asking": False} if False in (older.get("asking"), newer.get("asking")) else latest
 
 
-def _latest_labels(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+def _latest(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Return the labels or priors by bank, of two of one bank the later one."""
     both = {**older, **newer}
-    return {bank: max((labels[bank] for labels in (older, newer) if bank in labels), key=lambda label: label["at"]) for bank in both}
+    return {bank: max((given[bank] for given in (older, newer) if bank in given), key=lambda item: item["at"]) for bank in both}
 
 
 def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
@@ -93,5 +95,13 @@ def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
     for table in (Answer, SurveySession, ContactEvent, Link, ExternalId):
         session.execute(update(table).where(col(table.contact_id) == gone.id).values(contact_id=kept.id))
     session.execute(update(Contact).where(col(Contact.merged_into) == gone.id).values(merged_into=kept.id))
-    for stored in (Belief, Acknowledged):
+    _move_probes(session, gone, kept)
+    for stored in (Belief, Acknowledged, Attribution):
         session.execute(delete(stored).where(col(stored.contact_id) == gone.id))
+
+
+def _move_probes(session: Session, gone: Contact, kept: Contact) -> None:
+    """Give the kept contact the draws of the other one, except under banks for which it was drawn itself."""
+    own = select(Probe.bank).where(Probe.contact_id == kept.id)
+    session.execute(delete(Probe).where(col(Probe.contact_id) == gone.id, col(Probe.bank).in_(own)))
+    session.execute(update(Probe).where(col(Probe.contact_id) == gone.id).values(contact_id=kept.id))

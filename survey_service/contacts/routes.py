@@ -8,6 +8,7 @@ from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
 from survey_service.contacts.labels import remove_label, set_label
+from survey_service.contacts.priors import put_contact
 from survey_service.contacts.schemas import (
     ContactPageSchema,
     ContactPutSchema,
@@ -86,7 +87,7 @@ def put(given: dict[str, Any], external_id: str) -> Any:
     p = parts()
 
     def act(session: Session) -> tuple[dict[str, Any], int]:
-        contact, is_new = directory.upsert(session, p.keys, external_id, given, p.now())
+        contact, is_new = put_contact(session, p.keys, p.banks, external_id, given, p.now())
         return views.contact_view(session, p.banks, contact, p.now()), 201 if is_new else 200
 
     return p.transact(act)

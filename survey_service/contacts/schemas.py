@@ -1,5 +1,6 @@
 """Request and response bodies of the contacts API."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -52,11 +53,39 @@ class NameSchema(StrictSchema):
     id = fields.String(required=True, validate=validate.Length(1, 255))
 
 
+@dataclass(frozen=True)
+class PriorRequest:
+    """A prior under one bank; without `probabilities` it is taken back. `reliability` is the exponent on its odds."""
+
+    bank: str
+    probabilities: Mapping[str, float] | None
+    source: str = "crm"
+    reliability: float = 1.0
+
+
+class PriorSchema(StrictSchema):
+    request = PriorRequest
+
+    bank = fields.String(required=True, validate=validate.Length(1, 64))
+    probabilities = fields.Dict(
+        keys=fields.String(),
+        values=Number(validate=validate.Range(0, 1)),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of every persona; null takes the prior back"},
+    )
+    source = fields.String(load_default="crm", validate=validate.Length(1, 100), metadata={"description": "Where it comes from"})
+    reliability = Number(
+        load_default=1.0, validate=validate.Range(0, 1), metadata={"description": "1 takes the probabilities as they are, 0 ignores them"}
+    )
+
+
 class ContactPutSchema(StrictSchema):
     external_ids = fields.List(fields.Nested(NameSchema), validate=validate.Length(max=50), metadata={"description": "To be added"})
     email = text_like(EMAIL, error="Not a valid email address.", most=LONGEST_EMAIL, allow_none=True, example="zoe@example.com")
     attributes = fields.Dict(keys=fields.String(), validate=_attributes, metadata=plain_values(MOST_ATTRIBUTES, LONGEST_NAME, LONGEST_TEXT))
     consent = fields.Nested(ConsentSchema)
+    prior = fields.Nested(PriorSchema, metadata={"description": "What another system says about the persona"})
 
 
 class ExternalIdSchema(StrictSchema):
@@ -72,6 +101,8 @@ class ContactSchema(StrictSchema):
     attributes = fields.Dict()
     consent = fields.Dict()
     labels = fields.Dict(metadata={"description": "By bank, the persona that people assigned"})
+    priors = fields.Dict(metadata={"description": "By bank, what another system says about the persona"})
+    attribution = fields.Dict(metadata={"description": "By bank, what attributes say about the persona, and why"})
     merged_from = fields.List(fields.String(), metadata={"description": "Our ids of the contacts that were merged into this one"})
     sequence = fields.Integer(metadata={"description": "Counts the changes published to CRMs; only grows"})
     beliefs = fields.Dict(keys=fields.String(), values=fields.Dict(), metadata={"description": "By bank id"})

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
+from survey_service.attribution.views import attribution_view
 from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about
 from survey_service.contacts.directory import find
@@ -41,6 +42,8 @@ def contact_view(session: Session, banks: Banks, contact: Contact, now: datetime
         "attributes": contact.attributes,
         "consent": contact.consent,
         "labels": contact.labels,
+        "priors": contact.priors,
+        "attribution": attribution_view(session, banks, contact),
         "merged_from": contact.merged_from,
         "sequence": contact.sequence,
         "beliefs": {belief.bank: _explained_belief(session, banks, contact, belief, now) for belief in beliefs},

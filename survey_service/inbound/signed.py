@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from survey_service.contacts import directory
+from survey_service.contacts.priors import put_contact
 from survey_service.contacts.schemas import ContactPutSchema
 from survey_service.egress.signing import SigningError, sign
 from survey_service.errors import Invalid, MalformedBody
@@ -49,7 +49,7 @@ def verify(secret: str, request: SignedRequest, now: datetime) -> list[VerifiedE
 def handle(context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Handled:
     """Create or update the contact of an event."""
     given = dict(facts["contact"])
-    directory.upsert(context.session, context.keys, given.pop("external_id"), ContactPutSchema().load(given), context.now)
+    put_contact(context.session, context.keys, context.banks, given.pop("external_id"), ContactPutSchema().load(given), context.now)
     return Handled()
 
 

@@ -45,7 +45,7 @@ CONTACT = an_object(
 FORMER = an_object({"id": TEXT, "external_ids": EXTERNAL_IDS})
 PERSONA_SET = an_object({"id": TEXT, "version": {"type": "integer", "minimum": 1}, "personas": a_list(TEXT)})
 MODEL = an_object({"id": TEXT, "version": TEXT, "calibrated_at": or_null(TEXT)})
-KIND = one_of("answered", "behavioural", "inferred", "labelled", "prior")
+KIND = one_of("answered", "attributed", "behavioural", "external", "inferred", "labelled", "prior")
 CONSENT = an_object({"profiling": or_null(TRUTH), "version": or_null(TEXT)})
 HEADING: dict[str, Schema] = {"schema": TEXT, "reason": TEXT, "occurred_at": MOMENT}
 ABOUT: dict[str, Schema] = {**HEADING, "sequence": {"type": "integer", "minimum": 1}}
@@ -122,6 +122,21 @@ LINK = an_object(
         "because": a_map(TEXT),
     }
 )
+CROSSING = an_object(
+    {
+        **ABOUT,
+        "contact": CONTACT,
+        "persona_set": PERSONA_SET,
+        "attribution": an_object({"run": TEXT, "persona": or_null(TEXT), "was": or_null(TEXT), "confidence": or_null(SHARE)}),
+        "probabilities": a_map(SHARE),
+        "consent": CONSENT,
+    }
+)
+RUN: dict[str, Schema] = {"id": TEXT, "contacts": COUNT, "scored": COUNT, "assigned": COUNT, "beliefs": TEXT}
+FLAT_CROSSING: dict[str, Schema] = {
+    **{"attribution_run": TEXT, "attribution_persona": or_null(TEXT), "attribution_was": or_null(TEXT)},
+    "attribution_confidence": or_null(SHARE),
+}
 FLAT_LINK: dict[str, Schema] = {
     f"link_{name}": TEXT for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")
 }
@@ -141,6 +156,8 @@ DATA: dict[str, dict[str, Schema]] = {
     FULL: {
         events.UPDATED: PERSONA,
         events.DECIDED: PERSONA,
+        **dict.fromkeys(events.CROSSINGS, CROSSING),
+        events.ATTRIBUTION_COMPLETED: an_object({**HEADING, "persona_set": PERSONA_SET, "run": an_object(RUN)}),
         events.MERGED: an_object({**ABOUT, "contact": CONTACT, "merged": FORMER, "consent": CONSENT}),
         events.ERASED: an_object({**ABOUT, "contact": FORMER, "consent": CONSENT}),
         events.COMPLETED: RESPONSE,
@@ -152,6 +169,8 @@ DATA: dict[str, dict[str, Schema]] = {
     },
     FLAT: {
         **dict.fromkeys((events.UPDATED, events.DECIDED), an_object({**ABOUT, **FLAT_CONTACT, **FLAT_SET, **FLAT_PERSONA}, FLAT_NAMES)),
+        **dict.fromkeys(events.CROSSINGS, an_object({**ABOUT, **FLAT_CONTACT, **FLAT_SET, **FLAT_CROSSING}, FLAT_NAMES)),
+        events.ATTRIBUTION_COMPLETED: an_object({**HEADING, **FLAT_SET, **{f"run_{name}": kind for name, kind in RUN.items()}}),
         events.MERGED: an_object({**ABOUT, **FLAT_CONTACT, "merged_id": TEXT}, FLAT_NAMES),
         events.ERASED: an_object({**ABOUT, **FLAT_CONTACT}),
         **dict.fromkeys(

@@ -26,6 +26,19 @@ class EndpointEvent:
     percent: int | None = None
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """An assignment of a contact that began, or changed, or ended (`persona` None). `was` is the persona before."""
+
+    bank: str
+    version: int
+    run: str
+    persona: str | None
+    was: str | None
+    probabilities: Mapping[str, float]
+    reason: str = "attribution"
+
+
 FULL, FLAT = FORMATS = ("full", "flat")
 
 
@@ -39,7 +52,7 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
         data["merged_id"] = facts["merged"]["id"]
     if "assignment" in facts:
         data |= _persona(facts)
-    for group in ("persona_set", "response", "link", "endpoint"):
+    for group in ("persona_set", "attribution", "run", "response", "link", "endpoint"):
         data |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
     return data | {f"answer_{slug(question['question'])}": _scalar(question.get("value")) for question in facts.get("questions", ())}
 
@@ -81,10 +94,17 @@ ERASED = "contact.erased"
 COMPLETED = "survey.response.completed"
 ABANDONED = "survey.response.abandoned"
 LINK = "link.planned"
+ASSIGNED = "contact.persona.assigned"
+UNASSIGNED = "contact.persona.unassigned"
+CROSSINGS = (ASSIGNED, UNASSIGNED)
+ATTRIBUTION_COMPLETED = "attribution.completed"
 PUBLISHED = "persona_set.published"
 PING = "endpoint.ping"
 DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpoint.recovered"
-EVENT_TYPES = (UPDATED, DECIDED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, PING, DEGRADED, DISABLED, RECOVERED)
+EVENT_TYPES = (
+    *(UPDATED, DECIDED, ASSIGNED, UNASSIGNED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, ATTRIBUTION_COMPLETED),
+    *(PING, DEGRADED, DISABLED, RECOVERED),
+)
 
 MODEL = {"id": "naive-bayes-eig", "version": "1", "calibrated_at": None}
 """The version of the arithmetic behind the probabilities. It changes when the same answers would give others."""
@@ -165,6 +185,37 @@ def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalId]
     """Return the data of `contact.merged` and `contact.erased` without the merged contact or the names of the erased one."""
     reason = event_type.rpartition(".")[2]
     return {**_heading(event_type, sequence, reason, now), "contact": _contact(contact, names), "consent": _consent(contact)}
+
+
+def crossing_facts(
+    event_type: str, contact: Contact, names: Iterable[ExternalId], crossing: Crossing, sequence: int, now: datetime
+) -> dict[str, Any]:
+    """Return the data of `contact.persona.assigned` and `.unassigned`: a persona from attributes, and the one before."""
+    persona = crossing.persona
+    return {
+        **_heading(event_type, sequence, crossing.reason, now),
+        "contact": _contact(contact, names),
+        "persona_set": {"id": crossing.bank, "version": crossing.version, "personas": list(crossing.probabilities)},
+        "attribution": {
+            "run": crossing.run,
+            "persona": persona,
+            "was": crossing.was,
+            "confidence": None if persona is None else round(crossing.probabilities[persona], DECIMALS),
+        },
+        "probabilities": rounded(crossing.probabilities),
+        "consent": _consent(contact),
+    }
+
+
+def completed_facts(run: Mapping[str, Any], bank: str, version: int, personas: Sequence[str], now: datetime) -> dict[str, Any]:
+    """Return the data of `attribution.completed`: how many contacts a run has scored, and where the result is."""
+    return {
+        "schema": f"{ATTRIBUTION_COMPLETED}/1",
+        "reason": "attribution",
+        "occurred_at": stamp(now),
+        "persona_set": {"id": bank, "version": version, "personas": list(personas)},
+        "run": dict(run),
+    }
 
 
 def ping_facts(endpoint_id: str, now: datetime) -> dict[str, Any]:
@@ -312,5 +363,7 @@ def _withheld(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind_of(belief: Belief, *, labelled: bool) -> str:
-    """Return what the belief rests on: "labelled" by people, "answered", "behavioural", or only the "prior"."""
-    return "labelled" if labelled else "answered" if belief.answers else "behavioural" if belief.signals else "prior"
+    """Return what the belief rests on: "labelled" by people, "answered", "behavioural", "external" or "attributed", or only the "prior"."""
+    if labelled:
+        return "labelled"
+    return "answered" if belief.answers else "behavioural" if belief.signals else belief.prior_kind or "prior"

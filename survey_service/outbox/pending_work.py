@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlmodel import col
 
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox.debounce import IDLE
 from survey_service.store.session import Store
+from survey_service.store.tables.attribution import AttributionRun
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
@@ -33,6 +34,18 @@ def is_any_connection(store: Store) -> bool:
     with store.reading() as session:
         active = select(col(Connection.endpoint_id)).join(Endpoint).where(col(Endpoint.state) == "active")
         return session.execute(active.limit(1)).first() is not None
+
+
+def is_any_run(store: Store, now: datetime) -> bool:
+    """Whether a run of attribution waits for a process."""
+    with store.reading() as session:
+        return session.execute(next_run(now)).first() is not None
+
+
+def next_run(by: datetime) -> Select[str]:
+    """Select the next run of attribution that no process works on."""
+    waits = or_(col(AttributionRun.state) == "queued", (col(AttributionRun.state) == "running") & (col(AttributionRun.lease_until) <= by))
+    return select(col(AttributionRun.id)).where(waits).order_by(col(AttributionRun.created_at), col(AttributionRun.id)).limit(1)
 
 
 def idle_sessions(now: datetime) -> Select[str]:

@@ -51,7 +51,7 @@ def publish_belief_change(session: Session, change: BeliefChange, ended: bool, n
 
     `lane` is bulk for a change of the whole base, which an endpoint may not subscribe to.
     """
-    endpoints = _subscribers(session, change.contact, lane)
+    endpoints = reachable_endpoints(session, change.contact, lane)
     _publish_update(session, endpoints, change, ended, now, lane)
     _publish_decision(session, endpoints, change, ended, now, lane)
 
@@ -63,11 +63,11 @@ def publish_response(
     if what == "completed":
         publish_final(session, contact, bank, what, now)
     event_type = f"survey.response.{what}"
-    subscribers = [endpoint for endpoint in _subscribers(session, contact) if is_wanted(endpoint, event_type)]
+    subscribers = [endpoint for endpoint in reachable_endpoints(session, contact) if is_wanted(endpoint, event_type)]
     if not subscribers:
         return
     sequence = next_sequence(session, contact)
-    facts = events.response_facts(event_type, row, contact, _names(session, contact), bank, own, sequence, now)
+    facts = events.response_facts(event_type, row, contact, external_names(session, contact), bank, own, sequence, now)
     for endpoint in subscribers:
         messages.flush(session, endpoint, contact, now)
         messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, bank)
@@ -78,7 +78,7 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
     that does not have it yet.
     """
     belief = session.get(Belief, (contact.id, bank.bank.id))
-    endpoints = _subscribers(session, contact)
+    endpoints = reachable_endpoints(session, contact)
     if belief is None or not endpoints:
         return
     for endpoint in endpoints:
@@ -129,7 +129,7 @@ def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, ban
 
 def _publish_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     if is_wanted(endpoint, event_type):
-        facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
+        facts = events.contact_facts(event_type, contact, external_names(session, contact), next_sequence(session, contact), now) | more
         messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK)
 
 
@@ -140,7 +140,7 @@ def _publish_belief(
     why = explanation(evidence_about(session, contact, bank, now))
     change = BeliefChange(contact, belief, bank, "resync", now, is_material=False, newly_decided=False, explanation=why)
     # The snapshot gets a new sequence: the receiver would drop one that it has seen, and a resync is for a receiver that lost its state.
-    facts = events.persona_facts(event_type, change, _names(session, contact), next_sequence(session, contact, after=belief))
+    facts = events.persona_facts(event_type, change, external_names(session, contact), next_sequence(session, contact, after=belief))
     if event_type == DECIDED:
         messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, contact, bank, BULK)
         return
@@ -149,8 +149,8 @@ def _publish_belief(
 
 
 def _publish_contact_event(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
-    subscribers = [endpoint for endpoint in _subscribers(session, contact) if is_wanted(endpoint, event_type)]
-    facts = events.contact_facts(event_type, contact, _names(session, contact), next_sequence(session, contact), now) | more
+    subscribers = [endpoint for endpoint in reachable_endpoints(session, contact) if is_wanted(endpoint, event_type)]
+    facts = events.contact_facts(event_type, contact, external_names(session, contact), next_sequence(session, contact), now) | more
     for endpoint in subscribers:
         messages.flush(session, endpoint, contact, now)
         messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact)
@@ -161,7 +161,7 @@ def _publish_update(
 ) -> None:
     subscribers = [endpoint for endpoint in endpoints if is_wanted(endpoint, UPDATED)]
     if subscribers:
-        facts = events.persona_facts(UPDATED, change, _names(session, change.contact), change.belief.sequence)
+        facts = events.persona_facts(UPDATED, change, external_names(session, change.contact), change.belief.sequence)
         for endpoint in subscribers:
             _supersede(session, endpoint, change, facts, ended, now, lane)
 
@@ -173,7 +173,7 @@ def _publish_decision(
         endpoint for endpoint in endpoints if is_wanted(endpoint, DECIDED) and _is_new_decision(session, endpoint, change, ended)
     ]
     if subscribers:
-        names = _names(session, change.contact)
+        names = external_names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
         for endpoint in subscribers:
             if lane == INTERACTIVE:
@@ -226,7 +226,7 @@ def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange,
     return ended and change.belief.is_decided and messages.last_decision(session, endpoint, change.belief) != change.belief.top
 
 
-def _subscribers(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
+def reachable_endpoints(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
     """Return the endpoints that can receive now. For the others, mark that they missed a change of the contact."""
     known = _endpoints(session)
     if unreachable := _unreachable(known):
@@ -247,7 +247,7 @@ def _is_reachable(endpoint: Endpoint) -> bool:
     return endpoint.state == "active" and not endpoint.awaits_ping
 
 
-def _names(session: Session, contact: Contact) -> list[ExternalId]:
+def external_names(session: Session, contact: Contact) -> list[ExternalId]:
     mine = select(ExternalId).where(ExternalId.contact_id == contact.id)
     return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
 

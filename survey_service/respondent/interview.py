@@ -16,6 +16,7 @@ from question_bank.compile import ObservedAnswer
 from question_bank.languages import negotiate
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
+from survey_service.belief.priors import prior_to_begin_with
 from survey_service.contacts.directory import OWN_SYSTEM, resolve
 from survey_service.contacts.merging import lock_pair, merge
 from survey_service.contacts.views import external_ids_of
@@ -247,6 +248,7 @@ def new_interview(session: Session, banks: Banks, survey_id: str, given: Start, 
         last_at=now,
         expires_at=now + SESSION_LIFETIME,
     )
+    row.prior = prior_to_begin_with(session, contact, bank, row.id)
     seen = signal_events(session, [contact.id], bank, now).get(contact.id, [])
     answers = current_answers(session, contact.id, bank.bank.id)
     return Interview(row, contact, bank, bank.bank.survey_by_id[survey_id], answers, now, seen, claimed=given.claimed)

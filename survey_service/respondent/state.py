@@ -23,6 +23,7 @@ from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Survey
 from survey_service.belief.belief import PreviousBelief
 from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpret, is_current, label_of, signal_events
+from survey_service.belief.priors import prior_of_session
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import unconfirmed_answer_of
 from survey_service.store.banks import Banks
@@ -209,7 +210,8 @@ class Interview:
     @cached_property
     def certain_evidence(self) -> ContactEvidence:
         """Evidence about the contact, without the unconfirmed click."""
-        return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank))
+        prior = prior_of_session(self.bank, self.row.prior)
+        return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank), prior)
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -4,29 +4,24 @@ It needs compiled banks, and with them the numerical libraries. A process of its
 worker stays small. `maintenance_process` starts it and sends it the settings on its standard input.
 """
 
-import os
-import pickle
-import signal
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Event, Thread
 from time import monotonic
 
+from survey_service.attribution.runs import rescore_changed
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
 from survey_service.inbound import handler, intake_queue
-from survey_service.ops import logs
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.faults import FaultCounter, contained
-from survey_service.store.session import DATABASE_AWAY, Store
-from survey_service.worker.maintenance_process import AWAY
+from survey_service.store.session import Store
+from survey_service.worker.child import read_task
 
 LINGER_SECONDS = 10.0
 """It does not end at once, because inbound events seldom come alone."""
@@ -58,6 +53,8 @@ class Maintenance:
             found |= intake_queue.evaluate_some(store, Keyring(settings.secret_keys), banks, self.clock, self.pace, due_by=until)
         with contained("resync"):
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
+        with contained("contacts that changed"):
+            found |= rescore_changed(store, banks, self.clock())
         with contained("expired sessions"):
             found |= bool(expire_sessions(store, banks, self.clock(), self.faults))
         return found
@@ -84,29 +81,14 @@ def work(chores: Maintenance, enough: Callable[[float], bool], linger: float = L
 
 def main() -> None:
     """Run the process that the worker starts. It ends when its standard input does: with the worker, however that ends."""
-    for item in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(item, signal.SIG_IGN)  # the worker receives the signal too
-    settings, prunes, until = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
-    logs.configure(settings.log_level, settings.log_format)
-    ended = Event()
-    Thread(target=_watch, args=(ended,), daemon=True).start()
-    with closing(Store(settings.database_url)) as store:
+    with read_task() as ((settings, prunes, until), ended), closing(Store(settings.database_url)) as store:
         chores = Maintenance(settings, store)
-        try:
-            if prunes:
-                chores.prune()
-            while until is not None and chores.do(until):
-                pass
-            if until is None:
-                work(chores, ended.wait)
-        except DATABASE_AWAY:
-            sys.exit(AWAY)
-
-
-def _watch(ended: Event) -> None:
-    while os.read(sys.stdin.fileno(), 1):  # not through sys.stdin: a thread must not hold its lock when the process ends
-        pass
-    ended.set()
+        if prunes:
+            chores.prune()
+        while until is not None and chores.do(until):
+            pass
+        if until is None:
+            work(chores, ended.wait)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run the maintenance process of a worker: start it when there is work, and end it with the worker."""
+"""Run the processes of a worker that need the numerical libraries: start one when there is work, and end it with the worker."""
 
 import pickle
 import signal
@@ -6,10 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from survey_service.settings import Settings
 
-COMMAND = (sys.executable, "-m", "survey_service.worker.maintenance")
+MAINTENANCE, ATTRIBUTION = "survey_service.worker.maintenance", "survey_service.worker.attribution"
+"""The modules that such a process runs."""
 AWAY = 75
 """The exit code when the database is away (EX_TEMPFAIL of sysexits.h)."""
 ENDED_BY_REQUEST = signal.SIGTERM, signal.SIGINT
@@ -31,11 +33,20 @@ def run_maintenance(settings: Settings, enough: Callable[[float], bool], *, prun
 
     Raises MaintenanceInterrupted, MaintenanceFailed.
     """
-    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE) as running:  # noqa: S603
+    _run(MAINTENANCE, (settings, prunes, until), enough)
+
+
+def run_attribution(settings: Settings, enough: Callable[[float], bool]) -> None:
+    """Run the process that works on runs of attribution, until none waits. Raises MaintenanceInterrupted, MaintenanceFailed."""
+    _run(ATTRIBUTION, settings, enough)
+
+
+def _run(module: str, given: Any, enough: Callable[[float], bool]) -> None:
+    with subprocess.Popen((sys.executable, "-m", module), stdin=subprocess.PIPE) as running:  # noqa: S603
         if running.stdin is None:
             raise MaintenanceFailed
         try:
-            pickle.dump((settings, prunes, until), running.stdin)
+            pickle.dump(given, running.stdin)
             running.stdin.flush()
             while running.poll() is None and not enough(LOOK_SECONDS):
                 pass

@@ -76,7 +76,7 @@ class Worker:
         self._stop, self._idle, self._crm_idle = Event(), Lock(), Lock()
         keys, policy = Keyring(settings.secret_keys), Policy(settings.allow_private_targets)
         self._sender = Sender(store, keys, policy, clock, enough=self._stop.is_set)
-        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 2, thread_name_prefix="worker")
+        self._threads = ThreadPoolExecutor(len(THREADS) + CRM_THREADS + 3, thread_name_prefix="worker")
         self._futures: list[Future[None]] = []
         self._heartbeat = Heartbeat(store, clock)
         self._stop_requests: SimpleQueue[object] = SimpleQueue()  # unlike an Event it may be written to from a signal handler
@@ -99,7 +99,7 @@ class Worker:
         self._futures = [self._threads.submit(self._deliver, until, *thread) for thread in threads]
         self._futures += [self._threads.submit(self._sync_crm, until) for _ in range(CRM_THREADS)]
         if until is None:
-            self._futures += [self._threads.submit(item) for item in (self._run_maintenance, self._beat)]
+            self._futures += [self._threads.submit(item) for item in (self._run_maintenance, self._run_attribution, self._beat)]
         for future in self._futures:
             future.add_done_callback(self.request_stop)
 
@@ -156,6 +156,14 @@ class Worker:
             maintenance_process.run_maintenance(self._settings, self._stop.wait, prunes=prunes)
             pruned = time.monotonic() if prunes else pruned
             return True
+
+        self._repeat(work, MAINTENANCE_SECONDS)
+
+    def _run_attribution(self) -> None:
+        def work() -> bool:
+            if pending_work.is_any_run(self._store, self._clock()):
+                maintenance_process.run_attribution(self._settings, self._stop.wait)
+            return False
 
         self._repeat(work, MAINTENANCE_SECONDS)
 

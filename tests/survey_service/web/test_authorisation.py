@@ -22,6 +22,11 @@ from tests.survey_service.inbound.signed_requests import create_source, hubspot_
 from tests.survey_service.service import Service
 
 SCOPED = {
+    "POST /api/v1/attribution/<bank>/runs": "write",
+    "GET /api/v1/attribution/<bank>/runs": "read",
+    "GET /api/v1/attribution/<bank>/runs/<run>": "read",
+    "POST /api/v1/attribution/<bank>/runs/<run>/cancel": "write",
+    "GET /api/v1/attribution/<bank>/runs/<run>/beliefs": "read",
     "GET /api/v1/banks": "read",
     "POST /api/v1/banks": "write",
     "GET /api/v1/banks/<bank>": "read",

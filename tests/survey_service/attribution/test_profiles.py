@@ -1,0 +1,87 @@
+"""Who is scored, and when: consent, changes, erasure, merging and export."""
+
+import pytest
+
+from tests.survey_service.contacts.people import everything
+
+
+@pytest.mark.parametrize(("consent", "scored"), [("required", [True, False, False]), ("objection", [True, True, False])])
+def test_consent_decides_who_is_scored(make_base, consent, scored):
+    """Under `required` only those who agreed, under `objection` all but those who refused."""
+    base = make_base(consent)
+    base.add(100)
+    base.answer(80)
+    base.add(1, start=200, consent={"profiling": True})
+    base.add(1, start=201, consent={})
+    base.add(1, start=202, consent={"profiling": False})
+    base.run()
+
+    assert [base.attribution(name) is not None for name in ("c200", "c201", "c202")] == scored
+
+
+def test_an_attribute_that_must_never_be_used_is_not(base):
+    """Neither is one that the bank does not name."""
+    base.run()
+    names = {item["attribute"] for item in base.attribution("c300")["why"]}
+    assert names == {None, "city", "children", "since", "job"}
+
+
+def test_a_contact_that_changes_is_scored_again(base):
+    """The worker does it some seconds later, with the same tables."""
+    run = base.run()
+    before = base.attribution("c300")["vector"]
+    base.service.clock.forward(minutes=1)
+    other = {"city": "Nantes", "children": 2, "job": "school teacher"}
+    base.service.call("PUT", "/api/v1/contacts/c300", {"attributes": other})
+    base.service.call("PUT", "/api/v1/contacts/new", {"attributes": other, "consent": {"profiling": True}})
+    assert base.attribution("c300")["why"][-1]["reason"] == "attributes changed since"
+    base.service.clock.forward(seconds=6)
+    base.maintain()
+
+    after = base.attribution("c300")
+    assert after["vector"]["family"] > before["family"]
+    assert after["run"] == run["id"]
+    assert base.attribution("new")["vector"]["family"] > 0.5
+
+
+def test_a_refusal_ends_the_profile_at_once(base):
+    """The next run leaves the contact out as well."""
+    base.run()
+    base.service.call("PUT", "/api/v1/contacts/c300", {"consent": {"profiling": False}})
+    assert base.attribution("c300") is None
+    base.service.clock.forward(minutes=1)
+    base.maintain()
+    base.run()
+    assert base.attribution("c300") is None
+
+
+def test_erasing_removes_it_everywhere(base):
+    """No row and no list names the contact any more."""
+    run = base.run()
+    assert base.service.call("DELETE", "/api/v1/contacts/c300").status_code == 204
+
+    assert "ct_000300" not in {item["id"] for item in base.beliefs(run["id"])}
+    assert "c300'" not in everything(base.service)
+    base.run()
+    assert "ct_000300" not in {item["id"] for item in base.beliefs(run["id"])}
+
+
+def test_merged_contacts_are_scored_as_one(base):
+    """The contact that is gone has no result, and the one that is kept is scored with the attributes of both."""
+    run = base.run()
+    base.service.clock.forward(minutes=1)
+    body = {"from": {"external_id": "c300"}, "into": {"external_id": "c301"}}
+    assert base.service.call("POST", "/api/v1/contacts/merge", body).status_code == 200
+    base.service.clock.forward(seconds=6)
+    base.maintain()
+
+    assert "ct_000300" not in {item["id"] for item in base.beliefs(run["id"])}
+    assert base.attribution("c301") is not None
+
+
+def test_the_export_has_the_result_its_reasons_and_the_run(base):
+    """A request of access to personal data gets the logic that was applied."""
+    run = base.run()
+    export = base.service.call("GET", "/api/v1/contacts/c300/export").json
+    assert export["contact"]["attribution"]["cars"]["run"] == run["id"]
+    assert export["contact"]["attribution"]["cars"]["why"]

@@ -12,8 +12,10 @@ import sqlglot
 from click.testing import CliRunner
 from pyarrow import parquet
 
+from adaptive.lookalike.fit import fit_attribution
 from adaptive.lookalike.model import score
 from survey_service.analysis.attribution_apply import read_model
+from survey_service.analysis.attribution_sql import statement
 from survey_service.cli.main import main
 from tests.adaptive.lookalike.people import PERSONAS, planted
 
@@ -439,6 +441,19 @@ def test_duckdb_gives_the_same_probabilities(contacts, model):
     assert np.array([row[1:4] for row in found]) == pytest.approx(vectors, abs=1e-12)
     assert [row[4] for row in found] == [PERSONAS[k] for k in vectors.argmax(axis=1)]
     assert [row[6] for row in found] == (vectors.max(axis=1) >= known.threshold).tolist()
+
+
+def test_duckdb_reads_nan_of_a_parquet_file_as_missing(tmp_path):
+    """Although the statistics of the file, which leave NaN out, say that there is none."""
+    columns, who = planted(300)
+    model = fit_attribution({"age": columns["age"]}, {"age": "number"}, np.eye(3)[who], PERSONAS).model
+    ages = [30.0, float("nan"), 60.0]
+    parquet.write_table(pa.table({"external_id": ["a", "b", "c"], "age": ages}), tmp_path / "c.parquet")
+
+    select = statement(model, "duckdb", f"'{tmp_path / 'c.parquet'}'", "external_id")
+
+    found = np.array([row[1:4] for row in duckdb.sql(f"SELECT * FROM ({select}) ORDER BY external_id").fetchall()])
+    assert found == pytest.approx(score(model, {"age": ages}), abs=1e-12)
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery", "snowflake"])

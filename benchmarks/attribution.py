@@ -146,6 +146,8 @@ def report(figures: Figures, sizes: tuple[int, ...], *, rivals: bool) -> None:
             gaps = [float(np.mean(list(figures.gaps(size, method).values()))) for method in methods]
             bound = bounds.get(size)
             print(f"{'':<14}{size:>6}" + "".join(f"{gap:>14.4f}" for gap in gaps) + (f"   <= {bound}" if bound else ""))
+    if not figures.losses:
+        return
     worst = max(figures.over_prior(OURS).items(), key=lambda item: item[1])
     print(f"\nworse than the prior by at most      {worst[1]:8.4f}  <= .005   ({worst[0][0]}, {worst[0][1]})")
     for size in sizes:

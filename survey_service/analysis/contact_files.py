@@ -115,7 +115,7 @@ class ContactFile:
         from pyarrow import ArrowInvalid, parquet
 
         try:
-            return parquet.ParquetFile(self.path)
+            return parquet.ParquetFile(self.path, pre_buffer=False)  # buffers would hold all that was read
         except (ArrowInvalid, OSError) as wrong:
             raise AnswersInvalid([f"{self.name}: is not a readable Parquet file: {str(wrong).splitlines()[0]}"]) from None
 

@@ -19,7 +19,7 @@ import numpy as np
 from adaptive.arrays import Floats
 from adaptive.learning.calibration import calibration_error
 from adaptive.lookalike.fit import fit_attribution, log_loss
-from adaptive.lookalike.model import assign, score
+from adaptive.lookalike.model import AttributionModel, assign, explain, score
 from adaptive.lookalike.probes import corrected, fit_correction
 from benchmarks.attribution_rivals import RIVALS, frames, predictions
 from benchmarks.attribution_sets import SETS, People, columns_of_file, people_of
@@ -37,6 +37,7 @@ class Figures:
     losses: dict[tuple[str, int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     calibration: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
     assigned: dict[tuple[str, int], list[tuple[float, float, int]]] = field(default_factory=lambda: defaultdict(list))
+    apart: float = 0.0  # the largest difference between an explanation and the log odds that it explains, in bits
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def gaps(self, size: int, method: str) -> dict[str, float]:
@@ -77,12 +78,19 @@ def run_set(people: People, figures: Figures, count: int, sizes: tuple[int, ...]
             figures.losses[(*key, PRIOR)].append(log_loss(np.tile(fit.model.prior, (len(test), 1)), truth))
             figures.calibration[key].append(_calibration(vectors, truth))
             figures.assigned[key].append(_assignments(assign(fit.model, vectors), truth))
+            figures.apart = max(figures.apart, *(_unexplained(fit.model, wanted, row) for row in range(10)))
             if rivals:
                 a, b, categories = frames(own, wanted, people.kinds, people.date_orders)
                 for method in RIVALS:
                     begun = time.process_time()
                     figures.losses[(*key, method)].append(log_loss(predictions(method, a, labels, b, categories), truth))
                     figures.seconds[method] += time.process_time() - begun
+
+
+def _unexplained(model: AttributionModel, columns: dict[str, list[str]], row: int) -> float:
+    told = explain(model, {name: values[row] for name, values in columns.items()})
+    moved = np.log2(told.vector / (1 - told.vector)) - np.log2(model.prior / (1 - model.prior))
+    return float(np.abs(moved - told.intercept - sum(told.bits.values())).max())
 
 
 def _calibration(vectors: Floats, truth: Floats) -> float:
@@ -153,6 +161,7 @@ def report(figures: Figures, sizes: tuple[int, ...], *, rivals: bool) -> None:
     for size in sizes:
         errors = [float(np.mean(values)) for key, values in figures.calibration.items() if key[1] == size]
         print(f"calibration error at {size:<5} labels      {np.mean(errors):8.4f}" + ("  <= .045" if size == 300 else ""))
+    print(f"explanations add up, but for       {figures.apart:10.0e}  <= 1e-9")
     cases = [(key, case) for key, found in figures.assigned.items() for case in found]
     assigning = [(key, case) for key, case in cases if case[2]]
     met = [case for _, case in assigning if case[1] >= TARGET]

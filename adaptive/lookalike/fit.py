@@ -40,6 +40,8 @@ LEAK = 0.8
 FEWEST_TO_BE_UNIQUE = 10
 MOST_DISTINCT = 40
 """A number of so few values is judged by each of them when leaks are sought."""
+MOST_COMPARED = 3000
+"""Respondents on whom the penalties are compared: more would hardly change the choice."""
 NEGLIGIBLE = 1e-3
 """Beliefs below this are not rows of their own."""
 
@@ -202,15 +204,31 @@ def _coefficients(model: Any, features: int, K: int) -> tuple[Floats, Floats]:
 
 
 def choose_penalty(features: Floats, labels: Floats, fold_of: Ints, watch: Callable[[int], None] = lambda _: None) -> tuple[float, Floats]:
-    """Return the penalty with the best log score on held-out folds, and its (N, K) logits, out of fold."""
-    logits = np.empty((len(PENALTIES), *labels.shape))
+    """Return the penalty with the best log score on held-out folds, and its (N, K) logits, out of fold.
+
+    Of more than `MOST_COMPARED` respondents the penalties are compared on so many, evenly spread over the folds.
+    """
+    if len(labels) <= MOST_COMPARED:
+        logits = held_out_logits(features, labels, fold_of, PENALTIES, watch)
+        best = int((labels * logits).sum(axis=(1, 2)).argmax())
+        return PENALTIES[best], logits[best]
+    some = np.argsort(fold_of, kind="stable")[np.linspace(0, len(labels) - 1, MOST_COMPARED).astype(int)]
+    compared = held_out_logits(features[some], labels[some], fold_of[some], PENALTIES)
+    penalty = PENALTIES[int((labels[some] * compared).sum(axis=(1, 2)).argmax())]
+    return penalty, held_out_logits(features, labels, fold_of, (penalty,), watch)[0]
+
+
+def held_out_logits(
+    features: Floats, labels: Floats, fold_of: Ints, penalties: Sequence[float], watch: Callable[[int], None] = lambda _: None
+) -> Floats:
+    """Return (penalties, N, K) logits of each respondent under the regressions that leave its fold out."""
+    logits = np.empty((len(penalties), *labels.shape))
     for fold in range(int(fold_of.max()) + 1):
         held_out = fold_of == fold
-        for place, (coefficients, intercept) in enumerate(regress(features[~held_out], labels[~held_out], PENALTIES)):
+        for place, (coefficients, intercept) in enumerate(regress(features[~held_out], labels[~held_out], penalties)):
             logits[place, held_out] = log_softmax(features[held_out] @ coefficients + intercept, axis=1)
         watch(1)
-    best = int((labels * logits).sum(axis=(1, 2)).argmax())
-    return PENALTIES[best], logits[best]
+    return logits
 
 
 def fit_exponent(logits: Floats, labels: Floats, prior: Floats) -> float:

@@ -337,6 +337,17 @@ def test_ids_that_occur_twice_are_listed(model, tmp_path, command):
     assert list(tmp_path.glob("out.csv*")) == []
 
 
+def test_respondents_who_are_in_the_file_twice_are_warned_about(tmp_path):
+    """Without ids, lines that repeat in the same order are found."""
+    rows = [row[1:] for row in table(200, 200)]
+    path = write_csv(tmp_path / "c.csv", [*rows, *rows[:60]], HEADER[1:])
+
+    done = run("fit", "--contacts", path, "--label", "persona", "--out", tmp_path / "m.json")
+
+    assert done.exit_code == 0
+    assert "warning: c.csv:202: 60 lines from here on repeat the lines from 2 on, in the same order" in done.stdout
+
+
 def test_mixed_dates_are_listed(tmp_path):
     """Each line that cannot be read as the others."""
     rows = table(300, 300)

@@ -27,7 +27,7 @@ def warnings_of(done: FittedFile) -> list[str]:
             reason = "without a value that 11 respondents share"
         found.append(f'attribute "{attribute.name}" is left out: it is {reason}')
     found += [f'column "{name}" is left out: it holds ids' for name in done.respondents.ids if name != ID_COLUMN]
-    return [*found, *drift_warnings(done.base.drift)]
+    return [*found, *done.respondents.repeats, *drift_warnings(done.base.drift)]
 
 
 def drift_warnings(drift: Sequence[Drift]) -> list[str]:

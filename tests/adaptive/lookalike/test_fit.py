@@ -9,7 +9,7 @@ from adaptive.lookalike import fit
 from adaptive.lookalike.encode import FEWEST_PEOPLE, design_matrix, encode_column, learn_encoding, table_of
 from adaptive.lookalike.fit import PENALTIES, fit_attribution, fit_exponent, log_loss, regress, tempered
 from adaptive.lookalike.model import score
-from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted
+from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted, take
 
 
 def test_attributes_predict_the_personas_of_others(fitted):
@@ -152,19 +152,36 @@ def test_a_strong_attribute_is_no_leak(fitted):
     assert max(fitted.gains.values()) > 0.2
 
 
-@pytest.mark.parametrize(("people", "kept", "needed"), [(25, 25, (5, {})), (60, 56, (0, {"saver": 1}))])
-def test_with_too_few_labels_the_model_is_its_prior(people, kept, needed):
+@pytest.mark.parametrize(("counts", "needed"), [((9, 8, 8), (5, {})), ((38, 1, 1), (0, {"family": 4, "saver": 4}))])
+def test_with_too_few_labels_the_model_is_its_prior(counts, needed):
     """It says how many more are needed: 30 in all, 5 of each persona."""
-    columns, _ = planted(people)
-    who = np.arange(people) % 2 if people == 60 else np.arange(people) % 3
-    who[kept:] = 2
+    who = np.repeat([0, 1, 2], counts)
+    columns, _ = planted(len(who))
     prior = np.array([0.2, 0.3, 0.5])
 
     done = fit_attribution(columns, KINDS, one_hot(who), PERSONAS, prior=prior)
 
     assert (done.needed.labels, dict(done.needed.personas)) == needed
-    assert score(done.model, columns, people) == pytest.approx(np.tile(prior, (people, 1)))
+    assert done.is_prior_only
+    assert score(done.model, columns, len(who)) == pytest.approx(np.tile(prior, (len(who), 1)))
     assert done.model.threshold is None
+
+
+def test_a_persona_with_too_few_labels_keeps_its_prior_and_the_others_are_fitted():
+    """Attributes are no evidence about it: its table columns are zero."""
+    columns, who = planted(400)
+    rows = np.concatenate([np.flatnonzero(who < 2), np.flatnonzero(who == 2)[:4]])
+    labels = one_hot(who)[rows]
+
+    done = fit_attribution(take(columns, rows), KINDS, labels, PERSONAS)
+
+    assert dict(done.needed.personas) == {"saver": 1}
+    assert not done.is_prior_only
+    assert all((table[:, 2] == 0).all() for table in done.model.tables)
+    vectors = score(done.model, take(columns, rows))
+    assert vectors[:, 2].mean() == pytest.approx(done.model.prior[2], rel=0.5)
+    assert log_loss(vectors, labels) < done.model.metrics["prior_log_loss"] - 0.1
+    assert done.model.metrics["log_loss"] < done.model.metrics["prior_log_loss"] - 0.1
 
 
 def test_the_exponent_tempers_overconfident_logits():

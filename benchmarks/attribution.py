@@ -4,7 +4,8 @@
     … benchmarks/attribution.py --file people.csv --labels segment         # personas named in a column
     … benchmarks/attribution.py --file people.csv --labels q1 q2 q3        # personas are latent classes of these answers
 
-A column that leaks the label is left out for every method. "Gap" is the mean log loss of a method less that of the best method on the same set, chosen in hindsight, in nats.
+A column that leaks the label is left out for every method. "Gap" is the mean log loss of a method less that of the best method on the same
+set, chosen in hindsight, in nats.
 """
 
 import argparse

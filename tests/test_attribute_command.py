@@ -12,8 +12,10 @@ import sqlglot
 from click.testing import CliRunner
 from pyarrow import parquet
 
+from adaptive.lookalike.fit import fit_attribution
 from adaptive.lookalike.model import score
 from survey_service.analysis.attribution_apply import read_model
+from survey_service.analysis.attribution_sql import statement
 from survey_service.cli.main import main
 from tests.adaptive.lookalike.people import PERSONAS, planted
 
@@ -263,24 +265,30 @@ def test_a_column_copied_from_the_label_is_refused_unless_allowed(tmp_path):
     assert fit_of(tmp_path, rows, "--without", "segment", header=header).exit_code == 0
 
 
-@pytest.mark.parametrize(
-    ("respondents", "change", "words"),
-    [(20, None, "it needs 10 more labels"), (60, "saver", "it needs 3 more of saver")],
-)
-def test_with_too_few_labels_the_model_is_the_prior(tmp_path, respondents, change, words):
+def test_with_too_few_labels_the_model_is_the_prior(tmp_path):
     """It says how many more are needed, and the model still scores contacts."""
-    rows = table(100, respondents)
-    if change:
-        savers = [row for row in rows if row[-1] == change]
-        for row in savers[2:]:
-            row[-1] = ""
+    done = fit_of(tmp_path, table(100, 20))
+
+    assert done.exit_code == 0
+    assert "too few labels for a fit, the model is its prior only: it needs 10 more labels" in done.stdout
+    assert run("apply", tmp_path / "m.json", "--contacts", tmp_path / "c.csv", "--out", tmp_path / "o.csv").exit_code == 0
+    assert len({row["p_driver"] for row in read_csv(tmp_path / "o.csv")}) == 1
+
+
+def test_a_persona_with_too_few_labels_keeps_its_prior(tmp_path):
+    """It says how many more are needed; the other personas are fitted."""
+    rows = table(200, 120)
+    for row in [row for row in rows if row[-1] == "saver"][2:]:
+        row[-1] = ""
 
     done = fit_of(tmp_path, rows)
 
     assert done.exit_code == 0
-    assert f"too few labels for a fit, the model is its prior only: {words}" in done.stdout
+    assert "warning: too few labels of some personas, which keep their prior only: it needs 3 more of saver" in done.stdout
     assert run("apply", tmp_path / "m.json", "--contacts", tmp_path / "c.csv", "--out", tmp_path / "o.csv").exit_code == 0
-    assert len({row["p_driver"] for row in read_csv(tmp_path / "o.csv")}) == 1
+    found = read_csv(tmp_path / "o.csv")
+    assert len({row["p_driver"] for row in found}) > 50
+    assert max(float(row["p_saver"]) for row in found) < 0.1
 
 
 def test_a_missing_column_is_named(model, tmp_path):
@@ -333,6 +341,17 @@ def test_ids_that_occur_twice_are_listed(model, tmp_path, command):
         'c.csv:702: column "external_id": "c2" is on line 4 already: keep one line a contact',
     ]
     assert list(tmp_path.glob("out.csv*")) == []
+
+
+def test_respondents_who_are_in_the_file_twice_are_warned_about(tmp_path):
+    """Without ids, lines that repeat in the same order are found."""
+    rows = [row[1:] for row in table(200, 200)]
+    path = write_csv(tmp_path / "c.csv", [*rows, *rows[:60]], HEADER[1:])
+
+    done = run("fit", "--contacts", path, "--label", "persona", "--out", tmp_path / "m.json")
+
+    assert done.exit_code == 0
+    assert "warning: c.csv:202: 60 lines from here on repeat the lines from 2 on, in the same order" in done.stdout
 
 
 def test_mixed_dates_are_listed(tmp_path):
@@ -439,6 +458,19 @@ def test_duckdb_gives_the_same_probabilities(contacts, model):
     assert np.array([row[1:4] for row in found]) == pytest.approx(vectors, abs=1e-12)
     assert [row[4] for row in found] == [PERSONAS[k] for k in vectors.argmax(axis=1)]
     assert [row[6] for row in found] == (vectors.max(axis=1) >= known.threshold).tolist()
+
+
+def test_duckdb_reads_nan_of_a_parquet_file_as_missing(tmp_path):
+    """Although the statistics of the file, which leave NaN out, say that there is none."""
+    columns, who = planted(300)
+    model = fit_attribution({"age": columns["age"]}, {"age": "number"}, np.eye(3)[who], PERSONAS).model
+    ages = [30.0, float("nan"), 60.0]
+    parquet.write_table(pa.table({"external_id": ["a", "b", "c"], "age": ages}), tmp_path / "c.parquet")
+
+    select = statement(model, "duckdb", f"'{tmp_path / 'c.parquet'}'", "external_id")
+
+    found = np.array([row[1:4] for row in duckdb.sql(f"SELECT * FROM ({select}) ORDER BY external_id").fetchall()])
+    assert found == pytest.approx(score(model, {"age": ages}), abs=1e-12)
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery", "snowflake"])

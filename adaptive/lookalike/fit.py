@@ -5,15 +5,14 @@ result and the threshold of assignments are chosen on respondents who were held 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import entr, log_softmax
+from scipy.special import entr, log_softmax, logsumexp
 
-from adaptive.arrays import Floats, Ints
+from adaptive.arrays import Bools, Floats, Ints
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.cross_validation import assign_folds
 from adaptive.lookalike.encode import (
@@ -40,6 +39,8 @@ LEAK = 0.8
 FEWEST_TO_BE_UNIQUE = 10
 MOST_DISTINCT = 40
 """A number of so few values is judged by each of them when leaks are sought."""
+MOST_COMPARED = 3000
+"""Respondents on whom the penalties are compared: more would hardly change the choice."""
 NEGLIGIBLE = 1e-3
 """Beliefs below this are not rows of their own."""
 
@@ -59,7 +60,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class LabelsMissing:
-    """More labels that a fit needs: in all, and of each persona."""
+    """More labels that a fit needs: in all, and of each persona.
+
+    Without enough in all, or of two personas, the model is its prior. Otherwise only the personas that lack labels keep their prior: the
+    attributes are no evidence for or against them.
+    """
 
     labels: int
     personas: Mapping[str, int]
@@ -74,7 +79,7 @@ class AttributionFit:
     """A fitted model and what its fit found.
 
     `out_of_fold` is (N, K): the belief of each respondent under tables that it did not teach. `gains` are the bits that each attribute
-    tells about the persona on its own, held out. `needed` are labels that are missing: then the model is its prior only.
+    tells about the persona on its own, held out. `needed` are labels that are missing.
     """
 
     model: AttributionModel
@@ -82,6 +87,10 @@ class AttributionFit:
     left_out: tuple[LeftOut, ...]
     gains: Mapping[str, float]
     needed: LabelsMissing
+
+    @property
+    def is_prior_only(self) -> bool:
+        return not self.model.encodings
 
     @property
     def leaks(self) -> tuple[str, ...]:
@@ -114,42 +123,40 @@ def fit_attribution(
         P(persona) from the answers of each respondent, rows adding up to 1.
     allow : attributes that may explain more than `LEAK` of the label.
     prior : (K,) array
-        Of a model without enough labels; otherwise the mean of the labels is used.
+        Of a model that is its prior only; otherwise the mean of the labels is used.
     watch : called with the number of steps done, `steps_of_fit()` in all.
     """
-    K = len(personas)
     needed = _labels_missing(labels, personas)
-    mean = (labels.sum(axis=0) + 1 / K) / (len(labels) + 1)
-    base = mean if needed.is_enough or prior is None else prior
-    make = partial(AttributionModel, personas=tuple(personas), prior=base, target=target, hysteresis=hysteresis)
-    if not needed.is_enough:
-        model = make(encodings=(), tables=(), intercept=np.zeros(K), exponent=0.0, threshold=None, metrics=_metrics(base, None, labels, {}))
-        return AttributionFit(model, np.tile(base, (len(labels), 1)), (), {}, needed)
+    if needed.labels or len(needed.personas) > len(personas) - 2:
+        return _prior_only(labels, personas, prior, target, hysteresis, needed)
+    taught = np.array([name not in needed.personas for name in personas])
+    base = _mean_label(labels)
     fold_of = assign_folds(len(labels), np.random.default_rng(seed), labels.argmax(axis=1))
-    encodings, encoded, left_out, gains = _choose_attributes(columns, kinds, labels, mean, fold_of, allow, date_orders or {})
+    encodings, encoded, left_out, gains = _choose_attributes(columns, kinds, labels, base, fold_of, allow, date_orders or {})
+    if not encodings:
+        return replace(_prior_only(labels, personas, prior, target, hysteresis, needed), left_out=left_out, gains=gains)
     designs = [design_matrix(encoding, column) for encoding, column in zip(encodings, encoded, strict=True)]
-    features = np.concatenate([*designs, np.empty((len(labels), 0))], axis=1)
-    if not features.shape[1]:
-        model = make(
-            encodings=(), tables=(), intercept=np.zeros(K), exponent=0.0, threshold=None, metrics=_metrics(base, None, labels, gains)
-        )
-        return AttributionFit(model, np.tile(base, (len(labels), 1)), left_out, gains, needed)
-    penalty, logits = choose_penalty(features, labels, fold_of, watch)
+    features = np.concatenate(designs, axis=1)
+    penalty, logits = choose_penalty(features, labels, fold_of, taught, watch)
     exponent = fit_exponent(logits, labels, base)
     out_of_fold = tempered(logits, base, exponent)
-    coefficients, intercept = regress(features, labels, (penalty,))[0]
+    coefficients, intercept = regress(features, labels, (penalty,), taught)[0]
     watch(1)
     ends = np.cumsum([design.shape[1] for design in designs])[:-1]
     made = [table_of(encoding, part) for encoding, part in zip(encodings, np.split(coefficients, ends), strict=True)]
     constant = intercept + sum(constant for _, constant in made) - np.log(base)
     bits = exponent / NATS_PER_BIT
-    model = make(
-        encodings=tuple(encodings),
-        tables=tuple(bits * table for table, _ in made),
-        intercept=bits * _centred(constant),
-        exponent=exponent,
-        threshold=fit_threshold(out_of_fold, labels, target),
-        metrics=_metrics(base, out_of_fold, labels, gains) | {"penalty": penalty},
+    model = AttributionModel(
+        tuple(personas),
+        base,
+        tuple(encodings),
+        tuple(bits * table for table, _ in made),
+        bits * (constant - constant.mean()),
+        exponent,
+        target,
+        fit_threshold(out_of_fold, labels, target),
+        hysteresis,
+        _metrics(base, out_of_fold, labels, gains) | {"penalty": penalty},
     )
     return AttributionFit(model, out_of_fold, left_out, gains, needed)
 
@@ -159,9 +166,20 @@ def steps_of_fit() -> int:
     return 6
 
 
-def _centred(evidence: Floats) -> Floats:
-    centred: Floats = evidence - evidence.mean(axis=-1, keepdims=True)
-    return centred
+def _mean_label(labels: Floats) -> Floats:
+    """Return the (K,) shares of the personas, with one respondent more who may be any of them."""
+    K = labels.shape[1]
+    shares: Floats = (labels.sum(axis=0) + 1 / K) / (len(labels) + 1)
+    return shares
+
+
+def _prior_only(
+    labels: Floats, personas: Sequence[str], prior: Floats | None, target: float, hysteresis: float, needed: LabelsMissing
+) -> AttributionFit:
+    base = _mean_label(labels) if prior is None else prior
+    metrics = _metrics(base, None, labels, {})
+    model = AttributionModel(tuple(personas), base, (), (), np.zeros(len(personas)), 0.0, target, None, hysteresis, metrics)
+    return AttributionFit(model, np.tile(base, (len(labels), 1)), (), {}, needed)
 
 
 def _labels_missing(labels: Floats, personas: Sequence[str]) -> LabelsMissing:
@@ -172,45 +190,73 @@ def _labels_missing(labels: Floats, personas: Sequence[str]) -> LabelsMissing:
     return LabelsMissing(max(FEWEST_LABELS - len(labels), 0), few)
 
 
-def regress(features: Floats, labels: Floats, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:
-    """Return the (F, K) coefficients and (K,) intercepts of a multinomial logistic regression at each penalty, with soft labels."""
+def regress(features: Floats, labels: Floats, penalties: Sequence[float], taught: Bools | None = None) -> list[tuple[Floats, Floats]]:
+    """Return the (F, K) coefficients and (K,) intercepts of a multinomial logistic regression at each penalty, with soft labels.
+
+    Personas that are not `taught`, (K,), or that no label names have coefficients of zero.
+    """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    rows, personas = np.nonzero(labels > NEGLIGIBLE)
-    weights, K = labels[rows, personas], labels.shape[1]
-    design = features[rows]
+    used = labels if taught is None else np.where(taught, labels, 0.0)
+    rows, personas = np.nonzero(used > NEGLIGIBLE)
+    weights, design = used[rows, personas], features[rows]
     model = LogisticRegression(warm_start=True, max_iter=1000, tol=1e-4)
     found = []
     with threadpool_limits(1):  # measured: on two cores the threads of BLAS make so small a fit ten times slower
         for penalty in sorted(penalties):
             model.set_params(C=penalty).fit(design, personas, sample_weight=weights)
-            found.append(_coefficients(model, features.shape[1], K))
+            found.append(_coefficients(model, features, _mean_label(labels)))
     by_penalty = dict(zip(sorted(penalties), found, strict=True))
     return [by_penalty[penalty] for penalty in penalties]
 
 
-def _coefficients(model: Any, features: int, K: int) -> tuple[Floats, Floats]:
-    """Return (features, K) coefficients and (K,) intercepts; a persona that no label names gets a small share."""
-    coefficients, intercept = np.zeros((features, K)), np.full(K, np.log(NEGLIGIBLE))
-    if len(model.classes_) == 2:  # scikit-learn gives the log odds of the second
-        coefficients[:, model.classes_] = np.column_stack([-model.coef_[0] / 2, model.coef_[0] / 2])
-        intercept[model.classes_] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
-    else:
-        coefficients[:, model.classes_], intercept[model.classes_] = model.coef_.T, model.intercept_
+def _coefficients(model: Any, features: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Return (F, K) coefficients and (K,) intercepts; personas that were not fitted keep their share with the average respondent."""
+    coefficients, intercept = np.zeros((features.shape[1], len(shares))), np.log(shares)
+    known = model.classes_
+    halves = np.array([-0.5, 0.5])  # of two personas scikit-learn gives the log odds of the second
+    coefficients[:, known] = np.outer(model.coef_[0], halves) if len(known) == 2 else model.coef_.T
+    intercept[known] = model.intercept_[0] * halves if len(known) == 2 else model.intercept_
+    if len(known) < len(shares):
+        mean = logsumexp(features @ coefficients[:, known] + intercept[known], axis=1).mean()
+        intercept[known] += np.log(shares[known].sum()) - mean
     return coefficients, intercept
 
 
-def choose_penalty(features: Floats, labels: Floats, fold_of: Ints, watch: Callable[[int], None] = lambda _: None) -> tuple[float, Floats]:
-    """Return the penalty with the best log score on held-out folds, and its (N, K) logits, out of fold."""
-    logits = np.empty((len(PENALTIES), *labels.shape))
+def choose_penalty(
+    features: Floats, labels: Floats, fold_of: Ints, taught: Bools, watch: Callable[[int], None] = lambda _: None
+) -> tuple[float, Floats]:
+    """Return the penalty with the best log score on held-out folds, and its (N, K) logits, out of fold.
+
+    Of more than `MOST_COMPARED` respondents the penalties are compared on so many, evenly spread over the folds.
+    """
+    if len(labels) <= MOST_COMPARED:
+        logits = held_out_logits(features, labels, fold_of, PENALTIES, taught, watch)
+        best = int((labels * logits).sum(axis=(1, 2)).argmax())
+        return PENALTIES[best], logits[best]
+    some = np.argsort(fold_of, kind="stable")[np.linspace(0, len(labels) - 1, MOST_COMPARED).astype(int)]
+    compared = held_out_logits(features[some], labels[some], fold_of[some], PENALTIES, taught)
+    penalty = PENALTIES[int((labels[some] * compared).sum(axis=(1, 2)).argmax())]
+    return penalty, held_out_logits(features, labels, fold_of, (penalty,), taught, watch)[0]
+
+
+def held_out_logits(
+    features: Floats,
+    labels: Floats,
+    fold_of: Ints,
+    penalties: Sequence[float],
+    taught: Bools,
+    watch: Callable[[int], None] = lambda _: None,
+) -> Floats:
+    """Return (penalties, N, K) logits of each respondent under the regressions that leave its fold out."""
+    logits = np.empty((len(penalties), *labels.shape))
     for fold in range(int(fold_of.max()) + 1):
         held_out = fold_of == fold
-        for place, (coefficients, intercept) in enumerate(regress(features[~held_out], labels[~held_out], PENALTIES)):
+        for place, (coefficients, intercept) in enumerate(regress(features[~held_out], labels[~held_out], penalties, taught)):
             logits[place, held_out] = log_softmax(features[held_out] @ coefficients + intercept, axis=1)
         watch(1)
-    best = int((labels * logits).sum(axis=(1, 2)).argmax())
-    return PENALTIES[best], logits[best]
+    return logits
 
 
 def fit_exponent(logits: Floats, labels: Floats, prior: Floats) -> float:

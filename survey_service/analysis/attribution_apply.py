@@ -133,7 +133,9 @@ def _writer(model: AttributionModel, out: Path) -> Iterator[Any]:
         batch = pa.record_batch(columns, names=names)
         if writer is None:
             is_parquet = out.suffix.lower() in (".parquet", ".pq")
-            writer = parquet.ParquetWriter(part, batch.schema) if is_parquet else arrow_csv.CSVWriter(part, batch.schema)
+            writer = (
+                parquet.ParquetWriter(part, batch.schema, use_dictionary=["top"]) if is_parquet else arrow_csv.CSVWriter(part, batch.schema)
+            )
         writer.write_batch(batch)
 
     try:

@@ -13,6 +13,7 @@ from adaptive.lookalike.fit import AttributionFit, fit_attribution, steps_of_fit
 from adaptive.lookalike.risk import Forecast, forecast
 from question_bank.datasets.attribute_kinds import Kind, infer_kind, is_id
 from question_bank.datasets.dataset import Labels
+from question_bank.datasets.duplicate_rows import TODO, find_duplicate_rows
 from question_bank.datasets.infer import ReadOptions, read_labels
 from question_bank.datasets.table_files import AnswersInvalid, Cells, with_decimal_points
 from question_bank.definitions import Bank
@@ -42,7 +43,7 @@ class Options:
 class Respondents:
     """The contacts of a file that have a label: their cells, their (N, K) P(persona), and the kind of each attribute.
 
-    `contacts` counts all lines of the file, `quality` tells of all of them.
+    `contacts` counts all lines of the file, `quality` describes all of them; `repeats` are respondents who seem to be in the file twice.
     """
 
     file: ContactFile
@@ -53,6 +54,7 @@ class Respondents:
     ids: tuple[str, ...]
     contacts: int
     quality: Sequence[ColumnQuality]
+    repeats: Sequence[str]
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -128,7 +130,9 @@ def read_respondents(path: Path, options: Options) -> Respondents:
         problems.append(f"{file.name}: has no column of an attribute: the file has {', '.join(file.header)}")
     if problems:
         raise AnswersInvalid(problems)
-    return Respondents(file, cells, labels.membership, labels.names, kinds, tuple(ids), contacts, counted.found(kinds))
+    found = find_duplicate_rows(cells)
+    repeats = [problem.removesuffix(f": {TODO}") for problem in (*found.problems, *found.warnings)]
+    return Respondents(file, cells, labels.membership, labels.names, kinds, tuple(ids), contacts, counted.found(kinds), repeats)
 
 
 def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None) -> tuple[Cells, int, DataQuality, list[str]]:

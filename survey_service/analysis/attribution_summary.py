@@ -15,10 +15,12 @@ def warnings_of(done: FittedFile) -> list[str]:
     """Return what is doubtful about a fit, in words."""
     needed, reasons = done.fit.needed, {"constant": "the same for everybody", "unique": "another one for every contact"}
     found = []
-    if not needed.is_enough:
-        parts = [f"{count_of(needed.labels, 'more label')}"] if needed.labels else []
-        parts += [f"{count} more of {persona}" for persona, count in needed.personas.items()]
-        found.append(f"too few labels for a fit, the model is its prior only: it needs {', '.join(parts)}")
+    missing = [f"{count} more of {persona}" for persona, count in needed.personas.items()]
+    if done.fit.is_prior_only and not needed.is_enough:
+        more = [count_of(needed.labels, "more label")] if needed.labels else []
+        found.append(f"too few labels for a fit, the model is its prior only: it needs {', '.join(more + missing)}")
+    elif missing:
+        found.append(f"too few labels of some personas, which keep their prior only: it needs {', '.join(missing)}")
     for attribute in done.fit.left_out:
         reason = reasons.get(attribute.reason)
         if attribute.reason == "missing":
@@ -27,7 +29,7 @@ def warnings_of(done: FittedFile) -> list[str]:
             reason = "without a value that 11 respondents share"
         found.append(f'attribute "{attribute.name}" is left out: it is {reason}')
     found += [f'column "{name}" is left out: it holds ids' for name in done.respondents.ids if name != ID_COLUMN]
-    return [*found, *drift_warnings(done.base.drift)]
+    return [*found, *done.respondents.repeats, *drift_warnings(done.base.drift)]
 
 
 def drift_warnings(drift: Sequence[Drift]) -> list[str]:

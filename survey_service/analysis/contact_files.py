@@ -23,8 +23,8 @@ from survey_service.analysis.answer_files import cell_text, is_flat, read_cells
 
 BATCH = 65_536
 """Rows of a batch."""
-BLOCK = 1 << 23
-"""Bytes of a CSV file that are read at once."""
+BLOCK = 1 << 21
+"""Bytes of a CSV file that are read at once; Arrow reads some 30 blocks ahead."""
 HEAD = 1 << 20
 """Bytes in which the separator and the column names are looked for."""
 PART = 500_000
@@ -115,7 +115,7 @@ class ContactFile:
         from pyarrow import ArrowInvalid, parquet
 
         try:
-            return parquet.ParquetFile(self.path)
+            return parquet.ParquetFile(self.path, pre_buffer=False)  # buffers would hold all that was read
         except (ArrowInvalid, OSError) as wrong:
             raise AnswersInvalid([f"{self.name}: is not a readable Parquet file: {str(wrong).splitlines()[0]}"]) from None
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from itertools import combinations
 
 from adaptive.lookalike.encode import days_of
 from question_bank.datasets.attribute_kinds import Kind, is_possible_date
@@ -95,14 +94,19 @@ def _doubts(counts: ColumnCounts, kind: Kind, rows: int) -> Iterator[str]:
 
 
 def look_alikes(values: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return pairs of levels (the more frequent first) that differ only by case, accents or signs, or by a slip.
+    """Return levels that differ from a more frequent one only by case, accents or signs, or by a slip: (the frequent, the rare).
 
     >>> look_alikes({"Paris": 10, "paris": 2, "Marseille": 9, "Marseile": 1, "Lyon": 5})
     [('Paris', 'paris'), ('Marseille', 'Marseile')]
     """
     ranked = [value for value, _ in Counter(values).most_common(MOST_COMPARED)]
     plain = {value: _plain(value) for value in ranked}
-    return [(common, rare) for common, rare in combinations(ranked, 2) if _alike(plain[common], plain[rare])]
+    found = []
+    for place, rare in enumerate(ranked):
+        common = next((other for other in ranked[:place] if _alike(plain[other], plain[rare])), None)
+        if common is not None:
+            found.append((common, rare))
+    return found
 
 
 def _plain(value: str) -> str:

@@ -5,10 +5,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from adaptive.learning.calibration import calibration_error
+from adaptive.lookalike import fit
 from adaptive.lookalike.encode import FEWEST_PEOPLE, design_matrix, encode_column, learn_encoding, table_of
 from adaptive.lookalike.fit import PENALTIES, fit_attribution, fit_exponent, log_loss, regress, tempered
 from adaptive.lookalike.model import score
-from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted
+from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted, take
 
 
 def test_attributes_predict_the_personas_of_others(fitted):
@@ -27,11 +28,11 @@ def test_attributes_that_tell_nothing_leave_the_prior():
     """The vectors stay within a few hundredths of the shares of the personas, and nobody is assigned."""
     columns, who = planted(300, strength=0)
 
-    fit = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
+    done = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
 
     fresh, others = planted(2000, seed=3, strength=0)
-    assert log_loss(score(fit.model, fresh), one_hot(others)) < log_loss(np.tile(fit.model.prior, (2000, 1)), one_hot(others)) + 0.005
-    assert fit.model.threshold is None
+    assert log_loss(score(done.model, fresh), one_hot(others)) < log_loss(np.tile(done.model.prior, (2000, 1)), one_hot(others)) + 0.005
+    assert done.model.threshold is None
 
 
 def test_soft_labels_count_by_their_probabilities():
@@ -52,9 +53,9 @@ def test_two_personas_are_fitted_as_well():
     columns, who = planted(200)
     labels = np.eye(2)[np.minimum(who, 1)]
 
-    fit = fit_attribution(columns, KINDS, labels, ("driver", "other"))
+    done = fit_attribution(columns, KINDS, labels, ("driver", "other"))
 
-    assert log_loss(score(fit.model, columns), labels) < log_loss(np.tile(fit.model.prior, (200, 1)), labels) - 0.1
+    assert log_loss(score(done.model, columns), labels) < log_loss(np.tile(done.model.prior, (200, 1)), labels) - 0.1
 
 
 def test_out_of_fold_vectors_are_of_tables_that_the_respondent_did_not_teach():
@@ -62,9 +63,9 @@ def test_out_of_fold_vectors_are_of_tables_that_the_respondent_did_not_teach():
     columns, _ = planted(120)
     labels = one_hot(np.random.default_rng(5).integers(0, 3, 120))
 
-    fit = fit_attribution(columns, KINDS, labels, PERSONAS)
+    done = fit_attribution(columns, KINDS, labels, PERSONAS)
 
-    assert log_loss(fit.out_of_fold, labels) > fit.model.metrics["prior_log_loss"] - 0.01
+    assert log_loss(done.out_of_fold, labels) > done.model.metrics["prior_log_loss"] - 0.01
 
 
 def test_the_tables_give_the_logits_of_the_regression():
@@ -114,10 +115,10 @@ def test_levels_of_few_people_are_no_evidence():
 def test_useless_attributes_are_left_out_with_their_reason(name, values, kind, reason):
     columns, who = planted(300)
 
-    fit = fit_attribution({**columns, name: values}, {**KINDS, name: kind}, one_hot(who), PERSONAS)
+    done = fit_attribution({**columns, name: values}, {**KINDS, name: kind}, one_hot(who), PERSONAS)
 
-    assert [(attribute.name, attribute.reason) for attribute in fit.left_out] == [(name, reason)]
-    assert fit.model.attributes == tuple(KINDS)
+    assert [(attribute.name, attribute.reason) for attribute in done.left_out] == [(name, reason)]
+    assert done.model.attributes == tuple(KINDS)
 
 
 def test_numbers_that_are_all_different_are_used():
@@ -125,10 +126,10 @@ def test_numbers_that_are_all_different_are_used():
     _, who = planted(300)
     income = 1000 * who + np.random.default_rng(6).normal(size=300) * 900
 
-    fit = fit_attribution({"income": income}, {"income": "number"}, one_hot(who), PERSONAS)
+    done = fit_attribution({"income": income}, {"income": "number"}, one_hot(who), PERSONAS)
 
-    assert fit.left_out == ()
-    assert fit.gains["income"] > 0.3
+    assert done.left_out == ()
+    assert done.gains["income"] > 0.3
 
 
 @pytest.mark.parametrize("kind", ["category", "number", "text"])
@@ -151,19 +152,36 @@ def test_a_strong_attribute_is_no_leak(fitted):
     assert max(fitted.gains.values()) > 0.2
 
 
-@pytest.mark.parametrize(("people", "kept", "needed"), [(25, 25, (5, {})), (60, 56, (0, {"saver": 1}))])
-def test_with_too_few_labels_the_model_is_its_prior(people, kept, needed):
+@pytest.mark.parametrize(("counts", "needed"), [((9, 8, 8), (5, {})), ((38, 1, 1), (0, {"family": 4, "saver": 4}))])
+def test_with_too_few_labels_the_model_is_its_prior(counts, needed):
     """It says how many more are needed: 30 in all, 5 of each persona."""
-    columns, _ = planted(people)
-    who = np.arange(people) % 2 if people == 60 else np.arange(people) % 3
-    who[kept:] = 2
+    who = np.repeat([0, 1, 2], counts)
+    columns, _ = planted(len(who))
     prior = np.array([0.2, 0.3, 0.5])
 
-    fit = fit_attribution(columns, KINDS, one_hot(who), PERSONAS, prior=prior)
+    done = fit_attribution(columns, KINDS, one_hot(who), PERSONAS, prior=prior)
 
-    assert (fit.needed.labels, dict(fit.needed.personas)) == needed
-    assert score(fit.model, columns, people) == pytest.approx(np.tile(prior, (people, 1)))
-    assert fit.model.threshold is None
+    assert (done.needed.labels, dict(done.needed.personas)) == needed
+    assert done.is_prior_only
+    assert score(done.model, columns, len(who)) == pytest.approx(np.tile(prior, (len(who), 1)))
+    assert done.model.threshold is None
+
+
+def test_a_persona_with_too_few_labels_keeps_its_prior_and_the_others_are_fitted():
+    """Attributes are no evidence about it: its table columns are zero."""
+    columns, who = planted(400)
+    rows = np.concatenate([np.flatnonzero(who < 2), np.flatnonzero(who == 2)[:4]])
+    labels = one_hot(who)[rows]
+
+    done = fit_attribution(take(columns, rows), KINDS, labels, PERSONAS)
+
+    assert dict(done.needed.personas) == {"saver": 1}
+    assert not done.is_prior_only
+    assert all((table[:, 2] == 0).all() for table in done.model.tables)
+    vectors = score(done.model, take(columns, rows))
+    assert vectors[:, 2].mean() == pytest.approx(done.model.prior[2], rel=0.5)
+    assert log_loss(vectors, labels) < done.model.metrics["prior_log_loss"] - 0.1
+    assert done.model.metrics["log_loss"] < done.model.metrics["prior_log_loss"] - 0.1
 
 
 def test_the_exponent_tempers_overconfident_logits():
@@ -187,3 +205,15 @@ def test_the_same_seed_gives_the_same_model(respondents, fitted):
 
     assert again.model.to_json() == fitted.model.to_json()
     assert again.model.metrics["penalty"] in PENALTIES
+
+
+def test_with_many_respondents_penalties_are_compared_on_some(monkeypatch):
+    """Everybody still gets a vector out of fold, and the model is as good."""
+    columns, who = planted(1200)
+    everybody = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
+
+    monkeypatch.setattr(fit, "MOST_COMPARED", 400)
+    some = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
+
+    assert some.out_of_fold.shape == (1200, 3)
+    assert some.model.metrics["log_loss"] == pytest.approx(everybody.model.metrics["log_loss"], abs=0.01)

@@ -1,4 +1,4 @@
-"""A persona for contacts who never answered: models, runs, results, probes, and priors of contacts and sessions."""
+"""A persona for contacts who never answered: models, runs, results, probes and the channel of their links, and priors of contacts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +20,8 @@ def upgrade() -> None:
         contact.create_index(op.f("ix_contact_updated_at"), ["updated_at", "id"])
     with op.batch_alter_table("survey_session") as session:
         session.add_column(sa.Column("prior", JSON, nullable=True))
+    with op.batch_alter_table("link") as link:
+        link.add_column(sa.Column("channel", sa.String(), nullable=True))
     with op.batch_alter_table("belief") as belief:
         belief.add_column(sa.Column("prior_kind", sa.String(), nullable=True))
     op.create_table(
@@ -100,6 +102,8 @@ def downgrade() -> None:
     op.drop_table("attribution_run")
     op.drop_index(op.f("ix_attribution_model_bank"), "attribution_model")
     op.drop_table("attribution_model")
+    with op.batch_alter_table("link") as link:
+        link.drop_column("channel")
     with op.batch_alter_table("belief") as belief:
         belief.drop_column("prior_kind")
     with op.batch_alter_table("survey_session") as session:

@@ -63,6 +63,12 @@ def newest_models(session: Session) -> list[str]:
     return [str(model_id) for model_id in dict(session.exec(done).all()).values()]
 
 
+def newest_model(session: Session, bank: str) -> str | None:
+    """Return the id of the model of a bank's last run that was done; None where there was none."""
+    done = select(AttributionRun.model_id).where(AttributionRun.bank == bank, AttributionRun.state == "done")
+    return session.exec(done.order_by(col(AttributionRun.ended_at).desc()).limit(1)).first()
+
+
 def attributes_of(attribution: Attribution) -> dict[str, str]:
     """Return the attributes that may be used, with their kinds."""
     return {name: kind for name, kind in attribution.attributes.items() if name not in attribution.never}

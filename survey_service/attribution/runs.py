@@ -117,9 +117,19 @@ class RunWork:
 
     def step_run(self) -> bool:
         """Work on the next run until it is finished, and return whether there was one. Raises OperationalError."""
-        run = self._claim()
+        run = self._claim(next_run(self.clock()))
         if run is None:
             return False
+        self._finish_or_fail(run)
+        return True
+
+    def work_on(self, run_id: str) -> None:
+        """Work on this run until it is finished, unless another process does already. Raises OperationalError."""
+        run = self._claim(next_run(self.clock()).where(col(AttributionRun.id) == run_id))
+        if run is not None:
+            self._finish_or_fail(run)
+
+    def _finish_or_fail(self, run: AttributionRun) -> None:
         with contained(f"attribution run={run.id} bank={run.bank}") as attempt, self._renewed(run.id):
             try:
                 self._work_on(run)
@@ -127,15 +137,14 @@ class RunWork:
                 self._end(run.id, "failed", error.detail)
         if attempt.failed:
             self._end(run.id, "failed", FAULT)
-        return True
 
-    def _claim(self) -> AttributionRun | None:
+    def _claim(self, wanted: Any) -> AttributionRun | None:
         now = self.clock()
         with self.store.reading() as session:
-            if session.execute(next_run(now)).first() is None:
+            if session.execute(wanted).first() is None:
                 return None
         with self.store.writing() as session:
-            run_id = session.scalars(next_run(now).with_for_update(skip_locked=True)).first()
+            run_id = session.scalars(wanted.with_for_update(skip_locked=True)).first()
             if run_id is None:
                 return None
             run = session.get_one(AttributionRun, run_id)
@@ -184,7 +193,7 @@ class RunWork:
         session.add(run)
         session.flush()
         scorer = self._scorer(session, run, row)
-        taught = fitted.taught.ids if fitted.fit.needed.is_enough else []
+        taught = [] if fitted.fit.is_prior_only else fitted.taught.ids
         for start in range(0, len(taught), STORED_AT_ONCE):
             ids = list(taught[start : start + STORED_AT_ONCE])
             seen = results.read_contacts(session, [col(Contact.id).in_(ids)], [col(Contact.id)], len(ids))

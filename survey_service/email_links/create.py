@@ -38,13 +38,17 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Mailing:
-    """A survey in its current version, and the question that everybody is asked. With None the question is chosen for each contact."""
+    """A survey in its current version, and the question that everybody is asked. With None the question is chosen for each contact.
+
+    `channel` is that of the sessions, where it is not "email".
+    """
 
     survey: str
     bank: CompiledBank
     version: int
     question: str | None = None
     lifetime: timedelta = LIFETIME
+    channel: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ def _link_row(mailing: Mailing, contact: Contact, link: CreatedLink, now: dateti
         "bank_version": mailing.version,
         "question": link.question,
         "language": link.language,
+        "channel": mailing.channel,
         "created_at": now,
         "expires_at": link.expires_at,
     }

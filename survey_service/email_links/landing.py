@@ -88,7 +88,7 @@ def submit(
             answers.insert(0, GivenAnswer(f"{act_id}~click", link.question, "answer", value, trapped=trapped))
     session_id = _session_for(session, link, answers, now)
     if session_id is None and answers:
-        arrival = arrival_by_link(link, Start(channel=CHANNEL, shown_at=shown_at, language=language), None)
+        arrival = arrival_by_link(link, Start(channel=link.channel or CHANNEL, shown_at=shown_at, language=language), None)
         started, _ = interview.start(session, banks, link.survey, arrival, now)
         session_id = started.row.id
         session.add(LinkSession(session_id=session_id, link_id=link.id))
@@ -103,7 +103,7 @@ def _next_view(session: Session, banks: Banks, link: Link, claimed: ObservedAnsw
     is_open = bool(sessions) and sessions[0].status == "open" and now < sessions[0].expires_at
     if is_open or (sessions and claimed is None):
         return interview.look(session, banks, sessions[0].id, None, now, claimed, language)
-    arrival = arrival_by_link(link, Start(channel=CHANNEL, language=language), claimed)
+    arrival = arrival_by_link(link, Start(channel=link.channel or CHANNEL, language=language), claimed)
     return interview.preview_start(session, banks, link.survey, arrival, now)
 
 

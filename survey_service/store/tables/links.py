@@ -31,6 +31,7 @@ class Link(SQLModel, table=True):
     language: str
     created_at: datetime = moment()
     expires_at: datetime = moment()
+    channel: str | None = None  # of the sessions that it starts; email where it says nothing
     robot_at: datetime | None = moment(nullable=True)
     revoked_at: datetime | None = moment(nullable=True)
     revoked_because: str | None = None

@@ -57,9 +57,15 @@ class Base:
 
     def answer(self, many: int, start: int = 0) -> None:
         """Store the answers of these contacts, as surveys do."""
+        self._answer({number: number % 2 == 0 for number in range(start, start + many)})
+
+    def answer_as(self, number: int, *, driver: bool) -> None:
+        """Store the answers that a driver, or a family, would give."""
+        self._answer({number: driver})
+
+    def _answer(self, drivers: dict[int, bool]) -> None:
         now, sessions, answers = self.service.clock(), [], []
-        for number in range(start, start + many):
-            driver = number % 2 == 0
+        for number, driver in drivers.items():
             row = {"id": new_id("ses"), "contact_id": f"ct_{number:06}", "bank": "cars", "bank_version": 1}
             rest = {"token_digest": "x", "survey": "all", "language": "en", "channel": "web", "hidden": {}, "limit": 5}
             when = {"started_at": now, "last_at": now, "expires_at": now + timedelta(days=1), "ended_at": now}

@@ -16,7 +16,7 @@ from survey_service.crypto import Keyring
 from survey_service.egress.addresses import AddressRefused, Policy, vet_url
 from survey_service.errors import Invalid, NotFound
 from survey_service.outbox import messages
-from survey_service.outbox.events import ERASED, UPDATED
+from survey_service.outbox.events import CROSSINGS, ERASED, UPDATED
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
@@ -37,7 +37,7 @@ def validate(given: Mapping[str, Any], personas: Sequence[str], settings: Settin
         *_credentials(given),
         *_address(given, settings),
         *_identity(given),
-        *_mapping(given, contact_values.names(personas)),
+        *_mapping(given, contact_values.mapped_names(personas)),
         *_options(given, personas),
         *_template(given, personas),
     ]
@@ -177,7 +177,7 @@ def add(session: Session, settings: Settings, banks: Banks, given: Mapping[str, 
     endpoint = Endpoint(
         id=new_id(CONNECTION),
         url=whole["url"],
-        events=[UPDATED, ERASED],
+        events=_events(whole["mapping"]),
         when=whole["when"],
         secrets=[_encrypted(settings, whole["credentials"])],
         secret_prefix="",
@@ -231,8 +231,14 @@ def change(session: Session, settings: Settings, banks: Banks, connection_id: st
     connection.token, connection.paused_because, endpoint.paused_until = None, None, None
     messages.retry_now(session, endpoint, now)
     endpoint.include_pii, endpoint.updated_at = _is_personal(endpoint, connection), now
+    endpoint.events = _events(connection.mapping)
     session.add_all([endpoint, connection])
     return endpoint, connection
+
+
+def _events(mapping: Mapping[str, Any]) -> list[str]:
+    """Return the events that a connection needs: assignments by attributes only where the mapping names them."""
+    return [UPDATED, ERASED, *(CROSSINGS if contact_values.maps_attributed(mapping) else ())]
 
 
 def config_after(session: Session, settings: Settings, banks: Banks, pair: Pair, given: Mapping[str, Any]) -> ConnectionConfig:

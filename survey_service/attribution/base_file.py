@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from question_bank.definitions import Attribution, Bank
 from survey_service.attribution.models import attributes_of
 from survey_service.attribution.respondents import Respondents, may_be_profiled, read_respondents
-from survey_service.errors import Invalid
+from survey_service.attribution.runs import NoAttribution
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact
@@ -34,13 +34,13 @@ class BaseFile:
 
 @contextmanager
 def base_file(store: Store, bank_id: str, now: datetime) -> Iterator[BaseFile]:
-    """Write the contacts into a file that lasts as long as the block. Raises NotFound, Invalid where the bank has no attribution."""
+    """Write the contacts into a file that lasts as long as the block. Raises NotFound, NoAttribution."""
     banks = Banks()
     with store.reading() as session, TemporaryDirectory() as folder:
         compiled, _ = banks.latest(session, bank_id)
         rules = compiled.bank.attribution
         if rules is None:
-            raise Invalid(f'The bank "{bank_id}" has no "attribution": name the attributes that may be used, and publish it.')
+            raise NoAttribution
         people = read_respondents(session, compiled, now)
         path = Path(folder) / f"contacts-of-{bank_id}.csv"
         labels = [f"p_{persona}" for persona in compiled.personas]

@@ -57,6 +57,12 @@ class RunUnfinished(Conflict):
     code = "run_unfinished"
 
 
+class NoAttribution(Conflict):
+    """The bank has no "attribution": name the attributes that may be used, as docs/attribution.md shows, and publish it."""
+
+    code = "no_attribution"
+
+
 class NotInstalled(DiscernError):
     """Fitting needs scikit-learn, which is not installed here: pip install 'discern-survey[analysis]', then start the service again."""
 
@@ -64,11 +70,11 @@ class NotInstalled(DiscernError):
 
 
 def start_run(session: Session, banks: Banks, bank: str, allow: Sequence[str], now: datetime) -> AttributionRun:
-    """Request a run. Raises NotFound, Invalid where the bank has no attribution, RunUnfinished, NotInstalled."""
+    """Request a run. Raises NotFound, NoAttribution, Invalid, RunUnfinished, NotInstalled."""
     compiled, _ = banks.latest(session, bank)
     rules = compiled.bank.attribution
     if rules is None:
-        raise Invalid('The bank has no "attribution": name the attributes that may be used, as docs/attribution.md shows, and publish it.')
+        raise NoAttribution
     unknown = [name for name in allow if name not in rules.attributes]
     if unknown:
         known = ", ".join(rules.attributes)
@@ -156,7 +162,7 @@ class RunWork:
         with self.store.reading() as session:
             compiled, version = self.banks.latest(session, run.bank)
         if compiled.bank.attribution is None:
-            raise Invalid('The bank has no "attribution" any more.')
+            raise NoAttribution
         if run.model_id is None:
             self._fit(run, compiled, version)
         while not self.enough():
@@ -236,7 +242,7 @@ class RunWork:
         compiled, _ = self.banks.latest(session, run.bank)
         rules = compiled.bank.attribution
         if rules is None:
-            raise Invalid('The bank has no "attribution" any more.')
+            raise NoAttribution
         publishes = has_subscribers(session)
         return Scorer(run.bank, row.bank_version, rules, row.id, model_of(session, row.id), run.id, publishes)
 

@@ -82,9 +82,9 @@ def prior_to_begin_with(session: Session, contact: Contact, bank: CompiledBank, 
     return prior.to_json(bank)
 
 
-def prior_of_session(bank: CompiledBank, stored: Mapping[str, Any] | None) -> ContactPrior | None:
+def prior_of_session(bank: CompiledBank, stored: Mapping[str, Any]) -> ContactPrior | None:
     """Return the prior in the row of a session; None where it began with the bank's."""
-    if stored is None or stored["kind"] == HELD_OUT or set(stored["probabilities"]) != set(bank.personas):
+    if stored["kind"] == HELD_OUT or set(stored["probabilities"]) != set(bank.personas):
         return None
     probabilities = np.array([stored["probabilities"][persona] for persona in bank.personas])
     return ContactPrior(stored["kind"], probabilities, stored["source"])

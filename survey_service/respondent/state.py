@@ -210,7 +210,7 @@ class Interview:
     @cached_property
     def certain_evidence(self) -> ContactEvidence:
         """Evidence about the contact, without the unconfirmed click."""
-        prior = prior_of_session(self.bank, self.row.prior)
+        prior = None if self.row.prior is None else prior_of_session(self.bank, self.row.prior)
         return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank), prior)
 
     @cached_property

@@ -10,6 +10,7 @@ from typing import Any
 
 from survey_service.settings import Settings
 
+COMMAND = (sys.executable, "-m")
 MAINTENANCE, ATTRIBUTION = "survey_service.worker.maintenance", "survey_service.worker.attribution"
 """The modules that such a process runs."""
 AWAY = 75
@@ -42,7 +43,7 @@ def run_attribution(settings: Settings, enough: Callable[[float], bool]) -> None
 
 
 def _run(module: str, given: Any, enough: Callable[[float], bool]) -> None:
-    with subprocess.Popen((sys.executable, "-m", module), stdin=subprocess.PIPE) as running:  # noqa: S603
+    with subprocess.Popen((*COMMAND, module), stdin=subprocess.PIPE) as running:  # noqa: S603
         if running.stdin is None:
             raise MaintenanceFailed
         try:

@@ -186,7 +186,7 @@ def test_an_attribute_that_comes_from_the_questionnaire_fails_the_run(base):
 def test_a_bank_without_attribution_and_an_unknown_bank_are_refused(service):
     """Each with what to do."""
     without = service.call("POST", "/api/v1/attribution/cars/runs", {})
-    assert (without.status_code, "name the attributes" in without.text) == (422, True)
+    assert (without.status_code, without.json["code"]) == (409, "no_attribution")
     assert service.call("POST", "/api/v1/attribution/none/runs", {}).status_code == 404
     assert service.call("GET", "/api/v1/attribution/cars/runs/none").status_code == 404
     assert service.call("GET", "/api/v1/attribution/none/runs").status_code == 404

@@ -5,7 +5,8 @@ from datetime import timedelta
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import merge
 from survey_service.outbox import endpoint_events, publish
-from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, EndpointEvent
+from survey_service.outbox.crossings import publish_completed, publish_crossing
+from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, Crossing, EndpointEvent, completed_facts
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import endpoints
@@ -28,6 +29,8 @@ def every_event(world: World, form: str) -> list[Sent]:
         link = {name: name for name in ("survey", "question", "language", "expires_at", "url", "leave", "html", "text")}
         contact = session.get_one(Contact, kept, with_for_update=True)
         publish.publish_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
+        crossing = Crossing("cars", 1, "atr_1", "driver", None, {"driver": 0.9, "family": 0.1})
+        publish_crossing(session, contact, crossing, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
         endpoint_events.publish_endpoint_event(
@@ -36,6 +39,12 @@ def every_event(world: World, form: str) -> list[Sent]:
             [EndpointEvent(DEGRADED, "failing", 50), EndpointEvent(DISABLED, "gone"), EndpointEvent(RECOVERED, "ping")],
             world.now,
         )
+    world.deliver_due()
+    with world.store.writing() as session:
+        contact = session.get_one(Contact, kept, with_for_update=True)
+        publish_crossing(session, contact, Crossing("cars", 1, "atr_1", None, "driver", {}, "consent"), world.now)
+        run = {"id": "atr_1", "contacts": 2, "scored": 2, "assigned": 1, "beliefs": "/api/v1/attribution/cars/runs/atr_1/beliefs"}
+        publish_completed(session, completed_facts(run, "cars", 1, ["driver", "family"], world.now), world.now)
     world.deliver_due()
     with world.store.writing() as session:
         erase(session, world.keys, session.get_one(Contact, kept, with_for_update=True), world.now)

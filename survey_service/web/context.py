@@ -1,18 +1,16 @@
 """The parts of one process, which the application hands to its routes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from flask import current_app, request
-from sqlmodel import Session
 
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
-from survey_service.store.transactions import transact
+from survey_service.store.transactions import Transactor
 from survey_service.web.rate_limit import Limits
 
 __all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]
@@ -21,7 +19,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Parts:
+class Parts(Transactor):
     """Settings, database, compiled banks, keys, rate limits and clock of one process."""
 
     settings: Settings
@@ -30,10 +28,6 @@ class Parts:
     keys: Keyring
     limits: Limits
     now: Clock = utc_now
-
-    def transact(self, act: Callable[[Session], Result]) -> Result:
-        """Run `act` in one write transaction, as `store.transactions.transact` does, and return its result."""
-        return transact(self.store, self.banks, act)
 
 
 def parts() -> Parts:

@@ -29,13 +29,12 @@ from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox.crossings import has_subscribers, publish_completed
 from survey_service.outbox.events import completed_facts
 from survey_service.outbox.pending_work import next_run
-from survey_service.store.banks import Banks
+from survey_service.store.banks import Banks, transact
 from survey_service.store.faults import FAULT, contained
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
-from survey_service.store.transactions import transact
 
 log = logging.getLogger("discern.attribution")
 

@@ -154,8 +154,7 @@ def _apply_to_base(bank: str, out: Path | None, as_json: bool) -> None:
     """Request a run, work on it here, and write what it found."""
     from survey_service.attribution.runs import RunWork, find_run, start_run
     from survey_service.attribution.views import csv_of, parquet_of, run_view
-    from survey_service.store.banks import Banks
-    from survey_service.store.transactions import transact
+    from survey_service.store.banks import Banks, transact
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store:

@@ -24,12 +24,11 @@ from survey_service.crypto import Keyring
 from survey_service.inbound.ingest import LeftOut, ingest
 from survey_service.inbound.segment import SegmentMessage
 from survey_service.outbox.pending_work import due_batches
-from survey_service.store.banks import Banks
+from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import dialect_of
 from survey_service.store.faults import FAULT, contained, wait_after
 from survey_service.store.session import Store
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
-from survey_service.store.transactions import transact
 
 log = logging.getLogger("discern.intake")
 

@@ -1,17 +1,31 @@
-"""Published banks, compiled once per version and process: a version never changes, so the cache needs no invalidation."""
+"""Published banks, compiled once per version and process: a version never changes, so the cache needs no invalidation.
+
+Also the write transactions that use them, which never wait for a bank to be compiled.
+"""
 
 import json
+import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
 
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, func, select
 
 from question_bank.compile import CompiledBank, compile_bank
 from question_bank.files.load import load_stored
 from survey_service.errors import NotFound
+from survey_service.store.session import DEADLOCK, Store
 from survey_service.store.tables.core import BankVersion, SurveyRow
 
+Result = TypeVar("Result")
+log = logging.getLogger("discern.store")
+
 KEPT = 64
+ATTEMPTS = 5
+"""How often a transaction that PostgreSQL has rolled back runs in all."""
 LOADED_ONLY = "loaded_banks_only"
 """In `Session.info`: this transaction must not wait for a bank to be compiled."""
 
@@ -65,6 +79,47 @@ class Banks:
         if row is None:
             raise NotFound(f'There is no survey "{survey}".')
         return self.version(session, row.bank, row.version), row.version
+
+
+class Transactor:
+    """Whoever has a database and compiled banks, and writes."""
+
+    store: Store
+    banks: Banks
+
+    def transact(self, act: Callable[[Session], Result]) -> Result:
+        """Run `act` in one write transaction and return its result.
+
+        A bank version that this process has not compiled yet is compiled outside of the transaction, and `act` runs again: compiling takes
+        longer than everything else, and on SQLite all writers would wait for it. After a deadlock, which PostgreSQL ends by rolling one of
+        the transactions back, `act` runs again too.
+        """
+        for attempt in count(1):
+            try:
+                with self.store.writing() as session:
+                    session.info[LOADED_ONLY] = True
+                    return act(session)
+            except BankNotLoaded as missing:
+                with self.store.reading() as session:
+                    self.banks.version(session, missing.bank, missing.version)
+            except OperationalError as problem:
+                if attempt == ATTEMPTS or getattr(problem.orig, "sqlstate", None) != DEADLOCK:
+                    raise
+                log.warning("a deadlock: the transaction runs again")
+        raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True)
+class Writer(Transactor):
+    """The database and the compiled banks of a process without requests."""
+
+    store: Store
+    banks: Banks
+
+
+def transact(store: Store, banks: Banks, act: Callable[[Session], Result]) -> Result:
+    """Run `act` as `Transactor.transact` does."""
+    return Writer(store, banks).transact(act)
 
 
 def source_of(plain: object) -> str:

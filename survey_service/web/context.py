@@ -8,9 +8,8 @@ from flask import current_app, request
 from survey_service.clock import Clock, utc_now
 from survey_service.crypto import Keyring
 from survey_service.settings import Settings
-from survey_service.store.banks import Banks
+from survey_service.store.banks import Banks, Transactor
 from survey_service.store.session import Store
-from survey_service.store.transactions import Transactor
 from survey_service.web.rate_limit import Limits
 
 __all__ = ["Clock", "Parts", "bearer", "parts", "utc_now"]

@@ -51,12 +51,12 @@ def main() -> None:
     given = parser.parse_args()
     for kind in ("sqlite", "postgresql"):
         if given.only in (None, kind):
-            with _database(kind) as url:
+            with database(kind) as url:
                 _measure(kind, url, given.events, given.share)
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[str]:
+def database(kind: str) -> Iterator[str]:
     with ExitStack() as stack:
         if kind == "sqlite":
             yield f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/intake.db"
@@ -73,8 +73,8 @@ def _measure(kind: str, url: str, events: int, share: float) -> None:
     store.close()
     raw = _insert_raw(kind, url, events)
     with server(url, *PRODUCT) as (port, _), working(url):
-        _answer(url, port, 2)
-        alone = _answer(url, port, 20)
+        answer_beside(url, port, 2)
+        alone = answer_beside(url, port, 20)
         context = get_context("spawn")
         here, there = context.Pipe()
         sender = context.Process(target=_send, args=(port, key, events, share, there))
@@ -83,7 +83,7 @@ def _measure(kind: str, url: str, events: int, share: float) -> None:
         here.send("go")
         began, beside = time.perf_counter(), list[float]()
         while not here.poll() or _waiting(url):
-            beside += _answer(url, port, 4)
+            beside += answer_beside(url, port, 4)
         accepted, evaluated = here.recv(), time.perf_counter() - began
         sender.join()
     rate, p95 = events / evaluated, [quantiles(took, n=20)[18] for took in (alone, beside)]
@@ -98,7 +98,7 @@ def _waiting(url: str) -> int:
         return session.scalar(select(func.count()).select_from(IntakeBatch)) or 0
 
 
-def _answer(url: str, port: int, each: int) -> list[float]:
+def answer_beside(url: str, port: int, each: int) -> list[float]:
     """Return the seconds of every answer of `each` sessions per respondent."""
     context = get_context("spawn")
     here, there = context.Pipe()

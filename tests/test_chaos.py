@@ -1,5 +1,5 @@
-"""Killed processes lose nothing: every acknowledged answer is stored once, and its consequences follow. A short run of
-`benchmarks/chaos.py`.
+"""Killed processes lose nothing: every acknowledged answer and event is stored once, its consequences follow, and nothing is sent about
+somebody who was erased. A short run of `benchmarks/chaos.py`.
 """
 
 from tests.chaos import Chaos, Findings
@@ -9,12 +9,15 @@ from tests.survey_service.databases import clone, sqlite_copy
 def is_well(findings: Findings) -> None:
     assert findings.refused == []
     assert (findings.lost, findings.doubled) == ([], [])
-    assert findings.untrue == []  # the stored belief equals the one recomputed from the log
-    assert findings.behind == []  # the receiver has the last state of every contact
+    assert findings.untrue == []  # the stored belief equals the one replayed from answers and events
+    assert findings.behind == []  # the receiver and the CRM have the last state of every contact
+    assert findings.after_the_end == []  # nothing arrives about a contact behind its erasure, or after its acknowledgement
+    assert findings.left_on_gone == []
     assert findings.disordered == []
     assert findings.stuck == []
     assert findings.answers > 20
     assert findings.contacts > 5
+    assert findings.events > 5
 
 
 def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, tmp_path):

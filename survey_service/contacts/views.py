@@ -14,6 +14,7 @@ from survey_service.contacts.schemas import ContactQuery
 from survey_service.errors import NotFound
 from survey_service.outbox.events import kind_of
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
@@ -75,8 +76,8 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
 def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> dict[str, Any]:
     """Return everything that is stored about a contact, table by table, for a request of access to personal data."""
     links = session.exec(select(Link).where(Link.contact_id == contact.id)).all()
-    opens = session.exec(select(LinkOpen).where(col(LinkOpen.link_id).in_([link.id for link in links])))
-    link_sessions = session.exec(select(LinkSession).where(col(LinkSession.link_id).in_([link.id for link in links])))
+    opens = session.exec(select(LinkOpen).where(is_one_of(session, LinkOpen.link_id, [link.id for link in links])))
+    link_sessions = session.exec(select(LinkSession).where(is_one_of(session, LinkSession.link_id, [link.id for link in links])))
     return {
         "contact": contact_view(session, banks, contact, now),
         "sessions": [_plain_row(row, without=("token_digest",)) for row in _rows_of(session, SurveySession, contact)],
@@ -106,7 +107,7 @@ def external_ids_of(session: Session, contacts: Sequence[Contact]) -> dict[str, 
     """Return the external ids of each contact, by contact id."""
     external_ids: dict[str, list[dict[str, str]]] = {contact.id: [] for contact in contacts}
     order = col(ExternalId.system), col(ExternalId.value)
-    for row in session.exec(select(ExternalId).where(col(ExternalId.contact_id).in_(external_ids)).order_by(*order)):
+    for row in session.exec(select(ExternalId).where(is_one_of(session, ExternalId.contact_id, external_ids)).order_by(*order)):
         external_ids[row.contact_id].append({"system": row.system, "type": row.type, "id": row.value})
     return external_ids
 

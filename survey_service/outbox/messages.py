@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
+from survey_service.store.bulk import is_one_of
 from survey_service.store.faults import FAULT, wait_after
 from survey_service.store.session import save
 from survey_service.store.tables.columns import new_id
@@ -158,7 +159,7 @@ def wake(session: Session, contact: Contact, now: datetime) -> None:
     pending = select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id, col(Delivery.state) == "pending")
     # Locked first: a worker that has just found that the contact has no id is waited for, and its message seen.
     ids = list(session.scalars(pending.order_by(col(Delivery.id)).with_for_update()))
-    waiting = and_(col(Delivery.id).in_(ids), col(Delivery.last_error) == NO_IDENTITY)
+    waiting = and_(is_one_of(session, Delivery.id, ids), col(Delivery.last_error) == NO_IDENTITY)
     session.execute(update(Delivery).where(waiting).values(due=now))
 
 
@@ -197,11 +198,14 @@ def move_to(session: Session, gone: Contact, kept: Contact, now: datetime) -> No
 def drop_all(session: Session, contact: Contact, now: datetime) -> None:
     """Drop the pending messages about a contact and delete the content of those that were sent."""
     _lock_all(session, contact)
-    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
-    for row in rows:
-        if row.state == "pending":
-            drop(session, row, now)
-    delete_content(session, rows)
+    mine = col(Delivery.contact_id) == contact.id
+    pending = select(Delivery).where(mine, col(Delivery.state) == "pending")
+    for row in session.scalars(pending.execution_options(populate_existing=True)).all():
+        drop(session, row, now)
+    session.flush()
+    session.execute(update(Delivery).where(mine).values(facts={}, body=None))
+    attempts = col(DeliveryAttempt.delivery_id).in_(select(col(Delivery.id)).where(mine))
+    session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
 def _lock_all(session: Session, contact: Contact) -> None:
@@ -214,7 +218,7 @@ def delete_content(session: Session, rows: Sequence[Delivery]) -> None:
     for row in rows:
         row.facts, row.body = {}, None
         session.add(row)
-    attempts = col(DeliveryAttempt.delivery_id).in_([row.id for row in rows])
+    attempts = is_one_of(session, DeliveryAttempt.delivery_id, [row.id for row in rows])
     session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 

@@ -72,7 +72,8 @@ def main() -> int:
         for where, (text, trace) in outcome.crashes.items():
             kept = Path(tempfile.gettempdir()) / f"fuzz-{abs(hash(where)):x}.bin"
             kept.write_bytes(text)
-            print(f"--- {where}: {text[:200]!r} (all of it in {kept})\n{trace}")
+            readable = trace.encode(errors="backslashreplace").decode()  # a statement in it may hold half of a surrogate pair
+            print(f"--- {where}: {text[:200]!r} (all of it in {kept})\n{readable}")
     print(f"{executions:,} executions, {crashes} crashes")
     return 1 if crashes else 0
 

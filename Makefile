@@ -52,7 +52,8 @@ bench:  ## the figures of the README
 fuzz:  ## twelve minutes of what nobody would send: the HTTP API, and everything that reads files, tokens and messages
 	@./requirements/install.sh dev
 	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz_http.py
-	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py --minutes 10
+	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py --minutes 5
+	PYTHONPATH=. .venv/bin/python -P benchmarks/fuzz.py --minutes 5 --postgresql
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11
 lock:  ## the lock files anew; UPGRADE=--upgrade takes newer versions

@@ -2,8 +2,8 @@
 
 PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_service.py [--contacts 1000000] [--only sqlite|postgresql]
 
-The base has 20 attributes a contact; 2,000 contacts have answered the shipped bank. The worker is the real one, and is killed (-9) once when
-half of the contacts are scored: the next one goes on. Respondents answer beside it without a pause.
+The base has 20 attributes a contact; 2,000 contacts have answered the shipped bank. The worker is the real one, and is killed (-9) once
+when half of the contacts are scored: the next one goes on. Respondents answer beside it without a pause.
 """
 
 import argparse
@@ -74,9 +74,8 @@ def _measure(kind: str, url: str, contacts: int) -> None:
         worker.terminate()
         worker.wait()
     p95 = [quantiles(took, n=20)[18] for took in (alone, beside)]
-    print(
-        f"{kind}: {contacts} contacts x {len(ATTRIBUTES)} attributes: {state[0]}, {state[1]} scored in {seconds:.0f} s, killed once: {is_killed}"
-    )
+    size = f"{contacts} contacts x {len(ATTRIBUTES)} attributes"
+    print(f"{kind}: {size}: {state[0]}, {state[1]} scored in {seconds:.0f} s, killed once: {is_killed}")
     print(f"{kind}: {contacts / seconds:.0f} contacts a second beside {CLIENTS} respondents; at most {peak:.0f} MB in one process")
     print(f"{kind}: an answer's p95 is {p95[1] / p95[0]:.2f} times that without a run", flush=True)
     store.close()

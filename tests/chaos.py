@@ -1,34 +1,52 @@
-"""Respondents answer while web servers, workers and PostgreSQL are killed at random; afterwards the invariants are checked."""
+"""Respondents answer, customers are tracked, merged and erased, receivers and a CRM are written to, while web servers, workers and
+PostgreSQL are killed at random; afterwards the invariants are checked against what the service acknowledged and what arrived.
+"""
 
 import os
 import random
+import re
 import signal
 import subprocess
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
+from sqlalchemy import text, update
 from sqlmodel import Session, col, func, select
 
 from adaptive import believe
 from survey_service.belief.evidence import evidence_about
+from survey_service.crm import connections
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
-from survey_service.store.tables.core import Answer, Belief, Contact, SurveySession
-from survey_service.store.tables.webhooks import DeliveryAttempt
+from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt
+from survey_service.web.api_keys import create_key
 from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
-from tests.fleet import UPDATED, Ledger, end_waits, keeping
+from tests.fleet import UPDATED, end_waits
 from tests.processes import Web, discern, end, environment, free_port, start, until
 from tests.respondents import Respondent, all_acknowledged, answering
 from tests.survey_service.databases import Postgres
 from tests.test_one_answer_to_webhook import BANK
+from tests.world.customers import BROCHURE, Customer, Replies
+from tests.world.races import left_on
+from tests.world.witness import ERASED, MERGED, Witness, connection, witnessing
 
 SAME = 1e-9
+BANK_ID = "car-buyers"
+PENDING = re.compile(
+    r'^(?:\w*(?:pending|backlog)\w*(?:\{.*\})?|\w+\{.*state="(?:waiting|in_flight|pending)".*\}) ([\d.e+]+)$', re.MULTILINE
+)
+"""The figures of `/metrics` that are 0 when the service has nothing left to do."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +55,20 @@ class Findings:
 
     answers: int
     contacts: int
+    events: int
+    merged: int
+    erased: int
     requests: int
     logged: int
     refused: list[Any]
-    lost: list[tuple[str, str]]
-    doubled: list[tuple[str, str]]
+    lost: list[Any]
+    doubled: list[Any]
     untrue: list[str]
     behind: list[str]
     disordered: list[str]
     stuck: list[str]
+    after_the_end: list[str]
+    left_on_gone: list[str]
 
 
 @dataclass
@@ -76,14 +99,21 @@ class Crew:
             self.running[place].wait()
         return self.commands[place][0]
 
+    def stop(self, command: str) -> None:
+        """Let the processes of a command finish what they are doing, and end."""
+        for place, parts in enumerate(self.commands):
+            if parts[0] == command:
+                end(self.running[place], signal.SIGTERM)
+
 
 @dataclass
 class Chaos:
-    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite."""
+    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite. Two `customers` each act about the same people."""
 
     database_url: str
     respondents: int
     seconds: float
+    customers: int = 4
     kill_every: float = 3.0
     server: Postgres | None = None
     dice: random.Random = field(default_factory=lambda: random.Random(11))
@@ -91,24 +121,36 @@ class Chaos:
 
     def run(self) -> Findings:
         assert discern("publish", str(BANK), database_url=self.database_url).returncode == 0
-        store, ledger = Store(self.database_url), Ledger(errors=0.05)
-        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        store, witness, replies = Store(self.database_url), Witness(errors=0.05), Replies()
         webs = [Web(free_port()) for _ in range(2)]
         serving = [("serve", "--bind", f"127.0.0.1:{web.port}") for web in webs]
-        with keeping(ledger) as url, ExitStack() as stack:
-            with store.writing() as session:
-                fields = {"url": url, "events": [UPDATED], "when": "every_answer", "now": utc_now()}
-                _, ledger.secret = endpoints.add(session, settings, **fields)
+        with witnessing(witness) as url, ExitStack() as stack:
+            keys = self._prepare(store, witness, url)
             crew = stack.enter_context(Crew(self.database_url, [*serving, ("worker",), ("worker",)]))
             until(lambda: all(web.is_ready() for web in webs), "the web servers answer")
             people = [Respondent(webs, seed) for seed in range(self.respondents)]
+            people += [Customer(webs, 1000 + seed, seed // 2, replies, *keys) for seed in range(self.customers)]
             self._disturb(crew, people)
             store.engine.dispose()  # the pooled connections ended with the killed server
+            until(lambda: (crew.mend(), all(web.is_ready() for web in webs))[1], "the web servers answer again")
             stuck = _finish_all(store, people)
-            until(lambda: (crew.mend(), end_waits(store) == 0)[1], "everything has been delivered", patience=180)
-            findings = _found(store, ledger, people, stuck)
+            crew.stop("worker")
+            _end_leases(store)
+            until(lambda: (crew.mend(), end_waits(store), not pending(webs[0]))[2], "everything has been delivered", patience=180)
+            findings = _found(store, witness, replies, people, stuck)
         store.close()
         return findings
+
+    def _prepare(self, store: Store, witness: Witness, url: str) -> list[str]:
+        """Create an endpoint, a connection, and a key for the API and one for the intake, which are returned."""
+        settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
+        now = utc_now()
+        with store.writing() as session:
+            wanted = {"events": [UPDATED, MERGED, ERASED], "when": "every_answer"}
+            _, witness.secret = endpoints.add(session, settings, url=url, now=now, **wanted)
+            to_crm, _ = connections.add(session, settings, Banks(), connection(witness, BANK_ID), now)
+            connections.change(session, settings, Banks(), to_crm.id, {"state": "active"}, now)
+            return [create_key(session, Keyring(settings.secret_keys), scope, "chaos", now) for scope in ("write", "intake")]
 
     def _disturb(self, crew: Crew, people: list[Respondent]) -> None:
         began = time.monotonic()
@@ -125,6 +167,22 @@ class Chaos:
                 crew.mend()
 
 
+def pending(web: Web) -> float:
+    """Return how much the service says it has left to do: messages to be sent, and whatever else it reports as pending."""
+    try:
+        with urlopen(f"{web.url}/metrics", timeout=10) as answer:
+            return sum(float(number) for number in PENDING.findall(answer.read().decode()))
+    except OSError:
+        return 1.0
+
+
+def _end_leases(store: Store) -> None:
+    """Make due what killed workers had claimed. No worker may be running."""
+    with store.writing() as session:
+        left = (col(Delivery.state) == "pending", col(Delivery.lease_until).is_not(None))
+        session.execute(update(Delivery).where(*left).values(lease_until=utc_now()))
+
+
 def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
     """Resume every open session and answer it to its end. Return the sessions that do not end."""
     with store.reading() as session:
@@ -132,6 +190,7 @@ def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
     stuck = []
     for someone in people:
         someone.stop.clear()
+        someone.expected = ()
         for row in sorted(left & someone.tokens.keys()):
             status, view = someone.look(row)
             last = someone.continue_survey(view) if status == 200 else None
@@ -140,37 +199,57 @@ def _finish_all(store: Store, people: list[Respondent]) -> list[str]:
     return stuck
 
 
-def _found(store: Store, ledger: Ledger, people: list[Respondent], stuck: list[str]) -> Findings:
-    accepted = ledger.accepted()
-    wanted = [(key, answer["answer_id"]) for key, answers in all_acknowledged(people).items() for answer in answers]
+def _found(store: Store, witness: Witness, replies: Replies, people: list[Respondent], stuck: list[str]) -> Findings:
+    erased = witness.names_erased()
+    given = all_acknowledged(people)
+    wanted = [
+        (key, answer["answer_id"]) for key, answers in given.items() if replies.name_of_session.get(key) not in erased for answer in answers
+    ]
     with store.reading() as session:
         stored = Counter(session.exec(select(Answer.session_id, Answer.answer_id)).all())
         beliefs = list(session.exec(select(Belief, Contact).join(Contact).order_by(col(Belief.contact_id))).all())
+        named = set(session.exec(select(ExternalId.contact_id).where(ExternalId.system == "crm")))
         banks = Banks()
         untrue = [belief.contact_id for belief, contact in beliefs if not _is_true(session, banks, belief, contact)]
+        events = Counter(session.exec(select(ContactEvent.message_id)).all())
         logged = session.exec(select(func.count()).select_from(DeliveryAttempt)).one()
+        astray = [*_without_belief(session), *_of_others(session, replies)]
+        left = list(_left_on_gone(session))
+    behind = [
+        f"{receiver}: {belief.contact_id}"
+        for receiver in ("webhooks", "crm")
+        for belief, _ in beliefs
+        if (receiver == "webhooks" or belief.contact_id in named) and witness.behind(receiver, belief.contact_id, belief.sequence)
+    ]
     return Findings(
         answers=len(wanted),
         contacts=len(beliefs),
-        requests=len(ledger.requests),
+        events=len(events),
+        merged=replies.merged,
+        erased=len(replies.erased),
+        requests=len(witness.arrivals),
         logged=logged,
-        refused=[broken for someone in people for broken in someone.broken],
-        lost=[answer for answer in wanted if answer not in stored],
-        doubled=[key for key, times in stored.items() if times > 1],
-        untrue=untrue,
-        behind=[belief.contact_id for belief, _ in beliefs if accepted.get(belief.contact_id, [0])[-1] != belief.sequence],
-        disordered=[contact for contact, sequences in _by_first_arrival(ledger).items() if sequences != sorted(sequences)],
+        refused=[str(broken) for someone in people for broken in someone.broken],
+        lost=[answer for answer in wanted if answer not in stored]
+        + [event for event, name in replies.events.items() if name not in erased and event not in events]
+        + [f"the erasure of {name}" for name in replies.erased if name not in erased],
+        doubled=[key for counted in (stored, events) for key, times in counted.items() if times > 1],
+        untrue=untrue + astray,
+        behind=behind,
+        disordered=[contact for contact, sequences in _by_first_arrival(witness).items() if sequences != sorted(sequences)],
         stuck=stuck,
+        after_the_end=witness.after_the_end(replies.erased),
+        left_on_gone=left,
     )
 
 
-def _by_first_arrival(ledger: Ledger) -> dict[str, list[int]]:
+def _by_first_arrival(witness: Witness) -> dict[str, list[int]]:
     """Return the sequences of each contact, each message at its first arrival: a killed database forgets results that it had not written
     to the disk, and those messages are sent again with the same id.
     """
     known: set[str] = set()
     arrived: dict[str, list[int]] = defaultdict(list)
-    for webhook_id, contact, sequence, was_taken in ledger.requests:
+    for webhook_id, contact, sequence, was_taken in witness.requests:
         if was_taken and webhook_id not in known:
             known.add(webhook_id)
             arrived[contact].append(sequence)
@@ -178,7 +257,31 @@ def _by_first_arrival(ledger: Ledger) -> dict[str, list[int]]:
 
 
 def _is_true(session: Session, banks: Banks, belief: Belief, contact: Contact) -> bool:
-    """Return whether the stored belief equals the one recomputed from the log of answers."""
+    """Return whether the stored belief equals the one replayed from the log of answers and events, at the time of the belief."""
     bank = banks.version(session, belief.bank, belief.bank_version)
-    probabilities = believe(bank.tables, evidence_about(session, contact, bank, utc_now()).evidence)[0]
+    probabilities = believe(bank.tables, evidence_about(session, contact, bank, belief.updated_at).evidence)[0]
     return bool(np.allclose([belief.probabilities[persona] for persona in bank.personas], probabilities, rtol=0, atol=SAME))
+
+
+def _without_belief(session: Session) -> Iterator[str]:
+    """Yield the contacts who sent a signal and have no belief."""
+    believed = select(Belief.contact_id)
+    sent = select(ContactEvent.contact_id).where(ContactEvent.name == BROCHURE, col(ContactEvent.contact_id).not_in(believed)).distinct()
+    yield from (f"{contact} has a signal and no belief" for contact in session.exec(sent))
+
+
+def _of_others(session: Session, replies: Replies) -> Iterator[str]:
+    """Yield the events that belong to somebody else than the contact who has their name now."""
+    owners = {row.value: row.contact_id for row in session.exec(select(ExternalId))}
+    for event in session.exec(select(ContactEvent)):
+        name = replies.events.get(event.message_id)
+        if name in owners and owners[name] != event.contact_id:
+            yield f"{event.message_id} about {name} belongs to {event.contact_id}"
+
+
+def _left_on_gone(session: Session) -> Iterator[str]:
+    """Yield what is left on contacts that were erased or merged."""
+    found = session.connection()
+    gone = text("SELECT * FROM contact WHERE erased_at IS NOT NULL OR merged_into IS NOT NULL")
+    for row in found.execute(gone).mappings().all():
+        yield from (f"{row['id']}: {wrong}" for wrong in left_on(found, row))

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from question_bank.datasets.table_files import AnswersInvalid, decode, parse_csv
 from question_bank.files.load import check_bank, read_bank
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring
+from survey_service.egress.retry_after import retry_after_of
 from survey_service.email_links.export import read_contacts
 from survey_service.errors import DiscernError, Invalid, MalformedBody
 from survey_service.hosted.page_tokens import page_token, read_page_token
@@ -27,7 +29,9 @@ from survey_service.preview import forms as walk
 from survey_service.preview.dry_run import DryRun
 from survey_service.preview.tokens import PreviewClosed, check_preview, preview_token
 from survey_service.web.api_keys import create_key
+from survey_service.web.context import utc_now
 from survey_service.web.pagination import cursor, place_of
+from survey_service.web.rate_limit_guard import client_network
 from survey_service.web.strict_json import read_json
 from tests.fuzzing import Target
 from tests.processes import ROOT
@@ -56,6 +60,7 @@ def pure_targets() -> Iterator[Target]:
     yield Target("column map", [COLUMNS, (EXAMPLES / "car-buyers-published.columns.yaml").read_bytes()], _column_map, (AnswersInvalid,))
     yield Target("json body", [_as_json(BANK), b'{"a": [1, 2.5, true, null, "x\\u00e9"]}'], read_json, (MalformedBody,))
     yield _tokens()
+    yield _headers()
 
 
 def service_targets(service: Service) -> Iterator[Target]:
@@ -65,6 +70,7 @@ def service_targets(service: Service) -> Iterator[Target]:
     for kind in ("hubspot", "shopify", "signed"):
         yield _source(service, kind)
     yield _pages(service)
+    yield _lists(service)
 
 
 def _as_json(bank: str) -> bytes:
@@ -111,6 +117,64 @@ def _tokens() -> Target:
     return Target("tokens", [token.encode() for token in made], read)
 
 
+def _deflated(given: bytes) -> bytes:
+    """A deflate stream without the frame of zlib, as many clients send it."""
+    raw = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    return raw.compress(given) + raw.flush()
+
+
+PACKED: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    *[("", bytes)] * 6,
+    ("gzip", lambda given: gzip.compress(given, 1)),
+    ("gzip", lambda given: gzip.compress(given[:100], 1) + gzip.compress(given[100:], 1)),
+    ("x-gzip", lambda given: gzip.compress(given, 1)[:-4]),
+    ("deflate", lambda given: zlib.compress(given, 1)),
+    ("deflate", _deflated),
+    ("gzip", bytes),
+    ("deflate", bytes),
+    ("br", bytes),
+    ("gzip, deflate", lambda given: gzip.compress(given, 1)),
+)
+"""A `Content-Encoding`, and how a body is sent with it: as it says, in several members, cut off, and not as it says."""
+
+
+def _headers() -> Target:
+    """What proxies and receivers write into headers."""
+    seeds = [b"93.184.216.34", b"[2001:db8::1]:443", b"120", b"1.5", b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sunday Nov  6 08:49:37 1994"]
+
+    def read(given: bytes) -> None:
+        text = given[:8000].decode("latin-1")
+        client_network(text)
+        retry_after_of(text, utc_now())
+
+    return Target("headers", seeds, read)
+
+
+def _lists(service: Service) -> Target:
+    """Cursors and times of every list, on events and contacts whose names hold what is odd."""
+    with service.parts.store.writing() as session:
+        key = create_key(session, service.parts.keys, "intake", "lists", service.clock())
+    moment = "2026-01-05T10:00:00+00:00"
+    seeds = [
+        *(cursor(*place).encode() for place in (("track", "Order"), (moment, "ct_1", "cars"), (moment, "event", "1"))),
+        *(cursor(moment, "link_opened", "lnk_1", "option", "yes").encode(), b"ep_1", b"7", moment.encode()),
+    ]
+
+    paths = ("banks", "connections", "contacts", "contacts/zoe/timeline", "deliveries", "endpoints", "events")
+    turn = iter(range(10**9))
+
+    def read(given: bytes) -> None:
+        text = given[:3000].decode("utf-8", "replace")
+        path, name = paths[next(turn) % len(paths)], text[:200].replace("\x00", "")
+        _answered(service.client.post("/v1/track", json={"userId": "zoe", "event": name, "timestamp": name}, auth=(key, "")))
+        for query in ({"after": text}, {"after": cursor(moment, "event", text)}, {"updated_since": text}, {"limit": text}):
+            _answered(service.call("GET", f"/api/v1/{path}", query_string=query))
+        headers = {"X-Forwarded-For": "".join(letter for letter in text if letter.isprintable() and letter.isascii())}
+        _answered(service.client.post("/api/v1/surveys/all/sessions", json={}, headers=headers))
+
+    return Target("lists", seeds, read)
+
+
 def _intake(service: Service) -> Target:
     """Plain and compressed, one message and many."""
     with service.parts.store.writing() as session:
@@ -123,9 +187,9 @@ def _intake(service: Service) -> Target:
 
     def read(given: bytes) -> None:
         number = next(turn)
-        packed = {"Content-Encoding": "gzip"} if number % 5 == 0 else {}
-        body = gzip.compress(given, 1) if number % 10 == 0 else given
-        _answered(service.client.post(f"/v1/{paths[number % len(paths)]}", data=body, auth=(key, ""), headers=packed))
+        encoding, pack = PACKED[number // len(paths) % len(PACKED)]
+        headers = {"Content-Encoding": encoding} if encoding else {}
+        _answered(service.client.post(f"/v1/{paths[number % len(paths)]}", data=pack(given), auth=(key, ""), headers=headers))
 
     return Target("intake", [json.dumps(body).encode() for body in (event, page, who, batch)], read)
 

@@ -59,6 +59,35 @@ KNOWN_TO_HURT: tuple[bytes, ...] = (
     b'sep="\n',
     b"../../etc/passwd",
     b"'; DROP TABLE contact; --",
+    b"\\ud83d",  # half an emoji: escaped, the other half, both in the wrong order, cut off in bytes, and both halves as bytes
+    b"\\ude00",
+    b"\\ude00\\ud83d",
+    b"\xf0\x9f\x98",
+    b"\xed\xa0\xbd\xed\xb8\x80",
+    b"-Infinity",
+    b"-1e999",
+    b'"userId": "zoe", "userId": "ben", ',
+    b"7133701809754865664",  # ids of 63 and 64 bits, and beyond
+    b"9223372036854775807",
+    b"18446744073709551616",
+    b"[" * 70 + b"]" * 70,
+    b"[" * 1200 + b"]" * 1200,
+    b'{"a":' * 1200 + b"1" + b"}" * 1200,
+    b"0001-01-01T00:00:00+14:00",
+    b"9999-12-31T23:59:59-14:00",
+    b"0000-00-00T00:00:00Z",
+    b"2026-01-05T10:00:00.1234567890123456789+99:99",
+    b"Order\\nCompleted",
+    b"%0a%00",
+    b"203.0.113.7:4711",  # addresses as proxies write them
+    b"[2001:db8::1]:443",
+    b"::ffff:93.184.216.34",
+    b"unknown, _hidden, 203.0.113.7",
+    b"https://ok.example\\@evil.example",
+    b"https://ok.example@evil.example:99999/",
+    b"//evil.example",
+    b"-1.5",
+    b"Sun, 06 Nov 0000 08:49:37 -9999",
 )
 
 

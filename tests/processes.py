@@ -111,8 +111,7 @@ class Web:
             request.add_header("Authorization", f"Bearer {token}")
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                content = answer.read()
-                return answer.status, json.loads(content) if content else None
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code, json.load(refused)

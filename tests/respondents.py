@@ -6,6 +6,7 @@ from http.client import HTTPException
 from random import Random
 from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 from tests.processes import Web
 
@@ -13,7 +14,10 @@ BUSY = (429, 503)
 
 
 class Respondent(Thread):
-    """Answer surveys in turn and record every acknowledged answer. A lost reply is requested again, as the widget does."""
+    """Answer surveys in turn and record every acknowledged answer. A lost reply is requested again, as the widget does.
+
+    Refusals of answers are `broken`, but for the statuses in `expected`.
+    """
 
     def __init__(self, webs: Sequence[Web], seed: int) -> None:
         super().__init__(daemon=True)
@@ -22,6 +26,7 @@ class Respondent(Thread):
         self.broken: list[tuple[int, Any]] = []
         self.failures: list[Exception] = []
         self.tokens: dict[str, str] = {}
+        self.expected: tuple[int, ...] = ()
 
     def run(self) -> None:
         while not self.stop.is_set():
@@ -34,16 +39,15 @@ class Respondent(Thread):
 
     def continue_survey(self, view: Any) -> Any:
         """Answer until the survey ends or the run stops. Return the last view."""
-        number, session = view["progress"]["answered"], view["session"]
+        session = view["session"]
         while view and view["status"] == "open" and not self.stop.is_set():
-            number += 1
-            body = {"answer_id": f"{session}-{number}", "question": view["question"]["id"], **self.random_answer(view["question"])}
+            body = {"answer_id": f"{session}-{uuid4()}", "question": view["question"]["id"], **self.random_answer(view["question"])}
             status, answer = self.repeat_until_answered(
                 "POST", f"/api/v1/sessions/{session}/answers", {**body, "token": self.tokens[session]}
             )
             if status == 200:
                 self.acknowledged.setdefault(session, []).append(body)
-            elif status != 0:
+            elif status != 0 and status not in self.expected:
                 self.broken.append((status, answer))
             view = answer if status == 200 else None
         return view

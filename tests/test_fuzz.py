@@ -10,7 +10,7 @@ from tests.survey_service.databases import sqlite_copy
 from tests.survey_service.service import a_service
 
 PURE = {target.name: target for target in pure_targets()}
-SERVED = ("intake", "source: hubspot", "source: shopify", "source: signed", "pages")
+SERVED = ("intake", "source: hubspot", "source: shopify", "source: signed", "pages", "lists")
 EXECUTIONS = 300
 BOUND = 300
 """MiB. The largest bomb has ten; a parser may hold a few copies."""

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, exists, insert, select
 
 from question_bank.definitions import Attribution
 from survey_service.attribution.respondents import may_be_profiled
+from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.columns import new_id
@@ -58,7 +59,7 @@ def draw_probes(session: Session, bank: str, rules: Attribution, number: int, ra
     if rows:
         session.execute(insert(Probe), rows)
     names = select(ExternalId.contact_id, ExternalId.value).where(
-        ExternalId.system == OWN_SYSTEM, col(ExternalId.contact_id).in_([row["contact_id"] for row in rows])
+        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, [row["contact_id"] for row in rows])
     )
     by_contact = dict(session.exec(names.order_by(col(ExternalId.value).desc())).all())
     return Wave(wave, list(by_contact.values()), len(population), unreachable)

@@ -17,6 +17,7 @@ from question_bank.compile import CompiledBank
 from question_bank.definitions import Attribution
 from survey_service.attribution.models import attributes_of
 from survey_service.belief.evidence import interpret
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Contact
 
@@ -67,10 +68,16 @@ def read_respondents(session: Session, bank: CompiledBank, now: datetime, beat: 
     columns: dict[str, list[Any]] = {name: [] for name in names}
     for contacts in _batches(session, bank.bank.id):
         by_contact: dict[str, list[Any]] = {contact_id: [] for contact_id in contacts}
-        answers = select(Answer).where(col(Answer.contact_id).in_(contacts), Answer.bank == bank.bank.id, Answer.state == "current")
+        answers = select(Answer).where(
+            is_one_of(session, Answer.contact_id, contacts), Answer.bank == bank.bank.id, Answer.state == "current"
+        )
         for answer, observed in interpret(session.exec(answers.order_by(col(Answer.id))), bank, now):
             by_contact[answer.contact_id].append(observed)
-        rows = select(Contact.id, Contact.attributes, Contact.consent).where(col(Contact.id).in_(contacts)).order_by(col(Contact.id))
+        rows = (
+            select(Contact.id, Contact.attributes, Contact.consent)
+            .where(is_one_of(session, Contact.id, contacts))
+            .order_by(col(Contact.id))
+        )
         for contact_id, attributes, consent in session.exec(rows):
             given = by_contact[contact_id]
             if attribution and may_be_profiled(attribution, consent) and any(observed.value is not None for observed in given):

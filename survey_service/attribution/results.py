@@ -21,7 +21,7 @@ from survey_service.attribution.respondents import may_be_profiled
 from survey_service.belief.priors import pack
 from survey_service.outbox.crossings import publish_crossing, withdraw
 from survey_service.outbox.events import Crossing
-from survey_service.store.bulk import dialect_of, text_of
+from survey_service.store.bulk import dialect_of, is_one_of, text_of
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.attribution import Attribution
 from survey_service.store.tables.core import Contact
@@ -158,7 +158,7 @@ def former_of(session: Session, bank: str, contact_ids: Sequence[str]) -> dict[s
         return {}
     of_former = Attribution.top, Attribution.assigned_to, Attribution.model_id, Attribution.in_fit
     columns: Any = Attribution.contact_id, *of_former
-    mine = select(*columns).where(Attribution.bank == bank, col(Attribution.contact_id).in_(contact_ids))
+    mine = select(*columns).where(Attribution.bank == bank, is_one_of(session, Attribution.contact_id, contact_ids))
     return {key: Former(*row) for key, *row in session.execute(mine)}
 
 

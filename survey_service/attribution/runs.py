@@ -30,6 +30,7 @@ from survey_service.outbox.crossings import has_subscribers, publish_completed
 from survey_service.outbox.events import completed_facts
 from survey_service.outbox.pending_work import next_run
 from survey_service.store.banks import Banks, transact
+from survey_service.store.bulk import is_one_of
 from survey_service.store.faults import FAULT, contained
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
@@ -201,7 +202,7 @@ class RunWork:
         taught = [] if fitted.fit.is_prior_only else fitted.taught.ids
         for start in range(0, len(taught), STORED_AT_ONCE):
             ids = list(taught[start : start + STORED_AT_ONCE])
-            seen = results.read_contacts(session, [col(Contact.id).in_(ids)], [col(Contact.id)], len(ids))
+            seen = results.read_contacts(session, [is_one_of(session, Contact.id, ids)], [col(Contact.id)], len(ids))
             place = {key: start + number for number, key in enumerate(ids)}
             vectors = fitted.fit.out_of_fold[[place[contact.id] for contact in seen]]
             former = results.former_of(session, scorer.bank, ids)

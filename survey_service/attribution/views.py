@@ -17,6 +17,7 @@ from adaptive.posterior import weights_of_evidence
 from survey_service.attribution.models import model_of
 from survey_service.belief.priors import FLOOR, unpack
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, AttributionRun
 from survey_service.store.tables.core import Contact, ExternalId
@@ -149,7 +150,9 @@ def _rows(session: Session, run: AttributionRun, after: str, limit: int) -> list
     mine = select(Attribution).where(Attribution.bank == run.bank, Attribution.model_id == run.model_id, Attribution.contact_id > after)
     rows = list(session.exec(mine.order_by(col(Attribution.contact_id)).limit(limit)))
     ids = [row.contact_id for row in rows]
-    known = select(ExternalId.contact_id, ExternalId.value).where(ExternalId.system == OWN_SYSTEM, col(ExternalId.contact_id).in_(ids))
+    known = select(ExternalId.contact_id, ExternalId.value).where(
+        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)
+    )
     names = dict(session.exec(known.order_by(col(ExternalId.value).desc())).all())
     return [(row, names.get(row.contact_id)) for row in rows]
 

@@ -15,6 +15,7 @@ from adaptive.information import entropy
 from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.evidence import ContactEvidence, label_row
+from survey_service.store.bulk import is_one_of
 from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
@@ -100,7 +101,7 @@ def store_belief(
 def previous_beliefs(session: Session, contacts: Sequence[Contact], bank: CompiledBank) -> dict[str, PreviousBelief]:
     """Return the stored belief about each contact, by the contact's id, without those that have none."""
     stored = select(col(Belief.contact_id), col(Belief.sequence), col(Belief.threshold), col(Belief.told))
-    mine = stored.where(col(Belief.contact_id).in_([contact.id for contact in contacts]), col(Belief.bank) == bank.bank.id)
+    mine = stored.where(is_one_of(session, Belief.contact_id, [contact.id for contact in contacts]), col(Belief.bank) == bank.bank.id)
     return {contact_id: PreviousBelief(*of_contact) for contact_id, *of_contact in session.execute(mine)} if contacts else {}
 
 

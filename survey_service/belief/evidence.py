@@ -20,6 +20,7 @@ from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
 from survey_service.belief.priors import ContactPrior, priors_of
+from survey_service.store.bulk import is_one_of
 from survey_service.store.globs import matches_glob
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -104,7 +105,7 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     """Return the evidence about each contact, in as many statements as for one."""
     names = [contact.id for contact in contacts]
     given: dict[str, list[tuple[Answer, ObservedAnswer]]] = defaultdict(list)
-    for answer, item in interpret(session.scalars(_current_answers(names, bank.bank.id)), bank, now):
+    for answer, item in interpret(session.scalars(_current_answers(session, names, bank.bank.id)), bank, now):
         given[answer.contact_id].append((answer, item))
     seen = signal_events(session, names, bank, now)
     priors = priors_of(session, contacts, bank)
@@ -116,7 +117,7 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
 
 def current_answers(session: Session, contact_id: str, bank: str) -> list[Answer]:
     """Return the current answers of a contact under `bank`, in the order in which they were given."""
-    return list(session.scalars(_current_answers([contact_id], bank)))
+    return list(session.scalars(_current_answers(session, [contact_id], bank)))
 
 
 def interpret(answers: Iterable[Answer], bank: CompiledBank, now: datetime | None = None) -> list[tuple[Answer, ObservedAnswer]]:
@@ -193,8 +194,8 @@ def label_row(bank: CompiledBank, label: Mapping[str, Any]) -> Floats:
     return row
 
 
-def _current_answers(contact_ids: Sequence[str], bank: str) -> Select[Any]:
-    mine = select(Answer).where(col(Answer.contact_id).in_(contact_ids), col(Answer.bank) == bank, is_current(Answer))
+def _current_answers(session: Session, contact_ids: Sequence[str], bank: str) -> Select[Any]:
+    mine = select(Answer).where(is_one_of(session, Answer.contact_id, contact_ids), col(Answer.bank) == bank, is_current(Answer))
     return mine.order_by(col(Answer.id))
 
 

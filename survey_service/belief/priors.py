@@ -10,10 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from adaptive.arrays import Floats
 from question_bank.compile import CompiledBank
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow
 from survey_service.store.tables.core import Contact
 
@@ -104,7 +105,7 @@ def _attributed(session: Session, contact_ids: Sequence[str], bank: CompiledBank
     if bank.bank.attribution is None or not contact_ids:
         return {}
     rows = select(Attribution.contact_id, Attribution.vector, Attribution.run_id, AttributionModelRow.personas)
-    mine = rows.join(AttributionModelRow).where(Attribution.bank == bank.bank.id, col(Attribution.contact_id).in_(contact_ids))
+    mine = rows.join(AttributionModelRow).where(Attribution.bank == bank.bank.id, is_one_of(session, Attribution.contact_id, contact_ids))
     found = {}
     for contact_id, vector, run, personas in session.exec(mine):
         if set(personas) == set(bank.personas):

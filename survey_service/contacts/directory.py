@@ -5,13 +5,14 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlmodel import Session, col, delete, insert, select
+from sqlmodel import Session, delete, insert, select
 
 from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox import messages
 from survey_service.outbox.crossings import withdraw
+from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
 from survey_service.store.session import lock_by_name
 from survey_service.store.tables.columns import new_id
@@ -37,14 +38,14 @@ def record_erased_ids(session: Session, keyring: Keyring, keys: Iterable[Externa
 def find_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> set[ExternalKey]:
     """Return those of `keys` that belong to erased contacts."""
     key_of_digest = {digest: key for key in keys for digest in keyring.digests(_digest_input(key))}
-    stored = session.exec(select(ErasedId.digest).where(col(ErasedId.digest).in_(list(key_of_digest))))
+    stored = session.exec(select(ErasedId.digest).where(is_one_of(session, ErasedId.digest, key_of_digest)))
     return {key_of_digest[digest] for digest in stored}
 
 
 def delete_erased_ids(session: Session, keyring: Keyring, keys: Iterable[ExternalKey]) -> None:
     """Accept these ids again, because their contact has given a new consent."""
     digests = [digest for key in keys for digest in keyring.digests(_digest_input(key))]
-    session.execute(delete(ErasedId).where(col(ErasedId.digest).in_(digests)))
+    session.execute(delete(ErasedId).where(is_one_of(session, ErasedId.digest, digests)))
 
 
 def _digest_input(key: ExternalKey) -> str:
@@ -190,7 +191,8 @@ def add_external_ids(session: Session, keyring: Keyring, system: str, owners: Ma
 
 def owners_of(session: Session, system: str, external_ids: Sequence[str]) -> dict[str, str]:
     """Return our id of the contact that has each external id, without those that nobody has."""
-    owners = select(ExternalId.value, ExternalId.contact_id).where(ExternalId.system == system, col(ExternalId.value).in_(external_ids))
+    mine = ExternalId.system == system, is_one_of(session, ExternalId.value, external_ids)
+    owners = select(ExternalId.value, ExternalId.contact_id).where(*mine)
     return dict(session.exec(owners).all()) if external_ids else {}
 
 

@@ -33,6 +33,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     session.add(contact)
     session.flush()
     publish.publish_erasure(session, contact, external_ids, now)
+    messages.wait_for_dropped(session, contact, now)
 
 
 def _delete_rows(session: Session, contact: Contact) -> None:

@@ -27,6 +27,7 @@ from survey_service.contacts.schemas import (
     TimelineQuerySchema,
     TimelineSchema,
 )
+from survey_service.contacts.timeline import timeline_page
 from survey_service.web.api import ApiBlueprint
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -122,7 +123,7 @@ def timeline(query: TimelineQuery, external_id: str) -> dict[str, Any]:
     """List surveys, answers, events, links and messages of a contact, the newest first."""
     with parts().store.reading() as session:
         contact = views.get_contact(session, external_id, query.system)
-        items, after = views.timeline(session, contact, query.after, query.limit)
+        items, after = timeline_page(session, contact, query)
     return {"items": items, "next": after}
 
 

@@ -220,16 +220,16 @@ class ExportSchema(StrictSchema):
 
 @dataclass(frozen=True)
 class TimelineQuery(SystemQuery):
-    """The query of a timeline."""
+    """The query of a timeline. `after` is a cursor, or a time."""
 
-    after: datetime | None = None
+    after: str | None = None
     limit: int = 50
 
 
 class TimelineQuerySchema(SystemSchema):
     request = TimelineQuery
 
-    after = Moment(default_timezone=UTC, metadata={"description": "`next` of the previous page"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 

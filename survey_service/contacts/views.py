@@ -1,4 +1,4 @@
-"""Contacts as API keys see them: a contact, a page of beliefs, a timeline, and the export of all stored data."""
+"""Contacts as API keys see them: a contact, a page of beliefs, and the export of all stored data."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from survey_service.contacts.schemas import ContactQuery
 from survey_service.errors import NotFound
 from survey_service.outbox.events import kind_of
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
@@ -78,8 +79,8 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
 def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> dict[str, Any]:
     """Return everything that is stored about a contact, table by table, for a request of access to personal data."""
     links = session.exec(select(Link).where(Link.contact_id == contact.id)).all()
-    opens = session.exec(select(LinkOpen).where(col(LinkOpen.link_id).in_([link.id for link in links])))
-    link_sessions = session.exec(select(LinkSession).where(col(LinkSession.link_id).in_([link.id for link in links])))
+    opens = session.exec(select(LinkOpen).where(is_one_of(session, LinkOpen.link_id, [link.id for link in links])))
+    link_sessions = session.exec(select(LinkSession).where(is_one_of(session, LinkSession.link_id, [link.id for link in links])))
     return {
         "contact": contact_view(session, banks, contact, now),
         "sessions": [_plain_row(row, without=("token_digest",)) for row in _rows_of(session, SurveySession, contact)],
@@ -109,7 +110,7 @@ def external_ids_of(session: Session, contacts: Sequence[Contact]) -> dict[str, 
     """Return the external ids of each contact, by contact id."""
     external_ids: dict[str, list[dict[str, str]]] = {contact.id: [] for contact in contacts}
     order = col(ExternalId.system), col(ExternalId.value)
-    for row in session.exec(select(ExternalId).where(col(ExternalId.contact_id).in_(external_ids)).order_by(*order)):
+    for row in session.exec(select(ExternalId).where(is_one_of(session, ExternalId.contact_id, external_ids)).order_by(*order)):
         external_ids[row.contact_id].append({"system": row.system, "type": row.type, "id": row.value})
     return external_ids
 
@@ -155,45 +156,3 @@ def _rows_of(session: Session, table: Any, contact: Contact) -> list[Any]:
 def _plain_row(row: Any, without: Sequence[str] = ()) -> dict[str, Any]:
     content = ((name, value) for name, value in row.model_dump().items() if name not in without)
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in content}
-
-
-def timeline(session: Session, contact: Contact, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:
-    """Return up to `limit` entries older than `before`, and the cursor of the next page.
-
-    Entries of the same moment are never split over two pages, since the cursor is a moment.
-    """
-    entries = sorted(_timeline_entries(session, contact, before, limit + 1), key=lambda entry: entry[0], reverse=True)
-    page = entries[:limit]
-    if len(entries) > limit:
-        next_moment = entries[limit][0]
-        page = [entry for entry in page if entry[0] > next_moment] or [entry for entry in entries if entry[0] == next_moment]
-    items = [{"at": moment.isoformat(), **content} for moment, content in page]
-    return items, items[-1]["at"] if items and len(entries) > len(page) else None
-
-
-def _timeline_entries(session: Session, contact: Contact, before: datetime | None, limit: int) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """Yield the newest `limit` entries of each table."""
-
-    def newest(table: Any, moment: Any, *joined: Any) -> Any:
-        rows = select(table).join(*joined) if joined else select(table)
-        rows = rows.where((Link if joined else table).contact_id == contact.id, col(moment).is_not(None))
-        if before is not None:
-            rows = rows.where(col(moment) < before)
-        return session.exec(rows.order_by(col(moment).desc()).limit(limit))
-
-    for row in newest(SurveySession, SurveySession.started_at):
-        yield row.started_at, {"what": "survey_started", "survey": row.survey, "session": row.id, "channel": row.channel}
-    for row in newest(SurveySession, SurveySession.ended_at):
-        yield row.ended_at, {"what": "survey_ended", "survey": row.survey, "session": row.id, "status": row.status}
-    for row in newest(Answer, Answer.given_at):
-        answer = {"session": row.session_id, "question": row.question, "kind": row.kind, "value": row.value, "state": row.state}
-        yield row.given_at, {"what": "answer", **answer}
-    for row in newest(ContactEvent, ContactEvent.at):
-        event = {"kind": row.kind, "name": row.name, "path": row.path, "channel": row.channel, "topic": row.topic}
-        yield row.at, {"what": "event", **event}
-    for row in newest(Link, Link.created_at):
-        yield row.created_at, {"what": "link_made", "survey": row.survey, "question": row.question}
-    for row in newest(LinkOpen, LinkOpen.first_at, Link):
-        yield row.first_at, {"what": "link_opened", "kind": row.kind, "opens": row.opens}
-    for row in newest(Delivery, Delivery.settled_at):
-        yield row.settled_at, {"what": "message", "type": row.event_type, "endpoint": row.endpoint_id, "state": row.state}

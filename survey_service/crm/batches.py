@@ -127,8 +127,18 @@ def settle(session: Session, keys: Keyring, batch: Batch, result: Result, now: d
         connection.paused_because = None
     session.add_all([endpoint, connection])
     session.flush()
+    messages.end_wait(session, {claimed.delivery_id: claimed.attempt for claimed in batch.rows}, now)
     _judge(session, endpoint, batch, held, result, now)
     return settled
+
+
+def still_claimed(session: Session, batch: Batch) -> set[str]:
+    """Return the event ids of the messages that may still be sent: nobody has settled them meanwhile, nor changed the connection."""
+    here = (Endpoint.id == batch.connection_id, Endpoint.state == "active", Endpoint.url == batch.config.url)
+    mine = select(Delivery.event_id, Delivery.id, Delivery.attempt).join(Endpoint).where(*here, Delivery.state == "pending")
+    attempts = {claimed.delivery_id: claimed.attempt for claimed in batch.rows}
+    found = session.exec(mine.where(col(Delivery.id).in_(attempts)))
+    return {event_id for event_id, delivery_id, attempt in found if attempt == attempts[delivery_id or 0]}
 
 
 def _judge(session: Session, endpoint: Endpoint, batch: Batch, held: Mapping[int | None, Delivery], result: Result, now: datetime) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from time import monotonic
 
 from survey_service.clock import Clock, utc_now
 from survey_service.crm import batches
@@ -39,6 +40,7 @@ from survey_service.egress.addresses import Policy
 from survey_service.outbox.messages import IDENTITY_WAIT, NO_IDENTITY
 from survey_service.store.faults import FAULT, PAUSE, contained
 from survey_service.store.session import Store
+from survey_service.webhooks.dispatch import LOOK_AGAIN_SECONDS
 from survey_service.webhooks.retry import JITTER
 
 MOST_FAULTS = 10
@@ -75,7 +77,7 @@ def step(
             batches.pause_after_fault(session, connection_id, now)
     if batch is None:
         return claimed.failed
-    result = send(batch, lambda request: call(request, policy), clock)
+    result = send(batch, lambda request: call(request, policy), clock, StillClaimed(store, batch))
     _settle(store, keys, batch, result, clock(), JITTER * chance())
     _log_results(batch, result)
     return True
@@ -94,9 +96,31 @@ def _settle(store: Store, keys: Keyring, batch: batches.Batch, result: batches.R
                 batches.record_fault(session, row, now)
 
 
-def send(batch: batches.Batch, ask: Callable[[Request], Response], clock: Clock) -> batches.Result:
+class StillClaimed:
+    """Which messages of a batch may still be sent. A batch takes as long as its CRM, and contacts may be erased meanwhile."""
+
+    def __init__(self, store: Store, batch: batches.Batch) -> None:
+        self._store, self._batch, self._looked = store, batch, monotonic()
+        self._events = {row.event_id for row in batch.rows}
+
+    def __call__(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records that may still be sent."""
+        if monotonic() - self._looked >= LOOK_AGAIN_SECONDS:
+            with self._store.reading() as session:
+                self._looked, self._events = monotonic(), batches.still_claimed(session, self._batch)
+        return [record for record in records if record.trace in self._events]
+
+
+def send(
+    batch: batches.Batch,
+    ask: Callable[[Request], Response],
+    clock: Clock,
+    still_claimed: Callable[[Sequence[Record]], Sequence[Record]] = lambda records: records,
+) -> batches.Result:
     """The requests of one batch, one after the other."""
-    run = SyncRun(ADAPTERS[batch.kind], batch.config, ask, clock, batch.token, connection_id=batch.connection_id)
+    run = SyncRun(
+        ADAPTERS[batch.kind], batch.config, ask, clock, batch.token, connection_id=batch.connection_id, still_claimed=still_claimed
+    )
     records = []
     for row in batch.rows:
         with contained(f"record connection={batch.connection_id} event_id={row.event_id}") as outcome:
@@ -128,6 +152,7 @@ class SyncRun:
     renewed: bool = False
     faults: int = 0
     connection_id: str = ""
+    still_claimed: Callable[[Sequence[Record]], Sequence[Record]] = lambda records: records
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     def send_or_create(self, records: Sequence[Record]) -> None:
@@ -165,6 +190,10 @@ class SyncRun:
 
     def _send(self, request: Request) -> None:
         records, judged = request.records, None
+        if len(left := self.still_claimed(records)) < len(records):
+            if left:
+                self.send(left)
+            return
         with contained(f"send connection={self.connection_id} records={len(records)}") as outcome:
             judged = self._judged(request)
         if outcome.failed:

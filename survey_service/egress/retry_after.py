@@ -20,8 +20,8 @@ def retry_after_of(header: str | None, now: datetime) -> timedelta | None:
     """
     if header is None:
         return None
-    if SECONDS.fullmatch(header.strip()):
-        wait = timedelta(seconds=math.ceil(min(max(float(header), 0.0), LONGEST.total_seconds())))
+    if SECONDS.fullmatch(seconds := header.strip()):
+        wait = timedelta(seconds=math.ceil(min(max(float(seconds), 0.0), LONGEST.total_seconds())))
     elif (until := moment_of(header)) is not None:
         wait = until - now
     else:

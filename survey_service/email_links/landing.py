@@ -19,6 +19,7 @@ from survey_service.respondent.link_start import CHANNEL, arrival_by_link, confi
 from survey_service.respondent.state import GivenAnswer, Start
 from survey_service.respondent.view import answer_text, rendered
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import Answer, SurveySession
 from survey_service.store.tables.links import Link, LinkSession
 
@@ -117,7 +118,8 @@ def _session_for(session: Session, link: Link, answers: list[GivenAnswer], now: 
     """Return the session that has these answers already, else the open session. Without answers, return the newest session."""
     sessions = _sessions(session, link)
     ids = [answer.answer_id for answer in answers]
-    stored = select(Answer.session_id).where(col(Answer.session_id).in_([row.id for row in sessions]), col(Answer.answer_id).in_(ids))
+    theirs = is_one_of(session, Answer.session_id, [row.id for row in sessions])
+    stored = select(Answer.session_id).where(theirs, col(Answer.answer_id).in_(ids))
     if repeated := session.exec(stored).first():
         return repeated
     usable = [row.id for row in sessions if not answers or (row.status == "open" and now < row.expires_at)]

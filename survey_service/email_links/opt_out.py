@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from survey_service.belief.belief import store_belief
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
@@ -11,6 +11,7 @@ from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
 from survey_service.outbox.messages import next_sequence
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Answer, Contact, SurveySession
@@ -55,7 +56,7 @@ def _lock_contact(session: Session, link: Link) -> Contact:
 
 def _move_answers(session: Session, sessions: Sequence[SurveySession], stranger: Contact) -> list[str]:
     """Move the answers of the sessions to `stranger`, and return the questions whose current answers these were."""
-    answers = session.exec(select(Answer).where(col(Answer.session_id).in_([row.id for row in sessions]))).all()
+    answers = session.exec(select(Answer).where(is_one_of(session, Answer.session_id, [row.id for row in sessions]))).all()
     for answer in answers:
         answer.contact_id = stranger.id
         session.add(answer)

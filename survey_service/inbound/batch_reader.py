@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import zlib
 from typing import Any, NamedTuple
 
@@ -37,9 +38,42 @@ def read_messages(body: bytes) -> ReadBody:
         return ReadBody(read_json(body), is_storable=True)
     except MalformedBody as refused:
         try:
-            return ReadBody(_DECODER.decode(body.decode(errors="surrogateescape")), is_storable=False)
+            return ReadBody(_decode(body.decode(errors="surrogateescape")), is_storable=False)
         except (ValueError, RecursionError):
             raise refused from None
+
+
+DEEPEST_READ = DEEPEST + 10
+"""Levels of a body that are read: enough for a message to be found too deep by `fault_of`, and few enough for the decoder."""
+MOST_BRACKETS = 100_000
+"""A body with more is refused whole where the decoder cannot follow its nesting: to scan it would take longer than all else."""
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+def _decode(text: str) -> Any:
+    """Return the JSON value in a text, without what is nested too deeply to be read. Raises ValueError, RecursionError."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        if text.count("[") + text.count("{") > MOST_BRACKETS:
+            raise
+        return _DECODER.decode(_without_depths(text))
+
+
+def _without_depths(text: str) -> str:
+    """Return JSON text without what is inside of brackets that are nested more than `DEEPEST_READ` levels deep."""
+    kept: list[str] = []
+    depth = start = 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == DEEPEST_READ + 1:
+                kept.append(text[start : token.end()])
+        elif token[0] in "]}":
+            if depth == DEEPEST_READ + 1:
+                start = token.start()
+            depth -= 1
+    return "".join([*kept, text[start:]]) if depth <= DEEPEST_READ else ""
 
 
 def fault_of(value: Any) -> str | None:

@@ -24,6 +24,7 @@ from survey_service.inbound.receiver import (
     within_tolerance,
 )
 from survey_service.outbox import messages
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import MERGED as MERGED_RECORD
 from survey_service.store.tables.core import ExternalId
 from survey_service.web.strict_json import read_json
@@ -138,7 +139,7 @@ def _merge(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
 
 def _mark_merged(session: Session, record_ids: Sequence[str]) -> None:
     """Mark the ids of records that were merged into another: connections write to the record that stays."""
-    theirs = (col(ExternalId.system) == SYSTEM, col(ExternalId.value).in_(record_ids))
+    theirs = (col(ExternalId.system) == SYSTEM, is_one_of(session, ExternalId.value, record_ids))
     session.execute(update(ExternalId).where(*theirs).values(type=MERGED_RECORD))
 
 

@@ -25,7 +25,7 @@ from survey_service.inbound.ingest import LeftOut, ingest
 from survey_service.inbound.segment import SegmentMessage
 from survey_service.outbox.pending_work import due_batches
 from survey_service.store.banks import Banks, transact
-from survey_service.store.bulk import dialect_of
+from survey_service.store.bulk import dialect_of, is_one_of
 from survey_service.store.faults import FAULT, contained, wait_after
 from survey_service.store.session import Store
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
@@ -120,7 +120,7 @@ def _evaluate_slice(store: Store, keys: Keyring, banks: Banks, now: datetime, by
 
 def _evaluate_singly(keys: Keyring, banks: Banks, ids: Sequence[int | None], now: datetime, session: Session) -> int:
     """Evaluate each message on its own. One that fails by a fault of ours waits, and is left out after a few faults."""
-    mine = select(IntakeBatch).where(col(IntakeBatch.id).in_(ids)).order_by(col(IntakeBatch.id))
+    mine = select(IntakeBatch).where(is_one_of(session, IntakeBatch.id, ids)).order_by(col(IntakeBatch.id))
     batches = list(session.scalars(mine.with_for_update(skip_locked=True)))
     banks.newest(session)  # a bank that is not loaded is no fault of a message
     for batch in batches:
@@ -163,7 +163,7 @@ def _claim(session: Session, by: datetime, most: int) -> list[IntakeBatch]:
             break
         wanted.append(batch_id)
         number += messages
-    return list(session.scalars(select(IntakeBatch).where(col(IntakeBatch.id).in_(wanted)).order_by(col(IntakeBatch.id))))
+    return list(session.scalars(select(IntakeBatch).where(is_one_of(session, IntakeBatch.id, wanted)).order_by(col(IntakeBatch.id))))
 
 
 def _by_source(batches: Sequence[IntakeBatch]) -> Iterator[tuple[str, list[IntakeBatch]]]:
@@ -174,7 +174,7 @@ def _by_source(batches: Sequence[IntakeBatch]) -> Iterator[tuple[str, list[Intak
 
 
 def _delete(session: Session, batches: Sequence[IntakeBatch]) -> None:
-    session.execute(delete(IntakeBatch).where(col(IntakeBatch.id).in_([batch.id for batch in batches])))
+    session.execute(delete(IntakeBatch).where(is_one_of(session, IntakeBatch.id, [batch.id for batch in batches])))
 
 
 def _row(source: str, messages: Sequence[SegmentMessage], received_at: datetime, due: datetime, faults: int = 0) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
+from survey_service.store.bulk import is_one_of
 from survey_service.store.faults import FAULT, wait_after
 from survey_service.store.session import save
 from survey_service.store.tables.columns import new_id
@@ -85,15 +86,46 @@ def record_fault(session: Session, row: Delivery, now: datetime) -> None:
         session.add(row)
 
 
-def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Callable[[Delivery], bool] = lambda _: False) -> None:
-    """Drop the pending messages of an endpoint. An attempt under way ends, but its result changes nothing.
+def drop(session: Session, row: Delivery, now: datetime) -> None:
+    """Settle a message as dropped. An attempt under way ends, but its result changes nothing.
 
-    The endpoint's row must be locked.
+    `due` is then the time at which that attempt is over at the latest, for `wait_for_dropped`. The row must be locked.
     """
+    row.due = min(row.due, now) if row.lease_until is None else row.lease_until
+    settle(session, row, "dropped", now)
+
+
+def wait_for_dropped(session: Session, contact: Contact, now: datetime) -> None:
+    """Let the pending messages about a contact wait for attempts under way whose messages were dropped at `now`.
+
+    Two requests at once could overtake each other: what was dropped would arrive last. The contact must be locked.
+    """
+    session.flush()
+    mine = col(Delivery.contact_id) == contact.id
+    under_way = select(col(Delivery.endpoint_id), func.max(col(Delivery.due))).where(
+        mine, col(Delivery.state) == "dropped", col(Delivery.settled_at) == now, col(Delivery.due) > now
+    )
+    for endpoint_id, over in session.execute(under_way.group_by(col(Delivery.endpoint_id))).all():
+        waiting = and_(mine, col(Delivery.endpoint_id) == endpoint_id, col(Delivery.state) == "pending", col(Delivery.due) < over)
+        session.execute(update(Delivery).where(waiting).values(due=over))
+
+
+def end_wait(session: Session, attempts: Mapping[int, int], now: datetime) -> None:
+    """Make the messages due that wait for these attempts (by delivery), which are over and whose messages were dropped meanwhile."""
+    dropped = select(Delivery).where(col(Delivery.id).in_(attempts), col(Delivery.state) == "dropped", col(Delivery.due) > now)
+    for row in session.scalars(dropped).all():
+        if row.attempt == attempts[row.id or 0]:
+            same = and_(col(Delivery.endpoint_id) == row.endpoint_id, col(Delivery.contact_id) == row.contact_id)
+            waiting = and_(same, col(Delivery.state) == "pending", col(Delivery.due) == row.due)
+            session.execute(update(Delivery).where(waiting).values(due=now))
+
+
+def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Callable[[Delivery], bool] = lambda _: False) -> None:
+    """Drop the pending messages of an endpoint, whose row must be locked."""
     pending = select(Delivery).where(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.state) == "pending")
     for row in session.scalars(pending.order_by(col(Delivery.id)).with_for_update()):
         if not unless(row):
-            settle(session, row, "dropped", now)
+            drop(session, row, now)
 
 
 def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
@@ -127,7 +159,7 @@ def wake(session: Session, contact: Contact, now: datetime) -> None:
     pending = select(col(Delivery.id)).where(col(Delivery.contact_id) == contact.id, col(Delivery.state) == "pending")
     # Locked first: a worker that has just found that the contact has no id is waited for, and its message seen.
     ids = list(session.scalars(pending.order_by(col(Delivery.id)).with_for_update()))
-    waiting = and_(col(Delivery.id).in_(ids), col(Delivery.last_error) == NO_IDENTITY)
+    waiting = and_(is_one_of(session, Delivery.id, ids), col(Delivery.last_error) == NO_IDENTITY)
     session.execute(update(Delivery).where(waiting).values(due=now))
 
 
@@ -166,11 +198,14 @@ def move_to(session: Session, gone: Contact, kept: Contact, now: datetime) -> No
 def drop_all(session: Session, contact: Contact, now: datetime) -> None:
     """Drop the pending messages about a contact and delete the content of those that were sent."""
     _lock_all(session, contact)
-    rows = list(session.scalars(select(Delivery).where(col(Delivery.contact_id) == contact.id).execution_options(populate_existing=True)))
-    for row in rows:
-        if row.state == "pending":
-            settle(session, row, "dropped", now)
-    delete_content(session, rows)
+    mine = col(Delivery.contact_id) == contact.id
+    pending = select(Delivery).where(mine, col(Delivery.state) == "pending")
+    for row in session.scalars(pending.execution_options(populate_existing=True)).all():
+        drop(session, row, now)
+    session.flush()
+    session.execute(update(Delivery).where(mine).values(facts={}, body=None))
+    attempts = col(DeliveryAttempt.delivery_id).in_(select(col(Delivery.id)).where(mine))
+    session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
 def _lock_all(session: Session, contact: Contact) -> None:
@@ -183,7 +218,7 @@ def delete_content(session: Session, rows: Sequence[Delivery]) -> None:
     for row in rows:
         row.facts, row.body = {}, None
         session.add(row)
-    attempts = col(DeliveryAttempt.delivery_id).in_([row.id for row in rows])
+    attempts = is_one_of(session, DeliveryAttempt.delivery_id, [row.id for row in rows])
     session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
@@ -233,7 +268,7 @@ def drop_answers(session: Session, contact: Contact, bank: str, now: datetime) -
         row.facts = {name: [] if name in ("explanation", "questions") else value for name, value in row.facts.items()}
         row.body = None
         if row.state in UNSENT:
-            settle(session, row, "dropped", now)
+            drop(session, row, now)
         session.add(row)
         for attempt in session.scalars(select(DeliveryAttempt).where(col(DeliveryAttempt.delivery_id) == row.id)):
             attempt.excerpt = None

@@ -6,8 +6,7 @@ from sqlmodel import Session, select
 
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
 from survey_service.links.unconfirmed import clear_unconfirmed
-from survey_service.outbox import publish
-from survey_service.outbox.messages import drop_answers
+from survey_service.outbox import messages, publish
 from survey_service.respondent.state import open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.session import save
@@ -35,10 +34,11 @@ def erase(session: Session, banks: Banks, session_id: str, now: datetime) -> Non
     clear_unconfirmed(session, row)
     save(session, row)
     restore_replaced_answers(session, contact, row.bank, counted)
-    drop_answers(session, contact, row.bank, now)
+    messages.drop_answers(session, contact, row.bank, now)
     inferred = infer_under_stored_version(session, banks, contact, row.bank, row.bank_version, now)
     publish.store_and_publish(session, contact, inferred, "withdrawn", now, ended=True, always=True)
     publish.publish_response(session, row, contact, interview.bank, [], "completed", now)
+    messages.wait_for_dropped(session, contact, now)
 
 
 def is_erased(session: Session, session_id: str) -> bool:

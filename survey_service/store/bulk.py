@@ -3,15 +3,30 @@
 One statement a row costs the driver more than the database, and with SQLite it lets other threads in at every row.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import FromClause, LargeBinary, Select, Text, bindparam, cast, column, func, select, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 GIVEN, BYTES = bindparam("given", type_=Text()), bindparam("bytes", type_=LargeBinary())
 
@@ -43,6 +58,18 @@ def read(session: Session, statement: Select[str], parameters: Mapping[str, Any]
     """Read the rows of `as_json_list`."""
     rows: list[dict[str, Any]] = orjson.loads(session.connection().execute(statement, parameters).scalar() or "[]")
     return rows
+
+
+def is_one_of(session: Session, column: Any, values: Iterable[str | int | None]) -> ColumnElement[bool]:
+    """Return the condition for rows whose column has one of these values, however many: all of them are one parameter.
+
+    ``column.in_(values)`` takes a parameter for each, of which SQLite allows 32,766 and PostgreSQL 65,535.
+    """
+    listed: Any = list(values)
+    if dialect_of(session) == "postgresql":
+        kind = BigInteger() if isinstance(column.type, Integer) else Text()
+        return col(column) == func.any(cast(listed, ARRAY(kind)))
+    return col(column).in_(select(func.json_each(orjson.dumps(listed).decode()).table_valued("value").c.value))
 
 
 def to_parameter(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from sqlmodel import Session, col, select
 
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import Contact, ExternalId
 
 
@@ -16,7 +17,7 @@ def lock_contacts(session: Session, contact_ids: Iterable[str | None]) -> dict[s
     wanted = {contact_id for contact_id in contact_ids if contact_id is not None}
     if not wanted:
         return {}
-    rows = select(Contact).where(col(Contact.id).in_(wanted)).order_by(col(Contact.id)).with_for_update(key_share=True)
+    rows = select(Contact).where(is_one_of(session, Contact.id, wanted)).order_by(col(Contact.id)).with_for_update(key_share=True)
     return {contact.id: contact for contact in session.exec(rows.execution_options(populate_existing=True))}
 
 

@@ -101,8 +101,13 @@ def _malformed(text: str, wrong: ValueError) -> MalformedBody:
         return MalformedBody(TOO_DEEP)
     except (ValueError, RecursionError):
         faults = ()
-    errors = [{"path": ".".join(map(str, fault.path)), "message": MESSAGES[fault.kind]} for fault in faults]
-    return MalformedBody(f"The body is not readable JSON: {wrong}.", errors=errors)
+    errors = [{"path": _encodable(".".join(map(str, fault.path))), "message": MESSAGES[fault.kind]} for fault in faults]
+    return MalformedBody(_encodable(f"The body is not readable JSON: {wrong}."), errors=errors)
+
+
+def _encodable(text: str) -> str:
+    """Return a text that quotes a body, with "?" for halves of surrogate pairs: no response can have them."""
+    return text.encode(errors="replace").decode()
 
 
 def _may_be_odd(body: bytes) -> bool:

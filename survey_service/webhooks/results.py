@@ -56,6 +56,8 @@ def record(session: Session, batch: Batch, sent: Sequence[Sent], now: datetime, 
             )
     made = {delivery.message.delivery_id for delivery in sent}
     claim.release(session, [message for message in batch.messages if message.delivery_id not in made])
+    if lost := {message.delivery_id: message.attempt for message in batch.messages if message.delivery_id not in ours}:
+        messages.end_wait(session, lost, now)
     return ours & made
 
 

@@ -200,7 +200,7 @@ class Races:
             for contact_id in scene.ids:
                 row = connection.execute(text("SELECT * FROM contact WHERE id = :id"), {"id": contact_id}).mappings().one()
                 if row["erased_at"] is not None or row["merged_into"] is not None:
-                    wrong += _left_on(connection, row)
+                    wrong += left_on(connection, row)
                 if row["merged_into"] is not None:
                     kept = connection.execute(text("SELECT * FROM contact WHERE id = :id"), {"id": row["merged_into"]}).mappings().one()
                     wrong += [f"{contact_id} is merged into a merged contact"] if kept["merged_into"] is not None else []
@@ -237,7 +237,7 @@ def _pausing(store: Store, threads: set[int], step: int, reached: Event, go_on: 
             event.remove(store.engine, "before_cursor_execute", pause)
 
 
-def _left_on(connection: Any, contact: Any) -> list[str]:
+def left_on(connection: Any, contact: Any) -> list[str]:
     """Return what is left on a contact that was erased or merged."""
     state = "erased" if contact["erased_at"] is not None else "merged"
     wrong = [

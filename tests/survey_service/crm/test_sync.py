@@ -5,12 +5,13 @@ import logging
 import pytest
 
 from survey_service.contacts.erasure import erase
-from survey_service.crm import connections, sync
+from survey_service.crm import batches, connections, sync
 from survey_service.egress.addresses import Policy
 from survey_service.store.tables.core import Contact
 from survey_service.worker import process
 from tests.survey_service.crm.connected import TOKEN
 from tests.survey_service.crm.fake_crm import MOMENTS, Answer, hubspot, hubspot_result
+from tests.survey_service.egress.hostile_receiver import LOOPBACK
 
 
 def test_contacts_go_out_in_batches_and_each_is_acknowledged(there):
@@ -308,3 +309,65 @@ def test_an_erased_contact_is_emptied_and_never_made(there):
     there.deliver_due()
     assert there.crm.asked[-1].path.endswith("/update")
     assert set(there.inputs[-1]["properties"].values()) == {""}
+
+
+def erase_contact(there, contact):
+    with there.world.store.writing() as session:
+        erase(session, there.world.keys, session.get_one(Contact, contact, with_for_update=True), there.world.now)
+
+
+def test_an_erased_contact_is_emptied_behind_the_record_that_is_being_sent(there):
+    """The batch under way may set the contact's fields: they are emptied when it has ended."""
+    there.connect(identity=["external_id"], external_id={"field": "crm_id"})
+    contact, other = there.people(2)
+    with there.world.store.writing() as session:
+        batch = batches.claim(session, there.world.keys, there.connection.endpoint_id, there.world.now, there.world.now)
+    assert len(batch.rows) == 2
+
+    erase_contact(there, contact)
+    result = sync.send(batch, lambda request: sync.call(request, LOOPBACK), there.world.clock)
+    erase_contact(there, other)
+    there.deliver_due()
+    assert len(there.crm.asked) == 1
+    with there.world.store.writing() as session:
+        batches.settle(session, there.world.keys, batch, result, there.world.now)
+    there.deliver_due()
+
+    assert [input_["properties"]["persona_top"] for input_ in there.inputs[2:]] == ["", ""]
+
+
+def test_a_contact_erased_while_a_batch_is_sent_is_left_out_of_its_further_requests(there, monkeypatch):
+    """A batch takes as long as its CRM. Before each request it is looked again whether the contact still is one."""
+    monkeypatch.setattr(sync, "LOOK_AGAIN_SECONDS", 0.0)
+    there.connect(identity=["record_id", "email"])
+    people = there.people(3)
+    there.named(people[0], "hubspot", "51")  # is sent in a request of its own, behind the others
+    order = []
+
+    def erase_during_the_first(asked):
+        order.append([input_["id"] for input_ in asked.body["inputs"]])
+        if len(order) == 1:
+            erase_contact(there, people[0] if len(order[0]) == 2 else people[1])
+        return hubspot(asked)
+
+    there.crm.behaviour = erase_during_the_first
+    there.step()
+
+    assert sum(map(len, order)) == 2
+    assert there.world.states.count("dropped") == 1
+
+
+def test_a_connection_disabled_while_a_batch_is_sent_gets_nothing_more(there, monkeypatch):
+    monkeypatch.setattr(sync, "LOOK_AGAIN_SECONDS", 0.0)
+    connection = there.connect(identity=["record_id", "email"])
+    there.named(there.people(2)[0], "hubspot", "51")
+
+    def disable(asked):
+        with there.world.store.writing() as session:
+            connections.change(session, there.world.settings, there.world.banks, connection, {"state": "disabled"}, there.world.now)
+        return hubspot(asked)
+
+    there.crm.behaviour = disable
+    there.step()
+
+    assert len(there.crm.asked) == 1

@@ -44,6 +44,10 @@ BAD = {
         b'{"type": "track", "userId": "zoe", "event": "a", "properties": ' + b"[" * 70 + b"]" * 70 + b"}",
         "not_storable",
     ),
+    "nested more deeply than can be read": (
+        b'{"type": "track", "userId": "zoe", "event": "a", "properties": {"\\"]}": ' + b'{"a": [' * 5000 + b"]}" * 5000 + b"}}",
+        "not_storable",
+    ),
     "33 kB": (json.dumps({"type": "track", "userId": "zoe", "event": "a", "x": "é" * 17_000}).encode(), "not_storable"),
     "an id of 65 bits": (b'{"type": "track", "userId": 36893488147419103232, "anonymousId": "b", "event": "a"}', "unusable"),
     "an id that is a list": (b'{"type": "track", "userId": ["zoe"], "anonymousId": "b", "event": "a"}', "unusable"),
@@ -135,3 +139,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(shop, pack):
     done = post(shop, pack(b" " * 50_000_000), "gzip" if pack is gzip.compress else "deflate")
 
     assert (done.status_code, done.json["message"]) == (413, "At most 4 MB are unpacked.")
+
+
+@pytest.mark.parametrize("nested", [b"[" * 120_000 + b"]" * 120_000, b"[" * 5000 + b"]" * 4999, b"[" * 5000 + b"}" * 5000, b'["' * 5000])
+def test_nesting_that_is_no_json_or_too_much_to_scan_refuses_the_batch(shop, nested):
+    """What is a message and what is not cannot be told any more."""
+    body = b'{"batch": [' + (GOOD % 1).encode() + b', {"type": "page", "userId": "zoe", "properties": ' + nested + b"}]}"
+
+    assert post(shop, body).status_code == 400
+    assert events(shop) == 0

@@ -1,11 +1,14 @@
 """Merging and erasing contacts publish their events in order, whatever was pending or in flight (fault list, rows 35 and 36)."""
 
+import pytest
 from sqlmodel import select
 
 from survey_service.contacts import erasure, merging
 from survey_service.contacts.directory import find
+from survey_service.outbox import messages
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery
+from survey_service.webhooks.retry import LEASE
 from tests.survey_service.webhooks.world import OK, failure
 
 EVERYTHING = ()
@@ -100,3 +103,68 @@ def test_an_erased_contact_is_a_tombstone_without_content(world):
 
     assert tombstone.erased_at is not None
     assert (tombstone.email, tombstone.email_sha256, tombstone.attributes, tombstone.consent) == (None, None, {}, {})
+
+
+@pytest.mark.parametrize("outcome", [OK, failure(), None], ids=["delivered", "failed", "not sent"])
+def test_the_erasure_waits_for_the_message_that_is_being_sent(world, outcome):
+    """Two requests at once could overtake each other, and nothing about a contact may arrive behind its erasure."""
+    for _ in range(2):
+        world.endpoint("every_answer", EVERYTHING)
+    contact = world.contact("crm-42")
+    world.store_belief(contact, 0.3)
+    in_flight = world.claim()
+
+    erase(world, "crm-42")
+
+    [at_once] = world.deliver_due()  # to the endpoint to which nothing was being sent
+    assert world.deliver_due() == []
+    world.record_results(in_flight, *([outcome] if outcome else []))
+    [waited] = world.deliver_due()
+    assert [sent.message["type"] for sent in (at_once, waited)] == [ERASED, ERASED]
+
+
+def test_the_erasure_waits_for_a_dead_worker_as_long_as_its_lease(world):
+    world.endpoint("every_answer", EVERYTHING)
+    world.store_belief(world.contact("crm-42"), 0.3)
+    world.claim()
+
+    erase(world, "crm-42")
+    world.forward(seconds=LEASE.total_seconds() - 1)
+    assert world.deliver_due() == []
+    world.forward(seconds=2)
+
+    assert [sent.message["type"] for sent in world.deliver_due()] == [ERASED]
+
+
+def test_a_result_that_comes_after_the_lease_ends_no_wait_for_a_later_attempt(world):
+    """A worker that was held up longer than its lease does not release what waits for another worker's attempt."""
+    world.endpoint("every_answer", EVERYTHING)
+    world.store_belief(world.contact("crm-42"), 0.3)
+    late = world.claim()
+    world.forward(seconds=LEASE.total_seconds() + 2)
+    present = world.claim()
+
+    erase(world, "crm-42")
+    world.record_results(late, OK)
+    assert world.deliver_due() == []
+    world.record_results(present, OK)
+
+    assert [sent.message["type"] for sent in world.deliver_due()] == [ERASED]
+
+
+def test_what_is_left_after_a_withdrawal_waits_for_the_message_with_the_answers(world):
+    """The message that is being sent has the withdrawn answers; the receiver gets the one without them behind it."""
+    world.endpoint("every_answer")
+    contact = world.contact("crm-42")
+    world.store_belief(contact, 0.3)
+    in_flight = world.claim()
+
+    with world.store.writing() as session:
+        person = session.get_one(Contact, contact, with_for_update=True)
+        messages.drop_answers(session, person, "cars", world.now)
+        world.store_belief_in(session, contact, 0.5)
+        messages.wait_for_dropped(session, person, world.now)
+    assert world.deliver_due() == []
+    world.record_results(in_flight, OK)
+
+    assert [sent.data["probabilities"]["driver"] for sent in world.deliver_due()] == [0.5]

@@ -102,6 +102,8 @@ BODIES = [
         {"answers.1.value"},
     ),
     ("x" * (64 * 1024 + 1), 413, "body_too_large", None),
+    (r'{"half of an emoji \ud83d": 1, "half of an emoji \ud83d": 2}', 400, "malformed_body", None),
+    (r'{"half of an emoji \ud83d": NaN}', 400, "malformed_body", {"half of an emoji ?"}),
 ]
 
 

@@ -45,3 +45,13 @@ def test_every_fault_of_a_body_is_named_with_its_path():
         read_json(b'{"batch": [{"a": NaN}, {"b": 1, "b": 2}, {"c": [1e999]}]}')
 
     assert [error["path"] for error in refused.value.errors] == ["batch.0.a", "batch.1.b", "batch.2.c.0"]
+
+
+@pytest.mark.parametrize("text", [r'{"a\ud800": 1, "a\ud800": 2}', r'{"\udfff": [NaN]}', r'{"a\ud800": {"b": 1, "b": 2}}'])
+def test_a_fault_is_named_in_words_that_a_response_can_have(text):
+    """Half of an emoji in a name that is quoted made the error unwritable."""
+    with pytest.raises(MalformedBody) as refused:
+        read_json(text.encode())
+
+    assert refused.value.detail.encode()
+    assert [error["path"].encode() for error in refused.value.errors]

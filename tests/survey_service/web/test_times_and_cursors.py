@@ -44,7 +44,7 @@ def test_every_time_of_the_api_is_read_to_the_ends_of_the_calendar_or_named(serv
     respondent(service, "crm-1", owns="yes")
     endpoint = service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook"}).json["id"]
     times_in_queries, times_in_bodies = sorted(queries(document)), sorted(bodies(document))
-    assert {name for _, name in times_in_queries} == {"updated_since", "after"}
+    assert {name for _, name in times_in_queries} == {"updated_since"}
     assert {name for _, name in times_in_bodies} == {"since", "from", "to"}
 
     for time, status in ((FIRST, 200), (LAST, 200), (BEFORE_FIRST, 422), (AFTER_LAST, 422)):
@@ -62,9 +62,32 @@ def test_every_time_of_the_api_is_read_to_the_ends_of_the_calendar_or_named(serv
 @pytest.mark.parametrize("moment", [BEFORE_FIRST, AFTER_LAST, "yesterday"])
 def test_a_cursor_whose_time_is_none_is_refused(service, moment):
     """Cursors are plain text in disguise, so a caller can write any."""
-    refused = service.call("GET", f"/api/v1/contacts?after={cursor(moment, 'con_x', 'cars')}")
+    respondent(service, "crm-1")
+    for path, after in (
+        ("contacts", cursor(moment, "con_x", "cars")),
+        ("contacts/crm-1/timeline", cursor(moment, "answer", "1")),
+        ("contacts/crm-1/timeline", quote(f"{moment}:")),
+    ):
+        refused = service.call("GET", f"/api/v1/{path}?after={after}")
+        assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "after"), path
+
+
+@pytest.mark.parametrize("place", [("answers", "1"), ("answer", "x"), ("answer", "9" * 30), ("link_opened", "lnk_1"), ("answer",)])
+def test_a_cursor_of_the_timeline_that_names_no_entry_is_refused(service, place):
+    respondent(service, "crm-1")
+
+    refused = service.call("GET", f"/api/v1/contacts/crm-1/timeline?after={cursor(FIRST, *place)}")
 
     assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, "after")
+
+
+def test_the_timeline_still_takes_a_time_as_its_cursor(service):
+    """A client may hold one from before, and what is older than it comes next."""
+    respondent(service, "crm-1", owns="yes")
+    path = "/api/v1/contacts/crm-1/timeline?after="
+
+    assert service.call("GET", path + quote(service.clock().isoformat())).json["items"] == []
+    assert len(service.call("GET", path + quote(LAST)).json["items"]) == 2
 
 
 def test_a_cursor_with_a_nul_character_is_refused(service):

@@ -106,6 +106,7 @@ def test_jitter_out_of_range_is_refused(jitter):
         ("-0.5", 0 * SECOND),
         ("1.5", 2 * SECOND),
         ("120.0", 120 * SECOND),
+        (" 120\x1c", 120 * SECOND),
         ("Fri, 31 Dec 9999 23:59:59 -1400", LONGEST),
         ("9" * 5000, LONGEST),
         ("٣", None),

@@ -1,0 +1,107 @@
+"""What two receivers saw of each contact: one of webhooks, and a CRM that is written to. Both fail now and then."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, NamedTuple
+
+from standardwebhooks import Webhook
+
+from tests.fleet import UPDATED, Ledger, keeping
+from tests.survey_service.crm.fake_crm import Answer, Asked, crm
+
+MERGED, ERASED = "contact.merged", "contact.erased"
+TEMPLATE = {"body": {"contact": "{{contact_id}}", "sequence": "{{persona_seq}}"}}
+GRACE_SECONDS = 5.0
+"""A request that was under way when an erasure was acknowledged arrives a moment later. One that comes after this was sent later."""
+
+
+class Arrival(NamedTuple):
+    """A message as a receiver got it. `names` are the external ids in it, `at` is of the monotonic clock."""
+
+    receiver: str
+    kind: str
+    contact: str
+    sequence: int | None
+    at: float
+    was_taken: bool
+    names: tuple[str, ...] = ()
+    gone: str | None = None  # the contact that was merged into this one
+
+
+@dataclass
+class Witness(Ledger):
+    """The ledger of the webhooks, and everything that arrived at either receiver in its order."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    crm_url: str = ""
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        at, message = monotonic(), Webhook(self.secret).verify(body, headers)
+        data = message["data"]
+        status = super().take(headers, body)
+        names = tuple(item["id"] for item in data["contact"]["external_ids"])
+        gone = data["merged"]["id"] if message["type"] == MERGED else None
+        was_taken = status < 300
+        self.arrivals.append(Arrival("webhooks", message["type"], data["contact"]["id"], data["sequence"], at, was_taken, names, gone))
+        return status
+
+    def write(self, asked: Asked) -> Answer:
+        """Take a record as the CRM does."""
+        body = json.loads(asked.raw)
+        with self.lock:
+            was_taken = self.dice.random() >= self.errors
+        kind = ERASED if body["sequence"] is None else UPDATED
+        self.arrivals.append(Arrival("crm", kind, body["contact"], body["sequence"], monotonic(), was_taken))
+        return Answer(200 if was_taken else 500)
+
+    def of_contact(self, receiver: str) -> dict[str, list[Arrival]]:
+        found: dict[str, list[Arrival]] = defaultdict(list)
+        for arrival in sorted(self.arrivals, key=lambda arrival: arrival.at):
+            if arrival.receiver == receiver:
+                found[arrival.contact].append(arrival)
+        return found
+
+    def names_erased(self) -> dict[str, str]:
+        """Return the contact that had each of the names whose erasure the receiver of webhooks was told of."""
+        return {name: arrival.contact for arrival in self.arrivals if arrival.kind == ERASED for name in arrival.names}
+
+    def after_the_end(self, erased: dict[str, float]) -> list[str]:
+        """Return what arrived about contacts that were gone: behind their erasure or merge, or after its acknowledgement (by name)."""
+        contacts, found = self.names_erased(), []
+        acknowledged = {contacts[name]: at for name, at in erased.items() if name in contacts}
+        for receiver in ("webhooks", "crm"):
+            ended: dict[str, str] = {}
+            for arrival in sorted(self.arrivals, key=lambda arrival: arrival.at):
+                if arrival.receiver != receiver or arrival.kind == ERASED:
+                    ended |= {arrival.contact: ERASED} if arrival.receiver == receiver else {}
+                    continue
+                late = arrival.at - acknowledged.get(arrival.contact, arrival.at)
+                if arrival.contact in ended or late > GRACE_SECONDS:
+                    after = ended.get(arrival.contact, f"the acknowledged erasure, by {late:.1f} s")
+                    found.append(f"{receiver}: {arrival.kind} about {arrival.contact} after {after}")
+                if arrival.gone is not None:
+                    ended[arrival.gone] = MERGED
+        return found
+
+    def behind(self, receiver: str, contact: str, sequence: int) -> bool:
+        """Whether the last update that a receiver took about a contact is not this one."""
+        taken = [item.sequence for item in self.of_contact(receiver).get(contact, ()) if item.was_taken and item.kind == UPDATED]
+        return not taken or taken[-1] != sequence
+
+
+@contextmanager
+def witnessing(witness: Witness) -> Iterator[str]:
+    """Run both receivers. Yield the address for webhooks."""
+    with ExitStack() as stack:
+        witness.crm_url = stack.enter_context(crm(witness.write)).url
+        yield stack.enter_context(keeping(witness))
+
+
+def connection(witness: Witness, bank: str) -> dict[str, Any]:
+    """Return a connection to the CRM."""
+    given = {"kind": "http", "bank": bank, "url": f"{witness.crm_url}/write", "template": TEMPLATE}
+    return {**given, "when": "every_answer", "identity": ["external_id"]}

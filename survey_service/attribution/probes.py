@@ -52,14 +52,13 @@ def draw_probes(session: Session, bank: str, rules: Attribution, number: int, ra
     drawn = sorted(random.sample(population, min(number, len(population))))
     present = lock_present(session, drawn)
     wave = new_id("wav")
-    rows = [
-        {"contact_id": contact.id, "bank": bank, "wave": wave, "chance": len(drawn) / len(population), "drawn_at": now}
-        for contact in present.values()
-    ]
+    ids = [contact.id for contact in present.values()]
+    chance = len(drawn) / max(len(population), 1)
+    rows = [{"contact_id": contact_id, "bank": bank, "wave": wave, "chance": chance, "drawn_at": now} for contact_id in ids]
     if rows:
         session.execute(insert(Probe), rows)
     names = select(ExternalId.contact_id, ExternalId.value).where(
-        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, [row["contact_id"] for row in rows])
+        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)
     )
     by_contact = dict(session.exec(names.order_by(col(ExternalId.value).desc())).all())
     return Wave(wave, list(by_contact.values()), len(population), unreachable)

@@ -303,6 +303,21 @@ def test_a_missing_column_is_named(model, tmp_path):
     assert not (tmp_path / "o.csv").exists()
 
 
+def test_a_file_without_contacts_is_refused(model, tmp_path):
+    done = run("apply", model, "--contacts", write_csv(tmp_path / "c.csv", []), "--out", tmp_path / "o.csv")
+
+    assert (done.exit_code, done.stderr) == (1, "c.csv: has no contacts: give a line a contact\n")
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused(contacts, model, tmp_path):
+    done = run("apply", model, "--contacts", contacts, "--out", tmp_path / "nowhere" / "o.csv")
+
+    assert done.exit_code == 1
+    assert "--out: " in done.stderr
+    assert "cannot be written" in done.stderr
+
+
 def test_a_column_of_another_type_is_refused(model, tmp_path):
     path = write_csv(tmp_path / "c.csv", [[row[0], "young", *row[2:]] for row in table()])
 

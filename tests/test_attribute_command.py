@@ -198,8 +198,8 @@ def test_the_forecast_says_how_many_can_be_assigned(contacts):
 
     assert [row["accuracy"] for row in found["targets"]] == [0.6, 0.7, 0.8, 0.9]
     assert all(row["contacts"] == round(800 * row["share"]) for row in found["targets"])
-    told = run("forecast", "--contacts", contacts, "--label", "persona").stdout
-    assert "from 400 respondents, held out; of 800 contacts if they are like them" in told
+    shown = run("forecast", "--contacts", contacts, "--label", "persona").stdout
+    assert "from 400 respondents, held out; of 800 contacts if they are like them" in shown
 
 
 def test_the_report_is_one_page(contacts, tmp_path):

@@ -88,9 +88,9 @@ def run_set(people: People, figures: Figures, count: int, sizes: tuple[int, ...]
 
 
 def _unexplained(model: AttributionModel, columns: dict[str, list[str]], row: int) -> float:
-    told = explain(model, {name: values[row] for name, values in columns.items()})
-    moved = np.log2(told.vector / (1 - told.vector)) - np.log2(model.prior / (1 - model.prior))
-    return float(np.abs(moved - told.intercept - sum(told.bits.values())).max())
+    explained = explain(model, {name: values[row] for name, values in columns.items()})
+    moved = np.log2(explained.vector / (1 - explained.vector)) - np.log2(model.prior / (1 - model.prior))
+    return float(np.abs(moved - explained.intercept - sum(explained.bits.values())).max())
 
 
 def _calibration(vectors: Floats, truth: Floats) -> float:

@@ -198,8 +198,8 @@ def test_the_forecast_says_how_many_can_be_assigned(contacts):
 
     assert [row["accuracy"] for row in found["targets"]] == [0.6, 0.7, 0.8, 0.9]
     assert all(row["contacts"] == round(800 * row["share"]) for row in found["targets"])
-    told = run("forecast", "--contacts", contacts, "--label", "persona").stdout
-    assert "from 400 respondents, held out; of 800 contacts if they are like them" in told
+    shown = run("forecast", "--contacts", contacts, "--label", "persona").stdout
+    assert "from 400 respondents, held out; of 800 contacts if they are like them" in shown
 
 
 def test_the_report_is_one_page(contacts, tmp_path):
@@ -301,6 +301,21 @@ def test_a_missing_column_is_named(model, tmp_path):
     for name in ("city", "since", "job"):
         assert f'c.csv: there is no column "{name}", which the model needs: the file has external_id, age' in done.stderr
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_a_file_without_contacts_is_refused(model, tmp_path):
+    done = run("apply", model, "--contacts", write_csv(tmp_path / "c.csv", []), "--out", tmp_path / "o.csv")
+
+    assert (done.exit_code, done.stderr) == (1, "c.csv: has no contacts: give a line a contact\n")
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_an_output_that_cannot_be_written_is_refused(contacts, model, tmp_path):
+    done = run("apply", model, "--contacts", contacts, "--out", tmp_path / "nowhere" / "o.csv")
+
+    assert done.exit_code == 1
+    assert "--out: " in done.stderr
+    assert "cannot be written" in done.stderr
 
 
 def test_a_column_of_another_type_is_refused(model, tmp_path):

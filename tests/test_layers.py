@@ -61,7 +61,7 @@ KNOWS_THE_WEB = (
     *("routes.py", "events_routes.py", "pages.py", "forms.py", "health.py", "metrics.py", "app.py", "gunicorn_app.py"),
     *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "error_pages.py", "middleware.py", "rate_limit_guard.py"),
 )
-FITS_WITH_SCIKIT_LEARN = "adaptive/lookalike/fit.py"
+FITS_WITH_SCIKIT_LEARN = "adaptive/lookalike/regression.py"
 """The only file that imports scikit-learn, and only inside the functions that fit: scoring never loads it."""
 READS_THE_ENVIRONMENT = ("survey_service/cli/terminal.py", "survey_service/demo/run.py")
 

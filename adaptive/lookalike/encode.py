@@ -20,6 +20,8 @@ KINDS = ("number", "date", "category", "text")
 FEWEST_PEOPLE = 11
 """Respondents that a row of a table needs: fewer could be recognised in it, and their evidence would be noise."""
 MOST_BINS = 6
+FINE_BINS = 20
+"""Where a fit finds that six bins hide something, it cuts numbers and dates into up to so many."""
 MOST_LEVELS = 60
 MOST_TOKENS = 60
 EDGE_DIGITS = 4
@@ -150,18 +152,18 @@ class EncodedColumn:
         return EncodedColumn(self.codes[contacts], self.unknown[contacts], self.hot)
 
 
-def learn_encoding(name: str, kind: str, column: Column, date_order: str | None = None) -> Encoding:
+def learn_encoding(name: str, kind: str, column: Column, date_order: str | None = None, bins: int = MOST_BINS) -> Encoding:
     """Return the encoding of an attribute, learnt from the respondents' values.
 
-    Numbers and dates get up to six bins of equal size; categories the levels, texts the words that at least `FEWEST_PEOPLE` respondents
-    have, the sixty most frequent. Without `date_order` it is the order that reads most of the dates.
+    Numbers and dates get up to so many `bins` of equal size; categories the levels, texts the words that at least `FEWEST_PEOPLE`
+    respondents have, the sixty most frequent. Without `date_order` it is the order that reads most of the dates.
     """
     if kind not in KINDS:
         raise ValueError(f'attribute "{name}": "{kind}" is not one of {", ".join(KINDS)}')
     if kind in ("number", "date"):
         order = date_order or (best_date_order(distinct_values(column)) if kind == "date" else "ymd")
         numbers, _ = numbers_of(column, kind, order)
-        encoding = Encoding(name, kind, edges=_edges(numbers[~np.isnan(numbers)], whole=kind == "date"), date_order=order)
+        encoding = Encoding(name, kind, edges=_edges(numbers[~np.isnan(numbers)], bins, whole=kind == "date"), date_order=order)
     elif kind == "category":
         encoding = Encoding(name, kind, levels=_frequent(_category_counts(column), MOST_LEVELS))
     else:
@@ -301,13 +303,13 @@ def best_date_order(values: Sequence[object]) -> str:
     return max(DATE_ORDERS, key=lambda order: sum(not np.isnan(days_of(value, order)) for value in values))
 
 
-def _edges(numbers: Floats, *, whole: bool) -> tuple[float, ...]:
-    """Return the edges of up to `MOST_BINS` bins of about equal size with at least `FEWEST_PEOPLE` numbers each."""
+def _edges(numbers: Floats, bins: int, *, whole: bool) -> tuple[float, ...]:
+    """Return the edges of up to so many `bins` of about equal size with at least `FEWEST_PEOPLE` numbers each."""
     if not len(numbers):
         return ()
     distinct = np.unique(numbers)
-    shares = np.arange(1, MOST_BINS) / MOST_BINS
-    wanted = distinct[:-1] if len(distinct) <= MOST_BINS else np.quantile(numbers, shares, method="inverted_cdf")
+    shares = np.arange(1, bins) / bins
+    wanted = distinct[:-1] if len(distinct) <= bins else np.quantile(numbers, shares, method="inverted_cdf")
     edges: list[float] = []
     below = 0
     for edge in sorted({float(edge) if whole else float(f"{edge:.{EDGE_DIGITS}g}") for edge in wanted}):

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import entr, log_softmax, logsumexp
+from scipy.special import entr, log_softmax
 
-from adaptive.arrays import Bools, Floats, Ints
+from adaptive.arrays import Floats, Ints
 from adaptive.learning.calibration import calibration_error
 from adaptive.learning.cross_validation import assign_folds
 from adaptive.lookalike.encode import (
+    FINE_BINS,
     Column,
     EncodedColumn,
     Encoding,
@@ -27,10 +28,9 @@ from adaptive.lookalike.encode import (
     text_of,
 )
 from adaptive.lookalike.model import NATS_PER_BIT, AttributionModel
+from adaptive.lookalike.regression import choose_penalty, mean_label, regress
 from adaptive.lookalike.risk import fit_threshold
 
-PENALTIES = (1.0, 1 / 3, 1 / 10, 1 / 30, 1 / 100, 1 / 300)
-"""Values of C, the inverse strength of the penalty, from weak to strong."""
 FEWEST_LABELS = 30
 FEWEST_OF_A_PERSONA = 5
 MOST_MISSING = 0.6
@@ -39,10 +39,6 @@ LEAK = 0.8
 FEWEST_TO_BE_UNIQUE = 10
 MOST_DISTINCT = 40
 """A number of so few values is judged by each of them when leaks are sought."""
-MOST_COMPARED = 3000
-"""Respondents on whom the penalties are compared: more would hardly change the choice."""
-NEGLIGIBLE = 1e-3
-"""Beliefs below this are not rows of their own."""
 
 
 @dataclass(frozen=True)
@@ -130,26 +126,31 @@ def fit_attribution(
     if needed.labels or len(needed.personas) > len(personas) - 2:
         return _prior_only(labels, personas, prior, target, hysteresis, needed)
     taught = np.array([name not in needed.personas for name in personas])
-    base = _mean_label(labels)
+    base = mean_label(labels)
     fold_of = assign_folds(len(labels), np.random.default_rng(seed), labels.argmax(axis=1))
     encodings, encoded, left_out, gains = _choose_attributes(columns, kinds, labels, base, fold_of, allow, date_orders or {})
     if not encodings:
         return replace(_prior_only(labels, personas, prior, target, hysteresis, needed), left_out=left_out, gains=gains)
-    designs = [design_matrix(encoding, column) for encoding, column in zip(encodings, encoded, strict=True)]
-    features = np.concatenate(designs, axis=1)
-    penalty, logits = choose_penalty(features, labels, fold_of, taught, watch)
+    coarse = _Design.of(encodings, encoded)
+    penalty, logits = choose_penalty(coarse.features, labels, fold_of, taught, watch)
+    design = fine = coarse.refined(columns)
+    if fine.features.shape[1] > coarse.features.shape[1]:
+        fine_penalty, fine_logits = choose_penalty(fine.features, labels, fold_of, taught)
+        if _is_clearly_better(fine_logits, logits, labels):
+            penalty, logits = fine_penalty, fine_logits
+        else:
+            design = coarse
     exponent = fit_exponent(logits, labels, base)
     out_of_fold = tempered(logits, base, exponent)
-    coefficients, intercept = regress(features, labels, (penalty,), taught)[0]
+    coefficients, intercept = regress(design.features, labels, (penalty,), taught)[0]
     watch(1)
-    ends = np.cumsum([design.shape[1] for design in designs])[:-1]
-    made = [table_of(encoding, part) for encoding, part in zip(encodings, np.split(coefficients, ends), strict=True)]
+    made = [table_of(encoding, part) for encoding, part in zip(design.encodings, np.split(coefficients, design.ends), strict=True)]
     constant = intercept + sum(constant for _, constant in made) - np.log(base)
     bits = exponent / NATS_PER_BIT
     model = AttributionModel(
         tuple(personas),
         base,
-        tuple(encodings),
+        design.encodings,
         tuple(bits * table for table, _ in made),
         bits * (constant - constant.mean()),
         exponent,
@@ -161,22 +162,45 @@ def fit_attribution(
     return AttributionFit(model, out_of_fold, left_out, gains, needed)
 
 
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """The (N, F) features of all attributes, and the features at which the second and following attributes begin."""
+
+    encodings: tuple[Encoding, ...]
+    features: Floats
+    ends: Ints
+
+    @classmethod
+    def of(cls, encodings: Sequence[Encoding], encoded: Sequence[EncodedColumn]) -> "_Design":
+        parts = [design_matrix(encoding, column) for encoding, column in zip(encodings, encoded, strict=True)]
+        return cls(tuple(encodings), np.concatenate(parts, axis=1), np.cumsum([part.shape[1] for part in parts])[:-1])
+
+    def refined(self, columns: Mapping[str, Column]) -> "_Design":
+        """Return the design with numbers and dates cut into more bins."""
+        encodings = [
+            learn_encoding(encoding.name, encoding.kind, columns[encoding.name], encoding.date_order, FINE_BINS)
+            if encoding.is_ordered
+            else encoding
+            for encoding in self.encodings
+        ]
+        return self.of(encodings, [encode_column(encoding, columns[encoding.name]) for encoding in encodings])
+
+
+def _is_clearly_better(logits: Floats, than: Floats, labels: Floats) -> bool:
+    """Return whether a held-out log score is higher by more than one standard error of the difference (Breiman and others, 1984)."""
+    gain = (labels * (logits - than)).sum(axis=1)
+    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
 def steps_of_fit() -> int:
     """Return how many steps `fit_attribution` reports."""
     return 6
 
 
-def _mean_label(labels: Floats) -> Floats:
-    """Return the (K,) shares of the personas, with one respondent more who may be any of them."""
-    K = labels.shape[1]
-    shares: Floats = (labels.sum(axis=0) + 1 / K) / (len(labels) + 1)
-    return shares
-
-
 def _prior_only(
     labels: Floats, personas: Sequence[str], prior: Floats | None, target: float, hysteresis: float, needed: LabelsMissing
 ) -> AttributionFit:
-    base = _mean_label(labels) if prior is None else prior
+    base = mean_label(labels) if prior is None else prior
     metrics = _metrics(base, None, labels, {})
     model = AttributionModel(tuple(personas), base, (), (), np.zeros(len(personas)), 0.0, target, None, hysteresis, metrics)
     return AttributionFit(model, np.tile(base, (len(labels), 1)), (), {}, needed)
@@ -188,75 +212,6 @@ def _labels_missing(labels: Floats, personas: Sequence[str]) -> LabelsMissing:
         name: int(np.ceil(FEWEST_OF_A_PERSONA - have)) for name, have in zip(personas, of_each, strict=True) if have < FEWEST_OF_A_PERSONA
     }
     return LabelsMissing(max(FEWEST_LABELS - len(labels), 0), few)
-
-
-def regress(features: Floats, labels: Floats, penalties: Sequence[float], taught: Bools | None = None) -> list[tuple[Floats, Floats]]:
-    """Return the (F, K) coefficients and (K,) intercepts of a multinomial logistic regression at each penalty, with soft labels.
-
-    Personas that are not `taught`, (K,), or that no label names have coefficients of zero.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    used = labels if taught is None else np.where(taught, labels, 0.0)
-    rows, personas = np.nonzero(used > NEGLIGIBLE)
-    weights, design = used[rows, personas], features[rows]
-    model = LogisticRegression(warm_start=True, max_iter=1000, tol=1e-4)
-    found = []
-    with threadpool_limits(1):  # measured: on two cores the threads of BLAS make so small a fit ten times slower
-        for penalty in sorted(penalties):
-            model.set_params(C=penalty).fit(design, personas, sample_weight=weights)
-            found.append(_coefficients(model, features, _mean_label(labels)))
-    by_penalty = dict(zip(sorted(penalties), found, strict=True))
-    return [by_penalty[penalty] for penalty in penalties]
-
-
-def _coefficients(model: Any, features: Floats, shares: Floats) -> tuple[Floats, Floats]:
-    """Return (F, K) coefficients and (K,) intercepts; personas that were not fitted keep their share with the average respondent."""
-    coefficients, intercept = np.zeros((features.shape[1], len(shares))), np.log(shares)
-    known = model.classes_
-    halves = np.array([-0.5, 0.5])  # of two personas scikit-learn gives the log odds of the second
-    coefficients[:, known] = np.outer(model.coef_[0], halves) if len(known) == 2 else model.coef_.T
-    intercept[known] = model.intercept_[0] * halves if len(known) == 2 else model.intercept_
-    if len(known) < len(shares):
-        mean = logsumexp(features @ coefficients[:, known] + intercept[known], axis=1).mean()
-        intercept[known] += np.log(shares[known].sum()) - mean
-    return coefficients, intercept
-
-
-def choose_penalty(
-    features: Floats, labels: Floats, fold_of: Ints, taught: Bools, watch: Callable[[int], None] = lambda _: None
-) -> tuple[float, Floats]:
-    """Return the penalty with the best log score on held-out folds, and its (N, K) logits, out of fold.
-
-    Of more than `MOST_COMPARED` respondents the penalties are compared on so many, evenly spread over the folds.
-    """
-    if len(labels) <= MOST_COMPARED:
-        logits = held_out_logits(features, labels, fold_of, PENALTIES, taught, watch)
-        best = int((labels * logits).sum(axis=(1, 2)).argmax())
-        return PENALTIES[best], logits[best]
-    some = np.argsort(fold_of, kind="stable")[np.linspace(0, len(labels) - 1, MOST_COMPARED).astype(int)]
-    compared = held_out_logits(features[some], labels[some], fold_of[some], PENALTIES, taught)
-    penalty = PENALTIES[int((labels[some] * compared).sum(axis=(1, 2)).argmax())]
-    return penalty, held_out_logits(features, labels, fold_of, (penalty,), taught, watch)[0]
-
-
-def held_out_logits(
-    features: Floats,
-    labels: Floats,
-    fold_of: Ints,
-    penalties: Sequence[float],
-    taught: Bools,
-    watch: Callable[[int], None] = lambda _: None,
-) -> Floats:
-    """Return (penalties, N, K) logits of each respondent under the regressions that leave its fold out."""
-    logits = np.empty((len(penalties), *labels.shape))
-    for fold in range(int(fold_of.max()) + 1):
-        held_out = fold_of == fold
-        for place, (coefficients, intercept) in enumerate(regress(features[~held_out], labels[~held_out], penalties, taught)):
-            logits[place, held_out] = log_softmax(features[held_out] @ coefficients + intercept, axis=1)
-        watch(1)
-    return logits
 
 
 def fit_exponent(logits: Floats, labels: Floats, prior: Floats) -> float:

@@ -15,7 +15,8 @@ from adaptive.arrays import Floats
 FEWEST_ABOVE = 20
 """Respondents that a threshold needs above it."""
 STEP = 0.01
-LEVEL = 0.95
+LEVEL = 0.975
+"""Of one-sided bounds: the lower ends of intervals of 95 %."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def lower_bound(right: float, people: float, level: float = LEVEL) -> float:
     """Return the one-sided lower bound of a share (Clopper and Pearson, 1934); `right` may be fractional.
 
     >>> round(lower_bound(20, 20), 3), lower_bound(0, 20)
-    (0.861, 0.0)
+    (0.832, 0.0)
     """
     return float(betaincinv(right, people - right + 1, 1 - level)) if right > 0 else 0.0
 
@@ -75,7 +76,7 @@ def fit_threshold(vectors: Floats, labels: Floats, target: float) -> float | Non
     """Return the lowest confidence from which assignments are at least `target` accurate, or None.
 
     Thresholds are tested from 1 downwards; the first whose lower bound is below the target ends the search (fixed sequence testing: the
-    chance that the accuracy misses the target stays below 5 %, however many thresholds are tested).
+    chance that the accuracy misses the target stays below 2.5 %, however many thresholds are tested).
     """
     passed: float | None = None
     for coverage in risk_coverage(vectors, labels):

@@ -107,7 +107,7 @@ def apply_file(model: AttributionModel, contacts: Path, out: Path, id_column: st
             shares += vectors.sum(axis=0)
             watch(batch.done - before)
             before = batch.done
-        problems = repeated.problems()
+        problems = repeated.problems() if total else [f"{file.name}: has no contacts: give a line a contact"]
         if problems:
             raise AnswersInvalid(problems)
     return AppliedFile(total, assigned, measure_drift(model, counts), shares / max(total, 1), model.personas)

@@ -18,7 +18,7 @@ from question_bank.datasets.infer import ReadOptions, read_labels
 from question_bank.datasets.table_files import AnswersInvalid, Cells, with_decimal_points
 from question_bank.definitions import Bank
 from survey_service.analysis.attribution_apply import ID_COLUMN, Base, survey_base
-from survey_service.analysis.contact_files import ContactFile, RepeatedIds, cells_of
+from survey_service.analysis.contact_files import ContactFile, RepeatedIds, cells_of, filled_rows
 from survey_service.analysis.data_quality import ColumnQuality, DataQuality
 from survey_service.analysis.progress import progress
 
@@ -140,7 +140,6 @@ def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None
     quality = DataQuality()
     rows: list[list[str]] = []
     lines: list[int] = []
-    places = [file.header.index(name) for name in label_columns]
     with ExitStack() as stack:
         repeated = stack.enter_context(RepeatedIds(file, id_column)) if id_column is not None else None
         watch = stack.enter_context(progress("reading", file.size))
@@ -149,10 +148,10 @@ def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None
             quality.add(batch)
             if repeated is not None:
                 repeated.add(batch)
-            for row, line in enumerate(cells_of(batch)):
-                if any(line[place] for place in places):
-                    rows.append(line)
-                    lines.append(file.line(batch.first + row))
+            labelled = filled_rows(batch, label_columns)
+            if labelled:
+                rows += cells_of(batch, labelled)
+                lines += [file.line(batch.first + row) for row in labelled]
             watch(batch.done - before)
             before = batch.done
         problems = [] if repeated is None else repeated.problems()

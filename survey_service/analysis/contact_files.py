@@ -245,11 +245,26 @@ def _dictionary(values: Any) -> Dictionary:
     return Dictionary(values.dictionary.to_pylist(), values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64))
 
 
-def cells_of(batch: Batch) -> list[list[str]]:
-    """Return the rows of a batch as a CSV file would write them."""
-    return [
-        list(row) for row in zip(*([cell_text(value) for value in values.to_pylist()] for values in batch.columns.values()), strict=True)
-    ]
+def cells_of(batch: Batch, rows: Sequence[int] | None = None) -> list[list[str]]:
+    """Return the rows of a batch, or some of them, as a CSV file would write them."""
+    columns = [values if rows is None else values.take(list(rows)) for values in batch.columns.values()]
+    return [list(row) for row in zip(*([cell_text(value) for value in values.to_pylist()] for values in columns), strict=True)]
+
+
+def filled_rows(batch: Batch, columns: Sequence[str]) -> list[int]:
+    """Return the rows of a batch, from 0, that have a value in one of these columns."""
+    cells = zip(*(batch.columns[name].to_pylist() for name in columns), strict=True)
+    return [row for row, values in enumerate(cells) if any(map(cell_text, values))]
+
+
+def count_filled(values: Any) -> int:
+    """Return how many values of an Arrow array are neither null, NaN nor empty."""
+    from pyarrow import compute, types
+
+    filled = len(values) - int(values.null_count)
+    if types.is_string(values.type) or types.is_large_string(values.type):
+        return filled - int(compute.sum(compute.equal(values, "")).as_py() or 0)
+    return filled - int(compute.sum(compute.is_nan(values)).as_py() or 0) if types.is_floating(values.type) else filled
 
 
 class RepeatedIds:

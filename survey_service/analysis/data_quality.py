@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from adaptive.lookalike.encode import days_of
 from question_bank.datasets.attribute_kinds import Kind, is_possible_date
 from survey_service.analysis.answer_files import cell_text
-from survey_service.analysis.contact_files import Batch
+from survey_service.analysis.contact_files import Batch, count_filled
 
 MOST_DISTINCT = 20_000
 MOST_COMPARED = 200
@@ -57,11 +57,11 @@ class DataQuality:
         self.rows += batch.rows
         for name, values in batch.columns.items():
             counts = self.columns.setdefault(name, ColumnCounts())
-            found = Counter({cell_text(pair["values"]): pair["counts"] for pair in values.value_counts().to_pylist()})
-            empty = found.pop("", 0)
-            counts.filled += batch.rows - empty
+            counts.filled += count_filled(values)
             if counts.is_complete:
-                counts.values.update(found)
+                for pair in values.value_counts().to_pylist():
+                    counts.values[cell_text(pair["values"])] += pair["counts"]
+                counts.values.pop("", None)
                 counts.is_complete = len(counts.values) <= MOST_DISTINCT
                 if not counts.is_complete:
                     counts.values.clear()

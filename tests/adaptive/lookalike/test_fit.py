@@ -5,10 +5,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from adaptive.learning.calibration import calibration_error
-from adaptive.lookalike import fit
+from adaptive.lookalike import regression
 from adaptive.lookalike.encode import FEWEST_PEOPLE, design_matrix, encode_column, learn_encoding, table_of
-from adaptive.lookalike.fit import PENALTIES, fit_attribution, fit_exponent, log_loss, regress, tempered
+from adaptive.lookalike.fit import fit_attribution, fit_exponent, log_loss, tempered
 from adaptive.lookalike.model import score
+from adaptive.lookalike.regression import PENALTIES, regress
 from tests.adaptive.lookalike.people import KINDS, PERSONAS, one_hot, planted, take
 
 
@@ -212,8 +213,22 @@ def test_with_many_respondents_penalties_are_compared_on_some(monkeypatch):
     columns, who = planted(1200)
     everybody = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
 
-    monkeypatch.setattr(fit, "MOST_COMPARED", 400)
+    monkeypatch.setattr(regression, "MOST_COMPARED", 400)
     some = fit_attribution(columns, KINDS, one_hot(who), PERSONAS)
 
     assert some.out_of_fold.shape == (1200, 3)
     assert some.model.metrics["log_loss"] == pytest.approx(everybody.model.metrics["log_loss"], abs=0.01)
+
+
+def test_numbers_are_cut_finely_only_where_six_bins_hide_something():
+    """A persona between two close thresholds needs more bins; a smooth effect does not."""
+    rng = np.random.default_rng(8)
+    age = rng.uniform(0, 100, 600)
+    narrow = np.where((age > 40) & (age < 48), 2, rng.integers(0, 2, 600))
+    smooth = rng.binomial(2, 0.2 + 0.6 * age / 100)
+
+    found = [fit_attribution({"age": age}, {"age": "number"}, one_hot(who), PERSONAS).model.encodings[0] for who in (narrow, smooth)]
+
+    assert len(found[0].edges) > 10
+    assert len(found[1].edges) == 5
+    assert min(found[0].people[:-1]) >= FEWEST_PEOPLE

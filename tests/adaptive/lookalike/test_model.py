@@ -28,20 +28,20 @@ def test_an_explanation_adds_up_to_the_log_odds(fitted):
     vectors = score(fitted.model, columns)
 
     for row in range(50):
-        told = explain(fitted.model, {name: values[0] for name, values in take(columns, [row]).items()})
+        explained = explain(fitted.model, {name: values[0] for name, values in take(columns, [row]).items()})
 
-        assert told.vector == pytest.approx(vectors[row], abs=1e-12)
-        log_odds = np.log2(told.vector / (1 - told.vector)) - np.log2(fitted.model.prior / (1 - fitted.model.prior))
-        assert told.intercept + sum(told.bits.values()) == pytest.approx(log_odds, abs=1e-9)
+        assert explained.vector == pytest.approx(vectors[row], abs=1e-12)
+        log_odds = np.log2(explained.vector / (1 - explained.vector)) - np.log2(fitted.model.prior / (1 - fitted.model.prior))
+        assert explained.intercept + sum(explained.bits.values()) == pytest.approx(log_odds, abs=1e-9)
 
 
 def test_an_explanation_names_what_was_used(fitted):
     """Bins, categories and words; an absent attribute is missing."""
-    told = explain(fitted.model, {"age": 200, "city": "Oslo", "job": "works in sales"})
+    explained = explain(fitted.model, {"age": 200, "city": "Oslo", "job": "works in sales"})
 
-    assert told.values["age"].startswith("above ")
-    assert (told.values["city"], told.values["since"]) == ("(other)", "(missing)")
-    assert sorted(told.values["job"].split()) == ["in", "sales", "works"]
+    assert explained.values["age"].startswith("above ")
+    assert (explained.values["city"], explained.values["since"]) == ("(other)", "(missing)")
+    assert sorted(explained.values["job"].split()) == ["in", "sales", "works"]
 
 
 def test_a_model_survives_json(fitted):

@@ -15,7 +15,7 @@ def calibrated(people, rng, spread=2.0):
 
 
 def test_assignments_reach_the_wanted_accuracy():
-    """The true accuracy above the threshold misses .8 in at most 5 % of 300 samples, give or take two standard errors."""
+    """The true accuracy above the threshold misses .8 in at most 2.5 % of 300 samples, give or take two standard errors."""
     rng = np.random.default_rng(1)
     everybody, _ = calibrated(200_000, rng)
     confidence = everybody.max(axis=1)
@@ -26,7 +26,7 @@ def test_assignments_reach_the_wanted_accuracy():
             assigned += 1
             missed += confidence[confidence >= threshold].mean() < 0.8
     assert assigned > 150
-    assert missed <= 300 * 0.05 + 2 * np.sqrt(300 * 0.05 * 0.95)
+    assert missed <= 300 * 0.025 + 2 * np.sqrt(300 * 0.025 * 0.975)
 
 
 def test_the_search_ends_at_the_first_failure():
@@ -50,7 +50,7 @@ def test_a_threshold_needs_twenty_respondents():
 
 @pytest.mark.parametrize(("right", "people"), [(18, 20), (50, 60), (7.5, 30)])
 def test_the_bound_is_that_of_clopper_and_pearson(right, people):
-    assert lower_bound(right, people) == pytest.approx(beta.ppf(0.05, right, people - right + 1))
+    assert lower_bound(right, people) == pytest.approx(beta.ppf(0.025, right, people - right + 1))
 
 
 def test_coverage_grows_as_the_threshold_falls():

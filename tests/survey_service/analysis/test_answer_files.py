@@ -1,7 +1,8 @@
-"""Parquet files read as CSV files do."""
+"""Parquet files and Excel sheets read as CSV files do."""
 
 import datetime
 
+import openpyxl
 import pytest
 
 from question_bank.datasets.infer import read_dataset
@@ -64,3 +65,49 @@ def test_a_time_stamp_becomes_a_string(tmp_path):
     path = parquet(tmp_path / "a.parquet", when=days, b=list("pqpqpqpqpqpq"))
     with pytest.raises(AnswersInvalid, match='column "when": has another value on every line'):
         read_dataset(read_cells(path), path.name)
+
+
+def workbook(path, *rows):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.create_sheet("notes").append(["not", "read"])
+    book.save(path)
+    return path
+
+
+def test_a_sheet_is_read_as_its_csv_would_be(tmp_path):
+    """Numbers, dates, booleans and empty cells of the first sheet; empty rows are skipped, and rows keep their number."""
+    path = workbook(
+        tmp_path / "a.xlsx",
+        ["name", "age", "since", "owns", "rate", None],
+        ["Ann", 30, datetime.date(2020, 1, 31), True, 2.5],
+        [None] * 5,
+        [" Bob ", None, datetime.datetime(2021, 2, 1, 12, 30), False, 3.0],
+    )
+
+    cells = read_cells(path)
+
+    assert cells.header == ["name", "age", "since", "owns", "rate"]
+    assert cells.rows == [["Ann", "30", "2020-01-31", "true", "2.5"], ["Bob", "", "2021-02-01 12:30:00", "false", "3"]]
+    assert [cells.at(row) for row in range(2)] == ["a.xlsx:2", "a.xlsx:4"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "has no answers"),
+        ([["a", "b"]], "has no answers"),
+        ([["a", "b"], [1, 2, 3], [4, 5, 6]], "a.xlsx:2: has cells beyond the last column that has a name"),
+    ],
+)
+def test_an_unusable_sheet_is_refused(tmp_path, rows, words):
+    with pytest.raises(AnswersInvalid, match=words):
+        read_cells(workbook(tmp_path / "a.xlsx", *rows))
+
+
+def test_a_file_that_is_no_workbook_is_refused(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"a,b\n1,2\n")
+
+    with pytest.raises(AnswersInvalid, match="is not a readable workbook"):
+        read_cells(tmp_path / "a.xlsx")

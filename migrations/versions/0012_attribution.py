@@ -35,6 +35,9 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("rescored_until", MOMENT, nullable=False),
+        sa.Column("gain", JSON, nullable=True),
+        sa.Column("is_used", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("measured_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attribution_model")),
     )
     op.create_index(op.f("ix_attribution_model_bank"), "attribution_model", ["bank"])

@@ -61,7 +61,18 @@ def run_view(session: Session, run: AttributionRun, *, detailed: bool = False) -
     if not detailed:
         return view
     model = session.get(AttributionModelRow, run.model_id) if run.model_id else None
-    found = None if model is None else {"id": model.id, "bank_version": model.bank_version, "personas": model.personas, **model.metrics}
+    found = (
+        None
+        if model is None
+        else {
+            "id": model.id,
+            "bank_version": model.bank_version,
+            "personas": model.personas,
+            **model.metrics,
+            "gain": model.gain,
+            "is_used": model.is_used,
+        }
+    )
     return {**view, "model": found}
 
 

@@ -105,7 +105,9 @@ def _attributed(session: Session, contact_ids: Sequence[str], bank: CompiledBank
     if bank.bank.attribution is None or not contact_ids:
         return {}
     rows = select(Attribution.contact_id, Attribution.vector, Attribution.run_id, AttributionModelRow.personas)
-    mine = rows.join(AttributionModelRow).where(Attribution.bank == bank.bank.id, is_one_of(session, Attribution.contact_id, contact_ids))
+    mine = rows.join(AttributionModelRow).where(
+        AttributionModelRow.is_used, Attribution.bank == bank.bank.id, is_one_of(session, Attribution.contact_id, contact_ids)
+    )
     found = {}
     for contact_id, vector, run, personas in session.exec(mine):
         if set(personas) == set(bank.personas):

@@ -1,4 +1,4 @@
-"""The two opt-outs of an email: "this is not me", and "do not ask me again"."""
+"""The opt-outs of an email: "this is not me", "do not ask me again", and "no profile of me"."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from survey_service.belief.belief import store_belief
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
 from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
+from survey_service.outbox.crossings import withdraw
 from survey_service.outbox.messages import next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import is_one_of
@@ -23,6 +24,15 @@ def stop_asking(session: Session, link: Link, now: datetime) -> None:
     contact = _lock_contact(session, link)
     contact.consent = {**contact.consent, "asking": False, "recorded_at": now.isoformat()}
     contact.updated_at = now
+    session.add(contact)
+
+
+def stop_profiling(session: Session, link: Link, now: datetime) -> None:
+    """Record that the contact objects to a profile, and delete what was derived from other data than answers."""
+    contact = _lock_contact(session, link)
+    contact.consent = {**contact.consent, "profiling": False, "recorded_at": now.isoformat()}
+    contact.priors, contact.updated_at = {}, now
+    withdraw(session, contact, "objection", now)
     session.add(contact)
 
 

@@ -73,7 +73,7 @@ def act(token: str) -> Response:
     p, button = parts(), request.form.get("act")
     with p.store.reading() as session:
         link, target = find_link(session, LinkTokens(p.keys), token, p.now())
-    if button in ("not_me", "leave_alone"):
+    if button in OPT_OUTS:
         return _opt_out(p, token, button)
     if "to" in request.form:
         return _in_other_language(p, link, target)
@@ -149,12 +149,18 @@ def _opt_out(p: Parts, token: str, button: str) -> Response:
         link, _ = find_link(session, LinkTokens(p.keys), token, p.now(), lock=True)
         if button == "not_me":
             opt_out.unlink_wrong_recipient(session, p.banks, link, p.now())
+        elif button == "no_profile":
+            opt_out.stop_profiling(session, link, p.now())
         else:
             opt_out.stop_asking(session, link, p.now())
         return link
 
     link = p.transact(opt_out_in)
-    return _message(link.language, strings(link.language)["not_me_done" if button == "not_me" else "alone_done"], 200)
+    return _message(link.language, strings(link.language)[OPT_OUTS[button]], 200)
+
+
+OPT_OUTS = {"not_me": "not_me_done", "leave_alone": "alone_done", "no_profile": "profile_done"}
+"""The buttons of the page to leave by, and the words that confirm each."""
 
 
 def _question_of_form(p: Parts, link: Link) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
+from survey_service.attribution.gain import measure_gains
 from survey_service.attribution.runs import rescore_changed
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
@@ -55,6 +56,8 @@ class Maintenance:
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
         with contained("contacts that changed"):
             found |= rescore_changed(store, banks, self.clock())
+        with contained("gains of attribution"):
+            measure_gains(store, banks, self.clock())
         with contained("expired sessions"):
             found |= bool(expire_sessions(store, banks, self.clock(), self.faults))
         return found

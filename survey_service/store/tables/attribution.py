@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, text, true
 from sqlmodel import Field, SQLModel
 
 from survey_service.store.tables.columns import json_column, moment
@@ -24,6 +24,9 @@ class AttributionModelRow(SQLModel, table=True):
     fingerprint: str
     created_at: datetime = moment()
     rescored_until: datetime = moment()  # contacts that changed before this are scored
+    gain: dict[str, Any] | None = json_column(nullable=True)  # what it told in sessions that began without it
+    is_used: bool = Field(default=True, sa_column_kwargs={"server_default": true()})  # whether sessions begin with it
+    measured_at: datetime | None = moment(nullable=True)
 
 
 class AttributionRun(SQLModel, table=True):

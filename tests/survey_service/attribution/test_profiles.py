@@ -85,3 +85,19 @@ def test_the_export_has_the_result_its_reasons_and_the_run(base):
     export = base.service.call("GET", "/api/v1/contacts/c300/export").json
     assert export["contact"]["attribution"]["cars"]["run"] == run["id"]
     assert export["contact"]["attribution"]["cars"]["why"]
+
+
+def test_a_contact_objects_by_the_link_in_its_email(base):
+    """The page to leave by has a button for it, in the language of the email."""
+    base.run()
+    body = {"survey": "all", "contacts": [{"external_id": "c300", "language": "fr"}]}
+    link = base.service.call("POST", "/api/v1/links", body).json["items"][0]
+    path = link["leave"].removeprefix("http://127.0.0.1:8000")
+    page = base.service.client.get(path).text
+    assert "Pas de profil de moi" in page
+
+    done = base.service.client.post(path, data={"act": "no_profile"})
+
+    assert "Nous ne déduisons plus rien de vous." in done.text
+    assert base.attribution("c300") is None
+    assert base.contact("c300")["consent"]["profiling"] is False

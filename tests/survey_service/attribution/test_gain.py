@@ -1,0 +1,55 @@
+"""What a model gains is measured on the sessions that began without it; one that misleads is switched off."""
+
+import pytest
+
+from survey_service.attribution import gain
+from survey_service.belief import priors
+from tests.survey_service.contacts.people import respondent
+
+ANSWERED = range(100, 180)
+
+
+@pytest.fixture
+def halves(base, monkeypatch):
+    """Let every second session begin without the model, so that a test needs few of them."""
+    monkeypatch.setattr(priors, "HOLD_OUT", 2)
+    return base
+
+
+def answer(base, name: str, owns: str) -> None:
+    person = respondent(base.service, name, owns=owns)
+    assert person.post("finish", {}).status_code == 200
+
+
+def measured(base, run):
+    base.service.clock.forward(hours=2)
+    gain.measure_gains(base.service.parts.store, base.service.parts.banks, base.service.clock())
+    return base.read(run["id"])["model"]
+
+
+def test_the_gain_is_measured_on_held_out_sessions(halves):
+    """It has an interval, and is above 0 where attributes tell something."""
+    run = halves.run()
+    for number in ANSWERED:
+        answer(halves, f"c{number}", "yes" if number % 2 == 0 else "no")
+    model = measured(halves, run)
+
+    assert 20 <= model["gain"]["sessions"] <= 60
+    assert model["gain"]["low"] < model["gain"]["nats"] < model["gain"]["high"]
+    assert model["gain"]["nats"] > 0
+    assert model["is_used"] is True
+
+
+def test_a_model_that_misleads_is_not_used_any_more(halves, monkeypatch):
+    """Sessions begin with the bank's prior again."""
+    monkeypatch.setattr(gain, "FEWEST_SESSIONS", 20)
+    run = halves.run()
+    vectors = {item["external_id"]: item["vector"] for item in halves.beliefs(run["id"])}
+    for number in ANSWERED:  # they answer against their attributes
+        answer(halves, f"c{number}", "no" if vectors[f"c{number}"]["driver"] > 0.5 else "yes")
+    model = measured(halves, run)
+
+    assert model["gain"]["nats"] < -0.01
+    assert model["is_used"] is False
+    for number in range(300, 310):
+        assert respondent(halves.service, f"c{number}", owns="yes").belief()["driver"] == pytest.approx(0.9 / 1.3)

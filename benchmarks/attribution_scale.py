@@ -1,9 +1,10 @@
 """Attribution of many contacts, Parquet to Parquet: CPU against scikit-learn's own pipeline and DuckDB, and memory as the base grows.
 
-    PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_scale.py                       # 10^5 and 10^6 contacts
-    PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_scale.py --sizes 1000000 10000000
+    PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_scale.py                       # 10^6 and 10^7 contacts
+    PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_scale.py --sizes 100000
 
-Every way runs in a process of its own, with 20 attributes and five personas; imports are not counted. Ratios hold where times do not.
+Every way runs in a process of its own, with 20 attributes and five personas; imports are not counted. Ratios hold where times do not. They
+are of the first size; with the others only the kernel runs, for its memory.
 """
 
 import argparse
@@ -176,13 +177,13 @@ def rounds(sizes: list[int], folder: Path, ways: list[str]) -> Iterator[tuple[in
     for size in sizes:
         source = folder / f"{size}.parquet"
         write_contacts(source, size)
-        for way in ways:
+        for way in ways if size == sizes[0] else ways[:1]:
             yield (size, way, *measure(way, model, source, folder / f"{size}.{way}.parquet"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", nargs="*", type=int, default=[100_000, 1_000_000])
+    parser.add_argument("--sizes", nargs="*", type=int, default=[1_000_000, 10_000_000])
     parser.add_argument("--ways", nargs="*", default=list(WAYS))
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--child", nargs=4)
@@ -196,16 +197,13 @@ def main() -> None:
         for size, way, seconds, megabytes in rounds(options.sizes, folder, options.ways):
             found[size, way] = seconds, megabytes
             print(f"{size:>10}  {way:<8}{seconds:>8.2f}{megabytes:>8.0f}", flush=True)
-        last = options.sizes[-1]
+        first, last = options.sizes[0], options.sizes[-1]
         bounds = {"sklearn": 0.5, "duckdb": 1.0}
         for way in options.ways[1:]:
-            print(f"kernel / {way:<8} CPU at {last:<10}{found[last, 'kernel'][0] / found[last, way][0]:6.2f}  <= {bounds[way]}")
+            print(f"kernel / {way:<8} CPU at {first:<10}{found[first, 'kernel'][0] / found[first, way][0]:6.2f}  <= {bounds[way]}")
         if len(options.sizes) > 1:
-            print(
-                f"memory at {last} / {options.sizes[-2]}    {found[last, 'kernel'][1] / found[options.sizes[-2], 'kernel'][1]:6.2f}  <= 1.1"
-            )
+            print(f"memory at {last} / {first}    {found[last, 'kernel'][1] / found[first, 'kernel'][1]:6.2f}  <= 1.1")
         if "duckdb" in options.ways:
-            first = options.sizes[0]
             apart = agreement(folder / f"{first}.kernel.parquet", folder / f"{first}.duckdb.parquet")
             print(f"kernel and DuckDB differ by at most    {apart:.1e}  <= 1e-12")
 

@@ -119,7 +119,7 @@ def fit_attribution(
         P(persona) from the answers of each respondent, rows adding up to 1.
     allow : attributes that may explain more than `LEAK` of the label.
     prior : (K,) array
-        Of a model that is its prior only; otherwise the mean of the labels is used.
+        Of a model that is its prior only, in any scale; otherwise the mean of the labels is used.
     watch : called with the number of steps done, `steps_of_fit()` in all.
     """
     needed = _labels_missing(labels, personas)
@@ -200,7 +200,7 @@ def steps_of_fit() -> int:
 def _prior_only(
     labels: Floats, personas: Sequence[str], prior: Floats | None, target: float, hysteresis: float, needed: LabelsMissing
 ) -> AttributionFit:
-    base = mean_label(labels) if prior is None else prior
+    base = mean_label(labels) if prior is None else prior / prior.sum()
     metrics = _metrics(base, None, labels, {})
     model = AttributionModel(tuple(personas), base, (), (), np.zeros(len(personas)), 0.0, target, None, hysteresis, metrics)
     return AttributionFit(model, np.tile(base, (len(labels), 1)), (), {}, needed)

@@ -160,7 +160,7 @@ def test_with_too_few_labels_the_model_is_its_prior(counts, needed):
     columns, _ = planted(len(who))
     prior = np.array([0.2, 0.3, 0.5])
 
-    done = fit_attribution(columns, KINDS, one_hot(who), PERSONAS, prior=prior)
+    done = fit_attribution(columns, KINDS, one_hot(who), PERSONAS, prior=10 * prior)
 
     assert (done.needed.labels, dict(done.needed.personas)) == needed
     assert done.is_prior_only

@@ -1,7 +1,8 @@
 """What a model tells in surveys, measured on the sessions that began without it, by lot. A model that misleads is not used any more.
 
-The gain is the mean of ``sum_k r_k (log p_k - log b_k)`` over these sessions, in nats: r is the belief from the answers under the bank's
-prior b, p what the model says. The other sessions cannot measure it, because their beliefs began with p.
+The gain is the log score of their answers, in nats: the mean of ``log P(answers | p) - log P(answers | b)``, with p what the model says and b
+the bank's prior. With r, the belief from the answers under b, that is ``log sum_k r_k p_k / b_k``. The questions of the other sessions were
+chosen under p, so that they cannot measure it.
 """
 
 from datetime import datetime, timedelta
@@ -85,7 +86,7 @@ def _gains(session: Session, bank: CompiledBank, row: AttributionModelRow, now: 
         if item.contact_id in vectors and any(observed.value is not None for observed in given.get(item.id, ())):
             belief = believe(bank.tables, bank.evidence(given[item.id]))[0]
             stated = unpack(vectors[item.contact_id])[order]
-            gains.append(float(belief @ (np.log(stated) - np.log(prior))))
+            gains.append(float(np.log(belief @ (stated / prior))))
     return gains
 
 

@@ -28,7 +28,7 @@ from survey_service.clock import Clock
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox.crossings import has_subscribers, publish_completed
 from survey_service.outbox.events import completed_facts
-from survey_service.outbox.pending_work import next_run
+from survey_service.outbox.pending_work import SETTLED_AFTER, next_run
 from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import is_one_of
 from survey_service.store.faults import FAULT, contained
@@ -295,9 +295,13 @@ def _rescore(banks: Banks, model_id: str, now: datetime, session: Session) -> No
     run = session.exec(select(AttributionRun).where(AttributionRun.model_id == model_id, AttributionRun.state == "done")).one()
     compiled, _ = banks.latest(session, row.bank)
     changed = session.execute(_changed(session, model_id, now, RESCORED_AT_ONCE)).all()
-    if not changed or compiled.bank.attribution is None:
+    if not changed:
         return
     last = changed[-1].updated_at
+    if compiled.bank.attribution is None:  # it was taken out of the bank
+        row.rescored_until = last
+        session.add(row)
+        return
     publishes = has_subscribers(session)
     scorer = Scorer(row.bank, row.bank_version, compiled.bank.attribution, row.id, model_of(session, row.id), run.id, publishes)
     after = ""
@@ -321,8 +325,6 @@ def _changed(session: Session, model_id: str, now: datetime, limit: int) -> Any:
 
 
 RESCORED_AT_ONCE = 200
-SETTLED_AFTER = timedelta(seconds=5)
-"""A change is looked at after so long: by then the transactions of that moment are committed."""
 
 
 def _present() -> tuple[Any, Any]:

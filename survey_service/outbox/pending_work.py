@@ -1,6 +1,6 @@
 """Statements that find work for the maintenance process, without a lock and without the libraries that the work itself needs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -9,8 +9,8 @@ from sqlmodel import col
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox.debounce import IDLE
 from survey_service.store.session import Store
-from survey_service.store.tables.attribution import AttributionRun
-from survey_service.store.tables.core import SurveySession
+from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
+from survey_service.store.tables.core import Contact, SurveySession
 from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
@@ -19,10 +19,10 @@ ENOUGH_WAITING = 200
 
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether there is an idle session, an event of a source or of the intake, a contact to resync, or an expired secret."""
+    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, or an expired secret."""
     with store.reading() as session:
         inbound = next_inbound_event(now).with_only_columns(col(InboundEvent.id))
-        looks = (idle_sessions(now).limit(1), inbound, next_resync(), due_batches(now).limit(1))
+        looks = (idle_sessions(now).limit(1), inbound, next_resync(), due_batches(now).limit(1), changed_contacts(now))
         if any(session.execute(look).first() is not None for look in looks):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
@@ -34,6 +34,23 @@ def is_any_connection(store: Store) -> bool:
     with store.reading() as session:
         active = select(col(Connection.endpoint_id)).join(Endpoint).where(col(Endpoint.state) == "active")
         return session.execute(active.limit(1)).first() is not None
+
+
+SETTLED_AFTER = timedelta(seconds=5)
+"""A change of a contact is looked at after so long: by then the transactions of that moment are committed."""
+
+
+def changed_contacts(now: datetime) -> Select[Any]:
+    """Select the banks of which some contact has changed since attribution has scored it."""
+    done = select(col(AttributionModelRow.bank), func.max(col(AttributionModelRow.rescored_until)).label("until"))
+    of_runs = done.join(AttributionRun).where(col(AttributionRun.state) == "done").group_by(col(AttributionModelRow.bank)).subquery()
+    changed = select(col(Contact.id)).where(
+        col(Contact.updated_at) > of_runs.c.until,
+        col(Contact.updated_at) <= now - SETTLED_AFTER,
+        col(Contact.erased_at).is_(None),
+        col(Contact.merged_into).is_(None),
+    )
+    return select(of_runs.c.bank).where(changed.exists()).limit(1)
 
 
 def is_any_run(store: Store, now: datetime) -> bool:

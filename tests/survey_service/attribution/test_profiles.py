@@ -2,7 +2,11 @@
 
 import pytest
 
+from question_bank.files.load import read_bank
+from survey_service.banks.publishing import publish
+from survey_service.outbox import pending_work
 from tests.survey_service.contacts.people import everything
+from tests.survey_service.service import BANK
 
 
 @pytest.mark.parametrize(("consent", "scored"), [("required", [True, False, False]), ("objection", [True, True, False])])
@@ -42,6 +46,22 @@ def test_a_contact_that_changes_is_scored_again(base):
     assert after["vector"]["family"] > before["family"]
     assert after["run"] == run["id"]
     assert base.attribution("new")["vector"]["family"] > 0.5
+
+
+def test_the_worker_looks_for_contacts_that_changed(base):
+    """It starts its maintenance for them, also for a bank that has no attribution any more, and is done after one look."""
+    base.run()
+    store, clock = base.service.parts.store, base.service.clock
+    assert not pending_work.is_any(store, clock())
+    clock.forward(minutes=1)
+    base.service.call("PUT", "/api/v1/contacts/c300", {"attributes": {"city": "Nantes"}})
+    clock.forward(seconds=6)
+    assert pending_work.is_any(store, clock())
+
+    with store.writing() as session:
+        publish(session, read_bank(BANK), clock())
+    base.maintain()
+    assert not pending_work.is_any(store, clock())
 
 
 def test_a_refusal_ends_the_profile_at_once(base):

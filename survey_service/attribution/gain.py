@@ -1,8 +1,8 @@
 """What a model tells in surveys, measured on the sessions that began without it, by lot. A model that misleads is not used any more.
 
-The gain is the log score of their answers, in nats: the mean of ``log P(answers | p) - log P(answers | b)``, with p what the model says and b
-the bank's prior. With r, the belief from the answers under b, that is ``log sum_k r_k p_k / b_k``. The questions of the other sessions were
-chosen under p, so that they cannot measure it.
+The gain is the log score of their answers, in nats: the mean of ``log P(answers | p) - log P(answers | b)``, with p what the model says
+and b the bank's prior. With r, the belief from the answers under b, that is ``log sum_k r_k p_k / b_k``. The questions of the other
+sessions were chosen under p, so that they cannot measure it.
 """
 
 from datetime import datetime, timedelta

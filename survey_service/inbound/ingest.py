@@ -164,12 +164,13 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
 def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], locked: Sequence[Contact], now: datetime) -> None:
     """Infer and publish the belief of every contact for whom a new event is a signal. All of them are among `locked`."""
     by_id, ids = {contact.id: contact for contact in locked}, sorted(set(new_events.values()))
+    endpoints = publish.all_endpoints(session) if ids else []
     for bank, version in banks.newest(session) if ids else []:
         seen = signal_events(session, ids, bank, now)
         changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]
         contacts = [by_id[contact_id] for contact_id in sorted(changed)]
         for contact, inferred in zip(contacts, infer_beliefs(session, contacts, bank, version, now), strict=True):
-            publish.store_and_publish(session, contact, inferred, "signal", now)
+            publish.store_and_publish(session, contact, inferred, "signal", now, endpoints=endpoints)
 
 
 def has_crm_id(session: Session, contact: Contact) -> bool:

@@ -38,20 +38,28 @@ def store_and_publish(
     ended: bool = False,
     always: bool = False,
     lane: str = INTERACTIVE,
+    endpoints: Sequence[Endpoint] | None = None,
 ) -> BeliefChange:
-    """Store an inferred belief, publish the change and return it. With `always` a change too small for a message is published as well."""
+    """Store an inferred belief, publish the change and return it. With `always` a change too small for a message is published as well.
+
+    `endpoints` are those of `all_endpoints`, where the caller stores many beliefs.
+    """
+    known = all_endpoints(session) if endpoints is None else endpoints
     sequence = next_sequence(session, contact, after=inferred.previous)
-    change = store_belief(session, contact, inferred, sequence, reason, now)
-    publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane)
+    change = store_belief(session, contact, inferred, sequence, reason, now, explain=bool(known))
+    if known:
+        publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane, known)
     return change
 
 
-def publish_belief_change(session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE) -> None:
+def publish_belief_change(
+    session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE, known: Sequence[Endpoint] | None = None
+) -> None:
     """Publish a change of the belief to every subscriber. `ended` means that no further change will come from this survey.
 
     `lane` is bulk for a change of the whole base, which an endpoint may not subscribe to.
     """
-    endpoints = reachable_endpoints(session, change.contact, lane)
+    endpoints = reachable_endpoints(session, change.contact, lane, known)
     _publish_update(session, endpoints, change, ended, now, lane)
     _publish_decision(session, endpoints, change, ended, now, lane)
 
@@ -100,7 +108,7 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
 
 def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
     """Publish that `contact` is also the contact that was known as `gone`. Later messages about the contact come after this one."""
-    resync.mark(session, _unreachable(_endpoints(session)), gone["id"])
+    resync.mark(session, _unreachable(all_endpoints(session)), gone["id"])
     _publish_contact_event(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
@@ -226,15 +234,18 @@ def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange,
     return ended and change.belief.is_decided and messages.last_decision(session, endpoint, change.belief) != change.belief.top
 
 
-def reachable_endpoints(session: Session, contact: Contact, lane: str = INTERACTIVE) -> list[Endpoint]:
+def reachable_endpoints(
+    session: Session, contact: Contact, lane: str = INTERACTIVE, known: Sequence[Endpoint] | None = None
+) -> list[Endpoint]:
     """Return the endpoints that can receive now. For the others, mark that they missed a change of the contact."""
-    known = _endpoints(session)
+    known = all_endpoints(session) if known is None else known
     if unreachable := _unreachable(known):
         resync.mark(session, unreachable, contact.id)
     return [endpoint for endpoint in known if _is_reachable(endpoint) and (lane == INTERACTIVE or endpoint.bulk)]
 
 
-def _endpoints(session: Session) -> list[Endpoint]:
+def all_endpoints(session: Session) -> list[Endpoint]:
+    """Return every endpoint that was not removed."""
     return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
 
 

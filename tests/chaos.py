@@ -39,7 +39,7 @@ from tests.survey_service.databases import Postgres
 from tests.test_one_answer_to_webhook import BANK
 from tests.world.customers import BROCHURE, Customer, Replies
 from tests.world.races import left_on
-from tests.world.witness import ERASED, MERGED, Witness, connection, witnessing
+from tests.world.witness import ERASED, MERGED, RECEIVERS, Witness, connections_to, witnessing
 
 SAME = 1e-9
 BANK_ID = "car-buyers"
@@ -142,14 +142,15 @@ class Chaos:
         return findings
 
     def _prepare(self, store: Store, witness: Witness, url: str) -> list[str]:
-        """Create an endpoint, a connection, and a key for the API and one for the intake, which are returned."""
+        """Create an endpoint, a connection to each CRM, and a key for the API and one for the intake, which are returned."""
         settings = Settings.from_env({name: value for name, value in environment(self.database_url).items() if name.startswith("DISCERN_")})
         now = utc_now()
         with store.writing() as session:
             wanted = {"events": [UPDATED, MERGED, ERASED], "when": "every_answer"}
             _, witness.secret = endpoints.add(session, settings, url=url, now=now, **wanted)
-            to_crm, _ = connections.add(session, settings, Banks(), connection(witness, BANK_ID), now)
-            connections.change(session, settings, Banks(), to_crm.id, {"state": "active"}, now)
+            for given in connections_to(witness, BANK_ID):
+                to_crm, _ = connections.add(session, settings, Banks(), given, now)
+                connections.change(session, settings, Banks(), to_crm.id, {"state": "active"}, now)
             return [create_key(session, Keyring(settings.secret_keys), scope, "chaos", now) for scope in ("write", "intake")]
 
     def _disturb(self, crew: Crew, people: list[Respondent]) -> None:
@@ -217,7 +218,7 @@ def _found(store: Store, witness: Witness, replies: Replies, people: list[Respon
         left = list(_left_on_gone(session))
     behind = [
         f"{receiver}: {belief.contact_id}"
-        for receiver in ("webhooks", "crm")
+        for receiver in RECEIVERS
         for belief, _ in beliefs
         if (receiver == "webhooks" or belief.contact_id in named) and witness.behind(receiver, belief.contact_id, belief.sequence)
     ]

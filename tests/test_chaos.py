@@ -14,7 +14,7 @@ def is_well(findings: Findings) -> None:
     assert findings.refused == []
     assert (findings.lost, findings.doubled) == ([], [])
     assert findings.untrue == []  # the stored belief equals the one replayed from answers and events
-    assert findings.behind == []  # the receiver and the CRM have the last state of every contact
+    assert findings.behind == []  # the receiver and the CRMs have the last state of every contact
     assert findings.after_the_end == []  # nothing arrives about a contact behind its erasure, or after its acknowledgement
     assert findings.left_on_gone == []
     assert findings.disordered == []
@@ -51,8 +51,8 @@ MERGE = Arrival("webhooks", MERGED, "ct_2", 3, 2.0, True, gone="ct_1")
         ([END, BEFORE._replace(at=3.0, was_taken=False)], 1),
         ([MERGE, BEFORE._replace(at=3.0)], 1),
         ([MERGE, BEFORE._replace(at=3.0, contact="ct_2")], 0),
-        ([END, BEFORE._replace(at=3.0, receiver="crm")], 0),  # the CRM gets its own erasure, and this was under way
-        ([END, BEFORE._replace(at=3.0 + GRACE_SECONDS, receiver="crm")], 1),
+        ([END, BEFORE._replace(at=3.0, receiver="http")], 0),  # the CRM gets its own erasure, and this was under way
+        ([END, BEFORE._replace(at=3.0 + GRACE_SECONDS, receiver="http")], 1),
     ],
 )
 def test_the_checker_finds_what_arrives_about_a_contact_that_is_gone(arrivals, found):
@@ -65,7 +65,7 @@ def test_the_checker_finds_a_receiver_that_is_behind():
 
     assert not witness.behind("webhooks", "ct_1", 1)
     assert witness.behind("webhooks", "ct_1", 2)
-    assert witness.behind("crm", "ct_1", 1)
+    assert witness.behind("hubspot", "ct_1", 1)
 
 
 def test_the_checker_waits_for_everything_that_the_service_has_to_do():

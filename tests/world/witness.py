@@ -1,4 +1,4 @@
-"""What two receivers saw of each contact: one of webhooks, and a CRM that is written to. Both fail now and then."""
+"""What three receivers saw of each contact: one of webhooks, and two CRMs that are written to. All fail now and then."""
 
 import json
 from collections import defaultdict
@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 from standardwebhooks import Webhook
 
 from tests.fleet import UPDATED, Ledger, keeping
-from tests.survey_service.crm.fake_crm import Answer, Asked, crm
+from tests.survey_service.crm.fake_crm import Answer, Asked, crm, hubspot
 
 MERGED, ERASED = "contact.merged", "contact.erased"
-TEMPLATE = {"body": {"contact": "{{contact_id}}", "sequence": "{{persona_seq}}"}}
+RECEIVERS = ("webhooks", *(CRMS := ("http", "hubspot")))
+CONTACT, SEQUENCE = "their_contact", "persona_seq"
+TEMPLATE = {"body": {CONTACT: "{{contact_id}}", SEQUENCE: "{{persona_seq}}"}}
+HUBSPOT_FAILED = {"status": "error", "category": "INTERNAL_ERROR", "message": "now and then", "correlationId": "1"}
 GRACE_SECONDS = 5.0
 """A request that was under way when an erasure was acknowledged arrives a moment later. One that comes after this was sent later."""
 
@@ -34,7 +37,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Witness(Ledger):
-    """The ledger of the webhooks, and everything that arrived at either receiver in its order."""
+    """The ledger of the webhooks, and everything that arrived at any receiver in its order."""
 
     arrivals: list[Arrival] = field(default_factory=list)
     crm_url: str = ""
@@ -50,13 +53,16 @@ class Witness(Ledger):
         return status
 
     def write(self, asked: Asked) -> Answer:
-        """Take a record as the CRM does."""
-        body = json.loads(asked.raw)
+        """Take records as the CRMs do: HubSpot many at a time, the other one by one."""
+        at, body = monotonic(), json.loads(asked.raw)
         with self.lock:
             was_taken = self.dice.random() >= self.errors
-        kind = ERASED if body["sequence"] is None else UPDATED
-        self.arrivals.append(Arrival("crm", kind, body["contact"], body["sequence"], monotonic(), was_taken))
-        return Answer(200 if was_taken else 500)
+        receiver = "hubspot" if "inputs" in body else "http"
+        for record in [item["properties"] for item in body["inputs"]] if receiver == "hubspot" else [body]:
+            sequence = int(record[SEQUENCE]) if record[SEQUENCE] else None
+            kind = ERASED if sequence is None else UPDATED
+            self.arrivals.append(Arrival(receiver, kind, record[CONTACT], sequence, at, was_taken))
+        return Answer(500, HUBSPOT_FAILED) if not was_taken else hubspot(asked) if receiver == "hubspot" else Answer(200)
 
     def of_contact(self, receiver: str) -> dict[str, list[Arrival]]:
         found: dict[str, list[Arrival]] = defaultdict(list)
@@ -73,7 +79,7 @@ class Witness(Ledger):
         """Return what arrived about contacts that were gone: behind their erasure or merge, or after its acknowledgement (by name)."""
         contacts, found = self.names_erased(), []
         acknowledged = {contacts[name]: at for name, at in erased.items() if name in contacts}
-        for receiver in ("webhooks", "crm"):
+        for receiver in RECEIVERS:
             ended: dict[str, str] = {}
             for arrival in sorted(self.arrivals, key=lambda arrival: arrival.at):
                 if arrival.receiver != receiver or arrival.kind == ERASED:
@@ -95,13 +101,17 @@ class Witness(Ledger):
 
 @contextmanager
 def witnessing(witness: Witness) -> Iterator[str]:
-    """Run both receivers. Yield the address for webhooks."""
+    """Run the receivers. Yield the address for webhooks."""
     with ExitStack() as stack:
         witness.crm_url = stack.enter_context(crm(witness.write)).url
         yield stack.enter_context(keeping(witness))
 
 
-def connection(witness: Witness, bank: str) -> dict[str, Any]:
-    """Return a connection to the CRM."""
-    given = {"kind": "http", "bank": bank, "url": f"{witness.crm_url}/write", "template": TEMPLATE}
-    return {**given, "when": "every_answer", "identity": ["external_id"]}
+def connections_to(witness: Witness, bank: str) -> list[dict[str, Any]]:
+    """Return a connection to each of the CRMs."""
+    shared = {"bank": bank, "when": "every_answer", "identity": ["external_id"]}
+    hubspot_fields = {"mapping": {SEQUENCE: "persona_seq", CONTACT: "contact_id"}, "external_id": {"field": "id"}}
+    return [
+        {"kind": "http", "url": f"{witness.crm_url}/write", "template": TEMPLATE, **shared},
+        {"kind": "hubspot", "url": witness.crm_url, "credentials": {"token": "x"}, **hubspot_fields, **shared},
+    ]

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -56,6 +57,7 @@ class Pace:
 
 
 LEAST_A_SLICE, MOST_A_SLICE = 10, 500
+THREADS = 2
 SECONDS_A_SLICE = {"sqlite": 0.025, "postgresql": 0.2}
 PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
 """How long nothing is written after a slice, in durations of the slice."""
@@ -82,7 +84,22 @@ def evaluate_some(
     due_by: datetime | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Evaluate slices of what is due for a quarter of a second, and return whether there was any. Raises OperationalError."""
+    """Evaluate slices of what is due for a quarter of a second, and return whether there was any. Raises OperationalError.
+
+    On PostgreSQL two threads do it: one computes while the database works for the other.
+    """
+    evaluate_slices = partial(_evaluate_slices, store, keys, banks, clock, pace, due_by, sleep)
+    if store.engine.dialect.name == "sqlite":
+        return evaluate_slices()
+    with ThreadPoolExecutor(THREADS) as threads:
+        futures = [threads.submit(evaluate_slices) for _ in range(THREADS)]
+    outcomes = [future.result() for future in futures]
+    return any(outcomes)
+
+
+def _evaluate_slices(
+    store: Store, keys: Keyring, banks: Banks, clock: Clock, pace: Pace, due_by: datetime | None, sleep: Callable[[float], None]
+) -> bool:
     found, until = False, time.monotonic() + SECONDS_A_ROUND
     dialect = store.engine.dialect.name
     while time.monotonic() < until:

@@ -68,7 +68,9 @@ def _gains(session: Session, bank: CompiledBank, row: AttributionModelRow, now: 
     vectors = dict(
         session.exec(
             select(Attribution.contact_id, Attribution.vector).where(
-                Attribution.bank == row.bank, is_one_of(session, Attribution.contact_id, [item.contact_id for item in found])
+                Attribution.bank == row.bank,
+                Attribution.model_id == row.id,
+                is_one_of(session, Attribution.contact_id, [item.contact_id for item in found]),
             )
         ).all()
     )

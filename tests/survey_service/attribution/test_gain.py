@@ -2,8 +2,12 @@
 
 import pytest
 
+from question_bank.files.load import read_bank
 from survey_service.attribution import gain
+from survey_service.attribution.runs import RunWork
+from survey_service.banks.publishing import publish
 from survey_service.belief import priors
+from tests.survey_service.attribution.base import bank
 from tests.survey_service.contacts.people import respondent
 
 ANSWERED = range(100, 180)
@@ -38,6 +42,24 @@ def test_the_gain_is_measured_on_held_out_sessions(halves):
     assert model["gain"]["low"] < model["gain"]["nats"] < model["gain"]["high"]
     assert model["gain"]["nats"] > 0
     assert model["is_used"] is True
+
+
+def test_a_model_is_not_measured_by_what_the_next_one_says(halves):
+    """While a later run goes on, some results are of its model already, whose personas may have another order."""
+    run = halves.run()
+    for number in ANSWERED:
+        answer(halves, f"c{number}", "yes" if number % 2 == 0 else "no")
+    before = measured(halves, run)["gain"]
+    lines = bank().splitlines()
+    first = next(number for number, line in enumerate(lines) if "id: driver, name" in line)
+    lines[first : first + 2] = reversed(lines[first : first + 2])
+    parts, clock = halves.service.parts, halves.service.clock
+    with parts.store.writing() as session:
+        publish(session, read_bank("\n".join(lines)), clock())
+    halves.start()
+    RunWork(parts.store, parts.banks, clock, enough=lambda: True).step_run()
+
+    assert measured(halves, run)["gain"] == before
 
 
 def test_a_model_that_misleads_is_not_used_any_more(halves, monkeypatch):

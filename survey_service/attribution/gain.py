@@ -1,7 +1,9 @@
 """What a model tells in surveys, measured on the sessions that began without it, by lot. A model that misleads is not used any more.
 
-The gain is the mean of ``sum_k r_k (log p_k - log b_k)`` over these sessions, in nats: r is the belief from the answers under the bank's
-prior b, p what the model says. The other sessions cannot measure it, because their beliefs began with p.
+The gain is the mean of ``log sum_k r_k p_k / b_k`` over these sessions, in nats: r is the belief from the answers under the bank's prior b,
+p what the model says. Because r_k is proportional to b_k P(answers | k), this is the log probability of the answers under p minus that
+under b: its expectation is at least 0 for a model that is right, however few answers a session has. The other sessions cannot measure it,
+because the questions that they were asked depend on p.
 """
 
 from datetime import datetime, timedelta
@@ -87,7 +89,7 @@ def _gains(session: Session, bank: CompiledBank, row: AttributionModelRow, now: 
         if item.contact_id in vectors and any(observed.value is not None for observed in given.get(item.id, ())):
             belief = believe(bank.tables, bank.evidence(given[item.id]))[0]
             stated = unpack(vectors[item.contact_id])[order]
-            gains.append(float(belief @ (np.log(stated) - np.log(prior))))
+            gains.append(float(np.log(belief @ (stated / prior))))
     return gains
 
 

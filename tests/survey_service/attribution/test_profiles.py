@@ -1,8 +1,16 @@
 """Who is scored, and when: consent, changes, erasure, merging and export."""
 
 import pytest
+from sqlmodel import select
 
-from tests.survey_service.contacts.people import everything
+from question_bank.files.load import read_bank
+from survey_service.attribution.runs import rescore_changed
+from survey_service.banks.publishing import publish
+from survey_service.belief.priors import HELD_OUT
+from survey_service.store.tables.core import SurveySession
+from tests.survey_service.attribution.base import bank
+from tests.survey_service.contacts.people import everything, respondent
+from tests.survey_service.service import BANK
 
 
 @pytest.mark.parametrize(("consent", "scored"), [("required", [True, False, False]), ("objection", [True, True, False])])
@@ -42,6 +50,75 @@ def test_a_contact_that_changes_is_scored_again(base):
     assert after["vector"]["family"] > before["family"]
     assert after["run"] == run["id"]
     assert base.attribution("new")["vector"]["family"] > 0.5
+
+
+def test_contacts_that_change_wait_while_the_bank_has_no_attribution(base):
+    """The worker finds nothing to do, and scores them once the bank has an attribution again."""
+    base.run()
+    before = base.attribution("c300")["vector"]
+    base.service.clock.forward(minutes=1)
+    other = {"city": "Nantes", "children": 2, "job": "school teacher"}
+    base.service.call("PUT", "/api/v1/contacts/c300", {"attributes": other})
+    base.service.clock.forward(minutes=1)
+    parts, clock = base.service.parts, base.service.clock
+    publish_text(base, BANK)
+    assert rescore_changed(parts.store, parts.banks, clock()) is False
+
+    publish_text(base, bank())
+    assert rescore_changed(parts.store, parts.banks, clock()) is True
+    assert base.attribution("c300")["vector"]["family"] > before["family"]
+
+
+def publish_text(base, text: str) -> None:
+    with base.service.parts.store.writing() as session:
+        publish(session, read_bank(text), base.service.clock())
+
+
+SEGMENT = {"prior": {"bank": "cars", "probabilities": {"driver": 0.9, "family": 0.1}}}
+REFUSAL = {"consent": {"profiling": False}}
+
+
+def refuse_by_the_crm(base) -> None:
+    base.service.call("PUT", "/api/v1/contacts/c300", REFUSAL)
+
+
+def refuse_by_a_link(base) -> None:
+    link = base.service.call("POST", "/api/v1/links", {"survey": "all", "contacts": [{"external_id": "c300"}]}).json["items"][0]
+    page = link["leave"].removeprefix("http://127.0.0.1:8000")
+    assert base.service.client.post(page, data={"act": "no_profile"}).status_code == 200
+
+
+def refuse_by_a_merge(base) -> None:
+    base.service.call("PUT", "/api/v1/contacts/c301", REFUSAL)
+    body = {"from": {"external_id": "c301"}, "into": {"external_id": "c300"}}
+    assert base.service.call("POST", "/api/v1/contacts/merge", body).status_code == 200
+
+
+@pytest.mark.parametrize("refuse", [refuse_by_the_crm, refuse_by_a_link, refuse_by_a_merge])
+def test_after_a_refusal_beliefs_rest_on_answers_alone(base, refuse):
+    """The stored belief, and the next answer of a survey that began before, know nothing of attributes or of other systems."""
+    base.run()
+    base.service.clock.forward(minutes=1)
+    base.service.call("PUT", "/api/v1/contacts/c300", SEGMENT)
+    person = session_with_its_prior(base, "c300")
+    assert person.belief()["driver"] == pytest.approx(0.9)
+    base.service.clock.forward(minutes=1)
+    refuse(base)
+
+    contact = base.contact("c300")
+    assert (contact["priors"], contact["attribution"]) == ({}, {})
+    assert contact["beliefs"]["cars"]["probabilities"]["driver"] == pytest.approx(0.5)
+    person.answer("owns", "yes")
+    assert base.contact("c300")["beliefs"]["cars"]["probabilities"]["driver"] == pytest.approx(0.9 / 1.3)
+
+
+def session_with_its_prior(base, name: str):
+    """Return a respondent in a session that was not held out."""
+    while True:
+        person = respondent(base.service, name)
+        with base.service.parts.store.reading() as session:
+            if session.exec(select(SurveySession.prior).where(SurveySession.id == person.session)).one()["kind"] != HELD_OUT:
+                return person
 
 
 def test_a_refusal_ends_the_profile_at_once(base):

@@ -52,7 +52,7 @@ def test_the_gain_is_that_of_the_probability_of_the_answers(halves):
     """For one answer it is log P(answer | attributes) - log P(answer), by the likelihoods of the bank."""
     run = halves.run()
     vectors = {item["external_id"]: item["vector"] for item in halves.beliefs(run["id"])}
-    for number in range(100, 110):
+    for number in range(100, 120):
         answer(halves, f"c{number}", "yes")
     with halves.service.parts.store.reading() as session:
         rows = session.exec(

@@ -274,7 +274,9 @@ class RunWork:
 
     def _end(self, run_id: str, state: str, problem: str) -> None:
         with self.store.writing() as session:
-            run = session.get_one(AttributionRun, run_id)
+            run = session.exec(select(AttributionRun).where(AttributionRun.id == run_id).with_for_update()).one()
+            if run.state != "running":
+                return  # another process has ended it, because this one was paused for longer than its lease
             run.state, run.problem, run.ended_at, run.lease_until = state, problem, self.clock(), None
             session.add(run)
         log.warning("run %s of %s: %s: %s", run_id, run.bank, state, problem)

@@ -158,6 +158,23 @@ def test_a_respondent_who_refuses_while_it_is_fitted_gets_no_result(base, monkey
     assert stored_contacts(base) == {f"ct_{number:06}" for number in range(1, ANSWERED)}
 
 
+def test_a_process_that_was_paused_cannot_fail_a_run_that_another_has_finished(base, monkeypatch):
+    """The run stays done."""
+    run = base.start()
+    fit = runs.fit_respondents
+
+    def pause_and_fail(*given):
+        monkeypatch.setattr(runs, "fit_respondents", fit)
+        base.service.clock.forward(minutes=1)
+        base.work()
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(runs, "fit_respondents", pause_and_fail)
+    base.work()
+
+    assert (base.read(run["id"])["state"], base.read(run["id"])["problem"]) == ("done", None)
+
+
 def test_a_run_goes_on_where_a_killed_process_left_it(base, monkeypatch):
     """The next process waits for the end of the lease, fits nothing again, and scores the rest once."""
     monkeypatch.setattr(runs, "BATCH", {"sqlite": 50, "postgresql": 50})

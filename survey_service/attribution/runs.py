@@ -22,8 +22,9 @@ from sqlmodel import Session, col, select
 from question_bank.compile import CompiledBank
 from survey_service.attribution import results
 from survey_service.attribution.models import model_of, newest_models, store_model
-from survey_service.attribution.respondents import FittedRespondents, fit_respondents, may_be_profiled, read_respondents
+from survey_service.attribution.respondents import FittedRespondents, fit_respondents, read_respondents
 from survey_service.attribution.results import Counts, Scorer
+from survey_service.belief.priors import may_be_profiled
 from survey_service.clock import Clock
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox.crossings import has_subscribers, publish_completed

@@ -74,6 +74,20 @@ def publish_text(base, text: str) -> None:
         publish(session, read_bank(text), base.service.clock())
 
 
+def test_a_bank_that_requires_consent_now_uses_no_earlier_result_without_it(make_base):
+    """Its next run deletes such results; until then no survey starts from them."""
+    base = make_base("objection")
+    base.add(100)
+    base.answer(80)
+    base.add(1, start=201, consent={})
+    base.run()
+    assert base.attribution("c201") is not None
+    publish_text(base, bank("required"))
+    person = respondent(base.service, "c201", owns="yes")
+
+    assert person.belief()["driver"] == pytest.approx(0.9 / 1.3)
+
+
 SEGMENT = {"prior": {"bank": "cars", "probabilities": {"driver": 0.9, "family": 0.1}}}
 REFUSAL = {"consent": {"profiling": False}}
 

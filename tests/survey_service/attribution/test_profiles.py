@@ -1,14 +1,18 @@
 """Who is scored, and when: consent, changes, erasure, merging and export."""
 
+from random import Random
+
 import pytest
 from sqlmodel import select
 
 from question_bank.files.load import read_bank
+from survey_service.attribution.probes import draw_probes
 from survey_service.attribution.runs import rescore_changed
 from survey_service.banks.publishing import publish
 from survey_service.belief.priors import HELD_OUT
 from survey_service.store.tables.core import SurveySession
 from tests.survey_service.attribution.base import bank
+from tests.survey_service.attribution.conftest import CONTACTS
 from tests.survey_service.contacts.people import everything, respondent
 from tests.survey_service.service import BANK
 
@@ -176,6 +180,19 @@ def test_the_export_has_the_result_its_reasons_and_the_run(base):
     export = base.service.call("GET", "/api/v1/contacts/c300/export").json
     assert export["contact"]["attribution"]["cars"]["run"] == run["id"]
     assert export["contact"]["attribution"]["cars"]["why"]
+
+
+def test_the_export_says_whether_the_contact_was_drawn(base):
+    """A draw is stored about the contact, with its chance."""
+    parts = base.service.parts
+    with parts.store.writing() as session:
+        rules = parts.banks.latest(session, "cars")[0].bank.attribution
+        wave = draw_probes(session, "cars", rules, 30, Random(1), base.service.clock())
+    drawn, other = wave.external_ids[0], next(f"c{number}" for number in range(CONTACTS) if f"c{number}" not in wave.external_ids)
+
+    [probe] = base.service.call("GET", f"/api/v1/contacts/{drawn}/export").json["probes"]
+    assert (probe["bank"], probe["wave"], probe["chance"]) == ("cars", wave.id, wave.chance)
+    assert base.service.call("GET", f"/api/v1/contacts/{other}/export").json["probes"] == []
 
 
 def test_a_contact_objects_by_the_link_in_its_email(base):

@@ -13,8 +13,9 @@ from sqlmodel import Session, col, select
 
 from question_bank.definitions import Attribution, Bank
 from survey_service.attribution.models import attributes_of
-from survey_service.attribution.respondents import Respondents, may_be_profiled, read_respondents
+from survey_service.attribution.respondents import Respondents, read_respondents
 from survey_service.attribution.runs import NoAttribution
+from survey_service.belief.priors import may_be_profiled
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact

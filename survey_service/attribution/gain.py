@@ -1,8 +1,9 @@
 """What a model tells in surveys, measured on the sessions that began without it, by lot. A model that misleads is not used any more.
 
-The gain is the log score of their answers, in nats: the mean of ``log P(answers | p) - log P(answers | b)``, with p what the model says
-and b the bank's prior. With r, the belief from the answers under b, that is ``log sum_k r_k p_k / b_k``. The questions of the other
-sessions were chosen under p, so that they cannot measure it.
+The gain is the mean of ``log sum_k r_k p_k / b_k`` over these sessions, in nats: r is the belief from the answers under the bank's prior b,
+p what the model says. Because r_k is proportional to b_k P(answers | k), this is the log probability of the answers under p minus that
+under b: its expectation is at least 0 for a model that is right, however few answers a session has. The other sessions cannot measure it,
+because the questions that they were asked depend on p.
 """
 
 from datetime import datetime, timedelta
@@ -69,7 +70,9 @@ def _gains(session: Session, bank: CompiledBank, row: AttributionModelRow, now: 
     vectors = dict(
         session.exec(
             select(Attribution.contact_id, Attribution.vector).where(
-                Attribution.bank == row.bank, is_one_of(session, Attribution.contact_id, [item.contact_id for item in found])
+                Attribution.bank == row.bank,
+                Attribution.model_id == row.id,
+                is_one_of(session, Attribution.contact_id, [item.contact_id for item in found]),
             )
         ).all()
     )

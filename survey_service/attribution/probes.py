@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, exists, insert, select
 
 from question_bank.definitions import Attribution
-from survey_service.attribution.respondents import may_be_profiled
+from survey_service.belief.priors import may_be_profiled
 from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.attribution import Probe

@@ -14,9 +14,9 @@ from adaptive.lookalike.fit import AttributionFit, fit_attribution
 from adaptive.lookalike.model import score
 from adaptive.lookalike.probes import corrected, fit_correction
 from question_bank.compile import CompiledBank
-from question_bank.definitions import Attribution
 from survey_service.attribution.models import attributes_of
 from survey_service.belief.evidence import interpret
+from survey_service.belief.priors import may_be_profiled
 from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Contact
@@ -47,12 +47,6 @@ class FittedRespondents:
     fit: AttributionFit
     taught: Respondents
     probes: dict[str, Any]
-
-
-def may_be_profiled(attribution: Attribution, consent: Mapping[str, Any]) -> bool:
-    """Whether the contact with this consent may be given a persona from its attributes."""
-    agreed = consent.get("profiling")
-    return agreed is True or (attribution.consent == "objection" and agreed is None)
 
 
 def read_respondents(session: Session, bank: CompiledBank, now: datetime, beat: Callable[[], None] = lambda: None) -> Respondents:

@@ -17,8 +17,7 @@ from sqlmodel import Session, col, select
 from adaptive.arrays import Floats, Ints
 from adaptive.lookalike.model import NOBODY, AttributionModel, assign, score, top_personas
 from question_bank.definitions import Attribution as Rules
-from survey_service.attribution.respondents import may_be_profiled
-from survey_service.belief.priors import pack
+from survey_service.belief.priors import may_be_profiled, pack
 from survey_service.outbox.crossings import publish_crossing, withdraw
 from survey_service.outbox.events import Crossing
 from survey_service.store.bulk import dialect_of, is_one_of, text_of

@@ -24,6 +24,7 @@ from survey_service.attribution import results
 from survey_service.attribution.models import model_of, newest_models, store_model
 from survey_service.attribution.respondents import FittedRespondents, fit_respondents, read_respondents
 from survey_service.attribution.results import Counts, Scorer
+from survey_service.belief.priors import may_be_profiled
 from survey_service.clock import Clock
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox.crossings import has_subscribers, publish_completed
@@ -191,8 +192,10 @@ class RunWork:
     def _store_fit(self, session: Session, run_id: str, bank: CompiledBank, version: int, fitted: FittedRespondents, now: datetime) -> None:
         """Store the model, and the vectors of those who taught it, which come from tables that they did not teach."""
         run = session.exec(select(AttributionRun).where(AttributionRun.id == run_id).with_for_update()).one()
-        if run.model_id is not None:
+        if run.model_id is not None or run.state != "running":
             return  # this process was paused for longer than its lease, and another one has fitted meanwhile
+        if run.cancelled_at is not None:
+            return  # the next step ends the run, and nothing is stored that was not asked for any more
         row = store_model(session, bank.bank.id, version, fitted.fit, fitted.probes, now)
         run.model_id = row.id
         run.contacts = session.scalar(_count_contacts()) or 0
@@ -202,7 +205,8 @@ class RunWork:
         taught = [] if fitted.fit.is_prior_only else fitted.taught.ids
         for start in range(0, len(taught), STORED_AT_ONCE):
             ids = list(taught[start : start + STORED_AT_ONCE])
-            seen = results.read_contacts(session, [is_one_of(session, Contact.id, ids)], [col(Contact.id)], len(ids))
+            present = results.read_contacts(session, [is_one_of(session, Contact.id, ids)], [col(Contact.id)], len(ids))
+            seen = [contact for contact in present if may_be_profiled(scorer.rules, contact.consent)]  # some may have objected meanwhile
             place = {key: start + number for number, key in enumerate(ids)}
             vectors = fitted.fit.out_of_fold[[place[contact.id] for contact in seen]]
             former = results.former_of(session, scorer.bank, ids)
@@ -271,7 +275,9 @@ class RunWork:
 
     def _end(self, run_id: str, state: str, problem: str) -> None:
         with self.store.writing() as session:
-            run = session.get_one(AttributionRun, run_id)
+            run = session.exec(select(AttributionRun).where(AttributionRun.id == run_id).with_for_update()).one()
+            if run.state != "running":
+                return  # another process has ended it, because this one was paused for longer than its lease
             run.state, run.problem, run.ended_at, run.lease_until = state, problem, self.clock(), None
             session.add(run)
         log.warning("run %s of %s: %s: %s", run_id, run.bank, state, problem)
@@ -285,23 +291,23 @@ def rescore_changed(store: Store, banks: Banks, now: datetime) -> bool:
     """Score contacts that have changed since they were scored, with the model of the last run. Return whether there were any."""
     with store.reading() as session:
         waiting = [model_id for model_id in newest_models(session) if session.execute(_changed(session, model_id, now, 1)).first()]
-    for model_id in waiting:
-        transact(store, banks, partial(_rescore, banks, model_id, now))
-    return bool(waiting)
+    scored = [transact(store, banks, partial(_rescore, banks, model_id, now)) for model_id in waiting]
+    return any(scored)
 
 
-def _rescore(banks: Banks, model_id: str, now: datetime, session: Session) -> None:
+def _rescore(banks: Banks, model_id: str, now: datetime, session: Session) -> bool:
+    """Score contacts that have changed, unless the newest version of the bank has no attribution. Return whether any have changed."""
     row = session.exec(select(AttributionModelRow).where(AttributionModelRow.id == model_id).with_for_update()).one()
     run = session.exec(select(AttributionRun).where(AttributionRun.model_id == model_id, AttributionRun.state == "done")).one()
     compiled, _ = banks.latest(session, row.bank)
     changed = session.execute(_changed(session, model_id, now, RESCORED_AT_ONCE)).all()
     if not changed:
-        return
+        return False
     last = changed[-1].updated_at
     if compiled.bank.attribution is None:  # it was taken out of the bank
         row.rescored_until = last
         session.add(row)
-        return
+        return True
     publishes = has_subscribers(session)
     scorer = Scorer(row.bank, row.bank_version, compiled.bank.attribution, row.id, model_of(session, row.id), run.id, publishes)
     after = ""
@@ -314,6 +320,7 @@ def _rescore(banks: Banks, model_id: str, now: datetime, session: Session) -> No
         after = contacts[-1].id
     row.rescored_until = last
     session.add(row)
+    return True
 
 
 def _changed(session: Session, model_id: str, now: datetime, limit: int) -> Any:

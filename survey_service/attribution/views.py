@@ -99,17 +99,7 @@ def csv_of(store: Store, run: AttributionRun) -> Iterator[str]:
         personas = _personas(session, run)
     yield _line(["external_id", *(f"p_{persona}" for persona in personas), "top", "confidence", "is_assigned"])
     for rows in pages_of(store, run):
-        lines = [
-            [
-                external_id or "",
-                *(f"{p:.6g}" for p in unpack(row.vector)),
-                row.top,
-                f"{row.confidence:.6g}",
-                str(row.assigned_to is not None).lower(),
-            ]
-            for row, external_id in rows
-        ]
-        yield "".join(map(_line, lines))
+        yield "".join(_line(_cells(row, external_id)) for row, external_id in rows)
 
 
 def _cells(row: Attribution, external_id: str | None) -> list[str]:

@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 
 from adaptive.arrays import Floats
 from question_bank.compile import CompiledBank
+from question_bank.definitions import Attribution as Rules
 from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow
 from survey_service.store.tables.core import Contact
@@ -46,9 +47,17 @@ class ContactPrior:
         return {"kind": self.kind, "probabilities": shares, "source": dict(self.source)}
 
 
+def may_be_profiled(rules: Rules, consent: Mapping[str, Any]) -> bool:
+    """Whether the contact with this consent may be given a persona from its attributes."""
+    agreed = consent.get("profiling")
+    return agreed is True or (rules.consent == "objection" and agreed is None)
+
+
 def priors_of(session: Session, contacts: Sequence[Contact], bank: CompiledBank) -> dict[str, ContactPrior]:
     """Return the prior of each contact that has one under this bank, by the contact's id, in one statement at most."""
-    found = _attributed(session, [contact.id for contact in contacts], bank)
+    rules = bank.bank.attribution
+    allowed = [contact.id for contact in contacts if rules is not None and may_be_profiled(rules, contact.consent)]
+    found = _attributed(session, allowed, bank)
     for contact in contacts:
         given = contact.priors.get(bank.bank.id)
         if given is not None and (prior := external_prior(bank, given)) is not None:
@@ -102,7 +111,7 @@ def unpack(vector: bytes) -> Floats:
 
 
 def _attributed(session: Session, contact_ids: Sequence[str], bank: CompiledBank) -> dict[str, ContactPrior]:
-    if bank.bank.attribution is None or not contact_ids:
+    if not contact_ids:
         return {}
     rows = select(Attribution.contact_id, Attribution.vector, Attribution.run_id, AttributionModelRow.personas)
     mine = rows.join(AttributionModelRow).where(

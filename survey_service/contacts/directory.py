@@ -11,7 +11,6 @@ from survey_service.contacts.schemas import ContactReference
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict, DiscernError, Invalid, NotFound
 from survey_service.outbox import messages
-from survey_service.outbox.crossings import withdraw
 from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
 from survey_service.store.session import lock_by_name
@@ -117,9 +116,6 @@ def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[
     update_fields(contact, given, now)
     for external in given.get("external_ids", ()):
         add_external_id(session, keyring, contact, external["system"], external["id"], external["type"])
-    if contact.consent.get("profiling") is False:
-        contact.priors = {}
-        withdraw(session, contact, "consent", now)
     session.add(contact)
     session.flush()
     if given.get("email") or given.get("external_ids"):

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, delete, select, update
 
 from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.contacts.directory import resolve
+from survey_service.contacts.priors import drop_priors
 from survey_service.contacts.views import external_ids_of
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
@@ -37,6 +38,8 @@ def merge(session: Session, banks: Banks, gone_id: str, kept_id: str, now: datet
     messages.move_to(session, gone, kept, now)
     _move_rows(session, gone, kept)
     publish.publish_merge(session, kept, former, now)
+    if kept.consent.get("profiling") is False:
+        drop_priors(session, kept, "consent", now)
     for bank, version in banks_with_evidence:
         publish.store_and_publish(session, kept, infer_belief(session, kept, bank, version, now), "merge", now, ended=True)
     return kept

@@ -1,10 +1,10 @@
-"""Priors from outside: a segment of the CRM, or the score of a data science team, in place of the bank's prior of one contact."""
+"""Priors of one contact: set by another system, such as a segment of the CRM, and deleted where the contact refuses a profile."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select, update
 
 from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
@@ -12,8 +12,9 @@ from survey_service.contacts.schemas import PriorRequest
 from survey_service.crypto import Keyring
 from survey_service.errors import Invalid
 from survey_service.outbox import publish
+from survey_service.outbox.crossings import withdraw
 from survey_service.store.banks import Banks
-from survey_service.store.tables.core import Contact
+from survey_service.store.tables.core import Belief, Contact, SurveySession
 
 TOLERANCE = 0.01
 """By how much probabilities may miss 1 in all: CRMs round."""
@@ -27,6 +28,8 @@ def put_contact(
     Raises ContactErased, Conflict, Invalid, NotFound for an unknown bank.
     """
     contact, is_new = directory.upsert(session, keys, external_id, given, now)
+    if contact.consent.get("profiling") is False:
+        end_profile(session, banks, contact, "consent", now)
     if "prior" in given:
         set_prior(session, banks, contact, given["prior"], now)
     return contact, is_new
@@ -53,6 +56,22 @@ def set_prior(session: Session, banks: Banks, contact: Contact, prior: PriorRequ
     session.add(contact)
     session.flush()
     publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "prior", now)
+
+
+def end_profile(session: Session, banks: Banks, contact: Contact, reason: str, now: datetime) -> None:
+    """Delete the priors of a contact who does not want a profile, and publish the beliefs that rested on them. It must be locked."""
+    drop_priors(session, contact, reason, now)
+    rested = select(Belief.bank).where(Belief.contact_id == contact.id, col(Belief.prior_kind).is_not(None))
+    for bank, version in banks.newest(session, sorted(session.exec(rested))):
+        publish.store_and_publish(session, contact, infer_belief(session, contact, bank, version, now), "prior", now)
+
+
+def drop_priors(session: Session, contact: Contact, reason: str, now: datetime) -> None:
+    """Delete the priors of a contact, those of its attributes and those that its sessions began with too. It must be locked."""
+    contact.priors = {}
+    session.add(contact)
+    withdraw(session, contact, reason, now)
+    session.execute(update(SurveySession).where(col(SurveySession.contact_id) == contact.id).values(prior=None))
 
 
 def _check(probabilities: Mapping[str, float], personas: tuple[str, ...]) -> None:

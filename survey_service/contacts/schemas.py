@@ -215,6 +215,7 @@ class ExportSchema(StrictSchema):
     links = fields.List(fields.Dict())
     link_openings = fields.List(fields.Dict())
     link_sessions = fields.List(fields.Dict())
+    probes = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
 
 

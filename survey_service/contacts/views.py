@@ -16,6 +16,7 @@ from survey_service.errors import NotFound
 from survey_service.outbox.events import kind_of
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import is_one_of
+from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
@@ -89,6 +90,7 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "links": [_plain_row(row) for row in links],
         "link_openings": [_plain_row(row) for row in opens],
         "link_sessions": [_plain_row(row) for row in link_sessions],
+        "probes": [_plain_row(row) for row in session.exec(select(Probe).where(Probe.contact_id == contact.id).order_by(Probe.bank))],
         "messages": [_plain_row(row, without=("body",)) for row in _rows_of(session, Delivery, contact)],
     }
 

@@ -7,9 +7,9 @@ from sqlmodel import Session, select
 
 from survey_service.belief.belief import store_belief
 from survey_service.belief.recompute import infer_under_stored_version, restore_replaced_answers
+from survey_service.contacts.priors import end_profile
 from survey_service.links.lookup import revoke
 from survey_service.outbox import publish
-from survey_service.outbox.crossings import withdraw
 from survey_service.outbox.messages import next_sequence
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import is_one_of
@@ -27,13 +27,12 @@ def stop_asking(session: Session, link: Link, now: datetime) -> None:
     session.add(contact)
 
 
-def stop_profiling(session: Session, link: Link, now: datetime) -> None:
+def stop_profiling(session: Session, banks: Banks, link: Link, now: datetime) -> None:
     """Record that the contact objects to a profile, and delete what was derived from other data than answers."""
     contact = _lock_contact(session, link)
     contact.consent = {**contact.consent, "profiling": False, "recorded_at": now.isoformat()}
-    contact.priors, contact.updated_at = {}, now
-    withdraw(session, contact, "objection", now)
-    session.add(contact)
+    contact.updated_at = now
+    end_profile(session, banks, contact, "objection", now)
 
 
 def unlink_wrong_recipient(session: Session, banks: Banks, link: Link, now: datetime) -> None:

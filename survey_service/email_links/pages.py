@@ -150,7 +150,7 @@ def _opt_out(p: Parts, token: str, button: str) -> Response:
         if button == "not_me":
             opt_out.unlink_wrong_recipient(session, p.banks, link, p.now())
         elif button == "no_profile":
-            opt_out.stop_profiling(session, link, p.now())
+            opt_out.stop_profiling(session, p.banks, link, p.now())
         else:
             opt_out.stop_asking(session, link, p.now())
         return link

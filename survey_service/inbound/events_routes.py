@@ -115,16 +115,15 @@ def _accept(body: ReadBody, raw: list[Any], kind: str | None) -> Response:
 
 
 def _append(source: str, messages: Sequence[SegmentMessage], left_out: Sequence[LeftOut], now: datetime, session: Session) -> None:
-    intake_queue.record_left_out(session, source, left_out)
     intake_queue.append(session, source, messages, now)
+    intake_queue.record_left_out(session, {source: left_out})
 
 
 def _evaluate(
     p: Parts, source: str, messages: Sequence[SegmentMessage], left_out: Sequence[LeftOut], now: datetime, session: Session
 ) -> None:
     """Evaluate a few messages now, so that the next request sees their effect."""
-    intake_queue.record_left_out(session, source, left_out)
-    intake_queue.evaluate(session, p.keys, p.banks, source, messages, now)
+    intake_queue.evaluate(session, p.keys, p.banks, source, messages, left_out, now)
 
 
 def _parse_messages(

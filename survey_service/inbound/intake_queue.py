@@ -7,8 +7,8 @@ the time that the last one took, and on SQLite, which has one writer, respondent
 import json
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -70,9 +70,17 @@ def append(session: Session, source: str, messages: Sequence[SegmentMessage], no
         session.execute(insert(IntakeBatch), rows)
 
 
-def evaluate(session: Session, keys: Keyring, banks: Banks, source: str, messages: Sequence[SegmentMessage], now: datetime) -> None:
-    """Evaluate messages in this transaction, and record which of them were left out."""
-    record_left_out(session, source, ingest(session, keys, banks, source, messages, now).left_out)
+def evaluate(
+    session: Session,
+    keys: Keyring,
+    banks: Banks,
+    source: str,
+    messages: Sequence[SegmentMessage],
+    left_out: Sequence[LeftOut],
+    now: datetime,
+) -> None:
+    """Evaluate messages in this transaction, and record what was left out: of these, and before."""
+    record_left_out(session, {source: [*left_out, *ingest(session, keys, banks, source, messages, now).left_out]})
 
 
 def evaluate_some(
@@ -123,9 +131,12 @@ def _evaluate_slice(store: Store, keys: Keyring, banks: Banks, now: datetime, by
     def act(session: Session) -> int:
         batches = _claim(session, by, most)
         claimed[:] = [batch.id for batch in batches]
+        left_out = {}
         for source, of_source in _by_source(batches):
-            evaluate(session, keys, banks, source, [message for batch in of_source for message in _messages(batch)], now)
+            messages = [message for batch in of_source for message in _messages(batch)]
+            left_out[source] = ingest(session, keys, banks, source, messages, now).left_out
         _delete(session, batches)
+        record_left_out(session, left_out)
         return sum(batch.number for batch in batches)
 
     with contained("a slice of the intake") as attempt:
@@ -140,32 +151,40 @@ def _evaluate_singly(keys: Keyring, banks: Banks, ids: Sequence[int | None], now
     mine = select(IntakeBatch).where(is_one_of(session, IntakeBatch.id, ids)).order_by(col(IntakeBatch.id))
     batches = list(session.scalars(mine.with_for_update(skip_locked=True)))
     banks.newest(session)  # a bank that is not loaded is no fault of a message
+    left_out: dict[str, list[LeftOut]] = defaultdict(list)
     for batch in batches:
         failed = []
         for message in _messages(batch):
             with contained(f"intake source={batch.source} batch={batch.id}") as attempt, session.begin_nested():
-                evaluate(session, keys, banks, batch.source, [message], now)
+                left_out[batch.source] += ingest(session, keys, banks, batch.source, [message], now).left_out
             if attempt.failed:
                 failed.append(message)
-        _set_aside(session, batch, failed, now)
+        left_out[batch.source] += _set_aside(session, batch, failed, now)
     _delete(session, batches)
+    record_left_out(session, left_out)
     return sum(batch.number for batch in batches)
 
 
-def _set_aside(session: Session, batch: IntakeBatch, failed: Sequence[SegmentMessage], now: datetime) -> None:
+def _set_aside(session: Session, batch: IntakeBatch, failed: Sequence[SegmentMessage], now: datetime) -> list[LeftOut]:
+    """Let messages that have failed wait, or return them as left out after the last fault."""
     wait: timedelta | None = wait_after(batch.faults + 1)
     if failed and wait is not None:
         session.execute(insert(IntakeBatch), [_row(batch.source, failed, batch.received_at, now + wait, batch.faults + 1)])
-    elif failed:
-        record_left_out(session, batch.source, [FAULTY] * len(failed))
+        return []
+    return [FAULTY] * len(failed)
 
 
-def record_left_out(session: Session, source: str, left_out: Sequence[LeftOut]) -> None:
-    """Count messages that were left out by the code of the reason, and log the reasons."""
-    if left_out:
-        reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(left_out).most_common(MOST_REASONS))
-        log.info("intake %s: %d messages left out: %s", source, len(left_out), reasons)
-    for reason, number in sorted(Counter(item.code for item in left_out).items()):
+def record_left_out(session: Session, left_out: Mapping[str, Sequence[LeftOut]]) -> None:
+    """Count messages that were left out, by the code of the reason, and log the reasons; `left_out` has them by source.
+
+    All transactions count in the same few rows, so that this comes last: a row that is locked before contacts would be waited for by
+    whoever has one of them.
+    """
+    for source, of_source in left_out.items():
+        if of_source:
+            reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(of_source).most_common(MOST_REASONS))
+            log.info("intake %s: %d messages left out: %s", source, len(of_source), reasons)
+    for reason, number in sorted(Counter(item.code for of_source in left_out.values() for item in of_source).items()):
         upsert = (postgresql.insert if dialect_of(session) == "postgresql" else sqlite.insert)(IntakeLeftOut)
         added = {"number": IntakeLeftOut.number + upsert.excluded.number}
         session.execute(upsert.values(reason=reason, number=number).on_conflict_do_update(index_elements=["reason"], set_=added))

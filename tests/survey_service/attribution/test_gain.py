@@ -1,9 +1,17 @@
 """What a model gains is measured on the sessions that began without it; one that misleads is switched off."""
 
-import pytest
+from math import log
 
+import pytest
+from sqlmodel import select
+
+from question_bank.files.load import read_bank
 from survey_service.attribution import gain
+from survey_service.attribution.runs import RunWork
+from survey_service.banks.publishing import publish
 from survey_service.belief import priors
+from survey_service.store.tables.core import ExternalId, SurveySession
+from tests.survey_service.attribution.base import bank
 from tests.survey_service.contacts.people import respondent
 
 ANSWERED = range(100, 180)
@@ -38,6 +46,42 @@ def test_the_gain_is_measured_on_held_out_sessions(halves):
     assert model["gain"]["low"] < model["gain"]["nats"] < model["gain"]["high"]
     assert model["gain"]["nats"] > 0
     assert model["is_used"] is True
+
+
+def test_the_gain_is_that_of_the_probability_of_the_answers(halves):
+    """For one answer it is log P(answer | attributes) - log P(answer), by the likelihoods of the bank."""
+    run = halves.run()
+    vectors = {item["external_id"]: item["vector"] for item in halves.beliefs(run["id"])}
+    for number in range(100, 120):
+        answer(halves, f"c{number}", "yes")
+    with halves.service.parts.store.reading() as session:
+        rows = session.exec(
+            select(ExternalId.value, SurveySession.prior).join(SurveySession, SurveySession.contact_id == ExternalId.contact_id)
+        )
+        held_out = [name for name, prior in rows if prior is not None and prior["kind"] == priors.HELD_OUT]
+    expected = [log(0.9 * vectors[name]["driver"] + 0.4 * vectors[name]["family"]) - log(0.65) for name in held_out]
+
+    model = measured(halves, run)
+    assert expected
+    assert model["gain"]["nats"] == pytest.approx(sum(expected) / len(expected), abs=1e-5)
+
+
+def test_a_model_is_not_measured_by_what_the_next_one_says(halves):
+    """While a later run goes on, some results are of its model already, whose personas may have another order."""
+    run = halves.run()
+    for number in ANSWERED:
+        answer(halves, f"c{number}", "yes" if number % 2 == 0 else "no")
+    before = measured(halves, run)["gain"]
+    lines = bank().splitlines()
+    first = next(number for number, line in enumerate(lines) if "id: driver, name" in line)
+    lines[first : first + 2] = reversed(lines[first : first + 2])
+    parts, clock = halves.service.parts, halves.service.clock
+    with parts.store.writing() as session:
+        publish(session, read_bank("\n".join(lines)), clock())
+    halves.start()
+    RunWork(parts.store, parts.banks, clock, enough=lambda: True).step_run()
+
+    assert measured(halves, run)["gain"] == before
 
 
 def test_a_model_that_misleads_is_not_used_any_more(halves, monkeypatch):

@@ -1,11 +1,19 @@
 """Who is scored, and when: consent, changes, erasure, merging and export."""
 
+from random import Random
+
 import pytest
+from sqlmodel import select
 
 from question_bank.files.load import read_bank
+from survey_service.attribution.probes import draw_probes
 from survey_service.banks.publishing import publish
+from survey_service.belief.priors import HELD_OUT
 from survey_service.outbox import pending_work
-from tests.survey_service.contacts.people import everything
+from survey_service.store.tables.core import SurveySession
+from tests.survey_service.attribution.base import bank
+from tests.survey_service.attribution.conftest import CONTACTS
+from tests.survey_service.contacts.people import everything, respondent
 from tests.survey_service.service import BANK
 
 
@@ -64,6 +72,72 @@ def test_the_worker_looks_for_contacts_that_changed(base):
     assert not pending_work.is_any(store, clock())
 
 
+def publish_text(base, text: str) -> None:
+    with base.service.parts.store.writing() as session:
+        publish(session, read_bank(text), base.service.clock())
+
+
+def test_a_bank_that_requires_consent_now_uses_no_earlier_result_without_it(make_base):
+    """Its next run deletes such results; until then no survey starts from them."""
+    base = make_base("objection")
+    base.add(100)
+    base.answer(80)
+    base.add(1, start=201, consent={})
+    base.run()
+    assert base.attribution("c201") is not None
+    publish_text(base, bank("required"))
+    person = respondent(base.service, "c201", owns="yes")
+
+    assert person.belief()["driver"] == pytest.approx(0.9 / 1.3)
+
+
+SEGMENT = {"prior": {"bank": "cars", "probabilities": {"driver": 0.9, "family": 0.1}}}
+REFUSAL = {"consent": {"profiling": False}}
+
+
+def refuse_by_the_crm(base) -> None:
+    base.service.call("PUT", "/api/v1/contacts/c300", REFUSAL)
+
+
+def refuse_by_a_link(base) -> None:
+    link = base.service.call("POST", "/api/v1/links", {"survey": "all", "contacts": [{"external_id": "c300"}]}).json["items"][0]
+    page = link["leave"].removeprefix("http://127.0.0.1:8000")
+    assert base.service.client.post(page, data={"act": "no_profile"}).status_code == 200
+
+
+def refuse_by_a_merge(base) -> None:
+    base.service.call("PUT", "/api/v1/contacts/c301", REFUSAL)
+    body = {"from": {"external_id": "c301"}, "into": {"external_id": "c300"}}
+    assert base.service.call("POST", "/api/v1/contacts/merge", body).status_code == 200
+
+
+@pytest.mark.parametrize("refuse", [refuse_by_the_crm, refuse_by_a_link, refuse_by_a_merge])
+def test_after_a_refusal_beliefs_rest_on_answers_alone(base, refuse):
+    """The stored belief, and the next answer of a survey that began before, know nothing of attributes or of other systems."""
+    base.run()
+    base.service.clock.forward(minutes=1)
+    base.service.call("PUT", "/api/v1/contacts/c300", SEGMENT)
+    person = session_with_its_prior(base, "c300")
+    assert person.belief()["driver"] == pytest.approx(0.9)
+    base.service.clock.forward(minutes=1)
+    refuse(base)
+
+    contact = base.contact("c300")
+    assert (contact["priors"], contact["attribution"]) == ({}, {})
+    assert contact["beliefs"]["cars"]["probabilities"]["driver"] == pytest.approx(0.5)
+    person.answer("owns", "yes")
+    assert base.contact("c300")["beliefs"]["cars"]["probabilities"]["driver"] == pytest.approx(0.9 / 1.3)
+
+
+def session_with_its_prior(base, name: str):
+    """Return a respondent in a session that was not held out."""
+    while True:
+        person = respondent(base.service, name)
+        with base.service.parts.store.reading() as session:
+            if session.exec(select(SurveySession.prior).where(SurveySession.id == person.session)).one()["kind"] != HELD_OUT:
+                return person
+
+
 def test_a_refusal_ends_the_profile_at_once(base):
     """The next run leaves the contact out as well."""
     base.run()
@@ -105,6 +179,19 @@ def test_the_export_has_the_result_its_reasons_and_the_run(base):
     export = base.service.call("GET", "/api/v1/contacts/c300/export").json
     assert export["contact"]["attribution"]["cars"]["run"] == run["id"]
     assert export["contact"]["attribution"]["cars"]["why"]
+
+
+def test_the_export_says_whether_the_contact_was_drawn(base):
+    """A draw is stored about the contact, with its chance."""
+    parts = base.service.parts
+    with parts.store.writing() as session:
+        rules = parts.banks.latest(session, "cars")[0].bank.attribution
+        wave = draw_probes(session, "cars", rules, 30, Random(1), base.service.clock())
+    drawn, other = wave.external_ids[0], next(f"c{number}" for number in range(CONTACTS) if f"c{number}" not in wave.external_ids)
+
+    [probe] = base.service.call("GET", f"/api/v1/contacts/{drawn}/export").json["probes"]
+    assert (probe["bank"], probe["wave"], probe["chance"]) == ("cars", wave.id, wave.chance)
+    assert base.service.call("GET", f"/api/v1/contacts/{other}/export").json["probes"] == []
 
 
 def test_a_contact_objects_by_the_link_in_its_email(base):

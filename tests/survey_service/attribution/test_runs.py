@@ -120,6 +120,61 @@ def test_a_run_that_is_cancelled_in_the_middle_keeps_what_it_has_stored(base, mo
     assert (found["state"], found["is_cancelled"], found["scored"]) == ("cancelled", True, 50)
 
 
+def act_while_it_is_fitted(base, monkeypatch, act) -> None:
+    """Call `act` between a fit and the transaction that stores it."""
+    fit = runs.fit_respondents
+
+    def fit_and_act(*given):
+        fitted = fit(*given)
+        act()
+        return fitted
+
+    monkeypatch.setattr(runs, "fit_respondents", fit_and_act)
+
+
+def stored_contacts(base) -> set[str]:
+    with base.service.parts.store.reading() as session:
+        return set(session.exec(select(Attribution.contact_id)))
+
+
+def test_a_run_that_is_cancelled_while_it_is_fitted_stores_nothing(base, monkeypatch):
+    """It has nothing yet that could stay."""
+    run = base.start()
+    path = f"/api/v1/attribution/cars/runs/{run['id']}/cancel"
+    act_while_it_is_fitted(base, monkeypatch, lambda: base.service.call("POST", path))
+    base.work()
+
+    assert (base.read(run["id"])["state"], base.read(run["id"])["model"]) == ("cancelled", None)
+    assert stored_contacts(base) == set()
+
+
+def test_a_respondent_who_refuses_while_it_is_fitted_gets_no_result(base, monkeypatch):
+    """Not even until the run comes to score the contact: a worker that ends after the fit leaves nothing about it."""
+    refusal = {"consent": {"profiling": False}}
+    act_while_it_is_fitted(base, monkeypatch, lambda: base.service.call("PUT", "/api/v1/contacts/c0", refusal))
+    base.start()
+    RunWork(base.service.parts.store, base.service.parts.banks, base.service.clock, enough=lambda: True).step_run()
+
+    assert stored_contacts(base) == {f"ct_{number:06}" for number in range(1, ANSWERED)}
+
+
+def test_a_process_that_was_paused_cannot_fail_a_run_that_another_has_finished(base, monkeypatch):
+    """The run stays done."""
+    run = base.start()
+    fit = runs.fit_respondents
+
+    def pause_and_fail(*given):
+        monkeypatch.setattr(runs, "fit_respondents", fit)
+        base.service.clock.forward(minutes=1)
+        base.work()
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(runs, "fit_respondents", pause_and_fail)
+    base.work()
+
+    assert (base.read(run["id"])["state"], base.read(run["id"])["problem"]) == ("done", None)
+
+
 def test_a_run_goes_on_where_a_killed_process_left_it(base, monkeypatch):
     """The next process waits for the end of the lease, fits nothing again, and scores the rest once."""
     monkeypatch.setattr(runs, "BATCH", {"sqlite": 50, "postgresql": 50})

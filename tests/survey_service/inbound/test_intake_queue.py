@@ -8,6 +8,7 @@ from sqlalchemy import event
 from survey_service.inbound import intake_queue
 from survey_service.inbound.intake_queue import LEAST_A_SLICE, Pace
 from survey_service.settings import Limit
+from survey_service.web.api_keys import create_key
 from survey_service.web.rate_limit import Limits
 from tests.survey_service.contacts.people import belief_of, everything
 from tests.survey_service.inbound.test_one_bad_message import left_out
@@ -55,6 +56,30 @@ def test_a_key_that_sends_a_lot_leaves_all_of_it_to_the_worker(shop):
     shop.clock.forward(seconds=1)
     shop.track(messageId="later")
     assert shop.waiting() == 5
+
+
+def test_what_was_left_out_is_counted_last(shop):
+    """All transactions count in the same rows: whoever locked them before contacts could wait for somebody who waits for them."""
+    with shop.parts.store.writing() as session:
+        other = create_key(session, shop.parts.keys, "intake", "other", shop.clock())
+    shop.track(messageId="m0")
+    shop.call("DELETE", "/api/v1/contacts/zoe")
+    transactions: list[list[str]] = [[]]
+    event.listen(shop.parts.store.engine, "before_cursor_execute", lambda *call: transactions[-1].append(call[2]))
+    event.listen(shop.parts.store.engine, "commit", lambda _: transactions.append([]))
+    unusable, erased = {"type": "nothing"}, {"type": "track", "userId": "zoe", "event": "Brochure Downloaded", "messageId": "m1"}
+
+    shop.send("batch", {"batch": [unusable, erased, *tracks(10)]})
+    for key in (shop.write_key, other):
+        shop.send("batch", {"batch": [unusable, erased, *tracks(MANY)]}, key)
+    shop.evaluate()
+
+    counting = [written for written in transactions if any("INTO intake_left_out" in statement for statement in written)]
+    assert len(counting) >= 4
+    for written in counting:
+        first = next(number for number, statement in enumerate(written) if "INTO intake_left_out" in statement)
+        assert all("INTO intake_left_out" in statement for statement in written[first:])
+    assert left_out(shop) == {"unusable": 3, "contact_erased": 3}
 
 
 def test_repeated_messages_count_once_whoever_evaluates_them(shop):

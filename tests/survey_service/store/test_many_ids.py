@@ -67,7 +67,7 @@ def test_the_ids_of_many_contacts(world):
         assert directory.find_erased_ids(session, world.keys, keys) == set()
         locked = lock_contacts(session, [*IDS, contact])
         assert list(locked) == [contact]
-        everybody = [SimpleNamespace(id=name, labels={}) for name in (*IDS, contact)]
+        everybody = [SimpleNamespace(id=name, labels={}, priors={}, consent={}) for name in (*IDS, contact)]
         assert len(evidence_about_all(session, everybody, BANK, world.now)) == MANY + 1
         assert previous_beliefs(session, everybody, BANK) == {}
         assert len(views.external_ids_of(session, everybody)) == MANY + 1

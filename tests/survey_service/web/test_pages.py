@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import col, select, update
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
+from survey_service.belief.priors import pack
+from survey_service.store.tables.attribution import Attribution, AttributionModelRow, AttributionRun
+from survey_service.store.tables.core import Contact
 from survey_service.store.tables.links import Link, LinkOpen
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.contacts.people import respondent
@@ -70,7 +74,29 @@ def write_history(service: Shop, number: int) -> None:
         session.execute(update(Delivery).values(state="delivered", settled_at=now))
 
 
+def write_run(service: Shop, number: int) -> None:
+    with service.parts.store.writing() as session:
+        session.add(AttributionRun(id=f"atr_{number}", bank="cars", state="done", created_at=service.clock(), ended_at=service.clock()))
+
+
+def write_attribution(service: Shop, number: int) -> None:
+    """Add a contact with a result of the run atr_1."""
+    now = service.clock()
+    with service.parts.store.writing() as session:
+        if number == 0:
+            facts = {"personas": ["driver", "family"], "fingerprint": "x", "created_at": now, "rescored_until": now}
+            session.add(AttributionModelRow(id="atm_1", bank="cars", bank_version=1, **facts))
+            session.flush()
+            session.add(AttributionRun(id="atr_1", bank="cars", state="done", model_id="atm_1", created_at=now, ended_at=now))
+        session.add(Contact(id=f"ct_{number}", created_at=now, updated_at=now))
+        session.flush()
+        result = {"vector": pack(np.array([[0.6, 0.4]]))[0], "top": "driver", "confidence": 0.6, "updated_at": now}
+        session.add(Attribution(contact_id=f"ct_{number}", bank="cars", model_id="atm_1", run_id="atr_1", **result))
+
+
 LISTS: dict[str, Callable[[Shop, int], None]] = {
+    "/api/v1/attribution/{bank}/runs": write_run,
+    "/api/v1/attribution/{bank}/runs/{run}/beliefs": write_attribution,
     "/api/v1/banks": write_bank,
     "/api/v1/connections": write_connection,
     "/api/v1/contacts": write_contact,
@@ -84,7 +110,8 @@ LISTS: dict[str, Callable[[Shop, int], None]] = {
 
 def page_of(service: Shop, path: str, limit: int, after: str | None = None) -> tuple[list[str], str | None]:
     query = {"limit": limit, **({"after": after} if after else {})}
-    found = service.call("GET", path.replace("{external_id}", "zoe"), query_string=query)
+    place = path.format(external_id="zoe", bank="cars", run="atr_1")
+    found = service.call("GET", place, query_string=query)
     assert found.status_code == 200, found.text
     assert len(found.json["items"]) <= limit
     return [json.dumps(item) for item in found.json["items"]], found.json["next"]
@@ -125,6 +152,7 @@ def test_more_entries_of_one_moment_than_a_page_may_have_are_all_in_the_timeline
     """An import may give one time to everything that it brings."""
     names = {f"event {number}" for number in range(450)}
     shop.send("batch", {"batch": [{"type": "track", "userId": "zoe", "event": name} for name in names]})
+    shop.evaluate()
 
     seen, after = page_of(shop, TIMELINE, 200)
     while after is not None:

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from question_bank.definitions import Attribution, Bank
+from question_bank.definitions import Attribution
 from survey_service.attribution.models import attributes_of
 from survey_service.attribution.respondents import Respondents, read_respondents
 from survey_service.attribution.runs import NoAttribution
 from survey_service.belief.priors import may_be_profiled
 from survey_service.store.banks import Banks
+from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact
 
@@ -28,7 +29,6 @@ class BaseFile:
     """A file of all contacts who may be profiled. The columns `labels` hold P(persona) of those who answered."""
 
     path: Path
-    bank: Bank
     rules: Attribution
     labels: Sequence[str]
 
@@ -51,15 +51,15 @@ def base_file(store: Store, bank_id: str, now: datetime) -> Iterator[BaseFile]:
             writer.writerow(["external_id", *names, *labels])
             for contact_id, attributes, belief in _lines(session, rules, people):
                 writer.writerow([contact_id, *(_text(attributes.get(name)) for name in names), *belief])
-        yield BaseFile(path, compiled.bank, rules, labels)
+        yield BaseFile(path, rules, labels)
 
 
 def _lines(session: Session, rules: Attribution, people: Respondents) -> Iterator[tuple[str, Mapping[str, Any], Sequence[str]]]:
     place = {contact_id: row for row, contact_id in enumerate(people.ids)}
     nothing = [""] * people.beliefs.shape[1]
-    present, after = (col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None)), ""
+    after = ""
     while True:
-        rows = select(Contact.id, Contact.attributes, Contact.consent).where(*present, col(Contact.id) > after)
+        rows = select(Contact.id, Contact.attributes, Contact.consent).where(is_present(), col(Contact.id) > after)
         batch = session.exec(rows.order_by(col(Contact.id)).limit(BATCH_SIZE)).all()
         for contact_id, attributes, consent in batch:
             if may_be_profiled(rules, consent):

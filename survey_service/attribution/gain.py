@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from adaptive import believe
 from question_bank.compile import CompiledBank
@@ -34,7 +34,12 @@ MOST_SESSIONS = 5000
 def measure_gains(store: Store, banks: Banks, now: datetime) -> None:
     """Measure the models of the last runs that were not measured for an hour."""
     with store.reading() as session:
-        due = [model_id for model_id in newest_models(session) if _is_due(session.get_one(AttributionModelRow, model_id), now)]
+        measured = col(AttributionModelRow.measured_at)
+        waits = (
+            is_one_of(session, AttributionModelRow.id, newest_models(session).values()),
+            or_(measured.is_(None), measured <= now - MEASURED_EVERY),
+        )
+        due = session.exec(select(AttributionModelRow.id).where(*waits)).all()  # without the content, since this is looked at all the time
     for model_id in due:
         transact(store, banks, partial(_measure, banks, model_id, now))
 
@@ -91,7 +96,3 @@ def _gains(session: Session, bank: CompiledBank, row: AttributionModelRow, now: 
             stated = unpack(vectors[item.contact_id])[order]
             gains.append(float(np.log(belief @ (stated / prior))))
     return gains
-
-
-def _is_due(row: AttributionModelRow, now: datetime) -> bool:
-    return row.measured_at is None or row.measured_at <= now - MEASURED_EVERY

@@ -57,16 +57,10 @@ def model_of(session: Session, model_id: str) -> AttributionModel:
     return model
 
 
-def newest_models(session: Session) -> list[str]:
-    """Return the id of the model of each bank's last run that was done."""
+def newest_models(session: Session) -> dict[str, str]:
+    """Return the id of the model of each bank's last run that was done, by bank."""
     done = select(AttributionRun.bank, AttributionRun.model_id).where(AttributionRun.state == "done").order_by(col(AttributionRun.ended_at))
-    return [str(model_id) for model_id in dict(session.exec(done).all()).values()]
-
-
-def newest_model(session: Session, bank: str) -> str | None:
-    """Return the id of the model of a bank's last run that was done; None where there was none."""
-    done = select(AttributionRun.model_id).where(AttributionRun.bank == bank, AttributionRun.state == "done")
-    return session.exec(done.order_by(col(AttributionRun.ended_at).desc()).limit(1)).first()
+    return {bank: str(model_id) for bank, model_id in session.exec(done)}
 
 
 def attributes_of(attribution: Attribution) -> dict[str, str]:

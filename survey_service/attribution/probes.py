@@ -9,33 +9,29 @@ from typing import Any
 from sqlmodel import Session, col, exists, insert, select
 
 from question_bank.definitions import Attribution
+from survey_service.attribution.results import crm_ids_of
 from survey_service.belief.priors import may_be_profiled
-from survey_service.store.bulk import is_one_of
-from survey_service.store.contact_locks import lock_present
+from survey_service.store.contact_locks import is_present, lock_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.core import Answer, Contact, ExternalId
+from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
 
 BATCH_SIZE = 5000
-OWN_SYSTEM = "crm"
 
 
 @dataclass(frozen=True)
 class Wave:
     """One draw: the contacts by their ids in the CRM, and of how many they were drawn.
 
-    `unreachable` counts the silent who could not be drawn, because nobody can ask them: no id, or an opt-out.
+    Each contact of the population was drawn with the probability `chance`. `unreachable` counts the silent who could not be drawn, because
+    nobody can ask them: no id, or an opt-out.
     """
 
     id: str
     external_ids: Sequence[str]
     population: int
     unreachable: int
-
-    @property
-    def chance(self) -> float:
-        """The probability with which each contact of the population was drawn."""
-        return len(self.external_ids) / self.population if self.population else 0.0
+    chance: float
 
 
 def draw_probes(session: Session, bank: str, rules: Attribution, number: int, random: Random, now: datetime) -> Wave:
@@ -57,11 +53,7 @@ def draw_probes(session: Session, bank: str, rules: Attribution, number: int, ra
     rows = [{"contact_id": contact_id, "bank": bank, "wave": wave, "chance": chance, "drawn_at": now} for contact_id in ids]
     if rows:
         session.execute(insert(Probe), rows)
-    names = select(ExternalId.contact_id, ExternalId.value).where(
-        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)
-    )
-    by_contact = dict(session.exec(names.order_by(col(ExternalId.value).desc())).all())
-    return Wave(wave, list(by_contact.values()), len(population), unreachable)
+    return Wave(wave, list(crm_ids_of(session, ids).values()), len(population), unreachable, chance)
 
 
 def _silent(session: Session, bank: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
@@ -69,7 +61,7 @@ def _silent(session: Session, bank: str) -> Iterator[tuple[str, dict[str, Any], 
     has_answer = exists().where(col(Answer.contact_id) == col(Contact.id), col(Answer.bank) == bank)
     was_drawn = exists().where(col(Probe.contact_id) == col(Contact.id), col(Probe.bank) == bank)
     is_known = exists().where(col(ExternalId.contact_id) == col(Contact.id), col(ExternalId.system) == OWN_SYSTEM).label("is_known")
-    present = col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None), ~has_answer, ~was_drawn
+    present = is_present(), ~has_answer, ~was_drawn
     after = ""
     while True:
         columns: Any = (col(Contact.id), col(Contact.consent), is_known)

@@ -21,9 +21,9 @@ from survey_service.belief.priors import may_be_profiled, pack
 from survey_service.outbox.crossings import publish_crossing, withdraw
 from survey_service.outbox.events import Crossing
 from survey_service.store.bulk import dialect_of, is_one_of, text_of
-from survey_service.store.contact_locks import lock_contacts
+from survey_service.store.contact_locks import is_present, lock_contacts
 from survey_service.store.tables.attribution import Attribution
-from survey_service.store.tables.core import Contact
+from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId
 
 
 class Read(NamedTuple):
@@ -85,8 +85,7 @@ def read_contacts(session: Session, where: Sequence[Any], order: Sequence[Any], 
         cast(col(Contact.consent), Text),
         col(Contact.updated_at),
     )
-    present = col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None)
-    rows = session.execute(select(*columns).where(*present, *where).order_by(*order).limit(limit))
+    rows = session.execute(select(*columns).where(is_present(), *where).order_by(*order).limit(limit))
     return [Read(key, orjson.loads(attributes), orjson.loads(consent), changed) for key, attributes, consent, changed in rows]
 
 
@@ -149,6 +148,13 @@ def store_results(session: Session, scorer: Scorer, results: Sequence[Result], f
             shares = dict(zip(scorer.model.personas, np.frombuffer(result.vector, "<f4").astype(float).tolist(), strict=True))
             crossing = Crossing(scorer.bank, scorer.version, scorer.run_id, result.assigned_to, was, shares)
             publish_crossing(session, contact, crossing, now)
+
+
+def crm_ids_of(session: Session, contact_ids: Sequence[str]) -> dict[str, str]:
+    """Return the first id that each contact has in the CRM, without contacts that the CRM does not know."""
+    named = ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, contact_ids)
+    known = select(ExternalId.contact_id, ExternalId.value).where(*named).order_by(col(ExternalId.value).desc())
+    return dict(session.exec(known).all())
 
 
 def former_of(session: Session, bank: str, contact_ids: Sequence[str]) -> dict[str, Former]:

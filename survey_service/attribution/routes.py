@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from survey_service.attribution import views
 from survey_service.attribution.runs import NotInstalled, cancel_run, find_run, start_run
+from survey_service.banks.schemas import PageQuerySchema
 from survey_service.store.tables.attribution import AttributionRun
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
@@ -48,11 +49,8 @@ class PageQuery:
     limit: int = 50
 
 
-class PageQuerySchema(StrictSchema):
+class RunQuerySchema(PageQuerySchema):
     request = PageQuery
-
-    after = fields.String(metadata={"description": "`next` of the previous page"})
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
 class RunSchema(StrictSchema):
@@ -110,7 +108,7 @@ def start(body: RunRequest, bank: str) -> dict[str, Any]:
 
 @blueprint.get("/<string:bank>/runs")
 @requires("read")
-@blueprint.arguments(PageQuerySchema, location="query")
+@blueprint.arguments(RunQuerySchema, location="query")
 @blueprint.response(200, RunPageSchema)
 def list_runs(query: PageQuery, bank: str) -> dict[str, Any]:
     """List the runs of a bank, the newest first."""
@@ -145,7 +143,7 @@ def cancel(bank: str, run: str) -> dict[str, Any]:
 
 @blueprint.get("/<string:bank>/runs/<string:run>/beliefs")
 @requires("read")
-@blueprint.arguments(PageQuerySchema, location="query")
+@blueprint.arguments(RunQuerySchema, location="query")
 @blueprint.response(200, AttributedPageSchema)
 @blueprint.doc(
     responses={"200": {"content": {CSV: {"schema": {"type": "string"}}, PARQUET: {"schema": {"type": "string", "format": "binary"}}}}}

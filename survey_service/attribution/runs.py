@@ -32,6 +32,7 @@ from survey_service.outbox.events import completed_facts
 from survey_service.outbox.pending_work import SETTLED_AFTER, next_run
 from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import is_one_of
+from survey_service.store.contact_locks import is_present
 from survey_service.store.faults import FAULT, contained
 from survey_service.store.session import DATABASE_AWAY, Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
@@ -284,13 +285,13 @@ class RunWork:
 
 
 def _count_contacts() -> Any:
-    return select(func.count()).select_from(Contact).where(*_present())
+    return select(func.count()).select_from(Contact).where(is_present())
 
 
 def rescore_changed(store: Store, banks: Banks, now: datetime) -> bool:
     """Score contacts that have changed since they were scored, with the model of the last run. Return whether there were any."""
     with store.reading() as session:
-        waiting = [model_id for model_id in newest_models(session) if session.execute(_changed(session, model_id, now, 1)).first()]
+        waiting = [model_id for model_id in newest_models(session).values() if session.execute(_changed(session, model_id, now, 1)).first()]
     scored = [transact(store, banks, partial(_rescore, banks, model_id, now)) for model_id in waiting]
     return any(scored)
 
@@ -327,12 +328,8 @@ def _changed(session: Session, model_id: str, now: datetime, limit: int) -> Any:
     """Select the contacts that have changed since they were scored, the oldest change first."""
     until = session.scalars(select(col(AttributionModelRow.rescored_until)).where(col(AttributionModelRow.id) == model_id)).one()
     between = col(Contact.updated_at) > until, col(Contact.updated_at) <= now - SETTLED_AFTER
-    rows = select(col(Contact.updated_at)).where(*between, *_present()).order_by(col(Contact.updated_at), col(Contact.id))
+    rows = select(col(Contact.updated_at)).where(*between, is_present()).order_by(col(Contact.updated_at), col(Contact.id))
     return rows.limit(limit)
 
 
 RESCORED_AT_ONCE = 200
-
-
-def _present() -> tuple[Any, Any]:
-    return col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None)

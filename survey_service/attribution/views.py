@@ -15,14 +15,13 @@ from adaptive.lookalike.model import AttributionModel, explain
 from adaptive.lookalike.neighbours import RespondentIndex
 from adaptive.posterior import weights_of_evidence
 from survey_service.attribution.models import model_of
+from survey_service.attribution.results import crm_ids_of
 from survey_service.belief.priors import FLOOR, unpack
 from survey_service.store.banks import Banks
-from survey_service.store.bulk import is_one_of
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, AttributionRun
-from survey_service.store.tables.core import Contact, ExternalId
+from survey_service.store.tables.core import Contact
 
-OWN_SYSTEM = "crm"
 PAGE = 2000
 AGREES = 1e-5
 """Up to this a stored vector, which has the precision of float32, is that of the attributes as they are now."""
@@ -150,11 +149,7 @@ def _rows(session: Session, run: AttributionRun, after: str, limit: int) -> list
     """Return results of the model of a run, and the first id that the contact has in the CRM."""
     mine = select(Attribution).where(Attribution.bank == run.bank, Attribution.model_id == run.model_id, Attribution.contact_id > after)
     rows = list(session.exec(mine.order_by(col(Attribution.contact_id)).limit(limit)))
-    ids = [row.contact_id for row in rows]
-    known = select(ExternalId.contact_id, ExternalId.value).where(
-        ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)
-    )
-    names = dict(session.exec(known.order_by(col(ExternalId.value).desc())).all())
+    names = crm_ids_of(session, [row.contact_id for row in rows])
     return [(row, names.get(row.contact_id)) for row in rows]
 
 

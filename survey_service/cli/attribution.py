@@ -237,10 +237,10 @@ def sql(model: str, dialect: str, table: str, id_column: str | None) -> None:
 
 
 def _model_of_run(bank: str) -> Any:
-    from survey_service.attribution.models import model_of, newest_model
+    from survey_service.attribution.models import model_of, newest_models
 
     with store_of(settings_of_environment()) as store, store.reading() as session:
-        model_id = newest_model(session, bank)
+        model_id = newest_models(session).get(bank)
         if model_id is None:
             refuse(f'"{bank}" is neither a file nor a bank with a finished run: start one with discern attribute apply {bank}')
         return model_of(session, model_id)

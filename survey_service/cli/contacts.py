@@ -53,9 +53,9 @@ def prune(days: int | None) -> None:
 def export(contact: str | None, out: IO[str]) -> None:
     """Write all stored data, contact by contact."""
     from survey_service.contacts import views
-    from survey_service.contacts.directory import OWN_SYSTEM
     from survey_service.errors import NotFound
     from survey_service.store.banks import Banks
+    from survey_service.store.tables.core import OWN_SYSTEM
     from survey_service.web.context import utc_now
 
     banks = Banks()

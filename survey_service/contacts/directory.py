@@ -15,7 +15,7 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_contacts, lock_owner, lock_present
 from survey_service.store.session import lock_by_name
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.core import Contact, ExternalId, SurveySession
+from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ErasedId
 
 ExternalKey = tuple[str, str]
@@ -52,8 +52,6 @@ def _digest_input(key: ExternalKey) -> str:
 
 
 LONGEST_ID = 255
-OWN_SYSTEM = "crm"
-"""The system whose ids appear in our URLs."""
 
 
 def lock_name(system: str, value: str) -> str:

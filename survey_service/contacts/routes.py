@@ -28,6 +28,7 @@ from survey_service.contacts.schemas import (
     TimelineSchema,
 )
 from survey_service.contacts.timeline import timeline_page
+from survey_service.store.tables.core import OWN_SYSTEM
 from survey_service.web.api import ApiBlueprint
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -136,7 +137,7 @@ def put_label(body: LabelRequest, external_id: str) -> dict[str, Any]:
     p = parts()
 
     def act(session: Session) -> dict[str, Any]:
-        contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
+        contact = views.get_contact(session, external_id, OWN_SYSTEM, lock=True)
         set_label(session, p.banks, contact, body.bank, body.persona, body.reliability, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
 
@@ -151,7 +152,7 @@ def delete_label(external_id: str, bank: str) -> dict[str, Any]:
     p = parts()
 
     def act(session: Session) -> dict[str, Any]:
-        contact = views.get_contact(session, external_id, directory.OWN_SYSTEM, lock=True)
+        contact = views.get_contact(session, external_id, OWN_SYSTEM, lock=True)
         remove_label(session, p.banks, contact, bank, p.now())
         return views.contact_view(session, p.banks, contact, p.now())
 

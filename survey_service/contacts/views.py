@@ -16,6 +16,7 @@ from survey_service.errors import NotFound
 from survey_service.outbox.events import kind_of
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import is_one_of
+from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.inbound import ContactEvent
@@ -99,8 +100,7 @@ def iter_contacts(session: Session) -> Iterator[Contact]:
     """Yield every contact by id, fetched in batches. Merged and erased contacts are left out."""
     after = ""
     while True:
-        active = col(Contact.merged_into).is_(None), col(Contact.erased_at).is_(None)
-        batch = session.exec(select(Contact).where(Contact.id > after, *active).order_by(col(Contact.id)).limit(BATCH_SIZE)).all()
+        batch = session.exec(select(Contact).where(Contact.id > after, is_present()).order_by(col(Contact.id)).limit(BATCH_SIZE)).all()
         yield from batch
         if len(batch) < BATCH_SIZE:
             return

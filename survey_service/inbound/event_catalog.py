@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields
 from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from question_bank.definitions import Bank, Signal
+from survey_service.banks.schemas import PageQuerySchema
 from survey_service.store.banks import Banks
 from survey_service.store.globs import glob_matches
 from survey_service.store.tables.inbound import ContactEvent
@@ -63,11 +64,8 @@ class EventQuery:
     limit: int = 50
 
 
-class EventQuerySchema(StrictSchema):
+class EventQuerySchema(PageQuerySchema):
     request = EventQuery
-
-    after = fields.String(metadata={"description": "`next` of the previous page"})
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
 class EventSchema(StrictSchema):

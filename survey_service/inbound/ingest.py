@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from survey_service.belief.evidence import signal_events
 from survey_service.belief.recompute import infer_beliefs
 from survey_service.contacts import directory
-from survey_service.contacts.directory import OWN_SYSTEM, ContactErased, email_hash, find_erased_ids
+from survey_service.contacts.directory import ContactErased, email_hash, find_erased_ids
 from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
@@ -20,7 +20,7 @@ from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.core import Contact, ExternalId
+from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
 
 ANONYMOUS = "anonymous"

@@ -14,6 +14,7 @@ from survey_service.errors import MalformedBody
 from survey_service.inbound.receiver import Handled, HandlerContext, InvalidSignature, Reschedule, SignedRequest, VerifiedEvent
 from survey_service.links.tokens import LinkTokens
 from survey_service.outbox import messages, publish
+from survey_service.store.tables.core import OWN_SYSTEM
 from survey_service.web.strict_json import read_json
 
 SYSTEM = "shopify"
@@ -64,7 +65,7 @@ def handle(context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Hand
 def _publish_link(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
     contact = directory.resolve(context.session, facts["contact"], lock=True)
     external_ids = external_ids_of(context.session, [contact])[contact.id]
-    crm_id = next((external["id"] for external in external_ids if external["system"] == directory.OWN_SYSTEM), None)
+    crm_id = next((external["id"] for external in external_ids if external["system"] == OWN_SYSTEM), None)
     if crm_id is None:
         return Handled("no_crm_id")
     mailing = create.prepare_mailing(context.session, context.banks, context.options["survey"], None, create.LIFETIME)

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox.debounce import IDLE
+from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
 from survey_service.store.tables.core import Contact, SurveySession
@@ -47,8 +48,7 @@ def changed_contacts(now: datetime) -> Select[Any]:
     changed = select(col(Contact.id)).where(
         col(Contact.updated_at) > of_runs.c.until,
         col(Contact.updated_at) <= now - SETTLED_AFTER,
-        col(Contact.erased_at).is_(None),
-        col(Contact.merged_into).is_(None),
+        is_present(),
     )
     return select(of_runs.c.bank).where(changed.exists()).limit(1)
 

@@ -17,7 +17,7 @@ from question_bank.languages import negotiate
 from survey_service.belief.belief import InferredBelief, store_belief
 from survey_service.belief.evidence import current_answers, signal_events
 from survey_service.belief.priors import prior_to_begin_with
-from survey_service.contacts.directory import OWN_SYSTEM, resolve
+from survey_service.contacts.directory import resolve
 from survey_service.contacts.merging import lock_pair, merge
 from survey_service.contacts.views import external_ids_of
 from survey_service.errors import Conflict
@@ -29,7 +29,7 @@ from survey_service.respondent.view import view_of, view_of_question
 from survey_service.store.banks import Banks
 from survey_service.store.session import lock_by_name, save
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.core import Contact, SurveySession
+from survey_service.store.tables.core import OWN_SYSTEM, Contact, SurveySession
 
 SESSION_LIFETIME = timedelta(hours=24)
 

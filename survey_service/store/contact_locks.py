@@ -6,10 +6,16 @@ messages). On SQLite a writer is alone, so that it waits before its first statem
 
 from collections.abc import Iterable
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, and_, col, select
 
 from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.core import Contact, ExternalId
+
+
+def is_present() -> ColumnElement[bool]:
+    """Return the condition for contacts that were neither erased nor merged into another."""
+    return and_(col(Contact.erased_at).is_(None), col(Contact.merged_into).is_(None))
 
 
 def lock_contacts(session: Session, contact_ids: Iterable[str | None]) -> dict[str, Contact]:

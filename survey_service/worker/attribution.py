@@ -16,7 +16,7 @@ NICENESS = 10
 def main() -> None:
     """Work on runs until none waits, or the worker has ended."""
     os.nice(NICENESS)
-    with read_task() as (settings, ended), closing(Store(settings.database_url)) as store:
+    with read_task() as ((settings,), ended), closing(Store(settings.database_url)) as store:
         work = RunWork(store, Banks(), utc_now, enough=ended.is_set)
         while not ended.is_set() and work.step_run():
             pass

@@ -16,15 +16,15 @@ from survey_service.worker.maintenance_process import AWAY
 
 
 @contextmanager
-def read_task() -> Iterator[tuple[Any, Event]]:
-    """Read what the worker wrote, and yield it with an event that is set when the worker has ended, however that happened.
+def read_task() -> Iterator[tuple[tuple[Any, ...], Event]]:
+    """Read what the worker wrote, the settings first, and yield it with an event that is set when the worker has ended, however it did.
 
     The process ends with the code `AWAY` when the database is away.
     """
     for item in (signal.SIGTERM, signal.SIGINT):
         signal.signal(item, signal.SIG_IGN)  # the worker receives the signal too
     task = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the worker that started it
-    settings: Settings = task if isinstance(task, Settings) else task[0]
+    settings: Settings = task[0]
     logs.configure(settings.log_level, settings.log_format)
     ended = Event()
     Thread(target=_watch, args=(ended,), daemon=True).start()

@@ -39,10 +39,10 @@ def run_maintenance(settings: Settings, enough: Callable[[float], bool], *, prun
 
 def run_attribution(settings: Settings, enough: Callable[[float], bool]) -> None:
     """Run the process that works on runs of attribution, until none waits. Raises MaintenanceInterrupted, MaintenanceFailed."""
-    _run(ATTRIBUTION, settings, enough)
+    _run(ATTRIBUTION, (settings,), enough)
 
 
-def _run(module: str, given: Any, enough: Callable[[float], bool]) -> None:
+def _run(module: str, given: tuple[Any, ...], enough: Callable[[float], bool]) -> None:
     with subprocess.Popen((*COMMAND, module), stdin=subprocess.PIPE) as running:  # noqa: S603
         if running.stdin is None:
             raise MaintenanceFailed

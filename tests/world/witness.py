@@ -72,7 +72,7 @@ class Witness(Ledger):
         return found
 
     def names_erased(self) -> dict[str, str]:
-        """Return the contact that had each of the names whose erasure the receiver of webhooks was told of."""
+        """Return the contact of each external id in the `contact.erased` messages that the receiver of webhooks got."""
         return {name: arrival.contact for arrival in self.arrivals if arrival.kind == ERASED for name in arrival.names}
 
     def after_the_end(self, erased: dict[str, float]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from survey_service.crm.adapters.protocol import ConnectionConfig, Identity, Record
 from survey_service.outbox.events import flat as full_flat
 from survey_service.outbox.events import slug
-from survey_service.store.tables.core import MERGED
+from survey_service.store.tables.core import MERGED, OWN_SYSTEM
 
 PERSONA = "persona_p_"
 STATE = (
@@ -28,7 +28,6 @@ ATTRIBUTED_STATE = ("attributed_persona", "attributed_confidence", "attributed_u
 NUMBERS = ("attributed_confidence", "persona_confidence", "persona_margin", "persona_evidence", "persona_seq")
 NAMES = ("contact_id", "record_id", "external_id", "email", "email_sha256")
 IDENTITIES = ("record_id", "external_id", "email")
-OWN_SYSTEM = "crm"
 ATTRIBUTE = "attribute."
 """How the name of a contact's attribute begins where a template refers to it."""
 SCALARS = (str, int, float, bool)

@@ -109,6 +109,8 @@ class Contact(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
+OWN_SYSTEM = "crm"
+"""The system whose ids appear in our URLs."""
 MERGED = "merged"
 """The type of an external id whose record its system has merged into another."""
 

@@ -17,6 +17,7 @@ from survey_service.demo import routes as demo
 from survey_service.email_links import pages as link_pages
 from survey_service.email_links import routes as links
 from survey_service.embed import routes as embed
+from survey_service.figures import routes as figures
 from survey_service.hosted import pages
 from survey_service.hosted.error_pages import ErrorPages
 from survey_service.inbound import event_catalog as events
@@ -82,7 +83,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     api = DiscernApi(app, spec_kwargs={"marshmallow_plugin": Description(), "security": [{KEY: []}]})
     for name, scheme in SECURITY.items():
         api.spec.components.security_scheme(name, scheme)
-    for room in (respondent, authoring, contacts, attribution, links, preview, events, webhooks, connections, sources):
+    for room in (respondent, authoring, contacts, attribution, figures, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):

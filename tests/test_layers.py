@@ -26,6 +26,7 @@ ORDER = [
     "survey_service.server",
     "survey_service.ops",
     "survey_service.contacts",
+    "survey_service.figures",
     "survey_service.attribution",
     "survey_service.banks",
     "survey_service.analysis.reports",
@@ -109,7 +110,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 38
+    assert len(house.rooms) <= 39
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

@@ -146,6 +146,9 @@ def _event_row(contact: Contact, source: str, message: SegmentMessage, now: date
         "path": message.path,
         "channel": message.channel,
         "topic": message.topic,
+        "value": message.value,
+        "currency": message.currency,
+        "subject": message.subject,
         "at": message.at,
         "received_at": now,
     }

@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -61,6 +61,9 @@ THREADS = 2
 SECONDS_A_SLICE = {"sqlite": 0.025, "postgresql": 0.2}
 PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
 """How long nothing is written after a slice, in durations of the slice."""
+
+FIELDS = {item.name for item in fields(SegmentMessage)}
+"""What this version knows of a message: a newer version, which accepts messages at the same time, may write more."""
 
 
 def append(session: Session, source: str, messages: Sequence[SegmentMessage], now: datetime) -> None:
@@ -219,10 +222,14 @@ def _row(source: str, messages: Sequence[SegmentMessage], received_at: datetime,
 
 
 def _content(messages: Sequence[SegmentMessage]) -> str:
-    plain = [{name: value for name, value in asdict(message).items() if value} | {"at": message.at.isoformat()} for message in messages]
+    plain = [
+        {name: value for name, value in asdict(message).items() if value or value == 0.0} | {"at": message.at.isoformat()}
+        for message in messages
+    ]
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _messages(batch: IntakeBatch) -> list[SegmentMessage]:
     plain = json.loads(batch.content)
-    return [SegmentMessage(**{"message_id": "", **message, "at": datetime.fromisoformat(message["at"])}) for message in plain]
+    known = [{name: value for name, value in message.items() if name in FIELDS} for message in plain]
+    return [SegmentMessage(**{"message_id": "", **message, "at": datetime.fromisoformat(message["at"])}) for message in known]

@@ -13,6 +13,10 @@ KINDS = ("identify", "track", "page", "screen", "group", "alias")
 LONGEST = 255
 LONGEST_PATH = 1000
 MOST_ATTRIBUTES = 50
+VALUES = ("value", "total", "revenue")
+SUBJECTS = ("order_id", "quote_id", "checkout_id", "cart_id")
+LONGEST_NUMBER = 40
+LARGEST_VALUE = 1e12
 
 
 class UnusableMessage(Exception):
@@ -54,6 +58,9 @@ class SegmentMessage:
     path: str | None = None
     channel: str | None = None
     topic: str | None = None
+    value: float | None = None  # what the event was worth, in `currency`
+    currency: str | None = None
+    subject: str | None = None  # the order, quote, checkout or cart that it is about
     email: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
@@ -90,6 +97,9 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
         path=_path(properties, _mapping(context, "page")) if kind in ("page", "screen") else None,
         channel=_text(properties, "channel"),
         topic=_text(properties, "topic"),
+        value=_value(properties),
+        currency=_currency(properties),
+        subject=next((found for name in SUBJECTS if (found := _text(properties, name))), None),
         email=_text(traits, "email"),
         traits=_plain_traits(traits),
     )
@@ -142,6 +152,27 @@ def _text(values: Mapping[str, Any], name: str) -> str | None:
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     inner = values.get(name)
     return inner if isinstance(inner, dict) else {}
+
+
+def _value(properties: Mapping[str, Any]) -> float | None:
+    """Return what an event was worth. Shops write it as a number or as text, under any of three names of Segment's spec."""
+    for name in VALUES:
+        given = properties.get(name)
+        if isinstance(given, bool) or not isinstance(given, int | float | str) or len(str(given)) > LONGEST_NUMBER:
+            continue
+        try:
+            number = float(given)
+        except ValueError:
+            continue
+        if abs(number) <= LARGEST_VALUE:  # false for NaN
+            return number
+    return None
+
+
+def _currency(properties: Mapping[str, Any]) -> str | None:
+    """Return the currency as its three letters (ISO 4217), None for anything else."""
+    given = properties.get("currency")
+    return given.upper() if isinstance(given, str) and len(given) == 3 and given.isascii() and given.isalpha() else None
 
 
 def _path(properties: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:

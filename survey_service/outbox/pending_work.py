@@ -4,27 +4,34 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from survey_service.egress.signing import is_in_force
 from survey_service.outbox.debounce import IDLE
 from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
-from survey_service.store.tables.core import Contact, SurveySession
+from survey_service.store.tables.core import Belief, Contact, SurveySession
+from survey_service.store.tables.figures import RecurringWork
 from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
 ENOUGH_WAITING = 200
 """Pending bulk messages of one endpoint from which no more are made before these are sent."""
 
+SURVEY_DAYS = "survey days"
+"""The recurring work that counts the sessions of each survey and day."""
+COUNTED_EVERY = timedelta(minutes=5)
+
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, or an expired secret."""
+    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, a day to count, or an
+    expired secret.
+    """
     with store.reading() as session:
         inbound = next_inbound_event(now).with_only_columns(col(InboundEvent.id))
         looks = (idle_sessions(now).limit(1), inbound, next_resync(), due_batches(now).limit(1), changed_contacts(now))
-        if any(session.execute(look).first() is not None for look in looks):
+        if any(session.execute(look).first() is not None for look in looks) or is_count_due(session, now):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
         return any(not is_in_force(item, now) for several in secrets for item in several)
@@ -51,6 +58,19 @@ def changed_contacts(now: datetime) -> Select[Any]:
         is_present(),
     )
     return select(of_runs.c.bank).where(changed.exists()).limit(1)
+
+
+def is_count_due(session: Session, now: datetime) -> bool:
+    """Whether somebody has started or answered a survey since its days were counted, some minutes ago at least."""
+    done = session.get(RecurringWork, SURVEY_DAYS)
+    if done is None:
+        return session.execute(select(col(SurveySession.id)).limit(1)).first() is not None
+    since = done.done_at - COUNTED_EVERY  # once more after the last answer: the messages about it arrive later
+    looks = (
+        select(col(Belief.contact_id)).where(col(Belief.updated_at) > since),
+        select(col(SurveySession.id)).where(col(SurveySession.started_at) > since),
+    )
+    return now - done.done_at >= COUNTED_EVERY and any(session.execute(look.limit(1)).first() is not None for look in looks)
 
 
 def is_any_run(store: Store, now: datetime) -> bool:

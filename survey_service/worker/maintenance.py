@@ -15,6 +15,7 @@ from survey_service.attribution.runs import rescore_changed
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
+from survey_service.figures.survey_days import count_due_days
 from survey_service.inbound import handler, intake_queue
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
@@ -60,6 +61,8 @@ class Maintenance:
             measure_gains(store, banks, self.clock())
         with contained("expired sessions"):
             found |= bool(expire_sessions(store, banks, self.clock(), self.faults))
+        with contained("days of surveys"):
+            count_due_days(store, banks, self.clock())
         return found
 
     def prune(self) -> None:

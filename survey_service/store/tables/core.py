@@ -141,6 +141,7 @@ class SurveySession(SQLModel, table=True):
             "stopped_because",
         ),
         ForeignKeyConstraint(["bank", "bank_version"], ["bank_version.bank", "bank_version.version"]),
+        Index("ix_survey_session_started", "started_at", "survey"),
         Index("ix_survey_session_idle", "last_at", postgresql_where=text("status = 'open'"), sqlite_where=text("status = 'open'")),
     )
     id: str = Field(primary_key=True)

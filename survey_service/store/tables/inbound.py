@@ -51,7 +51,8 @@ class InboundEvent(SQLModel, table=True):
 class ContactEvent(SQLModel, table=True):
     """Something that a contact did, as far as a signal can match it. Nothing else of the message is stored.
 
-    `path` is in lower case. `at` is by our clock and never later than `received_at`.
+    `path` is in lower case. `at` is by our clock and never later than `received_at`. `value` is what it was worth in `currency` (three
+    letters), `subject` the order, quote, checkout or cart that it is about.
     """
 
     __tablename__ = "contact_event"
@@ -70,6 +71,9 @@ class ContactEvent(SQLModel, table=True):
     path: str | None = None
     channel: str | None = None
     topic: str | None = None
+    value: float | None = None
+    currency: str | None = None
+    subject: str | None = None
     at: datetime = moment()
     received_at: datetime = moment()
 

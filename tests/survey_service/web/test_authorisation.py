@@ -66,6 +66,7 @@ SCOPED = {
     "GET /api/v1/events": "read",
     "POST /api/v1/links": "write",
     "GET /api/v1/surveys/<survey>/links": "read",
+    "GET /api/v1/surveys/<survey>/report": "read",
     "POST /api/v1/surveys/<survey>/preview-link": "read",
 }
 OF_SESSIONS = {

@@ -1,0 +1,50 @@
+"""Figures: counts of a survey's days, recurring work, and the value, currency and subject of a contact's events."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("contact_event") as event:
+        event.add_column(sa.Column("value", sa.Float(), nullable=True))
+        event.add_column(sa.Column("currency", sa.String(), nullable=True))
+        event.add_column(sa.Column("subject", sa.String(), nullable=True))
+    with op.batch_alter_table("survey_session") as session:
+        session.create_index("ix_survey_session_started", ["started_at", "survey"])
+    op.create_table(
+        "survey_day",
+        sa.Column("survey", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("sessions", sa.Integer(), nullable=False),
+        sa.Column("links", sa.Integer(), nullable=False),
+        sa.Column("last_at", MOMENT, nullable=True),
+        sa.Column("groups", JSON, nullable=False),
+        sa.Column("counted_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["survey"], ["survey.id"], name=op.f("fk_survey_day_survey_survey")),
+        sa.PrimaryKeyConstraint("survey", "day", name=op.f("pk_survey_day")),
+    )
+    op.create_table(
+        "recurring_work",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("done_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_recurring_work")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("recurring_work")
+    op.drop_table("survey_day")
+    with op.batch_alter_table("survey_session") as session:
+        session.drop_index("ix_survey_session_started")
+    with op.batch_alter_table("contact_event") as event:
+        for name in ("subject", "currency", "value"):
+            event.drop_column(name)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
+from question_bank.journeys import Barometer, Journey
 from question_bank.languages import negotiate
 
 Text = Mapping[str, str]
@@ -225,6 +226,8 @@ class Bank:
     outliers: float = OUTLIERS
     half_life_days: float | None = None
     attribution: Attribution | None = None
+    journeys: tuple[Journey, ...] = ()
+    barometers: tuple[Barometer, ...] = ()
 
     @property
     def language(self) -> str:

@@ -25,6 +25,7 @@ from question_bank.definitions import (
     Text,
     Words,
 )
+from question_bank.journeys import Barometer, Journey, Stage
 
 Plain = dict[str, Any]
 Value = Any  # what a respondent answered: see `survives`
@@ -116,6 +117,8 @@ def to_plain(bank: Bank) -> Plain:
         outliers=bank.outliers if bank.has_numbers or bank.outliers != OUTLIERS else None,
         half_life_days=bank.half_life_days,
         attribution=bank.attribution and _attribution(bank.attribution),
+        journeys=[_journey(journey) for journey in bank.journeys],
+        barometers=[_barometer(barometer) for barometer in bank.barometers],
     )
 
 
@@ -196,6 +199,37 @@ def _attribution(attribution: Attribution) -> Plain:
         hysteresis=attribution.hysteresis,
         consent=attribution.consent,
     )
+
+
+def _journey(journey: Journey) -> Plain:
+    return _without_empty(
+        id=journey.id,
+        title=dict(journey.title),
+        within_days=journey.within_days,
+        order=journey.order,
+        stages=[_stage(stage) for stage in journey.stages],
+    )
+
+
+def _stage(stage: Stage) -> Plain:
+    return _without_empty(
+        id=stage.id,
+        title=dict(stage.title),
+        match=dict(stage.match),
+        answer={name: list(options) for name, options in stage.answer.items()},
+        unless=dict(stage.unless),
+        after_hours=stage.after_hours if stage.unless else None,
+    )
+
+
+def _barometer(barometer: Barometer) -> Plain:
+    return {
+        "id": barometer.id,
+        "title": dict(barometer.title),
+        "question": barometer.question,
+        "kind": barometer.kind,
+        "after": dict(barometer.after),
+    }
 
 
 def _signal(signal: Signal) -> Plain:

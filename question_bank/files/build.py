@@ -24,6 +24,7 @@ from question_bank.definitions import (
 from question_bank.files.draft import Draft, outcomes_of
 from question_bank.files.likelihood_rows import read_row
 from question_bank.files.survey_rules import selected_questions
+from question_bank.journeys import SHIPPED_STAGES, Barometer, Journey, Stage
 from question_bank.probabilities import normalised
 
 Fields = Mapping[str, Any]
@@ -42,8 +43,26 @@ def build(draft: Draft) -> Bank:
         signals=tuple(_signal(fields) for _, fields in draft.items("signals")),
         surveys=tuple(_survey(fields, title, draft) for _, fields in draft.items("surveys")),
         attribution=Attribution(**data["attribution"]) if "attribution" in data else None,
+        journeys=tuple(_journey(fields, draft) for fields in data.get("journeys", ())),
+        barometers=tuple(_barometer(fields, draft) for fields in data.get("barometers", ())),
         **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
     )
+
+
+def _journey(fields: Fields, draft: Draft) -> Journey:
+    title = _text(fields.get("title", fields["id"]), draft)
+    stages = tuple(_stage(stage, draft) for stage in fields["stages"])
+    return Journey(fields["id"], title, stages, **_written_fields(fields, "within_days", "order"))
+
+
+def _stage(fields: Fields, draft: Draft) -> Stage:
+    given = {**SHIPPED_STAGES.get(fields.get("stage", ""), {}), **_written_fields(fields, "match", "answer", "unless", "after_hours")}
+    return Stage(fields["id"], _text(fields.get("title", fields["id"]), draft), **given)
+
+
+def _barometer(fields: Fields, draft: Draft) -> Barometer:
+    title = _text(fields.get("title", fields["id"]), draft)
+    return Barometer(fields["id"], title, fields["question"], fields["kind"], fields["after"])
 
 
 def _personas(draft: Draft) -> tuple[Persona, ...]:

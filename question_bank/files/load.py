@@ -11,6 +11,7 @@ from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.build import build
 from question_bank.files.draft import Draft
+from question_bank.files.journey_rules import journey_rules
 from question_bank.files.json_source import read_json
 from question_bank.files.likelihood_rules import likelihood_rules, persona_rules
 from question_bank.files.lint import lint_bank
@@ -23,7 +24,7 @@ from question_bank.files.yaml_source import read_yaml
 
 __all__ = ["BankInvalid", "Problem", "Report", "check_bank", "check_together", "load_stored", "read_bank"]
 
-RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules)
+RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules, journey_rules)
 """Checks across fields. All of them run, so that all problems are reported at once."""
 
 

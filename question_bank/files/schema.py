@@ -27,6 +27,7 @@ from question_bank.files.fields import (
     Words,
 )
 from question_bank.files.problems import Finding, Path, join_names, suggest
+from question_bank.journeys import BarometerKind, Order, ShippedStage
 
 EXPECTATIONS = ("advice", "autonomy", "responsiveness")
 CHANNELS = ("email", "sms", "phone", "web", "agent")
@@ -174,6 +175,32 @@ class AttributionSchema(StrictSchema):
     consent = Choice(ProfilingConsent)
 
 
+class StageSchema(StrictSchema):
+    id = Slug(required=True)
+    title = Words()
+    match = LinesByKey(SIGNAL_FIELDS)
+    answer = MapOf(Slugs)
+    stage = Choice(ShippedStage)
+    unless = LinesByKey(SIGNAL_FIELDS)
+    after_hours = Number(above=0, most=8760, hint="write hours, such as 24")
+
+
+class JourneySchema(StrictSchema):
+    id = Slug(required=True)
+    title = Words()
+    stages = _nested_list(StageSchema, required=True)
+    within_days = Number(above=0, most=366, hint="write days, such as 30")
+    order = Choice(Order)
+
+
+class BarometerSchema(StrictSchema):
+    id = Slug(required=True)
+    title = Words()
+    question = Slug(required=True)
+    kind = Choice(BarometerKind, required=True)
+    after = LinesByKey(SIGNAL_FIELDS, required=True)
+
+
 class BankSchema(StrictSchema):
     bank = Slug(required=True)
     title = Words()
@@ -192,6 +219,8 @@ class BankSchema(StrictSchema):
     lapse = Number(least=0, most=0.5, hint="write the share of answers given without reading, such as 0.02")
     outliers = Number(least=0, most=0.5, hint="write the share of numbers that say nothing about the persona, such as 0.05")
     attribution = _nested(AttributionSchema)
+    journeys = _nested_list(JourneySchema)
+    barometers = _nested_list(BarometerSchema)
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

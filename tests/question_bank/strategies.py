@@ -24,6 +24,7 @@ from question_bank.definitions import (
     Survey,
     Words,
 )
+from question_bank.journeys import Barometer, Journey, Stage
 from question_bank.probabilities import normalised
 
 words = st.sampled_from(["yes", "no", "null", "true", "1e5", "007", "counts", "mean"])
@@ -167,6 +168,21 @@ def attributions(draw):
     return Attribution(attributes, tuple(never), draw(floats[0]), draw(floats[1]), draw(st.sampled_from(["required", "objection"])))
 
 
+MATCHES = st.dictionaries(st.sampled_from(["event", "page", "channel", "topic"]), lines, min_size=1)
+
+
+@st.composite
+def journeys(draw, name, languages):
+    """A journey of two or three stages that events reach."""
+    hours, unless = st.floats(0.1, 8760), st.just({}) | MATCHES
+    made = [(draw(MATCHES), draw(unless), draw(hours)) for _ in range(draw(st.integers(2, 3)))]
+    stages = tuple(
+        Stage(f"s{number}", draw(texts(languages)), match, {}, after, *([late] if after else []))
+        for number, (match, after, late) in enumerate(made)
+    )
+    return Journey(name, draw(texts(languages)), stages, draw(st.floats(0.1, 366)), draw(st.sampled_from(["ordered", "any"])))
+
+
 @st.composite
 def banks(draw) -> Bank:
     """A whole bank without a mistake."""
@@ -192,10 +208,11 @@ def banks(draw) -> Bank:
     asked: list[Question] = []
     for name in draw(distinct_slugs(1, 4)):
         asked.append(draw(questions(name, personas, languages, asked)))
-    matches = st.dictionaries(st.sampled_from(["event", "page", "channel", "topic"]), lines, min_size=1)
+    scales = [question.id for question in asked if question.type == "scale"]
+    barometers = [Barometer("b", draw(texts(languages)), scale, "mean", draw(MATCHES)) for scale in scales[:1]]
     per_class = entries(personas).flatmap(lambda keys: st.fixed_dictionaries(dict.fromkeys(keys, probabilities)))
     signals = [
-        draw(st.builds(Signal, st.just(name), matches, per_class, st.none() | above_zero, st.none() | st.integers(1, 9)))
+        draw(st.builds(Signal, st.just(name), MATCHES, per_class, st.none() | above_zero, st.none() | st.integers(1, 9)))
         for name in draw(distinct_slugs(0, 2))
     ]
     return Bank(
@@ -212,4 +229,6 @@ def banks(draw) -> Bank:
         outliers=draw(st.floats(0, 0.5).map(abs)),
         half_life_days=draw(st.none() | st.floats(1, 5000)),
         attribution=draw(st.none() | attributions()),
+        journeys=tuple(draw(journeys(name, languages)) for name in draw(distinct_slugs(0, 2))),
+        barometers=tuple(barometers),
     )

@@ -60,7 +60,7 @@ class SegmentMessage:
     topic: str | None = None
     value: float | None = None  # what the event was worth, in `currency`
     currency: str | None = None
-    subject: str | None = None  # the order, quote, checkout or cart that it is about
+    subject: str | None = None  # the orders, quotes, checkouts and carts that it is about, a line each: "order:77"
     email: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
         topic=_text(properties, "topic"),
         value=_value(properties),
         currency=_currency(properties),
-        subject=next((found for name in SUBJECTS if (found := _text(properties, name))), None),
+        subject="\n".join(f"{name.removesuffix('_id')}:{found}" for name in SUBJECTS if (found := _text(properties, name))) or None,
         email=_text(traits, "email"),
         traits=_plain_traits(traits),
     )

@@ -71,11 +71,11 @@ def estimate_shares(moments: Moments, personas: Sequence[str]) -> tuple[Figure, 
     K = moments.personas
     everyone = np.tile(np.repeat([0.0, 1.0], K), 2)
     people = kish(strata, everyone)
-    found = [estimate_ratio(strata, form_of(own, k, "denominator"), everyone, people) for k, own in enumerate(np.eye(K))]
+    found = [estimate_ratio(strata, form_of(own, own, "denominator"), everyone, people) for own in np.eye(K)]
     values = np.clip([ratio.value for ratio in found], 0.0, 1.0)
     values = values / values.sum() if values.sum() > 0 else values
     figures = []
-    for persona, ratio, value, top in zip(personas, found, values, _people(strata), strict=True):
+    for persona, ratio, value, top in zip(personas, found, values, people_of(strata), strict=True):
         n_eff = people * ratio.gain
         figures.append(figure_of(persona, float(value), *beta_interval(float(value), n_eff), n_eff, top, population))
     return tuple(figures)
@@ -97,17 +97,17 @@ def _estimate(
 ) -> tuple[Figure, ...]:
     strata, population = _checked(moments, personas)
     corrected = bch_weights(sum_confusion(strata) if confusion is None else confusion)
-    hidden = _all_or_none(strata) if is_rate else np.zeros(len(personas), dtype=bool)
-    each, people = _denominators_of_a_contact(strata), _people(strata)
+    hidden = all_or_none(strata) if is_rate else np.zeros(len(personas), dtype=bool)
+    each, people = _denominators_of_a_contact(strata), people_of(strata)
     figures = []
     for k, own in enumerate(np.eye(len(personas))):
-        bottom = form_of(own, k, "denominator")
+        bottom = form_of(own, own, "denominator")
         effective = kish(strata, bottom)
-        plain = estimate_ratio(strata, form_of(own, k, "outcome"), bottom, effective)
+        plain = estimate_ratio(strata, form_of(own, own, "outcome"), bottom, effective)
         intervals = [interval(plain, effective, each[k])]
         if corrected is not None:
             labels = corrected[:, k]
-            other = estimate_ratio(strata, form_of(labels, k, "outcome"), form_of(labels, k, "denominator"), effective)
+            other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), effective)
             lost = min(plain.plain_variance / other.plain_variance, 1.0) if other.plain_variance > 0 else 1.0
             intervals.append(interval(other, effective * lost, each[k]))
         low, high = (end(ends) for end, ends in zip((min, max), zip(*intervals, strict=True), strict=True))
@@ -144,11 +144,13 @@ def _denominators_of_a_contact(strata: Sequence[Stratum]) -> Floats:
     return each
 
 
-def _people(strata: Sequence[Stratum]) -> list[int]:
+def people_of(strata: Sequence[Stratum]) -> list[int]:
+    """Return how many of those who answered have each persona as their likeliest."""
     return [int(people) for people in np.sum([stratum.labelled.top for stratum in strata], axis=0)]
 
 
-def _all_or_none(strata: Sequence[Stratum]) -> Bools:
+def all_or_none(strata: Sequence[Stratum]) -> Bools:
+    """Return the (K,) personas whose people all have the outcome, or none of them."""
     top, some, full = (np.sum([getattr(stratum.labelled, name) for stratum in strata], axis=0) for name in ("top", "top_some", "top_all"))
     hidden: Bools = (some == 0) | (full == top)
     return hidden

@@ -159,13 +159,13 @@ class Moments:
 
         Raises ValueError, which begins with the name of the argument that is wrong.
         """
-        attributed = _beliefs("attributed", attributed)
-        answered = _beliefs("answered", answered, attributed.shape[1])
+        attributed = check_beliefs("attributed", attributed)
+        answered = check_beliefs("answered", answered, attributed.shape[1])
         N, n = len(attributed), len(answered)
         rows = _rows(who, n, N)
         y, d = _outcome_and_denominator(outcome, denominator, N)
         is_probe = _booleans("probed", probed, n, False)
-        w = np.ones(n) if weights is None else _numbers("weights", weights, n)
+        w = np.ones(n) if weights is None else check_numbers("weights", weights, n)
         if (w <= 0).any():
             raise ValueError("weights: must be above 0")
         can_be_asked = _booleans("reachable", reachable, N, True)
@@ -218,9 +218,9 @@ def _plain(part: Floats) -> Any:
     return float(part) if part.ndim == 0 else part
 
 
-def _beliefs(name: str, values: Any, K: int | None = None) -> Floats:
+def check_beliefs(name: str, values: Any, K: int | None = None) -> Floats:
     """Return (n, K) beliefs, checked."""
-    beliefs = _array(name, values)
+    beliefs = floats_of(name, values)
     if beliefs.ndim != 2 or beliefs.shape[1] < 1 or (K is not None and beliefs.shape[1] != K):
         raise ValueError(f"{name}: must have one row per contact and {'one column per persona' if K is None else f'{K} columns'}")
     if not ((beliefs >= 0) & (beliefs <= 1 + SUM_TOLERANCE)).all() or (np.abs(beliefs.sum(axis=1) - 1) > SUM_TOLERANCE).any():
@@ -240,10 +240,10 @@ def _rows(who: Any, n: int, N: int) -> Ints:
 
 def _outcome_and_denominator(outcome: Any, denominator: Any, N: int) -> tuple[Floats, Floats]:
     """Return both, zero where the outcome is not known."""
-    y = _array("outcome", outcome)
+    y = floats_of("outcome", outcome)
     if y.shape != (N,) or np.isinf(y).any():
         raise ValueError(f"outcome: must have one number, or NaN, for each of {N} contacts")
-    d = np.ones(N) if denominator is None else _numbers("denominator", denominator, N)
+    d = np.ones(N) if denominator is None else check_numbers("denominator", denominator, N)
     if (d < 0).any():
         raise ValueError("denominator: must not be below 0")
     known = ~np.isnan(y)
@@ -252,8 +252,8 @@ def _outcome_and_denominator(outcome: Any, denominator: Any, N: int) -> tuple[Fl
     return np.where(known, y, 0.0), np.where(known, d, 0.0)
 
 
-def _numbers(name: str, values: Any, size: int) -> Floats:
-    numbers = _array(name, values)
+def check_numbers(name: str, values: Any, size: int) -> Floats:
+    numbers = floats_of(name, values)
     if numbers.shape != (size,) or not np.isfinite(numbers).all():
         raise ValueError(f"{name}: must have one number for each of {size} contacts")
     return numbers
@@ -268,7 +268,7 @@ def _booleans(name: str, values: Any, size: int, otherwise: bool) -> Bools:
     return known
 
 
-def _array(name: str, values: Any) -> Floats:
+def floats_of(name: str, values: Any) -> Floats:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

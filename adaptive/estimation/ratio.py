@@ -60,6 +60,16 @@ class Stratum:
         squares = forms @ L.products @ forms.T - mixed - mixed.T + np.outer(means, means) * L.weight_squared
         return squares / L.weight**2 * n / (n - 1)
 
+    def variance(self, form: Floats) -> float:
+        """Return what the stratum adds to the variance of an estimate with the influence c_r·r - c_p·p, from its (4K,) `form` (c_r, c_p).
+
+        The labelled are a sample of the stratum, and the stratum one of all people who are like its contacts.
+        """
+        half = len(form) // 2
+        forms = np.array([np.concatenate([form[:half], -form[half:]]), np.concatenate([form[:half], np.zeros(half)])])
+        difference, plain = np.diag(self.covariance(forms))
+        return float(self.share**2 * (self.unlabelled * difference + (1 - self.unlabelled) * plain))
+
 
 def strata_of(moments: Moments) -> tuple[list[Stratum], Population]:
     """Return the strata of the population, and what it is. Raises ValueError where nobody answered."""
@@ -133,12 +143,10 @@ def _quotient(strata: Sequence[Stratum], top: Floats, bottom: Floats, weight: fl
     return above / below if below > 0 else 0.0
 
 
-def form_of(labels: Floats, k: int, block: str) -> Floats:
-    """Return the (4K,) form (r @ labels)·y + p_k·y, where `block` is ``outcome``, or the same with d, where it is ``denominator``."""
-    form = np.zeros((4, len(labels)))
-    first = 0 if block == "outcome" else 1
-    form[first], form[first + 2, k] = labels, 1.0
-    return form.ravel()
+def form_of(labels: Floats, attributed: Floats, block: str) -> Floats:
+    """Return the (4K,) form (r @ labels)·y + (p @ attributed)·y, where `block` is ``outcome``; with d, where it is ``denominator``."""
+    y, d = (1.0, 0.0) if block == "outcome" else (0.0, 1.0)
+    return np.concatenate([y * labels, d * labels, y * attributed, d * attributed])
 
 
 def kish(strata: Sequence[Stratum], form: Floats) -> float:

@@ -47,6 +47,7 @@ ORDER = [
     "question_bank.files",
     "question_bank",
     "adaptive.evaluation",
+    "adaptive.estimation",
     "adaptive.lookalike",
     "adaptive.learning",
     "adaptive",

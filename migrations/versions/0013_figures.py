@@ -1,4 +1,4 @@
-"""Figures: counts of a survey's days, recurring work, and the value, currency and subject of a contact's events."""
+"""Figures: counts of a survey's days, sums behind figures per persona, recurring work, and the value and subject of events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -38,9 +38,33 @@ def upgrade() -> None:
         sa.Column("done_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_recurring_work")),
     )
+    op.create_table(
+        "figure_snapshot",
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=True),
+        sa.Column("bank_version", sa.Integer(), nullable=True),
+        sa.Column("personas", JSON, nullable=False),
+        sa.Column("facts", JSON, nullable=False),
+        sa.Column("computed_at", MOMENT, nullable=True),
+        sa.Column("lease_until", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("bank", name=op.f("pk_figure_snapshot")),
+    )
+    op.create_table(
+        "figure_cell",
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("measure", sa.String(), nullable=False),
+        sa.Column("week", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["bank"], ["figure_snapshot.bank"], name=op.f("fk_figure_cell_bank_figure_snapshot")),
+        sa.PrimaryKeyConstraint("bank", "subject", "measure", "week", "channel", name=op.f("pk_figure_cell")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("figure_cell")
+    op.drop_table("figure_snapshot")
     op.drop_table("recurring_work")
     op.drop_table("survey_day")
     with op.batch_alter_table("survey_session") as session:

@@ -1,6 +1,6 @@
 """Statements that find work for the maintenance process, without a lock and without the libraries that the work itself needs."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select
@@ -11,8 +11,8 @@ from survey_service.outbox.debounce import IDLE
 from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
-from survey_service.store.tables.core import Belief, Contact, SurveySession
-from survey_service.store.tables.figures import RecurringWork
+from survey_service.store.tables.core import Belief, Contact, SurveyRow, SurveySession
+from survey_service.store.tables.figures import FigureSnapshot, RecurringWork
 from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
@@ -83,6 +83,20 @@ def next_run(by: datetime) -> Select[str]:
     """Select the next run of attribution that no process works on."""
     waits = or_(col(AttributionRun.state) == "queued", (col(AttributionRun.state) == "running") & (col(AttributionRun.lease_until) <= by))
     return select(col(AttributionRun.id)).where(waits).order_by(col(AttributionRun.created_at), col(AttributionRun.id)).limit(1)
+
+
+def is_any_snapshot(store: Store, now: datetime) -> bool:
+    """Whether the figures of some bank are not of today, and nobody computes them."""
+    with store.reading() as session:
+        return session.execute(banks_without_snapshot(now).limit(1)).first() is not None
+
+
+def banks_without_snapshot(now: datetime) -> Select[Any]:
+    """Select the banks with answers whose figures are not of today (UTC), and are not being computed."""
+    done = or_(col(FigureSnapshot.day) >= now.astimezone(UTC).date().isoformat(), col(FigureSnapshot.lease_until) > now)
+    of_bank = select(col(FigureSnapshot.bank)).where(col(FigureSnapshot.bank) == col(SurveyRow.bank), done)
+    answered = select(col(SurveySession.id)).where(col(SurveySession.survey) == col(SurveyRow.id))
+    return select(col(SurveyRow.bank)).where(~of_bank.exists(), answered.exists()).distinct().order_by(col(SurveyRow.bank))
 
 
 def idle_sessions(now: datetime) -> Select[str]:

@@ -1,10 +1,11 @@
-"""The process of a worker that works on runs of attribution: minutes of arithmetic, which must not hold up the other work."""
+"""The process of a worker that works on runs of attribution and on figures: minutes of arithmetic, which must not hold up other work."""
 
 import os
 from contextlib import closing
 
 from survey_service.attribution.runs import RunWork
 from survey_service.clock import utc_now
+from survey_service.figures.snapshot import compute_due
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.worker.child import read_task
@@ -14,11 +15,12 @@ NICENESS = 10
 
 
 def main() -> None:
-    """Work on runs until none waits, or the worker has ended."""
+    """Work on runs and on figures until none waits, or the worker has ended."""
     os.nice(NICENESS)
     with read_task() as ((settings,), ended), closing(Store(settings.database_url)) as store:
-        work = RunWork(store, Banks(), utc_now, enough=ended.is_set)
-        while not ended.is_set() and work.step_run():
+        banks = Banks()
+        work = RunWork(store, banks, utc_now, enough=ended.is_set)
+        while not ended.is_set() and (work.step_run() or compute_due(store, banks, utc_now, ended.is_set)):
             pass
 
 

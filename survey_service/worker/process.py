@@ -161,7 +161,8 @@ class Worker:
 
     def _run_attribution(self) -> None:
         def work() -> bool:
-            if pending_work.is_any_run(self._store, self._clock()):
+            now = self._clock()
+            if pending_work.is_any_run(self._store, now) or pending_work.is_any_snapshot(self._store, now):
                 maintenance_process.run_attribution(self._settings, self._stop.wait)
             return False
 

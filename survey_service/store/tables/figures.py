@@ -1,8 +1,9 @@
-"""The tables of figures: what was counted of each survey's days, and when recurring work was done last."""
+"""The tables of figures: what was counted of each survey's days, the sums behind figures per persona, and recurring work."""
 
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from survey_service.store.tables.columns import json_column, moment
@@ -30,3 +31,34 @@ class RecurringWork(SQLModel, table=True):
     __tablename__ = "recurring_work"
     name: str = Field(primary_key=True)
     done_at: datetime = moment()
+
+
+class FigureSnapshot(SQLModel, table=True):
+    """The state of a bank's figures: the day (UTC) on which they were computed, and what they are about.
+
+    The process that computes them holds a lease until `lease_until`; when that has passed, another one begins again.
+    """
+
+    __tablename__ = "figure_snapshot"
+    bank: str = Field(primary_key=True)
+    day: str | None = None
+    bank_version: int | None = None
+    personas: list[str] = json_column(list)
+    facts: dict[str, Any] = json_column(dict)
+    computed_at: datetime | None = moment(nullable=True)
+    lease_until: datetime | None = moment(nullable=True)
+
+
+class FigureCell(SQLModel, table=True):
+    """Sums over contacts of one week and channel, from which figures per persona are estimated: see `survey_service.figures.cells`.
+
+    `subject` names a journey, visits or a barometer, `measure` what is counted. `week` is its Monday, empty for what has no time.
+    """
+
+    __tablename__ = "figure_cell"
+    bank: str = Field(primary_key=True, foreign_key="figure_snapshot.bank")
+    subject: str = Field(primary_key=True)
+    measure: str = Field(primary_key=True)
+    week: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

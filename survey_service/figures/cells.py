@@ -1,0 +1,124 @@
+"""Sums of contacts by week and channel, collected in flat memory while contacts are read.
+
+A contact is one row of a cell, whatever it did there. Rows wait in lists until there are enough for `Moments`, which add up.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from adaptive.arrays import Floats
+from adaptive.estimation.moments import Moments
+
+ROWS = 4000
+"""Rows of a cell that wait before they are added to its sums."""
+WEB = "web"
+NO_WEEK = NO_CHANNEL = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """A contact as figures see it: (K,) P(persona) by attributes and, where it has answered, by answers."""
+
+    attributed: Floats
+    answered: Floats | None = None
+    is_probe: bool = False
+    weight: float = 1.0
+    is_reachable: bool = True
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """What is counted, and of which week and channel."""
+
+    subject: str
+    measure: str
+    week: str = NO_WEEK
+    channel: str = NO_CHANNEL
+
+
+@dataclass
+class Cell:
+    """The rows of one place that wait, and the sums of those before."""
+
+    rows: list[tuple[Person, float, float]] = field(default_factory=list)
+    sums: Moments | None = None
+
+    def add(self, person: Person, outcome: float, denominator: float) -> None:
+        self.rows.append((person, outcome, denominator))
+        if len(self.rows) >= ROWS:
+            self._sum()
+
+    def moments(self, personas: int) -> Moments:
+        self._sum()
+        return Moments.none(personas) if self.sums is None else self.sums
+
+    def _sum(self) -> None:
+        if not self.rows:
+            return
+        people = [person for person, _, _ in self.rows]
+        who = [row for row, person in enumerate(people) if person.answered is not None]
+        K = len(people[0].attributed)
+        found = Moments.of(
+            np.array([person.attributed for person in people]),
+            np.array([people[row].answered for row in who]).reshape(len(who), K),
+            np.array(who, dtype=np.int64),
+            np.array([outcome for _, outcome, _ in self.rows]),
+            np.array([denominator for _, _, denominator in self.rows]),
+            probed=np.array([people[row].is_probe for row in who], dtype=bool),
+            weights=np.array([people[row].weight for row in who]),
+            reachable=np.array([person.is_reachable for person in people], dtype=bool),
+        )
+        self.sums = found if self.sums is None else self.sums + found
+        self.rows = []
+
+
+@dataclass
+class Cells:
+    """The cells of a bank with K `personas`, and the values whose medians are wanted."""
+
+    personas: int
+    cells: defaultdict[Place, Cell] = field(default_factory=lambda: defaultdict(Cell))
+    values: defaultdict[Place, list[Floats]] = field(default_factory=lambda: defaultdict(list))
+    currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, person: Person, amounts: Mapping[Place, tuple[float, float]]) -> None:
+        """Add a contact's outcome and denominator in each place."""
+        for place, (outcome, denominator) in amounts.items():
+            self.cells[place].add(person, outcome, denominator)
+
+    def add_value(self, place: Place, person: Person, value: float) -> None:
+        """Keep a value of a respondent."""
+        if person.answered is not None:
+            self.values[place].append(np.concatenate([[value, person.weight], person.answered]).astype("<f4"))
+
+    def packed(self) -> Iterator[tuple[Place, bytes]]:
+        """Yield what each cell is stored as."""
+        for place, cell in self.cells.items():
+            yield place, cell.moments(self.personas).to_bytes()
+        for place, values in self.values.items():
+            yield place, np.concatenate(values).tobytes()
+
+
+def values_from(content: bytes, personas: int) -> Floats:
+    """Return the (n, 2 + K) values, weights and beliefs in a cell of values."""
+    rows: Floats = np.frombuffer(content, "<f4").astype(np.float64).reshape(-1, 2 + personas)
+    return rows
+
+
+def week_of(at: datetime) -> str:
+    """Return the Monday of a time's week (UTC).
+
+    >>> week_of(datetime(2026, 3, 5, 23, tzinfo=UTC))
+    '2026-03-02'
+    """
+    day = at.astimezone(UTC).date()
+    return (day - timedelta(days=day.weekday())).isoformat()
+
+
+def monday_of(day: date) -> date:
+    """Return the Monday of a day's week."""
+    return day - timedelta(days=day.weekday())

@@ -1,0 +1,90 @@
+"""What each contact adds to which figure: shares, visits, leads, quotes, the stages of journeys, and the scores of barometers."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import combinations
+
+from question_bank.definitions import Bank
+from question_bank.journeys import Barometer, Journey
+from survey_service.figures.cells import NO_CHANNEL, WEB, Cells, Place, week_of
+from survey_service.figures.journeys import days_between, entries_of, fits, quotes_of, visits_of
+from survey_service.figures.people import EVERYTHING, Member
+
+BASE, SHARES = "base", "shares"
+LEAD_DAYS = timedelta(days=30)
+QUOTE_DAYS = timedelta(days=30)
+MOMENT_DAYS = timedelta(days=30)
+"""An answer this long after the moment of a barometer is about it."""
+
+Amounts = dict[Place, tuple[float, float]]
+
+
+def add_member(cells: Cells, bank: Bank, member: Member, now: datetime) -> None:
+    """Add what a contact did to every figure."""
+    person = member.seen_without(EVERYTHING)
+    amounts: Amounts = {Place(BASE, SHARES): (1.0, 1.0)}
+    for place, outcome in _plain_outcomes(member, now):
+        _count(amounts, place, outcome)
+    cells.add(person, amounts)
+    for journey in bank.journeys:
+        _add_journey(cells, journey, member, now)
+    for barometer in bank.barometers:
+        _add_score(cells, barometer, member)
+
+
+def subject_of(kind: str, name: str) -> str:
+    """Return the subject of the figures of a journey or barometer."""
+    return f"{kind}/{name}"
+
+
+def _count(amounts: Amounts, place: Place, outcome: float, denominator: float = 1.0) -> None:
+    before = amounts.get(place, (0.0, 0.0))
+    amounts[place] = (before[0] + outcome, before[1] + denominator)
+
+
+def _plain_outcomes(member: Member, now: datetime) -> Iterator[tuple[Place, float]]:
+    """Yield the outcome of each visit, of each quote, and of becoming known."""
+    for visit in visits_of(member.events):
+        week, channel = week_of(visit.at), visit.channel or WEB
+        yield Place("visits", "bounce", week, channel), float(visit.is_bounce)
+        yield Place("visits", "purchase", week, channel), float(visit.has_purchase)
+    for at, is_won in quotes_of(member.events).values():
+        if at + QUOTE_DAYS <= now:
+            yield Place("quotes", "won", week_of(at), WEB), float(is_won)
+    since = member.known_since
+    if since is not None and since + LEAD_DAYS <= now:
+        asked = any(event.name == "Quote Requested" and since <= event.at <= since + LEAD_DAYS for event in member.events)
+        yield Place("leads", "quote", week_of(since), WEB), float(asked)
+
+
+def _add_journey(cells: Cells, journey: Journey, member: Member, now: datetime) -> None:
+    """Add every entry: from each stage to each later one, what each stage was worth, and the days from each stage to the next."""
+    person = member.seen_without(frozenset(question for stage in journey.stages for question in stage.answer))
+    subject = subject_of("journey", journey.id)
+    amounts: Amounts = {}
+    for entry in entries_of(journey, member.events, now):
+        week, channel = week_of(entry.at), entry.channel or WEB
+        for first, then in combinations(range(len(journey.stages)), 2):
+            if entry.reached[first] is not None:
+                _count(amounts, Place(subject, f"rate/{first}/{then}", week, channel), float(entry.reached[then] is not None))
+        for number, value in enumerate(entry.values):
+            if value is not None:
+                place = Place(subject, f"value/{number}", week, channel)
+                _count(amounts, place, value)
+                cells.currencies[place] |= entry.currencies
+        for number, days in enumerate(days_between(entry.reached)):
+            if days is not None:
+                cells.add_value(Place(subject, f"days/{number}", week, channel), person, days)
+    cells.add(person, amounts)
+
+
+def _add_score(cells: Cells, barometer: Barometer, member: Member) -> None:
+    """Add the contact's score, if the answer came after the moment."""
+    given = member.scores.get(barometer.question)
+    if given is None:
+        return
+    at, score = given
+    moments = [event.at for event in member.events if fits(event, barometer.after) and event.at <= at <= event.at + MOMENT_DAYS]
+    if moments:
+        place = Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)
+        cells.add_value(place, member.seen_without(frozenset([barometer.question])), score)

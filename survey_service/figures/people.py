@@ -1,0 +1,167 @@
+"""Read contacts in batches, each with what its attributes and its answers say about the persona, and with what it did."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from adaptive import believe
+from adaptive.arrays import Floats
+from question_bank.compile import CompiledBank
+from question_bank.definitions import Bank
+from survey_service.belief.evidence import interpret
+from survey_service.belief.priors import unpack
+from survey_service.figures.cells import Person
+from survey_service.figures.journeys import Happened, without_refunds
+from survey_service.store.bulk import is_one_of
+from survey_service.store.contact_locks import is_present
+from survey_service.store.session import Store
+from survey_service.store.tables.attribution import Attribution, AttributionModelRow, Probe
+from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
+from survey_service.store.tables.inbound import ContactEvent
+
+BATCH_SIZE = 1000
+EVERYTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A contact with its events and answers in order of time, and its `scores`: points of scales with the time of the answer."""
+
+    id: str
+    known_since: datetime | None
+    events: Sequence[Happened]
+    scores: Mapping[str, tuple[datetime, float]]
+    views: Mapping[frozenset[str], Person] = field(default_factory=dict)
+
+    def seen_without(self, questions: frozenset[str]) -> Person:
+        """Return the contact without its answers to these questions, which define an outcome."""
+        return self.views[questions]
+
+
+def circles_of(bank: Bank) -> set[frozenset[str]]:
+    """Return the sets of questions without which beliefs are needed: none, and those that define an outcome."""
+    stages = {frozenset(question for stage in journey.stages for question in stage.answer) for journey in bank.journeys}
+    return {EVERYTHING, *stages, *(frozenset([barometer.question]) for barometer in bank.barometers)}
+
+
+def read_members(store: Store, bank: CompiledBank) -> Iterator[list[Member]]:
+    """Yield every contact that may be profiled, in batches, each read in a transaction of its own."""
+    after, wanted = "", circles_of(bank.bank)
+    while True:
+        with store.reading() as session:
+            rows = session.exec(
+                select(Contact.id, Contact.consent, Contact.email, Contact.created_at)
+                .where(is_present(), Contact.id > after)
+                .order_by(col(Contact.id))
+                .limit(BATCH_SIZE)
+            ).all()
+            members = _members(session, bank, [row for row in rows if row[1].get("profiling") is not False], wanted)
+        if not rows:
+            return
+        yield members
+        after = rows[-1][0]
+
+
+def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: set[frozenset[str]]) -> list[Member]:
+    ids = [row[0] for row in rows]
+    attributed = _attributed(session, bank, ids)
+    prior = np.array([persona.prior for persona in bank.bank.personas])
+    given = _answers(session, bank, ids)
+    events = _events(session, ids)
+    known = set(
+        session.exec(select(ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)))
+    )
+    chances = dict(
+        session.exec(
+            select(Probe.contact_id, Probe.chance).where(Probe.bank == bank.bank.id, is_one_of(session, Probe.contact_id, ids))
+        ).all()
+    )
+    members = []
+    for contact_id, consent, email, created_at in rows:
+        answers = given.get(contact_id, [])
+        is_known = contact_id in known or email is not None
+        is_probe = contact_id in chances
+        views = {
+            without: Person(
+                attributed.get(contact_id, prior),
+                _belief(bank, answers, without),
+                is_probe,
+                1 / chances[contact_id] if is_probe else 1.0,
+                is_known and consent.get("asking") is not False,
+            )
+            for without in wanted
+        }
+        happened = [*events.get(contact_id, ()), *_given(bank, answers)]
+        members.append(Member(contact_id, created_at if is_known else None, without_refunds(happened), _scores(bank, answers), views))
+    return members
+
+
+def _attributed(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, Floats]:
+    """Return what attributes say of each contact, in the order of the bank's personas."""
+    rows = select(Attribution.contact_id, Attribution.vector, Attribution.model_id).where(
+        Attribution.bank == bank.bank.id, is_one_of(session, Attribution.contact_id, ids)
+    )
+    found: dict[str, Floats] = {}
+    orders: dict[str, list[int] | None] = {}
+    for contact_id, vector, model_id in session.exec(rows):
+        if model_id not in orders:
+            personas = session.exec(select(AttributionModelRow.personas).where(AttributionModelRow.id == model_id)).one()
+            orders[model_id] = [personas.index(name) for name in bank.personas] if set(personas) == set(bank.personas) else None
+        order = orders[model_id]
+        if order is not None:
+            found[contact_id] = unpack(vector)[order]
+    return found
+
+
+def _answers(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[Answer, Any]]]:
+    rows = select(Answer).where(is_one_of(session, Answer.contact_id, ids), Answer.bank == bank.bank.id, Answer.state == "current")
+    found: defaultdict[str, list[tuple[Answer, Any]]] = defaultdict(list)
+    for answer, observed in interpret(session.exec(rows.order_by(col(Answer.id))), bank):
+        found[answer.contact_id].append((answer, observed))
+    return found
+
+
+def _belief(bank: CompiledBank, given: Sequence[tuple[Answer, Any]], without: frozenset[str]) -> Floats | None:
+    """Return the belief from answers alone, None for who gave none."""
+    observed = [item for _, item in given if item.question not in without]
+    if not any(item.value is not None for item in observed):
+        return None
+    belief: Floats = believe(bank.tables, bank.evidence(observed))[0]
+    return belief
+
+
+def _events(session: Session, ids: Sequence[str]) -> dict[str, list[Happened]]:
+    fields = ("kind", "name", "path", "channel", "topic", "value", "currency", "subject")
+    columns: Any = (ContactEvent.contact_id, ContactEvent.at, *(getattr(ContactEvent, name) for name in fields))
+    found: defaultdict[str, list[Happened]] = defaultdict(list)
+    for contact_id, at, kind, name, path, channel, topic, value, currency, subject in session.execute(
+        select(*columns).where(is_one_of(session, ContactEvent.contact_id, ids))
+    ):
+        subjects = frozenset(subject.split("\n")) if subject else EVERYTHING
+        found[contact_id].append(Happened(at, kind, name, path, channel, topic, value, currency, subjects))
+    return found
+
+
+def _given(bank: CompiledBank, given: Sequence[tuple[Answer, Any]]) -> list[Happened]:
+    """Return answers to questions with options as what a contact did."""
+    found = []
+    for answer, observed in given:
+        question = bank.bank.question_by_id[answer.question]
+        if observed.value is not None and question.outcomes:
+            value = observed.value["ticked"] if isinstance(observed.value, dict) else observed.value
+            chosen = frozenset(map(str, value if isinstance(value, list) else [value]))
+            found.append(Happened(answer.given_at, "answer", question=question.id, options=chosen))
+    return found
+
+
+def _scores(bank: CompiledBank, given: Sequence[tuple[Answer, Any]]) -> dict[str, tuple[datetime, float]]:
+    return {
+        answer.question: (answer.given_at, float(observed.value))
+        for answer, observed in given
+        if observed.value is not None and bank.bank.question_by_id[answer.question].type == "scale"
+    }

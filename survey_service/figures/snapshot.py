@@ -1,0 +1,110 @@
+"""Compute the figures of each bank once a day, from all contacts and their events, and store the sums from which reports are made.
+
+Everything is computed anew: what came late, was merged, erased or refunded is right from the next day on. That figures change once a day
+also means that nobody can tell one person's part in them by comparing before and after.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlmodel import Session, col, delete, insert, select
+
+from question_bank.compile import CompiledBank
+from survey_service.clock import Clock
+from survey_service.figures.cells import Cells
+from survey_service.figures.measures import add_member
+from survey_service.figures.people import read_members
+from survey_service.outbox.pending_work import banks_without_snapshot
+from survey_service.store.banks import Banks, transact
+from survey_service.store.session import Store
+from survey_service.store.tables.figures import FigureCell, FigureSnapshot
+
+LEASE = timedelta(minutes=5)
+ROWS_AT_ONCE = 500
+
+
+class Interrupted(Exception):
+    """The process has to end: another one begins again."""
+
+
+def compute_due(store: Store, banks: Banks, clock: Clock, enough: Callable[[], bool] = lambda: False) -> bool:
+    """Compute the figures of one bank that has none of today. Return whether there was one. `enough` says whether to end."""
+    claimed = transact(store, banks, lambda session: _claim(session, clock()))
+    if claimed is None:
+        return False
+    try:
+        compute(store, banks, claimed, clock, enough)
+    except Interrupted:
+        transact(store, banks, partial(_release, claimed))
+    return True
+
+
+def compute(store: Store, banks: Banks, bank: str, clock: Clock, enough: Callable[[], bool] = lambda: False) -> None:
+    """Compute the figures of a bank now, and replace those before. Raises NotFound, and Interrupted where `enough` says so."""
+    now = clock()
+    with store.reading() as session:
+        compiled, version = banks.latest(session, bank)
+    cells, renewed = Cells(len(compiled.personas)), now
+    contacts = 0
+    for members in read_members(store, compiled):
+        for member in members:
+            add_member(cells, compiled.bank, member, now)
+        contacts += len(members)
+        if enough():
+            raise Interrupted
+        if clock() - renewed > LEASE / 5:
+            renewed = clock()
+            transact(store, banks, partial(_renew, bank, renewed))
+    transact(store, banks, partial(_replace, compiled, version, cells, contacts, now))
+
+
+def _claim(session: Session, now: datetime) -> str | None:
+    """Take the lease of a bank whose figures are not of today."""
+    for bank in session.scalars(banks_without_snapshot(now)).all():
+        row = session.exec(select(FigureSnapshot).where(FigureSnapshot.bank == bank).with_for_update()).first()
+        if row is None:
+            row = FigureSnapshot(bank=bank)
+        elif row.lease_until is not None and row.lease_until > now:
+            continue
+        row.lease_until = now + LEASE
+        session.add(row)
+        session.flush()
+        return str(bank)
+    return None
+
+
+def _renew(bank: str, now: datetime, session: Session) -> None:
+    row = session.get_one(FigureSnapshot, bank, with_for_update=True)
+    row.lease_until = now + LEASE
+
+
+def _release(bank: str, session: Session) -> None:
+    session.get_one(FigureSnapshot, bank, with_for_update=True).lease_until = None
+
+
+def _replace(bank: CompiledBank, version: int, cells: Cells, contacts: int, now: datetime, session: Session) -> None:
+    name = bank.bank.id
+    row = session.get(FigureSnapshot, name, with_for_update=True) or FigureSnapshot(bank=name)
+    row.day, row.computed_at, row.bank_version = now.astimezone(UTC).date().isoformat(), now, version
+    row.personas, row.lease_until = list(bank.personas), None
+    row.facts = {"contacts": contacts, "currencies": _currencies(cells)}
+    session.add(row)
+    session.flush()
+    session.execute(delete(FigureCell).where(col(FigureCell.bank) == name))
+    rows = [{"bank": name, **vars(place), "content": content} for place, content in cells.packed()]
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        _insert(session, rows[start : start + ROWS_AT_ONCE])
+
+
+def _currencies(cells: Cells) -> dict[str, list[str]]:
+    """Return the currencies of each subject's values."""
+    found: dict[str, set[str]] = {}
+    for place, currencies in cells.currencies.items():
+        found.setdefault(place.subject, set()).update(currencies)
+    return {subject: sorted(currencies) for subject, currencies in found.items()}
+
+
+def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    session.execute(insert(FigureCell), rows)

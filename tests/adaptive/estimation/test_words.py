@@ -83,7 +83,8 @@ def test_a_term_needs_eleven_people():
     authors = list(range(120))
 
     def found(writers):
-        texts = ["broken tap" if author < writers else f"fine {author % 7 * 'x'}y" for author in authors]
+        fine = " ".join(VOCABULARY[:30])
+        texts = [f"{fine}. Broken tap" if author < writers else fine for author in authors]
         return [irritant.term for irritant in irritants(texts, about, authors, ("a", "b")) if irritant.persona == "a"]
 
     assert "broken" in found(FEWEST_PEOPLE)

@@ -29,6 +29,14 @@ def is_unsure(moments: Moments) -> bool:
     return not moments.confidence >= SURE
 
 
+def confusion_of(moments: Moments) -> Floats:
+    """Return the (K, K) mean of r·rᵀ over the population, to pass that of everybody to figures of a part.
+
+    Raises ValueError where nobody answered.
+    """
+    return _confusion(strata_of(moments)[0])
+
+
 def error_matrix(confusion: Floats) -> Floats:
     """Return the (K, K) matrix P(assigned persona | persona) of people who are assigned in parts, from Σ r·rᵀ. Each row adds up to 1.
 
@@ -51,8 +59,8 @@ def bch_weights(confusion: Floats) -> Floats | None:
 def estimate_rates(moments: Moments, personas: Sequence[str], confusion: Floats | None = None) -> tuple[Figure, ...]:
     """Return the rate of each persona: the share of contacts with the outcome, or outcomes per denominator, between 0 and 1.
 
-    A rate that all or none of its people have is hidden: it would tell of each of them. `confusion`, (K, K), is the Σ r·rᵀ of everybody who
-    answered, where the moments are of a part of them. Raises ValueError where nobody answered or `personas` are not K.
+    A rate that all or none of its people have is hidden: it would tell of each of them. `confusion` is that of everybody
+    (`confusion_of`), where the moments are of a part of them. Raises ValueError where nobody answered or `personas` are not K.
     """
     return _estimate(moments, personas, confusion, _rate_interval, is_rate=True)
 
@@ -96,7 +104,7 @@ def _estimate(
     is_rate: bool,
 ) -> tuple[Figure, ...]:
     strata, population = _checked(moments, personas)
-    corrected = bch_weights(sum_confusion(strata) if confusion is None else confusion)
+    corrected = bch_weights(_confusion(strata) if confusion is None else confusion)
     hidden = all_or_none(strata) if is_rate else np.zeros(len(personas), dtype=bool)
     each, people = _denominators_of_a_contact(strata), people_of(strata)
     figures = []
@@ -139,7 +147,7 @@ def _denominators_of_a_contact(strata: Sequence[Stratum]) -> Floats:
     """Return the (K,) mean denominator of the contacts of each persona, at least 1."""
     K = len(strata[0].labelled.top)
     denominators = np.sum([stratum.scale * stratum.labelled.total[K : 2 * K] for stratum in strata], axis=0)
-    people = np.maximum(sum_confusion(strata).sum(axis=1), np.finfo(float).tiny)
+    people = np.maximum(_confusion(strata).sum(axis=1), np.finfo(float).tiny)
     each: Floats = np.maximum(denominators / people, 1.0)
     return each
 
@@ -156,7 +164,6 @@ def all_or_none(strata: Sequence[Stratum]) -> Bools:
     return hidden
 
 
-def sum_confusion(strata: Sequence[Stratum]) -> Floats:
-    """Return the (K, K) Σ r·rᵀ over the population."""
+def _confusion(strata: Sequence[Stratum]) -> Floats:
     total: Floats = np.sum([stratum.scale * stratum.labelled.confusion for stratum in strata], axis=0)
     return total

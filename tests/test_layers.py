@@ -111,7 +111,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 39
+    assert len(house.rooms) <= 40
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

@@ -5,7 +5,7 @@ A contact is one row of a cell, whatever it did there. Rows wait in lists until 
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -15,7 +15,9 @@ from adaptive.estimation.moments import Moments
 
 ROWS = 4000
 """Rows of a cell that wait before they are added to its sums."""
-WEB = "web"
+WEB, OTHER = "web", "other"
+LISTED_FROM = 0.1
+"""Share of the people that a channel needs to be listed by its name: others are joined, because they would hide weeks of all channels."""
 NO_WEEK = NO_CHANNEL = ""
 
 
@@ -96,11 +98,29 @@ class Cells:
             self.values[place].append(np.concatenate([[value, person.weight], person.answered]).astype("<f4"))
 
     def packed(self) -> Iterator[tuple[Place, bytes]]:
-        """Yield what each cell is stored as."""
+        """Yield what each cell is stored as. Channels with few people are joined."""
+        named = self._channels()
+        sums: dict[Place, Moments] = {}
         for place, cell in self.cells.items():
-            yield place, cell.moments(self.personas).to_bytes()
-        for place, values in self.values.items():
-            yield place, np.concatenate(values).tobytes()
+            joined, moments = replace(place, channel=named[place.channel]), cell.moments(self.personas)
+            sums[joined] = sums[joined] + moments if joined in sums else moments
+        values: defaultdict[Place, list[Floats]] = defaultdict(list)
+        for place, kept in self.values.items():
+            values[replace(place, channel=named[place.channel])] += kept
+        yield from ((place, moments.to_bytes()) for place, moments in sums.items())
+        yield from ((place, np.concatenate(kept).tobytes()) for place, kept in values.items())
+
+    def _channels(self) -> dict[str, str]:
+        """Return the name under which each channel is listed."""
+        sizes: defaultdict[str, float] = defaultdict(float)
+        for place, cell in self.cells.items():
+            if place.channel != NO_CHANNEL:
+                sums = cell.moments(self.personas)
+                parts = (sums.respondents, sums.probes, sums.silent, sums.unreachable)
+                sizes[place.channel] += sum(part.contacts for part in parts)
+        total = sum(sizes.values())
+        named = {channel: channel if size >= LISTED_FROM * total else OTHER for channel, size in sizes.items()}
+        return {**dict.fromkeys((place.channel for place in self.values), OTHER), **named, NO_CHANNEL: NO_CHANNEL}
 
 
 def values_from(content: bytes, personas: int) -> Floats:

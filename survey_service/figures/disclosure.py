@@ -11,10 +11,7 @@ import numpy as np
 
 from adaptive.arrays import Floats
 from adaptive.estimation.figures import FEWEST_PEOPLE, UNCERTAIN_FROM
-
-OTHER = "other"
-LISTED_FROM = 0.1
-"""Share of the people that a channel needs to be listed: the others are joined, or their weeks would join to years."""
+from survey_service.figures.cells import OTHER
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +53,6 @@ class Blocks:
         if not self.starts or (channel is not None and channel not in self.channels):
             return False
         return all(edge is None or edge in self.starts for edge in (first, after)) and (first is None or after is None or first < after)
-
-
-def listed_channels(crowds: Mapping[tuple[str, str], Crowd]) -> dict[str, str]:
-    """Return the name under which each channel is shown: its own, or `OTHER`."""
-    sizes: dict[str, float] = {}
-    for (_, channel), crowd in crowds.items():
-        sizes[channel] = sizes.get(channel, 0.0) + float(crowd.top.sum())
-    total = sum(sizes.values())
-    return {channel: channel if total and size >= LISTED_FROM * total else OTHER for channel, size in sizes.items()}
 
 
 def blocks_of(crowds: Mapping[tuple[str, str], Crowd], persona: int, *, is_rate: bool) -> Blocks:

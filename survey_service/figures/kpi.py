@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 from typing import Any
 
@@ -12,18 +12,17 @@ import numpy as np
 from sqlmodel import Session, col, or_, select
 
 from adaptive.estimation.barometer import ScoreSums, estimate_mean_scores, estimate_nps
-from adaptive.estimation.estimate import estimate_means, estimate_rates, estimate_shares, is_unsure
+from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
 from adaptive.estimation.figures import Figure
 from adaptive.estimation.findings import differences, find
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
-from adaptive.estimation.ratio import strata_of
 from adaptive.estimation.suppression import suppress
 from question_bank.definitions import Bank
 from question_bank.journeys import Barometer, Journey
 from survey_service.errors import Invalid, NotFound
 from survey_service.figures.cells import NO_CHANNEL, NO_WEEK, Cells, monday_of, values_from
-from survey_service.figures.disclosure import Crowd, blocks_of, listed_channels
+from survey_service.figures.disclosure import Crowd, blocks_of
 from survey_service.figures.measures import BASE, SHARES, subject_of
 from survey_service.store.banks import Banks
 from survey_service.store.tables.figures import FigureCell, FigureSnapshot
@@ -51,7 +50,7 @@ def check_query(query: KpiQuery) -> None:
     errors = []
     if query.first is not None and query.first.weekday() != 0:
         errors.append({"path": "from", "message": f"must be a Monday, such as {monday_of(query.first)}: figures are of whole weeks"})
-    if query.last is not None and query.last.weekday() != 6:  # noqa: PLR2004  (Sunday)
+    if query.last is not None and query.last.weekday() != 6:
         sunday = monday_of(query.last) + timedelta(days=6)
         errors.append({"path": "to", "message": f"must be a Sunday, such as {sunday}: figures are of whole weeks"})
     if not errors and query.first is not None and query.last is not None and query.last < query.first:
@@ -62,38 +61,24 @@ def check_query(query: KpiQuery) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """The sums of one measure by week and channel."""
+    """What is known of one measure by week and channel: `Moments`, or rows of values of respondents."""
 
     personas: Sequence[str]
-    cells: Mapping[tuple[str, str], Moments]
-    is_rate: bool = True
+    cells: Mapping[tuple[str, str], Any]
+    is_rate: bool = False
 
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """Under which name each channel is shown."""
-        return listed_channels(_crowds(self.cells))
-
-    @cached_property
-    def by_name(self) -> dict[tuple[str, str], Moments]:
-        found: dict[tuple[str, str], Moments] = {}
-        for (week, channel), moments in self.cells.items():
-            key = week, self.names[channel]
-            found[key] = found[key] + moments if key in found else moments
-        return found
-
-    def chosen(self, query: KpiQuery) -> Moments | None:
-        """Return the sums that a query is about, None where it is about nothing."""
+    def chosen(self, query: KpiQuery) -> list[Any]:
+        """Return the cells that a query is about."""
         first = "" if query.first is None else query.first.isoformat()
-        parts = [
-            moments
-            for (week, channel), moments in self.by_name.items()
+        return [
+            content
+            for (week, channel), content in self.cells.items()
             if week >= first and (query.after is None or week < query.after) and query.channel in (None, channel)
         ]
-        return reduce(add, parts) if parts else None
 
     def allowed(self, query: KpiQuery) -> list[bool]:
         """Return for which personas the figure of a query may be shown."""
-        crowds = _crowds(self.by_name)
+        crowds = {key: crowd_of(content) for key, content in self.cells.items()}
         weeks = sorted({week for week, _ in crowds})
         first = None if query.first is None or not weeks or query.first.isoformat() <= weeks[0] else query.first.isoformat()
         after = None if query.after is None or not weeks or query.after > weeks[-1] else query.after
@@ -101,13 +86,13 @@ class Measure:
             blocks_of(crowds, persona, is_rate=self.is_rate).allow(first, after, query.channel) for persona in range(len(self.personas))
         ]
 
-    def figures(self, query: KpiQuery, estimate: Callable[[Moments], Sequence[Figure]]) -> list[Figure]:
+    def figures(self, query: KpiQuery, estimate: Callable[[Any], Sequence[Figure]]) -> list[Figure]:
         """Return the figure of each persona, hidden where it must not be shown."""
         chosen = self.chosen(query)
-        if chosen is None or not _answered(chosen):
+        total = None if not chosen else np.concatenate(chosen) if isinstance(chosen[0], np.ndarray) else reduce(add, chosen)
+        if total is None or (isinstance(total, Moments) and not answered_in(total)):
             return [Figure(persona, None, None, None, 0.0, 0, "too_few", "respondents") for persona in self.personas]
-        shown = self.allowed(query)
-        return [figure if may else hide(figure) for figure, may in zip(estimate(chosen), shown, strict=True)]
+        return _hidden(estimate(total), [not may for may in self.allowed(query)])
 
 
 def hide(figure: Figure) -> Figure:
@@ -115,18 +100,24 @@ def hide(figure: Figure) -> Figure:
     return replace(figure, value=None, low=None, high=None, state="too_few")
 
 
-def _answered(moments: Moments) -> float:
+def _hidden(figures: Sequence[Figure], secret: Iterable[bool]) -> list[Figure]:
+    return [hide(figure) if hidden else figure for figure, hidden in zip(figures, secret, strict=True)]
+
+
+def answered_in(moments: Moments) -> float:
+    """Return how many contacts have answered."""
     return moments.respondents.contacts + moments.probes.contacts
 
 
-def _crowds(cells: Mapping[tuple[str, str], Moments]) -> dict[tuple[str, str], Crowd]:
-    found = {}
-    for key, moments in cells.items():
-        labelled = moments.respondents + moments.probes
-        K = moments.personas
+def crowd_of(content: Any) -> Crowd:
+    """Return the people behind a cell."""
+    if isinstance(content, Moments):
+        labelled, K = content.respondents + content.probes, content.personas
         squares = np.diag(labelled.products)[K : 2 * K]
-        found[key] = Crowd(labelled.top, labelled.top_some, labelled.top_all, labelled.total[K : 2 * K], squares)
-    return found
+        return Crowd(labelled.top, labelled.top_some, labelled.top_all, labelled.total[K : 2 * K], squares)
+    weights, beliefs = content[:, 1:2], _normalised(content[:, 2:])
+    top = np.bincount(beliefs.argmax(axis=1), minlength=beliefs.shape[1]).astype(np.float64)
+    return Crowd(top, top, top, (weights * beliefs).sum(axis=0), ((weights * beliefs) ** 2).sum(axis=0))
 
 
 @dataclass
@@ -135,23 +126,28 @@ class Snapshot:
 
     row: FigureSnapshot
     bank: Bank
-    sums: dict[tuple[str, str], dict[tuple[str, str], Moments]] = field(default_factory=lambda: defaultdict(dict))
-    values: dict[tuple[str, str], dict[tuple[str, str], Any]] = field(default_factory=lambda: defaultdict(dict))
+    cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = field(default_factory=lambda: defaultdict(dict))
 
     @property
     def personas(self) -> list[str]:
         return self.row.personas
 
-    def measure(self, subject: str, measure: str, *, is_rate: bool = True) -> Measure:
-        return Measure(self.personas, self.sums.get((subject, measure), {}), is_rate)
+    def measure(self, subject: str, measure: str, *, is_rate: bool = False) -> Measure:
+        return Measure(self.personas, self.cells.get((subject, measure), {}), is_rate)
+
+    @property
+    def everyone(self) -> Moments | None:
+        """The sums over all contacts, None before the first snapshot and where nobody has answered."""
+        total = self.cells.get((BASE, SHARES), {}).get((NO_WEEK, NO_CHANNEL))
+        return total if total is not None and answered_in(total) else None
 
     def channels(self) -> list[str]:
         """Return the channels that reports list."""
-        return sorted({name for key in self.sums for name in self.measure(*key).names.values()} - {NO_CHANNEL})
+        return sorted({channel for cells in self.cells.values() for _, channel in cells} - {NO_CHANNEL})
 
     def weeks(self) -> list[str]:
         """Return the Mondays of the weeks that there are figures of."""
-        return sorted({week for cells in self.sums.values() for week, _ in cells} - {NO_WEEK})
+        return sorted({week for cells in self.cells.values() for week, _ in cells} - {NO_WEEK})
 
 
 def read_snapshot(session: Session, banks: Banks, bank: str, journey: str | None = None) -> Snapshot:
@@ -181,10 +177,8 @@ def snapshot_of(row: FigureSnapshot, bank: Bank, cells: Cells) -> Snapshot:
 
 
 def _take(snapshot: Snapshot, subject: str, measure: str, key: tuple[str, str], content: bytes) -> None:
-    if measure.startswith(("days/", "score")):
-        snapshot.values[subject, measure][key] = values_from(content, len(snapshot.personas))
-    else:
-        snapshot.sums[subject, measure][key] = Moments.from_bytes(content)
+    has_values = measure.startswith(("days/", "score"))
+    snapshot.cells[subject, measure][key] = values_from(content, len(snapshot.personas)) if has_values else Moments.from_bytes(content)
 
 
 def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
@@ -203,7 +197,7 @@ def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
         "bank_version": snapshot.row.bank_version,
         "contacts": snapshot.row.facts.get("contacts", 0),
         "population": shares[0]["population"] if shares else "respondents",
-        "is_unsure": _is_unsure(snapshot),
+        "is_unsure": snapshot.everyone is None or is_unsure(snapshot.everyone),
         "weeks": {"first": weeks[0], "last": weeks[-1]} if weeks else None,
         "channels": channels,
         "from": query.first and query.first.isoformat(),
@@ -224,74 +218,51 @@ PLAIN = {"bounce": ("visits", "bounce"), "purchase": ("visits", "purchase"), "le
 
 
 def _shares(snapshot: Snapshot) -> list[dict[str, Any]]:
-    total = snapshot.sums.get((BASE, SHARES), {}).get((NO_WEEK, NO_CHANNEL))
-    if total is None or not _answered(total):
+    if snapshot.everyone is None:
         return []
-    figures = estimate_shares(total, snapshot.personas)
+    figures = estimate_shares(snapshot.everyone, snapshot.personas)
     hidden = np.array([figure.state == "too_few" for figure in figures] + [False])
     people = np.array([*(figure.people for figure in figures), sum(figure.people for figure in figures)])
-    hidden = suppress(hidden, people, (0,))[:-1]  # shares add up to 1: one hidden share would follow from the others
-    return _views(hide(figure) if secret else figure for figure, secret in zip(figures, hidden, strict=True))
+    return _views(_hidden(figures, suppress(hidden, people, (0,))[:-1]))  # shares add up to 1: one alone would follow from the others
 
 
-def _is_unsure(snapshot: Snapshot) -> bool:
-    total = snapshot.sums.get((BASE, SHARES), {}).get((NO_WEEK, NO_CHANNEL))
-    return total is None or is_unsure(total)
-
-
-def _confusion(snapshot: Snapshot, bank_wide: bool) -> Any:
-    """Return Σ r·rᵀ over everybody who answered; None where beliefs of the outcome are without some answers."""
-    total = snapshot.sums.get((BASE, SHARES), {}).get((NO_WEEK, NO_CHANNEL))
-    if not bank_wide or total is None:
-        return None
-    strata, _ = strata_of(total)
-    return np.sum([stratum.scale * stratum.labelled.confusion for stratum in strata], axis=0)
-
-
-def _rates(snapshot: Snapshot, subject: str, measure: str, query: KpiQuery, *, bank_wide: bool = True) -> list[Figure]:
-    confusion = _confusion(snapshot, bank_wide)
-    found = snapshot.measure(subject, measure)
+def _rates(snapshot: Snapshot, subject: str, measure: str, query: KpiQuery, *, rests_on_answers: bool = False) -> list[Figure]:
+    """Return rates. The error matrix is that of everybody who answered, unless the beliefs are without some of the answers."""
+    confusion = None if snapshot.everyone is None or rests_on_answers else confusion_of(snapshot.everyone)
+    found = snapshot.measure(subject, measure, is_rate=True)
     return found.figures(query, lambda moments: estimate_rates(moments, snapshot.personas, confusion))
 
 
 def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str, Any]:
-    subject = subject_of("journey", journey.id)
-    bank_wide = not any(stage.answer for stage in journey.stages)
+    subject, on_answers = subject_of("journey", journey.id), any(stage.answer for stage in journey.stages)
     stages: list[dict[str, Any]] = []
     secret = [False] * len(snapshot.personas)
     for number, stage in enumerate(journey.stages):
         view: dict[str, Any] = {"id": stage.id, "from_first": [], "from_previous": [], "days": []}
         if number:
-            first = _rates(snapshot, subject, f"rate/0/{number}", query, bank_wide=bank_wide)
-            previous = _rates(snapshot, subject, f"rate/{number - 1}/{number}", query, bank_wide=bank_wide)
+            first, previous = (
+                _rates(snapshot, subject, f"rate/{start}/{number}", query, rests_on_answers=on_answers) for start in (0, number - 1)
+            )
             # A rate from the first stage is the product of those from stage to stage: where one is hidden, so are those that follow.
-            secret = [
-                was or one.state == "too_few" or other.state == "too_few" for was, one, other in zip(secret, first, previous, strict=True)
-            ]
-            view["from_first"], view["from_previous"] = (
-                _views(hide(figure) if hidden else figure for figure, hidden in zip(figures, secret, strict=True))
-                for figures in (first, previous)
-            )
-            view["days"] = _views(
-                hide(figure) if hidden else figure
-                for figure, hidden in zip(_medians(snapshot, subject, number, query), secret, strict=True)
-            )
+            secret = [was or "too_few" in (one.state, two.state) for was, one, two in zip(secret, first, previous, strict=True)]
+            days = _hidden(_days(snapshot, subject, number, query), secret)
+            view |= {"from_first": _views(_hidden(first, secret)), "from_previous": _views(_hidden(previous, secret)), "days": _views(days)}
         stages.append({**view, **_value(snapshot, subject, number, query)})
     return {"id": journey.id, "order": journey.order, "within_days": journey.within_days, "stages": stages}
 
 
-def _medians(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> list[Figure]:
-    """Return the median days to a stage from the one before."""
-    rows = _chosen_values(snapshot, (subject, f"days/{number - 1}"), query)
-    return list(estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, rows[:, 1]))
+def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> list[Figure]:
+    """Return the median days to a stage from the one before, among those who answered."""
+    measure = snapshot.measure(subject, f"days/{number - 1}")
+    return measure.figures(query, lambda rows: estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, rows[:, 1]))
 
 
 def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> dict[str, Any]:
     """Return the mean value of a stage, where its events have one."""
-    measure = snapshot.measure(subject, f"value/{number}", is_rate=False)
+    measure = snapshot.measure(subject, f"value/{number}")
+    currencies = snapshot.row.facts.get("currencies", {}).get(subject, [])
     if not measure.cells:
         return {"value": [], "currency": None, "problem": None}
-    currencies = snapshot.row.facts.get("currencies", {}).get(subject, [])
     if len(currencies) > 1:
         problem = f"values are in {' and '.join(currencies)}: send one currency, or convert them before"
         return {"value": [], "currency": None, "problem": problem}
@@ -300,26 +271,14 @@ def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> di
 
 
 def _barometer(snapshot: Snapshot, barometer: Barometer, query: KpiQuery) -> dict[str, Any]:
-    rows = _chosen_values(snapshot, (subject_of("barometer", barometer.id), "score"), replace(query, channel=None))
-    sums = ScoreSums.of(rows[:, 0], _normalised(rows[:, 2:]), rows[:, 1]) if len(rows) else ScoreSums.none(len(snapshot.personas))
+    """Return the scores of those who were asked at the moment. They have no channel."""
+    measure = snapshot.measure(subject_of("barometer", barometer.id), "score")
     estimate = estimate_nps if barometer.kind == "nps" else estimate_mean_scores
-    return {
-        "id": barometer.id,
-        "question": barometer.question,
-        "kind": barometer.kind,
-        "answers": len(rows),
-        "figures": _views(estimate(sums, snapshot.personas)),
-    }
-
-
-def _chosen_values(snapshot: Snapshot, key: tuple[str, str], query: KpiQuery) -> Any:
-    first = "" if query.first is None else query.first.isoformat()
-    parts = [
-        rows
-        for (week, channel), rows in snapshot.values.get(key, {}).items()
-        if week >= first and (query.after is None or week < query.after) and query.channel in (None, channel)
-    ]
-    return np.concatenate(parts) if parts else np.zeros((0, 2 + len(snapshot.personas)))
+    figures = measure.figures(
+        replace(query, channel=None),
+        lambda rows: estimate(ScoreSums.of(rows[:, 0], _normalised(rows[:, 2:]), rows[:, 1]), snapshot.personas),
+    )
+    return {"id": barometer.id, "question": barometer.question, "kind": barometer.kind, "figures": _views(figures)}
 
 
 def _normalised(beliefs: Any) -> Any:
@@ -334,10 +293,10 @@ def _findings(snapshot: Snapshot, journeys: Sequence[Journey], query: KpiQuery) 
         places += PLAIN.values()
     reports = []
     for place in places:
-        measure = snapshot.measure(*place)
-        chosen = measure.chosen(query)
-        shown = set() if chosen is None else {name for name, may in zip(snapshot.personas, measure.allowed(query), strict=True) if may}
-        found = differences(chosen, snapshot.personas) if chosen is not None and _answered(chosen) else ()
+        measure = snapshot.measure(*place, is_rate=True)
+        chosen: Moments = reduce(add, measure.chosen(query), Moments.none(len(snapshot.personas)))
+        found = differences(chosen, snapshot.personas) if answered_in(chosen) else ()
+        shown = {name for name, may in zip(snapshot.personas, measure.allowed(query), strict=True) if may}
         reports.append([difference for difference in found if difference.persona in shown])
     return [
         {"subject": subject, "measure": measure, **_rounded(asdict(difference))}

@@ -1,15 +1,16 @@
-"""Routes of figures: the report of a survey."""
+"""Routes of figures: the report of a survey, and figures per persona."""
 
 from typing import Any
 
 from marshmallow import fields, validate
 
+from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
 from survey_service.figures.survey_report import ReportQuery, survey_report
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
 
-blueprint = ApiBlueprint("figures", __name__, url_prefix="/api/v1", description="Reports of surveys")
+blueprint = ApiBlueprint("figures", __name__, url_prefix="/api/v1", description="Reports of surveys, and figures per persona")
 
 COUNTED = "Counts of days: this one and the one before are counted again every five minutes while people answer"
 
@@ -94,3 +95,103 @@ def read_survey_report(query: ReportQuery, survey: str) -> dict[str, Any]:
     """Report who was asked, how many answered how much, who is known well enough, and what each question told and cost."""
     with parts().store.reading() as session:
         return survey_report(session, survey, query)
+
+
+class KpiQuerySchema(StrictSchema):
+    request = KpiQuery
+
+    journey = fields.String(validate=validate.Length(1, 64), metadata={"description": "Only this journey"})
+    first = fields.Date(data_key="from", metadata={"description": "A Monday: figures are of whole weeks (UTC)"})
+    last = fields.Date(data_key="to", metadata={"description": "A Sunday, included"})
+    channel = fields.String(validate=validate.Length(1, 100), metadata={"description": "One of `channels`"})
+
+
+class FigureSchema(StrictSchema):
+    persona = fields.String()
+    value = fields.Float(allow_none=True, metadata={"description": "null where too few people are behind it"})
+    low = fields.Float(allow_none=True, metadata={"description": "The 95 % interval reaches from `low` to `high`"})
+    high = fields.Float(allow_none=True)
+    n_eff = fields.Float(metadata={"description": "Effective number of people"})
+    people = fields.Integer(metadata={"description": "People who answered and whose likeliest persona it is"})
+    state = fields.String(metadata={"enum": ["shown", "uncertain", "too_few"]})
+    population = fields.String(metadata={"enum": ["everyone", "respondents"], "description": "respondents: people like those who answered"})
+
+
+class WeeksSchema(StrictSchema):
+    first = fields.String()
+    last = fields.String()
+
+
+class StageFiguresSchema(StrictSchema):
+    id = fields.String()
+    from_first = fields.List(fields.Nested(FigureSchema), metadata={"description": "Share of those at the first stage who reach this one"})
+    from_previous = fields.List(fields.Nested(FigureSchema))
+    days = fields.List(fields.Nested(FigureSchema), metadata={"description": "Median days from the stage before"})
+    value = fields.List(fields.Nested(FigureSchema), metadata={"description": "Mean value of those who reach it"})
+    currency = fields.String(allow_none=True)
+    problem = fields.String(allow_none=True)
+
+
+class JourneyFiguresSchema(StrictSchema):
+    id = fields.String()
+    order = fields.String(metadata={"enum": ["ordered", "any"]})
+    within_days = fields.Float()
+    stages = fields.List(fields.Nested(StageFiguresSchema))
+
+
+class PlainRatesSchema(StrictSchema):
+    bounce = fields.List(fields.Nested(FigureSchema), metadata={"description": "Visits of one page and nothing else"})
+    purchase = fields.List(fields.Nested(FigureSchema), metadata={"description": "Visits with an Order Completed"})
+    lead = fields.List(
+        fields.Nested(FigureSchema), metadata={"description": "Contacts who ask for a quote within 30 days of becoming known"}
+    )
+    quote_won = fields.List(fields.Nested(FigureSchema), metadata={"description": "Quotes followed by an order with the same quote_id"})
+
+
+class BarometerFiguresSchema(StrictSchema):
+    id = fields.String()
+    question = fields.String()
+    kind = fields.String(metadata={"enum": ["nps", "mean"]})
+    figures = fields.List(fields.Nested(FigureSchema))
+
+
+class FindingSchema(StrictSchema):
+    subject = fields.String()
+    measure = fields.String()
+    persona = fields.String()
+    value = fields.Float(metadata={"description": "The persona's rate minus that of all others"})
+    low = fields.Float()
+    high = fields.Float()
+    p_value = fields.Float()
+
+
+class KpiSchema(StrictSchema):
+    bank = fields.String()
+    snapshot = fields.String(allow_none=True, metadata={"description": "The day (UTC) of which the figures are; null before the first"})
+    bank_version = fields.Integer(allow_none=True)
+    contacts = fields.Integer()
+    population = fields.String(metadata={"enum": ["everyone", "respondents"]})
+    is_unsure = fields.Boolean(metadata={"description": "The answers say little about who the contacts are: read the intervals"})
+    weeks = fields.Nested(WeeksSchema, allow_none=True)
+    channels = fields.List(fields.String())
+    first = fields.String(data_key="from", attribute="from", allow_none=True)
+    to = fields.String(allow_none=True)
+    channel = fields.String(allow_none=True)
+    shares = fields.List(fields.Nested(FigureSchema), metadata={"description": "Share of each persona in all contacts"})
+    journeys = fields.List(fields.Nested(JourneyFiguresSchema))
+    findings = fields.List(
+        fields.Nested(FindingSchema), metadata={"description": "Differences that are not chance (Benjamini-Hochberg at .05)"}
+    )
+    rates = fields.Nested(PlainRatesSchema)
+    barometers = fields.List(fields.Nested(BarometerFiguresSchema))
+
+
+@blueprint.get("/kpi/<string:bank>")
+@requires("read")
+@blueprint.arguments(KpiQuerySchema, location="query")
+@blueprint.response(200, KpiSchema)
+def read_kpi(query: KpiQuery, bank: str) -> dict[str, Any]:
+    """Return rates, times, values and scores per persona, with their intervals, as they were at the last snapshot."""
+    p = parts()
+    with p.store.reading() as session:
+        return kpi_report(read_snapshot(session, p.banks, bank, query.journey), query)

@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from survey_service.figures.disclosure import OTHER, Crowd, blocks_of, listed_channels
+from survey_service.figures.cells import OTHER
+from survey_service.figures.disclosure import Crowd, blocks_of
 
 WEEKS = [f"2026-{month:02}-{day:02}" for month in range(1, 7) for day in (1, 8, 15, 22)]
 CHANNELS = ["web", "email", "agent", "kiosk"]
@@ -82,10 +83,3 @@ def test_too_few_people_have_no_figure():
     assert not blocks_of(of(11, 11), 0, is_rate=True).allow(None, None, None)
     assert not blocks_of(of(11, 0), 0, is_rate=True).allow(None, None, None)
     assert blocks_of(of(11, 11), 0, is_rate=False).allow(None, None, None)
-
-
-def test_small_channels_are_joined():
-    """A channel with less than a tenth of the people is among the others."""
-    named = listed_channels(random_crowds(2))
-
-    assert (named["web"], named["email"], named["kiosk"]) == ("web", "email", OTHER)

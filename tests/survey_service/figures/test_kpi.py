@@ -1,0 +1,136 @@
+"""Figures per persona from events over HTTP to the report, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.survey_service.figures.conftest import CONTACTS
+from tests.survey_service.service import START
+
+
+@pytest.fixture
+def visited(shop):
+    """Everybody has visited in the first week of the year, and the entries are over."""
+    shop.visit(range(CONTACTS), START - timedelta(days=32))
+    shop.compute()
+    return shop
+
+
+def test_before_the_first_snapshot(shop):
+    """Nothing is known, and nothing fails."""
+    report = shop.report()
+
+    assert (report["snapshot"], report["shares"], report["contacts"]) == (None, [], 0)
+    assert all(figure["state"] == "too_few" for stage in report["journeys"][0]["stages"][1:] for figure in stage["from_first"])
+
+
+def test_rates_values_and_days_per_persona(visited):
+    """Intervals cover what drivers and families do; a difference of that size is a finding."""
+    report = visited.report()
+    guide, quote, order = report["journeys"][0]["stages"]
+
+    for stage, truth in ((quote, {"driver": 0.8, "family": 0.4}), (order, {"driver": 0.6, "family": 0.1})):
+        for figure in stage["from_first"]:
+            assert figure["low"] <= truth[figure["persona"]] <= figure["high"]
+            assert (figure["state"], figure["population"]) == ("shown", "respondents")
+    assert guide["from_first"] == []
+    assert [(figure["value"], figure["state"]) for figure in order["days"]] == [(2.0, "shown"), (None, "too_few")]  # 8 families ordered
+    assert order["value"][0]["value"] == pytest.approx(100, abs=5)
+    assert order["currency"] == "EUR"
+    assert {finding["persona"] for finding in report["findings"] if finding["measure"] == "rate/0/2"} == {"driver", "family"}
+    assert {figure["persona"]: figure["state"] for figure in report["shares"]} == {"driver": "shown", "family": "shown"}
+    assert report["rates"]["quote_won"][0]["value"] == pytest.approx(0.75, abs=0.15)
+    assert (report["weeks"], report["channels"]) == ({"first": "2025-12-01", "last": "2026-01-05"}, ["web"])
+
+
+def test_a_late_event_a_duplicate_a_merge_an_erasure_and_a_refund(visited):
+    """Each leaves the figures of what is true now, at the next snapshot."""
+    service, at = visited.base.service, START - timedelta(days=32)
+    before = visited.orders()
+
+    late = visited.track(1, at + timedelta(days=5), "Quote Requested"), visited.track(1, at + timedelta(days=5), "Order Completed")
+    visited.send(*late)
+    visited.compute()
+    with_late = visited.orders()
+    visited.send(*late)
+    visited.compute()
+    again = visited.orders()
+    visited.send(visited.page("device", at), visited.track("device", at + timedelta(days=2), "Quote Requested"))
+    merged = service.call("POST", "/api/v1/contacts/merge", {"from": {"external_id": "device"}, "into": {"external_id": "c1"}})
+    assert merged.status_code == 200, merged.text
+    visited.compute()
+    after_merge = visited.orders()
+    refund = visited.track(0, at + timedelta(days=9), "Order Refunded", order_id="o0")
+    visited.send(*(visited.track(n, at + timedelta(days=9), "Order Refunded", order_id=f"o{n}") for n in range(2, 160, 2)), refund)
+    visited.compute()
+    refunded = visited.orders()
+    for number in range(1, 160, 2):
+        assert service.call("DELETE", f"/api/v1/contacts/c{number}").status_code in (200, 204)
+    visited.compute()
+    erased = visited.orders()
+
+    assert with_late["family"]["value"] > before["family"]["value"]
+    assert again == with_late
+    assert after_merge == with_late
+    assert refunded["driver"]["state"] == "too_few"  # no driver has ordered: that would tell of each of them
+    assert erased["family"]["people"] < 11 < before["family"]["people"]
+    assert erased["family"]["state"] == "too_few"
+
+
+def test_weeks_and_channels(visited):
+    """Filters are whole weeks and listed channels; what does not fit is refused by name."""
+    visited.visit(range(0, 160), START - timedelta(days=16))
+    visited.compute()
+
+    def value(query):
+        return visited.orders(query)["driver"]["value"]
+
+    assert visited.report()["weeks"]["last"] == "2026-01-05"
+    assert value("?to=2025-12-14") is not None
+    assert value("?from=2025-12-15") is not None
+    assert value("?from=2025-12-15&to=2025-12-21") != value("?to=2025-12-14")
+    assert value("?from=2026-02-02") is None
+    assert value("?channel=web&journey=purchase") == value("")
+    for query, path in (
+        ("?from=2025-12-03", "from"),
+        ("?to=2025-12-13", "to"),
+        ("?from=2025-12-22&to=2025-12-21", "to"),
+        ("?channel=fax", "channel"),
+        ("?week=1", "week"),
+    ):
+        refused = visited.base.service.call("GET", f"/api/v1/kpi/cars{query}")
+        assert (refused.status_code, refused.json["errors"][0]["path"]) == (422, path), refused.text
+    assert visited.base.service.call("GET", "/api/v1/kpi/cars?journey=none").status_code == 404
+    assert visited.base.service.call("GET", "/api/v1/kpi/none").status_code == 404
+
+
+def test_values_in_two_currencies_have_no_mean(visited):
+    """The report says so, and the rates stay."""
+    at = START - timedelta(days=32)
+    visited.send(visited.track(3, at + timedelta(days=4), "Order Completed", order_id="x", total=10, currency="usd"))
+    visited.send(visited.track(3, at + timedelta(days=2), "Quote Requested"))
+    visited.compute()
+
+    order = visited.report()["journeys"][0]["stages"][2]
+
+    assert (order["value"], order["problem"]) == ([], "values are in EUR and USD: send one currency, or convert them before")
+    assert order["from_first"][0]["value"] is not None
+
+
+def test_a_barometer_asks_those_to_whom_it_happened(visited):
+    """Only answers after the moment count, and the belief about who answered is without the score itself."""
+    by_persona = {figure["persona"]: figure for figure in visited.report()["barometers"][0]["figures"]}
+
+    assert by_persona["driver"]["value"] == pytest.approx(5, abs=0.7)
+    assert by_persona["driver"]["people"] < 80
+    assert by_persona["family"]["state"] == "too_few"
+
+
+def test_who_objects_to_a_profile_is_in_no_figure(visited):
+    """Nor in the number of contacts."""
+    service = visited.base.service
+    assert visited.report()["contacts"] == CONTACTS
+    service.call("PUT", "/api/v1/contacts/c0", {"consent": {"profiling": False}})
+    visited.compute()
+
+    assert visited.report()["contacts"] == CONTACTS - 1

@@ -11,7 +11,6 @@ from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.build import build
 from question_bank.files.draft import Draft
-from question_bank.files.journey_rules import journey_rules
 from question_bank.files.json_source import read_json
 from question_bank.files.likelihood_rules import likelihood_rules, persona_rules
 from question_bank.files.lint import lint_bank
@@ -19,7 +18,7 @@ from question_bank.files.problems import BankInvalid, Finding, Path, Problem, wh
 from question_bank.files.question_rules import question_rules, text_rules
 from question_bank.files.schema import load_fields
 from question_bank.files.source import Source, Unreadable, decode_text
-from question_bank.files.survey_rules import survey_rules
+from question_bank.files.survey_rules import journey_rules, survey_rules
 from question_bank.files.yaml_source import read_yaml
 
 __all__ = ["BankInvalid", "Problem", "Report", "check_bank", "check_together", "load_stored", "read_bank"]

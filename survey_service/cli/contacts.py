@@ -1,6 +1,7 @@
-"""Commands about contacts."""
+"""Commands about contacts, one by one and in figures."""
 
 import json
+from datetime import datetime
 from typing import IO
 
 import click
@@ -66,3 +67,33 @@ def export(contact: str | None, out: IO[str]) -> None:
                 out.write(json.dumps(views.export(session, banks, item, utc_now()), ensure_ascii=False) + "\n")
         except NotFound as wrong:
             refuse(wrong.detail)
+
+
+@click.command()
+@click.argument("bank")
+@click.option("--journey", metavar="JOURNEY", help="Only this one; default all of the bank.")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="D", help="A Monday: figures are of whole weeks.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="D", help="A Sunday, included.")
+@click.option("--channel", metavar="CHANNEL", help="Only entries that began in this one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def kpi(bank: str, journey: str | None, first: datetime | None, last: datetime | None, channel: str | None, as_json: bool) -> None:
+    """Compute rates, times, values and scores per persona of BANK, with their intervals, from all contacts as they are now."""
+    from survey_service.contacts.recompute_all import count_contacts
+    from survey_service.figures.kpi import KpiQuery, check_journey, check_query, kpi_report, snapshot_of
+    from survey_service.figures.kpi_text import kpi_text
+    from survey_service.figures.snapshot import collect
+    from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
+
+    banks = Banks()
+    query = KpiQuery(journey, first and first.date(), last and last.date(), channel)
+    check_query(query)
+    with store_of(settings_of_environment()) as store:
+        with store.reading() as session:
+            compiled, _ = banks.latest(session, bank)
+            check_journey(compiled.bank, journey)
+            contacts = count_contacts(session, banks, bank)
+        with progress("kpi", contacts) as watch:
+            found = collect(store, banks, bank, utc_now(), watch)
+    report = kpi_report(snapshot_of(found.row, found.bank, found.cells), query)
+    click.echo(json.dumps(report, ensure_ascii=False) if as_json else kpi_text(report, found.bank))

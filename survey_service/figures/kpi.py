@@ -59,6 +59,13 @@ def check_query(query: KpiQuery) -> None:
         raise Invalid(errors=errors)
 
 
+def check_journey(bank: Bank, journey: str | None) -> None:
+    """Raise NotFound where the bank has no such journey."""
+    known = [item.id for item in bank.journeys]
+    if journey is not None and journey not in known:
+        raise NotFound(f'There is no journey "{journey}" in the bank "{bank.id}": it has {", ".join(known) or "none"}.')
+
+
 @dataclass(frozen=True, eq=False)
 class Measure:
     """What is known of one measure by week and channel: `Moments`, or rows of values of respondents."""
@@ -153,8 +160,7 @@ class Snapshot:
 def read_snapshot(session: Session, banks: Banks, bank: str, journey: str | None = None) -> Snapshot:
     """Return the last snapshot of a bank, only of one journey where it is named. Raises NotFound."""
     compiled, _ = banks.latest(session, bank)
-    if journey is not None and journey not in {item.id for item in compiled.bank.journeys}:
-        raise NotFound(f'There is no journey "{journey}" in the bank "{bank}".')
+    check_journey(compiled.bank, journey)
     row = session.get(FigureSnapshot, bank)
     if row is None or row.bank_version is None:
         return Snapshot(FigureSnapshot(bank=bank, personas=list(compiled.personas)), compiled.bank)

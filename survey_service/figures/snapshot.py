@@ -4,14 +4,14 @@ Everything is computed anew: what came late, was merged, erased or refunded is r
 also means that nobody can tell one person's part in them by comparing before and after.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from sqlmodel import Session, col, delete, insert, select
 
-from question_bank.compile import CompiledBank
+from question_bank.definitions import Bank
 from survey_service.clock import Clock
 from survey_service.figures.cells import Cells
 from survey_service.figures.measures import add_member
@@ -43,21 +43,46 @@ def compute_due(store: Store, banks: Banks, clock: Clock, enough: Callable[[], b
 
 def compute(store: Store, banks: Banks, bank: str, clock: Clock, enough: Callable[[], bool] = lambda: False) -> None:
     """Compute the figures of a bank now, and replace those before. Raises NotFound, and Interrupted where `enough` says so."""
-    now = clock()
-    with store.reading() as session:
-        compiled, version = banks.latest(session, bank)
-    cells, renewed = Cells(len(compiled.personas)), now
-    contacts = 0
-    for members in read_members(store, compiled):
-        for member in members:
-            add_member(cells, compiled.bank, member, now)
-        contacts += len(members)
+    renewed = clock()
+
+    def renew(_: int) -> None:
+        nonlocal renewed
         if enough():
             raise Interrupted
         if clock() - renewed > LEASE / 5:
             renewed = clock()
             transact(store, banks, partial(_renew, bank, renewed))
-    transact(store, banks, partial(_replace, compiled, version, cells, contacts, now))
+
+    found = collect(store, banks, bank, clock(), renew)
+    transact(store, banks, partial(_replace, found))
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """The sums of a bank as they are now, and what they are about. `row` is not in the database."""
+
+    bank: Bank
+    row: FigureSnapshot
+    cells: Cells
+
+
+def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callable[[int], None] = lambda _: None) -> Collected:
+    """Return the sums of a bank's figures, from all contacts. `watch` is called with the number of contacts of each batch.
+
+    Raises NotFound.
+    """
+    with store.reading() as session:
+        compiled, version = banks.latest(session, bank)
+    cells, contacts = Cells(len(compiled.personas)), 0
+    for members in read_members(store, compiled):
+        for member in members:
+            add_member(cells, compiled.bank, member, now)
+        contacts += len(members)
+        watch(len(members))
+    facts = {"contacts": contacts, "currencies": _currencies(cells)}
+    day = now.astimezone(UTC).date().isoformat()
+    row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts, computed_at=now)
+    return Collected(compiled.bank, row, cells)
 
 
 def _claim(session: Session, now: datetime) -> str | None:
@@ -84,18 +109,17 @@ def _release(bank: str, session: Session) -> None:
     session.get_one(FigureSnapshot, bank, with_for_update=True).lease_until = None
 
 
-def _replace(bank: CompiledBank, version: int, cells: Cells, contacts: int, now: datetime, session: Session) -> None:
-    name = bank.bank.id
+def _replace(found: Collected, session: Session) -> None:
+    new, name = found.row, found.row.bank
     row = session.get(FigureSnapshot, name, with_for_update=True) or FigureSnapshot(bank=name)
-    row.day, row.computed_at, row.bank_version = now.astimezone(UTC).date().isoformat(), now, version
-    row.personas, row.lease_until = list(bank.personas), None
-    row.facts = {"contacts": contacts, "currencies": _currencies(cells)}
+    row.day, row.computed_at, row.bank_version = new.day, new.computed_at, new.bank_version
+    row.personas, row.facts, row.lease_until = list(new.personas), dict(new.facts), None
     session.add(row)
     session.flush()
     session.execute(delete(FigureCell).where(col(FigureCell.bank) == name))
-    rows = [{"bank": name, **vars(place), "content": content} for place, content in cells.packed()]
+    rows = [{"bank": name, **vars(place), "content": content} for place, content in found.cells.packed()]
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        _insert(session, rows[start : start + ROWS_AT_ONCE])
+        session.execute(insert(FigureCell), rows[start : start + ROWS_AT_ONCE])
 
 
 def _currencies(cells: Cells) -> dict[str, list[str]]:
@@ -104,7 +128,3 @@ def _currencies(cells: Cells) -> dict[str, list[str]]:
     for place, currencies in cells.currencies.items():
         found.setdefault(place.subject, set()).update(currencies)
     return {subject: sorted(currencies) for subject, currencies in found.items()}
-
-
-def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    session.execute(insert(FigureCell), rows)

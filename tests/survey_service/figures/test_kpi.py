@@ -1,9 +1,11 @@
 """Figures per persona from events over HTTP to the report, on both databases."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from tests.processes import discern
 from tests.survey_service.figures.conftest import CONTACTS
 from tests.survey_service.service import START
 
@@ -134,3 +136,22 @@ def test_who_objects_to_a_profile_is_in_no_figure(visited):
     visited.compute()
 
     assert visited.report()["contacts"] == CONTACTS - 1
+
+
+def test_the_command_computes_what_the_report_shows(visited):
+    """`discern kpi` reads all contacts and agrees with the stored sums; wrong input ends with 1 and names the field."""
+    url = visited.base.service.parts.settings.database_url
+    done = discern("kpi", "cars", "--json", database_url=url)
+    text = discern("kpi", "cars", "--journey", "purchase", database_url=url)
+    refused = discern("kpi", "cars", "--from", "2025-12-03", database_url=url)
+
+    computed, stored = json.loads(done.stdout), visited.report()
+    assert computed["journeys"] == stored["journeys"]
+    assert computed["shares"] == stored["shares"]
+    assert "within 10 days" in text.stdout
+    assert "too few" in text.stdout
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (
+        1,
+        "from: must be a Monday, such as 2025-12-01: figures are of whole weeks",
+    )
+    assert discern("kpi", "cars", "--journey", "none", database_url=url).returncode == 1

@@ -1,0 +1,75 @@
+"""Figures per persona as lines of a terminal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from question_bank.definitions import Bank, in_language
+
+TOO_FEW = "too few"
+RATES = {
+    "bounce": "visits that bounce",
+    "purchase": "visits with an order",
+    "lead": "leads with a quote",
+    "quote_won": "quotes won",
+}
+WIDTH = 24
+
+
+def kpi_text(report: Mapping[str, Any], bank: Bank) -> str:
+    """Return a report as text: a line a figure, a column a persona."""
+    return "\n".join(_lines(report, bank))
+
+
+def _lines(report: Mapping[str, Any], bank: Bank) -> Iterator[str]:
+    of = "everyone who can be asked" if report["population"] == "everyone" else "people like those who answered"
+    yield f"{report['contacts']} contacts on {report['snapshot']}; figures are of {of}"
+    if report["is_unsure"]:
+        yield "the answers say little about who the contacts are: read the intervals"
+    yield _line("", [persona.id for persona in bank.personas])
+    yield from _figures("share", report["shares"], "%")
+    for journey, defined in zip(report["journeys"], [item for item in bank.journeys if item.id in _ids(report)], strict=True):
+        yield ""
+        yield f"{journey['id']}, within {journey['within_days']:g} days"
+        for stage, title in zip(journey["stages"], [item.title for item in defined.stages], strict=True):
+            name = in_language(title, bank.language, bank.language) or stage["id"]
+            yield from _figures(f"{name}", stage["from_first"], "%")
+            yield from _figures("  days from the stage before", stage["days"], "")
+            yield from _figures(f"  value in {stage['currency'] or 'no currency'}", stage["value"], "")
+            if stage["problem"]:
+                yield f"  {stage['problem']}"
+    if "rates" in report:
+        yield ""
+        for name, words in RATES.items():
+            yield from _figures(words, report["rates"][name], "%")
+        for barometer in report["barometers"]:
+            yield from _figures(f"{barometer['id']} ({barometer['kind']})", barometer["figures"], "")
+    yield from _findings(report["findings"])
+
+
+def _ids(report: Mapping[str, Any]) -> set[str]:
+    return {journey["id"] for journey in report["journeys"]}
+
+
+def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if findings:
+        yield ""
+        yield "differences that are not chance:"
+    for found in findings:
+        more = "more" if found["value"] > 0 else "less"
+        yield f"  {found['persona']}: {abs(found['value']):.0%} {more} than all others in {found['subject']} {found['measure']}"
+
+
+def _figures(name: str, figures: Sequence[Mapping[str, Any]], unit: str) -> Iterator[str]:
+    if figures:
+        yield _line(name, [_words(figure, unit) for figure in figures])
+
+
+def _words(figure: Mapping[str, Any], unit: str) -> str:
+    if figure["state"] == "too_few":
+        return TOO_FEW
+    value, low, high = (f"{100 * figure[name]:.0f}" if unit else f"{figure[name]:.3g}" for name in ("value", "low", "high"))
+    return f"{value}{unit} ({low} to {high}){'?' if figure['state'] == 'uncertain' else ''}"
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    return (name[:33].ljust(34) + "".join(cell.ljust(WIDTH) for cell in cells)).rstrip()

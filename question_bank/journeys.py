@@ -49,10 +49,15 @@ class Journey:
 
 @dataclass(frozen=True)
 class Barometer:
-    """A scale question that is asked at a moment: after an event that `after` describes as that of a signal."""
+    """A scale question that is asked at a moment: after an event that `after` describes as that of a signal.
+
+    The contact gets a link `delay_hours` after it, unless any survey has sent it one within `every_days`.
+    """
 
     id: str
     title: Text
     question: str
     kind: BarometerKind
     after: Mapping[str, str]
+    delay_hours: float = 24.0
+    every_days: float = 30.0

@@ -229,6 +229,8 @@ def _barometer(barometer: Barometer) -> Plain:
         "question": barometer.question,
         "kind": barometer.kind,
         "after": dict(barometer.after),
+        "delay_hours": barometer.delay_hours,
+        "every_days": barometer.every_days,
     }
 
 

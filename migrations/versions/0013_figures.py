@@ -60,9 +60,25 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["bank"], ["figure_snapshot.bank"], name=op.f("fk_figure_cell_bank_figure_snapshot")),
         sa.PrimaryKeyConstraint("bank", "subject", "measure", "week", "channel", name=op.f("pk_figure_cell")),
     )
+    op.create_table(
+        "planned_question",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("barometer", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("due", MOMENT, nullable=False),
+        sa.Column("done_at", MOMENT, nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_planned_question_contact_id_contact")),
+        sa.PrimaryKeyConstraint("contact_id", "bank", "barometer", name=op.f("pk_planned_question")),
+    )
+    waiting = sa.text("done_at IS NULL")
+    op.create_index("ix_planned_question_due", "planned_question", ["due"], postgresql_where=waiting, sqlite_where=waiting)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_planned_question_due", "planned_question")
+    op.drop_table("planned_question")
     op.drop_table("figure_cell")
     op.drop_table("figure_snapshot")
     op.drop_table("recurring_work")

@@ -62,7 +62,8 @@ def _stage(fields: Fields, draft: Draft) -> Stage:
 
 def _barometer(fields: Fields, draft: Draft) -> Barometer:
     title = _text(fields.get("title", fields["id"]), draft)
-    return Barometer(fields["id"], title, fields["question"], fields["kind"], fields["after"])
+    more = _written_fields(fields, "delay_hours", "every_days")
+    return Barometer(fields["id"], title, fields["question"], fields["kind"], fields["after"], **more)
 
 
 def _personas(draft: Draft) -> tuple[Persona, ...]:

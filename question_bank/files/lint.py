@@ -34,6 +34,7 @@ def lint_bank(bank: Bank, data: Any) -> list[Finding]:
         _unasked(bank),
         _actions(bank),
         _attributes(bank),
+        _barometers(bank),
     )
     return [finding for rule in rules for finding in rule]
 
@@ -127,6 +128,14 @@ def _outliers(bank: Bank) -> Iterator[Finding]:
         if question.type == "number" and not question.pilot and bank.outliers < LEAST_OUTLIERS:
             wrong = "can decide alone: one number far from a persona's mean rules the persona out"
             yield Finding(("questions", index, "likelihood"), wrong, "remove outliers from the bank, or write outliers: 0.05")
+
+
+def _barometers(bank: Bank) -> Iterator[Finding]:
+    """Report barometers that no survey can ask."""
+    for index, barometer in enumerate(bank.barometers):
+        if not any(barometer.question in survey.questions for survey in bank.surveys):
+            wrong = f'is never asked: no survey has the question "{barometer.question}"'
+            yield Finding(("barometers", index), wrong, "add the question to a survey")
 
 
 def _attributes(bank: Bank) -> Iterator[Finding]:

@@ -199,6 +199,8 @@ class BarometerSchema(StrictSchema):
     question = Slug(required=True)
     kind = Choice(BarometerKind, required=True)
     after = LinesByKey(SIGNAL_FIELDS, required=True)
+    delay_hours = Number(least=0, most=8760, hint="write hours, such as 24")
+    every_days = Number(least=0, most=3660, hint="write days, such as 30")
 
 
 class BankSchema(StrictSchema):

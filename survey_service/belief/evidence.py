@@ -164,9 +164,8 @@ def decay(half_life_days: float | None, age: timedelta) -> float:
     return 1.0 if half_life_days is None else float(0.5 ** (max(age / timedelta(days=1), 0.0) / half_life_days))
 
 
-def matches(signal: Signal) -> list[Any]:
-    """Return the conditions on a row of events under which it is an event of the signal. All must hold."""
-    wanted = signal.match
+def matches(wanted: Mapping[str, str]) -> list[Any]:
+    """Return the conditions on a row of events under which it is one that a `match` of the bank describes. All must hold."""
     conditions = []
     if "event" in wanted:
         conditions += [col(ContactEvent.kind).in_(["track", "screen"]), col(ContactEvent.name) == wanted["event"]]
@@ -225,7 +224,7 @@ def _newest(signal: Signal) -> Select[Any]:
     event = col(ContactEvent.contact_id), col(ContactEvent.id), col(ContactEvent.name), col(ContactEvent.at)
     of_these = (
         select(*event, literal(signal.id).label("signal"), age.label("age"))
-        .where(col(ContactEvent.contact_id).in_(bindparam("contacts", expanding=True)), *matches(signal))
+        .where(col(ContactEvent.contact_id).in_(bindparam("contacts", expanding=True)), *matches(signal.match))
         .subquery()
     )
     counted = of_these.c.age <= (signal.at_most or DEFAULT_AT_MOST)

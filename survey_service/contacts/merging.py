@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, delete, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, delete, exists, select, update
 
 from survey_service.belief.recompute import banks_of, infer_belief
 from survey_service.contacts.directory import resolve
@@ -14,7 +15,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import Link
 from survey_service.store.tables.webhooks import Acknowledged
 
@@ -98,13 +99,15 @@ def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
     for table in (Answer, SurveySession, ContactEvent, Link, ExternalId):
         session.execute(update(table).where(col(table.contact_id) == gone.id).values(contact_id=kept.id))
     session.execute(update(Contact).where(col(Contact.merged_into) == gone.id).values(merged_into=kept.id))
-    _move_probes(session, gone, kept)
+    _move_of_bank(session, Probe, gone, kept, "bank")
+    _move_of_bank(session, PlannedQuestion, gone, kept, "bank", "barometer")
     for stored in (Belief, Acknowledged, Attribution):
         session.execute(delete(stored).where(col(stored.contact_id) == gone.id))
 
 
-def _move_probes(session: Session, gone: Contact, kept: Contact) -> None:
-    """Give the kept contact the draws of the other one, except under banks for which it was drawn itself."""
-    own = select(Probe.bank).where(Probe.contact_id == kept.id)
-    session.execute(delete(Probe).where(col(Probe.contact_id) == gone.id, col(Probe.bank).in_(own)))
-    session.execute(update(Probe).where(col(Probe.contact_id) == gone.id).values(contact_id=kept.id))
+def _move_of_bank(session: Session, table: Any, gone: Contact, kept: Contact, *keys: str) -> None:
+    """Give the kept contact the rows of the other one, except those of which it has one with the same keys."""
+    own = aliased(table)
+    same = exists().where(own.contact_id == kept.id, *(getattr(own, key) == getattr(table, key) for key in keys))
+    session.execute(delete(table).where(col(table.contact_id) == gone.id, same))
+    session.execute(update(table).where(col(table.contact_id) == gone.id).values(contact_id=kept.id))

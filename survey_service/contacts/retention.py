@@ -16,7 +16,7 @@ from survey_service.store.faults import contained
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.inbound import ContactEvent, InboundEvent
+from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
@@ -142,7 +142,7 @@ def _delete_contacts(session: Session, before: datetime) -> int:
     found = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
     lock_contacts(session, found)
     ids = list(session.exec(old.where(col(Contact.id).in_(found))))  # without those that got data while this transaction waited
-    for table in (Belief, Acknowledged, Attribution, Probe, MissedContact):
+    for table in (Belief, Acknowledged, Attribution, Probe, PlannedQuestion, MissedContact):
         session.execute(delete(table).where(col(table.contact_id).in_(ids)))
     session.execute(delete(Contact).where(col(Contact.id).in_(ids)))
     return len(ids)

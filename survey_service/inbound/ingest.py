@@ -15,6 +15,7 @@ from survey_service.contacts.directory import ContactErased, email_hash, find_er
 from survey_service.contacts.merging import merge
 from survey_service.crypto import Keyring
 from survey_service.errors import Conflict
+from survey_service.inbound.barometers import plan_questions
 from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
 from survey_service.outbox import messages, publish
 from survey_service.store.banks import Banks
@@ -70,6 +71,7 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
                 rows.setdefault(row["message_id"], row)
     new_events = _store_events(session, list(rows.values()))
     result.events = len(new_events)
+    plan_questions(session, banks, new_events, now)
     _update_beliefs(session, banks, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
     return result
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlmodel import Session
 
 from survey_service.crypto import Keyring
+from survey_service.email_links.announce import LinkWriter
 from survey_service.errors import Unauthorised
 from survey_service.store.banks import Banks
 
@@ -52,6 +53,11 @@ class HandlerContext:
     base_url: str
     options: Mapping[str, Any]
     now: datetime
+
+    @property
+    def writer(self) -> LinkWriter:
+        """What it takes to send a link in this transaction."""
+        return LinkWriter(self.session, self.keys, self.banks, self.base_url, self.now)
 
 
 @dataclass(frozen=True)

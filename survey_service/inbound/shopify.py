@@ -8,13 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from survey_service.contacts import directory
-from survey_service.contacts.views import external_ids_of
-from survey_service.email_links import create, rendering
+from survey_service.email_links.announce import send_link
 from survey_service.errors import MalformedBody
 from survey_service.inbound.receiver import Handled, HandlerContext, InvalidSignature, Reschedule, SignedRequest, VerifiedEvent
-from survey_service.links.tokens import LinkTokens
-from survey_service.outbox import messages, publish
-from survey_service.store.tables.core import OWN_SYSTEM
+from survey_service.outbox import messages
 from survey_service.web.strict_json import read_json
 
 SYSTEM = "shopify"
@@ -64,26 +61,5 @@ def handle(context: HandlerContext, kind: str, facts: Mapping[str, Any]) -> Hand
 
 def _publish_link(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
     contact = directory.resolve(context.session, facts["contact"], lock=True)
-    external_ids = external_ids_of(context.session, [contact])[contact.id]
-    crm_id = next((external["id"] for external in external_ids if external["system"] == OWN_SYSTEM), None)
-    if crm_id is None:
-        return Handled("no_crm_id")
-    mailing = create.prepare_mailing(context.session, context.banks, context.options["survey"], None, create.LIFETIME)
-    (link,) = create.create_links(context.session, context.keys, mailing, [create.Recipient(crm_id)], context.now)
-    if isinstance(link, create.RefusedRecipient):
-        return Handled(link.reason)
-    draft = rendering.Drafts(LinkTokens(context.keys), context.base_url, mailing.bank).of(link)
-    data = {
-        "survey": mailing.survey,
-        "question": link.question,
-        "language": link.language,
-        "expires_at": link.expires_at.isoformat(),
-        "url": draft.url,
-        "leave": draft.leave,
-        "options": {option.id: option.url for option in draft.options},
-        "html": rendering.render_html(draft),
-        "text": rendering.render_text(draft),
-        "because": {"source": SYSTEM, "order": facts["order"]},
-    }
-    publish.publish_link(context.session, contact, data, context.now)
-    return Handled()
+    because = {"source": SYSTEM, "order": facts["order"]}
+    return Handled(send_link(context.writer, contact, context.options["survey"], None, because))

@@ -13,7 +13,7 @@ from survey_service.store.session import Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
 from survey_service.store.tables.core import Belief, Contact, SurveyRow, SurveySession
 from survey_service.store.tables.figures import FigureSnapshot, RecurringWork
-from survey_service.store.tables.inbound import InboundEvent, IntakeBatch
+from survey_service.store.tables.inbound import InboundEvent, IntakeBatch, PlannedQuestion
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
 ENOUGH_WAITING = 200
@@ -25,12 +25,13 @@ COUNTED_EVERY = timedelta(minutes=5)
 
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, a day to count, or an
-    expired secret.
+    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, a question to ask, a day
+    to count, or an expired secret.
     """
     with store.reading() as session:
         inbound = next_inbound_event(now).with_only_columns(col(InboundEvent.id))
-        looks = (idle_sessions(now).limit(1), inbound, next_resync(), due_batches(now).limit(1), changed_contacts(now))
+        some = (idle_sessions(now), due_batches(now), due_questions(now))
+        looks: list[Any] = [inbound, next_resync(), changed_contacts(now), *(look.limit(1) for look in some)]
         if any(session.execute(look).first() is not None for look in looks) or is_count_due(session, now):
             return True
         secrets = session.scalars(select(col(Endpoint.secrets)).where(col(Endpoint.state) != "removed"))
@@ -110,6 +111,12 @@ def next_inbound_event(by: datetime) -> Select[InboundEvent]:
     """Select the next inbound event to handle. Events of one moment come in the order in which they happened."""
     rows = select(InboundEvent).where(col(InboundEvent.done_at).is_(None), col(InboundEvent.due) <= by)
     return rows.order_by(col(InboundEvent.occurred_at), col(InboundEvent.id)).limit(1)
+
+
+def due_questions(by: datetime) -> Any:
+    """Select the keys of the questions of barometers that are due, in their order."""
+    keys = select(col(PlannedQuestion.contact_id), col(PlannedQuestion.bank), col(PlannedQuestion.barometer))
+    return keys.where(col(PlannedQuestion.done_at).is_(None), col(PlannedQuestion.due) <= by).order_by(col(PlannedQuestion.due))
 
 
 def due_batches(by: datetime) -> Any:

@@ -16,7 +16,7 @@ from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
 from survey_service.figures.survey_days import count_due_days
-from survey_service.inbound import handler, intake_queue
+from survey_service.inbound import barometers, handler, intake_queue
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
@@ -53,6 +53,9 @@ class Maintenance:
             found |= handler.step(store, Keyring(settings.secret_keys), banks, settings.base_url, self.clock, due_by=until)
         with contained("events of the intake"):
             found |= intake_queue.evaluate_some(store, Keyring(settings.secret_keys), banks, self.clock, self.pace, due_by=until)
+        with contained("questions of barometers"):
+            keys = Keyring(settings.secret_keys)
+            found |= barometers.ask_some(store, keys, banks, settings.base_url, self.clock, due_by=until)
         with contained("resync"):
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
         with contained("contacts that changed"):

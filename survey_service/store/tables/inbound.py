@@ -110,3 +110,22 @@ class ErasedId(SQLModel, table=True):
     __tablename__ = "erased_id"
     digest: str = Field(primary_key=True)
     erased_at: datetime = moment()
+
+
+class PlannedQuestion(SQLModel, table=True):
+    """The moment of a barometer has come for a contact: at `due` it gets a link. One that is done is planned anew by a later moment.
+
+    `problem` says why there was no link, if so.
+    """
+
+    __tablename__ = "planned_question"
+    __table_args__ = (
+        Index("ix_planned_question_due", "due", postgresql_where=text("done_at IS NULL"), sqlite_where=text("done_at IS NULL")),
+    )
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    barometer: str = Field(primary_key=True)
+    at: datetime = moment()
+    due: datetime = moment()
+    done_at: datetime | None = moment(nullable=True)
+    problem: str | None = None

@@ -19,7 +19,7 @@ K = len(PERSONAS)
 WEIGHTS = np.array([0.4, 0.3, 0.2, 0.1])
 RATES = np.array([0.08, 0.2, 0.35, 0.6])
 BINS = (20.0, 40.0, 100.0, np.inf)
-KINDS = ("rate", "rate of visits", "mean score", "mean value", "share", "median")
+KINDS = ("rate", "rate of visits", "mean score", "mean value", "mean revenue", "share", "median")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,15 @@ class Base:
     visits_bought: Floats
     score: Floats
     value: Floats
+    revenue: Floats
     days: Floats
+
+    def outcome_of(self, kind: str) -> tuple[Floats, Floats]:
+        """Return the outcome and the denominator of a rate or mean."""
+        if kind == "rate of visits":
+            return self.visits_bought, self.visits
+        outcomes = {"rate": self.bought, "mean score": self.score, "mean value": self.value, "mean revenue": self.revenue}
+        return outcomes[kind], np.ones(len(self.who))
 
     def moments(self, outcome: Floats, denominator: Floats | None = None, *, known: bool = False) -> Moments:
         """Return the moments of an outcome. `known` is the oracle: the personas of those who answered are known."""
@@ -68,34 +76,32 @@ def draw_base(seed: int, respondents: int, clarity: float, cause: str, probes: i
     rows = np.concatenate([own, asked])
     recent = rng.random(N) < 0.1
     visits = 1.0 + rng.poisson(2, N)
+    bought = np.where(recent, np.nan, (rng.random(N) < rate).astype(float))
     return Base(
         who,
         p,
         rows,
         np.arange(len(rows)) >= respondents,
         r[rows],
-        np.where(recent, np.nan, (rng.random(N) < rate).astype(float)),
+        bought,
         visits,
         np.where(recent, np.nan, rng.binomial(visits.astype(int), rng.beta(5 * rate, 5 * (1 - rate)))),
         np.clip(np.round(4 + 6 * rate + rng.normal(0, 2, N)), 0, 10),
         50 * np.exp(rate + rng.normal(0, 0.5, N)),
+        bought * 50 * np.exp(rng.normal(0, 1, N)),
         10 * np.exp(2 * rate + rng.normal(0, 1, N)),
     )
 
 
 def figures_of(base: Base, kind: str, *, known: bool = False) -> tuple[Figure, ...]:
-    if kind == "rate":
-        return estimate_rates(base.moments(base.bought, known=known), PERSONAS)
-    if kind == "rate of visits":
-        return estimate_rates(base.moments(base.visits_bought, base.visits, known=known), PERSONAS)
-    if kind == "mean score":
-        return estimate_means(base.moments(base.score, known=known), PERSONAS)
-    if kind == "mean value":
-        return estimate_means(base.moments(base.value, known=known), PERSONAS)
+    if kind == "median":
+        answered = np.eye(K)[base.who[base.rows]] if known else base.answered
+        return estimate_medians(base.days[base.rows], answered, PERSONAS)
     if kind == "share":
         return estimate_shares(base.moments(np.ones(len(base.who)), known=known), PERSONAS)
-    answered = np.eye(K)[base.who[base.rows]] if known else base.answered
-    return estimate_medians(base.days[base.rows], answered, PERSONAS)
+    outcome, denominator = base.outcome_of(kind)
+    estimate = estimate_rates if kind.startswith("rate") else estimate_means
+    return estimate(base.moments(outcome, denominator, known=known), PERSONAS)
 
 
 def truth_of(base: Base, kind: str, k: int) -> float:
@@ -104,12 +110,7 @@ def truth_of(base: Base, kind: str, k: int) -> float:
         return float(own.mean())
     if kind == "median":
         return float(np.median(base.days[own]))
-    outcome, denominator = {
-        "rate": (base.bought, np.ones(len(own))),
-        "rate of visits": (base.visits_bought, base.visits),
-        "mean score": (base.score, np.ones(len(own))),
-        "mean value": (base.value, np.ones(len(own))),
-    }[kind]
+    outcome, denominator = base.outcome_of(kind)
     own &= ~np.isnan(outcome)
     return float(outcome[own].sum() / denominator[own].sum())
 

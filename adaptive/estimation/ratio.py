@@ -156,3 +156,14 @@ def kish(strata: Sequence[Stratum], form: Floats) -> float:
     total = sum(stratum.scale * float(own @ stratum.labelled.total[:half]) for stratum in strata)
     squares = sum(stratum.scale**2 * float(own @ stratum.labelled.products[:half, :half] @ own) for stratum in strata)
     return total**2 / squares if squares > 0 else 0.0
+
+
+def skewness(strata: Sequence[Stratum], k: int, value: float) -> float:
+    """Return the skewness of the ratio of persona k, by the beliefs from answers: Σ u³ / (Σ u²)^1.5 with u = w·r·(y - value·d)."""
+    K = len(strata[0].labelled.top)
+    own = np.eye(K)[k]
+    residual = np.concatenate([own, -value * own])
+    signs = np.array([1.0, -3 * value, 3 * value**2, -(value**3)])
+    squares = sum(stratum.scale**2 * float(residual @ stratum.labelled.products[: 2 * K, : 2 * K] @ residual) for stratum in strata)
+    cubes = sum(stratum.scale**3 * float(signs @ stratum.labelled.cubes[:, k]) for stratum in strata)
+    return cubes / squares**1.5 if squares > 0 and np.isfinite(value) else 0.0

@@ -121,12 +121,14 @@ def _estimate(
     for k, own in enumerate(np.eye(len(personas))):
         bottom = form_of(own, own, "denominator")
         effective = kish(strata, bottom)
-        plain = estimate_ratio(strata, form_of(own, own, "outcome"), bottom, effective)
+        top = form_of(own, own, "outcome")
+        known = effective if is_rate else min(effective, kish(strata, top))
+        plain = estimate_ratio(strata, top, bottom, known)
         sample = Sample(effective, each[k], skewness(strata, k, plain.value))
         intervals = [interval(plain, sample)]
         if corrected is not None:
             labels = corrected[:, k]
-            other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), effective)
+            other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), known)
             lost = min(plain.plain_variance / other.plain_variance, 1.0) if other.plain_variance > 0 else 1.0
             intervals.append(interval(other, replace(sample, people=effective * lost)))
         low, high = (end(ends) for end, ends in zip((min, max), zip(*intervals, strict=True), strict=True))

@@ -113,7 +113,7 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
     """Return the ratio of two (4K,) linear forms of v, c_r·r + c_p·p, with the λ in [0, 1] that minimises its variance (delta method).
 
     λ is estimated from effectively `people` contacts, which adds 2 / people to the variance: one part because the residuals that it leaves
-    are too small, one because it misses the best λ.
+    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0.
     """
     half = len(top) // 2
     weight, value, plain, variance = 0.0, _quotient(strata, top, bottom, 0.0), np.inf, np.inf
@@ -130,7 +130,9 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
         value = _quotient(strata, top, bottom, weight)
         plain = float(of_labelled[0, 0] + of_all[0, 0])
         saved = weight * float(2 * of_labelled[0, 1] - weight * of_labelled[1, 1])
-        variance = (plain - saved) * (1 + 2 / people if weight and people else 1)
+        variance = (plain - saved) * (1 + 2 / people) if people else plain
+        if variance >= plain:
+            weight, value, variance = 0.0, _quotient(strata, top, bottom, 0.0), plain
     base = sum(stratum.share * stratum.mean(bottom, weight) for stratum in strata)
     if base <= 0 or not np.isfinite(variance):
         return Ratio(float("nan"), np.inf, np.inf, weight, base)

@@ -9,6 +9,7 @@ second where it depends on the persona alone.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtrit
@@ -16,12 +17,21 @@ from scipy.special import stdtrit
 from adaptive.arrays import Bools, Floats
 from adaptive.estimation.figures import Figure, Population, beta_interval, figure_of, t_interval
 from adaptive.estimation.moments import Moments
-from adaptive.estimation.ratio import Ratio, Stratum, estimate_ratio, form_of, kish, strata_of
+from adaptive.estimation.ratio import Ratio, Stratum, estimate_ratio, form_of, kish, skewness, strata_of
 
 SURE = 0.8
 """Mean confidence of those who answered, below which figures come with a warning."""
 MIN_DETERMINED = 1e-3
 """Smallest reciprocal condition number of an error matrix that can be inverted."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Effectively `people` contacts, the mean denominator of `each` of them, at least 1, and the skewness of what they tell together."""
+
+    people: float
+    each: float
+    skewness: float
 
 
 def is_unsure(moments: Moments) -> bool:
@@ -99,7 +109,7 @@ def _estimate(
     moments: Moments,
     personas: Sequence[str],
     confusion: Floats | None,
-    interval: Callable[[Ratio, float, float], tuple[float, float]],
+    interval: Callable[[Ratio, Sample], tuple[float, float]],
     *,
     is_rate: bool,
 ) -> tuple[Figure, ...]:
@@ -111,13 +121,16 @@ def _estimate(
     for k, own in enumerate(np.eye(len(personas))):
         bottom = form_of(own, own, "denominator")
         effective = kish(strata, bottom)
-        plain = estimate_ratio(strata, form_of(own, own, "outcome"), bottom, effective)
-        intervals = [interval(plain, effective, each[k])]
+        top = form_of(own, own, "outcome")
+        known = effective if is_rate else min(effective, kish(strata, top))
+        plain = estimate_ratio(strata, top, bottom, known)
+        sample = Sample(effective, each[k], skewness(strata, k, plain.value))
+        intervals = [interval(plain, sample)]
         if corrected is not None:
             labels = corrected[:, k]
-            other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), effective)
+            other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), known)
             lost = min(plain.plain_variance / other.plain_variance, 1.0) if other.plain_variance > 0 else 1.0
-            intervals.append(interval(other, effective * lost, each[k]))
+            intervals.append(interval(other, replace(sample, people=effective * lost)))
         low, high = (end(ends) for end, ends in zip((min, max), zip(*intervals, strict=True), strict=True))
         value = min(max(plain.value, 0.0), 1.0) if is_rate else plain.value
         value = float("nan") if hidden[k] else value
@@ -125,22 +138,23 @@ def _estimate(
     return tuple(figures)
 
 
-def _rate_interval(ratio: Ratio, people: float, each: float) -> tuple[float, float]:
-    """Return the Beta interval of a rate among effectively `people` contacts with `each` denominators on average.
+def _rate_interval(ratio: Ratio, sample: Sample) -> tuple[float, float]:
+    """Return the Beta interval of a rate.
 
     Several denominators of a contact tell more than one, but less than those of several contacts: the effective number is then that which a
     simple random sample of the same variance would have (Korn and Graubard, 1998).
     """
     if not np.isfinite(ratio.value):
         return float("nan"), float("nan")
+    people = sample.people
     rate = (min(max(ratio.value, 0.0), 1.0) * people + 0.5) / (people + 1)
     small_sample = float(stdtrit(1e9, 0.975) / stdtrit(max(people - 1, 1.0), 0.975)) ** 2
     more = rate * (1 - rate) / people / ratio.plain_variance * small_sample if ratio.plain_variance > 0 else 1.0
-    return beta_interval(ratio.value, people * ratio.gain * min(max(more, 1.0), each))
+    return beta_interval(ratio.value, people * ratio.gain * min(max(more, 1.0), sample.each))
 
 
-def _mean_interval(ratio: Ratio, people: float, _: float) -> tuple[float, float]:
-    return t_interval(ratio.value, float(np.sqrt(ratio.variance)), people)
+def _mean_interval(ratio: Ratio, sample: Sample) -> tuple[float, float]:
+    return t_interval(ratio.value, float(np.sqrt(ratio.variance)), sample.people, sample.skewness)
 
 
 def _denominators_of_a_contact(strata: Sequence[Stratum]) -> Floats:

@@ -13,6 +13,8 @@ UNCERTAIN_FROM = 10.0
 FEWEST_PEOPLE = 11
 """People whose likeliest persona it is that a figure needs."""
 LEVEL = 0.95
+SYMMETRIC = 1e-6
+"""Skewness of a mean that is as good as none."""
 
 State = Literal["shown", "uncertain", "too_few"]
 Population = Literal["everyone", "respondents"]
@@ -62,7 +64,7 @@ def beta_interval(rate: float, n_eff: float) -> tuple[float, float]:
     is 0, and 1 where it is 1.
 
     >>> [round(end, 3) for end in beta_interval(.2, 20)]
-    [0.071, 0.407]
+    [0.072, 0.408]
     """
     rate = min(max(rate, 0.0), 1.0)
     tail = (1 - LEVEL) / 2
@@ -72,7 +74,22 @@ def beta_interval(rate: float, n_eff: float) -> tuple[float, float]:
     return min(low, rate), max(high, rate)
 
 
-def t_interval(mean: float, error: float, n_eff: float) -> tuple[float, float]:
-    """Return the 95 % interval of a mean with this standard error, estimated from `n_eff` people (Student's t)."""
-    width = float(stdtrit(max(n_eff - 1, 1.0), (1 + LEVEL) / 2)) * error
-    return mean - width, mean + width
+def t_interval(mean: float, error: float, n_eff: float, skewness: float = 0.0) -> tuple[float, float]:
+    """Return the 95 % interval of a mean with this standard error, estimated from `n_eff` people (Student's t).
+
+    `skewness` is that of the mean itself, which is that of the people over the square root of their number. Where most people spend
+    nothing and a few much, the mean of a sample is mostly too low, and its error too small just then: the interval reaches further on the
+    side of the long tail (Hall, 1992: the inverse of T + s·(T²/3 + 1/6) + s²·T³/27).
+
+    >>> [round(end, 2) for end in t_interval(10, 1, 30) + t_interval(10, 1, 30, .3)]
+    [7.95, 12.05, 8.31, 12.81]
+    """
+    t = float(stdtrit(max(n_eff - 1, 1.0), (1 + LEVEL) / 2))
+    return mean - error * _untransformed(t, skewness), mean - error * _untransformed(-t, skewness)
+
+
+def _untransformed(t: float, skewness: float) -> float:
+    """Return Hall's inverse transformation of a quantile."""
+    if abs(skewness) < SYMMETRIC:
+        return t
+    return float(np.cbrt(1 + skewness * (t - skewness / 6)) - 1) * 3 / skewness

@@ -10,7 +10,7 @@ from adaptive.arrays import Bools, Floats
 from adaptive.estimation.estimate import all_or_none, people_of
 from adaptive.estimation.figures import state_of
 from adaptive.estimation.moments import Moments
-from adaptive.estimation.ratio import Stratum, estimate_ratio, form_of, kish, strata_of
+from adaptive.estimation.ratio import Ratio, Stratum, estimate_ratio, form_of, kish, strata_of
 
 FALSE_DISCOVERIES = 0.05
 """Share of findings that may be due to chance."""
@@ -46,6 +46,9 @@ def benjamini_hochberg(p_values: Sequence[float], share: float = FALSE_DISCOVERI
 def differences(moments: Moments, personas: Sequence[str], *, is_rate: bool = True) -> tuple[Difference, ...]:
     """Return the difference of each persona from all the others together, of the rates or of the means.
 
+    The p-value is of the larger of two standard errors, as found and as they would be without any difference (a score test): those of few
+    people with a rare outcome or with skewed values are too small as found.
+
     A persona whose own figure is not shown without reserve has none; neither has one whose figure is hidden because all or none of its
     people, or of the others, have the outcome. Raises ValueError where nobody answered or `personas` are not K.
     """
@@ -53,20 +56,20 @@ def differences(moments: Moments, personas: Sequence[str], *, is_rate: bool = Tr
         raise ValueError(f"personas: must be {moments.personas}, as in the moments")
     strata, _ = strata_of(moments)
     hidden = all_or_none(strata) if is_rate else np.zeros(len(personas), dtype=bool)
+    everybody = _side(strata, np.ones(len(personas)))
     found = []
     for k, own in enumerate(np.eye(len(personas))):
         parts = [_side(strata, labels) for labels in (own, 1 - own)]
         people = min(side.people for side in parts)
         if len(personas) < 2 or hidden[k] or state_of(people, people_of(strata)[k]) != "shown":
             continue
-        influence = parts[0].influence - parts[1].influence
-        variance = sum(stratum.variance(influence) for stratum in strata) * (1 + 2 / people)
         value = parts[0].value - parts[1].value
-        error = float(np.sqrt(max(variance, 0.0)))
-        if not np.isfinite(value) or not 0 < error < np.inf:
+        error = _error(strata, parts[0].influence(parts[0].value) - parts[1].influence(parts[1].value), people)
+        without = _error(strata, parts[0].influence(everybody.value) - parts[1].influence(everybody.value), people)
+        if not np.isfinite([value, error, without]).all() or not error:
             continue
         width = float(stdtrit(people - 1, 0.975)) * error
-        p_value = 2 * float(stdtr(people - 1, -abs(value) / error))
+        p_value = 2 * float(stdtr(people - 1, -abs(value) / max(error, without)))
         found.append(Difference(personas[k], value, value - width, value + width, p_value))
     return tuple(found)
 
@@ -80,17 +83,30 @@ def find(reports: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """A ratio of some personas together, the effective number of their people, and its (4K,) influence form."""
+    """A ratio of some personas together, by two (4K,) forms, and the effective number of their people."""
 
-    value: float
+    top: Floats
+    bottom: Floats
     people: float
-    influence: Floats
+    ratio: Ratio
+
+    @property
+    def value(self) -> float:
+        return self.ratio.value
+
+    def influence(self, value: float) -> Floats:
+        """Return the (4K,) influence form of the ratio, if it were `value`."""
+        form: Floats = (self.top - value * self.bottom) / self.ratio.base
+        form[len(form) // 2 :] *= self.ratio.weight
+        return form
 
 
 def _side(strata: Sequence[Stratum], labels: Floats) -> _Side:
     top, bottom = form_of(labels, labels, "outcome"), form_of(labels, labels, "denominator")
     people = kish(strata, bottom)
-    ratio = estimate_ratio(strata, top, bottom, people)
-    influence = (top - ratio.value * bottom) / ratio.base
-    influence[len(influence) // 2 :] *= ratio.weight
-    return _Side(ratio.value, people, influence)
+    return _Side(top, bottom, people, estimate_ratio(strata, top, bottom, people))
+
+
+def _error(strata: Sequence[Stratum], influence: Floats, people: float) -> float:
+    variance = sum(stratum.variance(influence) for stratum in strata) * (1 + 2 / people)
+    return float(np.sqrt(max(variance, 0.0)))

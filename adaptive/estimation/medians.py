@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from adaptive.arrays import Floats
+from adaptive.estimation.estimate import bch_weights
 from adaptive.estimation.figures import Figure, Population, beta_interval, figure_of
 from adaptive.estimation.moments import check_beliefs, check_numbers, floats_of
 
@@ -17,7 +18,7 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
     2.0
     """
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
+    reached = np.maximum.accumulate(np.cumsum(weights[order]))  # weights of corrected beliefs may be negative
     place = int(np.searchsorted(reached, share * reached[-1] * (1 - 1e-12)))
     return float(values[order[min(place, len(order) - 1)]])
 
@@ -27,7 +28,8 @@ def estimate_medians(
 ) -> tuple[Figure, ...]:
     """Return the median of each persona with its 95 % interval.
 
-    The interval runs between the quantiles that the interval of the share below the median names (Woodruff, 1952).
+    The interval runs between the quantiles that the interval of the share below the median names (Woodruff, 1952). It joins that of beliefs
+    as they are with that of beliefs corrected by their error matrix, as intervals of rates do.
 
     Parameters
     ----------
@@ -49,14 +51,22 @@ def estimate_medians(
     if (scale <= 0).any():
         raise ValueError("weights: must be above 0")
     known = ~np.isnan(measured)
-    measured, share_of, top = measured[known], beliefs[known] * scale[known, None], beliefs[known].argmax(axis=1)
+    corrected = bch_weights((beliefs * scale[:, None]).T @ beliefs)
+    measured, scaled, top = measured[known], beliefs[known] * scale[known, None], beliefs[known].argmax(axis=1)
     figures = []
     for k, persona in enumerate(personas):
-        own = share_of[:, k]
-        n_eff = float(own.sum() ** 2 / (own**2).sum()) if own.any() else 0.0
+        own = scaled[:, k]
+        n_eff = _kish(own)
         low, value, high = np.full(3, np.nan)
         if n_eff:
-            below, above = beta_interval(0.5, n_eff)
-            low, value, high = (weighted_quantile(measured, own, share) for share in (below, 0.5, above))
+            value = weighted_quantile(measured, own, 0.5)
+            sides = [own] if corrected is None else [own, scaled @ corrected[:, k]]
+            ends = [weighted_quantile(measured, side, share) for side in sides if _kish(side) for share in beta_interval(0.5, _kish(side))]
+            low, high = min(ends), max(ends)
         figures.append(figure_of(persona, float(value), float(low), float(high), n_eff, int((top == k).sum()), population))
     return tuple(figures)
+
+
+def _kish(weights: Floats) -> float:
+    """Return the effective number of people of these weights, which may be negative in part (Kish, 1965)."""
+    return float(max(weights.sum(), 0.0) ** 2 / (weights**2).sum()) if weights.any() else 0.0

@@ -52,6 +52,7 @@ class LabelledSums:
     - `top`, (K,): contacts with a denominator whose likeliest persona it is; `top_some` and `top_all` those of them with an outcome that
       is not zero, and with one that is at least the denominator
     - `attributed`, (2K,): Σ of p·y and p·d, without weights
+    - `cubes`, (4, K): Σ w³·r³ times y³, y²d, yd² and d³
     """
 
     contacts: float
@@ -66,11 +67,12 @@ class LabelledSums:
     total_squared: Floats
     confusion: Floats
     products: Floats
+    cubes: Floats
 
     @classmethod
     def none(cls, K: int) -> Self:
-        people, base, vector = np.zeros(K), np.zeros(2 * K), np.zeros(4 * K)
-        return cls(0.0, 0.0, 0.0, 0.0, people, people, people, base, vector, vector, np.zeros((K, K)), np.zeros((4 * K, 4 * K)))
+        people, base, vector, square = np.zeros(K), np.zeros(2 * K), np.zeros(4 * K), np.zeros((4 * K, 4 * K))
+        return cls(0.0, 0.0, 0.0, 0.0, people, people, people, base, vector, vector, np.zeros((K, K)), square, np.zeros((4, K)))
 
     @classmethod
     def of(cls, answered: Floats, attributed: Floats, outcome: Floats, denominator: Floats, weights: Floats) -> Self:
@@ -94,6 +96,7 @@ class LabelledSums:
             (weights[:, None] * weighted).sum(axis=0),
             (weights[:, None] * answered).T @ answered,
             weighted.T @ weighted,
+            np.array([outcome**3, outcome**2 * denominator, outcome * denominator**2, denominator**3]) @ (weights[:, None] * answered) ** 3,
         )
 
     def __add__(self, other: Self) -> Self:

@@ -113,7 +113,7 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
     """Return the ratio of two (4K,) linear forms of v, c_r·r + c_p·p, with the λ in [0, 1] that minimises its variance (delta method).
 
     λ is estimated from effectively `people` contacts, which adds 2 / people to the variance: one part because the residuals that it leaves
-    are too small, one because it misses the best λ.
+    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0.
     """
     half = len(top) // 2
     weight, value, plain, variance = 0.0, _quotient(strata, top, bottom, 0.0), np.inf, np.inf
@@ -130,7 +130,9 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
         value = _quotient(strata, top, bottom, weight)
         plain = float(of_labelled[0, 0] + of_all[0, 0])
         saved = weight * float(2 * of_labelled[0, 1] - weight * of_labelled[1, 1])
-        variance = (plain - saved) * (1 + 2 / people if weight and people else 1)
+        variance = (plain - saved) * (1 + 2 / people) if people else plain
+        if variance >= plain:
+            weight, value, variance = 0.0, _quotient(strata, top, bottom, 0.0), plain
     base = sum(stratum.share * stratum.mean(bottom, weight) for stratum in strata)
     if base <= 0 or not np.isfinite(variance):
         return Ratio(float("nan"), np.inf, np.inf, weight, base)
@@ -156,3 +158,14 @@ def kish(strata: Sequence[Stratum], form: Floats) -> float:
     total = sum(stratum.scale * float(own @ stratum.labelled.total[:half]) for stratum in strata)
     squares = sum(stratum.scale**2 * float(own @ stratum.labelled.products[:half, :half] @ own) for stratum in strata)
     return total**2 / squares if squares > 0 else 0.0
+
+
+def skewness(strata: Sequence[Stratum], k: int, value: float) -> float:
+    """Return the skewness of the ratio of persona k, by the beliefs from answers: Σ u³ / (Σ u²)^1.5 with u = w·r·(y - value·d)."""
+    K = len(strata[0].labelled.top)
+    own = np.eye(K)[k]
+    residual = np.concatenate([own, -value * own])
+    signs = np.array([1.0, -3 * value, 3 * value**2, -(value**3)])
+    squares = sum(stratum.scale**2 * float(residual @ stratum.labelled.products[: 2 * K, : 2 * K] @ residual) for stratum in strata)
+    cubes = sum(stratum.scale**3 * float(signs @ stratum.labelled.cubes[:, k]) for stratum in strata)
+    return cubes / squares**1.5 if squares > 0 and np.isfinite(value) else 0.0

@@ -7,6 +7,7 @@ import numpy as np
 
 from adaptive.arrays import Bools, Floats
 from adaptive.estimation.barometer import Levels
+from adaptive.estimation.figures import Figure, Population, figure_of
 
 Z = 1.959964
 WIDENED = 1.15
@@ -51,6 +52,31 @@ def shrink(levels: Sequence[Levels]) -> Cells:
     deviation = np.sqrt(kept * variance + (1 - kept) ** 2 * of_expected)
     parts = (value, deviation, value - WIDENED * Z * deviation, value + WIDENED * Z * deviation, kept)
     return Cells(*(_placed(part, known) for part in parts))
+
+
+def estimate_cells(
+    levels: Sequence[Levels],
+    personas: Sequence[str],
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    population: Population = "respondents",
+) -> tuple[tuple[Figure, ...], ...]:
+    """Return, for each moment, the figure of each persona, shrunk. `bounds` are the ends of the scale.
+
+    Raises ValueError, which begins with the name of the argument.
+    """
+    if any(len(level.value) != len(personas) for level in levels):
+        raise ValueError("personas: must be as many as there are levels of each moment")
+    cells = shrink(levels)
+    value, low, high = (np.clip(part, *bounds) for part in (cells.value, cells.low, cells.high))
+    return tuple(
+        tuple(
+            figure_of(
+                name, float(value[k, m]), float(low[k, m]), float(high[k, m]), float(level.n_eff[k]), int(level.people[k]), population
+            )
+            for k, name in enumerate(personas)
+        )
+        for m, level in enumerate(levels)
+    )
 
 
 def _placed(values: Floats, known: Bools) -> Floats:

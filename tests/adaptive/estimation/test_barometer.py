@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adaptive.estimation.barometer import Levels, ScoreSums, estimate_mean_scores, estimate_nps, mean_levels, nps_interval, nps_levels
-from adaptive.estimation.shrinkage import shrink, trends
+from adaptive.estimation.shrinkage import estimate_cells, shrink, trends
 from tests.adaptive.estimation.bases import PERSONAS, beliefs
 
 ONE = ("driver",)
@@ -120,6 +120,21 @@ def test_cells_without_answers_stay_empty():
     assert shrink([nps_levels(certain([10] * 20))]).value[0, 0] == pytest.approx(100)
     with pytest.raises(ValueError, match=r"^levels: "):
         shrink([])
+
+
+def test_cells_become_figures_within_the_scale():
+    """Each moment has a figure of each persona; a moment of too few people has none; no end leaves the scale."""
+    rng = np.random.default_rng(3)
+    moments = [rng.integers(low, 11, 12 * people).astype(float) for low, people in ((8, 3), (9, 3), (6, 1))]
+    levels = [nps_levels(ScoreSums.of(scores, np.eye(3)[np.arange(len(scores)) % 3])) for scores in moments]
+
+    figures = estimate_cells(levels, PERSONAS, (-100, 100))
+
+    assert [[figure.state for figure in moment] for moment in figures] == [["uncertain"] * 3] * 2 + [["too_few"] * 3]
+    assert figures[0][0].value == pytest.approx(shrink(levels).value[0, 0])
+    assert max(figure.high for moment in figures[:2] for figure in moment) == 100
+    with pytest.raises(ValueError, match=r"^personas: "):
+        estimate_cells(levels, ("a",))
 
 
 def test_a_trend_is_told_only_where_its_interval_excludes_zero():

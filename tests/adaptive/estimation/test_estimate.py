@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.estimation.estimate import bch_weights, confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
+from adaptive.estimation.figures import t_interval
 from adaptive.estimation.moments import Moments
 from adaptive.estimation.ratio import MAX_GAIN, MIN_PROBES, estimate_ratio, form_of, kish, strata_of
 from tests.adaptive.estimation.bases import PERSONAS, a_base
@@ -246,3 +247,25 @@ def test_unclear_answers_come_with_a_warning():
     """The mean confidence of those who answered decides."""
     assert is_unsure(a_base(1, answers=1.2).moments())
     assert not is_unsure(a_base(1, answers=4.0).moments())
+
+
+def test_means_of_skewed_values_cover():
+    """Revenue is nothing for most and large for a few: .92 of the intervals of 60 bases hold the truth, where Student's t holds .86."""
+    held = []
+    for seed in range(60):
+        base = a_base(seed, contacts=2000, respondents=80, answers=6.0)
+        spent = replace(base, outcome=base.outcome * np.exp(np.random.default_rng(seed).normal(0, 1, 2000)))
+        for k, figure in enumerate(estimate_means(spent.moments(), PERSONAS)):
+            if figure.n_eff >= 20:
+                held.append(figure.low <= spent.truth(k) <= figure.high)
+
+    assert np.mean(held) >= 0.92
+
+
+@pytest.mark.parametrize("skew", [-0.8, -0.1, 0.0, 1e-5, 0.3, 1.0])
+def test_skewed_intervals_undo_the_published_transformation(skew):
+    """Hall's transformation T + s (T²/3 + 1/6) + s² T³/27 of both ends is Student's quantile: 2.045 for 30 people."""
+    low, high = t_interval(0.0, 1.0, 30, skew)
+
+    for end, quantile in ((-low, 2.0452296), (-high, -2.0452296)):
+        assert end + skew * (end**2 / 3 + 1 / 6) + skew**2 * end**3 / 27 == pytest.approx(quantile, abs=1e-6)

@@ -5,6 +5,7 @@ A contact is one row: what it did several times, such as visits, is summed withi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -202,12 +203,11 @@ class Moments:
         """Return the moments of `to_bytes`. Raises ValueError where these are none, or of another format."""
         head = len(MAGIC) + 2
         K = int.from_bytes(packed[len(MAGIC) : head], "little")
-        shapes = [np.shape(part) for part in _parts(cls.none(K))] if packed[: len(MAGIC)] == MAGIC and K else []
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=np.int64)
-        if not shapes or len(packed) != head + 8 * ends[-1]:
+        places = _places(K) if packed[: len(MAGIC)] == MAGIC and K else ()
+        if not places or len(packed) != head + 8 * places[-1][1]:
             raise ValueError("packed: are no moments of this format")
         values = np.frombuffer(packed, "<f8", offset=head).astype(np.float64)
-        parts = iter(part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True))
+        parts = iter([values[start:end].reshape(shape) for start, end, shape in places])
         labelled = [LabelledSums(*(_plain(next(parts)) for _ in fields(LabelledSums))) for _ in range(2)]
         others = [Totals(*(_plain(next(parts)) for _ in fields(Totals))) for _ in range(2)]
         return cls(labelled[0], labelled[1], others[0], others[1])
@@ -215,6 +215,14 @@ class Moments:
 
 def _parts(moments: Moments) -> list[Any]:
     return [getattr(sums, part.name) for field in fields(moments) for sums in [getattr(moments, field.name)] for part in fields(sums)]
+
+
+@cache
+def _places(K: int) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
+    """Return start, end and shape of each part of packed moments."""
+    shapes = [np.shape(part) for part in _parts(Moments.none(K))]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes], dtype=np.int64).tolist()
+    return tuple(zip([0, *ends], ends, shapes, strict=False))
 
 
 def _plain(part: Floats) -> Any:

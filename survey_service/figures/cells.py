@@ -3,7 +3,7 @@
 A contact is one row of a cell, whatever it did there. Rows wait in lists until there are enough for `Moments`, which add up.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +15,8 @@ from adaptive.estimation.moments import Moments
 
 ROWS = 4000
 """Rows of a cell that wait before they are added to its sums."""
+MOST_TEXTS = 20_000
+"""Texts of a question that are compared. More would say the same."""
 WEB, OTHER = "web", "other"
 LISTED_FROM = 0.1
 """Share of the people that a channel needs to be listed by its name: others are joined, because they would hide weeks of all channels."""
@@ -86,6 +88,9 @@ class Cells:
     cells: defaultdict[Place, Cell] = field(default_factory=lambda: defaultdict(Cell))
     values: defaultdict[Place, list[Floats]] = field(default_factory=lambda: defaultdict(list))
     currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    texts: defaultdict[str, list[tuple[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
+    written: Counter[str] = field(default_factory=Counter)
+    draws: np.random.Generator = field(default_factory=lambda: np.random.default_rng(1))
 
     def add(self, person: Person, amounts: Mapping[Place, tuple[float, float]]) -> None:
         """Add a contact's outcome and denominator in each place."""
@@ -96,6 +101,17 @@ class Cells:
         """Keep a value of a respondent."""
         if person.answered is not None:
             self.values[place].append(np.concatenate([[value, person.weight], person.answered]).astype("<f4"))
+
+    def add_text(self, question: str, text: str, person: Person) -> None:
+        """Keep a text of somebody whose other answers say who it is; of very many, a random part."""
+        if person.answered is None:
+            return
+        kept, number = self.texts[question], self.written[question]
+        self.written[question] += 1
+        if len(kept) < MOST_TEXTS:
+            kept.append((text, person.answered))
+        elif (place := int(self.draws.integers(number + 1))) < MOST_TEXTS:
+            kept[place] = (text, person.answered)
 
     def packed(self) -> Iterator[tuple[Place, bytes]]:
         """Yield what each cell is stored as. Channels with few people are joined."""

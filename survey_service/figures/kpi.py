@@ -215,6 +215,7 @@ def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
     }
     if query.journey is None:
         report["rates"] = {name: _views(_rates(snapshot, *measure, query)) for name, measure in PLAIN.items()}
+        report["irritants"] = snapshot.row.facts.get("irritants", [])
         report["barometers"] = [_barometer(snapshot, barometer, query) for barometer in bank.barometers]
     return report
 

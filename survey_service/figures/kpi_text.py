@@ -44,6 +44,8 @@ def _lines(report: Mapping[str, Any], bank: Bank) -> Iterator[str]:
         for barometer in report["barometers"]:
             yield from _figures(f"{barometer['id']} ({barometer['kind']})", barometer["figures"], "")
     yield from _findings(report["findings"])
+    for item in report.get("irritants", ()):
+        yield f"{item['persona']} writes more often: {item['term']} ({item['people']} people)"
 
 
 def _ids(report: Mapping[str, Any]) -> set[str]:

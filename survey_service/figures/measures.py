@@ -29,7 +29,9 @@ def add_member(cells: Cells, bank: Bank, member: Member, now: datetime) -> None:
     for journey in bank.journeys:
         _add_journey(cells, journey, member, now)
     for barometer in bank.barometers:
-        _add_score(cells, barometer, member)
+        _add_scores(cells, barometer, member)
+    for question, text in member.texts.items():
+        cells.add_text(question, text, person)
 
 
 def subject_of(kind: str, name: str) -> str:
@@ -78,13 +80,10 @@ def _add_journey(cells: Cells, journey: Journey, member: Member, now: datetime) 
     cells.add(person, amounts)
 
 
-def _add_score(cells: Cells, barometer: Barometer, member: Member) -> None:
-    """Add the contact's score, if the answer came after the moment."""
-    given = member.scores.get(barometer.question)
-    if given is None:
-        return
-    at, score = given
-    moments = [event.at for event in member.events if fits(event, barometer.after) and event.at <= at <= event.at + MOMENT_DAYS]
-    if moments:
-        place = Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)
-        cells.add_value(place, member.seen_without(frozenset([barometer.question])), score)
+def _add_scores(cells: Cells, barometer: Barometer, member: Member) -> None:
+    """Add the contact's scores that were given after the moment."""
+    moments = [event.at for event in member.events if fits(event, barometer.after)]
+    for at, score in member.scores.get(barometer.question, ()):
+        if any(moment <= at <= moment + MOMENT_DAYS for moment in moments):
+            place = Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)
+            cells.add_value(place, member.seen_without(frozenset([barometer.question])), score)

@@ -30,12 +30,13 @@ EVERYTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A contact with its events and answers in order of time, and its `scores`: points of scales with the time of the answer."""
+    """A contact with its events and answers in order of time, the `scores` that it gave on scales, with their times, and its `texts`."""
 
     id: str
     known_since: datetime | None
     events: Sequence[Happened]
-    scores: Mapping[str, tuple[datetime, float]]
+    scores: Mapping[str, Sequence[tuple[datetime, float]]]
+    texts: Mapping[str, str]
     views: Mapping[frozenset[str], Person] = field(default_factory=dict)
 
     def seen_without(self, questions: frozenset[str]) -> Person:
@@ -72,7 +73,7 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
     attributed = _attributed(session, bank, ids)
     prior = np.array([persona.prior for persona in bank.bank.personas])
     given = _answers(session, bank, ids)
-    events = _events(session, ids)
+    events, scores = _events(session, ids), _scores(session, bank, ids)
     known = set(
         session.exec(select(ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)))
     )
@@ -97,7 +98,9 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
             for without in wanted
         }
         happened = [*events.get(contact_id, ()), *_given(bank, answers)]
-        members.append(Member(contact_id, created_at if is_known else None, without_refunds(happened), _scores(bank, answers), views))
+        texts = {answer.question: str(item.value) for answer, item in answers if item.value is not None and _is_text(bank, answer)}
+        since = created_at if is_known else None
+        members.append(Member(contact_id, since, without_refunds(happened), scores.get(contact_id, {}), texts, views))
     return members
 
 
@@ -159,9 +162,20 @@ def _given(bank: CompiledBank, given: Sequence[tuple[Answer, Any]]) -> list[Happ
     return found
 
 
-def _scores(bank: CompiledBank, given: Sequence[tuple[Answer, Any]]) -> dict[str, tuple[datetime, float]]:
-    return {
-        answer.question: (answer.given_at, float(observed.value))
-        for answer, observed in given
-        if observed.value is not None and bank.bank.question_by_id[answer.question].type == "scale"
-    }
+def _scores(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, dict[str, list[tuple[datetime, float]]]]:
+    """Return every score that a contact gave to the question of a barometer, the last one of each session."""
+    asked = {barometer.question for barometer in bank.bank.barometers}
+    found: dict[str, dict[str, list[tuple[datetime, float]]]] = {}
+    if not asked:
+        return found
+    given = is_one_of(session, Answer.contact_id, ids), is_one_of(session, Answer.question, sorted(asked)), Answer.bank == bank.bank.id
+    rows = session.exec(select(Answer).where(*given, Answer.state != "withdrawn").order_by(col(Answer.id)))
+    last = {(answer.session_id, answer.question): (answer, observed) for answer, observed in interpret(rows, bank)}
+    for answer, observed in last.values():
+        if observed.value is not None:
+            found.setdefault(answer.contact_id, {}).setdefault(answer.question, []).append((answer.given_at, float(observed.value)))  # type: ignore[arg-type]
+    return found
+
+
+def _is_text(bank: CompiledBank, answer: Answer) -> bool:
+    return bank.bank.question_by_id[answer.question].type == "text"

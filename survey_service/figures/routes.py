@@ -155,6 +155,15 @@ class BarometerFiguresSchema(StrictSchema):
     figures = fields.List(fields.Nested(FigureSchema))
 
 
+class IrritantSchema(StrictSchema):
+    question = fields.String()
+    persona = fields.String()
+    term = fields.String(metadata={"description": "A word, or two words that follow each other"})
+    log_odds = fields.Float(metadata={"description": "How much more often this persona writes it than the others"})
+    z = fields.Float()
+    people = fields.Integer()
+
+
 class FindingSchema(StrictSchema):
     subject = fields.String()
     measure = fields.String()
@@ -184,6 +193,7 @@ class KpiSchema(StrictSchema):
     )
     rates = fields.Nested(PlainRatesSchema)
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
+    irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 
 
 @blueprint.get("/kpi/<string:bank>")

@@ -4,13 +4,16 @@ Everything is computed anew: what came late, was merged, erased or refunded is r
 also means that nobody can tell one person's part in them by comparing before and after.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
+import numpy as np
 from sqlmodel import Session, col, delete, insert, select
 
+from adaptive.estimation.words import irritants
 from question_bank.definitions import Bank
 from survey_service.clock import Clock
 from survey_service.figures.cells import Cells
@@ -79,7 +82,7 @@ def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callabl
             add_member(cells, compiled.bank, member, now)
         contacts += len(members)
         watch(len(members))
-    facts = {"contacts": contacts, "currencies": _currencies(cells)}
+    facts = {"contacts": contacts, "currencies": _currencies(cells), "irritants": _irritants(cells, compiled.personas)}
     day = now.astimezone(UTC).date().isoformat()
     row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts, computed_at=now)
     return Collected(compiled.bank, row, cells)
@@ -120,6 +123,15 @@ def _replace(found: Collected, session: Session) -> None:
     rows = [{"bank": name, **vars(place), "content": content} for place, content in found.cells.packed()]
     for start in range(0, len(rows), ROWS_AT_ONCE):
         session.execute(insert(FigureCell), rows[start : start + ROWS_AT_ONCE])
+
+
+def _irritants(cells: Cells, personas: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the words of each text question that set a persona apart. At least eleven people wrote each."""
+    found = []
+    for question, written in sorted(cells.texts.items()):
+        texts, beliefs = [text for text, _ in written], np.array([belief for _, belief in written])
+        found += [{"question": question, **asdict(item)} for item in irritants(texts, beliefs, range(len(texts)), personas)]
+    return found
 
 
 def _currencies(cells: Cells) -> dict[str, list[str]]:

@@ -4,7 +4,9 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
+from survey_service.store.tables.core import Answer, SurveySession
 from tests.processes import discern
 from tests.survey_service.figures.conftest import CONTACTS
 from tests.survey_service.service import START
@@ -126,6 +128,24 @@ def test_a_barometer_asks_those_to_whom_it_happened(visited):
     assert by_persona["driver"]["value"] == pytest.approx(5, abs=0.7)
     assert by_persona["driver"]["people"] < 80
     assert by_persona["family"]["state"] == "too_few"
+
+
+def test_words_that_set_a_persona_apart(shop):
+    """What at least eleven drivers write and families do not is listed, and nothing else."""
+    store = shop.base.service.parts.store
+    with store.writing() as session:
+        own = select(SurveySession).where(SurveySession.bank == "cars")
+        for item in session.exec(own).all():
+            number = int(item.contact_id.removeprefix("ct_"))
+            said = "The waiting time is endless" if number % 2 == 0 else ("I like the colour" if number % 3 else "A secret of mine")
+            given = {"session_id": item.id, "contact_id": item.contact_id, "bank": "cars", "bank_version": 1, "given_at": START}
+            session.add(Answer(**given, question="why", kind="answer", value=said, answer_id="why", state="current"))
+    shop.compute()
+
+    found = {(item["persona"], item["term"]) for item in shop.report()["irritants"]}
+
+    assert {("driver", "waiting time"), ("family", "colour")} <= found
+    assert not {persona for persona, term in found if "waiting" in term} - {"driver"}
 
 
 def test_who_objects_to_a_profile_is_in_no_figure(visited):

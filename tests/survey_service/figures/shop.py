@@ -6,7 +6,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from sqlmodel import insert, select
+
 from survey_service.figures.snapshot import compute
+from survey_service.inbound.segment import parse_message
+from survey_service.store.tables.core import ApiKey
+from survey_service.store.tables.inbound import ContactEvent
 from survey_service.web.api_keys import create_key
 from survey_service.worker.maintenance import Maintenance
 from tests.survey_service.attribution.base import Base, bank
@@ -22,6 +27,8 @@ journeys:
 barometers:
   - {id: after-order, question: happy, kind: mean, after: {event: Order Completed}}
 """
+
+FIELDS = ("message_id", "kind", "name", "path", "channel", "topic", "value", "currency", "subject", "at")
 
 
 @dataclass
@@ -78,7 +85,19 @@ class Shop:
             if lot < (0.6 if driver else 0.1):
                 paid = {"order_id": f"o{number}", "quote_id": f"q{number}", "total": 100 if driver else "40.0", "currency": "EUR"}
                 messages.append(self.track(number, at + timedelta(days=3), "Order Completed", **paid))
-        self.send(*messages)
+        self._store(messages)
+
+    def _store(self, messages: Sequence[dict[str, Any]]) -> None:
+        """Store events as the intake does, in one statement."""
+        now, rows = self.base.service.clock(), []
+        with self.base.service.parts.store.writing() as session:
+            source = session.exec(select(ApiKey.id).where(ApiKey.scope == "intake")).one()
+            for raw in messages:
+                found = parse_message(raw, None, None, now)
+                number = int(str(found.user).removeprefix("c"))
+                row = {name: getattr(found, name) for name in FIELDS}
+                rows.append({**row, "contact_id": f"ct_{number:06}", "source": source, "received_at": now})
+            session.execute(insert(ContactEvent), rows)
 
     def compute(self) -> None:
         """Compute the figures of now."""

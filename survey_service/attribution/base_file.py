@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from adaptive.arrays import Floats
 from question_bank.definitions import Attribution
 from survey_service.attribution.models import attributes_of
 from survey_service.attribution.respondents import Respondents, read_respondents
@@ -26,11 +27,15 @@ BATCH_SIZE = 5000
 
 @dataclass(frozen=True)
 class BaseFile:
-    """A file of all contacts who may be profiled. The columns `labels` hold P(persona) of those who answered."""
+    """A file of all contacts who may be profiled. The columns `labels` hold P(persona) of those who answered by themselves.
+
+    `probes`, (n, K), is P(persona) of those who answered because they were drawn; they teach nothing, and show how the silent differ.
+    """
 
     path: Path
     rules: Attribution
     labels: Sequence[str]
+    probes: Floats
 
 
 @contextmanager
@@ -42,7 +47,8 @@ def base_file(store: Store, bank_id: str, now: datetime) -> Iterator[BaseFile]:
         rules = compiled.bank.attribution
         if rules is None:
             raise NoAttribution
-        people = read_respondents(session, compiled, now)
+        everyone = read_respondents(session, compiled, now)
+        people = everyone.only(~everyone.is_probe)
         path = Path(folder) / f"contacts-of-{bank_id}.csv"
         labels = [f"p_{persona}" for persona in compiled.personas]
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -51,7 +57,7 @@ def base_file(store: Store, bank_id: str, now: datetime) -> Iterator[BaseFile]:
             writer.writerow(["external_id", *names, *labels])
             for contact_id, attributes, belief in _lines(session, rules, people):
                 writer.writerow([contact_id, *(_text(attributes.get(name)) for name in names), *belief])
-        yield BaseFile(path, rules, labels)
+        yield BaseFile(path, rules, labels, everyone.beliefs[everyone.is_probe])
 
 
 def _lines(session: Session, rules: Attribution, people: Respondents) -> Iterator[tuple[str, Mapping[str, Any], Sequence[str]]]:

@@ -97,9 +97,7 @@ def score_contacts(session: Session, scorer: Scorer, contacts: Sequence[Read], n
     forbidden = {contact.id for contact in contacts} - {contact.id for contact in allowed}
     _withdraw(session, sorted(forbidden & former.keys()), now)
     scored = [contact for contact in allowed if contact.id not in kept]
-    names = scorer.model.attributes
-    columns = {name: _column([contact.attributes.get(name) for contact in scored]) for name in names}
-    vectors = score(scorer.model, columns, len(scored)) if scored else np.empty((0, len(scorer.model.personas)))
+    vectors = score(scorer.model, columns_of(scorer.model, scored), len(scored)) if scored else np.empty((0, len(scorer.model.personas)))
     results = results_of(scorer.model, [(contact.id, contact.updated_at) for contact in scored], vectors, former)
     store_results(session, scorer, results, former, now)
     assigned = sum(result.assigned_to is not None for result in results)
@@ -171,6 +169,11 @@ def _withdraw(session: Session, contact_ids: Sequence[str], now: datetime) -> No
     """Delete what attributes say about contacts who may not be profiled any more."""
     for contact in lock_contacts(session, contact_ids).values():
         withdraw(session, contact, "consent", now)
+
+
+def columns_of(model: AttributionModel, contacts: Sequence[Read]) -> dict[str, Any]:
+    """Return the attributes of contacts as the columns of a model."""
+    return {name: _column([contact.attributes.get(name) for contact in contacts]) for name in model.attributes}
 
 
 def _column(values: Sequence[Any]) -> Any:

@@ -77,8 +77,8 @@ def forecast(report: Path | None, as_json: bool, **options: Any) -> None:
     click.echo(json.dumps(forecast_figures(done), ensure_ascii=False) if as_json else forecast_summary(done))
 
 
-def _fitted(options: dict[str, Any], report: Path | None) -> Any:
-    """Return the fit to the file of the options, with its report written."""
+def _fitted(options: dict[str, Any], report: Path | None, probes: Any = None) -> Any:
+    """Return the fit to the file of the options, with its report written. `probes`, (n, K), is P(persona) of probes that answered."""
     from survey_service.analysis.attribution_fit import KINDS, Options, fit_file
     from survey_service.analysis.fit import read_options
 
@@ -102,7 +102,7 @@ def _fitted(options: dict[str, Any], report: Path | None) -> Any:
         if report is not None:
             from survey_service.analysis.reports.attributed import report_attribution
 
-            report_attribution(done, report)
+            report_attribution(done, report, probes)
     except ValueError as wrong:
         refuse(str(wrong))
     return done
@@ -121,7 +121,7 @@ def _fitted_base(options: dict[str, Any], report: Path | None) -> Any:
     with store_of(settings_of_environment()) as store, base_file(store, bank, utc_now()) as base:
         kinds = [f"{name}={kind}" for name, kind in base.rules.attributes.items()]
         given = {"contacts": base.path, "bank": None, "label_probabilities": ",".join(base.labels), "types": (*kinds, *options["types"])}
-        return _fitted({**options, **given, "target": base.rules.target, "hysteresis": base.rules.hysteresis}, report)
+        return _fitted({**options, **given, "target": base.rules.target, "hysteresis": base.rules.hysteresis}, report, base.probes)
 
 
 @attribute.command()

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, delete, insert, select
 
 from adaptive.estimation.words import irritants
 from question_bank.definitions import Bank
+from survey_service.attribution.upkeep import watch_drift
 from survey_service.clock import Clock
 from survey_service.figures.cells import Cells
 from survey_service.figures.measures import add_member
@@ -39,6 +40,7 @@ def compute_due(store: Store, banks: Banks, clock: Clock, enough: Callable[[], b
         return False
     try:
         compute(store, banks, claimed, clock, enough)
+        watch_drift(store, banks, claimed, clock())
     except Interrupted:
         transact(store, banks, partial(_release, claimed))
     return True

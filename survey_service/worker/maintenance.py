@@ -12,6 +12,7 @@ from time import monotonic
 
 from survey_service.attribution.gain import measure_gains
 from survey_service.attribution.runs import rescore_changed
+from survey_service.attribution.upkeep import request_runs
 from survey_service.clock import Clock, utc_now
 from survey_service.contacts.retention import prune
 from survey_service.crypto import Keyring
@@ -60,6 +61,8 @@ class Maintenance:
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
         with contained("contacts that changed"):
             found |= rescore_changed(store, banks, self.clock())
+        with contained("attributes that are not allowed any more"):
+            request_runs(store, banks, self.clock())
         with contained("gains of attribution"):
             measure_gains(store, banks, self.clock())
         with contained("expired sessions"):

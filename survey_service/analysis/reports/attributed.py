@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adaptive.arrays import Floats
 from adaptive.lookalike.encode import FEWEST_PEOPLE
 from adaptive.lookalike.risk import risk_coverage
 from survey_service.analysis.attribution_fit import FittedFile
@@ -16,8 +17,11 @@ STRONGEST = 3.0
 """Bits that are shaded fully in a table."""
 
 
-def report_attribution(done: FittedFile, path: Path) -> None:
-    """Write the report. Raises ValueError where the file cannot be written or pictures cannot be drawn."""
+def report_attribution(done: FittedFile, path: Path, probes: Floats | None = None) -> None:
+    """Write the report. `probes`, (n, K), is P(persona) of contacts who were drawn at random among the silent, and answered.
+
+    Raises ValueError where the file cannot be written or pictures cannot be drawn.
+    """
     people, metrics = done.respondents, done.fit.model.metrics
     assigned = done.base.assigned.sum() / max(done.base.contacts, 1)
     headline = [
@@ -31,7 +35,7 @@ def report_attribution(done: FittedFile, path: Path) -> None:
         confidence = done.fit.out_of_fold.max(axis=1)
         true = people.labels[np.arange(len(confidence)), done.fit.out_of_fold.argmax(axis=1)]
         against = "True here means: the label of a respondent who did not teach the tables."
-        parts += [_coverage(done), sections.calibration_section(confidence, true, against), _shares(done), _attributes(done)]
+        parts += [_coverage(done), sections.calibration_section(confidence, true, against), _shares(done, probes), _attributes(done)]
     parts.append(_quality(done))
     notes = [
         "All figures are of respondents. Those who never answer may differ from them: only a random probe shows by how much.",
@@ -73,23 +77,31 @@ def _coverage(done: FittedFile) -> Section:
     return Section("Accuracy against coverage", reading, picture, figures=[figures])
 
 
-def _shares(done: FittedFile) -> Section:
-    labels, base = done.respondents.labels, done.base
-    n = len(labels)
+def _shares(done: FittedFile, probes: Floats | None) -> Section:
+    """Return the section on the size of each persona: among respondents, by the attributes of all, and among probes."""
+    base, drawn = done.base, probes is not None and len(probes) > 0
     rows = []
     for k, persona in enumerate(done.fit.model.personas):
-        share = float(labels[:, k].mean())
-        width = 1.96 * float(labels[:, k].std()) / np.sqrt(n)
-        interval = f"{percent(max(share - width, 0))} to {percent(min(share + width, 1))}"
-        rows.append(
-            [persona, percent(share), interval, percent(float(base.shares[k]) / max(base.contacts, 1)), f"{int(base.assigned[k]):,}"]
-        )
+        row = [persona, *_share(done.respondents.labels[:, k]), percent(float(base.shares[k]) / max(base.contacts, 1))]
+        rows.append([*row, *(_share(probes[:, k]) if drawn and probes is not None else ()), f"{int(base.assigned[k]):,}"])
     reading = (
         "How large each persona is among the respondents, with its 95 % interval, and what the attributes say of all contacts. A "
-        "difference means that contacts have other attributes than those who answered. Probes are not part of a file."
+        "difference means that contacts have other attributes than those who answered."
     )
-    head = ("Persona", "respondents", "95 % interval", "all contacts", "assigned")
+    if drawn and probes is not None:
+        reading += (
+            f" {len(probes)} contacts answered because they were drawn at random among the silent: where their share differs from that "
+            "of the respondents, those who answer by themselves are others than those who do not."
+        )
+    of_probes = ("probes", "95 % interval") if drawn else ()
+    head = ("Persona", "respondents", "95 % interval", "all contacts", *of_probes, "assigned")
     return Section("How large each persona is", reading, tables=[Table("Shares", head, rows)])
+
+
+def _share(beliefs: Floats) -> tuple[str, str]:
+    """Return the mean of (n,) beliefs and its interval."""
+    share, width = float(beliefs.mean()), 1.96 * float(beliefs.std()) / np.sqrt(len(beliefs))
+    return percent(share), f"{percent(max(share - width, 0))} to {percent(min(share + width, 1))}"
 
 
 def _attributes(done: FittedFile) -> Section:

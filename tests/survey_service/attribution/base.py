@@ -5,7 +5,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from sqlmodel import insert
+from sqlmodel import Session, col, insert, select
 
 from survey_service.attribution.runs import RunWork
 from survey_service.store.tables.columns import new_id
@@ -106,6 +106,10 @@ class Base:
         maintenance = Maintenance(parts.settings, parts.store, self.service.clock, parts.banks)
         while maintenance.do():
             pass
+
+    def contacts_of(self, session: Session, many: int) -> list[Contact]:
+        """Return the last contacts."""
+        return list(session.exec(select(Contact).order_by(col(Contact.id).desc()).limit(many)))
 
     def contact(self, name: str) -> dict[str, Any]:
         response = self.service.call("GET", f"/api/v1/contacts/{name}")

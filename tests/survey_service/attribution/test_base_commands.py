@@ -112,3 +112,19 @@ def test_mistakes_say_what_to_do(command):
     assert "give --contacts FILE, or the id of a published bank" in command("forecast", code=2).output
     assert "neither a file nor a bank with a finished run" in command("sql", "none", code=1).output
     assert "There is no survey" in command("probe", "cars", "--survey", "none", code=1).output
+
+
+def test_the_report_says_how_the_silent_differ(base, command):
+    """Probes that answered teach nothing, and stand beside the respondents with their interval."""
+    command("probe", "cars", "--survey", "short", "--count", "40", "--seed", "3", "--out", "links.csv")
+    with Path("links.csv").open(encoding="utf-8") as file:
+        drawn = [int(line["external_id"].removeprefix("c")) for line in csv.DictReader(file)]
+    for number in drawn:
+        base.answer_as(number, driver=True)
+
+    fitted = json.loads(command("fit", "cars", "--out", "model.json", "--json", "--report", "report.html").stdout)
+    page = Path("report.html").read_text(encoding="utf-8")
+
+    assert fitted["labels"] == ANSWERED
+    assert "40 contacts answered because they were drawn at random" in page
+    assert '<th scope="col">probes</th>' in page

@@ -7,7 +7,7 @@ asked what the engine chooses until its confidence is .90; then the stated confi
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from adaptive.tables import ResponseTables
 
 PERSONAS, QUESTIONS, OPTIONS = 8, 60, 5
 SURE = 0.9
+UNTIL_SURE = StopRule(confidence=SURE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,29 +51,32 @@ def fit_world(world: World, respondents: int, rng: np.random.Generator) -> Fit:
     return fit_with_labels(Answers.of(codes, [OPTIONS] * QUESTIONS), who, rng)
 
 
-def at_the_stop(tables: ResponseTables, codes: Ints) -> tuple[Floats, Ints]:
-    """Return the (N, K) beliefs at the stop, and the (N,) number of questions asked."""
+def at_the_stop(tables: ResponseTables, codes: Ints, stop: StopRule = UNTIL_SURE, signals: Floats | None = None) -> tuple[Floats, Ints]:
+    """Return the (N, K) beliefs at the stop, and the (N,) number of questions asked. `signals` is (N, K) evidence from elsewhere."""
     size = len(tables.questions)
     nothing = np.zeros(size, dtype=bool)
-    rules = SurveyRules(~nothing, nothing, np.zeros((size, size), dtype=bool), (), StopRule(confidence=SURE), effort=0.0)
+    rules = SurveyRules(~nothing, nothing, np.zeros((size, size), dtype=bool), (), stop, effort=0.0)
     full = evidence_of(codes, tables)
+    full = full if signals is None else replace(full, signals=signals)
     done = np.zeros(codes.shape, dtype=bool)
     open_sessions = np.arange(len(codes))
     while len(open_sessions):
         seen = done[open_sessions]
         evidence = type(full)(
-            seen,
+            seen & full.answered[open_sessions],
             full.silent[open_sessions],
             full.rows[open_sessions],
             np.where(seen, codes[open_sessions], -1),
             full.signals[open_sessions],
         )
         taken = seen.sum(axis=1)
-        progress = Progress(seen, np.ones_like(seen), taken, np.zeros(len(open_sessions)), np.full(len(open_sessions), size + 1))
+        progress = Progress(
+            seen, np.ones_like(seen), taken, np.zeros(len(open_sessions)), np.full(len(open_sessions), stop.at_most or size + 1)
+        )
         chosen = next_questions(tables, rules, evidence, progress).chosen
         open_sessions, chosen = open_sessions[chosen >= 0], chosen[chosen >= 0]
         done[open_sessions, chosen] = True
-    final = type(full)(done, full.silent, full.rows, np.where(done, codes, -1), full.signals)
+    final = type(full)(done & full.answered, full.silent, full.rows, np.where(done, codes, -1), full.signals)
     return believe(tables, final), done.sum(axis=1)
 
 

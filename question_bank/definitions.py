@@ -12,7 +12,7 @@ from typing import Literal
 
 from adaptive.dropout import Hazard
 from adaptive.stopping import StopRule
-from question_bank.journeys import Barometer, Journey
+from question_bank.journeys import Barometer, Journey, Play
 from question_bank.languages import negotiate
 
 Text = Mapping[str, str]
@@ -228,6 +228,7 @@ class Bank:
     attribution: Attribution | None = None
     journeys: tuple[Journey, ...] = ()
     barometers: tuple[Barometer, ...] = ()
+    plays: tuple[Play, ...] = ()
 
     @property
     def language(self) -> str:

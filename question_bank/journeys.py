@@ -1,4 +1,4 @@
-"""What figures per persona are about: the stages of journeys, and the moments at which a barometer asks."""
+"""What figures per persona are about: the stages of journeys, the moments at which a barometer asks, and what suits a persona."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,3 +61,18 @@ class Barometer:
     after: Mapping[str, str]
     delay_hours: float = 24.0
     every_days: float = 30.0
+
+
+@dataclass(frozen=True)
+class Play:
+    """What suits a persona at a stage: content for a page or an email, what an agent says, what a bot says.
+
+    Without `persona` it suits everybody, without `stage` at any time, without `channel` everywhere. `stage` is "journey/stage".
+    """
+
+    persona: str | None = None
+    stage: str | None = None
+    channel: str | None = None
+    content: Text | None = None
+    agent: Text | None = None
+    bot: Text | None = None

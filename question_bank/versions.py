@@ -25,7 +25,7 @@ from question_bank.definitions import (
     Text,
     Words,
 )
-from question_bank.journeys import Barometer, Journey, Stage
+from question_bank.journeys import Barometer, Journey, Play, Stage
 
 Plain = dict[str, Any]
 Value = Any  # what a respondent answered: see `survives`
@@ -119,6 +119,7 @@ def to_plain(bank: Bank) -> Plain:
         attribution=bank.attribution and _attribution(bank.attribution),
         journeys=[_journey(journey) for journey in bank.journeys],
         barometers=[_barometer(barometer) for barometer in bank.barometers],
+        plays=[_play(play) for play in bank.plays],
     )
 
 
@@ -232,6 +233,11 @@ def _barometer(barometer: Barometer) -> Plain:
         "delay_hours": barometer.delay_hours,
         "every_days": barometer.every_days,
     }
+
+
+def _play(play: Play) -> Plain:
+    texts = {name: dict(text) for name, text in (("content", play.content), ("agent", play.agent), ("bot", play.bot)) if text}
+    return _without_empty(persona=play.persona, stage=play.stage, channel=play.channel, **texts)
 
 
 def _signal(signal: Signal) -> Plain:

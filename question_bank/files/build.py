@@ -24,7 +24,7 @@ from question_bank.definitions import (
 from question_bank.files.draft import Draft, outcomes_of
 from question_bank.files.likelihood_rows import read_row
 from question_bank.files.survey_rules import selected_questions
-from question_bank.journeys import SHIPPED_STAGES, Barometer, Journey, Stage
+from question_bank.journeys import SHIPPED_STAGES, Barometer, Journey, Play, Stage
 from question_bank.probabilities import normalised
 
 Fields = Mapping[str, Any]
@@ -45,6 +45,7 @@ def build(draft: Draft) -> Bank:
         attribution=Attribution(**data["attribution"]) if "attribution" in data else None,
         journeys=tuple(_journey(fields, draft) for fields in data.get("journeys", ())),
         barometers=tuple(_barometer(fields, draft) for fields in data.get("barometers", ())),
+        plays=tuple(_play(fields, draft) for fields in data.get("plays", ())),
         **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
     )
 
@@ -64,6 +65,11 @@ def _barometer(fields: Fields, draft: Draft) -> Barometer:
     title = _text(fields.get("title", fields["id"]), draft)
     more = _written_fields(fields, "delay_hours", "every_days")
     return Barometer(fields["id"], title, fields["question"], fields["kind"], fields["after"], **more)
+
+
+def _play(fields: Fields, draft: Draft) -> Play:
+    content, agent, bot = (_text_or_none(fields.get(name), draft) for name in ("content", "agent", "bot"))
+    return Play(fields.get("persona"), fields.get("stage"), fields.get("channel"), content, agent, bot)
 
 
 def _personas(draft: Draft) -> tuple[Persona, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 from question_bank.files.draft import CHOOSABLE, MOST_POINTS, PARENTS, Draft, duplicate_ids, duplicate_ids_among, outcomes_of, unknown_name
 from question_bank.files.problems import Finding, Path, join_names, suggest
 
-TEXTS = ("title", "name", "description", "needs", "text", "help", "unit")
+TEXTS = ("title", "name", "description", "needs", "text", "help", "unit", "content", "agent", "bot")
 
 
 def text_rules(draft: Draft) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ EXPECTATIONS = ("advice", "autonomy", "responsiveness")
 CHANNELS = ("email", "sms", "phone", "web", "agent")
 SIGNAL_FIELDS = ("event", "page", "channel", "topic")
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+STAGE = r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*"
 ORIGIN = rf"\*|https?://[A-Za-z0-9.-]+(?::{PORT})?|https?://\[[0-9A-Fa-f:]+\](?::{PORT})?"
 
 
@@ -203,6 +204,15 @@ class BarometerSchema(StrictSchema):
     every_days = Number(least=0, most=3660, hint="write days, such as 30")
 
 
+class PlaySchema(StrictSchema):
+    persona = Slug()
+    stage = Line(pattern=STAGE, todo="write journey/stage, such as purchase/quote")
+    channel = Line()
+    content = Words()
+    agent = Words()
+    bot = Words()
+
+
 class BankSchema(StrictSchema):
     bank = Slug(required=True)
     title = Words()
@@ -223,6 +233,7 @@ class BankSchema(StrictSchema):
     attribution = _nested(AttributionSchema)
     journeys = _nested_list(JourneySchema)
     barometers = _nested_list(BarometerSchema)
+    plays = _nested_list(PlaySchema)
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

@@ -99,6 +99,8 @@ def journey_rules(draft: Draft) -> Iterator[Finding]:
     yield from duplicate_ids_among(iter(barometers), "barometer")
     for path, barometer in barometers:
         yield from _barometer(draft, path, barometer)
+    for index, play in enumerate(draft.data.get("plays") or ()):
+        yield from _play(draft, ("plays", index), play)
 
 
 def _stages(draft: Draft, path: Path, journey: Mapping[str, Any]) -> Iterator[Finding]:
@@ -158,3 +160,15 @@ def _barometer(draft: Draft, path: Path, barometer: Mapping[str, Any]) -> Iterat
         yield Finding(
             at, f'"{name}" is no scale from 0 to 10, as the Net Promoter Score is', "write kind: mean, or min: 0 and max: 10 there"
         )
+
+
+def _play(draft: Draft, path: Path, play: Mapping[str, Any]) -> Iterator[Finding]:
+    if "persona" in play:
+        yield from unknown_name(draft, (*path, "persona"), play["persona"], "personas")
+    journeys = draft.data.get("journeys") or ()
+    stages = [f"{journey.get('id')}/{stage.get('id')}" for journey in journeys for stage in journey.get("stages", ())]
+    if "stage" in play and play["stage"] not in stages and ("journeys",) not in draft.broken:
+        todo = suggest(play["stage"], stages, f"use one of {join_names(stages)}" if stages else "write journeys first")
+        yield Finding((*path, "stage"), f'there is no stage "{play["stage"]}"', todo)
+    if not {"content", "agent", "bot"} & play.keys() and draft.is_readable(*path):
+        yield Finding(path, "says nothing", "give content, agent or bot a text")

@@ -84,14 +84,14 @@ def without_refunds(events: Sequence[Happened]) -> list[Happened]:
     return kept
 
 
-def entries_of(journey: Journey, events: Sequence[Happened], now: datetime) -> list[Entry]:
-    """Return the entries of a contact that are old enough to have ended. `events` are in order of time."""
+def entries_of(journey: Journey, events: Sequence[Happened], now: datetime, *, ended: bool = True) -> list[Entry]:
+    """Return the entries of a contact that are old enough to have ended, or all of them. `events` are in order of time."""
     hits = [reached_by(stage, events, now) for stage in journey.stages]
     window = timedelta(days=journey.within_days)
     starts = hits[0] if journey.order == "ordered" else sorted((hit for of_stage in hits for hit in of_stage), key=lambda hit: hit.at)
     found: list[Entry] = []
     for start in starts:
-        if (not found or start.at > found[-1].at + window) and start.at + window <= now:
+        if (not found or start.at > found[-1].at + window) and (not ended or start.at + window <= now):
             found.append(_entry(journey, start, hits, start.at + window))
     return found
 

@@ -73,7 +73,7 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
     attributed = _attributed(session, bank, ids)
     prior = np.array([persona.prior for persona in bank.bank.personas])
     given = _answers(session, bank, ids)
-    events, scores = _events(session, ids), _scores(session, bank, ids)
+    events, scores = events_of(session, ids), _scores(session, bank, ids)
     known = set(
         session.exec(select(ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)))
     )
@@ -138,7 +138,14 @@ def _belief(bank: CompiledBank, given: Sequence[tuple[Answer, Any]], without: fr
     return belief
 
 
-def _events(session: Session, ids: Sequence[str]) -> dict[str, list[Happened]]:
+def happened_to(session: Session, bank: CompiledBank, contact_id: str) -> list[Happened]:
+    """Return the events and answers of one contact in order of time."""
+    given = _answers(session, bank, [contact_id]).get(contact_id, [])
+    return without_refunds([*events_of(session, [contact_id]).get(contact_id, ()), *_given(bank, given)])
+
+
+def events_of(session: Session, ids: Sequence[str]) -> dict[str, list[Happened]]:
+    """Return the events of contacts."""
     fields = ("kind", "name", "path", "channel", "topic", "value", "currency", "subject")
     columns: Any = (ContactEvent.contact_id, ContactEvent.at, *(getattr(ContactEvent, name) for name in fields))
     found: defaultdict[str, list[Happened]] = defaultdict(list)

@@ -4,7 +4,9 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from survey_service.contacts.views import get_contact
 from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
+from survey_service.figures.next_step import NextQuery, next_step
 from survey_service.figures.survey_report import ReportQuery, survey_report
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
@@ -205,3 +207,54 @@ def read_kpi(query: KpiQuery, bank: str) -> dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         return kpi_report(read_snapshot(session, p.banks, bank, query.journey), query)
+
+
+class NextQuerySchema(StrictSchema):
+    request = NextQuery
+
+    bank = fields.String(required=True, validate=validate.Length(1, 64))
+    channel = fields.String(validate=validate.Length(1, 100), metadata={"description": "Only plays of this channel, or of any"})
+    language = fields.String(validate=validate.Length(1, 35))
+    system = fields.String(load_default="crm", validate=validate.Length(1, 100), metadata={"description": "The system whose id it is"})
+
+
+class PresentPersonaSchema(StrictSchema):
+    top = fields.String()
+    confidence = fields.Float()
+    probabilities = fields.Dict(keys=fields.String(), values=fields.Float())
+    is_decided = fields.Boolean()
+    kind = fields.String(metadata={"enum": ["evidence", "attributed", "external", "prior"]})
+
+
+class PresentStageSchema(StrictSchema):
+    journey = fields.String()
+    stage = fields.String(metadata={"description": "journey/stage: the last that the contact has reached"})
+    at = fields.String()
+
+
+class PlayViewSchema(StrictSchema):
+    persona = fields.String(allow_none=True)
+    stage = fields.String(allow_none=True)
+    channel = fields.String(allow_none=True)
+    probability = fields.Float(allow_none=True, metadata={"description": "That the contact is of this persona"})
+    content = fields.String(allow_none=True)
+    agent = fields.String(allow_none=True)
+    bot = fields.String(allow_none=True)
+
+
+class NextSchema(StrictSchema):
+    bank = fields.String()
+    persona = fields.Nested(PresentPersonaSchema, allow_none=True, metadata={"description": "null for who objects to a profile"})
+    stages = fields.List(fields.Nested(PresentStageSchema))
+    plays = fields.List(fields.Nested(PlayViewSchema), metadata={"description": "The likeliest persona's first"})
+
+
+@blueprint.get("/contacts/<string:external_id>/next")
+@requires("read")
+@blueprint.arguments(NextQuerySchema, location="query")
+@blueprint.response(200, NextSchema)
+def read_next(query: NextQuery, external_id: str) -> dict[str, Any]:
+    """Return what suits a contact now: its persona, the stages that it has reached, and the bank's plays for them."""
+    p = parts()
+    with p.store.reading() as session:
+        return next_step(session, p.banks, get_contact(session, external_id, query.system), query, p.now())

@@ -24,7 +24,7 @@ from question_bank.definitions import (
     Survey,
     Words,
 )
-from question_bank.journeys import Barometer, Journey, Stage
+from question_bank.journeys import Barometer, Journey, Play, Stage
 from question_bank.probabilities import normalised
 
 words = st.sampled_from(["yes", "no", "null", "true", "1e5", "007", "counts", "mean"])
@@ -171,6 +171,11 @@ def attributions(draw):
 MATCHES = st.dictionaries(st.sampled_from(["event", "page", "channel", "topic"]), lines, min_size=1)
 
 
+def plays(personas, languages):
+    """A play at any time."""
+    return st.builds(Play, st.none() | st.sampled_from(personas), channel=st.none() | lines, bot=texts(languages))
+
+
 @st.composite
 def journeys(draw, name, languages):
     """A journey of two or three stages that events reach."""
@@ -231,4 +236,7 @@ def banks(draw) -> Bank:
         attribution=draw(st.none() | attributions()),
         journeys=tuple(draw(journeys(name, languages)) for name in draw(distinct_slugs(0, 2))),
         barometers=tuple(barometers),
+        plays=tuple(
+            draw(st.lists(st.builds(Play, st.none() | st.sampled_from(ids), channel=st.none() | lines, bot=texts(languages)), max_size=2))
+        ),
     )

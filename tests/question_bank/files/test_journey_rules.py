@@ -67,6 +67,10 @@ def test_mistakes_in_stages_are_named_with_their_line(stage, problem):
         ("barometers: [{id: a, question: happy, kind: nps, after: {event: B}}]", "is no scale from 0 to 10"),
         ("barometers: [{id: a, question: sad, kind: mean, after: {event: B}}]", 'there is no question "sad"'),
         ("barometers: [{id: a, question: happy, kind: mean}]", "is missing"),
+        ("plays: [{persona: drivr, bot: Hello}]", 'there is no persona "drivr"'),
+        ("plays: [{stage: purchase/quote, bot: Hello}]", 'there is no stage "purchase/quote"'),
+        ("plays: [{stage: quote, bot: Hello}]", "journey/stage"),
+        ("plays: [{persona: driver}]", "says nothing"),
     ],
 )
 def test_mistakes_around_stages_are_named_with_their_line(given, problem):

@@ -24,6 +24,11 @@ journeys:
       - {id: guide, match: {page: "/guide/*"}}
       - {id: quote, match: {event: Quote Requested}}
       - {id: order, match: {event: Order Completed}}
+plays:
+  - {persona: family, stage: purchase/quote, content: {en: Seats for three, fr: Des places pour trois}}
+  - {persona: driver, stage: purchase/quote, agent: {en: Offer a test drive, fr: Proposez un essai}}
+  - {stage: purchase/guide, channel: web, bot: {en: Any questions?, fr: Des questions ?}}
+  - {bot: {en: Hello, fr: Bonjour}}
 barometers:
   - {id: after-order, question: happy, kind: mean, after: {event: Order Completed}}
 """

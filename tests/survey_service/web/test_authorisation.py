@@ -64,6 +64,7 @@ SCOPED = {
     "POST /api/v1/endpoints/<endpoint>/resync": "write",
     "POST /api/v1/endpoints/<endpoint>/rotate": "admin",
     "GET /api/v1/events": "read",
+    "GET /api/v1/contacts/<external_id>/next": "read",
     "GET /api/v1/kpi/<bank>": "read",
     "POST /api/v1/links": "write",
     "GET /api/v1/surveys/<survey>/links": "read",

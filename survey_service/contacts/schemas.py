@@ -216,6 +216,7 @@ class ExportSchema(StrictSchema):
     link_openings = fields.List(fields.Dict())
     link_sessions = fields.List(fields.Dict())
     probes = fields.List(fields.Dict())
+    planned_questions = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
 
 

@@ -19,7 +19,7 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Delivery
 from survey_service.web.pagination import cursor, invalid_cursor, place_of
@@ -92,6 +92,9 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "link_openings": [_plain_row(row) for row in opens],
         "link_sessions": [_plain_row(row) for row in link_sessions],
         "probes": [_plain_row(row) for row in session.exec(select(Probe).where(Probe.contact_id == contact.id).order_by(Probe.bank))],
+        "planned_questions": [
+            _plain_row(row) for row in session.exec(select(PlannedQuestion).where(PlannedQuestion.contact_id == contact.id))
+        ],
         "messages": [_plain_row(row, without=("body",)) for row in _rows_of(session, Delivery, contact)],
     }
 

@@ -2,12 +2,13 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import IO
 
 import click
 
 from survey_service.analysis.progress import progress
-from survey_service.cli.terminal import refuse, settings_of_environment, store_of
+from survey_service.cli.terminal import REPORT, refuse, settings_of_environment, store_of
 
 
 @click.command()
@@ -76,7 +77,10 @@ def export(contact: str | None, out: IO[str]) -> None:
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="D", help="A Sunday, included.")
 @click.option("--channel", metavar="CHANNEL", help="Only entries that began in this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def kpi(bank: str, journey: str | None, first: datetime | None, last: datetime | None, channel: str | None, as_json: bool) -> None:
+@REPORT
+def kpi(
+    bank: str, journey: str | None, first: datetime | None, last: datetime | None, channel: str | None, as_json: bool, report: Path | None
+) -> None:
     """Compute rates, times, values and scores per persona of BANK, with their intervals, from all contacts as they are now."""
     from survey_service.contacts.recompute_all import count_contacts
     from survey_service.figures.kpi import KpiQuery, check_journey, check_query, kpi_report, snapshot_of
@@ -95,5 +99,12 @@ def kpi(bank: str, journey: str | None, first: datetime | None, last: datetime |
             contacts = count_contacts(session, banks, bank)
         with progress("kpi", contacts) as watch:
             found = collect(store, banks, bank, utc_now(), watch)
-    report = kpi_report(snapshot_of(found.row, found.bank, found.cells), query)
-    click.echo(json.dumps(report, ensure_ascii=False) if as_json else kpi_text(report, found.bank))
+    figures = kpi_report(snapshot_of(found.row, found.bank, found.cells), query)
+    if report is not None:
+        from survey_service.analysis.reports.personas import report_kpi
+
+        try:
+            report_kpi(figures, found.bank, report)
+        except ValueError as wrong:
+            refuse(str(wrong))
+    click.echo(json.dumps(figures, ensure_ascii=False) if as_json else kpi_text(figures, found.bank))

@@ -1,189 +1,200 @@
-"""The charts of a report as inline SVG, drawn by matplotlib."""
+"""The charts of a report as inline SVG, drawn by the macros of `templates/charts.html`; this module computes where everything stands.
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from html import escape
-from typing import TYPE_CHECKING, Any
+A chart is `WIDTH` units wide, about the width of a phone in pixels, so that its text stays readable there. Its colours are those of the
+page, which has a light and a dark theme.
+"""
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, floor
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from adaptive.evaluation.metrics import Bin
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-WIDTH = 5.6
-"""Inches at 72 points: the width of a phone, so that the text stays readable there."""
-
-INK, SOFT, FIRST, SECOND, THIRD = "#010101", "#020202", "#030303", "#040404", "#050505"
-"""Placeholders, replaced by the colour variables of the page's style sheet, which has a light and a dark theme."""
-
-_CSS_COLOURS = {INK: "var(--ink)", SOFT: "var(--soft)", FIRST: "var(--first)", SECOND: "var(--second)", THIRD: "var(--third)"}
-
-_STYLE: Any = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a question may well contain $
-    "font.size": 12,
-    "text.color": INK,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 12,
-    "axes.titlelocation": "left",
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "grid.color": SOFT,
-    "grid.alpha": 0.35,
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
-
-
-class MatplotlibMissing(ValueError):
-    """Charts cannot be drawn: matplotlib is not installed."""
-
-
-class Chart:
-    """A chart; `svg` is empty until it is drawn."""
-
-    svg = Markup("")
-
-
-@contextmanager
-def draw(name: str, label: str, height: float, panels: int = 1) -> Iterator[tuple[Chart, list["Axes"]]]:
-    """Yield a chart and the axes of so many `panels`, one above the other; on exit the chart has its SVG.
-
-    `name` is unique within the page; `label` is the text alternative for screen readers. Raises MatplotlibMissing.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MatplotlibMissing(
-            "--report: pictures need matplotlib, which is not installed: pip install 'discern-survey[analysis]'"
-        ) from None
-    picture = Chart()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        yield picture, list(figure.subplots(panels, 1, squeeze=False)[:, 0])
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    picture.svg = _inline(text.getvalue(), name, label)
-
-
-def _inline(text: str, name: str, label: str) -> Markup:
-    """Return the `<svg>` element, scalable, with ids prefixed by `name` and the colours of the page."""
-    body = text[text.index(">", text.index("<svg")) + 1 :]
-    box = re.search(r'viewBox="([^"]+)"', text)
-    body = re.sub(r"<style.*?</style>", "", body, count=1, flags=re.S)
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    body = re.sub(r'( id="| xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
-    for stand_in, colour in _CSS_COLOURS.items():
-        body = body.replace(stand_in, colour)
-    opening = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1] if box else ""}"'
-    return Markup(f'{opening} role="img" aria-label="{escape(label)}"><title>{escape(label)}</title>{body}')  # noqa: S704
-
-
+WIDTH, LEFT, RIGHT, BOTTOM = 420.0, 46.0, 12.0, 42.0
+"""Units of a chart, and the room around its plot."""
+TOP = 12.0
 LONGEST_LABEL = 52
 """Characters of a label before it is cut: more do not fit on a phone."""
+FIRST, SECOND, THIRD = "var(--first)", "var(--second)", "var(--third)"
+TICKS = 6
+DASHES = {FIRST: "", SECOND: "6 3", THIRD: "2 3"}
+COLOURS = {"adaptive": FIRST, "fixed": SECOND, "random": THIRD}
 
-_LINES = {"adaptive": (FIRST, "o", "-"), "fixed": (SECOND, "s", "--"), "random": (THIRD, "^", ":")}
+
+@dataclass(frozen=True)
+class Scale:
+    """Where the values from `low` to `high` stand between the units `start` and `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return round(self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start), 2)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return place and text of shares at a distance of a tenth, a fifth or a half."""
+        step = next(step for step in (0.05, 0.1, 0.2, 0.5, 1.0) if (self.high - self.low) / step <= TICKS)
+        first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
+        return [(self(number * step), f"{number * step:.0%}") for number in range(first, last + 1)]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot with an axis across and one upwards. `across` and `upwards` are place and text of their ticks."""
+
+    top: float
+    bottom: float
+    across: Sequence[tuple[float, str]]
+    upwards: Sequence[tuple[float, str]]
+    title: str = ""
+    left: float = LEFT
+    right: float = WIDTH - RIGHT
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points, in one of the three colours, with dots where it is `dotted`."""
+
+    points: Sequence[tuple[float, float]]
+    colour: str
+    name: str = ""
+    dotted: bool = False
+
+    @property
+    def path(self) -> str:
+        return " ".join(f"{x},{y}" for x, y in self.points)
+
+    @property
+    def dash(self) -> str:
+        return DASHES[self.colour]
+
+
+@cache
+def _macros() -> Any:
+    environment = Environment(
+        loader=PackageLoader("survey_service.analysis.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("charts.html").module
+
+
+def _draw(macro: str, label: str, height: float, **content: Any) -> Markup:
+    drawn: Markup = getattr(_macros(), macro)(label=label, width=WIDTH, height=round(height, 1), **content)
+    return drawn
 
 
 def column_chart(name: str, label: str, shares: Mapping[str, float], across: str) -> Markup:
-    """Draw shares as columns, each with its percentage above."""
-    with draw(name, label, 2.3) as (picture, [axes]):
-        bars = axes.bar(list(shares), list(shares.values()), color=FIRST, width=0.7)
-        axes.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=2, fontsize=11)
-        axes.set_xlabel(across)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="x", length=0)
-        axes.set_ylim(0, max([*shares.values(), 0.01]) * 1.15)
-    return picture.svg
+    """Draw shares as columns, each with its percentage above. `name` is unique in the page, `label` is read to those who do not see."""
+    height, most = 170.0, max([*shares.values(), 0.01])
+    upwards = Scale(0, most * 1.15, height - BOTTOM, TOP)
+    room = (WIDTH - 2 * RIGHT) / max(len(shares), 1)
+    columns = [
+        {"x": round(RIGHT + place * room, 2), "y": upwards(share), "share": f"{share:.0%}", "words": words}
+        for place, (words, share) in enumerate(shares.items())
+    ]
+    return _draw("columns", label, height, name=name, columns=columns, room=round(room, 2), foot=height - BOTTOM, across=across)
 
 
 def bar_chart(name: str, label: str, rows: Sequence[tuple[str, float, str]]) -> Markup:
     """Draw one bar per row (label, share, figures), with the label above and the figures at the end."""
-    with draw(name, label, 0.35 + 0.52 * len(rows)) as (picture, [axes]):
-        axes.barh(range(len(rows)), [share for _, share, _ in rows], height=0.32, color=FIRST)
-        for place, (words, share, figures) in enumerate(rows):
-            axes.text(0, place - 0.26, truncate(words), va="bottom", fontsize=11)
-            axes.text(share + 0.01, place, figures, va="center", fontsize=11, color=INK)
-        axes.set_ylim(len(rows) - 0.5, -0.85)
-        axes.set_xlim(0, max([share for _, share, _ in rows], default=0) * 1.1 + 0.3)
-        axes.axis("off")
-    return picture.svg
+    each = 40.0
+    most = max([share for _, share, _ in rows], default=0.0)
+    across = Scale(0, most * 1.1 + 0.3, 0, WIDTH)
+    bars = [
+        {"y": round(place * each, 2), "width": across(share), "words": truncate(words), "figures": figures}
+        for place, (words, share, figures) in enumerate(rows)
+    ]
+    return _draw("bars", label, each * len(rows) + 6, name=name, bars=bars)
 
 
 def reliability_diagram(name: str, label: str, bins: Sequence[Bin]) -> Markup:
     """Draw stated confidence against truth; dots on the line are calibrated, their size is the number of respondents."""
-    total = sum(bin_.respondents for bin_ in bins)
-    with draw(name, label, 4.2) as (picture, [axes]):
-        axes.plot([0, 1], [0, 1], color=SOFT, linewidth=1)
-        axes.plot([bin_.stated for bin_ in bins], [bin_.true for bin_ in bins], color=FIRST, linewidth=1, alpha=0.6)
-        axes.scatter(
-            [bin_.stated for bin_ in bins],
-            [bin_.true for bin_ in bins],
-            [30 + 600 * bin_.respondents / total for bin_ in bins],
-            color=FIRST,
-            alpha=0.85,
-            linewidths=0,
-        )
-        low = min([0.5, *(bin_.stated for bin_ in bins), *(bin_.true for bin_ in bins)]) - 0.05
-        axes.set(xlim=(max(low, 0), 1.02), ylim=(max(low, 0), 1.02), xlabel="stated confidence", ylabel="really right")
-        axes.text(0.97, 0.05, "too sure", ha="right", color=INK, fontsize=11, transform=axes.transAxes)
-        axes.text(0.03, 0.93, "too modest", color=INK, fontsize=11, transform=axes.transAxes)
-        axes.grid(visible=True)
-        axes.xaxis.set_major_formatter(_percent)
-        axes.yaxis.set_major_formatter(_percent)
-    return picture.svg
+    height = 320.0
+    low = max(min([0.5, *(bin_.stated for bin_ in bins), *(bin_.true for bin_ in bins)]) - 0.05, 0.0)
+    across, upwards = Scale(low, 1.02, LEFT, WIDTH - RIGHT), Scale(low, 1.02, height - BOTTOM, TOP)
+    plot = Plot(TOP, height - BOTTOM, across.ticks(), upwards.ticks())
+    total = max(sum(bin_.respondents for bin_ in bins), 1)
+    points = [(across(bin_.stated), upwards(bin_.true)) for bin_ in bins]
+    dots = [(x, y, round(3 + 14 * (bin_.respondents / total) ** 0.5, 1)) for (x, y), bin_ in zip(points, bins, strict=True)]
+    diagonal = [(across(value), upwards(value)) for value in (low, 1.0)]
+    return _draw("reliability", label, height, name=name, plot=plot, line=Line(points, FIRST), dots=dots, diagonal=diagonal)
 
 
 def line_chart(name: str, label: str, panels: Mapping[str, Mapping[str, Sequence[tuple[int, float]]]]) -> Markup:
-    """Draw one panel per metric with a line per order, from (questions, share); lines differ in colour, marker and dash."""
-    with draw(name, label, 0.6 + 2.3 * len(panels), len(panels)) as (picture, axes):
-        for panel, (title, lines) in zip(axes, panels.items(), strict=True):
-            for order, points in lines.items():
-                colour, marker, dash = _LINES[order]
-                panel.plot(*zip(*points, strict=True), color=colour, marker=marker, linestyle=dash, label=order, markersize=5)
-            panel.set_title(title)
-            lowest = min(share for points in lines.values() for _, share in points)
-            panel.set_ylim(max(np.floor(lowest * 10 - 0.5) / 10, 0), 1.02)
-            panel.grid(visible=True)
-            panel.locator_params(axis="x", integer=True)
-            panel.yaxis.set_major_formatter(_percent)
-        axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
-        axes[-1].set_xlabel("questions asked")
-    return picture.svg
+    """Draw one panel per metric with a line per order, from (questions, share); lines differ in colour and dash."""
+    each, legend = 190.0, 26.0
+    plots = []
+    for place, (title, lines) in enumerate(panels.items()):
+        top = legend + place * each + 24
+        points = [point for line in lines.values() for point in line]
+        lowest, last = min(share for _, share in points), max(questions for questions, _ in points)
+        first = min(questions for questions, _ in points)
+        upwards = Scale(max(floor(lowest * 10 - 0.5) / 10, 0), 1.02, top + each - 60, top)
+        across = Scale(first, max(last, first + 1), LEFT + 8, WIDTH - RIGHT - 8)
+        step = max(ceil((last - first) / TICKS), 1)
+        ticks = [(across(number), str(number)) for number in range(first, last + 1, step)]
+        drawn = [
+            Line([(across(questions), upwards(share)) for questions, share in line], COLOURS[order], order, dotted=True)
+            for order, line in lines.items()
+        ]
+        plots.append((Plot(top, top + each - 60, ticks, upwards.ticks(), title), drawn))
+    across_title = "questions asked"
+    return _draw("lines", label, legend + each * len(panels) + 4, name=name, plots=plots, across=across_title)
 
 
 def coverage_chart(name: str, label: str, shares: Sequence[float], accuracies: Sequence[float], lower: Sequence[float]) -> Markup:
     """Draw accuracy by the share of people who are certain enough, with its lower bound dashed."""
-    with draw(name, label, 3.2) as (picture, [axes]):
-        axes.plot(shares, accuracies, color=FIRST, label="right")
-        axes.plot(shares, lower, color=SECOND, linestyle="--", label="at least, with 95 % certainty")
-        axes.set(xlim=(0, 1.02), xlabel="share of respondents who would be assigned")
-        axes.grid(visible=True)
-        axes.xaxis.set_major_formatter(_percent)
-        axes.yaxis.set_major_formatter(_percent)
-        axes.legend(loc="lower left", fontsize=11)
-    return picture.svg
+    height, top = 260.0, 34.0
+    low = max(floor(min([*accuracies, *lower, 0.9]) * 10) / 10, 0.0)
+    across, upwards = Scale(0, 1.02, LEFT, WIDTH - RIGHT), Scale(low, 1.02, height - BOTTOM, top)
+    plot = Plot(top, height - BOTTOM, across.ticks(), upwards.ticks())
+    names = {"right": (accuracies, FIRST), "at least, with 95 % certainty": (lower, SECOND)}
+    lines = [
+        Line([(across(share), upwards(value)) for share, value in zip(shares, values, strict=True)], colour, words)
+        for words, (values, colour) in names.items()
+    ]
+    return _draw("lines", label, height, name=name, plots=[(plot, lines)], across="share of respondents who would be assigned")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its interval. None where too few people are behind it; `is_uncertain` where they are few."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    text: str
+    is_uncertain: bool = False
+
+
+def interval_chart(name: str, label: str, intervals: Sequence[Interval]) -> Markup:
+    """Draw each figure as a dot on its interval, with its name above and its text at the end; hollow where it is uncertain."""
+    each, room = 38.0, 130.0
+    ends = [end for item in intervals for end in (item.low, item.high) if end is not None] or [0.0, 1.0]
+    low, high = min([0.0, *ends]), max(ends)
+    across = Scale(low, high if high > low else low + 1, 6, WIDTH - room)
+    rows = [
+        {
+            "y": round(place * each, 2),
+            "words": truncate(item.name),
+            "text": item.text,
+            "value": None if item.value is None else across(item.value),
+            "low": None if item.low is None else across(item.low),
+            "high": None if item.high is None else across(item.high),
+            "is_uncertain": item.is_uncertain,
+        }
+        for place, item in enumerate(intervals)
+    ]
+    return _draw("intervals", label, each * len(intervals) + 4, name=name, rows=rows, end=WIDTH - room)
 
 
 def truncate(words: str) -> str:
     """Return a label cut to the width of a chart."""
     return words if len(words) <= LONGEST_LABEL else words[: LONGEST_LABEL - 1].rstrip() + "…"
-
-
-def _percent(value: float, _place: object) -> str:
-    return f"{value:.0%}"

@@ -1,8 +1,6 @@
 """The reports: one accessible file each."""
 
 import re
-import subprocess
-import sys
 from collections import Counter
 from html.parser import HTMLParser
 
@@ -17,7 +15,7 @@ from question_bank.datasets.fit import fit_dataset, fitted_bank
 from question_bank.datasets.infer import read_dataset
 from survey_service.analysis.reports.fitted import report_fit
 from survey_service.cli.main import main
-from tests.processes import ROOT, environment
+from tests.processes import ROOT
 from tests.question_bank.planted import planted
 
 EXAMPLE = ROOT / "question_bank" / "examples" / "car-buyers.yaml"
@@ -161,21 +159,6 @@ def test_fit_writes_its_report_beside_the_bank(tmp_path, how):
     words = " ".join(Page(out.read_text(encoding="utf-8")).words)
     assert "Fitted on 300 respondents from answers.csv" in " ".join(words.split())
     assert ("the label in the file" in words) == (how[0] == "--label")
-
-
-def test_without_matplotlib_the_report_says_what_to_install(tmp_path):
-    """Exit 1, one sentence; the command itself needs no charts."""
-    program = "import sys; sys.modules['matplotlib'] = None; from survey_service.cli.main import main; main()"
-
-    def run(*words):
-        line = [sys.executable, "-c", program, "simulate", str(EXAMPLE), "--survey", "website", "--respondents", "50", *words]
-        return subprocess.run(line, env=environment("sqlite://"), cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert run().returncode == 0
-    done = run("--report", str(tmp_path / "out.html"))
-    assert done.returncode == 1
-    assert done.stderr == "--report: pictures need matplotlib, which is not installed: pip install 'discern-survey[analysis]'\n"
-    assert not (tmp_path / "out.html").exists()
 
 
 def test_a_report_path_that_cannot_be_written_is_refused(tmp_path):

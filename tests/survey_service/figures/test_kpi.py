@@ -1,6 +1,7 @@
 """Figures per persona from events over HTTP to the report, on both databases."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from sqlmodel import select
 
 from survey_service.store.tables.core import Answer, SurveySession
 from tests.processes import discern
+from tests.survey_service.analysis.test_reports import Page
 from tests.survey_service.figures.conftest import CONTACTS
 from tests.survey_service.service import START
 
@@ -158,16 +160,22 @@ def test_who_objects_to_a_profile_is_in_no_figure(visited):
     assert visited.report()["contacts"] == CONTACTS - 1
 
 
-def test_the_command_computes_what_the_report_shows(visited):
+def test_the_command_computes_what_the_report_shows(visited, tmp_path):
     """`discern kpi` reads all contacts and agrees with the stored sums; wrong input ends with 1 and names the field."""
     url = visited.base.service.parts.settings.database_url
-    done = discern("kpi", "cars", "--json", database_url=url)
+    done = discern("kpi", "cars", "--json", "--report", str(tmp_path / "kpi.html"), database_url=url)
     text = discern("kpi", "cars", "--journey", "purchase", database_url=url)
     refused = discern("kpi", "cars", "--from", "2025-12-03", database_url=url)
 
     computed, stored = json.loads(done.stdout), visited.report()
     assert computed["journeys"] == stored["journeys"]
     assert computed["shares"] == stored["shares"]
+    page = Page((tmp_path / "kpi.html").read_text(encoding="utf-8"))
+    assert "The driver" in " ".join(page.words)
+    pictures = [attributes for tag, attributes in page.attributes if tag == "svg"]
+    assert len(pictures) >= 4
+    assert all(picture["role"] == "img" and "The driver" in picture["aria-label"] for picture in pictures)
+    assert max(Counter(page.of("id")).values()) == 1
     assert "within 10 days" in text.stdout
     assert "too few" in text.stdout
     assert (refused.returncode, refused.stderr.splitlines()[-1]) == (

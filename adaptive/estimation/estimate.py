@@ -129,13 +129,19 @@ def _estimate(
         if corrected is not None:
             labels = corrected[:, k]
             other = estimate_ratio(strata, form_of(labels, own, "outcome"), form_of(labels, own, "denominator"), known)
-            lost = min(plain.plain_variance / other.plain_variance, 1.0) if other.plain_variance > 0 else 1.0
-            intervals.append(interval(other, replace(sample, people=effective * lost)))
+            intervals.append(interval(other, replace(sample, people=effective * _kept(plain, other))))
         low, high = (end(ends) for end, ends in zip((min, max), zip(*intervals, strict=True), strict=True))
         value = min(max(plain.value, 0.0), 1.0) if is_rate else plain.value
         value = float("nan") if hidden[k] else value
         figures.append(figure_of(personas[k], value, low, high, effective * plain.gain, people[k], population))
     return tuple(figures)
+
+
+def _kept(plain: Ratio, corrected: Ratio) -> float:
+    """Return the part of the effective number of people that is left after the correction, from 1e-6 to 1."""
+    if not 0 < plain.plain_variance < corrected.plain_variance < np.inf:
+        return 1.0
+    return max(plain.plain_variance / corrected.plain_variance, 1e-6)
 
 
 def _rate_interval(ratio: Ratio, sample: Sample) -> tuple[float, float]:
@@ -144,9 +150,9 @@ def _rate_interval(ratio: Ratio, sample: Sample) -> tuple[float, float]:
     Several denominators of a contact tell more than one, but less than those of several contacts: the effective number is then that which a
     simple random sample of the same variance would have (Korn and Graubard, 1998).
     """
-    if not np.isfinite(ratio.value):
-        return float("nan"), float("nan")
     people = sample.people
+    if not np.isfinite(ratio.value) or people <= 0:
+        return float("nan"), float("nan")
     rate = (min(max(ratio.value, 0.0), 1.0) * people + 0.5) / (people + 1)
     small_sample = float(stdtrit(1e9, 0.975) / stdtrit(max(people - 1, 1.0), 0.975)) ** 2
     more = rate * (1 - rate) / people / ratio.plain_variance * small_sample if ratio.plain_variance > 0 else 1.0

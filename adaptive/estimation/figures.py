@@ -1,6 +1,6 @@
 """A figure per persona with its interval, and whether it may be shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,10 @@ class Figure:
     state: State
     population: Population
 
+    def hidden(self) -> "Figure":
+        """Return the figure without its value and interval."""
+        return replace(self, value=None, low=None, high=None, state="too_few")
+
 
 def state_of(n_eff: float, people: int) -> State:
     """Return whether a figure is shown.
@@ -52,9 +56,8 @@ def state_of(n_eff: float, people: int) -> State:
 def figure_of(persona: str, value: float, low: float, high: float, n_eff: float, people: int, population: Population) -> Figure:
     """Return a figure in its state; one that is not finite, or that too few people are behind, has no value."""
     state = state_of(n_eff, people) if np.isfinite([value, low, high]).all() else "too_few"
-    if state == "too_few":
-        return Figure(persona, None, None, None, n_eff, people, state, population)
-    return Figure(persona, value, low, high, n_eff, people, state, population)
+    figure = Figure(persona, value, low, high, n_eff, people, state, population)
+    return figure.hidden() if state == "too_few" else figure
 
 
 def beta_interval(rate: float, n_eff: float) -> tuple[float, float]:

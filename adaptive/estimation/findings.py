@@ -15,6 +15,9 @@ from adaptive.estimation.ratio import Ratio, Stratum, estimate_ratio, form_of, k
 FALSE_DISCOVERIES = 0.05
 """Share of findings that may be due to chance."""
 
+FEWEST_EXPECTED = 5.0
+"""People of a persona with the outcome, if it were as frequent as among everybody, from which a difference is tested."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -46,32 +49,67 @@ def benjamini_hochberg(p_values: Sequence[float], share: float = FALSE_DISCOVERI
 def differences(moments: Moments, personas: Sequence[str], *, is_rate: bool = True) -> tuple[Difference, ...]:
     """Return the difference of each persona from all the others together, of the rates or of the means.
 
-    The p-value is of the larger of two standard errors, as found and as they would be without any difference (a score test): those of few
-    people with a rare outcome or with skewed values are too small as found.
-
-    A persona whose own figure is not shown without reserve has none; neither has one whose figure is hidden because all or none of its
-    people, or of the others, have the outcome. Raises ValueError where nobody answered or `personas` are not K.
+    The standard error of the p-value is the larger of two: as found, and as it would be if who somebody is had nothing to do with what they
+    do. The first alone is too small where few people have a rare outcome or spend much. A persona has no difference where its figure is
+    not shown without reserve, where all or none of its people have the outcome, or where fewer than `FEWEST_EXPECTED` of them would be
+    expected to have it, or not to have it. Raises ValueError where nobody answered or `personas` are not K.
     """
     if len(personas) != moments.personas:
         raise ValueError(f"personas: must be {moments.personas}, as in the moments")
     strata, _ = strata_of(moments)
     hidden = all_or_none(strata) if is_rate else np.zeros(len(personas), dtype=bool)
     everybody = _side(strata, np.ones(len(personas)))
+    with_outcome = kish(strata, everybody.top) / everybody.people if everybody.people else 0.0
+    if is_rate:
+        with_outcome = min(with_outcome, 1 - everybody.value)
     found = []
     for k, own in enumerate(np.eye(len(personas))):
-        parts = [_side(strata, labels) for labels in (own, 1 - own)]
-        people = min(side.people for side in parts)
-        if len(personas) < 2 or hidden[k] or state_of(people, people_of(strata)[k]) != "shown":
+        sides = _side(strata, own), _side(strata, 1 - own)
+        people = min(side.people for side in sides)
+        if hidden[k] or state_of(people, people_of(strata)[k]) != "shown" or people * with_outcome < FEWEST_EXPECTED:
             continue
-        value = parts[0].value - parts[1].value
-        error = _error(strata, parts[0].influence(parts[0].value) - parts[1].influence(parts[1].value), people)
-        without = _error(strata, parts[0].influence(everybody.value) - parts[1].influence(everybody.value), people)
-        if not np.isfinite([value, error, without]).all() or not error:
-            continue
-        width = float(stdtrit(people - 1, 0.975)) * error
-        p_value = 2 * float(stdtr(people - 1, -abs(value) / max(error, without)))
-        found.append(Difference(personas[k], value, value - width, value + width, p_value))
+        difference = _difference(strata, personas[k], sides, everybody.value, k)
+        if difference is not None:
+            found.append(difference)
     return tuple(found)
+
+
+def _difference(strata: Sequence[Stratum], persona: str, sides: tuple["_Side", "_Side"], overall: float, k: int) -> Difference | None:
+    """Return the difference between two sides, None where it has no error; `overall` is the value of everybody."""
+    first, second = sides
+    people = min(first.people, second.people)
+    value = first.value - second.value
+    error = _error(strata, first.influence(first.value) - second.influence(second.value), people)
+    chance = _error_by_chance(strata, sides, overall, k)
+    if not np.isfinite([value, error, chance]).all() or not error:
+        return None
+    width = float(stdtrit(people - 1, 0.975)) * error
+    return Difference(persona, value, value - width, value + width, 2 * float(stdtr(people - 1, -abs(value) / max(error, chance))))
+
+
+def _error(strata: Sequence[Stratum], influence: Floats, people: float) -> float:
+    variance = sum(stratum.variance(influence) for stratum in strata) * (1 + 2 / people)
+    return float(np.sqrt(max(variance, 0.0)))
+
+
+def _error_by_chance(strata: Sequence[Stratum], sides: tuple["_Side", "_Side"], overall: float, k: int) -> float:
+    """Return the standard error of a difference if beliefs and outcomes were independent: Σ c² times the mean of (y - overall·d)².
+
+    c = r_k/a - (1 - r_k)/b, where a and b are the denominators of both sides. λ lowers the error in the proportion found.
+    """
+    K = len(strata[0].labelled.top)
+    a, b = (sum(stratum.scale * float(side.bottom[: 2 * K] @ stratum.labelled.total[: 2 * K]) for stratum in strata) for side in sides)
+    residual = np.repeat([1.0, -overall], K)
+    variance = 0.0
+    for stratum in strata:
+        L = stratum.labelled
+        squares = L.confusion[k, k] * (1 / a + 1 / b) ** 2 - 2 * L.confusion[k].sum() * (1 / a + 1 / b) / b + L.weight / b**2
+        variance += stratum.scale**2 * float(squares * (residual @ L.products[: 2 * K, : 2 * K] @ residual)) / L.weight
+    influence = sides[0].influence(overall) - sides[1].influence(overall)
+    plain = np.concatenate([influence[: 2 * K], np.zeros(2 * K)])
+    people = min(side.people for side in sides)
+    without = _error(strata, plain, people)
+    return float(np.sqrt(variance)) * min(_error(strata, influence, people) / without, 1.0) if without else 0.0
 
 
 def find(reports: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
@@ -105,8 +143,3 @@ def _side(strata: Sequence[Stratum], labels: Floats) -> _Side:
     top, bottom = form_of(labels, labels, "outcome"), form_of(labels, labels, "denominator")
     people = kish(strata, bottom)
     return _Side(top, bottom, people, estimate_ratio(strata, top, bottom, people))
-
-
-def _error(strata: Sequence[Stratum], influence: Floats, people: float) -> float:
-    variance = sum(stratum.variance(influence) for stratum in strata) * (1 + 2 / people)
-    return float(np.sqrt(max(variance, 0.0)))

@@ -14,6 +14,8 @@ from adaptive.arrays import Bools, Floats, Ints
 
 MAGIC = b"DMOM1\0"
 """The first bytes of packed moments: their format."""
+LARGEST = 1e12
+"""Largest outcome, denominator or weight: the cubes of larger ones would leave no digits to add up."""
 SUM_TOLERANCE = 1e-6
 """By how much the beliefs of a contact may miss 1."""
 
@@ -252,8 +254,8 @@ def _rows(who: Any, n: int, N: int) -> Ints:
 def _outcome_and_denominator(outcome: Any, denominator: Any, N: int) -> tuple[Floats, Floats]:
     """Return both, zero where the outcome is not known."""
     y = floats_of("outcome", outcome)
-    if y.shape != (N,) or np.isinf(y).any():
-        raise ValueError(f"outcome: must have one number, or NaN, for each of {N} contacts")
+    if y.shape != (N,) or (np.abs(y) > LARGEST).any():
+        raise ValueError(f"outcome: must have one number up to {LARGEST:g}, or NaN, for each of {N} contacts")
     d = np.ones(N) if denominator is None else check_numbers("denominator", denominator, N)
     if (d < 0).any():
         raise ValueError("denominator: must not be below 0")
@@ -265,8 +267,8 @@ def _outcome_and_denominator(outcome: Any, denominator: Any, N: int) -> tuple[Fl
 
 def check_numbers(name: str, values: Any, size: int) -> Floats:
     numbers = floats_of(name, values)
-    if numbers.shape != (size,) or not np.isfinite(numbers).all():
-        raise ValueError(f"{name}: must have one number for each of {size} contacts")
+    if numbers.shape != (size,) or not (np.abs(numbers) <= LARGEST).all():
+        raise ValueError(f"{name}: must have one number up to {LARGEST:g} for each of {size} contacts")
     return numbers
 
 

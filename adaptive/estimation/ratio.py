@@ -50,11 +50,9 @@ class Stratum:
         return float(form[:half] @ known[:half] + weight * form[half:] @ (self.base_mean - known[half:]))
 
     def covariance(self, forms: Floats) -> Floats:
-        """Return the (F, F) sampling covariance of the means of (F, 4K) linear forms of v over the labelled."""
+        """Return the (F, F) sampling covariance of the means of (F, 4K) linear forms of v over the labelled, who are two or more."""
         L = self.labelled
         n = L.contacts
-        if n < 2:
-            return np.full((len(forms), len(forms)), np.inf)
         means = forms @ L.total / L.weight
         mixed = np.outer(means, forms @ L.total_squared)
         squares = forms @ L.products @ forms.T - mixed - mixed.T + np.outer(means, means) * L.weight_squared
@@ -113,8 +111,11 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
     """Return the ratio of two (4K,) linear forms of v, c_r·r + c_p·p, with the λ in [0, 1] that minimises its variance (delta method).
 
     λ is estimated from effectively `people` contacts, which adds 2 / people to the variance: one part because the residuals that it leaves
-    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0.
+    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0. The ratio is NaN
+    where a stratum has one labelled contact.
     """
+    if any(stratum.labelled.contacts < 2 for stratum in strata):
+        return Ratio(float("nan"), np.inf, np.inf, 0.0, float("nan"))
     half = len(top) // 2
     weight, value, plain, variance = 0.0, _quotient(strata, top, bottom, 0.0), np.inf, np.inf
     for _ in range(2):  # λ depends on the ratio, which moves little with λ

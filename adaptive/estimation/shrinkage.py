@@ -44,10 +44,13 @@ def shrink(levels: Sequence[Levels]) -> Cells:
         empty = np.full(raw.shape, np.nan)
         return Cells(empty, empty, empty, empty, empty)
     variance = _pooled_variance(error, n, known)[known] / n[known]
+    if not variance.all():  # every cell's answers are all the same: nothing to shrink
+        own, nothing = _placed(raw[known], known), _placed(np.zeros(int(known.sum())), known)
+        return Cells(own, nothing, own, own, nothing + 1)
     design = _effects(known)
     spread = _paule_mandel(raw[known], variance, design)
     expected, of_expected = _fitted(raw[known], variance + spread, design)
-    kept = spread / (spread + variance) if variance.all() else np.ones(len(variance))
+    kept = spread / (spread + variance)
     value = expected + kept * (raw[known] - expected)
     deviation = np.sqrt(kept * variance + (1 - kept) ** 2 * of_expected)
     parts = (value, deviation, value - WIDENED * Z * deviation, value + WIDENED * Z * deviation, kept)
@@ -102,7 +105,7 @@ def _effects(known: Bools) -> Floats:
 
 def _fitted(values: Floats, variance: Floats, design: Floats) -> tuple[Floats, Floats]:
     """Return the weighted least-squares fit and its variance, for each value."""
-    weights = 1 / np.maximum(variance, np.finfo(float).tiny)
+    weights = 1 / variance
     inverse = np.linalg.pinv((design * weights[:, None]).T @ design, hermitian=True)
     fitted: Floats = design @ (inverse @ (design.T @ (weights * values)))
     return fitted, np.einsum("ij,jk,ik->i", design, inverse, design)
@@ -111,7 +114,7 @@ def _fitted(values: Floats, variance: Floats, design: Floats) -> tuple[Floats, F
 def _paule_mandel(values: Floats, variance: Floats, design: Floats) -> float:
     """Return the variance between cells at which the weighted squared residuals equal their degrees of freedom, 0 where none does."""
     freedom = len(values) - int(np.linalg.matrix_rank(design))
-    if freedom < 1 or not variance.all():
+    if freedom < 1:
         return 0.0
 
     def excess(spread: float) -> float:

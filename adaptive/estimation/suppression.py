@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adaptive.arrays import Bools, Floats, Ints
-from adaptive.estimation.figures import FEWEST_PEOPLE
+from adaptive.estimation.figures import FEWEST_PEOPLE, Figure
 
 DETERMINED = 1e-9
 """Largest freedom of a cell that counts as none."""
@@ -75,6 +75,21 @@ def suppress(hidden: Bools, people: Ints, margins: Sequence[int]) -> Bools:
         if not helps.any():
             return protected.reshape(hidden.shape)
         protected[np.where(helps, cost, np.inf).argmin()] = True
+
+
+def suppress_figures(table: Sequence[Sequence[Figure]], margins: Sequence[int]) -> list[list[Figure]]:
+    """Return a table of figures where those are hidden too that would give a hidden one away. `margins`: see `suppress`.
+
+    Rows and columns are those of the report, totals last. Raises ValueError where the rows differ in length.
+    """
+    if len({len(row) for row in table}) != 1:
+        raise ValueError("table: must have rows of one length")
+    hidden = np.array([[figure.state == "too_few" for figure in row] for row in table])
+    found = suppress(hidden, np.array([[figure.people for figure in row] for row in table]), margins)
+    return [
+        [figure.hidden() if gone else figure for figure, gone in zip(row, gones, strict=True)]
+        for row, gones in zip(table, found, strict=True)
+    ]
 
 
 def _costs(people: Ints, margins: Sequence[int]) -> Floats:

@@ -102,13 +102,8 @@ class Measure:
         return _hidden(estimate(total), [not may for may in self.allowed(query)])
 
 
-def hide(figure: Figure) -> Figure:
-    """Return a figure without its value."""
-    return replace(figure, value=None, low=None, high=None, state="too_few")
-
-
 def _hidden(figures: Sequence[Figure], secret: Iterable[bool]) -> list[Figure]:
-    return [hide(figure) if hidden else figure for figure, hidden in zip(figures, secret, strict=True)]
+    return [figure.hidden() if is_secret else figure for figure, is_secret in zip(figures, secret, strict=True)]
 
 
 def answered_in(moments: Moments) -> float:

@@ -118,6 +118,7 @@ def test_cells_without_answers_stay_empty():
     assert np.argwhere(np.isnan(cells.value)).tolist() == [[0, 1]]
     assert np.isnan(shrink([mean_levels(ScoreSums.none(3))]).value).all()
     assert shrink([nps_levels(certain([10] * 20))]).value[0, 0] == pytest.approx(100)
+    assert shrink([mean_levels(certain([7] * 20)), mean_levels(certain([5] * 20))]).value.tolist() == [[7, 5]]
     with pytest.raises(ValueError, match=r"^levels: "):
         shrink([])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adaptive.estimation.estimate import bch_weights, confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
-from adaptive.estimation.figures import t_interval
+from adaptive.estimation.figures import beta_interval, t_interval
 from adaptive.estimation.moments import Moments
 from adaptive.estimation.ratio import MAX_GAIN, MIN_PROBES, estimate_ratio, form_of, kish, strata_of
 from tests.adaptive.estimation.bases import PERSONAS, a_base
@@ -58,6 +58,71 @@ def test_the_variance_is_that_of_the_linearised_sample():
 
     people = r.sum() ** 2 / (r**2).sum()
     assert ratio.variance == pytest.approx(variance * (1 + 2 / people), rel=2e-3)  # the rate in it is that of the step before
+
+
+def test_the_variance_of_weighted_contacts_is_that_of_their_weighted_residuals():
+    """Hájek, term by term, where everybody answered: Σ w² (u - mean u)² / (Σ w)² · n/(n - 1), with the mean weighted by w."""
+    base, rng = a_base(4, contacts=200, respondents=200), np.random.default_rng(1)
+    w = rng.uniform(1, 9, 200)
+    strata, _ = strata_of(Moments.of(base.attributed, base.answered, base.rows, base.outcome, weights=w))
+    own = np.eye(3)[1]
+    ratio = estimate_ratio(strata, form_of(own, own, "outcome"), form_of(own, own, "denominator"), 100)
+
+    total = base.attributed[base.rows].sum(axis=1) * base.outcome[base.rows]  # a form whose mean is far from 0
+    about_mean = total - np.average(total, weights=w)
+    form = np.repeat([0.0, 1.0, 0.0], [6, 3, 3])
+    assert strata[0].covariance(form[None])[0, 0] == pytest.approx(np.sum(w**2 * about_mean**2) / w.sum() ** 2 * 200 / 199)
+    r, y = base.answered[:, 1], base.outcome[base.rows]
+    assert ratio.value == pytest.approx(np.sum(w * r * y) / np.sum(w * r))
+    u = r * (y - ratio.value)
+    u -= np.average(u, weights=w)
+    bottom = np.average(r, weights=w)
+    assert ratio.plain_variance == pytest.approx(np.sum(w**2 * u**2) / w.sum() ** 2 * 200 / 199 / bottom**2)
+
+
+def test_attributes_that_tell_nothing_are_not_used():
+    """Where λ would cost more than it saves it is 0, so that no interval is wider for having attributes."""
+    weights = []
+    for seed in range(20):
+        base = a_base(seed, respondents=60)
+        noise = replace(base, attributed=np.random.default_rng(seed).permutation(base.attributed))
+        ratio = ratio_of(noise, 0)
+        assert ratio.variance <= ratio.plain_variance
+        weights.append(ratio.weight)
+
+    assert 0 < np.mean(np.array(weights) == 0) < 1
+
+
+def test_the_weight_of_a_mean_is_judged_by_the_people_who_make_it():
+    """With three spenders λ is known from three people, not from all who spent nothing."""
+    base = a_base(7, respondents=200, answers=6.0)
+    saver = np.flatnonzero(base.answered.argmax(axis=1) == 2)
+    spent = np.zeros(3000)
+    spent[base.rows[saver[:3]]] = 90.0
+    spent[np.setdiff1d(np.arange(3000), base.rows)[:60]] = 90.0
+    moments = replace(base, outcome=spent).moments()
+    strata, _ = strata_of(moments)
+    own = np.eye(3)[2]
+    top, bottom = form_of(own, own, "outcome"), form_of(own, own, "denominator")
+
+    gain = estimate_ratio(strata, top, bottom, people=3).gain
+    assert gain < estimate_ratio(strata, top, bottom, people=60).gain
+    assert estimate_means(moments, PERSONAS)[2].n_eff == pytest.approx(gain * kish(strata, bottom))
+
+
+def test_several_visits_of_a_contact_narrow_the_interval():
+    """Its width is near that of the linearised variance, and less than that of as many people with one visit each."""
+    widths, one_each, linear = [], [], []
+    for seed in range(20):
+        base = a_base(seed, respondents=300, visits=True, answers=6.0)
+        figure, ratio = estimate_rates(base.moments(), PERSONAS)[2], ratio_of(base, 2)
+        low, high = beta_interval(figure.value, figure.n_eff)
+        widths.append(figure.high - figure.low)
+        one_each.append(high - low)
+        linear.append(2 * 1.96 * np.sqrt(ratio.variance))
+
+    assert np.mean(widths) < 0.85 * np.mean(one_each)
+    assert np.mean(linear) < np.mean(widths) < 1.15 * np.mean(linear)
 
 
 @pytest.mark.filterwarnings("ignore:invalid escape sequence")

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from adaptive.estimation.findings import benjamini_hochberg, differences, find
 from adaptive.estimation.moments import Moments
+from adaptive.estimation.ratio import estimate_ratio, form_of, kish, strata_of
 from tests.adaptive.estimation.bases import PERSONAS, a_base
 
 
@@ -30,16 +32,36 @@ def shuffled(base, rng):
 
 
 def test_shuffled_beliefs_find_something_in_few_reports():
-    """Of 300 reports of four outcomes at most 5 % find anything."""
+    """Of 300 reports of four outcomes, rare ones and skewed values among them, at most 5 % find anything."""
     found = 0
     for seed in range(300):
         rng = np.random.default_rng(1000 + seed)
-        base = shuffled(a_base(seed, contacts=1500, respondents=150), rng)
-        outcomes = [base.outcome, *(rng.binomial(1, rate, 1500).astype(float) for rate in (0.1, 0.3, 0.5))]
-        report = [differences(replace(base, outcome=outcome).moments(), PERSONAS) for outcome in outcomes]
+        base = shuffled(a_base(seed, contacts=1500, respondents=300, answers=4.0), rng)
+        rare, seldom = (rng.binomial(1, rate, 1500).astype(float) for rate in (0.05, 0.1))
+        outcomes = [(rare, True), (seldom, True), (base.outcome, True), (seldom * np.exp(rng.normal(0, 1, 1500)), False)]
+        report = [differences(replace(base, outcome=outcome).moments(), PERSONAS, is_rate=is_rate) for outcome, is_rate in outcomes]
         found += any(find(report))
 
     assert found <= 0.05 * 300
+
+
+def test_the_interval_is_that_of_the_linearised_difference():
+    """Term by term: e = (r - λ p)(y - rate)/people of the persona, less the same of the others, of which λ is that of each."""
+    base = a_base(3, answers=4.0)
+    difference = differences(base.moments(), PERSONAS)[0]
+    strata, _ = strata_of(base.moments())
+    rows, N, n = base.rows, 3000, 300
+    u, e, people = np.zeros(n), np.zeros(n), []
+    for sign, labels in ((1, np.eye(3)[0]), (-1, 1 - np.eye(3)[0])):
+        bottom = form_of(labels, labels, "denominator")
+        people.append(kish(strata, bottom))
+        ratio = estimate_ratio(strata, form_of(labels, labels, "outcome"), bottom, people[-1])
+        r, p, residual = base.answered @ labels, base.attributed[rows] @ labels, base.outcome[rows] - ratio.value
+        u += sign * r * residual / ratio.base
+        e += sign * (r - ratio.weight * p) * residual / ratio.base
+    error = np.sqrt((e.var(ddof=1) / n * (1 - n / N) + u.var(ddof=1) / N) * (1 + 2 / min(people)))
+
+    assert difference.high - difference.low == pytest.approx(2 * stdtrit(min(people) - 1, 0.975) * error)
 
 
 def test_true_differences_are_found():
@@ -70,6 +92,8 @@ def test_what_is_hidden_is_no_finding():
 
     assert [difference.persona for difference in differences(moments, PERSONAS)] == ["saver"]
     assert [difference.persona for difference in differences(moments, PERSONAS, is_rate=False)] == ["family", "saver"]
+    for seldom in (np.arange(90) % 10 == 0, np.arange(90) % 10 != 0):  # 4 of the 40 people of a persona have it, or have it not
+        assert differences(Moments.of(beliefs, beliefs, range(90), seldom.astype(float)), PERSONAS) == ()
     assert find([]) == []
     assert find([[], []]) == [[], []]
     with pytest.raises(ValueError, match=r"^personas: "):

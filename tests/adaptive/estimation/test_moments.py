@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adaptive.estimation.estimate import estimate_means, estimate_rates, estimate_shares
+from adaptive.estimation.findings import differences
 from adaptive.estimation.moments import Moments
 from tests.adaptive.estimation.bases import PERSONAS, a_base
 
@@ -60,6 +63,7 @@ HALF = np.full((4, 2), 0.5)
         ("who", [0.0, 1.0]),
         ("outcome", np.zeros(3)),
         ("outcome", np.full(4, np.inf)),
+        ("outcome", np.full(4, 1e13)),
         ("denominator", np.full(4, np.nan)),
         ("denominator", [1, 1, 1, -1]),
         ("denominator", [0, 1, 1, 1]),
@@ -89,3 +93,33 @@ def test_empty_bases_and_other_personas_are_refused():
         estimate_rates(nobody, ("a", "b", "c"))
     with pytest.raises(ValueError, match=r"^other: "):
         nobody + Moments.none(3)
+
+
+@given(st.data())
+def test_any_contacts_have_figures_or_none(data):
+    """However few or strange the contacts: no warning, no error, low <= value <= high, and rates and shares from 0 to 1."""
+    N, K = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 3))
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    n = data.draw(st.integers(1, N))
+    sharp = data.draw(st.sampled_from([0.05, 1.0, 100.0]))
+    denominator = rng.integers(0, 3, N) * data.draw(st.sampled_from([0, 1, 1e11]))
+    outcome = np.where(rng.random(N) < data.draw(st.sampled_from([0, 0.5])), np.nan, rng.integers(0, denominator.clip(0, 5) + 1, N))
+    moments = Moments.of(
+        rng.dirichlet(np.full(K, sharp), N),
+        rng.dirichlet(np.full(K, sharp), n),
+        rng.choice(N, n, replace=False),
+        outcome,
+        denominator,
+        probed=rng.random(n) < data.draw(st.sampled_from([0, 0.9])),
+        weights=rng.choice([1e-3, 1.0, 1e6], n) if data.draw(st.booleans()) else None,
+        reachable=rng.random(N) < 0.8,
+    )
+    names = PERSONAS[:K]
+
+    for estimate in (estimate_rates, estimate_means, estimate_shares):
+        for figure in estimate(moments, names):
+            assert (figure.value is None) == (figure.state == "too_few")
+            if figure.value is not None:
+                assert figure.low <= figure.value <= figure.high
+                assert estimate is estimate_means or (figure.low >= 0 and figure.high <= 1)
+    differences(moments, names)

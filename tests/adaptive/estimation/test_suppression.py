@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive.estimation.figures import FEWEST_PEOPLE
-from adaptive.estimation.suppression import suppress
+from adaptive.estimation.figures import FEWEST_PEOPLE, figure_of
+from adaptive.estimation.suppression import suppress, suppress_figures
 
 
 def with_totals(cells, margins):
@@ -60,6 +60,23 @@ def test_two_small_cells_that_are_few_together_take_a_third():
 def test_a_total_that_is_its_only_cell_is_hidden_with_it():
     """With one persona the total is the cell."""
     assert suppress(np.array([True, False]), np.array([3, 3]), (0,)).tolist() == [True, True]
+
+
+def test_figures_that_would_give_a_hidden_one_away_are_hidden():
+    """A report of two personas and their total at two channels: where one persona has too few people, so has the other."""
+
+    def figure(people):
+        return figure_of("driver", 0.4, 0.3, 0.5, float(people), people, "respondents")
+
+    table = [[figure(people) for people in row] for row in with_totals(np.array([[30, 5], [40, 50]]), (0,))]
+
+    found = suppress_figures(table, (0,))
+
+    assert [[shown.state for shown in row] for row in found] == [["shown", "too_few"], ["shown", "too_few"], ["shown", "shown"]]
+    assert found[0][0] == table[0][0]
+    assert (found[1][1].value, found[1][1].low, found[1][1].people) == (None, None, 50)
+    with pytest.raises(ValueError, match=r"^table: "):
+        suppress_figures([[figure(30)], []], (0,))
 
 
 @given(st.data())

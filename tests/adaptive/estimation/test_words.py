@@ -83,8 +83,9 @@ def test_a_term_needs_eleven_people():
     authors = list(range(120))
 
     def found(writers):
+        """Return the terms of the first persona, where so many of its authors write of a tap, and one of the other's."""
         fine = " ".join(VOCABULARY[:30])
-        texts = [f"{fine}. Broken tap" if author < writers else fine for author in authors]
+        texts = [f"{fine}. Broken tap" if author < writers or author == 100 else fine for author in authors]
         return [irritant.term for irritant in irritants(texts, about, authors, ("a", "b")) if irritant.persona == "a"]
 
     assert "broken" in found(FEWEST_PEOPLE)

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 from sqlmodel import Session, insert, select
 
-from adaptive.estimation.moments import Moments
 from benchmarks.intake import SHIPPED, database
 from benchmarks.load import a_bank, prepare
 from question_bank.files.load import read_bank
@@ -161,9 +160,7 @@ def _difference(store: Store, banks: Banks) -> float:
     with store.reading() as session:
         snapshot, (compiled, _) = read_snapshot(session, banks, BANK, "purchase"), banks.latest(session, BANK)
         events = session.exec(select(ContactEvent.contact_id, ContactEvent.name, ContactEvent.path, ContactEvent.at)).all()
-    total = Moments.none(4)
-    for moments in snapshot.cells["journey/purchase", "rate/0/2"].values():
-        total = total + moments
+    total = snapshot.wholes["journey/purchase", "rate/0/2"]
     people = [(member.id, member.seen_without(EVERYTHING)) for members in read_members(store, compiled) for member in members]
     beliefs: dict[str, Any] = {"contact_id": [key for key, _ in people], "p": [person.attributed.tolist() for _, person in people]}
     beliefs["r"] = [None if person.answered is None else person.answered.tolist() for _, person in people]

@@ -4,7 +4,7 @@ A contact is one row of a cell, whatever it did there. Rows wait in lists until 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -82,25 +82,56 @@ class Cell:
 
 @dataclass
 class Cells:
-    """The cells of a bank with K `personas`, and the values whose medians are wanted."""
+    """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
+
+    `crowds` has, (5, K), the people behind each cell (`disclosure.Crowd`). A contact counts once in each measure, in its first week there:
+    weeks may then be joined without counting anybody twice.
+    """
 
     personas: int
     cells: defaultdict[Place, Cell] = field(default_factory=lambda: defaultdict(Cell))
     values: defaultdict[Place, list[Floats]] = field(default_factory=lambda: defaultdict(list))
+    crowds: dict[Place, Floats] = field(default_factory=dict)
     currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
     texts: defaultdict[str, list[tuple[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
     written: Counter[str] = field(default_factory=Counter)
     draws: np.random.Generator = field(default_factory=lambda: np.random.default_rng(1))
 
     def add(self, person: Person, amounts: Mapping[Place, tuple[float, float]]) -> None:
-        """Add a contact's outcome and denominator in each place."""
+        """Add everything of a contact: its outcome and denominator in each place, and in all weeks together."""
+        by_measure: dict[Place, list[Place]] = {}
         for place, (outcome, denominator) in amounts.items():
             self.cells[place].add(person, outcome, denominator)
+            by_measure.setdefault(Place(place.subject, place.measure), []).append(place)
+        for whole, places in by_measure.items():
+            outcome, denominator = (sum(amounts[place][part] for place in places) for part in (0, 1))
+            if whole not in amounts:
+                self.cells[whole].add(person, outcome, denominator)
+            self._count(min(places), person, outcome, denominator)
 
-    def add_value(self, place: Place, person: Person, value: float) -> None:
-        """Keep a value of a respondent."""
-        if person.answered is not None:
-            self.values[place].append(np.concatenate([[value, person.weight], person.answered]).astype("<f4"))
+    def add_values(self, person: Person, values: Mapping[Place, Sequence[float]]) -> None:
+        """Keep all values of a respondent."""
+        if person.answered is None:
+            return
+        first: dict[Place, Place] = {}
+        for place, kept in values.items():
+            row = np.concatenate([[0.0, person.weight], person.answered])
+            for value in kept:
+                row[0] = value
+                self.values[place].append(row.astype("<f4"))
+            whole = Place(place.subject, place.measure)
+            first[whole] = min(first.get(whole, place), place)
+        for place in first.values():
+            self._count(place, person, 1.0, 1.0)
+
+    def _count(self, place: Place, person: Person, outcome: float, denominator: float) -> None:
+        crowd = self.crowds.setdefault(place, np.zeros((5, self.personas)))
+        if person.answered is None:
+            return
+        top, weights = int(person.answered.argmax()), person.weight * person.answered
+        crowd[:3, top] += (1.0, outcome != 0, outcome >= denominator)
+        crowd[3] += weights
+        crowd[4] += weights**2
 
     def add_text(self, question: str, text: str, person: Person) -> None:
         """Keep a text of somebody whose other answers say who it is; of very many, a random part."""
@@ -114,17 +145,21 @@ class Cells:
             kept[place] = (text, person.answered)
 
     def packed(self) -> Iterator[tuple[Place, bytes]]:
-        """Yield what each cell is stored as. Channels with few people are joined."""
+        """Yield what each cell is stored as: its crowd, and its sums or values. Channels with few people are joined."""
         named = self._channels()
         sums: dict[Place, Moments] = {}
+        values: defaultdict[Place, list[Floats]] = defaultdict(list)
+        crowds: defaultdict[Place, Floats] = defaultdict(lambda: np.zeros((5, self.personas)))
         for place, cell in self.cells.items():
             joined, moments = replace(place, channel=named[place.channel]), cell.moments(self.personas)
             sums[joined] = sums[joined] + moments if joined in sums else moments
-        values: defaultdict[Place, list[Floats]] = defaultdict(list)
         for place, kept in self.values.items():
             values[replace(place, channel=named[place.channel])] += kept
-        yield from ((place, moments.to_bytes()) for place, moments in sums.items())
-        yield from ((place, np.concatenate(kept).tobytes()) for place, kept in values.items())
+        for place, crowd in self.crowds.items():
+            crowds[replace(place, channel=named[place.channel])] += crowd
+        contents = {**{place: moments.to_bytes() for place, moments in sums.items()}}
+        contents |= {place: np.concatenate(kept).tobytes() for place, kept in values.items()}
+        yield from ((place, crowds[place].astype("<f8").tobytes() + content) for place, content in contents.items())
 
     def _channels(self) -> dict[str, str]:
         """Return the name under which each channel is listed."""
@@ -137,6 +172,12 @@ class Cells:
         total = sum(sizes.values())
         named = {channel: channel if size >= LISTED_FROM * total else OTHER for channel, size in sizes.items()}
         return {**dict.fromkeys((place.channel for place in self.values), OTHER), **named, NO_CHANNEL: NO_CHANNEL}
+
+
+def crowd_from(content: bytes, personas: int) -> tuple[Floats, bytes]:
+    """Return the (5, K) crowd of a cell, and the rest of its content."""
+    size = 5 * personas * 8
+    return np.frombuffer(content[:size], "<f8").reshape(5, personas), content[size:]
 
 
 def values_from(content: bytes, personas: int) -> Floats:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, or_, select
 
 from adaptive.estimation.barometer import ScoreSums, estimate_mean_scores, estimate_nps
 from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
-from adaptive.estimation.figures import Figure
+from adaptive.estimation.figures import Figure, figure_of
 from adaptive.estimation.findings import differences, find
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
@@ -21,7 +21,7 @@ from adaptive.estimation.suppression import suppress
 from question_bank.definitions import Bank
 from question_bank.journeys import Barometer, Journey
 from survey_service.errors import Invalid, NotFound
-from survey_service.figures.cells import NO_CHANNEL, NO_WEEK, Cells, monday_of, values_from
+from survey_service.figures.cells import NO_CHANNEL, NO_WEEK, Cells, crowd_from, monday_of, values_from
 from survey_service.figures.disclosure import Crowd, blocks_of
 from survey_service.figures.measures import BASE, SHARES, subject_of
 from survey_service.store.banks import Banks
@@ -38,6 +38,11 @@ class KpiQuery:
     first: date | None = None
     last: date | None = None
     channel: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about all weeks and channels."""
+        return self.first is None and self.last is None and self.channel is None
 
     @property
     def after(self) -> str | None:
@@ -68,14 +73,21 @@ def check_journey(bank: Bank, journey: str | None) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """What is known of one measure by week and channel: `Moments`, or rows of values of respondents."""
+    """What is known of one measure by week and channel: `Moments`, or rows of values of respondents, and the people behind them.
+
+    `whole` are the moments of all weeks and channels, where a contact is one row however often it came.
+    """
 
     personas: Sequence[str]
     cells: Mapping[tuple[str, str], Any]
+    crowds: Mapping[tuple[str, str], Crowd]
+    whole: Moments | None = None
     is_rate: bool = False
 
     def chosen(self, query: KpiQuery) -> list[Any]:
         """Return the cells that a query is about."""
+        if self.whole is not None and query.is_whole:
+            return [self.whole]
         first = "" if query.first is None else query.first.isoformat()
         return [
             content
@@ -85,21 +97,43 @@ class Measure:
 
     def allowed(self, query: KpiQuery) -> list[bool]:
         """Return for which personas the figure of a query may be shown."""
-        crowds = {key: crowd_of(content) for key, content in self.cells.items()}
-        weeks = sorted({week for week, _ in crowds})
+        weeks = sorted({week for week, _ in self.crowds})
         first = None if query.first is None or not weeks or query.first.isoformat() <= weeks[0] else query.first.isoformat()
         after = None if query.after is None or not weeks or query.after > weeks[-1] else query.after
         return [
-            blocks_of(crowds, persona, is_rate=self.is_rate).allow(first, after, query.channel) for persona in range(len(self.personas))
+            blocks_of(self.crowds, persona, is_rate=self.is_rate).allow(first, after, query.channel)
+            for persona in range(len(self.personas))
         ]
 
     def figures(self, query: KpiQuery, estimate: Callable[[Any], Sequence[Figure]]) -> list[Figure]:
         """Return the figure of each persona, hidden where it must not be shown."""
-        chosen = self.chosen(query)
-        total = None if not chosen else np.concatenate(chosen) if isinstance(chosen[0], np.ndarray) else reduce(add, chosen)
+        total = _sum(self.chosen(query))
         if total is None or (isinstance(total, Moments) and not answered_in(total)):
             return [Figure(persona, None, None, None, 0.0, 0, "too_few", "respondents") for persona in self.personas]
-        return _hidden(estimate(total), [not may for may in self.allowed(query)])
+        found = list(estimate(total))
+        if self.whole is not None and not query.is_whole:
+            separate = reduce(add, self.cells.values())
+            found = [_widened(*three) for three in zip(found, estimate(self.whole), estimate(separate), strict=True)]
+        return _hidden(found, [not may for may in self.allowed(query)])
+
+
+def _sum(parts: Sequence[Any]) -> Any:
+    """Return moments added up, or values joined; None for none."""
+    return None if not parts else np.concatenate(parts) if isinstance(parts[0], np.ndarray) else reduce(add, parts)
+
+
+def _widened(figure: Figure, whole: Figure, separate: Figure) -> Figure:
+    """Return the figure of some weeks with the interval that it has because the weeks of one contact resemble one another.
+
+    The sums of weeks take them for different contacts. By how much that narrows the interval is seen where all weeks are added up
+    (the design effect: Kish, 1965).
+    """
+    widths = [item.high - item.low for item in (whole, separate) if item.low is not None and item.high is not None]
+    if figure.value is None or figure.low is None or figure.high is None or len(widths) < 2 or widths[1] <= 0:
+        return figure
+    effect = max(widths[0] / widths[1], 1.0)
+    low, high = (figure.value + (end - figure.value) * effect for end in (figure.low, figure.high))
+    return figure_of(figure.persona, figure.value, low, high, figure.n_eff / effect**2, figure.people, figure.population)
 
 
 def _hidden(figures: Sequence[Figure], secret: Iterable[bool]) -> list[Figure]:
@@ -111,17 +145,6 @@ def answered_in(moments: Moments) -> float:
     return moments.respondents.contacts + moments.probes.contacts
 
 
-def crowd_of(content: Any) -> Crowd:
-    """Return the people behind a cell."""
-    if isinstance(content, Moments):
-        labelled, K = content.respondents + content.probes, content.personas
-        squares = np.diag(labelled.products)[K : 2 * K]
-        return Crowd(labelled.top, labelled.top_some, labelled.top_all, labelled.total[K : 2 * K], squares)
-    weights, beliefs = content[:, 1:2], _normalised(content[:, 2:])
-    top = np.bincount(beliefs.argmax(axis=1), minlength=beliefs.shape[1]).astype(np.float64)
-    return Crowd(top, top, top, (weights * beliefs).sum(axis=0), ((weights * beliefs) ** 2).sum(axis=0))
-
-
 @dataclass
 class Snapshot:
     """The stored sums of a bank."""
@@ -129,18 +152,21 @@ class Snapshot:
     row: FigureSnapshot
     bank: Bank
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = field(default_factory=lambda: defaultdict(dict))
+    crowds: dict[tuple[str, str], dict[tuple[str, str], Crowd]] = field(default_factory=lambda: defaultdict(dict))
+    wholes: dict[tuple[str, str], Moments] = field(default_factory=dict)
 
     @property
     def personas(self) -> list[str]:
         return self.row.personas
 
     def measure(self, subject: str, measure: str, *, is_rate: bool = False) -> Measure:
-        return Measure(self.personas, self.cells.get((subject, measure), {}), is_rate)
+        key = subject, measure
+        return Measure(self.personas, self.cells.get(key, {}), self.crowds.get(key, {}), self.wholes.get(key), is_rate)
 
     @property
     def everyone(self) -> Moments | None:
         """The sums over all contacts, None before the first snapshot and where nobody has answered."""
-        total = self.cells.get((BASE, SHARES), {}).get((NO_WEEK, NO_CHANNEL))
+        total = self.wholes.get((BASE, SHARES))
         return total if total is not None and answered_in(total) else None
 
     def channels(self) -> list[str]:
@@ -149,7 +175,7 @@ class Snapshot:
 
     def weeks(self) -> list[str]:
         """Return the Mondays of the weeks that there are figures of."""
-        return sorted({week for cells in self.cells.values() for week, _ in cells} - {NO_WEEK})
+        return sorted({week for cells in self.cells.values() for week, _ in cells})
 
 
 def read_snapshot(session: Session, banks: Banks, bank: str, journey: str | None = None) -> Snapshot:
@@ -177,9 +203,15 @@ def snapshot_of(row: FigureSnapshot, bank: Bank, cells: Cells) -> Snapshot:
     return snapshot
 
 
-def _take(snapshot: Snapshot, subject: str, measure: str, key: tuple[str, str], content: bytes) -> None:
+def _take(snapshot: Snapshot, subject: str, measure: str, key: tuple[str, str], stored: bytes) -> None:
+    K = len(snapshot.personas)
+    crowd, content = crowd_from(stored, K)
+    if key == (NO_WEEK, NO_CHANNEL):
+        snapshot.wholes[subject, measure] = Moments.from_bytes(content)
+        return
     has_values = measure.startswith(("days/", "score"))
-    snapshot.cells[subject, measure][key] = values_from(content, len(snapshot.personas)) if has_values else Moments.from_bytes(content)
+    snapshot.cells[subject, measure][key] = values_from(content, K) if has_values else Moments.from_bytes(content)
+    snapshot.crowds[subject, measure][key] = Crowd(*crowd)
 
 
 def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What each contact adds to which figure: shares, visits, leads, quotes, the stages of journeys, and the scores of barometers."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -64,6 +65,7 @@ def _add_journey(cells: Cells, journey: Journey, member: Member, now: datetime) 
     person = member.seen_without(frozenset(question for stage in journey.stages for question in stage.answer))
     subject = subject_of("journey", journey.id)
     amounts: Amounts = {}
+    days: defaultdict[Place, list[float]] = defaultdict(list)
     for entry in entries_of(journey, member.events, now):
         week, channel = week_of(entry.at), entry.channel or WEB
         for first, then in combinations(range(len(journey.stages)), 2):
@@ -74,16 +76,18 @@ def _add_journey(cells: Cells, journey: Journey, member: Member, now: datetime) 
                 place = Place(subject, f"value/{number}", week, channel)
                 _count(amounts, place, value)
                 cells.currencies[place] |= entry.currencies
-        for number, days in enumerate(days_between(entry.reached)):
-            if days is not None:
-                cells.add_value(Place(subject, f"days/{number}", week, channel), person, days)
+        for number, passed in enumerate(days_between(entry.reached)):
+            if passed is not None:
+                days[Place(subject, f"days/{number}", week, channel)].append(passed)
     cells.add(person, amounts)
+    cells.add_values(person, days)
 
 
 def _add_scores(cells: Cells, barometer: Barometer, member: Member) -> None:
     """Add the contact's scores that were given after the moment."""
     moments = [event.at for event in member.events if fits(event, barometer.after)]
+    scores: defaultdict[Place, list[float]] = defaultdict(list)
     for at, score in member.scores.get(barometer.question, ()):
         if any(moment <= at <= moment + MOMENT_DAYS for moment in moments):
-            place = Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)
-            cells.add_value(place, member.seen_without(frozenset([barometer.question])), score)
+            scores[Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)].append(score)
+    cells.add_values(member.seen_without(frozenset([barometer.question])), scores)

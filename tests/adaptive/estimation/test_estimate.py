@@ -1,6 +1,7 @@
 """Rates, means and shares: against their formula, against StepMix, and against the truth of drawn bases."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -334,3 +335,11 @@ def test_skewed_intervals_undo_the_published_transformation(skew):
 
     for end, quantile in ((-low, 2.0452296), (-high, -2.0452296)):
         assert end + skew * (end**2 / 3 + 1 / 6) + skew**2 * end**3 / 27 == pytest.approx(quantile, abs=1e-6)
+
+
+def test_the_example_of_the_page_runs(capsys):
+    """The code of docs/figures.md prints a figure of each persona."""
+    page = (Path(__file__).parents[3] / "docs" / "figures.md").read_text(encoding="utf-8")
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
+
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["Figure(persona='driver'", "Figure(persona='family'"]

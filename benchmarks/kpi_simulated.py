@@ -9,7 +9,7 @@ import numpy as np
 from adaptive.arrays import Floats, Ints
 from adaptive.estimation.barometer import ScoreSums, nps_interval
 from adaptive.estimation.estimate import Figure, estimate_means, estimate_rates, estimate_shares
-from adaptive.estimation.findings import differences, find
+from adaptive.estimation.findings import differences, select_findings
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
 from adaptive.estimation.words import irritants
@@ -184,7 +184,7 @@ def shuffled_reports(reports: int) -> None:
             (other.moments(other.score), False),
             (other.moments(other.value), False),
         ]
-        found += any(find([differences(moments, PERSONAS, is_rate=is_rate) for moments, is_rate in outcomes]))
+        found += any(select_findings([differences(moments, PERSONAS, is_rate=is_rate) for moments, is_rate in outcomes]))
     print(f"reports with a finding, shuffled     {found / reports:8.3f}  <= .05   ({reports} reports)")
 
 

@@ -27,7 +27,7 @@ MIN_DETERMINED = 1e-3
 
 @dataclass(frozen=True)
 class Sample:
-    """Effectively `people` contacts, the mean denominator of `each` of them, at least 1, and the skewness of what they tell together."""
+    """Effectively `people` contacts, the mean denominator of `each` of them, at least 1, and the skewness of their sum."""
 
     people: float
     each: float
@@ -69,7 +69,7 @@ def bch_weights(confusion: Floats) -> Floats | None:
 def estimate_rates(moments: Moments, personas: Sequence[str], confusion: Floats | None = None) -> tuple[Figure, ...]:
     """Return the rate of each persona: the share of contacts with the outcome, or outcomes per denominator, between 0 and 1.
 
-    A rate that all or none of its people have is hidden: it would tell of each of them. `confusion` is that of everybody
+    A rate that all or none of its people have is hidden: it would disclose what each of them did. `confusion` is that of everybody
     (`confusion_of`), where the moments are of a part of them. Raises ValueError where nobody answered or `personas` are not K.
     """
     return _estimate(moments, personas, confusion, _rate_interval, is_rate=True)
@@ -119,9 +119,8 @@ def _estimate(
     each, people = _denominators_of_a_contact(strata), people_of(strata)
     figures = []
     for k, own in enumerate(np.eye(len(personas))):
-        bottom = form_of(own, own, "denominator")
+        top, bottom = form_of(own, own, "outcome"), form_of(own, own, "denominator")
         effective = kish(strata, bottom)
-        top = form_of(own, own, "outcome")
         known = effective if is_rate else min(effective, kish(strata, top))
         plain = estimate_ratio(strata, top, bottom, known)
         sample = Sample(effective, each[k], skewness(strata, k, plain.value))
@@ -147,8 +146,8 @@ def _kept(plain: Ratio, corrected: Ratio) -> float:
 def _rate_interval(ratio: Ratio, sample: Sample) -> tuple[float, float]:
     """Return the Beta interval of a rate.
 
-    Several denominators of a contact tell more than one, but less than those of several contacts: the effective number is then that which a
-    simple random sample of the same variance would have (Korn and Graubard, 1998).
+    Several denominators of a contact carry more information than one, but less than those of several contacts: the effective number is then
+    that which a simple random sample of the same variance would have (Korn and Graubard, 1998).
     """
     people = sample.people
     if not np.isfinite(ratio.value) or people <= 0:

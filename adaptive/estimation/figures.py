@@ -14,7 +14,7 @@ FEWEST_PEOPLE = 11
 """People whose likeliest persona it is that a figure needs."""
 LEVEL = 0.95
 SYMMETRIC = 1e-6
-"""Skewness of a mean that is as good as none."""
+"""Skewness of a mean below which it is ignored."""
 
 State = Literal["shown", "uncertain", "too_few"]
 Population = Literal["everyone", "respondents"]

@@ -1,4 +1,4 @@
-"""Which differences between personas a report may speak of: so few are chance that 5 % of what it says is wrong at most, on average."""
+"""Which differences between personas a report may state: those that keep the false discovery rate at 5 %."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,11 +112,11 @@ def _error_by_chance(strata: Sequence[Stratum], sides: tuple["_Side", "_Side"], 
     return float(np.sqrt(variance)) * min(_error(strata, influence, people) / without, 1.0) if without else 0.0
 
 
-def find(reports: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
-    """Return, for each outcome of a report, the differences that the report may speak of. All outcomes of a report belong in one call."""
+def select_findings(reports: Sequence[Sequence[Difference]]) -> list[list[Difference]]:
+    """Return, for each outcome of a report, the differences that are significant. All outcomes of a report belong in one call."""
     every = [difference for outcome in reports for difference in outcome]
-    told = iter(benjamini_hochberg([difference.p_value for difference in every]))
-    return [[difference for difference in outcome if next(told)] for outcome in reports]
+    significant = iter(benjamini_hochberg([difference.p_value for difference in every]))
+    return [[difference for difference in outcome if next(significant)] for outcome in reports]
 
 
 @dataclass(frozen=True, eq=False)

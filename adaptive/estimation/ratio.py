@@ -19,7 +19,7 @@ from adaptive.estimation.figures import Population
 from adaptive.estimation.moments import LabelledSums, Moments
 
 MIN_PROBES = 20
-"""Answered probes from which they speak for the silent. Fewer count as respondents."""
+"""Answered probes from which the silent are estimated from them. Fewer count as respondents."""
 MAX_GAIN = 4.0
 """By how much the difference estimator may enlarge the effective number of people."""
 
@@ -111,8 +111,8 @@ def estimate_ratio(strata: Sequence[Stratum], top: Floats, bottom: Floats, peopl
     """Return the ratio of two (4K,) linear forms of v, c_r·r + c_p·p, with the λ in [0, 1] that minimises its variance (delta method).
 
     λ is estimated from effectively `people` contacts, which adds 2 / people to the variance: one part because the residuals that it leaves
-    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0. The ratio is NaN
-    where a stratum has one labelled contact.
+    are too small, one because it misses the best λ. Where that costs more than λ saves, λ is 0. The ratio is NaN where only one contact of
+    a stratum answered, or where its denominator is not above 0.
     """
     if any(stratum.labelled.contacts < 2 for stratum in strata):
         return Ratio(float("nan"), np.inf, np.inf, 0.0, float("nan"))

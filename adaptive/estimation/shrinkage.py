@@ -1,4 +1,4 @@
-"""Cells of persona and moment borrow strength from one another, and a change between periods is told where it is none of chance."""
+"""Empirical Bayes for cells of persona and moment, and changes between periods."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class Cells:
 def shrink(levels: Sequence[Levels]) -> Cells:
     """Return the levels of all personas at each of M moments, shrunk by empirical Bayes (Morris, 1983).
 
-    A cell is expected at the sum of an effect of its persona and one of its moment. How far cells stray from it is estimated by the method
-    of Paule and Mandel (1982). The variance of an answer is pooled: from a handful of answers it is hardly known.
+    A cell is expected at the sum of an effect of its persona and one of its moment. The variance of cells around it is estimated as
+    Paule and Mandel (1982) do. The variance of an answer is pooled: from a handful of answers it is hardly known.
     """
     if not levels:
         raise ValueError("levels: must be of one moment at least")
@@ -132,7 +132,7 @@ def _paule_mandel(values: Floats, variance: Floats, design: Floats) -> float:
 
 @dataclass(frozen=True)
 class Trend:
-    """The change of a level between two periods with its 95 % interval; `is_told` where this excludes 0."""
+    """The change of a level between two periods with its 95 % interval; `is_significant` where this excludes 0."""
 
     persona: str
     change: float
@@ -140,7 +140,7 @@ class Trend:
     high: float
 
     @property
-    def is_told(self) -> bool:
+    def is_significant(self) -> bool:
         return self.low > 0 or self.high < 0
 
 

@@ -78,7 +78,7 @@ def suppress(hidden: Bools, people: Ints, margins: Sequence[int]) -> Bools:
 
 
 def suppress_figures(table: Sequence[Sequence[Figure]], margins: Sequence[int]) -> list[list[Figure]]:
-    """Return a table of figures where those are hidden too that would give a hidden one away. `margins`: see `suppress`.
+    """Return a table of figures in which those are hidden too from which a hidden one could be computed. `margins`: see `suppress`.
 
     Rows and columns are those of the report, totals last. Raises ValueError where the rows differ in length.
     """

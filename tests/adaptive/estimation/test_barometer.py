@@ -101,7 +101,7 @@ def test_shrunk_cells_are_nearer_to_the_truth_and_their_intervals_cover():
 
 
 def test_cells_that_differ_much_keep_their_own_level():
-    """Between cells that stray ten times as far as chance, nothing is shrunk away."""
+    """Between cells that deviate ten times as far as chance, nothing is shrunk away."""
     rng = np.random.default_rng(1)
     truth = rng.normal(0, 3, (4, 6))
 
@@ -138,17 +138,17 @@ def test_cells_become_figures_within_the_scale():
         estimate_cells(levels, ("a",))
 
 
-def test_a_trend_is_told_only_where_its_interval_excludes_zero():
-    """Of 1,000 pairs of periods without a change at most 5 % tell one; a change of five errors is told; unknown levels tell nothing."""
+def test_a_trend_is_significant_only_where_its_interval_excludes_zero():
+    """At most 5 % of 1,000 pairs of periods without a change report one; a change of five errors is reported, an unknown one is not."""
     rng = np.random.default_rng(4)
     before, after = (drawn_levels(rng, np.full((1000, 1), 7.0), 40)[0] for _ in range(2))
     names = [str(k) for k in range(1000)]
 
-    assert np.mean([trend.is_told for trend in trends(before, after, names)]) <= 0.05
+    assert np.mean([trend.is_significant for trend in trends(before, after, names)]) <= 0.05
     moved = Levels(before.value + 1.2, after.error, after.n_eff, after.people)
-    assert all(trend.is_told for trend in trends(before, moved, names))
+    assert all(trend.is_significant for trend in trends(before, moved, names))
     nobody = mean_levels(ScoreSums.none(1000))
-    assert not any(trend.is_told for trend in trends(nobody, after, names))
+    assert not any(trend.is_significant for trend in trends(nobody, after, names))
     with pytest.raises(ValueError, match=r"^personas: "):
         trends(before, after, names[:3])
 

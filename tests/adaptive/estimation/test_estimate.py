@@ -1,6 +1,7 @@
 """Rates, means and shares: against their formula, against StepMix, and against the truth of drawn bases."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_the_variance_of_weighted_contacts_is_that_of_their_weighted_residuals()
     assert ratio.plain_variance == pytest.approx(np.sum(w**2 * u**2) / w.sum() ** 2 * 200 / 199 / bottom**2)
 
 
-def test_attributes_that_tell_nothing_are_not_used():
+def test_uninformative_attributes_are_not_used():
     """Where λ would cost more than it saves it is 0, so that no interval is wider for having attributes."""
     weights = []
     for seed in range(20):
@@ -203,7 +204,7 @@ def test_probes_correct_for_who_answers():
 
 
 def test_few_probes_count_as_respondents():
-    """Below `MIN_PROBES` they cannot speak for the silent."""
+    """Below `MIN_PROBES` the silent are not estimated from them."""
     base = a_base(1, probes=MIN_PROBES - 1)
     as_respondents = replace(base, probed=np.zeros(len(base.rows), dtype=bool))
 
@@ -213,7 +214,7 @@ def test_few_probes_count_as_respondents():
     assert figures[0].population == "respondents"
 
 
-def test_contacts_who_cannot_be_reached_are_not_spoken_for_by_probes():
+def test_contacts_who_cannot_be_reached_are_not_estimated_from_probes():
     """With probes, the figures are those of the base without them."""
     base = a_base(2, probes=60)
     silent = np.setdiff1d(np.arange(3000), base.rows)
@@ -277,7 +278,7 @@ def test_states_follow_the_number_of_people():
 
 
 def test_rates_of_all_or_none_are_hidden():
-    """They would tell of every person; a mean of the same numbers is no such statement."""
+    """They would disclose what every person did; means are not hidden."""
     who = np.repeat([0, 1, 2], 30)
     outcomes = np.concatenate([np.zeros(30), np.ones(30), np.arange(30) % 2])
 
@@ -286,7 +287,7 @@ def test_rates_of_all_or_none_are_hidden():
 
 
 def test_the_effective_number_of_people_grows_fourfold_at_most():
-    """However well attributes foretell the answers: with attributes that know everything the gain stops at `MAX_GAIN`."""
+    """With attributes that predict every answer the gain stops at `MAX_GAIN`."""
     base = a_base(5, respondents=100)
     knowing = replace(base, attributed=np.eye(3)[base.who], answered=np.eye(3)[base.who[base.rows]])
     figures = estimate_rates(knowing.moments(), PERSONAS)
@@ -334,3 +335,11 @@ def test_skewed_intervals_undo_the_published_transformation(skew):
 
     for end, quantile in ((-low, 2.0452296), (-high, -2.0452296)):
         assert end + skew * (end**2 / 3 + 1 / 6) + skew**2 * end**3 / 27 == pytest.approx(quantile, abs=1e-6)
+
+
+def test_the_example_of_the_page_runs(capsys):
+    """The code of docs/figures.md prints a figure of each persona."""
+    page = (Path(__file__).parents[3] / "docs" / "figures.md").read_text(encoding="utf-8")
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
+
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == ["Figure(persona='driver'", "Figure(persona='family'"]

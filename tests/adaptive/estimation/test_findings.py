@@ -1,4 +1,4 @@
-"""Findings: differences between personas that a report may speak of."""
+"""Findings: differences between personas that a report may state."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from adaptive.estimation.findings import benjamini_hochberg, differences, find
+from adaptive.estimation.findings import benjamini_hochberg, differences, select_findings
 from adaptive.estimation.moments import Moments
 from adaptive.estimation.ratio import estimate_ratio, form_of, kish, strata_of
 from tests.adaptive.estimation.bases import PERSONAS, a_base
@@ -40,7 +40,7 @@ def test_shuffled_beliefs_find_something_in_few_reports():
         rare, seldom = (rng.binomial(1, rate, 1500).astype(float) for rate in (0.05, 0.1))
         outcomes = [(rare, True), (seldom, True), (base.outcome, True), (seldom * np.exp(rng.normal(0, 1, 1500)), False)]
         report = [differences(replace(base, outcome=outcome).moments(), PERSONAS, is_rate=is_rate) for outcome, is_rate in outcomes]
-        found += any(find(report))
+        found += any(select_findings(report))
 
     assert found <= 0.05 * 300
 
@@ -67,8 +67,8 @@ def test_the_interval_is_that_of_the_linearised_difference():
 def test_true_differences_are_found():
     """Rates of .15, .3 and .6 differ from those of the others: with 300 answers the outer two are always found."""
     for seed in range(20):
-        told = find([differences(a_base(seed).moments(), PERSONAS)])[0]
-        assert {"driver", "saver"} <= {difference.persona for difference in told}
+        found = select_findings([differences(a_base(seed).moments(), PERSONAS)])[0]
+        assert {"driver", "saver"} <= {difference.persona for difference in found}
 
 
 def test_intervals_of_differences_cover():
@@ -84,7 +84,7 @@ def test_intervals_of_differences_cover():
 
 
 def test_what_is_hidden_is_no_finding():
-    """Too few people, or all or none with the outcome: no difference is told."""
+    """Too few people, or all or none with the outcome: no difference is tested."""
     who = np.repeat([0, 1, 2], [10, 40, 40])
     beliefs = np.eye(3)[who]
     outcome = np.where(who == 1, 1.0, np.arange(90) % 2)
@@ -94,7 +94,7 @@ def test_what_is_hidden_is_no_finding():
     assert [difference.persona for difference in differences(moments, PERSONAS, is_rate=False)] == ["family", "saver"]
     for seldom in (np.arange(90) % 10 == 0, np.arange(90) % 10 != 0):  # 4 of the 40 people of a persona have it, or have it not
         assert differences(Moments.of(beliefs, beliefs, range(90), seldom.astype(float)), PERSONAS) == ()
-    assert find([]) == []
-    assert find([[], []]) == [[], []]
+    assert select_findings([]) == []
+    assert select_findings([[], []]) == [[], []]
     with pytest.raises(ValueError, match=r"^personas: "):
         differences(moments, ("a",))

@@ -62,7 +62,7 @@ def test_a_total_that_is_its_only_cell_is_hidden_with_it():
     assert suppress(np.array([True, False]), np.array([3, 3]), (0,)).tolist() == [True, True]
 
 
-def test_figures_that_would_give_a_hidden_one_away_are_hidden():
+def test_figures_from_which_a_hidden_one_could_be_computed_are_hidden():
     """A report of two personas and their total at two channels: where one persona has too few people, so has the other."""
 
     def figure(people):
@@ -101,8 +101,8 @@ def test_no_hidden_cell_can_be_solved_for(data):
         assert not found.any()
 
 
-def test_the_attack_of_this_test_finds_a_lonely_cell():
-    """The attacker above is no fool: an unprotected cell is found."""
+def test_the_attack_of_this_test_finds_an_unprotected_cell():
+    """The attacker above finds a hidden cell that nothing protects."""
     hidden = np.zeros((4, 4), dtype=bool)
     hidden[1, 2] = True
 

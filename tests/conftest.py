@@ -19,6 +19,7 @@ LONG = (
     *("test_chaos.py", "test_schemathesis.py", "test_kill.py", "test_command.py", "test_backup.py", "test_refit.py", "test_fleet.py"),
     *("test_retention.py", "test_rolling.py", "test_robots.py", "test_many_updates.py", "test_recomputed_base.py", "test_fuzz.py"),
     *("test_segment_libraries.py", "test_calibration_benchmark.py", "test_docs.py", "test_restarts.py", "test_failing_crms.py"),
+    *("test_races.py", "test_fit_styles.py", "test_random_sessions.py", "test_many_ids.py", "test_migrations.py"),
     *("test_memory.py", "test_disasters.py"),
 )
 """Slow files, the slowest first: started last, each would keep one processor busy while the others idle."""
@@ -42,7 +43,7 @@ def _markers_of(item: pytest.Item) -> Iterator[str]:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     if fixtures & {"postgres_server", "private_postgres"} or "postgresql" in [value for value in parameters if isinstance(value, str)]:
         yield "postgresql"
-    if "browser" in fixtures:
+    if fixtures & {"browser", "engine"}:
         yield "browser"
     if _starts_programs(item):
         yield "processes"

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, or_, select
 from adaptive.estimation.barometer import ScoreSums, estimate_mean_scores, estimate_nps
 from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
 from adaptive.estimation.figures import Figure, figure_of
-from adaptive.estimation.findings import differences, find
+from adaptive.estimation.findings import differences, select_findings
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
 from adaptive.estimation.suppression import suppress
@@ -334,7 +334,7 @@ def _findings(snapshot: Snapshot, journeys: Sequence[Journey], query: KpiQuery) 
         reports.append([difference for difference in found if difference.persona in shown])
     return [
         {"subject": subject, "measure": measure, **_rounded(asdict(difference))}
-        for (subject, measure), kept in zip(places, find(reports), strict=True)
+        for (subject, measure), kept in zip(places, select_findings(reports), strict=True)
         for difference in kept
     ]
 

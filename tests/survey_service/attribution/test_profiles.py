@@ -59,6 +59,7 @@ def test_a_contact_that_changes_is_scored_again(base):
 def test_the_worker_looks_for_contacts_that_changed(base):
     """It starts its maintenance for them, also for a bank that has no attribution any more, and is done after one look."""
     base.run()
+    base.maintain()
     store, clock = base.service.parts.store, base.service.clock
     assert not pending_work.is_any(store, clock())
     clock.forward(minutes=1)

@@ -70,8 +70,8 @@ def _half(columns: dict[str, list[str]], name: str, personas: int, rng: np.rando
     asked = [at_the_stop(tables, answers, until, given)[1].mean() for given in (None, signals)]
     right = [(at_the_stop(tables, answers, three, given)[0].argmax(axis=1) == reference).mean() for given in (None, signals)]
     held_out = rng.random(len(test)) < 1 / HELD_OUT
-    told, _ = at_the_stop(tables, answers[held_out], until)
-    gain = float(np.log(np.einsum("nk,nk->n", told, attributed[held_out] / tables.persona_prior)).mean())
+    belief, _ = at_the_stop(tables, answers[held_out], until)
+    gain = float(np.log(np.einsum("nk,nk->n", belief, attributed[held_out] / tables.persona_prior)).mean())
     return (*(float(number) for number in (*asked, *right)), gain, float(gain >= WORST_GAIN))
 
 

@@ -27,7 +27,7 @@ class Crowd:
     weight_squared: Floats
 
     def __add__(self, other: "Crowd") -> "Crowd":
-        return Crowd(*(one + two for one, two in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Crowd(*(own + further for own, further in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     @classmethod
     def none(cls, personas: int) -> "Crowd":

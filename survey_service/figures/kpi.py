@@ -278,7 +278,7 @@ def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str,
                 _rates(snapshot, subject, f"rate/{start}/{number}", query, rests_on_answers=on_answers) for start in (0, number - 1)
             )
             # A rate from the first stage is the product of those from stage to stage: where one is hidden, so are those that follow.
-            secret = [was or "too_few" in (one.state, two.state) for was, one, two in zip(secret, first, previous, strict=True)]
+            secret = [was or "too_few" in (total.state, step.state) for was, total, step in zip(secret, first, previous, strict=True)]
             days = _hidden(_days(snapshot, subject, number, query), secret)
             view |= {"from_first": _views(_hidden(first, secret)), "from_previous": _views(_hidden(previous, secret)), "days": _views(days)}
         stages.append({**view, **_value(snapshot, subject, number, query)})

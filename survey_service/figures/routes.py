@@ -71,7 +71,7 @@ class QuestionReportSchema(StrictSchema):
     refuse = fields.Integer()
     left = fields.Integer(metadata={"description": "Sessions that were left at this question"})
     seconds = fields.Float(allow_none=True, metadata={"description": "Mean time that an answer took"})
-    bits = fields.Float(allow_none=True, metadata={"description": "Mean bits that an answer told about the persona"})
+    bits = fields.Float(allow_none=True, metadata={"description": "Mean information that an answer gave about the persona, in bits"})
     bits_per_minute = fields.Float(allow_none=True)
 
 
@@ -94,7 +94,7 @@ class SurveyReportSchema(StrictSchema):
 @blueprint.arguments(ReportQuerySchema, location="query")
 @blueprint.response(200, SurveyReportSchema)
 def read_survey_report(query: ReportQuery, survey: str) -> dict[str, Any]:
-    """Report who was asked, how many answered how much, who is known well enough, and what each question told and cost."""
+    """Report who was asked, how many answered how much, who is known well enough, and what each question gained and cost."""
     with parts().store.reading() as session:
         return survey_report(session, survey, query)
 

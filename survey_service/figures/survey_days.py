@@ -1,7 +1,7 @@
 """Count the sessions of each survey by day, so that a report reads a row a day and not every session.
 
-A day is counted again while it changes: a session ends, an answer comes late, a contact is erased or merged. What each question has told
-is the Kullback-Leibler divergence in bits of the belief after its answer from the belief before, under the bank's prior: its mean is the
+A day is counted again while it changes: a session ends, an answer comes late, a contact is erased or merged. What an answer has
+gained is the Kullback-Leibler divergence in bits of the belief after its answer from the belief before, under the bank's prior: its mean is the
 mutual information between answers and personas, which the choice of questions expects (docs/engine.md).
 """
 
@@ -139,7 +139,7 @@ def _count_session(group: Group, bank: CompiledBank, item: SurveySession, given:
     group.status[item.status] += 1
     group.left += item.abandoned_at is not None or item.left_at is not None
     group.seconds += sum(answer.seconds or 0.0 for answer in current)
-    bits, confidence = _taught(bank, current)
+    bits, confidence = _gains(bank, current)
     threshold = bank.rules[item.survey].stop.confidence if item.survey in bank.rules else None
     group.sure += item.stopped_because == "confidence" or confidence >= (DECIDED_AT if threshold is None else threshold)
     last = {answer.question: answer for answer in current}
@@ -160,8 +160,8 @@ def _counts_of(group: Group, question: str) -> dict[str, float]:
     return group.questions.setdefault(question, dict.fromkeys(names, 0.0))
 
 
-def _taught(bank: CompiledBank, given: Sequence[Answer]) -> tuple[dict[str, float], float]:
-    """Return the bits that each answer has told, in the order in which they were given, and the confidence at the end."""
+def _gains(bank: CompiledBank, given: Sequence[Answer]) -> tuple[dict[str, float], float]:
+    """Return the bits that each answer has gained, in the order in which they were given, and the confidence at the end."""
     order: dict[str, ObservedAnswer] = {}
     for _, observed in interpret(given, bank):
         order[observed.question] = observed
@@ -211,9 +211,9 @@ def _with_few_channels(groups: dict[tuple[int, str, str], Group]) -> list[dict[s
     ]
 
 
-def add(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def add(counts: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Return the sum of two nested dicts of counts."""
-    total = dict(one)
+    total = dict(counts)
     for key, value in other.items():
         total[key] = value if key not in total else add(total[key], value) if isinstance(value, dict) else total[key] + value
     return total

@@ -1,4 +1,4 @@
-"""The report of a survey: who was asked, who answered how much, who is known well enough, and what each question told and cost."""
+"""The report of a survey: who was asked, who answered how much, who is known well enough, and what each question gained and cost."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The charts of a report as inline SVG, drawn by the macros of `templates/charts.html`; this module computes where everything stands.
+"""The charts of a report as inline SVG, drawn by the macros of `templates/charts.html`; this module computes their coordinates.
 
 A chart is `WIDTH` units wide, about the width of a phone in pixels, so that its text stays readable there. Its colours are those of the
 page, which has a light and a dark theme.

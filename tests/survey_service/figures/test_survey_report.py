@@ -56,7 +56,7 @@ def test_the_funnel_counts_sessions_by_their_answers(service, counted):
     assert (of_app["eligible"], of_app["answered"]) == (1, report["funnel"]["answered"])
 
 
-def test_what_a_question_told_is_the_divergence_of_the_beliefs(service, counted):
+def test_the_information_of_an_answer_is_the_divergence_of_the_beliefs(service, counted):
     """Bits and seconds of a question are those of its answers; a question that was left open counts as left."""
     respondent = service.start()
     respondent.answer("owns", "no", seconds=4)

@@ -1,8 +1,8 @@
 """Count the sessions of each survey by day, so that a report reads a row a day and not every session.
 
-A day is counted again while it changes: a session ends, an answer comes late, a contact is erased or merged. What an answer has
-gained is the Kullback-Leibler divergence in bits of the belief after its answer from the belief before, under the bank's prior: its mean is the
-mutual information between answers and personas, which the choice of questions expects (docs/engine.md).
+A day is counted again while it changes: a session ends, an answer comes late, a contact is erased or merged. What an answer has gained is
+the Kullback-Leibler divergence in bits of the belief after it from the belief before it, under the bank's prior: its mean is the mutual
+information between answers and personas, which the choice of questions expects (docs/engine.md).
 """
 
 from collections import Counter, defaultdict

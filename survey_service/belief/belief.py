@@ -161,10 +161,10 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
         answers = [observed for _, observed in evidence.given]
         weighed = log_evidence(bank.evidence(answers), bank.tables)[0]
         items += [_item(answer, observed) for answer, observed in evidence.given]
-        rows += [
-            weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed)
-            for observed in answers
-        ]
+        rows += [weighed[bank.index[observed.question]] for observed in answers]
+        if bank.tables.forest is not None:
+            within = [bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed) for observed in answers]
+            rows = [row + more for row, more in zip(rows, within, strict=True)]
     for signal, row in evidence.sightings:
         last = [event for event in evidence.seen if event.signal == signal][-1]
         items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})

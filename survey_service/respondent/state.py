@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
+import orjson
+from sqlalchemy import BindParameter, Select, Text, and_, bindparam, or_, select
 from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
@@ -26,12 +27,15 @@ from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpr
 from survey_service.belief.priors import prior_of_session
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import unconfirmed_answer_of
+from survey_service.outbox import subscribers
+from survey_service.outbox.events import ExternalName
+from survey_service.outbox.subscribers import Subscriber
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import as_json_list
 from survey_service.store.session import instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import LinkSession
 from survey_service.store.tables.metadata import metadata
-from survey_service.store.tables.webhooks import Endpoint
 
 ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer", "belief", "contact", "survey_session"))
 
@@ -40,13 +44,17 @@ ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer",
 class Log:
     """The current answers of the contact under the bank, and all answers of the session whatever their state, oldest first.
 
-    `claimed` is the option of an unconfirmed email click. `has_subscribers` says whether any endpoint may want messages.
+    `claimed` is the option of an unconfirmed email click. `subscribers` may want messages, which have the contact's `names`.
     """
 
     answers: Sequence[Answer]
     before: PreviousBelief | None
     claimed: str | None
-    has_subscribers: bool
+    subscribers: Sequence[Subscriber]
+    names: Sequence[ExternalName]
+
+
+NOTHING_STORED = Log((), None, None, (), ())
 
 
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
@@ -65,12 +73,15 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 
 
 def log_of(session: Session, row: SurveySession) -> Log:
-    found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
+    connection = session.connection()
+    values = {"session": row.id, "contact": row.contact_id, "bank": row.bank}
+    found = connection.execute(_log(connection.dialect.name), values).all()
     first = found[0]
     before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
     names, width = ANSWER.c.keys(), len(ANSWER.c)
     answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row.id is not None]
-    return Log(answers, before, first.claimed, first.has_subscribers)
+    subscribers = [Subscriber(**endpoint) for endpoint in orjson.loads(first.subscribers or "[]")]
+    return Log(answers, before, first.claimed, subscribers, [ExternalName(**name) for name in orjson.loads(first.names or "[]")])
 
 
 @cache  # building the statement takes longer than running it
@@ -86,15 +97,16 @@ def _exists() -> Select[tuple[str]]:
 
 
 @cache
-def _log() -> Select[*tuple[Any, ...]]:
+def _log(dialect: str) -> Select[*tuple[Any, ...]]:
     contact: BindParameter[str] = bindparam("contact")
     bank: BindParameter[str] = bindparam("bank")
     current = and_(ANSWER.c.contact_id == contact, ANSWER.c.bank == bank, is_current(ANSWER.c))
     claimed = select(col(LinkSession.claimed)).where(col(LinkSession.session_id) == bindparam("session")).scalar_subquery()
     believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, as_type(BELIEF.c.told, Text).label("told")
-    has_subscribers = exists().where(col(Endpoint.state) != "removed")
+    lists = {"subscribers": subscribers.endpoints(), "names": subscribers.names()}
+    published = [as_json_list(dialect, rows).scalar_subquery().label(name) for name, rows in lists.items()]
     return (
-        select(*ANSWER.c, *believed, claimed.label("claimed"), has_subscribers.label("has_subscribers"))
+        select(*ANSWER.c, *believed, claimed.label("claimed"), *published)
         .select_from(CONTACT)
         .outerjoin(BELIEF, and_(BELIEF.c.contact_id == CONTACT.c.id, BELIEF.c.bank == bank))
         .outerjoin(ANSWER, or_(current, ANSWER.c.session_id == bindparam("session")))
@@ -164,8 +176,7 @@ class Interview:
     seen: Sequence[SignalEvent] = ()  # events of the contact that are signals
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it is a draft
     claimed: ObservedAnswer | None = None  # the click in an email, until an act of the person confirms it
-    has_subscribers: bool = True  # whether any endpoint may want messages about the contact
-    log: Log | None = None  # as it was when the act began; None where nothing is stored
+    log: Log = NOTHING_STORED  # as it was when the act began
 
     def status(self, now: datetime) -> str:
         """Return the state of the session now: an open session whose time is over has expired, even if nobody has stored that yet."""
@@ -191,7 +202,7 @@ class Interview:
     @property
     def log_of_session(self) -> list[Answer]:
         """All answers of this session before this act, replaced and withdrawn ones included."""
-        return [] if self.log is None else [answer for answer in self.log.answers if answer.session_id == self.row.id]
+        return [answer for answer in self.log.answers if answer.session_id == self.row.id]
 
     @property
     def settled(self) -> list[Answer]:
@@ -272,7 +283,7 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
     claimed = None if begun else unconfirmed_answer_of(session, bank, row)
     survey = bank.bank.survey_by_id[row.survey]
-    return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log.has_subscribers, log)
+    return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log)
 
 
 def digest(token: str) -> str:

@@ -262,6 +262,13 @@ def _wait_to_write(connection: Any) -> None:
         sleep(LOOK_AGAIN_SECONDS)
 
 
+def plain_connection(session: Session) -> Connection:
+    """Return the connection of a session for plain statements, which see what the unit of work has changed."""
+    if session.new or session.dirty or session.deleted:
+        session.flush()
+    return session.connection()
+
+
 def instance(model: type[Row], values: Mapping[str, Any]) -> Row:
     """Return a `model` with these column values that belongs to no session. `save` writes what is changed in it.
 

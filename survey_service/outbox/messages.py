@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Update, and_, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, Update, and_, bindparam, func, literal_column, or_, select, update
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
@@ -14,7 +13,7 @@ from survey_service.outbox.debounce import SendWindow
 from survey_service.outbox.events import Receiver
 from survey_service.store.bulk import dialect_of, is_one_of, listed, to_list
 from survey_service.store.faults import FAULT, wait_after
-from survey_service.store.session import plain_connection, save
+from survey_service.store.session import Prepared, inserted, save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.metadata import metadata
@@ -34,11 +33,13 @@ IDENTITY_WAIT = timedelta(days=1)
 """How often such a message is looked at where nothing has said that the contact got an id."""
 
 DELIVERY, ENDPOINT = metadata.tables["delivery"], metadata.tables["endpoint"]
-_ENQUEUE = insert(DELIVERY).inline()  # without the ids of the new rows, which nobody needs
-_SUPERSEDE = (
-    update(DELIVERY)
-    .where(DELIVERY.c.id == bindparam("superseded"))
-    .values(state="superseded", settled_at=bindparam("at"), lease_until=None)
+_ENQUEUE = inserted(DELIVERY, ("id", "body", "lease_until", "last_error", "settled_at"))
+_SUPERSEDE = Prepared(
+    lambda _: (
+        update(DELIVERY)
+        .where(DELIVERY.c.id == bindparam("superseded"))
+        .values(state="superseded", settled_at=bindparam("at"), lease_until=None)
+    )
 )
 
 
@@ -76,10 +77,8 @@ def message(
 
 def enqueue(session: Session, messages: Sequence[Mapping[str, Any]], superseded: Sequence["WaitingUpdate"] = ()) -> None:
     """Store messages, and settle the earlier ones that they supersede. The row of a contact that they are about must be locked."""
-    if messages:
-        plain_connection(session).execute(_ENQUEUE, messages)
-    if superseded:
-        session.connection().execute(_SUPERSEDE, [{"superseded": update.id, "at": messages[0]["created_at"]} for update in superseded])
+    _ENQUEUE.run(session, *messages)
+    _SUPERSEDE.run(session, *[{"superseded": update.id, "at": messages[0]["created_at"]} for update in superseded])
 
 
 def settle(session: Session, row: Delivery, state: str, now: datetime) -> None:
@@ -169,8 +168,9 @@ def replaceable(session: Session, contact: Contact, bank: str, now: datetime) ->
     An update that a worker is sending is left alone, so that the respondent never waits for the CRM.
     """
     found: dict[str, list[WaitingUpdate]] = defaultdict(list)
-    for row in plain_connection(session).execute(_replaceable(), {"contact": contact.id, "bank": bank, "now": now}):
-        found[row.endpoint_id].append(WaitingUpdate(*row))
+    for row in _REPLACEABLE.rows(session, {"contact": contact.id, "bank": bank, "now": now}):
+        update = WaitingUpdate(*row)
+        found[update.endpoint_id].append(update)
     return found
 
 
@@ -180,10 +180,9 @@ def flush(session: Session, endpoints: Sequence[Receiver], contact: Contact, now
         return
     dialect = dialect_of(session)
     values = {"endpoints": to_list(dialect, [endpoint.id for endpoint in endpoints]), "contact": contact.id, "now": now}
-    plain_connection(session).execute(_flush(dialect), values)
+    _FLUSH.run(session, values)
 
 
-@cache  # building the statement takes longer than running it
 def _replaceable() -> Select[*tuple[Any, ...]]:
     # With every endpoint named, the index of what is pending for one endpoint and contact serves; that of a contact has all its history.
     unsent = _pending(select(ENDPOINT.c.id).where(ENDPOINT.c.state != "removed"))
@@ -192,7 +191,6 @@ def _replaceable() -> Select[*tuple[Any, ...]]:
     return unsent.with_only_columns(*[DELIVERY.c[name] for name in WaitingUpdate._fields]).with_for_update(skip_locked=True)
 
 
-@cache
 def _flush(dialect: str) -> Update:
     waits = or_(DELIVERY.c.due > bindparam("now"), DELIVERY.c.lane == BULK)
     patient = _pending(listed(dialect, "endpoints")).where(DELIVERY.c.attempt == 0, waits).with_for_update(skip_locked=True)
@@ -206,6 +204,9 @@ def _pending(endpoints: Any) -> Select[int]:
     """
     mine = DELIVERY.c.endpoint_id.in_(endpoints), DELIVERY.c.contact_id == bindparam("contact")
     return select(DELIVERY.c.id).where(*mine, DELIVERY.c.state == literal_column("'pending'")).order_by(DELIVERY.c.place)
+
+
+_REPLACEABLE, _FLUSH = Prepared(lambda _: _replaceable()), Prepared(_flush)
 
 
 def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> bool:

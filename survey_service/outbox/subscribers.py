@@ -1,13 +1,12 @@
 """What publishing reads before it writes: the endpoints that may want messages, and the ids of a contact in other systems."""
 
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session
 
 from survey_service.outbox.events import ExternalName
-from survey_service.store.session import plain_connection
+from survey_service.store.session import Prepared
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.metadata import metadata
 
@@ -28,22 +27,23 @@ class Subscriber(NamedTuple):
 
 def all_endpoints(session: Session) -> list[Subscriber]:
     """Return every endpoint that was not removed."""
-    return [Subscriber(*row) for row in plain_connection(session).execute(endpoints())]
+    return [Subscriber(*row) for row in _ENDPOINTS.rows(session, {})]
 
 
 def external_names(session: Session, contact: Contact) -> list[ExternalName]:
     """Return the ids of the contact in other systems, by system."""
-    return [ExternalName(*row) for row in plain_connection(session).execute(names(), {"contact": contact.id})]
+    return [ExternalName(*row) for row in _NAMES.rows(session, {"contact": contact.id})]
 
 
-@cache  # building the statement takes longer than running it
 def endpoints() -> Select[*tuple[Any, ...]]:
     """Select the columns of `Subscriber`."""
     return select(*[ENDPOINT.c[name] for name in Subscriber._fields]).where(ENDPOINT.c.state != "removed").order_by(ENDPOINT.c.id)
 
 
-@cache
 def names() -> Select[*tuple[Any, ...]]:
     """Select the columns of `ExternalName` of the `contact`."""
     mine = select(*[EXTERNAL_ID.c[name] for name in ExternalName._fields]).where(EXTERNAL_ID.c.contact_id == bindparam("contact"))
     return mine.order_by(EXTERNAL_ID.c.system, EXTERNAL_ID.c.value)
+
+
+_ENDPOINTS, _NAMES = Prepared(endpoints()), Prepared(names())

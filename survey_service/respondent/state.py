@@ -7,7 +7,7 @@ from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ from survey_service.outbox.events import ExternalName
 from survey_service.outbox.subscribers import Subscriber
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import as_json_list
-from survey_service.store.session import instance
+from survey_service.store.session import Prepared, instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import LinkSession
 from survey_service.store.tables.metadata import metadata
@@ -62,10 +62,10 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 
     With `lock` it also returns None where the session came to belong to another contact while this call waited: look again.
     """
-    found = session.connection().execute(_session(lock), {"session": session_id}).first()
-    if found is None:
+    rows = (_LOCKED if lock else _UNLOCKED).rows(session, {"session": session_id})
+    if not rows:
         return None
-    row, contact = found[: len(SESSION.c)], found[len(SESSION.c) :]
+    row, contact = rows[0][: len(SESSION.c)], rows[0][len(SESSION.c) :]
     return (
         instance(SurveySession, dict(zip(SESSION.c.keys(), row, strict=True))),
         instance(Contact, dict(zip(CONTACT.c.keys(), contact, strict=True))),
@@ -73,30 +73,21 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 
 
 def log_of(session: Session, row: SurveySession) -> Log:
-    connection = session.connection()
-    values = {"session": row.id, "contact": row.contact_id, "bank": row.bank}
-    found = connection.execute(_log(connection.dialect.name), values).all()
-    first = found[0]
-    before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
+    found = _LOG.rows(session, {"session": row.id, "contact": row.contact_id, "bank": row.bank})
     names, width = ANSWER.c.keys(), len(ANSWER.c)
-    answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row.id is not None]
-    subscribers = [Subscriber(**endpoint) for endpoint in orjson.loads(first.subscribers or "[]")]
-    return Log(answers, before, first.claimed, subscribers, [ExternalName(**name) for name in orjson.loads(first.names or "[]")])
+    believed, threshold, told, claimed, listed, external = found[0][width:]
+    before = None if believed is None else PreviousBelief(believed, threshold, told and json.loads(told))
+    answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row[0] is not None]
+    subscribers = [Subscriber(**endpoint) for endpoint in orjson.loads(listed or "[]")]
+    return Log(answers, before, claimed, subscribers, [ExternalName(**name) for name in orjson.loads(external or "[]")])
 
 
-@cache  # building the statement takes longer than running it
 def _session(lock: bool) -> Select[*tuple[Any, ...]]:
     joined = CONTACT.join(SESSION, SESSION.c.contact_id == CONTACT.c.id)  # PostgreSQL locks rows in the order of the tables
     both = select(*SESSION.c, *CONTACT.c).select_from(joined).where(SESSION.c.id == bindparam("session"))
     return both.with_for_update() if lock else both
 
 
-@cache
-def _exists() -> Select[tuple[str]]:
-    return select(SESSION.c.id).where(SESSION.c.id == bindparam("session"))
-
-
-@cache
 def _log(dialect: str) -> Select[*tuple[Any, ...]]:
     contact: BindParameter[str] = bindparam("contact")
     bank: BindParameter[str] = bindparam("bank")
@@ -114,6 +105,10 @@ def _log(dialect: str) -> Select[*tuple[Any, ...]]:
         .order_by(ANSWER.c.id)
     )
 
+
+_LOCKED, _UNLOCKED = Prepared(_session(lock=True)), Prepared(_session(lock=False))
+_EXISTS = Prepared(select(SESSION.c.id).where(SESSION.c.id == bindparam("session")))
+_LOG = Prepared(_log)
 
 ASKED_AGAIN_LATER = "skip"
 """A skipped question may be asked again in a later survey. A question answered by "don't know" or refused is not."""
@@ -268,7 +263,7 @@ class Interview:
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
     """Return the session with its contact, locked against other writers. `token` None trusts the caller. Raises NotFound, BadToken."""
     found = session_and_contact(session, session_id, lock=lock)
-    while found is None and lock and session.connection().execute(_exists(), {"session": session_id}).first():
+    while found is None and lock and _EXISTS.rows(session, {"session": session_id}):
         found = session_and_contact(session, session_id, lock=lock)  # the contact was merged into another while we waited
     if found is None:
         raise NotFound("There is no such session.")

@@ -189,17 +189,17 @@ class Interview:
         if self.row.status != "open":
             raise SessionClosed
 
-    @property
+    @cached_property
     def own(self) -> list[Answer]:
         """The answers of this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
-    @property
+    @cached_property
     def log_of_session(self) -> list[Answer]:
         """All answers of this session before this act, replaced and withdrawn ones included."""
         return [answer for answer in self.log.answers if answer.session_id == self.row.id]
 
-    @property
+    @cached_property
     def settled(self) -> list[Answer]:
         """The answers of this session without the draft whose question is still asked."""
         return [answer for answer in self.own if self.withdrawn is None or answer.id != self.withdrawn.id]
@@ -223,7 +223,7 @@ class Interview:
     def evidence(self) -> Evidence:
         return self.bank.evidence(self.given_so_far, self.certain_evidence.behaviour)
 
-    @property
+    @cached_property
     def questions_done(self) -> int:
         """How many questions the respondent has dealt with in this session."""
         return len(self.settled) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
@@ -242,6 +242,18 @@ class Interview:
     @property
     def progress(self) -> Progress:
         """What is done and what may still open. The limit is the one that the respondent has been shown."""
+        done, spent = self._done_and_spent
+        return Progress(
+            done=done,
+            opens=self.opens[None],
+            taken=np.array([self.questions_done]),
+            spent=np.array([spent]),
+            limit=np.array([self.row.limit]),
+        )
+
+    @cached_property
+    def _done_and_spent(self) -> tuple[Bools, float]:
+        """(1, Q) questions that are not to be asked again, and the seconds that the respondent has spent."""
         done = np.zeros((1, len(self.bank.index)), dtype=bool)
         for answer, observed in self.given:
             done[0, self.bank.index[observed.question]] = answer.session_id == self.row.id or answer.kind != ASKED_AGAIN_LATER
@@ -251,13 +263,7 @@ class Interview:
         if self.claimed is not None:
             claimed = self.bank.index[self.claimed.question]
             done[0, claimed], spent = True, spent + effort[claimed]
-        return Progress(
-            done=done,
-            opens=self.opens[None],
-            taken=np.array([self.questions_done]),
-            spent=np.array([float(spent)]),
-            limit=np.array([self.row.limit]),
-        )
+        return done, float(spent)
 
 
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
-from sqlalchemy.orm import class_mapper
+from sqlalchemy.orm import ClassManager, class_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
@@ -222,10 +222,15 @@ def instance(model: type[Row], values: Mapping[str, Any]) -> Row:
 
     The row must be locked, or must not be changed.
     """
-    row: Row = class_mapper(model).class_manager.new_instance()
+    row: Row = _manager(model).new_instance()
     row.__dict__.update(values)
     instance_state(row).key = (model, (row.__dict__.get("id"),), None)  # it is stored: `save` updates it and never inserts it
     return row
+
+
+@cache  # to look for it takes as long as to make the row
+def _manager(model: type[SQLModel]) -> ClassManager[Any]:
+    return class_mapper(model).class_manager
 
 
 def save(session: Session, row: SQLModel) -> None:

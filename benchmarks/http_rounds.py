@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from statistics import median, quantiles
 
-from benchmarks import http_growth, http_statements
+from benchmarks import http_growth, http_profile, http_statements
 from benchmarks.http_case import CASES, Case
 from benchmarks.load import cpu_of, respond, server
 from tests.survey_service.databases import postgres
@@ -69,6 +69,7 @@ def compare(kind: str, named: str, urls: tuple[str, str], also: tuple[int, ...],
         case.prepare(url)
     print(f"\n{kind}, {case.name}")
     http_statements.show(case, urls)
+    http_profile.show(case, urls[1])
     for clients, each in ((CLIENTS, 4), (1, 20)):
         with both(named, urls, also) as sides:
             for side in sides:

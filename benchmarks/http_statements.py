@@ -12,6 +12,7 @@ from flask import Flask
 
 from benchmarks.http_case import Case
 from benchmarks.http_floor import floor
+from benchmarks.http_growth import post
 from benchmarks.load import KEY, random_value
 from survey_service.app import create_app
 from survey_service.settings import Settings
@@ -58,18 +59,16 @@ def counted() -> Iterator[list[str]]:
 
 
 def _per_answer(app: Flask, case: Case, url: str, statements: list[str]) -> list[int]:
-    client, draw, found = app.test_client(), Random(3), []
+    draw, found = Random(3), []
     for session in case.sessions(url, SESSIONS):
         question: Any = case.first
         for number in range(case.answers):
             if question is None:
                 break
             value = random_value(question, draw)
-            body = {"token": "t", "answer_id": f"a{number}", "question": question["id"], "kind": "answer", "value": value, "seconds": 3}
+            body = {"answer_id": f"a{number}", "question": question["id"], "kind": "answer", "value": value, "seconds": 3}
             statements.clear()
-            response = client.post(f"/api/v1/sessions/{session}/answers", json=body)
-            if response.status_code != 200:
-                raise SystemExit(f"{response.status_code} {response.get_data()!r}")
+            view = post(app, f"/api/v1/sessions/{session}/answers", body, "t")
             found.append(sum(not statement.lstrip().startswith(NOT_COUNTED) for statement in statements))
-            question = response.get_json()["question"]
+            question = view["question"]
     return found[1:]  # the first compiles the bank

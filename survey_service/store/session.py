@@ -336,10 +336,8 @@ def _execute(connection: Connection, text: str, values: Any, *, many: bool = Fal
         if is_lost:
             connection.invalidate(problem)
             connection.engine.dispose()  # the other connections of the pool ended with it
-        wrapped = DBAPIError.instance(
-            text, None, problem, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=is_lost, dialect=dialect
-        )
-        raise wrapped from problem
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(text, None, problem, base, connection_invalidated=is_lost, dialect=dialect) from problem
     return cursor
 
 

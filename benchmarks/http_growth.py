@@ -44,17 +44,7 @@ class Service:
             event.listen(engine, "before_cursor_execute", lambda *facts: self.statements.append(facts[2]))
 
     def post(self, path: str, body: Any, token: str = "") -> Any:
-        raw = json.dumps(body).encode()
-        environ = {
-            **{"REQUEST_METHOD": "POST", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "80"},
-            **{"SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(raw)), "REMOTE_ADDR": "::1"},
-            **{"HTTP_AUTHORIZATION": f"Bearer {token}", "wsgi.input": BytesIO(raw), "wsgi.url_scheme": "http"},
-        }
-        status: list[str] = []
-        answer = b"".join(self.app.wsgi_app(environ, lambda code, *_: status.append(code)))  # type: ignore[arg-type,return-value]
-        if status[0][0] != "2":
-            raise SystemExit(f"{path}: {status[0]} {answer!r}")
-        return json.loads(answer)
+        return post(self.app, path, body, token)
 
     def interview(self, answers: int) -> list[tuple[float, int]]:
         """Return seconds and statements of each answer of a new session: processor time of this process, and wall-clock time with a
@@ -86,6 +76,21 @@ class Service:
     def publish(self, bank: str) -> None:
         with self.store.writing() as session:
             publish(session, read_bank(bank), datetime.now(UTC))
+
+
+def post(app: Flask, path: str, body: Any, token: str = "") -> Any:
+    """Call an application in this process, without a client library, and return what it answers."""
+    raw = json.dumps(body).encode()
+    environ = {
+        **{"REQUEST_METHOD": "POST", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x", "SERVER_PORT": "80"},
+        **{"SERVER_PROTOCOL": "HTTP/1.1", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(raw)), "REMOTE_ADDR": "::1"},
+        **{"HTTP_AUTHORIZATION": f"Bearer {token}", "wsgi.input": BytesIO(raw), "wsgi.url_scheme": "http"},
+    }
+    status: list[str] = []
+    answer = b"".join(app.wsgi_app(environ, lambda code, *_: status.append(code)))  # type: ignore[arg-type,return-value]
+    if status[0][0] != "2":
+        raise SystemExit(f"{path}: {status[0]} {answer!r}")
+    return json.loads(answer)
 
 
 @contextmanager

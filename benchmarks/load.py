@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +33,8 @@ OPTIONS = 5
 ROOT = Path(__file__).resolve().parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
 NO_LIMIT = "10000/s 100000"
+FIRST: Mapping[str, Any] = {"id": "q0", "type": "single", "options": [{"id": f"o{a}"} for a in range(OPTIONS)]}
+"""The question with which the sessions of `a_bank` begin, as clients get it."""
 
 
 def a_bank(questions: int = 60, personas: int = 8, at_most: int = 30) -> str:
@@ -159,39 +161,40 @@ class Caller:
         return more
 
 
-def sessions(url: str, many: int, question: str = "q0") -> list[str]:
+def sessions(url: str, many: int, question: str = "q0", survey: str = SURVEY, bank: str = "bench", limit: int = 60) -> list[str]:
     """Create sessions at their first question, each with a contact of its own; every token is "t"."""
     now, found = datetime.now(UTC), []
+    asked = {"token_digest": digest("t"), "question": question, "survey": survey, "bank": bank, "limit": limit}
     store = Store(url)
     with store.writing() as session:
         for _ in range(many):
-            found.append(_a_session(session, digest("t"), question, now))
+            found.append(_a_session(session, asked, now))
     store.close()
     return found
 
 
-def _a_session(session: Session, token_digest: str, question: str, now: datetime) -> str:
+def _a_session(session: Session, asked: Mapping[str, Any], now: datetime) -> str:
     contact = Contact(id=new_id("ct"), created_at=now, updated_at=now)
     session.add(contact)
     session.flush()
-    row = SurveySession(
-        **{
-            "id": new_id("ses"),
-            "token_digest": token_digest,
-            "survey": SURVEY,
-            "bank": "bench",
-            "bank_version": 1,
-            "contact_id": contact.id,
-        },
-        **{"language": "en", "question": question, "limit": 60, "started_at": now, "last_at": now},
-        expires_at=now.replace(year=now.year + 1),
-    )
+    fixed = {"bank_version": 1, "language": "en", "started_at": now, "last_at": now, "expires_at": now.replace(year=now.year + 1)}
+    row = SurveySession(id=new_id("ses"), contact_id=contact.id, **asked, **fixed)
     session.add(row)
     return row.id
 
 
-def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: Connection) -> None:
-    """Answer `answers` questions of every session with `clients` concurrent respondents; send the seconds of each call and the total."""
+def random_value(question: Mapping[str, Any], draw: random.Random) -> Any:
+    """Return a random answer to a question as clients get it."""
+    if question["type"] == "scale":
+        return draw.randint(int(question["min"]), int(question["max"]))
+    options = [option["id"] for option in question["options"]]
+    return draw.choice(options) if question["type"] == "single" else [option for option in options if draw.random() < 0.4]
+
+
+def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: Connection, first: Mapping[str, Any] = FIRST) -> None:
+    """Answer up to `answers` questions of every session with `clients` concurrent respondents, beginning with `first`; send the seconds
+    of each call and the total.
+    """
     took: list[float] = []
     barrier = Barrier(clients + 1)
 
@@ -199,19 +202,16 @@ def respond(port: int, names: Sequence[str], answers: int, clients: int, ready: 
         caller = Caller(port)
         barrier.wait()
         for session_id in mine:
-            question = "q0"
+            question: Mapping[str, Any] | None = first
             for number in range(answers):
-                body = {
-                    "answer_id": f"a{number}",
-                    "question": question,
-                    "kind": "answer",
-                    "value": f"o{draw.randrange(OPTIONS)}",
-                    "seconds": 3,
-                }
+                if question is None:
+                    break
+                value = random_value(question, draw)
+                body = {"answer_id": f"a{number}", "question": question["id"], "kind": "answer", "value": value, "seconds": 3}
                 begun = time.perf_counter()
                 view = caller.post(f"/api/v1/sessions/{session_id}/answers", body, "t")
                 took.append(time.perf_counter() - begun)
-                question = view["question"]["id"]
+                question = view["question"]
         caller.plug.close()
 
     threads = [Thread(target=answer_all, args=(names[n::clients], random.Random(n))) for n in range(clients)]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session, col
 
@@ -16,7 +16,7 @@ from adaptive.posterior import log_evidence, weights_of_evidence
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.evidence import ContactEvidence, label_row
 from survey_service.store.bulk import is_one_of
-from survey_service.store.session import instance
+from survey_service.store.session import Prepared, inserted, instance
 from survey_service.store.tables.core import Answer, Belief, Contact, metadata
 
 BELIEF = metadata.tables["belief"]
@@ -27,8 +27,13 @@ MATERIAL_CHANGE = 0.02
 DECIDED_AT = 0.85
 """Confidence from which a persona counts as decided where the survey gives no threshold of its own."""
 
-_NEW = insert(BELIEF)
-_CHANGED = update(BELIEF).where(BELIEF.c.contact_id == bindparam("its_contact_id"), BELIEF.c.bank == bindparam("its_bank"))
+
+_NEW = inserted(BELIEF)
+_CHANGED = Prepared(
+    update(BELIEF)
+    .where(BELIEF.c.contact_id == bindparam("its_contact_id"), BELIEF.c.bank == bindparam("its_bank"))
+    .values({column.name: bindparam(column.name) for column in BELIEF.c if not column.primary_key})
+)
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,10 @@ def previous_beliefs(session: Session, contacts: Sequence[Contact], bank: Compil
 def _store(session: Session, contact: Contact, bank: CompiledBank, belief: Mapping[str, Any], *, is_new: bool) -> Belief:
     """Write the row with a plain statement and return it. A session that had read the row before reads it again."""
     key = {"contact_id": contact.id, "bank": bank.bank.id}
-    if session.new or session.dirty:
-        session.flush()  # a new contact is written before its belief
     if is_new:
-        session.connection().execute(_NEW, {**key, **belief})
+        _NEW.run(session, {**key, **belief})
     else:
-        session.connection().execute(_CHANGED, {**{f"its_{name}": value for name, value in key.items()}, **belief})
+        _CHANGED.run(session, {**belief, "its_contact_id": contact.id, "its_bank": bank.bank.id})
     held = session.identity_map.get(identity_key(Belief, (contact.id, bank.bank.id)))
     if held is not None:
         session.expire(held)
@@ -161,10 +164,10 @@ def explanation(evidence: ContactEvidence) -> list[dict[str, Any]]:
         answers = [observed for _, observed in evidence.given]
         weighed = log_evidence(bank.evidence(answers), bank.tables)[0]
         items += [_item(answer, observed) for answer, observed in evidence.given]
-        rows += [
-            weighed[bank.index[observed.question]] + bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed)
-            for observed in answers
-        ]
+        rows += [weighed[bank.index[observed.question]] for observed in answers]
+        if bank.tables.forest is not None:
+            within = [bank.tables.evidence_weight * bank.uncertain_tree_evidence(observed) for observed in answers]
+            rows = [row + more for row, more in zip(rows, within, strict=True)]
     for signal, row in evidence.sightings:
         last = [event for event in evidence.seen if event.signal == signal][-1]
         items.append({"kind": "signal", "signal": signal, "event": last.event, "at": last.at.isoformat()})

@@ -4,14 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
-from itertools import product
+from functools import cached_property, partial
 from statistics import median
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, func, literal, literal_column, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal, literal_column, or_, select, union_all
 from sqlmodel import Session, col
 
 from adaptive.arrays import Floats
@@ -20,8 +19,9 @@ from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
 from survey_service.belief.priors import ContactPrior, priors_of
-from survey_service.store.bulk import is_one_of
+from survey_service.store.bulk import dialect_of, is_one_of, listed, to_list
 from survey_service.store.globs import matches_glob
+from survey_service.store.session import Prepared
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
 
@@ -37,9 +37,6 @@ STRAIGHT_LINING_SCALES = 3
 
 SIGNALS_PER_STATEMENT = 200
 """SQLite joins at most 500 terms."""
-
-MOST_PARAMETERS = 30_000
-"""SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535."""
 
 DEFAULT_AT_MOST = 1
 """How often a signal counts where its author gives no `at_most`."""
@@ -145,12 +142,13 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
     """Return the events that count, oldest first, by contact: of each signal the newest, at most `at_most`. Without signals there is no
     statement.
     """
-    half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
     found: dict[str, list[SignalEvent]] = defaultdict(list)
-    size = MOST_PARAMETERS // max(min(len(bank.bank.signals), SIGNALS_PER_STATEMENT), 1)  # each signal takes every contact id again
-    slices = [contact_ids[start : start + size] for start in range(0, len(contact_ids), size)]
-    for statement, contacts in product(_STATEMENTS.get(bank) or _build_statements(bank), slices):
-        for contact_id, name, event_id, event, at in session.execute(statement, {"contacts": contacts}):
+    if not bank.bank.signals:
+        return found
+    half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
+    contacts = to_list(dialect_of(session), contact_ids)
+    for statement in _STATEMENTS.get(bank) or _build_statements(bank):
+        for contact_id, name, event_id, event, at in statement.rows(session, {"contacts": contacts}):
             found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
 
@@ -166,11 +164,13 @@ def decay(half_life_days: float | None, age: timedelta) -> float:
 
 def matches(wanted: Mapping[str, str]) -> list[Any]:
     """Return the conditions on a row of events under which it is one that a `match` of the bank describes. All must hold."""
-    conditions = []
+    conditions: list[Any] = []
+    # Not the bare column: SQLite would take the index of kinds and names, which leads to the events of all contacts.
+    kind = col(ContactEvent.kind).concat("")
     if "event" in wanted:
-        conditions += [col(ContactEvent.kind).in_(["track", "screen"]), col(ContactEvent.name) == wanted["event"]]
+        conditions += [or_(kind == "track", kind == "screen"), col(ContactEvent.name) == wanted["event"]]
     if "page" in wanted:
-        conditions += [col(ContactEvent.kind) == "page", matches_glob(col(ContactEvent.path), wanted["page"].lower())]
+        conditions += [kind == "page", matches_glob(col(ContactEvent.path), wanted["page"].lower())]
     for name in ("channel", "topic"):
         if name in wanted:
             conditions.append(func.lower(getattr(ContactEvent, name)) == wanted[name].lower())
@@ -205,26 +205,30 @@ def is_current(answer: Any) -> ColumnElement[bool]:
     return col(answer.state) == literal_column("'current'")
 
 
-_STATEMENTS: WeakKeyDictionary[CompiledBank, list[CompoundSelect[Any]]] = WeakKeyDictionary()
+_STATEMENTS: WeakKeyDictionary[CompiledBank, list[Prepared]] = WeakKeyDictionary()
 
 
-def _build_statements(bank: CompiledBank) -> list[CompoundSelect[Any]]:
+def _build_statements(bank: CompiledBank) -> list[Prepared]:
     """Return the statements that find the events of the bank's signals, and keep them: to build one takes longer than to run it."""
     signals = bank.bank.signals
     starts = range(0, len(signals), SIGNALS_PER_STATEMENT)
-    statements = [union_all(*[_newest(signal) for signal in signals[start : start + SIGNALS_PER_STATEMENT]]) for start in starts]
+    statements = [Prepared(partial(_of_signals, signals[start : start + SIGNALS_PER_STATEMENT])) for start in starts]
     _STATEMENTS[bank] = statements
     return statements
 
 
-def _newest(signal: Signal) -> Select[Any]:
+def _of_signals(signals: Sequence[Signal], dialect: str) -> CompoundSelect[Any]:
+    return union_all(*[_newest(signal, dialect) for signal in signals])
+
+
+def _newest(signal: Signal, dialect: str) -> Select[Any]:
     age = func.row_number().over(
         partition_by=col(ContactEvent.contact_id), order_by=(col(ContactEvent.at).desc(), col(ContactEvent.id).desc())
     )
     event = col(ContactEvent.contact_id), col(ContactEvent.id), col(ContactEvent.name), col(ContactEvent.at)
     of_these = (
         select(*event, literal(signal.id).label("signal"), age.label("age"))
-        .where(col(ContactEvent.contact_id).in_(bindparam("contacts", expanding=True)), *matches(signal.match))
+        .where(col(ContactEvent.contact_id).in_(listed(dialect, "contacts")), *matches(signal.match))
         .subquery()
     )
     counted = of_these.c.age <= (signal.at_most or DEFAULT_AT_MOST)

@@ -69,7 +69,7 @@ def publish(bank: Path) -> None:
 def migrate() -> None:
     """Migrate the database to the tables of this version."""
     from survey_service.store.migrate import migrate as upgrade
-    from survey_service.store.session import name_of
+    from survey_service.store.sqlite import name_of
 
     with store_of(settings_of_environment(), migrated=False, named=False) as store:
         done, database = upgrade(store.engine), name_of(store.engine)

@@ -64,7 +64,8 @@ def store_of(settings: Settings, *, migrated: bool = True, named: bool = True) -
     """
     from sqlalchemy.exc import OperationalError
 
-    from survey_service.store.session import Store, name_of
+    from survey_service.store.session import Store
+    from survey_service.store.sqlite import name_of
     from survey_service.store.versions import is_usable
 
     store = Store(settings.database_url)

@@ -28,7 +28,7 @@ from survey_service.outbox.messages import NO_IDENTITY
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
-from survey_service.store.tables.core import Belief, Contact, ExternalId
+from survey_service.store.tables.core import Belief, Contact
 from survey_service.web.context import Clock
 
 HIDDEN = "(hidden)"
@@ -109,10 +109,7 @@ def dry_run(
             newly_decided=False,
             explanation=explanation(known),
         )
-        names = [
-            ExternalId(system=n["system"], type=n["type"], value=n["id"], contact_id=contact.id)
-            for n in external_ids_of(session, [contact])[contact.id]
-        ]
+        names = [events.ExternalName(n["system"], n["type"], n["id"]) for n in external_ids_of(session, [contact])[contact.id]]
         facts = events.persona_facts(events.UPDATED, change, names, belief.sequence)
         facts["contact"] |= {"attributes": contact.attributes}
         record = record_of(kind, wired, f"evt_dry_run_{len(records)}", facts)

@@ -18,6 +18,7 @@ from survey_service.errors import Conflict
 from survey_service.inbound.barometers import plan_questions
 from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
 from survey_service.outbox import messages, publish
+from survey_service.outbox.subscribers import all_endpoints
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
@@ -169,7 +170,7 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
 def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], locked: Sequence[Contact], now: datetime) -> None:
     """Infer and publish the belief of every contact for whom a new event is a signal. All of them are among `locked`."""
     by_id, ids = {contact.id: contact for contact in locked}, sorted(set(new_events.values()))
-    endpoints = publish.all_endpoints(session) if ids else []
+    endpoints = all_endpoints(session) if ids else []
     for bank, version in banks.newest(session) if ids else []:
         seen = signal_events(session, ids, bank, now)
         changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]

@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 from survey_service.crypto import Keyring
 from survey_service.ops.heartbeat import is_stale, last_seen, oldest_due
 from survey_service.settings import Settings, SettingsInvalid
-from survey_service.store.session import DATABASE_AWAY, Store, name_of
+from survey_service.store.session import DATABASE_AWAY, Store
+from survey_service.store.sqlite import name_of
 from survey_service.store.tables.core import ApiKey, SurveyRow
 from survey_service.store.tables.inbound import Source
 from survey_service.store.tables.webhooks import Delivery, Endpoint

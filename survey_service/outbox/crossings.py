@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 from survey_service.outbox import events, messages
 from survey_service.outbox.debounce import SendWindow
 from survey_service.outbox.events import Crossing
-from survey_service.outbox.messages import BULK
-from survey_service.outbox.publish import external_names, reachable_endpoints
+from survey_service.outbox.messages import BULK, message
+from survey_service.outbox.publish import reachable_endpoints
+from survey_service.outbox.subscribers import external_names
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.webhooks import Delivery, Endpoint
@@ -33,7 +34,7 @@ def publish_crossing(session: Session, contact: Contact, crossing: Crossing, now
     for endpoint in wanted:
         for earlier in _unsent(session, endpoint, contact, crossing.bank, now):
             messages.settle(session, earlier, "superseded", now)
-        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK)
+    messages.enqueue(session, [message(endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK) for endpoint in wanted])
 
 
 def withdraw(session: Session, contact: Contact, reason: str, now: datetime) -> None:
@@ -50,12 +51,12 @@ def withdraw(session: Session, contact: Contact, reason: str, now: datetime) -> 
 def publish_completed(session: Session, facts: Mapping[str, Any], now: datetime) -> None:
     """Publish that a run has scored every contact."""
     active = select(Endpoint).where(Endpoint.state == "active", ~col(Endpoint.awaits_ping)).order_by(col(Endpoint.id))
-    for endpoint in session.exec(active).all():
-        if events.is_wanted(endpoint, events.ATTRIBUTION_COMPLETED):
-            messages.enqueue(session, endpoint, events.ATTRIBUTION_COMPLETED, facts, SendWindow(now), now, lane=BULK)
+    wanted = [endpoint for endpoint in session.exec(active).all() if events.is_wanted(endpoint, events.ATTRIBUTION_COMPLETED)]
+    completed = [message(endpoint, events.ATTRIBUTION_COMPLETED, facts, SendWindow(now), now, lane=BULK) for endpoint in wanted]
+    messages.enqueue(session, completed)
 
 
-def _unsent(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
+def _unsent(session: Session, endpoint: events.Receiver, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
     mine = select(Delivery).where(
         col(Delivery.endpoint_id) == endpoint.id,
         col(Delivery.contact_id) == contact.id,

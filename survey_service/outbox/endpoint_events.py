@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from survey_service.outbox import events, messages
 from survey_service.outbox.debounce import SendWindow
 from survey_service.outbox.events import EndpointEvent
+from survey_service.outbox.messages import message
 from survey_service.store.tables.webhooks import Endpoint
 
 if TYPE_CHECKING:
@@ -19,16 +20,15 @@ def publish_endpoint_event(session: Session, endpoint: Endpoint, news: Iterable[
     """Publish what happened to `endpoint`, to the other endpoints: it cannot receive messages itself."""
     for event in news:
         facts = events.endpoint_facts(event.event_type, endpoint, event.reason, event.percent, now)
-        for other in _subscribers(session, event.event_type):
-            if other.id != endpoint.id:
-                messages.enqueue(session, other, event.event_type, facts, SendWindow(now), now)
+        others = [other for other in _subscribers(session, event.event_type) if other.id != endpoint.id]
+        messages.enqueue(session, [message(other, event.event_type, facts, SendWindow(now), now) for other in others])
 
 
 def publish_persona_set(session: Session, bank: "Bank", version: int, before: "Bank | None", now: datetime) -> None:
     """Publish a new version of a bank, and whether it has other personas or other names for them."""
     facts = events.published_facts(bank, version, _changed(bank, before), now)
-    for endpoint in _subscribers(session, events.PUBLISHED):
-        messages.enqueue(session, endpoint, events.PUBLISHED, facts, SendWindow(now), now)
+    subscribers = _subscribers(session, events.PUBLISHED)
+    messages.enqueue(session, [message(endpoint, events.PUBLISHED, facts, SendWindow(now), now) for endpoint in subscribers])
 
 
 def _changed(bank: "Bank", before: "Bank | None") -> list[str]:

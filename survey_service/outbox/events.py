@@ -4,17 +4,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
-from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.core import Answer, Belief, Contact, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 
 if TYPE_CHECKING:  # a worker that only delivers must load neither this nor the numerical libraries behind it
     from question_bank.compile import CompiledBank
     from question_bank.definitions import Bank, Question
     from survey_service.belief.belief import BeliefChange
+
+
+class Receiver(Protocol):
+    """An endpoint as far as a message depends on it: its row, or what `subscribers` reads of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def events(self) -> list[str]: ...
+    @property
+    def include_pii(self) -> bool: ...
+
+
+class ExternalName(NamedTuple):
+    """The id of a contact in another system."""
+
+    system: str
+    type: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +134,7 @@ MOST_EXPLANATIONS = 5
 _ORDER = ("schema", "sequence", "reason", "occurred_at", "contact", "persona_set", "model", "assignment", "probabilities", "previous")
 
 
-def persona_facts(event_type: str, change: "BeliefChange", names: Iterable[ExternalId], sequence: int) -> dict[str, Any]:
+def persona_facts(event_type: str, change: "BeliefChange", names: Iterable[ExternalName], sequence: int) -> dict[str, Any]:
     """Return the data of `contact.persona.updated` and `.decided` without `previous`, which is added when the body is written."""
     belief, probabilities = change.belief, rounded(change.belief.probabilities)
     confidence, second = sorted(probabilities.values(), reverse=True)[:2]
@@ -150,7 +169,7 @@ def response_facts(
     event_type: str,
     row: SurveySession,
     contact: Contact,
-    names: Iterable[ExternalId],
+    names: Iterable[ExternalName],
     bank: "CompiledBank",
     own: Iterable[Answer],
     sequence: int,
@@ -181,14 +200,14 @@ def response_facts(
     }
 
 
-def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalId], sequence: int, now: datetime) -> dict[str, Any]:
+def contact_facts(event_type: str, contact: Contact, names: Iterable[ExternalName], sequence: int, now: datetime) -> dict[str, Any]:
     """Return the data of `contact.merged` and `contact.erased` without the merged contact or the names of the erased one."""
     reason = event_type.rpartition(".")[2]
     return {**_heading(event_type, sequence, reason, now), "contact": _contact(contact, names), "consent": _consent(contact)}
 
 
 def crossing_facts(
-    event_type: str, contact: Contact, names: Iterable[ExternalId], crossing: Crossing, sequence: int, now: datetime
+    event_type: str, contact: Contact, names: Iterable[ExternalName], crossing: Crossing, sequence: int, now: datetime
 ) -> dict[str, Any]:
     """Return the data of `contact.persona.assigned` and `.unassigned`: a persona from attributes, and the one before."""
     persona = crossing.persona
@@ -249,7 +268,7 @@ def published_facts(bank: "Bank", version: int, changed: Sequence[str], now: dat
     }
 
 
-def is_wanted(endpoint: Endpoint, event_type: str) -> bool:
+def is_wanted(endpoint: Receiver, event_type: str) -> bool:
     """Whether an endpoint subscribed to this event type. An endpoint without event types subscribes to all."""
     return not endpoint.events or event_type in endpoint.events
 
@@ -315,7 +334,7 @@ def _heading(event_type: str, sequence: int, reason: str, occurred_at: datetime)
     return {"schema": f"{event_type}/1", "sequence": sequence, "reason": reason, "occurred_at": stamp(occurred_at)}
 
 
-def _contact(contact: Contact, names: Iterable[ExternalId]) -> dict[str, Any]:
+def _contact(contact: Contact, names: Iterable[ExternalName]) -> dict[str, Any]:
     return {
         "id": contact.id,
         "external_ids": [{"system": name.system, "type": name.type, "id": name.value} for name in names],

@@ -1,19 +1,22 @@
 """The rows of the outbox: enqueued, found, superseded and settled. `publish` decides what is enqueued for whom."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, Update, and_, bindparam, func, literal_column, or_, select, update
 from sqlmodel import Session, col
 
 from survey_service.outbox import events
 from survey_service.outbox.debounce import SendWindow
-from survey_service.store.bulk import is_one_of
+from survey_service.outbox.events import Receiver
+from survey_service.store.bulk import dialect_of, is_one_of, listed, to_list
 from survey_service.store.faults import FAULT, wait_after
-from survey_service.store.session import save
+from survey_service.store.session import Prepared, inserted, save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Belief, Contact
+from survey_service.store.tables.metadata import metadata
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
 
 if TYPE_CHECKING:
@@ -29,10 +32,19 @@ NO_IDENTITY = "no_identity"
 IDENTITY_WAIT = timedelta(days=1)
 """How often such a message is looked at where nothing has said that the contact got an id."""
 
+DELIVERY, ENDPOINT = metadata.tables["delivery"], metadata.tables["endpoint"]
+_ENQUEUE = inserted(DELIVERY, ("id", "body", "lease_until", "last_error", "settled_at"))
+_SUPERSEDE = Prepared(
+    lambda _: (
+        update(DELIVERY)
+        .where(DELIVERY.c.id == bindparam("superseded"))
+        .values(state="superseded", settled_at=bindparam("at"), lease_until=None)
+    )
+)
 
-def enqueue(
-    session: Session,
-    endpoint: Endpoint,
+
+def message(
+    endpoint: Receiver,
     event_type: str,
     facts: Mapping[str, Any],
     moment: SendWindow,
@@ -40,25 +52,33 @@ def enqueue(
     contact: Contact | None = None,
     bank: "CompiledBank | None" = None,
     lane: str = INTERACTIVE,
-) -> Delivery:
-    """Enqueue a message. The contact's row must be locked, because the message takes its place from the contact's sequence."""
-    row = Delivery(
-        endpoint_id=endpoint.id,
-        contact_id=contact.id if contact else None,
-        event_id=new_id("evt"),
-        event_type=event_type,
-        bank=bank.bank.id if bank else None,
-        sequence=facts.get("sequence"),
-        place=facts.get("sequence", 0),
-        coalescible=event_type == events.UPDATED,
-        facts=dict(facts) if endpoint.include_pii else events.without_pii(facts),
-        due=moment.at,
-        due_at_latest=moment.at_latest,
-        lane=lane,
-        created_at=now,
-    )
-    session.add(row)
-    return row
+) -> dict[str, Any]:
+    """Return the row of a message that was not sent yet. About a contact it takes its place from the contact's sequence."""
+    return {
+        "endpoint_id": endpoint.id,
+        "contact_id": contact.id if contact else None,
+        "event_id": new_id("evt"),
+        "event_type": event_type,
+        "bank": bank.bank.id if bank else None,
+        "sequence": facts.get("sequence"),
+        "place": facts.get("sequence", 0),
+        "coalescible": event_type == events.UPDATED,
+        "facts": dict(facts) if endpoint.include_pii else events.without_pii(facts),
+        "state": "pending",
+        "due": moment.at,
+        "due_at_latest": moment.at_latest,
+        "attempt": 0,
+        "uncounted": 0,
+        "lane": lane,
+        "manual": False,
+        "created_at": now,
+    }
+
+
+def enqueue(session: Session, messages: Sequence[Mapping[str, Any]], superseded: Sequence["WaitingUpdate"] = ()) -> None:
+    """Store messages, and settle the earlier ones that they supersede. The row of a contact that they are about must be locked."""
+    _ENQUEUE.run(session, *messages)
+    _SUPERSEDE.run(session, *[{"superseded": update.id, "at": messages[0]["created_at"]} for update in superseded])
 
 
 def settle(session: Session, row: Delivery, state: str, now: datetime) -> None:
@@ -128,23 +148,65 @@ def drop_pending(session: Session, endpoint: Endpoint, now: datetime, unless: Ca
             drop(session, row, now)
 
 
-def replaceable(session: Session, endpoint: Endpoint, contact: Contact, bank: str, now: datetime) -> list[Delivery]:
-    """Return the updates that were not sent yet, oldest first, locked, without those that a person asked to send again.
+class WaitingUpdate(NamedTuple):
+    """An update that was not sent yet, as far as the next one depends on it."""
+
+    id: int
+    endpoint_id: str
+    facts: Mapping[str, Any]
+    due: datetime
+    due_at_latest: datetime | None
+    attempt: int
+    uncounted: int
+    lane: str
+    last_error: str | None
+
+
+def replaceable(session: Session, contact: Contact, bank: str, now: datetime) -> dict[str, list[WaitingUpdate]]:
+    """Return the updates that were not sent yet by endpoint, oldest first, locked, without those that a person asked to send again.
 
     An update that a worker is sending is left alone, so that the respondent never waits for the CRM.
     """
-    found = _pending(endpoint, contact).where(
-        col(Delivery.bank) == bank, col(Delivery.coalescible), ~col(Delivery.manual), is_unclaimed(Delivery, now)
-    )
-    return list(session.scalars(found.with_for_update(skip_locked=True)))
+    found: dict[str, list[WaitingUpdate]] = defaultdict(list)
+    for row in _REPLACEABLE.rows(session, {"contact": contact.id, "bank": bank, "now": now}):
+        update = WaitingUpdate(*row)
+        found[update.endpoint_id].append(update)
+    return found
 
 
-def flush(session: Session, endpoint: Endpoint, contact: Contact, now: datetime) -> None:
+def flush(session: Session, endpoints: Sequence[Receiver], contact: Contact, now: datetime) -> None:
     """Make waiting updates due now, so that they do not delay a message that cannot wait."""
-    patient = _pending(endpoint, contact).where(col(Delivery.attempt) == 0, or_(col(Delivery.due) > now, col(Delivery.lane) == BULK))
-    for row in session.scalars(patient.with_for_update(skip_locked=True)):
-        row.due, row.lane = now, INTERACTIVE
-        session.add(row)
+    if not endpoints:
+        return
+    dialect = dialect_of(session)
+    values = {"endpoints": to_list(dialect, [endpoint.id for endpoint in endpoints]), "contact": contact.id, "now": now}
+    _FLUSH.run(session, values)
+
+
+def _replaceable() -> Select[*tuple[Any, ...]]:
+    # With every endpoint named, the index of what is pending for one endpoint and contact serves; that of a contact has all its history.
+    unsent = _pending(select(ENDPOINT.c.id).where(ENDPOINT.c.state != "removed"))
+    unsent = unsent.where(DELIVERY.c.bank == bindparam("bank"), DELIVERY.c.coalescible, ~DELIVERY.c.manual)
+    unsent = unsent.where(is_unclaimed(DELIVERY.c, bindparam("now")))
+    return unsent.with_only_columns(*[DELIVERY.c[name] for name in WaitingUpdate._fields]).with_for_update(skip_locked=True)
+
+
+def _flush(dialect: str) -> Update:
+    waits = or_(DELIVERY.c.due > bindparam("now"), DELIVERY.c.lane == BULK)
+    patient = _pending(listed(dialect, "endpoints")).where(DELIVERY.c.attempt == 0, waits).with_for_update(skip_locked=True)
+    return update(DELIVERY).where(DELIVERY.c.id.in_(patient)).values(due=bindparam("now"), lane=INTERACTIVE)
+
+
+def _pending(endpoints: Any) -> Select[int]:
+    """Select the messages to these endpoints about the `contact` that were not sent yet, in their order.
+
+    The state is part of the statement, because a parameter would not match the partial index.
+    """
+    mine = DELIVERY.c.endpoint_id.in_(endpoints), DELIVERY.c.contact_id == bindparam("contact")
+    return select(DELIVERY.c.id).where(*mine, DELIVERY.c.state == literal_column("'pending'")).order_by(DELIVERY.c.place)
+
+
+_REPLACEABLE, _FLUSH = Prepared(lambda _: _replaceable()), Prepared(_flush)
 
 
 def is_another_pending(session: Session, endpoint_id: str, delivery_id: int) -> bool:
@@ -222,13 +284,13 @@ def delete_content(session: Session, rows: Sequence[Delivery]) -> None:
     session.execute(update(DeliveryAttempt).where(attempts).values(excerpt=None))
 
 
-def has_current_belief(session: Session, endpoint: Endpoint, belief: Belief) -> bool:
+def has_current_belief(session: Session, endpoint: Receiver, belief: Belief) -> bool:
     """Whether the endpoint has the present belief, or a message with it is pending."""
     query = _about(endpoint, belief.contact_id, belief.bank, events.UPDATED).where(col(Delivery.sequence) >= belief.sequence)
     return session.scalars(query.limit(1)).first() is not None
 
 
-def last_decision(session: Session, endpoint: Endpoint, belief: Belief) -> str | None:
+def last_decision(session: Session, endpoint: Receiver, belief: Belief) -> str | None:
     """Return the persona of the last decision that was sent to the endpoint, None where there was none."""
     query = _about(endpoint, belief.contact_id, belief.bank, events.DECIDED).order_by(col(Delivery.id).desc())
     last = session.scalars(query.limit(1)).first()
@@ -245,12 +307,7 @@ def is_unclaimed_row(row: Delivery, now: datetime) -> bool:
     return row.lease_until is None or row.lease_until < now
 
 
-def _pending(endpoint: Endpoint, contact: Contact) -> Select[Delivery]:
-    mine = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact.id)
-    return select(Delivery).where(mine, col(Delivery.state) == "pending").order_by(col(Delivery.place))
-
-
-def _about(endpoint: Endpoint, contact_id: str, bank: str, event_type: str) -> Select[Delivery]:
+def _about(endpoint: Receiver, contact_id: str, bank: str, event_type: str) -> Select[Delivery]:
     about = and_(col(Delivery.endpoint_id) == endpoint.id, col(Delivery.contact_id) == contact_id)
     return select(Delivery).where(about, col(Delivery.bank) == bank, col(Delivery.event_type) == event_type)
 

@@ -15,14 +15,15 @@ from survey_service.belief.belief import BeliefChange, InferredBelief, explanati
 from survey_service.belief.evidence import evidence_about
 from survey_service.outbox import events, messages, pending_work, resync
 from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_window
-from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, is_wanted
-from survey_service.outbox.messages import BULK, INTERACTIVE, next_sequence
+from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, ExternalName, Receiver, is_wanted
+from survey_service.outbox.messages import BULK, INTERACTIVE, WaitingUpdate, message, next_sequence
+from survey_service.outbox.subscribers import Subscriber, all_endpoints, external_names
 from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.faults import FaultCounter, contained
 from survey_service.store.session import Store
-from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
+from survey_service.store.tables.core import Answer, Belief, Contact, SurveySession
+from survey_service.store.tables.webhooks import Endpoint, MissedContact
 
 CONTACT_EVENTS = (UPDATED, DECIDED, MERGED, ERASED)
 """The event types that can be sent later, from the present state of a contact."""
@@ -38,47 +39,64 @@ def store_and_publish(
     ended: bool = False,
     always: bool = False,
     lane: str = INTERACTIVE,
-    endpoints: Sequence[Endpoint] | None = None,
+    endpoints: Sequence[Subscriber] | None = None,
+    names: Sequence[ExternalName] | None = None,
 ) -> BeliefChange:
     """Store an inferred belief, publish the change and return it. With `always` a change too small for a message is published as well.
 
-    `endpoints` are those of `all_endpoints`, where the caller stores many beliefs.
+    `endpoints` are those of `all_endpoints` and `names` the contact's `external_names`, where the caller has read them.
     """
     known = all_endpoints(session) if endpoints is None else endpoints
     sequence = next_sequence(session, contact, after=inferred.previous)
     change = store_belief(session, contact, inferred, sequence, reason, now, explain=bool(known))
     if known:
-        publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane, known)
+        publish_belief_change(session, replace(change, is_material=True) if always else change, ended, now, lane, known, names)
     return change
 
 
 def publish_belief_change(
-    session: Session, change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE, known: Sequence[Endpoint] | None = None
+    session: Session,
+    change: BeliefChange,
+    ended: bool,
+    now: datetime,
+    lane: str = INTERACTIVE,
+    known: Sequence[Subscriber] | None = None,
+    names: Sequence[ExternalName] | None = None,
 ) -> None:
     """Publish a change of the belief to every subscriber. `ended` means that no further change will come from this survey.
 
     `lane` is bulk for a change of the whole base, which an endpoint may not subscribe to.
     """
     endpoints = reachable_endpoints(session, change.contact, lane, known)
-    _publish_update(session, endpoints, change, ended, now, lane)
-    _publish_decision(session, endpoints, change, ended, now, lane)
+    if not endpoints:
+        return
+    names = external_names(session, change.contact) if names is None else names
+    _publish_update(session, endpoints, change, names, ended, now, lane)
+    _publish_decision(session, endpoints, change, names, ended, now, lane)
 
 
 def publish_response(
-    session: Session, row: SurveySession, contact: Contact, bank: CompiledBank, own: list[Answer], what: str, now: datetime
+    session: Session,
+    row: SurveySession,
+    contact: Contact,
+    bank: CompiledBank,
+    own: list[Answer],
+    what: str,
+    now: datetime,
+    *,
+    endpoints: Sequence[Subscriber] | None = None,
+    names: Sequence[ExternalName] | None = None,
 ) -> None:
-    """Publish that a survey was "completed" or "abandoned", with its answers."""
-    if what == "completed":
-        publish_final(session, contact, bank, what, now)
-    event_type = f"survey.response.{what}"
-    subscribers = [endpoint for endpoint in reachable_endpoints(session, contact) if is_wanted(endpoint, event_type)]
+    """Publish that a survey was "completed" or "abandoned", with its answers. `endpoints` and `names` as in `store_and_publish`."""
+    event_type, endpoints = f"survey.response.{what}", reachable_endpoints(session, contact, known=endpoints)
+    subscribers = [endpoint for endpoint in endpoints if is_wanted(endpoint, event_type)]
+    messages.flush(session, endpoints if what == "completed" else subscribers, contact, now)
     if not subscribers:
         return
     sequence = next_sequence(session, contact)
-    facts = events.response_facts(event_type, row, contact, external_names(session, contact), bank, own, sequence, now)
-    for endpoint in subscribers:
-        messages.flush(session, endpoint, contact, now)
-        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, bank)
+    names = external_names(session, contact) if names is None else names
+    facts = events.response_facts(event_type, row, contact, names, bank, own, sequence, now)
+    messages.enqueue(session, [message(endpoint, event_type, facts, SendWindow(now), now, contact, bank) for endpoint in subscribers])
 
 
 def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason: str, now: datetime) -> None:
@@ -89,8 +107,7 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
     endpoints = reachable_endpoints(session, contact)
     if belief is None or not endpoints:
         return
-    for endpoint in endpoints:
-        messages.flush(session, endpoint, contact, now)
+    messages.flush(session, endpoints, contact, now)
     without_belief = [
         endpoint for endpoint in endpoints if is_wanted(endpoint, UPDATED) and not messages.has_current_belief(session, endpoint, belief)
     ]
@@ -102,13 +119,14 @@ def publish_final(session: Session, contact: Contact, bank: CompiledBank, reason
     if without_belief:
         belief.sequence = next_sequence(session, contact, after=belief)
         session.add(belief)
-        _publish_update(session, without_belief, change, True, now)
-    _publish_decision(session, waiting_for_end, change, True, now)
+    names = external_names(session, contact)
+    _publish_update(session, without_belief, change, names, True, now)
+    _publish_decision(session, waiting_for_end, change, names, True, now)
 
 
 def publish_merge(session: Session, contact: Contact, gone: Mapping[str, Any], now: datetime) -> None:
     """Publish that `contact` is also the contact that was known as `gone`. Later messages about the contact come after this one."""
-    resync.mark(session, _unreachable(all_endpoints(session)), gone["id"])
+    _mark_missed(session, all_endpoints(session), gone["id"])
     _publish_contact_event(session, contact, MERGED, {"merged": dict(gone)}, now)
 
 
@@ -138,7 +156,7 @@ def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, ban
 def _publish_end(session: Session, endpoint: Endpoint, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     if is_wanted(endpoint, event_type):
         facts = events.contact_facts(event_type, contact, external_names(session, contact), next_sequence(session, contact), now) | more
-        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK)
+        messages.enqueue(session, [message(endpoint, event_type, facts, SendWindow(now), now, contact, lane=BULK)])
 
 
 def _publish_belief(
@@ -150,84 +168,93 @@ def _publish_belief(
     # The snapshot gets a new sequence: the receiver would drop one that it has seen, and a resync is for a receiver that lost its state.
     facts = events.persona_facts(event_type, change, external_names(session, contact), next_sequence(session, contact, after=belief))
     if event_type == DECIDED:
-        messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, contact, bank, BULK)
+        messages.enqueue(session, [message(endpoint, DECIDED, facts, SendWindow(now), now, contact, bank, BULK)])
         return
-    earlier = messages.replaceable(session, endpoint, contact, belief.bank, now)
-    _put_in_place(session, endpoint, change, facts, SendWindow(now), earlier, now, BULK)
+    earlier = messages.replaceable(session, contact, belief.bank, now)[endpoint.id]
+    messages.enqueue(session, [_in_place_of(earlier, endpoint, change, facts, SendWindow(now), now, BULK)], earlier)
 
 
 def _publish_contact_event(session: Session, contact: Contact, event_type: str, more: dict[str, Any], now: datetime) -> None:
     subscribers = [endpoint for endpoint in reachable_endpoints(session, contact) if is_wanted(endpoint, event_type)]
     facts = events.contact_facts(event_type, contact, external_names(session, contact), next_sequence(session, contact), now) | more
-    for endpoint in subscribers:
-        messages.flush(session, endpoint, contact, now)
-        messages.enqueue(session, endpoint, event_type, facts, SendWindow(now), now, contact)
+    messages.flush(session, subscribers, contact, now)
+    messages.enqueue(session, [message(endpoint, event_type, facts, SendWindow(now), now, contact) for endpoint in subscribers])
 
 
 def _publish_update(
-    session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
+    session: Session,
+    endpoints: Sequence[Subscriber],
+    change: BeliefChange,
+    names: Sequence[ExternalName],
+    ended: bool,
+    now: datetime,
+    lane: str = INTERACTIVE,
 ) -> None:
+    """Let an update supersede those that were not sent yet, where it is worth a message."""
     subscribers = [endpoint for endpoint in endpoints if is_wanted(endpoint, UPDATED)]
-    if subscribers:
-        facts = events.persona_facts(UPDATED, change, external_names(session, change.contact), change.belief.sequence)
-        for endpoint in subscribers:
-            _supersede(session, endpoint, change, facts, ended, now, lane)
+    if not subscribers:
+        return
+    facts = events.persona_facts(UPDATED, change, names, change.belief.sequence)
+    waiting = messages.replaceable(session, change.contact, change.bank.bank.id, now)
+    rows, superseded = [], []
+    for endpoint in subscribers:
+        earlier = waiting[endpoint.id]
+        moment = send_window(
+            endpoint.when,
+            now,
+            is_material=change.is_material,
+            at_once=change.newly_decided,
+            ended=ended,
+            waiting=PendingUpdate(earlier[0].due_at_latest) if earlier else None,
+        )
+        if moment is not None:
+            rows.append(_in_place_of(earlier, endpoint, change, facts, moment, now, lane))
+            superseded += earlier
+    messages.enqueue(session, rows, superseded)
+
+
+def _in_place_of(
+    earlier: Sequence[WaitingUpdate],
+    endpoint: Receiver,
+    change: BeliefChange,
+    facts: Mapping[str, Any],
+    moment: SendWindow,
+    now: datetime,
+    lane: str,
+) -> dict[str, Any]:
+    """Return the message about a change that supersedes `earlier` ones."""
+    together = events.coalesced(facts, [update.facts for update in earlier])
+    lane = min([lane, *(update.lane for update in earlier)], key=messages.PRIORITIES.index)
+    row = message(endpoint, UPDATED, together, moment, now, change.contact, change.bank, lane)
+    for update in earlier:
+        # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.
+        if update.attempt > update.uncounted and update.last_error != messages.NO_IDENTITY:
+            row["attempt"], row["due"] = max(row["attempt"], update.attempt), max(row["due"], update.due)
+            row["uncounted"] = max(row["uncounted"], update.uncounted)
+    return row
 
 
 def _publish_decision(
-    session: Session, endpoints: Sequence[Endpoint], change: BeliefChange, ended: bool, now: datetime, lane: str = INTERACTIVE
+    session: Session,
+    endpoints: Sequence[Subscriber],
+    change: BeliefChange,
+    names: Sequence[ExternalName],
+    ended: bool,
+    now: datetime,
+    lane: str = INTERACTIVE,
 ) -> None:
     subscribers = [
         endpoint for endpoint in endpoints if is_wanted(endpoint, DECIDED) and _is_new_decision(session, endpoint, change, ended)
     ]
     if subscribers:
-        names = external_names(session, change.contact)
         facts = events.persona_facts(DECIDED, change, names, next_sequence(session, change.contact))
-        for endpoint in subscribers:
-            if lane == INTERACTIVE:
-                messages.flush(session, endpoint, change.contact, now)
-            messages.enqueue(session, endpoint, DECIDED, facts, SendWindow(now), now, change.contact, change.bank, lane)
+        if lane == INTERACTIVE:
+            messages.flush(session, subscribers, change.contact, now)
+        decided = [message(endpoint, DECIDED, facts, SendWindow(now), now, change.contact, change.bank, lane) for endpoint in subscribers]
+        messages.enqueue(session, decided)
 
 
-def _supersede(
-    session: Session, endpoint: Endpoint, change: BeliefChange, facts: Mapping[str, Any], ended: bool, now: datetime, lane: str
-) -> None:
-    """Let an update supersede those that were not sent yet, if it is worth a message."""
-    earlier = messages.replaceable(session, endpoint, change.contact, change.bank.bank.id, now)
-    moment = send_window(
-        endpoint.when,
-        now,
-        is_material=change.is_material,
-        at_once=change.newly_decided,
-        ended=ended,
-        waiting=PendingUpdate(earlier[0].due_at_latest) if earlier else None,
-    )
-    if moment is not None:
-        _put_in_place(session, endpoint, change, facts, moment, earlier, now, lane)
-
-
-def _put_in_place(
-    session: Session,
-    endpoint: Endpoint,
-    change: BeliefChange,
-    facts: Mapping[str, Any],
-    moment: SendWindow,
-    earlier: Sequence[Delivery],
-    now: datetime,
-    lane: str,
-) -> None:
-    facts = events.coalesced(facts, [message.facts for message in earlier])
-    lane = min([lane, *(message.lane for message in earlier)], key=messages.PRIORITIES.index)
-    row = messages.enqueue(session, endpoint, UPDATED, facts, moment, now, change.contact, change.bank, lane)
-    for message in earlier:
-        # Frequent changes of a contact must not reset the retry schedule of a failing endpoint.
-        if message.attempt > message.uncounted and message.last_error != messages.NO_IDENTITY:
-            row.attempt, row.due = max(row.attempt, message.attempt), max(row.due, message.due)
-            row.uncounted = max(row.uncounted, message.uncounted)
-        messages.settle(session, message, "superseded", now)
-
-
-def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange, ended: bool) -> bool:
+def _is_new_decision(session: Session, endpoint: Subscriber, change: BeliefChange, ended: bool) -> bool:
     """Whether a decision is published now. An endpoint with `when: final` gets an earlier decision at the end of the survey."""
     if endpoint.when != "final":
         return change.newly_decided
@@ -235,32 +262,22 @@ def _is_new_decision(session: Session, endpoint: Endpoint, change: BeliefChange,
 
 
 def reachable_endpoints(
-    session: Session, contact: Contact, lane: str = INTERACTIVE, known: Sequence[Endpoint] | None = None
-) -> list[Endpoint]:
+    session: Session, contact: Contact, lane: str = INTERACTIVE, known: Sequence[Subscriber] | None = None
+) -> list[Subscriber]:
     """Return the endpoints that can receive now. For the others, mark that they missed a change of the contact."""
     known = all_endpoints(session) if known is None else known
-    if unreachable := _unreachable(known):
-        resync.mark(session, unreachable, contact.id)
+    _mark_missed(session, known, contact.id)
     return [endpoint for endpoint in known if _is_reachable(endpoint) and (lane == INTERACTIVE or endpoint.bulk)]
 
 
-def all_endpoints(session: Session) -> list[Endpoint]:
-    """Return every endpoint that was not removed."""
-    return list(session.exec(select(Endpoint).where(Endpoint.state != "removed").order_by(col(Endpoint.id))))
+def _mark_missed(session: Session, endpoints: Sequence[Subscriber], contact_id: str) -> None:
+    unreachable = [endpoint for endpoint in endpoints if not _is_reachable(endpoint)]
+    if missed := [endpoint for endpoint in unreachable if any(is_wanted(endpoint, event) for event in CONTACT_EVENTS)]:
+        resync.mark(session, missed, contact_id)
 
 
-def _unreachable(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    subscribers = [endpoint for endpoint in endpoints if any(is_wanted(endpoint, event) for event in CONTACT_EVENTS)]
-    return [endpoint for endpoint in subscribers if not _is_reachable(endpoint)]
-
-
-def _is_reachable(endpoint: Endpoint) -> bool:
+def _is_reachable(endpoint: Subscriber) -> bool:
     return endpoint.state == "active" and not endpoint.awaits_ping
-
-
-def external_names(session: Session, contact: Contact) -> list[ExternalId]:
-    mine = select(ExternalId).where(ExternalId.contact_id == contact.id)
-    return list(session.exec(mine.order_by(col(ExternalId.system), col(ExternalId.value))))
 
 
 RESYNC_BATCH = 50

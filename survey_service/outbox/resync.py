@@ -8,11 +8,12 @@ from sqlalchemy import Select, and_, delete, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
+from survey_service.outbox.events import Receiver
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
 
 
-def mark(session: Session, endpoints: Iterable[Endpoint], contact_id: str) -> None:
+def mark(session: Session, endpoints: Iterable[Receiver], contact_id: str) -> None:
     """Mark that each of these endpoints missed a change of a contact."""
     for endpoint in endpoints:
         _insert(session, select(literal(endpoint.id), literal(contact_id)))

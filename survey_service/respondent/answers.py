@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
 from question_bank.answer_values import ImpossibleValue, Value, canonical, from_store, to_store
@@ -14,11 +14,11 @@ from question_bank.compile import ObservedAnswer
 from survey_service.errors import AnswerIdReused, Invalid, QuestionNotOpen, UnknownQuestion, ValueImpossible
 from survey_service.links.unconfirmed import clear_unconfirmed
 from survey_service.respondent.state import ANSWER, GivenAnswer, Interview
-from survey_service.store.session import instance
+from survey_service.store.session import Prepared, inserted, instance
 from survey_service.store.tables.core import Answer
 
-_ADD = insert(ANSWER).returning(ANSWER.c.id)
-_REPLACE = update(ANSWER).where(ANSWER.c.id == bindparam("replaced")).values(state="replaced")
+_ADD = inserted(ANSWER, ("id",), ANSWER.c.id)
+_REPLACE = Prepared(update(ANSWER).where(ANSWER.c.id == bindparam("replaced")).values(state="replaced"))
 
 
 def accept(session: Session, interview: Interview, given: Sequence[GivenAnswer], now: datetime) -> Interview | None:
@@ -145,11 +145,10 @@ def _store(session: Session, interview: Interview, given: Sequence[tuple[GivenAn
     """Insert the answers into the log, mark those that they replace, and return what is current then."""
     questions = {answer.question for answer, _ in given}
     replaced = [answer.id for answer in interview.answers if answer.question in questions]
-    if replaced:
-        session.connection().execute(_REPLACE, [{"replaced": answer_id} for answer_id in replaced])
+    _REPLACE.run(session, *[{"replaced": answer_id} for answer_id in replaced])
     watch = ReadingTimes(interview, now)
     rows = [_row(interview, answer, value, watch, now) for answer, value in given]
-    added = [instance(Answer, {**row, "id": session.connection().execute(_ADD, row).scalar_one()}) for row in rows]
+    added = [instance(Answer, {**row, "id": _ADD.rows(session, row)[0][0]}) for row in rows]
     return [answer for answer in interview.answers if answer.id not in replaced] + added
 
 

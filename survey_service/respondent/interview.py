@@ -172,22 +172,23 @@ def finish(session: Session, banks: Banks, session_id: str, token: str | None, n
         close(interview, "finished", "respondent", now)
         interview.row.finish_reason = reason
         save(session, interview.row)
+        publish.publish_final(session, interview.contact, interview.bank, "completed", now)
         _publish_end(session, interview, now)
     return interview
 
 
 def _store_and_publish(session: Session, interview: Interview, reason: str, now: datetime) -> None:
     """Choose the next question, store the belief that it was chosen by, and publish the change where there are subscribers."""
-    step = ask_next(interview, now)
+    step, log = ask_next(interview, now), interview.log
     save(session, interview.row)
-    previous, ended = interview.log.before if interview.log else None, interview.row.status != "open"
+    previous, ended = log.before, interview.row.status != "open"
     confidence = interview.survey.stop.confidence
     inferred = InferredBelief(interview.certain_evidence, interview.row.bank_version, step.belief[0], previous, confidence)
-    if not interview.has_subscribers:
+    if not log.subscribers:
         sequence = 1 if previous is None else previous.sequence + 1  # the contact's own sequence numbers messages
         store_belief(session, interview.contact, inferred, sequence, reason, now, explain=False)
         return
-    publish.store_and_publish(session, interview.contact, inferred, reason, now, ended=ended)
+    publish.store_and_publish(session, interview.contact, inferred, reason, now, ended=ended, endpoints=log.subscribers, names=log.names)
     if ended:
         _publish_end(session, interview, now)
 
@@ -199,7 +200,8 @@ def _leave_closed_question(interview: Interview, now: datetime) -> None:
 
 
 def _publish_end(session: Session, interview: Interview, now: datetime) -> None:
-    publish.publish_response(session, interview.row, interview.contact, interview.bank, interview.own, "completed", now)
+    given, log = (interview.row, interview.contact, interview.bank, interview.own), interview.log
+    publish.publish_response(session, *given, "completed", now, endpoints=log.subscribers, names=log.names)
 
 
 class OtherContact(Conflict):

@@ -7,12 +7,13 @@ from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BindParameter, Select, Text, and_, bindparam, exists, or_, select
+import orjson
+from sqlalchemy import BindParameter, Select, Text, and_, bindparam, or_, select
 from sqlalchemy import cast as as_type
 from sqlmodel import Session, col
 
@@ -26,12 +27,15 @@ from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpr
 from survey_service.belief.priors import prior_of_session
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import unconfirmed_answer_of
+from survey_service.outbox import subscribers
+from survey_service.outbox.events import ExternalName
+from survey_service.outbox.subscribers import Subscriber
 from survey_service.store.banks import Banks
-from survey_service.store.session import instance
+from survey_service.store.bulk import as_json_list
+from survey_service.store.session import Prepared, instance
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.links import LinkSession
 from survey_service.store.tables.metadata import metadata
-from survey_service.store.tables.webhooks import Endpoint
 
 ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer", "belief", "contact", "survey_session"))
 
@@ -40,13 +44,17 @@ ANSWER, BELIEF, CONTACT, SESSION = (metadata.tables[name] for name in ("answer",
 class Log:
     """The current answers of the contact under the bank, and all answers of the session whatever their state, oldest first.
 
-    `claimed` is the option of an unconfirmed email click. `has_subscribers` says whether any endpoint may want messages.
+    `claimed` is the option of an unconfirmed email click. `subscribers` may want messages, which have the contact's `names`.
     """
 
     answers: Sequence[Answer]
     before: PreviousBelief | None
     claimed: str | None
-    has_subscribers: bool
+    subscribers: Sequence[Subscriber]
+    names: Sequence[ExternalName]
+
+
+NOTHING_STORED = Log((), None, None, (), ())
 
 
 def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tuple[SurveySession, Contact] | None:
@@ -54,10 +62,10 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 
     With `lock` it also returns None where the session came to belong to another contact while this call waited: look again.
     """
-    found = session.connection().execute(_session(lock), {"session": session_id}).first()
-    if found is None:
+    rows = (_LOCKED if lock else _UNLOCKED).rows(session, {"session": session_id})
+    if not rows:
         return None
-    row, contact = found[: len(SESSION.c)], found[len(SESSION.c) :]
+    row, contact = rows[0][: len(SESSION.c)], rows[0][len(SESSION.c) :]
     return (
         instance(SurveySession, dict(zip(SESSION.c.keys(), row, strict=True))),
         instance(Contact, dict(zip(CONTACT.c.keys(), contact, strict=True))),
@@ -65,36 +73,31 @@ def session_and_contact(session: Session, session_id: str, *, lock: bool) -> tup
 
 
 def log_of(session: Session, row: SurveySession) -> Log:
-    found = session.connection().execute(_log(), {"session": row.id, "contact": row.contact_id, "bank": row.bank}).all()
-    first = found[0]
-    before = None if first.believed is None else PreviousBelief(first.believed, first.threshold, first.told and json.loads(first.told))
+    found = _LOG.rows(session, {"session": row.id, "contact": row.contact_id, "bank": row.bank})
     names, width = ANSWER.c.keys(), len(ANSWER.c)
-    answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row.id is not None]
-    return Log(answers, before, first.claimed, first.has_subscribers)
+    believed, threshold, told, claimed, listed, external = found[0][width:]
+    before = None if believed is None else PreviousBelief(believed, threshold, told and json.loads(told))
+    answers = [instance(Answer, dict(zip(names, row[:width], strict=True))) for row in found if row[0] is not None]
+    subscribers = [Subscriber(**endpoint) for endpoint in orjson.loads(listed or "[]")]
+    return Log(answers, before, claimed, subscribers, [ExternalName(**name) for name in orjson.loads(external or "[]")])
 
 
-@cache  # building the statement takes longer than running it
 def _session(lock: bool) -> Select[*tuple[Any, ...]]:
     joined = CONTACT.join(SESSION, SESSION.c.contact_id == CONTACT.c.id)  # PostgreSQL locks rows in the order of the tables
     both = select(*SESSION.c, *CONTACT.c).select_from(joined).where(SESSION.c.id == bindparam("session"))
     return both.with_for_update() if lock else both
 
 
-@cache
-def _exists() -> Select[tuple[str]]:
-    return select(SESSION.c.id).where(SESSION.c.id == bindparam("session"))
-
-
-@cache
-def _log() -> Select[*tuple[Any, ...]]:
+def _log(dialect: str) -> Select[*tuple[Any, ...]]:
     contact: BindParameter[str] = bindparam("contact")
     bank: BindParameter[str] = bindparam("bank")
     current = and_(ANSWER.c.contact_id == contact, ANSWER.c.bank == bank, is_current(ANSWER.c))
     claimed = select(col(LinkSession.claimed)).where(col(LinkSession.session_id) == bindparam("session")).scalar_subquery()
     believed = BELIEF.c.sequence.label("believed"), BELIEF.c.threshold, as_type(BELIEF.c.told, Text).label("told")
-    has_subscribers = exists().where(col(Endpoint.state) != "removed")
+    lists = {"subscribers": subscribers.endpoints(), "names": subscribers.names()}
+    published = [as_json_list(dialect, rows).scalar_subquery().label(name) for name, rows in lists.items()]
     return (
-        select(*ANSWER.c, *believed, claimed.label("claimed"), has_subscribers.label("has_subscribers"))
+        select(*ANSWER.c, *believed, claimed.label("claimed"), *published)
         .select_from(CONTACT)
         .outerjoin(BELIEF, and_(BELIEF.c.contact_id == CONTACT.c.id, BELIEF.c.bank == bank))
         .outerjoin(ANSWER, or_(current, ANSWER.c.session_id == bindparam("session")))
@@ -102,6 +105,10 @@ def _log() -> Select[*tuple[Any, ...]]:
         .order_by(ANSWER.c.id)
     )
 
+
+_LOCKED, _UNLOCKED = Prepared(_session(lock=True)), Prepared(_session(lock=False))
+_EXISTS = Prepared(select(SESSION.c.id).where(SESSION.c.id == bindparam("session")))
+_LOG = Prepared(_log)
 
 ASKED_AGAIN_LATER = "skip"
 """A skipped question may be asked again in a later survey. A question answered by "don't know" or refused is not."""
@@ -164,8 +171,7 @@ class Interview:
     seen: Sequence[SignalEvent] = ()  # events of the contact that are signals
     withdrawn: Answer | None = None  # shown beside its question: withdrawn by going back, or current where it is a draft
     claimed: ObservedAnswer | None = None  # the click in an email, until an act of the person confirms it
-    has_subscribers: bool = True  # whether any endpoint may want messages about the contact
-    log: Log | None = None  # as it was when the act began; None where nothing is stored
+    log: Log = NOTHING_STORED  # as it was when the act began
 
     def status(self, now: datetime) -> str:
         """Return the state of the session now: an open session whose time is over has expired, even if nobody has stored that yet."""
@@ -183,17 +189,17 @@ class Interview:
         if self.row.status != "open":
             raise SessionClosed
 
-    @property
+    @cached_property
     def own(self) -> list[Answer]:
         """The answers of this session, oldest first."""
         return [answer for answer in self.answers if answer.session_id == self.row.id]
 
-    @property
+    @cached_property
     def log_of_session(self) -> list[Answer]:
         """All answers of this session before this act, replaced and withdrawn ones included."""
-        return [] if self.log is None else [answer for answer in self.log.answers if answer.session_id == self.row.id]
+        return [answer for answer in self.log.answers if answer.session_id == self.row.id]
 
-    @property
+    @cached_property
     def settled(self) -> list[Answer]:
         """The answers of this session without the draft whose question is still asked."""
         return [answer for answer in self.own if self.withdrawn is None or answer.id != self.withdrawn.id]
@@ -217,7 +223,7 @@ class Interview:
     def evidence(self) -> Evidence:
         return self.bank.evidence(self.given_so_far, self.certain_evidence.behaviour)
 
-    @property
+    @cached_property
     def questions_done(self) -> int:
         """How many questions the respondent has dealt with in this session."""
         return len(self.settled) + (self.claimed is not None and self.claimed.question not in [answer.question for answer in self.own])
@@ -236,6 +242,18 @@ class Interview:
     @property
     def progress(self) -> Progress:
         """What is done and what may still open. The limit is the one that the respondent has been shown."""
+        done, spent = self._done_and_spent
+        return Progress(
+            done=done,
+            opens=self.opens[None],
+            taken=np.array([self.questions_done]),
+            spent=np.array([spent]),
+            limit=np.array([self.row.limit]),
+        )
+
+    @cached_property
+    def _done_and_spent(self) -> tuple[Bools, float]:
+        """(1, Q) questions that are not to be asked again, and the seconds that the respondent has spent."""
         done = np.zeros((1, len(self.bank.index)), dtype=bool)
         for answer, observed in self.given:
             done[0, self.bank.index[observed.question]] = answer.session_id == self.row.id or answer.kind != ASKED_AGAIN_LATER
@@ -245,19 +263,13 @@ class Interview:
         if self.claimed is not None:
             claimed = self.bank.index[self.claimed.question]
             done[0, claimed], spent = True, spent + effort[claimed]
-        return Progress(
-            done=done,
-            opens=self.opens[None],
-            taken=np.array([self.questions_done]),
-            spent=np.array([float(spent)]),
-            limit=np.array([self.row.limit]),
-        )
+        return done, float(spent)
 
 
 def open_interview(session: Session, banks: Banks, session_id: str, token: str | None, now: datetime, *, lock: bool = True) -> Interview:
     """Return the session with its contact, locked against other writers. `token` None trusts the caller. Raises NotFound, BadToken."""
     found = session_and_contact(session, session_id, lock=lock)
-    while found is None and lock and session.connection().execute(_exists(), {"session": session_id}).first():
+    while found is None and lock and _EXISTS.rows(session, {"session": session_id}):
         found = session_and_contact(session, session_id, lock=lock)  # the contact was merged into another while we waited
     if found is None:
         raise NotFound("There is no such session.")
@@ -272,7 +284,7 @@ def open_interview(session: Session, banks: Banks, session_id: str, token: str |
     begun = log.claimed is None or any(answer.session_id == row.id for answer in answers)
     claimed = None if begun else unconfirmed_answer_of(session, bank, row)
     survey = bank.bank.survey_by_id[row.survey]
-    return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log.has_subscribers, log)
+    return Interview(row, contact, bank, survey, answers, now, seen, withdrawn, claimed, log)
 
 
 def digest(token: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from sqlmodel import Session, col, select
@@ -186,9 +187,16 @@ def answer_text(question: Question, value: Value | None, language: str, default:
     return f"{value} ({label})" if label else str(value)
 
 
+_RENDERED: WeakKeyDictionary[CompiledBank, dict[tuple[str, str], dict[str, Any]]] = WeakKeyDictionary()
+"""The questions of each bank version as clients get them, by id and language: a view has half a dozen."""
+
+
 def _question(interview: Interview, question_id: str, given: Any, can_go_back: bool) -> dict[str, Any]:
-    question = interview.bank.bank.question_by_id[question_id]
-    shown = rendered(question, interview.row.language, interview.bank.bank.language)
+    bank, language = interview.bank, interview.row.language
+    known = _RENDERED.setdefault(bank, {})
+    shown = known.get((question_id, language))
+    if shown is None:
+        shown = known[question_id, language] = rendered(bank.bank.question_by_id[question_id], language, bank.bank.language)
     return {**shown, "given": given, "can_go_back": can_go_back}
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     select,
     type_coerce,
+    types,
 )
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
@@ -46,11 +47,11 @@ def parameter_table(dialect: str, **columns: TypeEngine[Any]) -> FromClause:
 
 
 def as_json_list(dialect: str, chosen: Select[*tuple[Any, ...]]) -> Select[str]:
-    """Return the rows of a statement as one JSON list, null where there are none. A column called `facts` holds JSON itself."""
+    """Return the rows of a statement as one JSON list, null where there are none."""
     rows = chosen.subquery("chosen")
     if dialect == "postgresql":
         return select(cast(func.json_agg(rows.table_valued()), Text))
-    pairs = [part for item in rows.c for part in (item.name, func.json(item) if item.name == "facts" else item)]
+    pairs = [part for item in rows.c for part in (item.name, func.json(item) if isinstance(item.type, types.JSON) else item)]
     return select(func.json_group_array(func.json_object(*pairs))).select_from(rows)
 
 
@@ -70,6 +71,18 @@ def is_one_of(session: Session, column: Any, values: Iterable[str | int | None])
         kind = BigInteger() if isinstance(column.type, Integer) else Text()
         return col(column) == func.any(cast(listed, ARRAY(kind)))
     return col(column).in_(select(func.json_each(orjson.dumps(listed).decode()).table_valued("value").c.value))
+
+
+def listed(dialect: str, name: str) -> Any:
+    """Return what a column can be ``in_`` for texts of the parameter `name`, which `to_list` makes, in a statement that is built once."""
+    if dialect == "postgresql":
+        return select(func.unnest(bindparam(name, type_=ARRAY(Text))))
+    return select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value)
+
+
+def to_list(dialect: str, values: Sequence[str]) -> list[str] | str:
+    """Return the value of the parameter of `listed`."""
+    return list(values) if dialect == "postgresql" else orjson.dumps(values).decode()
 
 
 def to_parameter(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from survey_service.store.postgresql import lock_alone
-from survey_service.store.session import DEADLOCK, sqlite_file
+from survey_service.store.session import DEADLOCK
+from survey_service.store.sqlite import sqlite_file
 from survey_service.store.versions import is_later, scripts
 
 MIGRATION_LOCK = 7_340_001

@@ -5,10 +5,10 @@ The path of an answer reads and writes rows by plain statements, because the uni
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -18,27 +18,29 @@ from sqlalchemy import (
     ClauseElement,
     Compiled,
     Connection,
+    Dialect,
     Engine,
     Table,
     Text,
-    Update,
     bindparam,
     cast,
     create_engine,
     event,
     func,
+    insert,
     select,
     update,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-from sqlalchemy.orm import class_mapper
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.orm import ClassManager, class_mapper
 from sqlalchemy.orm.attributes import instance_state, set_committed_value
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlmodel import Session, SQLModel
 
-from survey_service.store.globs import SQLITE_FUNCTION, glob_matches
+from survey_service.store import sqlite
 from survey_service.store.postgresql import prepare_connections
+from survey_service.store.sqlite import BUSY_TIMEOUT_MS
 from survey_service.store.tables.metadata import metadata
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -46,10 +48,12 @@ Row = TypeVar("Row", bound=SQLModel)
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 """The errors of a database that is away, or has become read-only (PostgreSQL raises InternalError then)."""
 
+CONNECTION = "connection"
+"""In `Session.info`: the connection of a transaction that writes. The session looks for it each time, which takes longer."""
+
 DEADLOCK = "40P01"
 """PostgreSQL's SQLSTATE for a transaction that it rolled back because of a deadlock: it can run again."""
 
-BUSY_TIMEOUT_MS = 10_000
 LOOK_AGAIN_SECONDS = 0.0005
 """How often a process that waits to write asks for SQLite's lock. One thread of each process asks, the others wait for that thread."""
 
@@ -75,7 +79,7 @@ class Store:
     def writing(self) -> Iterator[Session]:
         """Open a transaction that commits when the block ends and rolls back entirely when it raises."""
         with self._one_writer(), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            session.connection(execution_options={"discern_writes": True})
+            session.info[CONNECTION] = session.connection(execution_options={"discern_writes": True})
             yield session
 
     @contextmanager
@@ -83,7 +87,7 @@ class Store:
         """As `writing`, without waiting for the disk: for what is done again, and not lost, when the machine fails."""
         engine = self.engine if self.engine.dialect.name == "postgresql" else self._fast
         with self._one_writer(), Session(engine, expire_on_commit=False) as session, session.begin():
-            connection = session.connection(execution_options={"discern_writes": True})
+            session.info[CONNECTION] = connection = session.connection(execution_options={"discern_writes": True})
             if engine is self.engine:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield session
@@ -132,7 +136,7 @@ class Store:
             with self.engine.connect() as connection:
                 return bool(connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "off")
         with closing(self.engine.raw_connection()) as pooled:
-            return _is_writable(pooled.driver_connection)
+            return sqlite.is_writable(pooled.driver_connection)
 
     def compile(self, statement: ClauseElement) -> Compiled:
         """Return a statement as `execute_fast` takes it."""
@@ -172,34 +176,10 @@ def open_engine(url: str, *, durable: bool = True) -> Engine:
         prepare_connections(engine, durable=durable)
         return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **shared)
-    event.listen(engine, "do_connect", partial(_require_file, sqlite_file(parsed)))
-    event.listen(engine, "connect", partial(_prepare_sqlite, "FULL" if durable else "NORMAL"))
+    event.listen(engine, "do_connect", partial(sqlite.require_file, sqlite.sqlite_file(parsed)))
+    event.listen(engine, "connect", partial(sqlite.prepare_connection, "FULL" if durable else "NORMAL"))
     event.listen(engine, "begin", partial(_begin_sqlite, durable))
     return engine
-
-
-def sqlite_file(url: URL) -> Path | None:
-    """Return the file of a SQLite database, and None for a database in memory, an address with parameters (`file:`) or another kind."""
-    named = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
-    return Path(str(url.database)).absolute() if named else None
-
-
-def name_of(engine: Engine) -> str:
-    """Return the address of the database for messages: without passwords, which may be parameters too, and with the whole path of a file.
-
-    >>> name_of(create_engine("postgresql+psycopg://discern@db/discern?password=x"))
-    'postgresql+psycopg://discern@db/discern?password=***'
-    """
-    if (file := sqlite_file(engine.url)) is not None:
-        return f"sqlite:///{file}"
-    secrets = {name: "***" for name in ("password", "sslpassword") if name in engine.url.query}
-    return engine.url.update_query_dict(secrets).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
-
-
-def _require_file(file: Path | None, *_: Any) -> None:
-    """Raise the driver's error where the file is missing: SQLite would create it, and a command in the wrong folder must not."""
-    if file is not None and not file.exists():
-        raise sqlite3.OperationalError(f"there is no file {file}: run discern migrate to create it, or set DISCERN_DATABASE_URL")
 
 
 def lock_by_name(session: Session, *what: str) -> None:
@@ -207,15 +187,6 @@ def lock_by_name(session: Session, *what: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
         names = func.unnest(cast(list(what), ARRAY(Text))).table_valued("name")
         session.execute(select(func.pg_advisory_xact_lock(func.hashtext(names.c.name))))
-
-
-def _prepare_sqlite(synchronous: str, connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin on its own: see _begin_sqlite
-    connection.create_function(SQLITE_FUNCTION, 2, glob_matches, deterministic=True)
-    for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    if synchronous == "NORMAL":  # these connections only write: nothing but _wait_to_write waits for the lock
-        connection.execute("PRAGMA busy_timeout = 0")
 
 
 def _begin_sqlite(durable: bool, connection: Connection) -> None:
@@ -231,22 +202,6 @@ def _begin_sqlite(durable: bool, connection: Connection) -> None:
                 driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return
     connection.exec_driver_sql("BEGIN")
-
-
-def _is_writable(connection: Any) -> bool:
-    """Whether a statement that writes would be run, now or when another writer ends. The database must have its tables."""
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        connection.execute("BEGIN IMMEDIATE")  # begins on a read-only database too
-        connection.execute("UPDATE alembic_version SET version_num = version_num WHERE false")
-    except sqlite3.OperationalError as problem:
-        if (code := problem.sqlite_errorcode & 0xFF) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
-            raise OperationalError("BEGIN IMMEDIATE", None, problem) from problem
-        return code == sqlite3.SQLITE_BUSY
-    finally:
-        connection.rollback()
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    return True
 
 
 def _wait_to_write(connection: Any) -> None:
@@ -267,10 +222,15 @@ def instance(model: type[Row], values: Mapping[str, Any]) -> Row:
 
     The row must be locked, or must not be changed.
     """
-    row: Row = class_mapper(model).class_manager.new_instance()
+    row: Row = _manager(model).new_instance()
     row.__dict__.update(values)
     instance_state(row).key = (model, (row.__dict__.get("id"),), None)  # it is stored: `save` updates it and never inserts it
     return row
+
+
+@cache  # to look for it takes as long as to make the row
+def _manager(model: type[SQLModel]) -> ClassManager[Any]:
+    return class_mapper(model).class_manager
 
 
 def save(session: Session, row: SQLModel) -> None:
@@ -281,14 +241,121 @@ def save(session: Session, row: SQLModel) -> None:
         return
     changed = {name: row.__dict__[name] for name, before in state.committed_state.items() if row.__dict__[name] != before}
     if changed:
-        session.connection().execute(_update(metadata.tables[str(row.__tablename__)]), {**changed, "row_id": state.key[1][0]})
+        _update(metadata.tables[str(row.__tablename__)], tuple(sorted(changed))).run(session, {**changed, "row_id": state.key[1][0]})
     for name, value in changed.items():
         set_committed_value(row, name, value)
 
 
-@cache  # building the statement takes longer than running it
-def _update(table: Table) -> Update:
-    return update(table).where(table.c.id == bindparam("row_id"))
+Convert = Callable[[Any], Any] | None
 
 
-# PostgreSQL raises InternalError when it has become read-only.
+@dataclass
+class _Compiled:
+    """A statement for one kind of database: its parameters in order, and the types of its columns. Converts values and rows."""
+
+    text: str
+    constants: Mapping[str, Any]
+    parameters: Sequence[tuple[str, Convert]]
+    is_positional: bool
+    types: Sequence[Any]
+    columns: Sequence[Convert] | None = None
+
+    @classmethod
+    def of(cls, statement: ClauseElement, dialect: Dialect) -> "_Compiled":
+        compiled: Any = statement.compile(dialect=dialect)
+        if compiled.post_compile_params:
+            raise TypeError("a list of values would be another statement for each length: see `bulk.listed`")
+        converts = {name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()}
+        constants = {name: bound.effective_value for name, bound in compiled.binds.items() if not bound.required}
+        parameters = [(name, converts[name]) for name in compiled.positiontup or compiled.binds]
+        types = [column.type.dialect_impl(dialect) for column in getattr(statement, "exported_columns", ())]
+        return cls(str(compiled), constants, parameters, compiled.positiontup is not None, types)
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        given = {**self.constants, **values} if self.constants else values
+        if self.is_positional:
+            return [given[name] if convert is None else convert(given[name]) for name, convert in self.parameters]
+        return {name: given[name] if convert is None else convert(given[name]) for name, convert in self.parameters}
+
+    def read(self, cursor: Any, dialect: Dialect) -> list[tuple[Any, ...]]:
+        if self.columns is None:  # what the driver returns for a type is known from its first answer
+            codes = [described[1] for described in cursor.description]
+            self.columns = [kind.result_processor(dialect, code) for kind, code in zip(self.types, codes, strict=True)]
+        converts = self.columns
+        return [
+            tuple([value if convert is None else convert(value) for value, convert in zip(row, converts, strict=True)])
+            for row in cursor.fetchall()
+        ]
+
+
+class Prepared:
+    """A statement of every answer: built and compiled once for each kind of database, and run by the driver directly.
+
+    SQLAlchemy's own execution costs two to five times what SQLite needs for such a statement. Its types convert the values here too, the
+    transaction is that of the session, listeners of ``before_cursor_execute`` are called, and errors are SQLAlchemy's. Values are given by
+    the names of parameters. A statement that depends on the dialect is given as a function of its name.
+    """
+
+    def __init__(self, statement: ClauseElement | Callable[[str], ClauseElement]) -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, session: Session, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run the statement and return its rows."""
+        connection, compiled = plain_connection(session), self._of(session)
+        return compiled.read(_execute(connection, compiled.text, compiled.bind(values)), connection.dialect)
+
+    def run(self, session: Session, *each: Mapping[str, Any]) -> None:
+        """Run the statement for each of these values."""
+        connection, compiled = plain_connection(session), self._of(session)
+        if len(each) == 1:
+            _execute(connection, compiled.text, compiled.bind(each[0]))
+        elif each:
+            _execute(connection, compiled.text, [compiled.bind(values) for values in each], many=True)
+
+    def _of(self, session: Session) -> _Compiled:
+        dialect = session.get_bind().dialect
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            statement = self._statement if isinstance(self._statement, ClauseElement) else self._statement(dialect.name)
+            found = self._compiled[dialect.name] = _Compiled.of(statement, dialect)
+        return found
+
+
+def _execute(connection: Connection, text: str, values: Any, *, many: bool = False) -> Any:
+    """Run a statement and return the driver's cursor. Raises the errors of SQLAlchemy."""
+    dialect = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    try:
+        cursor = driver.cursor()
+        if connection.dispatch.before_cursor_execute:
+            connection.dispatch.before_cursor_execute(connection, cursor, text, values, None, many)
+        (cursor.executemany if many else cursor.execute)(text, values)
+    except dialect.loaded_dbapi.Error as problem:
+        is_lost = dialect.is_disconnect(problem, driver, None)
+        if is_lost:
+            connection.invalidate(problem)
+            connection.engine.dispose()  # the other connections of the pool ended with it
+        base = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(text, None, problem, base, connection_invalidated=is_lost, dialect=dialect) from problem
+    return cursor
+
+
+def inserted(table: Table, left_out: Collection[str] = (), returning: Any = None) -> Prepared:
+    """Return the statement that inserts a row of all columns but these."""
+    row = insert(table).inline().values({column.name: bindparam(column.name) for column in table.c if column.name not in left_out})
+    return Prepared(row if returning is None else row.returning(returning))
+
+
+@cache
+def _update(table: Table, columns: Sequence[str]) -> Prepared:
+    mine = update(table).where(table.c.id == bindparam("row_id"))
+    return Prepared(mine.values({name: bindparam(name) for name in columns}))
+
+
+def plain_connection(session: Session) -> Connection:
+    """Return the connection of a session for plain statements, which see what the unit of work has changed."""
+    if session.new or session.dirty or session.deleted:
+        session.flush()
+    connection: Connection | None = session.info.get(CONNECTION)
+    return session.connection() if connection is None else connection

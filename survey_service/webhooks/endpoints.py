@@ -127,7 +127,7 @@ def change(session: Session, settings: Settings, endpoint_id: str, given: Mappin
     session.add(endpoint)
     if is_back:
         endpoint.awaits_ping = True
-        messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), SendWindow(now), now)
+        _enqueue_ping(session, endpoint, now)
     return endpoint
 
 
@@ -170,14 +170,20 @@ def ping(session: Session, endpoint_id: str, now: datetime) -> Delivery:
     mine = attempts.where(Delivery.endpoint_id == endpoint.id, Delivery.event_type == events.PING)
     if session.exec(mine.where(DeliveryAttempt.started_at > now - timedelta(minutes=1))).one() >= PINGS_A_MINUTE:
         raise TooManyRequests(headers={"Retry-After": "60"})
-    row = session.exec(pings.where(Delivery.state == "pending").with_for_update()).first()
+    pending = pings.where(Delivery.state == "pending").with_for_update()
+    row = session.exec(pending).first()
     if row is None:
-        row = messages.enqueue(session, endpoint, events.PING, events.ping_facts(endpoint.id, now), SendWindow(now), now)
-        session.flush()
-    elif messages.is_unclaimed_row(row, now):
+        _enqueue_ping(session, endpoint, now)
+        return session.exec(pending).one()
+    if messages.is_unclaimed_row(row, now):
         row.due = min(row.due, now)
         session.add(row)
     return row
+
+
+def _enqueue_ping(session: Session, endpoint: Endpoint, now: datetime) -> None:
+    ping_of_endpoint = messages.message(endpoint, events.PING, events.ping_facts(endpoint.id, now), SendWindow(now), now)
+    messages.enqueue(session, [ping_of_endpoint])
 
 
 def rotate(session: Session, settings: Settings, endpoint_id: str, now: datetime, overlap: timedelta = OVERLAP) -> tuple[Endpoint, str]:

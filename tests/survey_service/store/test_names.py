@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import create_engine
 
-from survey_service.store.session import name_of
+from survey_service.store.sqlite import name_of
 
 
 @pytest.mark.parametrize(

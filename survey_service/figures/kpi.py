@@ -28,6 +28,8 @@ from survey_service.store.banks import Banks
 from survey_service.store.tables.figures import FigureCell, FigureSnapshot
 
 DIGITS = 6
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
+"""The days that figures may be of: those near the ends of the calendar have no week."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class KpiQuery:
 
 def check_query(query: KpiQuery) -> None:
     """Raise Invalid where the weeks are not whole, or end before they begin."""
-    errors = []
+    given = {"from": query.first, "to": query.last}
+    errors = [{"path": path, "message": f"must be between {FIRST_DAY} and {LAST_DAY}"} for path, day in given.items() if _is_odd(day)]
+    if errors:
+        raise Invalid(errors=errors)
     if query.first is not None and query.first.weekday() != 0:
         errors.append({"path": "from", "message": f"must be a Monday, such as {monday_of(query.first)}: figures are of whole weeks"})
     if query.last is not None and query.last.weekday() != 6:
@@ -62,6 +67,10 @@ def check_query(query: KpiQuery) -> None:
         errors.append({"path": "to", "message": "must not be before `from`"})
     if errors:
         raise Invalid(errors=errors)
+
+
+def _is_odd(day: date | None) -> bool:
+    return day is not None and not FIRST_DAY <= day <= LAST_DAY
 
 
 def check_journey(bank: Bank, journey: str | None) -> None:

@@ -104,6 +104,8 @@ def test_weeks_and_channels(shop):
     for query, path in (
         ("?from=2025-12-03", "from"),
         ("?to=2025-12-13", "to"),
+        ("?to=9999-12-31", "to"),
+        ("?from=0001-01-01", "from"),
         ("?from=2025-12-22&to=2025-12-21", "to"),
         ("?channel=fax", "channel"),
         ("?week=1", "week"),

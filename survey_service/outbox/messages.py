@@ -35,11 +35,9 @@ IDENTITY_WAIT = timedelta(days=1)
 DELIVERY, ENDPOINT = metadata.tables["delivery"], metadata.tables["endpoint"]
 _ENQUEUE = inserted(DELIVERY, ("id", "body", "lease_until", "last_error", "settled_at"))
 _SUPERSEDE = Prepared(
-    lambda _: (
-        update(DELIVERY)
-        .where(DELIVERY.c.id == bindparam("superseded"))
-        .values(state="superseded", settled_at=bindparam("at"), lease_until=None)
-    )
+    update(DELIVERY)
+    .where(DELIVERY.c.id == bindparam("superseded"))
+    .values(state="superseded", settled_at=bindparam("at"), lease_until=None)
 )
 
 

@@ -54,7 +54,7 @@ CONNECTION = "connection"
 DEADLOCK = "40P01"
 """PostgreSQL's SQLSTATE for a transaction that it rolled back because of a deadlock: it can run again."""
 
-LOOK_AGAIN_SECONDS = 0.0005
+LOOK_AGAIN_SECONDS = 0.001
 """How often a process that waits to write asks for SQLite's lock. One thread of each process asks, the others wait for that thread."""
 
 _as_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

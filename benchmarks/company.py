@@ -13,7 +13,8 @@ Truth of each line:
 - *without probes*, days and barometer: respondents. Both depend on the persona only, so this is the truth of the persona in the base.
 - *without probes*, "share of respondents": the same figure against the personas of respondents alone, the other way to read "among people
   who answered".
-- *with 120 probes* among the silent: all contacts who can be asked, respondents and silent, unweighted.
+- *with 120 probes* among the silent: all contacts who can be asked, respondents and silent, unweighted. A figure that too few probes are
+  behind is about respondents, as its `population` says, and has the truth without probes.
 
 The oracle is the same estimator with the true personas of those who answered. Wald counts those who answered as their likeliest persona.
 """
@@ -370,12 +371,13 @@ class Tally:
 
     def add(self, company: Company, report: Mapping[str, Any], oracle: Mapping[str, Any], *, probes: bool) -> None:
         ours, best = figures_of(report), figures_of(oracle)
-        wald = wald_intervals(company, probes=probes)
+        wald, of_respondents = wald_intervals(company, probes=probes), truths(company, probes=False)
         for kind, every in truths(company, probes=probes).items():
             name = "share" if kind == "share of respondents" else kind
             for number, truth in enumerate(every):
                 for k in range(K):
                     figure, other = ours[name][number][k], best[name][number][k]
+                    true = float((truth if figure["population"] == "everyone" else of_respondents[kind][number])[k])
                     if kind in wald:
                         low, high = wald[kind][number]
                         self.wald[kind].append(bool(low[k] <= truth[k] <= high[k]))
@@ -384,8 +386,8 @@ class Tally:
                         continue
                     wide = figure["high"] - figure["low"]
                     of_best = np.nan if other["value"] is None else other["high"] - other["low"]
-                    held = figure["low"] <= truth[k] <= figure["high"]
-                    self.rows[kind].append((held, wide / truth[k], of_best / truth[k], figure["value"] / truth[k] - 1, figure["n_eff"]))
+                    held = figure["low"] <= true <= figure["high"]
+                    self.rows[kind].append((held, wide / true, of_best / true, figure["value"] / true - 1, figure["n_eff"]))
 
     def print(self, title: str) -> None:
         print(

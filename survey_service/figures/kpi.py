@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, or_, select
 
-from adaptive.estimation.barometer import ScoreSums, estimate_mean_scores, estimate_nps
+from adaptive.estimation.barometer import ScoreSums, corrected_levels, estimate_mean_scores, estimate_nps
 from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
-from adaptive.estimation.figures import Figure, figure_of
+from adaptive.estimation.figures import Figure, Population, figure_of
 from adaptive.estimation.findings import differences, select_findings
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
+from adaptive.estimation.ratio import MIN_PROBES
 from adaptive.estimation.suppression import suppress
 from question_bank.definitions import Bank
 from question_bank.journeys import Barometer, Journey
@@ -288,7 +289,12 @@ def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str,
 def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> list[Figure]:
     """Return the median days to a stage from the one before, among those who answered."""
     measure = snapshot.measure(subject, f"days/{number - 1}")
-    return measure.figures(query, lambda rows: estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, rows[:, 1]))
+
+    def estimate(rows: Any) -> Sequence[Figure]:
+        weights, population = _weights_of(rows)
+        return estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, weights, population)
+
+    return measure.figures(query, estimate)
 
 
 def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> dict[str, Any]:
@@ -306,13 +312,27 @@ def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> di
 
 def _barometer(snapshot: Snapshot, barometer: Barometer, query: KpiQuery) -> dict[str, Any]:
     """Return the scores of those who were asked at the moment. They have no channel."""
-    measure = snapshot.measure(subject_of("barometer", barometer.id), "score")
-    estimate = estimate_nps if barometer.kind == "nps" else estimate_mean_scores
-    figures = measure.figures(
-        replace(query, channel=None),
-        lambda rows: estimate(ScoreSums.of(rows[:, 0], _normalised(rows[:, 2:]), rows[:, 1]), snapshot.personas),
-    )
+    measure, is_nps = snapshot.measure(subject_of("barometer", barometer.id), "score"), barometer.kind == "nps"
+
+    def estimate(rows: Any) -> Sequence[Figure]:
+        weights, population = _weights_of(rows)
+        given = rows[:, 0], _normalised(rows[:, 2:]), weights
+        of_kind = estimate_nps if is_nps else estimate_mean_scores
+        return of_kind(ScoreSums.of(*given), snapshot.personas, population, corrected_levels(*given, is_nps=is_nps))
+
+    figures = measure.figures(replace(query, channel=None), estimate)
     return {"id": barometer.id, "question": barometer.question, "kind": barometer.kind, "figures": _views(figures)}
+
+
+def _weights_of(rows: Any) -> tuple[Any, Population]:
+    """Return the weights of (n, 2 + K) rows of values, and the population: everyone from `MIN_PROBES` probes on, as for rates.
+
+    Only probes weigh more than 1. Fewer of them would outweigh all respondents, and count like these.
+    """
+    weights = rows[:, 1]
+    if (weights > 1).sum() >= MIN_PROBES:
+        return weights, "everyone"
+    return np.ones(len(rows)), "respondents"
 
 
 def _normalised(beliefs: Any) -> Any:

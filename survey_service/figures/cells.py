@@ -12,6 +12,7 @@ import numpy as np
 
 from adaptive.arrays import Floats
 from adaptive.estimation.moments import Moments
+from adaptive.estimation.ratio import MIN_PROBES
 
 ROWS = 4000
 """Rows of a cell that wait before they are added to its sums."""
@@ -84,7 +85,8 @@ class Cell:
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
-    `crowds` has, (5, K), the people behind each cell (`disclosure.Crowd`). A contact counts once in each measure, in its first week there:
+    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`), and in the last two rows the sums without weights, which count
+    where too few probes have answered for figures to be weighted. A contact counts once in each measure, in its first week there:
     weeks may then be joined without counting anybody twice.
     """
 
@@ -125,13 +127,12 @@ class Cells:
             self._count(place, person, 1.0, 1.0)
 
     def _count(self, place: Place, person: Person, outcome: float, denominator: float) -> None:
-        crowd = self.crowds.setdefault(place, np.zeros((5, self.personas)))
+        crowd = self.crowds.setdefault(place, np.zeros((7, self.personas)))
         if person.answered is None:
             return
         top, weights = int(person.answered.argmax()), person.weight * person.answered
         crowd[:3, top] += (1.0, outcome != 0, outcome >= denominator)
-        crowd[3] += weights
-        crowd[4] += weights**2
+        crowd[3:] += (weights, weights**2, person.answered, person.answered**2)
 
     def add_text(self, question: str, text: str, person: Person) -> None:
         """Keep a text of somebody whose other answers say who it is; of very many, a random part."""
@@ -150,16 +151,21 @@ class Cells:
         sums: dict[Place, Moments] = {}
         values: defaultdict[Place, list[Floats]] = defaultdict(list)
         crowds: defaultdict[Place, Floats] = defaultdict(lambda: np.zeros((5, self.personas)))
+        rows = [0, 1, 2, 3, 4] if self._probes() >= MIN_PROBES else [0, 1, 2, 5, 6]
         for place, cell in self.cells.items():
             joined, moments = replace(place, channel=named[place.channel]), cell.moments(self.personas)
             sums[joined] = sums[joined] + moments if joined in sums else moments
         for place, kept in self.values.items():
             values[replace(place, channel=named[place.channel])] += kept
         for place, crowd in self.crowds.items():
-            crowds[replace(place, channel=named[place.channel])] += crowd
+            crowds[replace(place, channel=named[place.channel])] += crowd[rows]
         contents = {**{place: moments.to_bytes() for place, moments in sums.items()}}
         contents |= {place: np.concatenate(kept).tobytes() for place, kept in values.items()}
         yield from ((place, crowds[place].astype("<f8").tobytes() + content) for place, content in contents.items())
+
+    def _probes(self) -> float:
+        """Return how many probes have answered: those behind the cell that has most of them, as that of the shares has all."""
+        return max((cell.moments(self.personas).probes.contacts for cell in self.cells.values()), default=0.0)
 
     def _channels(self) -> dict[str, str]:
         """Return the name under which each channel is listed."""

@@ -23,8 +23,9 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ RESPONSE = np.array([0.08, 0.13, 0.06, 0.17])
 REACHABLE = np.array([0.92, 0.9, 0.85, 0.95])
 PROBES = 120
 ATTRIBUTES, QUESTIONS, LEVELS = 3, 4, 4
+CLARITY = 0.55
+"""Part of the answers that name the persona, the others being drawn at random: those who answer are then known with .86 on average."""
 ENTERS = np.array([0.5, 0.6, 0.7, 0.6])
 ASKS = np.array([0.25, 0.4, 0.5, 0.6])
 ORDERS = np.array([0.3, 0.4, 0.5, 0.65])
@@ -65,7 +68,7 @@ KINDS = (
     *("share", "share of respondents", "rate from first", "rate from previous", "basket abandoned"),
     *("visits", "lead", "quotes won", "value", "median days", "barometer mean"),
 )
-Z = 1.959964
+Z, HELD, WIDTH = 1.959964, 0.92, 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +151,8 @@ def posterior(prior: Floats, likelihood: Floats) -> Floats:
     return belief
 
 
-def draw_company(seed: int, N: int, *, one_prior: bool = False) -> Company:
-    """Return a company of N contacts.
+def draw_company(seed: int, N: int, clarity: float = CLARITY, *, one_prior: bool = False) -> Company:
+    """Return a company of N contacts, of whose answers the part `clarity` names the persona and the rest is drawn at random.
 
     Attributed beliefs are P(persona | attributes, answered), which is what a model that is fitted to respondents tells. The prior of
     beliefs from answers is that of those who answered in the same way, of their own accord or as a probe; with `one_prior` it is that of
@@ -158,7 +161,7 @@ def draw_company(seed: int, N: int, *, one_prior: bool = False) -> Company:
     rng = np.random.default_rng(seed)
     who = rng.choice(K, N, p=SHARES)
     by_attributes, level = observed(rng, who, ATTRIBUTES, 0.3)
-    by_answers, _ = observed(rng, who, QUESTIONS, 0.5)
+    by_answers, _ = observed(rng, who, QUESTIONS, clarity)
     reachable = rng.random(N) < REACHABLE[who]
     responds = reachable & (rng.random(N) < (RESPONSE / REACHABLE)[who])
     probed = np.zeros(N, dtype=bool)
@@ -318,12 +321,6 @@ def figures_of(report: Mapping[str, Any]) -> dict[str, list[list[dict[str, Any]]
     }
 
 
-def weighted_median(values: Floats, weights: Floats) -> float:
-    order = np.argsort(values)
-    reached = weights[order].cumsum()
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
-
-
 def truths(company: Company, *, probes: bool) -> dict[str, list[Floats]]:
     """Return the (K,) true values of each figure: see the top of this module."""
     own = np.eye(K)[company.who]
@@ -361,63 +358,81 @@ def _wald(y: Floats, d: Floats) -> tuple[Floats, Floats]:
     return ratio - half, ratio + half
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A figure that was shown: whether its interval held the truth, and sizes relative to the truth. `of` names it and its persona."""
+
+    of: tuple[int, int]
+    held: bool
+    width: float
+    oracle_width: float
+    error: float
+    n_eff: float
+
+
+@dataclass
 class Tally:
     """What intervals held, how wide they were and how far values lay from the truth, by kind of figure."""
 
-    def __init__(self) -> None:
-        self.rows: defaultdict[str, list[tuple[bool, float, float, float, float]]] = defaultdict(list)
-        self.wald: defaultdict[str, list[bool]] = defaultdict(list)
-        self.hidden: defaultdict[str, int] = defaultdict(int)
+    rows: defaultdict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
+    wald: defaultdict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    hidden: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, company: Company, report: Mapping[str, Any], oracle: Mapping[str, Any], *, probes: bool) -> None:
         ours, best = figures_of(report), figures_of(oracle)
         wald, of_respondents = wald_intervals(company, probes=probes), truths(company, probes=False)
         for kind, every in truths(company, probes=probes).items():
             name = "share" if kind == "share of respondents" else kind
-            for number, truth in enumerate(every):
-                for k in range(K):
-                    figure, other = ours[name][number][k], best[name][number][k]
-                    true = float((truth if figure["population"] == "everyone" else of_respondents[kind][number])[k])
-                    if kind in wald:
-                        low, high = wald[kind][number]
-                        self.wald[kind].append(bool(low[k] <= truth[k] <= high[k]))
-                    if figure["value"] is None:
-                        self.hidden[kind] += 1
-                        continue
-                    wide = figure["high"] - figure["low"]
-                    of_best = np.nan if other["value"] is None else other["high"] - other["low"]
-                    held = figure["low"] <= true <= figure["high"]
-                    self.rows[kind].append((held, wide / true, of_best / true, figure["value"] / true - 1, figure["n_eff"]))
+            for number, k in product(range(len(every)), range(K)):
+                figure, other = ours[name][number][k], best[name][number][k]
+                if kind in wald:
+                    low, high = wald[kind][number]
+                    self.wald[kind].append(bool(low[k] <= every[number][k] <= high[k]))
+                if figure["value"] is None:
+                    self.hidden[kind] += 1
+                    continue
+                truth = float((every if figure["population"] == "everyone" else of_respondents[kind])[number][k])
+                held = figure["low"] <= truth <= figure["high"]
+                wide, of_oracle = (np.nan if view["value"] is None else (view["high"] - view["low"]) / truth for view in (figure, other))
+                self.rows[kind].append(Shown((number, k), held, wide, of_oracle, figure["value"] / truth - 1, figure["n_eff"]))
 
     def print(self, title: str) -> None:
-        print(
-            f"\n{title}\n{'':<22}{'held >= .92':>14}{'width <= 1.5':>14}{'bias':>8}{'Wald held':>11}{'n_eff':>7}{'figures':>9}{'hidden':>8}"
-        )
+        """Print a line for each kind. The bias is the mean size of the mean error of a figure of a persona, relative to its truth."""
+        columns = ("held >= .92", "width <= 1.5", "bias", "Wald held", "n_eff", "figures", "hidden")
+        print(f"\n{title}\n{'':<22}" + "".join(f"{column:>14}" for column in columns))
         for kind in KINDS:
-            if not self.rows[kind]:
+            if not (rows := self.rows[kind]):
                 continue
-            held, wide, best, bias, n_eff = np.array(self.rows[kind], dtype=float).T
-            both = ~np.isnan(best)
-            width = np.median(wide[both] / best[both]) if both.any() else np.nan
-            wald = f"{np.mean(self.wald[kind]):.3f}" if self.wald[kind] else ""
-            marks = [" " if held.mean() >= 0.92 else "!", " " if width <= 1.5 else "!"]
-            print(
-                f"{kind:<22}{held.mean():>13.3f}{marks[0]}{width:>13.2f}{marks[1]}{bias.mean():>8.1%}{wald:>11}{np.median(n_eff):>7.0f}"
-                f"{len(held):>9}{self.hidden[kind]:>8}"
-            )
+            held = float(np.mean([row.held for row in rows]))
+            both = [(row.width, row.oracle_width) for row in rows if not np.isnan(row.oracle_width)]
+            width = float(np.median([ours / oracle for ours, oracle in both])) if both else float("nan")
+            errors: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
+            for row in rows:
+                errors[row.of].append(row.error)
+            bias = np.mean([abs(np.mean(of_figure)) for of_figure in errors.values()])
+            cells = [
+                f"{held:.3f}{' ' if held >= HELD else '!'}",
+                f"{width:.2f}{'!' if width > WIDTH else ' '}",
+                f"{bias:.1%}",
+                f"{np.mean(self.wald[kind]):.3f}" if self.wald[kind] else "",
+                f"{np.median([row.n_eff for row in rows]):.0f}",
+                *(str(len(rows)), str(self.hidden[kind])),
+            ]
+            print(f"{kind:<22}" + "".join(f"{cell:>14}" for cell in cells))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--contacts", type=int, default=20_000)
+    parser.add_argument("--clarity", type=float, default=CLARITY, help="part of the answers that name the persona")
     parser.add_argument("--shuffled", action="store_true", help="only the reports whose beliefs belong to others")
     parser.add_argument("--one-prior", action="store_true", help="beliefs of probes start from the prior of respondents, as in a bank")
     options = parser.parse_args()
     bank = read_bank(SHIPPED.read_bytes())
     tallies, stated, began = {False: Tally(), True: Tally()}, [], time.process_time()
     for seed in range(options.seeds):
-        company = draw_company(seed, options.contacts, one_prior=options.one_prior)
+        company = draw_company(seed, options.contacts, options.clarity, one_prior=options.one_prior)
         members = members_of(company)
         people = [people_in(company, probes=probes) for probes in tallies]
         if options.shuffled:

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from adaptive.estimation.ratio import MIN_PROBES
+from question_bank.files.load import read_bank
 from survey_service.figures.cells import Cells, Person, Place, crowd_from
 from survey_service.figures.disclosure import Crowd
+from survey_service.figures.kpi import KpiQuery, kpi_report, snapshot_of
+from survey_service.store.tables.figures import FigureSnapshot
+from tests.processes import ROOT
 
 BELIEF = np.array([0.9, 0.1])
 BOUNCES = Place("visits", "bounce", "2026-01-05", "web")
@@ -24,3 +28,25 @@ def test_a_handful_of_probes_does_not_hide_what_respondents_show(probes, is_show
     content = dict(cells.packed())[BOUNCES]
 
     assert Crowd(*crowd_from(content, 2)[0]).is_enough(0, is_rate=True) is is_shown
+
+
+@pytest.mark.parametrize(
+    ("respondents", "probes", "population", "mean"), [(760, MIN_PROBES - 1, "respondents", 2.05), (40, MIN_PROBES, "everyone", 3.96)]
+)
+def test_scores_and_times_are_of_everyone_where_twenty_probes_have_them(respondents, probes, population, mean):
+    """Respondents give 2 and probes 4, each probe for a hundred of the silent; fewer than twenty count like respondents."""
+    bank = read_bank((ROOT / "question_bank" / "examples" / "car-buyers.yaml").read_bytes())
+    names = [persona.id for persona in bank.personas]
+    cells, certain = Cells(len(names)), np.eye(len(names))[0]
+    measures = Place("barometer/after-service", "score", "2026-01-05"), Place("journey/purchase", "days/0", "2026-01-05", "web")
+    for number in range(probes + respondents):
+        is_probe = number < probes
+        person = Person(certain, certain, is_probe, 100.0 if is_probe else 1.0)
+        cells.add(person, {Place("base", "shares"): (1.0, 1.0)})
+        cells.add_values(person, {place: [4.0 if is_probe else 2.0] for place in measures})
+
+    report = kpi_report(snapshot_of(FigureSnapshot(bank=bank.id, personas=names), bank, cells), KpiQuery())
+
+    score, days = report["barometers"][0]["figures"][0], report["journeys"][0]["stages"][1]["days"][0]
+    assert (score["population"], score["value"]) == (population, pytest.approx(mean, abs=0.01))
+    assert days["population"] == population

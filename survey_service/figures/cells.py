@@ -85,9 +85,9 @@ class Cell:
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
-    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`), and in the last two rows the sums without weights, which count
-    where too few probes have answered for figures to be weighted. A contact counts once in each measure, in its first week there:
-    weeks may then be joined without counting anybody twice.
+    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`). Its last two rows are sums without weights: these count where too
+    few probes are behind a measure for its figures to be weighted. A contact counts once in each measure, in its first week there: weeks may
+    then be joined without counting anybody twice.
     """
 
     personas: int
@@ -151,21 +151,28 @@ class Cells:
         sums: dict[Place, Moments] = {}
         values: defaultdict[Place, list[Floats]] = defaultdict(list)
         crowds: defaultdict[Place, Floats] = defaultdict(lambda: np.zeros((5, self.personas)))
-        rows = [0, 1, 2, 3, 4] if self._probes() >= MIN_PROBES else [0, 1, 2, 5, 6]
+        probes = self._probes()
         for place, cell in self.cells.items():
             joined, moments = replace(place, channel=named[place.channel]), cell.moments(self.personas)
             sums[joined] = sums[joined] + moments if joined in sums else moments
         for place, kept in self.values.items():
             values[replace(place, channel=named[place.channel])] += kept
         for place, crowd in self.crowds.items():
-            crowds[replace(place, channel=named[place.channel])] += crowd[rows]
+            is_weighted = probes[place.subject, place.measure] >= MIN_PROBES
+            crowds[replace(place, channel=named[place.channel])] += crowd[[0, 1, 2, 3, 4] if is_weighted else [0, 1, 2, 5, 6]]
         contents = {**{place: moments.to_bytes() for place, moments in sums.items()}}
         contents |= {place: np.concatenate(kept).tobytes() for place, kept in values.items()}
         yield from ((place, crowds[place].astype("<f8").tobytes() + content) for place, content in contents.items())
 
-    def _probes(self) -> float:
-        """Return how many probes have answered: those behind the cell that has most of them, as that of the shares has all."""
-        return max((cell.moments(self.personas).probes.contacts for cell in self.cells.values()), default=0.0)
+    def _probes(self) -> Counter[tuple[str, str]]:
+        """Return how many probes are behind each subject and measure, at least as many as behind any part of it."""
+        found: Counter[tuple[str, str]] = Counter()
+        for place, cell in self.cells.items():
+            if place.week == NO_WEEK:
+                found[place.subject, place.measure] += int(cell.moments(self.personas).probes.contacts)
+        for place, kept in self.values.items():
+            found[place.subject, place.measure] += sum(bool(row[1] > 1) for row in kept)
+        return found
 
     def _channels(self) -> dict[str, str]:
         """Return the name under which each channel is listed."""

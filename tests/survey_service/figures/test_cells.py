@@ -1,5 +1,7 @@
 """Sums of contacts by week and channel, as they are stored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,14 +17,15 @@ BELIEF = np.array([0.9, 0.1])
 BOUNCES = Place("visits", "bounce", "2026-01-05", "web")
 
 
-@pytest.mark.parametrize(("probes", "is_shown"), [(0, True), (5, True), (MIN_PROBES + 2, False)])
+@pytest.mark.parametrize(("probes", "is_shown"), [(0, True), (5, True), (MIN_PROBES, False)])
 def test_a_handful_of_probes_does_not_hide_what_respondents_show(probes, is_shown):
-    """Probes count by their weight only where enough answered for figures to be weighted: two among forty then outweigh the others."""
+    """Probes count by their weight only where enough are behind a measure for its figures to be weighted: two then outweigh forty."""
     cells = Cells(2)
-    for number in range(40):
-        weight = 500.0 if number < min(probes, 2) else 1.0
-        cells.add(Person(BELIEF, BELIEF, weight > 1, weight), {BOUNCES: (float(number % 2), 1.0)})
-    for _ in range(probes - 2):
+    for number in range(40 + probes):
+        is_probe = number >= 40
+        week = BOUNCES if number < 42 else replace(BOUNCES, week="2026-01-12")
+        cells.add(Person(BELIEF, BELIEF, is_probe, 500.0 if is_probe else 1.0), {week: (float(number % 2), 1.0)})
+    for _ in range(MIN_PROBES):  # those who answered, and did not come
         cells.add(Person(BELIEF, BELIEF, True, 500.0), {Place("base", "shares"): (1.0, 1.0)})
 
     content = dict(cells.packed())[BOUNCES]

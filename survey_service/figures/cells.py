@@ -85,9 +85,9 @@ class Cell:
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
-    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`). Its last two rows are sums without weights: these count where too
-    few probes are behind a measure for its figures to be weighted. A contact counts once in each measure, in its first week there: weeks may
-    then be joined without counting anybody twice.
+    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`). Its last two rows are sums without weights: these count where
+    too few probes are behind a measure for its figures to be weighted. A contact counts once in each measure, in its first week there:
+    weeks may then be joined without counting anybody twice.
     """
 
     personas: int

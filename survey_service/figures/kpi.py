@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, or_, select
 
+from adaptive.arrays import Floats
 from adaptive.estimation.barometer import ScoreSums, corrected_levels, estimate_mean_scores, estimate_nps
 from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
 from adaptive.estimation.figures import Figure, Population, figure_of
@@ -170,6 +171,11 @@ class Snapshot:
         total = self.wholes.get((BASE, SHARES))
         return total if total is not None and answered_in(total) else None
 
+    @property
+    def confusion(self) -> Floats | None:
+        """The error matrix of everybody's beliefs, not normed; None where nobody has answered."""
+        return None if self.everyone is None else confusion_of(self.everyone)
+
     def channels(self) -> list[str]:
         """Return the channels that reports list."""
         return sorted({channel for cells in self.cells.values() for _, channel in cells} - {NO_CHANNEL})
@@ -263,7 +269,7 @@ def _shares(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _rates(snapshot: Snapshot, subject: str, measure: str, query: KpiQuery, *, rests_on_answers: bool = False) -> list[Figure]:
     """Return rates. The error matrix is that of everybody who answered, unless the beliefs are without some of the answers."""
-    confusion = None if snapshot.everyone is None or rests_on_answers else confusion_of(snapshot.everyone)
+    confusion = None if rests_on_answers else snapshot.confusion
     found = snapshot.measure(subject, measure, is_rate=True)
     return found.figures(query, lambda moments: estimate_rates(moments, snapshot.personas, confusion))
 
@@ -280,24 +286,24 @@ def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str,
             )
             # A rate from the first stage is the product of those from stage to stage: where one is hidden, so are those that follow.
             secret = [was or "too_few" in (one.state, two.state) for was, one, two in zip(secret, first, previous, strict=True)]
-            days = _hidden(_days(snapshot, subject, number, query), secret)
+            days = _hidden(_days(snapshot, subject, number, query, rests_on_answers=on_answers), secret)
             view |= {"from_first": _views(_hidden(first, secret)), "from_previous": _views(_hidden(previous, secret)), "days": _views(days)}
-        stages.append({**view, **_value(snapshot, subject, number, query)})
+        stages.append({**view, **_value(snapshot, subject, number, query, rests_on_answers=on_answers)})
     return {"id": journey.id, "order": journey.order, "within_days": journey.within_days, "stages": stages}
 
 
-def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> list[Figure]:
+def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery, *, rests_on_answers: bool) -> list[Figure]:
     """Return the median days to a stage from the one before, among those who answered."""
-    measure = snapshot.measure(subject, f"days/{number - 1}")
+    measure, confusion = snapshot.measure(subject, f"days/{number - 1}"), None if rests_on_answers else snapshot.confusion
 
     def estimate(rows: Any) -> Sequence[Figure]:
         weights, population = _weights_of(rows)
-        return estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, weights, population)
+        return estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, weights, population, confusion)
 
     return measure.figures(query, estimate)
 
 
-def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> dict[str, Any]:
+def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery, *, rests_on_answers: bool) -> dict[str, Any]:
     """Return the mean value of a stage, where its events have one."""
     measure = snapshot.measure(subject, f"value/{number}")
     currencies = snapshot.row.facts.get("currencies", {}).get(subject, [])
@@ -306,7 +312,8 @@ def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> di
     if len(currencies) > 1:
         problem = f"values are in {' and '.join(currencies)}: send one currency, or convert them before"
         return {"value": [], "currency": None, "problem": problem}
-    figures = measure.figures(query, lambda moments: estimate_means(moments, snapshot.personas))
+    confusion = None if rests_on_answers else snapshot.confusion
+    figures = measure.figures(query, lambda moments: estimate_means(moments, snapshot.personas, confusion))
     return {"value": _views(figures), "currency": next(iter(currencies), None), "problem": None}
 
 

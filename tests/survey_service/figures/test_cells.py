@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from adaptive.estimation.estimate import estimate_means
+from adaptive.estimation.medians import estimate_medians
+from adaptive.estimation.moments import Moments
 from adaptive.estimation.ratio import MIN_PROBES
 from question_bank.files.load import read_bank
 from survey_service.figures.cells import Cells, Person, Place, crowd_from
@@ -53,3 +56,27 @@ def test_scores_and_times_are_of_everyone_where_twenty_probes_have_them(responde
     score, days = report["barometers"][0]["figures"][0], report["journeys"][0]["stages"][1]["days"][0]
     assert (score["population"], score["value"]) == (population, pytest.approx(mean, abs=0.01))
     assert days["population"] == population
+
+
+def test_days_and_values_are_corrected_by_the_errors_of_everybody():
+    """Who has ordered is no random part of those who answered, so that their own error matrix is not that of the beliefs."""
+    bank = read_bank((ROOT / "question_bank" / "examples" / "car-buyers.yaml").read_bytes())
+    names, rng = [persona.id for persona in bank.personas], np.random.default_rng(1)
+    cells, week = Cells(len(names)), ("2026-01-05", "web")
+    r = rng.dirichlet(np.full(len(names), 0.3), 600)
+    ordered, worth = rng.random(600) < r[:, 0], 1000 * rng.lognormal(size=600)
+    for number, belief in enumerate(r):
+        person = Person(r.mean(axis=0), belief)
+        cells.add(person, {Place("base", "shares"): (1.0, 1.0), Place("journey/purchase", "rate/0/1", *week): (ordered[number], 1.0)})
+        if ordered[number]:
+            cells.add(person, {Place("journey/purchase", "value/1", *week): (worth[number], 1.0)})
+            cells.add_values(person, {Place("journey/purchase", "days/0", *week): [worth[number]]})
+
+    stage = kpi_report(snapshot_of(FigureSnapshot(bank=bank.id, personas=names), bank, cells), KpiQuery())["journeys"][0]["stages"][1]
+
+    who, confusion = np.flatnonzero(ordered), r.T @ r
+    moments = Moments.of(np.tile(r.mean(axis=0), (len(who), 1)), r[who], np.arange(len(who)), worth[who])
+    value, days = estimate_means(moments, names, confusion)[0], estimate_medians(worth[who], r[who], names, confusion=confusion)[0]
+    assert [stage["value"][0]["low"], stage["value"][0]["high"]] == pytest.approx([value.low, value.high], rel=1e-4)
+    assert stage["value"][0]["high"] != pytest.approx(estimate_means(moments, names)[0].high, rel=1e-3)
+    assert (days.low, days.high) == pytest.approx((stage["days"][0]["low"], stage["days"][0]["high"]), rel=1e-4)

@@ -4,7 +4,7 @@
 
 Four personas. Contacts have attributes, journeys, visits, orders and scores; a tenth of them answers, some personas more often than others.
 `add_member` adds their `Member`s, and `kpi_report` reads the snapshot. Beliefs are posteriors under the tables that the answers were drawn
-from. The bounds are those of 200 seeds.
+from. The bounds are those of 200 seeds; a seed of 20,000 contacts costs 13 s of CPU, and 8 s with `--shuffled`.
 
 Truth of each line:
 

@@ -1,6 +1,8 @@
 """Barometers: the mean or the Net Promoter Score of a scale question per persona and moment, from those who answered it.
 
-Scores are summed with the beliefs about who gave them, r, which are computed without the question itself.
+Scores are summed with the beliefs about who gave them, r, which are computed without the question itself. Where the scores depend on the
+persona alone, means by r lie between those of the personas: an interval joins that of beliefs as they are with that of beliefs corrected by
+their error matrix, as intervals of rates do (`adaptive.estimation.estimate`).
 """
 
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from adaptive.arrays import Floats
+from adaptive.estimation.estimate import bch_weights
 from adaptive.estimation.figures import Figure, Population, figure_of, t_interval
 from adaptive.estimation.moments import check_beliefs, check_numbers
 
@@ -127,22 +130,67 @@ def _with_pseudo_answers(sums: ScoreSums) -> tuple[Floats, Floats]:
     return 100 * score, 100 * np.sqrt((shares[2] + shares[0] - score**2) / counts.sum(axis=0))
 
 
-def estimate_mean_scores(sums: ScoreSums, personas: Sequence[str], population: Population = "respondents") -> tuple[Figure, ...]:
-    """Return the mean score of each persona with its 95 % interval (Student's t). Raises ValueError where `personas` are not K."""
+def corrected_levels(scores: Any, answered: Any, weights: Any = None, *, is_nps: bool = False) -> Levels | None:
+    """Return the level of each persona by beliefs that are corrected by their error matrix (BCH: Bolck, Croon and Hagenaars, 2004).
+
+    Arguments are those of `ScoreSums.of`; with `is_nps` the level is the Net Promoter Score. The error is that of a ratio (delta method),
+    because corrected beliefs are negative in part. None where the beliefs separate no personas. Raises ValueError, which begins with the
+    name of the argument.
+    """
+    sums = ScoreSums.of(scores, answered, weights)
+    beliefs, s = np.asarray(answered, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    r = beliefs * (1.0 if weights is None else np.asarray(weights, dtype=np.float64)[:, None])
+    corrections = bch_weights(r.T @ beliefs)
+    if corrections is None:
+        return None
+    if is_nps:
+        s = 100.0 * (s >= PROMOTER) - 100.0 * (s <= DETRACTOR)
+    labels = r @ corrections
+    total, squares = labels.sum(axis=0), (labels**2).sum(axis=0)
+    known = np.maximum(total, np.finfo(float).tiny)
+    n = np.divide(np.maximum(total, 0.0) ** 2, squares, out=np.zeros(len(total)), where=squares > 0)
+    value = np.where(n > 0, s @ labels / known, np.nan)
+    variance = ((labels * (s[:, None] - value)) ** 2).sum(axis=0) / known**2 * n / np.maximum(n - 1, np.finfo(float).tiny)
+    return Levels(value, np.where(n > 1, np.sqrt(variance), np.inf), n, sums.top)
+
+
+def estimate_mean_scores(
+    sums: ScoreSums, personas: Sequence[str], population: Population = "respondents", corrected: Levels | None = None
+) -> tuple[Figure, ...]:
+    """Return the mean score of each persona with its 95 % interval (Student's t). Raises ValueError where `personas` are not K.
+
+    The interval joins that of `corrected` (`corrected_levels`); without it, beliefs count as certain in what they say about the scores.
+    """
     levels = mean_levels(_checked(sums, personas))
-    ends = [
-        t_interval(float(value), float(error), float(n)) for value, error, n in zip(levels.value, levels.error, levels.n_eff, strict=True)
-    ]
-    return _figures(levels, personas, np.array(ends), population)
+    return _figures(levels, personas, _joined(_t_intervals(levels), corrected), population)
 
 
-def estimate_nps(sums: ScoreSums, personas: Sequence[str], population: Population = "respondents") -> tuple[Figure, ...]:
+def estimate_nps(
+    sums: ScoreSums, personas: Sequence[str], population: Population = "respondents", corrected: Levels | None = None
+) -> tuple[Figure, ...]:
     """Return the Net Promoter Score of each persona with its 95 % interval. Raises ValueError where `personas` are not K.
 
-    The interval is centred on the score with pseudo-answers, and reaches the score itself.
+    The interval is centred on the score with pseudo-answers, and reaches the score itself. `corrected`: see `estimate_mean_scores`.
     """
     levels = nps_levels(_checked(sums, personas))
-    return _figures(levels, personas, np.array(nps_interval(sums)).T, population)
+    ends = _joined(np.array(nps_interval(sums)).T, corrected)
+    return _figures(levels, personas, np.clip(ends, -100.0, 100.0), population)
+
+
+def _t_intervals(levels: Levels) -> Floats:
+    """Return the (K, 2) ends of Student's intervals."""
+    rows = zip(levels.value, levels.error, levels.n_eff, strict=True)
+    return np.array([t_interval(float(value), float(error), float(n)) for value, error, n in rows])
+
+
+def _joined(ends: Floats, corrected: Levels | None) -> Floats:
+    """Return the (K, 2) ends that reach those of corrected beliefs too, where there are any."""
+    if corrected is None:
+        return ends
+    other = _t_intervals(corrected)
+    usable = np.isfinite(other).all(axis=1)
+    low, high = np.where(usable, other.T, ends.T)
+    return np.array([np.minimum(ends[:, 0], low), np.maximum(ends[:, 1], high)]).T
 
 
 def nps_interval(sums: ScoreSums) -> tuple[Floats, Floats]:

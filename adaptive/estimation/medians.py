@@ -24,7 +24,12 @@ def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
 
 
 def estimate_medians(
-    values: Any, answered: Any, personas: Sequence[str], weights: Any = None, population: Population = "respondents"
+    values: Any,
+    answered: Any,
+    personas: Sequence[str],
+    weights: Any = None,
+    population: Population = "respondents",
+    confusion: Floats | None = None,
 ) -> tuple[Figure, ...]:
     """Return the median of each persona with its 95 % interval.
 
@@ -39,6 +44,8 @@ def estimate_medians(
         P(persona | answers).
     weights : (n,) array
         Inverse of the chance to be asked, in any scale; 1 where it is left out.
+    confusion : (K, K) array
+        That of everybody who answered (`estimate.confusion_of`), where those without a value are left out: who has one is no random part.
 
     Raises ValueError, which begins with the name of the argument.
     """
@@ -51,7 +58,7 @@ def estimate_medians(
     if (scale <= 0).any():
         raise ValueError("weights: must be above 0")
     known = ~np.isnan(measured)
-    corrected = bch_weights((beliefs * scale[:, None]).T @ beliefs)
+    corrected = bch_weights((beliefs * scale[:, None]).T @ beliefs if confusion is None else confusion)
     measured, scaled, top = measured[known], beliefs[known] * scale[known, None], beliefs[known].argmax(axis=1)
     figures = []
     for k, persona in enumerate(personas):

@@ -4,7 +4,7 @@ A contact is one row: what it did several times, such as visits, is summed withi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Self
 
@@ -104,6 +104,14 @@ class LabelledSums:
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    def rescaled(self) -> Self:
+        """Return the sums with weights whose mean is 1."""
+        if not self.contacts:
+            return self
+        scale = self.contacts / self.weight
+        powers = {"weight": 1, "weight_squared": 2, "total": 1, "total_squared": 2, "confusion": 1, "products": 2, "cubes": 3}
+        return replace(self, **{name: getattr(self, name) * scale**power for name, power in powers.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from adaptive.estimation.figures import Population
 from adaptive.estimation.moments import LabelledSums, Moments
 
 MIN_PROBES = 20
-"""Answered probes from which the silent are estimated from them. Fewer count as respondents."""
+"""Answered probes from which the silent are estimated from them. Fewer count as respondents, each like one of them."""
 MAX_GAIN = 4.0
 """By how much the difference estimator may enlarge the effective number of people."""
 
@@ -81,7 +81,7 @@ def strata_of(moments: Moments) -> tuple[list[Stratum], Population]:
             own = respondents.total[-len(base) :] / respondents.weight
             strata.append(Stratum(respondents, respondents.contacts / everyone, respondents.contacts, own))
         return strata, "everyone"
-    labelled = respondents + probes
+    labelled = respondents + probes.rescaled()  # by their weights a handful would outweigh all respondents
     if labelled.contacts == 0:
         raise ValueError("moments: nobody answered")
     size = labelled.contacts + moments.silent.contacts + moments.unreachable.contacts

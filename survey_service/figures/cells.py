@@ -12,6 +12,7 @@ import numpy as np
 
 from adaptive.arrays import Floats
 from adaptive.estimation.moments import Moments
+from adaptive.estimation.ratio import MIN_PROBES
 
 ROWS = 4000
 """Rows of a cell that wait before they are added to its sums."""
@@ -84,7 +85,8 @@ class Cell:
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
-    `crowds` has, (5, K), the people behind each cell (`disclosure.Crowd`). A contact counts once in each measure, in its first week there:
+    `crowds` has, (7, K), the people behind each cell (`disclosure.Crowd`). Its last two rows are sums without weights: these count where
+    too few probes are behind a measure for its figures to be weighted. A contact counts once in each measure, in its first week there:
     weeks may then be joined without counting anybody twice.
     """
 
@@ -125,13 +127,12 @@ class Cells:
             self._count(place, person, 1.0, 1.0)
 
     def _count(self, place: Place, person: Person, outcome: float, denominator: float) -> None:
-        crowd = self.crowds.setdefault(place, np.zeros((5, self.personas)))
+        crowd = self.crowds.setdefault(place, np.zeros((7, self.personas)))
         if person.answered is None:
             return
         top, weights = int(person.answered.argmax()), person.weight * person.answered
         crowd[:3, top] += (1.0, outcome != 0, outcome >= denominator)
-        crowd[3] += weights
-        crowd[4] += weights**2
+        crowd[3:] += (weights, weights**2, person.answered, person.answered**2)
 
     def add_text(self, question: str, text: str, person: Person) -> None:
         """Keep a text of somebody whose other answers say who it is; of very many, a random part."""
@@ -150,16 +151,28 @@ class Cells:
         sums: dict[Place, Moments] = {}
         values: defaultdict[Place, list[Floats]] = defaultdict(list)
         crowds: defaultdict[Place, Floats] = defaultdict(lambda: np.zeros((5, self.personas)))
+        probes = self._probes()
         for place, cell in self.cells.items():
             joined, moments = replace(place, channel=named[place.channel]), cell.moments(self.personas)
             sums[joined] = sums[joined] + moments if joined in sums else moments
         for place, kept in self.values.items():
             values[replace(place, channel=named[place.channel])] += kept
         for place, crowd in self.crowds.items():
-            crowds[replace(place, channel=named[place.channel])] += crowd
+            is_weighted = probes[place.subject, place.measure] >= MIN_PROBES
+            crowds[replace(place, channel=named[place.channel])] += crowd[[0, 1, 2, 3, 4] if is_weighted else [0, 1, 2, 5, 6]]
         contents = {**{place: moments.to_bytes() for place, moments in sums.items()}}
         contents |= {place: np.concatenate(kept).tobytes() for place, kept in values.items()}
         yield from ((place, crowds[place].astype("<f8").tobytes() + content) for place, content in contents.items())
+
+    def _probes(self) -> Counter[tuple[str, str]]:
+        """Return how many probes are behind each subject and measure, at least as many as behind any part of it."""
+        found: Counter[tuple[str, str]] = Counter()
+        for place, cell in self.cells.items():
+            if place.week == NO_WEEK:
+                found[place.subject, place.measure] += int(cell.moments(self.personas).probes.contacts)
+        for place, kept in self.values.items():
+            found[place.subject, place.measure] += sum(bool(row[1] > 1) for row in kept)
+        return found
 
     def _channels(self) -> dict[str, str]:
         """Return the name under which each channel is listed."""

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, or_, select
 
-from adaptive.estimation.barometer import ScoreSums, estimate_mean_scores, estimate_nps
+from adaptive.arrays import Floats
+from adaptive.estimation.barometer import ScoreSums, corrected_levels, estimate_mean_scores, estimate_nps
 from adaptive.estimation.estimate import confusion_of, estimate_means, estimate_rates, estimate_shares, is_unsure
-from adaptive.estimation.figures import Figure, figure_of
+from adaptive.estimation.figures import Figure, Population, figure_of
 from adaptive.estimation.findings import differences, select_findings
 from adaptive.estimation.medians import estimate_medians
 from adaptive.estimation.moments import Moments
+from adaptive.estimation.ratio import MIN_PROBES
 from adaptive.estimation.suppression import suppress
 from question_bank.definitions import Bank
 from question_bank.journeys import Barometer, Journey
@@ -178,6 +180,11 @@ class Snapshot:
         total = self.wholes.get((BASE, SHARES))
         return total if total is not None and answered_in(total) else None
 
+    @property
+    def confusion(self) -> Floats | None:
+        """The error matrix of everybody's beliefs, not normed; None where nobody has answered."""
+        return None if self.everyone is None else confusion_of(self.everyone)
+
     def channels(self) -> list[str]:
         """Return the channels that reports list."""
         return sorted({channel for cells in self.cells.values() for _, channel in cells} - {NO_CHANNEL})
@@ -271,7 +278,7 @@ def _shares(snapshot: Snapshot) -> list[dict[str, Any]]:
 
 def _rates(snapshot: Snapshot, subject: str, measure: str, query: KpiQuery, *, rests_on_answers: bool = False) -> list[Figure]:
     """Return rates. The error matrix is that of everybody who answered, unless the beliefs are without some of the answers."""
-    confusion = None if snapshot.everyone is None or rests_on_answers else confusion_of(snapshot.everyone)
+    confusion = None if rests_on_answers else snapshot.confusion
     found = snapshot.measure(subject, measure, is_rate=True)
     return found.figures(query, lambda moments: estimate_rates(moments, snapshot.personas, confusion))
 
@@ -288,19 +295,24 @@ def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str,
             )
             # A rate from the first stage is the product of those from stage to stage: where one is hidden, so are those that follow.
             secret = [was or "too_few" in (total.state, step.state) for was, total, step in zip(secret, first, previous, strict=True)]
-            days = _hidden(_days(snapshot, subject, number, query), secret)
+            days = _hidden(_days(snapshot, subject, number, query, rests_on_answers=on_answers), secret)
             view |= {"from_first": _views(_hidden(first, secret)), "from_previous": _views(_hidden(previous, secret)), "days": _views(days)}
-        stages.append({**view, **_value(snapshot, subject, number, query)})
+        stages.append({**view, **_value(snapshot, subject, number, query, rests_on_answers=on_answers)})
     return {"id": journey.id, "order": journey.order, "within_days": journey.within_days, "stages": stages}
 
 
-def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> list[Figure]:
+def _days(snapshot: Snapshot, subject: str, number: int, query: KpiQuery, *, rests_on_answers: bool) -> list[Figure]:
     """Return the median days to a stage from the one before, among those who answered."""
-    measure = snapshot.measure(subject, f"days/{number - 1}")
-    return measure.figures(query, lambda rows: estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, rows[:, 1]))
+    measure, confusion = snapshot.measure(subject, f"days/{number - 1}"), None if rests_on_answers else snapshot.confusion
+
+    def estimate(rows: Any) -> Sequence[Figure]:
+        weights, population = _weights_of(rows)
+        return estimate_medians(rows[:, 0], _normalised(rows[:, 2:]), snapshot.personas, weights, population, confusion)
+
+    return measure.figures(query, estimate)
 
 
-def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> dict[str, Any]:
+def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery, *, rests_on_answers: bool) -> dict[str, Any]:
     """Return the mean value of a stage, where its events have one."""
     measure = snapshot.measure(subject, f"value/{number}")
     currencies = snapshot.row.facts.get("currencies", {}).get(subject, [])
@@ -309,19 +321,34 @@ def _value(snapshot: Snapshot, subject: str, number: int, query: KpiQuery) -> di
     if len(currencies) > 1:
         problem = f"values are in {' and '.join(currencies)}: send one currency, or convert them before"
         return {"value": [], "currency": None, "problem": problem}
-    figures = measure.figures(query, lambda moments: estimate_means(moments, snapshot.personas))
+    confusion = None if rests_on_answers else snapshot.confusion
+    figures = measure.figures(query, lambda moments: estimate_means(moments, snapshot.personas, confusion))
     return {"value": _views(figures), "currency": next(iter(currencies), None), "problem": None}
 
 
 def _barometer(snapshot: Snapshot, barometer: Barometer, query: KpiQuery) -> dict[str, Any]:
     """Return the scores of those who were asked at the moment. They have no channel."""
-    measure = snapshot.measure(subject_of("barometer", barometer.id), "score")
-    estimate = estimate_nps if barometer.kind == "nps" else estimate_mean_scores
-    figures = measure.figures(
-        replace(query, channel=None),
-        lambda rows: estimate(ScoreSums.of(rows[:, 0], _normalised(rows[:, 2:]), rows[:, 1]), snapshot.personas),
-    )
+    measure, is_nps = snapshot.measure(subject_of("barometer", barometer.id), "score"), barometer.kind == "nps"
+
+    def estimate(rows: Any) -> Sequence[Figure]:
+        weights, population = _weights_of(rows)
+        given = rows[:, 0], _normalised(rows[:, 2:]), weights
+        of_kind = estimate_nps if is_nps else estimate_mean_scores
+        return of_kind(ScoreSums.of(*given), snapshot.personas, population, corrected_levels(*given, is_nps=is_nps))
+
+    figures = measure.figures(replace(query, channel=None), estimate)
     return {"id": barometer.id, "question": barometer.question, "kind": barometer.kind, "figures": _views(figures)}
+
+
+def _weights_of(rows: Any) -> tuple[Any, Population]:
+    """Return the weights of (n, 2 + K) rows of values, and the population: everyone from `MIN_PROBES` probes on, as for rates.
+
+    Only probes weigh more than 1. Fewer of them would outweigh all respondents, and count like these.
+    """
+    weights = rows[:, 1]
+    if (weights > 1).sum() >= MIN_PROBES:
+        return weights, "everyone"
+    return np.ones(len(rows)), "respondents"
 
 
 def _normalised(beliefs: Any) -> Any:

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from adaptive.estimation.barometer import Levels, ScoreSums, estimate_mean_scores, estimate_nps, mean_levels, nps_interval, nps_levels
+from adaptive.estimation.barometer import (
+    Levels,
+    ScoreSums,
+    corrected_levels,
+    estimate_mean_scores,
+    estimate_nps,
+    mean_levels,
+    nps_interval,
+    nps_levels,
+)
 from adaptive.estimation.shrinkage import estimate_cells, shrink, trends
 from tests.adaptive.estimation.bases import PERSONAS, beliefs
 
@@ -52,6 +61,39 @@ def test_nps_intervals_cover_at_eight_answers(shares):
     low, high = nps_interval(sums)
 
     assert np.mean((low <= truth) & (truth <= high)) >= 0.93
+
+
+@pytest.mark.parametrize("is_nps", [False, True])
+def test_intervals_cover_where_the_scores_depend_on_the_persona_alone(is_nps):
+    """Beliefs mix the personas, so that their means lie too near to each other; .93 of 200 intervals of each persona hold its truth."""
+    means, held = np.array([5.0, 7.0, 9.0]), []
+    estimate = estimate_nps if is_nps else estimate_mean_scores
+
+    def drawn(rng, who):
+        return np.clip(np.round(rng.normal(means[who], 1.5)), 0, 10)
+
+    many = drawn(np.random.default_rng(0), np.repeat(np.arange(3), 200_000)).reshape(3, -1)
+    truth = 100 * ((many >= 9).mean(axis=1) - (many <= 6).mean(axis=1)) if is_nps else many.mean(axis=1)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        who = rng.integers(0, 3, 300)
+        given = drawn(rng, who), beliefs(rng, who, 2)
+        figures = estimate(ScoreSums.of(*given), PERSONAS, corrected=corrected_levels(*given, is_nps=is_nps))
+        held.append([figure.low <= value <= figure.high for figure, value in zip(figures, truth, strict=True)])
+
+    assert np.mean(held, axis=0).min() >= 0.93
+
+
+def test_corrected_scores_of_certain_beliefs_are_the_means_themselves():
+    """Where beliefs are certain there is nothing to correct; where they separate no personas there is no correction."""
+    scores, r = np.array([1.0, 4.0, 7.0, 10.0, 9.0, 2.0]), np.eye(2)[[0, 0, 1, 1, 1, 0]]
+
+    corrected = corrected_levels(scores, r)
+
+    assert corrected.value == pytest.approx([7 / 3, 26 / 3])
+    assert corrected.error == pytest.approx(mean_levels(ScoreSums.of(scores, r)).error)
+    assert corrected_levels(scores, r, is_nps=True).value == pytest.approx([-100, 100 * 2 / 3])
+    assert corrected_levels(scores, np.full((6, 2), 0.5)) is None
 
 
 def test_sums_add_and_are_restored():

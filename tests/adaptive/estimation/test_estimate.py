@@ -214,6 +214,20 @@ def test_few_probes_count_as_respondents():
     assert figures[0].population == "respondents"
 
 
+def test_a_handful_of_probes_does_not_outweigh_the_respondents():
+    """Five probes, each drawn with one chance in six hundred, leave the effective number of people as if they had no weights."""
+    base = a_base(1, probes=5)
+    weights = np.where(base.probed, 600.0, 1.0)
+
+    def figures(w):
+        moments = Moments.of(base.attributed, base.answered, base.rows, base.outcome, base.denominator, probed=base.probed, weights=w)
+        return estimate_rates(moments, PERSONAS)
+
+    for weighted, plain in zip(figures(weights), figures(np.ones(len(base.rows))), strict=True):
+        assert (weighted.value, weighted.low, weighted.high) == pytest.approx((plain.value, plain.low, plain.high))
+        assert weighted.n_eff == pytest.approx(plain.n_eff)
+
+
 def test_contacts_who_cannot_be_reached_are_not_estimated_from_probes():
     """With probes, the figures are those of the base without them."""
     base = a_base(2, probes=60)

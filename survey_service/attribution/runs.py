@@ -43,12 +43,12 @@ log = logging.getLogger("discern.attribution")
 
 LEASE, RENEWED_EVERY = timedelta(seconds=30), 10.0
 """How long a run waits after its process was killed, and how often (in seconds) a living one renews its lease."""
-BATCH = {"sqlite": 500, "postgresql": 5000}
+BATCH = {"sqlite": 100, "postgresql": 5000}
 PUBLISHING_BATCH = 200
 """Contacts in a step when their crossings are published: then their rows are locked meanwhile."""
 STORED_AT_ONCE = 2000
 """Respondents whose results are stored with one statement."""
-PAUSE = {"sqlite": 1.0, "postgresql": 0.0}
+PAUSE = {"sqlite": 2.0, "postgresql": 0.0}
 """How long nothing is written after a step, in durations of the step: SQLite has one writer, and respondents come first."""
 EXTRA = "sklearn"
 

@@ -22,6 +22,7 @@ def sqlite_file(url: URL) -> Path | None:
 def name_of(engine: Engine) -> str:
     """Return the address of the database for messages: without passwords, which may be parameters too, and with the whole path of a file.
 
+    >>> from sqlalchemy import create_engine
     >>> name_of(create_engine("postgresql+psycopg://discern@db/discern?password=x"))
     'postgresql+psycopg://discern@db/discern?password=***'
     """

@@ -6,15 +6,21 @@ start from its attributes; an erasure; and a second run, which sends crossings o
 
 import json
 import random
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from math import log2
 from typing import Any
 
 import pytest
+from sqlmodel import func, select
 
+from survey_service.store.session import Store
+from survey_service.store.tables.core import Contact
 from tests.processes import Inbox, Web, discern, process, receiver, until, web_server
 
-CONTACTS, ANSWERED, THREADS = 2000, 200, 4
+CONTACTS, KNOWN, ANSWERED, THREADS = 2000, 300, 200, 4
+"""Contacts in all; those that the CRM puts, the others come with the intake; and those who answer."""
 CROSSINGS = ("contact.persona.assigned", "contact.persona.unassigned")
 BANK = """
 bank: shop
@@ -34,6 +40,7 @@ surveys: [{id: buyers, title: Buyers, stop: {confidence: 0.999, at_most: 2}}]
 attribution:
   attributes: {city: category, children: number, customer_since: date, job: text}
   target: 0.6
+  consent: objection
 """
 PERSONAS = ("driver", "family", "saver")
 
@@ -53,6 +60,17 @@ def attributes_of(number: int) -> dict[str, Any]:
 def put(web: Web, key: str, number: int) -> None:
     body = {"attributes": attributes_of(number), "consent": {"profiling": True}}
     assert web.call("PUT", f"/api/v1/contacts/c{number}", body, key)[0] == 201
+
+
+def identify(web: Web, write_key: str, numbers: Sequence[int]) -> None:
+    """Send contacts as a shop's server does, in one request."""
+    batch = [{"type": "identify", "userId": f"c{number}", "traits": attributes_of(number), "messageId": f"i{number}"} for number in numbers]
+    assert web.call("POST", "/v1/batch", {"batch": batch, "writeKey": write_key})[0] == 200
+
+
+def count_contacts(store: Store) -> int:
+    with store.reading() as session:
+        return session.scalar(select(func.count()).select_from(Contact)) or 0
 
 
 def answer(web: Web, key: str, number: int) -> None:
@@ -92,12 +110,16 @@ def test_contacts_who_never_answered_get_a_persona(database_url, tmp_path):
     discern("publish", str(tmp_path / "shop.yaml"), database_url=database_url)
     key = json.loads(discern("key", "create", "--scope", "admin", "--json", database_url=database_url).stdout)["key"]
     with receiver() as inbox, web_server(database_url) as (web, _), ThreadPoolExecutor(THREADS) as threads:
-        list(threads.map(lambda number: put(web, key, number), range(CONTACTS)))
+        list(threads.map(lambda number: put(web, key, number), range(KNOWN)))
+        write_key = json.loads(discern("key", "create", "--scope", "intake", "--json", database_url=database_url).stdout)["key"]
+        for start in range(KNOWN, CONTACTS, 100):
+            identify(web, write_key, range(start, start + 100))
         list(threads.map(lambda number: answer(web, key, number), range(ANSWERED)))
         wanted = {"url": inbox.url, "events": [*CROSSINGS, "contact.erased", "attribution.completed"]}
         inbox.secret = web.call("POST", "/api/v1/endpoints", wanted, key)[1]["secret"]
 
-        with process("worker", database_url=database_url):
+        with process("worker", database_url=database_url), closing(Store(database_url)) as store:
+            until(lambda: count_contacts(store) == CONTACTS, "every contact has come", patience=60)
             first = run(web, key)
             assert (first["scored"], first["model"]["labels"]) == (CONTACTS, ANSWERED)
             assert first["assigned"] > CONTACTS / 4, first

@@ -26,7 +26,7 @@ def is_well(findings: Findings) -> None:
 
 def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, tmp_path):
     """Two servers, two workers and six respondents on one file."""
-    chaos = Chaos(sqlite_copy(sqlite_template, tmp_path), respondents=6, seconds=8, kill_every=1.5)
+    chaos = Chaos(sqlite_copy(sqlite_template, tmp_path), respondents=6, seconds=6, kill_every=1.2)
     is_well(chaos.run())
     assert chaos.kills.total() >= 4
 
@@ -34,7 +34,7 @@ def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, t
 def test_postgresql_survives_its_own_death(private_postgres):
     """The database server is killed and restarted too; no other process is restarted for that."""
     with clone(private_postgres) as url:
-        chaos = Chaos(url, respondents=6, seconds=10, kill_every=1.5, server=private_postgres)
+        chaos = Chaos(url, respondents=6, seconds=7, kill_every=1.2, server=private_postgres)
         is_well(chaos.run())
     assert chaos.kills["postgresql"] >= 1
 

@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("links", sa.Integer(), nullable=False),
         sa.Column("last_at", MOMENT, nullable=True),
         sa.Column("groups", JSON, nullable=False),
-        sa.Column("counted_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["survey"], ["survey.id"], name=op.f("fk_survey_day_survey_survey")),
         sa.PrimaryKeyConstraint("survey", "day", name=op.f("pk_survey_day")),
     )
@@ -45,7 +44,6 @@ def upgrade() -> None:
         sa.Column("bank_version", sa.Integer(), nullable=True),
         sa.Column("personas", JSON, nullable=False),
         sa.Column("facts", JSON, nullable=False),
-        sa.Column("computed_at", MOMENT, nullable=True),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("bank", name=op.f("pk_figure_snapshot")),
     )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
@@ -174,13 +174,13 @@ class Snapshot:
         key = subject, measure
         return Measure(self.personas, self.cells.get(key, {}), self.crowds.get(key, {}), self.wholes.get(key), is_rate)
 
-    @property
+    @cached_property
     def everyone(self) -> Moments | None:
         """The sums over all contacts, None before the first snapshot and where nobody has answered."""
         total = self.wholes.get((BASE, SHARES))
         return total if total is not None and answered_in(total) else None
 
-    @property
+    @cached_property
     def confusion(self) -> Floats | None:
         """The error matrix of everybody's beliefs, not normed; None where nobody has answered."""
         return None if self.everyone is None else confusion_of(self.everyone)

@@ -86,7 +86,7 @@ def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callabl
         watch(len(members))
     facts = {"contacts": contacts, "currencies": _currencies(cells), "irritants": _irritants(cells, compiled.personas)}
     day = now.astimezone(UTC).date().isoformat()
-    row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts, computed_at=now)
+    row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts)
     return Collected(compiled.bank, row, cells)
 
 
@@ -117,7 +117,7 @@ def _release(bank: str, session: Session) -> None:
 def _replace(found: Collected, session: Session) -> None:
     new, name = found.row, found.row.bank
     row = session.get(FigureSnapshot, name, with_for_update=True) or FigureSnapshot(bank=name)
-    row.day, row.computed_at, row.bank_version = new.day, new.computed_at, new.bank_version
+    row.day, row.bank_version = new.day, new.bank_version
     row.personas, row.facts, row.lease_until = list(new.personas), dict(new.facts), None
     session.add(row)
     session.flush()

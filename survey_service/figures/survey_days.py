@@ -21,6 +21,7 @@ from adaptive.posterior import restrict_to
 from question_bank.compile import CompiledBank, ObservedAnswer
 from survey_service.belief.belief import DECIDED_AT
 from survey_service.belief.evidence import interpret
+from survey_service.figures.cells import OTHER
 from survey_service.outbox.pending_work import SURVEY_DAYS, is_count_due
 from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import is_one_of
@@ -34,8 +35,7 @@ BATCH_SIZE = 500
 RECOUNTED = timedelta(days=2)
 """The days up to this age are counted every time: deliveries arrive after the session that they are about."""
 MOST_CHANNELS = 30
-OTHER = "other"
-"""Pages may send any channel: the rarer ones of a day are counted together under this name."""
+"""Pages may send any channel: the rarer ones of a day are counted together as `OTHER`."""
 
 
 class Day(NamedTuple):
@@ -88,7 +88,7 @@ def count_days(store: Store, banks: Banks, now: datetime) -> None:
         if survey in known and (day >= recent or stored.get(key) != look):
             with store.reading() as session:
                 groups = count_day(session, banks, survey, day)
-            row = SurveyDay(survey=survey, day=day, groups=groups, counted_at=now, **look._asdict())
+            row = SurveyDay(survey=survey, day=day, groups=groups, **look._asdict())
             transact(store, banks, lambda session, row=row: session.merge(row))  # type: ignore[misc]
     transact(store, banks, lambda session: session.merge(RecurringWork(name=SURVEY_DAYS, done_at=now)))
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from question_bank.compile import CompiledBank
@@ -21,7 +20,7 @@ from survey_service.email_links.announce import LinkWriter, send_link
 from survey_service.errors import DiscernError
 from survey_service.outbox.pending_work import due_questions
 from survey_service.store.banks import Banks, transact
-from survey_service.store.bulk import dialect_of, is_one_of
+from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.session import Store
 from survey_service.store.tables.core import Contact
@@ -54,8 +53,7 @@ def _moments(session: Session, barometer: Barometer, new_events: Mapping[int, st
 
 def _store(session: Session, rows: list[dict[str, Any]]) -> None:
     """Plan the questions; one that waits already stays as it is, one that is done is planned again by a later moment."""
-    insert = postgresql.insert if dialect_of(session) == "postgresql" else sqlite.insert
-    new = insert(PlannedQuestion)
+    new = insert_into(dialect_of(session), PlannedQuestion)
     given = {name: new.excluded[name] for name in ("at", "due", "done_at", "problem")}
     is_later = col(PlannedQuestion.done_at).is_not(None) & (new.excluded["at"] > col(PlannedQuestion.at))
     session.execute(new.on_conflict_do_update(index_elements=["contact_id", "bank", "barometer"], set_=given, where=is_later), rows)

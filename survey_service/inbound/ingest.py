@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from survey_service.belief.evidence import signal_events
@@ -20,6 +19,7 @@ from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMes
 from survey_service.outbox import messages, publish
 from survey_service.outbox.subscribers import all_endpoints
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import dialect_of, insert_into
 from survey_service.store.contact_locks import lock_contacts
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, ExternalId
@@ -161,8 +161,7 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
     """Store the events that are new, and return the contact of each by its id. Those of one batch have different message ids."""
     if not rows:
         return {}
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    new = insert(ContactEvent).on_conflict_do_nothing(index_elements=["source", "message_id"])
+    new = insert_into(dialect_of(session), ContactEvent).on_conflict_do_nothing(index_elements=["source", "message_id"])
     stored = session.execute(new.returning(col(ContactEvent.id), col(ContactEvent.contact_id)), rows)
     return {row.id: row.contact_id for row in stored}
 

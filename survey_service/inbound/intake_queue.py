@@ -17,7 +17,6 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from survey_service.clock import Clock
@@ -26,7 +25,7 @@ from survey_service.inbound.ingest import LeftOut, ingest
 from survey_service.inbound.segment import SegmentMessage
 from survey_service.outbox.pending_work import due_batches
 from survey_service.store.banks import Banks, transact
-from survey_service.store.bulk import dialect_of, is_one_of
+from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.faults import FAULT, contained, wait_after
 from survey_service.store.session import Store
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
@@ -188,7 +187,7 @@ def record_left_out(session: Session, left_out: Mapping[str, Sequence[LeftOut]])
             reasons = "; ".join(f"{item.reason} ({number})" for item, number in Counter(of_source).most_common(MOST_REASONS))
             log.info("intake %s: %d messages left out: %s", source, len(of_source), reasons)
     for reason, number in sorted(Counter(item.code for of_source in left_out.values() for item in of_source).items()):
-        upsert = (postgresql.insert if dialect_of(session) == "postgresql" else sqlite.insert)(IntakeLeftOut)
+        upsert = insert_into(dialect_of(session), IntakeLeftOut)
         added = {"number": IntakeLeftOut.number + upsert.excluded.number}
         session.execute(upsert.values(reason=reason, number=number).on_conflict_do_update(index_elements=["reason"], set_=added))
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select
 
 from survey_service.crypto import Keyring
@@ -14,6 +13,7 @@ from survey_service.inbound import hubspot, shopify, signed
 from survey_service.inbound.receiver import Receiver, VerifiedEvent
 from survey_service.inbound.schemas import HUBSPOT_OPTIONS, SHOPIFY_OPTIONS, SourceRequest
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import dialect_of, insert_into
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.inbound import InboundEvent, Source
 
@@ -69,7 +69,6 @@ def remove(session: Session, source_id: str, now: datetime) -> None:
 
 def store_events(session: Session, source: Source, events: list[VerifiedEvent], now: datetime) -> int:
     """Store the events that are new, and return how many were."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = 0
     for event in events:
         row = {
@@ -81,7 +80,9 @@ def store_events(session: Session, source: Source, events: list[VerifiedEvent], 
             "received_at": now,
             "due": now + event.wait,
         }
-        statement = insert(InboundEvent).values(row).on_conflict_do_nothing(index_elements=["source_id", "event_id"])
+        statement = (
+            insert_into(dialect_of(session), InboundEvent).values(row).on_conflict_do_nothing(index_elements=["source_id", "event_id"])
+        )
         new += session.scalars(statement.returning(col(InboundEvent.id))).first() is not None
     return new
 

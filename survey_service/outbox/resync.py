@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, delete, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from survey_service.outbox.events import Receiver
+from survey_service.store.bulk import dialect_of, insert_into
 from survey_service.store.tables.core import Belief, Contact
 from survey_service.store.tables.webhooks import Delivery, Endpoint, MissedContact
 
@@ -49,10 +49,11 @@ def count_marked(session: Session, endpoint: Endpoint) -> int:
 
 
 def _insert(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     # SQLite would read the ON of "SELECT … ON CONFLICT" as that of a join, unless a WHERE stands before it.
     rows = rows.where(literal(True)) if rows.whereclause is None else rows
-    session.execute(dialect.insert(MissedContact).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing())
+    session.execute(
+        insert_into(dialect_of(session), MissedContact).from_select(["endpoint_id", "contact_id"], rows).on_conflict_do_nothing()
+    )
 
 
 SEQUENCE_JUMP = 1_000_000

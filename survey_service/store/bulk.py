@@ -25,6 +25,7 @@ from sqlalchemy import (
     type_coerce,
     types,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session, col
@@ -34,6 +35,11 @@ GIVEN, BYTES = bindparam("given", type_=Text()), bindparam("bytes", type_=LargeB
 
 def dialect_of(session: Session) -> str:
     return session.get_bind().dialect.name
+
+
+def insert_into(dialect: str, table: Any) -> Any:
+    """Return an INSERT into the table that can say what happens in a conflict (`on_conflict_do_nothing`, `on_conflict_do_update`)."""
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
 
 
 def parameter_table(dialect: str, **columns: TypeEngine[Any]) -> FromClause:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Executable, Integer, Select, Text, and_, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from survey_service.egress.client import Delivered, Outcome, Rejected, Retry
@@ -186,7 +185,7 @@ def _acknowledge(dialect: str) -> Executable:
     place = func.row_number().over(partition_by=columns[:3], order_by=item.c.sequence.desc()).label("place")
     known = select(*columns, place).join_from(Delivery, item, col(Delivery.id) == item.c.id).subquery("known")
     latest = select(*known.c[*key, "sequence", "state"]).where(known.c.place == 1)
-    write = (postgresql if dialect == "postgresql" else sqlite).insert(Acknowledged).from_select([*key, "sequence", "state"], latest)
+    write = bulk.insert_into(dialect, Acknowledged).from_select([*key, "sequence", "state"], latest)
     newer = {"sequence": write.excluded.sequence, "state": write.excluded.state}
     statement: Executable = write.on_conflict_do_update(
         index_elements=key, set_=newer, where=col(Acknowledged.sequence) < write.excluded.sequence

@@ -22,7 +22,6 @@ class SurveyDay(SQLModel, table=True):
     links: int = 0
     last_at: datetime | None = moment(nullable=True)
     groups: list[dict[str, Any]] = json_column(list)
-    counted_at: datetime = moment()
 
 
 class RecurringWork(SQLModel, table=True):
@@ -45,7 +44,6 @@ class FigureSnapshot(SQLModel, table=True):
     bank_version: int | None = None
     personas: list[str] = json_column(list)
     facts: dict[str, Any] = json_column(dict)
-    computed_at: datetime | None = moment(nullable=True)
     lease_until: datetime | None = moment(nullable=True)
 
 

@@ -208,7 +208,7 @@ def test_few_probes_count_as_respondents():
     base = a_base(1, probes=MIN_PROBES - 1)
     as_respondents = replace(base, probed=np.zeros(len(base.rows), dtype=bool))
 
-    figures, same = (estimate_rates(one.moments(), PERSONAS) for one in (base, as_respondents))
+    figures, same = (estimate_rates(of.moments(), PERSONAS) for of in (base, as_respondents))
 
     assert [figure.value for figure in figures] == pytest.approx([figure.value for figure in same])
     assert figures[0].population == "respondents"

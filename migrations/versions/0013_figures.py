@@ -70,11 +70,44 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_planned_question_contact_id_contact")),
         sa.PrimaryKeyConstraint("contact_id", "bank", "barometer", name=op.f("pk_planned_question")),
     )
+    _of_contacts()
     waiting = sa.text("done_at IS NULL")
     op.create_index("ix_planned_question_due", "planned_question", ["due"], postgresql_where=waiting, sqlite_where=waiting)
 
 
+def _of_contacts() -> None:
+    """Create the tables about stages that single contacts have reached."""
+    op.create_table(
+        "stage_check",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("due", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_stage_check_contact_id_contact")),
+        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_stage_check")),
+    )
+    op.create_index("ix_stage_check_due", "stage_check", ["due"])
+    op.create_table(
+        "held_persona",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("persona", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_held_persona_contact_id_contact")),
+        sa.PrimaryKeyConstraint("contact_id", "bank", name=op.f("pk_held_persona")),
+    )
+    op.create_table(
+        "announced_play",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("persona", sa.String(), nullable=True),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_announced_play_contact_id_contact")),
+        sa.PrimaryKeyConstraint("contact_id", "bank", "stage", name=op.f("pk_announced_play")),
+    )
+
+
 def downgrade() -> None:
+    for table in ("announced_play", "held_persona", "stage_check"):
+        op.drop_table(table)
     op.drop_index("ix_planned_question_due", "planned_question")
     op.drop_table("planned_question")
     op.drop_table("figure_cell")

@@ -16,6 +16,7 @@ from survey_service.store.faults import contained
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
@@ -108,6 +109,7 @@ def _delete_events(session: Session, before: datetime) -> list[str]:
     rows = _fetch_batch(session, old.order_by(col(ContactEvent.id)))
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
+    session.execute(delete(AnnouncedPlay).where(col(AnnouncedPlay.at) < before))
     return [row.contact_id for row in rows]
 
 
@@ -134,6 +136,13 @@ def _delete_inbound_events(session: Session, before: datetime) -> int:
     return len(rows)
 
 
+OF_CONTACT: tuple[Any, ...] = (
+    *(Belief, Acknowledged, Attribution, Probe, PlannedQuestion),
+    *(StageCheck, HeldPersona, AnnouncedPlay),
+)
+"""The tables whose rows do not keep a contact."""
+
+
 def _delete_contacts(session: Session, before: datetime) -> int:
     """Delete contacts without data and external ids. A contact that others were merged into stays, since their ids resolve to it."""
     data = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
@@ -142,7 +151,7 @@ def _delete_contacts(session: Session, before: datetime) -> int:
     found = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
     lock_contacts(session, found)
     ids = list(session.exec(old.where(col(Contact.id).in_(found))))  # without those that got data while this transaction waited
-    for table in (Belief, Acknowledged, Attribution, Probe, PlannedQuestion, MissedContact):
+    for table in (*OF_CONTACT, MissedContact):
         session.execute(delete(table).where(col(table.contact_id).in_(ids)))
     session.execute(delete(Contact).where(col(Contact.id).in_(ids)))
     return len(ids)

@@ -217,6 +217,8 @@ class ExportSchema(StrictSchema):
     link_sessions = fields.List(fields.Dict())
     probes = fields.List(fields.Dict())
     planned_questions = fields.List(fields.Dict())
+    held_personas = fields.List(fields.Dict())
+    announced_plays = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
 
 

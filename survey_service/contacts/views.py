@@ -19,6 +19,7 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, HeldPersona
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Delivery
@@ -95,8 +96,16 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "planned_questions": [
             _plain_row(row) for row in session.exec(select(PlannedQuestion).where(PlannedQuestion.contact_id == contact.id))
         ],
+        **{
+            name: [_plain_row(row) for row in session.exec(select(table).where(table.contact_id == contact.id).order_by(table.bank))]
+            for name, table in BY_BANK.items()
+        },
         "messages": [_plain_row(row, without=("body",)) for row in _rows_of(session, Delivery, contact)],
     }
+
+
+BY_BANK: dict[str, Any] = {"held_personas": HeldPersona, "announced_plays": AnnouncedPlay}
+"""Tables with rows of a contact and bank, by their name in the export."""
 
 
 def iter_contacts(session: Session) -> Iterator[Contact]:

@@ -6,7 +6,7 @@ An order that was refunded is worth less, and an order refunded as a whole, or c
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from question_bank.journeys import Journey, Stage
@@ -94,6 +94,41 @@ def entries_of(journey: Journey, events: Sequence[Happened], now: datetime, *, e
         if (not found or start.at > found[-1].at + window) and (not ended or start.at + window <= now):
             found.append(_entry(journey, start, hits, start.at + window))
     return found
+
+
+@dataclass(frozen=True)
+class Present:
+    """The last stage that a contact has reached in its open `entry` of a journey: its `number` in the journey, and when it was reached."""
+
+    journey: Journey
+    entry: Entry
+    number: int
+    at: datetime
+
+    @property
+    def stage(self) -> str:
+        return f"{self.journey.id}/{self.journey.stages[self.number].id}"
+
+    @property
+    def ends(self) -> datetime:
+        """When the entry is over."""
+        return self.entry.at + timedelta(days=self.journey.within_days)
+
+
+def present_stage(journey: Journey, events: Sequence[Happened], now: datetime) -> Present | None:
+    """Return where a contact is in a journey, None where no entry is open. `events` are in order of time."""
+    entries = entries_of(journey, events, now, ended=False)
+    if not entries:
+        return None
+    at, number = max((at, number) for number, at in enumerate(entries[-1].reached) if at is not None)
+    present = Present(journey, entries[-1], number, at)
+    return present if present.ends > now else None
+
+
+def awaited(journey: Journey, events: Sequence[Happened], now: datetime) -> list[datetime]:
+    """Return when stages will be reached if nothing happens until then: those that something must not follow (`unless`)."""
+    late = [hit.at for stage in journey.stages if stage.unless for hit in reached_by(stage, events, datetime.max.replace(tzinfo=UTC))]
+    return [at for at in late if at > now]
 
 
 def _entry(journey: Journey, start: Happened, hits: Sequence[Sequence[Happened]], end: datetime) -> Entry:

@@ -140,8 +140,13 @@ def _belief(bank: CompiledBank, given: Sequence[tuple[Answer, Any]], without: fr
 
 def happened_to(session: Session, bank: CompiledBank, contact_id: str) -> list[Happened]:
     """Return the events and answers of one contact in order of time."""
-    given = _answers(session, bank, [contact_id]).get(contact_id, [])
-    return without_refunds([*events_of(session, [contact_id]).get(contact_id, ()), *_given(bank, given)])
+    return happened_to_each(session, bank, [contact_id])[contact_id]
+
+
+def happened_to_each(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[Happened]]:
+    """Return the events and answers of each contact in order of time."""
+    given, events = _answers(session, bank, ids), events_of(session, ids)
+    return {contact_id: without_refunds([*events.get(contact_id, ()), *_given(bank, given.get(contact_id, ()))]) for contact_id in ids}
 
 
 def events_of(session: Session, ids: Sequence[str]) -> dict[str, list[Happened]]:

@@ -18,6 +18,7 @@ from survey_service.inbound.barometers import plan_questions
 from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
 from survey_service.outbox import messages, publish
 from survey_service.outbox.subscribers import all_endpoints
+from survey_service.stages.checks import request_checks
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import dialect_of, insert_into
 from survey_service.store.contact_locks import lock_contacts
@@ -73,6 +74,8 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
     new_events = _store_events(session, list(rows.values()))
     result.events = len(new_events)
     plan_questions(session, banks, new_events, now)
+    if any(bank.bank.journeys for bank, _ in banks.newest(session)):
+        request_checks(session, new_events.values(), now)
     _update_beliefs(session, banks, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
     return result
 

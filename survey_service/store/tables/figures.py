@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary
+from sqlalchemy import Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from survey_service.store.tables.columns import json_column, moment
@@ -60,3 +60,35 @@ class FigureCell(SQLModel, table=True):
     week: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class StageCheck(SQLModel, table=True):
+    """A contact whose stages of journeys are to be looked at from `due` on: after an event, and when a stage or an entry comes to its end.
+
+    A contact has a row as long as an entry of it is open.
+    """
+
+    __tablename__ = "stage_check"
+    __table_args__ = (Index("ix_stage_check_due", "due"),)
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    due: datetime = moment()
+
+
+class HeldPersona(SQLModel, table=True):
+    """The persona that a contact is taken for where something is started once: with hysteresis, so that it does not come and go."""
+
+    __tablename__ = "held_persona"
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    persona: str
+
+
+class AnnouncedPlay(SQLModel, table=True):
+    """A play of the bank was announced for a contact at a stage ("journey/stage"), which happens once."""
+
+    __tablename__ = "announced_play"
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    stage: str = Field(primary_key=True)
+    persona: str | None = None
+    at: datetime = moment()

@@ -103,10 +103,32 @@ def _of_contacts() -> None:
         sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_announced_play_contact_id_contact")),
         sa.PrimaryKeyConstraint("contact_id", "bank", "stage", name=op.f("pk_announced_play")),
     )
+    op.create_table(
+        "readiness_model",
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("bank", "stage", "day", "state")),
+        sa.Column("content", JSON, nullable=True),
+        sa.Column("metrics", JSON, nullable=False),
+        sa.Column("worth", JSON, nullable=False),
+        sa.CheckConstraint("state IN ('used', 'no_gain', 'too_few')", name=op.f("ck_readiness_model_state")),
+        sa.PrimaryKeyConstraint("bank", "stage", name=op.f("pk_readiness_model")),
+    )
+    figures = ("probability", "probability_low", "probability_high", "value", "priority", "priority_low", "priority_high")
+    op.create_table(
+        "contact_readiness",
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("contact_id", "bank", "journey", "stage", "next_stage")),
+        *(sa.Column(name, sa.Float(), nullable=False) for name in figures),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("is_ready", sa.Boolean(), nullable=False),
+        sa.Column("is_held_out", sa.Boolean(), nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_contact_readiness_contact_id_contact")),
+        sa.PrimaryKeyConstraint("contact_id", "bank", "journey", name=op.f("pk_contact_readiness")),
+    )
+    op.create_index("ix_contact_readiness_priority", "contact_readiness", ["bank", "priority", "contact_id", "journey"])
 
 
 def downgrade() -> None:
-    for table in ("announced_play", "held_persona", "stage_check"):
+    for table in ("contact_readiness", "readiness_model", "announced_play", "held_persona", "stage_check"):
         op.drop_table(table)
     op.drop_index("ix_planned_question_due", "planned_question")
     op.drop_table("planned_question")

@@ -15,7 +15,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.figures import AnnouncedPlay, HeldPersona, StageCheck
+from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import Link
 from survey_service.store.tables.webhooks import Acknowledged
@@ -104,7 +104,7 @@ def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
     _move_of_bank(session, PlannedQuestion, gone, kept, "bank", "barometer")
     _move_of_bank(session, AnnouncedPlay, gone, kept, "bank", "stage")
     _move_of_bank(session, StageCheck, gone, kept)
-    for stored in (Belief, Acknowledged, Attribution, HeldPersona):
+    for stored in (Belief, Acknowledged, Attribution, HeldPersona, ContactReadiness):
         session.execute(delete(stored).where(col(stored.contact_id) == gone.id))
 
 

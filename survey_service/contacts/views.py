@@ -19,7 +19,7 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.figures import AnnouncedPlay, HeldPersona
+from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Delivery
@@ -75,7 +75,7 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
     beliefs = session.exec(rows).all()
     page = beliefs[: query.limit]
     external_ids = external_ids_of(session, [contact for _, contact in page])
-    items = [_belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
+    items = [belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
     return items, _cursor(page[-1][0]) if len(beliefs) > query.limit else None
 
 
@@ -104,7 +104,7 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
     }
 
 
-BY_BANK: dict[str, Any] = {"held_personas": HeldPersona, "announced_plays": AnnouncedPlay}
+BY_BANK: dict[str, Any] = {"held_personas": HeldPersona, "announced_plays": AnnouncedPlay, "readiness": ContactReadiness}
 """Tables with rows of a contact and bank, by their name in the export."""
 
 
@@ -142,12 +142,12 @@ def _belief_with_counts(belief: Belief, contact: Contact) -> dict[str, Any]:
     return {**belief_view(belief), "kind": kind_of(belief, labelled=belief.bank in contact.labels), "evidence": evidence}
 
 
-def _belief_item(belief: Belief, contact: Contact, external_ids: list[dict[str, str]]) -> dict[str, Any]:
+def belief_item(belief: Belief | None, contact: Contact, external_ids: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "id": contact.id,
         "external_ids": external_ids,
         "email_sha256": contact.email_sha256,
-        "belief": _belief_with_counts(belief, contact),
+        "belief": None if belief is None else _belief_with_counts(belief, contact),
     }
 
 

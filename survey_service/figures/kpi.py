@@ -27,7 +27,7 @@ from survey_service.figures.cells import NO_CHANNEL, NO_WEEK, Cells, crowd_from,
 from survey_service.figures.disclosure import Crowd, blocks_of
 from survey_service.figures.measures import BASE, SHARES, subject_of
 from survey_service.store.banks import Banks
-from survey_service.store.tables.figures import FigureCell, FigureSnapshot
+from survey_service.store.tables.figures import FigureCell, FigureSnapshot, ReadinessModel
 
 DIGITS = 6
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)
@@ -165,6 +165,7 @@ class Snapshot:
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = field(default_factory=lambda: defaultdict(dict))
     crowds: dict[tuple[str, str], dict[tuple[str, str], Crowd]] = field(default_factory=lambda: defaultdict(dict))
     wholes: dict[tuple[str, str], Moments] = field(default_factory=dict)
+    readiness: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def personas(self) -> list[str]:
@@ -208,6 +209,9 @@ def read_snapshot(session: Session, banks: Banks, bank: str, journey: str | None
         wanted = wanted.where(or_(FigureCell.subject == subject_of("journey", journey), FigureCell.subject == BASE))
     for subject, measure, week, channel, content in session.execute(wanted.order_by(col(FigureCell.week))):
         _take(snapshot, subject, measure, (week, channel), content)
+    for model in session.exec(select(ReadinessModel).where(ReadinessModel.bank == bank)):
+        counts = {name: model.metrics.get(name) for name in ("contacts", "reached", "log_loss", "base_log_loss")}
+        snapshot.readiness[model.stage] = {"state": model.state, **counts}
     return snapshot
 
 
@@ -297,6 +301,7 @@ def _journey(snapshot: Snapshot, journey: Journey, query: KpiQuery) -> dict[str,
             secret = [was or "too_few" in (total.state, step.state) for was, total, step in zip(secret, first, previous, strict=True)]
             days = _hidden(_days(snapshot, subject, number, query, rests_on_answers=on_answers), secret)
             view |= {"from_first": _views(_hidden(first, secret)), "from_previous": _views(_hidden(previous, secret)), "days": _views(days)}
+        view["readiness"] = snapshot.readiness.get(f"{journey.id}/{stage.id}")
         stages.append({**view, **_value(snapshot, subject, number, query, rests_on_answers=on_answers)})
     return {"id": journey.id, "order": journey.order, "within_days": journey.within_days, "stages": stages}
 

@@ -14,7 +14,7 @@ from adaptive.arrays import Floats
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Bank
 from survey_service.belief.evidence import interpret
-from survey_service.belief.priors import unpack
+from survey_service.belief.priors import may_be_profiled, unpack
 from survey_service.figures.cells import Person
 from survey_service.figures.journeys import Happened, without_refunds
 from survey_service.store.bulk import is_one_of
@@ -30,13 +30,17 @@ EVERYTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A contact with its events and answers in order of time, the `scores` that it gave on scales, with their times, and its `texts`."""
+    """A contact with its events and answers in order of time, the `scores` that it gave on scales, with their times, and its
+    `texts`. `attributes` are those that attribution may use, `given` its answers as the bank interprets them.
+    """
 
     id: str
     known_since: datetime | None
     events: Sequence[Happened]
     scores: Mapping[str, Sequence[tuple[datetime, float]]]
     texts: Mapping[str, str]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    given: Sequence[tuple[Answer, Any]] = ()
     views: Mapping[frozenset[str], Person] = field(default_factory=dict)
 
     def seen_without(self, questions: frozenset[str]) -> Person:
@@ -53,13 +57,11 @@ def circles_of(bank: Bank) -> set[frozenset[str]]:
 def read_members(store: Store, bank: CompiledBank) -> Iterator[list[Member]]:
     """Yield every contact that may be profiled, in batches, each read in a transaction of its own."""
     after, wanted = "", circles_of(bank.bank)
+    columns: Any = (Contact.id, Contact.consent, Contact.email, Contact.created_at, Contact.attributes)
     while True:
         with store.reading() as session:
-            rows = session.exec(
-                select(Contact.id, Contact.consent, Contact.email, Contact.created_at)
-                .where(is_present(), Contact.id > after)
-                .order_by(col(Contact.id))
-                .limit(BATCH_SIZE)
+            rows = session.execute(
+                select(*columns).where(is_present(), Contact.id > after).order_by(col(Contact.id)).limit(BATCH_SIZE)
             ).all()
             members = _members(session, bank, [row for row in rows if row[1].get("profiling") is not False], wanted)
         if not rows:
@@ -72,7 +74,7 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
     ids = [row[0] for row in rows]
     attributed = _attributed(session, bank, ids)
     prior = np.array([persona.prior for persona in bank.bank.personas])
-    given = _answers(session, bank, ids)
+    given = answers_of(session, bank, ids)
     events, scores = events_of(session, ids), _scores(session, bank, ids)
     known = set(
         session.exec(select(ExternalId.contact_id).where(ExternalId.system == OWN_SYSTEM, is_one_of(session, ExternalId.contact_id, ids)))
@@ -82,15 +84,15 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
             select(Probe.contact_id, Probe.chance).where(Probe.bank == bank.bank.id, is_one_of(session, Probe.contact_id, ids))
         ).all()
     )
-    members = []
-    for contact_id, consent, email, created_at in rows:
+    members, rules = [], bank.bank.attribution
+    for contact_id, consent, email, created_at, attributes in rows:
         answers = given.get(contact_id, [])
         is_known = contact_id in known or email is not None
         is_probe = contact_id in chances
         views = {
             without: Person(
                 attributed.get(contact_id, prior),
-                _belief(bank, answers, without),
+                belief_from(bank, answers, without),
                 is_probe,
                 1 / chances[contact_id] if is_probe else 1.0,
                 is_known and consent.get("asking") is not False,
@@ -100,7 +102,9 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
         happened = [*events.get(contact_id, ()), *_given(bank, answers)]
         texts = {answer.question: str(item.value) for answer, item in answers if item.value is not None and _is_text(bank, answer)}
         since = created_at if is_known else None
-        members.append(Member(contact_id, since, without_refunds(happened), scores.get(contact_id, {}), texts, views))
+        known_of = attributes if rules is not None and may_be_profiled(rules, consent) else {}
+        did = without_refunds(happened)
+        members.append(Member(contact_id, since, did, scores.get(contact_id, {}), texts, known_of, answers, views))
     return members
 
 
@@ -121,7 +125,7 @@ def _attributed(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dic
     return found
 
 
-def _answers(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[Answer, Any]]]:
+def answers_of(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[Answer, Any]]]:
     rows = select(Answer).where(is_one_of(session, Answer.contact_id, ids), Answer.bank == bank.bank.id, Answer.state == "current")
     found: defaultdict[str, list[tuple[Answer, Any]]] = defaultdict(list)
     for answer, observed in interpret(session.exec(rows.order_by(col(Answer.id))), bank):
@@ -129,7 +133,7 @@ def _answers(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[s
     return found
 
 
-def _belief(bank: CompiledBank, given: Sequence[tuple[Answer, Any]], without: frozenset[str]) -> Floats | None:
+def belief_from(bank: CompiledBank, given: Sequence[tuple[Answer, Any]], without: frozenset[str]) -> Floats | None:
     """Return the belief from answers alone, None for who gave none."""
     observed = [item for _, item in given if item.question not in without]
     if not any(item.value is not None for item in observed):
@@ -145,7 +149,7 @@ def happened_to(session: Session, bank: CompiledBank, contact_id: str) -> list[H
 
 def happened_to_each(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[Happened]]:
     """Return the events and answers of each contact in order of time."""
-    given, events = _answers(session, bank, ids), events_of(session, ids)
+    given, events = answers_of(session, bank, ids), events_of(session, ids)
     return {contact_id: without_refunds([*events.get(contact_id, ()), *_given(bank, given.get(contact_id, ()))]) for contact_id in ids}
 
 

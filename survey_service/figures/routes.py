@@ -124,6 +124,19 @@ class WeeksSchema(StrictSchema):
     last = fields.String()
 
 
+class ReadinessSchema(StrictSchema):
+    state = fields.String(
+        metadata={
+            "enum": ["used", "no_gain", "too_few"],
+            "description": "no_gain: the model does not beat the base rate on the latest contacts, and is switched off",
+        }
+    )
+    contacts = fields.Integer(metadata={"description": "Contacts at the stage whose days are over"})
+    reached = fields.Integer(metadata={"description": "How many of these reached the next stage"})
+    log_loss = fields.Float(allow_none=True, metadata={"description": "On the latest contacts, which the model was not fitted to; in nats"})
+    base_log_loss = fields.Float(allow_none=True, metadata={"description": "The same for the base rate"})
+
+
 class StageFiguresSchema(StrictSchema):
     id = fields.String()
     from_first = fields.List(fields.Nested(FigureSchema), metadata={"description": "Share of those at the first stage who reach this one"})
@@ -132,6 +145,7 @@ class StageFiguresSchema(StrictSchema):
     value = fields.List(fields.Nested(FigureSchema), metadata={"description": "Mean value of those who reach it"})
     currency = fields.String(allow_none=True)
     problem = fields.String(allow_none=True)
+    readiness = fields.Nested(ReadinessSchema, allow_none=True, metadata={"description": "How well the next stage is predicted"})
 
 
 class JourneyFiguresSchema(StrictSchema):

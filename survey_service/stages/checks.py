@@ -13,11 +13,12 @@ from sqlmodel import Session, col, delete, select
 
 from question_bank.compile import CompiledBank
 from survey_service.belief.belief import DECIDED_AT
-from survey_service.belief.priors import may_be_profiled
+from survey_service.belief.priors import ContactPrior, may_be_profiled, priors_of
 from survey_service.figures.journeys import Happened, Present, awaited, present_stage
-from survey_service.figures.people import happened_to_each
+from survey_service.figures.people import answers_of, happened_to_each
 from survey_service.outbox.pending_work import BELIEFS_OF_STAGES, SETTLED_AFTER, changed_on_a_journey, due_checks
 from survey_service.stages.plays import announce_plays
+from survey_service.stages.readiness import Candidate, StageModels, store_readiness
 from survey_service.store.banks import Banks, transact
 from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.contact_locks import lock_present
@@ -33,15 +34,28 @@ HYSTERESIS = 0.05
 
 @dataclass(frozen=True, eq=False)
 class OnJourney:
-    """A contact, the persona that it is taken for under one bank, P(persona), and where it is in each of the bank's journeys."""
+    """A contact, the persona that it is taken for under one bank, and where it is in each of the bank's journeys."""
 
-    contact: Contact
+    candidate: Candidate
     bank: CompiledBank
     version: int
     persona: str | None
-    probabilities: Mapping[str, float]
-    events: Sequence[Happened]
-    present: Sequence[Present]
+
+    @property
+    def contact(self) -> Contact:
+        return self.candidate.contact
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        return self.candidate.probabilities
+
+    @property
+    def events(self) -> Sequence[Happened]:
+        return self.candidate.events
+
+    @property
+    def present(self) -> Sequence[Present]:
+        return self.candidate.present
 
 
 def request_checks(session: Session, contact_ids: Iterable[str], due: datetime) -> None:
@@ -98,8 +112,10 @@ def _check(session: Session, banks: Banks, ids: Sequence[str], now: datetime) ->
     for bank, version in banks.newest(session):
         if not bank.bank.journeys:
             continue
+        models = StageModels.of(session, bank, version)
         for found in _on_journeys(session, bank, version, list(contacts.values()), now):
             announce_plays(session, found, now)
+            store_readiness(session, models, found.candidate, now)
             times = [present.ends for present in found.present]
             times += [at for journey in bank.bank.journeys for at in awaited(journey, found.events, now)]
             if times:
@@ -111,47 +127,58 @@ def _check(session: Session, banks: Banks, ids: Sequence[str], now: datetime) ->
 
 def _on_journeys(session: Session, bank: CompiledBank, version: int, contacts: Sequence[Contact], now: datetime) -> list[OnJourney]:
     ids = [contact.id for contact in contacts]
-    events = happened_to_each(session, bank, ids)
+    events, given = happened_to_each(session, bank, ids), answers_of(session, bank, ids)
     mine: Any = Belief.bank == bank.bank.id, is_one_of(session, Belief.contact_id, ids)
     beliefs = {belief.contact_id: belief for belief in session.exec(select(Belief).where(*mine))}
-    attributed = {row.contact_id: row for row in session.exec(_attributed(session, bank, contacts))}
+    rules, priors = bank.bank.attribution, priors_of(session, contacts, bank)
+    allowed = {contact.id for contact in contacts if rules is not None and may_be_profiled(rules, contact.consent)}
+    assigned = dict(session.exec(_assigned(session, bank, allowed)).all())
     held = {row.contact_id: row for row in session.exec(_held(session, bank, ids))}
     found = []
     for contact in contacts:
         was = held.get(contact.id)
-        persona, probabilities = _persona(bank, beliefs.get(contact.id), attributed.get(contact.id), was and was.persona)
+        belief = _usable(bank, beliefs.get(contact.id))
+        persona = assigned.get(contact.id) if belief is None else _taken_for(belief, was and was.persona)
+        if persona not in bank.personas:
+            persona = None
         if was is not None and persona is None:
             session.delete(was)
         elif persona is not None:
             session.merge(HeldPersona(contact_id=contact.id, bank=bank.bank.id, persona=persona))
+        probabilities = _probabilities(bank, belief, priors.get(contact.id))
         present = [place for journey in bank.bank.journeys if (place := present_stage(journey, events[contact.id], now)) is not None]
-        found.append(OnJourney(contact, bank, version, persona, probabilities, events[contact.id], present))
+        attributes = contact.attributes if contact.id in allowed else {}
+        candidate = Candidate(contact, probabilities, present, events[contact.id], attributes, given.get(contact.id, ()))
+        found.append(OnJourney(candidate, bank, version, persona))
     return found
 
 
-def _attributed(session: Session, bank: CompiledBank, contacts: Sequence[Contact]) -> Any:
-    rules = bank.bank.attribution
-    allowed = [contact.id for contact in contacts if rules is not None and may_be_profiled(rules, contact.consent)]
-    return select(Attribution).where(Attribution.bank == bank.bank.id, is_one_of(session, Attribution.contact_id, allowed))
+def _assigned(session: Session, bank: CompiledBank, allowed: Iterable[str]) -> Any:
+    mine = select(Attribution.contact_id, Attribution.assigned_to).where(Attribution.bank == bank.bank.id)
+    return mine.where(is_one_of(session, Attribution.contact_id, sorted(allowed)))
 
 
 def _held(session: Session, bank: CompiledBank, ids: Sequence[str]) -> Any:
     return select(HeldPersona).where(HeldPersona.bank == bank.bank.id, is_one_of(session, HeldPersona.contact_id, ids))
 
 
-def _persona(
-    bank: CompiledBank, belief: Belief | None, attributed: Attribution | None, was: str | None
-) -> tuple[str | None, Mapping[str, float]]:
-    """Return the persona that a contact is taken for, and P(persona).
+def _usable(bank: CompiledBank, belief: Belief | None) -> Belief | None:
+    """Return a belief about the bank's present personas."""
+    return belief if belief is not None and set(belief.probabilities) == set(bank.personas) else None
 
-    It is taken for the likeliest one from the confidence on from which a survey counts it as decided, and until that is missed by
-    `HYSTERESIS`. Without evidence it is taken for the one that attributes assign, which have a hysteresis of their own.
-    """
-    if belief is not None and set(belief.probabilities) == set(bank.personas):
-        return held_persona(belief.probabilities, DECIDED_AT if belief.threshold is None else belief.threshold, was), belief.probabilities
-    if attributed is not None and attributed.assigned_to in bank.personas:
-        return attributed.assigned_to, {attributed.assigned_to: attributed.confidence}
-    return None, {}
+
+def _probabilities(bank: CompiledBank, belief: Belief | None, prior: ContactPrior | None) -> Mapping[str, float]:
+    """Return P(persona): by evidence, else by attributes or another system, else the bank's."""
+    if belief is not None:
+        return belief.probabilities
+    if prior is not None:
+        return dict(zip(bank.personas, prior.probabilities.tolist(), strict=True))
+    return {persona.id: persona.prior for persona in bank.bank.personas}
+
+
+def _taken_for(belief: Belief, was: str | None) -> str | None:
+    """Return the persona that a contact is taken for: by the confidence from which a survey counts it as decided, with hysteresis."""
+    return held_persona(belief.probabilities, DECIDED_AT if belief.threshold is None else belief.threshold, was)
 
 
 def held_persona(probabilities: Mapping[str, float], threshold: float, was: str | None) -> str | None:

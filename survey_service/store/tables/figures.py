@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from survey_service.store.tables.columns import json_column, moment
@@ -92,3 +92,47 @@ class AnnouncedPlay(SQLModel, table=True):
     stage: str = Field(primary_key=True)
     persona: str | None = None
     at: datetime = moment()
+
+
+class ReadinessModel(SQLModel, table=True):
+    """What is known of P(next stage) of one stage ("journey/stage") of a bank, refit once a day (UTC).
+
+    `content` is the model of `adaptive.lookalike.readiness`, `metrics` what it was judged by, `worth` what a contact of each persona is
+    worth. `state` says why no model is used, if so.
+    """
+
+    __tablename__ = "readiness_model"
+    __table_args__ = (CheckConstraint("state IN ('used', 'no_gain', 'too_few')", "state"),)
+    bank: str = Field(primary_key=True)
+    stage: str = Field(primary_key=True)
+    day: str
+    state: str
+    content: dict[str, Any] | None = json_column(nullable=True)
+    metrics: dict[str, Any] = json_column(dict)
+    worth: dict[str, Any] = json_column(dict)
+
+
+class ContactReadiness(SQLModel, table=True):
+    """The probability that a contact at a stage reaches the next one within the window, and what that is worth: `priority`, with intervals.
+
+    `is_held_out`: one contact in twenty, by lot, is in no list of whom to call, so that the others can be compared with somebody.
+    """
+
+    __tablename__ = "contact_readiness"
+    __table_args__ = (Index("ix_contact_readiness_priority", "bank", "priority", "contact_id", "journey"),)
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    bank: str = Field(primary_key=True)
+    journey: str = Field(primary_key=True)
+    stage: str
+    next_stage: str
+    probability: float
+    probability_low: float
+    probability_high: float
+    value: float
+    currency: str | None = None
+    priority: float
+    priority_low: float
+    priority_high: float
+    is_ready: bool = False
+    is_held_out: bool = False
+    updated_at: datetime = moment()

@@ -34,6 +34,10 @@ def every_event(world: World, form: str) -> list[Sent]:
         play = dict.fromkeys(("persona", "channel", "content", "agent", "bot"))
         others = {"journey": "purchase", "stage": "purchase/quote", "reached_at": stamp(world.now), "confidence": None, "others": [play]}
         publish.publish_play(session, contact, {"id": "cars", "version": 1, "personas": ["driver"]}, {**play, **others}, world.now)
+        figures = dict.fromkeys(("probability", "value", "priority"), 0.5)
+        ends = {f"{name}_{end}": 0.5 for name in ("probability", "priority") for end in ("low", "high")}
+        ready = {"journey": "purchase", "stage": "purchase/quote", "next_stage": "purchase/order", "currency": None, **figures, **ends}
+        publish.publish_ready(session, contact, {"id": "cars", "version": 1, "personas": ["driver"]}, ready, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
         endpoint_events.publish_endpoint_event(

@@ -83,9 +83,10 @@ def kpi(
 ) -> None:
     """Compute rates, times, values and scores per persona of BANK, with their intervals, from all contacts as they are now."""
     from survey_service.contacts.recompute_all import count_contacts
-    from survey_service.figures.kpi import KpiQuery, check_journey, check_query, kpi_report, snapshot_of
+    from survey_service.figures.kpi import kpi_report
     from survey_service.figures.kpi_text import kpi_text
     from survey_service.figures.snapshot import collect
+    from survey_service.figures.sums import KpiQuery, check_journey, check_query, snapshot_of
     from survey_service.store.banks import Banks
     from survey_service.web.context import utc_now
 

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from adaptive import believe
 from adaptive.arrays import Floats
@@ -23,15 +23,32 @@ from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, Probe
 from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.links import Link, LinkSession
 
 BATCH_SIZE = 1000
 EVERYTHING: frozenset[str] = frozenset()
 
 
+RESPONSE_TIME = timedelta(days=14)
+"""A link is answered within so long, or counts as not answered; a younger one does not count yet."""
+EMAIL, PHONES = "email", ("phone", "sms")
+
+
+@dataclass(frozen=True, eq=False)
+class Sends:
+    """Links that were sent to somebody who had answered before: who it is by those answers, and by channel the first time and the share
+    of links that were answered.
+    """
+
+    person: Person
+    shares: Mapping[str, tuple[datetime, float]]
+
+
 @dataclass(frozen=True, eq=False)
 class Member:
     """A contact with its events and answers in order of time, the `scores` that it gave on scales, with their times, and its
-    `texts`. `attributes` are those that attribution may use, `given` its answers as the bank interprets them.
+    `texts`. `attributes` are those that attribution may use, `given` its answers as the bank interprets
+    them, and `reach` the channels for which it has an address and may be asked.
     """
 
     id: str
@@ -41,6 +58,8 @@ class Member:
     texts: Mapping[str, str]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     given: Sequence[tuple[Answer, Any]] = ()
+    sends: Sends | None = None
+    reach: Sequence[str] = ()
     views: Mapping[frozenset[str], Person] = field(default_factory=dict)
 
     def seen_without(self, questions: frozenset[str]) -> Person:
@@ -54,7 +73,7 @@ def circles_of(bank: Bank) -> set[frozenset[str]]:
     return {EVERYTHING, *stages, *(frozenset([barometer.question]) for barometer in bank.barometers)}
 
 
-def read_members(store: Store, bank: CompiledBank) -> Iterator[list[Member]]:
+def read_members(store: Store, bank: CompiledBank, now: datetime) -> Iterator[list[Member]]:
     """Yield every contact that may be profiled, in batches, each read in a transaction of its own."""
     after, wanted = "", circles_of(bank.bank)
     columns: Any = (Contact.id, Contact.consent, Contact.email, Contact.created_at, Contact.attributes)
@@ -63,14 +82,14 @@ def read_members(store: Store, bank: CompiledBank) -> Iterator[list[Member]]:
             rows = session.execute(
                 select(*columns).where(is_present(), Contact.id > after).order_by(col(Contact.id)).limit(BATCH_SIZE)
             ).all()
-            members = _members(session, bank, [row for row in rows if row[1].get("profiling") is not False], wanted)
+            members = _members(session, bank, [row for row in rows if row[1].get("profiling") is not False], wanted, now)
         if not rows:
             return
         yield members
         after = rows[-1][0]
 
 
-def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: set[frozenset[str]]) -> list[Member]:
+def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: set[frozenset[str]], now: datetime) -> list[Member]:
     ids = [row[0] for row in rows]
     attributed = _attributed(session, bank, ids)
     prior = np.array([persona.prior for persona in bank.bank.personas])
@@ -84,6 +103,8 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
             select(Probe.contact_id, Probe.chance).where(Probe.bank == bank.bank.id, is_one_of(session, Probe.contact_id, ids))
         ).all()
     )
+    links = _links(session, bank, ids, now)
+    before = _answers_ever(session, bank, list(links))
     members, rules = [], bank.bank.attribution
     for contact_id, consent, email, created_at, attributes in rows:
         answers = given.get(contact_id, [])
@@ -104,8 +125,53 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
         since = created_at if is_known else None
         known_of = attributes if rules is not None and may_be_profiled(rules, consent) else {}
         did = without_refunds(happened)
-        members.append(Member(contact_id, since, did, scores.get(contact_id, {}), texts, known_of, answers, views))
+        sends = _sends_to(bank, views[EVERYTHING], links.get(contact_id, ()), before.get(contact_id, ()))
+        reach = [] if consent.get("asking") is False else [*([EMAIL] if email else []), *(PHONES if attributes.get("phone") else ())]
+        members.append(Member(contact_id, since, did, scores.get(contact_id, {}), texts, known_of, answers, sends, reach, views))
     return members
+
+
+def _links(session: Session, bank: CompiledBank, ids: Sequence[str], now: datetime) -> dict[str, list[tuple[datetime, str, bool]]]:
+    """Return when and through which channel each link was sent that is old enough, and whether it was answered in time."""
+    first = func.min(Answer.given_at)
+    answered = select(LinkSession.link_id, first.label("at")).join(Answer, col(Answer.session_id) == col(LinkSession.session_id))
+    by_link = answered.group_by(LinkSession.link_id).subquery()
+    columns: Any = (Link.contact_id, Link.created_at, Link.channel, by_link.c.at)
+    rows = select(*columns).outerjoin(by_link, by_link.c.link_id == Link.id).order_by(col(Link.created_at), col(Link.id))
+    mine = is_one_of(session, Link.contact_id, ids), Link.bank == bank.bank.id, Link.created_at <= now - RESPONSE_TIME
+    found: defaultdict[str, list[tuple[datetime, str, bool]]] = defaultdict(list)
+    for contact_id, sent, channel, at in session.execute(rows.where(*mine)):
+        found[contact_id].append((sent, channel or EMAIL, at is not None and at <= sent + RESPONSE_TIME))
+    return found
+
+
+def _answers_ever(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[Answer, Any]]]:
+    """Return the answers of contacts in order, also those that later ones have replaced."""
+    rows = select(Answer).where(is_one_of(session, Answer.contact_id, ids), Answer.bank == bank.bank.id, Answer.state != "withdrawn")
+    found: defaultdict[str, list[tuple[Answer, Any]]] = defaultdict(list)
+    for answer, observed in interpret(session.exec(rows.order_by(col(Answer.id))), bank) if ids else ():
+        found[answer.contact_id].append((answer, observed))
+    return found
+
+
+def _sends_to(
+    bank: CompiledBank, person: Person, links: Sequence[tuple[datetime, str, bool]], answers: Sequence[tuple[Answer, Any]]
+) -> Sends | None:
+    """Return the links that were sent after a first answer, None for none.
+
+    Who somebody is comes from the answers before the first of these: who answers a link decides whom answers to it tell anything about.
+    """
+    start = next((sent for sent, _, _ in links if any(answer.given_at < sent for answer, _ in answers)), None)
+    if start is None:
+        return None
+    last = {answer.question: (answer, observed) for answer, observed in answers if answer.given_at < start}
+    belief = belief_from(bank, list(last.values()), EVERYTHING)
+    outcomes: defaultdict[str, list[tuple[datetime, bool]]] = defaultdict(list)
+    for sent, channel, is_answered in links:
+        if sent >= start:
+            outcomes[channel].append((sent, is_answered))
+    shares = {name: (sent[0][0], sum(is_answered for _, is_answered in sent) / len(sent)) for name, sent in outcomes.items()}
+    return None if belief is None else Sends(replace(person, answered=belief), shares)
 
 
 def _attributed(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, Floats]:

@@ -5,8 +5,9 @@ from typing import Any
 from marshmallow import fields, validate
 
 from survey_service.contacts.views import get_contact
-from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
+from survey_service.figures.kpi import kpi_report
 from survey_service.figures.next_step import NextQuery, next_step
+from survey_service.figures.sums import KpiQuery, read_snapshot
 from survey_service.figures.survey_report import ReportQuery, survey_report
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
@@ -164,11 +165,39 @@ class PlainRatesSchema(StrictSchema):
     quote_won = fields.List(fields.Nested(FigureSchema), metadata={"description": "Quotes followed by an order with the same quote_id"})
 
 
+class TrendSchema(StrictSchema):
+    persona = fields.String()
+    since = fields.String(metadata={"description": "The Monday on which the second half begins"})
+    change = fields.Float()
+    low = fields.Float()
+    high = fields.Float()
+
+
 class BarometerFiguresSchema(StrictSchema):
     id = fields.String()
     question = fields.String()
     kind = fields.String(metadata={"enum": ["nps", "mean"]})
+    is_shrunk = fields.Boolean(
+        metadata={"description": "Several moments of one question: each is shrunk towards what persona and moment expect"}
+    )
     figures = fields.List(fields.Nested(FigureSchema))
+    trends = fields.List(
+        fields.Nested(TrendSchema), metadata={"description": "Changes whose 95 % interval excludes 0, between two halves of the weeks"}
+    )
+
+
+class ReachSchema(StrictSchema):
+    contacts = fields.Integer(metadata={"description": "Contacts with an address for the channel who may be asked"})
+    share = fields.Float(metadata={"description": "Their share of all contacts"})
+
+
+class ChannelSchema(StrictSchema):
+    channel = fields.String()
+    figures = fields.List(
+        fields.Nested(FigureSchema),
+        metadata={"description": "Share of links that are answered within 14 days, among people who had answered a survey before"},
+    )
+    reachable = fields.Nested(ReachSchema, allow_none=True)
 
 
 class IrritantSchema(StrictSchema):
@@ -209,6 +238,7 @@ class KpiSchema(StrictSchema):
     )
     rates = fields.Nested(PlainRatesSchema)
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
+    channel_affinity = fields.List(fields.Nested(ChannelSchema))
     irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, delete, insert, select
 
+from adaptive.estimation.figures import FEWEST_PEOPLE
 from adaptive.estimation.words import irritants
 from question_bank.definitions import Bank
 from survey_service.attribution.upkeep import watch_drift
@@ -79,12 +80,15 @@ def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callabl
     with store.reading() as session:
         compiled, version = banks.latest(session, bank)
     cells, contacts = Cells(len(compiled.personas)), 0
-    for members in read_members(store, compiled):
+    for members in read_members(store, compiled, now):
         for member in members:
             add_member(cells, compiled.bank, member, now)
         contacts += len(members)
         watch(len(members))
     facts = {"contacts": contacts, "currencies": _currencies(cells), "irritants": _irritants(cells, compiled.personas)}
+    facts["reach"] = {
+        name: {"contacts": people, "share": people / contacts} for name, people in cells.reach.items() if people >= FEWEST_PEOPLE
+    }
     day = now.astimezone(UTC).date().isoformat()
     row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts)
     return Collected(compiled.bank, row, cells)

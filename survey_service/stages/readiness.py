@@ -16,8 +16,9 @@ from question_bank.compile import CompiledBank
 from question_bank.journeys import Journey
 from survey_service.clock import Clock
 from survey_service.figures.journeys import Happened, Present, entries_of
-from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
+from survey_service.figures.kpi import kpi_report
 from survey_service.figures.people import read_members
+from survey_service.figures.sums import KpiQuery, read_snapshot
 from survey_service.outbox import publish
 from survey_service.outbox.events import DECIMALS
 from survey_service.stages.examples import Examples, Given, add_examples, features_at, kinds_of, ordered_journeys, stage_name
@@ -91,7 +92,7 @@ def fit(store: Store, banks: Banks, bank: str, now: datetime, enough: Callable[[
     if not ordered_journeys(compiled):
         return
     examples: defaultdict[str, Examples] = defaultdict(Examples)
-    for members in read_members(store, compiled):
+    for members in read_members(store, compiled, now):
         for member in members:
             add_examples(examples, compiled, member, now)
         if enough():

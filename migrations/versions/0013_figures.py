@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id", "bank", "barometer", name=op.f("pk_planned_question")),
     )
     _of_contacts()
+    _campaigns()
     waiting = sa.text("done_at IS NULL")
     op.create_index("ix_planned_question_due", "planned_question", ["due"], postgresql_where=waiting, sqlite_where=waiting)
 
@@ -127,8 +128,35 @@ def _of_contacts() -> None:
     op.create_index("ix_contact_readiness_priority", "contact_readiness", ["bank", "priority", "contact_id", "journey"])
 
 
+def _campaigns() -> None:
+    """Create the tables of mailings that hold contacts out."""
+    op.create_table(
+        "campaign",
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("id", "bank", "survey")),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("lot_key", sa.String(), nullable=False),
+        sa.Column("cost", sa.Float(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.CheckConstraint("share > 0 AND share < 1", name=op.f("ck_campaign_share")),
+        sa.CheckConstraint("cost > 0", name=op.f("ck_campaign_cost")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign")),
+    )
+    op.create_index(op.f("ix_campaign_bank"), "campaign", ["bank"])
+    op.create_table(
+        "campaign_contact",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("campaign", sa.String(), nullable=False),
+        sa.Column("is_held_out", sa.Boolean(), nullable=False),
+        sa.Column("drawn_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_campaign_contact_contact_id_contact")),
+        sa.ForeignKeyConstraint(["campaign"], ["campaign.id"], name=op.f("fk_campaign_contact_campaign_campaign")),
+        sa.PrimaryKeyConstraint("contact_id", "campaign", name=op.f("pk_campaign_contact")),
+    )
+
+
 def downgrade() -> None:
-    for table in ("contact_readiness", "readiness_model", "announced_play", "held_persona", "stage_check"):
+    for table in ("campaign_contact", "campaign", "contact_readiness", "readiness_model", "announced_play", "held_persona", "stage_check"):
         op.drop_table(table)
     op.drop_index("ix_planned_question_due", "planned_question")
     op.drop_table("planned_question")

@@ -17,7 +17,7 @@ from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
-from survey_service.store.tables.links import Link
+from survey_service.store.tables.links import CampaignContact, Link
 from survey_service.store.tables.webhooks import Acknowledged
 
 NO_DATE = "0001-01-01T00:00:00+00:00"
@@ -103,6 +103,7 @@ def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
     _move_of_bank(session, Probe, gone, kept, "bank")
     _move_of_bank(session, PlannedQuestion, gone, kept, "bank", "barometer")
     _move_of_bank(session, AnnouncedPlay, gone, kept, "bank", "stage")
+    _move_of_bank(session, CampaignContact, gone, kept, "campaign")
     _move_of_bank(session, StageCheck, gone, kept)
     for stored in (Belief, Acknowledged, Attribution, HeldPersona, ContactReadiness):
         session.execute(delete(stored).where(col(stored.contact_id) == gone.id))

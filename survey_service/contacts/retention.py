@@ -18,7 +18,7 @@ from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
-from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
 BATCH_SIZE = 200
@@ -138,7 +138,7 @@ def _delete_inbound_events(session: Session, before: datetime) -> int:
 
 OF_CONTACT: tuple[Any, ...] = (
     *(Belief, Acknowledged, Attribution, Probe, PlannedQuestion),
-    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact),
 )
 """The tables whose rows do not keep a contact."""
 

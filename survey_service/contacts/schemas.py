@@ -241,6 +241,7 @@ class ExportSchema(StrictSchema):
     link_sessions = fields.List(fields.Dict())
     probes = fields.List(fields.Dict())
     planned_questions = fields.List(fields.Dict())
+    campaigns = fields.List(fields.Dict())
     held_personas = fields.List(fields.Dict())
     announced_plays = fields.List(fields.Dict())
     readiness = fields.List(fields.Dict())

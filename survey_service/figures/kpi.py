@@ -16,6 +16,7 @@ from adaptive.estimation.moments import Moments
 from adaptive.estimation.suppression import suppress
 from question_bank.journeys import Journey
 from survey_service.errors import Invalid
+from survey_service.figures.campaigns import campaign_views
 from survey_service.figures.measures import subject_of
 from survey_service.figures.scores import barometer_views, channel_views
 from survey_service.figures.sums import KpiQuery, Snapshot, answered_in, check_query, hidden, normalised, rounded, views, weights_of
@@ -52,6 +53,7 @@ def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
         report["irritants"] = snapshot.row.facts.get("irritants", [])
         report["barometers"] = barometer_views(snapshot, query)
         report["channel_affinity"] = channel_views(snapshot)
+        report["campaigns"] = campaign_views(snapshot)
     return report
 
 

@@ -23,7 +23,7 @@ from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, Probe
 from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
-from survey_service.store.tables.links import Link, LinkSession
+from survey_service.store.tables.links import Campaign, CampaignContact, Link, LinkSession
 
 BATCH_SIZE = 1000
 EVERYTHING: frozenset[str] = frozenset()
@@ -48,7 +48,8 @@ class Sends:
 class Member:
     """A contact with its events and answers in order of time, the `scores` that it gave on scales, with their times, and its
     `texts`. `attributes` are those that attribution may use, `given` its answers as the bank interprets
-    them, and `reach` the channels for which it has an address and may be asked.
+    them, and `reach` the channels for which it has an address and may be asked. `lots`
+    are its campaigns: whether it was held out, when, and who it was by what it had answered before.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Member:
     given: Sequence[tuple[Answer, Any]] = ()
     sends: Sends | None = None
     reach: Sequence[str] = ()
+    lots: Sequence[tuple[str, bool, datetime, Person]] = ()
     views: Mapping[frozenset[str], Person] = field(default_factory=dict)
 
     def seen_without(self, questions: frozenset[str]) -> Person:
@@ -104,7 +106,8 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
         ).all()
     )
     links = _links(session, bank, ids, now)
-    before = _answers_ever(session, bank, list(links))
+    lots = _lots(session, bank, ids)
+    before = _answers_ever(session, bank, sorted({*links, *lots}))
     members, rules = [], bank.bank.attribution
     for contact_id, consent, email, created_at, attributes in rows:
         answers = given.get(contact_id, [])
@@ -126,8 +129,12 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
         known_of = attributes if rules is not None and may_be_profiled(rules, consent) else {}
         did = without_refunds(happened)
         sends = _sends_to(bank, views[EVERYTHING], links.get(contact_id, ()), before.get(contact_id, ()))
+        own_lots = [
+            (name, is_out, at, replace(views[EVERYTHING], answered=_belief_before(bank, before.get(contact_id, ()), at)))
+            for name, is_out, at in lots.get(contact_id, ())
+        ]
         reach = [] if consent.get("asking") is False else [*([EMAIL] if email else []), *(PHONES if attributes.get("phone") else ())]
-        members.append(Member(contact_id, since, did, scores.get(contact_id, {}), texts, known_of, answers, sends, reach, views))
+        members.append(Member(contact_id, since, did, scores.get(contact_id, {}), texts, known_of, answers, sends, reach, own_lots, views))
     return members
 
 
@@ -164,14 +171,29 @@ def _sends_to(
     start = next((sent for sent, _, _ in links if any(answer.given_at < sent for answer, _ in answers)), None)
     if start is None:
         return None
-    last = {answer.question: (answer, observed) for answer, observed in answers if answer.given_at < start}
-    belief = belief_from(bank, list(last.values()), EVERYTHING)
+    belief = _belief_before(bank, answers, start)
     outcomes: defaultdict[str, list[tuple[datetime, bool]]] = defaultdict(list)
     for sent, channel, is_answered in links:
         if sent >= start:
             outcomes[channel].append((sent, is_answered))
     shares = {name: (sent[0][0], sum(is_answered for _, is_answered in sent) / len(sent)) for name, sent in outcomes.items()}
     return None if belief is None else Sends(replace(person, answered=belief), shares)
+
+
+def _belief_before(bank: CompiledBank, answers: Sequence[tuple[Answer, Any]], at: datetime) -> Floats | None:
+    """Return the belief from the answers that were given before a time, None where there were none."""
+    last = {answer.question: (answer, observed) for answer, observed in answers if answer.given_at < at}
+    return belief_from(bank, list(last.values()), EVERYTHING)
+
+
+def _lots(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[str, bool, datetime]]]:
+    """Return the campaigns of each contact, whether it was held out, and when."""
+    columns: Any = (CampaignContact.contact_id, CampaignContact.campaign, CampaignContact.is_held_out, CampaignContact.drawn_at)
+    rows = select(*columns).join(Campaign).where(Campaign.bank == bank.bank.id, is_one_of(session, CampaignContact.contact_id, ids))
+    found: defaultdict[str, list[tuple[str, bool, datetime]]] = defaultdict(list)
+    for contact_id, *lot in session.execute(rows.order_by(CampaignContact.campaign)):
+        found[contact_id].append(tuple(lot))
+    return found
 
 
 def _attributed(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, Floats]:

@@ -200,6 +200,42 @@ class ChannelSchema(StrictSchema):
     reachable = fields.Nested(ReachSchema, allow_none=True)
 
 
+class EffectSchema(StrictSchema):
+    value = fields.Float(
+        metadata={"description": "The share that reaches the stage among those who got the mailing, less that of those held out"}
+    )
+    low = fields.Float()
+    high = fields.Float()
+    contacted = fields.Integer(metadata={"description": "Contacts who got it and whose days are over"})
+    held_out = fields.Integer()
+
+
+class ReturnSchema(StrictSchema):
+    value = fields.Float(metadata={"description": "What a unit of cost brings back, less itself: 0 breaks even"})
+    low = fields.Float()
+    high = fields.Float()
+
+
+class CampaignStageSchema(StrictSchema):
+    stage = fields.String(metadata={"description": "journey/stage, reached within the journey's days after the lot"})
+    effect = fields.Nested(EffectSchema, allow_none=True, metadata={"description": "null for fewer than 11 contacts in one arm"})
+    personas = fields.List(
+        fields.Nested(FigureSchema), metadata={"description": "The same per persona, by what was answered before the lot"}
+    )
+    return_on_investment = fields.Nested(
+        ReturnSchema, allow_none=True, metadata={"description": "Of campaigns with a cost, in the currency of the stage"}
+    )
+
+
+class CampaignSchema(StrictSchema):
+    id = fields.String()
+    survey = fields.String()
+    share = fields.Float(metadata={"description": "Share of the contacts who were held out by lot"})
+    cost = fields.Float(allow_none=True)
+    currency = fields.String(allow_none=True)
+    stages = fields.List(fields.Nested(CampaignStageSchema))
+
+
 class IrritantSchema(StrictSchema):
     question = fields.String()
     persona = fields.String()
@@ -238,6 +274,7 @@ class KpiSchema(StrictSchema):
     )
     rates = fields.Nested(PlainRatesSchema)
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
+    campaigns = fields.List(fields.Nested(CampaignSchema), metadata={"description": "What mailings with a random hold-out change"})
     channel_affinity = fields.List(fields.Nested(ChannelSchema))
     irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 

@@ -34,7 +34,7 @@ def report_kpi(report: Mapping[str, Any], bank: Bank, path: Path) -> None:
         (str(len(report["findings"])), "differences that are not chance"),
     ]
     sections = [_shares(report, names), *_journeys(report, bank, names), *_rates(report, names), *_barometers(report, bank, names)]
-    sections += [*_channels(report, names), *_findings(report, names), *_irritants(report, names)]
+    sections += [*_channels(report, names), *_campaigns(report, names), *_findings(report, names), *_irritants(report, names)]
     notes = [
         "A persona is a probability. Counting the likeliest one is biased; these figures are corrected, and their intervals include it.",
         "A figure of fewer than 11 people, or of whom all or none have the outcome, reads “too few”. A hollow dot is uncertain.",
@@ -123,6 +123,27 @@ def _channels(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Secti
         reading += "" if reach is None else f"{100 * reach['share']:.0f}% of contacts can be reached through it."
         key = f"channel-{found['channel']}"
         sections.append(Section(f"Answers by {found['channel']}", reading, *_picture(key, found["channel"], found["figures"], names, "%")))
+    return sections
+
+
+def _campaigns(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Section]:
+    sections = []
+    for campaign in report.get("campaigns", ()):
+        rows, tables = [], []
+        for stage in campaign["stages"]:
+            effect, money = stage["effect"], stage["return_on_investment"]
+            if effect is None:
+                continue
+            back = "" if money is None else f"{100 * money['value']:+.0f}% ({100 * money['low']:+.0f}% to {100 * money['high']:+.0f}%)"
+            shown = [stage["stage"], f"{100 * effect['value']:+.1f}", f"{100 * effect['low']:+.1f} to {100 * effect['high']:+.1f}"]
+            rows.append([*shown, str(effect["contacted"]), str(effect["held_out"]), back])
+            if any(figure["value"] is not None for figure in stage["personas"]):
+                tables.append(_table(f"{stage['stage']}, per persona", stage["personas"], names, "%"))
+        if rows:
+            reading = f"What the mailing changes: {campaign['share']:.0%} of its contacts were held out by lot and got nothing."
+            head = ("Stage", "points", "95 % interval", "contacted", "held out", "return on investment")
+            effects = Table("Share that reaches the stage, less that of those held out", head, rows, words=1)
+            sections.append(Section(f"Campaign {campaign['id']}", reading, tables=[effects, *tables]))
     return sections
 
 

@@ -72,6 +72,7 @@ def upgrade() -> None:
     )
     _of_contacts()
     _campaigns()
+    _reviews()
     waiting = sa.text("done_at IS NULL")
     op.create_index("ix_planned_question_due", "planned_question", ["due"], postgresql_where=waiting, sqlite_where=waiting)
 
@@ -155,8 +156,48 @@ def _campaigns() -> None:
     )
 
 
+def _reviews() -> None:
+    """Create the tables of reviews and quotes."""
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "review",
+        sa.Column("id", number, autoincrement=True, nullable=False),
+        sa.Column("bank", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("contact_id", sa.String(), nullable=True),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("imported_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_review_contact_id_contact")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
+        sa.UniqueConstraint("bank", "digest", name=op.f("uq_review_bank_digest")),
+    )
+    op.create_index(op.f("ix_review_contact_id"), "review", ["contact_id"])
+    op.create_table(
+        "quote_approval",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("source_id", number, autoincrement=False, nullable=False),
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("approved_at", MOMENT, nullable=False),
+        sa.CheckConstraint("kind IN ('answer', 'review')", name=op.f("ck_quote_approval_kind")),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_quote_approval_contact_id_contact")),
+        sa.PrimaryKeyConstraint("kind", "source_id", name=op.f("pk_quote_approval")),
+    )
+    op.create_index(op.f("ix_quote_approval_contact_id"), "quote_approval", ["contact_id"])
+
+
 def downgrade() -> None:
-    for table in ("campaign_contact", "campaign", "contact_readiness", "readiness_model", "announced_play", "held_persona", "stage_check"):
+    for table in (
+        "quote_approval",
+        "review",
+        "campaign_contact",
+        "campaign",
+        "contact_readiness",
+        "readiness_model",
+        "announced_play",
+        "held_persona",
+        "stage_check",
+    ):
         op.drop_table(table)
     op.drop_index("ix_planned_question_due", "planned_question")
     op.drop_table("planned_question")

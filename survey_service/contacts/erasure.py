@@ -17,6 +17,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId
 from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, IntakeBatch, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Acknowledged
 
 
@@ -49,7 +50,7 @@ def _delete_rows(session: Session, contact: Contact) -> None:
 
 OF_CONTACT: tuple[Any, ...] = (
     *(Answer, SurveySession, ContactEvent, PlannedQuestion, Belief, Attribution, Probe, Acknowledged, ExternalId),
-    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval),
 )
 """The tables whose rows of a contact are deleted with it, after those that refer to them."""
 

@@ -19,6 +19,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId
 from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
 BATCH_SIZE = 200
@@ -98,6 +99,8 @@ def _delete_sessions(session: Session, before: datetime) -> list[str]:
     ids = [row.id for row in rows]
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(ids)))
+    answers = select(col(Answer.id)).where(col(Answer.session_id).in_(ids))
+    session.execute(delete(QuoteApproval).where(col(QuoteApproval.kind) == "answer", col(QuoteApproval.source_id).in_(answers)))
     session.execute(delete(Answer).where(col(Answer.session_id).in_(ids)))
     session.execute(delete(SurveySession).where(col(SurveySession.id).in_(ids)))
     return [row.contact_id for row in rows]
@@ -110,6 +113,9 @@ def _delete_events(session: Session, before: datetime) -> list[str]:
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
     session.execute(delete(AnnouncedPlay).where(col(AnnouncedPlay.at) < before))
+    session.execute(delete(Review).where(col(Review.imported_at) < before))
+    reviews = select(col(Review.id))
+    session.execute(delete(QuoteApproval).where(col(QuoteApproval.kind) == "review", col(QuoteApproval.source_id).not_in(reviews)))
     return [row.contact_id for row in rows]
 
 
@@ -138,14 +144,17 @@ def _delete_inbound_events(session: Session, before: datetime) -> int:
 
 OF_CONTACT: tuple[Any, ...] = (
     *(Belief, Acknowledged, Attribution, Probe, PlannedQuestion),
-    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval),
 )
 """The tables whose rows do not keep a contact."""
 
 
 def _delete_contacts(session: Session, before: datetime) -> int:
     """Delete contacts without data and external ids. A contact that others were merged into stays, since their ids resolve to it."""
-    data = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
+    data = [
+        exists().where(col(table.contact_id) == col(Contact.id))
+        for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery, Review)
+    ]
     merge_targets = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
     old = select(Contact.id).where(Contact.updated_at < before, ~or_(*data), col(Contact.id).not_in(merge_targets))
     found = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]

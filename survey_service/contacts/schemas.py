@@ -31,6 +31,7 @@ def _attributes(values: dict[str, Any]) -> None:
 class ConsentSchema(StrictSchema):
     profiling = Truth(required=True, metadata={"description": "May a persona be derived and stored?"})
     version = fields.String(validate=validate.Length(max=100))
+    quoting = Truth(metadata={"description": "May its texts be quoted? Without true they are not"})
     asking = Truth(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
@@ -242,6 +243,8 @@ class ExportSchema(StrictSchema):
     probes = fields.List(fields.Dict())
     planned_questions = fields.List(fields.Dict())
     campaigns = fields.List(fields.Dict())
+    reviews = fields.List(fields.Dict())
+    quote_approvals = fields.List(fields.Dict())
     held_personas = fields.List(fields.Dict())
     announced_plays = fields.List(fields.Dict())
     readiness = fields.List(fields.Dict())

@@ -22,6 +22,7 @@ from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId
 from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Delivery
 from survey_service.web.pagination import cursor, invalid_cursor, place_of
 
@@ -96,6 +97,8 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "planned_questions": [
             _plain_row(row) for row in session.exec(select(PlannedQuestion).where(PlannedQuestion.contact_id == contact.id))
         ],
+        "reviews": [_plain_row(row, without=("digest",)) for row in _rows_of(session, Review, contact)],
+        "quote_approvals": [_plain_row(row) for row in session.exec(select(QuoteApproval).where(QuoteApproval.contact_id == contact.id))],
         "campaigns": [_plain_row(row) for row in session.exec(select(CampaignContact).where(CampaignContact.contact_id == contact.id))],
         **{
             name: [_plain_row(row) for row in session.exec(select(table).where(table.contact_id == contact.id).order_by(table.bank))]

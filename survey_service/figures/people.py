@@ -24,6 +24,7 @@ from survey_service.store.tables.attribution import Attribution, AttributionMode
 from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Campaign, CampaignContact, Link, LinkSession
+from survey_service.store.tables.reviews import Review
 
 BATCH_SIZE = 1000
 EVERYTHING: frozenset[str] = frozenset()
@@ -31,6 +32,8 @@ EVERYTHING: frozenset[str] = frozenset()
 
 RESPONSE_TIME = timedelta(days=14)
 """A link is answered within so long, or counts as not answered; a younger one does not count yet."""
+REVIEWS = "(reviews)"
+"""Reviews stand beside text questions under this name, which no question can have."""
 EMAIL, PHONES = "email", ("phone", "sms")
 
 
@@ -108,6 +111,7 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
     links = _links(session, bank, ids, now)
     lots = _lots(session, bank, ids)
     before = _answers_ever(session, bank, sorted({*links, *lots}))
+    written = _reviews(session, bank, ids)
     members, rules = [], bank.bank.attribution
     for contact_id, consent, email, created_at, attributes in rows:
         answers = given.get(contact_id, [])
@@ -125,6 +129,8 @@ def _members(session: Session, bank: CompiledBank, rows: Sequence[Any], wanted: 
         }
         happened = [*events.get(contact_id, ()), *_given(bank, answers)]
         texts = {answer.question: str(item.value) for answer, item in answers if item.value is not None and _is_text(bank, answer)}
+        if contact_id in written:
+            texts[REVIEWS] = written[contact_id]
         since = created_at if is_known else None
         known_of = attributes if rules is not None and may_be_profiled(rules, consent) else {}
         did = without_refunds(happened)
@@ -184,6 +190,15 @@ def _belief_before(bank: CompiledBank, answers: Sequence[tuple[Answer, Any]], at
     """Return the belief from the answers that were given before a time, None where there were none."""
     last = {answer.question: (answer, observed) for answer, observed in answers if answer.given_at < at}
     return belief_from(bank, list(last.values()), EVERYTHING)
+
+
+def _reviews(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, str]:
+    """Return what each contact has written in reviews, together: an author counts once."""
+    rows = select(Review.contact_id, Review.text).where(Review.bank == bank.bank.id, is_one_of(session, Review.contact_id, ids))
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for contact_id, text in session.exec(rows.order_by(col(Review.id))):
+        found[str(contact_id)].append(text)
+    return {contact_id: "\n".join(texts) for contact_id, texts in found.items()}
 
 
 def _lots(session: Session, bank: CompiledBank, ids: Sequence[str]) -> dict[str, list[tuple[str, bool, datetime]]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from survey_service.contacts.quotes import APPROVED, STATES, QuotesQuery, approve, quotes_page, withdraw
 from survey_service.contacts.views import get_contact
 from survey_service.figures.kpi import kpi_report
 from survey_service.figures.next_step import NextQuery, next_step
@@ -339,3 +340,60 @@ def read_next(query: NextQuery, external_id: str) -> dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         return next_step(session, p.banks, get_contact(session, external_id, query.system), query, p.now())
+
+
+class QuotesQuerySchema(StrictSchema):
+    request = QuotesQuery
+
+    bank = fields.String(required=True, validate=validate.Length(1, 64))
+    state = fields.String(
+        load_default=APPROVED, validate=validate.OneOf(STATES), metadata={"description": "pending: an author may approve it"}
+    )
+    persona = fields.String(validate=validate.Length(1, 64), metadata={"description": "The most probable persona of who wrote it"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class QuoteSchema(StrictSchema):
+    id = fields.String()
+    text = fields.String()
+    day = fields.String()
+    question = fields.String(allow_none=True, metadata={"description": "null for a review"})
+    persona = fields.String(allow_none=True)
+    confidence = fields.Float(allow_none=True)
+    approved_at = fields.String(allow_none=True)
+
+
+class QuotePageSchema(StrictSchema):
+    items = fields.List(fields.Nested(QuoteSchema))
+    next = fields.String(allow_none=True)
+
+
+@blueprint.get("/quotes")
+@requires("read")
+@blueprint.arguments(QuotesQuerySchema, location="query")
+@blueprint.response(200, QuotePageSchema)
+def list_quotes(query: QuotesQuery) -> dict[str, Any]:
+    """List texts of contacts who consent to being quoted: those that an author has approved, or those that wait for it."""
+    p = parts()
+    with p.store.reading() as session:
+        items, after = quotes_page(session, p.banks, query)
+    return {"items": items, "next": after}
+
+
+@blueprint.post("/quotes/<string:quote>/approve")
+@requires("write")
+@blueprint.response(200, QuoteSchema)
+def approve_quote(quote: str) -> dict[str, Any]:
+    """Approve that a text is quoted. It is shown as long as the contact consents."""
+    p = parts()
+    return p.transact(lambda session: approve(session, p.banks, quote, p.now()))
+
+
+@blueprint.delete("/quotes/<string:quote>/approve")
+@requires("write")
+@blueprint.response(204)
+def withdraw_quote(quote: str) -> None:
+    """Take the approval of a text back."""
+    p = parts()
+    p.transact(lambda session: withdraw(session, p.banks, quote))

@@ -243,7 +243,7 @@ def _play(play: Play) -> Plain:
 def _signal(signal: Signal) -> Plain:
     return _without_empty(
         id=signal.id,
-        match=dict(signal.match),
+        match=_without_empty(words=list(signal.words), question=signal.question) if signal.words else dict(signal.match),
         likelihood=dict(signal.likelihood),
         half_life_days=signal.half_life_days,
         at_most=signal.at_most,

@@ -18,6 +18,7 @@ def upgrade() -> None:
         event.add_column(sa.Column("value", sa.Float(), nullable=True))
         event.add_column(sa.Column("currency", sa.String(), nullable=True))
         event.add_column(sa.Column("subject", sa.String(), nullable=True))
+        event.add_column(sa.Column("terms", sa.String(), nullable=True))
     with op.batch_alter_table("survey_session") as session:
         session.create_index("ix_survey_session_started", ["started_at", "survey"])
     op.create_table(
@@ -208,5 +209,5 @@ def downgrade() -> None:
     with op.batch_alter_table("survey_session") as session:
         session.drop_index("ix_survey_session_started")
     with op.batch_alter_table("contact_event") as event:
-        for name in ("subject", "currency", "value"):
+        for name in ("terms", "subject", "currency", "value"):
             event.drop_column(name)

@@ -130,7 +130,11 @@ def _no_answer(given: Fields | float, personas: Sequence[str]) -> dict[str, floa
 
 def _signal(fields: Fields) -> Signal:
     likelihood = {persona: float(value) for persona, value in fields["likelihood"].items()}
-    return Signal(likelihood=likelihood, **_written_fields(fields, "id", "match", "half_life_days", "at_most"))
+    more = _written_fields(fields, "id", "half_life_days", "at_most")
+    match = fields["match"]
+    if "words" in match:
+        return Signal(match={}, likelihood=likelihood, **more, **match)
+    return Signal(match=match, likelihood=likelihood, **more)
 
 
 def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:

@@ -18,6 +18,7 @@ from question_bank.files.fields import (
     Lines,
     LinesByKey,
     MapOf,
+    MatchOrWords,
     Number,
     NumbersByKey,
     Selection,
@@ -117,7 +118,7 @@ class QuestionSchema(StrictSchema):
 
 class SignalSchema(StrictSchema):
     id = Slug(required=True)
-    match = LinesByKey(SIGNAL_FIELDS, required=True)
+    match = MatchOrWords(SIGNAL_FIELDS, required=True)
     likelihood = Table(required=True)
     half_life_days = Number(above=0, hint="write days, such as 60")
     at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number such as 3")

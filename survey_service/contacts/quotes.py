@@ -97,7 +97,8 @@ def approve(session: Session, banks: Banks, quote: str, now: datetime) -> dict[s
         approval = QuoteApproval(kind=kind, source_id=row.id, contact_id=contact.id, approved_at=now)
         session.add(approval)
     belief = session.get(Belief, (contact.id, row.bank))
-    return _view(kind, row, *((None, None) if belief is None else (belief.top, belief.confidence)), approval.approved_at)
+    persona, confidence = (None, None) if belief is None else (belief.top, belief.confidence)
+    return _view(kind, row, persona, confidence, approval.approved_at)
 
 
 def withdraw(session: Session, banks: Banks, quote: str) -> None:

@@ -155,6 +155,7 @@ def _event_row(contact: Contact, source: str, message: SegmentMessage, now: date
         "value": message.value,
         "currency": message.currency,
         "subject": message.subject,
+        "terms": message.terms,
         "at": message.at,
         "received_at": now,
     }

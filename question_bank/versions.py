@@ -218,6 +218,7 @@ def _stage(stage: Stage) -> Plain:
         title=dict(stage.title),
         match=dict(stage.match),
         answer={name: list(options) for name, options in stage.answer.items()},
+        attribute={name: list(values) for name, values in stage.attribute.items()},
         unless=dict(stage.unless),
         after_hours=stage.after_hours if stage.unless else None,
     )

@@ -74,6 +74,7 @@ def upgrade() -> None:
     _of_contacts()
     _campaigns()
     _reviews()
+    _outcomes()
     waiting = sa.text("done_at IS NULL")
     op.create_index("ix_planned_question_due", "planned_question", ["due"], postgresql_where=waiting, sqlite_where=waiting)
 
@@ -187,8 +188,22 @@ def _reviews() -> None:
     op.create_index(op.f("ix_quote_approval_contact_id"), "quote_approval", ["contact_id"])
 
 
+def _outcomes() -> None:
+    """Create the table of values of attributes that are stages."""
+    op.create_table(
+        "attribute_outcome",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("contact_id", "name", "value")),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_attribute_outcome_contact_id_contact")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attribute_outcome")),
+    )
+    op.create_index(op.f("ix_attribute_outcome_contact_id"), "attribute_outcome", ["contact_id"])
+
+
 def downgrade() -> None:
     for table in (
+        "attribute_outcome",
         "quote_approval",
         "review",
         "campaign_contact",

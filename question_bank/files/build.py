@@ -57,7 +57,10 @@ def _journey(fields: Fields, draft: Draft) -> Journey:
 
 
 def _stage(fields: Fields, draft: Draft) -> Stage:
-    given = {**SHIPPED_STAGES.get(fields.get("stage", ""), {}), **_written_fields(fields, "match", "answer", "unless", "after_hours")}
+    given = {
+        **SHIPPED_STAGES.get(fields.get("stage", ""), {}),
+        **_written_fields(fields, "match", "answer", "attribute", "unless", "after_hours"),
+    }
     return Stage(fields["id"], _text(fields.get("title", fields["id"]), draft), **given)
 
 

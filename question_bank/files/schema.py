@@ -182,6 +182,7 @@ class StageSchema(StrictSchema):
     title = Words()
     match = LinesByKey(SIGNAL_FIELDS)
     answer = MapOf(Slugs)
+    attribute = MapOf(Slugs)
     stage = Choice(ShippedStage)
     unless = LinesByKey(SIGNAL_FIELDS)
     after_hours = Number(above=0, most=8760, hint="write hours, such as 24")

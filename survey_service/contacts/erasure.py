@@ -14,7 +14,7 @@ from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, IntakeBatch, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
 from survey_service.store.tables.reviews import QuoteApproval, Review
@@ -50,7 +50,7 @@ def _delete_rows(session: Session, contact: Contact) -> None:
 
 OF_CONTACT: tuple[Any, ...] = (
     *(Answer, SurveySession, ContactEvent, PlannedQuestion, Belief, Attribution, Probe, Acknowledged, ExternalId),
-    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval, AttributeOutcome),
 )
 """The tables whose rows of a contact are deleted with it, after those that refer to them."""
 

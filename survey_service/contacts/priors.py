@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
+from survey_service.belief.outcomes import record_outcomes
 from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
 from survey_service.contacts.schemas import PriorRequest
@@ -27,7 +28,8 @@ def put_contact(
 
     Raises ContactErased, Conflict, Invalid, NotFound for an unknown bank.
     """
-    contact, is_new = directory.upsert(session, keys, external_id, given, now)
+    contact, is_new, before = directory.upsert(session, keys, external_id, given, now)
+    record_outcomes(session, banks, contact, before, now)
     if contact.consent.get("profiling") is False:
         end_profile(session, banks, contact, "consent", now)
     if "prior" in given:

@@ -16,7 +16,7 @@ from survey_service.store.faults import contained
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona, StageCheck
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
 from survey_service.store.tables.reviews import QuoteApproval, Review
@@ -113,6 +113,7 @@ def _delete_events(session: Session, before: datetime) -> list[str]:
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
     session.execute(delete(AnnouncedPlay).where(col(AnnouncedPlay.at) < before))
+    session.execute(delete(AttributeOutcome).where(col(AttributeOutcome.at) < before))
     session.execute(delete(Review).where(col(Review.imported_at) < before))
     reviews = select(col(Review.id))
     session.execute(delete(QuoteApproval).where(col(QuoteApproval.kind) == "review", col(QuoteApproval.source_id).not_in(reviews)))
@@ -144,7 +145,7 @@ def _delete_inbound_events(session: Session, before: datetime) -> int:
 
 OF_CONTACT: tuple[Any, ...] = (
     *(Belief, Acknowledged, Attribution, Probe, PlannedQuestion),
-    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval, AttributeOutcome),
 )
 """The tables whose rows do not keep a contact."""
 

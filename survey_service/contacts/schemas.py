@@ -243,6 +243,7 @@ class ExportSchema(StrictSchema):
     probes = fields.List(fields.Dict())
     planned_questions = fields.List(fields.Dict())
     campaigns = fields.List(fields.Dict())
+    outcomes = fields.List(fields.Dict())
     reviews = fields.List(fields.Dict())
     quote_approvals = fields.List(fields.Dict())
     held_personas = fields.List(fields.Dict())

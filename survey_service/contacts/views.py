@@ -19,7 +19,7 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
-from survey_service.store.tables.figures import AnnouncedPlay, ContactReadiness, HeldPersona
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
 from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
 from survey_service.store.tables.reviews import QuoteApproval, Review
@@ -97,6 +97,7 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "planned_questions": [
             _plain_row(row) for row in session.exec(select(PlannedQuestion).where(PlannedQuestion.contact_id == contact.id))
         ],
+        "outcomes": [_plain_row(row) for row in _rows_of(session, AttributeOutcome, contact)],
         "reviews": [_plain_row(row, without=("digest",)) for row in _rows_of(session, Review, contact)],
         "quote_approvals": [_plain_row(row) for row in session.exec(select(QuoteApproval).where(QuoteApproval.contact_id == contact.id))],
         "campaigns": [_plain_row(row) for row in session.exec(select(CampaignContact).where(CampaignContact.contact_id == contact.id))],

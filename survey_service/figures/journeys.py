@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from question_bank.journeys import Journey, Stage
+from question_bank.journeys import Journey, Stage, plain_value
 from survey_service.store.globs import glob_matches
 
 REFUNDS = ("Order Refunded", "Order Cancelled")
@@ -19,11 +19,16 @@ LEAST_VALUE = 0.005
 VISIT_ENDS = timedelta(minutes=30)
 """A visit ends after so long without an event, as in Google Analytics."""
 PURCHASE = "Order Completed"
+ATTRIBUTE = "@"
+"""No question begins with it."""
 
 
 @dataclass(frozen=True)
 class Happened:
-    """An event of a contact, or an answer: then `question` and `options` say to what and which."""
+    """An event of a contact, or an answer: then `question` and `options` say to what and which.
+
+    Where an attribute has come to a value, `question` is its name after `ATTRIBUTE`, and the value the only option.
+    """
 
     at: datetime
     kind: str
@@ -152,6 +157,9 @@ def reached_by(stage: Stage, events: Sequence[Happened], now: datetime) -> list[
     """Return the events that reach a stage, at the time when they do."""
     if stage.answer:
         return [event for event in events if event.options & set(stage.answer.get(event.question or "", ()))]
+    if stage.attribute:
+        wanted = {ATTRIBUTE + name: set(map(plain_value, values)) for name, values in stage.attribute.items()}
+        return [event for event in events if event.options & wanted.get(event.question or "", set())]
     hits = [event for event in events if fits(event, stage.match)]
     if not stage.unless:
         return hits

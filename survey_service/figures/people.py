@@ -16,12 +16,13 @@ from question_bank.definitions import Bank
 from survey_service.belief.evidence import interpret
 from survey_service.belief.priors import may_be_profiled, unpack
 from survey_service.figures.cells import Person
-from survey_service.figures.journeys import Happened, without_refunds
+from survey_service.figures.journeys import ATTRIBUTE, Happened, without_refunds
 from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, Probe
 from survey_service.store.tables.core import OWN_SYSTEM, Answer, Contact, ExternalId
+from survey_service.store.tables.figures import AttributeOutcome
 from survey_service.store.tables.inbound import ContactEvent
 from survey_service.store.tables.links import Campaign, CampaignContact, Link, LinkSession
 from survey_service.store.tables.reviews import Review
@@ -257,10 +258,14 @@ def happened_to_each(session: Session, bank: CompiledBank, ids: Sequence[str]) -
 
 
 def events_of(session: Session, ids: Sequence[str]) -> dict[str, list[Happened]]:
-    """Return the events of contacts."""
+    """Return the events of contacts, and the values to which attributes have come that are stages."""
     fields = ("kind", "name", "path", "channel", "topic", "value", "currency", "subject")
     columns: Any = (ContactEvent.contact_id, ContactEvent.at, *(getattr(ContactEvent, name) for name in fields))
     found: defaultdict[str, list[Happened]] = defaultdict(list)
+    outcomes = select(AttributeOutcome).where(is_one_of(session, AttributeOutcome.contact_id, ids))
+    for outcome in session.exec(outcomes.order_by(col(AttributeOutcome.id))):
+        came = Happened(outcome.at, "attribute", question=ATTRIBUTE + outcome.name, options=frozenset([outcome.value]))
+        found[outcome.contact_id].append(came)
     for contact_id, at, kind, name, path, channel, topic, value, currency, subject in session.execute(
         select(*columns).where(is_one_of(session, ContactEvent.contact_id, ids))
     ):

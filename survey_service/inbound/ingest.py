@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlmodel import Session, col, select
 
 from survey_service.belief.evidence import signal_events
+from survey_service.belief.outcomes import request_checks
 from survey_service.belief.recompute import infer_beliefs
 from survey_service.contacts import directory
 from survey_service.contacts.directory import ContactErased, email_hash, find_erased_ids
@@ -18,7 +19,6 @@ from survey_service.inbound.barometers import plan_questions
 from survey_service.inbound.segment import Identity, SegmentMessage, UnusableMessage
 from survey_service.outbox import messages, publish
 from survey_service.outbox.subscribers import all_endpoints
-from survey_service.stages.checks import request_checks
 from survey_service.store.banks import Banks
 from survey_service.store.bulk import dialect_of, insert_into
 from survey_service.store.contact_locks import lock_contacts

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, delete, select
 
 from question_bank.compile import CompiledBank
 from survey_service.belief.belief import DECIDED_AT
+from survey_service.belief.outcomes import request_checks
 from survey_service.belief.priors import ContactPrior, may_be_profiled, priors_of
 from survey_service.figures.journeys import Happened, Present, awaited, present_stage
 from survey_service.figures.people import answers_of, happened_to_each
@@ -20,7 +21,7 @@ from survey_service.outbox.pending_work import BELIEFS_OF_STAGES, SETTLED_AFTER,
 from survey_service.stages.plays import announce_plays
 from survey_service.stages.readiness import Candidate, StageModels, store_readiness
 from survey_service.store.banks import Banks, transact
-from survey_service.store.bulk import dialect_of, insert_into, is_one_of
+from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution
@@ -56,16 +57,6 @@ class OnJourney:
     @property
     def present(self) -> Sequence[Present]:
         return self.candidate.present
-
-
-def request_checks(session: Session, contact_ids: Iterable[str], due: datetime) -> None:
-    """Ask for a look at these contacts at `due`, or earlier where that was asked for."""
-    rows = [{"contact_id": contact_id, "due": due} for contact_id in sorted(set(contact_ids))]
-    if not rows:
-        return
-    new = insert_into(dialect_of(session), StageCheck)
-    earlier = new.excluded["due"] < col(StageCheck.due)
-    session.execute(new.on_conflict_do_update(index_elements=["contact_id"], set_={"due": new.excluded["due"]}, where=earlier), rows)
 
 
 def check_some(store: Store, banks: Banks, now: datetime, due_by: datetime | None = None) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from survey_service.store.tables.columns import json_column, moment
+from survey_service.store.tables.columns import BigId, json_column, moment
 
 
 class SurveyDay(SQLModel, table=True):
@@ -136,3 +136,14 @@ class ContactReadiness(SQLModel, table=True):
     is_ready: bool = False
     is_held_out: bool = False
     updated_at: datetime = moment()
+
+
+class AttributeOutcome(SQLModel, table=True):
+    """An attribute of a contact has come to a value that is a stage of a journey, such as a deal that was won. `value` is in lower case."""
+
+    __tablename__ = "attribute_outcome"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    contact_id: str = Field(foreign_key="contact.id", index=True)
+    name: str
+    value: str
+    at: datetime = moment()

@@ -6,8 +6,11 @@ import pytest
 from sqlmodel import select
 
 from survey_service.contacts.retention import prune
+from survey_service.figures.journeys import visits_of
+from survey_service.figures.people import happened_to
 from survey_service.stages.checks import held_persona
-from survey_service.store.tables.figures import AnnouncedPlay, HeldPersona, StageCheck
+from survey_service.store.tables.core import Contact
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, HeldPersona, StageCheck
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.attribution.base import Base
 from tests.survey_service.figures.shop import Shop, bank_with_journeys
@@ -15,7 +18,11 @@ from tests.survey_service.service import a_service
 
 BASKET = """
       - {id: basket, match: {event: Product Added}, unless: {event: Order Completed}, after_hours: 2}
+  - id: deal
+    order: any
+    stages: [{id: guide, match: {page: "/guide/*"}}, {id: won, attribute: {deal: won}}]
 plays:
+  - {stage: deal/won, agent: {en: Thank you, fr: Merci}}
   - {persona: driver, stage: purchase/basket, content: {en: Come back, fr: Revenez}}"""
 
 
@@ -92,9 +99,34 @@ def test_a_stage_that_time_reaches_is_announced_by_itself(shop):
 
     assert early == []
     assert [item for item in announced(shop) if "basket" in item[1]] == [("0", "purchase/basket", "driver")]
-    service.clock.forward(days=20)
+    service.clock.forward(days=31)
     shop.maintain()
     assert rows(shop, StageCheck) == []
+
+
+def test_an_outcome_of_the_crm_is_a_stage(shop):
+    """It counts when the value comes, once however often it is sent again, and again after another value; it is no visit."""
+    service = shop.base.service
+    shop.send(shop.page(1, service.clock()))
+    for deal in ("open", "Won", "won", None, "won"):
+        service.clock.forward(hours=1)
+        assert service.call("PUT", "/api/v1/contacts/c1", {"attributes": {"deal": deal}}).status_code == 200
+        shop.maintain()
+    with service.parts.store.reading() as session:
+        bank, _ = service.parts.banks.latest(session, "cars")
+        [contact] = session.exec(select(Contact).where(Contact.id == "ct_000001"))
+        did = happened_to(session, bank, contact.id)
+
+    assert [(row.value, row.at.hour) for row in rows(shop, AttributeOutcome)] == [("won", 12), ("won", 15)]
+    assert announced(shop) == [("1", "purchase/guide", None), ("1", "deal/won", None)]
+    assert len(visits_of(did)) == 1
+    service.call("PUT", "/api/v1/contacts/c1", {"consent": {"profiling": False}})
+    service.call("PUT", "/api/v1/contacts/c1", {"attributes": {"deal": "open"}})
+    service.call("PUT", "/api/v1/contacts/c1", {"attributes": {"deal": "won"}})
+    assert len(rows(shop, AttributeOutcome)) == 2
+    assert len(service.call("GET", "/api/v1/contacts/c1/export").json["outcomes"]) == 2
+    service.call("DELETE", "/api/v1/contacts/c1")
+    assert rows(shop, AttributeOutcome) == []
 
 
 def test_merging_keeps_and_erasure_forgets_what_was_announced(shop):

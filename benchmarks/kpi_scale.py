@@ -59,7 +59,7 @@ def _measure(kind: str, url: str, contacts: int) -> None:
     store, banks, now = Store(url), Banks(), datetime.now(UTC)
     with store.writing() as session:
         publish(session, read_bank(SHIPPED.read_bytes()), now)
-    _fill(store, contacts, now)
+    fill(store, contacts, now)
     size = f"{contacts:,} contacts, {contacts * EVENTS:,} events"
     began, cpu = time.perf_counter(), time.process_time()
     compute(store, banks, BANK, lambda: now)
@@ -78,7 +78,7 @@ def _measure(kind: str, url: str, contacts: int) -> None:
     store.close()
 
 
-def _fill(store: Store, contacts: int, now: datetime) -> None:
+def fill(store: Store, contacts: int, now: datetime) -> None:
     draw = random.Random(5)
     questions = read_bank(SHIPPED.read_bytes()).questions
     singles = [question for question in questions if question.type == "single" and not question.parent and not question.ask_if][:4]

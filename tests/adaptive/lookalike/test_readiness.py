@@ -40,9 +40,9 @@ def test_probabilities_are_calibrated_and_intervals_hold_the_truth():
 
 
 def test_a_model_that_knows_nothing_is_not_used():
-    """Outcomes that do not depend on the features: at most one of twelve would be used."""
+    """Outcomes that do not depend on the features: at most one of eight would be used."""
     used = 0
-    for seed in range(12):
+    for seed in range(8):
         columns, _, reached = made(seed, 300, effect=0)
         model = fit_readiness(columns, KINDS, reached)
         used += model is not None and model.is_used

@@ -19,6 +19,9 @@ Nice colours;2026-01-03;ben
 Nobody knows who wrote this;2026-01-03;
 """
 
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Where storage is as in the tests beside it, one database is enough."""
+
 
 def load(service, text=FILE, column="client"):
     cells = parse_csv(text, "reviews.csv")
@@ -54,6 +57,7 @@ def test_a_file_is_imported_once(people):
     assert len(rows(people, Review)) == 4
 
 
+@ON_ONE
 def test_the_command_imports_a_file(people, tmp_path):
     """It says how many are new; a wrong file ends with 1."""
     (tmp_path / "reviews.csv").write_text(FILE)
@@ -68,6 +72,7 @@ def test_the_command_imports_a_file(people, tmp_path):
     assert (wrong.exit_code, wrong.stderr.splitlines()[0]) == (1, 'reviews.csv:1: has no column "x": it has text, date, client')
 
 
+@ON_ONE
 def test_every_problem_of_a_file_has_its_line(people):
     """Nothing is stored."""
     with pytest.raises(AnswersInvalid) as wrong:

@@ -15,6 +15,9 @@ from tests.survey_service.figures.conftest import CONTACTS
 
 SHARE = 0.3
 
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Where storage is as in the tests beside it, one database is enough."""
+
 
 def mail(shop, numbers, name="spring", share=SHARE, cost=2.0):
     """Create the links of a campaign, and return the numbers of those who got one."""
@@ -29,6 +32,7 @@ def mail(shop, numbers, name="spring", share=SHARE, cost=2.0):
     return {int(item.external_id[1:]) for item in made if isinstance(item, CreatedLink)}
 
 
+@ON_ONE
 def test_the_same_contacts_are_held_out_again(shop):
     """The lot of a contact stays; about the wanted share is held out; other values under the same name are refused."""
     first, again = mail(shop, range(CONTACTS)), mail(shop, range(CONTACTS - 1, -1, -1))

@@ -18,6 +18,9 @@ from survey_service.store.tables.links import Link, LinkSession
 
 PERSONAS = ["driver", "family"]
 
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Where storage is as in the tests beside it, one database is enough."""
+
 
 def scores(means, n, seed=1):
     """Return rows of values as cells keep them: value, weight, beliefs of .95."""
@@ -54,6 +57,7 @@ def snapshot(shop, first, second):
     return made
 
 
+@ON_ONE
 def test_a_change_is_told_only_where_it_is_one(shop):
     """A persona whose scores fell has a trend, the other one none; with the same scores there is none at all."""
     (fell,) = barometer_views(snapshot(shop, scores((4, 4), 300, 1), scores((3, 4), 300, 2)), KpiQuery())

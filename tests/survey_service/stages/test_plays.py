@@ -25,6 +25,9 @@ plays:
   - {stage: deal/won, agent: {en: Thank you, fr: Merci}}
   - {persona: driver, stage: purchase/basket, content: {en: Come back, fr: Revenez}}"""
 
+ON_ONE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Where storage is as in the tests beside it, one database is enough."""
+
 
 @pytest.fixture
 def shop(database_url):
@@ -69,6 +72,7 @@ def test_a_play_is_announced_once_when_its_stage_is_reached(shop):
     assert play["confidence"] == pytest.approx(0.9, abs=0.06)
 
 
+@ON_ONE
 def test_a_belief_that_becomes_certain_announces_too(shop):
     """The persona may be known after the stage: the play follows then, and not again where the belief moves on."""
     service = shop.base.service
@@ -84,6 +88,7 @@ def test_a_belief_that_becomes_certain_announces_too(shop):
     assert announced(shop)[1:] == [("1", "purchase/quote", "family")]
 
 
+@ON_ONE
 def test_a_stage_that_time_reaches_is_announced_by_itself(shop):
     """A basket that is left for two hours is a stage; one that was ordered is none."""
     service = shop.base.service
@@ -155,6 +160,7 @@ def test_merging_keeps_and_erasure_forgets_what_was_announced(shop):
     assert rows(shop, AnnouncedPlay) == []
 
 
+@ON_ONE
 def test_who_objects_to_a_profile_is_not_announced(shop):
     """An objection before the look is respected."""
     service = shop.base.service

@@ -6,11 +6,14 @@ import pytest
 from scipy import stats
 from sqlmodel import select
 
+from survey_service.analysis.reports.personas import report_kpi
 from survey_service.email_links.campaigns import CampaignChanged, lot_of, start_campaign
 from survey_service.email_links.create import LIFETIME, CreatedLink, Mailing, Recipient, create_links
 from survey_service.errors import Invalid
 from survey_service.figures.campaigns import difference_of
+from survey_service.figures.kpi_text import kpi_text
 from survey_service.store.tables.links import Campaign, CampaignContact
+from tests.survey_service.analysis.test_reports import Page
 from tests.survey_service.figures.conftest import CONTACTS
 
 SHARE = 0.3
@@ -49,7 +52,7 @@ def test_the_same_contacts_are_held_out_again(shop):
     assert [error["path"] for error in refused.value.errors] == ["campaign"]
 
 
-def test_the_effect_of_a_mailing_on_a_stage(shop):
+def test_the_effect_of_a_mailing_on_a_stage(shop, tmp_path):
     """The difference of proportions, as Newcombe's interval has it, per persona and in money; once the days of the journey are over."""
     got = mail(shop, range(CONTACTS))
     service = shop.base.service
@@ -80,6 +83,13 @@ def test_the_effect_of_a_mailing_on_a_stage(shop):
     welch = stats.ttest_ind(*values, equal_var=False).confidence_interval()
     assert (money["low"], money["high"]) == pytest.approx((welch.low / 2 - 1, welch.high / 2 - 1), rel=0.02)
     assert campaign["stages"][0]["return_on_investment"] is None
+    with service.parts.store.reading() as session:
+        bank, _ = service.parts.banks.latest(session, "cars")
+    report_kpi(shop.report(), bank.bank, tmp_path / "kpi.html")
+    page = " ".join(Page((tmp_path / "kpi.html").read_text(encoding="utf-8")).words)
+    assert "Campaign spring" in page
+    assert "return on investment" in page
+    assert f"{len(treated)} against {len(control)}" in kpi_text(shop.report(), bank.bank)
 
 
 def test_lots_are_moved_exported_and_erased(shop):

@@ -8,13 +8,16 @@ from sqlmodel import insert
 
 from adaptive.estimation.barometer import mean_levels
 from adaptive.estimation.shrinkage import shrink
+from survey_service.analysis.reports.personas import report_kpi
 from survey_service.figures.disclosure import Crowd
+from survey_service.figures.kpi_text import kpi_text
 from survey_service.figures.scores import Scores, barometer_views, figures_of
 from survey_service.figures.sums import KpiQuery, Snapshot
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Answer, SurveySession
 from survey_service.store.tables.figures import FigureSnapshot
 from survey_service.store.tables.links import Link, LinkSession
+from tests.survey_service.analysis.test_reports import Page
 
 PERSONAS = ["driver", "family"]
 
@@ -104,7 +107,7 @@ def send(shop, numbers, channel, respond, state="current"):
             session.execute(insert(table), rows)
 
 
-def test_who_answers_through_which_channel(shop):
+def test_who_answers_through_which_channel(shop, tmp_path):
     """Only people count who had answered before; links of the last days do not count yet; and the share that can be reached."""
     service = shop.base.service
     for number in range(12):
@@ -127,3 +130,9 @@ def test_who_answers_through_which_channel(shop):
         assert figure["low"] <= 0.25 <= figure["high"] < 0.5
     assert found["email"]["reachable"] == {"contacts": 11, "share": 11 / 400}
     assert (found["till"]["reachable"], found["sms"]["figures"]) == (None, [])
+    with service.parts.store.reading() as session:
+        bank, _ = service.parts.banks.latest(session, "cars")
+    report_kpi(shop.report(), bank.bank, tmp_path / "kpi.html")
+    page = " ".join(Page((tmp_path / "kpi.html").read_text(encoding="utf-8")).words)
+    assert "Answers by till" in page
+    assert "of contacts can be reached by email" in kpi_text(shop.report(), bank.bank)

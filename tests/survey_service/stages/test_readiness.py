@@ -109,6 +109,9 @@ def test_ready_is_published_once_and_ends_with_the_stage(ready):
     assert "ct_000300" not in {row.contact_id for row in rows(ready, ContactReadiness)}
     service.call("DELETE", "/api/v1/contacts/c302")
     assert "ct_000302" not in {row.contact_id for row in rows(ready, ContactReadiness)}
+    service.call("PUT", "/api/v1/contacts/c304", {"consent": {"profiling": False}})
+    ready.maintain()
+    assert "ct_000304" not in {row.contact_id for row in rows(ready, ContactReadiness)}
     service.clock.forward(days=11)
     ready.maintain()
     assert rows(ready, ContactReadiness) == []

@@ -42,6 +42,7 @@ bench:  ## the figures of the README
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/kpi.py
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/readiness.py
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/company.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/next.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_size.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
 	.venv/bin/python benchmarks/http.py

@@ -92,6 +92,30 @@ def test_the_effect_of_a_mailing_on_a_stage(shop, tmp_path):
     assert f"{len(treated)} against {len(control)}" in kpi_text(shop.report(), bank.bank)
 
 
+@ON_ONE
+def test_the_api_holds_contacts_out_too(shop):
+    """The same lots as the command draws; what is wrong is named."""
+    service = shop.base.service
+    contacts = [{"external_id": f"c{number}"} for number in range(40)]
+    body = {
+        "survey": "all",
+        "question": "happy",
+        "contacts": contacts,
+        "campaign": {"name": "spring", "hold_out": SHARE, "cost": 2, "currency": "EUR"},
+    }
+    made = service.call("POST", "/api/v1/links", body)
+    assert made.status_code == 201, made.text
+    held_out = {int(item["external_id"][1:]) for item in made.json["items"] if item.get("refused") == "held_out"}
+
+    assert held_out == set(range(40)) - mail(shop, range(40))
+    assert service.call("POST", "/api/v1/links", {**body, "campaign": {"name": "spring", "hold_out": 0.5}}).status_code == 409
+    wrong = [{"name": "A b", "hold_out": 0.5}, {"name": "a", "hold_out": 1}, {"name": "a", "hold_out": 0.5, "cost": 1}]
+    for campaign in wrong:
+        refused = service.call("POST", "/api/v1/links", {**body, "campaign": campaign})
+        assert refused.status_code == 422
+        assert refused.json["errors"][0]["path"].startswith("campaign")
+
+
 def test_lots_are_moved_exported_and_erased(shop):
     """With the contact."""
     mail(shop, range(4))

@@ -21,6 +21,9 @@ from adaptive.tables import EFFORT_OFFSET, ResponseTables
 ENTROPY_WEIGHT = 0.2
 """Weight of the entropy in the utility. Without it the accuracy is the same and the log score .008 lower."""
 
+DECISION_BONUS = 0.0
+"""What reaching the confidence at which the survey stops is worth."""
+
 FIRST_CANDIDATES = 16
 """So many questions are considered as the first of a pair: alternately the best by information and by utility."""
 
@@ -50,6 +53,8 @@ class Plan(NamedTuple):
         Questions that may be chosen now; that may be asked now; that are in the survey and not done.
     left : (B,) int
         Questions that each respondent may still be asked.
+    threshold : float or None
+        The confidence at which the survey stops.
     """
 
     opening: Opening
@@ -58,6 +63,7 @@ class Plan(NamedTuple):
     askable: Bools
     possible: Bools
     left: Ints
+    threshold: float | None
 
     def of(self, rows: Ints) -> "Plan":
         """Return the plan of some of the respondents."""
@@ -74,10 +80,10 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
         return scores
     scores = scores.copy()
     cost = (tables.seconds + EFFORT_OFFSET) ** plan.effort
-    cells = _outcome_cells(tables, posterior)
+    cells, utility = _outcome_cells(tables, posterior), _Utility(tables, plan.threshold)
     for rows in _blocks(last, tables):
         beliefs, block = posterior.classes[rows], cells if len(cells) == 1 else cells[rows]
-        gain = np.maximum(_expected_utility(tables, beliefs[:, None], block)[:, 0] - _utility(tables, beliefs)[:, None], 0.0)
+        gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
         by_utility, two = gain / cost, np.flatnonzero(plan.left[rows] == 2)
         if len(two):
             pairs = _Pairs(tables, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
@@ -112,37 +118,50 @@ def _x_log_x(values: Floats) -> Floats:
     return product
 
 
-def _utility(tables: ResponseTables, weights: Floats) -> Floats:
-    """Return (…,) the utility of (…, C) beliefs; of beliefs times a probability, the utility times that probability."""
-    personas = weights if tables.styles is None else tables.styles.marginal(weights)
-    negative_entropy = _x_log_x(personas).sum(axis=-1) - _x_log_x(personas.sum(axis=-1))
-    utility: Floats = personas.max(axis=-1) + ENTROPY_WEIGHT * negative_entropy
-    return utility
+class _Utility(NamedTuple):
+    """The utility of a belief; `threshold` is the confidence at which the survey stops, or None."""
 
+    tables: ResponseTables
+    threshold: float | None
 
-def _expected_utility(tables: ResponseTables, weights: Floats, cells: Floats) -> Floats:
-    """Return the (B, S, Q) expected utility after each question, for each of (B, S, C) beliefs times a probability, from (B, C, N)."""
-    by_question = sum_outcomes(tables.layout, _cell_utility(tables, weights, cells).reshape(-1, cells.shape[-1]))
-    by_question = by_question.reshape(*weights.shape[:2], -1)
-    for q, sample in tables.samples.items():
-        by_question[:, :, q] = _cell_utility(tables, weights, sample.cells[None]).sum(axis=-1)
-    return by_question
+    def of(self, weights: Floats) -> Floats:
+        """Return (…,) the utility of (…, C) beliefs; of beliefs times a probability, the utility times that probability."""
+        styles = self.tables.styles
+        personas = weights if styles is None else styles.marginal(weights)
+        total, top = personas.sum(axis=-1), personas.max(axis=-1)
+        utility: Floats = self._with_bonus(top, total) + ENTROPY_WEIGHT * (_x_log_x(personas).sum(axis=-1) - _x_log_x(total))
+        return utility
 
+    def expected(self, weights: Floats, cells: Floats) -> Floats:
+        """Return the (B, S, Q) expected utility after each question, for (B, S, C) beliefs times a probability, from (B, C, N) cells."""
+        by_question = sum_outcomes(self.tables.layout, self._by_cell(weights, cells).reshape(-1, cells.shape[-1]))
+        by_question = by_question.reshape(*weights.shape[:2], -1)
+        for q, sample in self.tables.samples.items():
+            by_question[:, :, q] = self._by_cell(weights, sample.cells[None]).sum(axis=-1)
+        return by_question
 
-def _cell_utility(tables: ResponseTables, weights: Floats, cells: Floats) -> Floats:
-    """Return the (B, S, N) utility after each outcome, times the probability of the outcome."""
-    if tables.styles is None:
-        known = _x_log_x(weights) @ cells + weights @ _x_log_x(cells)
-        top = weights[:, :, 0, None] * cells[:, None, 0]
-        for k in range(1, cells.shape[1]):
-            np.maximum(top, weights[:, :, k, None] * cells[:, None, k], out=top)
-    else:
-        known = top = np.zeros(())
-        for k in range(tables.styles.personas):
-            own = tables.styles.persona_of == k
-            joint = weights[:, :, own] @ cells[:, own]
-            known, top = known + _x_log_x(joint), np.maximum(top, joint)
-    return top + ENTROPY_WEIGHT * (known - _x_log_x(weights @ cells))
+    def _by_cell(self, weights: Floats, cells: Floats) -> Floats:
+        """Return the (B, S, N) utility after each outcome, times the probability of the outcome."""
+        styles = self.tables.styles
+        if styles is None:
+            known = _x_log_x(weights) @ cells + weights @ _x_log_x(cells)
+            top = weights[:, :, 0, None] * cells[:, None, 0]
+            for k in range(1, cells.shape[1]):
+                np.maximum(top, weights[:, :, k, None] * cells[:, None, k], out=top)
+        else:
+            known = top = np.zeros(())
+            for k in range(styles.personas):
+                own = styles.persona_of == k
+                joint = weights[:, :, own] @ cells[:, own]
+                known, top = known + _x_log_x(joint), np.maximum(top, joint)
+        total = weights @ cells
+        return self._with_bonus(top, total) + ENTROPY_WEIGHT * (known - _x_log_x(total))
+
+    def _with_bonus(self, top: Floats, total: Floats) -> Floats:
+        if self.threshold is None or not DECISION_BONUS:
+            return top
+        decided: Floats = top + DECISION_BONUS * total * (top >= self.threshold * total)
+        return decided
 
 
 class _Pairs:
@@ -153,6 +172,7 @@ class _Pairs:
 
     def __init__(self, tables: ResponseTables, plan: Plan, beliefs: Floats, cells: Floats, gain: Floats) -> None:
         self.tables, self.plan, self.beliefs, self.cells, self.gain = tables, plan, beliefs, cells, gain
+        self.utility = _Utility(tables, plan.threshold)
         self.seconds = tables.seconds + EFFORT_OFFSET
         self.cost = self.seconds**plan.effort
 
@@ -198,14 +218,14 @@ class _Pairs:
         cells = np.broadcast_to(self.cells, (people, *self.cells.shape[1:]))
         outcome = np.take_along_axis(cells, np.maximum(places, 0)[:, None], axis=2) * (places >= 0)[:, None]
         weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, F * A, C)
-        now = _utility(self.tables, weights)
-        gain = np.maximum(_expected_utility(self.tables, weights, self.cells) - now[:, :, None], 0.0)
+        now = self.utility.of(weights)
+        gain = np.maximum(self.utility.expected(weights, self.cells) - now[:, :, None], 0.0)
         per_second = np.where(self._allowed(first, columns.shape[2]), gain / self.cost, -1.0)
         second = per_second.argmax(axis=2)
         some = np.take_along_axis(per_second, second[:, :, None], axis=2)[:, :, 0] > NEGLIGIBLE
         reached = now + some * np.take_along_axis(gain, second[:, :, None], axis=2)[:, :, 0]
         chance = weights.sum(axis=2)
-        total = reached.reshape(people, many, -1).sum(axis=2) - _utility(self.tables, self.beliefs)[:, None]
+        total = reached.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
         return total, self.seconds[first] + (chance * some * self.seconds[second]).reshape(people, many, -1).sum(axis=2)
 
     def _allowed(self, first: Ints, widest: int) -> Bools:

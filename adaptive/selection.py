@@ -161,7 +161,8 @@ def next_questions(
     # The power is taken only where the author changed the default effort: it costs a fifth of the choice.
     scores = scores * (tables.inverse_cost if rules.effort == 1 else tables.inverse_cost**rules.effort)
     if rules.has_endgame:
-        plan = Plan(rules.opening, rules.effort, candidates, askable, rules.included > progress.done, progress.limit - progress.taken)
+        possible, left = rules.included > progress.done, progress.limit - progress.taken
+        plan = Plan(rules.opening, rules.effort, candidates, askable, possible, left, rules.stop.confidence)
         scores = endgame_scores(tables, plan, posterior, scores)
     if rules.hazard is not None:
         scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, ~_topic_answered(tables, evidence))

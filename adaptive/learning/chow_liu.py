@@ -29,12 +29,17 @@ with 2 edges, .739 with 11, .725 with 30. Waterways (14 questions, 616 responden
 
 @dataclass(frozen=True, eq=False)
 class Dependences:
-    """A forest: the parent of each child, its (K, P, A) table, and the nats that each edge gains on held-out respondents."""
+    """A forest: the parent of each child, its (K, P, A) table, and the nats that each edge gains on held-out respondents.
+
+    Where labels are given, `label_gain` is the log score in nats that the best forest gains for a held-out respondent's label, summed over
+    the sets of answers that are scored; a forest that gains nothing is left out.
+    """
 
     parents: dict[int, int] = field(default_factory=dict)
     given: dict[int, Floats] = field(default_factory=dict)
     gains: dict[int, float] = field(default_factory=dict)
     strength: float = 0.0
+    label_gain: float | None = None
 
 
 def count_pairs(hot: Floats, membership: Floats) -> Floats:

@@ -125,8 +125,14 @@ def survey_sets(data: Path = SHARED) -> dict[str, SurveySet]:
         "election": _file(data / "election.csv", 6, without=demography),
         "election by vote": _file(data / "election.csv", None, label="VOTE3", without=demography[1:]),
         "hobbies": _file(data / "hobbies.csv", 6, without=("Sex", "Age", "Marital status", "Profession", "nb.activitees")),
+        "hobbies by profession": _file(
+            data / "hobbies.csv", None, label="Profession", without=("Sex", "Age", "Marital status", "nb.activitees")
+        ),
         "bfi": _package("psych", "bfi", BFI, 5),
+        "bfi by gender": _package("psych", "bfi", BFI, None, "gender"),
+        "bfi by education": _package("psych", "bfi", BFI, None, "education"),
         "gss_spending": _package("stevedata", "gss_spending", [f"nat{name}" for name in SPENDING], 5),
+        "gss_spending by degree": _package("stevedata", "gss_spending", [f"nat{name}" for name in SPENDING], None, "degree"),
         "gss_abortion": _package("stevedata", "gss_abortion", ABORTION, 4),
         "anes_prochoice": _package("stevedata", "anes_prochoice", PROCHOICE, 4),
         "BEPS by vote": _package("carData", "BEPS", BEPS, None, "vote"),

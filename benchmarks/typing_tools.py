@@ -46,11 +46,15 @@ BEHIND = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """One half, fitted on the other. `rivals` has the agreement of each rival and of the adaptive order at its length, by length."""
+    """One half, fitted on the other. `rivals` has the agreement of each rival and of the adaptive order at its length, by length.
+
+    At the stop, what is true of the stated persona is its label, or without labels the probability that all answers give it.
+    """
 
     adaptive: dict[int, StepMetrics]
     rivals: dict[int, dict[str, tuple[float, float]]]
     stop: StopMetrics
+    is_labelled: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +118,7 @@ def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]
         }
     interviews = interview(half.tables, replace(half.rules, stop=StopRule(confidence=STOP)), half.people)
     ended = stop_metrics(interviews, half.full, half.truth, labelled=half.people.label is not None)
-    return Half({length: ours[length] for length in lengths}, rivals, ended)
+    return Half({length: ours[length] for length in lengths}, rivals, ended, half.people.label is not None)
 
 
 def _logistic() -> GridSearchCV:
@@ -163,7 +167,8 @@ def table(halves: Sequence[Half]) -> tuple[list[str], dict[str, list[float]]]:
             mark = "!" if -lead.mean() > BEHIND + 2 * error else " "
             cells.append(f"{pairs[:, 0].mean():>10.3f} {lead.mean():>+6.3f} +-{error:.3f}{mark}")
         lines.append("".join(cells))
-    stated, true, asked = (np.mean([getattr(half.stop, name) for half in halves]) for name in ("confidence", "soft_agreement", "questions"))
+    stated, asked = (np.mean([getattr(half.stop, name) for half in halves]) for name in ("confidence", "questions"))
+    true = np.mean([half.stop.agreement if half.is_labelled else half.stop.soft_agreement for half in halves])
     lines.append(f"stopping at {STOP}: {asked:.2f} questions, stated {stated:.3f}, true {true:.3f}, apart by {abs(stated - true):.3f}")
     return lines, leads
 

@@ -37,8 +37,9 @@ def _file(path: Path, personas: int | None, **options: Any) -> SurveySet:
     return SurveySet(lambda: path.read_text(encoding="utf-8"), personas, ReadOptions(keep_repeats=True, **options))
 
 
-def _package(package: str, item: str, columns: Sequence[str], personas: int | None, label: str | None = None) -> SurveySet:
-    return SurveySet(lambda: csv_of(package, item, columns, label), personas, ReadOptions(label=label, keep_repeats=True))
+def _package(package: str, item: str, columns: Sequence[str], personas: int | None, label: str | None = None, **kinds: str) -> SurveySet:
+    options = ReadOptions(label=label, kinds=kinds, keep_repeats=True)
+    return SurveySet(lambda: csv_of(package, item, columns, label), personas, options)
 
 
 def csv_of(package: str, item: str, columns: Sequence[str], label: str | None) -> str:
@@ -139,5 +140,5 @@ def survey_sets(data: Path = SHARED) -> dict[str, SurveySet]:
         "CES11 by importance": _package("carData", "CES11", CES, None, "importance"),
         "TV16": _package("stevedata", "TV16", VOTER, 5),
         "TV16 by vote": _package("stevedata", "TV16", VOTER, None, "votetrump"),
-        "yrbss": _package("openintro", "yrbss", YOUTH, 4),
+        "yrbss": _package("openintro", "yrbss", YOUTH, 4, grade="single"),
     }

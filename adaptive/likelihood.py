@@ -6,6 +6,7 @@ bits appear in `information`.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, product
 
 import numpy as np
@@ -62,6 +63,11 @@ class Choice:
         return np.log(self.table[:, outcome]) + log_any_answer(self.silence, len(self.table))
 
 
+def tick_patterns(options: int) -> Bools:
+    """Return (2**M, M) every combination of ticks, in the order of the cells of a `MultipleChoice`."""
+    return np.array(list(product([False, True], repeat=options)))
+
+
 @dataclass(frozen=True, eq=False)
 class MultipleChoice:
     """Any of M options, independent given the persona. `ticked` is (K, M), P(option ticked | persona)."""
@@ -78,7 +84,7 @@ class MultipleChoice:
         """Every combination of ticks where there are few options, else only whether there is an answer."""
         if not self.enumerated:
             return _with_no_answer(np.ones((len(self.ticked), 1)), self.silence)
-        patterns = np.array(list(product([False, True], repeat=self.ticked.shape[1])))
+        patterns = tick_patterns(self.ticked.shape[1])
         chance = np.where(patterns[None], self.ticked[:, None, :], 1 - self.ticked[:, None, :]).prod(axis=2)
         return _with_no_answer(chance, self.silence)
 
@@ -217,6 +223,9 @@ AnyLikelihood = Choice | MultipleChoice | Numeric | Unmodelled
 
 SAMPLED_PATTERNS = 2048
 
+FEW_PATTERNS = 64
+"""Patterns under each persona where every outcome is looked ahead of."""
+
 
 @dataclass(frozen=True, eq=False)
 class TickSample:
@@ -240,6 +249,17 @@ class TickSample:
         own = np.einsum("ksk->ks", log_chance)
         spoken = np.ones(personas) if question.silence is None else 1 - question.silence
         return cls(np.exp(log_chance - own[:, :, None]).reshape(-1, personas), spoken)
+
+    @cached_property
+    def cells(self) -> Floats:
+        """(K, K * 64 + 1) P(outcome | persona) of a few patterns that stand for all, and of no answer.
+
+        Patterns drawn under all personas in turn are weighted by ``P(pattern | k) / mean_j P(pattern | j)`` (importance sampling).
+        """
+        personas = len(self.any_answer)
+        few = self.ratios.reshape(personas, -1, personas)[:, :FEW_PATTERNS].reshape(-1, personas)
+        shares = (few / few.sum(axis=1, keepdims=True)).T
+        return _with_no_answer(shares / shares.sum(axis=1, keepdims=True), 1 - self.any_answer)
 
     def information(self, beliefs: Floats) -> Floats:
         """Return the (B,) mutual information in nats between the persona and the ticks, under each of (B, K) `beliefs`."""

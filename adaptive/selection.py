@@ -3,7 +3,7 @@
 The live service, its look-ahead, `discern simulate` and `discern replay` all choose through `next_questions`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from adaptive.arrays import Bools, Floats, Ints
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.dropout import Hazard
+from adaptive.endgame import Opening, Plan, endgame_scores
 from adaptive.exploration import RandomDraw, draw_by_score, draw_pilot
 from adaptive.information import decision_is_final, information_gain, value_of_information
 from adaptive.posterior import Evidence, Posterior, infer
@@ -43,6 +44,8 @@ class SurveyRules:
         Questions without a table yet, asked at random.
     hazard : Hazard or None
         The score of a question is multiplied by the probability that the respondent stays.
+    opening : mapping
+        The conditional questions that one answer can open; the endgame plans with them.
     """
 
     included: Bools
@@ -54,6 +57,12 @@ class SurveyRules:
     actions: Floats | None = None
     pilots: Bools | None = None
     hazard: Hazard | None = None
+    opening: Opening = field(default_factory=dict)
+
+    @cached_property
+    def has_endgame(self) -> bool:
+        """Whether the last two questions are chosen by the accuracy that they lead to: the length is known, and no action has a value."""
+        return self.stop.endgame == "accuracy" and self.stop.at_most is not None and self.actions is None
 
     @cached_property
     def any_required(self) -> bool:
@@ -151,6 +160,10 @@ def next_questions(
     scores = gain if rules.actions is None else _value_scores(tables, rules.actions, posterior, gain, candidates)
     # The power is taken only where the author changed the default effort: it costs a fifth of the choice.
     scores = scores * (tables.inverse_cost if rules.effort == 1 else tables.inverse_cost**rules.effort)
+    if rules.has_endgame:
+        possible, left = rules.included > progress.done, progress.limit - progress.taken
+        plan = Plan(rules.opening, rules.effort, candidates, askable, possible, left, rules.stop.confidence)
+        scores = endgame_scores(tables, plan, posterior, scores)
     if rules.hazard is not None:
         scores *= rules.hazard.survival(progress.taken[:, None], tables.seconds, ~_topic_answered(tables, evidence))
     chance = None

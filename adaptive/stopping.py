@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from adaptive.arrays import Bools, Floats, Ints
 
 REASONS = ("", "confidence", "at_most", "gain", "seconds", "exhausted", "decision")
 """Names of the codes that `selection.next_questions` returns; code 0 means that the survey continues."""
+
+Endgame = Literal["accuracy", "none"]
 
 CONTINUE, CONFIDENCE, AT_MOST, GAIN, SECONDS, EXHAUSTED, DECISION = range(7)
 
@@ -23,7 +26,8 @@ CONFIDENCE_TOLERANCE = 1e-12
 class StopRule:
     """The stopping criteria of one survey; a criterion that is None does not apply.
 
-    `gain_below` is in bits, `seconds` is the respondent's time.
+    `gain_below` is in bits, `seconds` is the respondent's time. With the `endgame` "accuracy" the last two questions before `at_most` are
+    chosen by the accuracy that they lead to, not by information.
     """
 
     confidence: float | None = None
@@ -31,6 +35,7 @@ class StopRule:
     at_least: int = 1
     gain_below: float | None = None
     seconds: float | None = None
+    endgame: Endgame = "none"
 
     @cached_property
     def floor(self) -> float:

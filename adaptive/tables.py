@@ -171,6 +171,22 @@ class ResponseTables:
         return Layout.of([question.cells.shape[1] for question in self.questions])
 
     @cached_property
+    def outcome_columns(self) -> tuple[Ints, ...]:
+        """The columns of each question's outcomes in the cells by `layout`, no answer last where it is modelled."""
+        columns: list[Ints] = [np.empty(0, dtype=np.int64)] * len(self.questions)
+        for block in self.layout.blocks:
+            for place, q in enumerate(block.questions):
+                outcomes = np.arange(self.questions[q].cells.shape[1])
+                columns[q] = block.columns.start + outcomes * len(block.questions) + place
+        return tuple(columns)
+
+    @cached_property
+    def padded_columns(self) -> Ints:
+        """(Q, A) those columns, -1 behind the last of each question."""
+        widest = max(map(len, self.outcome_columns))
+        return np.array([np.pad(columns, (0, widest - len(columns)), constant_values=-1) for columns in self.outcome_columns])
+
+    @cached_property
     def cells_and_noise(self) -> Floats:
         """(K, cells + Q): the cells by `layout`, then minus `noise` in bits, so that one product with a belief gives both parts of a gain.
 

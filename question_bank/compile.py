@@ -11,7 +11,17 @@ import numpy as np
 from adaptive.arrays import Bools, Floats
 from adaptive.dependency_forest import NOT_GIVEN
 from adaptive.evaluation.simulate import Conditions
-from adaptive.likelihood import AnyLikelihood, Choice, MultipleChoice, Numeric, Unmodelled, log_no_answer, log_with_trust
+from adaptive.likelihood import (
+    ENUMERATED_OPTIONS,
+    AnyLikelihood,
+    Choice,
+    MultipleChoice,
+    Numeric,
+    Unmodelled,
+    log_no_answer,
+    log_with_trust,
+    tick_patterns,
+)
 from adaptive.posterior import Evidence
 from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
@@ -272,7 +282,26 @@ def _rules(bank: Bank, survey: Survey, index: Mapping[str, int]) -> SurveyRules:
         actions=_action_values(bank, survey) if survey.objective == "value" and survey.dominant_action is None else None,
         pilots=pilots if pilots.any() else None,
         hazard=survey.drop_out,
+        opening=_opening(bank, index) if survey.stop.endgame == "accuracy" else {},
     )
+
+
+def _opening(bank: Bank, index: Mapping[str, int]) -> dict[int, tuple[int, Bools]]:
+    """Return the conditional questions that one answer can open, with the outcome cells of the other question that open them.
+
+    Left out are questions with several conditions, and those that depend on a multiple choice with too many options to enumerate.
+    """
+    found = {}
+    for q, question in enumerate(bank.questions):
+        if len(question.ask_if) == 1:
+            ((name, opening),) = question.ask_if.items()
+            other = bank.question(name)
+            named = np.array([outcome in opening for outcome in other.outcomes])
+            if other.type != "multiple":
+                found[q] = index[name], named
+            elif len(named) <= ENUMERATED_OPTIONS:
+                found[q] = index[name], (tick_patterns(len(named)) & named).any(axis=1)
+    return found
 
 
 def _action_values(bank: Bank, survey: Survey) -> Floats:

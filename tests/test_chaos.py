@@ -4,7 +4,7 @@ somebody who was erased. A short run of `benchmarks/chaos.py`.
 
 import pytest
 
-from tests.chaos import PENDING, Chaos, Findings
+from tests.chaos import ENOUGH_ANSWERS, ENOUGH_CONTACTS, ENOUGH_EVENTS, ENOUGH_KILLS, PENDING, Chaos, Findings
 from tests.fleet import UPDATED
 from tests.survey_service.databases import clone, sqlite_copy
 from tests.world.witness import ERASED, GRACE_SECONDS, MERGED, Arrival, Witness
@@ -19,16 +19,16 @@ def is_well(findings: Findings) -> None:
     assert findings.left_on_gone == []
     assert findings.disordered == []
     assert findings.stuck == []
-    assert findings.answers > 20
-    assert findings.contacts > 5
-    assert findings.events > 5
+    assert findings.answers > ENOUGH_ANSWERS
+    assert findings.contacts > ENOUGH_CONTACTS
+    assert findings.events > ENOUGH_EVENTS
 
 
 def test_sqlite_survives_the_death_of_web_servers_and_workers(sqlite_template, tmp_path):
     """Two servers, two workers and six respondents on one file."""
     chaos = Chaos(sqlite_copy(sqlite_template, tmp_path), respondents=6, seconds=6, kill_every=1.2)
     is_well(chaos.run())
-    assert chaos.kills.total() >= 4
+    assert chaos.kills.total() >= ENOUGH_KILLS
 
 
 def test_postgresql_survives_its_own_death(private_postgres):

@@ -127,22 +127,47 @@ def replay(
     `order` is adaptive (the live choice), fixed (the best order for all, see `best_fixed_order`) or random (another order for each
     respondent). A question that the respondent left empty counts as asked. `watch` is called with each step. Raises ValueError for
     another order.
+
+    Where the survey has an endgame, the adaptive order knows that the survey ends after each of `steps`: the two questions before it are
+    chosen for that.
     """
     full, label = reference_personas(tables, rules, people)
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
-    metrics = []
+    has_endgame = order == "adaptive" and rules.stop.endgame == "accuracy" and rules.actions is None
+    metrics: list[StepMetrics] = []
+
+    def score(step: int, done: Bools) -> None:
+        belief = believe(tables, restrict_to(people.answers, done))
+        metrics.append(_score_step(step, belief, full, label, soft=people.label is None))
+
     for step in range(max(steps, default=0) + 1):
-        evidence = restrict_to(people.answers, done)
-        if step in steps:
-            metrics.append(_score_step(step, believe(tables, evidence), full, label, soft=people.label is None))
         progress = _progress_after(rules, done, people.opens)
-        chosen = choose(evidence, progress)
-        asked = chosen >= 0
-        done = done.copy()
-        done[np.flatnonzero(asked), chosen[asked]] = True
+        if step in steps and (not has_endgame or step == 0):
+            score(step, done)
+        for left in (1, 2) if has_endgame else ():
+            if step + left in steps and (left == 2 or step == 0):
+                score(step + left, _ask_last(tables, rules, people, progress, left))
+        done = _with_chosen(done, choose(restrict_to(people.answers, done), progress))
         watch(step)
-    return metrics
+    return sorted(metrics, key=lambda found: found.questions)
+
+
+def _with_chosen(done: Bools, chosen: Ints) -> Bools:
+    done, asked = done.copy(), chosen >= 0
+    done[np.flatnonzero(asked), chosen[asked]] = True
+    return done
+
+
+def _ask_last(tables: ResponseTables, rules: SurveyRules, people: Respondents, progress: Progress, left: int) -> Bools:
+    """Return the (N, Q) questions asked after the `left` last ones, chosen by the endgame."""
+    limit = progress.taken + left
+    rules = replace(rules, stop=StopRule(at_least=0, at_most=int(limit.max()), endgame="accuracy"))
+    done = progress.done
+    for _ in range(left):
+        progress = replace(_progress_after(rules, done, people.opens), limit=limit)
+        done = _with_chosen(done, next_questions(tables, rules, restrict_to(people.answers, done), progress).chosen)
+    return done
 
 
 def reference_personas(tables: ResponseTables, rules: SurveyRules, people: Respondents) -> tuple[Floats, Ints]:

@@ -75,7 +75,7 @@ PARTIAL = (3, 5, 8)
 """The belief is scored after so many questions drawn at random."""
 LIVE = (3, 5, 8, 13, 21)
 """The belief is scored after so many questions of the adaptive order."""
-MOST_SCORED = 60
+MOST_SCORED, MOST_SCORED_WITHOUT_LABELS = 60, 1_000
 """Respondents of each fold that are scored: more would change the result little."""
 NO_REPEATS = 0.5
 """The repeat weight of a bank whose questions do not repeat one another: the default for topics written by hand."""
@@ -144,12 +144,14 @@ def choose_weights(
 
 
 def _respondents_to_score(training: TrainingSet, fold: Fold, engine: ResponseTables, rng: np.random.Generator) -> ScoredRespondents:
-    """Return a random sample with their labels, or all held-out respondents with the posterior of their full answers."""
+    """Return a random sample with their labels, or a larger one with the posterior of their full answers."""
     if training.labelled:
         rows = rng.permutation(len(fold.held_out))[:MOST_SCORED]
         return ScoredRespondents(rows, fold.truth[rows] if engine.styles is None else engine.styles.marginal(fold.truth[rows]))
     rows = np.arange(len(fold.held_out))
-    full = evidence_of_answers(training.answers.take(fold.held_out), engine, fold.fitted.table)
+    if len(rows) > MOST_SCORED_WITHOUT_LABELS:
+        rows = rng.permutation(len(rows))[:MOST_SCORED_WITHOUT_LABELS]
+    full = evidence_of_answers(training.answers.take(fold.held_out[rows]), engine, fold.fitted.table)
     return ScoredRespondents(rows, believe(replace(engine, repeat_weight=1.0), full))
 
 

@@ -29,12 +29,17 @@ with 2 edges, .739 with 11, .725 with 30. Waterways (14 questions, 616 responden
 
 @dataclass(frozen=True, eq=False)
 class Dependences:
-    """A forest: the parent of each child, its (K, P, A) table, and the nats that each edge gains on held-out respondents."""
+    """A forest: the parent of each child, its (K, P, A) table, and the nats that each edge gains on held-out respondents.
+
+    Where labels are given, `label_gain` is the log score in nats that the best forest gains for a held-out respondent's label, summed over
+    the sets of answers that are scored; a forest that gains nothing is left out.
+    """
 
     parents: dict[int, int] = field(default_factory=dict)
     given: dict[int, Floats] = field(default_factory=dict)
     gains: dict[int, float] = field(default_factory=dict)
     strength: float = 0.0
+    label_gain: float | None = None
 
 
 def count_pairs(hot: Floats, membership: Floats) -> Floats:
@@ -54,13 +59,12 @@ def conditional_information(pairs: Floats, items: Ints) -> Floats:
     >>> conditional_information(same, np.array([0, 0, 1, 1])).round(3).tolist()
     [[0.0, 0.693], [0.693, 0.0]]
     """
-    blocks = _blocks(items)
-    first = (pairs @ blocks)[:, :, items]  # n(k, a), among those who answered the other item too
+    first = _over_questions(pairs, items)[:, :, items]  # n(k, a), among those who answered the other item too
     second = first.transpose(0, 2, 1)
-    both = (blocks.T @ pairs @ blocks)[:, items][:, :, items]
+    both = _over_pairs(pairs, items)[:, items][:, :, items]
     expected = np.where(pairs > 0, first * second / np.maximum(both, np.finfo(float).tiny), 1.0)
-    nats = blocks.T @ (xlogy(pairs, pairs) - xlogy(pairs, expected)).sum(axis=0) @ blocks
-    people = blocks.T @ pairs.sum(axis=0) @ blocks
+    nats = _over_pairs((xlogy(pairs, pairs) - xlogy(pairs, expected)).sum(axis=0), items)
+    people = _over_pairs(pairs.sum(axis=0), items)
     result: Floats = np.maximum(nats / np.maximum(people, np.finfo(float).tiny), 0.0)
     np.fill_diagonal(result, 0.0)
     return result
@@ -73,19 +77,37 @@ def dependent_tables(pairs: Floats, table: Floats, items: Ints, strength: float)
     observed to expected pairs over all personas. Few respondents are enough to estimate that ratio; many are needed for its difference
     between personas. The block of rows p and columns q is the table of q with parent p; `table` is (K, cells), the marginal tables.
     """
-    blocks = _blocks(items)
-    given: Floats = (pairs @ blocks)[:, :, items]
-    pooled = table[:, None, :] * _observed_to_expected(pairs, table, items)
-    pooled /= (pooled @ blocks)[:, :, items]
-    shrunk: Floats = (pairs + strength * pooled) / (given + strength)
-    return shrunk
+    return Pooled.of(pairs, table, items).shrunk(pairs, strength)
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What the tables of dependences are shrunk to: `table` is (K, cells, cells), `given` is (K, cells, cells), n(k, a)."""
+
+    table: Floats
+    given: Floats
+
+    @classmethod
+    def of(cls, pairs: Floats, table: Floats, items: Ints) -> "Pooled":
+        """Pool the dependence over all personas: see `dependent_tables`."""
+        pooled = table[:, None, :] * _observed_to_expected(pairs, table, items)
+        pooled /= _over_questions(pooled, items)[:, :, items]
+        return cls(pooled, _over_questions(pairs, items)[:, :, items])
+
+    def shrunk(self, pairs: Floats, strength: float) -> Floats:
+        """Return the (K, cells, cells) tables of these `pairs`."""
+        tables: Floats = strength * self.table
+        tables += pairs
+        tables /= self.given + strength
+        return tables
 
 
 def _observed_to_expected(pairs: Floats, table: Floats, items: Ints) -> Floats:
     """Return the (cells, cells) ratio of observed pairs to those expected under independence given the persona, each plus one."""
-    blocks = _blocks(items)
-    people = (blocks.T @ pairs @ blocks)[:, items][:, :, items]  # (K, cells, cells) who answered both questions
-    expected = (people * table[:, :, None] * table[:, None, :]).sum(axis=0)
+    people = _over_pairs(pairs, items)  # (K, Q, Q) who answered both questions
+    expected = np.zeros(pairs.shape[1:])
+    for of_persona, shares in zip(people, table, strict=True):
+        expected += of_persona[items][:, items] * shares[:, None] * shares
     ratio: Floats = (pairs.sum(axis=0) + 1) / (expected + 1)
     return ratio
 
@@ -118,17 +140,22 @@ class HeldOut:
         return kept
 
 
-def held_out_gain(table: Floats, pairs: Floats, held_out: Floats, items: Ints, strength: float) -> HeldOut:
-    """Return how much better P(child | persona, parent) predicts held-out answers than P(child | persona): see `HeldOut`.
+def held_out_gains(table: Floats, pairs: Floats, held_out: Floats, items: Ints, strengths: Sequence[float]) -> list[HeldOut]:
+    """Return, for each strength, how much better P(child | persona, parent) predicts held-out answers than P(child | persona).
 
     `table` is (K, cells), the marginal tables; `pairs` are the training counts and `held_out` the counts of the held-out respondents,
     both (K, cells, cells).
     """
-    ratio = np.log(dependent_tables(pairs, table, items, strength)) - np.log(table)[:, None, :]
-    blocks = _blocks(items)
-    gain = blocks.T @ (held_out * ratio).sum(axis=0) @ blocks
-    square = blocks.T @ (held_out * ratio**2).sum(axis=0) @ blocks
-    return HeldOut(gain, square)
+    pooled, log_table, found = Pooled.of(pairs, table, items), np.log(table)[:, None, :], []
+    for strength in strengths:
+        ratio = pooled.shrunk(pairs, strength)
+        np.log(ratio, out=ratio)
+        ratio -= log_table
+        nats = held_out * ratio
+        gain = _over_pairs(nats.sum(axis=0), items)
+        nats *= ratio
+        found.append(HeldOut(gain, _over_pairs(nats.sum(axis=0), items)))
+    return found
 
 
 def spanning_forest(information: Floats, allowed: Bools) -> dict[int, int]:
@@ -150,10 +177,15 @@ def spanning_forest(information: Floats, allowed: Bools) -> dict[int, int]:
     return dict(sorted(parents.items()))
 
 
-def _blocks(items: Ints) -> Floats:
-    """Return (cells, Q): 1 where the cell belongs to the item."""
-    belongs: Floats = (items[:, None] == np.arange(items[-1] + 1)).astype(float)
-    return belongs
+def _over_questions(cells: Floats, items: Ints) -> Floats:
+    """Return the (…, Q) sums of (…, cells) over the cells of each question, which are adjacent."""
+    sums: Floats = np.add.reduceat(cells, np.flatnonzero(np.diff(items, prepend=-1)), axis=-1)
+    return sums
+
+
+def _over_pairs(cells: Floats, items: Ints) -> Floats:
+    """Return the (…, Q, Q) sums of (…, cells, cells)."""
+    return _over_questions(_over_questions(cells, items).swapaxes(-1, -2), items).swapaxes(-1, -2)
 
 
 TREE_STRENGTHS = (20.0, 40.0, 80.0)
@@ -202,8 +234,9 @@ def fit_forest(training: TrainingSet, fitted: Personas, folds: Sequence[Fold], q
     gains: dict[float, list[HeldOut]] = {strength: [] for strength in TREE_STRENGTHS}
     for fold in folds:
         counts, held_out = linkable.pairs(fold.train, fold.fitted.membership), linkable.pairs(fold.held_out, fold.truth)
-        for strength in TREE_STRENGTHS:
-            gains[strength].append(held_out_gain(linkable.table(fold.fitted), counts, held_out, linkable.items, strength))
+        by_strength = held_out_gains(linkable.table(fold.fitted), counts, held_out, linkable.items, TREE_STRENGTHS)
+        for strength, gained in zip(TREE_STRENGTHS, by_strength, strict=True):
+            gains[strength].append(gained)
 
     def grow(held_out: HeldOut, chance: float) -> dict[int, int]:
         return spanning_forest(information, held_out.significant(chance))

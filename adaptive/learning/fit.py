@@ -187,7 +187,9 @@ def _fit_dependences(
 ) -> tuple[Dependences, EvidenceWeights]:
     """Return the forest and the weights. Questions that repeat each other are down-weighted, or linked where that predicts clearly better.
 
-    With few respondents, P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence.
+    With few respondents, P(answer | persona, other answer) cannot be estimated, and a linked repeat would count as new evidence. Where
+    labels are given, the forest is kept only if it predicts held-out labels better than no forest: answers that depend on each other need
+    not say more about the persona.
     """
     seed = rng.integers(2**32)
 
@@ -197,6 +199,12 @@ def _fit_dependences(
         return found, choose_weights(training, folds, found, topics, np.random.default_rng(seed), scored_on)
 
     linked = tried(np.ones_like(topics, dtype=bool))
+    if training.labelled and linked[0].parents:
+        plain = tried(np.zeros_like(topics, dtype=bool))
+        forest_gain = float((linked[1].scores - plain[1].scores).mean())
+        linked = (
+            (replace(linked[0], label_gain=forest_gain), linked[1]) if forest_gain > 0 else (Dependences(label_gain=forest_gain), plain[1])
+        )
     if (topics < 0).all():
         return linked
     weighed = tried(topics < 0)

@@ -21,6 +21,8 @@ SHORT_RUN = 25
 """EM steps after which only the best starts continue."""
 STARTS_PER_FULL_RUN = 4
 """One in so many starts continues to convergence."""
+MOST_IN_STARTS = 5_000
+"""Of more respondents a random sample finds the best start, which then continues with all of them."""
 BATCHES = 4
 """Batches of starts that may run in parallel; fixed, so that the result does not depend on the number of processes."""
 
@@ -62,7 +64,7 @@ def fit_latent_classes(
     Each cell is shrunk to the pooled table: ``(n[k, a] + pseudo_counts * pooled[a]) / (n[k] + pseudo_counts)``. With
     `pseudo_counts` 0 it is the maximum likelihood fit. Missing answers do not enter the likelihood (full information maximum
     likelihood); no respondent is dropped. All starts run a few steps, the best of them to convergence (Biernacki, Celeux and Govaert,
-    2003).
+    2003); of more than `MOST_IN_STARTS` respondents a sample finds the best.
 
     Parameters
     ----------
@@ -84,8 +86,11 @@ def fit_latent_classes(
     problem = _ShrunkenLikelihood(hot, items, asked / per_item[items], pseudo_counts)
     generators = rng.spawn(starts)
     batches = [batch for batch in (generators[first::BATCHES] for first in range(BATCHES)) if batch]
-    runs = list(parallel_map(partial(_best_start, problem, classes, iterations, tolerance), batches))
+    sampled = replace(problem, hot=hot[rng.permutation(len(hot))[:MOST_IN_STARTS]]) if len(hot) > MOST_IN_STARTS else problem
+    runs = list(parallel_map(partial(_best_start, sampled, classes, iterations, tolerance), batches))
     best = max(runs, key=lambda run: run.objective)
+    if sampled is not problem:
+        best = _run_em(problem, problem.expected(best.prior, best.table)[0], iterations, tolerance)
     order = np.argsort(-best.prior, kind="stable")
     tables = tuple(split_items(best.table[order], levels))
     return LatentClasses(best.prior[order], tables, best.membership[:, order], best.log_likelihood, best.iterations)

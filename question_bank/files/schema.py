@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from adaptive.stopping import Endgame
 from question_bank.addresses import ADDRESS, PORT
 from question_bank.definitions import AttributeKind, Objective, ProfilingConsent, QuestionType
 from question_bank.files.fields import (
@@ -130,6 +131,7 @@ class StopSchema(StrictSchema):
     at_least = Number(least=0, whole=True, hint="write a whole number of questions such as 1")
     gain_below = Number(least=0, hint="write bits, such as 0.02")
     seconds = Number(above=0, hint="write seconds, such as 90")
+    endgame = Choice(Endgame)
 
 
 class DropOutSchema(StrictSchema):

@@ -17,7 +17,7 @@ def survey_rules(draft: Draft) -> Iterator[Finding]:
     for path, survey in draft.items("surveys"):
         yield from _questions(draft, path, survey)
         yield from _first(draft, path, survey)
-        yield from _stop(path, survey)
+        yield from _stop(draft, path, survey)
         yield from _actions(draft, path, survey)
         for name, result in survey.get("result", {}).items():
             yield from unknown_name(draft, (*path, "result", name), name, "personas", also=("default",))
@@ -71,11 +71,17 @@ def _repeated(path: Path, names: Sequence[str]) -> Iterator[Finding]:
         seen.add(name)
 
 
-def _stop(path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:
+def _stop(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:
     stop = survey.get("stop", {})
     least, most = stop.get("at_least", 1), stop.get("at_most")
     if most is not None and least > most:
         yield Finding((*path, "stop", "at_least"), f"at_least {least} is more than at_most {most}", "make at_least the smaller")
+    if stop.get("endgame") == "accuracy":
+        at = (*path, "stop", "endgame")
+        if most is None and draft.is_readable(*path, "stop", "at_most"):
+            yield Finding(at, "accuracy plans the last two questions before at_most, which is missing", "add at_most, such as 6")
+        if survey.get("objective") == "value":
+            yield Finding(at, "a survey with objective value chooses by its actions to the end", "remove endgame, or the objective")
 
 
 def _actions(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:

@@ -84,6 +84,9 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
     summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, len(fit.membership))
     if options.styles:
         compared.append(_styles_summary(fit))
+    if (gain := fit.dependences.label_gain) is not None:
+        kept = "kept: they predict" if gain > 0 else "left out: without them the tables predict"
+        compared.append(f"dependences: {kept} held-out labels better, by {abs(gain):.3f} nats")
     return "\n".join([*compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
 
 

@@ -271,8 +271,59 @@ def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
     return found
 
 
-def choice(bank: Bank, survey: Survey, given: Given) -> str | None:
-    """The next question of a survey without stop rules: `first`, then untouched topics, then repeats, by gain per effort."""
+def utility(bank: Bank, mass: Mapping[str, float]) -> float:
+    """max p - .2 H(p) over the personas, times the total mass of the classes."""
+    total = sum(mass.values())
+    personas = [sum(p for key, p in mass.items() if classes(bank)[key][0] == persona.id) / total for persona in bank.personas]
+    return total * (max(personas) - 0.2 * entropy(personas))
+
+
+def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: Given) -> dict[Any, dict[str, float]]:
+    """The mass of each class after each outcome of a question."""
+    tables = {key: chances_given(bank, question, key, given) for key in mass}
+    return {outcome: {key: p * tables[key][outcome] for key, p in mass.items()} for outcome in next(iter(tables.values()))}
+
+
+def added(bank: Bank, question: Question, mass: Mapping[str, float], given: Given) -> float:
+    return sum(utility(bank, after) for after in branches(bank, question, mass, given).values()) - utility(bank, mass)
+
+
+def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
+    return added(bank, question, class_belief(bank, given), given) / (question.seconds + 2) ** survey.effort
+
+
+def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float:
+    """The utility that the best pair beginning with `first` adds, per expected second; trees stay as the answers so far left them."""
+    mass = class_belief(bank, given)
+    reached, seconds = -utility(bank, mass), first.seconds + 2
+    for outcome, after in branches(bank, first, mass, given).items():
+        best, second = 0.0, None
+        for question in seconds_of_a_pair(bank, survey, first, outcome, given):
+            score = added(bank, question, after, given) / (question.seconds + 2) ** survey.effort
+            if score > max(best, 1e-9):
+                best, second = score, question
+        reached += utility(bank, after)
+        if second is not None:
+            reached += best * (second.seconds + 2) ** survey.effort
+            seconds += sum(after.values()) * (second.seconds + 2)
+    return max(reached, 0.0) / seconds**survey.effort
+
+
+def seconds_of_a_pair(bank: Bank, survey: Survey, first: Question, outcome: Any, given: Given) -> list[Question]:
+    """What may follow an outcome of `first`: other questions of other topics, open now or opened by this outcome alone."""
+    found = open_questions(bank, survey, given)
+    for question in bank.questions:
+        if list(question.ask_if) == [first.id] and outcome is not None and question.id in survey.questions and question.id not in given:
+            named = [o for o, ticked in zip(first.outcomes, outcome, strict=True) if ticked] if first.type == "multiple" else [str(outcome)]
+            if set(named) & set(question.ask_if[first.id]):
+                found.append(question)
+    return [q for q in found if q.id != first.id and (q.topic is None or q.topic != first.topic)]
+
+
+def choice(bank: Bank, survey: Survey, given: Given, left: int = 1000) -> str | None:
+    """The next question of a survey without stop rules: `first`, then untouched topics, then repeats, by gain per effort, and by what
+    they add to the utility where only one or two questions are `left`.
+    """
     asking = open_questions(bank, survey, given)
     for question_id in survey.first:
         if question_id in [question.id for question in asking]:
@@ -284,6 +335,8 @@ def choice(bank: Bank, survey: Survey, given: Given) -> str | None:
     best, best_score = None, 0.0
     for question in pool:
         score = gains[question.id] / (question.seconds + 2) ** survey.effort
+        if left <= 2:
+            score = last_one(bank, survey, question, given) if left == 1 else last_two(bank, survey, question, given)
         if best is None or score > best_score * (1 + 1e-9):
             best, best_score = question.id, score
     return best

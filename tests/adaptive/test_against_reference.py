@@ -1,5 +1,6 @@
 """The engine against the same formulas written as plain loops."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -43,3 +44,27 @@ def test_belief_gain_and_choice_equal_the_term_by_term_reference(seed):
         step = next_questions(compiled.tables, compiled.rules["s"], evidence, progress_of(compiled, given))
         chosen = bank.questions[step.chosen[0]].id if step.chosen[0] >= 0 else None
         assert chosen == reference.choice(bank, bank.survey("s"), given)
+
+
+@pytest.mark.parametrize("seed", range(BANKS))
+def test_the_last_two_questions_equal_the_term_by_term_reference(seed):
+    """Trees, topics, styles, conditions and effort included; the engine plans for several respondents at once."""
+    dice = Random(seed)
+    bank = a_random_bank(dice, styled=seed % 3 == 0)
+    (survey,) = bank.surveys
+    survey = replace(survey, stop=replace(survey.stop, at_most=1000, endgame="accuracy"))
+    bank = replace(bank, surveys=(survey,))
+    compiled = compile_bank(bank)
+    given = some_answers(dice, bank)
+    evidence = compiled.evidence([ObservedAnswer(question, value) for question, value in given.items()])
+    evidence = replace(
+        evidence, **{name: np.repeat(getattr(evidence, name), 3, axis=0) for name in ("answered", "silent", "codes", "signals")}
+    )
+    progress = progress_of(compiled, given)
+    progress = Progress(*(np.repeat(getattr(progress, name), 3, axis=0) for name in ("done", "opens", "taken", "spent", "limit")))
+    progress = replace(progress, limit=progress.taken + np.array([1, 2, 3]))
+
+    chosen = next_questions(compiled.tables, compiled.rules["s"], evidence, progress).chosen
+
+    wanted = [reference.choice(bank, survey, given, left) for left in (1, 2, 3)]
+    assert [bank.questions[q].id if q >= 0 else None for q in chosen] == wanted

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from adaptive.learning import latent_classes
 from adaptive.learning.latent_classes import fit_latent_classes
 from adaptive.learning.responses import MISSING
 from tests.adaptive.published_tables import CARCINOMA, CHEATING, ROLE_CONFLICT, SURVEY_ATTITUDES
@@ -148,3 +149,15 @@ def test_codes_that_cannot_be_fitted_are_refused(codes, levels, words):
     """Codes outside their levels, and items without an answer, raise ValueError."""
     with pytest.raises(ValueError, match=words):
         fit_latent_classes(np.array(codes), levels, 2, np.random.default_rng(0))
+
+
+def test_a_sample_finds_the_start_of_a_large_fit(monkeypatch):
+    """Of more respondents than `MOST_IN_STARTS` a sample finds the best start; all of them reach the same likelihood from there."""
+    codes = np.tile(SURVEY_ATTITUDES.codes, (3, 1))
+    whole = fit_latent_classes(codes, SURVEY_ATTITUDES.levels, 3, np.random.default_rng(1))
+    monkeypatch.setattr(latent_classes, "MOST_IN_STARTS", 1000)
+
+    sampled = fit_latent_classes(codes, SURVEY_ATTITUDES.levels, 3, np.random.default_rng(1))
+
+    assert sampled.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-5)
+    assert sampled.membership.shape == whole.membership.shape

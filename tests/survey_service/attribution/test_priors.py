@@ -47,7 +47,7 @@ def test_one_session_in_ten_begins_with_the_banks_prior(base):
     held_out = [prior for prior in priors if prior["kind"] == HELD_OUT]
 
     assert len(priors) == 100
-    assert 2 <= len(held_out) <= 22
+    assert 1 <= len(held_out) <= 28  # three runs in 100,000 are outside
     assert {prior["instead_of"] for prior in held_out} == {"attributed"}
 
 

@@ -1,5 +1,6 @@
 """The intake accepts many messages in one statement; the worker evaluates them in slices, and loses none of them."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -160,7 +161,7 @@ def test_an_erased_contact_leaves_no_waiting_message(shop):
 
     assert shop.call("DELETE", "/api/v1/contacts/zoe").status_code == 204
 
-    assert "zoe" not in everything(shop)
+    assert re.search(r"\bzoe\b", everything(shop)) is None  # as a word: random ids may contain it
     assert shop.waiting() == MANY
     shop.evaluate()
     assert stored(shop) == MANY

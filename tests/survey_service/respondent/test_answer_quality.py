@@ -84,7 +84,7 @@ def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
     """On the page and in the API the answer is stored, the belief stays the prior, and the next question is asked."""
     form = form_of(service.client.get("/s/cars"))
     service.clock.forward(seconds=9)
-    reply = service.client.post("/s/cars", data={**form, "act": "answer", "value": "yes", "website": "http://spam.example"})
+    reply = service.client.post("/s/cars", data={**form, "act": "answer", "value": "yes", "website": "http://spam-of-a-bot.example"})
     assert reply.status_code == 303
     assert "<legend>" in service.client.get(reply.headers["Location"]).text
     bot = service.start()
@@ -95,7 +95,7 @@ def test_a_filled_trap_gets_a_normal_response_and_counts_as_nothing(service):
         assert insight["log"][0] | {"trapped": True, "weight": 0.0, "value": "yes"} == insight["log"][0]
         assert insight["belief"]["probabilities"] == pytest.approx({"driver": 0.5, "family": 0.5})
         assert insight["explanation"][0]["log_likelihood_ratio_bits"] == 0
-        assert "spam" not in str(insight)
+        assert "spam-of-a-bot" not in str(insight)
     person = service.start()
     assert person.answer("owns", "yes", website="").status_code == 200
     assert person.insight()["log"][0]["weight"] == 1

@@ -160,7 +160,7 @@ def test_the_answer_of_the_receiver_is_kept_as_it_came(world):
     world.answers = [failure()]
     world.deliver_due()
 
-    assert world.attempts[0].excerpt == b"oops \x00"
+    assert world.attempts[0].excerpt == b"oops, inside \x00"
     assert world.deliveries[0].last_error == "status"
 
 

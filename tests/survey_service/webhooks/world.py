@@ -36,7 +36,7 @@ BANK = compile_bank(report_of(changed("questions.4.required", False)).bank)  # t
 
 
 def failure(status: int = 500, retry_after: timedelta | None = None) -> Retry:
-    return Retry("status", status, b"oops \x00", timedelta(0), retry_after)
+    return Retry("status", status, b"oops, inside \x00", timedelta(0), retry_after)
 
 
 @dataclass

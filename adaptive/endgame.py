@@ -1,0 +1,246 @@
+"""The last two questions of a survey of known length, chosen by the accuracy that they lead to.
+
+Information is the right aim while many questions follow; with one or two left, what counts is how sure the survey ends. The utility of a
+belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits. With one question left, the question with the highest expected utility is chosen;
+with two left the first of the best pair, ``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are
+predicted from the answers so far. What this gains is measured in `benchmarks/endgame.py`.
+
+Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from adaptive.arrays import Bools, Floats, Ints
+from adaptive.information import sum_outcomes
+from adaptive.posterior import Posterior
+from adaptive.tables import EFFORT_OFFSET, ResponseTables
+
+ENTROPY_WEIGHT = 0.2
+"""Weight of the entropy in the utility. Without it the accuracy is the same and the log score .008 lower."""
+
+DECISION_BONUS = 0.0
+"""What reaching the confidence at which the survey stops is worth."""
+
+FIRST_CANDIDATES = 16
+"""So many questions are considered as the first of a pair: alternately the best by information and by utility."""
+
+MOST_OUTCOMES = 64
+"""The answers to a question with more outcomes are not looked ahead of: its utility and that of the best other question are added."""
+
+NEGLIGIBLE = 1e-9
+"""A second question that adds less utility per second is not asked."""
+
+BLOCK_CELLS = 1_000_000
+"""Respondents are planned for in blocks, so that no array has many more numbers."""
+
+Opening = Mapping[int, tuple[int, Bools]]
+"""By conditional question: the only question that it depends on, and the (A,) outcome cells of that question that open it."""
+
+
+class Plan(NamedTuple):
+    """What the endgame needs to know of a survey and of B respondents in it.
+
+    Attributes
+    ----------
+    opening : mapping
+        The conditional questions that one answer can open.
+    effort : float
+        Exponent of the seconds.
+    candidates, askable, possible : (B, Q) bool
+        Questions that may be chosen now; that may be asked now; that are in the survey and not done.
+    left : (B,) int
+        Questions that each respondent may still be asked.
+    threshold : float or None
+        The confidence at which the survey stops.
+    """
+
+    opening: Opening
+    effort: float
+    candidates: Bools
+    askable: Bools
+    possible: Bools
+    left: Ints
+    threshold: float | None
+
+    def of(self, rows: Ints) -> "Plan":
+        """Return the plan of some of the respondents."""
+        return self._replace(**{name: getattr(self, name)[rows] for name in ("candidates", "askable", "possible", "left")})
+
+
+def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, scores: Floats) -> Floats:
+    """Return the (B, Q) scores of respondents with one or two questions left by utility per second, and those of the others as given.
+
+    `scores` is (B, Q), information gain per second.
+    """
+    last = np.flatnonzero((plan.left == 1) | (plan.left == 2))
+    if not len(last):
+        return scores
+    scores = scores.copy()
+    cost = (tables.seconds + EFFORT_OFFSET) ** plan.effort
+    cells, utility = _outcome_cells(tables, posterior), _Utility(tables, plan.threshold)
+    for rows in _blocks(last, tables):
+        beliefs, block = posterior.classes[rows], cells if len(cells) == 1 else cells[rows]
+        gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
+        by_utility, two = gain / cost, np.flatnonzero(plan.left[rows] == 2)
+        if len(two):
+            pairs = _Pairs(tables, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
+            by_utility[two] = pairs.scores(scores[rows[two]])
+        scores[rows] = by_utility
+    return scores
+
+
+def _blocks(rows: Ints, tables: ResponseTables) -> Iterator[Ints]:
+    most = min(MOST_OUTCOMES, tables.padded_columns.shape[1])
+    size = max(BLOCK_CELLS // (FIRST_CANDIDATES * most * tables.layout.cells), 1)
+    yield from (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _outcome_cells(tables: ResponseTables, posterior: Posterior) -> Floats:
+    """Return the (1, C, N) P(outcome | class), or (B, C, N) where the answers of a tree change what is to be expected of the others."""
+    cells = tables.cells_and_noise[None, :, : tables.layout.cells]
+    if tables.forest is None or posterior.upward is None:
+        return cells
+    predicted = tables.forest.predict(posterior.upward)  # (A, B, n, C)
+    cells = np.repeat(cells, predicted.shape[1], axis=0)
+    for place, q in enumerate(tables.forest.questions):
+        answers = len(tables.outcome_columns[q]) - (tables.questions[q].silence is not None)
+        answered = predicted[:answers, :, place] * (1 - tables.silence[q])
+        cells[:, :, tables.outcome_columns[q][:answers]] = np.maximum(answered, 1e-300).transpose(1, 2, 0)
+    return cells
+
+
+def _x_log_x(values: Floats) -> Floats:
+    product: Floats = np.log2(np.maximum(values, 1e-300))
+    product *= values
+    return product
+
+
+class _Utility(NamedTuple):
+    """The utility of a belief; `threshold` is the confidence at which the survey stops, or None."""
+
+    tables: ResponseTables
+    threshold: float | None
+
+    def of(self, weights: Floats) -> Floats:
+        """Return (…,) the utility of (…, C) beliefs; of beliefs times a probability, the utility times that probability."""
+        styles = self.tables.styles
+        personas = weights if styles is None else styles.marginal(weights)
+        total, top = personas.sum(axis=-1), personas.max(axis=-1)
+        utility: Floats = self._with_bonus(top, total) + ENTROPY_WEIGHT * (_x_log_x(personas).sum(axis=-1) - _x_log_x(total))
+        return utility
+
+    def expected(self, weights: Floats, cells: Floats) -> Floats:
+        """Return the (B, S, Q) expected utility after each question, for (B, S, C) beliefs times a probability, from (B, C, N) cells."""
+        by_question = sum_outcomes(self.tables.layout, self._by_cell(weights, cells).reshape(-1, cells.shape[-1]))
+        by_question = by_question.reshape(*weights.shape[:2], -1)
+        for q, sample in self.tables.samples.items():
+            by_question[:, :, q] = self._by_cell(weights, sample.cells[None]).sum(axis=-1)
+        return by_question
+
+    def _by_cell(self, weights: Floats, cells: Floats) -> Floats:
+        """Return the (B, S, N) utility after each outcome, times the probability of the outcome."""
+        styles = self.tables.styles
+        if styles is None:
+            known = _x_log_x(weights) @ cells + weights @ _x_log_x(cells)
+            top = weights[:, :, 0, None] * cells[:, None, 0]
+            for k in range(1, cells.shape[1]):
+                np.maximum(top, weights[:, :, k, None] * cells[:, None, k], out=top)
+        else:
+            known = top = np.zeros(())
+            for k in range(styles.personas):
+                own = styles.persona_of == k
+                joint = weights[:, :, own] @ cells[:, own]
+                known, top = known + _x_log_x(joint), np.maximum(top, joint)
+        total = weights @ cells
+        return self._with_bonus(top, total) + ENTROPY_WEIGHT * (known - _x_log_x(total))
+
+    def _with_bonus(self, top: Floats, total: Floats) -> Floats:
+        if self.threshold is None or not DECISION_BONUS:
+            return top
+        decided: Floats = top + DECISION_BONUS * total * (top >= self.threshold * total)
+        return decided
+
+
+class _Pairs:
+    """The pairs of B respondents with two questions left.
+
+    `cells` is (1, C, N) or (B, C, N); `gain` is (B, Q), the utility that each question alone would add.
+    """
+
+    def __init__(self, tables: ResponseTables, plan: Plan, beliefs: Floats, cells: Floats, gain: Floats) -> None:
+        self.tables, self.plan, self.beliefs, self.cells, self.gain = tables, plan, beliefs, cells, gain
+        self.utility = _Utility(tables, plan.threshold)
+        self.seconds = tables.seconds + EFFORT_OFFSET
+        self.cost = self.seconds**plan.effort
+
+    def scores(self, by_information: Floats) -> Floats:
+        """Return the (B, Q) utility that the best pair beginning with each question adds per second; 0 where it is no candidate."""
+        first = self._first_questions(by_information)
+        few = (self.tables.padded_columns >= 0).sum(axis=1) <= MOST_OUTCOMES
+        few[list(self.tables.samples)] = False
+        gain, seconds = self._added(first)
+        if few[first].any():
+            looked_ahead = self._looked_ahead(np.where(few[first], first, few.argmax()))
+            gain, seconds = (np.where(few[first], mine, added) for mine, added in zip(looked_ahead, (gain, seconds), strict=True))
+        scores = np.zeros_like(self.gain)
+        np.put_along_axis(scores, first, np.maximum(gain, 0.0) / seconds**self.plan.effort, axis=1)
+        return scores
+
+    def _first_questions(self, by_information: Floats) -> Ints:
+        """Return the (B, F) candidates, alternately by information and by utility."""
+        information, utility = (_rank(np.where(self.plan.candidates, scores, -1.0)) for scores in (by_information, self.gain / self.cost))
+        return np.argsort(np.minimum(2 * information, 2 * utility + 1), axis=1, kind="stable")[:, :FIRST_CANDIDATES]
+
+    def _may_follow(self, first: Ints, questions: Bools) -> Bools:
+        """Return (B, F, Q) whether each of the (B, Q) or (B, F, Q) `questions` is another one, of another topic than the first."""
+        follows = np.array(np.broadcast_to(questions, (*first.shape, questions.shape[-1])))
+        np.put_along_axis(follows, first[:, :, None], False, axis=2)
+        topics = self.tables.topics
+        allowed: Bools = follows & ((topics[first][:, :, None] != topics) | (topics < 0))
+        return allowed
+
+    def _added(self, first: Ints) -> tuple[Floats, Floats]:
+        """Return (B, F) gain and seconds of each question and the best other one, as if neither changed what the other adds."""
+        per_second = np.where(self._may_follow(first, self.plan.askable[:, None]), (self.gain / self.cost)[:, None], -1.0)
+        second, some = per_second.argmax(axis=2), per_second.max(axis=2) > NEGLIGIBLE
+        own = np.take_along_axis(self.gain, first, axis=1)
+        return own + some * np.take_along_axis(self.gain, second, axis=1), self.seconds[first] + some * self.seconds[second]
+
+    def _looked_ahead(self, first: Ints) -> tuple[Floats, Floats]:
+        """Return (B, F) gain and expected seconds of each question with the question that is best after each of its outcomes."""
+        people, many = first.shape
+        columns = self.tables.padded_columns[first]  # (B, F, A)
+        columns = columns[:, :, : (columns >= 0).sum(axis=2).max()]
+        places = columns.reshape(people, -1)
+        cells = np.broadcast_to(self.cells, (people, *self.cells.shape[1:]))
+        outcome = np.take_along_axis(cells, np.maximum(places, 0)[:, None], axis=2) * (places >= 0)[:, None]
+        weights = np.ascontiguousarray((self.beliefs[:, :, None] * outcome).transpose(0, 2, 1))  # (B, F * A, C)
+        now = self.utility.of(weights)
+        gain = np.maximum(self.utility.expected(weights, self.cells) - now[:, :, None], 0.0)
+        per_second = np.where(self._allowed(first, columns.shape[2]), gain / self.cost, -1.0)
+        second = per_second.argmax(axis=2)
+        some = np.take_along_axis(per_second, second[:, :, None], axis=2)[:, :, 0] > NEGLIGIBLE
+        reached = now + some * np.take_along_axis(gain, second[:, :, None], axis=2)[:, :, 0]
+        chance = weights.sum(axis=2)
+        total = reached.reshape(people, many, -1).sum(axis=2) - self.utility.of(self.beliefs)[:, None]
+        return total, self.seconds[first] + (chance * some * self.seconds[second]).reshape(people, many, -1).sum(axis=2)
+
+    def _allowed(self, first: Ints, widest: int) -> Bools:
+        """Return (B, F * A, Q) the questions that may follow each outcome of the first: open now, or opened by that outcome."""
+        allowed = np.repeat(self._may_follow(first, self.plan.askable[:, None])[:, :, None], widest, axis=2)
+        for question, (source, outcomes) in self.plan.opening.items():
+            topic = self.tables.topics[question]
+            if topic < 0 or topic != self.tables.topics[source]:
+                for b, place in np.argwhere((first == source) & self.plan.possible[:, question, None]):
+                    allowed[b, place, : len(outcomes), question] = outcomes
+        return allowed.reshape(len(first), -1, allowed.shape[-1])
+
+
+def _rank(scores: Floats) -> Ints:
+    """Return the (B, Q) place of each score in its row, 0 for the highest; ties by place."""
+    ranks: Ints = np.empty(scores.shape, dtype=np.int64)
+    np.put_along_axis(ranks, np.argsort(-scores, axis=1, kind="stable"), np.arange(scores.shape[1])[None], axis=1)
+    return ranks

@@ -40,7 +40,9 @@ bench:  ## the figures of the README
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/attribution.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/attribution_scale.py
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/kpi.py
+	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/readiness.py
 	OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/company.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/next.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_size.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
 	.venv/bin/python benchmarks/http.py

@@ -36,9 +36,10 @@ from question_bank.definitions import Bank
 from question_bank.files.load import read_bank
 from survey_service.figures.cells import Cells, Person, Place
 from survey_service.figures.journeys import Happened, without_refunds
-from survey_service.figures.kpi import KpiQuery, kpi_report, snapshot_of
+from survey_service.figures.kpi import kpi_report
 from survey_service.figures.measures import add_member
 from survey_service.figures.people import Member, circles_of
+from survey_service.figures.sums import KpiQuery, snapshot_of
 from survey_service.store.tables.figures import FigureSnapshot
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -25,9 +25,10 @@ from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
 from survey_service.belief.priors import pack
 from survey_service.crypto import Keyring
-from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
+from survey_service.figures.kpi import kpi_report
 from survey_service.figures.people import EVERYTHING, read_members
 from survey_service.figures.snapshot import compute
+from survey_service.figures.sums import KpiQuery, read_snapshot
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, AttributionRun
@@ -58,7 +59,7 @@ def _measure(kind: str, url: str, contacts: int) -> None:
     store, banks, now = Store(url), Banks(), datetime.now(UTC)
     with store.writing() as session:
         publish(session, read_bank(SHIPPED.read_bytes()), now)
-    _fill(store, contacts, now)
+    fill(store, contacts, now)
     size = f"{contacts:,} contacts, {contacts * EVENTS:,} events"
     began, cpu = time.perf_counter(), time.process_time()
     compute(store, banks, BANK, lambda: now)
@@ -77,7 +78,7 @@ def _measure(kind: str, url: str, contacts: int) -> None:
     store.close()
 
 
-def _fill(store: Store, contacts: int, now: datetime) -> None:
+def fill(store: Store, contacts: int, now: datetime) -> None:
     draw = random.Random(5)
     questions = read_bank(SHIPPED.read_bytes()).questions
     singles = [question for question in questions if question.type == "single" and not question.parent and not question.ask_if][:4]
@@ -161,7 +162,9 @@ def _difference(store: Store, banks: Banks) -> float:
         snapshot, (compiled, _) = read_snapshot(session, banks, BANK, "purchase"), banks.latest(session, BANK)
         events = session.exec(select(ContactEvent.contact_id, ContactEvent.name, ContactEvent.path, ContactEvent.at)).all()
     total = snapshot.wholes["journey/purchase", "rate/0/2"]
-    people = [(member.id, member.seen_without(EVERYTHING)) for members in read_members(store, compiled) for member in members]
+    people = [
+        (member.id, member.seen_without(EVERYTHING)) for members in read_members(store, compiled, datetime.now(UTC)) for member in members
+    ]
     beliefs: dict[str, Any] = {"contact_id": [key for key, _ in people], "p": [person.attributed.tolist() for _, person in people]}
     beliefs["r"] = [None if person.answered is None else person.answered.tolist() for _, person in people]
     names = ("contact_id", "name", "path", "at")

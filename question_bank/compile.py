@@ -1,5 +1,6 @@
 """Compile a bank to the arrays of `adaptive`, and its answers to evidence."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ from adaptive.selection import SurveyRules
 from adaptive.tables import ResponseTables
 from question_bank.answer_values import Value
 from question_bank.definitions import Bank, LogNormal, Normal, Question, Row, Survey
+from question_bank.keywords import finder
 from question_bank.probabilities import FLOOR, shares_of
 
 
@@ -76,6 +78,11 @@ class CompiledBank:
             signal.id: np.log(np.clip([signal.likelihood[key] for key in self.bank.keys_in(signal.likelihood)], FLOOR, 1 - FLOOR))
             for signal in self.bank.signals
         }
+
+    @cached_property
+    def keywords(self) -> Mapping[str, re.Pattern[str]]:
+        """The pattern of each signal that looks for words."""
+        return {signal.id: finder(signal.words) for signal in self.bank.signals if signal.words}
 
     @cached_property
     def _fixed_rows(self) -> Mapping[str, Mapping[str | None, Floats]]:

@@ -141,11 +141,18 @@ class Question:
 
 @dataclass(frozen=True)
 class Signal:
+    """Evidence from behaviour: events that `match` describes, or `words` in answers to text questions and in searches.
+
+    With `question`, words count in the answers to this question only.
+    """
+
     id: str
     match: Mapping[str, str]
     likelihood: Mapping[str, float]
     half_life_days: float | None = None
     at_most: int | None = None
+    words: tuple[str, ...] = ()
+    question: str | None = None
 
 
 @dataclass(frozen=True)

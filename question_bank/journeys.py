@@ -23,7 +23,7 @@ SHIPPED_STAGES: Mapping[str, Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of a journey: an event that `match` describes as that of a signal, or an answer.
+    """A step of a journey: an event that `match` describes as that of a signal, an answer, or an attribute that comes to a value.
 
     With `unless`, the stage is reached `after_hours` after the event, if no event that `unless` describes has followed by then.
     """
@@ -33,6 +33,7 @@ class Stage:
     match: Mapping[str, str] = field(default_factory=dict)
     answer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unless: Mapping[str, str] = field(default_factory=dict)
+    attribute: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     after_hours: float = AFTER_HOURS
 
 
@@ -76,3 +77,16 @@ class Play:
     content: Text | None = None
     agent: Text | None = None
     bot: Text | None = None
+
+
+def plain_value(value: object) -> str:
+    """Return the value of an attribute as stages compare it: in lower case, whole numbers without a point, nothing for None.
+
+    >>> plain_value(" Won "), plain_value(3.0), plain_value(True), plain_value(None)
+    ('won', '3', 'true', '')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip().casefold()

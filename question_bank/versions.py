@@ -218,6 +218,7 @@ def _stage(stage: Stage) -> Plain:
         title=dict(stage.title),
         match=dict(stage.match),
         answer={name: list(options) for name, options in stage.answer.items()},
+        attribute={name: list(values) for name, values in stage.attribute.items()},
         unless=dict(stage.unless),
         after_hours=stage.after_hours if stage.unless else None,
     )
@@ -243,7 +244,7 @@ def _play(play: Play) -> Plain:
 def _signal(signal: Signal) -> Plain:
     return _without_empty(
         id=signal.id,
-        match=dict(signal.match),
+        match=_without_empty(words=list(signal.words), question=signal.question) if signal.words else dict(signal.match),
         likelihood=dict(signal.likelihood),
         half_life_days=signal.half_life_days,
         at_most=signal.at_most,

@@ -94,3 +94,17 @@ def test_links_warns_about_too_many_columns(run, database_url):
     store.close()
     assert "32 columns: mailchimp keeps 30 fields" in run("all", "--for", "mailchimp").stderr
     assert run("all", "--for", "mailchimp", "--question", "owns").stderr.splitlines()[1:] == ["1 link"]
+
+
+def test_links_holds_contacts_out_by_lot(run):
+    """The file says who was held out; the same command holds the same contacts out; what belongs together is asked for together."""
+    contacts = "external_id\n" + "\n".join(f"c{number}" for number in range(40))
+    options = ("all", "--campaign", "spring", "--hold-out", "0.5", "--cost", "0.1", "--currency", "EUR")
+    first, again = (table(run(*options, contacts=contacts).stdout) for _ in range(2))
+    held_out = [row["external_id"] for row in first if row["refused"] == "held_out"]
+    assert 5 < len(held_out) < 35
+    assert held_out == [row["external_id"] for row in again if row["refused"] == "held_out"]
+    assert all(bool(row["url"]) != (row["refused"] == "held_out") for row in first)
+    assert run("all", "--campaign", "spring").exit_code == 2
+    changed = run("all", "--campaign", "spring", "--hold-out", "0.2")
+    assert (changed.exit_code, "another survey, share or cost" in changed.output) == (1, True)

@@ -57,7 +57,10 @@ def _journey(fields: Fields, draft: Draft) -> Journey:
 
 
 def _stage(fields: Fields, draft: Draft) -> Stage:
-    given = {**SHIPPED_STAGES.get(fields.get("stage", ""), {}), **_written_fields(fields, "match", "answer", "unless", "after_hours")}
+    given = {
+        **SHIPPED_STAGES.get(fields.get("stage", ""), {}),
+        **_written_fields(fields, "match", "answer", "attribute", "unless", "after_hours"),
+    }
     return Stage(fields["id"], _text(fields.get("title", fields["id"]), draft), **given)
 
 
@@ -130,7 +133,11 @@ def _no_answer(given: Fields | float, personas: Sequence[str]) -> dict[str, floa
 
 def _signal(fields: Fields) -> Signal:
     likelihood = {persona: float(value) for persona, value in fields["likelihood"].items()}
-    return Signal(likelihood=likelihood, **_written_fields(fields, "id", "match", "half_life_days", "at_most"))
+    more = _written_fields(fields, "id", "half_life_days", "at_most")
+    match = fields["match"]
+    if "words" in match:
+        return Signal(match={}, likelihood=likelihood, **more, **match)
+    return Signal(match=match, likelihood=likelihood, **more)
 
 
 def _survey(fields: Fields, title: Text, draft: Draft) -> Survey:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from marshmallow import ValidationError, fields
 
 from question_bank.files.problems import join_names, number_slip, shorten, suggest
+from question_bank.keywords import problems_of
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SLUG_TODO = "use at most 64 lowercase letters, digits, - and _, starting with a letter or a digit"
@@ -211,6 +212,31 @@ class NumbersByKey(ByKey):
 class LinesByKey(ByKey):
     def __init__(self, known: Sequence[str], **options: Any) -> None:
         super().__init__(known, Line(), **options)
+
+
+class MatchOrWords(LinesByKey):
+    """What a signal matches: an event, or words of texts."""
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not {"words", "question"} & set(value):
+            return super().read(value)
+        if "words" not in value:
+            raise self.refuse("has a question and no words", "write the words that its answers may have, such as words: [seats, secur*]")
+        if others := [key for key in value if key not in ("words", "question")]:
+            raise self.refuse(
+                f"has words and {join_names(others)}", "write two signals: words are looked for in answers and in searches, not in events"
+            )
+        errors: dict[str, Any] = {}
+        for place, wrong, todo in problems_of(value["words"]):
+            message = f"{wrong} → {todo}"
+            if place is None:
+                errors["words"] = [message]
+                break
+            errors.setdefault("words", {})[place] = [message]
+        if errors:
+            raise ValidationError(errors)
+        question = self.value.deserialize(value["question"]) if "question" in value else None
+        return {"words": tuple(value["words"]), **({} if question is None else {"question": question})}
 
 
 class MapOf(BankField):

@@ -97,9 +97,24 @@ def likelihood_rules(draft: Draft) -> Iterator[Finding]:
         yield from _no_answer(draft, path, question)
     yield from duplicate_ids(draft, "signals")
     for path, signal in draft.items("signals"):
+        yield from _words(draft, path, signal.get("match", {}))
         if "likelihood" in signal:
             yield from probabilities(draft, (*path, "likelihood"), signal["likelihood"])
     yield from _attribution(draft)
+
+
+def _words(draft: Draft, path: Path, match: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check that words are looked for in the answers to a text question."""
+    name = match.get("question")
+    if name is None:
+        return
+    kinds = {question.get("id"): question.get("type") for _, question in draft.items("questions")}
+    if kinds.get(name) != "text":
+        texts = [str(key) for key, kind in kinds.items() if kind == "text"]
+        wrong = f"{name} is not a text question of this bank"
+        yield Finding(
+            (*path, "match", "question"), wrong, f"use one of {join_names(texts)}" if texts else "remove it, or add a text question"
+        )
 
 
 def _attribution(draft: Draft) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from question_bank.files.fields import (
     Lines,
     LinesByKey,
     MapOf,
+    MatchOrWords,
     Number,
     NumbersByKey,
     Selection,
@@ -118,7 +119,7 @@ class QuestionSchema(StrictSchema):
 
 class SignalSchema(StrictSchema):
     id = Slug(required=True)
-    match = LinesByKey(SIGNAL_FIELDS, required=True)
+    match = MatchOrWords(SIGNAL_FIELDS, required=True)
     likelihood = Table(required=True)
     half_life_days = Number(above=0, hint="write days, such as 60")
     at_most = Number(least=1, most=10_000, whole=True, hint="write a whole number such as 3")
@@ -183,6 +184,7 @@ class StageSchema(StrictSchema):
     title = Words()
     match = LinesByKey(SIGNAL_FIELDS)
     answer = MapOf(Slugs)
+    attribute = MapOf(Slugs)
     stage = Choice(ShippedStage)
     unless = LinesByKey(SIGNAL_FIELDS)
     after_hours = Number(above=0, most=8760, hint="write hours, such as 24")

@@ -8,7 +8,7 @@ from question_bank.files.problems import Finding, Path, join_names, shorten, sug
 from question_bank.journeys import NPS_POINTS
 
 FEWEST_STAGES, MOST_STAGES = 2, 8
-WAYS = ("match", "answer", "stage")
+WAYS = ("match", "answer", "attribute", "stage")
 
 
 def survey_rules(draft: Draft) -> Iterator[Finding]:
@@ -126,12 +126,21 @@ def _stage(draft: Draft, path: Path, stage: Mapping[str, Any]) -> Iterator[Findi
     given = [name for name in WAYS if name in stage]
     if len(given) != 1 and draft.is_readable(*path):
         wrong = f"has {join_names(given)}" if given else "says nothing about how it is reached"
-        yield Finding(path, wrong, "give one of match: {event: Order Completed}, answer: {question: [option]}, or stage: abandoned_basket")
+        yield Finding(
+            path,
+            wrong,
+            "give one of match: {event: Order Completed}, answer: {question: [option]}, attribute: {deal: won}, or stage: abandoned_basket",
+        )
     for name in ("unless", "after_hours"):
         if name in stage and "match" not in stage:
             yield Finding((*path, name), "needs an event before it", "give the stage a match, or remove this")
     if "after_hours" in stage and "unless" not in stage and "match" in stage:
         yield Finding((*path, "after_hours"), "says when nothing has followed, and not what", "add unless: {event: …}, or remove this")
+    used = (draft.data.get("attribution") or {}).get("attributes", {})
+    for name in stage.get("attribute", {}):
+        if name in used:
+            wrong = f'"{name}" is also an attribute from which personas are attributed: it would predict itself'
+            yield Finding((*path, "attribute", name), wrong, "write it under never of the attribution, and remove it from its attributes")
     for question, options in stage.get("answer", {}).items():
         yield from _answer(draft, (*path, "answer", question), question, options)
 

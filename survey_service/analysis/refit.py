@@ -21,7 +21,7 @@ from question_bank.files.write import write_bank
 from survey_service.analysis.dropout import fit_survey_hazard, with_hazard
 from survey_service.analysis.progress import progress
 from survey_service.analysis.simulate import Options, figures, simulate_survey
-from survey_service.belief.evidence import interpret, is_current, label_of, label_row, signal_events
+from survey_service.belief.evidence import interpret, is_current, label_of, label_row, signal_events, with_words
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Contact
 from survey_service.store.tables.inbound import ContactEvent
@@ -87,16 +87,16 @@ def stored_answers(session: Session, bank: CompiledBank) -> Iterator[Answers]:
         last = contacts[-1]
         log = session.exec(select(Answer).where(*current, *mine).order_by(col(Answer.contact_id), col(Answer.id)))
         given = {
-            contact: [answer for _, answer in interpret(answers, bank) if answer.weight == 1]
+            contact: [pair for pair in interpret(answers, bank) if pair[1].weight == 1]
             for contact, answers in groupby(log, key=lambda answer: answer.contact_id)
         }
         yield _chunk(session, bank, {contact: answers for contact, answers in given.items() if len(answers) > 1}, now)
 
 
-def _chunk(session: Session, bank: CompiledBank, given: Mapping[str, list[ObservedAnswer]], now: datetime) -> Answers:
+def _chunk(session: Session, bank: CompiledBank, given: Mapping[str, list[tuple[Answer, ObservedAnswer]]], now: datetime) -> Answers:
     """Return the answers of some contacts with their behaviour: signals, whether there is any event, and the log-likelihood of labels."""
     contacts = list(given)
-    answers = answers_of(bank, list(given.values()))
+    answers = answers_of(bank, [[observed for _, observed in pairs] for pairs in given.values()])
     evidence = np.zeros((len(contacts), bank.tables.classes))
     place = {contact: n for n, contact in enumerate(contacts)}
     for contact in session.exec(select(Contact).where(col(Contact.id).in_(contacts))):
@@ -108,8 +108,9 @@ def _chunk(session: Session, bank: CompiledBank, given: Mapping[str, list[Observ
         return answers
     index = {signal.id: s for s, signal in enumerate(bank.bank.signals)}
     weights, active = np.zeros((len(contacts), len(index))), np.zeros(len(contacts), dtype=bool)
-    for contact_id, events in signal_events(session, contacts, bank, now).items():
-        for event in events:
+    seen = signal_events(session, contacts, bank, now)
+    for contact_id, pairs in given.items():
+        for event in with_words(bank, pairs, seen.get(contact_id, []), now):
             weights[place[contact_id], index[event.signal]] += event.weight
     for contact_id in session.exec(select(ContactEvent.contact_id).where(col(ContactEvent.contact_id).in_(contacts)).distinct()):
         active[place[contact_id]] = True

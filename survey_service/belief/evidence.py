@@ -18,6 +18,7 @@ from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, from_store
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Bank, Question, Signal
+from question_bank.keywords import matching
 from survey_service.belief.priors import ContactPrior, priors_of
 from survey_service.store.bulk import dialect_of, is_one_of, listed, to_list
 from survey_service.store.globs import matches_glob
@@ -37,6 +38,9 @@ STRAIGHT_LINING_SCALES = 3
 
 SIGNALS_PER_STATEMENT = 200
 """SQLite joins at most 500 terms."""
+
+NO_EVENT = 0
+"""In place of the id of an event: the words of an answer are none."""
 
 DEFAULT_AT_MOST = 1
 """How often a signal counts where its author gives no `at_most`."""
@@ -107,7 +111,13 @@ def evidence_about_all(session: Session, contacts: Sequence[Contact], bank: Comp
     seen = signal_events(session, names, bank, now)
     priors = priors_of(session, contacts, bank)
     return [
-        ContactEvidence(bank, given[contact.id], seen.get(contact.id, []), label_of(contact, bank), priors.get(contact.id))
+        ContactEvidence(
+            bank,
+            given[contact.id],
+            with_words(bank, given[contact.id], seen.get(contact.id, []), now),
+            label_of(contact, bank),
+            priors.get(contact.id),
+        )
         for contact in contacts
     ]
 
@@ -147,10 +157,50 @@ def signal_events(session: Session, contact_ids: Sequence[str], bank: CompiledBa
         return found
     half_lives = {signal.id: signal.half_life_days for signal in bank.bank.signals}
     contacts = to_list(dialect_of(session), contact_ids)
-    for statement in _STATEMENTS.get(bank) or _build_statements(bank):
+    for contact_id, event_id, event, at, terms in _SEARCHES.rows(session, {"contacts": contacts}) if bank.keywords else ():
+        for name in matching(_anywhere(bank), terms):
+            found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
+    found.update({contact_id: _newest_of(bank, sightings) for contact_id, sightings in found.items()})
+    for statement in _build_statements(bank) if (known := _STATEMENTS.get(bank)) is None else known:
         for contact_id, name, event_id, event, at in statement.rows(session, {"contacts": contacts}):
             found[contact_id].append(SignalEvent(name, event_id, event, at, decay(half_lives[name], now - at)))
     return {contact_id: sorted(sightings, key=lambda sighting: sighting.at) for contact_id, sightings in found.items()}
+
+
+def with_words(
+    bank: CompiledBank, given: Sequence[tuple[Answer, ObservedAnswer]], seen: Sequence[SignalEvent], now: datetime
+) -> Sequence[SignalEvent]:
+    """Return the events that count with those of words in the texts that were `given`, oldest first. `seen` has those of searches."""
+    if not bank.keywords:
+        return seen
+    found = list(seen)
+    for answer, observed in given:
+        question = bank.bank.question_by_id[answer.question]
+        if question.type != "text" or not isinstance(observed.value, str) or not observed.weight:
+            continue
+        for name in matching(bank.keywords, observed.value):
+            signal = next(item for item in bank.bank.signals if item.id == name)
+            if signal.question in (None, answer.question):
+                weight = observed.weight * decay(signal.half_life_days, now - answer.given_at)
+                found.append(SignalEvent(name, NO_EVENT, None, answer.given_at, weight))
+    return _newest_of(bank, found)
+
+
+def _anywhere(bank: CompiledBank) -> Mapping[str, Any]:
+    """Return the patterns of words that count in searches: those of no single question."""
+    return {signal.id: bank.keywords[signal.id] for signal in bank.bank.signals if signal.words and signal.question is None}
+
+
+def _newest_of(bank: CompiledBank, seen: Iterable[SignalEvent]) -> list[SignalEvent]:
+    """Return of each signal of words the newest events, at most `at_most`, and all others, oldest first."""
+    most = {signal.id: signal.at_most or DEFAULT_AT_MOST for signal in bank.bank.signals if signal.words}
+    kept: list[SignalEvent] = []
+    counts: dict[str, int] = {}
+    for event in sorted(seen, key=lambda item: item.at, reverse=True):
+        counts[event.signal] = counts.get(event.signal, 0) + 1
+        if event.signal not in most or counts[event.signal] <= most[event.signal]:
+            kept.append(event)
+    return kept[::-1]
 
 
 def decay(half_life_days: float | None, age: timedelta) -> float:
@@ -205,12 +255,19 @@ def is_current(answer: Any) -> ColumnElement[bool]:
     return col(answer.state) == literal_column("'current'")
 
 
+def _searches(dialect: str) -> Select[Any]:
+    columns: Any = (ContactEvent.contact_id, ContactEvent.id, ContactEvent.name, ContactEvent.at, ContactEvent.terms)
+    rows: Select[Any] = select(*columns)
+    return rows.where(col(ContactEvent.contact_id).in_(listed(dialect, "contacts")), col(ContactEvent.terms).is_not(None))
+
+
+_SEARCHES = Prepared(_searches)
 _STATEMENTS: WeakKeyDictionary[CompiledBank, list[Prepared]] = WeakKeyDictionary()
 
 
 def _build_statements(bank: CompiledBank) -> list[Prepared]:
     """Return the statements that find the events of the bank's signals, and keep them: to build one takes longer than to run it."""
-    signals = bank.bank.signals
+    signals = [signal for signal in bank.bank.signals if not signal.words]
     starts = range(0, len(signals), SIGNALS_PER_STATEMENT)
     statements = [Prepared(partial(_of_signals, signals[start : start + SIGNALS_PER_STATEMENT])) for start in starts]
     _STATEMENTS[bank] = statements

@@ -8,7 +8,9 @@ from typing import IO
 import click
 
 from survey_service.analysis.progress import progress
-from survey_service.cli.terminal import REPORT, refuse, settings_of_environment, store_of
+from survey_service.cli.terminal import READABLE, REPORT, refuse, settings_of_environment, store_of
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
 @click.command()
@@ -83,9 +85,10 @@ def kpi(
 ) -> None:
     """Compute rates, times, values and scores per persona of BANK, with their intervals, from all contacts as they are now."""
     from survey_service.contacts.recompute_all import count_contacts
-    from survey_service.figures.kpi import KpiQuery, check_journey, check_query, kpi_report, snapshot_of
+    from survey_service.figures.kpi import kpi_report
     from survey_service.figures.kpi_text import kpi_text
     from survey_service.figures.snapshot import collect
+    from survey_service.figures.sums import KpiQuery, check_journey, check_query, snapshot_of
     from survey_service.store.banks import Banks
     from survey_service.web.context import utc_now
 
@@ -108,3 +111,34 @@ def kpi(
         except ValueError as wrong:
             refuse(str(wrong))
     click.echo(json.dumps(figures, ensure_ascii=False) if as_json else kpi_text(figures, found.bank))
+
+
+@click.group()
+def reviews() -> None:
+    """What people write elsewhere."""
+
+
+@reviews.command("import")
+@click.argument("bank")
+@click.argument("file", type=READABLE)
+@click.option("--id-column", metavar="COLUMN", help="With the CRM's id of who wrote it; default external_id, if there is such a column.")
+@AS_JSON
+def import_file(bank: str, file: Path, id_column: str | None, as_json: bool) -> None:
+    """Import the reviews of a CSV FILE with the columns text and date for BANK. A review that was imported before is left out."""
+    from survey_service.analysis.answer_files import read_cells
+    from survey_service.contacts.reviews import import_reviews, read_reviews
+    from survey_service.store.banks import Banks
+    from survey_service.web.context import utc_now
+
+    with store_of(settings_of_environment()) as store:
+        with store.reading() as session:
+            Banks().latest(session, bank)
+        try:
+            cells = read_cells(file)
+            given = read_reviews(cells, id_column, utc_now().date())
+            with store.writing() as session:
+                done = import_reviews(session, bank, given, cells, utc_now())
+        except ValueError as wrong:
+            refuse(str(wrong))
+    words = f"{done.new} new, {done.of_contacts} of them of a contact; {done.known} imported before"
+    click.echo(json.dumps(vars(done)) if as_json else words)

@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -73,12 +74,31 @@ STANDARD = "-"
 @click.option("--question", metavar="ID", help="Ask everybody this one; default for each contact the one that tells most.")
 @click.option("--expires-in-days", "days", default=60, show_default=True, type=click.IntRange(1, 366))
 @click.option("--for", "mailer", type=click.Choice(["brevo", "mailchimp", "hubspot"]), help="Columns as this system imports them.")
+@click.option("--campaign", metavar="NAME", help="Measure what this mailing changes: needs --hold-out.")
+@click.option("--hold-out", type=click.FloatRange(0, 0.9, min_open=True), metavar="SHARE", help="Of the contacts, by lot, get no link.")
+@click.option("--cost", type=click.FloatRange(0, min_open=True), help="Of one contact, for the return on investment.")
+@click.option("--currency", metavar="EUR", help="Of the cost: three letters.")
 @click.option("--template", type=WRITABLE, metavar="OUT.html", help="Write the email's HTML with merge tags; needs --for and --question.")
-def links(survey: str, contacts: Path, out: IO[str], question: str | None, days: int, mailer: str | None, template: Path | None) -> None:
+def links(
+    survey: str,
+    contacts: Path,
+    out: IO[str],
+    question: str | None,
+    days: int,
+    mailer: str | None,
+    campaign: str | None,
+    hold_out: float | None,
+    cost: float | None,
+    currency: str | None,
+    template: Path | None,
+) -> None:
     """Create an email link for each contact of a CSV file with a column external_id (and email, language where you have them)."""
     if template is not None and (mailer is None or question is None):
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
+    if (campaign is None) != (hold_out is None) or (campaign is None and cost is not None) or (cost is None) != (currency is None):
+        raise click.UsageError("--campaign and --hold-out belong together, --cost and --currency too, and a cost needs a campaign")
     from survey_service.crypto import Keyring
+    from survey_service.email_links.campaigns import start_campaign
     from survey_service.email_links.create import prepare_mailing
     from survey_service.email_links.export import MAILERS, export_rows, header, read_contacts, summary
     from survey_service.email_links.rendering import Drafts, render_html
@@ -95,6 +115,10 @@ def links(survey: str, contacts: Path, out: IO[str], question: str | None, days:
     with store_of(settings) as store:
         with store.reading() as session:
             wanted = prepare_mailing(session, Banks(), survey, question, timedelta(days=days))
+        if campaign is not None and hold_out is not None:
+            with store.writing() as session:
+                started = start_campaign(session, campaign, wanted.bank.bank.id, survey, hold_out, utc_now(), cost, currency)
+            wanted = replace(wanted, campaign=started)
         keys = Keyring(settings.secret_keys)
         drafts = Drafts(LinkTokens(keys), settings.base_url, wanted.bank)
         names = header(given, wanted, system)

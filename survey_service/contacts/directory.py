@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session, delete, insert, select
 
@@ -102,8 +102,16 @@ def find_or_create(
     return contact, True
 
 
-def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[str, Any], now: datetime) -> tuple[Contact, bool]:
-    """Create or update a contact and return it, and whether it is new.
+class Upserted(NamedTuple):
+    """A contact, whether it is new, and its attributes before."""
+
+    contact: Contact
+    is_new: bool
+    attributes_before: Mapping[str, Any]
+
+
+def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[str, Any], now: datetime) -> Upserted:
+    """Create or update a contact and return it, whether it is new, and its attributes before.
 
     Fields that are given are set, attributes are merged, and null removes; other fields keep their values. An erased contact is created
     again only where `given` contains a consent to profiling. Raises ContactErased, and Conflict for an id of another contact.
@@ -111,6 +119,7 @@ def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[
     others = {(external["system"], external["id"]) for external in given.get("external_ids", ())}
     lock_by_name(session, *sorted(lock_name(*key) for key in {(OWN_SYSTEM, external_id), *others}))
     contact, is_new = find_or_create(session, keyring, external_id, now, readmit=bool(given.get("consent", {}).get("profiling")))
+    before = contact.attributes
     update_fields(contact, given, now)
     for external in given.get("external_ids", ()):
         add_external_id(session, keyring, contact, external["system"], external["id"], external["type"])
@@ -118,7 +127,7 @@ def upsert(session: Session, keyring: Keyring, external_id: str, given: Mapping[
     session.flush()
     if given.get("email") or given.get("external_ids"):
         messages.wake(session, contact, now)
-    return contact, is_new
+    return Upserted(contact, is_new, before)
 
 
 def add_external_id(session: Session, keyring: Keyring, contact: Contact, system: str, value: str, kind: str = "id") -> None:

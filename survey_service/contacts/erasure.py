@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, delete, select
 
@@ -13,8 +14,10 @@ from survey_service.links.lookup import revoke_links
 from survey_service.outbox import messages, publish
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, IntakeBatch, PlannedQuestion
-from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Acknowledged
 
 
@@ -41,8 +44,15 @@ def _delete_rows(session: Session, contact: Contact) -> None:
     session.execute(delete(LinkOpen).where(col(LinkOpen.link_id).in_(links)))
     sessions = select(SurveySession.id).where(SurveySession.contact_id == contact.id)
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(sessions)))
-    for table in (Answer, SurveySession, ContactEvent, PlannedQuestion, Belief, Attribution, Probe, Acknowledged, ExternalId):
+    for table in OF_CONTACT:
         session.execute(delete(table).where(col(table.contact_id) == contact.id))
+
+
+OF_CONTACT: tuple[Any, ...] = (
+    *(Answer, SurveySession, ContactEvent, PlannedQuestion, Belief, Attribution, Probe, Acknowledged, ExternalId),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval, AttributeOutcome),
+)
+"""The tables whose rows of a contact are deleted with it, after those that refer to them."""
 
 
 def _delete_waiting_messages(session: Session, names: Sequence[str]) -> None:

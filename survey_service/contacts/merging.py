@@ -15,8 +15,10 @@ from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
-from survey_service.store.tables.links import Link
+from survey_service.store.tables.links import CampaignContact, Link
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Acknowledged
 
 NO_DATE = "0001-01-01T00:00:00+00:00"
@@ -96,12 +98,15 @@ def _move_rows(session: Session, gone: Contact, kept: Contact) -> None:
             answer.state = "replaced"
             session.add(answer)
     session.flush()  # a unique index allows one current answer per contact and question
-    for table in (Answer, SurveySession, ContactEvent, Link, ExternalId):
+    for table in (Answer, SurveySession, ContactEvent, Link, ExternalId, Review, QuoteApproval, AttributeOutcome):
         session.execute(update(table).where(col(table.contact_id) == gone.id).values(contact_id=kept.id))
     session.execute(update(Contact).where(col(Contact.merged_into) == gone.id).values(merged_into=kept.id))
     _move_of_bank(session, Probe, gone, kept, "bank")
     _move_of_bank(session, PlannedQuestion, gone, kept, "bank", "barometer")
-    for stored in (Belief, Acknowledged, Attribution):
+    _move_of_bank(session, AnnouncedPlay, gone, kept, "bank", "stage")
+    _move_of_bank(session, CampaignContact, gone, kept, "campaign")
+    _move_of_bank(session, StageCheck, gone, kept)
+    for stored in (Belief, Acknowledged, Attribution, HeldPersona, ContactReadiness):
         session.execute(delete(stored).where(col(stored.contact_id) == gone.id))
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
+from survey_service.belief.outcomes import record_outcomes
 from survey_service.belief.recompute import infer_belief
 from survey_service.contacts import directory
 from survey_service.contacts.schemas import PriorRequest
@@ -15,6 +16,7 @@ from survey_service.outbox import publish
 from survey_service.outbox.crossings import withdraw
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Belief, Contact, SurveySession
+from survey_service.store.tables.figures import ContactReadiness, HeldPersona, StageCheck
 
 TOLERANCE = 0.01
 """By how much probabilities may miss 1 in all: CRMs round."""
@@ -27,7 +29,8 @@ def put_contact(
 
     Raises ContactErased, Conflict, Invalid, NotFound for an unknown bank.
     """
-    contact, is_new = directory.upsert(session, keys, external_id, given, now)
+    contact, is_new, before = directory.upsert(session, keys, external_id, given, now)
+    record_outcomes(session, banks, contact, before, now)
     if contact.consent.get("profiling") is False:
         end_profile(session, banks, contact, "consent", now)
     if "prior" in given:
@@ -67,10 +70,14 @@ def end_profile(session: Session, banks: Banks, contact: Contact, reason: str, n
 
 
 def drop_priors(session: Session, contact: Contact, reason: str, now: datetime) -> None:
-    """Delete the priors of a contact, those of its attributes and those that its sessions began with too. It must be locked."""
+    """Delete the priors of a contact, those of its attributes and those that its sessions began with too, and what is expected of it on
+    its journeys. It must be locked.
+    """
     contact.priors = {}
     session.add(contact)
     withdraw(session, contact, reason, now)
+    for table in (StageCheck, HeldPersona, ContactReadiness):
+        session.execute(delete(table).where(col(table.contact_id) == contact.id))
     session.execute(update(SurveySession).where(col(SurveySession.contact_id) == contact.id).values(prior=None))
 
 

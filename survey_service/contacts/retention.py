@@ -16,8 +16,10 @@ from survey_service.store.faults import contained
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
 from survey_service.store.tables.inbound import ContactEvent, InboundEvent, PlannedQuestion
-from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Acknowledged, Delivery, DeliveryAttempt, MissedContact
 
 BATCH_SIZE = 200
@@ -97,6 +99,8 @@ def _delete_sessions(session: Session, before: datetime) -> list[str]:
     ids = [row.id for row in rows]
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(LinkSession).where(col(LinkSession.session_id).in_(ids)))
+    answers = select(col(Answer.id)).where(col(Answer.session_id).in_(ids))
+    session.execute(delete(QuoteApproval).where(col(QuoteApproval.kind) == "answer", col(QuoteApproval.source_id).in_(answers)))
     session.execute(delete(Answer).where(col(Answer.session_id).in_(ids)))
     session.execute(delete(SurveySession).where(col(SurveySession.id).in_(ids)))
     return [row.contact_id for row in rows]
@@ -108,6 +112,11 @@ def _delete_events(session: Session, before: datetime) -> list[str]:
     rows = _fetch_batch(session, old.order_by(col(ContactEvent.id)))
     lock_contacts(session, [row.contact_id for row in rows])
     session.execute(delete(ContactEvent).where(col(ContactEvent.id).in_([row.id for row in rows])))
+    session.execute(delete(AnnouncedPlay).where(col(AnnouncedPlay.at) < before))
+    session.execute(delete(AttributeOutcome).where(col(AttributeOutcome.at) < before))
+    session.execute(delete(Review).where(col(Review.imported_at) < before))
+    reviews = select(col(Review.id))
+    session.execute(delete(QuoteApproval).where(col(QuoteApproval.kind) == "review", col(QuoteApproval.source_id).not_in(reviews)))
     return [row.contact_id for row in rows]
 
 
@@ -134,15 +143,25 @@ def _delete_inbound_events(session: Session, before: datetime) -> int:
     return len(rows)
 
 
+OF_CONTACT: tuple[Any, ...] = (
+    *(Belief, Acknowledged, Attribution, Probe, PlannedQuestion),
+    *(StageCheck, HeldPersona, AnnouncedPlay, ContactReadiness, CampaignContact, Review, QuoteApproval, AttributeOutcome),
+)
+"""The tables whose rows do not keep a contact."""
+
+
 def _delete_contacts(session: Session, before: datetime) -> int:
     """Delete contacts without data and external ids. A contact that others were merged into stays, since their ids resolve to it."""
-    data = [exists().where(col(table.contact_id) == col(Contact.id)) for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery)]
+    data = [
+        exists().where(col(table.contact_id) == col(Contact.id))
+        for table in (ExternalId, SurveySession, ContactEvent, Link, Delivery, Review)
+    ]
     merge_targets = select(Contact.merged_into).where(col(Contact.merged_into).is_not(None))
     old = select(Contact.id).where(Contact.updated_at < before, ~or_(*data), col(Contact.id).not_in(merge_targets))
     found = [row.id for row in _fetch_batch(session, old.order_by(col(Contact.id)))]
     lock_contacts(session, found)
     ids = list(session.exec(old.where(col(Contact.id).in_(found))))  # without those that got data while this transaction waited
-    for table in (Belief, Acknowledged, Attribution, Probe, PlannedQuestion, MissedContact):
+    for table in (*OF_CONTACT, MissedContact):
         session.execute(delete(table).where(col(table.contact_id).in_(ids)))
     session.execute(delete(Contact).where(col(Contact.id).in_(ids)))
     return len(ids)

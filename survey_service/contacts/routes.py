@@ -8,6 +8,7 @@ from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
 from survey_service.contacts.labels import remove_label, set_label
+from survey_service.contacts.priorities import priority_page
 from survey_service.contacts.priors import put_contact
 from survey_service.contacts.schemas import (
     ContactPageSchema,
@@ -45,9 +46,12 @@ blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", de
 @blueprint.arguments(ContactQuerySchema, location="query")
 @blueprint.response(200, ContactPageSchema)
 def page(query: ContactQuery) -> dict[str, Any]:
-    """List beliefs about contacts, the least recently changed first, for CRMs that poll instead of receiving webhooks."""
+    """List beliefs about contacts, the least recently changed first, for CRMs that poll instead of receiving webhooks.
+
+    With `order=priority`: contacts on a journey of a bank, those first whom to call first.
+    """
     with parts().store.reading() as session:
-        items, after = views.belief_page(session, query)
+        items, after = (priority_page if query.order == "priority" else views.belief_page)(session, query)
     return {"items": items, "next": after}
 
 

@@ -31,6 +31,7 @@ def _attributes(values: dict[str, Any]) -> None:
 class ConsentSchema(StrictSchema):
     profiling = Truth(required=True, metadata={"description": "May a persona be derived and stored?"})
     version = fields.String(validate=validate.Length(max=100))
+    quoting = Truth(metadata={"description": "May its texts be quoted? Without true they are not"})
     asking = Truth(metadata={"description": "False: the contact asked not to be asked again; kept until you say otherwise"})
 
 
@@ -174,8 +175,9 @@ class LabelSchema(StrictSchema):
 
 @dataclass(frozen=True)
 class ContactQuery:
-    """The query of a list of beliefs about contacts."""
+    """The query of a list of beliefs about contacts, or of contacts on a journey by their priority."""
 
+    order: str = "updated"
     bank: str | None = None
     persona: str | None = None
     min_confidence: float | None = None
@@ -187,6 +189,11 @@ class ContactQuery:
 class ContactQuerySchema(StrictSchema):
     request = ContactQuery
 
+    order = fields.String(
+        load_default="updated",
+        validate=validate.OneOf(("updated", "priority")),
+        metadata={"description": "priority: contacts on a journey of `bank`, whom to call first; one in twenty is left out, by lot"},
+    )
     bank = fields.String()
     persona = fields.String(metadata={"description": "The most probable persona"})
     min_confidence = fields.Float(validate=validate.Range(0, 1))
@@ -195,11 +202,29 @@ class ContactQuerySchema(StrictSchema):
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
+class PrioritySchema(StrictSchema):
+    bank = fields.String()
+    journey = fields.String()
+    stage = fields.String(metadata={"description": "journey/stage: where the contact is"})
+    next_stage = fields.String()
+    probability = fields.Float(metadata={"description": "That it reaches the next stage within the days of the journey"})
+    probability_low = fields.Float(metadata={"description": "The 95 % interval reaches from `_low` to `_high`"})
+    probability_high = fields.Float()
+    value = fields.Float(metadata={"description": "Mean value of the journey's last stage, by the contact's personas"})
+    currency = fields.String(allow_none=True)
+    priority = fields.Float(metadata={"description": "probability x value"})
+    priority_low = fields.Float()
+    priority_high = fields.Float()
+    is_ready = fields.Boolean()
+    updated_at = fields.String()
+
+
 class ContactLineSchema(StrictSchema):
     id = fields.String()
     external_ids = fields.List(fields.Nested(ExternalIdSchema))
     email_sha256 = fields.String(allow_none=True)
-    belief = fields.Dict()
+    belief = fields.Dict(allow_none=True)
+    priority = fields.Nested(PrioritySchema, metadata={"description": "Only with `order=priority`"})
 
 
 class ContactPageSchema(StrictSchema):
@@ -217,6 +242,13 @@ class ExportSchema(StrictSchema):
     link_sessions = fields.List(fields.Dict())
     probes = fields.List(fields.Dict())
     planned_questions = fields.List(fields.Dict())
+    campaigns = fields.List(fields.Dict())
+    outcomes = fields.List(fields.Dict())
+    reviews = fields.List(fields.Dict())
+    quote_approvals = fields.List(fields.Dict())
+    held_personas = fields.List(fields.Dict())
+    announced_plays = fields.List(fields.Dict())
+    readiness = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
 
 

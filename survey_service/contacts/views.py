@@ -19,8 +19,10 @@ from survey_service.store.bulk import is_one_of
 from survey_service.store.contact_locks import is_present
 from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
+from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona
 from survey_service.store.tables.inbound import ContactEvent, PlannedQuestion
-from survey_service.store.tables.links import Link, LinkOpen, LinkSession
+from survey_service.store.tables.links import CampaignContact, Link, LinkOpen, LinkSession
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Delivery
 from survey_service.web.pagination import cursor, invalid_cursor, place_of
 
@@ -74,7 +76,7 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
     beliefs = session.exec(rows).all()
     page = beliefs[: query.limit]
     external_ids = external_ids_of(session, [contact for _, contact in page])
-    items = [_belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
+    items = [belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
     return items, _cursor(page[-1][0]) if len(beliefs) > query.limit else None
 
 
@@ -95,8 +97,20 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
         "planned_questions": [
             _plain_row(row) for row in session.exec(select(PlannedQuestion).where(PlannedQuestion.contact_id == contact.id))
         ],
+        "outcomes": [_plain_row(row) for row in _rows_of(session, AttributeOutcome, contact)],
+        "reviews": [_plain_row(row, without=("digest",)) for row in _rows_of(session, Review, contact)],
+        "quote_approvals": [_plain_row(row) for row in session.exec(select(QuoteApproval).where(QuoteApproval.contact_id == contact.id))],
+        "campaigns": [_plain_row(row) for row in session.exec(select(CampaignContact).where(CampaignContact.contact_id == contact.id))],
+        **{
+            name: [_plain_row(row) for row in session.exec(select(table).where(table.contact_id == contact.id).order_by(table.bank))]
+            for name, table in BY_BANK.items()
+        },
         "messages": [_plain_row(row, without=("body",)) for row in _rows_of(session, Delivery, contact)],
     }
+
+
+BY_BANK: dict[str, Any] = {"held_personas": HeldPersona, "announced_plays": AnnouncedPlay, "readiness": ContactReadiness}
+"""Tables with rows of a contact and bank, by their name in the export."""
 
 
 def iter_contacts(session: Session) -> Iterator[Contact]:
@@ -133,12 +147,12 @@ def _belief_with_counts(belief: Belief, contact: Contact) -> dict[str, Any]:
     return {**belief_view(belief), "kind": kind_of(belief, labelled=belief.bank in contact.labels), "evidence": evidence}
 
 
-def _belief_item(belief: Belief, contact: Contact, external_ids: list[dict[str, str]]) -> dict[str, Any]:
+def belief_item(belief: Belief | None, contact: Contact, external_ids: list[dict[str, str]]) -> dict[str, Any]:
     return {
         "id": contact.id,
         "external_ids": external_ids,
         "email_sha256": contact.email_sha256,
-        "belief": _belief_with_counts(belief, contact),
+        "belief": None if belief is None else _belief_with_counts(belief, contact),
     }
 
 

@@ -12,19 +12,21 @@ from question_bank.languages import negotiate
 from survey_service.belief.evidence import evidence_about_all
 from survey_service.contacts import directory
 from survey_service.crypto import Keyring
+from survey_service.email_links.campaigns import draw
 from survey_service.email_links.first_question import first_questions, validate_question
 from survey_service.links.lookup import may_be_asked
 from survey_service.respondent.side_data import short_language
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
-from survey_service.store.tables.links import Link
+from survey_service.store.tables.links import Campaign, Link
 
 LIFETIME = timedelta(days=60)
 
 OPTED_OUT = "asked_to_be_left_alone"
 NOTHING_TO_ASK = "nothing_to_ask"
 ERASED = "erased"
+HELD_OUT = "held_out"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Recipient:
 class Mailing:
     """A survey in its current version, and the question that everybody is asked. With None the question is chosen for each contact.
 
-    `channel` is that of the sessions, where it is not "email".
+    `channel` is that of the sessions, where it is not "email"; contacts that the lot of the `campaign` holds out get no link.
     """
 
     survey: str
@@ -49,6 +51,7 @@ class Mailing:
     question: str | None = None
     lifetime: timedelta = LIFETIME
     channel: str | None = None
+    campaign: Campaign | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class CreatedLink:
 
 @dataclass(frozen=True)
 class RefusedRecipient:
-    """A contact for whom no link was created, and why: opted out, erased, or enough is known."""
+    """A contact for whom no link was created, and why: opted out, erased, enough is known, or held out by lot."""
 
     external_id: str
     reason: str
@@ -85,12 +88,17 @@ def create_links(
         if recipient.fields and recipient.external_id in contacts:
             directory.update_fields(contacts[recipient.external_id], recipient.fields, now)
     questions = dict(zip(contacts, _choose_questions(session, mailing, list(contacts.values()), now), strict=True))
+    asked = [contact for name, contact in contacts.items() if questions.get(name) is not None and may_be_asked(contact)]
+    held_out = set() if mailing.campaign is None else draw(session, mailing.campaign, asked, now)
     outcomes: list[CreatedLink | RefusedRecipient] = []
     rows: list[dict[str, Any]] = []
     for recipient in recipients:
         contact, question = contacts.get(recipient.external_id), questions.get(recipient.external_id)
         if contact is None or question is None or not may_be_asked(contact):
             outcomes.append(RefusedRecipient(recipient.external_id, _refusal_reason(contact)))
+            continue
+        if contact.id in held_out:
+            outcomes.append(RefusedRecipient(recipient.external_id, HELD_OUT))
             continue
         stored = contact.attributes.get("language")
         preferred = short_language(recipient.language) or short_language(stored if isinstance(stored, str) else None)

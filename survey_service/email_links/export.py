@@ -181,5 +181,6 @@ def summary(counts: Counter[str]) -> str:
         "made": "link" if counts["made"] == 1 else "links",
         "asked_to_be_left_alone": "asked to be left alone",
         "nothing_to_ask": "of whom enough is known",
+        "held_out": "held out by lot",
     }
     return ", ".join(f"{counts[outcome]:,} {label}" for outcome, label in labels.items() if counts[outcome] or outcome == "made")

@@ -1,10 +1,12 @@
 """Routes of the links API: create email links, and report their funnel."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
 
+from survey_service.email_links.campaigns import start_campaign
 from survey_service.email_links.create import CreatedLink, Mailing, RefusedRecipient, create_links, prepare_mailing
 from survey_service.email_links.funnel import funnel_of
 from survey_service.email_links.rendering import Drafts, render_html, render_text
@@ -29,6 +31,10 @@ def make_links(body: LinksRequest) -> dict[str, Any]:
 
     def act(session: Session) -> tuple[Mailing, list[CreatedLink | RefusedRecipient]]:
         mailing = prepare_mailing(session, p.banks, body.survey, body.question, timedelta(days=body.expires_in_days))
+        if (given := body.campaign) is not None:
+            name, bank = given.name, mailing.bank.bank.id
+            campaign = start_campaign(session, name, bank, body.survey, given.hold_out, p.now(), given.cost, given.currency)
+            mailing = replace(mailing, campaign=campaign)
         return mailing, create_links(session, p.keys, mailing, body.contacts, p.now())
 
     mailing, outcomes = p.transact(act)

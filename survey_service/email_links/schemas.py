@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.contacts.schemas import ContactPutSchema
+from survey_service.email_links.campaigns import CURRENCY, NAME
 from survey_service.email_links.create import Recipient
 from survey_service.respondent.side_data import LONGEST_LANGUAGE
 from survey_service.web.api import StrictSchema
-from survey_service.web.strict_json import Whole
+from survey_service.web.strict_json import Number, Whole
 
 MOST_CONTACTS = 500
 LONGEST_LIFETIME_DAYS = 366
+MOST_COST = 1e9
 
 
 class RecipientSchema(ContactPutSchema):
@@ -38,6 +40,36 @@ def _check_unique(contacts: list[Recipient]) -> None:
 
 
 @dataclass(frozen=True)
+class CampaignRequest:
+    """A campaign, and the share of its contacts that a lot holds out."""
+
+    name: str
+    hold_out: float
+    cost: float | None = None
+    currency: str | None = None
+
+
+class CampaignOfLinksSchema(StrictSchema):
+    request = CampaignRequest
+
+    name = fields.String(required=True, validate=validate.Regexp(f"^{NAME.pattern}$"))
+    hold_out = Number(
+        required=True,
+        validate=validate.Range(0, 0.9, min_inclusive=False),
+        metadata={"description": "Share of the contacts that get no link, by lot", "exclusiveMinimum": 0},
+    )
+    cost = Number(
+        validate=validate.Range(0, MOST_COST, min_inclusive=False), metadata={"description": "Of one contact", "exclusiveMinimum": 0}
+    )
+    currency = fields.String(validate=validate.Regexp(f"^{CURRENCY.pattern}$"))
+
+    @validates_schema
+    def _check_cost(self, data: dict[str, Any], **_: Any) -> None:
+        if ("cost" in data) != ("currency" in data):
+            raise ValidationError("give cost and currency, or neither of them")
+
+
+@dataclass(frozen=True)
 class LinksRequest:
     """The body of a call that creates links for the contacts of a mailing."""
 
@@ -45,6 +77,7 @@ class LinksRequest:
     contacts: Sequence[Recipient]
     expires_in_days: int = 60
     question: str | None = None
+    campaign: CampaignRequest | None = None
 
 
 class LinksSchema(StrictSchema):
@@ -56,6 +89,7 @@ class LinksSchema(StrictSchema):
     )
     expires_in_days = Whole(load_default=60, validate=validate.Range(min=1, max=LONGEST_LIFETIME_DAYS))
     question = fields.String(metadata={"description": "Ask every contact this question; left out, each gets the most informative one"})
+    campaign = fields.Nested(CampaignOfLinksSchema, metadata={"description": "Hold contacts out, to measure what the mailing changes"})
 
 
 class MadeSchema(StrictSchema):
@@ -69,7 +103,8 @@ class MadeSchema(StrictSchema):
     leave = fields.String(metadata={"description": "The opt-out page: not me, or do not ask me again"})
     expires_at = fields.String()
     refused = fields.String(
-        validate=validate.OneOf(["asked_to_be_left_alone", "nothing_to_ask", "erased"]), metadata={"description": "Why there is no link"}
+        validate=validate.OneOf(["asked_to_be_left_alone", "nothing_to_ask", "erased", "held_out"]),
+        metadata={"description": "Why there is no link"},
     )
 
 

@@ -97,6 +97,7 @@ class Cells:
     currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
     texts: defaultdict[str, list[tuple[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
     written: Counter[str] = field(default_factory=Counter)
+    reach: Counter[str] = field(default_factory=Counter)
     draws: np.random.Generator = field(default_factory=lambda: np.random.default_rng(1))
 
     def add(self, person: Person, amounts: Mapping[Place, tuple[float, float]]) -> None:
@@ -124,7 +125,7 @@ class Cells:
             whole = Place(place.subject, place.measure)
             first[whole] = min(first.get(whole, place), place)
         for place in first.values():
-            self._count(place, person, 1.0, 1.0)
+            self._count(place, person, float(sum(values[place])), float(len(values[place])))
 
     def _count(self, place: Place, person: Person, outcome: float, denominator: float) -> None:
         crowd = self.crowds.setdefault(place, np.zeros((7, self.personas)))

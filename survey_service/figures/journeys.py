@@ -6,10 +6,10 @@ An order that was refunded is worth less, and an order refunded as a whole, or c
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from question_bank.journeys import Journey, Stage
+from question_bank.journeys import Journey, Stage, plain_value
 from survey_service.store.globs import glob_matches
 
 REFUNDS = ("Order Refunded", "Order Cancelled")
@@ -19,11 +19,16 @@ LEAST_VALUE = 0.005
 VISIT_ENDS = timedelta(minutes=30)
 """A visit ends after so long without an event, as in Google Analytics."""
 PURCHASE = "Order Completed"
+ATTRIBUTE = "@"
+"""No question begins with it."""
 
 
 @dataclass(frozen=True)
 class Happened:
-    """An event of a contact, or an answer: then `question` and `options` say to what and which."""
+    """An event of a contact, or an answer: then `question` and `options` say to what and which.
+
+    Where an attribute has come to a value, `question` is its name after `ATTRIBUTE`, and the value the only option.
+    """
 
     at: datetime
     kind: str
@@ -96,6 +101,41 @@ def entries_of(journey: Journey, events: Sequence[Happened], now: datetime, *, e
     return found
 
 
+@dataclass(frozen=True)
+class Present:
+    """The last stage that a contact has reached in its open `entry` of a journey: its `number` in the journey, and when it was reached."""
+
+    journey: Journey
+    entry: Entry
+    number: int
+    at: datetime
+
+    @property
+    def stage(self) -> str:
+        return f"{self.journey.id}/{self.journey.stages[self.number].id}"
+
+    @property
+    def ends(self) -> datetime:
+        """When the entry is over."""
+        return self.entry.at + timedelta(days=self.journey.within_days)
+
+
+def present_stage(journey: Journey, events: Sequence[Happened], now: datetime) -> Present | None:
+    """Return where a contact is in a journey, None where no entry is open. `events` are in order of time."""
+    entries = entries_of(journey, events, now, ended=False)
+    if not entries:
+        return None
+    at, number = max((at, number) for number, at in enumerate(entries[-1].reached) if at is not None)
+    present = Present(journey, entries[-1], number, at)
+    return present if present.ends > now else None
+
+
+def awaited(journey: Journey, events: Sequence[Happened], now: datetime) -> list[datetime]:
+    """Return when stages will be reached if nothing happens until then: those that something must not follow (`unless`)."""
+    late = [hit.at for stage in journey.stages if stage.unless for hit in reached_by(stage, events, datetime.max.replace(tzinfo=UTC))]
+    return [at for at in late if at > now]
+
+
 def _entry(journey: Journey, start: Happened, hits: Sequence[Sequence[Happened]], end: datetime) -> Entry:
     reached: list[datetime | None] = []
     values: list[float | None] = []
@@ -117,6 +157,9 @@ def reached_by(stage: Stage, events: Sequence[Happened], now: datetime) -> list[
     """Return the events that reach a stage, at the time when they do."""
     if stage.answer:
         return [event for event in events if event.options & set(stage.answer.get(event.question or "", ()))]
+    if stage.attribute:
+        wanted = {ATTRIBUTE + name: set(map(plain_value, values)) for name, values in stage.attribute.items()}
+        return [event for event in events if event.options & wanted.get(event.question or "", set())]
     hits = [event for event in events if fits(event, stage.match)]
     if not stage.unless:
         return hits

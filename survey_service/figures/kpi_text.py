@@ -12,6 +12,7 @@ RATES = {
     "lead": "leads with a quote",
     "quote_won": "quotes won",
 }
+NOT_PREDICTED = {"no_gain": "what is known of contacts tells no more than the base rate", "too_few": "too few contacts"}
 WIDTH = 24
 
 
@@ -37,12 +38,22 @@ def _lines(report: Mapping[str, Any], bank: Bank) -> Iterator[str]:
             yield from _figures(f"  value in {stage['currency'] or 'no currency'}", stage["value"], "")
             if stage["problem"]:
                 yield f"  {stage['problem']}"
+            if stage["readiness"] is not None and stage["readiness"]["state"] != "used":
+                yield f"  the next stage is not predicted: {NOT_PREDICTED[stage['readiness']['state']]}"
     if "rates" in report:
         yield ""
         for name, words in RATES.items():
             yield from _figures(words, report["rates"][name], "%")
         for barometer in report["barometers"]:
             yield from _figures(f"{barometer['id']} ({barometer['kind']})", barometer["figures"], "")
+            for trend in barometer["trends"]:
+                span = f"{trend['change']:+.3g} ({trend['low']:+.3g} to {trend['high']:+.3g})"
+                yield f"  {trend['persona']}: {span} since {trend['since']}"
+        for channel in report["channel_affinity"]:
+            yield from _figures(f"answers by {channel['channel']}", channel["figures"], "%")
+            if channel["reachable"] is not None:
+                yield f"  {channel['reachable']['share']:.0%} of contacts can be reached by {channel['channel']}"
+    yield from _campaigns(report.get("campaigns", ()))
     yield from _findings(report["findings"])
     for item in report.get("irritants", ()):
         yield f"{item['persona']} writes more often: {item['term']} ({item['people']} people)"
@@ -50,6 +61,21 @@ def _lines(report: Mapping[str, Any], bank: Bank) -> Iterator[str]:
 
 def _ids(report: Mapping[str, Any]) -> set[str]:
     return {journey["id"] for journey in report["journeys"]}
+
+
+def _campaigns(campaigns: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for campaign in campaigns:
+        yield ""
+        yield f"campaign {campaign['id']}, {campaign['share']:.0%} held out by lot"
+        for stage in campaign["stages"]:
+            effect = stage["effect"]
+            if effect is not None:
+                span = f"{effect['value']:+.1%} ({effect['low']:+.1%} to {effect['high']:+.1%})"
+                yield _line(f"  {stage['stage']}", [f"{span}, {effect['contacted']} against {effect['held_out']}"])
+                yield from _figures("    per persona", stage["personas"], "%")
+            money = stage["return_on_investment"]
+            if money is not None:
+                yield _line("    return on investment", [f"{money['value']:+.0%} ({money['low']:+.0%} to {money['high']:+.0%})"])
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

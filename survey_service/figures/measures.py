@@ -12,6 +12,7 @@ from survey_service.figures.journeys import days_between, entries_of, fits, quot
 from survey_service.figures.people import EVERYTHING, Member
 
 BASE, SHARES = "base", "shares"
+CHANNELS, SCORE = "channels", "score"
 LEAD_DAYS = timedelta(days=30)
 QUOTE_DAYS = timedelta(days=30)
 MOMENT_DAYS = timedelta(days=30)
@@ -31,6 +32,10 @@ def add_member(cells: Cells, bank: Bank, member: Member, now: datetime) -> None:
         _add_journey(cells, journey, member, now)
     for barometer in bank.barometers:
         _add_scores(cells, barometer, member)
+    if member.sends is not None:
+        shares = {Place(CHANNELS, f"{SCORE}/{name}", week_of(at), NO_CHANNEL): [share] for name, (at, share) in member.sends.shares.items()}
+        cells.add_values(member.sends.person, shares)
+    cells.reach.update(member.reach)
     for question, text in member.texts.items():
         cells.add_text(question, text, person)
 
@@ -89,5 +94,5 @@ def _add_scores(cells: Cells, barometer: Barometer, member: Member) -> None:
     scores: defaultdict[Place, list[float]] = defaultdict(list)
     for at, score in member.scores.get(barometer.question, ()):
         if any(moment <= at <= moment + MOMENT_DAYS for moment in moments):
-            scores[Place(subject_of("barometer", barometer.id), "score", week_of(at), NO_CHANNEL)].append(score)
+            scores[Place(subject_of("barometer", barometer.id), SCORE, week_of(at), NO_CHANNEL)].append(score)
     cells.add_values(member.seen_without(frozenset([barometer.question])), scores)

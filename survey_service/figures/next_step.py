@@ -1,17 +1,17 @@
 """What to say to a contact now: the stages that it has reached, and the plays of the bank that suit it, the likeliest persona first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
 from question_bank.compile import CompiledBank
 from question_bank.definitions import in_language
-from question_bank.journeys import Journey, Play
+from question_bank.journeys import Play
 from survey_service.belief.priors import priors_of
-from survey_service.figures.journeys import Happened, entries_of
+from survey_service.figures.journeys import present_stage
 from survey_service.figures.people import happened_to
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Belief, Contact
@@ -36,7 +36,8 @@ def next_step(session: Session, banks: Banks, contact: Contact, query: NextQuery
     may_profile = contact.consent.get("profiling") is not False
     persona = _persona(session, compiled, contact) if may_profile else None
     events = happened_to(session, compiled, contact.id) if may_profile else []
-    stages = [found for journey in compiled.bank.journeys for found in _reached(journey, events, now)]
+    present = [found for journey in compiled.bank.journeys if (found := present_stage(journey, events, now)) is not None]
+    stages = [{"journey": found.journey.id, "stage": found.stage, "at": found.at.isoformat()} for found in present]
     return {
         "bank": query.bank,
         "persona": persona,
@@ -57,16 +58,6 @@ def _persona(session: Session, bank: CompiledBank, contact: Contact) -> dict[str
         shares, kind = dict(zip(bank.personas, prior.probabilities.tolist(), strict=True)), prior.kind
     top = max(shares, key=lambda name: shares[name])
     return {"top": top, "confidence": shares[top], "probabilities": shares, "is_decided": is_decided, "kind": kind}
-
-
-def _reached(journey: Journey, events: Sequence[Happened], now: datetime) -> list[dict[str, Any]]:
-    """Return the last stage that the contact has reached in its present entry of a journey, none where no entry is open."""
-    entries = entries_of(journey, events, now, ended=False)
-    if not entries or entries[-1].at + timedelta(days=journey.within_days) <= now:
-        return []
-    reached = [(at, stage) for at, stage in zip(entries[-1].reached, journey.stages, strict=True) if at is not None]
-    at, stage = max(reached, key=lambda pair: (pair[0], journey.stages.index(pair[1])))
-    return [{"journey": journey.id, "stage": f"{journey.id}/{stage.id}", "at": at.isoformat()}]
 
 
 def _plays(bank: CompiledBank, persona: Mapping[str, Any] | None, stages: set[str], query: NextQuery) -> list[dict[str, Any]]:

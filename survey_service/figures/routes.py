@@ -4,9 +4,11 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from survey_service.contacts.quotes import APPROVED, STATES, QuotesQuery, approve, quotes_page, withdraw
 from survey_service.contacts.views import get_contact
-from survey_service.figures.kpi import KpiQuery, kpi_report, read_snapshot
+from survey_service.figures.kpi import kpi_report
 from survey_service.figures.next_step import NextQuery, next_step
+from survey_service.figures.sums import KpiQuery, read_snapshot
 from survey_service.figures.survey_report import ReportQuery, survey_report
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
@@ -124,6 +126,19 @@ class WeeksSchema(StrictSchema):
     last = fields.String()
 
 
+class ReadinessSchema(StrictSchema):
+    state = fields.String(
+        metadata={
+            "enum": ["used", "no_gain", "too_few"],
+            "description": "no_gain: the model does not beat the base rate on the latest contacts, and is switched off",
+        }
+    )
+    contacts = fields.Integer(metadata={"description": "Contacts at the stage whose days are over"})
+    reached = fields.Integer(metadata={"description": "How many of these reached the next stage"})
+    log_loss = fields.Float(allow_none=True, metadata={"description": "On the latest contacts, which the model was not fitted to; in nats"})
+    base_log_loss = fields.Float(allow_none=True, metadata={"description": "The same for the base rate"})
+
+
 class StageFiguresSchema(StrictSchema):
     id = fields.String()
     from_first = fields.List(fields.Nested(FigureSchema), metadata={"description": "Share of those at the first stage who reach this one"})
@@ -132,6 +147,7 @@ class StageFiguresSchema(StrictSchema):
     value = fields.List(fields.Nested(FigureSchema), metadata={"description": "Mean value of those who reach it"})
     currency = fields.String(allow_none=True)
     problem = fields.String(allow_none=True)
+    readiness = fields.Nested(ReadinessSchema, allow_none=True, metadata={"description": "How well the next stage is predicted"})
 
 
 class JourneyFiguresSchema(StrictSchema):
@@ -150,11 +166,75 @@ class PlainRatesSchema(StrictSchema):
     quote_won = fields.List(fields.Nested(FigureSchema), metadata={"description": "Quotes followed by an order with the same quote_id"})
 
 
+class TrendSchema(StrictSchema):
+    persona = fields.String()
+    since = fields.String(metadata={"description": "The Monday on which the second half begins"})
+    change = fields.Float()
+    low = fields.Float()
+    high = fields.Float()
+
+
 class BarometerFiguresSchema(StrictSchema):
     id = fields.String()
     question = fields.String()
     kind = fields.String(metadata={"enum": ["nps", "mean"]})
+    is_shrunk = fields.Boolean(
+        metadata={"description": "Several moments of one question: each is shrunk towards what persona and moment expect"}
+    )
     figures = fields.List(fields.Nested(FigureSchema))
+    trends = fields.List(
+        fields.Nested(TrendSchema), metadata={"description": "Changes whose 95 % interval excludes 0, between two halves of the weeks"}
+    )
+
+
+class ReachSchema(StrictSchema):
+    contacts = fields.Integer(metadata={"description": "Contacts with an address for the channel who may be asked"})
+    share = fields.Float(metadata={"description": "Their share of all contacts"})
+
+
+class ChannelSchema(StrictSchema):
+    channel = fields.String()
+    figures = fields.List(
+        fields.Nested(FigureSchema),
+        metadata={"description": "Share of links that are answered within 14 days, among people who had answered a survey before"},
+    )
+    reachable = fields.Nested(ReachSchema, allow_none=True)
+
+
+class EffectSchema(StrictSchema):
+    value = fields.Float(
+        metadata={"description": "The share that reaches the stage among those who got the mailing, less that of those held out"}
+    )
+    low = fields.Float()
+    high = fields.Float()
+    contacted = fields.Integer(metadata={"description": "Contacts who got it and whose days are over"})
+    held_out = fields.Integer()
+
+
+class ReturnSchema(StrictSchema):
+    value = fields.Float(metadata={"description": "What a unit of cost brings back, less itself: 0 breaks even"})
+    low = fields.Float()
+    high = fields.Float()
+
+
+class CampaignStageSchema(StrictSchema):
+    stage = fields.String(metadata={"description": "journey/stage, reached within the journey's days after the lot"})
+    effect = fields.Nested(EffectSchema, allow_none=True, metadata={"description": "null for fewer than 11 contacts in one arm"})
+    personas = fields.List(
+        fields.Nested(FigureSchema), metadata={"description": "The same per persona, by what was answered before the lot"}
+    )
+    return_on_investment = fields.Nested(
+        ReturnSchema, allow_none=True, metadata={"description": "Of campaigns with a cost, in the currency of the stage"}
+    )
+
+
+class CampaignSchema(StrictSchema):
+    id = fields.String()
+    survey = fields.String()
+    share = fields.Float(metadata={"description": "Share of the contacts who were held out by lot"})
+    cost = fields.Float(allow_none=True)
+    currency = fields.String(allow_none=True)
+    stages = fields.List(fields.Nested(CampaignStageSchema))
 
 
 class IrritantSchema(StrictSchema):
@@ -195,6 +275,8 @@ class KpiSchema(StrictSchema):
     )
     rates = fields.Nested(PlainRatesSchema)
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
+    campaigns = fields.List(fields.Nested(CampaignSchema), metadata={"description": "What mailings with a random hold-out change"})
+    channel_affinity = fields.List(fields.Nested(ChannelSchema))
     irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 
 
@@ -258,3 +340,60 @@ def read_next(query: NextQuery, external_id: str) -> dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         return next_step(session, p.banks, get_contact(session, external_id, query.system), query, p.now())
+
+
+class QuotesQuerySchema(StrictSchema):
+    request = QuotesQuery
+
+    bank = fields.String(required=True, validate=validate.Length(1, 64))
+    state = fields.String(
+        load_default=APPROVED, validate=validate.OneOf(STATES), metadata={"description": "pending: an author may approve it"}
+    )
+    persona = fields.String(validate=validate.Length(1, 64), metadata={"description": "The most probable persona of who wrote it"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class QuoteSchema(StrictSchema):
+    id = fields.String()
+    text = fields.String()
+    day = fields.String()
+    question = fields.String(allow_none=True, metadata={"description": "null for a review"})
+    persona = fields.String(allow_none=True)
+    confidence = fields.Float(allow_none=True)
+    approved_at = fields.String(allow_none=True)
+
+
+class QuotePageSchema(StrictSchema):
+    items = fields.List(fields.Nested(QuoteSchema))
+    next = fields.String(allow_none=True)
+
+
+@blueprint.get("/quotes")
+@requires("read")
+@blueprint.arguments(QuotesQuerySchema, location="query")
+@blueprint.response(200, QuotePageSchema)
+def list_quotes(query: QuotesQuery) -> dict[str, Any]:
+    """List texts of contacts who consent to being quoted: those that an author has approved, or those that wait for it."""
+    p = parts()
+    with p.store.reading() as session:
+        items, after = quotes_page(session, p.banks, query)
+    return {"items": items, "next": after}
+
+
+@blueprint.post("/quotes/<string:quote>/approve")
+@requires("write")
+@blueprint.response(200, QuoteSchema)
+def approve_quote(quote: str) -> dict[str, Any]:
+    """Approve that a text is quoted. It is shown as long as the contact consents."""
+    p = parts()
+    return p.transact(lambda session: approve(session, p.banks, quote, p.now()))
+
+
+@blueprint.delete("/quotes/<string:quote>/approve")
+@requires("write")
+@blueprint.response(204)
+def withdraw_quote(quote: str) -> None:
+    """Take the approval of a text back."""
+    p = parts()
+    p.transact(lambda session: withdraw(session, p.banks, quote))

@@ -4,7 +4,7 @@ Everything is computed anew: what came late, was merged, erased or refunded is r
 also means that nobody can tell one person's part in them by comparing before and after.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, delete, insert, select
 
+from adaptive.estimation.figures import FEWEST_PEOPLE
 from adaptive.estimation.words import irritants
 from question_bank.definitions import Bank
 from survey_service.attribution.upkeep import watch_drift
 from survey_service.clock import Clock
+from survey_service.figures.campaigns import Lot, Outcomes, add_lot
 from survey_service.figures.cells import Cells
 from survey_service.figures.measures import add_member
 from survey_service.figures.people import read_members
@@ -24,6 +26,7 @@ from survey_service.outbox.pending_work import banks_without_snapshot
 from survey_service.store.banks import Banks, transact
 from survey_service.store.session import Store
 from survey_service.store.tables.figures import FigureCell, FigureSnapshot
+from survey_service.store.tables.links import Campaign
 
 LEASE = timedelta(minutes=5)
 ROWS_AT_ONCE = 500
@@ -79,15 +82,33 @@ def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callabl
     with store.reading() as session:
         compiled, version = banks.latest(session, bank)
     cells, contacts = Cells(len(compiled.personas)), 0
-    for members in read_members(store, compiled):
+    outcomes: dict[tuple[str, str], Outcomes] = {}
+    for members in read_members(store, compiled, now):
         for member in members:
             add_member(cells, compiled.bank, member, now)
+            for lot in member.lots:
+                add_lot(cells, outcomes, compiled.bank, Lot(*lot), member.events, now)
         contacts += len(members)
         watch(len(members))
     facts = {"contacts": contacts, "currencies": _currencies(cells), "irritants": _irritants(cells, compiled.personas)}
+    facts["reach"] = {
+        name: {"contacts": people, "share": people / contacts} for name, people in cells.reach.items() if people >= FEWEST_PEOPLE
+    }
+    with store.reading() as session:
+        facts["campaigns"] = _campaigns(session, bank, outcomes)
     day = now.astimezone(UTC).date().isoformat()
     row = FigureSnapshot(bank=bank, day=day, bank_version=version, personas=list(compiled.personas), facts=facts)
     return Collected(compiled.bank, row, cells)
+
+
+def _campaigns(session: Session, bank: str, outcomes: Mapping[tuple[str, str], Outcomes]) -> list[dict[str, Any]]:
+    """Return the campaigns of a bank with the outcomes of their arms."""
+    rows = session.exec(select(Campaign).where(Campaign.bank == bank).order_by(col(Campaign.created_at), Campaign.id))
+    return [
+        {**row.model_dump(include={"id", "survey", "share", "cost", "currency"})}
+        | {"outcomes": {stage: outcome.as_json() for (name, stage), outcome in outcomes.items() if name == row.id}}
+        for row in rows
+    ]
 
 
 def _claim(session: Session, now: datetime) -> str | None:

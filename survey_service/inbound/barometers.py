@@ -4,7 +4,7 @@ Nobody is asked too often: a contact who got a link of any survey within `every_
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,10 +32,13 @@ log = logging.getLogger("discern.barometers")
 ASKED_LATELY, NO_BAROMETER = "asked_lately", "no_barometer"
 
 
-def plan_questions(session: Session, banks: Banks, new_events: Mapping[int, str], now: datetime) -> None:
-    """Plan the questions of barometers whose moment these events are, given as the contact of each event's id. Contacts are locked."""
+def plan_questions(session: Session, newest: Sequence[tuple[CompiledBank, int]], new_events: Mapping[int, str], now: datetime) -> None:
+    """Plan the questions of barometers of the newest banks whose moment these events are, given as the contact of each event's id.
+
+    The contacts are locked.
+    """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for bank, _ in banks.newest(session) if new_events else []:
+    for bank, _ in newest if new_events else ():
         for barometer in bank.bank.barometers:
             for contact_id, at in session.execute(_moments(session, barometer, new_events)):
                 key = {"contact_id": contact_id, "bank": bank.bank.id, "barometer": barometer.id}

@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_sche
 from sqlalchemy import update
 from sqlmodel import Session, col
 
+from survey_service.belief.outcomes import record_outcomes
 from survey_service.contacts import directory, merging
 from survey_service.contacts.erasure import erase
 from survey_service.errors import MalformedBody
@@ -156,7 +157,9 @@ def _change(context: HandlerContext, facts: Mapping[str, Any]) -> Handled:
         return Handled("not_known")
     attribute = context.options.get("attributes", {}).get(name)
     if attribute is not None:
+        before = existing.attributes
         directory.update_fields(existing, {"attributes": {attribute: value or None}}, context.now)
+        record_outcomes(context.session, context.banks, existing, before, context.now)
     elif name == "email":
         directory.update_fields(existing, {"email": value or None}, context.now)
         messages.wake(context.session, existing, context.now)

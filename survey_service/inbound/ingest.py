@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
+from question_bank.compile import CompiledBank
 from survey_service.belief.evidence import signal_events
+from survey_service.belief.outcomes import request_checks
 from survey_service.belief.recompute import infer_beliefs
 from survey_service.contacts import directory
 from survey_service.contacts.directory import ContactErased, email_hash, find_erased_ids
@@ -72,8 +74,11 @@ def ingest(session: Session, keys: Keyring, banks: Banks, source: str, messages:
                 rows.setdefault(row["message_id"], row)
     new_events = _store_events(session, list(rows.values()))
     result.events = len(new_events)
-    plan_questions(session, banks, new_events, now)
-    _update_beliefs(session, banks, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
+    newest = banks.newest(session) if new_events else []
+    plan_questions(session, newest, new_events, now)
+    if any(bank.bank.journeys for bank, _ in newest):
+        request_checks(session, new_events.values(), now)
+    _update_beliefs(session, newest, new_events, [item for item in contacts.values() if isinstance(item, Contact)], now)
     return result
 
 
@@ -152,6 +157,7 @@ def _event_row(contact: Contact, source: str, message: SegmentMessage, now: date
         "value": message.value,
         "currency": message.currency,
         "subject": message.subject,
+        "terms": message.terms,
         "at": message.at,
         "received_at": now,
     }
@@ -166,11 +172,13 @@ def _store_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[i
     return {row.id: row.contact_id for row in stored}
 
 
-def _update_beliefs(session: Session, banks: Banks, new_events: Mapping[int, str], locked: Sequence[Contact], now: datetime) -> None:
+def _update_beliefs(
+    session: Session, newest: Sequence[tuple[CompiledBank, int]], new_events: Mapping[int, str], locked: Sequence[Contact], now: datetime
+) -> None:
     """Infer and publish the belief of every contact for whom a new event is a signal. All of them are among `locked`."""
     by_id, ids = {contact.id: contact for contact in locked}, sorted(set(new_events.values()))
     endpoints = all_endpoints(session) if ids else []
-    for bank, version in banks.newest(session) if ids else []:
+    for bank, version in newest:
         seen = signal_events(session, ids, bank, now)
         changed = [contact_id for contact_id, found in seen.items() if any(sighting.event_id in new_events for sighting in found)]
         contacts = [by_id[contact_id] for contact_id in sorted(changed)]

@@ -61,6 +61,7 @@ class SegmentMessage:
     value: float | None = None  # what the event was worth, in `currency`
     currency: str | None = None
     subject: str | None = None  # the orders, quotes, checkouts and carts that it is about, a line each: "order:77"
+    terms: str | None = None  # what was searched for
     email: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
@@ -100,6 +101,7 @@ def parse_message(raw: Any, kind: str | None, sent_at: datetime | None, received
         value=_value(properties),
         currency=_currency(properties),
         subject="\n".join(f"{name.removesuffix('_id')}:{found}" for name in SUBJECTS if (found := _text(properties, name))) or None,
+        terms=_terms(properties),
         email=_text(traits, "email"),
         traits=_plain_traits(traits),
     )
@@ -167,6 +169,12 @@ def _value(properties: Mapping[str, Any]) -> float | None:
         if abs(number) <= LARGEST_VALUE:  # false for NaN
             return number
     return None
+
+
+def _terms(properties: Mapping[str, Any]) -> str | None:
+    """Return what was searched for ("Products Searched" of Segment's spec has it as `query`), shortened where it is long."""
+    given = properties.get("query")
+    return given.strip()[:LONGEST] or None if isinstance(given, str) else None
 
 
 def _currency(properties: Mapping[str, Any]) -> str | None:

@@ -122,6 +122,19 @@ LINK = an_object(
         "because": a_map(TEXT),
     }
 )
+PLAY: dict[str, Schema] = {
+    **dict.fromkeys(("journey", "stage"), TEXT),
+    "reached_at": MOMENT,
+    **dict.fromkeys(("persona", "channel", "content", "agent", "bot"), or_null(TEXT)),
+    "confidence": or_null(SHARE),
+}
+READINESS: dict[str, Schema] = {
+    **dict.fromkeys(("journey", "stage", "next_stage"), TEXT),
+    **dict.fromkeys(("probability", "probability_low", "probability_high"), SHARE),
+    **dict.fromkeys(("value", "priority", "priority_low", "priority_high"), NUMBER),
+    "currency": or_null(TEXT),
+}
+ALTERNATIVE = an_object(dict.fromkeys(("persona", "channel", "content", "agent", "bot"), or_null(TEXT)))
 CROSSING = an_object(
     {
         **ABOUT,
@@ -163,6 +176,15 @@ DATA: dict[str, dict[str, Schema]] = {
         events.COMPLETED: RESPONSE,
         events.ABANDONED: RESPONSE,
         events.LINK: an_object({**ABOUT, "contact": CONTACT, "link": LINK, "consent": CONSENT}),
+        events.READY: an_object(
+            {**ABOUT, "contact": CONTACT, "persona_set": PERSONA_SET, "readiness": an_object(READINESS), "consent": CONSENT}
+        ),
+        events.PLAY: an_object(
+            {
+                **{**ABOUT, "contact": CONTACT, "persona_set": PERSONA_SET, "consent": CONSENT},
+                "play": an_object({**PLAY, "others": a_list(ALTERNATIVE)}),
+            }
+        ),
         events.PUBLISHED: PUBLISHED,
         events.PING: an_object({"schema": TEXT, "occurred_at": MOMENT, "endpoint": an_object({"id": TEXT})}),
         **dict.fromkeys((events.DEGRADED, events.DISABLED, events.RECOVERED), ENDPOINT),
@@ -178,6 +200,10 @@ DATA: dict[str, dict[str, Schema]] = {
             an_object({**ABOUT, **FLAT_CONTACT, **FLAT_SET, **FLAT_RESPONSE, **FLAT_REST}, FLAT_NAMES),
         ),
         events.LINK: an_object({**ABOUT, **FLAT_CONTACT, **FLAT_LINK}, FLAT_NAMES),
+        events.READY: an_object(
+            {**ABOUT, **FLAT_CONTACT, **FLAT_SET, **{f"readiness_{name}": kind for name, kind in READINESS.items()}}, FLAT_NAMES
+        ),
+        events.PLAY: an_object({**ABOUT, **FLAT_CONTACT, **FLAT_SET, **{f"play_{name}": kind for name, kind in PLAY.items()}}, FLAT_NAMES),
         events.PUBLISHED: an_object({**HEADING, **FLAT_SET}),
         events.PING: an_object({"schema": TEXT, "occurred_at": MOMENT, "endpoint_id": TEXT}),
         **dict.fromkeys(

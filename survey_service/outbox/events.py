@@ -71,7 +71,7 @@ def flat(facts: Mapping[str, Any]) -> dict[str, Any]:
         data["merged_id"] = facts["merged"]["id"]
     if "assignment" in facts:
         data |= _persona(facts)
-    for group in ("persona_set", "attribution", "run", "response", "link", "endpoint"):
+    for group in ("persona_set", "attribution", "run", "response", "link", "play", "readiness", "endpoint"):
         data |= {f"{group}_{name}": value for name, value in facts.get(group, {}).items() if not isinstance(value, list | dict)}
     return data | {f"answer_{slug(question['question'])}": _scalar(question.get("value")) for question in facts.get("questions", ())}
 
@@ -113,6 +113,8 @@ ERASED = "contact.erased"
 COMPLETED = "survey.response.completed"
 ABANDONED = "survey.response.abandoned"
 LINK = "link.planned"
+PLAY = "contact.play.due"
+READY = "contact.stage.ready"
 ASSIGNED = "contact.persona.assigned"
 UNASSIGNED = "contact.persona.unassigned"
 CROSSINGS = (ASSIGNED, UNASSIGNED)
@@ -121,7 +123,7 @@ PUBLISHED = "persona_set.published"
 PING = "endpoint.ping"
 DEGRADED, DISABLED, RECOVERED = "endpoint.degraded", "endpoint.disabled", "endpoint.recovered"
 EVENT_TYPES = (
-    *(UPDATED, DECIDED, ASSIGNED, UNASSIGNED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PUBLISHED, ATTRIBUTION_COMPLETED),
+    *(UPDATED, DECIDED, ASSIGNED, UNASSIGNED, MERGED, ERASED, COMPLETED, ABANDONED, LINK, PLAY, READY, PUBLISHED, ATTRIBUTION_COMPLETED),
     *(PING, DEGRADED, DISABLED, RECOVERED),
 )
 

@@ -12,7 +12,7 @@ from survey_service.store.contact_locks import is_present
 from survey_service.store.session import Store
 from survey_service.store.tables.attribution import AttributionModelRow, AttributionRun
 from survey_service.store.tables.core import Belief, Contact, SurveyRow, SurveySession
-from survey_service.store.tables.figures import FigureSnapshot, RecurringWork
+from survey_service.store.tables.figures import FigureSnapshot, RecurringWork, StageCheck
 from survey_service.store.tables.inbound import InboundEvent, IntakeBatch, PlannedQuestion
 from survey_service.store.tables.webhooks import Connection, Delivery, Endpoint, MissedContact
 
@@ -21,16 +21,18 @@ ENOUGH_WAITING = 200
 
 SURVEY_DAYS = "survey days"
 """The recurring work that counts the sessions of each survey and day."""
+BELIEFS_OF_STAGES = "beliefs of stages"
+"""The recurring work that looks for changed beliefs of contacts on a journey."""
 COUNTED_EVERY = timedelta(minutes=5)
 
 
 def is_any(store: Store, now: datetime) -> bool:
-    """Whether there is an idle session, an event of a source or of the intake, a contact to resync or to score, a question to ask, a day
-    to count, or an expired secret.
+    """Whether there is an idle session, an event of a source or of the intake, a contact to resync, to score or to look at, a question to
+    ask, a day to count, or an expired secret.
     """
     with store.reading() as session:
         inbound = next_inbound_event(now).with_only_columns(col(InboundEvent.id))
-        some = (idle_sessions(now), due_batches(now), due_questions(now))
+        some = (idle_sessions(now), due_batches(now), due_questions(now), due_checks(now), changed_on_a_journey(session, now))
         looks: list[Any] = [inbound, next_resync(), changed_contacts(now), *(look.limit(1) for look in some)]
         if any(session.execute(look).first() is not None for look in looks) or is_count_due(session, now):
             return True
@@ -117,6 +119,18 @@ def due_questions(by: datetime) -> Any:
     """Select the keys of the questions of barometers that are due, in their order."""
     keys = select(col(PlannedQuestion.contact_id), col(PlannedQuestion.bank), col(PlannedQuestion.barometer))
     return keys.where(col(PlannedQuestion.done_at).is_(None), col(PlannedQuestion.due) <= by).order_by(col(PlannedQuestion.due))
+
+
+def due_checks(by: datetime) -> Any:
+    """Select the contacts whose stages are to be looked at, those first that have waited longest."""
+    return select(col(StageCheck.contact_id)).where(col(StageCheck.due) <= by).order_by(col(StageCheck.due), col(StageCheck.contact_id))
+
+
+def changed_on_a_journey(session: Session, now: datetime) -> Any:
+    """Select the contacts on a journey whose belief has changed since changes were last looked at."""
+    done = session.get(RecurringWork, BELIEFS_OF_STAGES)
+    changed = select(col(Belief.contact_id)).join(StageCheck, col(StageCheck.contact_id) == col(Belief.contact_id))
+    return changed.where(col(Belief.updated_at) <= now - SETTLED_AFTER, *([col(Belief.updated_at) > done.done_at] if done else []))
 
 
 def due_batches(by: datetime) -> Any:

@@ -15,7 +15,7 @@ from survey_service.belief.belief import BeliefChange, InferredBelief, explanati
 from survey_service.belief.evidence import evidence_about
 from survey_service.outbox import events, messages, pending_work, resync
 from survey_service.outbox.debounce import PendingUpdate, SendWindow, send_window
-from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, UPDATED, ExternalName, Receiver, is_wanted
+from survey_service.outbox.events import DECIDED, ERASED, LINK, MERGED, PLAY, READY, UPDATED, ExternalName, Receiver, is_wanted
 from survey_service.outbox.messages import BULK, INTERACTIVE, WaitingUpdate, message, next_sequence
 from survey_service.outbox.subscribers import Subscriber, all_endpoints, external_names
 from survey_service.store.banks import Banks
@@ -138,6 +138,16 @@ def publish_erasure(session: Session, contact: Contact, names: Sequence[Mapping[
 def publish_link(session: Session, contact: Contact, link: Mapping[str, Any], now: datetime) -> None:
     """Publish that it is time to send `contact` an email with this link."""
     _publish_contact_event(session, contact, LINK, {"link": dict(link)}, now)
+
+
+def publish_play(session: Session, contact: Contact, persona_set: Mapping[str, Any], play: Mapping[str, Any], now: datetime) -> None:
+    """Publish that a contact has come to a stage for which the bank has a play."""
+    _publish_contact_event(session, contact, PLAY, {"persona_set": dict(persona_set), "play": dict(play)}, now)
+
+
+def publish_ready(session: Session, contact: Contact, persona_set: Mapping[str, Any], readiness: Mapping[str, Any], now: datetime) -> None:
+    """Publish that a contact is among the likeliest to reach the next stage of a journey."""
+    _publish_contact_event(session, contact, READY, {"persona_set": dict(persona_set), "readiness": dict(readiness)}, now)
 
 
 def publish_snapshot(session: Session, endpoint: Endpoint, contact: Contact, banks: Banks, now: datetime) -> None:

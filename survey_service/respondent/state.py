@@ -23,7 +23,7 @@ from adaptive.exploration import RandomDraw
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Survey
 from survey_service.belief.belief import PreviousBelief
-from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpret, is_current, label_of, signal_events
+from survey_service.belief.evidence import ContactEvidence, SignalEvent, interpret, is_current, label_of, signal_events, with_words
 from survey_service.belief.priors import prior_of_session
 from survey_service.errors import BadToken, NotFound, SessionClosed, SessionExpired
 from survey_service.links.unconfirmed import unconfirmed_answer_of
@@ -217,7 +217,8 @@ class Interview:
     def certain_evidence(self) -> ContactEvidence:
         """Evidence about the contact, without the unconfirmed click."""
         prior = None if self.row.prior is None else prior_of_session(self.bank, self.row.prior)
-        return ContactEvidence(self.bank, self.given, self.seen, label_of(self.contact, self.bank), prior)
+        seen = with_words(self.bank, self.given, self.seen, self.now)
+        return ContactEvidence(self.bank, self.given, seen, label_of(self.contact, self.bank), prior)
 
     @cached_property
     def evidence(self) -> Evidence:

@@ -6,6 +6,7 @@ from contextlib import closing
 from survey_service.attribution.runs import RunWork
 from survey_service.clock import utc_now
 from survey_service.figures.snapshot import compute_due
+from survey_service.stages.readiness import fit_due
 from survey_service.store.banks import Banks
 from survey_service.store.session import Store
 from survey_service.worker.child import read_task
@@ -20,7 +21,9 @@ def main() -> None:
     with read_task() as ((settings,), ended), closing(Store(settings.database_url)) as store:
         banks = Banks()
         work = RunWork(store, banks, utc_now, enough=ended.is_set)
-        while not ended.is_set() and (work.step_run() or compute_due(store, banks, utc_now, ended.is_set)):
+        while not ended.is_set() and (
+            work.step_run() or compute_due(store, banks, utc_now, ended.is_set) or fit_due(store, banks, utc_now, ended.is_set)
+        ):
             pass
 
 

@@ -21,6 +21,7 @@ from survey_service.inbound import barometers, handler, intake_queue
 from survey_service.outbox import publish
 from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
+from survey_service.stages import checks
 from survey_service.store.banks import Banks
 from survey_service.store.faults import FaultCounter, contained
 from survey_service.store.session import Store
@@ -57,6 +58,8 @@ class Maintenance:
         with contained("questions of barometers"):
             keys = Keyring(settings.secret_keys)
             found |= barometers.ask_some(store, keys, banks, settings.base_url, self.clock, due_by=until)
+        with contained("stages of journeys"):
+            found |= checks.check_some(store, banks, self.clock(), due_by=until)
         with contained("resync"):
             found |= publish.resync_some(store, banks, self.clock(), self.faults)
         with contained("contacts that changed"):

@@ -1,5 +1,7 @@
 """Banks as hypothesis invents them: every field, every form of row, odd words, and always without a mistake."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from adaptive.dropout import Hazard
@@ -220,6 +222,7 @@ def banks(draw) -> Bank:
         draw(st.builds(Signal, st.just(name), MATCHES, per_class, st.none() | above_zero, st.none() | st.integers(1, 9)))
         for name in draw(distinct_slugs(0, 2))
     ]
+    signals = [draw(st.sampled_from([signal, replace(signal, match={}, words=("seats", "sièg*"))])) for signal in signals]
     return Bank(
         id=draw(slugs),
         title=draw(texts(languages)),

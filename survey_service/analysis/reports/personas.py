@@ -34,7 +34,7 @@ def report_kpi(report: Mapping[str, Any], bank: Bank, path: Path) -> None:
         (str(len(report["findings"])), "differences that are not chance"),
     ]
     sections = [_shares(report, names), *_journeys(report, bank, names), *_rates(report, names), *_barometers(report, bank, names)]
-    sections += [*_findings(report, names), *_irritants(report, names)]
+    sections += [*_channels(report, names), *_campaigns(report, names), *_findings(report, names), *_irritants(report, names)]
     notes = [
         "A persona is a probability. Counting the likeliest one is biased; these figures are corrected, and their intervals include it.",
         "A figure of fewer than 11 people, or of whom all or none have the outcome, reads “too few”. A hollow dot is uncertain.",
@@ -95,9 +95,56 @@ def _barometers(report: Mapping[str, Any], bank: Bank, names: Mapping[str, str])
     titles = {barometer.id: in_language(barometer.title, bank.language, bank.language) for barometer in bank.barometers}
     words = {"nps": "Net Promoter Score, from -100 to 100.", "mean": "Mean of the answers."}
     return [
-        Section(titles[found["id"]] or found["id"], words[found["kind"]], *_picture(found["id"], found["id"], found["figures"], names, ""))
+        Section(
+            titles[found["id"]] or found["id"],
+            " ".join([words[found["kind"]], *_trends(found, names)]),
+            *_picture(found["id"], found["id"], found["figures"], names, ""),
+        )
         for found in report.get("barometers", ())
     ]
+
+
+def _trends(found: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    return [
+        f"{names[trend['persona']]}: {trend['change']:+.2g} ({trend['low']:+.2g} to {trend['high']:+.2g}) since {trend['since']}."
+        for trend in found["trends"]
+    ]
+
+
+def _channels(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Section]:
+    sections = []
+    for found in report.get("channel_affinity", ()):
+        if not any(figure["value"] is not None for figure in found["figures"]):
+            continue
+        reach = found["reachable"]
+        reading = (
+            "Share of links that are answered within 14 days, among people who had answered before: no effect of the channel is meant. "
+        )
+        reading += "" if reach is None else f"{100 * reach['share']:.0f}% of contacts can be reached through it."
+        key = f"channel-{found['channel']}"
+        sections.append(Section(f"Answers by {found['channel']}", reading, *_picture(key, found["channel"], found["figures"], names, "%")))
+    return sections
+
+
+def _campaigns(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Section]:
+    sections = []
+    for campaign in report.get("campaigns", ()):
+        rows, tables = [], []
+        for stage in campaign["stages"]:
+            effect, money = stage["effect"], stage["return_on_investment"]
+            if effect is None:
+                continue
+            back = "" if money is None else f"{100 * money['value']:+.0f}% ({100 * money['low']:+.0f}% to {100 * money['high']:+.0f}%)"
+            shown = [stage["stage"], f"{100 * effect['value']:+.1f}", f"{100 * effect['low']:+.1f} to {100 * effect['high']:+.1f}"]
+            rows.append([*shown, str(effect["contacted"]), str(effect["held_out"]), back])
+            if any(figure["value"] is not None for figure in stage["personas"]):
+                tables.append(_table(f"{stage['stage']}, per persona", stage["personas"], names, "%"))
+        if rows:
+            reading = f"What the mailing changes: {campaign['share']:.0%} of its contacts were held out by lot and got nothing."
+            head = ("Stage", "points", "95 % interval", "contacted", "held out", "return on investment")
+            effects = Table("Share that reaches the stage, less that of those held out", head, rows, words=1)
+            sections.append(Section(f"Campaign {campaign['id']}", reading, tables=[effects, *tables]))
+    return sections
 
 
 def _findings(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Section]:

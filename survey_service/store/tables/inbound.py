@@ -52,7 +52,8 @@ class ContactEvent(SQLModel, table=True):
     """Something that a contact did, as far as a signal can match it. Nothing else of the message is stored.
 
     `path` is in lower case. `at` is by our clock and never later than `received_at`. `value` is what it was worth in `currency` (three
-    letters), `subject` the order, quote, checkout and cart that it is about, a line each ("order:77").
+    letters), `subject` the order, quote, checkout and cart that it is about, a line each ("order:77"), `terms`
+    what was searched for.
     """
 
     __tablename__ = "contact_event"
@@ -74,6 +75,7 @@ class ContactEvent(SQLModel, table=True):
     value: float | None = None
     currency: str | None = None
     subject: str | None = None
+    terms: str | None = None
     at: datetime = moment()
     received_at: datetime = moment()
 

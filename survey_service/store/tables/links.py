@@ -60,3 +60,32 @@ class LinkSession(SQLModel, table=True):
     session_id: str = Field(primary_key=True, foreign_key="survey_session.id")
     link_id: str = Field(foreign_key="link.id", index=True)
     claimed: str | None = None
+
+
+class Campaign(SQLModel, table=True):
+    """A mailing that holds out a random `share` of its contacts, so that its effect can be measured.
+
+    The lot of a contact is a digest keyed with `lot_key`: the same contact has the same lot whenever it is drawn. `cost` is that of one
+    contact in `currency`.
+    """
+
+    __tablename__ = "campaign"
+    __table_args__ = (CheckConstraint("share > 0 AND share < 1", "share"), CheckConstraint("cost > 0", "cost"))
+    id: str = Field(primary_key=True)
+    bank: str = Field(index=True)
+    survey: str
+    share: float
+    lot_key: str
+    cost: float | None = None
+    currency: str | None = None
+    created_at: datetime = moment()
+
+
+class CampaignContact(SQLModel, table=True):
+    """A contact of a campaign, which got a link or was held out."""
+
+    __tablename__ = "campaign_contact"
+    contact_id: str = Field(primary_key=True, foreign_key="contact.id")
+    campaign: str = Field(primary_key=True, foreign_key="campaign.id")
+    is_held_out: bool
+    drawn_at: datetime = moment()

@@ -76,3 +76,14 @@ def test_mistakes_in_stages_are_named_with_their_line(stage, problem):
 def test_mistakes_around_stages_are_named_with_their_line(given, problem):
     found = errors(given)
     assert any(problem in error and error.startswith("bank.yaml:8") for error in found), found
+
+
+def test_a_stage_may_be_an_outcome_of_the_crm():
+    """An attribute and its values; one from which personas are attributed would predict itself."""
+    stages = "journeys: [{id: sale, stages: [STAGES, {id: won, attribute: {deal: [won, closed]}}]}]".replace("STAGES", STAGES)
+    bank = read_bank(BANK.replace("GIVEN", stages))
+    wrong = errors(f"{stages}\nattribution: {{attributes: {{deal: category}}}}")
+
+    assert bank.journeys[0].stages[1] == Stage("won", {"en": "won"}, attribute={"deal": ("won", "closed")})
+    assert len(wrong) == 1
+    assert "it would predict itself" in wrong[0]

@@ -12,7 +12,8 @@ from adaptive.estimation.ratio import MIN_PROBES
 from question_bank.files.load import read_bank
 from survey_service.figures.cells import Cells, Person, Place, crowd_from
 from survey_service.figures.disclosure import Crowd
-from survey_service.figures.kpi import KpiQuery, kpi_report, snapshot_of
+from survey_service.figures.kpi import kpi_report
+from survey_service.figures.sums import KpiQuery, snapshot_of
 from survey_service.store.tables.figures import FigureSnapshot
 from tests.processes import ROOT
 

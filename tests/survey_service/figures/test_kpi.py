@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import select
 
 from survey_service.store.tables.core import Answer, SurveySession
+from survey_service.store.tables.reviews import Review
 from tests.processes import discern
 from tests.survey_service.analysis.test_reports import Page
 from tests.survey_service.figures.conftest import CONTACTS
@@ -148,10 +149,16 @@ def test_words_that_set_a_persona_apart(shop):
             said = "The waiting time is endless" if number % 2 == 0 else ("I like the colour" if number % 3 else "A secret of mine")
             given = {"session_id": item.id, "contact_id": item.contact_id, "bank": "cars", "bank_version": 1, "given_at": START}
             session.add(Answer(**given, question="why", kind="answer", value=said, answer_id="why", state="current"))
+            wrote = "Late parcel again" if number % 2 == 0 else "Friendly staff"
+            mine = {"contact_id": item.contact_id, "digest": item.contact_id, "day": "2026-01-02", "imported_at": START}
+            session.add(Review(bank="cars", text=wrote, **mine))
     shop.compute()
 
-    found = {(item["persona"], item["term"]) for item in shop.report()["irritants"]}
+    irritants = shop.report()["irritants"]
+    found = {(item["persona"], item["term"]) for item in irritants}
+    in_reviews = {(item["persona"], item["term"]) for item in irritants if item["question"] == "(reviews)"}
 
+    assert {("driver", "late parcel"), ("family", "friendly staff")} <= in_reviews
     assert {("driver", "waiting time"), ("family", "colour")} <= found
     assert not {persona for persona, term in found if "waiting" in term} - {"driver"}
 

@@ -6,7 +6,7 @@ from survey_service.contacts.erasure import erase
 from survey_service.contacts.merging import merge
 from survey_service.outbox import endpoint_events, publish
 from survey_service.outbox.crossings import publish_completed, publish_crossing
-from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, Crossing, EndpointEvent, completed_facts
+from survey_service.outbox.events import DEGRADED, DISABLED, RECOVERED, Crossing, EndpointEvent, completed_facts, stamp
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.webhooks import Endpoint
 from survey_service.webhooks import endpoints
@@ -31,6 +31,13 @@ def every_event(world: World, form: str) -> list[Sent]:
         publish.publish_link(session, contact, {**link, "options": {"yes": "url"}, "because": {"source": "shopify"}}, world.now)
         crossing = Crossing("cars", 1, "atr_1", "driver", None, {"driver": 0.9, "family": 0.1})
         publish_crossing(session, contact, crossing, world.now)
+        play = dict.fromkeys(("persona", "channel", "content", "agent", "bot"))
+        others = {"journey": "purchase", "stage": "purchase/quote", "reached_at": stamp(world.now), "confidence": None, "others": [play]}
+        publish.publish_play(session, contact, {"id": "cars", "version": 1, "personas": ["driver"]}, {**play, **others}, world.now)
+        figures = dict.fromkeys(("probability", "value", "priority"), 0.5)
+        ends = {f"{name}_{end}": 0.5 for name in ("probability", "priority") for end in ("low", "high")}
+        ready = {"journey": "purchase", "stage": "purchase/quote", "next_stage": "purchase/order", "currency": None, **figures, **ends}
+        publish.publish_ready(session, contact, {"id": "cars", "version": 1, "personas": ["driver"]}, ready, world.now)
         failing = session.get_one(Endpoint, other)
         failing.failing_since = world.now
         endpoint_events.publish_endpoint_event(

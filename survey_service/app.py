@@ -85,6 +85,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         api.spec.components.security_scheme(name, scheme)
     for room in (respondent, authoring, contacts, attribution, figures, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
+    for more in (authoring.surveys, contacts.sessions):
+        api.register_blueprint(more)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)

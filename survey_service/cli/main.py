@@ -61,7 +61,8 @@ def publish(bank: Path) -> None:
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        done = publish_bank(session, bank_of(bank), utc_now())
+        text = bank.read_bytes().decode(errors="replace").removeprefix("\ufeff")
+        done = publish_bank(session, bank_of(bank), utc_now(), author="discern publish", text=text)
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
 

@@ -15,6 +15,8 @@ BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     op.add_column("bank_version", sa.Column("author", sa.String(), nullable=True))
     op.add_column("bank_version", sa.Column("text", sa.Text(), nullable=True))
+    dead = sa.text("state = 'dead'")
+    op.create_index("ix_delivery_dead", "delivery", ["id"], postgresql_where=dead, sqlite_where=dead)
     op.create_table(
         "bank_draft",
         sa.Column("bank", sa.String(), nullable=False),
@@ -76,5 +78,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("contact_look", "browser_session", "sign_in_link", "account", "bank_draft"):
         op.drop_table(table)
+    op.drop_index("ix_delivery_dead", "delivery")
     op.drop_column("bank_version", "text")
     op.drop_column("bank_version", "author")

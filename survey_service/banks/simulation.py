@@ -1,6 +1,6 @@
 """Simulate a survey for a request: the work is bounded before it begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -61,3 +61,19 @@ def _check_work(bank: Bank, request: SimulationRequest) -> None:
 def promise(source: str, survey: str) -> dict[str, Any]:
     """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
     return simulate_bank(load_stored(source), SimulationRequest(survey))
+
+
+@lru_cache(maxsize=64)
+def promise_without(source: str, survey: str, question: str) -> dict[str, Any]:
+    """Return `simulate_bank` for a published version whose survey does not ask one of its questions. Raises Invalid for its only one."""
+    bank = load_stored(source)
+    return simulate_bank(_without(bank, survey, question), SimulationRequest(survey))
+
+
+def _without(bank: Bank, survey_id: str, question: str) -> Bank:
+    survey = bank.survey(survey_id)
+    if question not in survey.questions or len(survey.questions) < 2:
+        raise Invalid(errors=[{"path": "question", "message": "the survey does not ask it, or asks nothing else"}])
+    left = tuple(name for name in survey.questions if name != question)
+    changed = replace(survey, questions=left, first=tuple(name for name in survey.first if name != question))
+    return replace(bank, surveys=tuple(changed if item.id == survey_id else item for item in bank.surveys))

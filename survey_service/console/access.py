@@ -87,7 +87,7 @@ def check_request() -> None:
     account: Account | None = g.get("account")
     if account is None:
         raise SignedOut
-    if request.method not in ("GET", "HEAD") and not is_form_token(p.keys, g.cookie, request.form.get("form", "")):
+    if request.method not in ("GET", "HEAD") and not is_form_token(p.keys, g.cookie, request.form.get("csrf", "")):
         raise ForeignForm
     if not may(account, needed.scope, contacts=needed.contacts):
         raise NotAllowed
@@ -150,7 +150,7 @@ def rendered(template: str, /, **values: Any) -> str:
         "admin": account is not None and may(account, "admin"),
         "contacts": account is not None and account.sees_contacts,
     }
-    common = {"nonce": g.nonce, "account": account, "form": form, "may": rights, "here": request.path}
+    common = {"nonce": g.nonce, "account": account, "csrf": form, "may": rights, "here": request.path}
     return render(template, language(), **common, **values)
 
 

@@ -26,7 +26,7 @@ from survey_service.banks.publishing import get_version, latest_version, newest_
 from survey_service.banks.simulation import SimulationRequest, promise, simulate_bank
 from survey_service.console.access import access, author, go_to, guard, language, page, rendered
 from survey_service.console.editor_view import bank_text, grid_view, live_view, names_in, of_new_bank
-from survey_service.console.grid import CannotEdit, NotEditable, edited, questions_of
+from survey_service.console.grid import CannotEdit, NotEditable, edited, questions_of, stored_cells
 from survey_service.errors import DiscernError, Invalid, NotFound
 from survey_service.store.tables.core import BankVersion
 from survey_service.web.context import parts
@@ -133,6 +133,7 @@ def _grid(work: Work, question: str, form: dict[str, str] | None = None, *, chan
         "report": report,
         "changes": changes,
         "changed_by": changed_by,
+        "stored": stored_cells(work.text, question),
         "live": live,
     }
     return page("editor.html", status, **values, **view)

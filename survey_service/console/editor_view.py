@@ -1,12 +1,15 @@
 """What the pages of a draft show, as plain values: the grid, the checker's sentences, and the simulation beside the published version."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from question_bank.definitions import Bank, in_language
 from question_bank.files.load import Report
 from question_bank.languages import negotiate
-from survey_service.console.grid import HUNDRED, NotEditable, personas_of, questions_of, tables_of
+from survey_service.console.grid import HUNDRED, Cell, NotEditable, personas_of, questions_of, tables_of
+
+NO_SHARE, SUM = re.compile(r"(-?[\d.e+-]+) is not a probability"), re.compile(r"adds up to ([\d.]+), not 1")
 
 NEW_BANK = """# Personas, what tells them apart, and the survey that asks. Change everything; the page says what is wrong with it.
 bank: {name}
@@ -93,18 +96,19 @@ def live_view(
     text: str, report: Report, question: str, draft: Mapping[str, Any] | None, before: Mapping[str, Any] | None, wrong: str | None
 ) -> dict[str, Any]:
     """Return the figures of the draft beside those of the published version, and what is wrong, by the cell it is about."""
-    problems, cells = [], {}
+    problems = []
     try:
         tables = tables_of(text, question, report)
     except NotEditable:
         tables = []
     names = {".".join(map(str, cell.path)): cell for table in tables for line in table.lines for cell in line.cells if cell is not None}
     rows = {cell.name.split(".")[1]: cell.name for cell in reversed(list(names.values()))}
+    row_kinds = {cell.name: cell.kind for cell in names.values()}
     for problem in report.errors:
         cell = names.get(problem.path)
         name = cell.name if cell else _first_cell_of(problem.path, rows)
-        problems.append({"cell": name, "where": problem.where, "line": problem.line, "wrong": problem.wrong, "todo": problem.todo})
-        cells[name] = problem.wrong
+        shown: dict[str, Any] = {"cell": name, "where": problem.where, "line": problem.line, "wrong": problem.wrong, "todo": problem.todo}
+        problems.append(shown | _in_a_hundred(problem.wrong, cell, row_kinds.get(name or "")))
     gains = {row["question"]: row["gain_bits"] for row in (draft or before or {}).get("asked", [])}
     return {
         "draft": draft,
@@ -116,6 +120,16 @@ def live_view(
         "gain_before": None if before is None else next((r["gain_bits"] for r in before["asked"] if r["question"] == question), None),
         "bars": _bars(draft, before),
     }
+
+
+def _in_a_hundred(wrong: str, cell: Cell | None, kind: str | None) -> dict[str, str]:
+    """Return the value or the sum that a sentence of the check is about, in a hundred, where the grid shows shares so."""
+    if kind != HUNDRED:
+        return {}
+    if cell is not None and (found := NO_SHARE.match(wrong)):
+        return {"share": f"{100 * float(found[1]):.6g}"}
+    found = SUM.match(wrong)
+    return {"sum": f"{100 * float(found[1]):.6g}"} if found else {}
 
 
 def _first_cell_of(path: str, rows: Mapping[str, str]) -> str | None:

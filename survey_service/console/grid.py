@@ -14,6 +14,8 @@ from question_bank.text_edits import CannotEdit, replace_values
 
 Path = tuple[str | int, ...]
 HUNDRED, NUMBER, WORD = "hundred", "number", "word"
+WAS = "was."
+"""Begins the name of the field that has what a cell showed when the page was opened."""
 WORDS = ("++", "+", "0", "-", "--")
 DARKEST = 2
 """Shades of a cell to either side: a shade for each doubling against the mean of its row."""
@@ -104,16 +106,24 @@ def tables_of(text: str, question_id: str, report: Report, published: str | None
 
 
 def edited(text: str, question_id: str, form: Mapping[str, str]) -> str:
-    """Return the text with the cells of the form; what is not a number is written as it is, so that the check can name it.
+    """Return the text with the cells that the form changes; what is not a number is written as it is, so that the check can name it.
 
     Raises NotEditable, and CannotEdit for a cell that is no value of its own.
     """
-    changes = {cell.path: _written(cell, form[cell.name]) for cell in _cells(text, question_id) if _differs(cell, form.get(cell.name))}
+    changes = {cell.path: _written(cell, form[cell.name]) for cell in _cells(text, question_id) if _is_changed(cell, form)}
     return replace_values(text, changes) if changes else text
 
 
-def _differs(cell: Cell, given: str | None) -> bool:
-    return given is not None and given.strip() != cell.shown and given.strip().replace(",", ".") != cell.shown
+def _is_changed(cell: Cell, form: Mapping[str, str]) -> bool:
+    """Whether the form changes a cell. A cell that its author left as it was keeps what somebody else has stored meanwhile."""
+    given = form.get(cell.name, "").strip()
+    seen = form.get(WAS + cell.name, "").strip()
+    return cell.name in form and given not in (seen, cell.shown) and given.replace(",", ".") != cell.shown
+
+
+def stored_cells(text: str, question_id: str) -> dict[str, str]:
+    """Return what each cell of the grid shows of the text, by the cell's name."""
+    return {cell.name: cell.shown for cell in _published_cells(text, question_id)}
 
 
 def _written(cell: Cell, given: str) -> str:
@@ -239,4 +249,4 @@ def _shade(value: Any, mean: float | None) -> int:
     return max(-DARKEST, min(DARKEST, round(1.5 * doublings)))
 
 
-__all__ = ["CannotEdit", "Cell", "Line", "NotEditable", "Table", "edited", "personas_of", "questions_of", "tables_of"]
+__all__ = ["CannotEdit", "Cell", "Line", "NotEditable", "Table", "edited", "personas_of", "questions_of", "stored_cells", "tables_of"]

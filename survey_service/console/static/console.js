@@ -31,7 +31,7 @@ if (location.hash === "#q") $("#q")?.focus();
 // The grid.
 const grid = $("form[data-grid]");
 if (grid) {
-  const rows = () => [...grid.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => cell.querySelector("input")));
+  const rows = () => [...grid.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => cell.querySelector("input:not([type=hidden])")));
   const past = [];
   const place = (input) => {
     const all = rows(), y = all.findIndex((row) => row.includes(input));
@@ -44,17 +44,17 @@ if (grid) {
     changes[0][0].dispatchEvent(new Event("input", { bubbles: true }));
   };
   let own = false;
-  for (const input of grid.querySelectorAll("td input")) input.dataset.before = input.value;
+  for (const input of grid.querySelectorAll("td input:not([type=hidden])")) input.dataset.before = input.value;
   grid.addEventListener("input", (event) => {
     const input = event.target;
-    if (own || !input.matches("td input") || input.value === input.dataset.before) return;
+    if (own || !input.matches("td input:not([type=hidden])") || input.value === input.dataset.before) return;
     past.push([[input, input.dataset.before]]);
     input.dataset.before = input.value;
     mark(input);
   });
   grid.addEventListener("keydown", (event) => {
     const input = event.target;
-    if (!input.matches("td input")) return;
+    if (!input.matches("td input:not([type=hidden])")) return;
     if ((event.ctrlKey || event.metaKey) && event.key === "z") {
       event.preventDefault();
       const last = past.pop();
@@ -78,7 +78,7 @@ if (grid) {
   });
   grid.addEventListener("paste", (event) => {
     const input = event.target, text = event.clipboardData.getData("text/plain").replace(/\r/g, "").replace(/\n$/, "");
-    if (!input.matches("td input") || !/[\t\n]/.test(text)) return;
+    if (!input.matches("td input:not([type=hidden])") || !/[\t\n]/.test(text)) return;
     event.preventDefault();
     const [all, y, x] = place(input);
     const changes = text.split("\n").flatMap((line, dy) => line.split("\t").map((value, dx) => [all[y + dy]?.[x + dx], value.trim()]));
@@ -87,7 +87,7 @@ if (grid) {
     own = false;
   });
   grid.addEventListener("reset", () => setTimeout(() => {
-    for (const input of grid.querySelectorAll("td input")) { input.dataset.before = input.value; mark(input); }
+    for (const input of grid.querySelectorAll("td input:not([type=hidden])")) { input.dataset.before = input.value; mark(input); }
     past.length = 0;
     grid.dispatchEvent(new Event("input", { bubbles: true }));
   }));
@@ -99,9 +99,9 @@ if (grid) {
       const slot = [...grid.querySelectorAll("[data-problem]")].find((small) => small.dataset.problem === item.dataset.cell);
       if (!slot) continue;
       slot.textContent = item.querySelector(".sentence").textContent;
-      slot.lang = item.querySelector(".sentence").lang;
+      slot.lang = item.querySelector(".sentence").lang || document.documentElement.lang;
       slot.id = `wrong-${item.dataset.cell}`;
-      const input = slot.closest("td").querySelector("input");
+      const input = slot.closest("td").querySelector("input:not([type=hidden])");
       input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", slot.id);
     }

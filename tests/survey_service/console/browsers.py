@@ -26,14 +26,14 @@ class Browser:
 
     def _show(self, response: TestResponse) -> None:
         self.text = response.text
-        if found := re.search(r'name="form" value="(\w+)"', self.text):
+        if found := re.search(r'name="csrf" value="(\w+)"', self.text):
             self.form = found[1]
 
     def post(self, path: str, **fields: Any) -> TestResponse:
         """Send a form as a page carries it: with the hidden token of this browser, and the ETag where the page that is shown has one."""
         if found := re.search(r'name="etag" value="([^"]*)"', self.text):
             fields.setdefault("etag", found[1])
-        response = self.client.post(path, data={"form": self.form, **fields})
+        response = self.client.post(path, data={"csrf": self.form, **fields})
         self._show(response)
         return response
 

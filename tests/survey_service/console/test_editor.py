@@ -47,8 +47,8 @@ def test_a_changed_cell_changes_its_line_only(service, authors):
 @pytest.mark.parametrize(
     ("question", "cell", "value", "sentence"),
     [
-        ("reasons", "c.driver.0", "140", "1.4 is not a probability"),
-        ("owns", "c.driver.0", "80", "adds up to 0.9, not 1"),
+        ("reasons", "c.driver.0", "140", "140 in a hundred is not a probability"),
+        ("owns", "c.driver.0", "80", "adds up to 90, not 100"),
         ("reasons", "c.family.2", "many", "&#34;many&#34; is not"),
         ("reasons", "c.family.2", '"]}: *x', "is not"),
         ("happy", "c.driver.sd", "-1", "is not more than 0"),

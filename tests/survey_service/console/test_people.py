@@ -1,10 +1,15 @@
 """Signing in to the console, inviting, signing out, and forms of other sites."""
 
+import json
 import re
+from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
+from sqlalchemy.exc import OperationalError
 
 from survey_service.app import create_app
+from survey_service.cli.main import main
 from survey_service.settings import Settings
 from survey_service.web.api_keys import create_key
 from tests.survey_service.console.browsers import Browser, link_for, signed_in
@@ -82,14 +87,14 @@ def test_signing_out_everywhere_ends_every_browser(service):
 def test_a_form_of_another_site_is_refused(one_service, headers):
     """Also with the cookie of somebody who is signed in, and with the right token; and without the token from our own site."""
     browser = signed_in(one_service)
-    token = re.search(r'name="form" value="(\w+)"', browser.text)[1]
+    token = re.search(r'name="csrf" value="(\w+)"', browser.text)[1]
 
-    assert browser.client.post("/console/language", data={"form": token, "language": "fr"}, headers=headers).status_code == 403
-    assert browser.client.post("/console/language", data={"form": "x" * 32, "language": "fr"}).status_code == 403
-    assert browser.client.post("/console/language", data={"form": "é", "language": "fr"}).status_code == 403
+    assert browser.client.post("/console/language", data={"csrf": token, "language": "fr"}, headers=headers).status_code == 403
+    assert browser.client.post("/console/language", data={"csrf": "x" * 32, "language": "fr"}).status_code == 403
+    assert browser.client.post("/console/language", data={"csrf": "é", "language": "fr"}).status_code == 403
     assert browser.client.post(link_for(one_service), headers=headers).status_code == 403
     own = {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "same-origin"}
-    assert browser.client.post("/console/language", data={"form": token, "language": "en"}, headers=own).status_code == 303
+    assert browser.client.post("/console/language", data={"csrf": token, "language": "en"}, headers=own).status_code == 303
 
 
 def test_keys_are_made_shown_once_and_revoked(one_service):
@@ -129,3 +134,37 @@ def test_an_api_key_is_no_way_in(one_service):
     client.set_cookie("discern", key)
 
     assert client.get("/console", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+
+
+def test_the_command_prints_a_link_for_whoever_may_come(service):
+    """The first person may do everything; another one reads, unless the command says more; the link signs in."""
+    environment = {"DISCERN_DATABASE_URL": service.parts.settings.database_url, "DISCERN_SECRET_KEYS": SECRET}
+
+    def login(*arguments: str) -> dict:
+        done = CliRunner().invoke(main, ["login", *arguments, "--json"], env=environment)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    first, second, third = login("claire@example.com"), login("ben@example.com"), login("ben@example.com", "--scope", "write", "--contacts")
+
+    assert [made["scope"] for made in (first, second, third)] == ["admin", "read", "write"]
+    service.clock.now = datetime.now(UTC)
+    browser = Browser(service.client)
+    assert browser.client.post(first["link"].removeprefix("http://127.0.0.1:8000")).status_code == 303
+    assert {browser.get(f"/console/{page}").status_code for page in ("settings", "c")} == {200}
+    refused = CliRunner().invoke(main, ["login", "nobody"], env=environment)
+    assert (refused.exit_code, "is not an e-mail address" in refused.output) == (1, True)
+
+
+def test_while_the_database_is_away_a_page_says_so(service, monkeypatch):
+    """In HTML, with Retry-After, and nothing was lost."""
+    browser = signed_in(service)
+
+    def away() -> None:
+        raise OperationalError("SELECT", None, Exception("away"))
+
+    monkeypatch.setattr(service.parts.store, "reading", away)
+    page = browser.get("/console")
+
+    assert (page.status_code, page.mimetype, page.headers["Retry-After"]) == (503, "text/html", "2")
+    assert "Nothing was lost" in page.text

@@ -22,11 +22,13 @@ def contact_page(session: Session, banks: Banks, contact: Contact, language: str
     """Return everything that a contact's page shows, without the log of looks."""
     view = contact_view(session, banks, contact, now)
     entries, _ = timeline_page(session, contact, TimelineQuery(limit=30))
-    beliefs = []
+    beliefs: list[dict[str, Any]] = []
+    asked: dict[str, str] = {}
     for name, belief in view["beliefs"].items():
         compiled = banks.version(session, name, belief["bank_version"])
+        asked |= {q.id: in_language(q.text, language, compiled.bank.language) or q.id for q in compiled.bank.questions}
         beliefs.append(explained(compiled, belief, language) | {"label": view["labels"].get(name)})
-    return {"contact": view, "name": _name(view), "beliefs": beliefs, "timeline": entries}
+    return {"contact": view, "name": _name(view), "beliefs": beliefs, "timeline": entries, "asked": asked}
 
 
 def looks_of(session: Session, contact: Contact) -> list[dict[str, Any]]:

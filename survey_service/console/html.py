@@ -1,7 +1,7 @@
 """Render the pages of the console from plain values, in the language of the reader, with numbers as people write them there."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -116,9 +116,9 @@ class Written:
             shown = edge if shown == 0 else 100 - edge
         return format_percent(shown / 100, format=None if not digits else f"#,##0.{'0' * digits}%", locale=self._locale)
 
-    def span(self, low: float, high: float) -> str:
-        """Return an interval of shares without the sign of percent."""
-        return f"{self.number(100 * low)}–{self.number(100 * high)}"
+    def span(self, low: float, high: float, with_sign: bool = False) -> str:
+        """Return an interval of shares, without the sign of percent unless it is asked for."""
+        return f"{self.number(100 * low)}–{self.percent(high) if with_sign else self.number(100 * high)}"
 
     def bits(self, value: float) -> str:
         """Return bits with their sign, to one decimal place."""
@@ -128,11 +128,16 @@ class Written:
     def day(self, when: date | datetime | str) -> str:
         return format_date(_parsed(when), "d MMM y", locale=self._locale)
 
-    def moment(self, when: datetime | str) -> str:
-        return format_datetime(_parsed(when), "d MMM y, HH:mm", locale=self._locale)
+    def moment(self, when: datetime | str) -> Markup:
+        return self._time(when, "d MMM y, HH:mm")
 
-    def clock(self, when: datetime | str) -> str:
-        return format_datetime(_parsed(when), "d MMM HH:mm", locale=self._locale)
+    def clock(self, when: datetime | str) -> Markup:
+        return self._time(when, "d MMM HH:mm")
+
+    def _time(self, when: datetime | str, form: str) -> Markup:
+        """Return a time in UTC. The script of the pages writes it in the time zone of the reader."""
+        at = _parsed(when).astimezone(UTC)
+        return Markup('<time datetime="{}">{} UTC</time>').format(at.isoformat(), format_datetime(at, form, locale=self._locale))
 
 
 def _parsed(when: date | datetime | str) -> Any:

@@ -18,7 +18,7 @@ from survey_service.web.context import parts
 from survey_service.webhooks import deliveries, endpoints
 
 MOST_FAILED = 100
-MOST_SHOWN = 50
+MOST_SHOWN = 25
 A_YEAR = "public, max-age=31536000, immutable"
 
 start = Blueprint("start", __name__)

@@ -174,6 +174,8 @@ def error_page(error: DiscernError) -> Response:
     """Show what is wrong and what to do. Whoever is signed out is told how to sign in."""
     g.setdefault("nonce", secrets.token_urlsafe(12))
     g.setdefault("cookie", "")
+    if request.headers.get("HX-Request"):  # it takes the place of a part of a page
+        return page("problem.html", error.status, error=error)
     name = "sign_in.html" if isinstance(error, SignedOut) else "error.html"
     return page(name, error.status, error=error)
 

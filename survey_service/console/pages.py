@@ -1,9 +1,12 @@
 """Pages of the console: the welcome page, what needs attention, surveys, and deliveries."""
 
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, request
+from sqlmodel import Session
 
 from survey_service.banks.drafts import all_drafts
 from survey_service.banks.publishing import get_version, newest_versions
@@ -11,14 +14,18 @@ from survey_service.banks.simulation import promise, promise_without
 from survey_service.console.access import access, go_to, guard, language, may, page, rendered
 from survey_service.console.html import STATIC, static_file
 from survey_service.console.survey_view import Filters, survey_lines, survey_page, weakest
+from survey_service.crm import connections, dry_run
+from survey_service.crm.adapters.client import call
+from survey_service.egress.addresses import Policy
 from survey_service.embed.routes import pinned_tag, send_asset
 from survey_service.errors import Invalid, NotFound
 from survey_service.web.accounts import all_accounts
-from survey_service.web.context import parts
+from survey_service.web.context import Parts, parts
 from survey_service.webhooks import deliveries, endpoints
 
 MOST_FAILED = 100
 MOST_SHOWN = 25
+MOST_RECEIVERS = 200
 A_YEAR = "public, max-age=31536000, immutable"
 
 start = Blueprint("start", __name__)
@@ -55,7 +62,7 @@ def overview() -> Response:
     with p.store.reading() as session:
         surveys = survey_lines(session, p.banks, language())
         failed = deliveries.failed(session, MOST_FAILED)
-        stopped = [endpoint for endpoint in endpoints.page(session, None, MOST_SHOWN) if endpoint.state != "active"]
+        stopped = [receiver for receiver in _receivers(session).values() if receiver.stopped]
         drafts = all_drafts(session)
         banks = newest_versions(session, None, 1)
     tag = pinned_tag(p.settings.base_url)
@@ -97,6 +104,35 @@ def without(survey: str, question: str) -> Response:
     return page("without_page.html", **values)
 
 
+@dataclass(frozen=True)
+class Receiver:
+    """Where messages go: a webhook endpoint or a connection to a CRM; `stopped` says why nothing is sent, None where something is."""
+
+    id: str
+    name: str
+    stopped: str | None
+
+
+def _receivers(session: Session) -> dict[str, Receiver]:
+    """Return every receiver by its id."""
+    hooks = [(endpoint, endpoint.description or endpoint.url) for endpoint in endpoints.page(session, None, MOST_RECEIVERS)]
+    crms = [(endpoint, connection.kind) for endpoint, connection in connections.page(session, None, MOST_RECEIVERS)]
+    return {
+        endpoint.id: Receiver(endpoint.id, name, None if endpoint.state == "active" else endpoint.disabled_because or "owner")
+        for endpoint, name in [*hooks, *crms]
+    }
+
+
+def _enable(p: Parts, receiver: str) -> None:
+    """Enable a receiver. A connection to a CRM is tested before. Raises NotFound, and ConnectionNotReady with what is missing."""
+    if receiver.startswith(f"{endpoints.WEBHOOK}_"):
+        with p.store.writing() as session:
+            endpoints.change(session, p.settings, receiver, {"state": "active"}, p.now())
+    else:
+        ask = partial(call, policy=Policy(p.settings.allow_private_targets))
+        dry_run.change(p.store, p.settings, p.banks, receiver, {"state": "active"}, ask, p.now())
+
+
 def _filters() -> Filters:
     """Return the filters of the address. Raises Invalid for what is none."""
     given = {name: value.strip() for name, value in request.args.items() if value.strip()}
@@ -124,14 +160,14 @@ def list_deliveries() -> Response:
     """Show what did not reach the CRM, then what waits and what was delivered."""
     p = parts()
     with p.store.reading() as session:
-        known = {endpoint.id: endpoint for endpoint in endpoints.page(session, None, 200)}
+        known = _receivers(session)
         excerpts = may(g.account, "admin")
         failed = deliveries.views(session, deliveries.failed(session, MOST_FAILED), with_excerpts=excerpts)
         rows = deliveries.page(session, endpoint=None, state=None, contact=None, after=_after(), limit=MOST_SHOWN + 1)
         others = deliveries.views(session, rows[:MOST_SHOWN], with_excerpts=excerpts)
     following = others[-1]["id"] if len(rows) > MOST_SHOWN else None
     shown = [row for row in others if row["state"] != "dead"]
-    return page("deliveries.html", failed=failed, rows=shown, endpoints=known, following=following, again=request.args.get("again"))
+    return page("deliveries.html", failed=failed, rows=shown, receivers=known, following=following, again=request.args.get("again"))
 
 
 def _after() -> int | None:
@@ -146,9 +182,9 @@ def send_again(delivery: int) -> Response:
     p = parts()
     if delivery >= 2**63:
         raise NotFound
+    if request.form.get("enable") and may(g.account, "admin"):
+        _enable(p, request.form["enable"])
     with p.store.writing() as session:
-        if request.form.get("enable") and may(g.account, "admin"):
-            endpoints.change(session, p.settings, request.form["enable"], {"state": "active"}, p.now())
         deliveries.retry(session, delivery, p.now())
     return go_to(f"/console/d?again={delivery}")
 

@@ -111,5 +111,7 @@ if (grid) {
     }
   };
   tell();
+  const said = () => { $("#said").textContent = [$("#live h2")?.textContent, $("#live .sentence")?.textContent].filter(Boolean).join(". "); };
+  new MutationObserver(said).observe($("#live"), { childList: true });
   new MutationObserver(tell).observe($("#live"), { childList: true });
 }

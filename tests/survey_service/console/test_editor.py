@@ -135,6 +135,16 @@ def test_a_version_published_meanwhile_is_not_undone_silently(service, authors):
     assert claire.post("/console/b/cars/draft/publish").status_code == 303
 
 
+def test_a_part_of_a_page_gets_its_error_as_a_part(service, authors):
+    """Who was signed out meanwhile reads so beside the grid, and no whole page inside the page."""
+    claire, _ = authors
+    claire.client.delete_cookie("discern")
+
+    part = claire.client.post(f"{GRID}/try", data={CELL: "35"}, headers={"HX-Request": "true"})
+
+    assert (part.status_code, "<html" in part.text, "You are signed out" in part.text) == (401, False, True)
+
+
 def test_a_new_bank_can_be_published_as_it_begins(service):
     """Two personas, a question and a survey; the name must be free and an id."""
     claire = signed_in(service)

@@ -91,6 +91,25 @@ def test_what_the_crm_refused_is_on_the_overview_and_goes_out_again_with_its_id(
     assert admin.post(f"/console/d/{2**63}/again").status_code == 404
 
 
+def test_a_connection_to_a_crm_that_is_off_is_named(service):
+    """One that nobody has enabled yet is on the overview; enabling it tests it first, and what is missing is said."""
+    given = {"kind": "hubspot", "bank": "cars", "url": "https://crm.invalid", "credentials": {"token": "x"}}
+    made = service.call("POST", "/api/v1/connections", given).json
+    service.call("POST", "/api/v1/endpoints", {"url": "https://crm.example.com/hook", "when": "every_answer"})
+    service.start().answer("owns", "no")
+    with service.parts.store.writing() as session:
+        session.execute(update(Delivery).values(state="dead", settled_at=service.clock(), endpoint_id=made["id"]))
+    delivery = service.call("GET", "/api/v1/deliveries").json["items"][0]
+    admin = signed_in(service)
+    assert re.search(r"<b>hubspot</b> – it is not enabled yet", admin.get("/console").text)
+    assert "Enable and send again" in admin.get("/console/d").text
+
+    refused = admin.post(f"/console/d/{delivery['id']}/again", enable=made["id"])
+
+    assert refused.status_code == 409
+    assert admin.post(f"/console/d/{delivery['id']}/again", enable="cn_nothing").status_code == 404
+
+
 def test_an_empty_service_says_what_to_do(service):
     """Without an answer there are the simulation and the two tags; no percentage of nobody."""
     browser = signed_in(service)

@@ -5,6 +5,7 @@ The draft may have mistakes: the grid shows what is written, and each cell is on
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log2
 from typing import Any
 
@@ -58,22 +59,25 @@ class NotEditable(Exception):
     """The draft, or this question of it, cannot be shown as a grid; the text can be edited."""
 
 
-def questions_of(text: str) -> list[dict[str, Any]]:
-    """Return the questions as they are written. Raises NotEditable for a text that cannot be read."""
+@lru_cache(maxsize=8)
+def _read(text: str) -> Mapping[str, Any]:
+    """Return the text as plain data, which nobody changes: a page needs it several times. Raises NotEditable."""
     try:
-        data = read_source(text).data
+        data: Mapping[str, Any] = read_source(text).data
     except Unreadable:
         raise NotEditable from None
-    questions = data.get("questions")
+    return data
+
+
+def questions_of(text: str) -> list[dict[str, Any]]:
+    """Return the questions as they are written. Raises NotEditable for a text that cannot be read."""
+    questions = _read(text).get("questions")
     return [item for item in questions if isinstance(item, dict) and isinstance(item.get("id"), str)] if isinstance(questions, list) else []
 
 
 def personas_of(text: str) -> list[dict[str, Any]]:
     """Return the personas as they are written. Raises NotEditable."""
-    try:
-        personas = read_source(text).data.get("personas")
-    except Unreadable:
-        raise NotEditable from None
+    personas = _read(text).get("personas")
     return [item for item in personas if isinstance(item, dict)] if isinstance(personas, list) else []
 
 
@@ -154,10 +158,7 @@ def _published_cells(text: str, question_id: str) -> list[Cell]:
 
 
 def _find(text: str, question_id: str) -> tuple[int, dict[str, Any]]:
-    try:
-        questions = read_source(text).data.get("questions")
-    except Unreadable:
-        raise NotEditable from None
+    questions = _read(text).get("questions")
     for place, question in enumerate(questions if isinstance(questions, list) else []):
         if isinstance(question, dict) and question.get("id") == question_id:
             return place, question

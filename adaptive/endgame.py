@@ -1,9 +1,10 @@
 """The last two questions of a survey of known length, chosen by the accuracy that they lead to.
 
 Information is the right aim while many questions follow; with one or two left, what counts is how sure the survey ends. The utility of a
-belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits. With one question left, the question with the highest expected utility is chosen;
-with two left the first of the best pair, ``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are
-predicted from the answers so far. What this gains is measured in `benchmarks/endgame.py`.
+belief p is ``U(p) = max_k p_k - 0.2 H(p)``, H in bits, and 0.05 more where the survey would stop because it is sure enough. With one
+question left, the question with the highest expected utility is chosen; with two left the first of the best pair,
+``argmax_q1 sum_a1 P(a1) max_q2 sum_a2 P(a2 | a1) U(p | a1, a2)``. Questions of a tree are predicted from the answers so far. What this
+gains is measured in `benchmarks/endgame.py`.
 
 Array names: B respondents, C classes, Q questions, N cells of all questions, F first questions of a pair, A outcomes of each.
 """
@@ -21,7 +22,7 @@ from adaptive.tables import EFFORT_OFFSET, ResponseTables
 ENTROPY_WEIGHT = 0.2
 """Weight of the entropy in the utility. Without it the accuracy is the same and the log score .008 lower."""
 
-DECISION_BONUS = 0.0
+DECISION_BONUS = 0.05
 """What reaching the confidence at which the survey stops is worth."""
 
 FIRST_CANDIDATES = 16
@@ -158,7 +159,7 @@ class _Utility(NamedTuple):
         return self._with_bonus(top, total) + ENTROPY_WEIGHT * (known - _x_log_x(total))
 
     def _with_bonus(self, top: Floats, total: Floats) -> Floats:
-        if self.threshold is None or not DECISION_BONUS:
+        if self.threshold is None:
             return top
         decided: Floats = top + DECISION_BONUS * total * (top >= self.threshold * total)
         return decided

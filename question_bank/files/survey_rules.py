@@ -78,10 +78,10 @@ def _stop(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Findi
         yield Finding((*path, "stop", "at_least"), f"at_least {least} is more than at_most {most}", "make at_least the smaller")
     if stop.get("endgame") == "accuracy":
         at = (*path, "stop", "endgame")
-        if most is None and draft.is_readable(*path, "stop", "at_most"):
-            yield Finding(at, "accuracy plans the last two questions before at_most, which is missing", "add at_most, such as 6")
         if survey.get("objective") == "value":
             yield Finding(at, "a survey with objective value chooses by its actions to the end", "remove endgame, or the objective")
+        elif most is None and draft.is_readable(*path, "stop", "at_most"):
+            yield Finding(at, "accuracy plans the last two questions before at_most, which is missing", "add at_most, such as 6")
 
 
 def _actions(draft: Draft, path: Path, survey: Mapping[str, Any]) -> Iterator[Finding]:

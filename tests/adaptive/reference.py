@@ -271,11 +271,12 @@ def open_questions(bank: Bank, survey: Survey, given: Given) -> list[Question]:
     return found
 
 
-def utility(bank: Bank, mass: Mapping[str, float]) -> float:
-    """max p - .2 H(p) over the personas, times the total mass of the classes."""
+def utility(bank: Bank, survey: Survey, mass: Mapping[str, float]) -> float:
+    """max p - .2 H(p) over the personas, and .05 where the survey is sure enough, times the total mass of the classes."""
     total = sum(mass.values())
     personas = [sum(p for key, p in mass.items() if classes(bank)[key][0] == persona.id) / total for persona in bank.personas]
-    return total * (max(personas) - 0.2 * entropy(personas))
+    sure = survey.stop.confidence is not None and max(personas) >= survey.stop.confidence
+    return total * (max(personas) - 0.2 * entropy(personas) + 0.05 * sure)
 
 
 def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: Given) -> dict[Any, dict[str, float]]:
@@ -284,25 +285,26 @@ def branches(bank: Bank, question: Question, mass: Mapping[str, float], given: G
     return {outcome: {key: p * tables[key][outcome] for key, p in mass.items()} for outcome in next(iter(tables.values()))}
 
 
-def added(bank: Bank, question: Question, mass: Mapping[str, float], given: Given) -> float:
-    return sum(utility(bank, after) for after in branches(bank, question, mass, given).values()) - utility(bank, mass)
+def added(bank: Bank, survey: Survey, question: Question, mass: Mapping[str, float], given: Given) -> float:
+    reached = sum(utility(bank, survey, after) for after in branches(bank, question, mass, given).values())
+    return max(reached - utility(bank, survey, mass), 0.0)
 
 
 def last_one(bank: Bank, survey: Survey, question: Question, given: Given) -> float:
-    return added(bank, question, class_belief(bank, given), given) / (question.seconds + 2) ** survey.effort
+    return added(bank, survey, question, class_belief(bank, given), given) / (question.seconds + 2) ** survey.effort
 
 
 def last_two(bank: Bank, survey: Survey, first: Question, given: Given) -> float:
     """The utility that the best pair beginning with `first` adds, per expected second; trees stay as the answers so far left them."""
     mass = class_belief(bank, given)
-    reached, seconds = -utility(bank, mass), first.seconds + 2
+    reached, seconds = -utility(bank, survey, mass), first.seconds + 2
     for outcome, after in branches(bank, first, mass, given).items():
         best, second = 0.0, None
         for question in seconds_of_a_pair(bank, survey, first, outcome, given):
-            score = added(bank, question, after, given) / (question.seconds + 2) ** survey.effort
+            score = added(bank, survey, question, after, given) / (question.seconds + 2) ** survey.effort
             if score > max(best, 1e-9):
                 best, second = score, question
-        reached += utility(bank, after)
+        reached += utility(bank, survey, after)
         if second is not None:
             reached += best * (second.seconds + 2) ** survey.effort
             seconds += sum(after.values()) * (second.seconds + 2)

@@ -52,7 +52,9 @@ def test_the_last_two_questions_equal_the_term_by_term_reference(seed):
     dice = Random(seed)
     bank = a_random_bank(dice, styled=seed % 3 == 0)
     (survey,) = bank.surveys
-    survey = replace(survey, stop=replace(survey.stop, at_most=1000, endgame="accuracy"))
+    survey = replace(
+        survey, stop=replace(survey.stop, at_most=1000, at_least=1000, confidence=dice.choice([None, 0.6, 0.9]), endgame="accuracy")
+    )
     bank = replace(bank, surveys=(survey,))
     compiled = compile_bank(bank)
     given = some_answers(dice, bank)

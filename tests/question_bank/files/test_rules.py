@@ -84,6 +84,7 @@ MISTAKES = [
     ("surveys.0.first", ["owns", "owns"], "surveys.0.first.1", 'names "owns" again'),
     ("surveys.0.first", ["hapy"], "surveys.0.first.0", 'there is no question "hapy"'),
     ("surveys.0.questions", ["happy"], "surveys.0.first.0", '"owns" is not asked by this survey'),
+    ("surveys.0.stop", {"at_most": 6, "endgame": "accuracy"}, "surveys.0.stop.endgame", "chooses by its actions to the end"),
     ("surveys.0.stop", {"at_most": 2, "at_least": 3}, "surveys.0.stop.at_least", "at_least 3 is more than at_most 2"),
     ("surveys.0.actions", ABSENT, "surveys.0.objective", "value needs to know what can be done"),
     ("surveys.0.actions.call.family", ABSENT, "surveys.0.actions.call", "says nothing for persona family"),
@@ -247,3 +248,12 @@ def test_unreadable_styles_give_no_errors_in_tables():
     bank["personas"][0]["styles"] = [{"id": "calm", "share": -1}, {"id": "sporty", "share": 1}]
 
     assert [problem.path for problem in report_of(bank).errors] == ["personas.0.styles.0.share"]
+
+
+def test_an_endgame_needs_a_length():
+    """Without `at_most` nobody knows which questions are the last two."""
+    short = {"id": "short", "title": "Short", "questions": ["owns"], "stop": {"confidence": 0.9, "endgame": "accuracy"}}
+
+    problem = only_error_after("surveys.1", short)
+
+    assert (problem.path, problem.todo) == ("surveys.1.stop.endgame", "add at_most, such as 6")

@@ -53,6 +53,7 @@ MISTAKES = [
     ("surveys.0.stop.confidence", 0, "surveys.0.stop.confidence", "0 is not more than 0"),
     ("surveys.0.stop.at_most", 0, "surveys.0.stop.at_most", "0 is less than 1"),
     ("surveys.0.stop.at_least", -1, "surveys.0.stop.at_least", "-1 is less than 0"),
+    ("surveys.0.stop.endgame", "none at all", "surveys.0.stop.endgame", '"none at all" is not one of'),
     ("surveys.0.stop.gain_below", -0.1, "surveys.0.stop.gain_below", "-0.1 is less than 0"),
     ("surveys.0.stop.seconds", 0, "surveys.0.stop.seconds", "0 is not more than 0"),
     ("surveys.0.effort", 2.1, "surveys.0.effort", "2.1 is more than 2"),

@@ -217,7 +217,7 @@ class Interview:
     def certain_evidence(self) -> ContactEvidence:
         """Evidence about the contact, without the unconfirmed click."""
         prior = None if self.row.prior is None else prior_of_session(self.bank, self.row.prior)
-        seen = with_words(self.bank, self.given, self.seen, self.now)
+        seen = with_words(self.bank, self.given, self.seen, self.now) if self.bank.keywords else self.seen
         return ContactEvidence(self.bank, self.given, seen, label_of(self.contact, self.bank), prior)
 
     @cached_property

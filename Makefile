@@ -46,6 +46,7 @@ bench:  ## the figures of the README
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_size.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/widget_speed.py
 	.venv/bin/python benchmarks/http.py
+	PYTHONPATH=. .venv/bin/python -P benchmarks/console.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/scale.py
 	PYTHONPATH=. .venv/bin/python -P benchmarks/servers.py --postgresql
 	PYTHONPATH=. .venv/bin/python -P benchmarks/chaos.py

@@ -10,6 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
+from survey_service.console import contact_pages, editor_pages, people_pages
+from survey_service.console import pages as console
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
 from survey_service.crypto import Keyring
@@ -85,10 +87,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         api.spec.components.security_scheme(name, scheme)
     for room in (respondent, authoring, contacts, attribution, figures, links, preview, events, webhooks, connections, sources):
         api.register_blueprint(room.blueprint)
+    for more in (authoring.surveys, contacts.sessions):
+        api.register_blueprint(more)
     app.extensions[reference.SPEC] = api.spec
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)
+    for own in (console.start, console.blueprint, contact_pages.blueprint, editor_pages.blueprint, people_pages.blueprint):
+        app.register_blueprint(own)
     if settings.demo_receiver:
         app.register_blueprint(demo.blueprint)
     RequestIds(app, behind_proxy=settings.trusted_proxies > 0)

@@ -21,7 +21,7 @@ from question_bank.files.source import Source, Unreadable, decode_text
 from question_bank.files.survey_rules import journey_rules, survey_rules
 from question_bank.files.yaml_source import read_yaml
 
-__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "check_together", "load_stored", "read_bank"]
+__all__ = ["BankInvalid", "Problem", "Report", "check_bank", "check_together", "load_stored", "read_bank", "read_source"]
 
 RULES = (text_rules, persona_rules, question_rules, likelihood_rules, survey_rules, journey_rules)
 """Checks across fields. All of them run, so that all problems are reported at once."""
@@ -58,7 +58,7 @@ def load_stored(text: str) -> Bank:
 def check_bank(text: str | bytes, file: str = "bank.yaml") -> Report:
     """Return the bank written in `text`, with all errors or all warnings, sorted by line."""
     try:
-        source = _read(decode_text(text))
+        source = read_source(decode_text(text))
     except Unreadable as error:
         return Report(None, (_problem(error.finding, Source(None, {}), file),))
     fields, field_findings = load_fields(source.data)
@@ -95,7 +95,7 @@ def check_together(files: Sequence[tuple[str, bytes]], published: Mapping[str, s
         warnings += report.warnings
         if bank is None:
             continue
-        source = _read(decode_text(text))
+        source = read_source(decode_text(text))
         for index, survey in enumerate(bank.surveys):
             owner, where = owners.setdefault(survey.id, (bank.id, file))
             if owner != bank.id:
@@ -104,7 +104,7 @@ def check_together(files: Sequence[tuple[str, bytes]], published: Mapping[str, s
     return Report(None if errors else bank, tuple(errors), tuple(warnings))
 
 
-def _read(text: str) -> Source:
+def read_source(text: str) -> Source:
     """Parse JSON if the text starts with a brace, else YAML; a YAML flow map starts with a brace too, hence the second try."""
     if not text.lstrip().startswith("{"):
         source = read_yaml(text)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import and_, func
 from sqlmodel import Session, col, select
 
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import load_stored
 from question_bank.versions import fingerprint, to_plain
-from survey_service.errors import Conflict
+from survey_service.errors import Conflict, NotFound
 from survey_service.outbox import endpoint_events
 from survey_service.store.banks import source_of
 from survey_service.store.session import lock_by_name
@@ -26,9 +27,10 @@ class Published:
     is_new: bool
 
 
-def publish(session: Session, bank: Bank, now: datetime) -> Published:
+def publish(session: Session, bank: Bank, now: datetime, *, author: str | None = None, text: str | None = None) -> Published:
     """Store `bank` as the next version, unless the latest version has the same content.
 
+    `author` is the name of who publishes, `text` what was written, with its comments.
     Raises Conflict for a survey id that belongs to another bank.
     """
     lock_by_name(session, f"bank {bank.id}")
@@ -39,9 +41,9 @@ def publish(session: Session, bank: Bank, now: datetime) -> Published:
     _check_survey_owners(session, bank)
     compile_bank(bank)  # raises for a bank that cannot be compiled, before it is stored
     version = 1 if latest is None else latest.version + 1
-    session.add(
-        BankVersion(bank=bank.id, version=version, fingerprint=content_fingerprint, source=source_of(to_plain(bank)), published_at=now)
-    )
+    row = BankVersion(bank=bank.id, version=version, fingerprint=content_fingerprint, source=source_of(to_plain(bank)), published_at=now)
+    row.author, row.text = author, text
+    session.add(row)
     session.flush()
     _point_surveys(session, bank, version)
     previous = None if latest is None else load_stored(latest.source)
@@ -53,6 +55,38 @@ def latest_version(session: Session, bank: str) -> BankVersion | None:
     """Return the newest version of the bank with this id, or None."""
     newest = select(BankVersion).where(BankVersion.bank == bank).order_by(col(BankVersion.version).desc())
     return session.exec(newest).first()
+
+
+def get_version(session: Session, bank: str, version: int) -> BankVersion:
+    """Return one version of a bank. Raises NotFound."""
+    row = session.get(BankVersion, (bank, version)) if version < 2**31 else None
+    if row is None:
+        raise NotFound(f'There is no version {version} of a bank "{bank}".')
+    return row
+
+
+def versions_of(session: Session, bank: str, before: int | None, limit: int) -> list[BankVersion]:
+    """Return up to `limit` versions of a bank, newest first, older than `before`. Raises NotFound for an unknown bank."""
+    rows = select(BankVersion).where(BankVersion.bank == bank).order_by(col(BankVersion.version).desc()).limit(limit)
+    found = list(session.exec(rows if before is None else rows.where(BankVersion.version < before)))
+    if not found and latest_version(session, bank) is None:
+        raise NotFound(f'There is no bank "{bank}".')
+    return found
+
+
+def newest_versions(session: Session, after: str | None, limit: int) -> list[BankVersion]:
+    """Return the latest version of each bank, by id, from the bank after `after` on."""
+    newest = select(BankVersion.bank, func.max(BankVersion.version).label("version")).group_by(BankVersion.bank).subquery()
+    rows = select(BankVersion).join(newest, and_(col(BankVersion.bank) == newest.c.bank, col(BankVersion.version) == newest.c.version))
+    if after is not None:
+        rows = rows.where(BankVersion.bank > after)
+    return list(session.exec(rows.order_by(col(BankVersion.bank)).limit(limit)))
+
+
+def published_surveys(session: Session, after: str | None, limit: int) -> list[SurveyRow]:
+    """Return the surveys, by id, from the one after `after` on."""
+    rows = select(SurveyRow).order_by(col(SurveyRow.id)).limit(limit)
+    return list(session.exec(rows if after is None else rows.where(SurveyRow.id > after)))
 
 
 def survey_banks(session: Session) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The commands about API keys: key create, list, rotate, revoke."""
+"""The commands about API keys (key create, list, rotate, revoke), and the link that signs somebody in to the console (login)."""
 
 import json
 from datetime import timedelta
@@ -87,6 +87,31 @@ def revoke(key_id: str) -> None:
         done = revoke_key(session, key_id, utc_now())
     if not done:
         refuse(f"there is no active key {key_id}: see discern key list")
+
+
+@click.command("login")
+@click.argument("email")
+@click.option("--name", default="", help="What the console calls them; the address when left out.")
+@click.option("--scope", type=click.Choice(["read", "write", "admin"]), help="What somebody new may do; the first of all may publish.")
+@click.option("--contacts/--no-contacts", default=None, help="May somebody new look at single contacts? The first of all may.")
+@AS_JSON
+def login(email: str, name: str, scope: str | None, contacts: bool | None, as_json: bool) -> None:
+    """Print a link that signs somebody in to the console, once, within half an hour. Somebody new gets an account."""
+    from survey_service.crypto import Keyring
+    from survey_service.web.accounts import all_accounts, find_account, invite, make_link
+    from survey_service.web.context import utc_now
+
+    settings = settings_of_environment()
+    with store_of(settings) as store, store.writing() as session:
+        account = find_account(session, email)
+        if account is None or scope is not None or contacts is not None or name:
+            first = not all_accounts(session)
+            scope = scope or (account.scope if account else "admin" if first else "read")
+            sees_contacts = contacts if contacts is not None else account.sees_contacts if account else first
+            account = invite(session, email, name, scope, utc_now(), sees_contacts=sees_contacts)
+        token = make_link(session, Keyring(settings.secret_keys), account, utc_now())
+    link = f"{settings.base_url}/console/sign-in/{token}"
+    click.echo(json.dumps({"link": link, "scope": account.scope}) if as_json else link)
 
 
 def _lifetime(days: int | None) -> timedelta | None:

@@ -12,7 +12,7 @@ from survey_service.cli.analysis import fit, refit, replay, simulate
 from survey_service.cli.attribution import attribute
 from survey_service.cli.contacts import export, kpi, prune, recompute, reviews
 from survey_service.cli.integrations import connection, sources
-from survey_service.cli.keys import key
+from survey_service.cli.keys import key, login
 from survey_service.cli.links import links, preview, qr
 from survey_service.cli.terminal import (
     Commands,
@@ -30,24 +30,11 @@ def main() -> None:
     """Discern finds out which persona is answering, with the fewest questions, and updates the CRM."""
 
 
-for command in (
-    simulate,
-    replay,
-    fit,
-    refit,
-    attribute,
-    links,
-    recompute,
-    kpi,
-    reviews,
-    prune,
-    export,
-    key,
-    connection,
-    sources,
-    preview,
-    qr,
-):
+COMMANDS = (
+    *(simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
+    *(key, login, connection, sources, preview, qr),
+)
+for command in COMMANDS:
     main.add_command(command)
 
 
@@ -78,7 +65,8 @@ def publish(bank: Path) -> None:
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        done = publish_bank(session, bank_of(bank), utc_now())
+        text = bank.read_bytes().decode(errors="replace").removeprefix("\ufeff")
+        done = publish_bank(session, bank_of(bank), utc_now(), author="discern publish", text=text)
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
 

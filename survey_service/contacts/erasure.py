@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, select
 
 from survey_service.contacts.directory import record_erased_ids
+from survey_service.contacts.looks import forget_contact
 from survey_service.contacts.views import external_ids_of
 from survey_service.crypto import Keyring
 from survey_service.links.lookup import revoke_links
@@ -26,6 +27,7 @@ def erase(session: Session, keys: Keyring, contact: Contact, now: datetime) -> N
     external_ids = external_ids_of(session, [contact])[contact.id]
     record_erased_ids(session, keys, [(external["system"], external["id"]) for external in external_ids], now)
     revoke_links(session, contact.id, "erased", now)
+    forget_contact(session, keys, contact)
     session.flush()
     messages.drop_all(session, contact, now)
     _delete_rows(session, contact)

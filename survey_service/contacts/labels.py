@@ -11,8 +11,13 @@ from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Contact
 
 
-def set_label(session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime) -> None:
-    """Store a label in place of an earlier one. The contact's row must be locked. Raises NotFound, Invalid."""
+def set_label(
+    session: Session, banks: Banks, contact: Contact, bank: str, persona: str, reliability: float, now: datetime, *, by: str | None = None
+) -> None:
+    """Store a label in place of an earlier one, with the name of who says so. The contact's row must be locked.
+
+    Raises NotFound, Invalid.
+    """
     compiled, version = banks.latest(session, bank)
     if persona not in compiled.personas:
         raise Invalid(
@@ -21,7 +26,8 @@ def set_label(session: Session, banks: Banks, contact: Contact, bank: str, perso
     if reliability * len(compiled.personas) <= 1:
         problem = f"is no better than a guess among {len(compiled.personas)} personas: give more than {1 / len(compiled.personas):.2f}"
         raise Invalid(errors=[{"path": "reliability", "message": problem}])
-    contact.labels = {**contact.labels, bank: {"persona": persona, "reliability": reliability, "at": now.isoformat()}}
+    said = {"persona": persona, "reliability": reliability, "at": now.isoformat(), **({} if by is None else {"by": by})}
+    contact.labels = {**contact.labels, bank: said}
     _publish(session, banks, contact, bank, version, now)
 
 

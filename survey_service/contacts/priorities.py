@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import tuple_
 from sqlmodel import Session, and_, col, select
 
+from survey_service.contacts.directory import email_hash
 from survey_service.contacts.schemas import ContactQuery
 from survey_service.contacts.views import belief_item, external_ids_of
 from survey_service.errors import Invalid
@@ -35,6 +36,8 @@ def priority_page(session: Session, query: ContactQuery) -> tuple[list[dict[str,
         .outerjoin(Belief, belief_of)
     )
     rows = rows.where(ContactReadiness.bank == query.bank, ~col(ContactReadiness.is_held_out))
+    if query.email is not None:
+        rows = rows.where(Contact.email_sha256 == email_hash(query.email))
     if query.persona is not None:
         rows = rows.where(Belief.top == query.persona)
     if query.min_confidence is not None:

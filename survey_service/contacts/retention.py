@@ -14,6 +14,7 @@ from survey_service.store.banks import Banks
 from survey_service.store.contact_locks import lock_contacts, lock_present
 from survey_service.store.faults import contained
 from survey_service.store.session import Store
+from survey_service.store.tables.accounts import ContactLook
 from survey_service.store.tables.attribution import Attribution, Probe
 from survey_service.store.tables.core import Answer, Belief, Contact, ExternalId, SurveySession
 from survey_service.store.tables.figures import AnnouncedPlay, AttributeOutcome, ContactReadiness, HeldPersona, StageCheck
@@ -39,6 +40,7 @@ class PruneCounts:
     links: int = 0
     messages: int = 0
     inbound: int = 0
+    looks: int = 0
     contacts: int = 0
 
     @property
@@ -52,9 +54,9 @@ class PruneCounts:
 def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) -> PruneCounts:
     """Delete everything older than `days`, oldest first, and return how many rows were deleted.
 
-    This covers sessions that ended, events, links that expired, messages that were settled, and contacts that have no data left and no id
-    in another system. Beliefs are recomputed without the deleted evidence, and the changes are published. Raises RetentionIncomplete after
-    everything else is deleted.
+    This covers sessions that ended, events, links that expired, messages that were settled, looks at contacts, and contacts that have no
+    data left and no id in another system. Beliefs are recomputed without the deleted evidence, and the changes are published. Raises
+    RetentionIncomplete after everything else is deleted.
     """
     before, counts = clock() - timedelta(days=days), PruneCounts()
     failed: list[str] = []
@@ -82,6 +84,7 @@ def prune(store: Store, banks: Banks, days: int, clock: Callable[[], datetime]) 
     in_batches("links", _delete_links)
     in_batches("messages", _delete_messages)
     in_batches("inbound", _delete_inbound_events)
+    in_batches("looks", _delete_looks)
     in_batches("contacts", _delete_contacts)
     if failed:
         raise RetentionIncomplete(f"{RetentionIncomplete.__doc__} {', '.join(failed)}")
@@ -140,6 +143,12 @@ def _delete_messages(session: Session, before: datetime) -> int:
 def _delete_inbound_events(session: Session, before: datetime) -> int:
     rows = _fetch_batch(session, select(InboundEvent.id).where(col(InboundEvent.done_at) < before).order_by(col(InboundEvent.id)))
     session.execute(delete(InboundEvent).where(col(InboundEvent.id).in_([row.id for row in rows])))
+    return len(rows)
+
+
+def _delete_looks(session: Session, before: datetime) -> int:
+    rows = _fetch_batch(session, select(ContactLook.id).where(ContactLook.at < before).order_by(col(ContactLook.at)))
+    session.execute(delete(ContactLook).where(col(ContactLook.id).in_([row.id for row in rows])))
     return len(rows)
 
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from flask import g
 from sqlmodel import Session
 
 from survey_service.contacts import directory, merging, views
 from survey_service.contacts.erasure import erase
 from survey_service.contacts.identity import sign_identity
 from survey_service.contacts.labels import remove_label, set_label
+from survey_service.contacts.looks import looks_at, record_look
 from survey_service.contacts.priorities import priority_page
 from survey_service.contacts.priors import put_contact
 from survey_service.contacts.schemas import (
@@ -20,16 +22,20 @@ from survey_service.contacts.schemas import (
     IdentitySchema,
     LabelRequest,
     LabelSchema,
+    LooksSchema,
     MergeRequest,
     MergeSchema,
+    SessionPageSchema,
+    SessionQuerySchema,
     SystemQuery,
     SystemSchema,
     TimelineQuery,
     TimelineQuerySchema,
     TimelineSchema,
 )
+from survey_service.contacts.sessions import SessionQuery, session_page
 from survey_service.contacts.timeline import timeline_page
-from survey_service.store.tables.core import OWN_SYSTEM
+from survey_service.store.tables.core import OWN_SYSTEM, Contact
 from survey_service.web.api import ApiBlueprint
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -39,6 +45,18 @@ STARTING = {"operationId": "respondent.start", "requestBody": {"identity": "$res
 LABEL = {"bank": "car-buyers", "persona": "driver"}
 
 blueprint = ApiBlueprint("contacts", __name__, url_prefix="/api/v1/contacts", description="People, by the id your CRM gives them")
+sessions = ApiBlueprint("sessions", __name__, url_prefix="/api/v1/sessions", description="Who answered which survey")
+
+
+@sessions.get("")
+@requires("read")
+@sessions.arguments(SessionQuerySchema, location="query")
+@sessions.response(200, SessionPageSchema)
+def list_sessions(query: SessionQuery) -> dict[str, Any]:
+    """List the sessions of surveys, the newest first."""
+    with parts().store.reading() as session:
+        items, after = session_page(session, query)
+    return {"items": items, "next": after}
 
 
 @blueprint.get("")
@@ -52,6 +70,9 @@ def page(query: ContactQuery) -> dict[str, Any]:
     """
     with parts().store.reading() as session:
         items, after = (priority_page if query.order == "priority" else views.belief_page)(session, query)
+    if query.email is not None:
+        for contact_id in {item["id"] for item in items}:
+            record_look(parts().store, contact_id, g.api_key, "search", parts().now())
     return {"items": items, "next": after}
 
 
@@ -80,7 +101,24 @@ def read(query: SystemQuery, external_id: str) -> dict[str, Any]:
     """Return a contact with its belief under each bank, and the evidence that explains it."""
     p = parts()
     with p.store.reading() as session:
-        return views.contact_view(session, p.banks, views.get_contact(session, external_id, query.system), p.now())
+        contact = views.get_contact(session, external_id, query.system)
+        view = views.contact_view(session, p.banks, contact, p.now())
+    _look(contact, "contact")
+    return view
+
+
+@blueprint.get("/<string:external_id>/looks")
+@requires("admin")
+@blueprint.arguments(SystemSchema, location="query")
+@blueprint.response(200, LooksSchema)
+def looks(query: SystemQuery, external_id: str) -> dict[str, Any]:
+    """List who looked at a contact, newest first: people of the console, and API keys."""
+    with parts().store.reading() as session:
+        return {"items": looks_at(session, views.get_contact(session, external_id, query.system))}
+
+
+def _look(contact: Contact, what: str) -> None:
+    record_look(parts().store, contact.id, g.api_key, what, parts().now())
 
 
 @blueprint.put("/<string:external_id>")
@@ -117,7 +155,10 @@ def export(query: SystemQuery, external_id: str) -> dict[str, Any]:
     """Return everything that is stored about a contact, for a request of access to personal data."""
     p = parts()
     with p.store.reading() as session:
-        return views.export(session, p.banks, views.get_contact(session, external_id, query.system), p.now())
+        contact = views.get_contact(session, external_id, query.system)
+        view = views.export(session, p.banks, contact, p.now())
+    _look(contact, "export")
+    return view
 
 
 @blueprint.get("/<string:external_id>/timeline")
@@ -129,6 +170,7 @@ def timeline(query: TimelineQuery, external_id: str) -> dict[str, Any]:
     with parts().store.reading() as session:
         contact = views.get_contact(session, external_id, query.system)
         items, after = timeline_page(session, contact, query)
+    _look(contact, "timeline")
     return {"items": items, "next": after}
 
 

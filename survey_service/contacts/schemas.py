@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from survey_service.contacts.sessions import STATUSES, SessionQuery
 from survey_service.web.api import StrictSchema
 from survey_service.web.openapi import one_of, plain_values
 from survey_service.web.strict_json import Moment, Number, Truth, text_like
@@ -182,6 +183,7 @@ class ContactQuery:
     persona: str | None = None
     min_confidence: float | None = None
     updated_since: datetime | None = None
+    email: str | None = None
     after: str | None = None
     limit: int = 50
 
@@ -198,6 +200,10 @@ class ContactQuerySchema(StrictSchema):
     persona = fields.String(metadata={"description": "The most probable persona"})
     min_confidence = fields.Float(validate=validate.Range(0, 1))
     updated_since = Moment(default_timezone=UTC)
+    email = fields.String(
+        validate=validate.Length(3, LONGEST_EMAIL),
+        metadata={"description": "Only contacts with this address, also those without a belief, on one page by id"},
+    )
     after = fields.String(metadata={"description": "`next` of the previous page"})
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
@@ -223,7 +229,7 @@ class ContactLineSchema(StrictSchema):
     id = fields.String()
     external_ids = fields.List(fields.Nested(ExternalIdSchema))
     email_sha256 = fields.String(allow_none=True)
-    belief = fields.Dict(allow_none=True)
+    belief = fields.Dict(allow_none=True, metadata={"description": "null where there is none yet"})
     priority = fields.Nested(PrioritySchema, metadata={"description": "Only with `order=priority`"})
 
 
@@ -249,6 +255,7 @@ class ExportSchema(StrictSchema):
     held_personas = fields.List(fields.Dict())
     announced_plays = fields.List(fields.Dict())
     readiness = fields.List(fields.Dict())
+    looks = fields.List(fields.Dict())
     messages = fields.List(fields.Dict())
 
 
@@ -270,3 +277,46 @@ class TimelineQuerySchema(SystemSchema):
 class TimelineSchema(StrictSchema):
     items = fields.List(fields.Dict())
     next = fields.String(allow_none=True)
+
+
+class SessionQuerySchema(StrictSchema):
+    request = SessionQuery
+
+    survey = fields.String(validate=validate.Length(1, 64))
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    version = fields.Integer(validate=validate.Range(1, 2**31 - 1), metadata={"description": "Of the bank"})
+    channel = fields.String(validate=validate.Length(1, 100))
+    language = fields.String(validate=validate.Length(1, 35))
+    contact = fields.String(validate=validate.Length(1, 64), metadata={"description": "Our id of a contact"})
+    after = fields.String(metadata={"description": "`next` of the previous page"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class SessionLineSchema(StrictSchema):
+    session = fields.String()
+    contact = fields.String(metadata={"description": "Our id of the contact"})
+    survey = fields.String()
+    bank = fields.String()
+    bank_version = fields.Integer()
+    status = fields.String(metadata={"enum": STATUSES})
+    stopped_because = fields.String(allow_none=True)
+    language = fields.String()
+    channel = fields.String()
+    started_at = fields.String()
+    ended_at = fields.String(allow_none=True)
+
+
+class SessionPageSchema(StrictSchema):
+    items = fields.List(fields.Nested(SessionLineSchema))
+    next = fields.String(allow_none=True)
+
+
+class LookSchema(StrictSchema):
+    at = fields.String()
+    viewer = fields.String(metadata={"description": "The id of an API key, or of a person of the console"})
+    name = fields.String()
+    what = fields.String()
+
+
+class LooksSchema(StrictSchema):
+    items = fields.List(fields.Nested(LookSchema), metadata={"description": "The last 200, newest first"})

@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 from survey_service.attribution.views import attribution_view
 from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about
-from survey_service.contacts.directory import find
+from survey_service.contacts.directory import email_hash, find
+from survey_service.contacts.looks import looks_at
 from survey_service.contacts.schemas import ContactQuery
 from survey_service.errors import NotFound
 from survey_service.outbox.events import kind_of
@@ -62,7 +63,28 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
 
     A CRM that polls passes its last cursor and misses nothing: a belief that changes meanwhile moves to the end.
     """
-    rows = select(Belief, Contact).join(Contact).order_by(*_ORDER).limit(query.limit + 1)
+    if query.email is not None:
+        return _people_with_email(session, query), None
+    rows = _filtered(select(Belief, Contact).join(Contact).order_by(*_ORDER), query).limit(query.limit + 1)
+    if query.after is not None:
+        rows = rows.where(tuple_(*_ORDER) > tuple_(*_read_cursor(query.after)))
+    beliefs = session.exec(rows).all()
+    page = beliefs[: query.limit]
+    external_ids = external_ids_of(session, [contact for _, contact in page])
+    items = [belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
+    return items, _cursor(page[-1][0]) if len(beliefs) > query.limit else None
+
+
+def _people_with_email(session: Session, query: ContactQuery) -> list[dict[str, Any]]:
+    """Return the contacts with the address of the query, also those about whom nothing is believed."""
+    rows = select(Belief, Contact).select_from(Contact).join(Belief, isouter=True)
+    rows = rows.where(Contact.email_sha256 == email_hash(query.email or "")).order_by(col(Contact.id), col(Belief.bank))
+    found = session.exec(_filtered(rows, query).limit(query.limit)).all()
+    external_ids = external_ids_of(session, [contact for _, contact in found])
+    return [belief_item(belief, contact, external_ids[contact.id]) for belief, contact in found]
+
+
+def _filtered(rows: Any, query: ContactQuery) -> Any:
     if query.bank is not None:
         rows = rows.where(Belief.bank == query.bank)
     if query.persona is not None:
@@ -71,13 +93,7 @@ def belief_page(session: Session, query: ContactQuery) -> tuple[list[dict[str, A
         rows = rows.where(Belief.confidence >= query.min_confidence)
     if query.updated_since is not None:
         rows = rows.where(Belief.updated_at >= query.updated_since)
-    if query.after is not None:
-        rows = rows.where(tuple_(*_ORDER) > tuple_(*_read_cursor(query.after)))
-    beliefs = session.exec(rows).all()
-    page = beliefs[: query.limit]
-    external_ids = external_ids_of(session, [contact for _, contact in page])
-    items = [belief_item(belief, contact, external_ids[contact.id]) for belief, contact in page]
-    return items, _cursor(page[-1][0]) if len(beliefs) > query.limit else None
+    return rows
 
 
 def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> dict[str, Any]:
@@ -105,6 +121,7 @@ def export(session: Session, banks: Banks, contact: Contact, now: datetime) -> d
             name: [_plain_row(row) for row in session.exec(select(table).where(table.contact_id == contact.id).order_by(table.bank))]
             for name, table in BY_BANK.items()
         },
+        "looks": [{"at": look["at"], "what": look["what"]} for look in looks_at(session, contact)],
         "messages": [_plain_row(row, without=("body",)) for row in _rows_of(session, Delivery, contact)],
     }
 

@@ -20,18 +20,21 @@ from sqlmodel import Session, select
 
 from question_bank.definitions import Bank
 from question_bank.files.load import read_bank
-from survey_service.banks.publishing import publish
+from survey_service.banks.publishing import latest_version, publish
+from survey_service.crypto import Keyring
 from survey_service.settings import Settings
 from survey_service.store.migrate import migrate
 from survey_service.store.session import Store
 from survey_service.store.tables.webhooks import Endpoint
+from survey_service.web.accounts import INVITATION_LIFETIME, invite, make_link
 from survey_service.web.context import utc_now
 from survey_service.webhooks import endpoints
 
 VAR = Path("var")
 KEY_FILE = VAR / "demo-secret-key"
 EXAMPLE = "car-buyers.yaml"
-ENDPOINT_DESCRIPTION = "demo"
+ENDPOINT_DESCRIPTION = AUTHOR = "demo"
+OWNER = "demo@localhost"
 PORTS_TRIED = 50
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 25.0
@@ -49,7 +52,7 @@ def run(port: int) -> None:
         # The endpoint's secret was encrypted with the lost key, so `_connect` has to add a new endpoint.
         secret_file.unlink(missing_ok=True)
     environment = _environment(web, hook)
-    _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web)
+    link = _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web)
     commands: Mapping[str, Sequence[str]] = {
         "receiver": (sys.executable, "-m", "survey_service.demo.receiver", str(hook), str(secret_file)),
         "worker": (*DISCERN, "worker"),
@@ -58,7 +61,8 @@ def run(port: int) -> None:
     ended: SimpleQueue[str] = SimpleQueue()
     with _signals_to(ended), _children(commands, environment, ended):
         if (stopped := _wait_until_ready(web, hook, ended)) is None:
-            _say(f"\n  The demo:         http://127.0.0.1:{web}/demo\n  The hosted page:  http://127.0.0.1:{web}/s/website\n")
+            _say(f"\n  The demo:         http://127.0.0.1:{web}/demo\n  The hosted page:  http://127.0.0.1:{web}/s/website")
+            _say(f"  The console:      {link}\n                    (once; discern login makes another)\n")
             _say(f"Database and logs are in {VAR.resolve()}. Stop with Ctrl-C.")
             stopped = ended.get()
         _say("Stopping." if not stopped else f"The {stopped} has ended; stopping the rest. See {VAR / f'demo-{stopped}.log'}.")
@@ -80,13 +84,23 @@ def _environment(web: int, hook: int) -> dict[str, str]:
     }
 
 
-def _prepare(settings: Settings, hook_url: str, secret_file: Path, port: int) -> None:
-    """Create the tables, the example bank and the CRM's endpoint where they do not exist yet."""
+def _prepare(settings: Settings, hook_url: str, secret_file: Path, port: int) -> str:
+    """Create the tables, the example bank and the CRM's endpoint where they do not exist yet. Return a link that opens the console."""
     with closing(Store(settings.database_url)) as store:
         migrate(store.engine)
         with store.writing() as session:
-            publish(session, _example(port), utc_now())
+            _publish_example(session, port)
             _connect(session, settings, hook_url, secret_file)
+            account = invite(session, OWNER, "Demo", "admin", utc_now(), sees_contacts=True)
+            token = make_link(session, Keyring(settings.secret_keys), account, utc_now(), INVITATION_LIFETIME)
+    return f"{settings.base_url}/console/sign-in/{token}"
+
+
+def _publish_example(session: Session, port: int) -> None:
+    """Publish the example bank, unless somebody has published a version of their own."""
+    latest = latest_version(session, "car-buyers")
+    if latest is None or latest.author in (None, AUTHOR):
+        publish(session, _example(port), utc_now(), author=AUTHOR)
 
 
 def _example(port: int) -> Bank:

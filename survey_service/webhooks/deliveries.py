@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import literal_column
 from sqlmodel import Session, col, func, or_, select
 
 from survey_service.contacts import directory
@@ -41,6 +42,12 @@ def page(
     if after is not None:
         rows = rows.where(col(Delivery.id) < after)
     return list(session.exec(rows))
+
+
+def failed(session: Session, limit: int) -> list[Delivery]:
+    """Return up to `limit` deliveries that were given up, newest first."""
+    dead = col(Delivery.state) == literal_column("'dead'")  # a parameter would not match the partial index
+    return list(session.exec(select(Delivery).where(dead).order_by(col(Delivery.id).desc()).limit(limit)))
 
 
 def views(session: Session, rows: Iterable[Delivery], *, with_excerpts: bool) -> list[dict[str, Any]]:

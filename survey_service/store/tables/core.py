@@ -38,7 +38,10 @@ metadata: MetaData = SQLModel.metadata
 
 
 class BankVersion(SQLModel, table=True):
-    """One published, immutable version of a bank. `source` is its canonical JSON."""
+    """One published, immutable version of a bank. `source` is its canonical JSON, `text` what its author wrote, with comments.
+
+    Versions that were published before have neither author nor text.
+    """
 
     __tablename__ = "bank_version"
     __table_args__ = (CheckConstraint("version >= 1", "version_from_one"),)
@@ -47,6 +50,23 @@ class BankVersion(SQLModel, table=True):
     fingerprint: str
     source: str = Field(sa_column=Column(Text, nullable=False))
     published_at: datetime = moment()
+    author: str | None = None
+    text: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+
+
+class BankDraft(SQLModel, table=True):
+    """What authors have written and not published yet: one text a bank, which may have mistakes. Every change counts `revision` up.
+
+    `base` is the version from which it began, 0 where the bank has none.
+    """
+
+    __tablename__ = "bank_draft"
+    bank: str = Field(primary_key=True)
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    base: int = 0
+    revision: int = 1
+    author: str
+    updated_at: datetime = moment()
 
 
 class SurveyRow(SQLModel, table=True):

@@ -141,6 +141,7 @@ class Delivery(SQLModel, table=True):
             postgresql_where=text("lease_until IS NOT NULL"),
             sqlite_where=text("lease_until IS NOT NULL"),
         ),
+        Index("ix_delivery_dead", "id", postgresql_where=text("state = 'dead'"), sqlite_where=text("state = 'dead'")),
         CheckConstraint("state = 'pending' OR lease_until IS NULL", "lease_only_when_pending"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))

@@ -100,7 +100,7 @@ def test_the_prune_and_export_commands(shop, database_url):
     assert discern("prune", database_url=database_url).returncode == 1
     assert (
         discern("prune", "--days", "30", database_url=database_url).stdout
-        == "0 sessions, 0 events, 0 links, 0 messages, 0 inbound, 0 contacts\n"
+        == "0 sessions, 0 events, 0 links, 0 messages, 0 inbound, 0 looks, 0 contacts\n"
     )
     export = discern("export", database_url=database_url)
     assert [len(json.loads(line)["answers"]) for line in export.stdout.splitlines()] == [1, 1]

@@ -16,6 +16,7 @@ from survey_service.preview.tokens import preview_token
 from survey_service.store.tables.core import Answer, ApiKey, SurveySession
 from survey_service.store.tables.inbound import InboundEvent
 from survey_service.store.tables.links import Link
+from survey_service.web.accounts import invite, make_link
 from survey_service.web.api_keys import INTAKE, SCOPES, create_key, revoke_key
 from tests.survey_service.email_links.mailbox import Mail
 from tests.survey_service.inbound.signed_requests import create_source, hubspot_headers, milliseconds
@@ -30,6 +31,14 @@ SCOPED = {
     "GET /api/v1/banks": "read",
     "POST /api/v1/banks": "write",
     "GET /api/v1/banks/<bank>": "read",
+    "POST /api/v1/banks/check": "read",
+    "POST /api/v1/banks/simulate": "read",
+    "GET /api/v1/banks/<bank>/versions": "read",
+    "GET /api/v1/banks/<bank>/draft": "read",
+    "PUT /api/v1/banks/<bank>/draft": "write",
+    "DELETE /api/v1/banks/<bank>/draft": "write",
+    "GET /api/v1/banks/<bank>/draft/diff": "read",
+    "POST /api/v1/banks/<bank>/draft/publish": "admin",
     "GET /api/v1/banks/<bank>/versions/<version>": "read",
     "GET /api/v1/contacts": "read",
     "POST /api/v1/contacts/merge": "write",
@@ -37,6 +46,7 @@ SCOPED = {
     "PUT /api/v1/contacts/<external_id>": "write",
     "DELETE /api/v1/contacts/<external_id>": "write",
     "GET /api/v1/contacts/<external_id>/export": "read",
+    "GET /api/v1/contacts/<external_id>/looks": "admin",
     "GET /api/v1/contacts/<external_id>/timeline": "read",
     "POST /api/v1/contacts/<external_id>/identity": "write",
     "PUT /api/v1/contacts/<external_id>/label": "write",
@@ -70,6 +80,8 @@ SCOPED = {
     "GET /api/v1/quotes": "read",
     "POST /api/v1/quotes/<quote>/approve": "write",
     "DELETE /api/v1/quotes/<quote>/approve": "write",
+    "GET /api/v1/sessions": "read",
+    "GET /api/v1/surveys": "read",
     "GET /api/v1/surveys/<survey>/links": "read",
     "GET /api/v1/surveys/<survey>/report": "read",
     "POST /api/v1/surveys/<survey>/preview-link": "read",
@@ -105,6 +117,44 @@ SEALED = {  # the URL itself is the secret, or signs the request
     "GET /s/<survey>/<ticket>/erase",
     "POST /s/<survey>/<ticket>/erase",
 }
+CONSOLE = {  # what somebody who is signed in may do; those with "contacts" need the right to see single contacts too
+    "GET /console": "read",
+    "GET /console/<rest>": "read",
+    "GET /console/s": "read",
+    "GET /console/s/<survey>": "read",
+    "GET /console/s/<survey>/without/<question>": "read",
+    "GET /console/d": "read",
+    "POST /console/d/<delivery>/again": "write",
+    "GET /console/c": "read contacts",
+    "POST /console/c": "read contacts",
+    "GET /console/c/<contact>": "read contacts",
+    "GET /console/c/<contact>/export": "write contacts",
+    "POST /console/c/<contact>/label": "write contacts",
+    "POST /console/c/<contact>/erase": "write contacts",
+    "GET /console/b": "read",
+    "POST /console/b": "write",
+    "GET /console/b/<bank>": "read",
+    "GET /console/b/<bank>/draft": "read",
+    "GET /console/b/<bank>/draft/q/<question>": "read",
+    "POST /console/b/<bank>/draft/q/<question>": "write",
+    "POST /console/b/<bank>/draft/q/<question>/try": "write",
+    "GET /console/b/<bank>/draft/yaml": "read",
+    "POST /console/b/<bank>/draft/yaml": "write",
+    "POST /console/b/<bank>/draft/publish": "admin",
+    "POST /console/b/<bank>/draft/rebase": "write",
+    "POST /console/b/<bank>/draft/discard": "write",
+    "GET /console/b/<bank>/versions": "read",
+    "GET /console/b/<bank>/versions/<version>": "read",
+    "POST /console/b/<bank>/versions/<version>/restore": "write",
+    "GET /console/settings": "read",
+    "POST /console/sign-out": "read",
+    "POST /console/language": "read",
+    "POST /console/people": "admin",
+    "POST /console/people/<person>/remove": "admin",
+    "POST /console/keys": "admin",
+    "POST /console/keys/<key>/revoke": "admin",
+}
+BEFORE_SIGNING_IN = {"GET /", "GET /console/static/<name>", "GET /console/sign-in/<token>", "POST /console/sign-in/<token>"}
 PUBLIC = {
     "GET /api/v1/docs",
     "GET /api/v1/events/schemas",
@@ -138,7 +188,7 @@ def address(call):
 
 def test_every_route_is_in_the_table(one_service):
     """A new route must be entered here with its callers."""
-    assert set(calls(one_service.app)) == {*SCOPED, *OF_SESSIONS, *OF_INTAKE, *SEALED, *PUBLIC}
+    assert set(calls(one_service.app)) == {*SCOPED, *OF_SESSIONS, *OF_INTAKE, *SEALED, *PUBLIC, *CONSOLE, *BEFORE_SIGNING_IN}
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +349,27 @@ def test_an_event_of_a_source_is_accepted_with_its_signature_only(one_service):
     one_service.call("DELETE", f"/api/v1/sources/{source['id']}")
     assert status(hubspot_headers(source, body, now)) == 404
     assert acts(one_service) == before
+
+
+def test_every_page_of_the_console_opens_with_its_right_and_without_it_not(one_service):
+    """Nobody, a reader, an author and an admin, each with and without the right to see contacts; an API key is no right here."""
+    p, sent = one_service.parts, {"Authorization": f"Bearer {one_service.key}"}
+    browsers = {}
+    for scope in SCOPES:
+        for contacts in (False, True):
+            with p.store.writing() as session:
+                account = invite(session, f"{scope}{contacts}@example.com", scope, scope, p.now(), sees_contacts=contacts)
+                token = make_link(session, p.keys, account, p.now())
+            browser = one_service.client
+            browser.post(f"/console/sign-in/{token}")
+            browsers[scope, contacts] = browser
+    for call, needed in CONSOLE.items():
+        method, path = address(call)
+        right, _, single = needed.partition(" ")
+        assert one_service.client.open(path, method=method, headers=sent).status_code == 401, call
+        for (scope, contacts), browser in browsers.items():
+            may = SCOPES.index(scope) >= SCOPES.index(right) and (contacts or not single)
+            if method == "POST" or not may:  # without the token of its form even an admin's POST is refused
+                assert browser.open(path, method=method).status_code == 403, (call, scope, contacts)
+            else:
+                assert browser.open(path, method=method).status_code in (200, 303, 404), (call, scope, contacts)

@@ -41,6 +41,17 @@ def write_bank(service: Shop, number: int) -> None:
         publish(session, read_bank(source), service.clock())
 
 
+def write_survey(service: Shop, number: int) -> None:
+    source = BANK.replace("bank: cars", f"bank: cars{number}").replace("id: all", f"id: all{number}")
+    with service.parts.store.writing() as session:
+        publish(session, read_bank("".join(line for line in source.splitlines(keepends=True) if "id: short" not in line)), service.clock())
+
+
+def write_version(service: Shop, number: int) -> None:
+    with service.parts.store.writing() as session:
+        publish(session, read_bank(BANK.replace("Everything", f"Everything {number}")), service.clock())
+
+
 def write_endpoint(service: Shop, number: int) -> None:
     given = {"url": f"https://crm.example.com/{number}", "when": "every_answer"}
     assert service.call("POST", "/api/v1/endpoints", given).status_code == 201
@@ -98,6 +109,9 @@ LISTS: dict[str, Callable[[Shop, int], None]] = {
     "/api/v1/attribution/{bank}/runs": write_run,
     "/api/v1/attribution/{bank}/runs/{run}/beliefs": write_attribution,
     "/api/v1/banks": write_bank,
+    "/api/v1/banks/{bank}/versions": write_version,
+    "/api/v1/surveys": write_survey,
+    "/api/v1/sessions": write_contact,
     "/api/v1/connections": write_connection,
     "/api/v1/contacts": write_contact,
     TIMELINE: write_history,

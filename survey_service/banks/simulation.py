@@ -1,0 +1,79 @@
+"""Simulate a survey for a request: the work is bounded before it begins."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from question_bank.compile import compile_bank
+from question_bank.definitions import Bank
+from question_bank.files.load import load_stored
+from survey_service.analysis.simulate import Options, figures, simulate_survey
+from survey_service.errors import Invalid
+
+MOST_RESPONDENTS = 5000
+MOST_WORK = 1.5e8
+"""Respondents x questions each x entries of the tables: about a second of one processor."""
+TREES = 20
+"""How much longer an interview takes where questions depend on others."""
+
+
+@dataclass(frozen=True)
+class SimulationRequest:
+    """Which survey to simulate (the only one where none is named), with how many respondents, drawn by which seed."""
+
+    survey: str | None = None
+    respondents: int = 1000
+    seed: int = 1
+
+
+def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
+    """Return the figures of `discern simulate --json`, and `sure`: the share of respondents who are known after each number of questions.
+
+    Raises Invalid for a survey that the bank does not have, and for more work than `MOST_WORK`.
+    """
+    _check_work(bank, request)
+    try:
+        simulation = simulate_survey(bank, Options(request.survey, request.respondents, request.seed))
+    except ValueError as wrong:
+        raise Invalid(errors=[{"path": "survey", "message": str(wrong).removeprefix("--survey: ")}]) from None
+    found, interviews = figures(simulation), simulation.result.interviews
+    confidence = simulation.bank.rules[simulation.survey].stop.confidence
+    sure = interviews.belief.max(axis=1) >= (1.0 if confidence is None else confidence)
+    longest = int(interviews.length.max(initial=0))
+    known = np.bincount(interviews.length[sure], minlength=longest + 1).cumsum() / request.respondents
+    return {**found, "sure": [round(float(share), 6) for share in known]}
+
+
+def _check_work(bank: Bank, request: SimulationRequest) -> None:
+    tables = compile_bank(bank).tables
+    questions = max((min(s.stop.at_most or len(s.questions), len(s.questions)) for s in bank.surveys), default=1)
+    each = max(questions, 1) * tables.flat.size * (1 if tables.forest is None else TREES)
+    most = int(min(MOST_WORK / each, MOST_RESPONDENTS))
+    if most < 1:
+        raise Invalid("This bank is too large to be simulated here: use discern simulate.")
+    if request.respondents > most:
+        raise Invalid(errors=[{"path": "respondents", "message": f"at most {most} for a bank of this size"}])
+
+
+@lru_cache(maxsize=32)
+def promise(source: str, survey: str) -> dict[str, Any]:
+    """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
+    return simulate_bank(load_stored(source), SimulationRequest(survey))
+
+
+@lru_cache(maxsize=64)
+def promise_without(source: str, survey: str, question: str) -> dict[str, Any]:
+    """Return `simulate_bank` for a published version whose survey does not ask one of its questions. Raises Invalid for its only one."""
+    bank = load_stored(source)
+    return simulate_bank(_without(bank, survey, question), SimulationRequest(survey))
+
+
+def _without(bank: Bank, survey_id: str, question: str) -> Bank:
+    survey = bank.survey(survey_id)
+    if question not in survey.questions or len(survey.questions) < 2:
+        raise Invalid(errors=[{"path": "question", "message": "the survey does not ask it, or asks nothing else"}])
+    left = tuple(name for name in survey.questions if name != question)
+    changed = replace(survey, questions=left, first=tuple(name for name in survey.first if name != question))
+    return replace(bank, surveys=tuple(changed if item.id == survey_id else item for item in bank.surveys))

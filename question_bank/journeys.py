@@ -33,8 +33,8 @@ class Stage:
     match: Mapping[str, str] = field(default_factory=dict)
     answer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unless: Mapping[str, str] = field(default_factory=dict)
-    attribute: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     after_hours: float = AFTER_HOURS
+    attribute: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

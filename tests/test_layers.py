@@ -28,6 +28,7 @@ ORDER = [
     "survey_service.ops",
     "survey_service.stages",
     "survey_service.figures",
+    "survey_service.reviews",
     "survey_service.contacts",
     "survey_service.attribution",
     "survey_service.banks",
@@ -114,7 +115,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 42
+    assert len(house.rooms) <= 43
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

@@ -176,12 +176,13 @@ def with_words(
     found = list(seen)
     for answer, observed in given:
         question = bank.bank.question_by_id[answer.question]
-        if question.type != "text" or not isinstance(observed.value, str) or not observed.weight:
+        own = weight_of(question, answer)
+        if question.type != "text" or not isinstance(observed.value, str) or not own:
             continue
         for name in matching(bank.keywords, observed.value):
             signal = next(item for item in bank.bank.signals if item.id == name)
             if signal.question in (None, answer.question):
-                weight = observed.weight * decay(signal.half_life_days, now - answer.given_at)
+                weight = own * decay(signal.half_life_days, now - answer.given_at)  # of the signal, not of answers
                 found.append(SignalEvent(name, NO_EVENT, None, answer.given_at, weight))
     return _newest_of(bank, found)
 

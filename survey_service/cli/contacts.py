@@ -126,7 +126,7 @@ def reviews() -> None:
 def import_file(bank: str, file: Path, id_column: str | None, as_json: bool) -> None:
     """Import the reviews of a CSV FILE with the columns text and date for BANK. A review that was imported before is left out."""
     from survey_service.analysis.answer_files import read_cells
-    from survey_service.contacts.reviews import import_reviews, read_reviews
+    from survey_service.reviews.import_file import import_reviews, read_reviews
     from survey_service.store.banks import Banks
     from survey_service.web.context import utc_now
 

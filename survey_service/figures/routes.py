@@ -4,12 +4,12 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from survey_service.contacts.quotes import APPROVED, STATES, QuotesQuery, approve, quotes_page, withdraw
 from survey_service.contacts.views import get_contact
 from survey_service.figures.kpi import kpi_report
 from survey_service.figures.next_step import NextQuery, next_step
 from survey_service.figures.sums import KpiQuery, read_snapshot
 from survey_service.figures.survey_report import ReportQuery, survey_report
+from survey_service.reviews.quotes import APPROVED, STATES, QuotesQuery, approve, quotes_page, withdraw
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts

@@ -9,7 +9,7 @@ from sqlmodel import select
 from question_bank.datasets.table_files import AnswersInvalid, parse_csv
 from survey_service.cli.main import main
 from survey_service.contacts.retention import prune
-from survey_service.contacts.reviews import import_reviews, read_reviews
+from survey_service.reviews.import_file import import_reviews, read_reviews
 from survey_service.store.tables.reviews import QuoteApproval, Review
 from tests.survey_service.service import SECRET
 

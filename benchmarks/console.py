@@ -20,7 +20,7 @@ from survey_service.figures.survey_days import count_days
 from survey_service.web.context import Parts, utc_now
 from tests.browser.console_world import ConsoleWorld, a_console
 
-PEOPLE, REPEATS = 500, 40
+PEOPLE, REPEATS = 500, 20
 GRID = "/console/b/car-buyers/draft/q/reasons_value"
 COPIES = {
     "contact": ("id", ("id",)),
@@ -76,10 +76,10 @@ def main() -> None:
         world = ConsoleWorld("http://127.0.0.1:8000", app, key, contact)
         multiply(world.parts, given.sessions // PEOPLE)
         seconds = timed(lambda: count_days(world.parts.store, world.parts.banks, utc_now())) / 1000
-        print(f"{given.sessions:,} sessions, counted in {seconds:.0f} s\n{'ms':<24}{'median':>8}{'p95':>8}")
+        print(f"{given.sessions:,} sessions, counted in {seconds:.0f} s\n{'ms':<24}{'median':>8}{'p95':>8}", flush=True)
         client = signed_in(world)
         for name, address in pages_of(world).items():
-            print(f"{name:<24}{percentiles(lambda address=address: client.get(address))}")
+            print(f"{name:<24}{percentiles(lambda address=address: client.get(address))}", flush=True)
         page = client.get(GRID).text
         form = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', page))
         changes = iter(range(1, 10_000))

@@ -11,12 +11,13 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from survey_service.console.html import language_for, render
-from survey_service.errors import DiscernError, Unavailable
+from survey_service.errors import DiscernError, Invalid, Unavailable
 from survey_service.store.tables.accounts import Account
 from survey_service.web.accounts import BROWSER_LIFETIME, account_of_browser, form_token, is_form_token
 from survey_service.web.api import View, count_refusal
 from survey_service.web.api_keys import SCOPES
 from survey_service.web.context import parts
+from survey_service.web.strict_json import NUL
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -72,7 +73,7 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def check_request() -> None:
-    """Find out who asks, and refuse who may not. Raises SignedOut, NotAllowed, ForeignForm."""
+    """Find out who asks, and refuse who may not. Raises SignedOut, NotAllowed, ForeignForm, Invalid."""
     g.nonce = secrets.token_urlsafe(12)
     needed: Access = getattr(current_app.view_functions[request.endpoint or ""], "access", Access("nobody"))
     request.max_content_length = request.max_form_memory_size = LARGEST_FORM
@@ -89,6 +90,8 @@ def check_request() -> None:
         raise SignedOut
     if request.method not in ("GET", "HEAD") and not is_form_token(p.keys, g.cookie, request.form.get("csrf", "")):
         raise ForeignForm
+    if wrong := [name for name, value in request.form.items() if NUL in name + value]:
+        raise Invalid(errors=[{"path": name.replace(NUL, ""), "message": "has a NUL character"} for name in wrong])
     if not may(account, needed.scope, contacts=needed.contacts):
         raise NotAllowed
 

@@ -4,8 +4,9 @@ const $ = (selector) => document.querySelector(selector);
 document.documentElement.classList.add("js");
 
 // Times are written in UTC; here they are those of the reader.
+const language = document.documentElement.lang, locale = navigator.language.startsWith(language) ? navigator.language : language;
 for (const time of document.querySelectorAll("time"))
-  time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(time.dateTime));
+  time.textContent = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(time.dateTime));
 
 // Filters apply as soon as they are chosen.
 for (const form of document.querySelectorAll("form[data-submit]"))

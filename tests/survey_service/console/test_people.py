@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from survey_service.app import create_app
 from survey_service.cli.main import main
 from survey_service.settings import Settings
-from survey_service.web.api_keys import create_key
+from survey_service.web.api_keys import all_keys, create_key
 from tests.survey_service.console.browsers import Browser, link_for, signed_in
 from tests.survey_service.service import SECRET
 
@@ -104,12 +104,11 @@ def test_keys_are_made_shown_once_and_revoked(one_service):
     assert one_service.call("GET", "/api/v1/banks", key=key).status_code == 200
 
     with one_service.parts.store.reading() as session:
-        from survey_service.web.api_keys import all_keys
-
         row = next(item for item in all_keys(session) if item.name == "CRM")
     browser.post(f"/console/keys/{row.id}/revoke")
 
     assert one_service.call("GET", "/api/v1/banks", key=key).status_code == 401
+    assert browser.post("/console/keys", scope="read", name="a\0b").status_code == 422
     assert browser.post("/console/keys", scope="all", name="x" * 101, days="many").status_code == 422
 
 

@@ -99,7 +99,8 @@ def evaluate_half(dataset: Dataset, personas: int | None, task: tuple[int, bool]
     lengths = [length for length in LENGTHS if length < size]
     order = best_fixed_order(half.tables, half.training.answers, half.label, half.rules.included, max(lengths))
     rng = np.random.default_rng(seed)
-    ours = {found.questions: found for found in replay(half.tables, half.rules, half.people, "adaptive", range(max(lengths) + 1), rng)}
+    as_fitted = replace(half.rules, stop=StopRule(at_most=max(lengths), endgame="accuracy"))  # as `discern fit` writes it
+    ours = {found.questions: found for found in replay(half.tables, as_fitted, half.people, "adaptive", range(max(lengths) + 1), rng)}
     first = replace(half.rules, first=tuple(order))
     fixed = {found.questions: found.agreement for found in replay(half.tables, first, half.people, "adaptive", lengths, rng)}
     importance = _importance(half, seed)

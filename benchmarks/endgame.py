@@ -11,7 +11,7 @@ before the sets beyond the first sixteen halves were seen:
 3. the calibration error and the log score are worse by at most .005 on average at each of these lengths;
 4. in the survey that stops: accuracy at the stop is not lower, and at most .5 points fewer respondents are decided, on average.
 
-With `--bonus .05` a belief that reaches the threshold of the survey is worth .05 more.
+With `--bonus 0` a belief that reaches the threshold of the survey is worth no more than another: then the fourth criterion was not met.
 """
 
 import os
@@ -75,7 +75,7 @@ def error(values: np.ndarray) -> float:
 
 def main() -> None:
     parser = command_line(str(__doc__))
-    parser.add_argument("--bonus", type=float, default=0.0, help="what reaching the threshold of the survey is worth, such as .05")
+    parser.add_argument("--bonus", type=float, default=0.05, help="what reaching the threshold of the survey is worth")
     options = parser.parse_args()
     sets: dict[str, list[Half]] = {}
 

@@ -44,7 +44,8 @@ def multiply(parts: Parts, times: int) -> None:
                 moments = [name for name in columns if name.endswith("_at")]
                 values |= {name: f"strftime('%Y-%m-%d %H:%M:%f000', \"{name}\", '{earlier}')" for name in moments}
                 names = ", ".join(f'"{name}"' for name in columns)
-                statement = f"INSERT INTO {table} ({names}) SELECT {', '.join(values.values())} FROM {table} WHERE {key} <= :last"
+                original = f"{key} <= :last" if isinstance(last, int) else f"length({key}) = length(:last)"  # copies have longer ids
+                statement = f"INSERT INTO {table} ({names}) SELECT {', '.join(values.values())} FROM {table} WHERE {original}"
                 connection.execute(text(statement.replace(":%f000", "\\:%f000").replace(":%M", "\\:%M")), {"last": last})
         connection.commit()
 

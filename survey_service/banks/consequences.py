@@ -15,7 +15,7 @@ from question_bank.versions import survives
 from survey_service.belief.evidence import evidence_about_all, is_current
 from survey_service.store.tables.core import Answer, Belief, Contact
 
-MOST_CONTACTS = 1000
+MOST_CONTACTS = 400
 """Contacts whose belief is inferred anew: the ones that changed last. More would let the page wait."""
 
 MOST_VALUES = 2000
@@ -80,5 +80,5 @@ def _moved(session: Session, new: Bank, now: datetime) -> tuple[int, int, bool]:
     return contacts, moved, len(rows) > MOST_CONTACTS
 
 
-def _batches(rows: Sequence[tuple[Contact, str]], size: int = 500) -> Iterator[Sequence[tuple[Contact, str]]]:
+def _batches(rows: Sequence[tuple[Contact, str]], size: int = 200) -> Iterator[Sequence[tuple[Contact, str]]]:
     yield from (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,6 +1,6 @@
 """Figures per persona of a made company whose truth is known, through the whole path of the product except its database.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/company.py [--seeds 20] [--contacts 20000] [--shuffled]
+    OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python -P benchmarks/company.py [--seeds 20] [--contacts 20000] [--shuffled] [--jobs 2]
 
 Four personas. Contacts have attributes, journeys, visits, orders and scores; a tenth of them answers, some personas more often than others.
 `add_member` adds their `Member`s, and `kpi_report` reads the snapshot. Beliefs are posteriors under the tables that the answers were drawn
@@ -20,12 +20,15 @@ The oracle is the same estimator with the true personas of those who answered. W
 """
 
 import argparse
-import time
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -375,9 +378,18 @@ class Shown:
 class Tally:
     """What intervals held, how wide they were and how far values lay from the truth, by kind of figure."""
 
-    rows: defaultdict[str, list[Shown]] = field(default_factory=lambda: defaultdict(list))
-    wald: defaultdict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
-    hidden: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    rows: defaultdict[str, list[Shown]] = field(default_factory=partial(defaultdict, list))
+    wald: defaultdict[str, list[bool]] = field(default_factory=partial(defaultdict, list))
+    hidden: defaultdict[str, int] = field(default_factory=partial(defaultdict, int))
+
+    def extend(self, more: "Tally") -> None:
+        """Add what another tally has counted."""
+        for kind, rows in more.rows.items():
+            self.rows[kind] += rows
+        for kind, held in more.wald.items():
+            self.wald[kind] += held
+        for kind, count in more.hidden.items():
+            self.hidden[kind] += count
 
     def add(self, company: Company, report: Mapping[str, Any], oracle: Mapping[str, Any], *, probes: bool) -> None:
         ours, best = figures_of(report), figures_of(oracle)
@@ -422,6 +434,29 @@ class Tally:
             print(f"{kind:<22}" + "".join(f"{cell:>14}" for cell in cells))
 
 
+@dataclass(frozen=True)
+class Seed:
+    """What one seed gives: the tallies without and with probes, or with shuffled beliefs whether each report found anything."""
+
+    tallies: tuple[Tally, Tally]
+    stated: list[bool]
+
+
+def run_seed(bank: Bank, options: argparse.Namespace, seed: int) -> Seed:
+    """Draw the company of a seed, and tally its reports."""
+    company = draw_company(seed, options.contacts, options.clarity, one_prior=options.one_prior)
+    members = members_of(company)
+    people = [people_in(company, probes=probes) for probes in (False, True)]
+    tallies = Tally(), Tally()
+    if options.shuffled:
+        reports = reports_of(bank, members, [shuffled(np.random.default_rng(seed), seen) for seen in people])
+        return Seed(tallies, [bool(report["findings"]) for report in reports])
+    reports = reports_of(bank, members, [*people, *(people_in(company, probes=probes, known=True) for probes in (False, True))])
+    for probes, tally in enumerate(tallies):
+        tally.add(company, reports[probes], reports[probes + 2], probes=bool(probes))
+    return Seed(tallies, [])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
@@ -429,26 +464,20 @@ def main() -> None:
     parser.add_argument("--clarity", type=float, default=CLARITY, help="part of the answers that name the persona")
     parser.add_argument("--shuffled", action="store_true", help="only the reports whose beliefs belong to others")
     parser.add_argument("--one-prior", action="store_true", help="beliefs of probes start from the prior of respondents, as in a bank")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    bank = read_bank(SHIPPED.read_bytes())
-    tallies, stated, began = {False: Tally(), True: Tally()}, [], time.process_time()
-    for seed in range(options.seeds):
-        company = draw_company(seed, options.contacts, options.clarity, one_prior=options.one_prior)
-        members = members_of(company)
-        people = [people_in(company, probes=probes) for probes in tallies]
-        if options.shuffled:
-            reports = reports_of(bank, members, [shuffled(np.random.default_rng(seed), seen) for seen in people])
-            stated += [bool(report["findings"]) for report in reports]
-            continue
-        reports = reports_of(bank, members, [*people, *(people_in(company, probes=probes, known=True) for probes in tallies)])
-        for place, (probes, tally) in enumerate(tallies.items()):
-            tally.add(company, reports[place], reports[place + 2], probes=probes)
+    bank, tallies = read_bank(SHIPPED.read_bytes()), (Tally(), Tally())
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        seeds = list(pool.map(partial(run_seed, bank, options), range(options.seeds)))
     if options.shuffled:
+        stated = [found for seed in seeds for found in seed.stated]
         print(f"reports with a finding, shuffled     {np.mean(stated):8.3f}  <= .05   ({len(stated)} reports)")
-    else:
-        tallies[False].print("without probes: as if the silent were like respondents with the same attributes")
-        tallies[True].print(f"with {PROBES} probes: everyone who can be asked")
-    print(f"\n{(time.process_time() - began) / options.seeds:.1f} s of processor time for a seed of {options.contacts:,} contacts")
+        return
+    for seed in seeds:
+        for tally, more in zip(tallies, seed.tallies, strict=True):
+            tally.extend(more)
+    tallies[0].print("without probes: as if the silent were like respondents with the same attributes")
+    tallies[1].print(f"with {PROBES} probes: everyone who can be asked")
 
 
 if __name__ == "__main__":

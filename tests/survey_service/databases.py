@@ -104,7 +104,11 @@ class Postgres:
         is still connected, or its tables or settings are not those of the template any more.
         """
         with self.connect(database) as connection:
-            if connection.execute(OTHERS).fetchone() or connection.execute(SCHEMA).fetchone() != (self.schema,):
+            try:
+                schema = connection.execute(SCHEMA).fetchone()
+            except psycopg.errors.UndefinedTable:  # a test has dropped the tables
+                return False
+            if connection.execute(OTHERS).fetchone() or schema != (self.schema,):
                 return False
             connection.execute("SET session_replication_role = replica")  # foreign keys are not checked
             connection.execute(DELETE_ROWS)

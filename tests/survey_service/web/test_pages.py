@@ -15,6 +15,7 @@ from survey_service.belief.priors import pack
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow, AttributionRun
 from survey_service.store.tables.core import Contact
 from survey_service.store.tables.links import Link, LinkOpen
+from survey_service.store.tables.reviews import Review
 from survey_service.store.tables.webhooks import Delivery
 from tests.survey_service.contacts.people import respondent
 from tests.survey_service.inbound.conftest import Shop, shop  # noqa: F401  # a fixture
@@ -105,6 +106,17 @@ def write_attribution(service: Shop, number: int) -> None:
         session.add(Attribution(contact_id=f"ct_{number}", bank="cars", model_id="atm_1", run_id="atr_1", **result))
 
 
+def write_quote(service: Shop, number: int) -> None:
+    """Add a review of a contact who may be quoted."""
+    if number == 0:
+        service.call("PUT", "/api/v1/contacts/zoe", {"consent": {"profiling": True, "quoting": True}})
+    with service.parts.store.writing() as session:
+        zoe = session.exec(select(Contact.id)).one()
+        session.add(
+            Review(bank="cars", contact_id=zoe, text=f"Text {number}", day="2026-01-02", digest=f"{number}", imported_at=service.clock())
+        )
+
+
 LISTS: dict[str, Callable[[Shop, int], None]] = {
     "/api/v1/attribution/{bank}/runs": write_run,
     "/api/v1/attribution/{bank}/runs/{run}/beliefs": write_attribution,
@@ -118,12 +130,16 @@ LISTS: dict[str, Callable[[Shop, int], None]] = {
     "/api/v1/deliveries": write_message,
     "/api/v1/endpoints": write_endpoint,
     "/api/v1/events": write_event,
+    "/api/v1/quotes": write_quote,
 }
 """What writes an entry of each list. The clock stands still, so that all entries have the same moment."""
 
 
+NEEDED = {"/api/v1/quotes": {"bank": "cars", "state": "pending"}}
+
+
 def page_of(service: Shop, path: str, limit: int, after: str | None = None) -> tuple[list[str], str | None]:
-    query = {"limit": limit, **({"after": after} if after else {})}
+    query = {"limit": limit, **({"after": after} if after else {}), **NEEDED.get(path, {})}
     place = path.format(external_id="zoe", bank="cars", run="atr_1")
     found = service.call("GET", place, query_string=query)
     assert found.status_code == 200, found.text

@@ -55,7 +55,7 @@ def _weeks(report: Mapping[str, Any]) -> tuple[str, str]:
     if not first or not last:
         return "0", "weeks"
     number = (date.fromisoformat(last) - date.fromisoformat(first)).days // 7 + 1
-    return str(number), f"weeks, from {first} to {last}"
+    return str(number), f"{'week' if number == 1 else 'weeks'}, from {first} to {last}"
 
 
 def _shares(report: Mapping[str, Any], names: Mapping[str, str]) -> Section:

@@ -34,7 +34,7 @@ EVERYTHING: frozenset[str] = frozenset()
 RESPONSE_TIME = timedelta(days=14)
 """A link is answered within so long, or counts as not answered; a younger one does not count yet."""
 REVIEWS = "(reviews)"
-"""Reviews stand beside text questions under this name, which no question can have."""
+"""The name of reviews among the text questions; no question can have it."""
 EMAIL, PHONES = "email", ("phone", "sms")
 
 
@@ -173,7 +173,7 @@ def _sends_to(
 ) -> Sends | None:
     """Return the links that were sent after a first answer, None for none.
 
-    Who somebody is comes from the answers before the first of these: who answers a link decides whom answers to it tell anything about.
+    The persona comes from answers before the first of these: answers to a link are known only of those who answered it.
     """
     start = next((sent for sent, _, _ in links if any(answer.given_at < sent for answer, _ in answers)), None)
     if start is None:

@@ -125,8 +125,8 @@ def _shown(measure: Measure, figures: Sequence[Figure] | None, query: KpiQuery, 
 def _trends(measure: Measure, barometer: Barometer, query: KpiQuery) -> list[dict[str, Any]]:
     """Return the changes of a barometer from the first half of its weeks to the second, of the personas for which it is one.
 
-    The halves are made of blocks of weeks that may be shown. A change is told where its interval excludes 0 by beliefs as they are and by
-    corrected ones.
+    The halves are made of blocks of weeks that may be shown. A change is reported where its interval excludes 0 by beliefs as they are and
+    by corrected ones.
     """
     if not query.is_whole:
         return []

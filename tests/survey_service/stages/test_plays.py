@@ -135,18 +135,18 @@ def test_an_outcome_of_the_crm_is_a_stage(shop):
 
 
 def test_merging_keeps_and_erasure_forgets_what_was_announced(shop):
-    """The merged contact is not told again what either was told. The export shows it; erasure and retention delete it."""
+    """The merged contact is not announced again where either was. The export shows what was; erasure and retention delete it."""
     service = shop.base.service
     label(shop, "c0", "driver")
     shop.send(shop.page(0, service.clock()), shop.track(0, service.clock(), "Quote Requested"))
-    told = len(announced(shop))
-    assert told == 1
+    before = len(announced(shop))
+    assert before == 1
     body = {"from": {"external_id": "c0"}, "into": {"external_id": "c2"}}
     assert service.call("POST", "/api/v1/contacts/merge", body).status_code == 200
     service.clock.forward(minutes=1)
     shop.send(shop.track(2, service.clock(), "Quote Requested"))
 
-    assert len(announced(shop)) == told
+    assert len(announced(shop)) == before
     export = service.call("GET", "/api/v1/contacts/c2/export").json
     assert [row["stage"] for row in export["announced_plays"]] == ["purchase/quote"]
     assert [row["persona"] for row in export["held_personas"]] == ["driver"]

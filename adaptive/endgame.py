@@ -87,7 +87,7 @@ def endgame_scores(tables: ResponseTables, plan: Plan, posterior: Posterior, sco
         gain = np.maximum(utility.expected(beliefs[:, None], block)[:, 0] - utility.of(beliefs)[:, None], 0.0)
         by_utility, two = gain / cost, np.flatnonzero(plan.left[rows] == 2)
         if len(two):
-            pairs = _Pairs(tables, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
+            pairs = _Pairs(utility, plan.of(rows[two]), beliefs[two], block if len(block) == 1 else block[two], gain[two])
             by_utility[two] = pairs.scores(scores[rows[two]])
         scores[rows] = by_utility
     return scores
@@ -171,10 +171,9 @@ class _Pairs:
     `cells` is (1, C, N) or (B, C, N); `gain` is (B, Q), the utility that each question alone would add.
     """
 
-    def __init__(self, tables: ResponseTables, plan: Plan, beliefs: Floats, cells: Floats, gain: Floats) -> None:
-        self.tables, self.plan, self.beliefs, self.cells, self.gain = tables, plan, beliefs, cells, gain
-        self.utility = _Utility(tables, plan.threshold)
-        self.seconds = tables.seconds + EFFORT_OFFSET
+    def __init__(self, utility: _Utility, plan: Plan, beliefs: Floats, cells: Floats, gain: Floats) -> None:
+        self.utility, self.tables, self.plan, self.beliefs, self.cells, self.gain = utility, utility.tables, plan, beliefs, cells, gain
+        self.seconds = self.tables.seconds + EFFORT_OFFSET
         self.cost = self.seconds**plan.effort
 
     def scores(self, by_information: Floats) -> Floats:
@@ -195,9 +194,9 @@ class _Pairs:
         information, utility = (_rank(np.where(self.plan.candidates, scores, -1.0)) for scores in (by_information, self.gain / self.cost))
         return np.argsort(np.minimum(2 * information, 2 * utility + 1), axis=1, kind="stable")[:, :FIRST_CANDIDATES]
 
-    def _may_follow(self, first: Ints, questions: Bools) -> Bools:
-        """Return (B, F, Q) whether each of the (B, Q) or (B, F, Q) `questions` is another one, of another topic than the first."""
-        follows = np.array(np.broadcast_to(questions, (*first.shape, questions.shape[-1])))
+    def _may_follow(self, first: Ints) -> Bools:
+        """Return (B, F, Q) whether each question may be asked now and is another one, of another topic than the first."""
+        follows = np.repeat(self.plan.askable[:, None], first.shape[1], axis=1)
         np.put_along_axis(follows, first[:, :, None], False, axis=2)
         topics = self.tables.topics
         allowed: Bools = follows & ((topics[first][:, :, None] != topics) | (topics < 0))
@@ -205,7 +204,7 @@ class _Pairs:
 
     def _added(self, first: Ints) -> tuple[Floats, Floats]:
         """Return (B, F) gain and seconds of each question and the best other one, as if neither changed what the other adds."""
-        per_second = np.where(self._may_follow(first, self.plan.askable[:, None]), (self.gain / self.cost)[:, None], -1.0)
+        per_second = np.where(self._may_follow(first), (self.gain / self.cost)[:, None], -1.0)
         second, some = per_second.argmax(axis=2), per_second.max(axis=2) > NEGLIGIBLE
         own = np.take_along_axis(self.gain, first, axis=1)
         return own + some * np.take_along_axis(self.gain, second, axis=1), self.seconds[first] + some * self.seconds[second]
@@ -231,7 +230,7 @@ class _Pairs:
 
     def _allowed(self, first: Ints, widest: int) -> Bools:
         """Return (B, F * A, Q) the questions that may follow each outcome of the first: open now, or opened by that outcome."""
-        allowed = np.repeat(self._may_follow(first, self.plan.askable[:, None])[:, :, None], widest, axis=2)
+        allowed = np.repeat(self._may_follow(first)[:, :, None], widest, axis=2)
         for question, (source, outcomes) in self.plan.opening.items():
             topic = self.tables.topics[question]
             if topic < 0 or topic != self.tables.topics[source]:

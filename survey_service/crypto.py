@@ -82,3 +82,8 @@ class Sealer:
 @lru_cache(maxsize=64)  # a derivation is five hashes, and every request needs the same few
 def _derive(key: str, purpose: str) -> bytes:
     return HKDF(SHA256(), length=32, salt=None, info=f"discern/{purpose}".encode()).derive(key.encode())
+
+
+def is_drawn(name: str, one_in: int) -> bool:
+    """Return whether a name is drawn by a lot that draws one in so many. The lot comes from the name: it is the same in every process."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8]) % one_in == 0

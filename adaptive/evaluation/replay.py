@@ -134,7 +134,7 @@ def replay(
     full, label = reference_personas(tables, rules, people)
     choose = _chooser(tables, rules, people, order, label, rng)
     done = np.zeros(people.opens.shape, dtype=bool)
-    has_endgame = order == "adaptive" and rules.stop.endgame == "accuracy" and rules.actions is None
+    has_endgame = order == "adaptive" and rules.has_endgame
     metrics: list[StepMetrics] = []
 
     def score(step: int, done: Bools) -> None:

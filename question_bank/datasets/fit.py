@@ -146,9 +146,8 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
     trees = "No dependence between questions held on held-out respondents."
     if found.parents:
         trees = f"Questions with a parent: {len(found.parents)}; their tables shrunk by {found.strength:g} answers (cross-validated)."
-    if found.label_gain is not None:
-        kept = "kept: they predict" if found.parents else "left out: without them the tables predict"
-        trees += f" Dependences were {kept} held-out labels better, by {abs(found.label_gain):.3f} nats."
+    if choice := forest_choice(fit):
+        trees += f" Dependences were {choice}."
     dropped = f" {dataset.dropped} lines without answers or label were left out." if dataset.dropped else ""
     styles = " Styles were kept: they predict held-out personas clearly better." if fit.styles is not None else ""
     notes = {
@@ -160,6 +159,15 @@ def fit_notes(dataset: Dataset, fit: Fit) -> Mapping[str, str]:
     if (fit.topics >= 0).any():
         notes["repeat_weight"] = "of a second answer within a topic; cross-validated log score"
     return notes | persona_notes(fit) | {f"questions.{q}": note for q, note in enumerate(question_notes(dataset, fit))}
+
+
+def forest_choice(fit: Fit) -> str | None:
+    """Return whether dependences were kept, and why, or None where no labels had a say in it."""
+    gain = fit.dependences.label_gain
+    if gain is None:
+        return None
+    kept = "kept: they predict" if fit.dependences.parents else "left out: without them the tables predict"
+    return f"{kept} held-out labels better, by {abs(gain):.3f} nats"
 
 
 def persona_notes(fit: Fit) -> dict[str, str]:

@@ -22,7 +22,7 @@ from adaptive.learning.update import STRENGTHS
 from question_bank.datasets.answer_table import ColumnMap, read_answers
 from question_bank.datasets.column_types import KINDS
 from question_bank.datasets.dataset import Dataset
-from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, persona_ids
+from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, forest_choice, persona_ids
 from question_bank.datasets.infer import ReadOptions, read_dataset
 from question_bank.datasets.update import refit_bank, rows_of
 from question_bank.definitions import Bank
@@ -84,9 +84,8 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
     summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, len(fit.membership))
     if options.styles:
         compared.append(_styles_summary(fit))
-    if (gain := fit.dependences.label_gain) is not None:
-        kept = "kept: they predict" if gain > 0 else "left out: without them the tables predict"
-        compared.append(f"dependences: {kept} held-out labels better, by {abs(gain):.3f} nats")
+    if choice := forest_choice(fit):
+        compared.append(f"dependences: {choice}")
     return "\n".join([*compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
 
 

@@ -6,7 +6,6 @@ piece of evidence: the log of its ratio to the bank's prior.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from sqlmodel import Session, select
 from adaptive.arrays import Floats
 from question_bank.compile import CompiledBank
 from question_bank.definitions import Attribution as Rules
+from survey_service.crypto import is_drawn
 from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.attribution import Attribution, AttributionModelRow
 from survey_service.store.tables.core import Contact
@@ -87,7 +87,7 @@ def prior_to_begin_with(session: Session, contact: Contact, bank: CompiledBank, 
     prior = priors_of(session, [contact], bank).get(contact.id)
     if prior is None:
         return None
-    if int.from_bytes(sha256(session_id.encode()).digest()[:8]) % HOLD_OUT == 0:
+    if is_drawn(session_id, HOLD_OUT):
         return {"kind": HELD_OUT, "instead_of": prior.kind, "source": dict(prior.source)}
     return prior.to_json(bank)
 

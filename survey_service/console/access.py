@@ -174,7 +174,7 @@ def author() -> str:
 
 
 def error_page(error: DiscernError) -> Response:
-    """Show what is wrong and what to do. Whoever is signed out is told how to sign in."""
+    """Show what is wrong and what to do. It says to whoever is signed out how to sign in."""
     g.setdefault("nonce", secrets.token_urlsafe(12))
     g.setdefault("cookie", "")
     if request.headers.get("HX-Request"):  # it takes the place of a part of a page

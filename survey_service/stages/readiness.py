@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +14,7 @@ from adaptive.lookalike.readiness import Readiness, fit_readiness, is_ready
 from question_bank.compile import CompiledBank
 from question_bank.journeys import Journey
 from survey_service.clock import Clock
+from survey_service.crypto import is_drawn
 from survey_service.figures.journeys import Happened, Present, entries_of
 from survey_service.figures.kpi import kpi_report
 from survey_service.figures.people import read_members
@@ -215,7 +215,7 @@ def product_of(first: tuple[float, float, float], second: tuple[float, float, fl
 
 def is_held_out(contact_id: str, bank: str) -> bool:
     """Return whether a contact is in no list of whom to call: one in twenty, by lot."""
-    return int.from_bytes(sha256(f"{bank} {contact_id}".encode()).digest()[:8]) % HELD_OUT == 0
+    return is_drawn(f"{bank} {contact_id}", HELD_OUT)
 
 
 def _publish(session: Session, models: StageModels, contact: Contact, row: ContactReadiness, now: datetime) -> None:

@@ -124,7 +124,7 @@ def test_six_rows_of_four_are_pasted_from_a_spreadsheet(console, new_page):
 
 
 def test_without_scripts_a_cell_is_changed_and_published(console, new_page):
-    """Every act is a form. A second author is told, and publishing counts the version up."""
+    """Every act is a form. The page warns a second author, and publishing counts the version up."""
     page, other = new_page(java_script_enabled=False), new_page()
     for browser in (page, other):
         browser.goto(console.link())

@@ -72,7 +72,7 @@ def test_the_sentence_of_a_mistake_names_its_cell(service, authors, question, ce
 
 
 def test_two_authors_lose_nothing(service, authors):
-    """Who comes second is told, sees their own cells on top of the change of the first, and saves both."""
+    """The page warns the second author, shows their own cells on top of the change of the first, and saves both."""
     claire, ben = authors
     claire.get(GRID)
     ben.get(GRID)

@@ -17,7 +17,7 @@ from tests.survey_service.service import SECRET
 
 
 def test_a_link_survives_filters_and_signs_in_once(service):
-    """Three GETs and a HEAD of a mail filter change nothing; the first POST signs in, the second is told to ask for a new link."""
+    """Three GETs and a HEAD of a mail filter change nothing; the first POST signs in, the second gets a page that asks for a new link."""
     link = link_for(service)
     seen = [service.client.get(link) for _ in range(3)]
     assert [page.status_code for page in seen] == [200, 200, 200]

@@ -82,6 +82,36 @@ class Cell:
 
 
 @dataclass
+class AnswerSums:
+    """The sums of one question: of each of M outcomes, or of the number that was given where M is 1, over the contacts who answered.
+
+    A row is who a contact is without this answer, and (M,) outcomes and denominators: an option that was not seen has none.
+    """
+
+    rows: list[tuple[Floats, Floats, Floats]] = field(default_factory=list)
+    sums: list[Moments] = field(default_factory=list)
+
+    def add(self, belief: Floats, outcomes: Floats, denominators: Floats) -> None:
+        self.rows.append((belief, outcomes, denominators))
+        if len(self.rows) >= ROWS:
+            self._sum()
+
+    def moments(self) -> list[Moments]:
+        """Return the sums of each outcome, none where nobody answered."""
+        self._sum()
+        return self.sums
+
+    def _sum(self) -> None:
+        if not self.rows:
+            return
+        beliefs, outcomes, denominators = (np.array(part) for part in zip(*self.rows, strict=True))
+        everybody = np.arange(len(beliefs))
+        found = [Moments.of(beliefs, beliefs, everybody, *columns) for columns in zip(outcomes.T, denominators.T, strict=True)]
+        self.sums = [before + more for before, more in zip(self.sums, found, strict=True)] if self.sums else found
+        self.rows = []
+
+
+@dataclass
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
@@ -95,6 +125,7 @@ class Cells:
     values: defaultdict[Place, list[Floats]] = field(default_factory=lambda: defaultdict(list))
     crowds: dict[Place, Floats] = field(default_factory=dict)
     currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    answers: defaultdict[str, AnswerSums] = field(default_factory=lambda: defaultdict(AnswerSums))
     texts: defaultdict[str, list[tuple[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
     written: Counter[str] = field(default_factory=Counter)
     reach: Counter[str] = field(default_factory=Counter)

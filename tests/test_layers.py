@@ -14,6 +14,7 @@ ORDER = [
     "survey_service.cli",
     "survey_service.worker",
     "survey_service.app",
+    "survey_service.posters",
     "survey_service.console",
     "survey_service.preview",
     "survey_service.inbound",
@@ -115,7 +116,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 43
+    assert len(house.rooms) <= 44
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

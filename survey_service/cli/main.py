@@ -13,7 +13,7 @@ from survey_service.cli.attribution import attribute
 from survey_service.cli.contacts import export, kpi, prune, recompute, reviews
 from survey_service.cli.integrations import connection, sources
 from survey_service.cli.keys import key, login
-from survey_service.cli.links import links, preview, qr
+from survey_service.cli.links import links, poster, preview, qr
 from survey_service.cli.terminal import (
     Commands,
     all_settings,
@@ -32,7 +32,7 @@ def main() -> None:
 
 COMMANDS = (
     *(simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
-    *(key, login, connection, sources, preview, qr),
+    *(key, login, connection, sources, preview, qr, poster),
 )
 for command in COMMANDS:
     main.add_command(command)

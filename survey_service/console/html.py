@@ -21,7 +21,13 @@ from survey_service.embed.assets import Asset, asset
 
 LANGUAGES = ("en", "fr")
 HERE = Path(__file__).resolve().parent
-STATIC = ("console.css", "console.js", "htmx.js", "hx-csp.js")
+FONTS = tuple(
+    f"{family}-{letters}-{weight}-normal.woff2"
+    for family in ("fraunces", "inter")
+    for letters in ("latin", "latin-ext")
+    for weight in (400, 600)
+)
+STATIC = ("console.css", "console.js", "htmx.js", "hx-csp.js", "poster.css", *FONTS)
 FILTERS = ("number", "decimal", "percent", "day", "moment", "clock", "bits", "span")
 FEWEST = 20
 """A share of fewer people is not shown."""
@@ -38,7 +44,7 @@ SHAPES = (
 
 def static_file(name: str) -> Asset:
     """Return one of the console's files for browsers."""
-    return asset(HERE / "static" / name)
+    return asset(HERE / "static" / ("fonts" if name in FONTS else "") / name)
 
 
 def language_for(chosen: str | None, accepted: str | None) -> str:

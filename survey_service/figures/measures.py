@@ -117,7 +117,7 @@ def add_answers(cells: Cells, bank: CompiledBank, member: Member) -> None:
         others[row, bank.index[item.question]] = False
     beliefs = believe(bank.tables, restrict_to(bank.evidence(observed), others))
     for belief, (item, amounts) in zip(beliefs, wanted, strict=True):
-        cells.answers[item.question].add(belief, *amounts)
+        cells.answers[item.question].add(belief, *amounts, cells.draws)
 
 
 def amounts_of(question: Question, value: Any) -> tuple[Floats, Floats] | None:

@@ -276,9 +276,7 @@ class KpiSchema(StrictSchema):
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
     campaigns = fields.List(fields.Nested(CampaignSchema), metadata={"description": "What mailings with a random hold-out change"})
     channel_affinity = fields.List(fields.Nested(ChannelSchema))
-    answers = fields.List(
-        fields.Nested(AnswerFiguresSchema), metadata={"description": "What each persona answers, by all weeks and channels"}
-    )
+    answers = fields.List(fields.Nested(AnswerFiguresSchema), metadata={"description": "What each persona answers, of all weeks"})
     irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 
 

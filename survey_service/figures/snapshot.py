@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, delete, insert, select
 
-from adaptive.estimation.estimate import estimate_means, estimate_rates
+from adaptive.estimation.answers import estimate_answers, estimate_mean_answers
 from adaptive.estimation.figures import FEWEST_PEOPLE, Figure
 from adaptive.estimation.suppression import suppress
 from adaptive.estimation.words import irritants
@@ -167,10 +167,10 @@ def _answers(cells: Cells, bank: Bank) -> dict[str, list[list[Any]]]:
     Of a question with one answer, no figure is left alone among hidden ones: the shares of a persona add up to 1.
     """
     personas, found = [persona.id for persona in bank.personas], {}
-    for name, sums in sorted(cells.answers.items()):
+    for name, given in sorted(cells.answers.items()):
         question = bank.question(name)
-        estimate = estimate_rates if question.options else estimate_means
-        table = [estimate(moments, personas) for moments in sums.moments()]
+        estimate = estimate_answers if question.options else estimate_mean_answers
+        table = [estimate(beliefs, outcomes, personas) for beliefs, outcomes in given.columns()]
         if question.type == "single":
             table = _without_remainders(table)
         found[name] = [[_packed(figure) for figure in row] for row in table]

@@ -32,6 +32,8 @@ def pages_of(world: ConsoleWorld) -> Mapping[str, str]:
         "personas": "/console/p/car-buyers",
         "poster": "/console/p/car-buyers/keeper/poster",
         "booklet": "/console/p/car-buyers/booklet",
+        "journeys": "/console/j/car-buyers",
+        "base": "/console/a/car-buyers",
         "banks": "/console/b",
         "editor": "/console/b/car-buyers/draft/q/reasons_value",
         "editor-scale": "/console/b/car-buyers/draft/q/satisfaction",

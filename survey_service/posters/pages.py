@@ -25,7 +25,7 @@ def banks() -> Response:
         rows = newest_versions(session, None, MOST_BANKS)
     if len(rows) == 1:
         return go_to(f"/console/p/{rows[0].bank}")
-    return page("persona_banks.html", banks=rows)
+    return page("persona_banks.html", banks=rows, kind="p")
 
 
 @blueprint.get("/<string:bank>")

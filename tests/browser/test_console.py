@@ -14,7 +14,20 @@ from tests.browser.console_world import BANK, SURVEY, ConsoleWorld, serve_consol
 GRID = "/console/b/car-buyers/draft/q/reasons_value"
 MOST_BYTES = 10_000
 NARROW = 320
-CROWDED = ("overview", "survey", "contact", "editor", "review", "deliveries", "settings", "missing")
+CROWDED = (
+    "overview",
+    "survey",
+    "contact",
+    "personas",
+    "poster",
+    "journeys",
+    "base",
+    "editor",
+    "review",
+    "deliveries",
+    "settings",
+    "missing",
+)
 """The pages that a small phone shows in the test: the others have the same parts."""
 LISTENER = (
     "window.violations = []; document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));"

@@ -37,6 +37,7 @@ def pages_of(world: ConsoleWorld) -> Mapping[str, str]:
         "banks": "/console/b",
         "editor": "/console/b/car-buyers/draft/q/reasons_value",
         "editor-scale": "/console/b/car-buyers/draft/q/satisfaction",
+        "editor-words": "/console/b/car-buyers/draft/q/reasons_value?as=words",
         "text": "/console/b/car-buyers/draft/yaml",
         "review": "/console/b/car-buyers/draft",
         "versions": "/console/b/car-buyers/versions",

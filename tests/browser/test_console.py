@@ -115,25 +115,32 @@ def test_a_cell_gives_new_figures_at_once_and_a_mistake_its_sentence(console, ne
     assert wrong == []
 
 
+PASTE = """text => { const data = new DataTransfer(); data.setData("text/plain", text);
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }"""
+
+
 def test_six_rows_of_four_are_pasted_from_a_spreadsheet(console, new_page):
-    """They fill the grid from the focused cell on, in one step of undo."""
+    """They fill the grid from the focused cell on, in one step of undo, in each of its three forms; the figures follow."""
     page = new_page(viewport={"width": 1280, "height": 900})
     sign_in(console, page)
-    page.goto(f"{console.url}{GRID}")
-    cells = page.locator("table.grid td input:not([type=hidden])")
-    table = "\r\n".join("\t".join(str(10 * row + column) for column in range(1, 5)) for row in range(1, 7)) + "\r\n"
-    before = [cell.input_value() for cell in cells.all()]
-    cells.first.focus()
+    words = ("++", "+", "0", "-", "--")
+    for form, value in (
+        ("", lambda row, column: str(10 * row + column)),
+        ("?as=counts", lambda row, column: str(7 * row + column)),
+        ("?as=words", lambda row, column: words[(row + column) % 5]),
+    ):
+        page.goto(f"{console.url}{GRID}{form}")
+        cells = page.locator("table.grid td input:not([type=hidden])")
+        wanted = [[value(row, column) for column in range(1, 5)] for row in range(1, 7)]
+        before, figures = [cell.input_value() for cell in cells.all()], page.locator("#live").inner_text()
+        cells.first.focus()
 
-    page.evaluate(
-        """text => { const data = new DataTransfer(); data.setData("text/plain", text);
-        document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }""",
-        table,
-    )
+        page.evaluate(PASTE, "\r\n".join("\t".join(row) for row in wanted) + "\r\n")
 
-    assert [cell.input_value() for cell in cells.all()] == [str(10 * row + column) for row in range(1, 7) for column in range(1, 5)]
-    cells.first.press("Control+z")
-    assert [cell.input_value() for cell in cells.all()] == before
+        assert [cell.input_value() for cell in cells.all()][:24] == [each for row in wanted for each in row], form
+        expect(page.locator("#live")).not_to_have_text(figures)
+        cells.first.press("Control+z")
+        assert [cell.input_value() for cell in cells.all()] == before, form
 
 
 def test_without_scripts_a_cell_is_changed_and_published(console, new_page):

@@ -39,11 +39,12 @@ class FunnelCountsSchema(StrictSchema):
 
 class AtLeastSchema(StrictSchema):
     answers = fields.Integer()
-    sessions = fields.Integer(metadata={"description": "Sessions with at least so many answers"})
+    sessions = fields.Integer()
 
 
 class FunnelReportSchema(FunnelCountsSchema):
-    answered = fields.List(fields.Nested(AtLeastSchema))
+    answered = fields.List(fields.Nested(AtLeastSchema), metadata={"description": "Sessions with at least so many answers"})
+    sure_after = fields.List(fields.Nested(AtLeastSchema), metadata={"description": "Sessions that were sure after so many or fewer"})
 
 
 class FunnelRowSchema(FunnelCountsSchema):

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from question_bank.languages import negotiate
+from survey_service.console.check_sentences import checked, place
 from survey_service.embed.assets import Asset, asset
 
 LANGUAGES = ("en", "fr")
@@ -84,6 +85,7 @@ def environment(language: str) -> Environment:
     catalogue = translations(language)
     made.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)  # type: ignore[attr-defined]
     written = Written(language)
+    made.filters |= {"checked": lambda text: checked(text, language), "place": lambda where: place(where, language)}
     made.globals |= {"lang": language, "shapes": SHAPES, "static": static_address, "persona": persona_mark}
     made.filters |= {name: getattr(written, name) for name in FILTERS}
     return made

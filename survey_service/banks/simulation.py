@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive.likelihood import SAMPLED_PATTERNS, MultipleChoice
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
 from question_bank.files.load import load_stored
@@ -15,6 +16,8 @@ from survey_service.errors import Invalid
 MOST_RESPONDENTS = 5000
 MOST_WORK = 1.5e8
 """Respondents x questions each x entries of the tables: about a second of one processor."""
+PRODUCT = 0.1
+"""How much of the time of an entry one takes that is part of a product of matrices: the ticks of a question with many options."""
 TREES = 20
 """How much longer an interview takes where questions depend on others."""
 
@@ -53,7 +56,9 @@ def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
 def _check_work(bank: Bank, request: SimulationRequest) -> None:
     tables = compile_bank(bank).tables
     questions = max((min(s.stop.at_most or len(s.questions), len(s.questions)) for s in bank.surveys), default=1)
-    each = max(questions, 1) * tables.flat.size * (1 if tables.forest is None else TREES)
+    sampled = [table for table in tables.questions if isinstance(table, MultipleChoice) and not table.enumerated]
+    entries = tables.flat.size + PRODUCT * len(sampled) * SAMPLED_PATTERNS * tables.classes**2
+    each = max(questions, 1) * entries * (1 if tables.forest is None else TREES)
     most = int(min(MOST_WORK / each, MOST_RESPONDENTS))
     if most < 1:
         raise Invalid("This bank is too large to be simulated here: use discern simulate.")

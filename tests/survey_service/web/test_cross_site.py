@@ -19,6 +19,7 @@ SHOP = "https://shop.example"
 QUESTION = "POST /s/<survey>/<ticket>/q/<question>"
 FORMS = {  # every form of every page: its action, and the secret that a submission needs
     "console/templates/banks.html": ("POST /console/b",),
+    "console/templates/base_contacts.html": ("POST /console/a/<bank>/run",),
     "console/templates/contact.html": ("POST /console/c/<contact>/label", "POST /console/c/<contact>/erase"),
     "console/templates/contacts.html": ("POST /console/c",),
     "console/templates/deliveries.html": ("POST /console/d/<delivery>/again",),

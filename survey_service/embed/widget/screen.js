@@ -64,12 +64,12 @@ export const close = (survey) => {
   if (survey._box.popover) survey._box.hidden = true;
 };
 
-// Says that the survey cannot go on. The content of the page, usually a link, shows again.
+// Says that the survey cannot go on. The content of the page, usually a link, shows again, unless the link could not help either.
 export const fail = (survey, problem) => {
   survey._failed = true;
   survey._busy = false;
   close(survey);
-  survey._slot.hidden = false;
+  survey._slot.hidden = /paused/.test(problem.code);
   survey._box.hidden = true;
   emit(survey, "surveyerror", problem);
 };

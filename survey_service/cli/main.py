@@ -15,6 +15,7 @@ from survey_service.cli.endpoints import endpoint
 from survey_service.cli.integrations import connection, sources
 from survey_service.cli.keys import key, login
 from survey_service.cli.links import links, preview, qr
+from survey_service.cli.new import new
 from survey_service.cli.terminal import (
     Commands,
     all_settings,
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(check, simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
+    *(new, check, simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
     *(bank, survey, key, login, endpoint, connection, sources, preview, qr),
 )
 for command in COMMANDS:

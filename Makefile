@@ -1,4 +1,7 @@
-.PHONY: run test unit image-test widget lint audit bench fuzz lock clean
+.PHONY: install run test unit image-test widget lint audit bench fuzz lock clean
+
+install:  ## the environment in .venv, with the discern command
+	@./requirements/install.sh run
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run

@@ -47,8 +47,7 @@ def publish(file: Path) -> None:
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        text = file.read_bytes().decode(errors="replace").removeprefix("\ufeff")
-        done = publish_bank(session, bank_of(file), utc_now(), author="discern publish", text=text)
+        done = publish_bank(session, bank_of(file), utc_now(), author="discern publish", text=_text_of(file))
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
 
@@ -118,12 +117,17 @@ def worker(once: bool) -> None:
 
 
 @main.command()
+@click.argument("banks", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-def demo(port: int) -> None:
-    """Start everything on this machine, with a demo shop page."""
+def demo(banks: tuple[Path, ...], port: int) -> None:
+    """Start everything on this machine, with a demo shop page. BANKS, files of yours, are published there too."""
     from survey_service.demo.run import run
 
-    run(port)
+    run(port, [(bank_of(file), _text_of(file)) for file in banks])
+
+
+def _text_of(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace").removeprefix("\ufeff")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
-from survey_service.console import contact_pages, editor_pages, people_pages
+from survey_service.console import begin_pages, contact_pages, editor_pages, people_pages
 from survey_service.console import pages as console
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
@@ -93,7 +93,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)
-    for own in (console.start, console.blueprint, contact_pages.blueprint, editor_pages.blueprint, people_pages.blueprint):
+    for own in (
+        console.start,
+        console.blueprint,
+        begin_pages.blueprint,
+        contact_pages.blueprint,
+        editor_pages.blueprint,
+        people_pages.blueprint,
+    ):
         app.register_blueprint(own)
     if settings.demo_receiver:
         app.register_blueprint(demo.blueprint)

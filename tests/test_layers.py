@@ -65,7 +65,7 @@ MAY_IMPORT = {
 WEB = {"flask", "flask_smorest", "werkzeug", "webargs"}
 KNOWS_THE_WEB = (
     *("routes.py", "events_routes.py", "pages.py", "forms.py", "health.py", "metrics.py", "app.py", "gunicorn_app.py"),
-    *("access.py", "contact_pages.py", "editor_pages.py", "people_pages.py"),
+    *("access.py", "begin_pages.py", "contact_pages.py", "editor_pages.py", "people_pages.py"),
     *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "error_pages.py", "middleware.py", "rate_limit_guard.py"),
 )
 FITS_WITH_SCIKIT_LEARN = "adaptive/lookalike/regression.py"

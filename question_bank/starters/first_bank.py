@@ -1,7 +1,9 @@
-"""A first bank from a few sentences: who the personas are, and how each of them would answer a few questions, in words."""
+"""A first bank: from a few sentences on who the personas are and how they answer, or a starter for some trades, one YAML file each."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from question_bank.datasets.dataset import slug
 from question_bank.definitions import WORDS
@@ -12,6 +14,8 @@ HEADER = """\
 # A first guess, in words: ++ far more than the others, + more, 0 average, - less, -- far less.
 # Change what is wrong, add questions, publish, and let answers teach the tables: discern refit {bank}
 """
+FOLDER = Path(__file__).parent
+BANK_LINE = re.compile(r"^bank: .*$", re.MULTILINE)
 FEWEST_PERSONAS, MOST_PERSONAS = 2, 30
 FEWEST_OPTIONS, MOST_OPTIONS = 2, 20
 
@@ -107,3 +111,16 @@ def _question_lines(name: str, question: ChoiceQuestion, personas: Sequence[str]
         "    likelihood:",
         *(f"      {flow({persona: row})[1:-1]}" for persona, row in zip(personas, rows, strict=True)),
     ]
+
+
+def starter_names() -> list[str]:
+    """Return the names of the starter banks, in order."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def starter_text(name: str, bank: str) -> str:
+    """Return the text of a starter with the id `bank` instead of its own. Raises KeyError for an unknown name."""
+    if name not in starter_names():
+        raise KeyError(name)
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    return BANK_LINE.sub(f"bank: {bank}", text, count=1)

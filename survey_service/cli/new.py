@@ -33,7 +33,7 @@ def new(file: Path | None, starter: str | None, language: str | None, force: boo
         refuse(f"{file} exists: name another file, or say --force to replace it")
     name = _bank_id(file.stem) if file is not None else None
     if starter is not None:
-        from question_bank.starters.shipped import starter_names, starter_text
+        from question_bank.starters.first_bank import starter_names, starter_text
 
         if starter not in starter_names():
             refuse(f'--starter: there is no "{starter}": {", ".join(starter_names())}')

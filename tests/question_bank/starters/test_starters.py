@@ -5,7 +5,7 @@ import re
 import pytest
 
 from question_bank.files.load import check_bank
-from question_bank.starters.shipped import starter_names, starter_text
+from question_bank.starters.first_bank import starter_names, starter_text
 from survey_service.banks.simulation import SimulationRequest, simulate_bank
 
 STATED = re.compile(r"#   ([\w-]+): ([\d.]+) questions, right about (\d+)% of people")

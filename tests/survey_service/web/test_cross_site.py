@@ -18,6 +18,9 @@ EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "S
 SHOP = "https://shop.example"
 QUESTION = "POST /s/<survey>/<ticket>/q/<question>"
 FORMS = {  # every form of every page: its action, and the secret that a submission needs
+    "console/templates/begin.html": ("POST /console/new", "POST /console/new/starter"),
+    "console/templates/begin_words.html": ("POST /console/new",),
+    "console/templates/survey.html": ("POST /console/s/<survey>/state",),
     "console/templates/banks.html": ("POST /console/b",),
     "console/templates/contact.html": ("POST /console/c/<contact>/label", "POST /console/c/<contact>/erase"),
     "console/templates/contacts.html": ("POST /console/c",),

@@ -30,6 +30,7 @@ def pages_of(world: ConsoleWorld) -> Mapping[str, str]:
         "contacts": "/console/c",
         "contact": f"/console/c/{world.contact}",
         "banks": "/console/b",
+        "begin": "/console/new",
         "editor": "/console/b/car-buyers/draft/q/reasons_value",
         "editor-scale": "/console/b/car-buyers/draft/q/satisfaction",
         "text": "/console/b/car-buyers/draft/yaml",

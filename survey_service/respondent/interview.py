@@ -81,6 +81,9 @@ def started_before(session: Session, banks: Banks, key: SessionKey, given: Start
         is_same = not external_ids_of(session, [interview.contact])[interview.contact.id]
     if not is_same:
         raise OtherContact
+    if given.page_language and interview.status(now) == "open":
+        interview.row.language = negotiate(given.page_language, (interview.row.language, *interview.bank.bank.languages))
+        save(session, interview.row)
     _leave_closed_question(interview, now)
     return interview
 

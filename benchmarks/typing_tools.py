@@ -35,7 +35,7 @@ from benchmarks.survey_sets import SurveySet, survey_sets
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import answers_of, fit_dataset
 from question_bank.datasets.infer import ReadOptions
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 
 Found = TypeVar("Found")
 LENGTHS = (3, 5, 8)

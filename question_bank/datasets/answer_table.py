@@ -26,7 +26,7 @@ from adaptive.posterior import Evidence
 from question_bank.answer_values import ImpossibleValue, Value, canonical
 from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.datasets.duplicate_rows import find_duplicate_rows
-from question_bank.datasets.table_files import AnswersInvalid, Cells, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.definitions import Bank, Question
 from question_bank.files.source import Unreadable, decode_text
 from question_bank.files.yaml_source import read_yaml

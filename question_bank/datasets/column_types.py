@@ -11,7 +11,7 @@ from adaptive.arrays import Floats, Ints
 from adaptive.learning.responses import MISSING
 from question_bank.datasets.dataset import Column, slug
 from question_bank.datasets.duplicate_rows import looks_like_id
-from question_bank.datasets.table_files import Cells
+from question_bank.exports.table_files import Cells
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 
 KINDS = ("single", "multiple", "scale", "number", "ignore")

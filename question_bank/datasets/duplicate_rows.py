@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, exp, log
 
-from question_bank.datasets.table_files import Cells
+from question_bank.exports.table_files import Cells
 
 ID_NAME = re.compile(
     r"(.*[^a-z])?(id|uuid|guid|e-?mail|respondent|participant)|(.*[^a-z])?(respondent|participant|customer|contact|client|user)[^a-z]*(id|nr|no|number|key)"

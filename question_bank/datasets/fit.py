@@ -12,7 +12,7 @@ from adaptive.learning.model_selection import ClassNumber, compare_class_numbers
 from adaptive.learning.numeric import Distributions, fit_distributions
 from adaptive.learning.responses import MISSING, Answers
 from question_bank.datasets.dataset import Dataset, slug
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
 
 PLACES = 4

@@ -14,7 +14,7 @@ from adaptive.learning.responses import MISSING
 from question_bank.datasets.column_types import KINDS, MOST_LEVELS, NUMBER, UnusableColumn, encode, infer_column, is_binary, tick_code
 from question_bank.datasets.dataset import Column, Dataset, Labels, slug
 from question_bank.datasets.duplicate_rows import find_duplicate_rows
-from question_bank.datasets.table_files import AnswersInvalid, Cells, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, Cells, parse_csv
 from question_bank.definitions import SECONDS_BY_TYPE, Option, Question
 
 CLOSE_TO_ONE = 1e-3

@@ -5,7 +5,7 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-from question_bank.datasets.table_files import AnswersInvalid, Cells, decode, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, Cells, decode, parse_csv
 
 
 def read_cells(path: Path) -> Cells:

@@ -13,7 +13,7 @@ from adaptive.arrays import Bools, Floats, Ints
 from adaptive.lookalike.drift import Drift, LevelCounts, measure_drift
 from adaptive.lookalike.encode import Column
 from adaptive.lookalike.model import AttributionModel, assign, encode, score_encoded
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from survey_service.analysis.contact_files import Batch, ContactFile, RepeatedIds, kernel_column
 from survey_service.analysis.progress import progress
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from adaptive.lookalike.encode import Column, Dictionary
-from question_bank.datasets.table_files import AnswersInvalid, Cells, decode, find_separator
+from question_bank.exports.table_files import AnswersInvalid, Cells, decode, find_separator
 from survey_service.analysis.answer_files import cell_text, is_flat, read_cells
 
 BATCH = 65_536

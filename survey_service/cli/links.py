@@ -14,7 +14,7 @@ from survey_service.analysis.progress import progress
 from survey_service.cli.terminal import WRITABLE, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
-    from question_bank.datasets.table_files import Cells
+    from question_bank.exports.table_files import Cells
 
 
 SUFFIXES = (".svg", ".png")
@@ -142,7 +142,7 @@ def links(
 
 
 def _cells(path: Path) -> "Cells":
-    from question_bank.datasets.table_files import decode, parse_csv
+    from question_bank.exports.table_files import decode, parse_csv
     from survey_service.analysis.answer_files import read_cells
 
     if str(path) != STANDARD:

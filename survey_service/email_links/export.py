@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from question_bank.datasets.table_files import AnswersInvalid, Cells
+from question_bank.exports.table_files import AnswersInvalid, Cells
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.crypto import Keyring
 from survey_service.email_links.create import CreatedLink, Mailing, Recipient, RefusedRecipient, create_links

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from question_bank.datasets.infer import ReadOptions, read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 
 
 def read_columns(columns, **wishes):

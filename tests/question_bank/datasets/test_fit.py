@@ -8,7 +8,7 @@ from question_bank.datasets.answer_table import read_answers, read_column_map, r
 from question_bank.datasets.dataset import slug
 from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 from tests.question_bank.planted import planted

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from survey_service.analysis.answer_files import read_cells
 
 

@@ -1,0 +1,183 @@
+"""Recognise questions of which several options may be ticked: a column an option, or several options in one cell."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from question_bank.exports.numbers import PLAIN
+from question_bank.exports.words import MARKS, are_binary, binary_code, plain
+
+SEPARATORS = (";", "|", "\n", "¦", " / ", ",")
+"""Between several options in one cell, the surest first."""
+LONGEST_OPTION = 120
+MOST_OPTIONS = 40
+STEM = re.compile(r"(.+?)(?:\s*\[(.+)\]|[._](\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL)
+"""A column that is an option of a question: ``Q1[SQ001]``, ``Q1_2``, ``reasons.price``, ``Reasons - Price``, ``Reasons: Price``."""
+
+
+@dataclass(frozen=True)
+class OptionColumn:
+    """A column that is one option: how its cells are read.
+
+    `ticks` is cell -> 1 or 0. With `empty_is_unticked` an empty cell is an option that was seen and not ticked, where the respondent
+    ticked another one of the question.
+    """
+
+    ticks: Mapping[str, int]
+    empty_is_unticked: bool
+
+
+@dataclass(frozen=True)
+class CellTicks:
+    """A column whose cells hold several options: the separator between them, and the options, as first written."""
+
+    separator: str
+    options: tuple[str, ...]
+
+    def ticked(self, cell: str) -> list[str]:
+        """Return the plain form of each option of a cell."""
+        return split_cell(cell, self.separator, {plain(option) for option in self.options})
+
+
+def stem_of(name: str) -> tuple[str, str] | None:
+    """Return the question and the option that the name of a column consists of.
+
+    >>> stem_of("Q1[SQ001]"), stem_of("Q5_2"), stem_of("Reasons - Price"), stem_of("Age")
+    (('Q1', 'SQ001'), ('Q5', '2'), ('Reasons', 'Price'), None)
+    """
+    if " - " in name and not name.endswith("]"):
+        question, _, option = name.rpartition(" - ")
+        return (question.strip(), option.strip()) if question.strip() and option.strip() else None
+    found = STEM.fullmatch(name.strip())
+    return (found[1].strip(), next(part for part in found.groups()[1:] if part).strip()) if found else None
+
+
+def option_column(name: str, option: str, values: Collection[str], *, in_group: bool) -> OptionColumn | None:
+    """Return how the cells of an option's column are read, None where they are no ticks.
+
+    A column of one group may hold the name of its option, or a mark, or nothing at all.
+    """
+    filled = {value for value in values if value}
+    if not filled:
+        return OptionColumn({}, empty_is_unticked=True) if in_group else None
+    words = {plain(value) for value in filled}
+    own = {plain(name), plain(option)}
+    no = {word for word in words if word in ("0", "no", "false", "none")}
+    if len(words - no) == 1 and words - no <= own | {f"{word}." for word in own}:
+        return OptionColumn({value: int(plain(value) not in no) for value in filled}, empty_is_unticked=True)
+    if len(words) == 1 and words <= MARKS and (in_group or "" in values):
+        return OptionColumn(dict.fromkeys(filled, 1), empty_is_unticked=True)
+    if are_binary(filled):
+        return OptionColumn({value: binary_code(value) or 0 for value in filled}, empty_is_unticked=False)
+    if "" not in values and words <= {"1", "2"} and len(words) == 2:
+        return None
+    return None
+
+
+def find_cell_ticks(values: Sequence[str]) -> CellTicks | None:
+    """Return how several options are written in the cells of a column, None where each cell is one answer.
+
+    The options are those that occur alone or in several combinations. ``Yes, often`` and ``No, never`` are answers with a comma. Words
+    that only occur behind one another, as in ``Price, delivery included``, are one option.
+    """
+    cells = Counter(value for value in values if value)
+    for separator in SEPARATORS:
+        options = _options(cells, separator)
+        if options is not None:
+            return CellTicks(separator, tuple(options))
+    return None
+
+
+def split_cell(cell: str, separator: str, known: Collection[str]) -> list[str]:
+    """Return the plain options of a cell; parts that only together are a `known` option stay together."""
+    parts = [plain(part) for part in _raw_parts(cell, separator)]
+    found: list[str] = []
+    place = 0
+    while place < len(parts):
+        for end in range(len(parts), place, -1):
+            together = plain((separator if separator != "," else ", ").join(parts[place:end]))
+            if together in known or end == place + 1:
+                found.append(together)
+                place = end
+                break
+    return [part for part in found if part]
+
+
+def _raw_parts(cell: str, separator: str) -> list[str]:
+    text = cell.strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            read = json.loads(text)
+        except ValueError:
+            pass
+        else:
+            if isinstance(read, list):
+                return [str(part) for part in read]
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _options(cells: Mapping[str, int], separator: str) -> list[str] | None:
+    """Return the options between which a separator stands, None where it is part of the answers."""
+    parts = {cell: _raw_parts(cell, separator) for cell in cells}
+    several = [cell for cell, own in parts.items() if len(own) > 1]
+    ends = all(cell.rstrip().endswith(separator) for cell in cells) and separator in (";", "|")
+    if not several and not ends:
+        return None
+    parts = _joined(parts, separator)
+    several = [cell for cell, own in parts.items() if len(own) > 1]
+    tokens: dict[str, str] = {}
+    contexts: dict[str, set[str]] = {}
+    for cell, own in parts.items():
+        if len({plain(part) for part in own}) < len(own):
+            return None
+        for part in own:
+            tokens.setdefault(plain(part), part)
+            contexts.setdefault(plain(part), set()).add(cell)
+    if len(tokens) > MOST_OPTIONS or len(tokens) < 2 or any(len(token) > LONGEST_OPTION for token in tokens):
+        return None
+    if separator == "," and all(PLAIN.fullmatch(token) for token in tokens) and not any(len(own) > 2 for own in parts.values()):
+        return None  # 1,5 may be one and a half
+    if ends:
+        return list(tokens.values())
+    if not several:
+        return None
+    reused = sum(len(contexts[plain(part)]) > 1 for part in tokens.values()) / len(tokens)
+    alone = {plain(own[0]) for own in parts.values() if len(own) == 1}
+    within = {plain(part) for cell in several for part in parts[cell]}
+    is_sure = separator in (";", "|", "\n", "¦")
+    if reused < (0.3 if is_sure else 0.6) or not (is_sure or alone & within or len(tokens) < len(cells) or reused == 1):
+        return None
+    return list(tokens.values())
+
+
+def _joined(parts: Mapping[str, list[str]], separator: str) -> dict[str, list[str]]:
+    """Join parts that never occur apart, in this order: they are one option that contains the separator."""
+    if separator != "," or all(PLAIN.fullmatch(part) for own in parts.values() for part in own):
+        return dict(parts)
+    after: dict[str, set[str | None]] = {}
+    before: dict[str, set[str | None]] = {}
+    for own in parts.values():
+        words = [plain(part) for part in own]
+        for word, following, preceding in zip(words, [*words[1:], None], [None, *words[:-1]], strict=True):
+            after.setdefault(word, set()).add(following)
+            before.setdefault(word, set()).add(preceding)
+    cells_of = Counter(plain(part) for own in parts.values() for part in set(own))
+    starts = {plain(part): part[:1].islower() for own in parts.values() for part in own}
+    bound = {word: next(iter(next_)) for word, next_ in after.items() if len(next_) == 1 and None not in next_}
+    joined = {
+        word
+        for word, following in bound.items()
+        if following is not None and before[following] == {word} and (cells_of[word] > 1 or starts[following] > starts[word])
+    }
+    result = {}
+    for cell, own in parts.items():
+        glued: list[str] = []
+        for place, part in enumerate(own):
+            if place and plain(own[place - 1]) in joined:
+                glued[-1] += f", {part}"
+            else:
+                glued.append(part)
+        result[cell] = glued
+    return result

@@ -34,7 +34,7 @@ from benchmarks.questions import LEAVES, SHARED, STOP, mean_path_length, respond
 from benchmarks.survey_sets import SurveySet, survey_sets
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import answers_of, fit_dataset
-from question_bank.datasets.infer import ReadOptions
+from question_bank.datasets.read_options import ReadOptions
 from question_bank.exports.table_files import AnswersInvalid
 
 Found = TypeVar("Found")

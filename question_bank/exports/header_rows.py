@@ -16,16 +16,48 @@ from question_bank.exports.words import MARKS, are_binary, plain
 MOST_TITLE_ROWS = 12
 MOST_FOOTER_ROWS = 6
 MOST_HEADER_ROWS = 3
-FILLERS = frozenset(map(plain, ("Response", "Open-Ended Response", "Réponse", "Réponse ouverte", "Antwort", "Respuesta", "Offene Beantwortung")))
+FILLERS = frozenset(
+    map(plain, ("Response", "Open-Ended Response", "Réponse", "Réponse ouverte", "Antwort", "Respuesta", "Offene Beantwortung"))
+)
 """What SurveyMonkey writes below a question that has one column."""
 TOTALS = frozenset(
-    plain(word)
-    for word in (
-        "total|totals|grand total|sum|mean|average|avg|median|count|std dev|standard deviation|n|min|max|summe|gesamt|gesamtsumme|gesamtergebnis"
-        "|mittelwert|durchschnitt|anzahl|somme|moyenne|total général|effectif|médiane|suma|media|promedio|total general|totaal|totale"
-    ).split("|")
+    map(
+        plain,
+        [
+            "total",
+            "totals",
+            "sum",
+            "mean",
+            "average",
+            "avg",
+            "median",
+            "count",
+            "n",
+            "min",
+            "max",
+            "summe",
+            "gesamt",
+            "gesamtsumme",
+            "gesamtergebnis",
+            "mittelwert",
+            "durchschnitt",
+            "anzahl",
+            "somme",
+            "moyenne",
+            "effectif",
+            "médiane",
+            "suma",
+            "media",
+            "promedio",
+            "totaal",
+            "totale",
+        ],
+    )
+) | {"grand total", "std dev", "standard deviation", "total général", "total general"}
+FOOTER = re.compile(
+    r"(?:source|sources|quelle|fuente|note|notes|exported|export"
+    r"|generated|created|downloaded|printed|n ?=|\*|total|©|confidential|page \d).*"
 )
-FOOTER = re.compile(r"(?:source|sources|quelle|fuente|note|notes|exported|export|generated|created|downloaded|printed|n ?=|\*|total|©|confidential|page \d).*")
 
 
 @dataclass(frozen=True)
@@ -112,7 +144,7 @@ def _is_footer(rows: Sequence[Sequence[str]], place: int, top: int, width: int) 
         return bool(FOOTER.fullmatch(first)) or len(filled[0].split()) > 3 or first in TOTALS or len(row) < width / 2
     if first in TOTALS and is_new:
         return True
-    return is_new and bool(FOOTER.fullmatch(first)) and len(filled) <= 2 and width > 4 or _sums_up(rows, place, top)
+    return (is_new and bool(FOOTER.fullmatch(first)) and len(filled) <= 2 and width > 4) or _sums_up(rows, place, top)
 
 
 def _sums_up(rows: Sequence[Sequence[str]], place: int, top: int) -> bool:
@@ -153,7 +185,11 @@ def _continues(rows: Sequence[Sequence[str]], top: int, depth: int, last: int) -
     if not _filled(row) or any(_is_value(cell) for cell in row) or any(_recurs(row[column], cells[column]) for column in used):
         return False
     named = [column for column in range(len(row)) if any(column < len(head) and head[column] for head in heads)]
-    gaps = [column for column in used if column not in named and named and column > named[0]]
+    gaps = [
+        column
+        for column in used
+        if column not in named and named and (column > named[0] or (row[column] and all(map(_is_value, cells[column]))))
+    ]
     if gaps and any(row[column] for column in gaps):
         return depth == 1 or _filled(row) < len(used)
     names = [tuple(plain(head[column]) if column < len(head) else "" for head in heads) for column in range(len(row))]

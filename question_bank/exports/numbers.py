@@ -91,18 +91,16 @@ def _writing(texts: Collection[str], decimal_commas: bool) -> Written | None:
     if len(units) > 1:
         return None
     unit_of_all = next(iter(units), None)
-    if signs[","] and signs["."]:
+    certain = [sign for sign in ",." if signs[sign]]
+    possible = [sign for sign in ",." if doubtful[sign]]
+    if len(certain) > 1 or (not certain and len(possible) > 1):
         return None
-    if signs[","] or signs["."]:
-        return Written("," if signs[","] else ".", unit_of_all)
-    if doubtful[","] and doubtful["."]:
-        return None
+    if certain or not possible:
+        return Written(certain[0] if certain else ".", unit_of_all)
     money = bool(unit_of_all and re.fullmatch(CURRENCY, unit_of_all, re.IGNORECASE))
-    if doubtful["."]:
+    if possible == ["."]:
         return Written("," if money or decimal_commas else ".", unit_of_all, is_ambiguous=not money)
-    if doubtful[","]:
-        return Written("," if decimal_commas and not money else ".", unit_of_all, is_ambiguous=decimal_commas and not money)
-    return Written(".", unit_of_all)
+    return Written("," if decimal_commas and not money else ".", unit_of_all, is_ambiguous=decimal_commas and not money)
 
 
 def _count_signs(digits: str, signs: dict[str, int], doubtful: dict[str, int]) -> None:

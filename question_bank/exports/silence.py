@@ -77,8 +77,8 @@ def _codes(
     doubts = []
     low, high = numbers[0], numbers[-1]
     option = f'--missing "{name}=VALUE"'
-    if -1 in numbers and high == 1 and numbers != [0, 1] and low == -1:
-        doubts.append(f'"-1" is read as a point of the scale -1 to 1: if it means no answer, say {option.replace("VALUE", "-1")}')
+    if low in NEGATIVE_CODES and high == -low and sum(number < 0 for number in numbers) == 1:
+        doubts.append(f'"{low:g}" is read as the lowest point: if it means no answer, say {option.replace("VALUE", f"{low:g}")}')
     if low == 0 and high in (3, 4, 5, 7) and all(number.is_integer() for number in numbers) and not any(a == 0 for a, _ in siblings):
         zero = next(value for value, number in rest.items() if number == 0)
         doubts.append(f'"{zero}" is read as the lowest point of 0 to {high:g}: if it means no answer, say {option.replace("VALUE", zero)}')
@@ -96,8 +96,7 @@ def _is_negative_code(number: float, numbers: Sequence[float]) -> bool:
     positive = [other for other in numbers if other >= 0]
     if not positive:
         return False
-    mirrored = set(range(int(negative[0]), 0)) == set(negative) and max(positive) == -negative[0]
-    return not (mirrored and 0 in numbers)
+    return not (max(positive) == -negative[0] and max(positive) <= 5)
 
 
 def _is_high_code(
@@ -109,11 +108,9 @@ def _is_high_code(
         return False
     codes_below = [number for number in numbers[:-1] if number in HIGH_CODES and (top - number <= 3 or number >= 66)]
     below = [number for number in numbers[:-1] if number not in codes_below or _belongs(number, numbers)]
-    if not below:
+    if not below or below[0] < 0:
         return False
     low, high = below[0], below[-1]
-    if low < 0:
-        return False
     if not all(number.is_integer() for number in below):
         return top >= 99 and set(str(int(top))) <= set("9") and top > 10 * high
     if top < 10:

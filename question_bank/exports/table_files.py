@@ -128,9 +128,7 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
     lengths = Counter(len(row) for row in rows[header.first : header.last])
     usual = max(lengths, key=lambda length: (lengths[length], length))
     for row, number in zip(rows[header.first : header.last], numbers[header.first : header.last], strict=True):
-        if any(row[width:]):
-            problems.append(f"{file}:{number}: has {len(row)} cells where the first line names {width} columns")
-        elif len(row) < width and len(row) < min(usual, len(rows[header.first - 1])):
+        if any(row[width:]) or (len(row) < width and len(row) < min(usual, len(rows[header.first - 1]))):
             problems.append(f"{file}:{number}: has {len(row)} cells where the first line names {width} columns")
         else:
             body.append((row + [""] * width)[:width])
@@ -160,7 +158,11 @@ def _separator(text: str, file: str) -> str:
 
     def names(separator: str) -> tuple[int, int]:
         try:
-            rows = [row for row, _ in zip(csv.reader(io.StringIO(head, newline=""), delimiter=separator), range(LINES_OF_HEAD), strict=False) if any(row)]
+            rows = [
+                row
+                for row, _ in zip(csv.reader(io.StringIO(head, newline=""), delimiter=separator), range(LINES_OF_HEAD), strict=False)
+                if any(row)
+            ]
         except csv.Error:
             return 0, 0
         widths = Counter(map(len, rows))

@@ -13,7 +13,9 @@ SEPARATORS = (";", "|", "\n", "¦", " / ", ",")
 """Between several options in one cell, the surest first."""
 LONGEST_OPTION = 120
 MOST_OPTIONS = 40
-STEM = re.compile(r"(.+?)(?:\s*\[(.+)\]|[._](\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL)
+STEM = re.compile(
+    r"(.+?)(?:\s*\[(.+)\]|\.([^.\[\]]{1,60})|_(\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL
+)
 """A column that is an option of a question: ``Q1[SQ001]``, ``Q1_2``, ``reasons.price``, ``Reasons - Price``, ``Reasons: Price``."""
 
 
@@ -120,36 +122,31 @@ def _raw_parts(cell: str, separator: str) -> list[str]:
 
 def _options(cells: Mapping[str, int], separator: str) -> list[str] | None:
     """Return the options between which a separator stands, None where it is part of the answers."""
+    is_last = all(cell.rstrip().endswith(separator) for cell in cells) and separator in (";", "|")
     parts = {cell: _raw_parts(cell, separator) for cell in cells}
-    several = [cell for cell, own in parts.items() if len(own) > 1]
-    ends = all(cell.rstrip().endswith(separator) for cell in cells) and separator in (";", "|")
-    if not several and not ends:
+    if not is_last and all(len(own) < 2 for own in parts.values()):
         return None
     parts = _joined(parts, separator)
-    several = [cell for cell, own in parts.items() if len(own) > 1]
-    tokens: dict[str, str] = {}
-    contexts: dict[str, set[str]] = {}
-    for cell, own in parts.items():
-        if len({plain(part) for part in own}) < len(own):
-            return None
-        for part in own:
-            tokens.setdefault(plain(part), part)
-            contexts.setdefault(plain(part), set()).add(cell)
-    if len(tokens) > MOST_OPTIONS or len(tokens) < 2 or any(len(token) > LONGEST_OPTION for token in tokens):
+    tokens = {plain(part): part for own in reversed(parts.values()) for part in reversed(own)}
+    repeats = any(len({plain(part) for part in own}) < len(own) for own in parts.values())
+    if repeats or not 2 <= len(tokens) <= MOST_OPTIONS or any(len(token) > LONGEST_OPTION for token in tokens):
         return None
+    several = any(len(own) > 1 for own in parts.values())
+    if is_last or (several and _are_options(parts, tokens, separator)):
+        return list(reversed(tokens.values()))
+    return None
+
+
+def _are_options(parts: Mapping[str, list[str]], tokens: Mapping[str, str], separator: str) -> bool:
+    """Return whether the parts of cells occur alone or in several combinations."""
     if separator == "," and all(PLAIN.fullmatch(token) for token in tokens) and not any(len(own) > 2 for own in parts.values()):
-        return None  # 1,5 may be one and a half
-    if ends:
-        return list(tokens.values())
-    if not several:
-        return None
-    reused = sum(len(contexts[plain(part)]) > 1 for part in tokens.values()) / len(tokens)
+        return False  # 1,5 may be one and a half
+    contexts = Counter(word for own in parts.values() for word in {plain(part) for part in own})
+    reused = sum(count > 1 for count in contexts.values()) / len(tokens)
     alone = {plain(own[0]) for own in parts.values() if len(own) == 1}
-    within = {plain(part) for cell in several for part in parts[cell]}
+    within = {plain(part) for own in parts.values() if len(own) > 1 for part in own}
     is_sure = separator in (";", "|", "\n", "¦")
-    if reused < (0.3 if is_sure else 0.6) or not (is_sure or alone & within or len(tokens) < len(cells) or reused == 1):
-        return None
-    return list(tokens.values())
+    return reused >= (0.3 if is_sure else 0.6) and bool(is_sure or alone & within or len(tokens) < len(parts) or reused == 1)
 
 
 def _joined(parts: Mapping[str, list[str]], separator: str) -> dict[str, list[str]]:

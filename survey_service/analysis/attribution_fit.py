@@ -14,9 +14,10 @@ from adaptive.lookalike.risk import Forecast, forecast
 from question_bank.datasets.attribute_kinds import Kind, infer_kind, is_id
 from question_bank.datasets.dataset import Labels
 from question_bank.datasets.duplicate_rows import TODO, find_duplicate_rows
-from question_bank.datasets.infer import ReadOptions, read_labels
-from question_bank.exports.table_files import AnswersInvalid, Cells, with_decimal_points
+from question_bank.datasets.infer import read_labels
+from question_bank.datasets.read_options import ReadOptions
 from question_bank.definitions import Bank
+from question_bank.exports.table_files import AnswersInvalid, Cells, with_decimal_points
 from survey_service.analysis.attribution_apply import ID_COLUMN, Base, survey_base
 from survey_service.analysis.contact_files import ContactFile, RepeatedIds, cells_of, filled_rows
 from survey_service.analysis.data_quality import ColumnQuality, DataQuality

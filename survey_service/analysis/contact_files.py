@@ -19,7 +19,9 @@ import numpy as np
 
 from adaptive.lookalike.encode import Column, Dictionary
 from question_bank.exports.table_files import AnswersInvalid, Cells, decode, find_separator
-from survey_service.analysis.answer_files import cell_text, is_flat, read_cells
+from survey_service.analysis.answer_files import SHEETS, is_flat, read_cells
+from survey_service.analysis.cell_text import cell_text
+from survey_service.analysis.statistics_files import SUFFIXES
 
 BATCH = 65_536
 """Rows of a batch."""
@@ -47,9 +49,8 @@ class ContactFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
-        self.kind = {".parquet": "parquet", ".pq": "parquet", ".xlsx": "sheet", ".xlsm": "sheet", ".xls": "sheet", ".ods": "sheet"}.get(
-            path.suffix.lower(), "csv"
-        )
+        suffix = path.suffix.lower()
+        self.kind = "parquet" if suffix in (".parquet", ".pq") else "sheet" if suffix in (*SHEETS, *SUFFIXES) else "csv"
         try:
             import pyarrow  # noqa: F401
         except ImportError:

@@ -28,6 +28,19 @@ class Span(click.ParamType[tuple[int, int]]):
         return low, high
 
 
+FROM_THE_BANK = ("columns", "types", "styles", "missing", "language")
+SHEET = click.option("--sheet", metavar="NAME", help="The sheet of a workbook, by name or number; default the only one with a table.")
+
+
+def language_code(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return a language tag in the form that banks use. Raises BadParameter."""
+    from question_bank.files.fields import LANGUAGE
+
+    if value is not None and not LANGUAGE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not a language code, such as en, fr or pt-BR")
+    return value
+
+
 @click.command()
 @click.argument("answers", type=READABLE)
 @click.option("--personas", type=Span(2, 50), help="Find so many personas in the answers; 2..8 chooses how many.")
@@ -43,6 +56,14 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--without", metavar="NAMES", multiple=True, help="These columns are not questions.")
 @click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
 @click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
+@click.option(
+    "--missing",
+    metavar="COLUMN=VALUES",
+    multiple=True,
+    help="These cells mean no answer: 8,9 in one column, or VALUES alone in all; COLUMN= means none does; repeatable.",
+)
+@SHEET
+@click.option("--language", metavar="CODE", callback=language_code, help="The language of the file, for the texts of the bank; default en.")
 @click.option("--out", required=True, type=WRITABLE, help="The bank to write; OUT.columns.yaml is written beside it.")
 @click.option("--styles", is_flag=True, help="Give a persona several styles where that predicts held-out respondents better.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
@@ -50,19 +71,19 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
 @REPORT
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
-    """Make a bank from a file of answers (CSV or Parquet), one column per question."""
+    """Make a bank from a file of answers: an export of a survey tool, a sheet, an SPSS or Stata file, CSV or Parquet."""
     from question_bank.datasets.answer_table import ColumnMap, read_column_map
     from survey_service.analysis.fit import Options, fit_file, read_options, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
     if before is None and given != 1:
         raise click.UsageError("give one of --personas, --label and --label-probabilities")
-    if before is not None and (given > (more["label"] is not None) or more["columns"] or more["types"] or more["styles"]):
+    if before is not None and (given > (more["label"] is not None) or any(more[name] for name in FROM_THE_BANK)):
         raise click.UsageError(
-            "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
+            "--from takes personas, styles, columns, types, codes and language from the bank: give at most --label and --without"
         )
     try:
-        options = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"])
+        options = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"], more["sheet"])
         if before is None:
             click.echo(fit_file(answers, out, options), err=True)
         else:
@@ -72,7 +93,10 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
         if report is not None:
             from survey_service.analysis.reports.fitted import report_fitted_file
 
-            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"])
+            report_fitted_file(
+                bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"], more["sheet"]
+            )
+            click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
 

@@ -1,0 +1,304 @@
+"""Decide what each column of a file of answers is, and clean its cells: silence, ticks, ordered words, written numbers.
+
+What people have are exports of survey tools and spreadsheets. Each decision that could be wrong is a sentence in `Prepared.notes` with
+the option that changes it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from question_bank.datasets.option_groups import OptionGroup, find_groups
+from question_bank.datasets.read_options import ReadOptions
+from question_bank.exports.not_questions import is_counted, is_free_text, looks_like_id, reason_of_content, reason_of_name
+from question_bank.exports.numbers import PLAIN, Written, find_writing
+from question_bank.exports.scales import FEWEST_POINTS, Points, complete, families_of, numbered_points, ranks_of, word_points
+from question_bank.exports.silence import Silence, find_silence, kind_of_code
+from question_bank.exports.table_files import Cells
+from question_bank.exports.ticks import CellTicks, find_cell_ticks, option_column, stem_of
+from question_bank.exports.words import are_binary, plain, silence_of
+
+MOST_LEVELS = 40
+FEWEST_LINES_OF_ID = 10
+"""From so many lines on, a column whose values are all different is taken for an id."""
+WIDEST = 21
+"""Points of the widest scale."""
+
+
+@dataclass(frozen=True)
+class PreparedColumn:
+    """A column that is a question: its text, its cells with silence emptied and numbers as programs write them, and how they were read.
+
+    `points` are those of ordered words, `ticks` several options in a cell, `empty` the value of an empty cell where that is an answer.
+    `bounds` are the ends of a scale of which other columns hold points that nobody chose here.
+    """
+
+    name: str
+    text: str
+    values: Sequence[str]
+    silence: Silence = field(default_factory=Silence)
+    points: Points | None = None
+    ticks: CellTicks | None = None
+    writing: Written | None = None
+    bounds: tuple[int, int] | None = None
+    labels: Sequence[tuple[str, str]] = ()
+    empty: str | None = None
+    is_nominal: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The questions of a file: single columns and groups of options by the name of their first column, columns left out, and notes."""
+
+    columns: Mapping[str, PreparedColumn]
+    groups: Mapping[str, OptionGroup]
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def prepare(cells: Cells, options: ReadOptions) -> Prepared:
+    """Return what the columns of a file are, of those that `options` do not leave out."""
+    used = [name for name in cells.header if options.is_question(name)]
+    left_out = {name: reason for name in used if not options.is_asked_for(name) and (reason := _no_question(cells, name))}
+    used = [name for name in used if name not in left_out]
+    groups = find_groups(cells, [name for name in used if name not in options.kinds], lambda name: options.kinds.get(name) == "multiple")
+    grouped = {name for group in groups for name in group.columns}
+    columns = _columns(cells, [name for name in used if name not in grouped], options)
+    for name, column in list(columns.items()):
+        no_answers = None if options.is_asked_for(name) else _no_answers(column)
+        if no_answers:
+            left_out[name] = no_answers
+            del columns[name]
+    columns = _with_scales(columns, options)
+    return Prepared(
+        columns,
+        {next(iter(group.columns)): group for group in groups},
+        left_out,
+        (*cells.notes, *_notes(columns, groups, left_out)),
+    )
+
+
+def _no_question(cells: Cells, name: str) -> str | None:
+    """Return why a column is no question, from its name, its text and the form of its cells."""
+    values = cells.column(name)
+    filled = [value for value in values if value and silence_of(value) is None]
+    if not filled:
+        return "empty"
+    reason = reason_of_name([name, cells.texts.get(name, "")])
+    if reason == "about the interview" and len({plain(value) for value in filled}) > 1 and name not in cells.texts and len(name) < 3:
+        return None
+    return reason or reason_of_content(filled)
+
+
+def _no_answers(column: PreparedColumn) -> str | None:
+    """Return why the cells of a column are no answers to a question: all differ, or they are what people wrote freely."""
+    filled = [value for value in column.values if value]
+    if column.points or column.ticks or column.empty is not None or not filled:
+        return "empty" if not filled else None
+    numbers = column.writing is not None
+    distinct = len(set(filled))
+    if (
+        len(filled) == distinct
+        and len(filled) > 2
+        and (looks_like_id(column.name) or (is_counted(filled) and len(filled) >= FEWEST_LINES_OF_ID))
+    ):
+        return "an id"
+    if len(filled) >= FEWEST_LINES_OF_ID and distinct == len(filled):
+        if numbers and all(float(a) < float(b) for a, b in pairwise(filled)):
+            return "an id: it grows from line to line"
+        if not numbers and sum(bool(PLAIN.fullmatch(value)) for value in filled) < len(filled) / 2:
+            return "another value on every line"
+    if not numbers and is_free_text(column.name, column.text, filled, most_options=MOST_LEVELS):
+        return "free text"
+    return None
+
+
+def _columns(cells: Cells, names: Sequence[str], options: ReadOptions) -> dict[str, PreparedColumn]:
+    first = {name: _silence(cells, name, options, ()) for name in names}
+    ranges: dict[str, list[tuple[str, tuple[float, float]]]] = {}
+    for name, silence in first.items():
+        numbers = [float(value) for value in set(cells.column(name)) if value and value not in silence.kinds and PLAIN.fullmatch(value)]
+        stem = (cells.options.get(name) or stem_of(name) or ("", ""))[0]
+        if stem and len(numbers) > 2:
+            ranges.setdefault(stem, []).append((name, (min(numbers), max(numbers))))
+    columns = {}
+    for name in names:
+        stem = (cells.options.get(name) or stem_of(name) or ("", ""))[0]
+        siblings = [own for other, own in ranges.get(stem, ()) if other != name]
+        columns[name] = _column(cells, name, options, _silence(cells, name, options, siblings) if siblings else first[name])
+    return columns
+
+
+def _silence(cells: Cells, name: str, options: ReadOptions, siblings: Sequence[tuple[float, float]]) -> Silence:
+    values = cells.column(name)
+    if name in options.missing and not options.missing[name]:
+        return Silence()
+    declared = dict(cells.silent.get(name, {}))
+    for value in (*options.missing.get("", ()), *options.missing.get(name, ())):
+        kind = silence_of(value) or (kind_of_code(float(value)) if PLAIN.fullmatch(value) else "skip")
+        declared |= dict.fromkeys((cell for cell in values if plain(cell) == plain(value)), kind)
+    for _, text in cells.labels.get(name, ()):
+        if text not in declared and (said := silence_of(text)) is not None:
+            declared[text] = said
+    wanted = options.kinds.get(name)
+    no_codes = wanted in ("number", "multiple") or name in options.missing or bool(cells.labels.get(name)) or bool(cells.silent.get(name))
+    return find_silence(name, values, declared, siblings, is_tick=no_codes)
+
+
+def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> PreparedColumn:
+    values = ["" if value in silence.kinds else value for value in cells.column(name)]
+    text = " ".join(cells.texts.get(name, name).split())
+    column = PreparedColumn(name, text, values, silence, labels=cells.labels.get(name, ()), is_nominal=name in cells.nominal)
+    kind = options.kinds.get(name)
+    distinct = sorted({value for value in values if value})
+    if not distinct:
+        return column
+    if kind is None and len({plain(value) for value in distinct}) == 1 and "" in values:
+        mark = option_column(name, name, values, in_group=False)
+        if mark is not None and mark.empty_is_unticked and not silence.kinds:
+            return replace(column, values=["yes" if value else "no" for value in values], empty="no")
+    if kind in (None, "scale"):
+        points = numbered_points(distinct, sure=kind == "scale")
+        if points is not None:
+            return replace(column, points=points)
+    if kind in (None, "multiple") and not _only_numbers(distinct):
+        ticks = find_cell_ticks(values)
+        if ticks is not None:
+            return replace(column, ticks=ticks)
+    writing = None if kind == "single" else find_writing(distinct, decimal_commas=cells.decimal_commas)
+    if writing is not None and not (writing.unit and len(distinct) <= 2):
+        plain_values = [_plain_number(writing, value) for value in values]
+        return replace(column, values=plain_values, writing=writing)
+    return column
+
+
+def _only_numbers(distinct: Sequence[str]) -> bool:
+    return all(PLAIN.fullmatch(value) for value in distinct)
+
+
+def _plain_number(writing: Written, value: str) -> str:
+    if not value or (writing.decimal == "." and PLAIN.fullmatch(value)):
+        return value
+    number = writing.read(value)
+    return "" if number is None else repr(number).removesuffix(".0")
+
+
+def _with_scales(columns: dict[str, PreparedColumn], options: ReadOptions) -> dict[str, PreparedColumn]:
+    """Return the columns with the points of ordered words, which they share with the others of their kind, and the bounds of numbers."""
+    families: dict[str, str] = {}
+    for name, column in columns.items():
+        distinct = [value for value in set(column.values) if value]
+        if column.points or column.ticks or column.empty is not None or column.writing or options.kinds.get(name) not in (None, "scale"):
+            continue
+        if distinct and not are_binary(distinct):
+            found = families_of([*distinct, *(text for _, text in column.labels if silence_of(text) is None)]) or families_of(distinct)
+            if found:
+                families[name] = _usual_family(found, families)
+    offered: dict[str, set[int]] = {}
+    for name, family in families.items():
+        texts = [value for value in columns[name].values if value] + [
+            text for _, text in columns[name].labels if silence_of(text) is None and families_of([text]) and family in families_of([text])
+        ]
+        offered.setdefault(family, set()).update(ranks_of(texts, family).values())
+    done = dict(columns)
+    for name, family in families.items():
+        column = columns[name]
+        words = {value for value in column.values if value}
+        own = set(ranks_of(words, family).values())
+        ranks = complete(_ranks_of_kind(own, offered[family], family), family)
+        if len(ranks) >= FEWEST_POINTS:
+            done[name] = replace(column, points=word_points(sorted(words), family, ranks))
+    return _with_bounds(done)
+
+
+def _ranks_of_kind(own: set[int], offered: set[int], family: str) -> set[int]:
+    """Return the ranks of the scale that a column belongs to: those of all columns of the family, unless it is clearly a longer one."""
+    whole = set(complete(offered, family))
+    return own | offered if len(whole) <= 7 and len(own) >= len(offered) / 3 else own
+
+
+def _usual_family(found: Sequence[str], families: Mapping[str, str]) -> str:
+    """Return the family that other columns have already, where the words of a column belong to several."""
+    counts = Counter(families.values())
+    return max(found, key=lambda family: (counts[family], -found.index(family)))
+
+
+def _with_bounds(columns: dict[str, PreparedColumn]) -> dict[str, PreparedColumn]:
+    """Return scales of numbers with the ends of the columns that are answered on the same scale, which have the same stem."""
+    ranges = {name: own for name, column in columns.items() if (own := _range(column)) is not None}
+    by_stem: dict[str, list[str]] = {}
+    for name in ranges:
+        found = stem_of(name)
+        if found:
+            by_stem.setdefault(found[0].rstrip("0123456789"), []).append(name)
+    done = dict(columns)
+    for names in by_stem.values():
+        shapes = Counter(ranges[name] for name in names)
+        for name in names:
+            low, high = ranges[name]
+            wider = [
+                shape for shape, count in shapes.items() if shape[0] <= low and shape[1] >= high and shape != (low, high) and count >= 1
+            ]
+            near = [shape for shape in wider if low - shape[0] <= 1 and shape[1] - high <= 2 and shape[1] - shape[0] <= 10]
+            if near:
+                best = max(near, key=lambda shape: (shapes[shape], shape[1] - shape[0]))
+                done[name] = replace(columns[name], bounds=best)
+    return done
+
+
+def _range(column: PreparedColumn) -> tuple[int, int] | None:
+    """Return the ends of a scale of whole numbers."""
+    if column.points is not None:
+        return None if column.points.family else (column.points.minimum, column.points.maximum)
+    filled = {value for value in column.values if value}
+    if column.writing is None or column.writing.unit or column.is_nominal or not filled:
+        return None
+    numbers = [float(value) for value in filled]
+    whole = all(number.is_integer() for number in numbers) and max(numbers) - min(numbers) < WIDEST
+    return (int(min(numbers)), int(max(numbers))) if whole and len(filled) > 2 else None
+
+
+def _notes(columns: Mapping[str, PreparedColumn], groups: Sequence[OptionGroup], left_out: Mapping[str, str]) -> list[str]:
+    notes = []
+    if left_out:
+        shown = ", ".join(f'"{name}" ({reason})' for name, reason in left_out.items())
+        notes.append(f"left out: {shown}; --type COLUMN=KIND takes one in")
+    silent = [f'"{name}": {column.silence.described()}' for name, column in columns.items() if column.silence.kinds]
+    if silent:
+        notes.append(f"no answer: {'; '.join(silent)}; --missing COLUMN= reads them as answers")
+    for name, column in columns.items():
+        notes += [f'column "{name}": {doubt}' for doubt in column.silence.doubts]
+        notes += _column_notes(name, column)
+    for group in groups:
+        joined = ", ".join(group.options.values())
+        said = (
+            "an empty cell is an option not ticked where another one is ticked"
+            if group.empty_is_unticked
+            else "an empty cell is an option not seen"
+        )
+        notes.append(f'several options: "{group.text}" in {len(group.columns)} columns: {joined}; {said}')
+    return notes
+
+
+def _column_notes(name: str, column: PreparedColumn) -> list[str]:
+    if column.ticks is not None:
+        shown = ", ".join(f'"{option}"' for option in column.ticks.options)
+        sign = {"\n": "a line break", ",": '","'}.get(column.ticks.separator, f'"{column.ticks.separator}"')
+        return [f'several options in a cell: "{name}", separated by {sign}: {shown}; --type "{name}=single" reads whole cells']
+    if column.points is not None and column.points.labels:
+        ends = [
+            f'{point} "{column.points.labels[point]}"'
+            for point in (column.points.minimum, column.points.maximum)
+            if point in column.points.labels
+        ]
+        of = f" ({column.points.family})" if column.points.family else ""
+        return [f'a scale: "{name}" from {" to ".join(ends)}{of}; --type "{name}=single" reads the words without order']
+    if column.empty is not None:
+        return [f'yes or no: "{name}" holds a mark or nothing; an empty cell is read as no']
+    if column.bounds is not None:
+        return [f'a scale: "{name}" from {column.bounds[0]} to {column.bounds[1]}, as the columns of its kind; nobody chose every point']
+    if column.writing is not None and column.writing.is_ambiguous:
+        sample = next((value for value in column.values if value), "")
+        return [f'column "{name}": numbers such as {sample} may be a thousand times larger: write them without separators of thousands']
+    return []

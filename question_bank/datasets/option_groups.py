@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from question_bank.exports.not_questions import FREE_TEXT_NAME
 from question_bank.exports.table_files import Cells
 from question_bank.exports.ticks import OptionColumn, option_column, stem_of
-from question_bank.exports.words import binary_code, plain
+from question_bank.exports.words import binary_code, plain, silence_of
 
 SURE_STEM = re.compile(r".+(\[.+\]|\.[^.]+|\s-\s.+|:\s.+)", re.DOTALL)
 """A name that says it is an option of a question; ``Q1_2`` may as well be a question of its own."""
 CHOICE = re.compile(r"\s*-?\s*(selected choice|choix sélectionné|ausgewählte option|opción seleccionada)\s*", re.IGNORECASE)
+SOSCI = frozenset(("case", "questnnr"))
+"""Columns of a file of SoSci Survey, in which 1 is an option that was not chosen and 2 one that was."""
 MARK = re.compile(r" [-–] |: |\? |[\[(]")
 """Between a question and an option in one text."""
 
@@ -49,8 +51,14 @@ def find_groups(cells: Cells, used: Sequence[str], wanted: Callable[[str], bool]
 
 def _group(cells: Cells, question: str, members: Sequence[tuple[str, str]], *, is_wanted: bool) -> OptionGroup | None:
     columns: dict[str, OptionColumn] = {}
+    is_coded = _are_coded(cells, members)
     for name, option in members:
         text = cells.texts.get(name, "")
+        if is_coded is not None:
+            columns[name] = OptionColumn(
+                {cell: code for cell in cells.column(name) if (code := is_coded(cell)) is not None}, is_coded is _anything
+            )
+            continue
         found = option_column(name, _option_text(text, option), cells.column(name), in_group=True)
         if found is None:
             found = option_column(name, option, cells.column(name), in_group=True)
@@ -74,6 +82,23 @@ def _group(cells: Cells, question: str, members: Sequence[tuple[str, str]], *, i
     if not (is_wanted or marks or (is_sure and question not in cells.header)):
         return None
     return OptionGroup(question, text, options, columns)
+
+
+def _are_coded(cells: Cells, members: Sequence[tuple[str, str]]) -> Callable[[str], int | None] | None:
+    """Return how cells are read where an option's column holds its number or nothing, or 1 and 2 as SoSci writes them."""
+    values = [{cell for cell in cells.column(name) if cell and silence_of(cell) is None} for name, _ in members]
+    if len(members) < 2 or not any(values):
+        return None
+    if {plain(name) for name in cells.header} >= SOSCI and all(own <= {"1", "2", "-1", "-9"} for own in values):
+        return {"1": 0, "2": 1}.get
+    numbers = [next(iter(own)) for own in values if len(own) == 1]
+    if all(len(own) <= 1 for own in values) and len(numbers) > 1 and len(set(numbers)) == len(numbers) and all(map(str.isdigit, numbers)):
+        return _anything
+    return None
+
+
+def _anything(cell: str) -> int | None:
+    return 1 if cell and silence_of(cell) is None else None
 
 
 def _option_text(text: str, option: str) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from question_bank.datasets.option_groups import OptionGroup, find_groups
 from question_bank.datasets.read_options import ReadOptions
-from question_bank.exports.not_questions import is_counted, is_free_text, looks_like_id, reason_of_content, reason_of_name
+from question_bank.exports.not_questions import FREE_TEXT_NAME, is_counted, is_free_text, looks_like_id, reason_of_content, reason_of_name
 from question_bank.exports.numbers import PLAIN, Written, find_writing
 from question_bank.exports.scales import FEWEST_POINTS, Points, complete, families_of, numbered_points, ranks_of, word_points
 from question_bank.exports.silence import Silence, find_silence, kind_of_code
@@ -64,9 +64,13 @@ def prepare(cells: Cells, options: ReadOptions) -> Prepared:
     used = [name for name in used if name not in left_out]
     groups = find_groups(cells, [name for name in used if name not in options.kinds], lambda name: options.kinds.get(name) == "multiple")
     grouped = {name for group in groups for name in group.columns}
+    left_out |= {
+        name: "free text" for name in used if name not in grouped and not options.is_asked_for(name) and _is_specified(cells, name, groups)
+    }
+    used = [name for name in used if name not in left_out]
     columns = _columns(cells, [name for name in used if name not in grouped], options)
     for name, column in list(columns.items()):
-        no_answers = None if options.is_asked_for(name) else _no_answers(column)
+        no_answers = None if options.is_asked_for(name) else _no_answers(column, is_open=name in cells.open_ended)
         if no_answers:
             left_out[name] = no_answers
             del columns[name]
@@ -76,6 +80,17 @@ def prepare(cells: Cells, options: ReadOptions) -> Prepared:
         {next(iter(group.columns)): group for group in groups},
         left_out,
         (*cells.notes, *_notes(columns, groups, left_out)),
+    )
+
+
+def _is_specified(cells: Cells, name: str, groups: Sequence[OptionGroup]) -> bool:
+    """Return whether a column is what people wrote behind "other, please specify" of a question with options."""
+    text = cells.texts.get(name, "")
+    if not FREE_TEXT_NAME.fullmatch(plain(f"{name} {text}")):
+        return False
+    question = (cells.options.get(name) or stem_of(name) or ("", ""))[0]
+    return bool(question) and (
+        plain(name).endswith("_text") or any(question in (group.name, *group.columns) for group in groups) or name in cells.options
     )
 
 
@@ -91,27 +106,29 @@ def _no_question(cells: Cells, name: str) -> str | None:
     return reason or reason_of_content(filled)
 
 
-def _no_answers(column: PreparedColumn) -> str | None:
+def _no_answers(column: PreparedColumn, *, is_open: bool) -> str | None:
     """Return why the cells of a column are no answers to a question: all differ, or they are what people wrote freely."""
     filled = [value for value in column.values if value]
-    if column.points or column.ticks or column.empty is not None or not filled:
-        return "empty" if not filled else None
-    numbers = column.writing is not None
-    distinct = len(set(filled))
-    if (
-        len(filled) == distinct
-        and len(filled) > 2
-        and (looks_like_id(column.name) or (is_counted(filled) and len(filled) >= FEWEST_LINES_OF_ID))
-    ):
-        return "an id"
-    if len(filled) >= FEWEST_LINES_OF_ID and distinct == len(filled):
-        if numbers and all(float(a) < float(b) for a, b in pairwise(filled)):
-            return "an id: it grows from line to line"
-        if not numbers and sum(bool(PLAIN.fullmatch(value)) for value in filled) < len(filled) / 2:
-            return "another value on every line"
-    if not numbers and is_free_text(column.name, column.text, filled, most_options=MOST_LEVELS):
+    if not filled:
+        return "empty"
+    if column.points or (column.ticks and not is_open) or column.empty is not None:
+        return None
+    if column.writing is None and (is_open or is_free_text(column.name, column.text, filled, most_options=MOST_LEVELS)):
         return "free text"
-    return None
+    return _same_on_no_line(column, filled)
+
+
+def _same_on_no_line(column: PreparedColumn, filled: Sequence[str]) -> str | None:
+    """Return what a column is whose values all differ: an id, a number that counts the lines, or words that nobody shares."""
+    if len(set(filled)) < len(filled) or len(filled) < 3:
+        return None
+    is_long = len(filled) >= FEWEST_LINES_OF_ID
+    if looks_like_id(column.name) or (is_long and is_counted(filled)):
+        return "an id"
+    if is_long and column.writing is not None and all(float(a) < float(b) for a, b in pairwise(filled)):
+        return "an id: it grows from line to line"
+    is_word = column.writing is None and sum(bool(PLAIN.fullmatch(value)) for value in filled) < len(filled) / 2
+    return "another value on every line" if is_long and is_word else None
 
 
 def _columns(cells: Cells, names: Sequence[str], options: ReadOptions) -> dict[str, PreparedColumn]:

@@ -16,9 +16,8 @@ from question_bank.exports.words import MARKS, are_binary, plain
 MOST_TITLE_ROWS = 12
 MOST_FOOTER_ROWS = 6
 MOST_HEADER_ROWS = 3
-FILLERS = frozenset(
-    map(plain, ("Response", "Open-Ended Response", "Réponse", "Réponse ouverte", "Antwort", "Respuesta", "Offene Beantwortung"))
-)
+OPEN_ENDED = frozenset(map(plain, ("Open-Ended Response", "Réponse ouverte", "Offene Beantwortung", "Respuesta abierta")))
+FILLERS = OPEN_ENDED | set(map(plain, ("Response", "Réponse", "Antwort", "Respuesta", "Beantwortung")))
 """What SurveyMonkey writes below a question that has one column."""
 TOTALS = frozenset(
     map(
@@ -64,7 +63,8 @@ FOOTER = re.compile(
 class Header:
     """The names of the columns, where the answers begin and end, and what was found: sentences for the summary.
 
-    `texts` is column -> what was asked; `options` is column -> (question, option) where rows of names say so.
+    `texts` is column -> what was asked; `options` is column -> (question, option) where rows of names say so. `open_ended` are columns of
+    which SurveyMonkey says so.
     """
 
     names: list[str]
@@ -72,6 +72,7 @@ class Header:
     last: int
     texts: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    open_ended: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -95,7 +96,8 @@ def find_header(rows: Sequence[Sequence[str]], numbers: Sequence[int], file: str
     if depth > 1:
         notes.append(f"{file}: the first {depth} rows name the columns")
     names, texts, options = _combined(heads)
-    return Header(names, top + depth, last, texts, options, tuple(notes))
+    written = frozenset(name for name, cell in zip(names, heads[-1], strict=True) if depth > 1 and plain(cell) in OPEN_ENDED)
+    return Header(names, top + depth, last, texts, options, written, tuple(notes))
 
 
 def _lines(numbers: Sequence[int]) -> str:

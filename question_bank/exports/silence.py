@@ -13,6 +13,8 @@ WIDEST_SCALE = 21
 """Points of the widest scale; beyond it a column holds numbers, among which 98 and 99 may be answers."""
 FEWEST_LINES = 8
 """With fewer answers than this, a gap in a scale is no sign of a code."""
+MANY_LINES = 20
+"""From so many answers on, a code stands out although nobody chose one of the points below it."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _is_high_code(
         return top >= 99 and set(str(int(top))) <= set("9") and top > 10 * high
     if top < 10:
         answers = sum(counts[value] for value, number in rest.items() if number in below)
-        dense = below == [float(number) for number in range(int(low), int(high) + 1)]
+        dense = len(below) >= high - low + (1 if answers < MANY_LINES else 0)
         first_code = min([*(number for number in codes_below if number not in below), top])
         return low in (0, 1) and dense and len(below) >= 2 and high <= 7 and first_code - high >= 2 and answers >= FEWEST_LINES
     if high - low < WIDEST_SCALE:

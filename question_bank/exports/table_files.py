@@ -39,7 +39,7 @@ class Cells:
 
     What a file says of its columns: `texts`, what was asked; `options`, column -> (question, option); `labels`, column -> the texts of its
     values in order, with their codes; `silent`, column -> cell -> the kind of silence that it means; `nominal`, the columns whose numbers
-    only name things. `notes` are sentences about how the file was read.
+    only name things; `open_ended`, those that people wrote freely. `notes` are sentences about how the file was read.
     """
 
     file: str
@@ -51,6 +51,7 @@ class Cells:
     labels: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     silent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     nominal: frozenset[str] = frozenset()
+    open_ended: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     decimal_commas: bool = False
 
@@ -140,7 +141,17 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
     names = [name for place, name in enumerate(header.names) if place not in counting]
     body = [[cell for place, cell in enumerate(row) if place not in counting] for row in body] if counting else body
     kept = list(numbers[header.first : header.last])
-    return Cells(file, names, body, kept, header.texts, header.options, notes=header.notes, decimal_commas=decimal_commas)
+    return Cells(
+        file,
+        names,
+        body,
+        kept,
+        header.texts,
+        header.options,
+        open_ended=header.open_ended,
+        notes=header.notes,
+        decimal_commas=decimal_commas,
+    )
 
 
 def find_separator(text: str, file: str) -> tuple[str, int]:

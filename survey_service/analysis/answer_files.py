@@ -106,7 +106,7 @@ def _choose_sheet(path: Path, book: Any, wanted: str | None) -> str:
         raise AnswersInvalid([f'--sheet: {path.name} has no sheet "{wanted}": it has {", ".join(names)}'])
     if not names:
         raise AnswersInvalid([f"{path.name}: has no sheets"])
-    heights = {name: int(book.get_sheet_by_name(name).total_height) for name in names}
+    heights = {name: int(book.get_sheet_by_name(name).height) for name in names}
     tables = [name for name in names if heights[name] > FEWEST_ROWS]
     if len(tables) > 1:
         shown = ", ".join(f'"{name}" ({heights[name]} rows)' for name in tables)

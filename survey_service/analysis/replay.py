@@ -32,11 +32,15 @@ class Options:
     steps: tuple[str, ...]
     seed: int
     stop: float | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """Metrics by order, the reference personas, and, with the adaptive order, whole interviews that stop."""
+    """Metrics by order, the reference personas, and, with the adaptive order, whole interviews that stop.
+
+    `notes` say how the file was read, and what was left out of it.
+    """
 
     bank: CompiledBank
     rules: SurveyRules
@@ -45,6 +49,7 @@ class ReplayResult:
     full: Floats
     label: Ints
     interviews: Interviews | None
+    notes: tuple[str, ...] = ()
 
     @property
     def at_stop(self) -> StopMetrics | None:
@@ -57,10 +62,12 @@ def replay_file(bank: Bank, answers: Path, columns: Path | None, options: Option
     """Replay a file. Raises ValueError with every problem of the options, the column map or the answers."""
     steps = _check_options(bank, options)
     names = None if columns is None else read_column_map(columns.read_text(encoding="utf-8"), columns.name)
-    table = read_answers(read_cells(answers), bank, answers.name, names, options.label)
+    cells = read_cells(answers, options.sheet)
+    table = read_answers(cells, bank, answers.name, names, options.label, lenient=True)
     compiled = compile_bank(bank)
     rules, people = rules_of(compiled, options.survey, options.stop), respondents_of(compiled, table)
-    return replay_respondents(compiled, rules, people, options.orders, steps, options.seed)
+    done = replay_respondents(compiled, rules, people, options.orders, steps, options.seed)
+    return replace(done, notes=(*cells.notes, *table.left_out))
 
 
 def replay_respondents(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,9 @@ SHEET = click.option("--sheet", metavar="NAME", help="The sheet of a workbook, b
 
 def language_code(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Return a language tag in the form that banks use. Raises BadParameter."""
-    from question_bank.files.fields import LANGUAGE
+    from question_bank.files.schema import LANGUAGE
 
-    if value is not None and not LANGUAGE.fullmatch(value):
+    if value is not None and not re.fullmatch(LANGUAGE, value):
         raise click.BadParameter(f"{value!r} is not a language code, such as en, fr or pt-BR")
     return value
 
@@ -93,9 +94,7 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
         if report is not None:
             from survey_service.analysis.reports.fitted import report_fitted_file
 
-            report_fitted_file(
-                bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"], more["sheet"]
-            )
+            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"], more["sheet"])
             click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
@@ -138,7 +137,8 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
 
 @click.command()
 @click.argument("bank", type=READABLE)
-@click.option("--answers", required=True, type=READABLE, help="CSV of real answers.")
+@click.option("--answers", required=True, type=READABLE, help="Real answers: a file of any kind that fit reads.")
+@SHEET
 @click.option("--columns", type=READABLE, help="Column map; default BANK.columns.yaml.")
 @click.option("--survey", help="Questions of this survey only; default the whole bank.")
 @click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
@@ -167,6 +167,10 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
             report_replay(done, answers.name, report)
     except ValueError as wrong:
         refuse(str(wrong))
+    for note in done.notes:
+        click.echo(note, err=True)
+    if report is not None:
+        click.echo(f"report: {report}", err=True)
     found = figures(done)
     click.echo(json.dumps(found) if as_json else summary(found))
 

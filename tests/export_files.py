@@ -470,7 +470,10 @@ def opendocument(folder: Path) -> Expected:
         for row in rows
     )
     names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
-    content = f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names} office:version="1.2"><office:body><office:spreadsheet><table:table table:name="Answers">{cells}</table:table></office:spreadsheet></office:body></office:document-content>'
+    body = f'<table:table table:name="Answers">{cells}</table:table>'
+    for name in ("office:spreadsheet", "office:body"):
+        body = f"<{name}>{body}</{name}>"
+    content = f'<office:document-content {names} office:version="1.2">{body}</office:document-content>'
     with zipfile.ZipFile(folder / "sheet.ods", "w") as file:
         file.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         file.writestr(

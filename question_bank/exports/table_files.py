@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
 
 from question_bank.exports.header_rows import find_header
 from question_bank.exports.not_questions import is_counted
@@ -201,3 +203,20 @@ def with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
             for row in rows:
                 row[place] = row[place].replace(",", ".")
     return rows
+
+
+def cell_text(value: Any) -> str:
+    """Return a value as a CSV file would write it.
+
+    >>> cell_text(3.0), cell_text(None), cell_text(True), cell_text(datetime(2026, 1, 31))
+    ('3', '', 'true', '2026-01-31')
+    """
+    if value is None or value != value:  # noqa: PLR0124  (NaN)
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime) and value.time() == time():
+        return value.date().isoformat()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value).strip()

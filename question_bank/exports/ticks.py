@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from question_bank.exports.numbers import PLAIN
 from question_bank.exports.words import MARKS, are_binary, binary_code, plain
@@ -133,8 +134,20 @@ def _options(cells: Mapping[str, int], separator: str) -> list[str] | None:
         return None
     several = any(len(own) > 1 for own in parts.values())
     if is_last or (several and _are_options(parts, tokens, separator)):
-        return list(reversed(tokens.values()))
+        return [tokens[word] for word in _order(parts, tokens)]
     return None
+
+
+def _order(parts: Mapping[str, list[str]], tokens: Collection[str]) -> list[str]:
+    """Return options in the order of the questionnaire: most survey tools write them so in every cell."""
+    before = Counter((plain(a), plain(b)) for own in parts.values() for a, b in combinations(own, 2))
+    ahead = {
+        word: sum((before[word, other] > before[other, word]) - (before[word, other] < before[other, word]) for other in tokens)
+        for word in tokens
+    }
+    if all(PLAIN.fullmatch(word) for word in tokens):
+        return sorted(tokens, key=float)
+    return sorted(tokens, key=lambda word: (-ahead[word], word))
 
 
 def _are_options(parts: Mapping[str, list[str]], tokens: Mapping[str, str], separator: str) -> bool:

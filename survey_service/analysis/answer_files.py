@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from question_bank.exports.table_files import AnswersInvalid, Cells, cells_of_rows, decode, parse_csv, stripped
-from survey_service.analysis.cell_text import cell_text
+from question_bank.exports.table_files import AnswersInvalid, Cells, cell_text, cells_of_rows, decode, parse_csv, stripped
 from survey_service.analysis.statistics_files import SUFFIXES, read_statistics_file
 
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -21,7 +20,7 @@ def read_cells(path: Path, sheet: str | None = None) -> Cells:
     """Return the cells of a file, of a `sheet` where it has several. Raises AnswersInvalid with every problem of the file."""
     suffix, head = path.suffix.lower(), _head(path)
     if not head:
-        raise AnswersInvalid([f"{path.name}: is empty: it has no bytes"])
+        raise AnswersInvalid([f"{path.name}: is empty, so it has no answers"])
     if suffix in SUFFIXES:
         cells = read_statistics_file(path)
     elif suffix in (".parquet", ".pq"):

@@ -18,9 +18,8 @@ from typing import IO, Any
 import numpy as np
 
 from adaptive.lookalike.encode import Column, Dictionary
-from question_bank.exports.table_files import AnswersInvalid, Cells, decode, find_separator
+from question_bank.exports.table_files import AnswersInvalid, Cells, cell_text, decode, find_separator
 from survey_service.analysis.answer_files import SHEETS, is_flat, read_cells
-from survey_service.analysis.cell_text import cell_text
 from survey_service.analysis.statistics_files import SUFFIXES
 
 BATCH = 65_536

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from question_bank.exports.silence import kind_of_code
-from question_bank.exports.table_files import AnswersInvalid, Cells
+from question_bank.exports.table_files import AnswersInvalid, Cells, cell_text
 from question_bank.exports.words import silence_of
-from survey_service.analysis.cell_text import cell_text
 
 CHUNK = 20_000
 """Rows that are read at once: what the reader holds does not grow with the file."""

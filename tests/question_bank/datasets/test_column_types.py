@@ -90,7 +90,7 @@ def test_an_unusable_column_is_reported_with_its_cell(cells, words):
         ([f"r{n}" for n in range(20)], "another value on every line"),
         ([str(1000 + n) for n in range(20)], "an id"),
         ([""] * 20, "empty"),
-        ([f"word {n} of many others" for n in range(20)], "another value on every line"),
+        ([f"word {n} of many others" for n in range(20)], "free text"),
     ],
 )
 def test_a_column_that_is_no_question_is_left_out_and_said(cells, words):

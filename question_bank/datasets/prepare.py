@@ -4,6 +4,7 @@ What people have are exports of survey tools and spreadsheets. Each decision tha
 the option that changes it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from question_bank.exports.words import are_binary, plain, silence_of
 MOST_LEVELS = 40
 FEWEST_LINES_OF_ID = 10
 """From so many lines on, a column whose values are all different is taken for an id."""
+NUMBERED_NAME = re.compile(r"[A-Za-z]+\d{1,3}[a-z]?")
 WIDEST = 21
 """Points of the widest scale."""
 
@@ -45,6 +47,7 @@ class PreparedColumn:
     labels: Sequence[tuple[str, str]] = ()
     empty: str | None = None
     is_nominal: bool = False
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def prepare(cells: Cells, options: ReadOptions) -> Prepared:
         if no_answers:
             left_out[name] = no_answers
             del columns[name]
-    columns = _with_scales(columns, options)
+    columns = _with_scales(cells, columns, options)
     return Prepared(
         columns,
         {next(iter(group.columns)): group for group in groups},
@@ -136,15 +139,25 @@ def _columns(cells: Cells, names: Sequence[str], options: ReadOptions) -> dict[s
     ranges: dict[str, list[tuple[str, tuple[float, float]]]] = {}
     for name, silence in first.items():
         numbers = [float(value) for value in set(cells.column(name)) if value and value not in silence.kinds and PLAIN.fullmatch(value)]
-        stem = (cells.options.get(name) or stem_of(name) or ("", ""))[0]
-        if stem and len(numbers) > 2:
-            ranges.setdefault(stem, []).append((name, (min(numbers), max(numbers))))
+        if (grid := _grid(cells, name)) and len(numbers) > 2:
+            ranges.setdefault(grid, []).append((name, (min(numbers), max(numbers))))
     columns = {}
     for name in names:
-        stem = (cells.options.get(name) or stem_of(name) or ("", ""))[0]
-        siblings = [own for other, own in ranges.get(stem, ()) if other != name]
-        columns[name] = _column(cells, name, options, _silence(cells, name, options, siblings) if siblings else first[name])
+        siblings = [own for other, own in ranges.get(_grid(cells, name), ()) if other != name]
+        silence = _silence(cells, name, options, siblings) if siblings else first[name]
+        answers = [value for value in first[name].kinds if value not in silence.kinds]
+        doubts = tuple(
+            f'"{value}" is read as an answer, as in the columns of its kind: if it means no answer, say --missing "{name}={value}"'
+            for value in answers
+        )
+        columns[name] = _column(cells, name, options, replace(silence, doubts=silence.doubts + doubts))
     return columns
+
+
+def _grid(cells: Cells, name: str) -> str:
+    """Return the question of which a column is a row or an option; "" where its name only ends with a number, as Q1 and Q2 do."""
+    found = cells.options.get(name) or (None if NUMBERED_NAME.fullmatch(name) else stem_of(name))
+    return found[0] if found else ""
 
 
 def _silence(cells: Cells, name: str, options: ReadOptions, siblings: Sequence[tuple[float, float]]) -> Silence:
@@ -186,8 +199,14 @@ def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> 
     writing = None if kind == "single" else find_writing(distinct, decimal_commas=cells.decimal_commas)
     if writing is not None and not (writing.unit and len(distinct) <= 2):
         plain_values = [_plain_number(writing, value) for value in values]
-        return replace(column, values=plain_values, writing=writing)
+        done = replace(column, values=plain_values, writing=writing)
+        return replace(done, doubts=(_doubt_of_writing(writing, distinct),)) if writing.is_ambiguous else done
     return column
+
+
+def _doubt_of_writing(writing: Written, distinct: Sequence[str]) -> str:
+    sample = next(value for value in distinct if "." in value or "," in value)
+    return f'"{sample}" is read as {_plain_number(writing, sample)}: if that is wrong, write the numbers without separators of thousands'
 
 
 def _only_numbers(distinct: Sequence[str]) -> bool:
@@ -201,7 +220,7 @@ def _plain_number(writing: Written, value: str) -> str:
     return "" if number is None else repr(number).removesuffix(".0")
 
 
-def _with_scales(columns: dict[str, PreparedColumn], options: ReadOptions) -> dict[str, PreparedColumn]:
+def _with_scales(cells: Cells, columns: dict[str, PreparedColumn], options: ReadOptions) -> dict[str, PreparedColumn]:
     """Return the columns with the points of ordered words, which they share with the others of their kind, and the bounds of numbers."""
     families: dict[str, str] = {}
     for name, column in columns.items():
@@ -226,7 +245,7 @@ def _with_scales(columns: dict[str, PreparedColumn], options: ReadOptions) -> di
         ranks = complete(_ranks_of_kind(own, offered[family], family), family)
         if len(ranks) >= FEWEST_POINTS:
             done[name] = replace(column, points=word_points(sorted(words), family, ranks))
-    return _with_bounds(done)
+    return _with_bounds(cells, done)
 
 
 def _ranks_of_kind(own: set[int], offered: set[int], family: str) -> set[int]:
@@ -241,25 +260,28 @@ def _usual_family(found: Sequence[str], families: Mapping[str, str]) -> str:
     return max(found, key=lambda family: (counts[family], -found.index(family)))
 
 
-def _with_bounds(columns: dict[str, PreparedColumn]) -> dict[str, PreparedColumn]:
-    """Return scales of numbers with the ends of the columns that are answered on the same scale, which have the same stem."""
+def _with_bounds(cells: Cells, columns: dict[str, PreparedColumn]) -> dict[str, PreparedColumn]:
+    """Return scales of numbers with the ends of the scale that other columns of their kind have.
+
+    The rows of one grid are of a kind. Questions such as Q1, Q2 and Q3 are, where at least three have the same scale.
+    """
     ranges = {name: own for name, column in columns.items() if (own := _range(column)) is not None}
-    by_stem: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {}
     for name in ranges:
-        found = stem_of(name)
-        if found:
-            by_stem.setdefault(found[0].rstrip("0123456789"), []).append(name)
+        kinds.setdefault(_grid(cells, name) or name.rstrip("0123456789"), []).append(name)
     done = dict(columns)
-    for names in by_stem.values():
+    for names in kinds.values():
         shapes = Counter(ranges[name] for name in names)
         for name in names:
             low, high = ranges[name]
-            wider = [
-                shape for shape, count in shapes.items() if shape[0] <= low and shape[1] >= high and shape != (low, high) and count >= 1
+            least, most_missing = (1, 2) if _grid(cells, name) else (3, 1)
+            near = [
+                (first, last)
+                for (first, last), count in shapes.items()
+                if count >= least and 0 <= low - first <= 1 and 0 <= last - high <= most_missing and last - first <= 10
             ]
-            near = [shape for shape in wider if low - shape[0] <= 1 and shape[1] - high <= 2 and shape[1] - shape[0] <= 10]
-            if near:
-                best = max(near, key=lambda shape: (shapes[shape], shape[1] - shape[0]))
+            best = max(near, key=lambda shape: (shape[1] - shape[0], shapes[shape]), default=(low, high))
+            if best != (low, high):
                 done[name] = replace(columns[name], bounds=best)
     return done
 
@@ -285,7 +307,7 @@ def _notes(columns: Mapping[str, PreparedColumn], groups: Sequence[OptionGroup],
     if silent:
         notes.append(f"no answer: {'; '.join(silent)}; --missing COLUMN= reads them as answers")
     for name, column in columns.items():
-        notes += [f'column "{name}": {doubt}' for doubt in column.silence.doubts]
+        notes += [f'column "{name}": {doubt}' for doubt in (*column.silence.doubts, *column.doubts)]
         notes += _column_notes(name, column)
     for group in groups:
         joined = ", ".join(group.options.values())
@@ -315,7 +337,4 @@ def _column_notes(name: str, column: PreparedColumn) -> list[str]:
         return [f'yes or no: "{name}" holds a mark or nothing; an empty cell is read as no']
     if column.bounds is not None:
         return [f'a scale: "{name}" from {column.bounds[0]} to {column.bounds[1]}, as the columns of its kind; nobody chose every point']
-    if column.writing is not None and column.writing.is_ambiguous:
-        sample = next((value for value in column.values if value), "")
-        return [f'column "{name}": numbers such as {sample} may be a thousand times larger: write them without separators of thousands']
     return []

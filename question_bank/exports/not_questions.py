@@ -162,6 +162,7 @@ CONTENT: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("an id", UUID, 0.6),
     ("about where it came from", URL, 0.5),
     ("about the device", AGENT, 0.3),
+    ("about the interview", re.compile(r"\d+(\.\d+)? / \d+(\.\d+)?"), 0.8),
 )
 """What a cell holds, its form, and the share of such cells above which the column is left out."""
 
@@ -221,7 +222,7 @@ def is_free_text(name: str, text: str, values: Sequence[str], *, most_options: i
     distinct = len(set(words))
     long = sum(map(len, words)) / len(words) > LONG_TEXT or sum(value.count(" ") + 1 for value in words) / len(words) >= 4
     named = any(FREE_TEXT_NAME.fullmatch(plain(form)) for form in (name, text))
-    if named and (distinct > MOST_FREE * len(words) or distinct > most_options / 2):
+    if named and (distinct > MOST_FREE * len(words) or distinct > most_options / 2 or distinct == 1):
         return True
     if distinct > most_options:
         return True

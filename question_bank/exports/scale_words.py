@@ -319,5 +319,65 @@ WORDS: Mapping[str, tuple[bool, Mapping[str, str]]] = {
             3 muy fácil""",
         },
     ),
+    "level": (
+        False,
+        {
+            "en": """0 none|zero
+            1 very low|extremely low|very small
+            2 low|small|rather low|below average
+            3 medium|moderate|average|middle|normal
+            4 high|large|rather high|above average
+            5 very high|extremely high|very large""",
+            "fr": """0 nul|nulle|aucun|aucune
+            1 très faible|très bas|très basse|très petit
+            2 faible|bas|basse|petit|petite
+            3 moyen|moyenne|modéré|modérée|normal
+            4 élevé|élevée|haut|haute|fort|forte|grand|grande|important
+            5 très élevé|très élevée|très haut|très fort|très grand""",
+            "de": """1 sehr niedrig|sehr gering|sehr klein
+            2 niedrig|gering|klein|eher niedrig
+            3 mittel|mäßig|durchschnittlich|normal
+            4 hoch|groß|eher hoch
+            5 sehr hoch|sehr groß""",
+            "es": """1 muy bajo|muy baja|muy pequeño
+            2 bajo|baja|pequeño|pequeña
+            3 medio|media|moderado|moderada|mediano|mediana|normal
+            4 alto|alta|grande
+            5 muy alto|muy alta|muy grande""",
+        },
+    ),
+    "comparison": (
+        True,
+        {
+            "en": """-3 much worse|a lot worse|far worse|much less|a lot less|much lower
+            -2 worse|less|lower|decreased
+            -1 somewhat worse|slightly worse|a little worse|somewhat less|a little less
+            0 the same|same|about the same|no change|unchanged|neither better nor worse|as good
+            1 somewhat better|slightly better|a little better|somewhat more|a little more
+            2 better|more|higher|increased
+            3 much better|a lot better|far better|much more|a lot more|much higher""",
+            "fr": """-3 beaucoup moins bien|bien pire|beaucoup moins
+            -2 moins bien|pire|moins
+            -1 un peu moins bien|un peu moins
+            0 pareil|identique|comme avant|ni mieux ni moins bien|autant
+            1 un peu mieux|un peu plus
+            2 mieux|plus
+            3 beaucoup mieux|bien mieux|beaucoup plus""",
+            "de": """-3 viel schlechter|deutlich schlechter|viel weniger
+            -2 schlechter|weniger
+            -1 etwas schlechter|etwas weniger
+            0 gleich|genauso|unverändert|weder besser noch schlechter
+            1 etwas besser|etwas mehr
+            2 besser|mehr
+            3 viel besser|deutlich besser|viel mehr""",
+            "es": """-3 mucho peor|mucho menos
+            -2 peor|menos
+            -1 algo peor|un poco peor|un poco menos
+            0 igual|lo mismo|sin cambios
+            1 algo mejor|un poco mejor|un poco más
+            2 mejor|más
+            3 mucho mejor|mucho más""",
+        },
+    ),
 }
 """Family -> (whether it has two poles, language -> lines of ``rank word|word``). The ranks of one family compare across languages."""

@@ -13,6 +13,10 @@ WIDEST_SCALE = 21
 """Points of the widest scale; beyond it a column holds numbers, among which 98 and 99 may be answers."""
 FEWEST_LINES = 8
 """With fewer answers than this, a gap in a scale is no sign of a code."""
+MOST_SILENT = 0.4
+"""Share of the answers above which 8 and 9 are points of a scale, not codes."""
+SURE_LINES = 100
+"""From so many answers on, a code stands out although only one point lies between it and the scale."""
 MANY_LINES = 20
 """From so many answers on, a code stands out although nobody chose one of the points below it."""
 
@@ -73,8 +77,16 @@ def _codes(
     numbers = sorted(set(rest.values()))
     found = [number for number in numbers if _is_negative_code(number, numbers)]
     numbers = [number for number in numbers if number not in found]
+    tops: list[float] = []
     while len(numbers) > 1 and _is_high_code(numbers, rest, counts, siblings):
-        found.append(numbers.pop())
+        tops.append(numbers.pop())
+        while tops[-1] < 10 and len(numbers) > 2 and numbers[-1] == tops[-1] - 1 > numbers[-2] + 1 and numbers[-1] in (7, 8):
+            tops.append(numbers.pop())
+    share = sum(counts[value] for value, number in rest.items() if number in tops) / sum(counts[value] for value in rest)
+    if tops and tops[0] < 10 and share > MOST_SILENT:
+        numbers += reversed(tops)
+        tops = []
+    found += tops
     codes = {value: kind_of_code(number) for value, number in rest.items() if number in found}
     doubts = []
     low, high = numbers[0], numbers[-1]
@@ -119,7 +131,8 @@ def _is_high_code(
         answers = sum(counts[value] for value, number in rest.items() if number in below)
         dense = len(below) >= high - low + (1 if answers < MANY_LINES else 0)
         first_code = min([*(number for number in codes_below if number not in below), top])
-        return low in (0, 1) and dense and len(below) >= 2 and high <= 7 and first_code - high >= 2 and answers >= FEWEST_LINES
+        is_far = first_code - high >= 3 or (first_code - high == 2 and answers >= SURE_LINES)
+        return top in (8, 9) and low in (0, 1) and dense and len(below) >= 2 and high <= 7 and is_far and answers >= FEWEST_LINES
     if high - low < WIDEST_SCALE:
         return high <= WIDEST_SCALE and top - high > max(high - low, 3)
     return top >= 666 and top > 4 * high

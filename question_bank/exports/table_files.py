@@ -137,7 +137,8 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
             body.append((row + [""] * width)[:width])
     if problems:
         raise AnswersInvalid(problems)
-    if decimal_commas:
+    has_commas = decimal_commas and any(DECIMAL_COMMA.fullmatch(cell) for row in body for cell in row)
+    if has_commas:
         body = with_decimal_points(body)
     counting = [place for place, name in enumerate(header.names) if not name and is_counted([row[place] for row in body])]
     names = [name for place, name in enumerate(header.names) if place not in counting]
@@ -152,7 +153,7 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
         header.options,
         open_ended=header.open_ended,
         notes=header.notes,
-        decimal_commas=decimal_commas,
+        decimal_commas=has_commas,
     )
 
 

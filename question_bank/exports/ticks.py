@@ -14,6 +14,8 @@ SEPARATORS = (";", "|", "\n", "¦", " / ", ",")
 """Between several options in one cell, the surest first."""
 LONGEST_OPTION = 120
 MOST_OPTIONS = 40
+CODE_AND_TEXT = re.compile(r"^(\w+)\[\w+\]\.\s+(?=.*\[)", re.DOTALL)
+"""How LimeSurvey writes code and text together: ``Q1[SQ001]. Why? [Price]``."""
 STEM = re.compile(
     r"(.+?)(?:\s*\[(.+)\]|\.([^.\[\]]{1,60})|_(\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL
 )
@@ -49,9 +51,14 @@ def stem_of(name: str) -> tuple[str, str] | None:
 
     >>> stem_of("Q1[SQ001]"), stem_of("Q5_2"), stem_of("Reasons - Price"), stem_of("Age")
     (('Q1', 'SQ001'), ('Q5', '2'), ('Reasons', 'Price'), None)
+    >>> stem_of("Q1[SQ001]. Why? [Price]")
+    ('Q1. Why?', 'Price')
     """
     if " - " in name and not name.endswith("]"):
         question, _, option = name.rpartition(" - ")
+        return (question.strip(), option.strip()) if question.strip() and option.strip() else None
+    if name.rstrip().endswith("]") and "[" in name:
+        question, _, option = CODE_AND_TEXT.sub(r"\1. ", name.strip())[:-1].rpartition("[")
         return (question.strip(), option.strip()) if question.strip() and option.strip() else None
     found = STEM.fullmatch(name.strip())
     return (found[1].strip(), next(part for part in found.groups()[1:] if part).strip()) if found else None

@@ -76,19 +76,27 @@ class Cells:
 
 def decode(content: bytes, file: str) -> str:
     """Return the text of a file in UTF-8, UTF-16 or Windows-1252. Raises AnswersInvalid for anything else."""
+    return content.decode(find_encoding(content, file)).removeprefix("\ufeff")
+
+
+def find_encoding(content: bytes, file: str) -> str:
+    """Return the encoding of a text, with which it is also written: ``utf-8-sig`` and ``utf-16`` have a byte order mark.
+
+    Raises AnswersInvalid where it is neither UTF-8, UTF-16 nor Windows-1252.
+    """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
     elif content[1:2] == b"\0" or content[:1] == b"\0":
         encodings = ["utf-16-le" if content[1:2] == b"\0" else "utf-16-be"]
     else:
-        encodings = ["utf-8-sig", "cp1252"]
+        encodings = ["utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8", "cp1252"]
     for encoding in encodings:
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
         if not BINARY.search(text):
-            return text
+            return encoding
     raise AnswersInvalid([f"{file}: is neither UTF-8, UTF-16 nor Windows-1252 text: save it as CSV in UTF-8 (or as .parquet)"])
 
 

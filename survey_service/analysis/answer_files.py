@@ -34,6 +34,11 @@ def read_cells(path: Path, sheet: str | None = None) -> Cells:
     return cells
 
 
+def is_text_file(path: Path) -> bool:
+    """Return whether a file is read as CSV."""
+    return path.suffix.lower() not in (*SUFFIXES, *SHEETS, ".parquet", ".pq") and not _head(path).startswith((OLE, b"PK\x03\x04"))
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(8)

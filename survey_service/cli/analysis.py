@@ -129,6 +129,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
             from survey_service.analysis.reports.simulated import report_simulation
 
             report_simulation(done, report)
+            click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)
@@ -151,6 +152,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
     type=click.FloatRange(0, 1, min_open=True),
     help="Stop at this confidence, not as the survey says.",
 )
+@click.option("--language", metavar="CODE", callback=language_code, help="Show the bank's texts in this language; default its first.")
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **options: Any) -> None:
@@ -196,6 +198,7 @@ def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json
                 from survey_service.analysis.reports.refitted import report_refit
 
                 report_refit(done, found, report)
+                click.echo(f"report: {report}", err=True)
         except ValueError as wrong:
             refuse(str(wrong))
     click.echo(json.dumps(found) if as_json else summary(found, out))

@@ -206,7 +206,8 @@ def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> 
 
 def _doubt_of_writing(writing: Written, distinct: Sequence[str]) -> str:
     sample = next(value for value in distinct if "." in value or "," in value)
-    return f'"{sample}" is read as {_plain_number(writing, sample)}: if that is wrong, write the numbers without separators of thousands'
+    number = f"{writing.read(sample) or 0:g}" if abs(writing.read(sample) or 0) < 1e6 else _plain_number(writing, sample)
+    return f'"{sample}" is read as {number}: if that is wrong, write the numbers without separators of thousands'
 
 
 def _only_numbers(distinct: Sequence[str]) -> bool:
@@ -231,27 +232,32 @@ def _with_scales(cells: Cells, columns: dict[str, PreparedColumn], options: Read
             found = families_of([*distinct, *(text for _, text in column.labels if silence_of(text) is None)]) or families_of(distinct)
             if found:
                 families[name] = _usual_family(found, families)
-    offered: dict[str, set[int]] = {}
-    for name, family in families.items():
-        texts = [value for value in columns[name].values if value] + [
-            text for _, text in columns[name].labels if silence_of(text) is None and families_of([text]) and family in families_of([text])
-        ]
-        offered.setdefault(family, set()).update(ranks_of(texts, family).values())
+    words = {name: _words_by_rank(columns[name], family) for name, family in families.items()}
     done = dict(columns)
     for name, family in families.items():
         column = columns[name]
-        words = {value for value in column.values if value}
-        own = set(ranks_of(words, family).values())
-        ranks = complete(_ranks_of_kind(own, offered[family], family), family)
-        if len(ranks) >= FEWEST_POINTS:
-            done[name] = replace(column, points=word_points(sorted(words), family, ranks))
+        own = set(words[name])
+        for other, ranks in words.items():
+            if families[other] == family and _are_alike(words[name], ranks):
+                own |= set(ranks)
+        offered = complete(own, family)
+        if len(offered) >= FEWEST_POINTS:
+            done[name] = replace(column, points=word_points(sorted({value for value in column.values if value}), family, offered))
     return _with_bounds(cells, done)
 
 
-def _ranks_of_kind(own: set[int], offered: set[int], family: str) -> set[int]:
-    """Return the ranks of the scale that a column belongs to: those of all columns of the family, unless it is clearly a longer one."""
-    whole = set(complete(offered, family))
-    return own | offered if len(whole) <= 7 and len(own) >= len(offered) / 3 else own
+def _words_by_rank(column: PreparedColumn, family: str) -> dict[int, str]:
+    """Return the words of a column by their rank: those that were answered, and those that the file names as labels."""
+    texts = [value for value in set(column.values) if value]
+    texts += [text for _, text in column.labels if silence_of(text) is None and family in families_of([text])]
+    return {rank: plain(text) for text, rank in ranks_of(texts, family).items()}
+
+
+def _are_alike(own: Mapping[int, str], other: Mapping[int, str]) -> bool:
+    """Return whether two columns are answered on one scale: they have the same word for each rank that both have."""
+    shared = own.keys() & other.keys()
+    together = len(own.keys() | other.keys())
+    return all(own[rank] == other[rank] for rank in shared) and (together <= 5 or own.keys() <= other.keys())
 
 
 def _usual_family(found: Sequence[str], families: Mapping[str, str]) -> str:

@@ -13,6 +13,8 @@ _WRITTEN = re.compile(
     rf"(?P<unit>{CURRENCY}|%|[^\W\d_][\w²³./]{{0,11}})?",
     re.IGNORECASE,
 )
+ROUND = re.compile(r"\d[.,]\d00\D*$")
+"""``25.000`` and ``1,500``: where most numbers end so, the sign separates thousands."""
 LONGEST = 40
 
 
@@ -97,10 +99,18 @@ def _writing(texts: Collection[str], decimal_commas: bool) -> Written | None:
         return None
     if certain or not possible:
         return Written(certain[0] if certain else ".", unit_of_all)
-    money = bool(unit_of_all and re.fullmatch(CURRENCY, unit_of_all, re.IGNORECASE))
-    if possible == ["."]:
-        return Written("," if money or decimal_commas else ".", unit_of_all, is_ambiguous=not money)
-    return Written("," if decimal_commas and not money else ".", unit_of_all, is_ambiguous=decimal_commas and not money)
+    return _ambiguous(texts, possible[0], unit_of_all, decimal_commas=decimal_commas)
+
+
+def _ambiguous(texts: Collection[str], sign: str, unit: str | None, *, decimal_commas: bool) -> Written:
+    """Return how numbers are written that all have one sign before three digits, which may separate thousands."""
+    money = bool(unit and re.fullmatch(CURRENCY, unit, re.IGNORECASE))
+    other = "," if sign == "." else "."
+    if money or sum(bool(ROUND.search(text)) for text in texts) > len(texts) / 2:
+        return Written(other, unit, is_ambiguous=not money)
+    if sign == ".":
+        return Written("," if decimal_commas else ".", unit, is_ambiguous=True)
+    return Written("," if decimal_commas else ".", unit, is_ambiguous=decimal_commas)
 
 
 def _count_signs(digits: str, signs: dict[str, int], doubtful: dict[str, int]) -> None:

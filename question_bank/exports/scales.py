@@ -11,8 +11,9 @@ from question_bank.exports.words import plain
 FEWEST_POINTS = 3
 NUMBERED = re.compile(r"\(?(-?\d{1,2})\)?\s*(?:[-–—:=.)/]|\s)\s*(\D.*?)\s*", re.DOTALL)
 """A point with its label: ``1 - Not at all``, ``5: Completely``, ``(3) Neither``, ``1=Never``."""
-NUMBERED_BEHIND = re.compile(r"(\D.*?)\s*[-–—:(=]\s*(-?\d{1,2})\)?\s*", re.DOTALL)
+NUMBERED_BEHIND = re.compile(r"(\D.*?)(?:\s*[-–—:(=]\s*|\s+)(-?\d{1,2})\)?\s*", re.DOTALL)
 """``Completely (5)``, ``Not at all = 1``."""
+STARS = re.compile(r"★[★☆ ]*")
 POINT = re.compile(r"-?\d{1,2}(?:\.0+)?")
 
 
@@ -105,19 +106,22 @@ def numbered_points(texts: Collection[str], *, sure: bool = False) -> Points | N
     numbers: dict[str, int] = {}
     labels: dict[int, str] = {}
     for text in texts:
-        if POINT.fullmatch(text.strip()):
-            numbers[text] = int(float(text))
+        if POINT.fullmatch(text.strip()) or STARS.fullmatch(text.strip()):
+            numbers[text] = text.count("★") or int(float(text))
             continue
         behind = NUMBERED_BEHIND.fullmatch(text.strip())
         found = NUMBERED.fullmatch(text.strip())
         if found is None and behind is None:
             return None
         number, label = (found[1], found[2]) if found else (behind[2], behind[1]) if behind else ("", "")
+        label = label.strip("() ")
         numbers[text] = int(number)
         if plain(labels.setdefault(int(number), " ".join(label.split()))) != plain(label):
             return None
     low, high = min(numbers.values(), default=0), max(numbers.values(), default=0)
-    if not labels or high - low > 20 or high == low:
+    if STARS.fullmatch(next(iter(texts), "").strip()) and not labels:
+        return Points(numbers, {}, 1, max(high, 5))
+    if not labels or high - low > 20 or high == low or (len(labels) > 1 and len(set(labels.values())) == 1):
         return None
     bare = len({number for text, number in numbers.items() if POINT.fullmatch(text.strip())} - set(labels))
     ordered = families_of(labels.values()) or families_of([labels[min(labels)], labels[max(labels)]])

@@ -62,12 +62,29 @@ def find_silence(
     kinds = {value: kind for value, kind in declared.items() if value in counts and kind in SILENCES}
     answers = [value for value in counts if value not in declared]
     kinds |= {value: kind for value in answers if (kind := silence_of(value, answers)) is not None}
+    if not is_tick and not declared:
+        kinds |= _codes_among_words([value for value in answers if value not in kinds])
     rest = {value: float(value) for value in counts if value not in kinds and PLAIN.fullmatch(value) and value not in declared}
     doubts: tuple[str, ...] = ()
     if rest and not is_tick and len(rest) + len(kinds) == len(counts) - sum(declared.get(value) == "answer" for value in counts):
         codes, doubts = _codes(name, rest, counts, siblings)
         kinds |= codes
     return Silence(kinds, {value: counts[value] for value in kinds}, doubts)
+
+
+def _codes_among_words(answers: Sequence[str]) -> dict[str, str]:
+    """Return the few numbers among words that are codes: 98 and 99 behind names, or a lone 9."""
+    numbers = {value: float(value) for value in answers if PLAIN.fullmatch(value)}
+    words = len(answers) - len(numbers)
+    are_codes = all(number in NEGATIVE_CODES or number in HIGH_CODES - {6.0, 7.0} for number in numbers.values())
+    if (
+        words < 2
+        or not are_codes
+        or len(numbers) >= words
+        or any(any(letter.isdigit() for letter in value) for value in answers if value not in numbers)
+    ):
+        return {}
+    return {value: kind_of_code(number) for value, number in numbers.items()}
 
 
 def _codes(

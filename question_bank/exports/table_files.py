@@ -145,7 +145,7 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
             body.append((row + [""] * width)[:width])
     if problems:
         raise AnswersInvalid(problems)
-    has_commas = decimal_commas and any(DECIMAL_COMMA.fullmatch(cell) for row in body for cell in row)
+    has_commas = decimal_commas and any(is_decimal_comma(cell) for row in body for cell in row)
     if has_commas:
         body = with_decimal_points(body)
     counting = [place for place, name in enumerate(header.names) if not name and is_counted([row[place] for row in body])]
@@ -203,11 +203,17 @@ def _separator(text: str, file: str) -> str:
     return max(likely, key=lambda separator: found[separator][1])
 
 
+def is_decimal_comma(cell: str) -> bool:
+    """Return whether a number can only have a decimal comma: ``1,5`` and ``0,125``, but not ``1,500``."""
+    whole, _, part = cell.lstrip("+-").partition(",")
+    return bool(DECIMAL_COMMA.fullmatch(cell)) and (len(part) != 3 or len(whole) > 3 or not whole.strip("0"))
+
+
 def with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
     """Replace decimal commas by points in columns of numbers: spreadsheets write them in many countries."""
     for place in range(len(rows[0])):
         filled = [row[place] for row in rows if row[place]]
-        commas = any(DECIMAL_COMMA.fullmatch(cell) for cell in filled)
+        commas = any(is_decimal_comma(cell) for cell in filled)
         if commas and all(DECIMAL_COMMA.fullmatch(cell) or WHOLE.fullmatch(cell) for cell in filled):
             for row in rows:
                 row[place] = row[place].replace(",", ".")

@@ -64,9 +64,10 @@ def prepare(cells: Cells, options: ReadOptions) -> Prepared:
     """Return what the columns of a file are, of those that `options` do not leave out."""
     used = [name for name in cells.header if options.is_question(name)]
     left_out = {name: reason for name in used if not options.is_asked_for(name) and (reason := _no_question(cells, name))}
-    used = [name for name in used if name not in left_out]
+    used = [name for name in used if name not in left_out or left_out[name] == "empty"]
     groups = find_groups(cells, [name for name in used if name not in options.kinds], lambda name: options.kinds.get(name) == "multiple")
     grouped = {name for group in groups for name in group.columns}
+    left_out = {name: reason for name, reason in left_out.items() if name not in grouped}
     left_out |= {
         name: "free text" for name in used if name not in grouped and not options.is_asked_for(name) and _is_specified(cells, name, groups)
     }

@@ -213,6 +213,21 @@ def reason_of_content(values: Sequence[str]) -> str | None:
     return "an e-mail address" if any(EMAIL.search(value) for value in filled) else None
 
 
+IDENTIFYING = ("an e-mail address", "a phone number", "a name", "a bank account", "an IP address", "an identity number")
+
+
+def identifies(name: str, values: Sequence[str]) -> str | None:
+    """Return what a column holds that identifies people, None where it may describe them: a postcode or a date of birth does.
+
+    >>> identifies("E-Mail", ["a@example.com"]), identifies("Postcode", ["10115"]), identifies("Contact", ["+33 6 12 34 56 78"])
+    ('an e-mail address', None, 'a phone number')
+    """
+    word = plain(name)
+    named = next((reason for reason in IDENTIFYING if word in PERSONAL[reason] and word not in ("cap", "company name")), None)
+    found = named or reason_of_content(values)
+    return found if found in IDENTIFYING else None
+
+
 def is_free_text(name: str, text: str, values: Sequence[str], *, most_options: int) -> bool:
     """Return whether a column holds what people wrote freely: many different answers, long ones, or any where the name says so."""
     filled = [plain(value) for value in values if value]

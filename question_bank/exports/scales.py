@@ -103,6 +103,23 @@ def numbered_points(texts: Collection[str], *, sure: bool = False) -> Points | N
 
     A list such as ``1. Car``, ``2. Bike`` is none, unless `sure`: some points have no label, or the labels are ordered words.
     """
+    read = _read_numbered(texts)
+    if read is None:
+        return None
+    numbers, labels = read
+    low, high = min(numbers.values(), default=0), max(numbers.values(), default=0)
+    if not labels:
+        return Points(numbers, {}, 1, max(high, 5)) if any("★" in text for text in texts) else None
+    plain_numbers = {number for text, number in numbers.items() if POINT.fullmatch(text.strip())}
+    is_list = len(labels) > 1 and len(set(labels.values())) == 1
+    if high - low > 20 or high == low or is_list or plain_numbers & labels.keys():
+        return None
+    ordered = families_of(labels.values()) or families_of([labels[min(labels)], labels[max(labels)]])
+    return Points(numbers, labels, low, high) if sure or plain_numbers or ordered else None
+
+
+def _read_numbered(texts: Collection[str]) -> tuple[dict[str, int], dict[int, str]] | None:
+    """Return the number of each text, and the label of each number that has one; None where a text has none, or a number several."""
     numbers: dict[str, int] = {}
     labels: dict[int, str] = {}
     for text in texts:
@@ -118,13 +135,4 @@ def numbered_points(texts: Collection[str], *, sure: bool = False) -> Points | N
         numbers[text] = int(number)
         if plain(labels.setdefault(int(number), " ".join(label.split()))) != plain(label):
             return None
-    low, high = min(numbers.values(), default=0), max(numbers.values(), default=0)
-    if STARS.fullmatch(next(iter(texts), "").strip()) and not labels:
-        return Points(numbers, {}, 1, max(high, 5))
-    if not labels or high - low > 20 or high == low or (len(labels) > 1 and len(set(labels.values())) == 1):
-        return None
-    bare = len({number for text, number in numbers.items() if POINT.fullmatch(text.strip())} - set(labels))
-    ordered = families_of(labels.values()) or families_of([labels[min(labels)], labels[max(labels)]])
-    if not (sure or bare or ordered):
-        return None
-    return Points(numbers, labels, low, high)
+    return numbers, labels

@@ -125,7 +125,7 @@ def _is_negative_code(number: float, numbers: Sequence[float]) -> bool:
     if number not in NEGATIVE_CODES or len(negative) > 4 or any(other not in NEGATIVE_CODES for other in negative):
         return False
     positive = [other for other in numbers if other >= 0]
-    if not positive:
+    if not positive or (positive[0] > 1 and any(other in (-2, -3, -4, -5, -6) for other in negative)):
         return False
     return not (max(positive) == -negative[0] and max(positive) <= 5)
 

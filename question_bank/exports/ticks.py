@@ -17,7 +17,7 @@ MOST_OPTIONS = 40
 CODE_AND_TEXT = re.compile(r"^(\w+)\[\w+\]\.\s+(?=.*\[)", re.DOTALL)
 """How LimeSurvey writes code and text together: ``Q1[SQ001]. Why? [Price]``."""
 STEM = re.compile(
-    r"(.+?)(?:\s*\[(.+)\]|\.([^.\[\]]{1,60})|_(\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL
+    r"(.+?)(?:\s*\[(.+)\]|\.(?!\s)([^.\[\]]{1,60})|_(\w{1,40})|\s+-\s+(.+)|:\s+(.+)|\s*/\s*(.+)|\s*\((.+)\)|(?<=[a-z])(\d{1,2}))", re.DOTALL
 )
 """A column that is an option of a question: ``Q1[SQ001]``, ``Q1_2``, ``reasons.price``, ``Reasons - Price``, ``Reasons: Price``."""
 
@@ -54,14 +54,13 @@ def stem_of(name: str) -> tuple[str, str] | None:
     >>> stem_of("Q1[SQ001]. Why? [Price]")
     ('Q1. Why?', 'Price')
     """
-    if " - " in name and not name.endswith("]"):
-        question, _, option = name.rpartition(" - ")
-        return (question.strip(), option.strip()) if question.strip() and option.strip() else None
-    if name.rstrip().endswith("]") and "[" in name:
-        question, _, option = CODE_AND_TEXT.sub(r"\1. ", name.strip())[:-1].rpartition("[")
-        return (question.strip(), option.strip()) if question.strip() and option.strip() else None
-    found = STEM.fullmatch(name.strip())
-    return (found[1].strip(), next(part for part in found.groups()[1:] if part).strip()) if found else None
+    text = name.strip()
+    pairs = [text.rpartition(" - ")] if " - " in text and not text.endswith("]") else []
+    pairs += [text[:-1].rpartition(" (")] if text.endswith(")") else []
+    pairs += [CODE_AND_TEXT.sub(r"\1. ", text)[:-1].rpartition("[")] if text.endswith("]") else []
+    if not pairs and (found := STEM.fullmatch(text)):
+        pairs = [(found[1], "", next(part for part in found.groups()[1:] if part))]
+    return next(((question.strip(), option.strip()) for question, _, option in pairs if question.strip() and option.strip()), None)
 
 
 def option_column(name: str, option: str, values: Collection[str], *, in_group: bool) -> OptionColumn | None:

@@ -45,8 +45,9 @@ class Batch:
 class ContactFile:
     """A file of contacts: its column names, and its rows in batches. Raises AnswersInvalid with every problem of the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sheet: str | None = None) -> None:
         self.path = path
+        self.sheet = sheet
         self.name = path.name
         suffix = path.suffix.lower()
         self.kind = "parquet" if suffix in (".parquet", ".pq") else "sheet" if suffix in (*SHEETS, *SUFFIXES) else "csv"
@@ -108,7 +109,7 @@ class ContactFile:
 
     @cached_property
     def _cells(self) -> Cells:
-        return read_cells(self.path)
+        return read_cells(self.path, self.sheet)
 
     @cached_property
     def _parquet(self) -> Any:

@@ -46,6 +46,7 @@ ORDER = [
     "survey_service.crypto",
     "survey_service.clock",
     "survey_service.errors",
+    "question_bank.imports",
     "question_bank.datasets",
     "question_bank.exports",
     "question_bank.files",
@@ -116,7 +117,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 44
+    assert len(house.rooms) <= 45
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

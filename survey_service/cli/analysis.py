@@ -202,3 +202,23 @@ def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json
         except ValueError as wrong:
             refuse(str(wrong))
     click.echo(json.dumps(found) if as_json else summary(found, out))
+
+
+@click.command("import")
+@click.argument("file", type=READABLE)
+@click.option("-o", "--out", required=True, type=WRITABLE, help="The bank to write.")
+@click.option("--language", metavar="CODE", default="en", show_default=True, callback=language_code, help="The language of a workbook.")
+def import_bank(file: Path, out: Path, language: str) -> None:
+    """Make a bank of a workbook, or of a form of Typeform, Google Forms or LimeSurvey; says what could not be carried over."""
+    from survey_service.analysis.bank_imports import import_bank as imported_bank
+
+    try:
+        done = imported_bank(file.name, file.read_bytes(), language)
+        out.write_text(done.text, encoding="utf-8")
+    except ValueError as wrong:
+        refuse(str(wrong))
+    except OSError as wrong_place:
+        refuse(f"--out: {wrong_place.filename} cannot be written: {wrong_place.strerror}")
+    for note in done.notes:
+        click.echo(note, err=True)
+    click.echo(f"{out}: write your personas and what tells them apart, then run discern check {out}", err=True)

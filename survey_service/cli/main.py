@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from survey_service.cli.analysis import fit, refit, replay, simulate
+from survey_service.cli.analysis import fit, import_bank, refit, replay, simulate
 from survey_service.cli.attribution import attribute
 from survey_service.cli.contacts import export, kpi, prune, recompute, reviews
 from survey_service.cli.integrations import connection, sources
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
+    *(simulate, replay, fit, refit, import_bank, attribute, links, recompute, kpi, reviews, prune, export),
     *(key, login, connection, sources, preview, qr),
 )
 for command in COMMANDS:

@@ -19,6 +19,8 @@ from question_bank.exports.words import are_binary, binary_code, plain, silence_
 MOST_POINTS = 21
 MOST_BINS = 6
 """A number is cut into so many bins of equal size while latent classes are fitted."""
+RATING_UNITS = ("star", "Stern", "sterne", "étoile", "estrella", "point", "punkte", "punto", "pts")
+"""Units of numbers that are points of a scale: ``4 stars``."""
 LONGEST_NUMBER = 200
 """In characters. No shorter number is too large for a float."""
 NUMBER = PLAIN
@@ -128,7 +130,11 @@ def _kind(column: PreparedColumn, distinct: Sequence[str]) -> str:
     numbers = all(NUMBER.fullmatch(value) for value in distinct)
     if numbers:
         sizes = [float(value) for value in distinct]
-        is_scale = _all_whole(sizes) and max(sizes) - min(sizes) < MOST_POINTS and not (column.writing and column.writing.unit)
+        is_scale = (
+            _all_whole(sizes)
+            and max(sizes) - min(sizes) < MOST_POINTS
+            and (column.writing is None or column.writing.unit in (None, *RATING_UNITS))
+        )
         return "scale" if is_scale else "number"
     if len({plain(value) for value in distinct}) > MOST_LEVELS:
         wrong = f"has {len(distinct)} different answers, more than {MOST_LEVELS}, as free text has"

@@ -23,6 +23,8 @@ from question_bank.exports.words import are_binary, plain, silence_of
 MOST_LEVELS = 40
 FEWEST_LINES_OF_ID = 10
 """From so many lines on, a column whose values are all different is taken for an id."""
+SCORE = ("score", "punktzahl", "note", "puntuación", "points")
+"""How forms name what a quiz gives, as 3 / 5."""
 NUMBERED_NAME = re.compile(r"[A-Za-z]+\d{1,3}[a-z]?")
 WIDEST = 21
 """Points of the widest scale."""
@@ -105,8 +107,8 @@ def _no_question(cells: Cells, name: str) -> str | None:
     if not filled:
         return "empty"
     reason = reason_of_name([name, cells.texts.get(name, "")])
-    if reason == "about the interview" and len({plain(value) for value in filled}) > 1 and name not in cells.texts and len(name) < 3:
-        return None
+    if plain(name) in SCORE and all("/" in value for value in filled):
+        return "about the interview"
     return reason or reason_of_content(filled)
 
 

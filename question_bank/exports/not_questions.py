@@ -59,10 +59,29 @@ PERSONAL: Mapping[str, frozenset[str]] = {
         "iban|bic|account number|bank account|kontonummer|compte bancaire|numéro de compte|cuenta bancaria|credit card|card number"
     ),
     "an IP address": _names("ip|ip address|ipaddress|ipaddr|ip-address|adresse ip|ip-adresse|dirección ip|remote ip|client ip"),
+    "an account name": _names("twitter|instagram|linkedin|facebook|nickname|handle|screen name|pseudo|login|benutzername|usuario"),
     "an identity number": _names(
         "ssn|social security number|passport|passport number|tax id|nif|dni|nie|numéro de sécurité sociale|steuernummer|personalausweis"
     ),
 }
+ASKED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (reason, re.compile(rf".*\b(?:your|votre|vos|ihre?|deine?|su|tu|tus)\s+(?:{words})"))
+    for reason, words in (
+        (
+            "an e-mail address",
+            r"(?:business |work )?e-?mail(?:[ -]?address| id|[ -]?adresse)?|adresse (?:e-?mail|mail|électronique)|correo(?: electrónico)?",
+        ),
+        (
+            "a phone number",
+            r"(?:mobile |cell |tele)?phone(?: number)?|(?:numéro de )?téléphone|telefonnummer|handynummer|(?:número de )?teléfono",
+        ),
+        ("a name", r"(?:first |last |full |sur)?name|nom(?: de famille)?|prénom|(?:vor|nach)name|nombre(?: completo)?|apellidos?"),
+        ("a postcode", r"zip(?: code)?|post ?code|postal code|code postal|postleitzahl|plz|código postal"),
+        ("an address", r"(?:home |street |postal )?address|adresse(?: postale)?|anschrift|dirección"),
+        ("a date of birth", r"date of birth|birth ?day|birth date|date de naissance|geburts(?:datum|tag)|fecha de nacimiento"),
+    )
+)
+"""Questions that ask for what identifies a person, at their end: ``What is your zip code?``"""
 TECHNICAL: Mapping[str, frozenset[str]] = {
     "an id": _names(
         """id|#|no.|nr|nr.|n°|uuid|guid|record|record id|case|caseid|case id|respondent|respid|resp_id|respondent id
@@ -136,6 +155,10 @@ FREE_TEXT_NAME = re.compile(
 CAMEL_TIME = re.compile(r"\w*[a-z0-9]Time\d*")
 """How LimeSurvey names the seconds spent on a question or a group."""
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]{2,}")
+CARD = re.compile(r"(?:\d{4}[ -]){3}\d{4}")
+SOCIAL_SECURITY = re.compile(r"\d{3}-\d{2}-\d{4}")
+HANDLE = re.compile(r"@[A-Za-z0-9_.]{2,30}")
+PLACE = re.compile(r"-?\d{1,2}\.\d{3,}\s*[,;]\s*-?\d{1,3}\.\d{3,}")
 IBAN = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?")
 IP = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{0,4}", re.IGNORECASE)
 PHONE = re.compile(
@@ -154,6 +177,10 @@ UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{24,64}|R_
 CONTENT: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("an e-mail address", EMAIL, 0.0),
     ("a bank account", IBAN, 0.0),
+    ("a bank account", CARD, 0.0),
+    ("an identity number", SOCIAL_SECURITY, 0.3),
+    ("an account name", HANDLE, 0.5),
+    ("an address", PLACE, 0.5),
     ("an IP address", IP, 0.5),
     ("a time stamp", DATE, 0.6),
     ("a duration", CLOCK, 0.8),
@@ -162,7 +189,6 @@ CONTENT: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("an id", UUID, 0.6),
     ("about where it came from", URL, 0.5),
     ("about the device", AGENT, 0.3),
-    ("about the interview", re.compile(r"\d+(\.\d+)? / \d+(\.\d+)?"), 0.8),
 )
 """What a cell holds, its form, and the share of such cells above which the column is left out."""
 
@@ -191,7 +217,7 @@ def reason_of_name(names: Collection[str]) -> str | None:
             for reason, known in (*PERSONAL.items(), *TECHNICAL.items()):
                 if form and form in known:
                     return reason
-        found = next((reason for reason, pattern in PATTERNS.items() if pattern.fullmatch(word)), None)
+        found = next((reason for reason, pattern in (*ASKED, *PATTERNS.items()) if pattern.fullmatch(word)), None)
         if found:
             return found
     return None

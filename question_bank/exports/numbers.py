@@ -88,7 +88,7 @@ def _writing(texts: Collection[str], decimal_commas: bool) -> Written | None:
             continue
         unit = (found["before"] or found["before2"] or found["unit"] or "").strip()
         if unit:
-            units.add(unit.casefold() if unit.isalpha() and len(unit) > 3 else unit)
+            units.add(unit.casefold().removesuffix("s") if unit.isalpha() and len(unit) > 3 else unit)
         _count_signs(found["digits"].strip(), signs, doubtful)
     if len(units) > 1:
         return None

@@ -13,6 +13,10 @@ NUMBERED = re.compile(r"\(?(-?\d{1,2})\)?\s*(?:[-–—:=.)/]|\s)\s*(\D.*?)\s*",
 """A point with its label: ``1 - Not at all``, ``5: Completely``, ``(3) Neither``, ``1=Never``."""
 NUMBERED_BEHIND = re.compile(r"(\D.*?)(?:\s*[-–—:(=]\s*|\s+)(-?\d{1,2})\)?\s*", re.DOTALL)
 """``Completely (5)``, ``Not at all = 1``."""
+MORE = re.compile(r"(?:or|and|oder|und|ou|et|o|y|more|mehr|plus|más)\b", re.IGNORECASE)
+"""``5 or more`` is a point whose number belongs to its label."""
+RATIO = re.compile(r"(\d{1,2})\s*(?:/|out of|von|sur|de)\s*(\d{1,2})")
+"""``7/10``, ``4 out of 5``."""
 STARS = re.compile(r"★[★☆ ]*")
 POINT = re.compile(r"-?\d{1,2}(?:\.0+)?")
 
@@ -103,6 +107,12 @@ def numbered_points(texts: Collection[str], *, sure: bool = False) -> Points | N
 
     A list such as ``1. Car``, ``2. Bike`` is none, unless `sure`: some points have no label, or the labels are ordered words.
     """
+    ratios = [RATIO.fullmatch(text.strip()) for text in texts]
+    if texts and all(ratios) and len({found[2] for found in ratios if found}) == 1:
+        of = {text: int(found[1]) for text, found in zip(texts, ratios, strict=True) if found}
+        highest = next(int(found[2]) for found in ratios if found)
+        is_scale = max(of.values()) <= highest <= 20
+        return Points(of, {}, min(0 if highest == 10 else 1, *of.values()), highest) if is_scale else None
     read = _read_numbered(texts)
     if read is None:
         return None
@@ -131,7 +141,7 @@ def _read_numbered(texts: Collection[str]) -> tuple[dict[str, int], dict[int, st
         if found is None and behind is None:
             return None
         number, label = (found[1], found[2]) if found else (behind[2], behind[1]) if behind else ("", "")
-        label = label.strip("() ")
+        label = text if MORE.match(label) else label.strip("() ")
         numbers[text] = int(number)
         if plain(labels.setdefault(int(number), " ".join(label.split()))) != plain(label):
             return None

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
 
-from question_bank.exports.header_rows import find_header
+from question_bank.exports.header_rows import Header, find_header
 from question_bank.exports.not_questions import is_counted
+from question_bank.files.problems import count_of
 
 MOST_SHOWN = 20
 HEAD = 200_000
@@ -117,6 +118,9 @@ def parse_csv(text: str, file: str) -> Cells:
                 numbers.append(here)
     except csv.Error as wrong:
         raise AnswersInvalid([f"{file}:{begins}: is not readable CSV: {wrong}"]) from None
+    inside = _inside_quotes(rows)
+    if inside is not None:
+        return parse_csv(inside, file)
     return cells_of_rows(rows, numbers, file, decimal_commas=separator != ",")
 
 
@@ -134,35 +138,58 @@ def cells_of_rows(rows: Sequence[list[str]], numbers: Sequence[int], file: str, 
     header = find_header(rows, numbers, file) if rows else None
     if header is None or header.first >= header.last:
         raise AnswersInvalid([f"{file}: has no answers: give a line of column names and a line a respondent"])
-    width, problems = len(header.names), []
-    body: list[list[str]] = []
-    lengths = Counter(len(row) for row in rows[header.first : header.last])
-    usual = max(lengths, key=lambda length: (lengths[length], length))
-    for row, number in zip(rows[header.first : header.last], numbers[header.first : header.last], strict=True):
-        if any(row[width:]) or (len(row) < width and len(row) < min(usual, len(rows[header.first - 1]))):
-            problems.append(f"{file}:{number}: has {len(row)} cells where the first line names {width} columns")
-        else:
-            body.append((row + [""] * width)[:width])
-    if problems:
-        raise AnswersInvalid(problems)
+    lines, again = _body(rows, numbers, header)
+    body = [row for _, row in _of_one_width(lines, len(rows[header.first - 1]), len(header.names), file)]
     has_commas = decimal_commas and any(is_decimal_comma(cell) for row in body for cell in row)
     if has_commas:
         body = with_decimal_points(body)
     counting = [place for place, name in enumerate(header.names) if not name and is_counted([row[place] for row in body])]
     names = [name for place, name in enumerate(header.names) if place not in counting]
     body = [[cell for place, cell in enumerate(row) if place not in counting] for row in body] if counting else body
-    kept = list(numbers[header.first : header.last])
+    repeated = [f"{file}: the names of the columns are repeated on {count_of(len(again), 'more line')}, left out"] if again else []
     return Cells(
         file,
         names,
         body,
-        kept,
+        [number for number, _ in lines],
         header.texts,
         header.options,
         open_ended=header.open_ended,
-        notes=header.notes,
+        notes=(*header.notes, *repeated),
         decimal_commas=has_commas,
     )
+
+
+def _body(rows: Sequence[list[str]], numbers: Sequence[int], header: Header) -> tuple[list[tuple[int, list[str]]], list[int]]:
+    """Return the lines of answers with their numbers, and the lines that repeat the header, as files do that were joined."""
+    top = rows[header.first - 1]
+    lines = list(zip(numbers[header.first : header.last], rows[header.first : header.last], strict=True))
+    is_wide = sum(map(bool, top)) > 1
+    again = [number for number, row in lines if is_wide and row == top]
+    return [(number, row) for number, row in lines if number not in again], again
+
+
+def _of_one_width(lines: Sequence[tuple[int, list[str]]], named: int, width: int, file: str) -> list[tuple[int, list[str]]]:
+    """Return rows of `width` cells. Raises AnswersInvalid with every row that has more, or fewer than most and than the header."""
+    lengths = Counter(len(row) for _, row in lines)
+    usual = max(lengths, key=lambda length: (lengths[length], length), default=width)
+    problems = [
+        f"{file}:{number}: has {len(row)} cells where the first line names {width} columns"
+        for number, row in lines
+        if any(row[width:]) or (len(row) < width and len(row) < min(usual, named))
+    ]
+    if problems or not lines:
+        raise AnswersInvalid(problems or [f"{file}: has no answers: give a line of column names and a line a respondent"])
+    return [(number, (row + [""] * width)[:width]) for number, row in lines]
+
+
+def _inside_quotes(rows: Sequence[Sequence[str]]) -> str | None:
+    """Return the text of a file of which every line was saved as one quoted cell, None where it is none."""
+    if len(rows) < 2 or any(len(row) != 1 for row in rows):
+        return None
+    signs = [sign for sign in SEPARATORS if sign in rows[0][0]]
+    same = any(sum(row[0].count(sign) == rows[0][0].count(sign) for row in rows) > len(rows) / 2 for sign in signs)
+    return "\n".join(row[0] for row in rows) if same else None
 
 
 def find_separator(text: str, file: str) -> tuple[str, int]:

@@ -62,6 +62,7 @@ MARKS = _set("x|✓|✔|☑|*|1|true|on") | frozenset(word for _, yes in YES_AND
 _SILENCE: Mapping[str, frozenset[str]] = {
     "skip": _set(
         """.|..|-|--|?|na|n/a|#n/a|n.a.|n. a.|<na>|nan|null|#null!|missing|system missing|sysmis|blank|(blank)|(empty)|empty|no data
+        #div/0!|#value!|#ref!|#name?|#num!
         no answer|no answer given|not answered|no response|non-response|nonresponse|unanswered|not given|not applicable|not asked|not shown
         not specified|unspecified|skipped
         sans réponse|pas de réponse|aucune réponse|non-réponse|non réponse|non répondu|non renseigné|non renseignée|nr|n.r.|sans objet
@@ -96,6 +97,9 @@ _SILENCE: Mapping[str, frozenset[str]] = {
 }
 _KIND_OF_WORD = {word: kind for kind, words in _SILENCE.items() for word in words}
 
+_CODED = re.compile(r"^(?:-?\d{1,5}|[a-z])\s*[-:=.)]\s+")
+_SEVERAL = re.compile(r"\s*[/,;|]\s*|\s+(?:or|oder|ou|o|and|und|et|y)\s+")
+
 
 def silence_of(text: str, others: Collection[str] = ()) -> str | None:
     """Return the kind of silence that a word means, None for an answer. A short word among `others` that are codes is one of them.
@@ -103,8 +107,10 @@ def silence_of(text: str, others: Collection[str] = ()) -> str | None:
     >>> silence_of("Weiß nicht"), silence_of("N/A"), silence_of("NA", ["DE", "FR", "IT", "NA"]), silence_of("None of these")
     ('dont_know', 'skip', None, None)
     """
-    word = plain(text)
-    kind = _KIND_OF_WORD.get(word) or _KIND_OF_WORD.get(re.sub(r"^\s*(?:-?\d{1,4}|[a-z])\s*[-:=.)]\s+|^\((.*)\)$", r"\1", word))
+    word = re.sub(r"^[\[(<\"]+|[\])>\".]+$", "", plain(text)) or plain(text)
+    kind = _KIND_OF_WORD.get(plain(text)) or _KIND_OF_WORD.get(word) or _KIND_OF_WORD.get(_CODED.sub("", word))
+    if kind is None and len(parts := _SEVERAL.split(_CODED.sub("", word))) > 1 and all(part in _KIND_OF_WORD for part in parts):
+        kind = _KIND_OF_WORD[parts[0]]
     if kind and word.isalpha() and len(word) <= 3:
         short = [other for other in others if plain(other).isalpha() and len(other.strip()) <= 3 and plain(other) not in _KIND_OF_WORD]
         rest = [other for other in others if plain(other) not in _KIND_OF_WORD]

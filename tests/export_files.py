@@ -853,6 +853,24 @@ def several_options_in_cells(folder: Path) -> Expected:
 
 
 @export
+def own_words(folder: Path) -> Expected:
+    """What respondents wrote behind "other" becomes no option, neither alone nor among several."""
+    said = [f"my neighbour Mrs Smith told me so in {2000 + n}" if n % 9 == 0 else "" for n in range(RESPONDENTS)]
+    columns = {
+        "segment": segments(),
+        "reasons": [", ".join([*row, *([words] if words else [])]) for row, words in zip(ticks(104, REASONS), said, strict=True)],
+        "heard": [words or value for words, value in zip(said, answers(105, ["Radio", "TV"], ["Press"]), strict=True)],
+        "Phone": answers(106, ["iPhone"], ["Android"]),
+    }
+    return Expected(
+        write(folder, "own.csv", [list(columns), *table(columns)]),
+        {"reasons": ("multiple", "price style comfort"), "heard": ("single", "press radio tv"), "phone": ("single", "android iphone")},
+        ['column "heard": 5 answers in own words, given once each, left out'],
+        never=["Smith"],
+    )
+
+
+@export
 def repeated_names(folder: Path) -> Expected:
     """Two columns of one name cannot be told apart."""
     columns = {"segment": segments(), "stars": answers(95, ["1", "2"], ["4", "5"]), "Stars": answers(96, ["1", "2"], ["4", "5"])}

@@ -9,6 +9,7 @@ A column map says which question each column of a foreign file belongs to:
       extras: {question: extras, separator: ";", values: {Roof: roof, Radio: radio}}      # several options in a cell
       ch_price: {question: reasons.price, empty: unticked}   # anything is a tick, an empty cell is none where another option is ticked
       newsletter: {question: newsletter, values: {x: "yes"}, empty: "no"}                 # what an empty cell means
+      brand: {question: brand, values: {A: a, B: b}, others: ignored}                      # own words behind "other" are no answer
       income: {question: income, decimal: ",", missing: {"-99": refuse}}  # 45.000,50 € is a number; skip, dont_know or refuse
     ignore: [model, gear]
     labels: {segment: {Drivers: driver}}   # the persona of each name in a label column
@@ -48,7 +49,7 @@ class Column:
 
     `values` is the plain form of a cell -> the outcome; `missing` are the plain forms of cells that mean no answer. `empty` is what an
     empty cell means, `separator` stands between the options of one cell, `decimal` is the decimal sign of numbers that have units or
-    separators of thousands.
+    separators of thousands. With `others` "ignored" a cell or part that is no outcome is no answer.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Column:
     empty: str | None = None
     separator: str | None = None
     decimal: str | None = None
+    others: str | None = None
 
     def is_silent(self, cell: str) -> bool:
         """Return whether a cell means no answer."""
@@ -240,7 +242,7 @@ def _column(name: str, bank: Bank, names: ColumnMap, where: str, problems: list[
     if question is None:
         problems.append(f"{where}: no question has this id: rename the column, or name it in a column map under columns or ignore")
         return None
-    how = {part: str(entry[part]) for part in ("empty", "separator", "decimal") if entry.get(part) is not None}
+    how = {part: str(entry[part]) for part in ("empty", "separator", "decimal", "others") if entry.get(part) is not None}
     if question.type == "multiple" and option not in question.outcomes and "separator" not in how:
         expected = ", ".join(f"{question_id}.{outcome}" for outcome in question.outcomes)
         problems.append(f"{where}: a multiple question has one column an option: {expected}")
@@ -268,10 +270,11 @@ def _row(cells: Sequence[str], columns: Sequence[Column | None], where: str, pro
             text = column.empty
         elif column.is_silent(text):
             continue
-        try:
-            row[column.question.id] = canonical(column.question, _raw(text, column))
-        except ImpossibleValue as wrong:
-            _unknown(column, cell, f'{where}: column "{column.name}": {wrong.message}', problems, left_out)
+        value, unknown = _value(text, column)
+        if value is not None:
+            row[column.question.id] = value
+        for wrong_cell, message in unknown:
+            _unknown(column, wrong_cell, f'{where}: column "{column.name}": {message}', problems, left_out)
     for question, marks in ticks.items():
         seen = {option: bool(tick) for option, tick in marks.items() if tick is not None or _are_unticked(question, marks, columns)}
         if seen:
@@ -304,15 +307,30 @@ def _tick(cell: str, column: Column) -> bool | None:
     return bool(code)
 
 
+def _value(cell: str, column: Column) -> tuple[Value | None, list[tuple[str, str]]]:
+    """Return the answer of a cell, None where it has none, and what in it is no outcome, with the reason."""
+    if column.separator is not None:
+        parts, others = _parts(cell, column)
+        unknown = [(part, f'"{part}" is not among the options of the column map: {", ".join(column.values)}') for part in others]
+        answer = canonical(column.question, {"ticked": parts, "seen": list(column.question.outcomes)}) if parts else None
+        return answer, unknown if column.others is None else []
+    if column.others is not None and column.values and plain(cell) not in column.values:
+        return None, []
+    try:
+        return canonical(column.question, _raw(cell, column)), []
+    except ImpossibleValue as wrong:
+        return None, [(cell, wrong.message)]
+
+
+def _parts(cell: str, column: Column) -> tuple[list[str], list[str]]:
+    """Return the options that a cell names, and the parts of it that are none."""
+    known = column.values or {plain(option): option for option in column.question.outcomes}
+    parts = split_cell(cell, column.separator or ";", known)
+    return list(dict.fromkeys(known[part] for part in parts if part in known)), [part for part in parts if part not in known]
+
+
 def _raw(cell: str, column: Column) -> object:
     """Return a cell as a value of its question's type; an interval is ``20..40``, either end may be omitted."""
-    if column.separator is not None:
-        known = column.values or {plain(option): option for option in column.question.outcomes}
-        parts = split_cell(cell, column.separator, known)
-        unknown = [part for part in parts if part not in known]
-        if unknown:
-            raise ImpossibleValue(f'"{unknown[0]}" is not among the options of the column map: {", ".join(known)}', "choose")
-        return {"ticked": list(dict.fromkeys(known[part] for part in parts)), "seen": list(column.question.outcomes)}
     if column.values:
         if plain(cell) not in column.values:
             raise ImpossibleValue(f'"{cell}" is not among the values of the column map: {", ".join(column.values)}', "choose")

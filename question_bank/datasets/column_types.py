@@ -42,7 +42,8 @@ def infer_column(column: PreparedColumn, taken: set[str], kind: str | None = Non
     if not distinct:
         raise UnusableColumn((None, f"nobody answered it: {_leave_out(name)}"))
     text = {language: column.text}
-    missing = {"missing": dict(column.silence.kinds)} if column.silence.kinds else {}
+    missing: dict[str, object] = {"missing": dict(column.silence.kinds)} if column.silence.kinds else {}
+    missing |= {"others": "ignored"} if column.has_own_words else {}
     if column.ticks is not None:
         return _cell_ticks(column, Question(slug(name, taken), "multiple", text, seconds=SECONDS_BY_TYPE["multiple"]), missing, language)
     if column.points is not None and kind in (None, "scale"):

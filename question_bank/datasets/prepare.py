@@ -19,10 +19,15 @@ from question_bank.exports.silence import Silence, find_silence, kind_of_code
 from question_bank.exports.table_files import Cells
 from question_bank.exports.ticks import CellTicks, find_cell_ticks, option_column, stem_of
 from question_bank.exports.words import are_binary, plain, silence_of
+from question_bank.files.problems import count_of
 
 MOST_LEVELS = 40
 FEWEST_LINES_OF_ID = 10
 """From so many lines on, a column whose values are all different is taken for an id."""
+HAVE_DIGITS = ("a phone number", "a postcode", "a bank account", "an IP address")
+FEWEST_FOR_OWN_WORDS = 20
+"""From so many answers on, a longer text that one respondent wrote is no option of the question."""
+OTHER = re.compile(r"(other|autre|sonstiges|sonstige|andere|otro|otra|altro|anders)\b")
 SCORE = ("score", "punktzahl", "note", "puntuación", "points")
 """How forms name what a quiz gives, as 3 / 5."""
 NUMBERED_NAME = re.compile(r"[A-Za-z]+\d{1,3}[a-z]?")
@@ -35,7 +40,8 @@ class PreparedColumn:
     """A column that is a question: its text, its cells with silence emptied and numbers as programs write them, and how they were read.
 
     `points` are those of ordered words, `ticks` several options in a cell, `empty` the value of an empty cell where that is an answer.
-    `bounds` are the ends of a scale of which other columns hold points that nobody chose here.
+    `bounds` are the ends of a scale of which other columns hold points that nobody chose here. With `has_own_words` some respondents wrote
+    another answer behind "other", which was emptied.
     """
 
     name: str
@@ -50,6 +56,7 @@ class PreparedColumn:
     empty: str | None = None
     is_nominal: bool = False
     doubts: tuple[str, ...] = ()
+    has_own_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,8 @@ def _no_question(cells: Cells, name: str) -> str | None:
     if not filled:
         return "empty"
     reason = reason_of_name([name, cells.texts.get(name, "")])
+    if reason in HAVE_DIGITS and sum(any(sign.isdigit() for sign in value) for value in filled) < len(filled) / 2:
+        reason = None  # which phone, not its number
     if plain(name) in SCORE and all("/" in value for value in filled):
         return "about the interview"
     return reason or reason_of_content(filled)
@@ -198,13 +207,30 @@ def _column(cells: Cells, name: str, options: ReadOptions, silence: Silence) -> 
     if kind in (None, "multiple") and not _only_numbers(distinct):
         ticks = find_cell_ticks(values)
         if ticks is not None:
-            return replace(column, ticks=ticks)
+            return _without_own_words(replace(column, ticks=ticks))
     writing = None if kind == "single" else find_writing(distinct, decimal_commas=cells.decimal_commas)
     if writing is not None and not (writing.unit and len(distinct) <= 2):
         plain_values = [_plain_number(writing, value) for value in values]
         done = replace(column, values=plain_values, writing=writing)
         return replace(done, doubts=(_doubt_of_writing(writing, distinct),)) if writing.is_ambiguous else done
-    return column
+    return column if kind is not None else _without_own_words(column)
+
+
+def _without_own_words(column: PreparedColumn) -> PreparedColumn:
+    """Return the column without what single respondents wrote behind "other": it may be personal, and nobody else chose it."""
+    ticks = column.ticks
+    cells = [[plain(value)] if ticks is None else ticks.ticked(value) for value in column.values if value]
+    counts = Counter(word for own in cells for word in own)
+    shared = [word for word, count in counts.items() if count >= 3]
+    own = {word for word, count in counts.items() if count == 1 and (word.count(" ") >= 2 or OTHER.match(word))}
+    if not own or len(shared) < 2 or len(cells) < FEWEST_FOR_OWN_WORDS or families_of([*shared, *own]) or len(own) > len(cells) / 2:
+        return column
+    said = f"{count_of(len(own), 'answer')} in own words, given once each, left out"
+    if ticks is not None:
+        options = tuple(option for option in ticks.options if plain(option) not in own)
+        return replace(column, ticks=replace(ticks, options=options), has_own_words=True, doubts=(said,))
+    values = ["" if plain(value) in own else value for value in column.values]
+    return replace(column, values=values, has_own_words=True, doubts=(said,))
 
 
 def _doubt_of_writing(writing: Written, distinct: Sequence[str]) -> str:

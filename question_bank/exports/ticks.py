@@ -147,10 +147,8 @@ def _options(cells: Mapping[str, int], separator: str) -> list[str] | None:
 def _order(parts: Mapping[str, list[str]], tokens: Collection[str]) -> list[str]:
     """Return options in the order of the questionnaire: most survey tools write them so in every cell."""
     before = Counter((plain(a), plain(b)) for own in parts.values() for a, b in combinations(own, 2))
-    ahead = {
-        word: sum((before[word, other] > before[other, word]) - (before[word, other] < before[other, word]) for other in tokens)
-        for word in tokens
-    }
+    shared = [word for word in tokens if sum(word in map(plain, own) for own in parts.values()) > 1] or list(tokens)
+    ahead = {word: sum((before[word, b] > before[b, word]) - (before[word, b] < before[b, word]) for b in shared) for word in tokens}
     if all(PLAIN.fullmatch(word) for word in tokens):
         return sorted(tokens, key=float)
     return sorted(tokens, key=lambda word: (-ahead[word], word))
@@ -161,7 +159,9 @@ def _are_options(parts: Mapping[str, list[str]], tokens: Mapping[str, str], sepa
     if separator == "," and all(PLAIN.fullmatch(token) for token in tokens) and not any(len(own) > 2 for own in parts.values()):
         return False  # 1,5 may be one and a half
     contexts = Counter(word for own in parts.values() for word in {plain(part) for part in own})
-    reused = sum(count > 1 for count in contexts.values()) / len(tokens)
+    shared = [word for word, count in contexts.items() if count > 1]
+    written = [word for word, count in contexts.items() if count == 1 and word.count(" ") >= 2] if len(shared) > 1 else []
+    reused = len(shared) / (len(tokens) - len(written))  # what one respondent wrote behind "other" says nothing
     alone = {plain(own[0]) for own in parts.values() if len(own) == 1}
     within = {plain(part) for own in parts.values() if len(own) > 1 for part in own}
     is_sure = separator in (";", "|", "\n", "¦")

@@ -47,7 +47,9 @@ ORDER = [
     "survey_service.clock",
     "survey_service.errors",
     "question_bank.starters",
+    "question_bank.imports",
     "question_bank.datasets",
+    "question_bank.exports",
     "question_bank.files",
     "question_bank",
     "adaptive.evaluation",
@@ -116,7 +118,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 44
+    assert len(house.rooms) <= 46
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

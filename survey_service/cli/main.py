@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from survey_service.cli.analysis import fit, refit, replay, simulate
+from survey_service.cli.analysis import fit, import_bank, refit, replay, simulate
 from survey_service.cli.attribution import attribute
 from survey_service.cli.banks import bank, survey
 from survey_service.cli.check import check
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(new, check, simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
+    *(new, check, simulate, replay, fit, refit, import_bank, attribute, links, recompute, kpi, reviews, prune, export),
     *(bank, survey, key, login, endpoint, connection, sources, preview, qr),
 )
 for command in COMMANDS:

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
-from survey_service.console import begin_pages, contact_pages, editor_pages, people_pages
+from survey_service.console import begin_pages, contact_pages, editor_pages, figures_pages, people_pages
 from survey_service.console import pages as console
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
@@ -26,6 +26,7 @@ from survey_service.inbound import event_catalog as events
 from survey_service.inbound import events_routes as intake
 from survey_service.inbound import routes as sources
 from survey_service.ops import health, metrics
+from survey_service.posters import pages as posters
 from survey_service.preview import pages as preview_pages
 from survey_service.preview import routes as preview
 from survey_service.respondent import routes as respondent
@@ -93,15 +94,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     for room in (pages, link_pages, preview_pages, embed, intake, reference, health, metrics):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)
-    for own in (
-        console.start,
-        console.blueprint,
-        begin_pages.blueprint,
-        contact_pages.blueprint,
-        editor_pages.blueprint,
-        people_pages.blueprint,
-    ):
-        app.register_blueprint(own)
+    app.register_blueprint(console.start)
+    for own in (console, begin_pages, contact_pages, editor_pages, figures_pages, people_pages, posters):
+        app.register_blueprint(own.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(demo.blueprint)
     RequestIds(app, behind_proxy=settings.trusted_proxies > 0)

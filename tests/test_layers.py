@@ -14,6 +14,7 @@ ORDER = [
     "survey_service.cli",
     "survey_service.worker",
     "survey_service.app",
+    "survey_service.posters",
     "survey_service.console",
     "survey_service.preview",
     "survey_service.inbound",
@@ -67,7 +68,7 @@ MAY_IMPORT = {
 WEB = {"flask", "flask_smorest", "werkzeug", "webargs"}
 KNOWS_THE_WEB = (
     *("routes.py", "events_routes.py", "pages.py", "forms.py", "health.py", "metrics.py", "app.py", "gunicorn_app.py"),
-    *("access.py", "begin_pages.py", "contact_pages.py", "editor_pages.py", "people_pages.py"),
+    *("access.py", "begin_pages.py", "contact_pages.py", "editor_pages.py", "figures_pages.py", "people_pages.py"),
     *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "error_pages.py", "middleware.py", "rate_limit_guard.py"),
 )
 FITS_WITH_SCIKIT_LEARN = "adaptive/lookalike/regression.py"
@@ -118,7 +119,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 46
+    assert len(house.rooms) <= 47
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

@@ -1,9 +1,10 @@
-"""`discern preview` and `discern qr`."""
+"""`discern preview`, `discern qr` and `discern poster`."""
 
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from pypdf import PdfReader
 
 from question_bank.files.load import read_bank
 from survey_service.banks.publishing import publish
@@ -55,3 +56,16 @@ def test_qr_reports_errors(run, tmp_path):
     long = run("qr", "all", "--out", tmp_path / "a.svg", "--hidden", "x=" + "y" * 4000)
     assert long.exit_code == 1
     assert "Traceback" not in long.stderr
+
+
+def test_poster_writes_a_pdf_file(run, tmp_path):
+    """All personas in one file, or one; what is not there, and a place that cannot be written, are said."""
+    assert run("poster", "cars", "-o", tmp_path / "all.pdf").exit_code == 0
+    assert len(PdfReader(tmp_path / "all.pdf").pages) == 2
+    done = run("poster", "cars", "--persona", "driver", "--size", "a4", "--language", "fr", "--out", tmp_path / "one.pdf")
+    assert "one.pdf: driver, version 1 of cars" in done.stderr
+    assert "Le conducteur" in PdfReader(tmp_path / "one.pdf").pages[0].extract_text()
+    for wrong in (("nope",), ("cars", "--persona", "nobody")):
+        refused = run("poster", *wrong, "-o", tmp_path / "none.pdf")
+        assert (refused.exit_code, "There is no" in refused.stderr) == (1, True)
+    assert run("poster", "cars", "-o", tmp_path / "no" / "all.pdf").exit_code == 1

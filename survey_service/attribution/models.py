@@ -19,16 +19,16 @@ _loaded: OrderedDict[str, AttributionModel] = OrderedDict()
 
 
 def store_model(
-    session: Session, bank: str, version: int, fit: AttributionFit, probes: dict[str, Any], now: datetime
+    session: Session, bank: str, version: int, fit: AttributionFit, found: dict[str, Any], now: datetime
 ) -> AttributionModelRow:
-    """Store a fitted model, and what its fit found."""
+    """Store a fitted model, and what was found with it."""
     content = fit.model.to_json()
     metrics = {
         **content["metrics"],
         "left_out": [{"attribute": left.name, "reason": left.reason, "figure": left.figure} for left in fit.left_out],
         "needed": {"labels": fit.needed.labels, "personas": dict(fit.needed.personas)},
         "threshold": fit.model.threshold,
-        "probes": probes,
+        **found,
     }
     row = AttributionModelRow(
         id=new_id("atm"),

@@ -1,7 +1,7 @@
 """The respondents of a bank, as a fit of their attributes needs them: what they told by their answers alone, and their attributes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,11 @@ from sqlmodel import Session, col, select
 
 from adaptive import believe
 from adaptive.arrays import Bools, Floats
+from adaptive.estimation.figures import FEWEST_PEOPLE, t_interval
 from adaptive.lookalike.fit import AttributionFit, fit_attribution
 from adaptive.lookalike.model import score
 from adaptive.lookalike.probes import corrected, fit_correction
+from adaptive.lookalike.risk import forecast, risk_coverage
 from question_bank.compile import CompiledBank
 from survey_service.attribution.models import attributes_of
 from survey_service.belief.evidence import interpret
@@ -22,6 +24,10 @@ from survey_service.store.tables.attribution import Probe
 from survey_service.store.tables.core import Answer, Contact
 
 BATCH_SIZE = 500
+TARGETS = (0.6, 0.7, 0.8, 0.9)
+"""Accuracies for which a fit says of how many contacts they can be reached."""
+MOST_ROWS = 40
+"""Thresholds of risk and coverage that are stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +113,44 @@ def fit_respondents(bank: CompiledBank, people: Respondents, allow: Sequence[str
     if not len(probes.ids):
         return FittedRespondents(fit, taught, {"answered": 0, "is_applied": False})
     correction = fit_correction(score(fit.model, probes.columns, len(probes.ids)), probes.beliefs)
-    found = {
+    found: dict[str, Any] = {
         "answered": len(probes.ids),
         "is_applied": bool(correction.is_applied),
         "gain": float(correction.gain),
         "needed": float(correction.needed),
+        "shares": shares_of(probes.beliefs, bank.personas),
     }
     return FittedRespondents(_with_model(fit, corrected(fit.model, correction)), taught, found)
+
+
+def findings_of(fitted: FittedRespondents, contacts: int) -> dict[str, Any]:
+    """Return of how many of all `contacts` the persona can be known, how right that is among respondents, how well attributes are filled,
+    and what the answers of probes have changed.
+    """
+    fit, taught = fitted.fit, fitted.taught
+    rows = [] if fit.is_prior_only else risk_coverage(fit.out_of_fold, taught.beliefs)
+    thinned = rows[:: max(len(rows) // MOST_ROWS, 1)]
+    return {
+        "probes": fitted.probes,
+        "forecast": [] if fit.is_prior_only else [asdict(row) for row in forecast(fit.out_of_fold, taught.beliefs, TARGETS, contacts)],
+        "risk_coverage": [asdict(row) for row in thinned],
+        "respondents": shares_of(taught.beliefs, fit.model.personas),
+        "filled": {
+            name: float(np.mean([value not in (None, "") for value in values])) for name, values in taught.columns.items() if values
+        },
+    }
+
+
+def shares_of(beliefs: Any, personas: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the mean of (n, K) beliefs for each persona, with its 95 % interval; nothing for fewer than eleven people."""
+    if len(beliefs) < FEWEST_PEOPLE:
+        return []
+    means, errors = beliefs.mean(axis=0), beliefs.std(axis=0, ddof=1) / np.sqrt(len(beliefs))
+    ends = np.clip([t_interval(float(mean), float(error), len(beliefs)) for mean, error in zip(means, errors, strict=True)], 0, 1)
+    return [
+        {"persona": persona, "value": float(means[k]), "low": float(ends[k][0]), "high": float(ends[k][1]), "people": len(beliefs)}
+        for k, persona in enumerate(personas)
+    ]
 
 
 def _with_model(fit: AttributionFit, model: Any) -> AttributionFit:

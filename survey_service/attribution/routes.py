@@ -5,12 +5,11 @@ from typing import Any
 
 from flask import Response, request
 from marshmallow import fields, validate
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from survey_service.attribution import views
-from survey_service.attribution.runs import NotInstalled, cancel_run, find_run, start_run
+from survey_service.attribution.runs import NotInstalled, cancel_run, find_run, runs_page, start_run
 from survey_service.banks.schemas import PageQuerySchema
-from survey_service.store.tables.attribution import AttributionRun
 from survey_service.web.api import ApiBlueprint, StrictSchema
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -112,13 +111,9 @@ def start(body: RunRequest, bank: str) -> dict[str, Any]:
 @blueprint.response(200, RunPageSchema)
 def list_runs(query: PageQuery, bank: str) -> dict[str, Any]:
     """List the runs of a bank, the newest first."""
-    p = parts()
-    rows = select(AttributionRun).where(AttributionRun.bank == bank).order_by(col(AttributionRun.id).desc())
-    if query.after is not None:
-        rows = rows.where(AttributionRun.id < place_of(query.after, 1)[0])
+    p, before = parts(), None if query.after is None else place_of(query.after, 1)[0]
     with p.store.reading() as session:
-        p.banks.latest(session, bank)
-        runs = list(session.exec(rows.limit(query.limit + 1)))
+        runs = runs_page(session, p.banks, bank, before, query.limit + 1)
         items = [views.run_view(session, run) for run in runs[: query.limit]]
     return {"items": items, "next": cursor(items[-1]["id"]) if len(runs) > query.limit else None}
 

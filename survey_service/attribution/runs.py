@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select
 from question_bank.compile import CompiledBank
 from survey_service.attribution import results
 from survey_service.attribution.models import model_of, newest_models, store_model
-from survey_service.attribution.respondents import FittedRespondents, fit_respondents, read_respondents
+from survey_service.attribution.respondents import FittedRespondents, findings_of, fit_respondents, read_respondents
 from survey_service.attribution.results import Counts, Scorer
 from survey_service.belief.priors import may_be_profiled
 from survey_service.clock import Clock
@@ -100,6 +100,15 @@ def find_run(session: Session, bank: str, run_id: str) -> AttributionRun:
     if run is None or run.bank != bank:
         raise NotFound(f'There is no run "{run_id}" of "{bank}".')
     return run
+
+
+def runs_page(session: Session, banks: Banks, bank: str, before: str | None, limit: int) -> list[AttributionRun]:
+    """Return up to `limit` runs of a bank that are older than the run `before`, the newest first. Raises NotFound."""
+    banks.latest(session, bank)
+    rows = select(AttributionRun).where(AttributionRun.bank == bank).order_by(col(AttributionRun.id).desc())
+    if before is not None:
+        rows = rows.where(AttributionRun.id < before)
+    return list(session.exec(rows.limit(limit)))
 
 
 def cancel_run(session: Session, bank: str, run_id: str, now: datetime) -> AttributionRun:
@@ -197,9 +206,9 @@ class RunWork:
             return  # this process was paused for longer than its lease, and another one has fitted meanwhile
         if run.cancelled_at is not None:
             return  # the next step ends the run, and nothing is stored that was not asked for any more
-        row = store_model(session, bank.bank.id, version, fitted.fit, fitted.probes, now)
-        run.model_id = row.id
         run.contacts = session.scalar(_count_contacts()) or 0
+        row = store_model(session, bank.bank.id, version, fitted.fit, findings_of(fitted, run.contacts), now)
+        run.model_id = row.id
         session.add(run)
         session.flush()
         scorer = self._scorer(session, run, row)

@@ -21,11 +21,15 @@ TREES = 20
 
 @dataclass(frozen=True)
 class SimulationRequest:
-    """Which survey to simulate (the only one where none is named), with how many respondents, drawn by which seed."""
+    """Which survey to simulate (the only one where none is named), with how many respondents, drawn by which seed.
+
+    `drop_out` is the chance to leave before each question; None as the survey says.
+    """
 
     survey: str | None = None
     respondents: int = 1000
     seed: int = 1
+    drop_out: float | None = None
 
 
 def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
@@ -35,7 +39,7 @@ def simulate_bank(bank: Bank, request: SimulationRequest) -> dict[str, Any]:
     """
     _check_work(bank, request)
     try:
-        simulation = simulate_survey(bank, Options(request.survey, request.respondents, request.seed))
+        simulation = simulate_survey(bank, Options(request.survey, request.respondents, request.seed, drop_out=request.drop_out))
     except ValueError as wrong:
         raise Invalid(errors=[{"path": "survey", "message": str(wrong).removeprefix("--survey: ")}]) from None
     found, interviews = figures(simulation), simulation.result.interviews
@@ -58,9 +62,9 @@ def _check_work(bank: Bank, request: SimulationRequest) -> None:
 
 
 @lru_cache(maxsize=32)
-def promise(source: str, survey: str) -> dict[str, Any]:
+def promise(source: str, survey: str, drop_out: float | None = None) -> dict[str, Any]:
     """Return `simulate_bank` for a published version, given by its stored source; computed once a process."""
-    return simulate_bank(load_stored(source), SimulationRequest(survey))
+    return simulate_bank(load_stored(source), SimulationRequest(survey, drop_out=drop_out))
 
 
 @lru_cache(maxsize=64)

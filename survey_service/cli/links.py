@@ -1,4 +1,4 @@
-"""Commands for email links and for a survey's pages."""
+"""Commands for email links, for a survey's pages, and for posters of personas."""
 
 import sys
 from collections import Counter
@@ -56,6 +56,28 @@ def qr(survey: str, out: Path, lang: str | None, hidden: tuple[str, ...]) -> Non
     except (OSError, ValueError) as wrong_place:  # ValueError: more than a QR code can hold
         refuse(f"{out}: {wrong_place}")
     click.echo(survey_url(settings.base_url, survey, query))
+
+
+@click.command()
+@click.argument("bank")
+@click.option("--persona", metavar="ID", help="Only this persona; default all of them in one file, a page each.")
+@click.option("--size", type=click.Choice(["a3", "a4"]), help="Default A3 for one persona, A4 for all.")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", show_default=True)
+@click.option("-o", "--out", type=WRITABLE, required=True, metavar="FILE.pdf")
+def poster(bank: str, persona: str | None, size: str | None, language: str, out: Path) -> None:
+    """Write the posters of a bank's personas as PDF, from what is measured of them now."""
+    from survey_service.posters.paper import pdf_of, poster_html
+    from survey_service.posters.sheets import sheets_of
+    from survey_service.store.banks import Banks
+
+    with store_of(settings_of_environment()) as store, store.reading() as session:
+        sheets = sheets_of(session, Banks(), bank, language)
+    made = pdf_of(poster_html(sheets, language, persona, size or ("a4" if persona is None else "a3"), is_pdf=True))
+    try:
+        out.write_bytes(made)
+    except OSError as wrong_place:
+        refuse(f"{out}: {wrong_place}")
+    click.echo(f"{out.name}: {persona or f'{len(sheets.personas)} personas'}, version {sheets.version} of {bank}", err=True)
 
 
 def _must_exist(survey: str) -> None:

@@ -14,7 +14,7 @@ from survey_service.cli.contacts import export, kpi, prune, recompute, reviews
 from survey_service.cli.endpoints import endpoint
 from survey_service.cli.integrations import connection, sources
 from survey_service.cli.keys import key, login
-from survey_service.cli.links import links, preview, qr
+from survey_service.cli.links import links, poster, preview, qr
 from survey_service.cli.new import new
 from survey_service.cli.terminal import (
     Commands,
@@ -33,7 +33,7 @@ def main() -> None:
 
 COMMANDS = (
     *(new, check, simulate, replay, fit, refit, import_bank, attribute, links, recompute, kpi, reviews, prune, export),
-    *(bank, survey, key, login, endpoint, connection, sources, preview, qr),
+    *(bank, survey, key, login, endpoint, connection, sources, preview, qr, poster),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import yaml
 from flask import Blueprint, Response, request
@@ -10,6 +11,7 @@ from sqlmodel import Session
 from question_bank.definitions import Bank
 from question_bank.differences import differences
 from question_bank.files.load import Report, check_bank, load_stored
+from question_bank.text_edits import CannotEdit
 from survey_service.banks.consequences import consequences
 from survey_service.banks.drafts import (
     DraftChanged,
@@ -26,7 +28,8 @@ from survey_service.banks.publishing import get_version, latest_version, newest_
 from survey_service.banks.simulation import SimulationRequest, promise, simulate_bank
 from survey_service.console.access import access, author, go_to, guard, language, page, rendered
 from survey_service.console.editor_view import bank_text, grid_view, live_view, names_in, of_new_bank
-from survey_service.console.grid import CannotEdit, NotEditable, edited, questions_of, stored_cells
+from survey_service.console.grid import NotEditable, edited, forms_of, questions_of, stored_cells
+from survey_service.console.grid_forms import FORMS
 from survey_service.errors import DiscernError, Invalid, NotFound
 from survey_service.store.tables.core import BankVersion
 from survey_service.web.context import parts
@@ -115,15 +118,28 @@ def edit(bank: str, question: str) -> Response:
     return _grid(work, question)
 
 
-def _grid(work: Work, question: str, form: dict[str, str] | None = None, *, changed_by: str | None = None, status: int = 200) -> Response:
-    """Return the page of the grid. `form` has the cells that somebody sent and that are not stored."""
+def _form() -> str | None:
+    """Return the form in which the grid is shown, None for as its rows are written."""
+    wanted = request.values.get("as")
+    return wanted if wanted in FORMS else None
+
+
+def _address(bank: str, question: str, **more: str) -> str:
+    """Return the address of the grid of a question, in the form in which it is shown."""
+    query = ({"as": form} if (form := _form()) else {}) | more
+    return f"/console/b/{bank}/draft/q/{question}" + (f"?{urlencode(query)}" if query else "")
+
+
+def _grid(work: Work, question: str, given: dict[str, str] | None = None, *, changed_by: str | None = None, status: int = 200) -> Response:
+    """Return the page of the grid. `given` has the cells that somebody sent and that are not stored."""
+    form = _form()
     try:
-        text = edited(work.text, question, form or {})
+        text = edited(work.text, question, given or {}, form)
     except (NotEditable, CannotEdit, yaml.YAMLError):
         text = work.text
     report = check_bank(text, "bank")
     published = None if work.latest is None else text_of(work.latest)
-    view = grid_view(text, question, report, published, language())
+    view = grid_view(text, question, report, published, language(), form)
     changes = [] if report.bank is None else differences(work.published, report.bank)
     live = _live(work, text, report, question)
     values: dict[str, Any] = {
@@ -133,10 +149,21 @@ def _grid(work: Work, question: str, form: dict[str, str] | None = None, *, chan
         "report": report,
         "changes": changes,
         "changed_by": changed_by,
-        "stored": stored_cells(work.text, question),
+        "stored": stored_cells(work.text, question, form),
+        "as_form": form or "",
+        "written_in": _written_in(work.text, question),
+        "forms": FORMS,
         "live": live,
     }
     return page("editor.html", status, **values, **view)
+
+
+def _written_in(text: str, question: str) -> set[str]:
+    """Return the forms in which the rows of a question are written, none where it cannot be read."""
+    try:
+        return forms_of(text, question)
+    except NotEditable:
+        return set()
 
 
 def _live(work: Work, text: str, report: Report, question: str) -> dict[str, Any]:
@@ -164,7 +191,7 @@ def try_cells(bank: str, question: str) -> Response:
     with parts().store.reading() as session:
         work = _work(session, bank)
     try:
-        text = edited(work.text, question, request.form)
+        text = edited(work.text, question, request.form, _form())
     except (NotEditable, CannotEdit, yaml.YAMLError):
         text = work.text
     report = check_bank(text, "bank")
@@ -181,7 +208,7 @@ def save_cells(bank: str, question: str) -> Response:
             work = _work(session, bank)
             if etag != work.etag:
                 raise DraftChanged
-            text = edited(work.text, question, form)
+            text = edited(work.text, question, form, _form())
             save_draft(session, bank, text, author(), p.now(), expected=work.etag or None)
     except DraftChanged:
         with p.store.reading() as session:
@@ -189,7 +216,7 @@ def save_cells(bank: str, question: str) -> Response:
         return _grid(work, question, form, changed_by=work.author or "", status=412)
     except (NotEditable, CannotEdit, yaml.YAMLError) as wrong:
         raise Invalid(str(wrong) or "This question cannot be edited as a grid: edit the text.") from None
-    return go_to(f"/console/b/{bank}/draft/q/{question}?saved=1")
+    return go_to(_address(bank, question, saved="1"))
 
 
 @blueprint.get("/<string:bank>/draft/yaml")

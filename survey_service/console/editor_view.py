@@ -66,15 +66,18 @@ def names_in(bank: Bank | None, language: str) -> dict[str, str]:
     return {name: in_language(text, language, bank.language) or name.rpartition(".")[2] for name, text in texts.items()}
 
 
-def grid_view(text: str, question: str, report: Report, published: str | None, language: str) -> dict[str, Any]:
-    """Return the list of questions and the grid of one of them; `tables` is empty where the question cannot be shown as a grid."""
+def grid_view(text: str, question: str, report: Report, published: str | None, language: str, form: str | None = None) -> dict[str, Any]:
+    """Return the list of questions and the grid of one of them; `tables` is empty where the question cannot be shown as a grid.
+
+    `form` is that in which its rows are shown, None for as they are written.
+    """
     try:
         questions, personas = questions_of(text), personas_of(text)
     except NotEditable:
         return {"questions": [], "title": question, "personas": {}, "tables": [], "kind": None, "written": written, "type": None}
     found = next((item for item in questions if item["id"] == question), {})
     try:
-        tables = tables_of(text, question, report, published)
+        tables = tables_of(text, question, report, published, form)
     except NotEditable:
         tables = []
     kinds = {cell.kind for table in tables for line in table.lines for cell in line.cells if cell is not None}
@@ -87,7 +90,7 @@ def grid_view(text: str, question: str, report: Report, published: str | None, l
             for place, item in enumerate(personas)
         },
         "tables": tables,
-        "kind": HUNDRED if kinds == {HUNDRED} else "mixed",
+        "kind": HUNDRED if kinds == {HUNDRED} else form or "mixed",
         "written": written,
     }
 

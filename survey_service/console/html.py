@@ -17,11 +17,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from question_bank.languages import negotiate
+from survey_service.console.check_sentences import checked, place
 from survey_service.embed.assets import Asset, asset
 
 LANGUAGES = ("en", "fr")
 HERE = Path(__file__).resolve().parent
-STATIC = ("console.css", "console.js", "htmx.js", "hx-csp.js")
+FONTS = tuple(
+    f"{family}-{letters}-{weight}-normal.woff2"
+    for family in ("fraunces", "inter")
+    for letters in ("latin", "latin-ext")
+    for weight in (400, 600)
+)
+STATIC = ("console.css", "console.js", "htmx.js", "hx-csp.js", "poster.css", *FONTS)
 FILTERS = ("number", "decimal", "percent", "day", "moment", "clock", "bits", "span")
 FEWEST = 20
 """A share of fewer people is not shown."""
@@ -38,7 +45,7 @@ SHAPES = (
 
 def static_file(name: str) -> Asset:
     """Return one of the console's files for browsers."""
-    return asset(HERE / "static" / name)
+    return asset(HERE / "static" / ("fonts" if name in FONTS else "") / name)
 
 
 def language_for(chosen: str | None, accepted: str | None) -> str:
@@ -78,6 +85,7 @@ def environment(language: str) -> Environment:
     catalogue = translations(language)
     made.install_gettext_callables(catalogue.gettext, catalogue.ngettext, newstyle=True)  # type: ignore[attr-defined]
     written = Written(language)
+    made.filters |= {"checked": lambda text: checked(text, language), "place": lambda where: place(where, language)}
     made.globals |= {"lang": language, "shapes": SHAPES, "static": static_address, "persona": persona_mark}
     made.filters |= {name: getattr(written, name) for name in FILTERS}
     return made

@@ -105,6 +105,7 @@ def survey_page(session: Session, banks: Banks, survey: str, filters: Filters, l
         compiled = banks.version(session, compiled.bank.id, version)
     bank = compiled.bank if survey in compiled.bank.survey_by_id else banks.current(session, survey)[0].bank
     promised = _promise(session, bank.id, version, survey)
+    leaving = _promise(session, bank.id, version, survey, _drop_out(report)) if promised is not None and _drop_out(report) else None
     shown = report["funnel"]["shown"]
     sure = Share(report["funnel"]["sure"], shown)
     return {
@@ -125,6 +126,7 @@ def survey_page(session: Session, banks: Banks, survey: str, filters: Filters, l
         "answers": _mean_answers(report),
         "ends": _ends(report),
         "promised": promised,
+        "leaving": leaving,
         "kept": _kept(sure, promised),
         "steps": _steps(report, promised),
         "questions": _questions(report, bank, language),
@@ -154,10 +156,16 @@ def _ends(report: Mapping[str, Any]) -> dict[str, int]:
     return {"sure": sure, "unsure": shown - sure - left - still, "left": left, "open": still}
 
 
-def _promise(session: Session, bank: str, version: int, survey: str) -> dict[str, Any] | None:
+def _drop_out(report: Mapping[str, Any]) -> float | None:
+    """Return how many people left at a question, of those who were asked it, on average over the questions; None for too few people."""
+    asked, left = (sum(row[name] for row in report["questions"]) for name in ("asked", "left"))
+    return round(left / asked, 2) if asked and report["funnel"]["shown"] >= FEWEST else None
+
+
+def _promise(session: Session, bank: str, version: int, survey: str, drop_out: float | None = None) -> dict[str, Any] | None:
     """Return what the simulation of the published version says; None for a bank that is too large to be simulated here."""
     try:
-        return promise(get_version(session, bank, version).source, survey)
+        return promise(get_version(session, bank, version).source, survey, drop_out)
     except DiscernError:
         return None
 
@@ -172,17 +180,18 @@ def _kept(sure: Share, promised: Mapping[str, Any] | None) -> str:
 
 
 def _steps(report: Mapping[str, Any], promised: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Return for 0, 1, 2, … answers the share of people who gave at least so many, and the share that was promised."""
+    """Return for 0, 1, 2, … answers how many people gave at least so many, how many were sure by then, and how many were promised to be."""
     shown = report["funnel"]["shown"]
-    happened = [shown, *(step["sessions"] for step in report["funnel"]["answered"])]
-    lengths = [] if promised is None else list(promised["questions"]["distribution"].values())
-    expected = [sum(lengths[n:]) for n in range(len(lengths))]
-    longest = max(len(happened), len(expected))
+    gave = [shown, *(step["sessions"] for step in report["funnel"]["answered"])]
+    sure = [step["sessions"] for step in report["funnel"]["sure_after"]] or [0]
+    expected = [] if promised is None else list(promised["sure"])
+    longest = max(len(gave), len(sure), len(expected))
     return [
         {
             "answers": n,
-            "happened": Share(happened[n] if n < len(happened) else 0, shown),
-            "promised": expected[n] if n < len(expected) else None if promised is None else 0.0,
+            "gave": gave[n] if n < len(gave) else 0,
+            "happened": Share(sure[min(n, len(sure) - 1)], shown),
+            "promised": expected[min(n, len(expected) - 1)] if expected else None,
         }
         for n in range(longest)
     ]
@@ -214,7 +223,7 @@ def _personas(session: Session, banks: Banks, bank: Bank, language: str) -> list
         report = kpi_report(read_snapshot(session, banks, bank.id), KpiQuery())
     except DiscernError:
         return []
-    figures = {figure["persona"]: figure for figure in report["shares"]}
+    figures = {figure["persona"]: figure if figure["state"] == "shown" else None for figure in report["shares"]}
     return [
         {
             "id": persona.id,

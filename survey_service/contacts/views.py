@@ -1,6 +1,7 @@
 """Contacts as API keys see them: a contact, a page of beliefs, and the export of all stored data."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,6 +157,8 @@ _ORDER = col(Belief.updated_at), col(Belief.contact_id), col(Belief.bank)
 
 def _explained_belief(session: Session, banks: Banks, contact: Contact, belief: Belief, now: datetime) -> dict[str, Any]:
     evidence = evidence_about(session, contact, banks.version(session, belief.bank, belief.bank_version), now)
+    if belief.prior_kind is None:  # a run of attribution may have ended since: it changes the belief with the next answer only
+        evidence = replace(evidence, prior=None)
     return {**_belief_with_counts(belief, contact), "explanation": explanation(evidence)}
 
 

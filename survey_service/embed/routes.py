@@ -54,7 +54,7 @@ def _allow_all_origins(response: Response) -> Response:
 
 def send_asset(asset: Asset, caching: str) -> Response:
     """Return the asset, compressed if the browser accepts gzip, or 304 where the browser has it already."""
-    use_gzip = request.accept_encodings["gzip"] > 0
+    use_gzip = request.accept_encodings["gzip"] > 0 and asset.gzipped is not asset.plain
     response = Response(asset.gzipped if use_gzip else asset.plain, content_type=asset.kind)
     if use_gzip:
         response.content_encoding = "gzip"

@@ -18,6 +18,8 @@ ROWS = 4000
 """Rows of a cell that wait before they are added to its sums."""
 MOST_TEXTS = 20_000
 """Texts of a question that are compared. More would say the same."""
+MOST_ANSWERS = 5000
+"""Answers to a question from which the shares of each persona are estimated. More would say the same."""
 WEB, OTHER = "web", "other"
 LISTED_FROM = 0.1
 """Share of the people that a channel needs to be listed by its name: others are joined, because they would hide weeks of all channels."""
@@ -82,6 +84,30 @@ class Cell:
 
 
 @dataclass
+class GivenAnswers:
+    """The answers to one question, of very many a random part: who each person is without it, and (M,) outcomes and denominators.
+
+    M is the number of options, or 1 where a number was given. An option that was not seen has no denominator.
+    """
+
+    rows: list[tuple[Floats, Floats, Floats]] = field(default_factory=list)
+    people: int = 0
+
+    def add(self, belief: Floats, outcomes: Floats, denominators: Floats, draws: np.random.Generator) -> None:
+        self.people += 1
+        if len(self.rows) < MOST_ANSWERS:
+            self.rows.append((belief, outcomes, denominators))
+        elif (place := int(draws.integers(self.people))) < MOST_ANSWERS:
+            self.rows[place] = (belief, outcomes, denominators)
+
+    def columns(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield for each outcome the (n, K) beliefs and (n,) outcomes of those who saw it."""
+        beliefs, outcomes, denominators = (np.array(part) for part in zip(*self.rows, strict=True))
+        for outcome, denominator in zip(outcomes.T, denominators.T, strict=True):
+            yield beliefs[denominator > 0], outcome[denominator > 0]
+
+
+@dataclass
 class Cells:
     """The cells of a bank with K `personas`, the values whose medians are wanted, and texts.
 
@@ -95,6 +121,7 @@ class Cells:
     values: defaultdict[Place, list[Floats]] = field(default_factory=lambda: defaultdict(list))
     crowds: dict[Place, Floats] = field(default_factory=dict)
     currencies: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))
+    answers: defaultdict[str, GivenAnswers] = field(default_factory=lambda: defaultdict(GivenAnswers))
     texts: defaultdict[str, list[tuple[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
     written: Counter[str] = field(default_factory=Counter)
     reach: Counter[str] = field(default_factory=Counter)

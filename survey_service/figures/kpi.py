@@ -50,6 +50,7 @@ def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
     }
     if query.journey is None:
         report["rates"] = {name: views(_rates(snapshot, *measure, query)) for name, measure in PLAIN.items()}
+        report["answers"] = _answers(snapshot)
         report["irritants"] = snapshot.row.facts.get("irritants", [])
         report["barometers"] = barometer_views(snapshot, query)
         report["channel_affinity"] = channel_views(snapshot)
@@ -59,6 +60,25 @@ def kpi_report(snapshot: Snapshot, query: KpiQuery) -> dict[str, Any]:
 
 PLAIN = {"bounce": ("visits", "bounce"), "purchase": ("visits", "purchase"), "lead": ("leads", "quote"), "quote_won": ("quotes", "won")}
 """The rates that need no journey."""
+
+
+def _answers(snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Return what people of each persona answer, of all weeks and channels. What is stored of a figure: see `snapshot._packed`."""
+    names, found = ("value", "low", "high", "n_eff", "people", "state"), []
+    for question, table in snapshot.row.facts.get("answers", {}).items():
+        options: list[str | None] = [option.id for option in snapshot.bank.question(question).options]
+        found += [
+            {
+                "question": question,
+                "option": option,
+                "figures": [
+                    {"persona": persona, **dict(zip(names, values, strict=True)), "population": "respondents"}
+                    for persona, values in zip(snapshot.personas, row, strict=True)
+                ],
+            }
+            for option, row in zip(options or [None], table, strict=True)
+        ]
+    return found
 
 
 def _shares(snapshot: Snapshot) -> list[dict[str, Any]]:

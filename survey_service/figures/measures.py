@@ -4,8 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import combinations
+from typing import Any
 
-from question_bank.definitions import Bank
+import numpy as np
+
+from adaptive import believe
+from adaptive.arrays import Bools, Floats
+from adaptive.posterior import restrict_to
+from question_bank.compile import CompiledBank
+from question_bank.definitions import Bank, Question
 from question_bank.journeys import Barometer, Journey
 from survey_service.figures.cells import NO_CHANNEL, WEB, Cells, Place, week_of
 from survey_service.figures.journeys import days_between, entries_of, fits, quotes_of, visits_of
@@ -96,3 +103,39 @@ def _add_scores(cells: Cells, barometer: Barometer, member: Member) -> None:
         if any(moment <= at <= moment + MOMENT_DAYS for moment in moments):
             scores[Place(subject_of("barometer", barometer.id), SCORE, week_of(at), NO_CHANNEL)].append(score)
     cells.add_values(member.seen_without(frozenset([barometer.question])), scores)
+
+
+def add_answers(cells: Cells, bank: CompiledBank, member: Member) -> None:
+    """Add what a contact answered to each question, with who it is by its other answers: by its own, each answer would confirm itself."""
+    observed = [item for _, item in member.given if item.is_certain]
+    told = [item for item in observed if item.value is not None]
+    wanted = [(item, amounts) for item in told if (amounts := amounts_of(bank.bank.question_by_id[item.question], item.value)) is not None]
+    if len(told) < 2 or not wanted:
+        return
+    others: Bools = np.ones((len(wanted), len(bank.bank.questions)), dtype=bool)
+    for row, (item, _) in enumerate(wanted):
+        others[row, bank.index[item.question]] = False
+    beliefs = believe(bank.tables, restrict_to(bank.evidence(observed), others))
+    for belief, (item, amounts) in zip(beliefs, wanted, strict=True):
+        cells.answers[item.question].add(belief, *amounts, cells.draws)
+
+
+def amounts_of(question: Question, value: Any) -> tuple[Floats, Floats] | None:
+    """Return the outcome and the denominator of each option, or of the number that was given; None for what is neither.
+
+    >>> from question_bank.definitions import Option
+    >>> two = Question("q", "multiple", "?", options=(Option("a", "A"), Option("b", "B")))
+    >>> [part.tolist() for part in amounts_of(two, {"ticked": ["a"], "seen": ["a"]})]
+    [[1.0, 0.0], [1.0, 0.0]]
+    """
+    if question.options:
+        ticked, seen = (value["ticked"], value["seen"]) if isinstance(value, dict) else (value, None)
+        ticked = ticked if isinstance(ticked, list) else [ticked]
+        options = [option.id for option in question.options]
+        return (
+            np.array([float(option in ticked) for option in options]),
+            np.array([float(seen is None or option in seen) for option in options]),
+        )
+    if question.type in ("scale", "number") and isinstance(value, int | float):
+        return np.array([float(value)]), np.ones(1)
+    return None

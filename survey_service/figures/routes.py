@@ -39,11 +39,12 @@ class FunnelCountsSchema(StrictSchema):
 
 class AtLeastSchema(StrictSchema):
     answers = fields.Integer()
-    sessions = fields.Integer(metadata={"description": "Sessions with at least so many answers"})
+    sessions = fields.Integer()
 
 
 class FunnelReportSchema(FunnelCountsSchema):
-    answered = fields.List(fields.Nested(AtLeastSchema))
+    answered = fields.List(fields.Nested(AtLeastSchema), metadata={"description": "Sessions with at least so many answers"})
+    sure_after = fields.List(fields.Nested(AtLeastSchema), metadata={"description": "Sessions that were sure after so many or fewer"})
 
 
 class FunnelRowSchema(FunnelCountsSchema):
@@ -160,18 +161,19 @@ class JourneyFiguresSchema(StrictSchema):
 class PlainRatesSchema(StrictSchema):
     bounce = fields.List(fields.Nested(FigureSchema), metadata={"description": "Visits of one page and nothing else"})
     purchase = fields.List(fields.Nested(FigureSchema), metadata={"description": "Visits with an Order Completed"})
-    lead = fields.List(
-        fields.Nested(FigureSchema), metadata={"description": "Contacts who ask for a quote within 30 days of becoming known"}
-    )
+    lead = fields.List(fields.Nested(FigureSchema), metadata={"description": "Contacts with a quote within 30 days of becoming known"})
     quote_won = fields.List(fields.Nested(FigureSchema), metadata={"description": "Quotes followed by an order with the same quote_id"})
 
 
-class TrendSchema(StrictSchema):
+class IntervalSchema(StrictSchema):
+    low = fields.Float()
+    high = fields.Float()
+
+
+class TrendSchema(IntervalSchema):
     persona = fields.String()
     since = fields.String(metadata={"description": "The Monday on which the second half begins"})
     change = fields.Float()
-    low = fields.Float()
-    high = fields.Float()
 
 
 class BarometerFiguresSchema(StrictSchema):
@@ -201,20 +203,16 @@ class ChannelSchema(StrictSchema):
     reachable = fields.Nested(ReachSchema, allow_none=True)
 
 
-class EffectSchema(StrictSchema):
+class EffectSchema(IntervalSchema):
     value = fields.Float(
         metadata={"description": "The share that reaches the stage among those who got the mailing, less that of those held out"}
     )
-    low = fields.Float()
-    high = fields.Float()
     contacted = fields.Integer(metadata={"description": "Contacts who got it and whose days are over"})
     held_out = fields.Integer()
 
 
-class ReturnSchema(StrictSchema):
+class ReturnSchema(IntervalSchema):
     value = fields.Float(metadata={"description": "What a unit of cost brings back, less itself: 0 breaks even"})
-    low = fields.Float()
-    high = fields.Float()
 
 
 class CampaignStageSchema(StrictSchema):
@@ -246,13 +244,17 @@ class IrritantSchema(StrictSchema):
     people = fields.Integer()
 
 
-class FindingSchema(StrictSchema):
+class AnswerFiguresSchema(StrictSchema):
+    question = fields.String()
+    option = fields.String(allow_none=True, metadata={"description": "null for the mean of a scale or number"})
+    figures = fields.List(fields.Nested(FigureSchema))
+
+
+class FindingSchema(IntervalSchema):
     subject = fields.String()
     measure = fields.String()
     persona = fields.String()
     value = fields.Float(metadata={"description": "The persona's rate minus that of all others"})
-    low = fields.Float()
-    high = fields.Float()
     p_value = fields.Float()
 
 
@@ -270,13 +272,12 @@ class KpiSchema(StrictSchema):
     channel = fields.String(allow_none=True)
     shares = fields.List(fields.Nested(FigureSchema), metadata={"description": "Share of each persona in all contacts"})
     journeys = fields.List(fields.Nested(JourneyFiguresSchema))
-    findings = fields.List(
-        fields.Nested(FindingSchema), metadata={"description": "Differences that are not chance (Benjamini-Hochberg at .05)"}
-    )
+    findings = fields.List(fields.Nested(FindingSchema), metadata={"description": "Differences beyond chance (Benjamini-Hochberg, .05)"})
     rates = fields.Nested(PlainRatesSchema)
     barometers = fields.List(fields.Nested(BarometerFiguresSchema))
     campaigns = fields.List(fields.Nested(CampaignSchema), metadata={"description": "What mailings with a random hold-out change"})
     channel_affinity = fields.List(fields.Nested(ChannelSchema))
+    answers = fields.List(fields.Nested(AnswerFiguresSchema), metadata={"description": "What each persona answers, of all weeks"})
     irritants = fields.List(fields.Nested(IrritantSchema), metadata={"description": "Of all weeks and channels"})
 
 

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from sqlmodel import Session, col, delete, insert, select
 
-from adaptive.estimation.figures import FEWEST_PEOPLE
+from adaptive.estimation.answers import estimate_answers, estimate_mean_answers
+from adaptive.estimation.figures import FEWEST_PEOPLE, Figure
+from adaptive.estimation.suppression import suppress
 from adaptive.estimation.words import irritants
 from question_bank.definitions import Bank
 from survey_service.attribution.upkeep import watch_drift
 from survey_service.clock import Clock
 from survey_service.figures.campaigns import Lot, Outcomes, add_lot
 from survey_service.figures.cells import Cells
-from survey_service.figures.measures import add_member
+from survey_service.figures.measures import add_answers, add_member
 from survey_service.figures.people import read_members
 from survey_service.outbox.pending_work import banks_without_snapshot
 from survey_service.store.banks import Banks, transact
@@ -86,11 +88,13 @@ def collect(store: Store, banks: Banks, bank: str, now: datetime, watch: Callabl
     for members in read_members(store, compiled, now):
         for member in members:
             add_member(cells, compiled.bank, member, now)
+            add_answers(cells, compiled, member)
             for lot in member.lots:
                 add_lot(cells, outcomes, compiled.bank, Lot(*lot), member.events, now)
         contacts += len(members)
         watch(len(members))
     facts = {"contacts": contacts, "currencies": _currencies(cells), "irritants": _irritants(cells, compiled.personas)}
+    facts["answers"] = _answers(cells, compiled.bank)
     facts["reach"] = {
         name: {"contacts": people, "share": people / contacts} for name, people in cells.reach.items() if people >= FEWEST_PEOPLE
     }
@@ -155,6 +159,36 @@ def _irritants(cells: Cells, personas: Sequence[str]) -> list[dict[str, Any]]:
         texts, beliefs = [text for text, _ in written], np.array([belief for _, belief in written])
         found += [{"question": question, **asdict(item)} for item in irritants(texts, beliefs, range(len(texts)), personas)]
     return found
+
+
+def _answers(cells: Cells, bank: Bank) -> dict[str, list[list[Any]]]:
+    """Return for each question the figures of each outcome, or of the mean of its numbers: a row of personas, as `_packed` writes them.
+
+    Of a question with one answer, no figure is left alone among hidden ones: the shares of a persona add up to 1.
+    """
+    personas, found = [persona.id for persona in bank.personas], {}
+    for name, given in sorted(cells.answers.items()):
+        question = bank.question(name)
+        estimate = estimate_answers if question.options else estimate_mean_answers
+        table = [estimate(beliefs, outcomes, personas) for beliefs, outcomes in given.columns()]
+        if question.type == "single":
+            table = _without_remainders(table)
+        found[name] = [[_packed(figure) for figure in row] for row in table]
+    return found
+
+
+def _without_remainders(table: Sequence[Sequence[Figure]]) -> list[tuple[Figure, ...]]:
+    columns = []
+    for column in zip(*table, strict=True):
+        secret = np.array([figure.state == "too_few" for figure in column] + [False])
+        people = np.array([*(figure.people for figure in column), sum(figure.people for figure in column)])
+        columns.append([figure.hidden() if gone else figure for figure, gone in zip(column, suppress(secret, people, (0,)), strict=False)])
+    return list(zip(*columns, strict=True))
+
+
+def _packed(figure: Figure) -> list[Any]:
+    numbers = [None if end is None else float(f"{end:.6g}") for end in (figure.value, figure.low, figure.high)]
+    return [*numbers, round(figure.n_eff, 1), figure.people, figure.state]
 
 
 def _currencies(cells: Cells) -> dict[str, list[str]]:

@@ -34,6 +34,8 @@ from survey_service.store.tables.webhooks import Delivery
 BATCH_SIZE = 500
 RECOUNTED = timedelta(days=2)
 """The days up to this age are counted every time: deliveries arrive after the session that they are about."""
+SURE_AFTER = "survey days with sure_after"
+"""The work of counting every day once more, after the version that began to count `Group.sure_after`."""
 MOST_CHANNELS = 30
 """Pages may send any channel: the rarer ones of a day are counted together as `OTHER`."""
 
@@ -48,7 +50,7 @@ class Day(NamedTuple):
 
 @dataclass
 class Group:
-    """The counts of the sessions of one version, channel and language."""
+    """The counts of the sessions of one version, channel and language; `sure_after` has those that are sure by when they became so."""
 
     invited: int = 0
     shown: int = 0
@@ -58,12 +60,16 @@ class Group:
     status: Counter[str] = field(default_factory=Counter)
     left: int = 0
     sure: int = 0
+    sure_after: Counter[int] = field(default_factory=Counter)
     pushed: int = 0
     seconds: float = 0.0
     questions: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        counts = {"answered": {str(key): count for key, count in sorted(self.answered.items())}, "status": dict(self.status)}
+        counts: dict[str, Any] = {
+            name: {str(key): count for key, count in sorted(getattr(self, name).items())} for name in ("answered", "sure_after")
+        }
+        counts["status"] = dict(self.status)
         return {**vars(self), **counts}
 
 
@@ -79,6 +85,8 @@ def count_days(store: Store, banks: Banks, now: datetime) -> None:
     """Count every day that has changed since it was counted, each in a transaction of its own."""
     with store.reading() as session:
         found, stored = days_of(session), _stored_days(session)
+        if session.get(RecurringWork, SURE_AFTER) is None:
+            stored = dict.fromkeys(stored, Day(-1, 0, None))  # days that an earlier version has counted lack it
         known = set(session.exec(select(SurveyRow.id)))
     recent = (now - RECOUNTED).astimezone(UTC).date().isoformat()
     nothing = Day(0, 0, None)
@@ -90,7 +98,8 @@ def count_days(store: Store, banks: Banks, now: datetime) -> None:
                 groups = count_day(session, banks, survey, day)
             row = SurveyDay(survey=survey, day=day, groups=groups, **look._asdict())
             transact(store, banks, lambda session, row=row: session.merge(row))  # type: ignore[misc]
-    transact(store, banks, lambda session: session.merge(RecurringWork(name=SURVEY_DAYS, done_at=now)))
+    for done in (SURVEY_DAYS, SURE_AFTER):
+        transact(store, banks, lambda session, done=done: session.merge(RecurringWork(name=done, done_at=now)))  # type: ignore[misc]
 
 
 def days_of(session: Session) -> dict[tuple[str, str], Day]:
@@ -139,9 +148,13 @@ def _count_session(group: Group, bank: CompiledBank, item: SurveySession, given:
     group.status[item.status] += 1
     group.left += item.abandoned_at is not None or item.left_at is not None
     group.seconds += sum(answer.seconds or 0.0 for answer in current)
-    bits, confidence = _gains(bank, current)
-    threshold = bank.rules[item.survey].stop.confidence if item.survey in bank.rules else None
-    group.sure += item.stopped_because == "confidence" or confidence >= (DECIDED_AT if threshold is None else threshold)
+    bits, confidences, values = _gains(bank, current)
+    stop = bank.rules[item.survey].stop.confidence if item.survey in bank.rules else None
+    threshold = DECIDED_AT if stop is None else stop
+    if item.stopped_because == "confidence" or confidences[-1] >= threshold:
+        group.sure += 1
+        first = next((step for step, confidence in enumerate(confidences) if confidence >= threshold), len(confidences) - 1)
+        group.sure_after[sum(values[:first])] += 1
     last = {answer.question: answer for answer in current}
     for question, answer in last.items():
         counts = _counts_of(group, question)
@@ -160,8 +173,11 @@ def _counts_of(group: Group, question: str) -> dict[str, float]:
     return group.questions.setdefault(question, dict.fromkeys(names, 0.0))
 
 
-def _gains(bank: CompiledBank, given: Sequence[Answer]) -> tuple[dict[str, float], float]:
-    """Return the bits that each answer has gained, in the order in which they were given, and the confidence at the end."""
+def _gains(bank: CompiledBank, given: Sequence[Answer]) -> tuple[dict[str, float], list[float], list[bool]]:
+    """Return the bits that each answer has gained, the confidence before the first and after each, and which of them have a value.
+
+    All are in the order in which the answers were given.
+    """
     order: dict[str, ObservedAnswer] = {}
     for _, observed in interpret(given, bank):
         order[observed.question] = observed
@@ -172,7 +188,8 @@ def _gains(bank: CompiledBank, given: Sequence[Answer]) -> tuple[dict[str, float
         asked[step + 1 :, place] = True
     beliefs = believe(bank.tables, restrict_to(evidence, asked))
     bits = np.sum(beliefs[1:] * np.log2(beliefs[1:] / beliefs[:-1]), axis=1)
-    return dict(zip(order, bits.tolist(), strict=True)), float(beliefs[-1].max())
+    values = [observed.value is not None for observed in order.values()]
+    return dict(zip(order, bits.tolist(), strict=True)), beliefs.max(axis=1).tolist(), values
 
 
 def _answers_of(session: Session, sessions: Sequence[SurveySession]) -> dict[str, list[Answer]]:

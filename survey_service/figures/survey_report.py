@@ -45,7 +45,7 @@ def survey_report(session: Session, survey: str, query: ReportQuery) -> dict[str
         "from": query.first and query.first.isoformat(),
         "to": query.last and query.last.isoformat(),
         "counted_at": counted and counted.isoformat(),
-        "funnel": {**_funnel(total), "answered": _at_least(total)},
+        "funnel": {**_funnel(total), "answered": _at_least(total), "sure_after": _sure_within(total)},
         "status": {status: total["status"].get(status, 0) for status in ("open", "complete", "finished", "expired")},
         "left": total["left"],
         "seconds": round(total["seconds"] / total["started"], 1) if total["started"] else None,
@@ -56,7 +56,7 @@ def survey_report(session: Session, survey: str, query: ReportQuery) -> dict[str
 
 EMPTY: Mapping[str, Any] = {
     **dict.fromkeys(("invited", "shown", "direct", "started", "left", "sure", "pushed", "seconds"), 0),
-    **{"answered": {}, "status": {}, "questions": {}},
+    **{"answered": {}, "sure_after": {}, "status": {}, "questions": {}},
 }
 
 
@@ -75,7 +75,8 @@ def _groups(session: Session, survey: str, query: ReportQuery) -> Iterator[dict[
 
 def _total(groups: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return the sum of groups."""
-    return reduce(add, ({key: group[key] for key in EMPTY} for group in groups), dict(EMPTY))
+    # A day that an earlier version has counted lacks what came later, until it is counted again.
+    return reduce(add, ({key: group.get(key, nothing) for key, nothing in EMPTY.items()} for group in groups), dict(EMPTY))
 
 
 def _funnel(total: Mapping[str, Any]) -> dict[str, int]:
@@ -93,6 +94,15 @@ def _at_least(total: Mapping[str, Any]) -> list[dict[str, int]]:
     counts = {int(answers): sessions for answers, sessions in total["answered"].items()}
     most = max(counts, default=0)
     return [{"answers": least, "sessions": sum(n for answers, n in counts.items() if answers >= least)} for least in range(1, most + 1)]
+
+
+def _sure_within(total: Mapping[str, Any]) -> list[dict[str, int]]:
+    """Return how many sessions were sure with 0, 1, 2, … answers or fewer."""
+    counts = {int(answers): sessions for answers, sessions in total["sure_after"].items()}
+    return [
+        {"answers": most, "sessions": sum(n for answers, n in counts.items() if answers <= most)}
+        for most in range(max(counts, default=-1) + 1)
+    ]
 
 
 def _by(groups: Iterable[dict[str, Any]], name: str) -> list[dict[str, Any]]:

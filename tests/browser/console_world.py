@@ -12,18 +12,25 @@ from threading import Thread
 from typing import Any
 
 from flask import Flask
-from sqlmodel import select, update
+from sqlmodel import insert, select, update
 from werkzeug.serving import make_server
 
 from question_bank.files.load import read_bank
 from survey_service.app import create_app
+from survey_service.attribution.runs import RunWork, start_run
 from survey_service.banks.drafts import save_draft
 from survey_service.banks.publishing import publish
+from survey_service.belief.outcomes import request_checks
 from survey_service.figures.snapshot import compute
 from survey_service.figures.survey_days import count_days
 from survey_service.respondent.expiry import expire_sessions
 from survey_service.settings import Settings
+from survey_service.stages.checks import check_some
+from survey_service.stages.readiness import fit as fit_readiness
 from survey_service.store.migrate import migrate
+from survey_service.store.tables.core import ApiKey, Belief, Contact
+from survey_service.store.tables.inbound import ContactEvent
+from survey_service.store.tables.reviews import QuoteApproval, Review
 from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint
 from survey_service.web.accounts import invite, make_link
 from survey_service.web.api_keys import create_key
@@ -31,7 +38,23 @@ from survey_service.web.context import Parts, utc_now
 from survey_service.webhooks import endpoints
 from tests.real_answers import CAR_BUYERS, ROOT
 
-BANK = (ROOT / "question_bank" / "examples" / "car-buyers.yaml").read_text()
+BANK = (
+    (ROOT / "question_bank" / "examples" / "car-buyers.yaml").read_text()
+    + """
+attribution: {attributes: {region: category, fleet: category, children: number}, target: 0.6, consent: objection}
+"""
+)
+COMPLAINTS = {
+    "driver": ("Waiting for a slot costs me half a day", "The waiting room again, half a day lost"),
+    "keeper": ("The invoice was higher than the estimate", "An invoice without a surprise would be new"),
+    "explorer": ("Fuel consumption is far from the brochure", "The real consumption was never explained"),
+    "devotee": ("Invite me to more events", "More events for fans, please"),
+}
+QUOTES, ORDERS = (
+    {"driver": 0.7, "keeper": 0.5, "explorer": 0.35, "devotee": 0.8},
+    {"driver": 0.5, "keeper": 0.7, "explorer": 0.4, "devotee": 0.9},
+)
+"""Of each persona, how many readers of the guide ask for a quote, and how many of these order."""
 SURVEY, LEAVE = "post-purchase", 0.06
 FASTEST_PATH = "/api/v1/surveys/post-purchase/sessions"
 
@@ -95,6 +118,15 @@ def a_console(folder: Path, people: int, seed: int = 1) -> tuple[Flask, str, str
     clock.by = timedelta(0)
     while expire_sessions(p.store, p.banks, p.now()):
         pass
+    with p.store.writing() as session:
+        _live(session, rng, p.now())
+    with p.store.writing() as session:
+        start_run(session, p.banks, "car-buyers", (), p.now())
+    while RunWork(p.store, p.banks, p.now).step_run():
+        pass
+    fit_readiness(p.store, p.banks, "car-buyers", p.now())
+    while check_some(p.store, p.banks, p.now()):
+        pass
     count_days(p.store, p.banks, p.now())
     compute(p.store, p.banks, "car-buyers", p.now)
     contact = client.get("/api/v1/contacts/crm-10412", headers=headers).json["id"]
@@ -133,6 +165,41 @@ def _gone(session: Any, endpoint_id: str) -> None:
     session.execute(update(Delivery).where(Delivery.id == last.id).values(state="dead", last_error="gone", attempt=1))
     session.add(DeliveryAttempt(delivery_id=last.id, number=1, started_at=now, finished_at=now, outcome="gone", status=410))
     session.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(state="disabled", disabled_because="gone"))
+
+
+def _live(session: Any, rng: random.Random, now: datetime) -> None:
+    """Let contacts have attributes, read the guide and order, and complain, each like its likeliest persona; as many more never answer."""
+    source = session.exec(select(ApiKey.id)).first()
+    beliefs = list(session.exec(select(Belief.contact_id, Belief.top).where(Belief.bank == "car-buyers").order_by(Belief.contact_id)))
+    silent = [(f"ct_silent_{number:05}", rng.choice([top for _, top in beliefs])) for number in range(len(beliefs))]
+    stamp = {"sequence": 0, "created_at": now, "updated_at": now, "consent": {}}
+    session.execute(insert(Contact), [{"id": name, "attributes": {}, **stamp} for name, _ in silent])
+    events, reviews, approvals = [], [], []
+    for number, (contact, top) in enumerate([*beliefs, *silent]):
+        attributes = {
+            "region": rng.choice({"driver": "AAAB", "keeper": "BBBC", "explorer": "CCCB", "devotee": "DDDA"}[top]),
+            "fleet": "yes" if rng.random() < (0.95 if top == "driver" else 0.05) else "no",
+            "children": rng.choice([0, 1, 2, 2] if top == "keeper" else [0, 0, 1]),
+        }
+        known = session.get(Contact, contact)
+        known.attributes, known.consent = {**known.attributes, **attributes}, {**known.consent, "quoting": number % 9 == 0}
+        at = now - timedelta(days=100 - number % 30 if number % 4 else 13)
+        steps = [("page", None, "/guide/buying", 0)]
+        if rng.random() < QUOTES[top]:
+            steps.append(("track", "Quote Requested", None, 5))
+            steps += [("track", "Order Completed", None, 12)] if rng.random() < ORDERS[top] else []
+        for kind, name, path, days in steps:
+            happened = {"kind": kind, "name": name, "path": path, "at": at + timedelta(days=days), "received_at": now}
+            worth = {"value": 900.0, "currency": "EUR"} if name == "Order Completed" else {"value": None, "currency": None}
+            events.append({"contact_id": contact, "source": source, "message_id": f"{contact}-{days}", **happened, **worth})
+        if number < len(beliefs) and number % 3 == 0:
+            reviews.append({"bank": "car-buyers", "digest": contact, "contact_id": contact, "day": "2026-03-01", "imported_at": now})
+            reviews[-1] |= {"id": len(reviews), "text": COMPLAINTS[top][number % 2]}
+            if number % 9 == 0:
+                approvals.append({"kind": "review", "source_id": len(reviews), "contact_id": contact, "approved_at": now})
+    request_checks(session, [contact for contact, _ in beliefs], now - timedelta(minutes=5))
+    for table, rows in ((ContactEvent, events), (Review, reviews), (QuoteApproval, approvals)):
+        session.execute(insert(table), rows)
 
 
 @contextmanager

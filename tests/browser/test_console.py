@@ -14,7 +14,20 @@ from tests.browser.console_world import BANK, SURVEY, ConsoleWorld, serve_consol
 GRID = "/console/b/car-buyers/draft/q/reasons_value"
 MOST_BYTES = 10_000
 NARROW = 320
-CROWDED = ("overview", "survey", "contact", "editor", "review", "deliveries", "settings", "missing")
+CROWDED = (
+    "overview",
+    "survey",
+    "contact",
+    "personas",
+    "poster",
+    "journeys",
+    "base",
+    "editor",
+    "review",
+    "deliveries",
+    "settings",
+    "missing",
+)
 """The pages that a small phone shows in the test: the others have the same parts."""
 LISTENER = (
     "window.violations = []; document.addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));"
@@ -102,25 +115,32 @@ def test_a_cell_gives_new_figures_at_once_and_a_mistake_its_sentence(console, ne
     assert wrong == []
 
 
+PASTE = """text => { const data = new DataTransfer(); data.setData("text/plain", text);
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }"""
+
+
 def test_six_rows_of_four_are_pasted_from_a_spreadsheet(console, new_page):
-    """They fill the grid from the focused cell on, in one step of undo."""
+    """They fill the grid from the focused cell on, in one step of undo, in each of its three forms; the figures follow."""
     page = new_page(viewport={"width": 1280, "height": 900})
     sign_in(console, page)
-    page.goto(f"{console.url}{GRID}")
-    cells = page.locator("table.grid td input:not([type=hidden])")
-    table = "\r\n".join("\t".join(str(10 * row + column) for column in range(1, 5)) for row in range(1, 7)) + "\r\n"
-    before = [cell.input_value() for cell in cells.all()]
-    cells.first.focus()
+    words = ("++", "+", "0", "-", "--")
+    for form, value in (
+        ("", lambda row, column: str(10 * row + column)),
+        ("?as=counts", lambda row, column: str(7 * row + column)),
+        ("?as=words", lambda row, column: words[(row + column) % 5]),
+    ):
+        page.goto(f"{console.url}{GRID}{form}")
+        cells = page.locator("table.grid td input:not([type=hidden])")
+        wanted = [[value(row, column) for column in range(1, 5)] for row in range(1, 7)]
+        before, figures = [cell.input_value() for cell in cells.all()], page.locator("#live").inner_text()
+        cells.first.focus()
 
-    page.evaluate(
-        """text => { const data = new DataTransfer(); data.setData("text/plain", text);
-        document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }""",
-        table,
-    )
+        page.evaluate(PASTE, "\r\n".join("\t".join(row) for row in wanted) + "\r\n")
 
-    assert [cell.input_value() for cell in cells.all()] == [str(10 * row + column) for row in range(1, 7) for column in range(1, 5)]
-    cells.first.press("Control+z")
-    assert [cell.input_value() for cell in cells.all()] == before
+        assert [cell.input_value() for cell in cells.all()][:24] == [each for row in wanted for each in row], form
+        expect(page.locator("#live")).not_to_have_text(figures)
+        cells.first.press("Control+z")
+        assert [cell.input_value() for cell in cells.all()] == before, form
 
 
 def test_without_scripts_a_cell_is_changed_and_published(console, new_page):
@@ -205,8 +225,9 @@ def test_a_page_and_its_style_are_small(console, new_page):
     """At most 10 kB compressed, without htmx; a page of text has that text on top."""
     page = new_page()
     sign_in(console, page)
-    style = len(gzip.compress(page.request.get(console.url + re.search(r"/console/static/console.css[^\"]*", page.content())[0]).body()))
     for name, address in pages_of(console).items():
         body = page.request.get(console.url + address).body()
+        sheet = re.search(r"/console/static/(?:console|poster).css[^\"]*", body.decode())[0]
+        style = len(gzip.compress(page.request.get(console.url + sheet).body()))
         allowed = MOST_BYTES + (len(gzip.compress(BANK.encode())) if name in ("text", "version") else 0)
         assert len(gzip.compress(body)) + style <= allowed, name

@@ -104,7 +104,7 @@ if (grid) {
       const slot = [...grid.querySelectorAll("[data-problem]")].find((small) => small.dataset.problem === item.dataset.cell);
       if (!slot) continue;
       slot.textContent = item.querySelector(".sentence").textContent;
-      slot.lang = item.querySelector(".sentence").lang || document.documentElement.lang;
+      slot.lang = item.querySelector(".sentence [lang]")?.lang ?? document.documentElement.lang;
       slot.id = `wrong-${item.dataset.cell}`;
       const input = slot.closest("td").querySelector("input:not([type=hidden])");
       input.setAttribute("aria-invalid", "true");

@@ -55,6 +55,18 @@ def test_those_who_taught_the_fit_get_vectors_that_they_did_not_teach(base):
         assert sum(item["bits"][persona] for item in found["why"]) == pytest.approx(log2(p / (1 - p)), abs=1e-9)
 
 
+def test_a_belief_from_before_a_run_is_explained_without_it(base):
+    """The run changes the belief with the next answer only: until then the bits add up to the belief that is stored."""
+    person = base.service.start(identity=base.service.call("POST", "/api/v1/contacts/c399/identity").json["identity"])
+    person.answer("happy", 5)
+    base.run()
+
+    belief = base.service.call("GET", "/api/v1/contacts/c399").json["beliefs"]["cars"]
+
+    for persona, p in belief["probabilities"].items():
+        assert sum(item["bits"][persona] for item in belief["explanation"]) == pytest.approx(log2(p / (1 - p)), abs=1e-9)  # the prior is .5
+
+
 def test_signals_labels_and_other_priors_teach_nothing(base):
     """What a fit learns comes from answers alone."""
     before = base.run()["model"]

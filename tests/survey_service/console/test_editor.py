@@ -5,11 +5,14 @@ import re
 
 import pytest
 
+from question_bank.files.load import check_bank
+from question_bank.text_edits import CannotEdit
+from survey_service.console.grid import edited, stored_cells
 from tests.survey_service.console.browsers import signed_in
 from tests.survey_service.service import BANK, Service
 
 GRID, TEXT = "/console/b/cars/draft/q/reasons", "/console/b/cars/draft/yaml"
-CELL = "c.driver.0"
+CELL = "c.driver.safety"
 COMMENTED = "# from the panel\n" + BANK
 
 
@@ -34,7 +37,7 @@ def test_a_changed_cell_changes_its_line_only(service, authors):
     assert service.call("GET", "/api/v1/banks/cars/draft").status_code == 404
 
     claire.get(GRID)
-    assert claire.post(GRID, **{CELL: "35", "c.driver.1": "80"}).status_code == 303
+    assert claire.post(GRID, **{CELL: "35", "c.driver.power": "80"}).status_code == 303
 
     changed = [line for line in difflib.ndiff(published.splitlines(), draft_of(service).splitlines()) if line[0] in "+-"]
     assert changed == [
@@ -47,10 +50,10 @@ def test_a_changed_cell_changes_its_line_only(service, authors):
 @pytest.mark.parametrize(
     ("question", "cell", "value", "sentence"),
     [
-        ("reasons", "c.driver.0", "140", "140 in a hundred is not a probability"),
-        ("owns", "c.driver.0", "80", "adds up to 90, not 100"),
-        ("reasons", "c.family.2", "many", "&#34;many&#34; is not"),
-        ("reasons", "c.family.2", '"]}: *x', "is not"),
+        ("reasons", "c.driver.safety", "140", "140 in a hundred is not a probability"),
+        ("owns", "c.driver.yes", "80", "adds up to 90, not 100"),
+        ("reasons", "c.family.price", "many", "&#34;many&#34; is not"),
+        ("reasons", "c.family.price", '"]}: *x', "is not"),
         ("happy", "c.driver.sd", "-1", "is not more than 0"),
     ],
 )
@@ -78,13 +81,13 @@ def test_two_authors_lose_nothing(service, authors):
     ben.get(GRID)
     claire.post(GRID, **{CELL: "35"})
 
-    late = ben.post(GRID, **{"c.family.1": "25"})
+    late = ben.post(GRID, **{"c.family.power": "25"})
 
     assert late.status_code == 412
     assert "Claire changed this draft" in late.text
-    assert re.search(r'name="c.driver.0" value="35"', late.text)
-    assert re.search(r'name="c.family.1" value="25"', late.text)
-    assert ben.post(GRID, **{"c.family.1": "25"}).status_code == 303
+    assert re.search(r'name="c.driver.safety" value="35"', late.text)
+    assert re.search(r'name="c.family.power" value="25"', late.text)
+    assert ben.post(GRID, **{"c.family.power": "25"}).status_code == 303
     assert "driver: [0.35, 0.8, 0.3], family: [0.7, 0.25, 0.5]" in draft_of(service)
 
     claire.get(TEXT)
@@ -171,3 +174,77 @@ def test_texts_that_cannot_be_read_have_a_page(service, authors):
     claire.get(TEXT)
     assert claire.post(TEXT, text="").status_code == 422
     assert claire.get("/console/b/nothing").status_code == 404
+
+
+FORMS = """
+bank: forms
+personas: [{id: driver}, {id: family}]
+questions:
+  - id: why
+    type: multiple
+    text: Why?
+    options: [{id: safety, text: Safe}, {id: power, text: Fast}]
+    likelihood:
+      driver: {safety: 0.2, power: 0.8}  # from the panel
+      family:
+        safety: 0.7
+        power: 0.2
+      # the end of the table
+  - id: what
+    type: single
+    text: What?
+    options: [{id: car, text: Car}, {id: bike, text: Bike}]
+    likelihood: {driver: {counts: [18, 2]}, family: {car: "++", bike: "-"}}
+surveys: [{id: ask}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "form", "cells", "changed"),
+    [
+        ("why", "words", {"c.driver.power": "+"}, ['driver: {safety: "-", power: "+"}  # from the panel']),
+        ("why", "words", {"c.family.safety": "++"}, ['family: {safety: "++", power: "-"}']),
+        ("why", "counts", {"c.family.safety": "30", "c.family.of": "40"}, ["family: {counts: {safety: 30, power: 20}, of: 40}"]),
+        ("what", "hundred", {"c.driver.car": "60", "c.driver.bike": "40"}, ["driver: [0.6, 0.4]"]),
+        ("what", "counts", {"c.family.car": "9"}, ["family: {counts: {car: 9, bike: 11}}"]),
+        ("what", "counts", {"c.driver.car": "17"}, ["driver: {counts: [17, 2]}"]),
+        ("what", None, {"c.family.bike": "--"}, ['family: {car: "++", bike: "--"}']),
+    ],
+)
+def test_the_grid_is_shown_and_written_in_three_forms(question, form, cells, changed):
+    """A row of which a cell was changed is written in the form of the grid, each other row and comment as it was."""
+    after = edited(FORMS, question, cells, form)
+    for part in changed:
+        assert part in after
+    lines = [line for line in difflib.ndiff(FORMS.splitlines(), after.splitlines()) if line[0] in "+-"]
+    assert not any("#" in line and "panel" not in line for line in lines)
+    assert len(lines) <= 4
+    report = check_bank(after, "bank")
+    assert report.bank is not None, report.errors
+    again = stored_cells(after, question, form)
+    assert {name: again[name] for name in cells} == cells
+    assert edited(after, question, again, form) == after
+
+
+def test_a_grid_in_words_is_saved_in_words(service):
+    """The switch is in the address; the page that follows shows the same form, and the figures are those of the words."""
+    service.call("POST", "/api/v1/banks", data=FORMS)
+    browser, grid = signed_in(service), "/console/b/forms/draft/q/why"
+    assert re.search(r'<a href="\?as=hundred" aria-current="true">', browser.get(grid).text)
+    page = browser.get(f"{grid}?as=words").text
+    assert re.search(r'name="c.family.safety" value="\+"', page)
+    assert re.search(r'<a href="\?as=words" aria-current="true">', page)
+    assert "is not one of" in browser.post(f"{grid}/try", **{"as": "words", "c.family.safety": "yes"}).text
+    browser.get(f"{grid}?as=words")
+    saved = browser.post(grid, **{"as": "words", "c.family.safety": "++"})
+    assert saved.location.endswith("/why?as=words&saved=1")
+    source = service.call("GET", "/api/v1/banks/forms/draft").json["source"]
+    assert 'family: {safety: "++", power: "-"}' in source
+    assert "driver: {safety: 0.2, power: 0.8}  # from the panel" in source
+    assert browser.get(f"{grid}?as=nonsense").status_code == 200
+
+
+def test_a_row_with_comments_inside_is_edited_in_the_text():
+    """Its comments would be lost in another form."""
+    with pytest.raises(CannotEdit, match="comments inside"):
+        edited(FORMS.replace("safety: 0.7", "safety: 0.7  # most of them"), "why", {"c.family.safety": "++"}, "words")

@@ -4,11 +4,14 @@ import json
 from collections import Counter
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
+from adaptive.estimation.answers import estimate_mean_answers
 from survey_service.analysis.reports.personas import report_kpi
-from survey_service.store.tables.core import Answer, SurveySession
+from survey_service.figures.people import answers_of, belief_from
+from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.reviews import Review
 from tests.processes import discern
 from tests.survey_service.analysis.test_reports import Page
@@ -138,6 +141,29 @@ def test_a_barometer_asks_those_to_whom_it_happened(visited):
     assert by_persona["driver"]["value"] == pytest.approx(5, abs=0.7)
     assert by_persona["driver"]["people"] < 80
     assert by_persona["family"]["state"] == "too_few"
+
+
+def test_an_answer_does_not_confirm_itself(shop):
+    """What drivers answer is estimated with the belief that each contact's other answers give, and with nothing else."""
+    shop.compute()
+    parts = shop.base.service.parts
+    with parts.store.reading() as session:
+        bank, _ = parts.banks.latest(session, "cars")
+        given = answers_of(session, bank, list(session.exec(select(Contact.id))))
+    rows = [
+        (belief_from(bank, answers, frozenset(["happy"])), float(item.value))
+        for answers in given.values()
+        for _, item in answers
+        if item.question == "happy"
+    ]
+    beliefs, outcomes = np.array([belief for belief, _ in rows]), np.array([outcome for _, outcome in rows])
+
+    row = next(row for row in shop.report()["answers"] if (row["question"], row["option"]) == ("happy", None))
+
+    assert [figure["value"] for figure in row["figures"]] == pytest.approx(
+        [figure.value for figure in estimate_mean_answers(beliefs, outcomes, bank.personas)], rel=1e-5
+    )
+    assert {figure["state"] for figure in row["figures"]} == {"shown"}
 
 
 def test_words_that_set_a_persona_apart(shop):

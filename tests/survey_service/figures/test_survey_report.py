@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from sqlmodel import select
 
 from survey_service.belief.belief import DECIDED_AT
+from survey_service.figures.survey_days import SURE_AFTER
+from survey_service.store.tables.figures import RecurringWork, SurveyDay
 from survey_service.worker.maintenance import Maintenance
 
 REPORT = "/api/v1/surveys/all/report"
@@ -28,7 +31,7 @@ def test_nobody_was_asked(service):
     """The report of a survey without sessions has zeros, and no division by them."""
     report = service.call("GET", REPORT).json
 
-    assert report["funnel"] == {"eligible": 0, "shown": 0, "started": 0, "sure": 0, "pushed": 0, "answered": []}
+    assert report["funnel"] == {"eligible": 0, "shown": 0, "started": 0, "sure": 0, "pushed": 0, "answered": [], "sure_after": []}
     assert (report["questions"], report["counted_at"], report["seconds"]) == ([], None, None)
 
 
@@ -54,6 +57,43 @@ def test_the_funnel_counts_sessions_by_their_answers(service, counted):
     assert [(row["value"], row["eligible"]) for row in report["by"]["version"]] == [("1", 3)]
     of_app = service.call("GET", REPORT + "?channel=app").json["funnel"]
     assert (of_app["eligible"], of_app["answered"]) == (1, report["funnel"]["answered"])
+
+
+def test_how_many_answers_it_took_to_be_sure(service, counted):
+    """A session counts after the answer that made it sure, by beliefs that are computed here one answer after the other."""
+    took = []
+    for happy, km in ((1, 4000), (5, 60_000), (3, 20_000), (5, 40_000)):
+        person = service.start()
+        person.silent("owns")
+        beliefs = []
+        for question, value in (("happy", happy), ("km", km)):
+            person.answer(question, value)
+            beliefs.append(max(person.belief().values()) >= DECIDED_AT)
+        took += [beliefs.index(True) + 1] if beliefs[-1] else []
+
+    funnel = counted()["funnel"]
+
+    assert took
+    assert len(took) < 4
+    assert funnel["sure_after"] == [{"answers": n, "sessions": sum(each <= n for each in took)} for n in range(max(took) + 1)]
+    assert funnel["sure_after"][-1]["sessions"] == funnel["sure"]
+
+
+def test_days_of_an_earlier_version_are_counted_once_more(service, counted):
+    """They lack how many answers it took: the report has none of it until they are counted, which is done once."""
+    person = service.start()
+    person.answer("happy", 1)
+    person.answer("km", 4000)
+    assert counted()["funnel"]["sure_after"]
+    with service.parts.store.writing() as session:
+        day = session.exec(select(SurveyDay)).one()
+        day.groups = [{key: value for key, value in group.items() if key != "sure_after"} for group in day.groups]
+        session.delete(session.get_one(RecurringWork, SURE_AFTER))
+    assert service.call("GET", REPORT).json["funnel"]["sure_after"] == []
+    service.clock.forward(days=9)
+    service.start().answer("happy", 3)
+
+    assert counted()["funnel"]["sure_after"]
 
 
 def test_the_information_of_an_answer_is_the_divergence_of_the_beliefs(service, counted):

@@ -23,7 +23,7 @@ def interview(*lines: str, arguments: tuple[str, ...] = ()):
 
 def test_an_interview_makes_a_bank_that_passes_all_checks():
     """Its file is named after it; what the simulation says, and the next commands, follow."""
-    done = interview("cars", "fr", "Votre voiture", *PERSONAS, *TELLING_QUESTION)
+    done = interview("cars", "fr", "Votre voiture", "https://shop.example/x", *PERSONAS, *TELLING_QUESTION)
 
     assert (done.exit_code, done.stdout) == (0, "cars.yaml\n"), done.output
     assert "discern publish cars.yaml" in done.stderr
@@ -32,12 +32,13 @@ def test_an_interview_makes_a_bank_that_passes_all_checks():
     assert report.bank is not None
     assert [persona.id for persona in report.bank.personas] == ["the-driver", "the-family"]
     assert report.bank.languages == ("fr",)
+    assert report.bank.surveys[0].origins == ("https://shop.example",)
 
 
 def test_what_cannot_be_read_is_asked_again():
     """Each refusal says what is expected; what was given before stays."""
     done = interview(
-        *("Cars!", "cars", "english", "en", "", "Your car"),
+        *("Cars!", "cars", "english", "en", "", "Your car", "shop", ""),
         *("", "The driver", "The driver", "The family", ""),
         *("", "Why?", "Safety", "Safety; safety", "Safety, Power", "++", "++ x", "++ −", "-, +", ""),
     )
@@ -45,7 +46,7 @@ def test_what_cannot_be_read_is_asked_again():
     assert done.exit_code == 0, done.output
     for expected in (
         *("is not an id", "write a code such as en", "this is needed", "at least 2 are needed", 'there is a "The driver" already'),
-        *("one is needed", "write 2 to 20 answers", "each answer once", "write 2 of ++ + 0 - --"),
+        *("write the address of a site", "one is needed", "write 2 to 20 answers", "each answer once", "write 2 of ++ + 0 - --"),
     ):
         assert expected in done.stderr
     bank = check_bank(Path("cars.yaml").read_text(encoding="utf-8")).bank
@@ -57,7 +58,7 @@ def test_personas_that_no_question_tells_apart_get_another_question():
     """The interview goes on until the checks have no warning."""
     three = ["The driver", "The family", "The devotee", ""]
     alike, of_two = ["Why?", "Safety, Power", "+ +", "0 0", "- -"], ["Really?", "Safety, Power", "++ 0", "0 ++", "0 ++", ""]
-    done = interview("cars", "en", "Your car", *three, *alike, *of_two, "What for?", "Work, Home", "0 0", "+ -", "- +", "")
+    done = interview("cars", "en", "Your car", "", *three, *alike, *of_two, "What for?", "Work, Home", "0 0", "+ -", "- +", "")
 
     assert done.exit_code == 0, done.output
     assert "All of them answer this alike" in done.stderr
@@ -69,8 +70,10 @@ def test_personas_that_no_question_tells_apart_get_another_question():
 
 def test_a_starter_gets_the_name_of_its_file():
     """An existing file stays, unless it is to be replaced."""
-    assert CliRunner().invoke(main, ["new", "my-shop.yaml", "--starter", "retail"]).exit_code == 0
-    assert "bank: my-shop\n" in Path("my-shop.yaml").read_text(encoding="utf-8")
+    assert CliRunner().invoke(main, ["new", "my-shop.yaml", "--starter", "retail", "--origin", "https://shop.example"]).exit_code == 0
+    bank = check_bank(Path("my-shop.yaml").read_text(encoding="utf-8")).bank
+    assert bank is not None
+    assert (bank.id, {survey.origins for survey in bank.surveys}) == ("my-shop", {("https://shop.example",)})
 
     refused = CliRunner().invoke(main, ["new", "my-shop.yaml", "--starter", "travel"])
     unknown = CliRunner().invoke(main, ["new", "--starter", "banks"])

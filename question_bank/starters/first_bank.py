@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from question_bank.datasets.dataset import slug
 from question_bank.definitions import WORDS
+from question_bank.files.schema import ORIGIN
 from question_bank.files.write import flow
 from question_bank.probabilities import WEIGHT_OF_WORD
 
@@ -16,6 +18,7 @@ HEADER = """\
 """
 FOLDER = Path(__file__).parent
 BANK_LINE = re.compile(r"^bank: .*$", re.MULTILINE)
+SURVEY_LINE = re.compile(r"^  - id: .*$", re.MULTILINE)
 FEWEST_PERSONAS, MOST_PERSONAS = 2, 30
 FEWEST_OPTIONS, MOST_OPTIONS = 2, 20
 
@@ -79,8 +82,23 @@ def tells_apart(words: Sequence[Sequence[str]]) -> bool:
     return len({tuple(round(weight / sum(row), 6) for weight in row) for row in rows}) > 1
 
 
-def first_bank(bank: str, language: str, title: str, personas: Sequence[NamedPersona], questions: Sequence[ChoiceQuestion]) -> str:
-    """Return the text of a bank with one survey, which has the id of the bank."""
+def read_origin(line: str) -> str:
+    """Return the origin of a site's address, "" for none. Raises ValueError.
+
+    >>> read_origin("https://shop.example/checkout")
+    'https://shop.example'
+    """
+    address = urlsplit(line)
+    origin = f"{address.scheme}://{address.netloc}" if line else ""
+    if line and not re.fullmatch(ORIGIN, origin):
+        raise ValueError("write the address of a site, such as https://shop.example")
+    return origin
+
+
+def first_bank(
+    bank: str, language: str, title: str, personas: Sequence[NamedPersona], questions: Sequence[ChoiceQuestion], origin: str = ""
+) -> str:
+    """Return the text of a bank with one survey, which has the id of the bank and may be embedded by `origin`."""
     taken: set[str] = set()
     ids = [slug(persona.name, taken) for persona in personas]
     lines = [HEADER.format(bank=bank) + f"bank: {flow(bank)}", f"title: {flow(title)}", f"languages: {flow([language])}", "personas:"]
@@ -89,7 +107,8 @@ def first_bank(bank: str, language: str, title: str, personas: Sequence[NamedPer
     taken = set()
     for question in questions:
         lines += _question_lines(slug(question.text, taken), question, ids)
-    lines += ["surveys:", f"  - {flow({'id': bank, 'title': title})}"]
+    survey = {"id": bank, "title": title} | ({"origins": [origin]} if origin else {})
+    lines += ["surveys:", f"  - {flow(survey)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -118,9 +137,14 @@ def starter_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
-def starter_text(name: str, bank: str) -> str:
-    """Return the text of a starter with the id `bank` instead of its own. Raises KeyError for an unknown name."""
+def starter_text(name: str, bank: str, origin: str = "") -> str:
+    """Return the text of a starter with the id `bank` instead of its own, whose surveys may be embedded by `origin`.
+
+    Raises KeyError for an unknown name.
+    """
     if name not in starter_names():
         raise KeyError(name)
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
-    return BANK_LINE.sub(f"bank: {bank}", text, count=1)
+    before, surveys, after = BANK_LINE.sub(f"bank: {bank}", text, count=1).partition("\nsurveys:\n")
+    own = SURVEY_LINE.sub(rf"\g<0>\n    origins: {flow([origin])}", after) if origin else after
+    return f"{before}{surveys}{own}"

@@ -22,8 +22,11 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
     "--starter", metavar="NAME", help="Begin with a starter bank: retail, travel, b2b-software or insurance (English and French)."
 )
 @click.option("--language", metavar="CODE", help="The language of the texts, such as en or fr; asked for when left out.")
+@click.option(
+    "--origin", metavar="URL", help="The site that may embed its surveys, such as https://shop.example; the interview asks for it."
+)
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
-def new(file: Path | None, starter: str | None, language: str | None, force: bool) -> None:
+def new(file: Path | None, starter: str | None, language: str | None, origin: str | None, force: bool) -> None:
     """Make a first bank: by an interview about your personas and what tells them apart, or from a starter bank.
 
     The interview asks for the personas, a name and a sentence each, and for questions with their answers. For each persona you say with
@@ -37,12 +40,12 @@ def new(file: Path | None, starter: str | None, language: str | None, force: boo
 
         if starter not in starter_names():
             refuse(f'--starter: there is no "{starter}": {", ".join(starter_names())}')
-        text = starter_text(starter, name or starter)
+        text = starter_text(starter, name or starter, _origin(origin or ""))
         target = file or Path(f"{starter}.yaml")
     else:
         name = name or _ask("A short name for the bank, such as car-buyers", _bank_name)
         target = file or Path(f"{name}.yaml")
-        text = _interview(name, language)
+        text = _interview(name, language, origin)
     if target.exists() and not force:
         refuse(f"{target} exists: name another file, or say --force to replace it")
     try:
@@ -52,18 +55,23 @@ def new(file: Path | None, starter: str | None, language: str | None, force: boo
     _say_what_follows(target, text)
 
 
-def _interview(bank: str, language: str | None) -> str:
+def _interview(bank: str, language: str | None, origin: str | None) -> str:
     """Ask for everything and return the text of a bank that passes all checks without a warning."""
     from question_bank.files.load import check_bank
-    from question_bank.starters.first_bank import first_bank
+    from question_bank.starters.first_bank import first_bank, read_origin
 
     language = _language(language) if language else _ask("The language of its texts, such as en or fr", _language, default="en")
     title = _ask("Its title, as respondents see it", _filled)
+    site = (
+        _ask("The site that will show it, such as https://shop.example (none yet: leave it empty)", read_origin)
+        if origin is None
+        else _origin(origin)
+    )
     personas = _personas()
     questions: list[ChoiceQuestion] = []
     while True:
         questions += _questions(personas, len(questions))
-        text = first_bank(bank, language, title, personas, questions)
+        text = first_bank(bank, language, title, personas, questions, site)
         report = check_bank(text, f"{bank}.yaml")
         if report.errors:
             refuse("\n".join(str(error) for error in report.errors))
@@ -147,6 +155,15 @@ def _line(prompt: str, *, is_needed: bool = False, default: str | None = None) -
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
+
+
+def _origin(given: str) -> str:
+    from question_bank.starters.first_bank import read_origin
+
+    try:
+        return read_origin(given)
+    except ValueError as wrong:
+        refuse(f"--origin: {wrong}")
 
 
 def _filled(line: str) -> str:

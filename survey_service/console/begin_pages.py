@@ -17,6 +17,7 @@ from question_bank.starters.first_bank import (
     NamedPersona,
     first_bank,
     read_options,
+    read_origin,
     starter_names,
     starter_text,
     tells_apart,
@@ -44,6 +45,7 @@ class Sketch:
     title: str
     personas: Sequence[NamedPersona]
     questions: Sequence[tuple[str, Sequence[str]]]
+    origin: str
     given: dict[str, str]
     problems: dict[str, str]
 
@@ -70,7 +72,7 @@ def answer() -> Response:
     if questions is None or "back" in given:
         return _first_step(given, {}) if "back" in given else _second_step(sketch, ())
     alike = [number for number, question in enumerate(questions) if not tells_apart(question.words)]
-    text = first_bank(sketch.bank, sketch.language, sketch.title, sketch.personas, questions)
+    text = first_bank(sketch.bank, sketch.language, sketch.title, sketch.personas, questions, sketch.origin)
     if alike or check_bank(text, "bank").warnings:
         return _second_step(sketch, alike or range(len(questions)))
     return _store(sketch.bank, text)
@@ -83,7 +85,11 @@ def starter() -> Response:
     name, bank = request.form.get("starter", ""), request.form.get("bank", "").strip()
     if name not in starter_names():
         raise Invalid(errors=[{"path": "starter", "message": f"is not one of {', '.join(starter_names())}"}])
-    return _store(bank, starter_text(name, bank))
+    try:
+        origin = read_origin(request.form.get("site", "").strip()[:LONGEST])
+    except ValueError as wrong:
+        raise Invalid(errors=[{"path": "site", "message": str(wrong)}]) from None
+    return _store(bank, starter_text(name, bank, origin))
 
 
 def _store(bank: str, text: str) -> Response:
@@ -126,7 +132,12 @@ def _read(given: dict[str, str]) -> Sketch:
     chosen = given.get("language", "")
     if chosen not in LANGUAGES:
         problems["language"] = "text"
-    return Sketch(given.get("bank", ""), chosen, given.get("title", ""), personas, questions, given, problems)
+    origin = ""
+    try:
+        origin = read_origin(given.get("site", ""))
+    except ValueError:
+        problems["site"] = "site"
+    return Sketch(given.get("bank", ""), chosen, given.get("title", ""), personas, questions, origin, given, problems)
 
 
 def _with_words(sketch: Sketch) -> list[ChoiceQuestion] | None:

@@ -1,7 +1,8 @@
-"""Pages that begin a bank: an interview in two steps, or a starter. Both store a draft."""
+"""Pages that begin a bank: an interview in two steps, a starter, or a file. Each stores a draft."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -10,6 +11,7 @@ from sqlmodel import Session
 from question_bank.definitions import WORDS
 from question_bank.files.fields import SLUG
 from question_bank.files.load import check_bank
+from question_bank.imports.builder import NotImportable
 from question_bank.starters.first_bank import (
     FEWEST_PERSONAS,
     MOST_PERSONAS,
@@ -22,6 +24,7 @@ from question_bank.starters.first_bank import (
     starter_text,
     tells_apart,
 )
+from survey_service.analysis.bank_imports import import_bank
 from survey_service.banks.drafts import find_draft, save_draft
 from survey_service.banks.publishing import latest_version
 from survey_service.console.access import access, author, go_to, guard, language, page
@@ -92,6 +95,21 @@ def starter() -> Response:
     return _store(bank, starter_text(name, bank, origin))
 
 
+@blueprint.post("/file")
+@access("write")
+def of_file() -> Response:
+    """Begin with a workbook, or with the questions of a form of another tool, and show what could not be carried over."""
+    bank, given = request.form.get("bank", "").strip(), request.files.get("file")
+    if not SLUG.fullmatch(bank) or given is None or not given.filename:
+        return _first_step({"language": language()}, {}, problem="file")
+    try:
+        imported = import_bank(bank + PurePath(given.filename).suffix, given.stream.read(), language())
+    except NotImportable as wrong:
+        return _first_step({"language": language()}, {}, problem=str(wrong))
+    stored = _store(bank, imported.text)
+    return page("imported.html", bank=bank, notes=imported.notes) if imported.notes else stored
+
+
 def _store(bank: str, text: str) -> Response:
     p = parts()
     with p.store.writing() as session:
@@ -152,9 +170,10 @@ def _with_words(sketch: Sketch) -> list[ChoiceQuestion] | None:
     return questions
 
 
-def _first_step(given: dict[str, str], problems: dict[str, str]) -> Response:
+def _first_step(given: dict[str, str], problems: dict[str, str], *, problem: str | None = None) -> Response:
+    """Show the first page again. `problem` is what is wrong with a file: "file" where there is none, else a sentence."""
     values: dict[str, Any] = {"given": given, "problems": problems, "questions": QUESTIONS, "starters": starter_names()}
-    return page("begin.html", 422 if problems else 200, **values, codes=LANGUAGES)
+    return page("begin.html", 422 if problems or problem else 200, **values, codes=LANGUAGES, wrong_file=problem)
 
 
 def _second_step(sketch: Sketch, alike: Sequence[int]) -> Response:

@@ -1,5 +1,7 @@
 """Beginning a bank in the console: an interview in two steps, or a starter, both of which can be published as they are."""
 
+import io
+import json
 import re
 
 from question_bank.files.load import check_bank
@@ -86,3 +88,24 @@ def test_a_starter_becomes_a_draft(service):
     assert browser.post("/console/new/starter", starter="no", bank="trips").status_code == 422
     assert browser.post("/console/new/starter", starter="travel", bank="cars").status_code == 422
     assert browser.post("/console/new/starter", starter="travel", bank="No!").status_code == 422
+
+
+def test_a_form_of_another_tool_becomes_a_draft_and_what_is_lost_is_said(service):
+    """A file that cannot be read is named with its reason, and so is a missing one."""
+    browser = signed_in(service)
+    browser.get("/console/new")
+    fields = [
+        {"title": "Colour?", "type": "multiple_choice", "properties": {"choices": [{"label": "Red"}, {"label": "Blue"}]}},
+        {"title": "Your file?", "type": "file_upload"},
+    ]
+    form = json.dumps({"title": "Colours", "fields": fields}).encode()
+
+    done = browser.post("/console/new/file", bank="colours", file=(io.BytesIO(form), "form.json"))
+    assert done.status_code == 200
+    assert "Your file?" in done.text
+    assert "Colour?" in draft(service, "colours")["source"]
+    wrong = browser.post("/console/new/file", bank="other", file=(io.BytesIO(b"\x89PNG"), "form.png"))
+    assert wrong.status_code == 422
+    assert "is no workbook" in wrong.text
+    assert browser.post("/console/new/file", bank="other").status_code == 422
+    assert browser.post("/console/new/file", bank="colours", file=(io.BytesIO(form), "form.json")).status_code == 422

@@ -136,6 +136,7 @@ CONSOLE = {  # what somebody who is signed in may do; those with "contacts" need
     "GET /console/new": "write",
     "POST /console/new": "write",
     "POST /console/new/starter": "write",
+    "POST /console/new/file": "write",
     "GET /console/b": "read",
     "POST /console/b": "write",
     "GET /console/b/<bank>": "read",

@@ -1,4 +1,7 @@
-.PHONY: run test unit image-test widget lint audit bench fuzz lock clean
+.PHONY: dist install run test unit image-test widget lint audit bench fuzz lock clean
+
+install:  ## the environment in .venv, with the discern command
+	@./requirements/install.sh run
 
 run:  ## everything on this machine: environment, database, example bank, service, worker, demo page
 	@./requirements/install.sh run
@@ -20,6 +23,11 @@ image-test:  ## build the image without a container engine, and see it work; as 
 widget:  ## survey_service/embed/static/widget.js, built from survey_service/embed/widget; the built file is committed
 	@./requirements/node.sh
 	node tests/node/widget.mjs survey_service/embed/static
+
+dist:  ## a wheel of this version, in dist/
+	@./requirements/install.sh run
+	.venv/bin/uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir dist .
+	@ls dist/*.whl
 
 lint:
 	@./requirements/install.sh dev

@@ -40,7 +40,8 @@ from adaptive.stopping import StopRule
 from adaptive.tables import ResponseTables
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import answers_of, fit_dataset
-from question_bank.datasets.infer import ReadOptions, read_dataset
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import ReadOptions
 
 SHIPPED = Path(__file__).resolve().parent.parent / "question_bank" / "examples" / "car-buyers.answers.csv"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

@@ -41,6 +41,7 @@ def pages_of(world: ConsoleWorld) -> Mapping[str, str]:
         "journeys": "/console/j/car-buyers",
         "base": "/console/a/car-buyers",
         "banks": "/console/b",
+        "begin": "/console/new",
         "editor": "/console/b/car-buyers/draft/q/reasons_value",
         "editor-scale": "/console/b/car-buyers/draft/q/satisfaction",
         "editor-words": "/console/b/car-buyers/draft/q/reasons_value?as=words",

@@ -14,7 +14,8 @@ from typing import Any
 
 from benchmarks.questions import SHARED, SHIPPED
 from question_bank.datasets.dataset import Dataset
-from question_bank.datasets.infer import ReadOptions, read_dataset
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import ReadOptions
 
 MOST_RESPONDENTS = 4_000
 """Of larger sets so many rows are used, evenly spaced."""

@@ -34,8 +34,8 @@ from benchmarks.questions import LEAVES, SHARED, STOP, mean_path_length, respond
 from benchmarks.survey_sets import SurveySet, survey_sets
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import answers_of, fit_dataset
-from question_bank.datasets.infer import ReadOptions
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.datasets.read_options import ReadOptions
+from question_bank.exports.table_files import AnswersInvalid
 
 Found = TypeVar("Found")
 LENGTHS = (3, 5, 8)

@@ -219,6 +219,17 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Brand:
+    """How the pages of a bank's surveys look. `logo` is a data URI, `accent` a colour or ``light-dark(…, …)`` of two."""
+
+    name: Text | None = None
+    logo: str | None = None
+    accent: str | None = None
+    radius: str | None = None
+    font: str | None = None
+
+
+@dataclass(frozen=True)
 class Bank:
     id: str
     title: Text
@@ -236,6 +247,7 @@ class Bank:
     journeys: tuple[Journey, ...] = ()
     barometers: tuple[Barometer, ...] = ()
     plays: tuple[Play, ...] = ()
+    brand: Brand = field(default_factory=Brand)
 
     @property
     def language(self) -> str:

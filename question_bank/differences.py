@@ -9,7 +9,9 @@ from question_bank.versions import to_plain
 
 Path = tuple[str, ...]
 
-WORDS = frozenset({"title", "name", "description", "needs", "text", "help", "labels", "image", "content", "agent", "bot", "redirect"})
+WORDS = frozenset(
+    {"title", "name", "description", "needs", "text", "help", "labels", "image", "content", "agent", "bot", "redirect", "brand"}
+)
 """Fields whose content people read: whatever stands below one of them is wording."""
 
 

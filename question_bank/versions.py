@@ -11,6 +11,7 @@ from question_bank.definitions import (
     SECONDS_BY_TYPE,
     Attribution,
     Bank,
+    Brand,
     Counts,
     LogNormal,
     Normal,
@@ -120,7 +121,13 @@ def to_plain(bank: Bank) -> Plain:
         journeys=[_journey(journey) for journey in bank.journeys],
         barometers=[_barometer(barometer) for barometer in bank.barometers],
         plays=[_play(play) for play in bank.plays],
+        brand=_brand(bank.brand),
     )
+
+
+def _brand(brand: Brand) -> Plain:
+    named = brand.name and dict(brand.name)
+    return _without_empty(name=named, logo=brand.logo, accent=brand.accent, radius=brand.radius, font=brand.font)
 
 
 def _without_empty(**fields: Any) -> Plain:

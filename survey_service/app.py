@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_service.attribution import routes as attribution
 from survey_service.banks import routes as authoring
-from survey_service.console import contact_pages, editor_pages, figures_pages, people_pages
+from survey_service.console import begin_pages, contact_pages, editor_pages, figures_pages, people_pages
 from survey_service.console import pages as console
 from survey_service.contacts import routes as contacts
 from survey_service.crm import routes as connections
@@ -95,7 +95,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         app.register_blueprint(room.blueprint)
     app.register_blueprint(sources.inbound)
     app.register_blueprint(console.start)
-    for own in (console, contact_pages, editor_pages, figures_pages, people_pages, posters):
+    for own in (console, begin_pages, contact_pages, editor_pages, figures_pages, people_pages, posters):
         app.register_blueprint(own.blueprint)
     if settings.demo_receiver:
         app.register_blueprint(demo.blueprint)

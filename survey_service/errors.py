@@ -59,6 +59,12 @@ class Conflict(DiscernError):
     status, code = 409, "conflict"
 
 
+class SurveyPaused(DiscernError):
+    """This survey is paused: it begins no new session. Sessions that are open go on."""
+
+    status, code = 409, "survey_paused"
+
+
 class SessionClosed(DiscernError):
     """The session has ended; what was answered is kept. Start a new one to answer again."""
 

@@ -15,7 +15,7 @@ from cryptography.fernet import InvalidToken
 
 from question_bank.datasets.answer_table import read_answers, read_column_map
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid, decode, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, decode, parse_csv
 from question_bank.files.load import check_bank, read_bank
 from survey_service.contacts.identity import read_identity, sign_identity
 from survey_service.crypto import Keyring

@@ -265,6 +265,18 @@ def test_a_column_copied_from_the_label_is_refused_unless_allowed(tmp_path):
     assert fit_of(tmp_path, rows, "--without", "segment", header=header).exit_code == 0
 
 
+def test_columns_that_identify_people_are_no_attributes(tmp_path):
+    """E-mail addresses and phone numbers are left out under any name, and said; a postcode may describe people."""
+    rows = [[f"p{n % 40}@example.org", f"+33 6 00 00 00 {n % 40:02d}", f"1011{n % 5}", *row] for n, row in enumerate(table(120, 120))]
+
+    done = fit_of(tmp_path, rows, header=("Kontakt", "reach", "postcode", *HEADER))
+
+    assert done.exit_code == 0, done.stderr
+    assert 'column "Kontakt" is left out: it holds an e-mail address; --type Kontakt=KIND takes it in' in done.stdout
+    assert 'column "reach" is left out: it holds a phone number' in done.stdout
+    assert "postcode" in read_model(tmp_path / "m.json").attributes
+
+
 def test_with_too_few_labels_the_model_is_the_prior(tmp_path):
     """It says how many more are needed, and the model still scores contacts."""
     done = fit_of(tmp_path, table(100, 20))

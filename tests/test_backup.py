@@ -23,9 +23,8 @@ def run(name, database_url, backup):
     """Run the block of the page with this name, as written."""
     [script] = re.findall(rf"^```bash {name}\n(.*?)^```", PAGE, re.M | re.S)
     is_file = database_url.startswith("sqlite")
-    database = database_url.removeprefix("sqlite:///") if is_file else database_url.replace("+psycopg", "")
     path = environment(database_url)["PATH"] if is_file else f"{binaries()}:{environment(database_url)['PATH']}"
-    known = {**environment(database_url), "PATH": path, "DATABASE": database, "BACKUP": str(backup)}
+    known = {**environment(database_url), "PATH": path, "DATABASE": database_url, "BACKUP": str(backup)}
     done = subprocess.run(["bash", "-euc", script], env=known, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

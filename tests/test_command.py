@@ -1,6 +1,8 @@
 """The `discern` command, as a person or a script uses it."""
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,27 @@ def test_check_as_json_is_one_object_on_stdout():
     report = json.loads(done.stdout)
     assert len(report["errors"]) == 10
     assert {"file", "line", "where", "wrong", "todo", "path"} == set(report["errors"][0])
+
+
+def test_check_goes_on_while_a_file_is_written(tmp_path):
+    """Each saving is checked, also where the editor replaces the file; after Ctrl-C the last check decides about the exit code."""
+    bank = tmp_path / "cars.yaml"
+    bank.write_text("bank: cars")
+    command = [sys.executable, "-m", "survey_service.cli.main", "check", str(bank), "--watch"]
+    running = subprocess.Popen(command, env=environment("sqlite://"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    assert re.fullmatch(r"[1-9]\d* problems?, 0 warnings", running.stderr.readline().strip())
+
+    (tmp_path / "new.yaml").write_bytes(EXAMPLE.read_bytes())
+    bank.unlink()
+    (tmp_path / "new.yaml").rename(bank)
+    lines = [running.stderr.readline().strip() for _ in range(3)]
+    running.send_signal(signal.SIGINT)
+
+    assert lines[1].endswith("cars.yaml")
+    assert lines[2] == "0 problems, 0 warnings"
+    assert running.wait(timeout=30) == 0
+    running.stderr.close()
 
 
 def test_the_example_bank_has_no_problem_and_no_warning():

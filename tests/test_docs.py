@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,37 @@ def test_the_walk_in_the_readme_works_as_it_is_written(tmp_path):
     assert sum(belief["probabilities"].values()) == pytest.approx(1)
 
 
+def test_the_guide_to_a_first_bank_works_as_it_is_written(tmp_path):
+    """The commands of the guide run in their order, and a clone has a published bank of its own after five."""
+    script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / "docs" / "first-bank.md", "bash"))
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DISCERN_")}
+    place = {**own, "PATH": f"{Path(sys.executable).parent}:{own['PATH']}", "PYTHONPATH": str(ROOT)}
+
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=place, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "right persona" in done.stdout
+    commands = next(block for block in blocks(ROOT / "README.md", "") if "discern new" in block).splitlines()
+    assert len(["git clone", *commands]) <= 5
+    port = free_port()
+    with in_folder(tmp_path, place, *commands[-1].split(), "--port", str(port)) as demo:
+        line = next(line for line in demo if "my-shop" in line)
+        with urllib.request.urlopen(line.split()[-1], timeout=30) as page:
+            assert "How likely are you to recommend us?" in page.read().decode()
+
+
+@contextmanager
+def in_folder(folder, environment, *command):
+    """Run a command and give the lines that it prints, until the block ends."""
+    running = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert running.stdout
+    try:
+        yield running.stdout
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+
+
 def read_until_belief(stream) -> str:
     """Return the last line that the walk prints, JSON with the belief. The service that it started keeps running, so the stream does not
     end.
@@ -82,7 +115,7 @@ def test_every_setting_in_the_readme_is_read_and_the_other_way_round():
     documented = set(re.findall(r"`DISCERN_([A-Z_]+)`", (ROOT / "README.md").read_text()))
     read = {name.upper() for name in _READERS}
     assert documented <= read
-    assert read - documented == {"DEMO_RECEIVER", "RETENTION_DAYS"}
+    assert read - documented == {"DEMO_RECEIVER"}
 
 
 def test_the_examples_in_docstrings_run():

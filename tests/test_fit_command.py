@@ -210,3 +210,59 @@ def test_replay_refuses_a_file_with_repeated_lines(tmp_path, answers):
         done = run(*words)
         assert done.exit_code == 1
         assert "twice.csv:302: 300 lines from here on repeat the lines from 2 on" in done.stderr
+
+
+def test_replay_goes_on_without_what_file_or_bank_do_not_know(tmp_path, answers):
+    """Columns, cells and labels that are unknown are left out and said, and questions that have no column."""
+    bank, fewer = tmp_path / "bank.yaml", tmp_path / "fewer.csv"
+    run("fit", answers, "--label", "Who?", "--out", bank)
+    header, *rows = csv.reader(answers.read_text(encoding="utf-8").splitlines())
+    lines = [[*row[:4], row[-1], "1"] for row in rows]
+    lines[0][0], lines[1][-2] = "perhaps", "Nobody"
+    with fewer.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*header[:4], header[-1], "new"], *lines])
+
+    done = run("replay", bank, "--answers", fewer, "--label", "Who?", "--orders", "fixed", "--steps", "4", "--json")
+
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["respondents"] == 299
+    assert "left out, because no question has their name: new" in done.stderr
+    assert "5 of 9 questions have no column: q-4, q-5, q-6, q-7, q-8" in done.stderr
+    assert 'column "Q.0": left out, because the bank does not know them: "perhaps" (1)' in done.stderr
+    assert 'column "Who?": left out, because the bank does not know them: "Nobody" (1)' in done.stderr
+
+
+def test_a_file_of_other_questions_is_not_replayed(tmp_path, answers):
+    """The error lists its columns."""
+    bank, other = tmp_path / "bank.yaml", tmp_path / "other.csv"
+    run("fit", answers, "--label", "Who?", "--out", bank)
+    other.write_text("a,b\n1,2\n2,1\n")
+
+    done = run("replay", bank, "--answers", other)
+
+    assert done.exit_code == 1
+    assert "other.csv: no column is a question of the bank: the columns are a, b" in done.stderr
+
+
+def test_texts_are_in_the_language_of_the_file_and_of_the_report(tmp_path):
+    """fit --language names it, the report shows the bank's texts in the wanted language, and its path is printed."""
+    from tests.export_files import google_forms_french
+
+    expected = google_forms_french(tmp_path)
+    bank, report = tmp_path / "bank.yaml", tmp_path / "report.html"
+    run("fit", tmp_path / expected.file, "--label", "segment", "--language", "fr", "--out", bank)
+    text = bank.read_text(encoding="utf-8")
+    assert "languages: [fr]" in text
+    two = tmp_path / "two.yaml"
+    two.write_text(
+        text.replace("languages: [fr]", "languages: [fr, en]").replace("{fr: Usages}", "{fr: Usages, en: Uses}"), encoding="utf-8"
+    )
+
+    words = ("replay", two, "--answers", tmp_path / expected.file, "--columns", tmp_path / "bank.columns.yaml", "--orders", "adaptive")
+    done = run(*words, "--steps", "1", "--language", "en", "--report", report)
+
+    assert done.exit_code == 0, done.stderr
+    assert f"report: {report}" in done.stderr
+    assert "Uses" in report.read_text(encoding="utf-8")
+    assert "--language: the bank has no texts in ja" in run(*words, "--steps", "1", "--language", "ja").stderr
+    assert run(*words, "--language", "not a code").exit_code == 2

@@ -47,7 +47,10 @@ ORDER = [
     "survey_service.crypto",
     "survey_service.clock",
     "survey_service.errors",
+    "question_bank.starters",
+    "question_bank.imports",
     "question_bank.datasets",
+    "question_bank.exports",
     "question_bank.files",
     "question_bank",
     "adaptive.evaluation",
@@ -65,7 +68,7 @@ MAY_IMPORT = {
 WEB = {"flask", "flask_smorest", "werkzeug", "webargs"}
 KNOWS_THE_WEB = (
     *("routes.py", "events_routes.py", "pages.py", "forms.py", "health.py", "metrics.py", "app.py", "gunicorn_app.py"),
-    *("access.py", "contact_pages.py", "editor_pages.py", "people_pages.py", "figures_pages.py"),
+    *("access.py", "begin_pages.py", "contact_pages.py", "editor_pages.py", "figures_pages.py", "people_pages.py"),
     *("api.py", "api_keys.py", "context.py", "cors.py", "docs.py", "error_pages.py", "middleware.py", "rate_limit_guard.py"),
 )
 FITS_WITH_SCIKIT_LEARN = "adaptive/lookalike/regression.py"
@@ -116,7 +119,7 @@ def test_packages_and_files_stay_within_their_bounds(house):
     """
     lines = list(house.line_counts().values())
 
-    assert len(house.rooms) <= 44
+    assert len(house.rooms) <= 47
     assert len(house.loose_modules()) <= 6
     assert max(house.folder_sizes().values()) <= 15
     assert sum(count < SHORT for count in lines) <= 45

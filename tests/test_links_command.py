@@ -3,6 +3,7 @@
 import csv
 import io
 
+import openpyxl
 import pytest
 from click.testing import CliRunner
 
@@ -28,15 +29,15 @@ def run(database_url, tmp_path):
     return command
 
 
-def table(text):
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+def table(text, separator=","):
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
 
 
 def test_links_writes_a_row_for_each_contact(run):
     """The row has a URL for each option and the email as HTML and plain text, in the contact's language."""
     done = run("all", contacts="external_id;email;language;city\nzoe;z@example.com;fr;Lyon\nben;b@example.com;;Bonn\n")
     assert done.exit_code == 0, done.output
-    zoe, ben = table(done.stdout)
+    zoe, ben = table(done.stdout, ";")
     assert (zoe["external_id"], zoe["email"], zoe["question_id"], zoe["language"]) == ("zoe", "z@example.com", "owns", "fr")
     assert (zoe["question"], zoe["option_1"], ben["option_1"]) == ("Avez-vous une voiture ?", "Oui", "Yes")
     assert zoe["option_1_url"].startswith("https://ask.example/l/")
@@ -93,7 +94,7 @@ def test_links_warns_about_too_many_columns(run, database_url):
         publish(session, read_bank(BANK.replace("max: 5", "max: 13").replace("labels: {1: No, 5: Yes}", "labels: {1: No}")), utc_now())
     store.close()
     assert "32 columns: mailchimp keeps 30 fields" in run("all", "--for", "mailchimp").stderr
-    assert run("all", "--for", "mailchimp", "--question", "owns").stderr.splitlines()[1:] == ["1 link"]
+    assert run("all", "--for", "mailchimp", "--question", "owns", "--again").stderr.splitlines()[1:] == ["1 link"]
 
 
 def test_links_holds_contacts_out_by_lot(run):
@@ -108,3 +109,51 @@ def test_links_holds_contacts_out_by_lot(run):
     assert run("all", "--campaign", "spring").exit_code == 2
     changed = run("all", "--campaign", "spring", "--hold-out", "0.2")
     assert (changed.exit_code, "another survey, share or cost" in changed.output) == (1, True)
+
+
+def test_the_column_of_ids_may_have_any_name(run):
+    """Without it the columns are listed, and the likely one is proposed; email and language are found by their usual names."""
+    contacts = "Contact ID,E-Mail,Langue,city\nzoe,z@example.com,fr,Lyon\n"
+
+    refused = run("all", contacts=contacts)
+    done = run("all", "--id-column", "Contact ID", contacts=contacts)
+
+    assert refused.exit_code == 1
+    assert '--id-column "Contact ID"; the columns are Contact ID, E-Mail, Langue, city' in refused.stderr
+    (zoe,) = table(done.stdout)
+    assert (zoe["external_id"], zoe["email"], zoe["language"]) == ("zoe", "z@example.com", "fr")
+    assert done.stderr.splitlines()[1:] == ["not used: city", "1 link"]
+
+
+def test_a_second_run_makes_no_second_links(run):
+    """A contact who did not answer keeps its link, with the same addresses; --again makes a new one."""
+    first, second, again = (run("all", *more) for more in ((), (), ("--again",)))
+
+    urls = [table(done.stdout)[0]["url"] for done in (first, second, again)]
+    assert urls[0] == urls[1] != urls[2]
+    assert second.stderr.splitlines()[1:] == ["0 links, 1 made before and not yet answered: --again makes new ones"]
+    assert again.stderr.splitlines()[1:] == ["1 link"]
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "cp1252"), ("\t", "utf-16"), (",", "utf-8-sig"), (",", "utf-8")])
+def test_the_file_of_links_is_written_as_the_file_of_contacts(run, tmp_path, separator, encoding):
+    """Separator, encoding and byte order mark are those of the input."""
+    contacts, out = tmp_path / "contacts.csv", tmp_path / "links.csv"
+    contacts.write_bytes(f"external_id{separator}email\nzoë{separator}z@example.com\n".encode(encoding))
+
+    done = run("all", str(contacts), "--out", str(out))
+
+    assert done.exit_code == 0, done.output
+    assert out.read_bytes()[:3] == "external_id".encode(encoding)[:3]
+    assert table(out.read_bytes().decode(encoding), separator)[0]["external_id"] == "zoë"
+
+
+def test_links_are_written_to_a_workbook(run, tmp_path):
+    """Every cell is text."""
+    out = tmp_path / "links.xlsx"
+
+    done = run("all", "--out", str(out), contacts="external_id\n007\n")
+
+    assert done.exit_code == 0, done.output
+    header, row = openpyxl.load_workbook(out).active.values
+    assert (header[0], row[0]) == ("external_id", "007")

@@ -125,7 +125,7 @@ Compose.add_constructor("!reset", lambda loader, node: loader.construct_sequence
 
 
 def test_the_compose_files_mount_what_these_tests_start():
-    """A configuration that no test starts would be found wrong by the first operator who does. PgBouncer's is in test_pgbouncer.py."""
+    """A configuration that no test starts would be found wrong by the first operator who does. Others: test_pgbouncer.py, test_caddy.py."""
     mounted, proxied = {}, {}
     for file in SHIPPED.glob("compose*.yaml"):
         for name, service in yaml.load(file.read_text(encoding="utf-8"), Compose)["services"].items():  # a SafeLoader
@@ -133,6 +133,10 @@ def test_the_compose_files_mount_what_these_tests_start():
             if "proxied" in file.name:
                 proxied[name] = service
 
-    assert mounted == {"./nginx.conf": "/etc/nginx/nginx.conf", "./pgbouncer.ini": "/etc/pgbouncer/pgbouncer.ini"}
+    assert mounted == {
+        "./nginx.conf": "/etc/nginx/nginx.conf",
+        "./pgbouncer.ini": "/etc/pgbouncer/pgbouncer.ini",
+        "./Caddyfile": "/etc/caddy/Caddyfile",
+    }
     assert proxied["web"]["environment"]["DISCERN_TRUSTED_PROXIES"] == "${DISCERN_TRUSTED_PROXIES:-1}"
     assert {"@pool:6432/" in proxied[name]["environment"]["DISCERN_DATABASE_URL"] for name in ("web", "worker", "migrate")} == {True}

@@ -9,7 +9,7 @@ import numpy as np
 
 from adaptive.lookalike.encode import DATE_ORDERS, FEWEST_PEOPLE, best_date_order, days_of, tokens_of
 from question_bank.datasets.column_types import NUMBER, is_binary
-from question_bank.datasets.duplicate_rows import looks_like_id
+from question_bank.exports.not_questions import looks_like_id
 
 FEW = 0.2
 """Share of values up to which those of another type are slips, not a sign of a category."""

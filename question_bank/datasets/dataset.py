@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,7 +34,8 @@ class Column:
     """The answers to one question: of one column, or of one column per option of a multiple question, named in `options`.
 
     `codes` is (N,), or (N, M) ticks of M options; -1 where missing. `values` is the outcome of each cell (empty where cells are outcomes
-    themselves). A number question has `numbers`, (N,) with NaN where missing, and `codes` are their bins.
+    themselves). A number question has `numbers`, (N,) with NaN where missing, and `codes` are their bins. `reading` are further entries
+    of the column map: how cells are read that are not outcomes as they stand.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Column:
     values: Mapping[str, str]
     options: Mapping[str, str] | None = None
     numbers: Floats | None = None
+    reading: Mapping[str, object] = field(default_factory=dict)
 
     def take(self, rows: Ints | list[int]) -> "Column":
         """Return the answers of some respondents only."""
@@ -82,7 +84,7 @@ class Labels:
 class Dataset:
     """N respondents with at least one answer, and with a label where there are labels; `dropped` counts the other lines.
 
-    `warnings` are doubtful findings that do not prevent a fit.
+    `warnings` are doubtful findings that do not prevent a fit, `notes` say how the file was read.
     """
 
     columns: tuple[Column, ...]
@@ -90,6 +92,7 @@ class Dataset:
     ignored: tuple[str, ...]
     dropped: int
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def codes(self) -> Ints:
@@ -120,12 +123,17 @@ class Dataset:
         """
         columns: dict[str, object] = {}
         for column in self.columns:
-            if column.options is not None:
-                columns |= {name: f"{column.question.id}.{option}" for name, option in column.options.items()}
+            if column.options is not None and "separator" not in column.reading:
+                for name, option in column.options.items():
+                    columns[name] = _entry(f"{column.question.id}.{option}", {}, column.reading)
             else:
-                columns[column.name] = (
-                    {"question": column.question.id, "values": dict(column.values)} if column.values else column.question.id
-                )
+                columns[column.name] = _entry(column.question.id, column.values, column.reading)
         label = self.labels.column if self.labels is not None else None
         labels = {label: personas} if label is not None and personas else {}
         return ColumnMap(columns, frozenset(self.ignored), labels, frozenset(silent), keep_repeats)
+
+
+def _entry(question: str, values: Mapping[str, str], reading: Mapping[str, object]) -> object:
+    """Return the entry of a column in the column map."""
+    given = ({"values": dict(values)} if values else {}) | dict(reading)
+    return {"question": question, **given} if given else question

@@ -3,17 +3,14 @@
 Many people share short answer patterns, so the number expected by chance is estimated from the file itself.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, exp, log
 
-from question_bank.datasets.table_files import Cells
+from question_bank.exports.not_questions import looks_like_id
+from question_bank.exports.table_files import Cells
 
-ID_NAME = re.compile(
-    r"(.*[^a-z])?(id|uuid|guid|e-?mail|respondent|participant)|(.*[^a-z])?(respondent|participant|customer|contact|client|user)[^a-z]*(id|nr|no|number|key)"
-)
 ID_SHARE = 0.4
 """Share of different values from which a column with the name of an id is one: a file pasted twice has half."""
 SHORTEST_BLOCK = 5
@@ -31,15 +28,6 @@ class DuplicateRows:
 
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-def looks_like_id(name: str) -> bool:
-    """Return whether a column has the name of an id.
-
-    >>> looks_like_id("Respondent ID"), looks_like_id("customer_no"), looks_like_id("paid")
-    (True, True, False)
-    """
-    return bool(ID_NAME.fullmatch(re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower()))
 
 
 def find_duplicate_rows(cells: Cells) -> DuplicateRows:

@@ -12,8 +12,8 @@ from adaptive.learning.model_selection import ClassNumber, compare_class_numbers
 from adaptive.learning.numeric import Distributions, fit_distributions
 from adaptive.learning.responses import MISSING, Answers
 from question_bank.datasets.dataset import Dataset, slug
-from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.definitions import DEFAULT_STOP, Bank, LogNormal, Normal, Persona, Question, Row, Shares, Style, Survey
+from question_bank.exports.table_files import AnswersInvalid
 
 PLACES = 4
 """Decimal places of a probability in the file: those of the floor under every probability."""
@@ -61,17 +61,20 @@ def compare_persona_numbers(
     return compare_class_numbers(answers_of(dataset), numbers, np.random.default_rng(seed), watch, parallel_map)
 
 
-def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str) -> Bank:
-    """Return the fitted bank: one survey `main` of all questions; personas by falling size, or named by their labels."""
-    personas = _personas(dataset, fit)
+def fitted_bank(dataset: Dataset, fit: Fit, bank_id: str, language: str = "en") -> Bank:
+    """Return the fitted bank, whose texts are in `language`: one survey `main` of all questions.
+
+    Personas are ordered by falling size, or named by their labels.
+    """
+    personas = _personas(dataset, fit, language)
     keys = [key for persona in personas for key in persona.keys]
     questions = questions_with_tables([column.question for column in dataset.columns], dataset, fit, keys)
-    title = {"en": bank_id}
+    title = {language: bank_id}
     survey = Survey("main", title, tuple(question.id for question in questions), stop=replace(DEFAULT_STOP, endgame="accuracy"))
     return Bank(
         bank_id,
         title,
-        ("en",),
+        (language,),
         personas,
         tuple(questions),
         surveys=(survey,),
@@ -210,11 +213,11 @@ def persona_ids(dataset: Dataset) -> dict[str, str]:
     return {} if dataset.labels is None else {name: slug(name, taken) for name in dataset.labels.names}
 
 
-def _personas(dataset: Dataset, fit: Fit) -> tuple[Persona, ...]:
+def _personas(dataset: Dataset, fit: Fit, language: str) -> tuple[Persona, ...]:
     shares, styles = shares_and_styles(fit)
     ids = persona_ids(dataset) or {f"Persona {k}": f"persona-{k}" for k in range(1, len(shares) + 1)}
     names = list(ids) if dataset.labels is None else dataset.labels.names
-    return tuple(Persona(ids[name], {"en": name}, share, styles=own) for name, share, own in zip(names, shares, styles, strict=True))
+    return tuple(Persona(ids[name], {language: name}, share, styles=own) for name, share, own in zip(names, shares, styles, strict=True))
 
 
 def shares_and_styles(fit: Fit) -> tuple[list[float], list[tuple[Style, ...]]]:

@@ -17,8 +17,8 @@ from question_bank.answer_values import Value
 from question_bank.compile import CompiledBank, ObservedAnswer, compile_bank, given_parent
 from question_bank.datasets.answer_table import AnswerTable
 from question_bank.datasets.fit import PLACES
-from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.definitions import Bank, LogNormal, Normal, Persona, Question, Row, Shares, Signal
+from question_bank.exports.table_files import AnswersInvalid
 from question_bank.probabilities import FLOOR, PSEUDO_COUNTS
 
 ENOUGH_FOR_A_TABLE = 20

@@ -10,6 +10,7 @@ from question_bank.definitions import (
     SECONDS_BY_TYPE,
     Attribution,
     Bank,
+    Brand,
     Consent,
     Option,
     Persona,
@@ -46,6 +47,7 @@ def build(draft: Draft) -> Bank:
         journeys=tuple(_journey(fields, draft) for fields in data.get("journeys", ())),
         barometers=tuple(_barometer(fields, draft) for fields in data.get("barometers", ())),
         plays=tuple(_play(fields, draft) for fields in data.get("plays", ())),
+        brand=_brand(data.get("brand", {}), draft),
         **_written_fields(data, "evidence_weight", "repeat_weight", "lapse", "outliers", "half_life_days"),
     )
 
@@ -73,6 +75,10 @@ def _barometer(fields: Fields, draft: Draft) -> Barometer:
 def _play(fields: Fields, draft: Draft) -> Play:
     content, agent, bot = (_text_or_none(fields.get(name), draft) for name in ("content", "agent", "bot"))
     return Play(fields.get("persona"), fields.get("stage"), fields.get("channel"), content, agent, bot)
+
+
+def _brand(fields: Fields, draft: Draft) -> Brand:
+    return Brand(_text_or_none(fields.get("name"), draft), **_written_fields(fields, "logo", "accent", "radius", "font"))
 
 
 def _personas(draft: Draft) -> tuple[Persona, ...]:

@@ -47,7 +47,7 @@ def _is_text(path: Path) -> bool:
     above = path[-2] if len(path) > 1 else ""
     if above == "labels":
         return True
-    return path[-1] in TEXTS and (len(path) == 1 or isinstance(above, int) or above == "consent" or path[-3:-2] == ("result",))
+    return path[-1] in TEXTS and (len(path) == 1 or isinstance(above, int) or above in ("consent", "brand") or path[-3:-2] == ("result",))
 
 
 MOST_OPTIONS = 40

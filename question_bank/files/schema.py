@@ -35,6 +35,9 @@ EXPECTATIONS = ("advice", "autonomy", "responsiveness")
 CHANNELS = ("email", "sms", "phone", "web", "agent")
 SIGNAL_FIELDS = ("event", "page", "channel", "topic")
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+MOST_LOGO = 64_000
+LOGO = rf"data:image/(png|jpeg|webp|gif|svg\+xml);base64,[A-Za-z0-9+/=]{{1,{MOST_LOGO}}}"
+COLOURS = r"#[0-9A-Fa-f]{6}|light-dark\(#[0-9A-Fa-f]{6}, ?#[0-9A-Fa-f]{6}\)"
 STAGE = r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*"
 ORIGIN = rf"\*|https?://[A-Za-z0-9.-]+(?::{PORT})?|https?://\[[0-9A-Fa-f:]+\](?::{PORT})?"
 
@@ -90,6 +93,16 @@ class PersonaSchema(StrictSchema):
     channels = NumbersByKey(CHANNELS, least=0, most=1)
     image = Line()
     styles = _nested_list(StyleSchema)
+
+
+class BrandSchema(StrictSchema):
+    name = Words()
+    logo = Line(
+        pattern=LOGO, todo=f"write the image as a data URI (data:image/png;base64,…) of at most {MOST_LOGO // 1000} kB: pages load nothing"
+    )
+    accent = Line(pattern=COLOURS, todo='write "#1f4fd8", or "light-dark(#1f4fd8, #a3bcff)" for two schemes')
+    radius = Line(pattern=r"\d{1,2}(\.\d{1,3})?(px|em|rem)", todo="write a length, such as 8px or 0.5em")
+    font = Line(pattern=r"[A-Za-z0-9 ,'\"_-]{1,200}", todo="write fonts that devices have, such as Georgia, serif")
 
 
 class OptionSchema(StrictSchema):
@@ -238,6 +251,7 @@ class BankSchema(StrictSchema):
     journeys = _nested_list(JourneySchema)
     barometers = _nested_list(BarometerSchema)
     plays = _nested_list(PlaySchema)
+    brand = _nested(BrandSchema)
 
 
 def load_fields(data: dict[str, Any]) -> tuple[dict[str, Any], list[Finding]]:

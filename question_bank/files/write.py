@@ -66,7 +66,7 @@ class _Writer:
             return True
         if _names(path) in self.noted_below or _is_item(path):
             return False
-        return _depth(value) == 1 or (_depth(value) == 2 and len(_flow(value)) <= WIDTH)
+        return _depth(value) == 1 or (_depth(value) == 2 and len(flow(value)) <= WIDTH)
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def _depth(value: Any) -> int:
 
 def _wrapped(name: str, value: Any, indent: str) -> Iterator[str]:
     """Yield a name and its value, on several lines when it is a long row."""
-    line = f"{name} {_flow(value)}"
+    line = f"{name} {flow(value)}"
     if len(line) <= WIDTH or not isinstance(value, Mapping | list):
         yield line
         return
@@ -101,7 +101,8 @@ def _wrapped(name: str, value: Any, indent: str) -> Iterator[str]:
     yield line + closing
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """Return a value as YAML on one line, with quotes where it would be read as something else."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(_parts(value)) + "}"
     if isinstance(value, list):
@@ -111,8 +112,8 @@ def _flow(value: Any) -> str:
 
 def _parts(value: Mapping[str, Any] | list[Any]) -> list[str]:
     if isinstance(value, Mapping):
-        return [f"{_key(key)}: {_flow(below)}" for key, below in value.items()]
-    return [_flow(item) for item in value]
+        return [f"{_key(key)}: {flow(below)}" for key, below in value.items()]
+    return [flow(item) for item in value]
 
 
 def _key(key: str) -> str:

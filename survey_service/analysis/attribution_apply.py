@@ -13,7 +13,7 @@ from adaptive.arrays import Bools, Floats, Ints
 from adaptive.lookalike.drift import Drift, LevelCounts, measure_drift
 from adaptive.lookalike.encode import Column
 from adaptive.lookalike.model import AttributionModel, assign, encode, score_encoded
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from survey_service.analysis.contact_files import Batch, ContactFile, RepeatedIds, kernel_column
 from survey_service.analysis.progress import progress
 
@@ -88,12 +88,12 @@ class AppliedFile:
     personas: tuple[str, ...]
 
 
-def apply_file(model: AttributionModel, contacts: Path, out: Path, id_column: str = ID_COLUMN) -> AppliedFile:
+def apply_file(model: AttributionModel, contacts: Path, out: Path, id_column: str = ID_COLUMN, sheet: str | None = None) -> AppliedFile:
     """Write the vector, top persona, confidence and assignment of each contact, in the order of the file; nothing where a problem is found.
 
     `out` is written as Parquet or CSV by its suffix. Raises AnswersInvalid with every problem.
     """
-    file = ContactFile(contacts)
+    file = ContactFile(contacts, sheet)
     file.require([id_column], "holds the ids of the contacts (or name another with --id-column)")
     file.require(model.attributes, "the model needs")
     total, assigned, shares, counts = 0, 0, np.zeros(len(model.personas)), LevelCounts.none(model)

@@ -14,9 +14,11 @@ from adaptive.lookalike.risk import Forecast, forecast
 from question_bank.datasets.attribute_kinds import Kind, infer_kind, is_id
 from question_bank.datasets.dataset import Labels
 from question_bank.datasets.duplicate_rows import TODO, find_duplicate_rows
-from question_bank.datasets.infer import ReadOptions, read_labels
-from question_bank.datasets.table_files import AnswersInvalid, Cells, with_decimal_points
+from question_bank.datasets.infer import read_labels
+from question_bank.datasets.read_options import ReadOptions
 from question_bank.definitions import Bank
+from question_bank.exports.not_questions import identifies
+from question_bank.exports.table_files import AnswersInvalid, Cells, with_decimal_points
 from survey_service.analysis.attribution_apply import ID_COLUMN, Base, survey_base
 from survey_service.analysis.contact_files import ContactFile, RepeatedIds, cells_of, filled_rows
 from survey_service.analysis.data_quality import ColumnQuality, DataQuality
@@ -37,6 +39,7 @@ class Options:
     hysteresis: float = 0.05
     seed: int = 1
     bank: Bank | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Respondents:
     """The contacts of a file that have a label: their cells, their (N, K) P(persona), and the kind of each attribute.
 
     `contacts` counts all lines of the file, `quality` describes all of them; `repeats` are respondents who seem to be in the file twice.
+    `personal` says why a column is no attribute that identifies people.
     """
 
     file: ContactFile
@@ -55,6 +59,7 @@ class Respondents:
     contacts: int
     quality: Sequence[ColumnQuality]
     repeats: Sequence[str]
+    personal: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -104,7 +109,7 @@ def fit_file(path: Path, options: Options) -> FittedFile:
 
 def read_respondents(path: Path, options: Options) -> Respondents:
     """Read the contacts that have a label. Raises AnswersInvalid with every problem."""
-    file = ContactFile(path)
+    file = ContactFile(path, options.sheet)
     wanted = options.columns
     label_columns = [*([wanted.label] if wanted.label else []), *wanted.probabilities]
     file.require(label_columns, "--label names" if wanted.label else "--label-probabilities names")
@@ -123,7 +128,9 @@ def read_respondents(path: Path, options: Options) -> Respondents:
     cells, contacts, counted, problems = _read(file, label_columns, id_column)
     labels = _labels(cells, options, problems)
     ids = [name for name in file.header if name == id_column or (name not in wanted.kinds and is_id(name, cells.column(name)))]
-    used = [name for name in file.header if wanted.is_question(name) and name not in ids]
+    others = [name for name in file.header if wanted.is_question(name) and name not in ids]
+    personal = {name: why for name in others if not wanted.is_asked_for(name) and (why := identifies(name, cells.column(name)))}
+    used = [name for name in others if name not in personal]
     kinds = {name: infer_kind(name, cells.column(name), wanted.kinds.get(name)) for name in used}
     problems += [f'{cells.at(row)}: column "{name}": {reason}' for name, kind in kinds.items() for row, reason in kind.problems]
     if not used:
@@ -132,7 +139,7 @@ def read_respondents(path: Path, options: Options) -> Respondents:
         raise AnswersInvalid(problems)
     found = find_duplicate_rows(cells)
     repeats = [problem.removesuffix(f": {TODO}") for problem in (*found.problems, *found.warnings)]
-    return Respondents(file, cells, labels.membership, labels.names, kinds, tuple(ids), contacts, counted.found(kinds), repeats)
+    return Respondents(file, cells, labels.membership, labels.names, kinds, tuple(ids), contacts, counted.found(kinds), repeats, personal)
 
 
 def _read(file: ContactFile, label_columns: Sequence[str], id_column: str | None) -> tuple[Cells, int, DataQuality, list[str]]:

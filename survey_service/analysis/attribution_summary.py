@@ -29,6 +29,9 @@ def warnings_of(done: FittedFile) -> list[str]:
             reason = "without a value that 11 respondents share"
         found.append(f'attribute "{attribute.name}" is left out: it is {reason}')
     found += [f'column "{name}" is left out: it holds ids' for name in done.respondents.ids if name != ID_COLUMN]
+    found += [
+        f'column "{name}" is left out: it holds {why}; --type {name}=KIND takes it in' for name, why in done.respondents.personal.items()
+    ]
     return [*found, *done.respondents.repeats, *drift_warnings(done.base.drift)]
 
 

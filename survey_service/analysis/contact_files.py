@@ -18,8 +18,9 @@ from typing import IO, Any
 import numpy as np
 
 from adaptive.lookalike.encode import Column, Dictionary
-from question_bank.datasets.table_files import AnswersInvalid, Cells, decode, find_separator
-from survey_service.analysis.answer_files import cell_text, is_flat, read_cells
+from question_bank.exports.table_files import AnswersInvalid, Cells, cell_text, decode, find_separator
+from survey_service.analysis.answer_files import SHEETS, is_flat, read_cells
+from survey_service.analysis.statistics_files import SUFFIXES
 
 BATCH = 65_536
 """Rows of a batch."""
@@ -44,12 +45,12 @@ class Batch:
 class ContactFile:
     """A file of contacts: its column names, and its rows in batches. Raises AnswersInvalid with every problem of the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sheet: str | None = None) -> None:
         self.path = path
+        self.sheet = sheet
         self.name = path.name
-        self.kind = {".parquet": "parquet", ".pq": "parquet", ".xlsx": "sheet", ".xlsm": "sheet", ".xls": "sheet", ".ods": "sheet"}.get(
-            path.suffix.lower(), "csv"
-        )
+        suffix = path.suffix.lower()
+        self.kind = "parquet" if suffix in (".parquet", ".pq") else "sheet" if suffix in (*SHEETS, *SUFFIXES) else "csv"
         try:
             import pyarrow  # noqa: F401
         except ImportError:
@@ -108,7 +109,7 @@ class ContactFile:
 
     @cached_property
     def _cells(self) -> Cells:
-        return read_cells(self.path)
+        return read_cells(self.path, self.sheet)
 
     @cached_property
     def _parquet(self) -> Any:

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from adaptive.lookalike.encode import days_of
 from question_bank.datasets.attribute_kinds import Kind, is_possible_date
-from survey_service.analysis.answer_files import cell_text
+from question_bank.exports.table_files import cell_text
 from survey_service.analysis.contact_files import Batch, count_filled
 
 MOST_DISTINCT = 20_000

@@ -20,10 +20,10 @@ from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
 from adaptive.learning.update import STRENGTHS
 from question_bank.datasets.answer_table import ColumnMap, read_answers
-from question_bank.datasets.column_types import KINDS
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, forest_choice, persona_ids
-from question_bank.datasets.infer import ReadOptions, read_dataset
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import KINDS, ReadOptions
 from question_bank.datasets.update import refit_bank, rows_of
 from question_bank.definitions import Bank
 from question_bank.files.fields import SLUG, SLUG_TODO
@@ -47,6 +47,7 @@ class Options:
     columns: ReadOptions = field(default_factory=ReadOptions)
     jobs: int = 1
     styles: bool = False
+    sheet: str | None = None
 
 
 def read_options(options: Mapping[str, Any], kinds_of_columns: Sequence[str] = KINDS) -> ReadOptions:
@@ -58,11 +59,22 @@ def read_options(options: Mapping[str, Any], kinds_of_columns: Sequence[str] = K
             *first, last = kinds_of_columns
             raise ValueError(f'--type: "{written}" has no kind: write COLUMN={", ".join(first)} or {last}')
         kinds[name] = kind
+    missing: dict[str, tuple[str, ...]] = {}
+    for written in options.get("missing", ()):
+        name, sign, values = written.rpartition("=")
+        missing[name] = (*missing.get(name, ()), *_names(values if sign else written))
     columns = options["columns"]
     without = [name for names in options["without"] for name in _names(names)]
     probabilities = _names(options["label_probabilities"] or "")
     return ReadOptions(
-        None if columns is None else _names(columns), options["label"], probabilities, without, kinds, bool(options.get("keep_repeats"))
+        None if columns is None else _names(columns),
+        options["label"],
+        probabilities,
+        without,
+        kinds,
+        bool(options.get("keep_repeats")),
+        missing,
+        options.get("language") or "en",
     )
 
 
@@ -75,18 +87,19 @@ def fit_file(answers: Path, out: Path, options: Options) -> str:
     bank_id = options.bank_id or re.sub(r"[^a-z0-9_-]+", "-", out.stem.lower()).strip("-_")
     if not SLUG.fullmatch(bank_id):
         raise ValueError(f'--bank-id: "{bank_id}" is not an id: {SLUG_TODO}')
-    dataset = read_dataset(read_cells(answers), answers.name, options.columns)
+    dataset = read_dataset(read_cells(answers, options.sheet), answers.name, options.columns)
     with _process_pool(dataset, options) as parallel_map:
         personas, compared = _choose_persona_number(dataset, options, parallel_map)
         fit = fit_dataset(dataset, personas, options.seed, _print_step, parallel_map, styles=options.styles)
     silent = tuple(dataset.columns[q].question.id for q in sorted(fit.silence))
     columns = dataset.column_map(persona_ids(dataset), silent, keep_repeats=options.columns.keep_repeats)
-    summary = _write_files(out, fitted_bank(dataset, fit, bank_id), fit_notes(dataset, fit), columns, len(fit.membership))
+    bank = fitted_bank(dataset, fit, bank_id, options.columns.language)
+    summary = _write_files(out, bank, fit_notes(dataset, fit), columns, len(fit.membership))
     if options.styles:
         compared.append(_styles_summary(fit))
     if choice := forest_choice(fit):
         compared.append(f"dependences: {choice}")
-    return "\n".join([*compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
+    return "\n".join([*dataset.notes, *compared, *(f"warning: {warning}" for warning in dataset.warnings), *summary])
 
 
 def _styles_summary(fit: Fit) -> str:
@@ -101,7 +114,7 @@ def refit_file(answers: Path, out: Path, before: Bank, names: ColumnMap, options
     column_map = replace(
         names, ignore=names.ignore | set(options.columns.without), keep_repeats=names.keep_repeats or options.columns.keep_repeats
     )
-    table = read_answers(read_cells(answers), before, answers.name, column_map, options.columns.label)
+    table = read_answers(read_cells(answers, options.sheet), before, answers.name, column_map, options.columns.label)
     with progress("refitting", len(STRENGTHS)) as watch:
         refitted = refit_bank(before, rows_of(table), table.labels, options.seed, watch)
     silent = frozenset(question.id for question in refitted.bank.questions if question.no_answer is not None) & table.asked

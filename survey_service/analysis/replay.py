@@ -16,6 +16,7 @@ from adaptive.stopping import StopRule
 from question_bank.compile import CompiledBank, compile_bank
 from question_bank.datasets.answer_table import read_answers, read_column_map, respondents_of
 from question_bank.definitions import DEFAULT_STOP, Bank
+from question_bank.languages import negotiate
 from survey_service.analysis.answer_files import read_cells
 from survey_service.analysis.progress import progress
 
@@ -32,11 +33,16 @@ class Options:
     steps: tuple[str, ...]
     seed: int
     stop: float | None = None
+    sheet: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class ReplayResult:
-    """Metrics by order, the reference personas, and, with the adaptive order, whole interviews that stop."""
+    """Metrics by order, the reference personas, and, with the adaptive order, whole interviews that stop.
+
+    `notes` say how the file was read, and what was left out of it.
+    """
 
     bank: CompiledBank
     rules: SurveyRules
@@ -45,6 +51,7 @@ class ReplayResult:
     full: Floats
     label: Ints
     interviews: Interviews | None
+    notes: tuple[str, ...] = ()
 
     @property
     def at_stop(self) -> StopMetrics | None:
@@ -56,11 +63,25 @@ class ReplayResult:
 def replay_file(bank: Bank, answers: Path, columns: Path | None, options: Options) -> ReplayResult:
     """Replay a file. Raises ValueError with every problem of the options, the column map or the answers."""
     steps = _check_options(bank, options)
+    bank, notes = _in_language(bank, options.language)
     names = None if columns is None else read_column_map(columns.read_text(encoding="utf-8"), columns.name)
-    table = read_answers(read_cells(answers), bank, answers.name, names, options.label)
+    cells = read_cells(answers, options.sheet)
+    table = read_answers(cells, bank, answers.name, names, options.label, lenient=True)
     compiled = compile_bank(bank)
     rules, people = rules_of(compiled, options.survey, options.stop), respondents_of(compiled, table)
-    return replay_respondents(compiled, rules, people, options.orders, steps, options.seed)
+    done = replay_respondents(compiled, rules, people, options.orders, steps, options.seed)
+    return replace(done, notes=(*notes, *cells.notes, *table.left_out))
+
+
+def _in_language(bank: Bank, language: str | None) -> tuple[Bank, list[str]]:
+    """Return the bank with a language as its default, in which reports show its texts, and a note where it has none near it."""
+    if language is None:
+        return bank, []
+    found = negotiate(language, bank.languages)
+    others = tuple(name for name in bank.languages if name != found)
+    is_other = found.partition("-")[0].lower() != language.partition("-")[0].lower()
+    has = f"--language: the bank has no texts in {language}: it has {', '.join(bank.languages)}"
+    return replace(bank, languages=(found, *others)), [has] if is_other else []
 
 
 def replay_respondents(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_, func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from question_bank.compile import compile_bank
 from question_bank.definitions import Bank
@@ -14,7 +14,8 @@ from survey_service.errors import Conflict, NotFound
 from survey_service.outbox import endpoint_events
 from survey_service.store.banks import source_of
 from survey_service.store.session import lock_by_name
-from survey_service.store.tables.core import BankVersion, SurveyRow
+from survey_service.store.tables.core import BankVersion, RemovedBank, SurveyRow
+from survey_service.store.tables.figures import SurveyDay
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def publish(session: Session, bank: Bank, now: datetime, *, author: str | None =
         return Published(bank.id, latest.version, latest.fingerprint, is_new=False)
     _check_survey_owners(session, bank)
     compile_bank(bank)  # raises for a bank that cannot be compiled, before it is stored
-    version = 1 if latest is None else latest.version + 1
+    version = 1 + (last_removed_version(session, bank.id) if latest is None else latest.version)
     row = BankVersion(bank=bank.id, version=version, fingerprint=content_fingerprint, source=source_of(to_plain(bank)), published_at=now)
     row.author, row.text = author, text
     session.add(row)
@@ -49,6 +50,12 @@ def publish(session: Session, bank: Bank, now: datetime, *, author: str | None =
     previous = None if latest is None else load_stored(latest.source)
     endpoint_events.publish_persona_set(session, bank, version, previous, now)
     return Published(bank.id, version, content_fingerprint, is_new=True)
+
+
+def last_removed_version(session: Session, bank: str) -> int:
+    """Return the last version of a bank that was removed, else 0."""
+    row = session.get(RemovedBank, bank)
+    return 0 if row is None else row.version
 
 
 def latest_version(session: Session, bank: str) -> BankVersion | None:
@@ -89,6 +96,30 @@ def published_surveys(session: Session, after: str | None, limit: int) -> list[S
     return list(session.exec(rows if after is None else rows.where(SurveyRow.id > after)))
 
 
+def get_survey(session: Session, survey: str) -> SurveyRow:
+    """Return a published survey. Raises NotFound."""
+    row = session.get(SurveyRow, survey)
+    if row is None:
+        raise NotFound(f'There is no survey "{survey}".')
+    return row
+
+
+def pause_survey(session: Session, survey: str, now: datetime) -> SurveyRow:
+    """Let a survey begin no more sessions; open ones go on. Pausing again changes nothing. Raises NotFound."""
+    row = get_survey(session, survey)
+    row.paused_at = row.paused_at or now
+    session.add(row)
+    return row
+
+
+def resume_survey(session: Session, survey: str) -> SurveyRow:
+    """Let a paused survey begin sessions again. Raises NotFound."""
+    row = get_survey(session, survey)
+    row.paused_at = None
+    session.add(row)
+    return row
+
+
 def survey_banks(session: Session) -> dict[str, str]:
     """Return the id of the bank of each published survey, by the survey's id."""
     return {row.id: row.bank for row in session.exec(select(SurveyRow))}
@@ -109,11 +140,11 @@ def _check_survey_owners(session: Session, bank: Bank) -> None:
 
 
 def _point_surveys(session: Session, bank: Bank, version: int) -> None:
-    """Let the bank's surveys use `version`. Surveys that it no longer has are deleted; their open sessions keep their version."""
+    """Let the bank's surveys use `version`. Others are deleted with their reports; open sessions keep their version."""
     existing = {row.id: row for row in session.exec(select(SurveyRow).where(SurveyRow.bank == bank.id))}
     for survey in bank.surveys:
         row = existing.pop(survey.id, None) or SurveyRow(id=survey.id, bank=bank.id, version=version)
         row.version = version
         session.add(row)
-    for row in existing.values():
-        session.delete(row)
+    session.execute(delete(SurveyDay).where(col(SurveyDay.survey).in_(list(existing))))
+    session.execute(delete(SurveyRow).where(col(SurveyRow.id).in_(list(existing))))

@@ -12,7 +12,16 @@ from question_bank.files.load import Report, check_bank, load_stored
 from question_bank.files.problems import Problem
 from survey_service.banks.consequences import consequences
 from survey_service.banks.drafts import discard_draft, etag_of, get_draft, publish_draft, require_bank, save_draft
-from survey_service.banks.publishing import get_version, latest_version, newest_versions, publish, published_surveys, versions_of
+from survey_service.banks.publishing import (
+    get_version,
+    latest_version,
+    newest_versions,
+    pause_survey,
+    publish,
+    published_surveys,
+    resume_survey,
+    versions_of,
+)
 from survey_service.banks.schemas import (
     BANK,
     BankPageSchema,
@@ -28,12 +37,14 @@ from survey_service.banks.schemas import (
     SimulatedSchema,
     SimulationQuerySchema,
     SurveyPageSchema,
+    SurveyPatchSchema,
+    SurveySchema,
     VersionQuery,
     VersionQuerySchema,
 )
 from survey_service.banks.simulation import SimulationRequest, simulate_bank
 from survey_service.errors import Invalid, NotFound
-from survey_service.store.tables.core import ApiKey, BankDraft, BankVersion
+from survey_service.store.tables.core import ApiKey, BankDraft, BankVersion, SurveyRow
 from survey_service.web.api import ApiBlueprint, read_body
 from survey_service.web.api_keys import requires
 from survey_service.web.context import parts
@@ -204,19 +215,34 @@ def list_surveys(query: BankQuery) -> dict[str, Any]:
     p = parts()
     with p.store.reading() as session:
         found = published_surveys(session, query.after, query.limit + 1)
-        items = [_survey_view(row.id, p.banks.version(session, row.bank, row.version).bank, row.version) for row in found[: query.limit]]
+        items = [_survey_view(row, p.banks.version(session, row.bank, row.version).bank) for row in found[: query.limit]]
     return {"items": items, "next": items[-1]["survey"] if len(found) > query.limit else None}
 
 
-def _survey_view(survey_id: str, bank: Bank, version: int) -> dict[str, Any]:
-    survey = bank.survey(survey_id)
+@surveys.patch("/<string:survey>")
+@requires("admin")
+@surveys.arguments(SurveyPatchSchema)
+@surveys.response(200, SurveySchema)
+def change_survey(given: dict[str, str], survey: str) -> dict[str, Any]:
+    """Pause a survey, which then begins no session, or let it begin sessions again. Open sessions go on."""
+    p = parts()
+    with p.store.writing() as session:
+        row = resume_survey(session, survey) if given["state"] == "active" else pause_survey(session, survey, p.now())
+        found = row.bank, row.version
+    with p.store.reading() as session:
+        return _survey_view(row, p.banks.version(session, *found).bank)
+
+
+def _survey_view(row: SurveyRow, bank: Bank) -> dict[str, Any]:
+    survey = bank.survey(row.id)
     return {
-        "survey": survey_id,
+        "survey": row.id,
         "bank": bank.id,
-        "version": version,
+        "version": row.version,
         "title": in_language(survey.title, bank.language, bank.language),
         "languages": list(bank.languages),
         "questions": len(survey.questions),
+        "state": row.state,
     }
 
 

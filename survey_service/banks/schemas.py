@@ -184,6 +184,11 @@ class SurveySchema(StrictSchema):
     title = fields.String(allow_none=True)
     languages = fields.List(fields.String())
     questions = fields.Integer(metadata={"description": "How many it can ask"})
+    state = fields.String(metadata={"description": "active, or paused: it begins no session"})
+
+
+class SurveyPatchSchema(StrictSchema):
+    state = fields.String(required=True, validate=validate.OneOf(["active", "paused"]))
 
 
 class SurveyPageSchema(StrictSchema):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ class Span(click.ParamType[tuple[int, int]]):
         return low, high
 
 
+FROM_THE_BANK = ("columns", "types", "styles", "missing", "language")
+SHEET = click.option("--sheet", metavar="NAME", help="The sheet of a workbook, by name or number; default the only one with a table.")
+
+
+def language_code(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Return a language tag in the form that banks use. Raises BadParameter."""
+    from question_bank.files.schema import LANGUAGE
+
+    if value is not None and not re.fullmatch(LANGUAGE, value):
+        raise click.BadParameter(f"{value!r} is not a language code, such as en, fr or pt-BR")
+    return value
+
+
 @click.command()
 @click.argument("answers", type=READABLE)
 @click.option("--personas", type=Span(2, 50), help="Find so many personas in the answers; 2..8 chooses how many.")
@@ -43,6 +57,14 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--without", metavar="NAMES", multiple=True, help="These columns are not questions.")
 @click.option("--type", "types", metavar="COLUMN=KIND", multiple=True, help="single, multiple, scale, number or ignore; repeatable.")
 @click.option("--keep-repeats", is_flag=True, help="Equal lines are different respondents.")
+@click.option(
+    "--missing",
+    metavar="COLUMN=VALUES",
+    multiple=True,
+    help="These cells mean no answer: 8,9 in one column, or VALUES alone in all; COLUMN= means none does; repeatable.",
+)
+@SHEET
+@click.option("--language", metavar="CODE", callback=language_code, help="The language of the file, for the texts of the bank; default en.")
 @click.option("--out", required=True, type=WRITABLE, help="The bank to write; OUT.columns.yaml is written beside it.")
 @click.option("--styles", is_flag=True, help="Give a persona several styles where that predicts held-out respondents better.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
@@ -50,19 +72,19 @@ class Span(click.ParamType[tuple[int, int]]):
 @click.option("--jobs", default=lambda: os.cpu_count() or 1, show_default="one a processor", type=click.IntRange(1, 64), help="Processes.")
 @REPORT
 def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int] | None, report: Path | None, **more: Any) -> None:
-    """Make a bank from a file of answers (CSV or Parquet), one column per question."""
+    """Make a bank from a file of answers: an export of a survey tool, a sheet, an SPSS or Stata file, CSV or Parquet."""
     from question_bank.datasets.answer_table import ColumnMap, read_column_map
     from survey_service.analysis.fit import Options, fit_file, read_options, refit_file
 
     given = sum(given is not None for given in (personas, more["label"], more["label_probabilities"]))
     if before is None and given != 1:
         raise click.UsageError("give one of --personas, --label and --label-probabilities")
-    if before is not None and (given > (more["label"] is not None) or more["columns"] or more["types"] or more["styles"]):
+    if before is not None and (given > (more["label"] is not None) or any(more[name] for name in FROM_THE_BANK)):
         raise click.UsageError(
-            "--from takes personas, styles, columns and types from the bank: of these options give at most --label and --without"
+            "--from takes personas, styles, columns, types, codes and language from the bank: give at most --label and --without"
         )
     try:
-        options = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"])
+        options = Options(personas, more["bank_id"], more["seed"], read_options(more), more["jobs"], more["styles"], more["sheet"])
         if before is None:
             click.echo(fit_file(answers, out, options), err=True)
         else:
@@ -72,7 +94,8 @@ def fit(answers: Path, out: Path, before: Path | None, personas: tuple[int, int]
         if report is not None:
             from survey_service.analysis.reports.fitted import report_fitted_file
 
-            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"])
+            report_fitted_file(bank_of(out), answers, out.with_suffix(".columns.yaml"), more["label"], report, more["seed"], more["sheet"])
+            click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
 
@@ -106,6 +129,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
             from survey_service.analysis.reports.simulated import report_simulation
 
             report_simulation(done, report)
+            click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
     found = figures(done)
@@ -114,7 +138,8 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
 
 @click.command()
 @click.argument("bank", type=READABLE)
-@click.option("--answers", required=True, type=READABLE, help="CSV of real answers.")
+@click.option("--answers", required=True, type=READABLE, help="Real answers: a file of any kind that fit reads.")
+@SHEET
 @click.option("--columns", type=READABLE, help="Column map; default BANK.columns.yaml.")
 @click.option("--survey", help="Questions of this survey only; default the whole bank.")
 @click.option("--label", metavar="COLUMN", help="Column with the true persona; default the belief after all answers.")
@@ -127,6 +152,7 @@ def simulate(bank: Path, report: Path | None, as_json: bool, **options: Any) -> 
     type=click.FloatRange(0, 1, min_open=True),
     help="Stop at this confidence, not as the survey says.",
 )
+@click.option("--language", metavar="CODE", callback=language_code, help="Show the bank's texts in this language; default its first.")
 @REPORT
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None, as_json: bool, **options: Any) -> None:
@@ -143,6 +169,10 @@ def replay(bank: Path, answers: Path, columns: Path | None, report: Path | None,
             report_replay(done, answers.name, report)
     except ValueError as wrong:
         refuse(str(wrong))
+    for note in done.notes:
+        click.echo(note, err=True)
+    if report is not None:
+        click.echo(f"report: {report}", err=True)
     found = figures(done)
     click.echo(json.dumps(found) if as_json else summary(found))
 
@@ -168,6 +198,27 @@ def refit(survey: str, out: Path | None, seed: int, report: Path | None, as_json
                 from survey_service.analysis.reports.refitted import report_refit
 
                 report_refit(done, found, report)
+                click.echo(f"report: {report}", err=True)
         except ValueError as wrong:
             refuse(str(wrong))
     click.echo(json.dumps(found) if as_json else summary(found, out))
+
+
+@click.command("import")
+@click.argument("file", type=READABLE)
+@click.option("-o", "--out", required=True, type=WRITABLE, help="The bank to write.")
+@click.option("--language", metavar="CODE", default="en", show_default=True, callback=language_code, help="The language of a workbook.")
+def import_bank(file: Path, out: Path, language: str) -> None:
+    """Make a bank of a workbook, or of a form of Typeform, Google Forms or LimeSurvey; says what could not be carried over."""
+    from survey_service.analysis.bank_imports import import_bank as imported_bank
+
+    try:
+        done = imported_bank(file.name, file.read_bytes(), language)
+        out.write_text(done.text, encoding="utf-8")
+    except ValueError as wrong:
+        refuse(str(wrong))
+    except OSError as wrong_place:
+        refuse(f"--out: {wrong_place.filename} cannot be written: {wrong_place.strerror}")
+    for note in done.notes:
+        click.echo(note, err=True)
+    click.echo(f"{out}: write your personas and what tells them apart, then run discern check {out}", err=True)

@@ -15,8 +15,9 @@ CONTACTS = click.option(
     "--contacts",
     type=READABLE,
     metavar="FILE",
-    help="CSV, Parquet or Excel: a line a contact, a column an attribute; default the contacts of the service.",
+    help="CSV, Parquet, a workbook, SPSS or Stata: a line a contact, a column an attribute; default the contacts of the service.",
 )
+SHEET = click.option("--sheet", metavar="NAME", help="The sheet of a workbook; default the only one with a table.")
 ID_COLUMN = click.option("--id-column", metavar="COLUMN", help="The ids of the contacts; default external_id.")
 
 
@@ -43,6 +44,7 @@ def _fit_options(command: Any) -> Any:
             click.option("--hysteresis", default=0.05, show_default=True, type=click.FloatRange(0, 0.5), help="Of an assignment."),
             click.option("--seed", default=1, show_default=True, type=click.IntRange(0)),
             ID_COLUMN,
+            SHEET,
             REPORT,
             AS_JSON,
         )
@@ -97,12 +99,14 @@ def _fitted(options: dict[str, Any], report: Path | None, probes: Any = None) ->
                 options["hysteresis"],
                 options["seed"],
                 bank_of(Path(options["bank"])) if options["bank"] is not None else None,
+                options["sheet"],
             ),
         )
         if report is not None:
             from survey_service.analysis.reports.attributed import report_attribution
 
             report_attribution(done, report, probes)
+            click.echo(f"report: {report}", err=True)
     except ValueError as wrong:
         refuse(str(wrong))
     return done
@@ -128,9 +132,10 @@ def _fitted_base(options: dict[str, Any], report: Path | None) -> Any:
 @click.argument("model")
 @CONTACTS
 @ID_COLUMN
+@SHEET
 @click.option("--out", type=WRITABLE, metavar="FILE", help="CSV, or Parquet by its suffix; in the order of the input.")
 @AS_JSON
-def apply(model: str, contacts: Path | None, id_column: str | None, out: Path | None, as_json: bool) -> None:
+def apply(model: str, contacts: Path | None, id_column: str | None, sheet: str | None, out: Path | None, as_json: bool) -> None:
     """Score every contact of a file with a fitted MODEL; without a file, those of the service, where MODEL is the id of a bank."""
     if contacts is None:
         _apply_to_base(model, out, as_json)
@@ -144,7 +149,7 @@ def apply(model: str, contacts: Path | None, id_column: str | None, out: Path | 
     from survey_service.analysis.attribution_summary import apply_figures, apply_summary
 
     try:
-        done = apply_file(read_model(Path(model)), contacts, out, id_column or DEFAULT)
+        done = apply_file(read_model(Path(model)), contacts, out, id_column or DEFAULT, sheet)
     except ValueError as wrong:
         refuse(str(wrong))
     click.echo(json.dumps(apply_figures(done), ensure_ascii=False) if as_json else apply_summary(done, out))

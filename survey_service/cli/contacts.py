@@ -12,6 +12,9 @@ from survey_service.cli.terminal import READABLE, REPORT, refuse, settings_of_en
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
+NEWEST_QUOTES = 2000
+"""Among which a report looks for those that show what a persona writes."""
+
 
 @click.command()
 @click.argument("bank")
@@ -105,9 +108,12 @@ def kpi(
     figures = kpi_report(snapshot_of(found.row, found.bank, found.cells), query)
     if report is not None:
         from survey_service.analysis.reports.personas import report_kpi
+        from survey_service.reviews.quotes import QuotesQuery, quotes_page
 
+        with store_of(settings_of_environment(), named=False) as store, store.reading() as session:
+            quotes, _ = quotes_page(session, banks, QuotesQuery(bank, limit=NEWEST_QUOTES))
         try:
-            report_kpi(figures, found.bank, report)
+            report_kpi(figures, found.bank, report, quotes)
         except ValueError as wrong:
             refuse(str(wrong))
     click.echo(json.dumps(figures, ensure_ascii=False) if as_json else kpi_text(figures, found.bank))

@@ -1,12 +1,13 @@
 """Commands for email links, for a survey's pages, and for posters of personas."""
 
-import csv
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,8 @@ from survey_service.analysis.progress import progress
 from survey_service.cli.terminal import WRITABLE, refuse, settings_of_environment, store_of
 
 if TYPE_CHECKING:
-    from question_bank.datasets.table_files import Cells
+    from question_bank.exports.table_files import Cells
+    from survey_service.email_links.link_files import Dialect, Writer
 
 
 SUFFIXES = (".svg", ".png")
@@ -92,7 +94,16 @@ STANDARD = "-"
 @click.command()
 @click.argument("survey")
 @click.argument("contacts", type=SOURCE, default=STANDARD)
-@click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default=STANDARD, help="The file of links; default stdout.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default=STANDARD,
+    metavar="FILE",
+    help="The file of links, written as CONTACTS is, or a workbook by its suffix .xlsx; default stdout.",
+)
+@click.option("--id-column", metavar="COLUMN", help="The ids of the contacts in your CRM; default external_id.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook; default the only one with a table.")
+@click.option("--again", is_flag=True, help="Make new links for contacts who have one that they did not answer.")
 @click.option("--question", metavar="ID", help="Ask everybody this one; default for each contact the one that tells most.")
 @click.option("--expires-in-days", "days", default=60, show_default=True, type=click.IntRange(1, 366))
 @click.option("--for", "mailer", type=click.Choice(["brevo", "mailchimp", "hubspot"]), help="Columns as this system imports them.")
@@ -104,7 +115,10 @@ STANDARD = "-"
 def links(
     survey: str,
     contacts: Path,
-    out: IO[str],
+    out: Path,
+    id_column: str | None,
+    sheet: str | None,
+    again: bool,
     question: str | None,
     days: int,
     mailer: str | None,
@@ -114,7 +128,7 @@ def links(
     currency: str | None,
     template: Path | None,
 ) -> None:
-    """Create an email link for each contact of a CSV file with a column external_id (and email, language where you have them)."""
+    """Create an email link for each contact of a file with a column of ids (and email, language where you have them)."""
     if template is not None and (mailer is None or question is None):
         raise click.UsageError("--template needs --for, whose tags it writes, and --question, since all contacts get the same message")
     if (campaign is None) != (hold_out is None) or (campaign is None and cost is not None) or (cost is None) != (currency is None):
@@ -123,6 +137,7 @@ def links(
     from survey_service.email_links.campaigns import start_campaign
     from survey_service.email_links.create import prepare_mailing
     from survey_service.email_links.export import MAILERS, export_rows, header, read_contacts, summary
+    from survey_service.email_links.link_files import Dialect
     from survey_service.email_links.rendering import Drafts, render_html
     from survey_service.links.tokens import LinkTokens
     from survey_service.store.banks import Banks
@@ -130,13 +145,14 @@ def links(
 
     settings = settings_of_environment()
     try:
-        given = read_contacts(_cells(contacts))
+        cells, dialect = _cells(contacts, sheet)
+        given = read_contacts(cells, id_column)
     except ValueError as wrong:
         refuse(str(wrong))
     system = MAILERS[mailer] if mailer else None
     with store_of(settings) as store:
         with store.reading() as session:
-            wanted = prepare_mailing(session, Banks(), survey, question, timedelta(days=days))
+            wanted = replace(prepare_mailing(session, Banks(), survey, question, timedelta(days=days)), reuses=not again)
         if campaign is not None and hold_out is not None:
             with store.writing() as session:
                 started = start_campaign(session, campaign, wanted.bank.bank.id, survey, hold_out, utc_now(), cost, currency)
@@ -146,13 +162,14 @@ def links(
         names = header(given, wanted, system)
         if template is not None and system is not None and question is not None:
             template.write_text(render_html(system.template(drafts.example(question))), encoding="utf-8")
-        writer, counts = csv.writer(out), Counter[str]()
-        writer.writerow(names)
-        with progress("links", len(given.recipients)) as watch:
-            for line, outcome in export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch):
-                counts[outcome] += 1
-                if line:
-                    writer.writerow(line)
+        counts = Counter[str]()
+        with _writer(out, dialect if system is None else Dialect()) as writer:
+            writer.writerow(names)
+            with progress("links", len(given.recipients)) as watch:
+                for line, outcome in export_rows(store, keys, drafts, wanted, given, system, utc_now(), watch):
+                    counts[outcome] += 1
+                    if line:
+                        writer.writerow(line)
     if given.ignored:
         click.echo(f"not used: {', '.join(given.ignored)}", err=True)
     if system is not None and system.most_columns is not None and len(names) > system.most_columns:
@@ -163,10 +180,31 @@ def links(
     click.echo(summary(counts), err=True)
 
 
-def _cells(path: Path) -> "Cells":
-    from question_bank.datasets.table_files import decode, parse_csv
-    from survey_service.analysis.answer_files import read_cells
+def _cells(path: Path, sheet: str | None) -> "tuple[Cells, Dialect]":
+    """Return the contacts of a file, and how it is written."""
+    from question_bank.exports.table_files import decode, parse_csv
+    from survey_service.analysis.answer_files import is_text_file, read_cells
+    from survey_service.email_links.link_files import Dialect
 
     if str(path) != STANDARD:
-        return read_cells(path)
-    return parse_csv(decode(sys.stdin.buffer.read(), "stdin"), "stdin")
+        dialect = Dialect.of(path.read_bytes(), path.name) if is_text_file(path) else Dialect()
+        return read_cells(path, sheet), dialect
+    content = sys.stdin.buffer.read()
+    return parse_csv(decode(content, "stdin"), "stdin"), Dialect.of(content, "stdin")
+
+
+@contextmanager
+def _writer(out: Path, dialect: "Dialect") -> "Iterator[Writer]":
+    """Yield what writes rows to a file, which appears when all of them are there, or to stdout."""
+    from survey_service.email_links.link_files import csv_writer, workbook_writer
+
+    try:
+        with click.open_file(str(out), "wb", lazy=True) as file:
+            if out.suffix.lower() == ".xlsx":
+                with workbook_writer(file) as writer:
+                    yield writer
+            else:
+                with csv_writer(file, dialect) as writer:
+                    yield writer
+    except OSError as wrong:
+        refuse(f"--out: {out} cannot be written: {wrong.strerror}")

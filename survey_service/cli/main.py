@@ -1,25 +1,26 @@
 """The `discern` command. Results go to stdout, progress and messages to stderr; exit 0 done, 1 the input is wrong, 2 usage."""
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from survey_service.cli.analysis import fit, refit, replay, simulate
+from survey_service.cli.analysis import fit, import_bank, refit, replay, simulate
 from survey_service.cli.attribution import attribute
+from survey_service.cli.banks import bank, survey
+from survey_service.cli.check import check
 from survey_service.cli.contacts import export, kpi, prune, recompute, reviews
+from survey_service.cli.endpoints import endpoint
 from survey_service.cli.integrations import connection, sources
 from survey_service.cli.keys import key, login
 from survey_service.cli.links import links, poster, preview, qr
+from survey_service.cli.new import new
 from survey_service.cli.terminal import (
     Commands,
     all_settings,
     bank_of,
     folder_of_metrics,
-    published_surveys,
     settings_of_environment,
     store_of,
 )
@@ -31,42 +32,22 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(simulate, replay, fit, refit, attribute, links, recompute, kpi, reviews, prune, export),
-    *(key, login, connection, sources, preview, qr, poster),
+    *(new, check, simulate, replay, fit, refit, import_bank, attribute, links, recompute, kpi, reviews, prune, export),
+    *(bank, survey, key, login, endpoint, connection, sources, preview, qr, poster),
 )
 for command in COMMANDS:
     main.add_command(command)
 
 
 @main.command()
-@click.argument("banks", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def check(banks: tuple[Path, ...], as_json: bool) -> None:
-    """Report every problem of bank files at once, and survey ids that two of them share or that another bank in the database has."""
-    from question_bank.files.load import check_together
-    from question_bank.files.problems import count_of
-
-    report = check_together([(bank.name, bank.read_bytes()) for bank in banks], published_surveys())
-    if as_json:
-        click.echo(
-            json.dumps({kind: [_finding(item) for item in getattr(report, kind)] for kind in ("errors", "warnings")}, ensure_ascii=False)
-        )
-    for error in (*report.errors, *report.warnings):
-        click.echo(f"{'' if error in report.errors else 'warning: '}{error}", err=as_json)
-    click.echo(f"{count_of(len(report.errors), 'problem')}, {count_of(len(report.warnings), 'warning')}", err=True)
-    sys.exit(1 if report.errors else 0)
-
-
-@main.command()
-@click.argument("bank", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def publish(bank: Path) -> None:
+@click.argument("file", metavar="BANK", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def publish(file: Path) -> None:
     """Publish a bank file as the next version, in the database of the settings."""
     from survey_service.banks.publishing import publish as publish_bank
     from survey_service.web.context import utc_now
 
     with store_of(settings_of_environment()) as store, store.writing() as session:
-        text = bank.read_bytes().decode(errors="replace").removeprefix("\ufeff")
-        done = publish_bank(session, bank_of(bank), utc_now(), author="discern publish", text=text)
+        done = publish_bank(session, bank_of(file), utc_now(), author="discern publish", text=_text_of(file))
     click.echo(f"{done.bank} version {done.version}{'' if done.is_new else ' (unchanged)'}")
 
 
@@ -135,38 +116,18 @@ def worker(once: bool) -> None:
     run(settings, once=once)
 
 
-@main.group()
-def endpoint() -> None:
-    """Webhook endpoints."""
-
-
-@endpoint.command("add")
-@click.argument("url")
-@click.option("--event", "events", multiple=True, help="Event type; all when left out.")
-@click.option("--when", type=click.Choice(["every_answer", "material", "idle", "final"]), default="material", show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-def add_endpoint(url: str, events: tuple[str, ...], when: str, as_json: bool) -> None:
-    """Add an endpoint and show its signing secret, for the only time."""
-    from survey_service.web.context import utc_now
-    from survey_service.webhooks.endpoints import add
-
-    settings = settings_of_environment()
-    with store_of(settings) as store, store.writing() as session:
-        made, secret = add(session, settings, url=url, events=list(events), when=when, now=utc_now())
-    click.echo(json.dumps({"id": made.id, "secret": secret}) if as_json else f"{made.id} {secret}")
-
-
 @main.command()
+@click.argument("banks", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-def demo(port: int) -> None:
-    """Start everything on this machine, with a demo shop page."""
+def demo(banks: tuple[Path, ...], port: int) -> None:
+    """Start everything on this machine, with a demo shop page. BANKS, files of yours, are published there too."""
     from survey_service.demo.run import run
 
-    run(port)
+    run(port, [(bank_of(file), _text_of(file)) for file in banks])
 
 
-def _finding(item: Any) -> dict[str, Any]:
-    return {"file": item.file, "line": item.line, "where": item.where, "wrong": item.wrong, "todo": item.todo, "path": item.path}
+def _text_of(file: Path) -> str:
+    return file.read_bytes().decode(errors="replace").removeprefix("\ufeff")
 
 
 if __name__ == "__main__":

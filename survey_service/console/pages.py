@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, request
 from sqlmodel import Session
 
 from survey_service.banks.drafts import all_drafts
-from survey_service.banks.publishing import get_version, newest_versions
+from survey_service.banks.publishing import get_version, newest_versions, pause_survey, resume_survey
 from survey_service.banks.simulation import promise, promise_without
 from survey_service.console.access import access, go_to, guard, language, may, page, rendered
 from survey_service.console.html import STATIC, static_file
@@ -86,6 +87,21 @@ def survey(survey: str) -> Response:
         view = survey_page(session, p.banks, survey, filters, language())
         failed = len(deliveries.failed(session, MOST_FAILED))
     return page("survey.html", **view, weakest=weakest(view["questions"]), failed=failed, base_url=p.settings.base_url)
+
+
+@blueprint.post("/s/<string:survey>/state")
+@access("admin")
+def change_state(survey: str) -> Response:
+    """Pause a survey, or let it begin sessions again."""
+    p, state = parts(), request.form.get("state")
+    if state not in ("active", "paused"):
+        raise Invalid(errors=[{"path": "state", "message": "is neither active nor paused"}])
+    with p.store.writing() as session:
+        if state == "active":
+            resume_survey(session, survey)
+        else:
+            pause_survey(session, survey, p.now())
+    return go_to(f"/console/s/{quote(survey, safe='')}")
 
 
 @blueprint.get("/s/<string:survey>/without/<string:question>")

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from adaptive.estimation.figures import beta_interval
 from question_bank.definitions import Bank, in_language
-from survey_service.banks.publishing import get_version, published_surveys
+from survey_service.banks.publishing import get_survey, get_version, published_surveys
 from survey_service.banks.simulation import promise
 from survey_service.belief.belief import DECIDED_AT
 from survey_service.console.html import FEWEST, plain
@@ -82,6 +82,7 @@ def _line(session: Session, banks: Banks, row: SurveyRow, language: str) -> dict
         "id": row.id,
         "bank": row.bank,
         "version": row.version,
+        "state": row.state,
         "title": in_language(bank.survey(row.id).title, language, bank.language) or row.id,
         "sure": Share(report["funnel"]["sure"], report["funnel"]["shown"]),
         "threshold": threshold_of(bank, row.id),
@@ -111,6 +112,7 @@ def survey_page(session: Session, banks: Banks, survey: str, filters: Filters, l
     return {
         "survey": survey,
         "bank": bank.id,
+        "state": get_survey(session, survey).state,
         "title": in_language(bank.survey(survey).title, language, bank.language) or survey,
         "version": version,
         "current": current,

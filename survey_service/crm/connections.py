@@ -20,9 +20,8 @@ from survey_service.outbox.events import CROSSINGS, ERASED, UPDATED
 from survey_service.settings import Settings
 from survey_service.store.banks import Banks
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.webhooks import NEW, Connection, Endpoint
+from survey_service.store.tables.webhooks import BY_OWNER, NEW, Connection, Endpoint
 from survey_service.webhooks import endpoint_health
-from survey_service.webhooks.endpoints import BY_OWNER
 
 RESERVED = ("host", "connection", "transfer-encoding", "te", "upgrade", "accept-encoding", "user-agent", "expect", "trailer")
 RESERVED_BEGINNINGS = ("content-", "proxy-", "webhook-")

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from babel.numbers import format_decimal
 from sqlmodel import Session
 
 from question_bank.definitions import Bank, Question, in_language
 from survey_service.demo.words import WORDS
-from survey_service.respondent.state import open_interview
+from survey_service.respondent.state import Interview, open_interview
 from survey_service.respondent.view import session_insight
 from survey_service.store.banks import Banks
+
+LEAST_TIMES = 1.2
+"""How many times likelier an answer must be for the number to be shown."""
 
 MIN_BITS = 0.05
 """An answer with fewer bits is shown as uninformative."""
@@ -27,6 +31,7 @@ def session_view(session: Session, banks: Banks, session_id: str, token: str, no
     return {
         "contact": interview.contact.id,
         "status": interview.row.status,
+        "headline": _headline(language, interview, max(probabilities.values())),
         "personas": [{"id": name, "name": names[name], "probability": probabilities[name]} for name in names],
         "answers": [_answer_view(bank, language, names, entry) for entry in insight["explanation"] if "question" in entry],
     }
@@ -36,7 +41,9 @@ def _answer_view(bank: Bank, language: str, names: Mapping[str, str | None], ent
     words = WORDS[language]
     question = bank.question(entry["question"])
     bits = entry["log_likelihood_ratio_bits"]
-    weight = words["speaks_for"].format(persona=names.get(entry["favours"]), bits=f"{bits:.1f}")
+    times = 2**bits
+    speaks = words["speaks_for" if times >= LEAST_TIMES else "speaks_a_little"]
+    weight = speaks.format(persona=names.get(entry["favours"]), bits=_number(bits, language), times=_number(times, language))
     is_informative = entry["favours"] is not None and bits >= MIN_BITS
     return {
         "question": in_language(question.text, language, bank.language),
@@ -44,6 +51,20 @@ def _answer_view(bank: Bank, language: str, names: Mapping[str, str | None], ent
         "weight": weight if is_informative else words["tells_nothing"],
         "bits": bits if is_informative else 0.0,
     }
+
+
+def _headline(language: str, interview: Interview, top: float) -> str:
+    """Return how sure the survey is after how many of the bank's questions; nothing before the first answer."""
+    words, answers, stop = WORDS[language], interview.questions_done, interview.survey.stop.confidence
+    if not answers:
+        return ""
+    share, at = (words["percent"].format(number=round(100 * number)) for number in (top, stop or 1.0))
+    key = "done" if interview.row.status != "open" else "sure_one" if answers == 1 else "sure"
+    return words[key].format(share=share, answers=answers, questions=len(interview.survey.questions), stop=at)
+
+
+def _number(number: float, language: str) -> str:
+    return str(format_decimal(round(number, 1), locale=language))
 
 
 def _answer_text(bank: Bank, language: str, question: Question, entry: Mapping[str, Any]) -> str:

@@ -28,7 +28,10 @@ def shop() -> Response:
     preferred = request.args.get("lang") or request.headers.get("Accept-Language")
     language = negotiate(preferred, tuple(WORDS))
     receiver = parts().settings.demo_receiver or ""
-    page = render_template("demo.html", words=WORDS[language], lang=language, survey=DEMO_SURVEY, receiver=receiver, pinned=pinned_tag(""))
+    with parts().store.reading() as session:
+        questions = len(parts().banks.current(session, DEMO_SURVEY)[0].bank.survey(DEMO_SURVEY).questions)
+    values = {"words": WORDS[language], "lang": language, "survey": DEMO_SURVEY, "receiver": receiver, "pinned": pinned_tag("")}
+    page = render_template("demo.html", **values, questions=questions)
     response = Response(page)
     response.headers.update(
         {

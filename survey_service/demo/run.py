@@ -41,8 +41,11 @@ STOP_TIMEOUT = 25.0
 DISCERN = (sys.executable, "-c", "from survey_service.cli.main import main; main()")
 
 
-def run(port: int) -> None:
-    """Start all processes, print their addresses, and stop all on Ctrl-C, SIGTERM, or when one of them ends."""
+def run(port: int, banks: Sequence[tuple[Bank, str]] = ()) -> None:
+    """Start all processes, print their addresses, and stop all on Ctrl-C, SIGTERM, or when one of them ends.
+
+    `banks` are published beside the example, each with its text. Raises Conflict for a survey id of another bank.
+    """
     VAR.mkdir(exist_ok=True)
     web, hook = _free_ports(port, 2)
     if web != port:
@@ -52,7 +55,7 @@ def run(port: int) -> None:
         # The endpoint's secret was encrypted with the lost key, so `_connect` has to add a new endpoint.
         secret_file.unlink(missing_ok=True)
     environment = _environment(web, hook)
-    link = _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web)
+    link = _prepare(Settings.from_env(environment), f"http://127.0.0.1:{hook}/hook", secret_file, web, banks)
     commands: Mapping[str, Sequence[str]] = {
         "receiver": (sys.executable, "-m", "survey_service.demo.receiver", str(hook), str(secret_file)),
         "worker": (*DISCERN, "worker"),
@@ -61,6 +64,8 @@ def run(port: int) -> None:
     ended: SimpleQueue[str] = SimpleQueue()
     with _signals_to(ended), _children(commands, environment, ended):
         if (stopped := _wait_until_ready(web, hook, ended)) is None:
+            for own, _ in banks:
+                _say("".join(f"\n  {own.id}: http://127.0.0.1:{web}/s/{survey.id}" for survey in own.surveys))
             _say(f"\n  The demo:         http://127.0.0.1:{web}/demo\n  The hosted page:  http://127.0.0.1:{web}/s/website")
             _say(f"  The console:      {link}\n                    (once; discern login makes another)\n")
             _say(f"Database and logs are in {VAR.resolve()}. Stop with Ctrl-C.")
@@ -84,12 +89,17 @@ def _environment(web: int, hook: int) -> dict[str, str]:
     }
 
 
-def _prepare(settings: Settings, hook_url: str, secret_file: Path, port: int) -> str:
-    """Create the tables, the example bank and the CRM's endpoint where they do not exist yet. Return a link that opens the console."""
+def _prepare(settings: Settings, hook_url: str, secret_file: Path, port: int, banks: Sequence[tuple[Bank, str]]) -> str:
+    """Create the tables, the example bank and the CRM's endpoint where they do not exist yet, and publish `banks`.
+
+    Return a link that opens the console.
+    """
     with closing(Store(settings.database_url)) as store:
         migrate(store.engine)
         with store.writing() as session:
             _publish_example(session, port)
+            for bank, text in banks:
+                publish(session, bank, utc_now(), author=AUTHOR, text=text)
             _connect(session, settings, hook_url, secret_file)
             account = invite(session, OWNER, "Demo", "admin", utc_now(), sees_contacts=True)
             token = make_link(session, Keyring(settings.secret_keys), account, utc_now(), INVITATION_LIFETIME)

@@ -12,7 +12,7 @@ from survey_service.crypto import Keyring
 from survey_service.email_links import create, rendering
 from survey_service.links.tokens import LinkTokens
 from survey_service.outbox import publish
-from survey_service.store.banks import Banks
+from survey_service.store.banks import Banks, require_running
 from survey_service.store.tables.core import OWN_SYSTEM, Contact
 
 NO_CRM_ID = "no_crm_id"
@@ -32,9 +32,10 @@ class LinkWriter:
 def send_link(writer: LinkWriter, contact: Contact, survey: str, question: str | None, because: Mapping[str, Any]) -> str | None:
     """Create a link for a contact, whose row must be locked, and publish it. Return why there is none, if so.
 
-    Raises NotFound for an unknown survey, Invalid for a question that an email cannot ask.
+    Raises NotFound for an unknown survey, SurveyPaused, and Invalid for a question that an email cannot ask.
     """
     session = writer.session
+    require_running(session, survey)
     external_ids = external_ids_of(session, [contact])[contact.id]
     crm_id = next((external["id"] for external in external_ids if external["system"] == OWN_SYSTEM), None)
     if crm_id is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, insert
+from sqlmodel import Session, col, exists, insert, select
 
 from question_bank.compile import CompiledBank
 from question_bank.languages import negotiate
@@ -17,9 +17,10 @@ from survey_service.email_links.first_question import first_questions, validate_
 from survey_service.links.lookup import may_be_asked
 from survey_service.respondent.side_data import short_language
 from survey_service.store.banks import Banks
+from survey_service.store.bulk import is_one_of
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import Contact
-from survey_service.store.tables.links import Campaign, Link
+from survey_service.store.tables.links import Campaign, Link, LinkSession
 
 LIFETIME = timedelta(days=60)
 
@@ -42,7 +43,8 @@ class Recipient:
 class Mailing:
     """A survey in its current version, and the question that everybody is asked. With None the question is chosen for each contact.
 
-    `channel` is that of the sessions, where it is not "email"; contacts that the lot of the `campaign` holds out get no link.
+    `channel` is that of the sessions, where it is not "email"; contacts that the lot of the `campaign` holds out get no link. With `reuses`
+    a contact who has a link that was not answered keeps it.
     """
 
     survey: str
@@ -52,17 +54,19 @@ class Mailing:
     lifetime: timedelta = LIFETIME
     channel: str | None = None
     campaign: Campaign | None = None
+    reuses: bool = False
 
 
 @dataclass(frozen=True)
 class CreatedLink:
-    """A stored link, ready to be rendered into an email."""
+    """A stored link, ready to be rendered into an email; `is_reused` where it was created before."""
 
     external_id: str
     link_id: str
     question: str
     language: str
     expires_at: datetime
+    is_reused: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def create_links(
     questions = dict(zip(contacts, _choose_questions(session, mailing, list(contacts.values()), now), strict=True))
     asked = [contact for name, contact in contacts.items() if questions.get(name) is not None and may_be_asked(contact)]
     held_out = set() if mailing.campaign is None else draw(session, mailing.campaign, asked, now)
+    unanswered = _unanswered_links(session, mailing, asked, now) if mailing.reuses else {}
     outcomes: list[CreatedLink | RefusedRecipient] = []
     rows: list[dict[str, Any]] = []
     for recipient in recipients:
@@ -99,6 +104,12 @@ def create_links(
             continue
         if contact.id in held_out:
             outcomes.append(RefusedRecipient(recipient.external_id, HELD_OUT))
+            continue
+        if contact.id in unanswered:
+            before = unanswered[contact.id]
+            outcomes.append(
+                CreatedLink(recipient.external_id, before.id, before.question, before.language, before.expires_at, is_reused=True)
+            )
             continue
         stored = contact.attributes.get("language")
         preferred = short_language(recipient.language) or short_language(stored if isinstance(stored, str) else None)
@@ -110,6 +121,20 @@ def create_links(
         session.flush()
         session.execute(insert(Link), rows)
     return outcomes
+
+
+def _unanswered_links(session: Session, mailing: Mailing, contacts: Sequence[Contact], now: datetime) -> dict[str, Link]:
+    """Return the newest usable link of each contact that asks what the mailing asks and started no session."""
+    statement = (
+        select(Link)
+        .where(is_one_of(session, col(Link.contact_id), [contact.id for contact in contacts]))
+        .where(Link.survey == mailing.survey, Link.bank_version == mailing.version, col(Link.revoked_at).is_(None), Link.expires_at > now)
+        .where(~exists().where(col(LinkSession.link_id) == col(Link.id)))
+        .order_by(col(Link.created_at))
+    )
+    if mailing.question is not None:
+        statement = statement.where(Link.question == mailing.question)
+    return {link.contact_id: link for link in session.exec(statement) if link.channel == mailing.channel}
 
 
 def _refusal_reason(contact: Contact | None) -> str:

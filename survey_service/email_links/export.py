@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from question_bank.datasets.table_files import AnswersInvalid, Cells
+from question_bank.exports.not_questions import PERSONAL, looks_like_id
+from question_bank.exports.table_files import AnswersInvalid, Cells
+from question_bank.exports.words import plain
 from survey_service.contacts.directory import LONGEST_ID
 from survey_service.crypto import Keyring
 from survey_service.email_links.create import CreatedLink, Mailing, Recipient, RefusedRecipient, create_links
@@ -80,7 +82,9 @@ MAILERS: Mapping[str, Mailer] = {
 
 
 BATCH_SIZE = 1000
-USED_COLUMNS = ("external_id", "email", "language")
+ID_COLUMN = "external_id"
+EMAIL_NAMES = PERSONAL["an e-mail address"]
+LANGUAGE_NAMES = frozenset(("language", "lang", "locale", "langue", "sprache", "idioma", "lingua", "taal", "preferred language"))
 
 
 @dataclass(frozen=True)
@@ -92,30 +96,39 @@ class ContactFile:
     ignored: list[str]
 
 
-def read_contacts(cells: Cells) -> ContactFile:
-    """Return the contacts of a table. Raises AnswersInvalid with every problem of the file."""
+def read_contacts(cells: Cells, id_column: str | None = None) -> ContactFile:
+    """Return the contacts of a table, whose ids are in `id_column`. Raises AnswersInvalid with every problem of the file."""
     problems = list(cells.problems())
-    if "external_id" not in cells.header:
-        problems.append(f'{cells.file}:1: has no column "external_id": name the column with the ids of your CRM so')
+    wanted = id_column or ID_COLUMN
+    if wanted not in cells.header:
+        likely = [name for name in cells.header if looks_like_id(name) and plain(name) not in EMAIL_NAMES]
+        hint = f'--id-column "{likely[0]}"' if len(likely) == 1 else "--id-column NAME"
+        problems.append(
+            f'{cells.file}:1: has no column "{wanted}": say which one holds the ids of your CRM with {hint}; '
+            f"the columns are {', '.join(cells.header)}"
+        )
     if problems:
         raise AnswersInvalid(problems)
-    ids = cells.column("external_id")
-    problems += _id_problems(cells, ids)
+    ids = cells.column(wanted)
+    problems += _id_problems(cells, ids, wanted)
     if problems:
         raise AnswersInvalid(problems)
-    languages = cells.column("language") if "language" in cells.header else [""] * len(ids)
+    others = [name for name in cells.header if name != wanted]
+    email = next((name for name in others if plain(name) in EMAIL_NAMES), None)
+    language = next((name for name in others if plain(name) in LANGUAGE_NAMES), None)
+    languages = cells.column(language) if language else [""] * len(ids)
     recipients = [Recipient(external_id, language or None) for external_id, language in zip(ids, languages, strict=True)]
-    emails = cells.column("email") if "email" in cells.header else None
-    return ContactFile(recipients, emails, [name for name in cells.header if name not in USED_COLUMNS])
+    ignored = [name for name in others if name not in (email, language)]
+    return ContactFile(recipients, cells.column(email) if email else None, ignored)
 
 
-def _id_problems(cells: Cells, ids: Sequence[str]) -> Iterator[str]:
+def _id_problems(cells: Cells, ids: Sequence[str], name: str) -> Iterator[str]:
     first_row: dict[str, int] = {}
     for row, external_id in enumerate(ids):
         if not external_id:
-            yield f"{cells.at(row)}: has no external_id: give each contact the id of your CRM"
+            yield f"{cells.at(row)}: has no {name}: give each contact the id of your CRM"
         elif len(external_id) > LONGEST_ID:
-            yield f"{cells.at(row)}: the external_id has {len(external_id)} characters: at most {LONGEST_ID} are kept"
+            yield f"{cells.at(row)}: the {name} has {len(external_id)} characters: at most {LONGEST_ID} are kept"
         elif external_id in first_row:
             line = cells.numbers[first_row[external_id]]
             yield f'{cells.at(row)}: contact "{external_id}" stands in line {line} already: name each contact once'
@@ -146,9 +159,9 @@ def export_rows(
     now: datetime,
     watch: Callable[[int], None],
 ) -> Iterator[tuple[list[str], str]]:
-    """Yield each row of the file of links, and its outcome: "made", or why there is no link. Each batch is stored in one transaction.
+    """Yield each row of the file of links, and its outcome: "made", "found" before, or why there is no link.
 
-    In the file of a mailer, contacts without a link have no row: an empty list is yielded for them.
+    Each batch is stored in one transaction. In the file of a mailer, contacts without a link have no row: an empty list is yielded.
     """
     width = max_options(mailing)
     for start in range(0, len(contacts.recipients), BATCH_SIZE):
@@ -160,7 +173,7 @@ def export_rows(
             if isinstance(outcome, RefusedRecipient):
                 yield [] if mailer else _refused_row(contact_cells, outcome, width), outcome.reason
             else:
-                yield contact_cells + _link_cells(drafts.of(outcome), outcome, mailer, width), "made"
+                yield contact_cells + _link_cells(drafts.of(outcome), outcome, mailer, width), "found" if outcome.is_reused else "made"
         watch(len(batch))
 
 
@@ -179,6 +192,7 @@ def summary(counts: Counter[str]) -> str:
     """Return a line that says how many links were created, and how many contacts have none and why."""
     labels = {
         "made": "link" if counts["made"] == 1 else "links",
+        "found": "made before and not yet answered: --again makes new ones",
         "asked_to_be_left_alone": "asked to be left alone",
         "nothing_to_ask": "of whom enough is known",
         "held_out": "held out by lot",

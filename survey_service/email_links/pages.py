@@ -17,6 +17,7 @@ from survey_service.email_links import landing, opt_out
 from survey_service.email_links.landing import Landing
 from survey_service.email_links.translations import strings
 from survey_service.errors import DiscernError
+from survey_service.hosted.brand import brand_of, core_styles
 from survey_service.hosted.error_pages import preferred_language
 from survey_service.hosted.forms import (
     HONEYPOT_FIELD,
@@ -29,7 +30,7 @@ from survey_service.hosted.forms import (
     submission_id,
 )
 from survey_service.hosted.page_tokens import form_shown_at, page_token, sign_form
-from survey_service.hosted.rendering import interface_texts, other_languages
+from survey_service.hosted.rendering import bar_of, interface_texts, other_languages
 from survey_service.links.lookup import ContactOptedOut, LinkExpired, LinkRevoked, clicked_option, count_open, find_link
 from survey_service.links.tokens import LANDING, LEAVE, LinkInvalid, LinkTokens, Target
 from survey_service.respondent.side_data import short_language
@@ -205,6 +206,7 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         shown = landing.view_landing(session, p.banks, link, target, p.now(), changing=_is_change(), language=language)
         bank = p.banks.version(session, link.bank, link.bank_version).bank
     survey, words, nonce = bank.survey(link.survey), interface_texts(language), new_nonce()
+    title = in_language(survey.title, language, bank.language)
     question, form = shown.view["question"], request.form.get("form", "")
     if form_shown_at(p.keys, link.id, form) is None:
         form = sign_form(p.keys, link.id, p.now())
@@ -217,7 +219,10 @@ def _landing_page(p: Parts, link: Link, target: Target, wrong: InvalidForm | Non
         words=words,
         mail=strings(language),
         lang=language,
-        title=in_language(survey.title, language, bank.language),
+        title=title,
+        title_above=title,
+        brand=brand_of(bank, language),
+        bar=bar_of(shown.view),
         languages=other_languages(bank, language, request.args.to_dict()),
         form=form,
         asks_none=wrong is not None and wrong.key == NONE,
@@ -250,7 +255,7 @@ def _template_values(shown: Landing, words: Any) -> dict[str, Any]:
 @blueprint.context_processor
 def _layout_values() -> dict[str, Any]:
     """Return what the templates of the hosted page use on every page."""
-    return {"direction": direction, "longest_text": LONGEST_TEXT}
+    return {"direction": direction, "longest_text": LONGEST_TEXT, "core_styles": core_styles}
 
 
 def _leave_page(p: Parts, link: Link) -> Response:

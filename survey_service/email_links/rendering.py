@@ -50,6 +50,11 @@ class Draft:
         """The number of scale points in a line: with 44 pixels each, they fit the smallest phone."""
         return 6 if len(self.options) % 5 == 1 else 5
 
+    @property
+    def ends(self) -> tuple[LinkedOption, ...]:
+        """The points that have words."""
+        return tuple(option for option in self.options if option.label)
+
 
 class Drafts:
     """Builds the drafts of a mailing."""

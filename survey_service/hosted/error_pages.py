@@ -19,6 +19,7 @@ from survey_service.web.cors import new_nonce, protected
 
 OF_PROGRAMS = "/rehearsal"  # the widget in a preview calls it
 WORDS = {404: "page_missing", 410: "page_missing", 429: "busy", 500: "page_away", 502: "page_away", 503: "page_away"}
+OF_CODES = ("survey_paused",)
 AWAY, BUSY, TOO_LONG = 503, 429, 414
 LANGUAGES = ("en", *STRINGS)
 LONGEST_PATH = 1000
@@ -38,19 +39,19 @@ class ErrorPages:
         """Return a page where `response` is an error in JSON for a page, else `response`."""
         if response.mimetype != PROBLEM_JSON or not request.path.startswith(PAGES) or request.path.endswith(OF_PROGRAMS):
             return response
-        page = error_page(response.status_code)
+        page = error_page(response.status_code, (response.get_json(silent=True) or {}).get("code"))
         for name in KEPT_HEADERS:
             if name in response.headers:
                 page.headers[name] = response.headers[name]
         return page
 
 
-def error_page(status: int) -> Response:
-    """Return the page of an error."""
+def error_page(status: int, code: str | None = None) -> Response:
+    """Return the page of an error, by its code where pages have words for that."""
     # While the database is away, or busy, it is not asked for the language.
     language = preferred_language() if status < 500 and status != BUSY else _asked_language() or LANGUAGES[0]
     words, nonce, survey = interface_texts(language), new_nonce(), (request.view_args or {}).get("survey")
-    key = WORDS.get(status, "page_wrong")
+    key = code if code in OF_CODES else WORDS.get(status, "page_wrong")
     begin = url_for("pages.welcome", survey=survey) if survey and status == 404 and "ticket" in (request.view_args or {}) else None
     way, name = (begin, words["again"]) if begin else (request.path, words["retry"])
     html = render_message(language, nonce, title=words[key], way=None if key == "page_missing" and not begin else way, name_of_way=name)

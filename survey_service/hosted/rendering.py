@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from question_bank.answer_values import LONGEST_TEXT
 from question_bank.definitions import Bank, Survey, in_language, language_of
 from question_bank.languages import direction, locale_of, negotiate
+from survey_service.hosted.brand import brand_of, core_styles
 from survey_service.hosted.forms import NONE
 from survey_service.hosted.translations import PAGE_STRINGS
 from survey_service.respondent.translations import STRINGS, progress, strings
@@ -64,6 +65,7 @@ def interface_texts(language: str) -> Mapping[str, str]:
 def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: PageContext) -> str:
     """Return the page with the next question, or the end."""
     language, words = view["language"], interface_texts(view["language"])
+    title = in_language(survey.title, language, bank.language)
     consent = survey.consent if context.asks_consent else None
     page: str = template("question.html" if view["question"] else "end.html").render(
         view=view,
@@ -72,7 +74,10 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
         lang=language,
         direction=direction,
         longest_text=LONGEST_TEXT,
-        title=in_language(survey.title, language, bank.language),
+        title=title,
+        title_above=title,
+        brand=brand_of(bank, language),
+        bar=bar_of(view),
         progress=progress(words, view),
         asks_none=context.problem == NONE,
         problem=context.problem and words[context.problem].format(**context.facts),
@@ -89,6 +94,12 @@ def render_page(view: Mapping[str, Any], bank: Bank, survey: Survey, context: Pa
     return page
 
 
+def bar_of(view: Mapping[str, Any]) -> int:
+    """Return the percentage of the bar: never empty and never full before the end."""
+    done, most = view["progress"]["answered"], view["progress"]["answered"] + view["progress"]["at_most"]
+    return round(100 * (done + 0.5) / max(most, 1)) if view["question"] else 100
+
+
 def render_message(language: str, nonce: str, name: str = "message.html", **facts: Any) -> str:
     """Return a page with a message."""
     page: str = template(name).render(lang=language, direction=direction, words=interface_texts(language), nonce=nonce, **facts)
@@ -103,7 +114,9 @@ def template(name: str) -> Any:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("survey_service.hosted")
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals["core_styles"] = core_styles
+    return environment
 
 
 def other_languages(bank: Bank, language: str, query: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -22,7 +22,7 @@ from survey_service.ops.heartbeat import SILENT, oldest_due
 from survey_service.outbox.messages import NO_IDENTITY, is_unclaimed
 from survey_service.store.tables.core import SurveySession
 from survey_service.store.tables.inbound import IntakeBatch, IntakeLeftOut
-from survey_service.store.tables.webhooks import NEW, Delivery, Endpoint, WorkerBeat
+from survey_service.store.tables.webhooks import BY_OWNER, NEW, Delivery, Endpoint, WorkerBeat
 from survey_service.web.context import Parts, parts
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -122,8 +122,8 @@ def _people(session: Session) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily("discern_sessions_open", "Surveys that somebody is in the middle of", value=session.scalar(is_open) or 0)
     family = GaugeMetricFamily("discern_endpoints", "Webhook endpoints", labels=["state"])
     states = {"active": 0, "disabled": 0}
-    begun = or_(col(Endpoint.disabled_because).is_(None), col(Endpoint.disabled_because) != NEW)  # a new connection gets nothing yet
-    for state, count in session.execute(select(col(Endpoint.state), func.count()).where(begun).group_by(col(Endpoint.state))):
+    meant = or_(col(Endpoint.disabled_because).is_(None), col(Endpoint.disabled_because).not_in((NEW, BY_OWNER)))
+    for state, count in session.execute(select(col(Endpoint.state), func.count()).where(meant).group_by(col(Endpoint.state))):
         states[state] = count
     for state in ("active", "disabled"):
         family.add_metric([state], states[state])

@@ -26,7 +26,7 @@ from survey_service.outbox import publish
 from survey_service.respondent.answers import accept, with_own_id, withdraw
 from survey_service.respondent.state import GivenAnswer, Interview, SessionKey, Start, digest, open_interview, session_key
 from survey_service.respondent.view import view_of, view_of_question
-from survey_service.store.banks import Banks
+from survey_service.store.banks import Banks, require_running
 from survey_service.store.session import lock_by_name, save
 from survey_service.store.tables.columns import new_id
 from survey_service.store.tables.core import OWN_SYSTEM, Contact, SurveySession
@@ -35,7 +35,8 @@ SESSION_LIFETIME = timedelta(hours=24)
 
 
 def preview_start(session: Session, banks: Banks, survey_id: str, given: Start, now: datetime) -> dict[str, Any]:
-    """Return the view that a new respondent would see first. Writes nothing, because robots open pages as well."""
+    """Return the view that a new respondent would see first. Writes nothing, because robots open pages as well. Raises SurveyPaused."""
+    require_running(session, survey_id)
     interview = new_interview(session, banks, survey_id, given, now)
     ask_next(interview, now)
     return view_of(interview, now)
@@ -45,11 +46,12 @@ def start(session: Session, banks: Banks, survey_id: str, given: Start, now: dat
     """Start a survey for a known or a new anonymous contact. Return the interview and the session's token.
 
     The same start again, as its `start_id` shows, returns the session that it began, in its present state. Raises OtherContact where that
-    session belongs to another contact meanwhile.
+    session belongs to another contact meanwhile, and SurveyPaused.
     """
     key = session_key(given.start_id, survey_id, given.person)
     if started := started_before(session, banks, key, given, now):
         return started, key.token
+    require_running(session, survey_id)
     interview = new_interview(session, banks, survey_id, replace(given, session_id=key.session_id or given.session_id), now)
     interview.row.token_digest = digest(key.token)
     ask_next(interview, now)
@@ -79,6 +81,9 @@ def started_before(session: Session, banks: Banks, key: SessionKey, given: Start
         is_same = not external_ids_of(session, [interview.contact])[interview.contact.id]
     if not is_same:
         raise OtherContact
+    if given.page_language and interview.status(now) == "open":
+        interview.row.language = negotiate(given.page_language, (interview.row.language, *interview.bank.bank.languages))
+        save(session, interview.row)
     _leave_closed_question(interview, now)
     return interview
 

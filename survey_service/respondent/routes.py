@@ -170,6 +170,7 @@ def _arrival(given: StartRequest) -> Start:
     side = given.side
     return Start(
         language=side.language or (None if given.link else request.headers.get("Accept-Language")),
+        page_language=side.language,
         channel=side.channel or ("email" if given.link else "web"),
         hidden=dict(side.hidden),
         page=side.page,

@@ -118,10 +118,12 @@ ASKED_AGAIN_LATER = "skip"
 class Start:
     """How a respondent arrives. The bank's default replaces a `language` that the bank does not have.
 
+    `page_language` is the language that the page names, in which a session that goes on is shown.
     `start_id` is the client's key of the start. `link` names the email link and the option that the respondent followed.
     """
 
     language: str | None = None
+    page_language: str | None = None
     channel: str = "web"
     hidden: dict[str, Any] = field(default_factory=dict)
     page: str | None = None

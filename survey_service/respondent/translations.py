@@ -28,6 +28,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "That is too long: use at most 4,000 characters.",
         "stale": "This page was open for too long. Please answer once more.",
         "offline": "No connection. Your answers are kept here, and sent as soon as it is back.",
+        "thank": "Thank you",
         "thanks": "Thank you. That is all we wanted to know.",
         "expired": "This survey was open for too long. What you answered is kept.",
         "again": "Start again",
@@ -70,6 +71,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "C’est trop long : 4 000 caractères au plus.",
         "stale": "Cette page est restée ouverte trop longtemps. Merci de répondre encore une fois.",
         "offline": "Pas de connexion. Vos réponses sont gardées ici, et envoyées dès qu’elle revient.",
+        "thank": "Merci",
         "thanks": "Merci. C’est tout ce que nous voulions savoir.",
         "expired": "Ce questionnaire est resté ouvert trop longtemps. Vos réponses sont conservées.",
         "again": "Recommencer",
@@ -112,6 +114,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "Das ist zu lang: höchstens 4.000 Zeichen.",
         "stale": "Diese Seite war zu lange geöffnet. Bitte antworten Sie noch einmal.",
         "offline": "Keine Verbindung. Ihre Antworten bleiben hier und werden gesendet, sobald sie wieder da ist.",
+        "thank": "Vielen Dank",
         "thanks": "Vielen Dank. Das war alles, was wir wissen wollten.",
         "expired": "Diese Umfrage war zu lange geöffnet. Ihre bisherigen Antworten bleiben erhalten.",
         "again": "Neu beginnen",
@@ -154,6 +157,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "Es demasiado largo: 4000 caracteres como máximo.",
         "stale": "Esta página ha estado abierta demasiado tiempo. Responda una vez más, por favor.",
         "offline": "Sin conexión. Sus respuestas se guardan aquí y se enviarán en cuanto vuelva.",
+        "thank": "Gracias",
         "thanks": "Gracias. Eso es todo lo que queríamos saber.",
         "expired": "Esta encuesta ha estado abierta demasiado tiempo. Sus respuestas se conservan.",
         "again": "Empezar de nuevo",
@@ -196,6 +200,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "É demasiado longo: 4000 caracteres, no máximo.",
         "stale": "Esta página esteve aberta demasiado tempo. Responda mais uma vez, por favor.",
         "offline": "Sem ligação. As suas respostas ficam guardadas aqui e serão enviadas assim que ela voltar.",
+        "thank": "Obrigado",
         "thanks": "Obrigado. É tudo o que queríamos saber.",
         "expired": "Este questionário esteve aberto demasiado tempo. As suas respostas ficam guardadas.",
         "again": "Começar de novo",
@@ -238,6 +243,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "È troppo lungo: al massimo 4000 caratteri.",
         "stale": "Questa pagina è rimasta aperta troppo a lungo. Risponda ancora una volta, per favore.",
         "offline": "Nessuna connessione. Le Sue risposte restano qui e saranno inviate appena torna.",
+        "thank": "Grazie",
         "thanks": "Grazie. È tutto quello che volevamo sapere.",
         "expired": "Questo questionario è rimasto aperto troppo a lungo. Le Sue risposte sono conservate.",
         "again": "Ricomincia",
@@ -280,6 +286,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "Dat is te lang: hooguit 4000 tekens.",
         "stale": "Deze pagina stond te lang open. Geef uw antwoord alstublieft nog een keer.",
         "offline": "Geen verbinding. Uw antwoorden blijven hier en worden verstuurd zodra die terug is.",
+        "thank": "Dank u",
         "thanks": "Dank u wel. Dat was alles wat we wilden weten.",
         "expired": "Deze vragenlijst stond te lang open. Uw antwoorden zijn bewaard.",
         "again": "Opnieuw beginnen",
@@ -322,6 +329,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
         "too_long": "النص طويل جدًا: الحد الأقصى 4000 حرف.",
         "stale": "ظلّت هذه الصفحة مفتوحة مدة طويلة. يُرجى الإجابة مرة أخرى.",
         "offline": "لا يوجد اتصال. إجاباتك محفوظة هنا وستُرسَل فور عودة الاتصال.",
+        "thank": "شكرًا لكم",
         "thanks": "شكرًا لك. هذا كل ما أردنا معرفته.",
         "expired": "ظلّ هذا الاستبيان مفتوحًا مدة طويلة. إجاباتك محفوظة.",
         "again": "البدء من جديد",
@@ -348,7 +356,7 @@ STRINGS: Mapping[str, Mapping[str, str]] = {
 
 IN_WIDGET = (
     *("continue", "back", "dont_know", "skip", "refuse", "no_thanks", "close", "progress", "choose", "none", "number", "plain", "write"),
-    *("too_long", "outside", "offline", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
+    *("too_long", "outside", "offline", "thank", "thanks", "expired", "chosen", "change", "right", "consent", "agree", "declined"),
 )
 """What the widget says. The page around it may replace each text by an attribute ``label-...``."""
 

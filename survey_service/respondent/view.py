@@ -15,6 +15,7 @@ from question_bank.compile import CompiledBank, ObservedAnswer
 from question_bank.definitions import Question, Result, Text, in_language, language_of
 from survey_service.belief.belief import belief_view, explanation
 from survey_service.belief.evidence import evidence_about, response_manner, weight_of
+from survey_service.respondent.scales import layout_of
 from survey_service.respondent.state import Interview, open_interview
 from survey_service.store.banks import Banks
 from survey_service.store.tables.core import Answer, Belief
@@ -146,6 +147,7 @@ def result_of(interview: Interview) -> dict[str, Any] | None:
 def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
     """Return a question in one language, as every client gets it.
 
+    A scale has its `columns` and `ends`, or `options` where its points have words: see `layout_of`.
     A text that is shown in another language for want of a translation has that language beside it: `lang` of the question and of an
     option, `help_lang`, `unit_lang`, and `labels_lang` by point. Where nothing is missing there are none of these.
     """
@@ -165,6 +167,8 @@ def rendered(question: Question, language: str, default: str) -> dict[str, Any]:
         shown["labels"] = {point: label["text"] for point, label in labels.items()}
         if elsewhere := {point: label["lang"] for point, label in labels.items() if "lang" in label}:
             shown["labels_lang"] = elsewhere
+        if question.minimum is not None and question.maximum is not None:
+            shown |= layout_of(range(int(question.minimum), int(question.maximum) + 1), labels)
     if isinstance(question.unit, str):
         shown["unit"] = question.unit
     elif question.unit:

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from sqlmodel import Session, select
 
-from question_bank.datasets.table_files import AnswersInvalid, Cells
+from question_bank.exports.table_files import AnswersInvalid, Cells
 from survey_service.store.bulk import dialect_of, insert_into, is_one_of
 from survey_service.store.contact_locks import lock_present
 from survey_service.store.tables.core import OWN_SYSTEM, ExternalId

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, func, select
 
 from question_bank.compile import CompiledBank, compile_bank
 from question_bank.files.load import load_stored
-from survey_service.errors import NotFound
+from survey_service.errors import NotFound, SurveyPaused
 from survey_service.store.session import DEADLOCK, Store
 from survey_service.store.tables.core import BankVersion, SurveyRow
 
@@ -79,6 +79,13 @@ class Banks:
         if row is None:
             raise NotFound(f'There is no survey "{survey}".')
         return self.version(session, row.bank, row.version), row.version
+
+
+def require_running(session: Session, survey: str) -> None:
+    """Raise SurveyPaused where a survey begins no sessions. One that its bank no longer has goes on for those who have a link."""
+    row = session.get(SurveyRow, survey)
+    if row is not None and row.paused_at is not None:
+        raise SurveyPaused
 
 
 class Transactor:

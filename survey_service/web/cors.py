@@ -83,13 +83,14 @@ def new_nonce() -> str:
 
 
 def protected(response: Response, nonce: str, origins: tuple[str, ...], *, runs_script: bool = False) -> Response:
-    """Return a page that loads nothing, runs nothing, is not cached, and may be framed by these origins only.
+    """Return a page that loads nothing, runs nothing, is not cached, and may be framed by these origins only. Images stand in the page.
 
     With `runs_script` it runs the script that has the nonce.
     """
     ancestors = " ".join(origins) or "'none'"
     script = f"script-src 'nonce-{nonce}'; " if runs_script else ""
-    policy = f"default-src 'none'; {script}style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    loads = f"default-src 'none'; {script}style-src 'nonce-{nonce}'; img-src data:"
+    policy = f"{loads}; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     response.headers.update(
         {
             "Content-Security-Policy": policy,

@@ -16,7 +16,7 @@ from survey_service.outbox.debounce import SEND_WHEN, SendWindow
 from survey_service.outbox.resync import count_marked, mark_all
 from survey_service.settings import Settings
 from survey_service.store.tables.columns import new_id
-from survey_service.store.tables.webhooks import Delivery, DeliveryAttempt, Endpoint, MissedContact
+from survey_service.store.tables.webhooks import BY_OWNER, Delivery, DeliveryAttempt, Endpoint, MissedContact
 from survey_service.web.rate_limit import TooManyRequests
 from survey_service.webhooks import circuit_breaker, endpoint_health
 
@@ -54,7 +54,6 @@ def _problem(name: str, value: str) -> str | None:
 
 OVERLAP = timedelta(hours=24)
 SHOWN_OF_A_SECRET = 10
-BY_OWNER = "owner"
 WEBHOOK = "ep"
 """How the ids of endpoints begin; those of connections begin otherwise and are not listed here."""
 PINGS_A_MINUTE = 6

@@ -78,12 +78,21 @@ def test_the_belief_moves_and_a_signed_message_arrives(demo, new_page, tmp_path)
         expect(page.locator("#answers li")).to_have_count(number)
         if survey.get_by_role("button").count() == 0:
             break
+        if number == 1:  # the answers stay while the language changes
+            page.get_by_role("link", name="Français").click()
+            expect(survey.get_by_text("Question 2 sur")).to_be_visible()
+            expect(page.locator("#headline")).to_have_text(re.compile("Sûr à .+ après 1 des 13 questions"))
+            page.get_by_role("link", name="English").click()
     expect(survey.get_by_text("Thank you.")).to_be_visible()
+    expect(page.locator("#headline")).to_have_text(re.compile(rf"Done after {number} of 13 questions: \d+% sure\."))
 
     expect(shares).not_to_have_text(["40%", "28%", "26%", "6%"])
-    expect(page.locator("#answers li").first).to_contain_text(re.compile(r"speaks for .+: \+\d\.\d bits|tells nothing"))
+    expect(page.locator("#answers li").first).to_contain_text(
+        re.compile(r"times likelier from .+ than from others \(\+\d|speaks a little for|tells nothing")
+    )
     completed = page.locator("#hooks li", has_text="survey.response.completed")
     expect(completed).to_contain_text("✓ signature verified")
+    page.locator("#messages > summary").click()
     completed.locator("summary").click()
     expect(completed.locator("pre")).to_contain_text('"order": "AM-20417"')
     expect(page.locator("#hooks .bad")).to_have_count(0)

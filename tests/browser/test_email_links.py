@@ -83,9 +83,9 @@ def test_the_email_is_readable_on_a_dark_background(new_page, draft):
     mail(page, draft, dark=True)
     colour = "element => getComputedStyle(element).color"
     assert page.locator(f'a[href="{draft.leave}"]').evaluate(colour) == "rgb(238, 238, 238)"
-    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(colour) == "rgb(11, 61, 145)"
+    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(colour) == "rgb(26, 63, 174)"
     ground = "element => getComputedStyle(element.parentElement).backgroundColor"
-    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(ground) == "rgb(255, 255, 255)"
+    assert page.locator(f'a[href="{draft.options[0].url}"]').evaluate(ground) == "rgb(238, 242, 253)"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

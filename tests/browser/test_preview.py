@@ -63,7 +63,7 @@ def test_answering_in_every_frame_of_the_preview_stores_nothing(tmp_path, new_pa
             asked = hosted.locator("legend").inner_text()
             hosted.get_by_role("button", name="Passer").click()
             expect(hosted.get_by_role("group", name=asked)).not_to_be_visible()
-        expect(hosted.get_by_role("heading", name="That was everything.")).to_be_visible()
+        expect(hosted.get_by_text("That was everything.")).to_be_visible()
 
         expect(frame(page, "In an email").get_by_role("link", name="Bleu")).to_be_visible()
         expect(frame(page, "On a large screen").get_by_role("group", name="Quelle couleur ?")).to_be_visible()

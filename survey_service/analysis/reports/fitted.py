@@ -16,10 +16,12 @@ from survey_service.analysis.reports.replayed import headline, metric_sections
 MOST_QUESTIONS = 10
 
 
-def report_fitted_file(bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int) -> None:
+def report_fitted_file(
+    bank: Bank, answers: Path, columns: Path, label: str | None, path: Path, seed: int, sheet: str | None = None
+) -> None:
     """Write the report on a bank and the file it was fitted to, read by its column map. Raises ValueError as `report_fit` does."""
     names = read_column_map(columns.read_text(encoding="utf-8"), columns.name)
-    table = read_answers(read_cells(answers), bank, answers.name, names, label)
+    table = read_answers(read_cells(answers, sheet), bank, answers.name, names, label)
     compiled = compile_bank(bank)
     report_fit(compiled, respondents_of(compiled, table), answers.name, path, seed)
 

@@ -27,6 +27,14 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Quote:
+    """A text that somebody wrote, and where it comes from."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A section of a report: `reading` explains the picture. Tables under `figures` are collapsed."""
 
@@ -35,6 +43,7 @@ class Section:
     picture: Markup | None = None
     tables: Sequence[Table] = ()
     figures: Sequence[Table] = ()
+    quotes: Sequence[Quote] = ()
 
 
 @dataclass(frozen=True)

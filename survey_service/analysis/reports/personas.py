@@ -5,10 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from adaptive.estimation.words import terms_of
 from question_bank.definitions import Bank, in_language
 from survey_service.analysis.reports import charts
 from survey_service.analysis.reports.charts import Interval
-from survey_service.analysis.reports.page import Report, Section, Table, write
+from survey_service.analysis.reports.page import Quote, Report, Section, Table, write
 
 TOO_FEW = "too few"
 RATES = {
@@ -17,11 +18,17 @@ RATES = {
     "lead": "Leads who ask for a quote within 30 days",
     "quote_won": "Quotes won",
 }
+QUOTES = 3
+"""Quotes of a persona that are printed."""
+
 HEAD = ("Persona", "figure", "95 % interval", "people", "effective")
 
 
-def report_kpi(report: Mapping[str, Any], bank: Bank, path: Path) -> None:
-    """Write the report. Raises ValueError where the file cannot be written."""
+def report_kpi(report: Mapping[str, Any], bank: Bank, path: Path, quotes: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Write the report. `quotes` are approved ones, as `GET /quotes` shows them; those that contain a distinctive word are printed.
+
+    Raises ValueError where the file cannot be written.
+    """
     names = {persona.id: in_language(persona.name, bank.language, bank.language) or persona.id for persona in bank.personas}
     everyone = report["population"] == "everyone"
     headline = [
@@ -34,7 +41,8 @@ def report_kpi(report: Mapping[str, Any], bank: Bank, path: Path) -> None:
         (str(len(report["findings"])), "differences that are not chance"),
     ]
     sections = [_shares(report, names), *_journeys(report, bank, names), *_rates(report, names), *_barometers(report, bank, names)]
-    sections += [*_channels(report, names), *_campaigns(report, names), *_findings(report, names), *_irritants(report, names)]
+    sections += [*_channels(report, names), *_campaigns(report, names), *_findings(report, names)]
+    sections += _irritants(report, names, quotes)
     notes = [
         "A persona is a probability. Counting the likeliest one is biased; these figures are corrected, and their intervals include it.",
         "A figure of fewer than 11 people, or of whom all or none have the outcome, reads “too few”. A hollow dot is uncertain.",
@@ -158,13 +166,32 @@ def _findings(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Secti
     return [Section("What differs", reading, tables=[Table("In points", ("Persona", "figure", "points", "95 % interval"), rows, words=2)])]
 
 
-def _irritants(report: Mapping[str, Any], names: Mapping[str, str]) -> list[Section]:
-    if not report.get("irritants"):
+def _irritants(report: Mapping[str, Any], names: Mapping[str, str], quotes: Sequence[Mapping[str, Any]]) -> list[Section]:
+    found = report.get("irritants")
+    if not found:
         return []
-    rows = [[names[item["persona"]], item["term"], str(item["people"]), f"{item['z']:.1f}"] for item in report["irritants"]]
+    rows = [[names[item["persona"]], item["term"], str(item["people"]), f"{item['z']:.1f}"] for item in found]
     reading = "Words that a persona writes more often in its answers than the others do. At least 11 people wrote each."
     head = ("Persona", "term", "people", "z")
-    return [Section("What people write", reading, tables=[Table("Words and pairs of words", head, rows, words=2)])]
+    tables = [Table("Words and pairs of words", head, rows, words=2)]
+    return [Section("What people write", reading, tables=tables, quotes=[_quote(item, names) for item in _fitting(quotes, found)])]
+
+
+def _fitting(quotes: Sequence[Mapping[str, Any]], irritants: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return up to `QUOTES` quotes of each persona that contain a word of its own, in the order of the words."""
+    chosen: dict[str, list[Mapping[str, Any]]] = {item["persona"]: [] for item in irritants}
+    for item in irritants:
+        for quote in quotes:
+            own = chosen[item["persona"]]
+            is_fitting = quote["persona"] == item["persona"] and item["term"] in terms_of(quote["text"])
+            if is_fitting and quote not in own and len(own) < QUOTES:
+                own.append(quote)
+    return [quote for own in chosen.values() for quote in own]
+
+
+def _quote(quote: Mapping[str, Any], names: Mapping[str, str]) -> Quote:
+    """Return a quote with the persona that its author most likely has, and how likely it is."""
+    return Quote(quote["text"], f"{names[quote['persona']]} ({100 * quote['confidence']:.0f}% sure), {quote['day']}")
 
 
 def _picture(key: str, label: str, figures: Sequence[Mapping[str, Any]], names: Mapping[str, str], unit: str) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 // The CRM's side of the demo page. It listens to the events of the element and polls the service and the demo's CRM.
 const EVERY = 700;
 const crm = document.querySelector("#crm");
-const { survey, receiver, verified, rejected, noReceiver, noHooks } = crm.dataset;
+const { survey, receiver, verified, rejected, noReceiver, noHooks, hook, hooks } = crm.dataset;
 const memory = [location.origin, survey, "start", ""]; // where the widget keeps the key of its start, because the page says `remember`
 const part = (id) => document.querySelector(`#${id}`);
 const make = (tag, properties, ...children) => {
@@ -10,29 +10,36 @@ const make = (tag, properties, ...children) => {
   return node;
 };
 
-// after a change of the language the survey continues in it
 const language = document.documentElement.lang;
-if (sessionStorage.demoLanguage !== language) delete localStorage[memory];
-sessionStorage.demoLanguage = language;
 
 part("restart").onclick = () => {
   delete localStorage[memory];
   location.reload();
 };
 
-function showBelief({ personas }) {
+const before = {}; // what was shown last, by persona
+
+function showBelief({ personas, headline }) {
+  part("headline").textContent = headline;
+  const changed = personas.some(({ id, probability }) => id in before && before[id] !== probability);
   const top = Math.max(...personas.map((persona) => persona.probability));
   const bars = part("belief");
   personas.forEach(({ id, name, probability }) => {
     let row = bars.querySelector(`[data-persona="${id}"]`);
     if (!row) {
-      row = make("li", {}, make("span", { textContent: name }), make("b"), make("i"));
+      row = make("li", {}, make("span", { textContent: name }), make("em"), make("b"), make("i"));
       row.dataset.persona = id;
       bars.append(row);
     }
     const share = `${(probability * 100).toFixed(0)}%`;
     row.className = probability === top ? "top" : "";
     row.querySelector("b").textContent = share;
+    if (changed) {
+      const points = Math.round((probability - before[id]) * 100);
+      row.querySelector("em").textContent = points > 0 ? `+${points}` : points < 0 ? `−${-points}` : "0";
+      row.querySelector("em").className = points > 0 ? "up" : "";
+    }
+    before[id] = probability;
     row.querySelector("i").style.setProperty("--share", share);
   });
 }
@@ -40,14 +47,16 @@ function showBelief({ personas }) {
 function showAnswers({ answers }) {
   part("no-answers").hidden = answers.length > 0;
   const list = part("answers");
-  const rows = answers.map(({ question, answer, weight, bits }) =>
-    make("li", { className: bits ? "tells" : "" }, make("span", { textContent: question }), make("br"), make("strong", { textContent: answer }), ` ${weight}`));
+  const rows = answers.map(({ question, answer, weight, bits }, place) =>
+    make("li", { className: bits && place === answers.length - 1 ? "tells" : "" }, make("span", { textContent: question }), make("br"), make("strong", { textContent: answer }), make("small", { textContent: ` ${weight}` })));
   if (list.textContent !== rows.map((row) => row.textContent).join("")) list.replaceChildren(...rows);
 }
 
 function showHooks(events) {
   part("no-hooks").textContent = noHooks;
   part("no-hooks").hidden = events.length > 0;
+  part("messages").hidden = !events.length;
+  part("messages").querySelector("summary").textContent = events.length === 1 ? hook : hooks.replace("{number}", events.length);
   const list = part("hooks");
   for (const event of events) {
     if (list.querySelector(`[data-event="${event.id}"]`)) continue;

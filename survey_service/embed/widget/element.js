@@ -1,6 +1,7 @@
 // The custom element: it connects the life cycle of the element in its page with one survey.
 import { createSurvey, keepDraft, start } from "./survey.js";
 import { flush, pump } from "./queue.js";
+import { chooseBy } from "./questions.js";
 import { reopen } from "./screen.js";
 import { whenSeen } from "./start_moment.js";
 
@@ -36,7 +37,11 @@ export class PersonaSurvey extends HTMLElement {
     if (key) {
       // Keys typed into the survey are not for the page's shortcuts. Keys that leave a field, and combinations, stay the page's.
       const leaves = /^(Tab|Esc|F\d)/.test(key) || ((event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph"));
-      if (!leaves && event.composedPath().includes(survey._frame)) event.stopImmediatePropagation();
+      const path = event.composedPath();
+      if (!leaves && path.includes(survey._frame)) event.stopImmediatePropagation();
+      // Digits choose an answer, while the focus is inside the question and not in a field.
+      if (type == "keydown" && /^\d$/.test(key) && path.includes(survey._field) && !/^t/.test(path[0].type))
+        chooseBy(key, survey._question, survey._field.elements);
     } else if (type == "pagehide" || document.hidden) {
       keepDraft(survey);
       flush(survey);

@@ -3,7 +3,7 @@ import { make } from "./dom.js";
 import { complain, givenOn } from "./screen.js";
 
 // Returns the controls of a question. Only an earlier answer of the person is selected.
-export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_lang, unit = "", unit_lang, given }) => {
+export const controlsOf = ({ text, type, options, columns, ends = [], unit = "", unit_lang, given }) => {
   const before = [given?.ticked ?? given ?? []].flat().map(String);
   const choice = (type, value, text, lang, more) =>
     make(
@@ -13,26 +13,22 @@ export const controlsOf = ({ text, type, options, min, max, labels = {}, labels_
       make("span", { textContent: text, lang }),
     );
 
-  if (options)
-    return options.map(({ id, text, lang }) => choice(type == "single" ? "radio" : "checkbox", id, text, lang));
-  if (type == "scale") {
-    // Points stand in rows of five, or of six where a row of five would leave a single point in the last: 5 + 5, 6 + 5. Their words stand
-    // below, where they have room.
-    const points = make("div", { className: "s" });
-    points.style.setProperty("--n", (max - min) % 5 ? 5 : 6);
-    const texts = Object.keys(labels).map((point) => make("small", { textContent: point + " " + labels[point], lang: labels_lang?.[point] }));
-    for (; min <= max; min++) points.append(choice("radio", `${min}`, min, "", labels[min] && { ariaLabel: min + " " + labels[min] }));
-    return [points, make("div", { className: "e", ariaHidden: true }, ...texts)];
+  if (options) {
+    const rows = options.map(({ id, text, lang, label }) => choice(type == "multiple" ? "checkbox" : "radio", id, text, lang, label && { ariaLabel: label }));
+    if (!columns) return rows;
+    const grid = make("div", { className: "s" }, ...rows);
+    grid.style.gridTemplateColumns = columns;
+    // The words stand below the points, where they have room.
+    return [grid, make("div", { className: "e", ariaHidden: true }, ...ends.map(({ text, lang }) => make("small", { textContent: text, lang })))];
   }
   const input = make(type == "text" ? "textarea" : "input", {
-    className: "t",
     part: "input",
     name: "v",
     inputMode: type == "text" ? type : "decimal",
     value: before.join(),
     ariaLabel: text + " " + unit,
   });
-  return [input, make("span", { textContent: unit, lang: unit_lang })];
+  return [make("div", { className: type[0] }, input, make("span", { textContent: unit, lang: unit_lang }))];
 };
 
 // Returns the value that the person has given. Where there is none, says so and returns null. Numbers and texts go to the server as they
@@ -45,6 +41,10 @@ export const valueOf = (survey) => {
   if (!text) return complain(survey, type[0] == "s" ? "choose" : type);
   return type == "scale" ? +text : text;
 };
+
+// Chooses the answer of a digit: the point of a scale, else the option at that place. Nothing is sent.
+export const chooseBy = (key, { type }, inputs) =>
+  [...inputs].find((input, place) => (type == "scale" ? input.value : place + 1) == key)?.click();
 
 // Returns the options that the person has seen: those that are ticked, and those that begin above the lower edge of the window.
 export const seenOf = (inputs) =>

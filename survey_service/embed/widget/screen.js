@@ -15,6 +15,8 @@ export const buildScreen = (survey, enter) => {
   survey._title = make("p", { part: "title" });
   survey._note = make("p", { part: "note" });
   survey._progress = make("p", { part: "progress" });
+  survey._head = make("div", { className: "h" });
+  survey._bar = make("div", { className: "b" }, make("i"));
   survey._field = make("fieldset");
   survey._field.setAttribute("aria-describedby", "h s");
   survey._status = make("p", { id: "s", role: "status", part: "status" });
@@ -64,21 +66,28 @@ export const close = (survey) => {
   if (survey._box.popover) survey._box.hidden = true;
 };
 
-// Says that the survey cannot go on. The content of the page, usually a link, shows again.
+// Says that the survey cannot go on. The content of the page, usually a link, shows again, unless the link could not help either.
 export const fail = (survey, problem) => {
   survey._failed = true;
   survey._busy = false;
   close(survey);
-  survey._slot.hidden = false;
+  survey._slot.hidden = /paused/.test(problem.code);
   survey._box.hidden = true;
   emit(survey, "surveyerror", problem);
 };
 
 // Makes the button for a key: the key is its value, and the text of the key is its label.
 export const makeButton = (survey, value) => {
-  // Enter presses the first submit button, and "change" must not be that.
-  const own = value == "change" && { type: "button", onclick: () => survey._act(survey, value) };
-  return make("button", { value, part: "button " + value, textContent: word(survey, value), ...own });
+  const ariaLabel = word(survey, value);
+  return make("button", {
+    value,
+    part: "button " + value,
+    className: /continue|agree|close|right/.test(value) && "m",
+    textContent: { back: "‹ " + ariaLabel, dismiss: "×" }[value] ?? ariaLabel,
+    ariaLabel,
+    // Enter presses the first submit button, which is the one that goes on.
+    ...(/change|back|dismiss/.test(value) && { type: "button", onclick: () => survey._act(survey, value) }),
+  });
 };
 
 // Lays out buttons, a legend and controls. The same buttons stay the same nodes.
@@ -92,14 +101,13 @@ export const lay = (survey, buttons, text, ...controls) => {
     survey._laid = buttons;
     // What floats above the page says what it is: an invitation in the words of the page, a dialog by the title of the survey.
     if (survey._floats) survey._title.textContent = (survey._dialog ? "" : element.textContent.trim()) || word(survey, "title");
-    survey._form.replaceChildren(
-      survey._title,
-      survey._note,
-      survey._progress,
-      survey._field,
-      survey._status,
-      ...buttons.split(",").map((value) => value && makeButton(survey, value)),
-    );
+    survey._head.replaceChildren(survey._progress);
+    survey._form.replaceChildren(survey._bar, survey._head, survey._title, survey._note, survey._field, survey._status);
+    for (const value of buttons.match(/[\w-]+/g) ?? []) {
+      const button = makeButton(survey, value);
+      if (value == "back") survey._head.prepend((survey._back = button));
+      else (value == "dismiss" ? survey._head : survey._form).append(button);
+    }
   }
   const legend = make("legend", { tabIndex: -1, part: "question", textContent: text, lang: survey._question?.lang });
   survey._field.replaceChildren(legend, ...controls);
@@ -110,6 +118,7 @@ export const lay = (survey, buttons, text, ...controls) => {
 // Shows the progress, and in the status line the text of a key, if there is one.
 export const say = (survey, key) => {
   survey._said = key;
+  survey._status.className = key;
   survey._progress.textContent = survey._question ? word(survey, "progress") : "";
   survey._status.textContent = key ? word(survey, key) : "";
 };

@@ -151,7 +151,8 @@ const show = (survey, question, n, { claimed, consent } = {}) => {
     make("p", { id: "h", part: "help", textContent: question.help, lang: question.help_lang }),
     ...controlsOf(question),
   );
-  survey._form.querySelector("[value=back]").disabled = !question.can_go_back;
+  survey._back.hidden = !question.can_go_back;
+  survey._bar.firstChild.style.width = (n * 100 - 50) / survey._most + "%";
   emit(survey, "surveyquestion", { question: question.id });
 };
 
@@ -190,15 +191,18 @@ const leave = (survey) => {
 // Shows the result, or how the survey ended.
 const end = (survey, { result, status }) => {
   const leads = /^https?:/.test(result?.redirect);
+  const text = survey._words[status] ? "" : result?.text;
   survey._question = null;
   survey._note.textContent = "";
   say(survey);
   lay(
     survey,
     survey._floats ? "close" : "",
-    survey._words[status] ? word(survey, status) : result?.text || word(survey, "thanks"),
-    leads ? make("a", { href: result.redirect, textContent: word(survey, "continue") }) : "",
+    word(survey, survey._words[status] ? status : text ? "thank" : "thanks"),
+    make("p", { textContent: text, lang: result?.lang }),
+    leads ? make("a", { className: "m", href: result.redirect, textContent: word(survey, "continue") }) : "",
   );
+  survey._bar.firstChild.style.width = "100%";
   // An end without words leads on at once; the page may prevent it.
   if (survey._acted && emit(survey, "surveycomplete", { status, result }, true) && leads && !result.text) location.assign(result.redirect);
 };

@@ -69,14 +69,28 @@ class BankDraft(SQLModel, table=True):
     updated_at: datetime = moment()
 
 
+class RemovedBank(SQLModel, table=True):
+    """The last version of a bank that was removed. Its id continues after it, because processes keep compiled versions by their number."""
+
+    __tablename__ = "removed_bank"
+    bank: str = Field(primary_key=True)
+    version: int
+
+
 class SurveyRow(SQLModel, table=True):
-    """The bank version that a survey id stands for now. Survey ids are unique in a service."""
+    """The bank version that a survey id stands for now. Survey ids are unique in a service. A paused survey begins no session."""
 
     __tablename__ = "survey"
     __table_args__ = (ForeignKeyConstraint(["bank", "version"], ["bank_version.bank", "bank_version.version"]),)
     id: str = Field(primary_key=True)
     bank: str = Field(index=True)
     version: int
+    paused_at: datetime | None = moment(nullable=True)
+
+    @property
+    def state(self) -> str:
+        """active or paused."""
+        return "active" if self.paused_at is None else "paused"
 
 
 class ApiKey(SQLModel, table=True):

@@ -31,8 +31,8 @@ class WorkerBeat(SQLModel, table=True):
 KINDS = ("hubspot", "salesforce", "brevo", "klaviyo", "http")
 
 
-NEW = "new"
-"""Why a connection is disabled that nobody has enabled yet."""
+NEW, BY_OWNER = "new", "owner"
+"""Why a connection is disabled that nobody has enabled yet, and whatever somebody has switched off."""
 
 
 class Connection(SQLModel, table=True):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from question_bank.datasets.infer import ReadOptions, read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import ReadOptions
+from question_bank.exports.table_files import AnswersInvalid
 
 
 def read_columns(columns, **wishes):
@@ -74,17 +75,44 @@ def test_options_leave_columns_out_or_make_them_ticks():
     ("cells", "words"),
     [
         (["34", "forty", *map(str, range(20, 38))], 'a.csv:3: column "q": "forty" is not a number like the others'),
-        (["1", "2", "99", "5"] * 5, 'a.csv:4: column "q": "99" (here and on 4 more lines) is far off 1 to 5'),
-        ([f"r{n}" for n in range(20)], "has another value on every line: it looks like an id"),
-        ([str(1000 + n) for n in range(20)], "has another value on every line: it looks like an id"),
         (["3"] * 20, 'everybody answered "3", which is uninformative: leave it out with --without q'),
-        ([""] * 20, "nobody answered it"),
     ],
 )
 def test_an_unusable_column_is_reported_with_its_cell(cells, words):
     """The message says what to do."""
     (errors,) = problems({"q": cells, "r": OTHER})
     assert words in errors
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([f"r{n}" for n in range(20)], "another value on every line"),
+        ([str(1000 + n) for n in range(20)], "an id"),
+        ([""] * 20, "empty"),
+        ([f"word {n} of many others" for n in range(20)], "free text"),
+    ],
+)
+def test_a_column_that_is_no_question_is_left_out_and_said(cells, words):
+    """The note names the column and the option that takes it in."""
+    found = read_columns({"q": cells, "r": OTHER})
+
+    assert [column.name for column in found.columns] == ["r"]
+    assert found.notes == (f'left out: "q" ({words}); --type COLUMN=KIND takes one in',)
+    assert found.ignored == ("q",)
+
+
+def test_a_code_for_no_answer_is_a_missing_answer():
+    """It is named with the number of its cells; --type q=number reads it as a number."""
+    cells = ["1", "2", "99", "5"] * 5
+
+    found = read_columns({"q": cells, "r": OTHER})
+
+    assert found.columns[0].question.outcomes == ("1", "2", "3", "4", "5")
+    assert found.columns[0].codes[:4].tolist() == [0, 1, -1, 4]
+    assert found.notes == ('no answer: "q": "99" not answered (5); --missing COLUMN= reads them as answers',)
+    assert read_columns({"q": cells, "r": OTHER}, kinds={"q": "number"}).columns[0].numbers.max() == 99
+    assert read_columns({"q": cells, "r": OTHER}, missing={"q": []}).columns[0].question.type == "number"
 
 
 def test_every_word_among_numbers_is_reported():
@@ -105,7 +133,7 @@ def test_bands_among_numbers_are_a_choice(cells):
     [
         ({"z": "single"}, '--type: there is no column "z"'),
         ({"q": "text"}, '--type: "text" for q is not one of single, multiple, scale, number, ignore'),
-        ({"q": "multiple"}, '--type: "q" is one column: a multiple question has one column an option'),
+        ({"q": "multiple"}, 'column "q": is one column whose cells hold one option each'),
         ({"q": "number"}, 'column "q": "red" is not a number, which a number question needs'),
     ],
 )

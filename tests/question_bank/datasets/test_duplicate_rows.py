@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from question_bank.datasets.duplicate_rows import find_duplicate_rows, looks_like_id
-from question_bank.datasets.infer import ReadOptions, read_dataset
-from question_bank.datasets.table_files import AnswersInvalid, parse_csv
+from question_bank.datasets.duplicate_rows import find_duplicate_rows
+from question_bank.datasets.infer import read_dataset
+from question_bank.datasets.read_options import ReadOptions
+from question_bank.exports.not_questions import looks_like_id
+from question_bank.exports.table_files import AnswersInvalid, parse_csv
 from tests.real_answers import CAR_BUYERS, shared_file
 
 

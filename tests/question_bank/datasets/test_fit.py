@@ -8,7 +8,7 @@ from question_bank.datasets.answer_table import read_answers, read_column_map, r
 from question_bank.datasets.dataset import slug
 from question_bank.datasets.fit import fit_dataset, fit_notes, fitted_bank
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 from tests.question_bank.planted import planted
@@ -64,12 +64,12 @@ def test_ids_are_unique_and_the_same_for_every_order_of_lines():
         ("q,r\n,\n,\n", "a.csv: has no answers"),
         ("q,r\n1,2\n", "has one respondent to fit"),
         ("q,r\n1,1\n1,2\n", 'a.csv:1: column "q": everybody answered "1"'),
-        ("q,r\n,1\n,2\n", 'a.csv:1: column "q": nobody answered it: leave it out with --without q'),
+        ("q,r\n,1\n,1\n", 'a.csv:1: column "r": everybody answered "1"'),
         ("q,q\n1,1\n0,2\n", 'column "q" stands there twice'),
         ("q,\n1,1\n0,2\n", "a.csv:1: column 2 has no name"),
         ("q,r\n1\n0,2\n", "a.csv:2: has 1 cells where the first line names 2 columns"),
-        ("q\n" + "\n".join(f"w{n}" for n in [*range(41), 0]), 'column "q": has 41 different answers, more than 40'),
-        ("q\n" + "\n".join(f"w{n}" for n in range(12)), 'column "q": has another value on every line: it looks like an id'),
+        ("q\n" + "\n".join(f"w{n}" for n in [*range(41), 0]), 'left out: "q" (free text)'),
+        ("q\n" + "\n".join(f"w{n}" for n in range(12)), 'left out: "q" (another value on every line)'),
         ('q,r\n"1,2\n' + "x" * 140_000, "is not readable CSV"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 
 from question_bank.datasets.answer_table import read_column_map
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, parse_csv
 
 LAUGHS = "columns: {}\nignore:\n- &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"- &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(12)

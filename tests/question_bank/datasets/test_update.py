@@ -8,9 +8,9 @@ import pytest
 from question_bank.compile import ObservedAnswer, compile_bank
 from question_bank.datasets import update
 from question_bank.datasets.answer_table import read_answers
-from question_bank.datasets.table_files import AnswersInvalid
 from question_bank.datasets.update import answers_of, refit_bank, rows_of, stored_chunks, update_bank
 from question_bank.definitions import Signal
+from question_bank.exports.table_files import AnswersInvalid
 from question_bank.files.load import check_bank, read_bank
 from question_bank.files.write import write_bank
 

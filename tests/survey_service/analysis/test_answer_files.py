@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 
 from question_bank.datasets.infer import read_dataset
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from survey_service.analysis.answer_files import read_cells
 
 
@@ -60,11 +60,14 @@ def test_an_unreadable_parquet_file_is_refused(tmp_path):
 
 
 def test_a_time_stamp_becomes_a_string(tmp_path):
-    """The column is then refused as dates are."""
+    """The column is then left out as dates are."""
     days = [datetime.datetime(2026, 1, day, 12, day) for day in range(1, 13)]
     path = parquet(tmp_path / "a.parquet", when=days, b=list("pqpqpqpqpqpq"))
-    with pytest.raises(AnswersInvalid, match='column "when": has another value on every line'):
-        read_dataset(read_cells(path), path.name)
+
+    found = read_dataset(read_cells(path), path.name)
+
+    assert [column.name for column in found.columns] == ["b"]
+    assert found.notes == ('left out: "when" (a time stamp); --type COLUMN=KIND takes one in',)
 
 
 def workbook(path, *rows):
@@ -98,12 +101,12 @@ def test_a_sheet_is_read_as_its_csv_would_be(tmp_path):
     [
         ([], "has no answers"),
         ([["a", "b"]], "has no answers"),
-        ([["a", "b"], [1, 2, 3], [4, 5, 6]], "a.xlsx:2: has cells beyond the last column that has a name"),
+        ([["a", "b"], [1, 2, 3], [4, 5, 6]], "a.xlsx:1: column 3 has no name"),
     ],
 )
 def test_an_unusable_sheet_is_refused(tmp_path, rows, words):
     with pytest.raises(AnswersInvalid, match=words):
-        read_cells(workbook(tmp_path / "a.xlsx", *rows))
+        read_dataset(read_cells(workbook(tmp_path / "a.xlsx", *rows)), "a.xlsx")
 
 
 def test_a_file_that_is_no_workbook_is_refused(tmp_path):

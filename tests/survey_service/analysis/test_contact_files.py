@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from adaptive.lookalike.encode import Dictionary, Encoding, encode_column
 from question_bank.datasets.attribute_kinds import Kind
-from question_bank.datasets.table_files import AnswersInvalid
+from question_bank.exports.table_files import AnswersInvalid
 from survey_service.analysis import contact_files
 from survey_service.analysis.contact_files import ContactFile, RepeatedIds, cells_of, kernel_column
 from survey_service.analysis.data_quality import DataQuality, look_alikes

@@ -121,3 +121,19 @@ def test_an_empty_service_says_what_to_do(service):
     assert "NaN" not in text
     assert browser.get("/console/s/all/without/owns").status_code == 200
     assert browser.get("/console/s/all/without/nothing").status_code == 404
+
+
+def test_an_admin_pauses_a_survey_and_resumes_it(service):
+    """Page and overview say so; a reader has no button, and another state is refused."""
+    reader, admin = signed_in(service, "ben@example.com", "read"), signed_in(service)
+    assert "Pause the survey" in admin.get("/console/s/all").text
+    assert "Pause the survey" not in reader.get("/console/s/all").text
+
+    assert admin.post("/console/s/all/state", state="paused").status_code == 303
+    assert service.client.post("/api/v1/surveys/all/sessions", json={}).json["code"] == "survey_paused"
+    assert "It begins no new sessions" in admin.get("/console/s/all").text
+    assert re.search(r'Everything</a> <span class="tag">paused', admin.get("/console").text)
+    assert admin.post("/console/s/all/state", state="active").status_code == 303
+    assert service.client.post("/api/v1/surveys/all/sessions", json={}).status_code == 201
+    assert admin.post("/console/s/all/state", state="gone").status_code == 422
+    assert admin.post("/console/s/nothing/state", state="paused").status_code == 404

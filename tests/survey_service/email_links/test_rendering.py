@@ -73,8 +73,8 @@ def test_the_email_markup_is_accessible(one_service):
         page = Reader(mail.created["html"])
         assert all(table["role"] == "presentation" for table in page.tags_of("table"))
         cells = [cell for cell in page.tags_of("td") if "border:" in (cell.get("style") or "")]
-        assert [cell["height"] for cell in cells] == ["44"] * len(mail.created["options"])
-        assert all("background-color:#ffffff" in cell["style"] for cell in cells)
+        assert [cell["height"] for cell in cells] == ["48"] * len(mail.created["options"])
+        assert all("background-color:#eef2fd" in cell["style"] for cell in cells)
         assert all(page.links[url].strip() for url in mail.created["options"].values())
         hidden = [link for link in page.tags_of("a") if link.get("tabindex") == "-1"]
         assert [link["style"] for link in hidden] == ["display:none"]
@@ -147,7 +147,7 @@ def test_a_text_without_a_translation_carries_its_own_language(one_service):
         html = links(one_service, survey="half", question=question, contacts=[contact])[0]["html"]
         return re.findall(r'<\w+[^>]* lang="en" dir="ltr"[^>]*>(\w[^<]*)<', html)
 
-    assert marked("mood", "ar") == ["How is your mood?", "5", "5 = Good"]
+    assert marked("mood", "ar") == ["How is your mood?", "5", "5 · Good"]
     assert marked("colour", "ar") == ["Blue"]
     assert marked("mood", "en") == marked("colour", "en") == []
 

@@ -141,7 +141,8 @@ def test_the_demo_requires_the_token_of_the_session(service):
     assert [persona["name"] for persona in shown.json["personas"]] == ["Le conducteur", "La famille"]
     assert shown.json["answers"][0]["question"] == "Avez-vous une voiture ?"
     assert shown.json["answers"][0]["answer"] == "Oui"
-    assert re.fullmatch(r"parle pour Le conducteur\s: \+\d\.\d bits", shown.json["answers"][0]["weight"])
+    expected = r"\d,\d fois plus probable chez Le conducteur que chez les autres \(\+\d,\d bits\)"
+    assert re.fullmatch(expected, shown.json["answers"][0]["weight"])
     assert [answer["answer"] for answer in shown.json["answers"][1:]] == ["Fast", "ne sait pas"]
     assert shown.json["answers"][2]["weight"] == "ne dit rien"
     assert sum(persona["probability"] for persona in shown.json["personas"]) == pytest.approx(1)

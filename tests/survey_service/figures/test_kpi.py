@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from adaptive.estimation.answers import estimate_mean_answers
+from survey_service.analysis.reports.personas import report_kpi
 from survey_service.figures.people import answers_of, belief_from
 from survey_service.store.tables.core import Answer, Contact, SurveySession
 from survey_service.store.tables.reviews import Review
@@ -187,6 +188,28 @@ def test_words_that_set_a_persona_apart(shop):
     assert {("driver", "late parcel"), ("family", "friendly staff")} <= in_reviews
     assert {("driver", "waiting time"), ("family", "colour")} <= found
     assert not {persona for persona, term in found if "waiting" in term} - {"driver"}
+
+
+def test_a_report_prints_quotes_beside_the_words_they_contain(shop, tmp_path):
+    """Quotes of another persona, and those without a distinctive word, are left out."""
+    with shop.base.service.parts.store.reading() as session:
+        bank = shop.base.service.parts.banks.latest(session, "cars")[0].bank
+    day = {"day": "2026-01-02", "confidence": 0.91}
+    quotes = [
+        {"text": "A <late parcel>, again!", "persona": "driver", **day},
+        {"text": "Late parcel for my family", "persona": "family", **day},
+        {"text": "Nothing to say", "persona": "driver", **day},
+        {"text": "Nobody knows", "persona": None, **day, "confidence": None},
+    ]
+    word = {"persona": "driver", "question": "(reviews)", "people": 12, "log_odds": 1.0, "z": 3.0}
+    shop.compute()
+    report = shop.report() | {"irritants": [word | {"term": "late parcel"}, word | {"term": "late"}]}
+    report_kpi(report, bank, tmp_path / "kpi.html", quotes)
+
+    page = (tmp_path / "kpi.html").read_text(encoding="utf-8")
+    assert page.count("<blockquote>") == 1
+    assert "A &lt;late parcel&gt;, again!" in page
+    assert "(91% sure), 2026-01-02" in page
 
 
 def test_who_objects_to_a_profile_is_in_no_figure(visited):

@@ -59,7 +59,7 @@ def test_nothing_is_stored_before_a_required_consent(service):
     """Without the ticked box the answer returns an error; with it the session starts."""
     page = service.client.get("/s/asks")
     assert "We keep what you answer." in page.text
-    assert "checked" not in page.text
+    assert " checked" not in page.text
     address, refused = begin(service, "asks")
     assert (address, refused.status_code) == (None, 422)
     assert "Tick the box to agree" in refused.text
@@ -113,7 +113,7 @@ def test_a_result_with_only_a_redirect_refreshes_at_once(service):
     assert end.headers["Refresh"] == "0;url=https://shop.example/thanks"
     framed = service.client.get(address, headers={"Sec-Fetch-Dest": "iframe"})
     assert "Refresh" not in framed.headers
-    assert '<a href="https://shop.example/thanks" target="_top">' in framed.text
+    assert '<a class="m" href="https://shop.example/thanks" target="_top">' in framed.text
 
 
 def test_a_respondent_can_delete_their_answers(service):

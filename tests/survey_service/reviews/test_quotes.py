@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from sqlmodel import select
 
-from question_bank.datasets.table_files import AnswersInvalid, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, parse_csv
 from survey_service.cli.main import main
 from survey_service.contacts.retention import prune
 from survey_service.reviews.import_file import import_reviews, read_reviews

@@ -5,7 +5,7 @@ from pathlib import Path
 from survey_service.store.tables.metadata import metadata
 
 PAGE = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text()
-OF_NOBODY = {"bank_version", "bank_draft", "survey", "api_key", "endpoint", "connection", "source", "worker_beat"}
+OF_NOBODY = {"bank_version", "bank_draft", "survey", "api_key", "endpoint", "connection", "source", "worker_beat", "removed_bank"}
 """Tables about the service itself and its owner."""
 
 

@@ -18,8 +18,11 @@ EVIL = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "S
 SHOP = "https://shop.example"
 QUESTION = "POST /s/<survey>/<ticket>/q/<question>"
 FORMS = {  # every form of every page: its action, and the secret that a submission needs
-    "console/templates/banks.html": ("POST /console/b",),
     "console/templates/base_contacts.html": ("POST /console/a/<bank>/run",),
+    "console/templates/begin.html": ("POST /console/new", "POST /console/new/starter", "POST /console/new/file"),
+    "console/templates/begin_words.html": ("POST /console/new",),
+    "console/templates/survey.html": ("POST /console/s/<survey>/state",),
+    "console/templates/banks.html": ("POST /console/b",),
     "console/templates/contact.html": ("POST /console/c/<contact>/label", "POST /console/c/<contact>/erase"),
     "console/templates/contacts.html": ("POST /console/c",),
     "console/templates/deliveries.html": ("POST /console/d/<delivery>/again",),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from question_bank.datasets.table_files import AnswersInvalid, decode, parse_csv
+from question_bank.exports.table_files import AnswersInvalid, decode, parse_csv
 
 TEXT = "name;größe\nécluse;1,5\nquai;2\n"
 

@@ -19,7 +19,8 @@ from adaptive.learning.fit import Fit
 from adaptive.learning.latent_classes import ParallelMap
 from adaptive.learning.model_selection import best_class_number
 from adaptive.learning.update import STRENGTHS
-from question_bank.datasets.answer_table import ColumnMap, read_answers
+from question_bank.datasets.answer_table import read_answers
+from question_bank.datasets.column_map import ColumnMap
 from question_bank.datasets.dataset import Dataset
 from question_bank.datasets.fit import compare_persona_numbers, fit_dataset, fit_notes, fitted_bank, forest_choice, persona_ids
 from question_bank.datasets.infer import read_dataset

@@ -112,7 +112,8 @@ def _is_specified(cells: Cells, name: str, groups: Sequence[OptionGroup]) -> boo
 def _no_question(cells: Cells, name: str) -> str | None:
     """Return why a column is no question, from its name, its text and the form of its cells."""
     values = cells.column(name)
-    filled = [value for value in values if value and silence_of(value) is None]
+    answers = {value for value in set(values) if value and silence_of(value) is None}
+    filled = [value for value in values if value in answers]
     if not filled:
         return "empty"
     reason = reason_of_name([name, cells.texts.get(name, "")])
